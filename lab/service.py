@@ -1,0 +1,176 @@
+"""What the three Butler services share: settings, tracing, error answers, /health and /metrics, the server.
+
+Shapes and names follow the target contract (HTTP, logs, metrics always there).
+"""
+
+import asyncio
+import contextlib
+import json
+import logging
+import os
+import traceback
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+from dotenv import dotenv_values
+from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, disable_created_metrics, generate_latest
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Route
+from starlette.types import ASGIApp, Lifespan, Message, Receive, Scope, Send
+
+from lab.log import JsonHandler, log, new_trace, set_service, trace_id
+
+__all__ = ["Settings", "application", "health_route", "log", "new_trace", "run", "trace_id"]
+
+disable_created_metrics()  # type: ignore[no-untyped-call]  # the contract knows no *_created series
+
+
+@dataclass(frozen=True)
+class Settings:
+    """One service's view of its lab.
+
+    Attributes:
+        home: the lab's folder.
+        service: `butler-bot`, `butler-worker`, `butler-api` or a stand-in's name.
+        ports: TCP port on 127.0.0.1 of every service of this lab.
+        env: `.env.infra` as it was when the process started; a later change needs a restart.
+    """
+
+    home: Path
+    service: str
+    ports: Mapping[str, int]
+    env: Mapping[str, str]
+
+    @classmethod
+    def load(cls, service: str) -> "Settings":
+        """Read the lab that the environment variable LAB_HOME names, once.
+
+        Raises:
+            SystemExit: LAB_HOME is unset, or its ports.json or .env.infra cannot be read.
+        """
+        set_service(service)
+        try:
+            home = Path(os.environ["LAB_HOME"])
+            ports = json.loads((home / "ports.json").read_text())
+            text = (home / "infra" / ".env.infra").open(encoding="utf-8")
+        except (KeyError, OSError, ValueError) as error:
+            raise SystemExit(
+                f"{service}: expected LAB_HOME to name a running lab's folder, found {error!r}; "
+                "start a lab with `python -m lab serve`"
+            ) from None
+        with text:
+            env = dotenv_values(stream=text, interpolate=False)
+        return cls(home, service, ports, {key: value or "" for key, value in env.items()})
+
+    @property
+    def port(self) -> int:
+        """The port that this service listens on."""
+        return self.ports[self.service]
+
+    @property
+    def mongo_url(self) -> str:
+        """The lab's MongoDB; the wire server has no authentication, so the URL holds no credentials."""
+        return f"mongodb://127.0.0.1:{self.ports['mongo']}/"
+
+    def flag(self, name: str) -> bool:
+        """Whether a switch of `.env.infra` is on: only the word true is, in any case."""
+        return self.env.get(name, "").strip().lower() == "true"
+
+    def fault(self, name: str) -> bool:
+        """Whether the seeded fault is on at this moment."""
+        return (self.home / "faults" / name).exists()
+
+
+class TraceMiddleware:
+    """Give each request a trace id: the one in a W3C `traceparent` header, else a new one."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Set the trace id for the time of the request."""
+        if scope["type"] == "http":
+            header = dict(scope["headers"]).get(b"traceparent", b"").decode("latin-1")
+            parts = header.split("-")
+            given = parts[1].lower() if len(parts) >= 4 and len(parts[1]) == 32 else ""
+            new_trace(given if set(given) <= set("0123456789abcdef") else None)
+        await self.app(scope, receive, send)
+
+
+class ErrorMiddleware:
+    """Answer an unhandled error with 500 and no internals; the log line holds the traceback."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Run the request; on an error send the plain 500 if nothing was sent before."""
+        started = False
+
+        async def watched(message: Message) -> None:
+            nonlocal started
+            started = started or message["type"] == "http.response.start"
+            await send(message)
+
+        try:
+            await self.app(scope, receive, watched)
+        except Exception as error:
+            log("unhandled_error", "ERROR", error_type=type(error).__name__, traceback=traceback.format_exc())
+            if scope["type"] != "http" or started:
+                raise
+            await JSONResponse({"detail": "internal error"}, 500)(scope, receive, send)
+
+
+async def _http_error(_: Request, error: Exception) -> Response:
+    """Every refusal has the contract's form `{"detail": "..."}`."""
+    assert isinstance(error, HTTPException)
+    return JSONResponse({"detail": error.detail}, error.status_code, headers=error.headers)
+
+
+async def _metrics(_: Request) -> Response:
+    """Prometheus text of the process: includes process_start_time_seconds."""
+    return Response(generate_latest(REGISTRY), headers={"content-type": CONTENT_TYPE_LATEST})
+
+
+def health_route(check: Callable[[], Awaitable[Any]], within: float = 2.0) -> Route:
+    """Make `/health`: 200 when `check` ends within `within` seconds without an error, else 503."""
+
+    async def health(_: Request) -> Response:
+        try:
+            await asyncio.wait_for(check(), within)
+        except Exception as error:
+            log("health_check_failed", "ERROR", error_type=type(error).__name__)
+            return JSONResponse({"status": "unhealthy"}, 503)
+        return JSONResponse({"status": "ok"})
+
+    return Route("/health", health)
+
+
+def application(
+    routes: Sequence[BaseRoute],
+    health: Callable[[], Awaitable[Any]],
+    lifespan: Lifespan[Starlette] | None = None,
+) -> Starlette:
+    """Make a service's ASGI application: its routes plus /health and /metrics, traced, with safe errors."""
+    return Starlette(
+        routes=[*routes, health_route(health), Route("/metrics", _metrics)],
+        middleware=[Middleware(TraceMiddleware), Middleware(ErrorMiddleware)],
+        exception_handlers={HTTPException: _http_error},
+        lifespan=lifespan,
+    )
+
+
+def run(app: ASGIApp, port: int) -> None:
+    """Serve on 127.0.0.1 until SIGTERM; requests under way get two seconds to end."""
+    logging.basicConfig(level=logging.WARNING, handlers=[JsonHandler()])
+    with contextlib.suppress(KeyboardInterrupt):
+        uvicorn.run(
+            app, host="127.0.0.1", port=port, access_log=False, log_config=None, timeout_graceful_shutdown=2
+        )
