@@ -1,0 +1,118 @@
+"""The run's event log: append-only, hash-chained, and the only source of the record.
+
+The HTML page is written at the end and loses what a crashed worker held. This log loses nothing: each
+line is written when the thing happened, by whichever process saw it, and names the hash of the line before.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from acceptance.redact import Redactor
+
+GENESIS = "0" * 64
+
+
+@dataclass(frozen=True)
+class Event:
+    """One line of the log.
+
+    Attributes:
+        seq: Position, from 0 without gaps.
+        at: When it was written, UTC, RFC 3339.
+        kind: Dotted name, such as ``check.finished``; the list is in ``docs/record.md``.
+        data: JSON-able facts, already redacted.
+        prev: SHA-256 of the line before, or zeros.
+        hash: SHA-256 over the five fields above.
+    """
+
+    seq: int
+    at: str
+    kind: str
+    data: Mapping[str, Any]
+    prev: str
+    hash: str
+
+
+class TamperedLog(Exception):
+    """A line does not carry the hash that its content and its predecessor give."""
+
+
+class EventLog:
+    """The log of one run; several processes of one host may append to the same file."""
+
+    def __init__(self, path: Path, redactor: Redactor | None = None) -> None:
+        self.path = path
+        self._redactor = redactor or Redactor([])
+
+    def append(self, kind: str, /, **data: Any) -> Event:
+        """Write one event and return it.
+
+        Raises:
+            OSError: The log cannot be written (disk full, folder gone).
+        """
+        with self.path.open("a+b") as stream:
+            fcntl.flock(stream, fcntl.LOCK_EX)
+            seq, prev = _tip(stream.fileno())
+            body = {
+                "seq": seq,
+                "at": datetime.now(UTC).isoformat(timespec="milliseconds"),
+                "kind": kind,
+                "data": self._redactor.data(json.loads(json.dumps(data, default=str))),
+                "prev": prev,
+            }
+            event = Event(**body, hash=_digest(body))
+            stream.write(json.dumps(body | {"hash": event.hash}).encode() + b"\n")
+            stream.flush()
+        return event
+
+
+def read_events(path: Path) -> Iterator[Event]:
+    """Yield the events of a log in order, checking the chain; a torn last line ends it quietly.
+
+    Raises:
+        TamperedLog: A complete line was changed, removed or put in.
+    """
+    prev = GENESIS
+    for number, line in enumerate(path.read_bytes().splitlines(keepends=True)):
+        if not line.endswith(b"\n"):
+            return  # the writer died in this line; all before it is whole
+        try:
+            body = json.loads(line)
+            found = body.pop("hash")
+        except (ValueError, KeyError) as error:
+            raise TamperedLog(f"{path}, line {number + 1}: not an event ({error})") from error
+        if body.get("prev") != prev or _digest(body) != found:
+            raise TamperedLog(
+                f"{path}, line {number + 1}: expected an event chained to {prev[:12]}, "
+                f"found {str(body.get('prev'))[:12]}; the log was changed after it was written"
+            )
+        prev = found
+        yield Event(**body, hash=found)
+
+
+def _digest(body: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
+
+
+def _tip(descriptor: int, block: int = 65536) -> tuple[int, str]:
+    """Give the next sequence number and the last hash, reading only the file's end."""
+    size = os.fstat(descriptor).st_size
+    tail = b""
+    while size > 0 and tail.count(b"\n") < 2:
+        step = min(block, size)
+        size -= step
+        tail = os.pread(descriptor, step, size) + tail
+    lines = [line for line in tail.split(b"\n") if line]
+    if not lines:
+        return 0, GENESIS
+    last = json.loads(lines[-1])
+    return int(last["seq"]) + 1, str(last["hash"])

@@ -1,0 +1,34 @@
+"""Evidence: what a check saw, in a form that survives the way into the record."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Kind = Literal["http", "command", "query", "log", "files", "gate", "document", "text"]
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """One piece of evidence.
+
+    Attributes:
+        kind: How the record shows it.
+        title: What it is, in a few words.
+        data: JSON-able facts; their shape depends on ``kind`` and is described in ``docs/record.md``.
+    """
+
+    kind: Kind
+    title: str
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+    def as_json(self) -> dict[str, Any]:
+        """Give the plain form that goes into the event log."""
+        return {"kind": self.kind, "title": self.title, "data": dict(self.data)}
+
+
+def dump(pieces: Sequence[Evidence]) -> str:
+    """Serialise evidence for the way from an xdist worker to the controller."""
+    return json.dumps([piece.as_json() for piece in pieces], default=str)

@@ -1,0 +1,73 @@
+"""The words that a run ends with, and the errors that lead to each of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from enum import IntEnum, StrEnum
+
+
+class Verdict(StrEnum):
+    """What one check, gate or stage ended with."""
+
+    PASS = "PASS"  # noqa: S105
+    FAIL = "FAIL"
+    INCONCLUSIVE = "INCONCLUSIVE"
+    SKIPPED = "SKIPPED"
+    NOT_RUN = "NOT RUN"
+
+
+class Outcome(StrEnum):
+    """What a whole run ends with, as the change manager reads it."""
+
+    GO = "GO"
+    NO_GO = "NO-GO"
+    INCONCLUSIVE = "INCONCLUSIVE"
+    INTERRUPTED = "INTERRUPTED"
+
+
+class ExitCode(IntEnum):
+    """Exit codes above pytest's own 0-5."""
+
+    INCONCLUSIVE = 10
+    NOT_RUN = 11
+    ROLLBACK_FAILED = 12
+    REFUSED = 13
+    RECOVERY_NEEDED = 14
+
+
+_WORST_FIRST = (Verdict.FAIL, Verdict.INCONCLUSIVE, Verdict.NOT_RUN, Verdict.PASS, Verdict.SKIPPED)
+
+
+def worst(verdicts: Iterable[Verdict]) -> Verdict:
+    """Fold verdicts into one: the worst wins, and none at all is NOT RUN, never PASS."""
+    seen = set(verdicts)
+    return next((verdict for verdict in _WORST_FIRST if verdict in seen), Verdict.NOT_RUN)
+
+
+class Inconclusive(Exception):
+    """The check could not see: no data, too few samples, or the observer itself is out of reach."""
+
+
+class Refused(Exception):
+    """The run may not do this: lock held, outside the window, mutations not allowed, bad target.
+
+    Raised before anything is changed.
+    """
+
+    exit_code = ExitCode.REFUSED
+
+
+class RecoveryNeeded(Refused):
+    """An earlier run left its journal open; its changes must be undone before a new run starts."""
+
+    exit_code = ExitCode.RECOVERY_NEEDED
+
+
+class MutationFailed(Exception):
+    """A flag change or a restart did not take effect on the target."""
+
+
+class RollbackFailed(Exception):
+    """The undo itself failed; the message lists the state found and the commands to finish by hand."""
+
+    exit_code = ExitCode.ROLLBACK_FAILED
