@@ -1,0 +1,1 @@
+"""butler-bot: the dialogue gateway, with its old and its new way of keeping dialogue contexts."""

@@ -1,0 +1,92 @@
+"""Start butler-bot: `python -m lab.bot`, with LAB_HOME naming the lab's folder."""
+
+import contextlib
+from collections.abc import AsyncIterator
+from typing import Any
+
+from pymongo import AsyncMongoClient
+from pymongo.errors import PyMongoError
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from lab.bot.contexts import Contexts, DirectContexts
+from lab.bot.messages import BODY_LIMIT, parse
+from lab.bot.metrics import DURATION, ERRORS, MESSAGES, export_alert_gauge
+from lab.bot.repository import ContextRepository, RepositoryError
+from lab.bot.turn import Dialog, ForeignSessionError
+from lab.service import Settings, application, log, run
+
+FLAG = "USE_NEW_DIALOG_CONTEXT_REPO"
+
+
+def build(settings: Settings) -> Starlette:
+    """Make the application with the path that the flag chose at process start."""
+    mongo: AsyncMongoClient[dict[str, Any]] = AsyncMongoClient(
+        settings.mongo_url, serverSelectionTimeoutMS=2000, timeoutMS=5000
+    )
+    collection = mongo["butler"]["dialog_contexts"]
+    new_path = settings.flag(FLAG) and not settings.fault("dialog-flag-ignored")
+    contexts: Contexts = DirectContexts(collection)
+    if new_path:
+        contexts = ContextRepository(contexts, settings)
+    dialog = Dialog(contexts, settings, new_path)
+    export_alert_gauge(settings)
+
+    async def messages(request: Request) -> Response:
+        with DURATION.time():
+            return await _answer(dialog, request)
+
+    async def ping() -> None:
+        await mongo.admin.command("ping")
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        try:
+            await collection.create_index("session_id", unique=True)
+        except PyMongoError as error:  # /health says it as long as it lasts
+            log("index_not_created", "ERROR", error_type=type(error).__name__)
+        log("service_started", new_dialog_context_repo=new_path)
+        yield
+        await mongo.close()
+
+    return application(
+        [Route("/api/v1/dialog/messages", messages, methods=["POST"])], health=ping, lifespan=lifespan
+    )
+
+
+async def _answer(dialog: Dialog, request: Request) -> Response:
+    """Serve one message: 200, 403 for another user's session, 413, 422, or 503 when its context is out of reach."""
+    try:
+        message = parse(await _body(request))
+    except ValueError as error:
+        raise HTTPException(422, str(error)) from None
+    try:
+        session, reply = await dialog.turn(message)
+    except ForeignSessionError:
+        raise HTTPException(403, "session belongs to another user") from None
+    except (PyMongoError, RepositoryError) as error:
+        ERRORS.labels(type(error).__name__, "dialog").inc()
+        MESSAGES.labels("error").inc()
+        log("dialog_turn_failed", "ERROR", error_type=type(error).__name__, user_id=message.user_id)
+        raise HTTPException(503, "dialogue context is not available, try again later") from None
+    MESSAGES.labels("success").inc()
+    log("dialog_turn", session_id=session, mode=reply.mode)
+    return JSONResponse({"session_id": session, "reply": reply.text, "mode": reply.mode})
+
+
+async def _body(request: Request) -> bytes:
+    """The body, refused as soon as it grows too long."""
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > BODY_LIMIT:
+            raise HTTPException(413, f"expected at most {BODY_LIMIT} bytes")
+    return bytes(body)
+
+
+if __name__ == "__main__":
+    started = Settings.load("butler-bot")
+    run(build(started), started.port)

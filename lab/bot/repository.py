@@ -1,0 +1,83 @@
+"""The new path behind USE_NEW_DIALOG_CONTEXT_REPO: a repository that measures what it does (stage 21_01a)."""
+
+import asyncio
+import itertools
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+
+from prometheus_client import Counter, Histogram
+from pymongo.errors import PyMongoError
+
+from lab.bot.contexts import Context, Contexts
+from lab.service import Settings
+
+SLOW_SECONDS = 0.25  # the fault's delay: over the SLO of 100 ms and over twice a usual baseline
+
+
+class RepositoryError(RuntimeError):
+    """The repository could not serve a request."""
+
+
+class ContextRepository:
+    """Contexts behind an interface, with the contract's metrics; stores the same documents as the old path.
+
+    The metrics are made here, so that the old path exports none of them.
+    """
+
+    def __init__(self, contexts: Contexts, settings: Settings) -> None:
+        self._contexts = contexts
+        self._fault = settings.fault
+        self._calls = itertools.count(1)
+        self._operations = Counter(
+            "dialog_context_repository_operations",
+            "Operations on dialogue contexts",
+            ["operation", "status", "error_type"],
+        )
+        self._latency = Histogram(
+            "dialog_context_repository_latency_seconds",
+            "Duration of operations on dialogue contexts",
+            ["operation"],
+            buckets=(0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5),
+        )
+
+    async def get(self, session_id: str) -> Context | None:
+        """See Contexts.
+
+        Raises:
+            RepositoryError: MongoDB did not answer.
+        """
+        async with self._measured("get"):
+            context = await self._contexts.get(session_id)
+        if context and self._fault("dialog-loses-history"):
+            return replace(context, history=[])
+        return context
+
+    async def save(self, context: Context) -> None:
+        """See Contexts.
+
+        Raises:
+            RepositoryError: MongoDB did not answer.
+        """
+        async with self._measured("save"):
+            if not self._fault("dialog-not-stored"):
+                await self._contexts.save(context)
+
+    @asynccontextmanager
+    async def _measured(self, operation: str) -> AsyncIterator[None]:
+        """Count and time one operation; the label error_type stays empty (absent) on success."""
+        start = time.perf_counter()
+        try:
+            if self._fault("dialog-slow"):
+                await asyncio.sleep(SLOW_SECONDS)
+            if self._fault("dialog-errors") and next(self._calls) % 10 == 0:
+                raise RepositoryError("seeded fault dialog-errors")
+            yield
+        except (PyMongoError, RepositoryError) as error:
+            self._operations.labels(operation, "error", "storage_error").inc()
+            raise RepositoryError(f"{operation} failed: {error}") from error
+        else:
+            self._operations.labels(operation, "success", "").inc()
+        finally:
+            self._latency.labels(operation).observe(time.perf_counter() - start)

@@ -1,0 +1,48 @@
+"""One turn of a conversation: load the context, answer, store the context."""
+
+import asyncio
+import uuid
+from weakref import WeakValueDictionary
+
+from lab.bot.contexts import Context, Contexts
+from lab.bot.messages import Message
+from lab.bot.replies import ERROR_TEXT, Reply, reply_to
+from lab.service import Settings
+
+
+class ForeignSessionError(Exception):
+    """The session belongs to another user: its history is not for this one."""
+
+
+class Dialog:
+    """Runs turns; those of one session one after the other, those of different sessions side by side."""
+
+    def __init__(self, contexts: Contexts, settings: Settings, new_path: bool) -> None:
+        self._contexts = contexts
+        self._fault = settings.fault
+        self._new_path = new_path
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+
+    async def turn(self, message: Message) -> tuple[str, Reply]:
+        """Answer the message.
+
+        Returns:
+            The session id (the given one, or a new one) and the reply.
+
+        Raises:
+            ForeignSessionError: the session is another user's.
+            PyMongoError, RepositoryError: the context could not be loaded or stored.
+        """
+        session = message.session_id or uuid.uuid4().hex
+        if self._new_path and self._fault("dialog-new-session-each-turn"):
+            session = uuid.uuid4().hex
+        lock = self._locks.setdefault(session, asyncio.Lock())
+        async with lock:  # a context is read, changed and written as a whole
+            context = await self._contexts.get(session) or Context(session, message.user_id)
+            if context.user_id != message.user_id:
+                raise ForeignSessionError
+            reply = reply_to(message.text, context.history)
+            if self._fault("dialog-error-reply"):
+                reply = Reply(ERROR_TEXT, reply.mode)
+            await self._contexts.save(context.after(message.text, reply.text))
+        return session, reply
