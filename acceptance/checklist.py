@@ -1,0 +1,199 @@
+"""The deployment checklist as data: its 119 lines, their order and words, and what a run made of each.
+
+The lines come from ``deployment_checklist.md``; ``acceptance/data/checklist_items.tsv`` gives them ids.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cache
+from importlib.resources import files
+from typing import Protocol
+
+from acceptance.verdict import Verdict
+
+CHAPTERS: dict[str, str] = {
+    "pre": "Pre-Deployment (Friday before deployment window)",
+    "21_00": "Stage 21_00: Preparation",
+    "21_01a": "Stage 21_01a: Dialog Context Repository",
+    "21_01b": "Stage 21_01b: Homework Review Service",
+    "21_01c": "Stage 21_01c: Storage Abstraction",
+    "21_01d": "Stage 21_01d: Use Case Decomposition",
+    "post": "Post-Deployment (Within 1 Hour After Window)",
+    "post24": "Post-Deployment (Within 24 Hours)",
+    "post48": "Retrospective (Scheduled Within 48 Hours)",
+    "trigger": "Rollback Trigger Checklist",
+    "acceptance": "Acceptance Criteria",
+}
+"""The first part of an item id -> the document's heading, in document order."""
+
+SIGN_OFFS: frozenset[str] = frozenset(
+    {
+        *(f"pre.planning.{number}" for number in (2, 3, 4, 5)),
+        *(f"pre.technical.{number}" for number in (9, 10, 11)),
+        *(f"21_01{stage}.deploy.1" for stage in "abcd"),
+        *("21_01a.preflight.2", "21_01a.monitor.3", "21_01a.exit.4", "21_01b.exit.3"),
+        *("21_01c.preflight.2", "21_01d.exit.4", "post48.retrospective.1", "post48.retrospective.2"),
+    }
+)
+"""Items that only a person can confirm: no probe sees a phone list, a reviewed plan or a hand test."""
+
+
+@dataclass(frozen=True)
+class Item:
+    """One line of the checklist.
+
+    Attributes:
+        id: Such as ``21_01c.exit.3``.
+        line: Line of ``deployment_checklist.md``, from 1.
+        level: ``top``, or ``sub`` for an indented line that belongs to the ``top`` line above it.
+        text: The document's words, Markdown marks of emphasis removed.
+    """
+
+    id: str
+    line: int
+    level: str
+    text: str
+
+    @property
+    def chapter(self) -> str:
+        """The part before the first dot, a key of ``CHAPTERS``."""
+        return self.id.partition(".")[0]
+
+
+class UnknownItem(Exception):
+    """An item id that the checklist does not have."""
+
+    def __init__(self, item_id: str) -> None:
+        near = difflib.get_close_matches(item_id, [item.id for item in load_items()], n=3, cutoff=0.5)
+        hint = f"nearest: {', '.join(near)}" if near else f"chapters: {', '.join(CHAPTERS)}"
+        super().__init__(
+            f"expected an id of acceptance/data/checklist_items.tsv, found {item_id!r}; {hint}. "
+            "Correct the id where it is named."
+        )
+
+
+class State(StrEnum):
+    """What a run made of one item."""
+
+    PASS = "PASS"  # noqa: S105
+    FAIL = "FAIL"
+    INCONCLUSIVE = "INCONCLUSIVE"
+    NOT_RUN = "NOT RUN"
+    AWAITING = "AWAITING"
+    WAIVED = "WAIVED"
+
+
+class NamesItems(Protocol):
+    """A check as ``status`` needs it: finished or only expected (then its verdict is NOT RUN)."""
+
+    @property
+    def nodeid(self) -> str: ...  # noqa: D102
+    @property
+    def phase(self) -> str: ...  # noqa: D102
+    @property
+    def items(self) -> Sequence[str]: ...  # noqa: D102
+    @property
+    def verdict(self) -> Verdict: ...  # noqa: D102
+
+
+@dataclass(frozen=True)
+class ItemStatus:
+    """The state of one item, why, and the node ids of the checks that name it."""
+
+    state: State
+    why: str
+    checks: tuple[str, ...] = ()
+
+
+@cache
+def load_items() -> tuple[Item, ...]:
+    """Read all items in document order."""
+    text = files("acceptance").joinpath("data/checklist_items.tsv").read_text(encoding="utf-8")
+    rows = (line.split("\t") for line in text.splitlines()[1:] if line)
+    return tuple(Item(ident, int(line), level, words) for ident, line, level, words in rows)
+
+
+def items_of(prefix: str) -> tuple[Item, ...]:
+    """Give the items of a chapter or section, such as ``21_01c`` or ``21_01c.exit``, in document order.
+
+    Raises:
+        UnknownItem: Nothing has this prefix.
+    """
+    found = tuple(item for item in load_items() if item.id == prefix or item.id.startswith(f"{prefix}."))
+    if not found:
+        raise UnknownItem(prefix)
+    return found
+
+
+def item(item_id: str) -> Item:
+    """Give one item.
+
+    Raises:
+        UnknownItem: The checklist has no such id.
+    """
+    for each in load_items():
+        if each.id == item_id:
+            return each
+    raise UnknownItem(item_id)
+
+
+def status(
+    items: Iterable[Item],
+    checks: Iterable[NamesItems],
+    *,
+    signed: Collection[str] = (),
+    waived: Collection[str] = (),
+    chapters: Collection[str] = (),
+) -> dict[str, ItemStatus]:
+    """Fold checks, sign-offs and waivers into one state per item; pure.
+
+    An item passes only if at least one check names it and every one of them passed. A parent line needs its
+    own check: its sub-lines do not speak for it. A waiver never gives PASS, and never hides one.
+
+    Args:
+        items: The lines to judge.
+        checks: All checks of the run, also those that never ran.
+        signed: Ids that a person signed off: counts where only a person can tell, never instead of a check.
+        waived: Ids with a valid waiver.
+        chapters: Chapters that belong to this run: a sign-off missing there is AWAITING, elsewhere NOT RUN.
+
+    Returns:
+        Item id -> status, in the order given.
+    """
+    naming: dict[str, list[NamesItems]] = {}
+    for check in checks:
+        for item_id in dict.fromkeys(check.items):
+            naming.setdefault(item_id, []).append(check)
+    result = {}
+    for each in items:
+        found = _judge(each, naming.get(each.id, []), each.id in signed, each.chapter in chapters)
+        if each.id in waived and found.state is not State.PASS:
+            found = ItemStatus(
+                State.WAIVED, f"waived; without the waiver {found.state}: {found.why}", found.checks
+            )
+        result[each.id] = found
+    return result
+
+
+def _judge(item: Item, checks: Sequence[NamesItems], signed: bool, in_run: bool) -> ItemStatus:
+    nodeids = tuple(check.nodeid for check in checks)
+    verdicts = [check.verdict for check in checks]
+    by_hand = item.id in SIGN_OFFS or any(check.phase == "signoff" for check in checks)
+    for verdict in (Verdict.FAIL, *(() if by_hand and not signed else (Verdict.INCONCLUSIVE,))):
+        if count := verdicts.count(verdict):
+            return ItemStatus(State(verdict.value), f"{count} of {len(checks)} checks {verdict}", nodeids)
+    if checks and all(verdict is Verdict.PASS for verdict in verdicts):
+        return ItemStatus(State.PASS, f"{len(checks)} of {len(checks)} checks passed", nodeids)
+    if by_hand and signed:
+        return ItemStatus(State.PASS, "signed off", nodeids)
+    if by_hand and (in_run or checks):
+        return ItemStatus(State.AWAITING, "its sign-off is missing", nodeids)
+    if not checks:
+        why = "no check of this run names it" if in_run else "not part of this run"
+        return ItemStatus(State.NOT_RUN, why)
+    idle = sum(verdict is not Verdict.PASS for verdict in verdicts)
+    return ItemStatus(State.NOT_RUN, f"{idle} of {len(checks)} checks did not run", nodeids)
