@@ -1,0 +1,1 @@
+"""What watches the target: Prometheus, logs, Loki, Grafana. Nothing here changes anything."""

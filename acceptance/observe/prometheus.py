@@ -1,0 +1,138 @@
+"""Prometheus as the suite sees it: through prometheus-api-client, with deadlines and honest blindness.
+
+The client has no default time-out and retries for six seconds, and it rounds times to whole seconds; both are
+set right here. Whatever keeps us from an answer is ``Inconclusive``, never an empty result.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from string import Template
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from acceptance.gates import Measure, Samples, Series
+from acceptance.verdict import Inconclusive
+
+if TYPE_CHECKING:
+    from prometheus_api_client import PrometheusConnect
+
+Answer = TypeVar("Answer")
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One element of an instant vector: labels, value, and the time of evaluation in unix seconds."""
+
+    labels: Mapping[str, str]
+    value: float
+    at: float
+
+
+class Prometheus:
+    """Queries against one Prometheus server.
+
+    Every method raises ``Inconclusive`` when the server is out of reach, slow, or answers with an error.
+    """
+
+    def __init__(self, url: str, timeout_s: float = 10) -> None:
+        self.url = url.rstrip("/")
+        self._timeout_s = timeout_s
+
+    @cached_property
+    def _client(self) -> PrometheusConnect:
+        # Imported at first use: it pulls in requests, which collection must not wait for.
+        from prometheus_api_client import PrometheusConnect
+        from urllib3 import Retry
+
+        once_more = Retry(total=1, backoff_factor=0.2, status_forcelist=[502, 503, 504])
+        return PrometheusConnect(url=self.url, retry=once_more, timeout=self._timeout_s)
+
+    def instant(self, query: str, at: float | None = None) -> list[Sample]:
+        """Evaluate ``query`` at one moment (now by default); an empty list is an empty vector."""
+        params = {} if at is None else {"time": str(at)}
+        rows = self._ask(query, lambda: self._client.custom_query(query, params=params))
+        return [Sample(row["metric"], float(row["value"][1]), float(row["value"][0])) for row in rows]
+
+    def range(self, query: str, start: float, end: float, step: float) -> dict[str, Series]:
+        """Evaluate ``query`` every ``step`` seconds.
+
+        Returns:
+            Series by label set as text; a histogram bucket is keyed by its ``le`` alone.
+        """
+        moments = (datetime.fromtimestamp(start, UTC), datetime.fromtimestamp(end, UTC))
+        exact = {"start": str(start), "end": str(end)}  # the client would round them to whole seconds
+        rows = self._ask(
+            query, lambda: self._client.custom_query_range(query, *moments, step=str(step), params=exact)
+        )
+        return {_key(row["metric"]): [(float(at), float(v)) for at, v in row["values"]] for row in rows}
+
+    def samples(self, measure: Measure, job: str, start: float, end: float, step: float) -> Samples:
+        """Fetch what ``acceptance.judging`` needs for a gate or trigger over [start, end]."""
+        total = self.range(_fill(measure.total, job), start, end, step) if measure.total else {}
+        scraped = self.instant(f'sum_over_time(up{{job="{job}"}}[{max(1, round((end - start) * 1000))}ms])', end)
+        return Samples(
+            start=start,
+            end=end,
+            step=step,
+            query=self.range(_fill(measure.query, job), start, end, step),
+            total=next(iter(total.values()), ()),
+            reported=round(sum(sample.value for sample in scraped)),
+        )
+
+    def process_start(self, job: str) -> float | None:
+        """Give the newest start time (unix seconds) of the job's processes, None when it is not scraped."""
+        found = self.instant(f'process_start_time_seconds{{job="{job}"}} and on (instance) up{{job="{job}"}} == 1')
+        return max((sample.value for sample in found), default=None)
+
+    def names(self, job: str, prefix: str) -> set[str]:
+        """Give the metric names with this prefix that the job exports now."""
+        found = self.instant(f'count by (__name__) ({{__name__=~"{prefix}.*", job="{job}"}})')
+        return {sample.labels["__name__"] for sample in found}
+
+    def down_targets(self) -> list[str]:
+        """Name the active targets that are not up; no targets at all is Inconclusive.
+
+        Source: checklist item 21_00.checklist.5.
+        """
+        targets = self._ask("targets", lambda: self._client.get_targets(state="active"))["activeTargets"]
+        if not targets:
+            raise Inconclusive(f"{self.url} has no active targets: expected the Butler services among them")
+        return [
+            f"{target['labels'].get('job')} at {target['scrapeUrl']}: {target['lastError'] or target['health']}"
+            for target in targets
+            if target["health"] != "up"
+        ]
+
+    def firing_alerts(self) -> set[str]:
+        """Name the alerts that fire now, as ``name{labels}``. Source: post.validation.2, trigger.7."""
+        return {_alert(sample.labels) for sample in self.instant('ALERTS{alertstate="firing"}')}
+
+    def _ask(self, what: str, call: Callable[[], Answer]) -> Answer:
+        from prometheus_api_client.exceptions import PrometheusApiClientException
+        from requests import RequestException
+
+        try:
+            return call()
+        except (PrometheusApiClientException, RequestException, ValueError, KeyError) as error:
+            raise Inconclusive(
+                f"Prometheus at {self.url} did not answer «{what}»: {error}; "
+                "check that it runs and that PROMETHEUS_URL of the target file is right"
+            ) from error
+
+
+def _fill(query: str, job: str) -> str:
+    return Template(query).safe_substitute(job=job)
+
+
+def _key(labels: Mapping[str, Any]) -> str:
+    if set(labels) == {"le"}:
+        return str(labels["le"])
+    return ",".join(f"{name}={value}" for name, value in sorted(labels.items()))
+
+
+def _alert(labels: Mapping[str, str]) -> str:
+    rest = {name: value for name, value in labels.items() if name not in ("__name__", "alertname", "alertstate")}
+    return labels["alertname"] + "{" + ",".join(f"{name}={value}" for name, value in sorted(rest.items())) + "}"
