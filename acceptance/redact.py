@@ -1,0 +1,176 @@
+"""Keep secrets out of everything that leaves the suite (contract: "may never reach a report").
+
+Three nets, each enough where it applies: the values that are known to be secret, the shapes that carry
+one (a URL's credentials, an Authorization header, `--password X`), and the names that announce one.
+Hiding too much costs a reader a look at the target; hiding too little cannot be undone.
+"""
+
+from __future__ import annotations
+
+import base64
+import html
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+from urllib.parse import quote, quote_plus, unquote
+
+HIDDEN = "[redacted]"
+SHORT = 4
+"""Below this length a value is found everywhere by chance: hiding each `on` or `1` would spoil the record."""
+
+_NAMES = r"passwords?|passwd|passphrase|tokens?|secrets?|api[_ -]?keys?|private[_-]?key|credentials?"
+_LOOKS_SECRET = re.compile(_NAMES, re.IGNORECASE)
+_IS_SECRET = re.compile(rf"(?:{_NAMES})$", re.IGNORECASE)
+_NOT_SECRET = frozenset({"", "true", "false", "yes", "no", "on", "off", "none", "null"})
+
+# Every repetition is possessive, or bounded: a text of 1 MB is read once, whatever it holds.
+_QUOTED = r"""b?"(?:\\.|[^"\\\n])*+"?|b?'(?:\\.|[^'\\\n])*+'?|\\{1,4}"[^"\\\n]*+"""
+_BARE = r"""[^\s"'<>]++"""
+_NAMED = re.compile(
+    rf"""((?:{_NAMES})[\w.-]{{0,64}}+(?:\\{{0,4}}["'])?[ \t]{{0,8}}[:=,][ \t]{{0,8}})({_QUOTED}|{_BARE})""",
+    re.IGNORECASE,
+)
+_HEADER = re.compile(
+    rf"""(authorization(?:\\{{0,4}}["'])?[ \t]{{0,8}}[:=,][ \t]{{0,8}})"""
+    rf"""({_QUOTED}|(?:(?:basic|bearer|digest|token|negotiate|apikey)[ \t]++)?{_BARE})""",
+    re.IGNORECASE,
+)
+_OPTION = re.compile(
+    rf"((?<![\w-])--(?=\w)[\w-]{{0,64}}?(?:{_NAMES})[\w-]{{0,64}}[ \t]{{1,8}})({_QUOTED}|{_BARE})", re.IGNORECASE
+)
+_BEARER = re.compile(r"(\bbearer[ \t]{1,8})([\w.~+/=-]{8,}+)", re.IGNORECASE)
+_WORD = re.compile(r"""[^\s"'<>]++""")
+
+
+def looks_secret(name: str) -> bool:
+    """Whether a key's name announces a secret: PASSWORD, TOKEN, SECRET, API_KEY and kin, anywhere in it."""
+    return _LOOKS_SECRET.search(name) is not None
+
+
+def secrets_of(env: Mapping[str, str]) -> list[str]:
+    """Pick the values that must never be shown: those under secret names, and passwords within URLs.
+
+    A value of fewer than four characters is left out unless its key *ends* in PASSWORD, TOKEN and so on
+    (`MONGO_PASSWORD=abc`, not `TOKEN_TTL=60`): the key then says that it is one, and a spoilt record is
+    better than a leaked password. A short password within a URL is hidden in place by `Redactor` anyway.
+    Words such as `true` are switches, never secrets.
+
+    Args:
+        env: Keys and values of an env file, a target file or a process environment.
+
+    Returns:
+        The secrets in order, without repetition.
+    """
+    found: dict[str, None] = {}
+    for key, value in env.items():
+        if looks_secret(key) and (len(value) >= SHORT or _IS_SECRET.search(key)):
+            found[value] = None
+        for _, credentials, _ in _url_credentials(value):
+            password = credentials.partition(":")[2]
+            found.update((form, None) for form in (password, unquote(password)) if len(form) >= SHORT)
+    return [value for value in found if value.lower() not in _NOT_SECRET]
+
+
+class Redactor:
+    """Replaces secrets by `[redacted]`, which tells nothing of their length.
+
+    Args:
+        secrets: Known values; see `secrets_of`. Empty ones are ignored. One of fewer than four
+            characters is replaced only where it stands alone as a word.
+    """
+
+    def __init__(self, secrets: Iterable[str]) -> None:
+        forms = {form for secret in secrets if secret for form in _forms(secret)}
+        longest_first = sorted(forms, key=lambda form: (-len(form), form))
+        self._known = re.compile("|".join(map(_pattern, longest_first))) if forms else None
+
+    def __repr__(self) -> str:
+        return "Redactor()"
+
+    def text(self, text: str) -> str:
+        """Return `text` without any secret; linear in its length."""
+        if self._known:
+            text = self._known.sub(HIDDEN, text)
+        if "://" in text:
+            text = _WORD.sub(lambda word: _without_credentials(word[0]), text)
+        for shape in (_HEADER, _BEARER, _OPTION, _NAMED):
+            text = shape.sub(_hide_value, text)
+        return text
+
+    def data(self, obj: Any) -> Any:
+        """Return a copy of a JSON-able value without any secret; what a secret key holds goes whole."""
+        if isinstance(obj, str):
+            return self.text(obj)
+        if isinstance(obj, dict):
+            return {self.data(key): self._member(key, value) for key, value in obj.items()}
+        if isinstance(obj, (list, tuple)):
+            return type(obj)(map(self.data, obj)) if type(obj) in (list, tuple) else tuple(map(self.data, obj))
+        return obj
+
+    def _member(self, key: Any, value: Any) -> Any:
+        if isinstance(key, str) and looks_secret(key) and isinstance(value, (str, int, float)):
+            return value if isinstance(value, bool) or value == "" else HIDDEN
+        return self.data(value)
+
+
+def _hide_value(match: re.Match[str]) -> str:
+    """Keep the name, and the quotes so that JSON stays JSON."""
+    value = match[2]
+    opening = re.match(r"""b?\\{0,4}["']|""", value)
+    quotes = opening[0] if opening else ""
+    closing = quotes.removeprefix("b") if quotes and value.endswith(quotes.removeprefix("b")[-1]) else ""
+    return f"{match[1]}{quotes}{HIDDEN}{closing}"
+
+
+def _pattern(form: str) -> str:
+    literal = re.escape(form)
+    return literal if len(form) >= SHORT else rf"(?<![A-Za-z0-9]){literal}(?![A-Za-z0-9])"
+
+
+def _forms(secret: str) -> Iterator[str]:
+    """Yield the spellings in which a secret reaches a text: plain, quoted, escaped, encoded."""
+    yield secret
+    raw = secret.encode("utf-8", "surrogateescape")
+    for quoted in (quote(raw, safe=""), quote(raw), quote_plus(raw)):
+        yield quoted
+        yield re.sub("%..", lambda code: code[0].lower(), quoted)
+    for ascii_only in (True, False):
+        yield json.dumps(secret, ensure_ascii=ascii_only)[1:-1]
+    yield repr(secret)[1:-1]
+    yield html.escape(secret)
+    yield from _base64_forms(raw)
+
+
+def _base64_forms(raw: bytes) -> Iterator[str]:
+    """Yield Base64 of the secret alone and, from 6 bytes, inside longer data at each of the 3 alignments."""
+    for encode in (base64.b64encode, base64.urlsafe_b64encode):
+        yield encode(raw).decode()
+        yield encode(raw).decode().rstrip("=")
+        for offset in range(3 if len(raw) >= 6 else 0):
+            start, end = -(-offset * 8 // 6), (offset + len(raw)) * 8 // 6
+            yield encode(bytes(offset) + raw).decode()[start:end]
+
+
+def _url_credentials(text: str) -> Iterator[tuple[str, str, str]]:
+    """Yield (before, credentials, after) for each `scheme://` part of a text; credentials may be empty.
+
+    A password may hold `/` or `@` in spite of the standard, so the last `@` before the query ends it,
+    unless what stands before the first `/` is plainly a host and a port.
+    """
+    first, *parts = text.split("://")
+    yield first, "", ""
+    for part in parts:
+        region = part.partition("?")[0]
+        authority = region.partition("/")[0]
+        host = authority.rpartition("]")[2] if authority.startswith("[") else authority
+        port = host.partition(":")[2]
+        plain_host = "@" not in authority and (not port or port.isdigit())
+        end = -1 if plain_host else region.rfind("@")
+        yield "://", part[: max(end, 0)], part[max(end, 0) :]
+
+
+def _without_credentials(word: str) -> str:
+    return "".join(
+        before + (HIDDEN if credentials else "") + after for before, credentials, after in _url_credentials(word)
+    )
