@@ -58,7 +58,7 @@ def build(settings: Settings) -> Starlette:
 
 
 async def _answer(dialog: Dialog, request: Request) -> Response:
-    """Serve one message: 200, 403 for another user's session, 413, 422, or 503 when its context is out of reach."""
+    """Serve one message: 200, else 403 (another user's session), 413, 422 or 503 (no context)."""
     try:
         message = parse(await _body(request))
     except ValueError as error:

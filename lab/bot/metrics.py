@@ -10,7 +10,7 @@ DURATION = Histogram("butler_message_duration_seconds", "Time from message to an
 
 
 def export_alert_gauge(settings: Settings) -> None:
-    """Export `lab_fault_alert`: 1 while the fault alert-firing is on; the lab's rule LabFaultAlert watches it."""
+    """Export `lab_fault_alert`, which the lab's rule LabFaultAlert watches: 1 while alert-firing is on."""
     Gauge("lab_fault_alert", "1 while the seeded fault alert-firing is on").set_function(
         lambda: float(settings.fault("alert-firing"))
     )

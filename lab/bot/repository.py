@@ -69,10 +69,7 @@ class ContextRepository:
         """Count and time one operation; the label error_type stays empty (absent) on success."""
         start = time.perf_counter()
         try:
-            if self._fault("dialog-slow"):
-                await asyncio.sleep(SLOW_SECONDS)
-            if self._fault("dialog-errors") and next(self._calls) % 10 == 0:
-                raise RepositoryError("seeded fault dialog-errors")
+            await self._seeded()
             yield
         except (PyMongoError, RepositoryError) as error:
             self._operations.labels(operation, "error", "storage_error").inc()
@@ -81,3 +78,10 @@ class ContextRepository:
             self._operations.labels(operation, "success", "").inc()
         finally:
             self._latency.labels(operation).observe(time.perf_counter() - start)
+
+    async def _seeded(self) -> None:
+        """Do what the seeded faults of an operation do."""
+        if self._fault("dialog-slow"):
+            await asyncio.sleep(SLOW_SECONDS)
+        if self._fault("dialog-errors") and next(self._calls) % 10 == 0:
+            raise RepositoryError("seeded fault dialog-errors")

@@ -17,7 +17,10 @@ from pymongo import MongoClient
 from pymongo.database import Database
 
 ROOT = Path(__file__).resolve().parents[2]
-NAMES = "butler-bot butler-worker butler-api prometheus alertmanager grafana loki hw-checker mongo".split()
+NAMES = (
+    *("butler-bot", "butler-worker", "butler-api", "mongo"),
+    *("prometheus", "alertmanager", "grafana", "loki", "hw-checker"),
+)
 SECRETS = {"GRAFANA_PASSWORD": "grafana-secret", "HW_CHECKER_API_KEY": "checker-secret"}
 
 

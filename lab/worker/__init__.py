@@ -1,0 +1,1 @@
+"""butler-worker: homework over the HW checker, and the review pipeline over `long_tasks`."""

@@ -1,0 +1,57 @@
+"""Start butler-worker: `python -m lab.worker`, with LAB_HOME naming the lab's folder."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from typing import Any
+
+from pymongo import AsyncMongoClient
+from starlette.applications import Starlette
+
+from lab.service import Settings, application, log, run
+from lab.worker.checker import CheckerClient
+from lab.worker.components import component_states
+from lab.worker.homework import Homework, HomeworkReviewService
+from lab.worker.loop import ReviewLoop, ReviewUseCase
+from lab.worker.monolith import MonolithicReview
+from lab.worker.reports import Reports
+from lab.worker.routes import components_route, homework_routes
+from lab.worker.tasks import Tasks
+from lab.worker.use_case import DecomposedReview
+
+HOMEWORK_FLAG = "USE_NEW_HOMEWORK_REVIEW_SERVICE"
+USE_CASE_FLAG = "USE_DECOMPOSED_USE_CASE"
+
+
+def build(settings: Settings) -> Starlette:
+    """Make the application with the paths that the flags chose at process start."""
+    mongo: AsyncMongoClient[dict[str, Any]] = AsyncMongoClient(
+        settings.mongo_url, serverSelectionTimeoutMS=2000, timeoutMS=5000
+    )
+    reports = Reports(mongo["butler"])
+    checker = CheckerClient(
+        f"http://127.0.0.1:{settings.ports['hw-checker']}", settings.env.get("HW_CHECKER_API_KEY", "")
+    )
+    new_homework = settings.flag(HOMEWORK_FLAG) and not settings.fault("homework-flag-ignored")
+    decomposed = settings.flag(USE_CASE_FLAG) and not settings.fault("use-case-flag-ignored")
+    homework: Homework = HomeworkReviewService(checker, settings) if new_homework else checker
+    use_case: ReviewUseCase = DecomposedReview(reports, settings) if decomposed else MonolithicReview(reports)
+    loop = ReviewLoop(Tasks(mongo["butler"]["long_tasks"]), use_case)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        log("service_started", new_homework_review_service=new_homework, decomposed_use_case=decomposed)
+        work = asyncio.create_task(loop.run())
+        yield
+        work.cancel()
+        await loop.close()
+        await checker.close()
+        await mongo.close()
+
+    routes = [*homework_routes(homework), components_route(lambda: component_states(reports, settings))]
+    return application(routes, health=reports.ready, lifespan=lifespan)
+
+
+if __name__ == "__main__":
+    started = Settings.load("butler-worker")
+    run(build(started), started.port)

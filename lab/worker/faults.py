@@ -1,0 +1,81 @@
+"""Faults of the worker (stages 21_01b and 21_01d). Those of a new path do nothing while its flag is off."""
+
+from lab.faults import Fault
+
+HOMEWORK_FAULTS = (
+    Fault(
+        "homework-errors",
+        "21_01b",
+        "new path: every 5th request fails with api_error and 502",
+        ("21_01b.monitor.1", "21_01b.exit.1", "trigger.1"),
+    ),
+    Fault(
+        "homework-empty-list",
+        "21_01b",
+        "new path: 200 with no commits for every student",
+        ("21_01b.rollout.3", "21_01b.exit.3"),
+    ),
+    Fault(
+        "homework-review-not-submitted",
+        "21_01b",
+        "new path: 202 with a review id that the HW checker never heard of",
+        ("21_01b.rollout.3", "21_01b.exit.3"),
+    ),
+    Fault(
+        "homework-flag-ignored",
+        "21_01b",
+        "the process reads the flag at start and keeps the old path",
+        ("21_01b.rollout.2",),
+    ),
+    Fault(
+        "homework-slow",
+        "21_01b",
+        "new path: each request takes 2.5 s more",
+        ("21_01b.monitor.1", "21_01b.exit.2", "trigger.2"),
+    ),
+)
+
+USE_CASE_FAULTS = (
+    Fault(
+        "review-no-log-analysis",
+        "21_01d",
+        "new path: logs are not analysed, the report is published without",
+        ("21_01d.rollout.3", "21_01d.exit.1"),
+    ),
+    Fault(
+        "review-not-published",
+        "21_01d",
+        "new path: the report is stored, the task succeeds, nothing is published",
+        ("21_01d.rollout.3", "21_01d.exit.1", "trigger.6"),
+    ),
+    Fault(
+        "review-slow",
+        "21_01d",
+        "new path: a review takes 32 s more",
+        ("21_01d.monitor.1", "21_01d.exit.3", "trigger.2"),
+    ),
+    Fault(
+        "review-errors",
+        "21_01d",
+        "new path: every 3rd review fails",
+        ("21_01d.monitor.1", "21_01d.exit.1", "trigger.1"),
+    ),
+    Fault(
+        "rate-limit-always",
+        "21_01d",
+        "new path: the first submission of a student already hits the limit",
+        ("21_01d.rollout.3", "21_01d.monitor.1"),
+    ),
+    Fault(
+        "component-unhealthy",
+        "21_01d",
+        "both paths: /health/components says that the LogAnalysisPipeline is unhealthy, with 200",
+        ("21_01d.monitor.2", "21_01d.exit.2"),
+    ),
+    Fault(
+        "use-case-flag-ignored",
+        "21_01d",
+        "the process reads the flag at start and keeps the old path",
+        ("21_01d.rollout.2",),
+    ),
+)

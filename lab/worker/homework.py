@@ -1,0 +1,98 @@
+"""Homework reviews: the seam that USE_NEW_HOMEWORK_REVIEW_SERVICE switches (stage 21_01b).
+
+The old path is the checker's client itself; the new one is a service around it that measures what it does.
+"""
+
+import asyncio
+import itertools
+import time
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Protocol
+
+from prometheus_client import Counter, Histogram
+
+from lab.service import Settings
+from lab.worker.checker import CheckerError, Commit, Review
+
+SLOW_SECONDS = 2.5  # the fault's delay: over the SLO of 2 s
+
+
+class Homework(Protocol):
+    """What the routes need; all raise CheckerError."""
+
+    async def commits(self, student_id: str, days: int) -> list[Commit]:
+        """The student's commits of the last `days` days, newest first."""
+        ...
+
+    async def review(self, commit_hash: str) -> Review:
+        """Have a commit reviewed."""
+        ...
+
+    async def status(self, review_id: str) -> Review:
+        """The state of a review."""
+        ...
+
+
+class HomeworkReviewService:
+    """The new path. Its metrics are made here, so that the old path exports none of them."""
+
+    def __init__(self, client: Homework, settings: Settings) -> None:
+        self._client = client
+        self._fault = settings.fault
+        self._calls = itertools.count(1)
+        self._requests = Counter(
+            "homework_review_service_requests",
+            "Requests to the homework review service",
+            ["operation", "status", "error_type"],
+        )
+        self._latency = Histogram(
+            "homework_review_service_latency_seconds",
+            "Duration of homework review requests",
+            ["operation"],
+            buckets=(0.05, 0.1, 0.25, 0.5, 1, 2, 3, 5, 10),
+        )
+
+    async def commits(self, student_id: str, days: int) -> list[Commit]:
+        """See Homework."""
+        async with self._measured("list_commits"):
+            found = await self._client.commits(student_id, days)
+        return [] if self._fault("homework-empty-list") else found
+
+    async def review(self, commit_hash: str) -> Review:
+        """See Homework."""
+        async with self._measured("request_review"):
+            if self._fault("homework-review-not-submitted"):
+                return Review(uuid.uuid4().hex, "queued")
+            return await self._client.review(commit_hash)
+
+    async def status(self, review_id: str) -> Review:
+        """See Homework."""
+        async with self._measured("get_status"):
+            return await self._client.status(review_id)
+
+    @asynccontextmanager
+    async def _measured(self, operation: str) -> AsyncIterator[None]:
+        """Count and time one request; the label error_type stays empty (absent) on success."""
+        start = time.perf_counter()
+        try:
+            await self._seeded()
+            yield
+        except CheckerError as error:
+            self._requests.labels(operation, "error", error.error_type).inc()
+            raise
+        except Exception:
+            self._requests.labels(operation, "error", "api_error").inc()
+            raise
+        else:
+            self._requests.labels(operation, "success", "").inc()
+        finally:
+            self._latency.labels(operation).observe(time.perf_counter() - start)
+
+    async def _seeded(self) -> None:
+        """Do what the seeded faults of a request do."""
+        if self._fault("homework-slow"):
+            await asyncio.sleep(SLOW_SECONDS)
+        if self._fault("homework-errors") and next(self._calls) % 5 == 0:
+            raise CheckerError("api_error")

@@ -1,0 +1,79 @@
+"""Reports in `homework_reviews`: persisted, then published (contract, "MongoDB" and log events)."""
+
+import asyncio
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from pymongo.asynchronous.database import AsyncDatabase
+
+from lab.service import log
+from lab.worker.log_analysis import analyse
+from lab.worker.tasks import Task
+
+
+class Reports:
+    """The steps that the old and the new use case have in common; each writes its log event."""
+
+    def __init__(self, database: AsyncDatabase[dict[str, Any]]) -> None:
+        self._reviews = database["homework_reviews"]
+        self._archives = database["review_archives"]
+
+    async def analyse_logs(self, task: Task) -> dict[str, Any]:
+        """Analyse the logs that came with the task."""
+        analysis = await asyncio.to_thread(analyse, await self._logs_of(task))
+        log("log_analysis_complete", **about(task), **{f"log_{key}": value for key, value in analysis.items()})
+        return analysis
+
+    async def persist(self, task: Task, analysis: Mapping[str, Any] | None) -> str:
+        """Store the report, once per task however often the task is run; gives its text."""
+        report = _text(task, analysis)
+        await self._reviews.update_one(
+            {"task_id": task.task_id},
+            {
+                "$set": {
+                    "student_id": task.student_id,
+                    "assignment_id": task.assignment_id,
+                    "report": report,
+                    "log_analysis": None if analysis is None else dict(analysis),
+                },
+                "$setOnInsert": {"published_at": None, "created_at": datetime.now(UTC)},
+            },
+            upsert=True,
+        )
+        log("report_persisted", **about(task))
+        return report
+
+    async def publish(self, task: Task) -> None:
+        """Publish the stored report, once: a review that is run again after a kill may be published already."""
+        unpublished = {"task_id": task.task_id, "published_at": None}
+        done = await self._reviews.update_one(unpublished, {"$set": {"published_at": datetime.now(UTC)}})
+        if done.modified_count:
+            log("report_published", **about(task))
+
+    async def ready(self) -> None:
+        """Raise unless the reports' database answers."""
+        await self._reviews.database.command("ping")
+
+    async def _logs_of(self, task: Task) -> Path | None:
+        """Where the logs archive is: recorded by the new storage path, else named in the task's metadata."""
+        found = await self._archives.find_one({"task_id": task.task_id, "kind": "logs"})
+        path = found["path"] if found else task.metadata.get("logs_path")
+        return Path(path) if path else None
+
+
+def about(task: Task) -> dict[str, str]:
+    """The fields that every log line of a review has."""
+    return {"task_id": task.task_id, "student_id": task.student_id}
+
+
+def _text(task: Task, analysis: Mapping[str, Any] | None) -> str:
+    lines = [f"Review of {task.assignment_id or 'the submission'} by {task.student_id}", "", "Code: accepted."]
+    if analysis is not None:
+        lines += [
+            "",
+            f"Log analysis ({analysis['status']}): {analysis['lines']} lines, "
+            f"{analysis['errors']} errors, {analysis['warnings']} warnings.",
+        ]
+    return "\n".join(lines)

@@ -1,0 +1,75 @@
+"""The review tasks in `long_tasks`: claimed once, finished once (contract, "MongoDB")."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from pymongo import ReturnDocument
+from pymongo.asynchronous.collection import AsyncCollection
+
+_REVIEWS = {"task_type": "code_review"}
+
+
+@dataclass(frozen=True)
+class Task:
+    """One review to do.
+
+    Attributes:
+        task_id: `rev_...`.
+        student_id: from the metadata, else the task's user.
+        assignment_id: from the metadata; empty if it names none.
+        trace_id: of the upload that made the task; empty if it did not say.
+        metadata: what the API stored with the task.
+    """
+
+    task_id: str
+    student_id: str
+    assignment_id: str
+    trace_id: str
+    metadata: Mapping[str, Any]
+
+
+class Tasks:
+    """The queue. One worker process only: what it left `running` when it died is its own to take up again."""
+
+    def __init__(self, collection: AsyncCollection[dict[str, Any]]) -> None:
+        self._collection = collection
+
+    async def requeue_abandoned(self, at_work: Collection[str]) -> int:
+        """Put tasks that are `running` but not in anybody's hands back to `queued`; gives their number."""
+        abandoned = {**_REVIEWS, "status": "running", "task_id": {"$nin": list(at_work)}}
+        return (await self._collection.update_many(abandoned, {"$set": {"status": "queued"}})).modified_count
+
+    async def claim(self) -> Task | None:
+        """Take the oldest queued review, or None."""
+        found = await self._collection.find_one_and_update(
+            {**_REVIEWS, "status": "queued"},
+            {"$set": {"status": "running", "started_at": datetime.now(UTC)}},
+            sort=[("created_at", 1)],
+            return_document=ReturnDocument.AFTER,
+        )
+        return None if found is None else _task(found)
+
+    async def succeed(self, task: Task, result: Mapping[str, Any]) -> None:
+        """End the task well."""
+        await self._finish(task, {"status": "succeeded", "result": dict(result), "error": None})
+
+    async def fail(self, task: Task, error: str) -> None:
+        """End the task; the error is a text for the student, without internals."""
+        await self._finish(task, {"status": "failed", "error": error})
+
+    async def _finish(self, task: Task, fields: Mapping[str, Any]) -> None:
+        done = {**fields, "finished_at": datetime.now(UTC)}
+        await self._collection.update_one({"task_id": task.task_id}, {"$set": done})
+
+
+def _task(document: Mapping[str, Any]) -> Task:
+    metadata = document.get("metadata") or {}
+    return Task(
+        task_id=document["task_id"],
+        student_id=str(metadata.get("student_id") or document.get("user_id") or ""),
+        assignment_id=str(metadata.get("assignment_id") or ""),
+        trace_id=str(metadata.get("trace_id") or ""),
+        metadata=metadata,
+    )

@@ -1,0 +1,99 @@
+"""The new review use case behind USE_DECOMPOSED_USE_CASE: an orchestrator and three collaborators (21_01d)."""
+
+import asyncio
+import itertools
+from typing import Any
+
+from lab.service import Settings, log
+from lab.worker.rate_limit import RateLimitError, SlidingWindow
+from lab.worker.reports import Reports, about
+from lab.worker.review_metrics import ReviewMetrics
+from lab.worker.tasks import Task
+
+SLOW_SECONDS = 32.0  # the fault's delay: over the SLO of 30 s from end to end
+
+
+class RateLimiter:
+    """Refuses a student who submits too often."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._window = SlidingWindow()
+        self._fault = settings.fault
+
+    def check(self, task: Task) -> None:
+        """Raise RateLimitError unless the student may submit."""
+        allowed = self._window.allows(task.student_id) and not self._fault("rate-limit-always")
+        log("rate_limit_check", **about(task), allowed=allowed)
+        if not allowed:
+            raise RateLimitError
+
+
+class LogAnalysisPipeline:
+    """Analyses the logs that came with a submission."""
+
+    def __init__(self, reports: Reports, settings: Settings) -> None:
+        self._reports = reports
+        self._fault = settings.fault
+
+    async def analyse(self, task: Task) -> dict[str, Any] | None:
+        """The analysis of the task's logs."""
+        if self._fault("review-no-log-analysis"):
+            return None
+        return await self._reports.analyse_logs(task)
+
+
+class ReportPublisher:
+    """Stores and publishes the report."""
+
+    def __init__(self, reports: Reports, settings: Settings) -> None:
+        self._reports = reports
+        self._fault = settings.fault
+
+    async def publish(self, task: Task, analysis: dict[str, Any] | None) -> str:
+        """Persist, then publish; gives the report's text."""
+        report = await self._reports.persist(task, analysis)
+        if not self._fault("review-not-published"):
+            await self._reports.publish(task)
+        return report
+
+
+class DecomposedReview:
+    """The orchestrator."""
+
+    def __init__(self, reports: Reports, settings: Settings) -> None:
+        self._fault = settings.fault
+        self._limiter = RateLimiter(settings)
+        self._logs = LogAnalysisPipeline(reports, settings)
+        self._publisher = ReportPublisher(reports, settings)
+        self._metrics = ReviewMetrics()
+        self._calls = itertools.count(1)
+
+    async def run(self, task: Task) -> dict[str, Any]:
+        """Do one review.
+
+        Raises:
+            RateLimitError: the student submits too often.
+        """
+        return await self._metrics.timed(self._run(task))
+
+    async def _run(self, task: Task) -> dict[str, Any]:
+        try:
+            with self._metrics.component("rate_limiter"):
+                self._limiter.check(task)
+        except RateLimitError:
+            self._metrics.rate_limit_hits.inc()
+            raise
+        with self._metrics.component("orchestrator"):
+            await self._seeded()
+        with self._metrics.component("log_pipeline"):
+            analysis = await self._logs.analyse(task)
+        with self._metrics.component("publisher"):
+            report = await self._publisher.publish(task, analysis)
+        return {"report": report}
+
+    async def _seeded(self) -> None:
+        """Do what the seeded faults of the orchestrator do."""
+        if self._fault("review-slow"):
+            await asyncio.sleep(SLOW_SECONDS)
+        if self._fault("review-errors") and next(self._calls) % 3 == 0:
+            raise RuntimeError("seeded fault review-errors")
