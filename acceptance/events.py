@@ -59,9 +59,12 @@ class EventLog:
         Raises:
             OSError: The log cannot be written (disk full, folder gone).
         """
-        with self.path.open("a+b") as stream:
+        descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o644)
+        with os.fdopen(descriptor, "r+b", buffering=0) as stream:
             fcntl.flock(stream, fcntl.LOCK_EX)
-            seq, prev = _tip(stream.fileno())
+            seq, prev, end = _tip(stream.fileno())
+            stream.truncate(end)  # a line that a dying process left torn
+            stream.seek(end)
             body = {
                 "seq": seq,
                 "at": datetime.now(UTC).isoformat(timespec="milliseconds"),
@@ -71,7 +74,6 @@ class EventLog:
             }
             event = Event(**body, hash=_digest(body))
             stream.write(json.dumps(body | {"hash": event.hash}).encode() + b"\n")
-            stream.flush()
         return event
 
 
@@ -103,16 +105,19 @@ def _digest(body: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
 
 
-def _tip(descriptor: int, block: int = 65536) -> tuple[int, str]:
-    """Give the next sequence number and the last hash, reading only the file's end."""
-    size = os.fstat(descriptor).st_size
+def _tip(descriptor: int, block: int = 65536) -> tuple[int, str, int]:
+    """Give the next sequence number, the last hash and the end of the last whole line.
+
+    Only the file's end is read.
+    """
+    start = os.fstat(descriptor).st_size
     tail = b""
-    while size > 0 and tail.count(b"\n") < 2:
-        step = min(block, size)
-        size -= step
-        tail = os.pread(descriptor, step, size) + tail
-    lines = [line for line in tail.split(b"\n") if line]
-    if not lines:
-        return 0, GENESIS
-    last = json.loads(lines[-1])
-    return int(last["seq"]) + 1, str(last["hash"])
+    while start > 0 and tail.count(b"\n") < 2:
+        step = min(block, start)
+        start -= step
+        tail = os.pread(descriptor, step, start) + tail
+    whole = tail[: tail.rfind(b"\n") + 1]
+    if not whole:
+        return 0, GENESIS, 0
+    last = json.loads(whole.splitlines()[-1])
+    return int(last["seq"]) + 1, str(last["hash"]), start + len(whole)

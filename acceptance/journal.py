@@ -1,0 +1,180 @@
+"""The undo journal of one target: written and synced before each mutation, read after a crash.
+
+Append-only JSON lines, each with a checksum. An intent without a settlement is a change that may have
+happened; undoing it must therefore be harmless when it did not. A torn last line is an intent whose mutation
+never began, since the mutation waits for the sync.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import zlib
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from acceptance.verdict import RecoveryNeeded
+
+VERSION = 1
+Op = Literal["open", "intend", "settle", "close"]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One line.
+
+    Attributes:
+        op: ``open`` by a run, ``intend`` to mutate, ``settle`` an intent, ``close`` by the run.
+        id: Number of the intent, for ``intend`` and ``settle``.
+        what: The mutation, or how it was settled, in words.
+        undo: What undoes the intent: ``{"kind": "flag" | "restart" | "data" | ..., ...}``.
+    """
+
+    op: Op
+    run: str
+    host: str
+    at: str
+    id: int = 0
+    what: str = ""
+    undo: Mapping[str, Any] = field(default_factory=dict)
+    version: int = VERSION
+
+
+class Journal:
+    """The journal file of one target, held open by one run (the caller holds the target's lock)."""
+
+    def __init__(self, path: Path, run: str, host: str | None = None) -> None:
+        self.path = path
+        self._run = run
+        self._host = host or socket.gethostname()
+        self._next = 1
+
+    def open(self) -> None:
+        """Start this run's journal; a closed one of an earlier run is set aside first.
+
+        Raises:
+            RecoveryNeeded: An earlier run left intents that nobody settled.
+        """
+        if left := self.pending():
+            raise RecoveryNeeded(
+                f"{self.path}: run {left[0].run} ended without undoing {len(left)} change(s), "
+                f"the last being «{left[0].what}»; run scripts/ops/recover.py"
+            )
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        if self.path.exists():
+            self.path.replace(self.path.with_suffix(".closed"))
+        self._append("open")
+
+    def intend(self, what: str, undo: Mapping[str, Any]) -> int:
+        """Note a mutation before it is made; it is on disk when this returns.
+
+        Raises:
+            OSError: It could not be written; the mutation must not be made.
+        """
+        number, self._next = self._next, self._next + 1
+        self._append("intend", id=number, what=what, undo=undo)
+        return number
+
+    def settle(self, number: int, how: str) -> None:
+        """Note that an intent needs no undo any more: it was undone, or somebody chose to keep it."""
+        self._append("settle", id=number, what=how)
+
+    def close(self) -> None:
+        """End the journal; only an empty list of pending intents may be closed.
+
+        Raises:
+            RecoveryNeeded: Intents are pending.
+        """
+        if left := self.pending():
+            raise RecoveryNeeded(f"{self.path}: cannot be closed, «{left[0].what}» is not undone")
+        self._append("close")
+
+    def pending(self) -> list[Entry]:
+        """Give the intents that nobody settled, the newest first.
+
+        Raises:
+            RecoveryNeeded: The journal comes from another host or a newer version, or is damaged.
+        """
+        intents: dict[int, Entry] = {}
+        for entry in self.entries():
+            if entry.op == "intend":
+                intents[entry.id] = entry
+            elif entry.op == "settle":
+                intents.pop(entry.id, None)
+        if intents and (others := {entry.host for entry in intents.values()} - {self._host}):
+            raise RecoveryNeeded(
+                f"{self.path}: its open changes were made on {', '.join(sorted(others))}, this is {self._host}; "
+                "run scripts/ops/recover.py there"
+            )
+        return sorted(intents.values(), key=lambda entry: entry.id, reverse=True)
+
+    def entries(self) -> Iterator[Entry]:
+        """Read all whole lines in order.
+
+        Raises:
+            RecoveryNeeded: As for ``pending``.
+        """
+        lines = self.path.read_bytes().splitlines(keepends=True) if self.path.exists() else []
+        for number, line in enumerate(lines):
+            entry = _decode(line)
+            if entry is None and number == len(lines) - 1:
+                return  # torn by a crash: its mutation never began
+            if entry is None:
+                raise RecoveryNeeded(
+                    f"{self.path}, line {number + 1}: the checksum does not fit, so what to undo is not known; "
+                    "compare the env file with its backup by hand, then move the journal away"
+                )
+            if entry.version > VERSION:
+                raise RecoveryNeeded(
+                    f"{self.path}: written by version {entry.version} of the journal, this suite reads up to "
+                    f"{VERSION}; run recover.py of the newer suite"
+                )
+            yield entry
+
+    def adopt(self) -> list[Entry]:
+        """Take over the open intents of a crashed run to undo them; new numbers follow theirs."""
+        left = self.pending()
+        self._next = max((entry.id for entry in self.entries()), default=0) + 1
+        return left
+
+    def _append(self, op: Op, **facts: Any) -> None:
+        now = datetime.now(UTC).isoformat(timespec="milliseconds")
+        body = json.dumps(asdict(Entry(op=op, run=self._run, host=self._host, at=now, **facts)))
+        line = f"{zlib.crc32(body.encode()):08x} {body}\n".encode()
+        fresh = not self.path.exists()
+        descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            os.lseek(descriptor, _whole_length(descriptor), os.SEEK_SET)
+            os.write(descriptor, line)
+            os.ftruncate(descriptor, os.lseek(descriptor, 0, os.SEEK_CUR))
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        if fresh:
+            _sync_folder(self.path.parent)
+
+
+def _decode(line: bytes) -> Entry | None:
+    checksum, _, body = line.rstrip(b"\n").partition(b" ")
+    if not line.endswith(b"\n") or checksum != b"%08x" % zlib.crc32(body):
+        return None
+    return Entry(**json.loads(body))
+
+
+def _whole_length(descriptor: int) -> int:
+    """Give the length up to the last line end: a torn tail is written over."""
+    size = os.fstat(descriptor).st_size
+    text = os.pread(descriptor, size, 0)
+    return text.rfind(b"\n") + 1
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
