@@ -1,0 +1,201 @@
+"""Receive a multipart upload: every file goes straight to a private file on disk, hashed and counted on its way.
+
+At most about one megabyte of an upload is in memory. Hashing and writing run in a thread, so that they do not hold
+up the loop.
+"""
+
+import asyncio
+import hashlib
+import os
+import secrets
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from python_multipart.exceptions import MultipartParseError
+from python_multipart.multipart import MultipartParser, parse_options_header
+
+from lab.api import disposition
+from lab.api.refusal import Refusal
+
+KINDS = {"new_zip": "new", "old_zip": "previous", "logs_zip": "logs"}
+MAX_FIELD = 1 << 16  # bytes
+MAX_PARTS = 32
+MAX_HEADER = 1 << 16  # bytes; a longer one cannot be judged and is refused as a broken form
+IDLE_SECONDS = 30.0
+_FLUSH = 1 << 19
+
+
+@dataclass(frozen=True)
+class Guards:
+    """What is asked of each part as soon as it is known; each raises Refusal.
+
+    Attributes:
+        name: given a file's field and file name.
+        value: given a plain field and its value.
+        size: given a file's field and the bytes seen so far; `ended` tells whether it is complete.
+    """
+
+    name: Callable[[str, str], None]
+    value: Callable[[str, str], None]
+    size: Callable[[str, int, bool], None]
+
+
+class IncomingFile:
+    """A file of the form on its way to disk."""
+
+    def __init__(self, folder: Path, form_field: str, file_name: str) -> None:
+        self.field, self.kind, self.file_name = form_field, KINDS[form_field], file_name
+        self.path = folder / secrets.token_hex(16)
+        self.size = 0
+        self.ended = False
+        self.buffer = bytearray()
+        self._digest = hashlib.sha256()
+        self._fd = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640)
+
+    @property
+    def sha256(self) -> str:
+        """SHA-256 of what was received, lower-case hex."""
+        return self._digest.hexdigest()
+
+    def flush(self) -> None:
+        """Hash and write what is buffered (blocking); at the end make it durable and close."""
+        self._digest.update(self.buffer)
+        view = memoryview(self.buffer)
+        while view:
+            view = view[os.write(self._fd, view) :]
+        view.release()
+        self.buffer = bytearray()
+        if self.ended:
+            os.fchmod(self._fd, 0o640)
+            os.fsync(self._fd)
+            self.close()
+
+    @property
+    def closed(self) -> bool:
+        """Whether all of it is on disk."""
+        return self._fd < 0
+
+    def close(self) -> None:
+        """Close the descriptor, once."""
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+
+@dataclass
+class Upload:
+    """What a request brought: plain fields, and files by kind (`new`, `previous`, `logs`)."""
+
+    fields: dict[str, str] = field(default_factory=dict)
+    files: dict[str, IncomingFile] = field(default_factory=dict)
+    complete: bool = False
+
+    def discard(self) -> None:
+        """Remove from the incoming folder what was not moved to its place."""
+        for file in self.files.values():
+            file.close()
+            file.path.unlink(missing_ok=True)
+
+
+class _Form:
+    """The parser's callbacks: sorts parts into an Upload."""
+
+    def __init__(self, upload: Upload, folder: Path, guards: Guards) -> None:
+        self.upload, self.folder, self.guards = upload, folder, guards
+        self.ended = False
+        self._parts = 0
+        self._header, self._headers = [bytearray(), bytearray()], dict[bytes, bytes]()
+        self._field, self._text = "", bytearray()
+        self._file: IncomingFile | None = None
+
+    def on_part_begin(self) -> None:
+        self._parts += 1
+        if self._parts > MAX_PARTS:
+            raise Refusal(422, "too many form fields")
+        self._headers, self._text, self._file = {}, bytearray(), None
+
+    def on_header_field(self, data: bytes, start: int, end: int) -> None:
+        self._header[0] += data[start:end]
+
+    def on_header_value(self, data: bytes, start: int, end: int) -> None:
+        self._header[1] += data[start:end]
+
+    def on_header_end(self) -> None:
+        self._headers[bytes(self._header[0]).lower()] = bytes(self._header[1])
+        self._header = [bytearray(), bytearray()]
+
+    def on_headers_finished(self) -> None:
+        part = disposition.parse(self._headers.get(b"content-disposition", b""))
+        self._field = part.field
+        if not part.file_names:
+            return
+        for name in part.file_names:
+            self.guards.name(part.field, name)
+        if part.field not in KINDS or KINDS[part.field] in self.upload.files:
+            raise Refusal(422, "unexpected file in the form")
+        self._file = IncomingFile(self.folder, part.field, part.file_names[0])
+        self.upload.files[self._file.kind] = self._file
+
+    def on_part_data(self, data: bytes, start: int, end: int) -> None:
+        if self._file is None:
+            self._text += data[start:end]
+            if len(self._text) > MAX_FIELD:
+                self._keep_text()
+                raise Refusal(422, "a form field is too long")
+            return
+        self._file.size += end - start
+        self.guards.size(self._file.field, self._file.size, False)
+        self._file.buffer += memoryview(data)[start:end]
+
+    def on_part_end(self) -> None:
+        if self._file is None:
+            self._keep_text()
+            return
+        self._file.ended = True
+        self.guards.size(self._file.field, self._file.size, True)
+
+    def on_end(self) -> None:
+        self.ended = True
+
+    def _keep_text(self) -> None:
+        value = self._text.decode("utf-8", "surrogateescape")
+        self.guards.value(self._field, value)
+        if self._field in self.upload.fields:
+            raise Refusal(422, "a form field is given twice")
+        self.upload.fields[self._field] = value
+
+
+async def receive(upload: Upload, body: AsyncIterator[bytes], content_type: str, folder: Path, guards: Guards) -> None:
+    """Read the request's body into `upload`; on any way out the caller discards it.
+
+    Raises:
+        Refusal: a guard's, or 400 for what is no multipart form or ends before its end, 408 for a silent client.
+    """
+    form = _Form(upload, folder, guards)
+    parser = _parser(content_type, form)
+    try:
+        async with asyncio.timeout(IDLE_SECONDS) as idle:
+            async for piece in body:
+                parser.write(piece)
+                for file in list(upload.files.values()):
+                    if len(file.buffer) >= _FLUSH or (file.ended and not file.closed):
+                        await asyncio.to_thread(file.flush)
+                idle.reschedule(asyncio.get_running_loop().time() + IDLE_SECONDS)
+    except MultipartParseError:
+        raise Refusal(400, "malformed multipart body") from None
+    except TimeoutError:
+        raise Refusal(408, "nothing received for too long") from None
+    upload.complete = True
+    if not form.ended:
+        raise Refusal(400, "incomplete multipart body")
+
+
+def _parser(content_type: str, form: _Form) -> MultipartParser:
+    kind, options = parse_options_header(content_type)
+    boundary = options.get(b"boundary")
+    if kind != b"multipart/form-data" or not boundary:
+        raise Refusal(415, "expected multipart/form-data")
+    names = ("part_begin", "part_data", "part_end", "header_field", "header_value", "header_end")
+    callbacks = {f"on_{name}": getattr(form, f"on_{name}") for name in (*names, "headers_finished", "end")}
+    return MultipartParser(boundary, callbacks, max_header_count=16, max_header_size=MAX_HEADER)  # type: ignore[arg-type]
