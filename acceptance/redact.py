@@ -27,13 +27,11 @@ _NOT_SECRET = frozenset({"", "true", "false", "yes", "no", "on", "off", "none", 
 # Every repetition is possessive, or bounded: a text of 1 MB is read once, whatever it holds.
 _QUOTED = r"""b?"(?:\\.|[^"\\\n])*+"?|b?'(?:\\.|[^'\\\n])*+'?|\\{1,4}"[^"\\\n]*+"""
 _BARE = r"""[^\s"'<>]++"""
-_NAMED = re.compile(
-    rf"""((?:{_NAMES})[\w.-]{{0,64}}+(?:\\{{0,4}}["'])?[ \t]{{0,8}}[:=,][ \t]{{0,8}})({_QUOTED}|{_BARE})""",
-    re.IGNORECASE,
-)
+# A comma separates only after a quoted name, as in a list of pairs; in prose it is a comma.
+_IS = r"""(?:\\{0,4}["'][ \t]{0,8}[:=,]|[ \t]{0,8}[:=])[ \t]{0,8}"""
+_NAMED = re.compile(rf"((?:{_NAMES})[\w.-]{{0,64}}+{_IS})({_QUOTED}|{_BARE})", re.IGNORECASE)
 _HEADER = re.compile(
-    rf"""(authorization(?:\\{{0,4}}["'])?[ \t]{{0,8}}[:=,][ \t]{{0,8}})"""
-    rf"""({_QUOTED}|(?:(?:basic|bearer|digest|token|negotiate|apikey)[ \t]++)?{_BARE})""",
+    rf"(authorization{_IS})({_QUOTED}|(?:(?:basic|bearer|digest|token|negotiate|apikey)[ \t]++)?{_BARE})",
     re.IGNORECASE,
 )
 _OPTION = re.compile(
@@ -156,18 +154,21 @@ def _url_credentials(text: str) -> Iterator[tuple[str, str, str]]:
     """Yield (before, credentials, after) for each `scheme://` part of a text; credentials may be empty.
 
     A password may hold `/` or `@` in spite of the standard, so the last `@` before the query ends it,
-    unless what stands before the first `/` is plainly a host and a port.
+    unless it is HTTP and what stands before the first `/` is plainly a host and a port.
     """
     first, *parts = text.split("://")
     yield first, "", ""
+    before = first
     for part in parts:
         region = part.partition("?")[0]
         authority = region.partition("/")[0]
         host = authority.rpartition("]")[2] if authority.startswith("[") else authority
         port = host.partition(":")[2]
-        plain_host = "@" not in authority and (not port or port.isdigit())
-        end = -1 if plain_host else region.rfind("@")
-        yield "://", part[: max(end, 0)], part[max(end, 0) :]
+        is_http = before.lower().endswith(("http", "https"))
+        plain_host = is_http and "@" not in authority and (not port or port.isdigit())
+        end = max(-1 if plain_host else region.rfind("@"), 0)
+        yield "://", part[:end], part[end:]
+        before = part
 
 
 def _without_credentials(word: str) -> str:
