@@ -75,8 +75,8 @@ class DirectContexts:
                     "state": context.state,
                     "data": {"history": context.history},
                     "step_count": context.step_count,
-                    "updated_at": datetime.now(UTC),
-                }
+                },
+                "$currentDate": {"updated_at": True},
             },
             upsert=True,
         )

@@ -4,6 +4,18 @@ from lab.faults import Fault
 
 HOMEWORK_FAULTS = (
     Fault(
+        "hw-checker-down",
+        "21_01b",
+        "the HW checker answers every call with 503, its /health too",
+        ("21_01b.monitor.2", "21_01b.exit.1"),
+    ),
+    Fault(
+        "hw-checker-slow",
+        "21_01b",
+        "the HW checker's data calls take 10 s, its /health stays quick",
+        ("21_01b.monitor.1", "21_01b.exit.1", "21_01b.exit.2"),
+    ),
+    Fault(
         "homework-errors",
         "21_01b",
         "new path: every 5th request fails with api_error and 502",

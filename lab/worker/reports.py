@@ -48,7 +48,7 @@ class Reports:
     async def publish(self, task: Task) -> None:
         """Publish the stored report, once: a review that is run again after a kill may be published already."""
         unpublished = {"task_id": task.task_id, "published_at": None}
-        done = await self._reviews.update_one(unpublished, {"$set": {"published_at": datetime.now(UTC)}})
+        done = await self._reviews.update_one(unpublished, {"$currentDate": {"published_at": True}})
         if done.modified_count:
             log("report_published", **about(task))
 

@@ -17,9 +17,7 @@ class ReviewMetrics:
     """Made together with the use case, so that the old path exports none of them."""
 
     def __init__(self) -> None:
-        self._errors = Counter(
-            "review_submission_use_case_errors", "Failures of a review", ["component", "error_type"]
-        )
+        self._errors = Counter("review_submission_use_case_errors", "Failures of a review", ["component", "error_type"])
         self._duration = Histogram(
             "review_submission_duration_seconds",
             "Time from claiming a review to its end; the wait before it is the poll interval at most",

@@ -71,8 +71,9 @@ def components_route(states: Callable[[], Awaitable[dict[str, str]]]) -> Route:
 
 
 def _refuse(operation: str, error: CheckerError) -> NoReturn:
-    log("hw_checker_failed", "ERROR", operation=operation, error_type=error.error_type)
     status, detail = _REFUSALS[error.error_type]
+    level = "ERROR" if status >= 500 else "WARNING"
+    log("hw_checker_failed", level, operation=operation, error_type=error.error_type)
     raise HTTPException(status, detail) from None
 
 

@@ -2,13 +2,12 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 from pymongo import ReturnDocument
 from pymongo.asynchronous.collection import AsyncCollection
 
-_REVIEWS = {"task_type": "code_review"}
+_REVIEWS = {"task_type": "code_review", "task_id": {"$type": "string"}}
 
 
 @dataclass(frozen=True)
@@ -38,14 +37,14 @@ class Tasks:
 
     async def requeue_abandoned(self, at_work: Collection[str]) -> int:
         """Put tasks that are `running` but not in anybody's hands back to `queued`; gives their number."""
-        abandoned = {**_REVIEWS, "status": "running", "task_id": {"$nin": list(at_work)}}
+        abandoned = {"task_type": "code_review", "status": "running", "task_id": {"$nin": list(at_work)}}
         return (await self._collection.update_many(abandoned, {"$set": {"status": "queued"}})).modified_count
 
     async def claim(self) -> Task | None:
         """Take the oldest queued review, or None."""
         found = await self._collection.find_one_and_update(
             {**_REVIEWS, "status": "queued"},
-            {"$set": {"status": "running", "started_at": datetime.now(UTC)}},
+            {"$set": {"status": "running"}, "$currentDate": {"started_at": True}},
             sort=[("created_at", 1)],
             return_document=ReturnDocument.AFTER,
         )
@@ -60,8 +59,9 @@ class Tasks:
         await self._finish(task, {"status": "failed", "error": error})
 
     async def _finish(self, task: Task, fields: Mapping[str, Any]) -> None:
-        done = {**fields, "finished_at": datetime.now(UTC)}
-        await self._collection.update_one({"task_id": task.task_id}, {"$set": done})
+        # $currentDate: the lab's wire server stores a date that `$set` brings as a text
+        done = {"$set": dict(fields), "$currentDate": {"finished_at": True}}
+        await self._collection.update_one({"task_id": task.task_id}, done)
 
 
 def _task(document: Mapping[str, Any]) -> Task:

@@ -1,0 +1,1 @@
+"""Stand-ins for services that no registry has: each answers as the real API does, errors included."""
