@@ -1,0 +1,1 @@
+"""What acts on the target: uploads, archives, attacks, and looks at its files and scanner."""

@@ -1,0 +1,123 @@
+"""What one HTTP request sent and got back, and what a refusal's body may not say."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+BODY_LIMIT = 4096
+"""Bytes of a response body that are kept: enough for any refusal, too few to fill a record."""
+
+_PRIVATE_HOST = r"(?:10\.\d{1,3}|192\.168|172\.(?:1[6-9]|2\d|3[01])|127\.\d{1,3})(?:\.\d{1,3}){2}"
+_INTERNALS: tuple[tuple[str, str], ...] = (
+    ("stack trace", r"Traceback \(most recent call last\)|\n\s+at [\w$.<>]+\(|goroutine \d+ \["),
+    ("source line", r"\bFile \"[^\"]+\"|\bline \d+\b|\b[\w/-]+\.(?:py|go|java|rs|js|ts):\d+\b"),
+    (
+        "absolute path",
+        r"(?<![\w.:/])/(?:app|bin|boot|code|data|dev|etc|home|lib|lib64|mnt|opt|private|proc|root|run|srv|sys|tmp"
+        r"|usr|Users|var|workspace)(?:/[^\s\"'<>,;:)]*)+|(?<!\w)[A-Za-z]:\\\\?\w",
+    ),
+    ("private address", rf"(?<![\d.]){_PRIVATE_HOST}(?![\d.])|\blocalhost:\d+"),
+    ("database address", r"\b(?:mongodb(?:\+srv)?|postgres(?:ql)?|redis|amqp)://\S+"),
+    ("module path", r"\b(?:src|app|lab|butler|starlette|fastapi|uvicorn|pymongo|motor|pydantic)(?:\.[a-z_]\w*){2,}"),
+    ("exception class", r"\b(?:[A-Z]\w+(?:Error|Exception)|Errno \d+)\b"),
+    ("object address", r"\bat 0x[0-9a-f]{6,}\b"),
+    ("version of a server", r"\b(?:Python|nginx|uvicorn|gunicorn|Werkzeug|aiohttp)/\d[\w.]*"),
+)
+_PATTERNS = tuple((label, re.compile(pattern)) for label, pattern in _INTERNALS)
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """One request and its answer.
+
+    Attributes:
+        method: HTTP method.
+        url: Full address of the request.
+        status: Status code, `None` when no answer came.
+        reason: Reason phrase of the status line, may be empty.
+        headers: Answer's headers, names in lower case.
+        body: Answer's body as text, cut at `BODY_LIMIT` bytes.
+        elapsed_s: Seconds from the first byte sent to the end of the answer (or to giving up).
+        sent_bytes: Bytes of the request body that were handed to the socket.
+        trace_id: The 32 hex digits under which the service logs this request.
+        error: Why no answer came, `None` when one did.
+    """
+
+    method: str
+    url: str
+    status: int | None
+    reason: str
+    headers: Mapping[str, str] = field(repr=False)
+    body: str = field(repr=False)
+    elapsed_s: float
+    sent_bytes: int
+    trace_id: str
+    error: str | None = None
+
+    @property
+    def refused(self) -> bool:
+        """Whether the service looked at the request and said no: a 4xx that is about the request.
+
+        401, 404, 405, 408 and 429 say nothing about a payload: a wrong URL, a missing login or a rate
+        limit answers the same to a good upload.
+        """
+        return self.status is not None and 400 <= self.status < 500 and self.status not in {401, 404, 405, 408, 429}
+
+    @property
+    def detail(self) -> object:
+        """The contract's `detail` of a refusal, `None` when the body is not `{"detail": ...}`."""
+        try:
+            answer = json.loads(self.body)
+        except ValueError:
+            return None
+        return answer.get("detail") if isinstance(answer, dict) else None
+
+    def explain(self) -> str:
+        """Say in one or two lines what happened, for an assertion's message."""
+        did = f"{self.method} {self.url} ({self.sent_bytes} body bytes, {self.elapsed_s:.2f} s, trace {self.trace_id})"
+        if self.error is not None:
+            return f"{did}\nno answer: {self.error}"
+        body = self.body if len(self.body) <= 200 else f"{self.body[:200]}..."
+        return f"{did}\nanswered {self.status} {self.reason}".rstrip() + f": {body!r}"
+
+
+def leaks(body: str, *, sent: Iterable[str] = (), private: Iterable[str] = ()) -> list[str]:
+    """Name the internals found in a refusal's body.
+
+    The target contract wants `{"detail": "..."}` with no stack trace, path, address or secret.
+
+    Args:
+        body: The answer's body.
+        sent: Texts which the request itself held; an echo of them is no leak.
+        private: Texts which may never appear, such as the storage root or a secret.
+
+    Returns:
+        One `kind: what was found` for each kind; empty when the body is clean.
+    """
+    text = body
+    with contextlib.suppress(ValueError):
+        text = "\n".join(_strings(json.loads(body)))  # undoes JSON's escapes, so that an echo compares equal
+    for echo in sorted(filter(None, sent), key=len, reverse=True):
+        text = text.replace(echo, "<echo>")
+    found = [f"private text: {secret}" for secret in private if secret and secret in text]
+    for label, pattern in _PATTERNS:
+        if match := pattern.search(text):
+            found.append(f"{label}: {match.group(0).strip()[:120]}")
+    return found
+
+
+def _strings(value: object) -> Iterable[str]:
+    """Yield every text in a decoded JSON value, keys included."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            yield str(key)
+            yield from _strings(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _strings(item)
