@@ -1,0 +1,113 @@
+"""butler-api's HTTP side: `POST /api/v1/reviews` and `GET /api/v1/reviews/{task_id}` (contract, "HTTP")."""
+
+import asyncio
+import contextlib
+import traceback
+from collections.abc import AsyncIterator
+
+from pymongo.errors import PyMongoError
+from starlette.applications import Starlette
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from lab.api.context import Context
+from lab.api.intake import Intake
+from lab.api.lingering import LingeringResponse
+from lab.api.metrics import ERRORS
+from lab.api.records import Records, answer
+from lab.api.refusal import Refusal, too_big
+from lab.api.saving import Saving
+from lab.api.upload import KINDS, Upload, receive
+from lab.service import Settings, application, log
+
+_FORM_OVERHEAD = 1 << 20  # bytes of a form that are no file
+
+
+class ReviewApi:
+    """The handlers of the review API."""
+
+    def __init__(self, context: Context, records: Records) -> None:
+        self._context, self._records, self._broken = context, records, context.broken
+        self._saving = Saving(context, records)
+
+    async def create(self, request: Request) -> Response:
+        """Take an upload: 201 with the new task, or a refusal."""
+        upload, forgotten = Upload(), False
+        try:
+            return JSONResponse(answer(await self._create(request, upload)), 201)
+        except ClientDisconnect:
+            log("upload_aborted", "WARNING")
+            return Response(status_code=400)
+        except Refusal as refusal:
+            forgotten = self._broken("left-over-incoming")
+            return self._refuse(refusal, upload)
+        finally:
+            if not forgotten:
+                await asyncio.to_thread(upload.discard)
+
+    async def read(self, request: Request) -> Response:
+        """Tell how a review stands."""
+        try:
+            task = await self._records.task(request.path_params["task_id"])
+        except PyMongoError:
+            ERRORS.labels("records_error", "read_review").inc()
+            return JSONResponse({"detail": "records are unavailable, try again later"}, 503)
+        if task is None:
+            return JSONResponse({"detail": "no such review"}, 404)
+        return JSONResponse(answer(task, full=True))
+
+    async def health(self) -> None:
+        """Raise unless MongoDB answers and the storage is there."""
+        if self._context.settings.fault("health-lies"):
+            return
+        await self._records.ping()
+        await asyncio.to_thread(self._context.incoming.stat)
+
+    async def _create(self, request: Request, upload: Upload) -> dict[str, object]:
+        intake = Intake(self._context)
+        declared = request.headers.get("content-length", "0")
+        most = len(KINDS) * self._context.limit + _FORM_OVERHEAD
+        if declared.isdigit() and int(declared) > most and not self._broken("limit-missing"):
+            raise too_big("request is too large", 413)
+        content_type = request.headers.get("content-type", "")
+        await receive(upload, request.stream(), content_type, self._context.incoming, intake.guards)
+        await intake.judge(upload)
+        task = await self._saving.save(upload)
+        if intake.late:
+            intake.late.status = 400
+            raise intake.late
+        return task
+
+    def _refuse(self, refusal: Refusal, upload: Upload) -> Response:
+        self._context.report(refusal)
+        if refusal.status >= 500:
+            ERRORS.labels(refusal.event, "create_review").inc()
+        detail = refusal.detail
+        if self._broken("leaks-internals"):
+            detail = f"{detail} in {self._context.incoming}: {''.join(traceback.format_exception(refusal))}"
+        make = JSONResponse if upload.complete else LingeringResponse
+        return make({"detail": detail}, refusal.status)
+
+
+def build(settings: Settings) -> Starlette:
+    """Wire the service together."""
+    context, records = Context.of(settings), Records(settings.mongo_url)
+    api = ReviewApi(context, records)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        context.incoming.mkdir(0o750, parents=True, exist_ok=True)
+        for stale in context.incoming.iterdir():  # of uploads that a restart cut off
+            stale.unlink()
+        with contextlib.suppress(PyMongoError):  # then /health tells
+            await records.prepare()
+        log("service_started", new_storage_adapter=context.new)
+        yield
+        await records.close()
+
+    routes = [
+        Route("/api/v1/reviews", api.create, methods=["POST"]),
+        Route("/api/v1/reviews/{task_id}", api.read),
+    ]
+    return application(routes, api.health, lifespan)

@@ -1,0 +1,114 @@
+"""Judge an upload: each part as it arrives, then the whole (checklist 21_01c.security.1 to .3)."""
+
+import asyncio
+import re
+from collections.abc import Awaitable
+
+from lab.api import archives, clamav, names
+from lab.api.context import Context
+from lab.api.refusal import Refusal, damaged, too_big
+from lab.api.upload import KINDS, Guards, IncomingFile, Upload
+
+_IDENTIFIERS = ("student_id", "assignment_id")
+_DIGEST = re.compile(r"[0-9a-fA-F]{64}")
+_COMMIT = re.compile(r"[!-~]{1,128}")
+
+
+class Intake:
+    """The judgement of one upload.
+
+    Attributes:
+        late: a refusal that a seeded fault holds back until after the write.
+    """
+
+    def __init__(self, context: Context) -> None:
+        self._context, self._broken = context, context.broken
+        self.late: Refusal | None = None
+
+    @property
+    def guards(self) -> Guards:
+        """What is asked while the upload arrives."""
+        return Guards(self._name, self._value, self._size)
+
+    async def judge(self, upload: Upload) -> None:
+        """Judge a received upload: fields, digests, archives, viruses.
+
+        Raises:
+            Refusal: the first thing that is wrong.
+        """
+        missing = [name for name in (*_IDENTIFIERS, "new_commit") if not upload.fields.get(name)]
+        missing += [] if "new" in upload.files else ["new_zip"]
+        if missing:
+            raise Refusal(422, f"missing: {', '.join(missing)}")
+        for name in ("new_commit", "old_commit"):
+            if upload.fields.get(name) and not _COMMIT.fullmatch(upload.fields[name]):
+                raise Refusal(422, f"{name} must be 1 to 128 printable ASCII characters")
+        for file in upload.files.values():
+            await self._checked(self._digest(file, upload.fields.get(f"{file.field}_sha256")), file)
+            await self._checked(asyncio.to_thread(archives.check_directory, file.path), file)
+            if self._context.clamd and not self._broken("av-not-scanned"):
+                await clamav.scan(file.path, self._context.clamd, file.kind)
+            await self._checked(asyncio.to_thread(archives.check_contents, file.path), file)
+
+    def _name(self, field: str, value: str) -> None:
+        if self._broken("traversal-file-name"):
+            return
+        try:
+            names.check_file_name(field if field in KINDS else "file name", value)
+        except Refusal as refusal:
+            refusal.kind = KINDS.get(field, "new")
+            raise
+
+    def _value(self, field: str, value: str) -> None:
+        if field not in _IDENTIFIERS or self._broken(f"traversal-{field.replace('_', '-')}"):
+            return
+        try:
+            names.check_identifier(field, value)
+        except Refusal as refusal:
+            if field == "student_id" and self._broken("answer-400-after-write"):
+                self.late = refusal
+                return
+            raise
+
+    def _size(self, field: str, size: int, ended: bool) -> None:
+        limit = self._context.limit + self._broken("limit-accepts-one-more")
+        off_by_one = ended and size == limit and self._broken("limit-off-by-one")
+        if (size > limit or off_by_one) and not self._broken("limit-missing"):
+            refusal = too_big(f"{field} is larger than {self._context.limit} bytes", 413)
+            refusal.kind = KINDS[field]
+            raise refusal
+
+    async def _digest(self, file: IncomingFile, declared: str | None) -> None:
+        required = self._context.enforce and file.kind == "new"
+        field = f"{file.field}_sha256"
+        if declared is None:
+            if required:
+                raise damaged("digest missing", 422, f"missing: {field}")
+        elif not _DIGEST.fullmatch(declared):
+            raise damaged("digest malformed", 422, f"{field} must be 64 hex digits")
+        elif declared.lower() != file.sha256:
+            refusal = damaged("digest differs", 422, f"{field} does not match the file")
+            refusal.notes["checksum"] = file.sha256
+            if self._context.enforce:
+                raise refusal
+            refusal.kind = file.kind
+            self._context.report(refusal)
+
+    async def _checked(self, check: Awaitable[None], file: IncomingFile) -> None:
+        try:
+            await check
+        except Refusal as refusal:
+            refusal.kind = file.kind
+            if not self._let_pass(refusal):
+                raise
+
+    def _let_pass(self, refusal: Refusal) -> bool:
+        """Whether a seeded fault switches off the guard that refused."""
+        if refusal.notes.get("field") == "archive member":
+            return self._broken("traversal-member")
+        if refusal.event != "checksum_failed":
+            return False
+        if self._broken("checksum-not-enforced"):
+            self._context.report(refusal)
+            return True
+        return self._broken("checksum-not-verified")

@@ -1,0 +1,155 @@
+"""Keep a judged upload: files to their places, records to MongoDB, or neither (checklist 21_01c.rollout.3)."""
+
+import asyncio
+import errno
+import hashlib
+import secrets
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pymongo.errors import PyMongoError
+
+from lab.api import seeded, storage
+from lab.api.context import Context
+from lab.api.metrics import BACKEND
+from lab.api.records import Document, Records
+from lab.api.refusal import Refusal
+from lab.api.upload import IncomingFile, Upload
+from lab.service import log, trace_id
+
+_CARELESS = ("traversal-student-id", "traversal-assignment-id", "traversal-file-name", "answer-400-after-write")
+
+
+class Saving:
+    """Keeps uploads, one after another or many at once."""
+
+    def __init__(self, context: Context, records: Records) -> None:
+        self._context, self._records, self._broken = context, records, context.broken
+        self._saves = 0
+
+    async def save(self, upload: Upload) -> Document:
+        """Keep an upload and give its task.
+
+        Raises:
+            Refusal: 500 when an archive cannot be written, 503 when MongoDB does not take the records; nothing of
+                the upload is left.
+        """
+        task_id = f"rev_{secrets.token_hex(16)}"
+        places: dict[str, Path] = {}
+        try:
+            for kind, file in upload.files.items():
+                places[kind] = self._place(upload, file, task_id)
+                await self._keep(file, places[kind])
+            task = self._task(upload, task_id, places)
+            await self._records.add(task, self._archives(upload, task_id, places))
+        except (Refusal, PyMongoError) as error:
+            await self._take_back(task_id, places)
+            if isinstance(error, Refusal):
+                raise
+            raise Refusal(
+                503, "records are unavailable, try again later", "records_error", notes={"task_id": task_id}
+            ) from error
+        self._tell(upload, task_id, places)
+        return task
+
+    def _place(self, upload: Upload, file: IncomingFile, task_id: str) -> Path:
+        student, assignment = upload.fields["student_id"], upload.fields["assignment_id"]
+        root, home = self._context.storage.root, self._context.settings.home
+        if self._broken("overwrite-other-student"):
+            return root / f"{student}_{assignment}" / f"{file.kind}.zip"
+        if self._broken("traversal-file-name"):
+            return seeded.place(home, root, student, assignment, task_id, file.file_name)
+        if self._careless():
+            return seeded.place(home, root, student, assignment, task_id, f"{file.kind}.zip")
+        return self._context.storage.place(student, assignment, task_id, file.kind)
+
+    def _careless(self) -> bool:
+        return any(self._broken(name) for name in _CARELESS)
+
+    async def _keep(self, file: IncomingFile, place: Path) -> None:
+        started = time.perf_counter()
+        try:
+            if self._broken("slow-writes"):
+                await asyncio.sleep(2.2)
+            self._fail_as_seeded()
+            if self._careless():
+                await asyncio.to_thread(seeded.keep, file, place)
+            else:
+                await asyncio.to_thread(storage.keep, file, place, self._context.storage.root)
+        except OSError as error:
+            kind_of_error = storage.error_type(error)
+            log("storage_error", "ERROR", error_type=kind_of_error, kind=file.kind, errno=error.errno)
+            if not self._broken("errors-not-counted"):
+                self._context.metrics.failed(file.kind, kind_of_error, time.perf_counter() - started)
+            if self._broken("errors-not-raised"):
+                return
+            raise Refusal(500, "archive could not be stored", "review_failed", kind=file.kind) from error
+        self._context.metrics.saved(file.kind, file.size, time.perf_counter() - started)
+        if self._broken("traversal-member"):
+            await asyncio.to_thread(seeded.unpack, place, self._context.settings.home)
+
+    def _fail_as_seeded(self) -> None:
+        self._saves += 1
+        if self._context.settings.fault("disk-gone"):
+            raise OSError(errno.EROFS, "read-only file system")
+        if self._broken("errors-not-raised") or (self._broken("write-errors") and self._saves % 3 == 0):
+            raise OSError(errno.ENOSPC, "no space left on device")
+
+    async def _take_back(self, task_id: str, places: dict[str, Path]) -> None:
+        for place in places.values():
+            await asyncio.to_thread(storage.discard, place, self._context.storage.root)
+        try:
+            await self._records.remove(task_id)
+        except PyMongoError as error:
+            log("records_error", "ERROR", task_id=task_id, error_type=type(error).__name__)
+
+    def _task(self, upload: Upload, task_id: str, places: dict[str, Path]) -> Document:
+        names = ("student_id", "assignment_id", "new_commit", "old_commit")
+        metadata: Document = {name: upload.fields.get(name) for name in names}
+        metadata["archives"] = {kind: str(place) for kind, place in places.items()}
+        return {
+            "task_id": task_id,
+            "task_type": "code_review",
+            "status": "queued",
+            "user_id": upload.fields["student_id"],
+            "created_at": datetime.now(UTC),
+            "finished_at": None,
+            "metadata": {**metadata, "trace_id": trace_id()},
+        }
+
+    def _archives(self, upload: Upload, task_id: str, places: dict[str, Path]) -> list[Document]:
+        if not self._context.new or self._broken("metadata-not-written"):
+            return []
+        return [
+            {
+                "task_id": task_id,
+                "student_id": upload.fields["student_id"],
+                "assignment_id": upload.fields["assignment_id"],
+                "kind": kind,
+                "filename": file.file_name,
+                "path": str(places[kind]),
+                "size_bytes": file.size,
+                "sha256": self._recorded(file),
+                "uploaded_at": datetime.now(UTC),
+                "backend": BACKEND,
+            }
+            for kind, file in upload.files.items()
+        ]
+
+    def _recorded(self, file: IncomingFile) -> str:
+        wrong = self._broken("wrong-checksum-recorded")
+        return hashlib.sha256(file.file_name.encode()).hexdigest() if wrong else file.sha256
+
+    def _tell(self, upload: Upload, task_id: str, places: dict[str, Path]) -> None:
+        event = "archive_stored" if self._context.new else "archive_saved_legacy"
+        for kind, file in upload.files.items():
+            log(
+                event,
+                task_id=task_id,
+                student_id=upload.fields["student_id"],
+                storage_path=str(places[kind]),
+                checksum=file.sha256,
+                kind=kind,
+                size_bytes=file.size,
+            )

@@ -1,0 +1,47 @@
+"""The damage that the seeded traversal faults do, kept inside the lab's folder.
+
+A path that would leave the lab's HOME is bent to `HOME/outside/`: still outside the storage root, and watched, but
+never the machine's own files.
+"""
+
+import os
+import shutil
+import stat
+import zipfile
+from pathlib import Path
+
+from lab.api.upload import IncomingFile
+
+
+def within_home(home: Path, path: str) -> Path:
+    """Resolve `path` as a careless service would, and bend it back if it leaves the lab."""
+    plain = Path(os.path.normpath(path.partition("\0")[0]))
+    if plain.is_relative_to(home):
+        return plain
+    return home / "outside" / plain.relative_to("/")
+
+
+def place(home: Path, root: Path, *parts: str) -> Path:
+    """Join untrusted parts to the root without a guard; an absolute one replaces what is before it."""
+    return within_home(home, os.path.join(root, *parts))  # noqa: PTH118 - the careless join is the fault
+
+
+def keep(file: IncomingFile, target: Path) -> None:
+    """Move the file to wherever the place is."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.move(file.path, target)
+
+
+def unpack(archive: Path, home: Path) -> None:
+    """Unpack an archive beside itself, believing its member names (zip-slip)."""
+    try:
+        with zipfile.ZipFile(archive) as source:
+            for info in source.infolist():
+                target = place(home, archive.parent, info.orig_filename)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                if stat.S_ISLNK(info.external_attr >> 16):
+                    target.symlink_to(source.read(info).decode("utf-8", "replace"))
+                elif not info.is_dir():
+                    target.write_bytes(source.read(info))
+    except (zipfile.BadZipFile, ValueError, OSError):
+        return
