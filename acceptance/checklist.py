@@ -172,9 +172,7 @@ def status(
     for each in items:
         found = _judge(each, naming.get(each.id, []), each.id in signed, each.chapter in chapters)
         if each.id in waived and found.state is not State.PASS:
-            found = ItemStatus(
-                State.WAIVED, f"waived; without the waiver {found.state}: {found.why}", found.checks
-            )
+            found = ItemStatus(State.WAIVED, f"waived; without the waiver {found.state}: {found.why}", found.checks)
         result[each.id] = found
     return result
 

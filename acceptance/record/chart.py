@@ -1,0 +1,153 @@
+"""Inline SVG of a gate's soak: the series, its bound, and the moments when the flag went on or a trigger fired.
+
+No script, no external style: the page's own style sheet gives the colours through classes.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from markupsafe import Markup, escape
+
+WIDTH, HEIGHT = 640, 168
+LEFT, RIGHT, TOP, BOTTOM = 62, 10, 20, 24
+COLUMNS = 240
+"""Points drawn at most, twice over: the least and the greatest of each column stay, so no spike is lost."""
+
+Point = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A moment to draw: unix seconds, its words, and a class (``flag`` or ``trigger``)."""
+
+    at: float
+    text: str
+    kind: str
+
+
+@dataclass(frozen=True)
+class Scale:
+    """From (unix seconds, value) to the drawing's own units."""
+
+    start: float
+    end: float
+    low: float
+    high: float
+
+    def x(self, at: float) -> float:
+        """Give the place of a time."""
+        return LEFT + (at - self.start) / ((self.end - self.start) or 1) * (WIDTH - LEFT - RIGHT)
+
+    def y(self, value: float) -> float:
+        """Give the place of a value."""
+        return HEIGHT - BOTTOM - (value - self.low) / (self.high - self.low) * (HEIGHT - TOP - BOTTOM)
+
+
+def limit_of(bound: object) -> float | None:
+    """Take the number out of a bound: ``0.1``, or ``< 0.1``; None when there is none."""
+    found = re.search(r"[-+]?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?", str(bound))
+    return float(found[0]) if found and bound is not None else None
+
+
+def points_of(series: object) -> list[Point]:
+    """Read ``[[unix, value], ...]``; points that are no finite numbers are left out."""
+    points = []
+    for pair in series if isinstance(series, Sequence) else ():
+        try:
+            at, value = float(pair[0]), float(pair[1])
+        except (TypeError, ValueError, IndexError, KeyError):
+            continue
+        if math.isfinite(at) and math.isfinite(value):
+            points.append((at, value))
+    return sorted(points)
+
+
+def number(value: object) -> str:
+    """Show a number with four figures; other things as they are."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return "no value" if value is None else str(value)
+    if value == int(value) and abs(value) < 1e6:
+        return str(int(value))
+    return f"{value:.4g}"
+
+
+def draw(series: Sequence[Point], bound: object, marks: Iterable[Mark], label: str, unit: str = "") -> Markup:
+    """Draw one chart.
+
+    Args:
+        series: Points of (unix seconds, value), ascending.
+        bound: The gate's bound; a line is drawn when it holds a number.
+        marks: Moments to draw; those outside the series' time by more than a fifth of it are left out.
+        label: What a screen reader says.
+        unit: Written at the axis.
+
+    Returns:
+        An ``<svg>`` element, or empty markup for fewer than two points.
+    """
+    if len(series) < 2:
+        return Markup("")
+    limit = limit_of(bound)
+    first, last = series[0][0], series[-1][0]
+    slack = (last - first) / 5 or 1
+    shown = [mark for mark in marks if first - slack <= mark.at <= last + slack]
+    start, end = min([first, *(m.at for m in shown)]), max([last, *(m.at for m in shown)])
+    values = [value for _, value in series] + ([limit] if limit is not None else [])
+    low, high = min(0.0, *values), max(values)
+    scale = Scale(start, end, low, high + ((high - low) * 0.12 or 1.0))
+    parts = [_axes(scale, max(value for _, value in series), unit)]
+    if limit is not None:
+        parts.append(_bound(limit, bound, scale.y(limit)))
+    parts.extend(_mark(mark, scale.x(mark.at)) for mark in shown)
+    line = " ".join(f"{scale.x(at):.1f},{scale.y(value):.1f}" for at, value in _thin(series))
+    parts.append(f'<polyline class="c-line" points="{line}"/>')
+    return Markup(  # noqa: S704 - all text in it went through escape()
+        f'<svg class="chart" role="img" aria-label="{escape(label)}" viewBox="0 0 {WIDTH} {HEIGHT}" '
+        f'preserveAspectRatio="xMinYMid meet">{"".join(parts)}</svg>'
+    )
+
+
+def _axes(scale: Scale, peak: float, unit: str) -> str:
+    right, foot = WIDTH - RIGHT, HEIGHT - BOTTOM
+    parts = [f'<path class="c-axis" d="M{LEFT} {TOP}V{foot}H{right}"/>']
+    for value in dict.fromkeys((scale.low, peak)):
+        text = f"{number(value)} {escape(unit)}".strip()
+        parts.append(f'<text class="c-num" x="{LEFT - 6}" y="{scale.y(value) + 4:.1f}" text-anchor="end">{text}</text>')
+    for at, anchor in ((scale.start, "start"), (scale.end, "end")):
+        clock = datetime.fromtimestamp(at, UTC).strftime("%H:%M:%S")
+        parts.append(
+            f'<text class="c-num" x="{scale.x(at):.1f}" y="{HEIGHT - 6}" text-anchor="{anchor}">{clock}</text>'
+        )
+    return "".join(parts)
+
+
+def _bound(limit: float, bound: object, at: float) -> str:
+    text = escape(bound if isinstance(bound, str) else number(limit))
+    return (
+        f'<path class="c-bound" d="M{LEFT} {at:.1f}H{WIDTH - RIGHT}"/>'
+        f'<text class="c-bound-text" x="{WIDTH - RIGHT}" y="{at - 4:.1f}" text-anchor="end">bound {text}</text>'
+    )
+
+
+def _mark(mark: Mark, at: float) -> str:
+    anchor, shift = ("end", -4) if at > WIDTH * 0.6 else ("start", 4)
+    return (
+        f'<path class="c-{escape(mark.kind)}" d="M{at:.1f} {TOP - 8}V{HEIGHT - BOTTOM}"/>'
+        f'<text class="c-{escape(mark.kind)}-text" x="{at + shift:.1f}" y="{TOP - 8}" '
+        f'text-anchor="{anchor}">{escape(mark.text)}</text>'
+    )
+
+
+def _thin(series: Sequence[Point]) -> list[Point]:
+    if len(series) <= 2 * COLUMNS:
+        return list(series)
+    size = math.ceil(len(series) / COLUMNS)
+    kept: list[Point] = []
+    for begin in range(0, len(series), size):
+        part = series[begin : begin + size]
+        kept.extend(sorted({min(part, key=lambda p: p[1]), max(part, key=lambda p: p[1])}))
+    return kept

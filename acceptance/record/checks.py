@@ -1,0 +1,124 @@
+"""Fold events into checks and what is counted from them: phases, gates, kinds of security results."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from acceptance.events import Event
+from acceptance.record.parts import Check, Counts, Gate, Group, Phase
+from acceptance.verdict import Verdict, worst
+
+NEVER_RAN = "the run ended before it"
+
+
+def verdict_of(value: object) -> Verdict:
+    """Read a verdict; a word that is none of ours is INCONCLUSIVE, never a pass."""
+    try:
+        return Verdict(str(value))
+    except ValueError:
+        return Verdict.INCONCLUSIVE
+
+
+def fold_checks(events: Iterable[Event]) -> tuple[tuple[Check, ...], tuple[str, ...]]:
+    """Give all checks in the order in which they were expected, and the problems found on the way.
+
+    A check that was expected and never finished is NOT RUN. One that finished twice keeps the worse verdict
+    and the evidence of both.
+    """
+    expected: dict[str, Mapping[str, Any]] = {}
+    finished: dict[str, list[Event]] = {}
+    for event in events:
+        if event.kind == "checks.expected":
+            for each in event.data.get("checks") or ():
+                expected.setdefault(str(each.get("nodeid")), each)
+        elif event.kind == "check.finished":
+            finished.setdefault(str(event.data.get("nodeid")), []).append(event)
+    surprises = [nodeid for nodeid in finished if nodeid not in expected]
+    checks = tuple(
+        _check(number, nodeid, expected.get(nodeid, {}), finished.get(nodeid, []))
+        for number, nodeid in enumerate([*expected, *surprises], 1)
+    )
+    return checks, tuple(f"{nodeid} ran, but was not expected to" for nodeid in surprises)
+
+
+def _check(number: int, nodeid: str, plan: Mapping[str, Any], ends: Sequence[Event]) -> Check:
+    data = {**plan, **(ends[-1].data if ends else {})}
+    verdict = worst(verdict_of(end.data.get("verdict")) for end in ends)
+    telling = next((end.data for end in ends if verdict_of(end.data.get("verdict")) is verdict), data)
+    seconds = data.get("seconds")
+    return Check(
+        number=number,
+        nodeid=nodeid,
+        stage=str(data.get("stage") or ""),
+        phase=str(data.get("phase") or ""),
+        items=tuple(str(item) for item in data.get("items") or ()),
+        title=str(data.get("title") or ""),
+        verdict=verdict,
+        reason=str(telling.get("reason") or "") if ends else NEVER_RAN,
+        seconds=float(seconds) if ends and isinstance(seconds, int | float) else None,
+        worker=str(data.get("worker") or ""),
+        at=ends[-1].at if ends else "",
+        evidence=tuple(piece for end in ends for piece in end.data.get("evidence") or ()),
+    )
+
+
+def count(checks: Iterable[Check]) -> Counts:
+    """Count verdicts; those that do not occur are left out."""
+    found = Counter(check.verdict.value for check in checks)
+    return {verdict.value: found[verdict.value] for verdict in Verdict if found[verdict.value]}
+
+
+def phases(checks: Sequence[Check]) -> tuple[Phase, ...]:
+    """Give the phases of one stage in the order of its checks."""
+    return tuple(
+        Phase(name, worst(check.verdict for check in of_it), count(of_it))
+        for name in dict.fromkeys(check.phase for check in checks)
+        for of_it in [[check for check in checks if check.phase == name]]
+    )
+
+
+def security_groups(checks: Iterable[Check]) -> tuple[Group, ...]:
+    """Group the security checks of one stage by test function: one kind of attack each."""
+    kinds: dict[str, list[Check]] = {}
+    for check in checks:
+        if check.phase == "security":
+            kinds.setdefault(check.name.partition("[")[0], []).append(check)
+    return tuple(
+        Group(
+            kind=kind.rpartition("::")[2].removeprefix("test_").replace("_", " "),
+            title=cases[0].title,
+            verdict=worst(case.verdict for case in cases),
+            counts=count(cases),
+            failing=tuple(case.number for case in cases if case.verdict not in (Verdict.PASS, Verdict.SKIPPED)),
+        )
+        for kind, cases in kinds.items()
+    )
+
+
+def gates(checks: Iterable[Check]) -> tuple[Gate, ...]:
+    """Give the gates that were measured, each from the evidence of its check."""
+    return tuple(
+        _gate(check.number, place, piece.get("data") or {})
+        for check in checks
+        for place, piece in enumerate(check.evidence)
+        if piece.get("kind") == "gate"
+    )
+
+
+def _gate(check: int, piece: int, data: Mapping[str, Any]) -> Gate:
+    return Gate(
+        id=str(data.get("id") or ""),
+        query=str(data.get("query") or ""),
+        bound=data.get("bound"),
+        unit=str(data.get("unit") or ""),
+        value=data.get("value"),
+        verdict=verdict_of(data.get("verdict")),
+        reason=str(data.get("reason") or ""),
+        samples=data.get("samples"),
+        window=data.get("window"),
+        baseline=data.get("baseline"),
+        check=check,
+        piece=piece,
+    )

@@ -1,0 +1,103 @@
+"""Times, and the words of the timeline: one sentence per event that a reader must know of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from acceptance.events import Event
+from acceptance.record.parts import Moment
+
+Data = Mapping[str, Any]
+
+
+def parse(at: object) -> datetime | None:
+    """Read a time given as RFC 3339 or as unix seconds; None when it is neither."""
+    try:
+        if isinstance(at, int | float) and not isinstance(at, bool):
+            return datetime.fromtimestamp(at, UTC)
+        found = datetime.fromisoformat(str(at))
+    except (ValueError, OverflowError, OSError):
+        return None
+    return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def between(start: object, end: object) -> float | None:
+    """Seconds from one time to another; None when either is unknown."""
+    first, last = parse(start), parse(end)
+    return (last - first).total_seconds() if first and last else None
+
+
+def on(value: object) -> bool:
+    """Whether a flag's value switches it on."""
+    return str(value).strip().lower() in {"true", "1", "on", "yes"}
+
+
+def timeline(events: Iterable[Event]) -> tuple[Moment, ...]:
+    """Give the moments of a run in order; events that say nothing to a reader are left out."""
+    return tuple(
+        Moment(event.at, event.kind, text, str(event.data.get("stage") or ""), mark)
+        for event in events
+        if event.kind in _WORDS
+        for text, mark in [_WORDS[event.kind](event.data)]
+    )
+
+
+def _verdict_mark(verdict: object) -> str:
+    marks = {"PASS": "good", "GO": "good", "FAIL": "bad", "NO-GO": "bad", "SKIPPED": ""}
+    return marks.get(str(verdict), "warn")
+
+
+def _changed(data: Data) -> tuple[str, str]:
+    text = f"{data.get('flag')} changed from {data.get('before')} to {data.get('after')}"
+    return text, "warn" if on(data.get("after")) else ""
+
+
+def _restarted(data: Data) -> tuple[str, str]:
+    code = data.get("exit_code")
+    name, again = data.get("service"), data.get("started_after") != data.get("started_before")
+    if code not in (0, None):
+        return f"{name}: restart command ended with exit code {code} ({data.get('command')})", "bad"
+    if not again:
+        return f"{name}: restart command ended well, but the process is the old one", "bad"
+    return f"{name} restarted in {_seconds(data)} ({data.get('command')})", ""
+
+
+def _rolled_back(data: Data) -> tuple[str, str]:
+    state = "finished" if data.get("ok") else "FAILED"
+    return f"Rollback {state}: {data.get('account')}", "good" if data.get("ok") else "bad"
+
+
+def _seconds(data: Data) -> str:
+    seconds = data.get("seconds")
+    return f"{seconds:.1f} s" if isinstance(seconds, int | float) else "an unknown time"
+
+
+_WORDS: dict[str, Callable[[Data], tuple[str, str]]] = {
+    "run.started": lambda d: (f"Run started by {d.get('operator') or 'nobody named'} ({d.get('mode')})", ""),
+    "stage.started": lambda d: (f"Stage {d.get('stage')} started: {d.get('title')}", ""),
+    "flag.changing": lambda d: (f"{d.get('flag')}: about to be set to {d.get('value')}", ""),
+    "flag.changed": _changed,
+    "service.restarting": lambda d: (f"{d.get('service')}: restart asked for", ""),
+    "service.restarted": _restarted,
+    "trigger.fired": lambda d: (
+        f"Trigger {d.get('trigger')} fired: {d.get('value')} against {d.get('bound')}: {d.get('reason')}",
+        "bad",
+    ),
+    "rollback.started": lambda d: (f"Rollback started: {d.get('reason')}", "warn"),
+    "rollback.finished": _rolled_back,
+    "signoff.given": lambda d: (f"{d.get('item')} signed off by {d.get('name')}", "good"),
+    "waiver.used": lambda d: (
+        f"{d.get('item')} waived by {d.get('approver')} until {d.get('expires')}",
+        "warn",
+    ),
+    "interrupted": lambda d: (f"Interrupted by {d.get('signal')}", "bad"),
+    "note": lambda d: (str(d.get("text") or ""), ""),
+    "stage.finished": lambda d: (
+        f"Stage {d.get('stage')} finished: {d.get('verdict')}{', ' if d.get('reason') else ''}"
+        f"{d.get('reason') or ''}{' (flag kept on)' if d.get('kept') else ''}",
+        _verdict_mark(d.get("verdict")),
+    ),
+    "run.finished": lambda d: (f"Run finished: {d.get('outcome')}", _verdict_mark(d.get("outcome"))),
+}

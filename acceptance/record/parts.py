@@ -1,0 +1,222 @@
+"""The shapes of a record: frozen, JSON-able, and all that a page, a text or a machine needs to know."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from acceptance.checklist import State
+from acceptance.verdict import Outcome, Verdict
+
+Counts = Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class Moment:
+    """One thing that happened. ``at`` is UTC, RFC 3339; ``mark`` is ``good``, ``bad``, ``warn`` or empty."""
+
+    at: str
+    kind: str
+    text: str
+    stage: str = ""
+    mark: str = ""
+
+
+@dataclass(frozen=True)
+class Check:
+    """One check of the run, finished or not; ``seconds`` is None when it never ran.
+
+    ``number`` is its place in the run, from 1, and its anchor on the page. Evidence is as the event log has it.
+    """
+
+    number: int
+    nodeid: str
+    stage: str
+    phase: str
+    items: tuple[str, ...]
+    title: str
+    verdict: Verdict
+    reason: str
+    seconds: float | None = None
+    worker: str = ""
+    at: str = ""
+    evidence: tuple[Mapping[str, Any], ...] = ()
+
+    @property
+    def name(self) -> str:
+        """The node id without its file: ``test_x[case]``."""
+        return self.nodeid.partition("::")[2] or self.nodeid
+
+
+@dataclass(frozen=True)
+class Gate:
+    """One measured gate; ``piece`` is the place of its evidence (with the series) in the check ``number``."""
+
+    id: str
+    query: str
+    bound: float | str | None
+    unit: str
+    value: float | str | None
+    verdict: Verdict
+    reason: str
+    samples: int | None
+    window: Mapping[str, Any] | None
+    baseline: float | str | None
+    check: int
+    piece: int
+
+
+@dataclass(frozen=True)
+class Phase:
+    """One phase of a stage: its worst verdict and how many checks ended how."""
+
+    name: str
+    verdict: Verdict
+    counts: Counts
+
+
+@dataclass(frozen=True)
+class Group:
+    """Security checks of one kind: all cases of one test function; ``failing`` holds check numbers."""
+
+    kind: str
+    title: str
+    verdict: Verdict
+    counts: Counts
+    failing: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Rollback:
+    """One rollback: why, how it ended (``ok`` is None when the log ends before) and what is left to do by hand."""
+
+    stage: str
+    reason: str
+    ok: bool | None
+    account: str
+    seconds: float | None
+    by_hand: tuple[str, ...]
+    at: str
+    triggers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One stage with all that was seen in it; ``seconds`` is None when it did not start or not end."""
+
+    id: str
+    title: str
+    risk: str
+    flag: str
+    planned_minutes: float | None
+    verdict: Verdict
+    reason: str
+    kept: bool | None
+    started_at: str
+    finished_at: str
+    seconds: float | None
+    counts: Counts
+    phases: tuple[Phase, ...]
+    gates: tuple[Gate, ...]
+    security: tuple[Group, ...]
+    timeline: tuple[Moment, ...]
+    rollbacks: tuple[Rollback, ...]
+
+
+@dataclass(frozen=True)
+class SignOff:
+    """Who confirmed an item, and when."""
+
+    item: str
+    name: str
+    at: str
+    note: str
+
+
+@dataclass(frozen=True)
+class Waiver:
+    """Who let an item pass without proof, why, and until when; ``valid`` is False once it had expired."""
+
+    item: str
+    reason: str
+    approver: str
+    expires: str
+    valid: bool
+
+
+@dataclass(frozen=True)
+class Line:
+    """One checklist item with its state; ``checks`` holds check numbers."""
+
+    id: str
+    chapter: str
+    level: str
+    text: str
+    state: State
+    why: str
+    checks: tuple[int, ...]
+    sign_off: SignOff | None = None
+    waiver: Waiver | None = None
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What was run, where, by whom, when; empty where the log does not say."""
+
+    run_id: str = ""
+    ticket: str = ""
+    operator: str = ""
+    mode: str = ""
+    target_kind: str = ""
+    target: Mapping[str, Any] = field(default_factory=dict)
+    suite_version: str = ""
+    commit: str = ""
+    host: str = ""
+    python: str = ""
+    argv: tuple[str, ...] = ()
+    planned_minutes: float | None = None
+    soak_note: str = ""
+    window: Mapping[str, Any] | None = None
+    outside_window: str | None = None
+    started_at: str = ""
+    finished_at: str = ""
+    seconds: float | None = None
+    exit_code: int | None = None
+
+
+@dataclass(frozen=True)
+class Record:
+    """The whole record of one run.
+
+    Attributes:
+        outcome: The run's outcome: what the run claimed, or worse when its events do not bear the claim out.
+        claimed: What ``run.finished`` said; None when the log ends without it.
+        reasons: Why, most important first.
+        problems: What does not fit together in the log itself.
+        flags: Flag -> last known value, as the log gives it.
+        events: How many events the log holds.
+        last_hash: Hash of the last one: names the log's exact content.
+    """
+
+    outcome: Outcome
+    claimed: Outcome | None
+    reasons: tuple[str, ...]
+    facts: Facts
+    counts: Counts
+    stages: tuple[Stage, ...]
+    lines: tuple[Line, ...]
+    checks: tuple[Check, ...]
+    sign_offs: tuple[SignOff, ...]
+    waivers: tuple[Waiver, ...]
+    timeline: tuple[Moment, ...]
+    rollbacks: tuple[Rollback, ...]
+    flags: Mapping[str, Any]
+    problems: tuple[str, ...]
+    events: int
+    last_hash: str
+
+    @property
+    def awaiting(self) -> tuple[Line, ...]:
+        """The items whose sign-off is missing."""
+        return tuple(line for line in self.lines if line.state is State.AWAITING)
