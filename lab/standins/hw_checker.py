@@ -5,10 +5,8 @@ The key goes in the header `X-API-Key`. `/health` answers `{"status":"ok"}`, as 
 
 import asyncio
 import hmac
-import json
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from datetime import UTC, datetime
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -17,6 +15,7 @@ from starlette.routing import Route
 
 from lab.service import Settings, application, log, run
 from lab.standins.checks import Check, Checks
+from lab.standins.parameters import json_object, moment, whole
 
 SLOW_SECONDS = 10.0
 Handler = Callable[[Request], Awaitable[Response]]
@@ -73,8 +72,8 @@ class HwChecker:
                 },
                 422,
             )
-        start, end = _moment(query["start_date"]), _moment(query["end_date"], end_of_day=True)
-        limit, offset = _whole(query.get("limit", "100"), "limit"), _whole(query.get("offset", "0"), "offset")
+        start, end = moment(query["start_date"]), moment(query["end_date"], end_of_day=True)
+        limit, offset = whole(query.get("limit", "100"), "limit"), whole(query.get("offset", "0"), "offset")
         found = [c for c in self._checks.newest_first(query.get("assignment")) if start <= c.enqueued_at <= end]
         page = found[offset : offset + limit]
         return JSONResponse(
@@ -92,7 +91,7 @@ class HwChecker:
 
     async def _all(self, request: Request) -> Response:
         found = self._checks.newest_first(request.query_params.get("assignment"))
-        page = found[: _whole(request.query_params.get("limit", "100"), "limit")]
+        page = found[: whole(request.query_params.get("limit", "100"), "limit")]
         return JSONResponse({"checks": [check.as_json() for check in page], "total": len(found)})
 
     async def _queue(self, _: Request) -> Response:
@@ -116,7 +115,7 @@ class HwChecker:
         return JSONResponse(check.as_json())
 
     async def _retry(self, request: Request) -> Response:
-        fields = await _json(request)
+        fields = await json_object(request)
         given = [key for key in ("job_id", "archive_name", "commit_hash") if fields.get(key)]
         if not given:
             raise HTTPException(400, "At least one of job_id, archive_name or commit_hash is required")
@@ -127,7 +126,7 @@ class HwChecker:
         return _accepted(check, f"Job {check.job_id} reset and queued for retry")
 
     async def _submit(self, request: Request) -> Response:
-        fields = await _json(request)
+        fields = await json_object(request)
         student, assignment, url = (
             str(fields.get(key) or "") for key in ("student_id", "assignment", "submission_url")
         )
@@ -140,33 +139,6 @@ class HwChecker:
 def _accepted(check: Check, message: str) -> Response:
     log("job_queued", job_id=check.job_id, student_id=check.student_id)
     return JSONResponse({"job_id": check.job_id, "status": check.status, "message": message})
-
-
-async def _json(request: Request) -> dict[str, Any]:
-    try:
-        fields = json.loads(await request.body())
-    except (ValueError, RecursionError):
-        fields = None
-    if not isinstance(fields, dict):
-        raise HTTPException(422, "expected a JSON object")
-    return fields
-
-
-def _moment(text: str, end_of_day: bool = False) -> datetime:
-    """A date or an ISO 8601 time; a date as an end means the whole day."""
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise HTTPException(400, f"Invalid date format: {text[:40]}") from None
-    if end_of_day and len(text) == len("2025-11-11"):
-        moment += timedelta(days=1)
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
-def _whole(text: str, name: str) -> int:
-    if not (text.isascii() and text.isdigit() and len(text) < 10):
-        raise HTTPException(422, f"{name}: expected a whole number")
-    return int(text)
 
 
 if __name__ == "__main__":

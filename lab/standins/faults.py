@@ -1,0 +1,37 @@
+"""Faults of what surrounds the services: dashboards, logs, alerts (checklist, "Post-Deployment")."""
+
+from lab.faults import Fault
+
+PLATFORM_FAULTS = (
+    Fault(
+        "grafana-gap",
+        "post_deployment",
+        "Grafana has no data of the last five minutes",
+        ("post.validation.3", "acceptance.7"),
+    ),
+    Fault(
+        "grafana-html",
+        "post_deployment",
+        "Grafana answers every call with 200 and a login page",
+        ("21_00.checklist.5", "post.validation.3"),
+    ),
+    Fault(
+        "grafana-dashboard-missing",
+        "post_deployment",
+        "Grafana does not have the SLO dashboard",
+        ("post.validation.3", "acceptance.7"),
+    ),
+    Fault("loki-500", "post_deployment", "Loki answers every query with 500", ("post.validation.4",)),
+    Fault(
+        "loki-error-spike",
+        "post_deployment",
+        "Loki has 200 ERROR lines of the bot in the last minute",
+        ("post.validation.4",),
+    ),
+    Fault(
+        "alert-firing",
+        "post_deployment",
+        "the bot's gauge lab_fault_alert is 1, so the alert LabFaultAlert fires",
+        ("post.validation.2", "trigger.7"),
+    ),
+)
