@@ -75,8 +75,14 @@ def _of_key(path: Path, key: str, lines: list[Statement], text: str) -> Iterator
     for broken in (s for s in lines if not s.readable and named.match(s.text)):
         yield _line("refuse", path, broken, key, f"cannot be read; write {key}=false there, with quotes closed")
     if not found:
-        remedy = f"stage 21_00 adds it, or add the line {key}=false"
-        yield Finding("refuse", key, None, f"{path}: {key} is missing; {remedy}")
+        text_only = re.search(rf"^\s*(?:export\s+)?{re.escape(key)}\s*=", text, re.MULTILINE)
+        state, remedy = "is missing", f"stage 21_00 adds it, or add the line {key}=false"
+        if text_only:
+            state, remedy = (
+                "stands only inside another key's quotes, or on a line that cannot be read",
+                "close the quotes",
+            )
+        yield Finding("refuse", key, None, f"{path}: {key} {state}; {remedy}")
         return
     for statement in found:
         yield from _of_line(path, key, statement)

@@ -7,6 +7,7 @@ reader that takes the first and one that takes the last agree, and keeps all els
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from io import StringIO
@@ -147,7 +148,9 @@ class EnvFile:
         lock = real.with_name(f"{real.name}.lock")
         with ExitStack() as stack:
             try:
-                stack.enter_context(flocked(lock, self._lock_timeout_s, mode=0o660))
+                fd = stack.enter_context(flocked(lock, self._lock_timeout_s, mode=0o660))
+                if os.geteuid() == 0:  # else the file's owner could never lock what root once did
+                    os.fchown(fd, real.stat().st_uid, real.stat().st_gid)
                 scratch_of(real).unlink(missing_ok=True)  # what a killed writer left
             except BlockingIOError:
                 raise EnvFileError(
