@@ -15,7 +15,7 @@ from acceptance.verdict import Verdict
 
 #: One series of raw samples: (unix seconds, value), ascending.
 Series = Sequence[tuple[float, float]]
-Kind = Literal["ratio", "count", "quantile", "value"]
+Kind = Literal["ratio", "count", "quantile", "value", "alerts", "log_events"]
 
 _BOUNDS: Mapping[str, Callable[[float, float], bool]] = {
     "<": operator.lt,
@@ -52,6 +52,8 @@ class Measure:
         items: Checklist items that it answers.
         kind: ``count`` of new events on ``query``; ``ratio`` of new events on ``query`` to those on ``total``;
             ``quantile`` of the histogram buckets that ``query`` selects; ``value``: the highest of ``query``.
+            For triggers also ``alerts``: number of alerts that fire and did not before; ``log_events``: number
+            of log events named by ``query`` (``a|b``) that are not the suite's own.
         query: PromQL selector or expression; ``$job`` is the Prometheus job of the stage's service.
         total: PromQL of the counter that proves there was something to see; not for ``value``.
         bound: For a gate what must hold, for a trigger what fires it.

@@ -128,7 +128,7 @@ def _blindness(gate: Measure, samples: Samples, seen: int) -> str | None:
 
 def _curve(gate: Measure, samples: Samples, own: int) -> list[tuple[float, float]]:
     """Work out the measure's value at each sample time of the window."""
-    if gate.kind == "value":
+    if gate.kind in ("value", "alerts", "log_events"):
         return _highest(samples)
     if gate.kind == "quantile":
         return _quantiles(gate, samples)

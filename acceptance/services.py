@@ -57,27 +57,52 @@ class Restarter:
         self._target = target
         self._prometheus = prometheus
 
-    def restart(self, key: str) -> Restarted:
-        """Restart a service (``bot``, ``worker`` or ``api``) and wait until it is back.
+    def restart(self, key: str, *, need_proof: bool = True) -> tuple[Restarted, ...]:
+        """Restart ``bot``, ``worker``, ``api`` or ``all`` and wait until each service is back.
+
+        Without ``need_proof`` a Prometheus that does not answer is no obstacle: a rollback must not wait for it.
+
+        Returns:
+            One account for each service that the command restarts.
 
         Raises:
-            MutationFailed: The command failed, the service is not healthy in time, or no newer process was seen.
+            MutationFailed: The command failed, a service is not healthy in time, or no newer process was seen.
         """
-        service = self._target.services[key]
-        before = self._started(service)
+        services = list(self._target.services.values()) if key == "all" else [self._service(key)]
+        command = self._target.restart_all if key == "all" else services[0].restart
+        before = {service.key: self._started(service) for service in services}
+        blind = not need_proof and set(before.values()) == {None}
         begin = time.monotonic()
-        exit_code, output = run_command(service.restart, self._target)
-        facts = {"service": service.name, "command": service.restart, "exit_code": exit_code, "output": output}
+        exit_code, output = run_command(command, self._target)
         if exit_code:
             raise MutationFailed(
-                f"«{service.restart}» in {self._target.infra_dir} ended with {exit_code}, expected 0: {output[-400:]}"
+                f"«{command}» in {self._target.infra_dir} ended with {exit_code}, expected 0: {output[-400:]}"
             )
-        self._wait(lambda: is_healthy(service, self._target.http_timeout_s), f"{service.url}/health answers 200")
-        after = self._wait(
-            lambda: self._newer(service, before),
-            f"Prometheus sees a process of job {service.job} that started after the one before ({before})",
+        return tuple(
+            Restarted(
+                service=service.name,
+                command=command,
+                exit_code=exit_code,
+                output=output,
+                started_before=before[service.key],
+                started_after=self._back(service, before[service.key], blind),
+                seconds=time.monotonic() - begin,
+            )
+            for service in services
         )
-        return Restarted(started_before=before, started_after=after, seconds=time.monotonic() - begin, **facts)
+
+    def _service(self, key: str) -> Service:
+        return next(service for service in self._target.services.values() if service.key == key)
+
+    def _back(self, service: Service, before: float | None, blind: bool) -> float | None:
+        """Wait until a service is healthy and, unless Prometheus is blind, a newer process of it is seen."""
+        timeout = self._target.http_timeout_s
+        self._wait(lambda: is_healthy(service, timeout), f"{service.name}: {service.url}/health answers 200")
+        if blind:
+            return None
+        claim = f"{service.name}: Prometheus sees a process of job {service.job} newer than {before}"
+        after: float | None = self._wait(lambda: self._newer(service, before), claim)
+        return after
 
     def _started(self, service: Service) -> float | None:
         try:
@@ -107,7 +132,7 @@ def run_command(command: str, target: Target) -> tuple[int, str]:
     """Run one of the target's commands in its infra folder.
 
     Returns:
-        Exit code and the output's end (4,000 characters); a command that cannot run or does not end gives 127 or 124.
+        Exit code and the output's end (4,000 characters); 127 when it cannot run, 124 when it does not end.
     """
     try:
         done = subprocess.run(

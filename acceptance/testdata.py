@@ -76,9 +76,7 @@ def purge(target: Target, prefix: str) -> Purged:
             files += _remove(path)
     with database(target) as mongo:
         documents = sum(
-            mongo[name].delete_many({field: ours}).deleted_count
-            for name, fields in OWNED.items()
-            for field in fields
+            mongo[name].delete_many({field: ours}).deleted_count for name, fields in OWNED.items() for field in fields
         )
     return Purged(documents, files)
 

@@ -71,6 +71,7 @@ class Uploader:
         trace_header: Header that carries the trace id: W3C `traceparent`, or a header with the bare id.
         path: The route.
         headers: Sent with every upload, for example a login.
+        trace_prefix: First hex digits of every trace id, so that log lines of this run can be told from others'.
     """
 
     base_url: str
@@ -78,6 +79,7 @@ class Uploader:
     trace_header: str = "traceparent"
     path: str = REVIEWS_PATH
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    trace_prefix: str = ""
 
     @property
     def url(self) -> str:
@@ -104,7 +106,7 @@ class Uploader:
             The exchange; with `error` set and no status when no answer came before `timeout_s`.
         """
         form = upload.form()
-        trace_id, header = _trace(self.trace_header)
+        trace_id, header = _trace(self.trace_header, self.trace_prefix)
         headers = {**self.headers, "Accept": "application/json", "Content-Type": form.content_type, **header}
         if not chunked:
             headers["Content-Length"] = str(form.length if content_length is None else content_length)
@@ -124,9 +126,11 @@ class Uploader:
         )
 
 
-def _trace(name: str) -> tuple[str, dict[str, str]]:
+def _trace(name: str, prefix: str) -> tuple[str, dict[str, str]]:
     """Make a fresh trace id and the header that carries it."""
-    trace_id = secrets.token_hex(16)
+    trace_id = prefix + secrets.token_hex(16)[len(prefix) :]
+    if not name:
+        return trace_id, {}
     value = f"00-{trace_id}-{secrets.token_hex(8)}-01" if name.lower() == "traceparent" else trace_id
     return trace_id, {name: value}
 

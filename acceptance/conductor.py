@@ -1,0 +1,233 @@
+"""The conductor: the one party that changes a target, and that undoes what it changed.
+
+It journals before each mutation, changes the flag, restarts the service, proves the restart, and puts all of it
+back unless the stage was accepted. It runs in a process of its own (``acceptance.guardian``), so that whatever
+happens to the test run, the undo is still there. Tests only read.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from acceptance.envfile import Change, EnvFile
+from acceptance.events import EventLog
+from acceptance.journal import Journal
+from acceptance.services import Restarted, Restarter
+from acceptance.stage import Stage
+from acceptance.target import Target
+from acceptance.testdata import purge
+from acceptance.undo import Undo, restart
+from acceptance.verdict import Refused, RollbackFailed
+
+Mode = Literal["rehearse", "deploy"]
+
+
+@dataclass(frozen=True)
+class FlagState:
+    """A flag that was read back from the env file, and the restart that made it take effect.
+
+    Attributes:
+        since: When the service was seen back, unix seconds.
+        restarted: None where the service already ran with this value.
+    """
+
+    stage: str
+    flag: str
+    value: bool
+    since: float
+    restarted: Restarted | None
+
+
+@dataclass(frozen=True)
+class Rollback:
+    """The account of one rollback; ``seconds`` from the decision until the old behaviour was back."""
+
+    stage: str
+    reason: str
+    account: str
+    seconds: float
+
+
+@dataclass
+class _Open:
+    """A stage in hand."""
+
+    stage: Stage
+    intent: int | None = None
+    change: Change | None = None
+    state: FlagState | None = None
+    rollback: Rollback | None = None
+    accepted: bool = False
+
+
+class Conductor:
+    """Makes and undoes the changes of one run.
+
+    The caller holds the target's lock and has opened the journal. Methods raise ``Refused`` before anything is
+    changed, ``MutationFailed`` when a change did not take effect, ``RollbackFailed`` when the undo did not.
+    """
+
+    def __init__(
+        self,
+        target: Target,
+        journal: Journal,
+        events: EventLog,
+        restarter: Restarter,
+        mode: Mode = "rehearse",
+        may_start: Callable[[Stage], str | None] = lambda _: None,
+    ) -> None:
+        self._target = target
+        self._env = EnvFile(target.env_file)
+        self._journal = journal
+        self._events = events
+        self._restarter = restarter
+        self._undo = Undo(target, events, restarter)
+        self._mode = mode
+        self._may_start = may_start
+        self._open: dict[str, _Open] = {}
+        self._data: tuple[int, str] | None = None
+
+    def expect_data(self, prefix: str) -> None:
+        """Announce that test data with this prefix will be written; the end of the run removes it."""
+        if self._data:
+            return
+        self._allow("write test data")
+        undo = {"kind": "data", "prefix": prefix}
+        self._data = (self._journal.intend(f"test data of {prefix}", undo), prefix)
+
+    def set_flag(self, stage: Stage, value: bool) -> FlagState:
+        """Bring a stage's flag to ``value`` and its service to run with it; nothing to do is no restart."""
+        held = self._begin(stage)
+        flag = self._target.flags[stage.id]
+        if held.rollback:
+            raise Refused(f"stage {stage.id} was rolled back ({held.rollback.reason}); it is not started again")
+        if held.state and held.state.value is value:
+            return held.state
+        before = self._checked_flag(flag, held)
+        restarted = None
+        if before is not value:
+            self._events.append("flag.changing", stage=stage.id, flag=flag, value=_word(value))
+            self._env.set(flag, _word(value), announce=lambda change: self._promise(held, change))
+            restarted = restart(self._restarter, self._events, stage.service)[0]
+            facts = {"before": _word(before), "after": _word(value), "file": str(self._target.env_file)}
+            self._events.append("flag.changed", stage=stage.id, flag=flag, **facts)
+        held.state = FlagState(stage.id, flag, value, time.time(), restarted)
+        return held.state
+
+    def restart(self, stage: Stage, service: str) -> tuple[Restarted, ...]:
+        """Restart a service as part of a stage; a restart needs no undo, but it is journalled."""
+        self._begin(stage)
+        number = self._journal.intend(f"restart {service}", {"kind": "restart", "service": service})
+        done = restart(self._restarter, self._events, service)
+        self._journal.settle(number, "restarted")
+        return done
+
+    def accept(self, stage_id: str) -> bool:
+        """Take a stage as passed. Its flag stays on in mode ``deploy``; returns whether it will."""
+        held = self._open[stage_id]
+        if held.rollback:
+            raise Refused(f"stage {stage_id} was rolled back and cannot be accepted: {held.rollback.reason}")
+        held.accepted = True
+        return self._mode == "deploy"
+
+    def rollback(self, stage_id: str, reason: str) -> Rollback | None:
+        """Put a stage's flag back and restart its service, once; None when it changed nothing.
+
+        Raises:
+            RollbackFailed: The old behaviour is not back; the message says what to do by hand.
+        """
+        held = self._open.get(stage_id)
+        if held is None or held.rollback or held.change is None:
+            return held.rollback if held else None
+        self._events.append("rollback.started", stage=stage_id, reason=reason)
+        begin = time.monotonic()
+        account = self._undo.flag(held.stage.id, held.stage.service, held.change)
+        seconds = time.monotonic() - begin
+        held.rollback = Rollback(stage_id, reason, account, seconds)
+        held.state = None
+        if held.intent is not None:
+            self._journal.settle(held.intent, "rolled back")
+        self._events.append("rollback.finished", stage=stage_id, ok=True, account=account, seconds=seconds, by_hand=[])
+        return held.rollback
+
+    def end_stage(self, stage_id: str, reason: str = "the rehearsal is over") -> bool:
+        """Leave a stage: keep its flag if it was accepted in mode ``deploy``, else put it back.
+
+        Returns:
+            Whether the flag was kept on.
+        """
+        held = self._open.get(stage_id)
+        if held is None or held.change is None:
+            return False
+        if held.accepted and self._mode == "deploy":
+            if held.intent is not None:
+                self._journal.settle(held.intent, "accepted and kept")
+            held.change = held.intent = None
+            return True
+        self.rollback(stage_id, reason if held.accepted else f"not accepted: {reason}")
+        return False
+
+    def finish(self, reason: str) -> None:
+        """End the run: leave every open stage, remove the test data, close the journal.
+
+        Raises:
+            RollbackFailed: Something is not undone; everything else was still tried, the journal stays open.
+        """
+        failures = []
+        for stage_id in reversed(self._open):
+            try:
+                self.end_stage(stage_id, reason)
+            except RollbackFailed as error:
+                failures.append(str(error))
+        if self._data:
+            number, prefix = self._data
+            try:
+                purged = purge(self._target, prefix)
+                self._journal.settle(number, f"removed {purged.documents} documents, {purged.files} files")
+                self._data = None
+            except Exception as error:  # whatever it is, it must be told
+                failures.append(f"test data of {prefix} not removed: {error}")
+        if failures:
+            raise RollbackFailed("\n".join(failures))
+        self._journal.close()
+
+    def _begin(self, stage: Stage) -> _Open:
+        if stage.id not in self._open:
+            self._allow(f"start stage {stage.id}")
+            if refusal := self._may_start(stage):
+                raise Refused(refusal)
+            self._open[stage.id] = _Open(stage)
+        return self._open[stage.id]
+
+    def _allow(self, what: str) -> None:
+        if not self._target.allow_mutations:
+            raise Refused(
+                f"{self._target.source}: ALLOW_MUTATIONS is not true, so the suite may not {what}; "
+                "set it to true in the target file if this target may be changed"
+            )
+
+    def _checked_flag(self, flag: str, held: _Open) -> bool:
+        """Read the flag; a stage starts from false, for there is nothing to compare with otherwise."""
+        if faults := [finding.message for finding in self._env.diagnose([flag]) if finding.severity == "refuse"]:
+            raise Refused("; ".join(faults))
+        value = self._env.flag(flag)
+        if value and held.change is None:
+            raise Refused(
+                f"{self._target.env_file}: {flag} is already true; expected false before its stage "
+                "(pre.technical.4). Set it to false and restart the service, or leave the stage out"
+            )
+        return value
+
+    def _promise(self, held: _Open, change: Change) -> None:
+        """Journal how a stage's first change is undone; a later one of the same stage has the same undo."""
+        if held.change is None:
+            undo = {"kind": "flag", "service": held.stage.service, "change": change.to_dict()}
+            held.intent = self._journal.intend(f"{change.keys[0]} {change.previous} -> {change.value}", undo)
+            held.change = change
+
+
+def _word(value: bool) -> str:
+    return str(value).lower()

@@ -1,0 +1,119 @@
+"""The flow of a run: the first failure of a flagged stage ends it and rolls it back, once.
+
+What is left of that stage, and of the stages that depend on it, is not run, and each says why.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+from acceptance.checklist import load_items
+from acceptance.events import EventLog
+from acceptance.remote import RemoteConductor
+from acceptance.stage import Stage
+from acceptance.stagework import StageWork
+from acceptance.verdict import Refused, RollbackFailed, Verdict, worst
+
+
+@dataclass
+class Progress:
+    """How far one stage of this process has come."""
+
+    stage: Stage
+    ended: str = ""
+    verdicts: dict[str, Verdict] = field(default_factory=dict)
+    answered: dict[str, set[Verdict]] = field(default_factory=dict)
+    deselected: list[str] = field(default_factory=list)
+    work: StageWork | None = None
+
+
+class Flow:
+    """Keeps the progress of the stages and ends a stage at its first failure."""
+
+    def __init__(
+        self, stages: Mapping[str, Stage], flags: Mapping[str, str], conductor: RemoteConductor, events: EventLog
+    ) -> None:
+        self._stages = {name: Progress(stage) for name, stage in stages.items()}
+        self._flags = flags
+        self._conductor = conductor
+        self._events = events
+        self._one_at_a_time = threading.RLock()
+        self._current: str | None = None
+
+    def stage(self, stage_id: str) -> Progress:
+        """Give a stage's progress."""
+        return self._stages[stage_id]
+
+    def enter(self, stage_id: str) -> str:
+        """Note that a check of this stage comes next; returns why it may not run, or an empty string."""
+        progress = self._stages[stage_id]
+        if self._current != stage_id:
+            self._current = stage_id
+            self._events.append(
+                "stage.started",
+                stage=stage_id,
+                title=progress.stage.title,
+                risk=progress.stage.risk,
+                flag=self._flags.get(stage_id, ""),
+                planned_minutes=progress.stage.planned_minutes,
+            )
+        broken = [other for other in progress.stage.depends_on if self._stages[other].ended]
+        if broken and not progress.ended:
+            progress.ended = f"stage {broken[0]}, on which it depends, ended: {self._stages[broken[0]].ended}"
+        return progress.ended
+
+    def note(self, stage_id: str, nodeid: str, items: Sequence[str], verdict: Verdict, reason: str) -> None:
+        """Take the verdict of one test; the first that is not good ends a flagged stage."""
+        progress = self._stages[stage_id]
+        progress.verdicts[nodeid] = verdict
+        for item in items:
+            progress.answered.setdefault(item, set()).add(verdict)
+        if verdict in (Verdict.FAIL, Verdict.INCONCLUSIVE):
+            self.end(stage_id, f"{verdict}: {nodeid.rsplit('::', 1)[-1]}: {reason}")
+
+    def end(self, stage_id: str, reason: str) -> None:
+        """End a stage for this reason and roll it back, once."""
+        with self._one_at_a_time:
+            progress = self._stages[stage_id]
+            if progress.ended or not progress.stage.flagged:
+                return
+            progress.ended = reason
+            if progress.work:
+                progress.work.close()
+            # A rollback that fails is told by the conductor's own events, and again by its goodbye.
+            with suppress(RollbackFailed, Refused):
+                self._conductor.rollback(stage_id, reason)
+
+    def leave(self, stage_id: str) -> None:
+        """Note that no further test of this stage comes: its flag is kept if accepted, else put back."""
+        progress = self._stages[stage_id]
+        kept = False
+        if progress.work:
+            progress.work.close()
+        with suppress(RollbackFailed, Refused):
+            kept = self._conductor.end_stage(stage_id)
+        verdict = worst(progress.verdicts.values())
+        self._events.append("stage.finished", stage=stage_id, verdict=verdict.value, reason=progress.ended, kept=kept)
+        self._current = None
+
+    def unmet(self, stage_id: str, besides: Sequence[str] = ()) -> list[str]:
+        """Name what keeps a stage from being accepted: unanswered items, bad ones, checks left out.
+
+        Args:
+            stage_id: The stage.
+            besides: Items that the accepting test answers itself.
+        """
+        progress = self._stages[stage_id]
+        reasons = [f"{name} was left out of this run" for name in progress.deselected]
+        for item in load_items():
+            if not item.id.startswith(f"{stage_id}.") or item.id in besides:
+                continue
+            seen = progress.answered.get(item.id, set())
+            if not seen:
+                reasons.append(f"{item.id} was not checked: {item.text}")
+            elif bad := seen - {Verdict.PASS, Verdict.SKIPPED}:
+                reasons.append(f"{item.id} is {', '.join(sorted(bad))}: {item.text}")
+        return reasons

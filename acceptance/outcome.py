@@ -1,0 +1,57 @@
+"""How a run ends: its outcome for the change manager, and its exit code for the caller."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from acceptance.verdict import ExitCode, Outcome, Verdict
+
+_PYTEST_INTERRUPTED = 2
+_PYTEST_OWN_ERRORS = (3, 4)
+_PYTEST_NO_TESTS = 5
+
+
+@dataclass(frozen=True)
+class Closing:
+    """The end of a run; ``reasons`` name every check that keeps it from GO, worst first."""
+
+    outcome: Outcome
+    reasons: tuple[str, ...]
+    exit_code: int
+
+    def as_json(self) -> dict[str, Any]:
+        """Give the data of the event ``run.finished``."""
+        return {"outcome": self.outcome.value, "reasons": list(self.reasons), "exit_code": self.exit_code}
+
+
+def close_run(checks: Mapping[str, Verdict], interrupted_by: str, rollback_failure: str, pytest_status: int) -> Closing:
+    """Fold the verdicts of all checks into the outcome; no check at all is never GO.
+
+    Args:
+        checks: Verdict by node id.
+        interrupted_by: Name of the signal that ended the run, or empty.
+        rollback_failure: What could not be undone, or empty.
+        pytest_status: Exit status that pytest itself arrived at.
+    """
+    of = {verdict: [name for name, found in checks.items() if found is verdict] for verdict in Verdict}
+    failed, blind, unrun = of[Verdict.FAIL], of[Verdict.INCONCLUSIVE], of[Verdict.NOT_RUN]
+    reasons = tuple(
+        f"{verdict.value}: {name}" for verdict in (Verdict.FAIL, Verdict.INCONCLUSIVE) for name in of[verdict]
+    )
+    if rollback_failure:
+        return Closing(Outcome.NO_GO, (f"ROLLBACK FAILED: {rollback_failure}", *reasons), ExitCode.ROLLBACK_FAILED)
+    if interrupted_by or pytest_status == _PYTEST_INTERRUPTED:
+        why = f"interrupted by {interrupted_by or 'the operator'}; what was changed was put back"
+        return Closing(Outcome.INTERRUPTED, (why, *reasons), _PYTEST_INTERRUPTED)
+    if failed:
+        return Closing(Outcome.NO_GO, reasons, 1)
+    if pytest_status in _PYTEST_OWN_ERRORS or pytest_status > _PYTEST_NO_TESTS:
+        return Closing(Outcome.INCONCLUSIVE, (f"the run ended early, status {pytest_status}",), pytest_status)
+    if blind:
+        return Closing(Outcome.INCONCLUSIVE, reasons, ExitCode.INCONCLUSIVE)
+    if unrun or not of[Verdict.PASS]:
+        why = f"{len(unrun)} check(s) did not run" if unrun else "no check was made"
+        return Closing(Outcome.INCONCLUSIVE, (why,), ExitCode.NOT_RUN if unrun else _PYTEST_NO_TESTS)
+    return Closing(Outcome.GO, (), 0)

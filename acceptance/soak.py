@@ -1,0 +1,83 @@
+"""The soak: the stage's service under synthetic traffic for as long as the checklist watches it.
+
+The full time must elapse; traffic runs all along so that there is something to see; then every gate is judged
+on one range query over the whole window.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from acceptance.gates import GateResult
+from acceptance.judging import judge
+from acceptance.observe.prometheus import Prometheus
+from acceptance.stage import Stage
+from acceptance.verdict import Inconclusive
+
+#: Sends one synthetic request; returns what was wrong with the answer, or None.
+Traffic = Callable[[], str | None]
+
+
+@dataclass(frozen=True)
+class SoakReport:
+    """What a soak saw.
+
+    Attributes:
+        start: Unix seconds.
+        end: Unix seconds.
+        sent: Synthetic requests sent.
+        complaints: What was wrong with their answers.
+        results: By gate id.
+    """
+
+    start: float
+    end: float
+    sent: int
+    complaints: tuple[str, ...]
+    results: Mapping[str, GateResult]
+
+
+def soak(
+    stage: Stage,
+    prometheus: Prometheus,
+    job: str,
+    traffic: Traffic,
+    *,
+    seconds: float,
+    step: float,
+    per_minute: float,
+    stopped: Callable[[], str],
+) -> SoakReport:
+    """Keep the stage under traffic for ``seconds`` and judge its gates.
+
+    Args:
+        stage: Whose gates.
+        prometheus: Where to look.
+        job: Prometheus job of the stage's service.
+        traffic: One synthetic request.
+        seconds: Length.
+        step: The scrape interval in seconds.
+        per_minute: Bound of the traffic.
+        stopped: Gives the reason why the soak must end now, or an empty string.
+
+    Raises:
+        Inconclusive: It was stopped before its time, or Prometheus does not answer at its end.
+    """
+    start = time.time()
+    pause = threading.Event()
+    sent, complaints = 0, []
+    while (left := start + seconds - time.time()) > 0:
+        if reason := stopped():
+            raise Inconclusive(f"the soak ended {left:.0f} s early: {reason}")
+        sent += 1
+        if complaint := traffic():
+            complaints.append(complaint)
+        due = start + sent * 60 / per_minute
+        pause.wait(max(0.0, min(due, start + seconds) - time.time()))
+    pause.wait(2 * step)  # the last requests are in the next scrape
+    end = time.time()
+    results = {gate.id: judge(gate, prometheus.samples(gate, job, start, end, step)) for gate in stage.gates}
+    return SoakReport(start, end, sent, tuple(complaints), results)

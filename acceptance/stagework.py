@@ -1,0 +1,98 @@
+"""The stage in hand: its flag, its watch and its soak, for the checks that ask for them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from acceptance.conductor import FlagState
+from acceptance.events import EventLog
+from acceptance.gates import GateResult
+from acceptance.observe.logs import Logs
+from acceptance.observe.prometheus import Prometheus
+from acceptance.remote import RemoteConductor
+from acceptance.run import Run
+from acceptance.soak import SoakReport, Traffic, soak
+from acceptance.stage import Stage
+from acceptance.target import Service, Target
+from acceptance.watch import Outlook, OwnEvents, Watch
+
+
+@dataclass
+class StageWork:
+    """What the checks of one stage share; ``end`` is called with the reason when a trigger fires."""
+
+    stage: Stage
+    target: Target
+    run: Run
+    conductor: RemoteConductor
+    events: EventLog
+    end: Callable[[str], None]
+    own: OwnEvents = field(default_factory=OwnEvents)
+    watch: Watch | None = None
+    _soaked: SoakReport | None = None
+
+    @property
+    def service(self) -> Service:
+        """The service that the stage restarts."""
+        return next(service for service in self.target.services.values() if service.key == self.stage.service)
+
+    @cached_property
+    def prometheus(self) -> Prometheus:
+        """The target's Prometheus."""
+        return Prometheus(self.target.prometheus_url, self.target.http_timeout_s)
+
+    @cached_property
+    def logs(self) -> Logs:
+        """The log of the stage's service."""
+        return Logs(self.service.logs)
+
+    @cached_property
+    def alerts_before(self) -> frozenset[str]:
+        """The alerts that fired before the stage changed anything."""
+        return frozenset(self.prometheus.firing_alerts())
+
+    def flag(self, value: bool) -> FlagState:
+        """Bring the flag to ``value``; once it is on, the watch looks until the stage is over."""
+        before = self.alerts_before
+        state = self.conductor.set_flag(self.stage, value)
+        if value and self.watch is None:
+            step = self.target.scrape_interval_s
+            outlook = Outlook(
+                prometheus=self.prometheus,
+                logs=self.logs,
+                job=self.service.job,
+                alerts_before=before,
+                trace_prefix=self.run.trace_prefix,
+                step=step,
+                blind_limit=max(30.0, 5 * step),
+            )
+            self.watch = Watch(self.stage, outlook, state.since, self.own, self._fired)
+            self.watch.start()
+        return state
+
+    def soak(self, traffic: Traffic) -> SoakReport:
+        """Soak the stage, once; later calls give the same report."""
+        if self._soaked is None:
+            self._soaked = soak(
+                self.stage,
+                self.prometheus,
+                self.service.job,
+                traffic,
+                seconds=self.target.soak_seconds or self.stage.soak_minutes * 60,
+                step=self.target.scrape_interval_s,
+                per_minute=self.target.traffic_per_minute,
+                stopped=lambda: self.watch.fired.reason if self.watch and self.watch.fired else "",
+            )
+        return self._soaked
+
+    def close(self) -> None:
+        """End the watch."""
+        if self.watch:
+            self.watch.stop()
+
+    def _fired(self, fired: GateResult) -> None:
+        facts = {"trigger": fired.gate.id, "items": fired.gate.items, "value": fired.value, "bound": fired.gate.bound}
+        self.events.append("trigger.fired", stage=self.stage.id, reason=fired.reason, **facts)
+        self.end(f"trigger {fired.gate.id}: {fired.gate.title}: {fired.reason}")

@@ -1,0 +1,15 @@
+"""Names the plugins of the suite; what they do is said in ``fixtures/``."""
+
+pytest_plugins = (
+    "fixtures.options",
+    "fixtures.run",
+    "fixtures.flow",
+    "fixtures.results",
+    "fixtures.record",
+    "fixtures.evidence",
+    "fixtures.target",
+    "fixtures.flags",
+    "fixtures.clients",
+)
+
+collect_ignore_glob = ["scripts/*"]  # the checklist names its commands test_*.py; they are not tests
