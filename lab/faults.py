@@ -65,9 +65,7 @@ def switch(home: Path, name: str, on: bool) -> None:
         raise ValueError(f"unknown fault {name!r}; `python -m lab faults` lists the {len(known)} known ones")
     folder = home / "faults"
     if not folder.is_dir():
-        raise ValueError(
-            f"expected a lab's folder with faults/ in it, found {home}; start one with `lab serve`"
-        )
+        raise ValueError(f"expected a lab's folder with faults/ in it, found {home}; start one with `lab serve`")
     if on:
         (folder / name).touch()
     else:

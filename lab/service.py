@@ -171,6 +171,4 @@ def run(app: ASGIApp, port: int) -> None:
     """Serve on 127.0.0.1 until SIGTERM; requests under way get two seconds to end."""
     logging.basicConfig(level=logging.WARNING, handlers=[JsonHandler()])
     with contextlib.suppress(KeyboardInterrupt):
-        uvicorn.run(
-            app, host="127.0.0.1", port=port, access_log=False, log_config=None, timeout_graceful_shutdown=2
-        )
+        uvicorn.run(app, host="127.0.0.1", port=port, access_log=False, log_config=None, timeout_graceful_shutdown=2)

@@ -1,0 +1,81 @@
+"""The lab's infra folder as production has it: `.env.infra` and the Makefile with the day-12 targets."""
+
+import secrets
+import shlex
+import sys
+from pathlib import Path
+
+MAX_UPLOAD_BYTES = 100 << 20
+RESTARTS = {
+    "day-12-restart-butler": "butler-bot",
+    "day-12-restart-workers": "butler-worker",
+    "day-12-restart-api": "butler-api",
+    "day-12-restart-all": "butler-bot butler-worker butler-api",
+}
+
+_ENV = """\
+# Butler infrastructure. Read by the services at process start: after a change, restart (make day-12-restart-*).
+
+# --- MongoDB
+MONGO_USER=butler
+MONGO_PASSWORD={mongo}
+
+# --- Monitoring
+GRAFANA_PASSWORD={grafana}
+
+# --- Other stores
+PG_PASSWORD={pg}
+REDIS_PASSWORD={redis}
+
+# --- External services
+TELEGRAM_BOT_TOKEN={telegram}
+HW_CHECKER_API_KEY={checker}
+
+# --- Storage
+STORAGE_ROOT={storage}
+LEGACY_STORAGE_ROOT={storage}
+STORAGE_MAX_UPLOAD_BYTES={limit}
+STORAGE_ENFORCE_CHECKSUM=true
+STORAGE_AV_SCAN_ENABLED=true
+STORAGE_CLAMD={clamd}
+
+# --- Epic 21 feature flags (default: false; one stage at a time, see the deployment checklist)
+# 21_01a, butler-bot
+USE_NEW_DIALOG_CONTEXT_REPO=false
+# 21_01b, butler-worker
+USE_NEW_HOMEWORK_REVIEW_SERVICE=false
+# 21_01c, butler-api
+USE_NEW_STORAGE_ADAPTER=false
+# 21_01d, butler-worker
+USE_DECOMPOSED_USE_CASE=false
+"""
+
+
+def env_infra(storage: Path, clamd: str) -> str:
+    """Write the env file's text, with secrets of this lab's own."""
+    return _ENV.format(
+        mongo=secrets.token_urlsafe(18),
+        grafana=secrets.token_urlsafe(18),
+        pg=secrets.token_urlsafe(18),
+        redis=secrets.token_urlsafe(18),
+        telegram=f"{secrets.randbelow(9 * 10**8) + 10**8}:{secrets.token_urlsafe(26)[:35]}",
+        checker=secrets.token_hex(20),
+        storage=storage,
+        clamd=clamd,
+        limit=MAX_UPLOAD_BYTES,
+    )
+
+
+def makefile(home: Path, config: Path) -> str:
+    """Write the Makefile's text: each target restarts its processes and fails if one does not come back."""
+    # A lab's own paths need no quoting (layout.check_home); the interpreter's may.
+    control = f"{shlex.quote(sys.executable)} -m supervisor.supervisorctl -c {config}"
+    fault = home / "faults" / "restart-does-nothing"
+    lines = [f"SUPERVISORCTL := {_in_make(control)}", f".PHONY: {' '.join(RESTARTS)}"]
+    for target, services in RESTARTS.items():
+        lines += ["", f"{target}:", f"\t@test -e {fault} || $(SUPERVISORCTL) restart {services}"]
+    return "\n".join(lines) + "\n"
+
+
+def _in_make(text: str) -> str:
+    return text.replace("$", "$$").replace("#", "\\#")

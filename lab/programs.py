@@ -1,0 +1,140 @@
+"""The programs of a lab and how supervisor keeps them."""
+
+import importlib.util
+import os
+import shlex
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from lab.binaries import Binaries
+from lab.layout import Layout
+
+# The EICAR test string, in two halves so that no scanner takes this file for a hit.
+_EICAR = r"X5O!P%@AP[4\PZX54(P^)7CC)7}" + "$EICAR-STANDARD-ANTIVIRUS-TEST-FILE!$H+H*"
+
+_MODULES = {
+    "butler-bot": "lab.bot",
+    "butler-worker": "lab.worker",
+    "butler-api": "lab.api",
+    "grafana": "lab.standins.grafana",
+    "loki": "lab.standins.loki",
+    "hw-checker": "lab.standins.hw_checker",
+}
+
+
+@dataclass(frozen=True)
+class Program:
+    """One long-running program.
+
+    Attributes:
+        name: supervisor's name for it, and its log file's.
+        command: argument list.
+        port: TCP port on 127.0.0.1, or 0 for clamd's socket.
+        late: started when the others are ready, so that nothing is scraped before it is up.
+        environment: variables besides LAB_HOME.
+        folder: working folder; None for the lab's own.
+    """
+
+    name: str
+    command: tuple[str, ...]
+    port: int
+    late: bool = False
+    environment: Mapping[str, str] = field(default_factory=dict)
+    folder: Path | None = None
+
+
+def programs(layout: Layout, ports: Mapping[str, int], binaries: Binaries) -> list[Program]:
+    """List what this lab runs."""
+    root = str(Path(__file__).resolve().parent.parent)
+    path = {"PYTHONPATH": os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))}
+    services = [
+        Program(name, (sys.executable, "-m", module), ports[name], environment=path)
+        for name, module in _MODULES.items()
+        if _there(module)
+    ]
+    return [_mongo(layout, ports), _clamd(layout, binaries), *services, *_monitoring(layout, ports, binaries)]
+
+
+def supervisor_config(layout: Layout, programs: list[Program]) -> str:
+    """Write supervisord.conf: every program restarts when it ends, and logs to its own file."""
+    head = (
+        f"[unix_http_server]\nfile={layout.control}\nchmod=0700\n"
+        f"[supervisorctl]\nserverurl=unix://{layout.control}\n"
+        f"[supervisord]\nnodaemon=true\nlogfile={layout.log('supervisord')}\nlogfile_maxbytes=0\nsilent=true\n"
+        f"pidfile={layout.run}/supervisord.pid\nchildlogdir={layout.logs}\n"
+        "[rpcinterface:supervisor]\n"
+        "supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface\n"
+    )
+    return head + "".join(_section(layout, program) for program in programs)
+
+
+def _section(layout: Layout, program: Program) -> str:
+    variables = {"LAB_HOME": str(layout.home), **program.environment}
+    environment = ",".join(f'{key}="{_escaped(value)}"' for key, value in variables.items())
+    return (
+        f"[program:{program.name}]\ncommand={_escaped(shlex.join(program.command))}\n"
+        f"directory={_escaped(str(program.folder or layout.work))}\nenvironment={environment}\n"
+        f"autostart={'false' if program.late else 'true'}\nautorestart=true\nstartsecs=1\nstartretries=2\n"
+        "stopwaitsecs=5\nstopasgroup=true\nkillasgroup=true\n"
+        f"redirect_stderr=true\nstdout_logfile={layout.log(program.name)}\nstdout_logfile_maxbytes=0\n"
+    )
+
+
+def _escaped(text: str) -> str:
+    return text.replace("%", "%%")
+
+
+def _there(module: str) -> bool:
+    try:
+        return importlib.util.find_spec(module) is not None
+    except ModuleNotFoundError:
+        return False
+
+
+def _mongo(layout: Layout, ports: Mapping[str, int]) -> Program:
+    data = layout.data("mongo")
+    command = (
+        *(sys.executable, "-c", "from nx_27017.nx_27017 import main; main()"),
+        *("--data-dir", str(data / "db"), "--host", "127.0.0.1", "--port", str(ports["mongo"])),
+        *("--log-file", str(data / "log"), "--pid-file", str(data / "pid")),
+    )
+    return Program("mongo", command, ports["mongo"])
+
+
+def _clamd(layout: Layout, binaries: Binaries) -> Program:
+    data = layout.data("clamd")
+    config = data / "clamd.conf"
+    config.write_text(
+        f"DatabaseDirectory {data}\nTemporaryDirectory {layout.run}\nLocalSocket {layout.clamd}\n"
+        "LocalSocketMode 660\nFixStaleSocket yes\nForeground yes\nConcurrentDatabaseReload no\n"
+        "StreamMaxLength 200M\nMaxScanSize 200M\nMaxFileSize 200M\nMaxThreads 4\nIdleTimeout 60\n"
+    )
+    (data / "lab.ndb").write_text(f"EICAR-lab:0:*:{_EICAR.encode().hex()}\n")
+    variables = {"LD_LIBRARY_PATH": binaries.libraries} if binaries.libraries else {}
+    command = (str(binaries.clamd), "--foreground", f"--config-file={config}")
+    return Program("clamd", command, 0, environment=variables)
+
+
+def _monitoring(layout: Layout, ports: Mapping[str, int], binaries: Binaries) -> list[Program]:
+    config = layout.infra / "prometheus"
+    prometheus = (
+        str(binaries.prometheus),
+        f"--config.file={config}/prometheus.yml",
+        f"--storage.tsdb.path={layout.data('prometheus')}",
+        f"--web.listen-address=127.0.0.1:{ports['prometheus']}",
+        "--web.enable-lifecycle",
+    )
+    alertmanager = (
+        str(binaries.alertmanager),
+        f"--config.file={config}/alertmanager.yml",
+        f"--storage.path={layout.data('alertmanager')}",
+        f"--web.listen-address=127.0.0.1:{ports['alertmanager']}",
+        "--cluster.listen-address=",
+    )
+    return [
+        # Its folder decides where a cached alertmanager finds its templates (binaries.fetch).
+        Program("alertmanager", alertmanager, ports["alertmanager"], folder=binaries.alertmanager.parent.parent),
+        Program("prometheus", prometheus, ports["prometheus"], late=True),
+    ]
