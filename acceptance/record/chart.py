@@ -102,7 +102,7 @@ def draw(series: Sequence[Point], bound: object, marks: Iterable[Mark], label: s
     parts = [_axes(scale, max(value for _, value in series), unit)]
     if limit is not None:
         parts.append(_bound(limit, bound, scale.y(limit)))
-    parts.extend(_mark(mark, scale.x(mark.at)) for mark in shown)
+    parts.extend(_marks(shown, scale))
     line = " ".join(f"{scale.x(at):.1f},{scale.y(value):.1f}" for at, value in _thin(series))
     parts.append(f'<polyline class="c-line" points="{line}"/>')
     return Markup(  # noqa: S704 - all text in it went through escape()
@@ -114,7 +114,8 @@ def draw(series: Sequence[Point], bound: object, marks: Iterable[Mark], label: s
 def _axes(scale: Scale, peak: float, unit: str) -> str:
     right, foot = WIDTH - RIGHT, HEIGHT - BOTTOM
     parts = [f'<path class="c-axis" d="M{LEFT} {TOP}V{foot}H{right}"/>']
-    for value in dict.fromkeys((scale.low, peak)):
+    room = scale.y(scale.low) - scale.y(peak) > 14
+    for value in (scale.low, peak) if room else (scale.low,):
         text = f"{number(value)} {escape(unit)}".strip()
         parts.append(f'<text class="c-num" x="{LEFT - 6}" y="{scale.y(value) + 4:.1f}" text-anchor="end">{text}</text>')
     for at, anchor in ((scale.start, "start"), (scale.end, "end")):
@@ -129,17 +130,23 @@ def _bound(limit: float, bound: object, at: float) -> str:
     text = escape(bound if isinstance(bound, str) else number(limit))
     return (
         f'<path class="c-bound" d="M{LEFT} {at:.1f}H{WIDTH - RIGHT}"/>'
-        f'<text class="c-bound-text" x="{WIDTH - RIGHT}" y="{at - 4:.1f}" text-anchor="end">bound {text}</text>'
+        f'<text class="c-bound-text" x="{WIDTH // 2}" y="{at - 4:.1f}" text-anchor="middle">bound {text}</text>'
     )
 
 
-def _mark(mark: Mark, at: float) -> str:
-    anchor, shift = ("end", -4) if at > WIDTH * 0.6 else ("start", 4)
-    return (
-        f'<path class="c-{escape(mark.kind)}" d="M{at:.1f} {TOP - 8}V{HEIGHT - BOTTOM}"/>'
-        f'<text class="c-{escape(mark.kind)}-text" x="{at + shift:.1f}" y="{TOP - 8}" '
-        f'text-anchor="{anchor}">{escape(mark.text)}</text>'
-    )
+def _marks(marks: Sequence[Mark], scale: Scale) -> Iterable[str]:
+    """Draw marks from left to right; the words of one close to the last go a line lower."""
+    last, row = -math.inf, 0
+    for mark in sorted(marks, key=lambda each: each.at):
+        at = scale.x(mark.at)
+        row = (row + 1) % 3 if at - last < 60 else 0
+        last = at
+        anchor, shift = ("end", -4) if at > WIDTH * 0.6 else ("start", 4)
+        yield (
+            f'<path class="c-{escape(mark.kind)}" d="M{at:.1f} {TOP - 14}V{HEIGHT - BOTTOM}"/>'
+            f'<text class="c-{escape(mark.kind)}-text" x="{at + shift:.1f}" y="{TOP - 6 + 13 * row}" '
+            f'text-anchor="{anchor}">{escape(mark.text)}</text>'
+        )
 
 
 def _thin(series: Sequence[Point]) -> list[Point]:

@@ -6,38 +6,33 @@ The page, the texts and ``record.json`` are drawn from what ``build`` gives, and
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-from acceptance.checklist import load_items, status
 from acceptance.events import GENESIS, Event
-from acceptance.record import checks as fold
-from acceptance.record.moments import between, parse, timeline
+from acceptance.record.checks import count, fold_checks
+from acceptance.record.moments import between, timeline
 from acceptance.record.outcome import Grounds, judge
-from acceptance.record.parts import Check, Facts, Line, Moment, Record, Rollback, SignOff, Stage, Waiver
-from acceptance.verdict import Outcome, Verdict, worst
-
-CHAPTER_OF_STAGE = {
-    "pre_deployment": "pre",
-    "post_deployment": "post",
-    "post_24h": "post24",
-    "post_48h": "post48",
-}
+from acceptance.record.parts import Facts, Record
+from acceptance.record.people import fold_lines, fold_sign_offs, fold_waivers
+from acceptance.record.stages import fold_flags, fold_rollbacks, fold_stages
+from acceptance.verdict import Outcome, Verdict
 
 
 def build(events: Iterable[Event]) -> Record:
     """Fold events, in log order, into a record."""
     log = tuple(events)
-    checks, surprises = fold.fold_checks(log)
+    checks, surprises = fold_checks(log)
     moments = timeline(log)
-    rollbacks = _rollbacks(log)
-    stages = _stages(log, checks, moments, rollbacks)
-    signed, waivers = _sign_offs(log), _waivers(log)
-    waived = {waiver.item for waiver in waivers if waiver.valid}
-    lines = _lines(checks, stages, signed, waivers)
+    stages = fold_stages(log, checks, moments)
+    passed = {stage.id for stage in stages if stage.verdict is Verdict.PASS}
+    rollbacks = tuple(replace(each, routine=each.ok is True and each.stage in passed) for each in fold_rollbacks(log))
+    signed, waivers = fold_sign_offs(log), fold_waivers(log)
+    lines = fold_lines(checks, [stage.id for stage in stages], signed, waivers)
     unknown = sorted({item for check in checks for item in check.items} - {line.id for line in lines})
     unreal = tuple(f"the checklist has no item {item}, which a check names" for item in unknown)
     end = _last(log, "run.finished")
-    facts, flags = _facts(log), _flags(log)
+    facts, flags = _facts(log), fold_flags(log)
     grounds = Grounds(
         claimed=_outcome(end),
         claimed_reasons=tuple(str(reason) for reason in end.get("reasons") or ()),
@@ -45,9 +40,9 @@ def build(events: Iterable[Event]) -> Record:
         checks=checks,
         rollbacks=rollbacks,
         flags=flags,
-        may_stay_on={stage.flag for stage in stages if stage.kept and stage.verdict == "PASS"},
+        may_stay_on={stage.flag for stage in stages if stage.kept and stage.id in passed},
         awaiting=sum(line.state == "AWAITING" for line in lines),
-        waived=waived,
+        waived={waiver.item for waiver in waivers if waiver.valid},
         facts=facts,
         trouble=unreal,
     )
@@ -57,7 +52,7 @@ def build(events: Iterable[Event]) -> Record:
         claimed=grounds.claimed,
         reasons=reasons,
         facts=facts,
-        counts=fold.count(checks),
+        counts=count(checks),
         stages=stages,
         lines=lines,
         checks=checks,
@@ -99,138 +94,4 @@ def _facts(log: Sequence[Event]) -> Facts:
         finished_at=last,
         seconds=between(first, last),
         exit_code=end.get("exit_code"),
-    )
-
-
-def _flags(log: Sequence[Event]) -> dict[str, Any]:
-    """Last known value of each flag; a change that was announced and not confirmed counts as made."""
-    flags: dict[str, Any] = {}
-    for event in log:
-        if event.kind in ("flag.changing", "flag.changed"):
-            flags[str(event.data.get("flag"))] = event.data.get("after", event.data.get("value"))
-    return flags
-
-
-def _stages(
-    log: Sequence[Event],
-    checks: Sequence[Check],
-    moments: Sequence[Moment],
-    rollbacks: Sequence[Rollback],
-) -> tuple[Stage, ...]:
-    starts = {str(e.data.get("stage")): e for e in log if e.kind == "stage.started"}
-    ends = {str(e.data.get("stage")): e for e in log if e.kind == "stage.finished"}
-    names = dict.fromkeys([*(check.stage for check in checks if check.stage), *starts, *ends])
-    result = []
-    for name in names:
-        of_it = [check for check in checks if check.stage == name]
-        start, end = starts.get(name), ends.get(name)
-        plan, close = (start.data if start else {}), (end.data if end else {})
-        seen = [check.verdict for check in of_it]
-        told = fold.verdict_of(close.get("verdict")) if end else Verdict.NOT_RUN
-        result.append(
-            Stage(
-                id=name,
-                title=str(plan.get("title") or ""),
-                risk=str(plan.get("risk") or ""),
-                flag=str(plan.get("flag") or ""),
-                planned_minutes=plan.get("planned_minutes"),
-                verdict=worst([*seen, told] if start or end else seen),
-                reason=str(close.get("reason") or ("the run ended before the stage did" if start and not end else "")),
-                kept=close.get("kept"),
-                started_at=start.at if start else "",
-                finished_at=end.at if end else "",
-                seconds=between(start.at, end.at) if start and end else None,
-                counts=fold.count(of_it),
-                phases=fold.phases(of_it),
-                gates=fold.gates(of_it),
-                security=fold.security_groups(of_it),
-                timeline=tuple(moment for moment in moments if moment.stage == name),
-                rollbacks=tuple(each for each in rollbacks if each.stage == name),
-            )
-        )
-    return tuple(result)
-
-
-def _rollbacks(log: Sequence[Event]) -> tuple[Rollback, ...]:
-    result: list[Rollback] = []
-    fired: dict[str, list[str]] = {}
-    for event in log:
-        stage = str(event.data.get("stage") or "")
-        if event.kind == "trigger.fired":
-            fired.setdefault(stage, []).append(str(event.data.get("trigger")))
-        elif event.kind == "rollback.started":
-            triggers = tuple(fired.pop(stage, ()))
-            reason = str(event.data.get("reason") or "")
-            result.append(Rollback(stage, reason, None, "", None, (), event.at, triggers))
-        elif event.kind == "rollback.finished":
-            begun = next((each for each in reversed(result) if each.stage == stage and each.ok is None), None)
-            if begun:
-                result.remove(begun)
-            result.append(_ended(event, begun))
-    return tuple(result)
-
-
-def _ended(event: Event, begun: Rollback | None) -> Rollback:
-    data = event.data
-    return Rollback(
-        stage=str(data.get("stage") or ""),
-        reason=begun.reason if begun else "",
-        ok=data.get("ok") is True,
-        account=str(data.get("account") or ""),
-        seconds=data.get("seconds"),
-        by_hand=tuple(str(command) for command in data.get("by_hand") or ()),
-        at=begun.at if begun else event.at,
-        triggers=begun.triggers if begun else (),
-    )
-
-
-def _sign_offs(log: Sequence[Event]) -> dict[str, SignOff]:
-    """Item -> its sign-off; the last one counts. Without a name it is none."""
-    return {
-        str(e.data.get("item")): SignOff(
-            str(e.data.get("item")),
-            str(e.data["name"]),
-            str(e.data.get("at") or e.at),
-            str(e.data.get("note") or ""),
-        )
-        for e in log
-        if e.kind == "signoff.given" and e.data.get("name")
-    }
-
-
-def _waivers(log: Sequence[Event]) -> tuple[Waiver, ...]:
-    """All waivers; one without reason, approver or a future expiry date is shown, but does not count."""
-    result = []
-    for event in (event for event in log if event.kind == "waiver.used"):
-        item, reason, approver, expires = (
-            str(event.data.get(key) or "") for key in ("item", "reason", "approver", "expires")
-        )
-        until, now = parse(expires), parse(event.at)
-        # A bare date is the last day on which the waiver holds.
-        alive = bool(until and now and (until.date() >= now.date() if len(expires) <= 10 else until > now))
-        result.append(Waiver(item, reason, approver, expires, bool(reason and approver and alive)))
-    return tuple(result)
-
-
-def _lines(
-    checks: Sequence[Check], stages: Sequence[Stage], signed: Mapping[str, SignOff], waivers: Sequence[Waiver]
-) -> tuple[Line, ...]:
-    chapters = {CHAPTER_OF_STAGE.get(stage.id, stage.id.removeprefix("stage_")) for stage in stages}
-    waived = {waiver.item: waiver for waiver in waivers}
-    valid = {item for item, waiver in waived.items() if waiver.valid}
-    found = status(load_items(), checks, signed=signed, waived=valid, chapters=chapters)
-    numbers = {check.nodeid: check.number for check in checks}
-    return tuple(
-        Line(
-            id=item.id,
-            chapter=item.chapter,
-            level=item.level,
-            text=item.text,
-            state=found[item.id].state,
-            why=found[item.id].why,
-            checks=tuple(numbers[nodeid] for nodeid in found[item.id].checks),
-            sign_off=signed.get(item.id),
-            waiver=waived.get(item.id),
-        )
-        for item in load_items()
     )

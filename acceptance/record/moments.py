@@ -36,12 +36,26 @@ def on(value: object) -> bool:
 
 def timeline(events: Iterable[Event]) -> tuple[Moment, ...]:
     """Give the moments of a run in order; events that say nothing to a reader are left out."""
-    return tuple(
-        Moment(event.at, event.kind, text, str(event.data.get("stage") or ""), mark)
-        for event in events
-        if event.kind in _WORDS
-        for text, mark in [_WORDS[event.kind](event.data)]
-    )
+    result, current = [], ""
+    for event in _without_confirmed(tuple(events)):
+        # A service's restart does not say for which stage it is: it is for the one spoken of last.
+        current = str(event.data.get("stage") or current)
+        if words := _WORDS.get(event.kind):
+            text, mark = words(event.data)
+            stage = current if event.kind.startswith("service.") else str(event.data.get("stage") or "")
+            result.append(Moment(event.at, event.kind, text, stage, mark))
+    return tuple(result)
+
+
+def _without_confirmed(log: tuple[Event, ...]) -> Iterable[Event]:
+    """Leave out an announcement that its own event confirms later: only an open one tells something."""
+    closing = {"flag.changing": "flag.changed", "service.restarting": "service.restarted"}
+    for place, event in enumerate(log):
+        if event.kind in closing:
+            later = (each.kind for each in log[place + 1 :] if each.kind in (event.kind, closing[event.kind]))
+            if next(later, None) == closing[event.kind]:
+                continue
+        yield event
 
 
 def _verdict_mark(verdict: object) -> str:
@@ -49,17 +63,14 @@ def _verdict_mark(verdict: object) -> str:
     return marks.get(str(verdict), "warn")
 
 
-def _changed(data: Data) -> tuple[str, str]:
-    text = f"{data.get('flag')} changed from {data.get('before')} to {data.get('after')}"
-    return text, "warn" if on(data.get("after")) else ""
-
-
 def _restarted(data: Data) -> tuple[str, str]:
     code = data.get("exit_code")
-    name, again = data.get("service"), data.get("started_after") != data.get("started_before")
+    name, before, now = data.get("service"), data.get("started_before"), data.get("started_after")
     if code not in (0, None):
         return f"{name}: restart command ended with exit code {code} ({data.get('command')})", "bad"
-    if not again:
+    if now is None:
+        return f"{name}: restarted and healthy, but a new process was not seen ({data.get('command')})", "warn"
+    if before is not None and now <= before:
         return f"{name}: restart command ended well, but the process is the old one", "bad"
     return f"{name} restarted in {_seconds(data)} ({data.get('command')})", ""
 
@@ -78,7 +89,7 @@ _WORDS: dict[str, Callable[[Data], tuple[str, str]]] = {
     "run.started": lambda d: (f"Run started by {d.get('operator') or 'nobody named'} ({d.get('mode')})", ""),
     "stage.started": lambda d: (f"Stage {d.get('stage')} started: {d.get('title')}", ""),
     "flag.changing": lambda d: (f"{d.get('flag')}: about to be set to {d.get('value')}", ""),
-    "flag.changed": _changed,
+    "flag.changed": lambda d: (f"{d.get('flag')} changed from {d.get('before')} to {d.get('after')}", ""),
     "service.restarting": lambda d: (f"{d.get('service')}: restart asked for", ""),
     "service.restarted": _restarted,
     "trigger.fired": lambda d: (
@@ -87,6 +98,7 @@ _WORDS: dict[str, Callable[[Data], tuple[str, str]]] = {
     ),
     "rollback.started": lambda d: (f"Rollback started: {d.get('reason')}", "warn"),
     "rollback.finished": _rolled_back,
+    "recovery.undone": lambda d: (f"Left over from run {d.get('run')} and undone: {d.get('what')}", "warn"),
     "signoff.given": lambda d: (f"{d.get('item')} signed off by {d.get('name')}", "good"),
     "waiver.used": lambda d: (
         f"{d.get('item')} waived by {d.get('approver')} until {d.get('expires')}",

@@ -88,7 +88,7 @@ def _gaps(grounds: Grounds) -> list[str]:
     if grounds.expected and not any(check.verdict is Verdict.PASS for check in grounds.checks):
         reasons.append("no check passed: nothing was proved")
     if grounds.awaiting and grounds.facts.target_kind == "production" and grounds.facts.mode == "deploy":
-        reasons.append(f"{grounds.awaiting} sign-offs are missing: a production GO needs them all")
+        reasons.append(f"sign-offs missing: {grounds.awaiting}; a production GO needs them all")
     return [*reasons, *grounds.trouble]
 
 

@@ -89,7 +89,10 @@ class Group:
 
 @dataclass(frozen=True)
 class Rollback:
-    """One rollback: why, how it ended (``ok`` is None when the log ends before) and what is left to do by hand."""
+    """One rollback: why, how it ended (``ok`` is None when the log ends before) and what is left to do by hand.
+
+    ``routine`` is True for a rehearsal that passed and put its flag back, as it should.
+    """
 
     stage: str
     reason: str
@@ -99,6 +102,7 @@ class Rollback:
     by_hand: tuple[str, ...]
     at: str
     triggers: tuple[str, ...] = ()
+    routine: bool = False
 
 
 @dataclass(frozen=True)
@@ -121,7 +125,6 @@ class Stage:
     gates: tuple[Gate, ...]
     security: tuple[Group, ...]
     timeline: tuple[Moment, ...]
-    rollbacks: tuple[Rollback, ...]
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,105 @@
+"""Write what belongs beside the event log: the page, ``record.json``, the manifest."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+from typing import Any
+
+from acceptance.events import read_events
+from acceptance.record.model import build
+from acceptance.record.page import page
+from acceptance.record.parts import Record
+
+EVENTS = "events.jsonl"
+PAGE = "record.html"
+JSON = "record.json"
+MANIFEST = "MANIFEST.sha256"
+SCHEMA_ID = "butler-acceptance/record/1"
+
+
+def load(folder: Path) -> Record:
+    """Build the record of a run's folder from its event log.
+
+    Raises:
+        FileNotFoundError: The folder holds no ``events.jsonl``.
+        TamperedLog: The log was changed after it was written.
+    """
+    path = folder / EVENTS
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"{folder}: expected a run's folder with {EVENTS}, found none; name the run's own folder"
+        )
+    return build(read_events(path))
+
+
+def as_json(record: Record) -> dict[str, Any]:
+    """Give the record as plain JSON: the shape of ``acceptance/data/record.schema.json``."""
+    return {"schema": SCHEMA_ID, **_plain(record), "awaiting": [line.id for line in record.awaiting]}
+
+
+def to_text(record: Record) -> str:
+    """Give ``record.json``'s exact text: the same record always gives the same bytes."""
+    return json.dumps(as_json(record), ensure_ascii=False, allow_nan=False, separators=(",", ":")) + "\n"
+
+
+def publish(folder: Path, page_path: Path | None = None) -> Record:
+    """Write ``record.json`` and the manifest, and the page too unless ``page_path`` (pytest-html's) is there.
+
+    Call it last: what changes afterwards in the folder no longer fits the manifest. To call it again is harmless.
+    """
+    record = load(folder)
+    if page_path is None or not page_path.is_file():
+        _write(folder / PAGE, page(record))
+    _write(folder / JSON, to_text(record))
+    _write(folder / MANIFEST, manifest(folder))
+    return record
+
+
+def render(folder: Path) -> Path:
+    """Draw the page from the event log alone, after a run that could not, and seal the folder again.
+
+    Returns:
+        The page.
+    """
+    record = load(folder)
+    path = folder / PAGE
+    _write(path, page(record, "Drawn afterwards from the event log, not by the run itself."))
+    publish(folder, path)
+    return path
+
+
+def manifest(folder: Path) -> str:
+    """Give the digests of all files of a folder, in sha256sum's format, by path."""
+    paths = sorted(path for path in folder.rglob("*") if path.is_file() and path != folder / MANIFEST)
+    return "".join(f"{digest(path)}  {path.relative_to(folder).as_posix()}\n" for path in paths)
+
+
+def digest(path: Path) -> str:
+    """Give the SHA-256 of a file, in hex."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _write(path: Path, text: str) -> None:
+    """Replace a file in one step: a reader sees the old or the new one, never a half."""
+    scratch = path.with_name(f".{path.name}.{os.getpid()}")
+    scratch.write_text(text, encoding="utf-8")
+    scratch.replace(path)
+
+
+def _plain(value: Any) -> Any:
+    if is_dataclass(value) and not isinstance(value, type):
+        return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): _plain(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(each) for each in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)  # JSON has no NaN
+    return str(value) if isinstance(value, str) else value

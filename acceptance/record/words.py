@@ -1,0 +1,164 @@
+"""How the record says things: times, durations, verdict signs, and one sentence for an outcome."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from markupsafe import Markup, escape
+
+from acceptance.record.moments import between, on, parse
+from acceptance.record.parts import Facts, Record, Stage
+from acceptance.verdict import Outcome, Verdict
+
+SIGNS = {
+    "PASS": "✓",
+    "GO": "✓",
+    "FAIL": "✕",
+    "NO-GO": "✕",
+    "INCONCLUSIVE": "?",
+    "NOT RUN": "–",
+    "SKIPPED": "»",
+    "AWAITING": "…",
+    "WAIVED": "!",
+    "INTERRUPTED": "■",
+}
+
+
+def sign(word: object) -> str:
+    """Give the sign that stands beside a verdict's word, so that colour is never the only one."""
+    return SIGNS.get(str(word), "?")
+
+
+def clock(at: object, reference: object = None) -> str:
+    """Show a time as ``02:04:11``, with its date when that is not the reference's."""
+    found, base = parse(at), parse(reference)
+    if found is None:
+        return "unknown"
+    return f"{found:%H:%M:%S}" if base and base.date() == found.date() else f"{found:%Y-%m-%d %H:%M:%S}"
+
+
+def span(start: object, end: object) -> str:
+    """Show two times as ``Sat 29 Nov 2025, 02:04–02:26 UTC``."""
+    first, last = parse(start), parse(end)
+    if not first or not last:
+        return "unknown"
+    end_text = f"{last:%H:%M}" if last.date() == first.date() else f"{_day(last)}, {last:%H:%M}"
+    return f"{_day(first)}, {first:%H:%M}–{end_text} UTC"
+
+
+def _day(at: datetime) -> str:
+    return f"{at:%a} {at.day} {at:%b %Y}"
+
+
+def duration(seconds: float | None) -> str:
+    """Show seconds as the checklist does: ``2h 30min``, ``41 min``, or ``12.4 s``."""
+    if seconds is None:
+        return "unknown"
+    if seconds < 1:
+        return f"{seconds * 1000:.0f} ms"
+    if seconds < 60:
+        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60}h {minutes % 60:02}min"
+
+
+def against_plan(seconds: float | None, planned_minutes: float | None) -> str:
+    """Show a duration beside its plan: ``22 min of 45 min planned``."""
+    if not planned_minutes:
+        return f"{duration(seconds)} (no plan given)"
+    over = (seconds or 0) / 60 - planned_minutes
+    tail = f", {duration(over * 60)} over" if over >= 0.5 else ""
+    return f"{duration(seconds)} of {duration(planned_minutes * 60)} planned{tail}"
+
+
+def window(facts: Facts) -> str:
+    """Show the maintenance window, the reason for working outside it, and by how much the run went beyond it."""
+    if not facts.window:
+        text = "none"
+    else:
+        text = span(facts.window.get("start"), facts.window.get("end"))
+        late = between(facts.window.get("end"), facts.finished_at) or 0
+        if late > 0:
+            text += f"; the run ended {duration(late)} after it"
+    return f"{text}; worked outside it: {facts.outside_window}" if facts.outside_window else text
+
+
+def heading(stage: Stage) -> str:
+    """Name a stage as the checklist does: ``Stage 21_01c: Storage Abstraction``."""
+    if not stage.id[:1].isdigit():
+        return stage.title or pretty(stage.id)
+    return f"Stage {stage.id}: {stage.title}" if stage.title else f"Stage {stage.id}"
+
+
+def tally(counts: Mapping[str, int]) -> str:
+    """Show counts as ``39 passed, 1 failed, 9 not run``."""
+    names = {"PASS": "passed", "FAIL": "failed"}
+    return ", ".join(f"{count:,} {names.get(word, word.lower())}" for word, count in counts.items()) or "no checks"
+
+
+def code(text: str) -> Markup:
+    """Escape a line of the checklist and set what stands in backticks as code."""
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))  # noqa: S704 - escaped just above
+
+
+def stop(text: str) -> str:
+    """End a sentence of the log with one full stop."""
+    return text if text.rstrip().endswith((".", "!", "?")) else f"{text.rstrip()}."
+
+
+def pretty(name: str) -> str:
+    """Show a phase or kind in words: ``flag_off`` as ``Flag off``."""
+    words = name.replace("_", " ").strip() or "no phase"
+    return {"preflight": "Pre-flight"}.get(words, words[:1].upper() + words[1:])
+
+
+def flag_words(record: Record) -> str:
+    """Say how the flags were left: what a change manager asks first."""
+    if any(each.ok is False for each in record.rollbacks):
+        return f"Last known: {', '.join(f'{flag}={value}' for flag, value in record.flags.items()) or 'no flag'}."
+    if not record.flags:
+        return "No flag was changed."
+    lit = sorted(flag for flag, value in record.flags.items() if on(value))
+    if not lit:
+        return "Every flag that was changed is off again."
+    verb = "is" if len(lit) == 1 else "are"
+    kept = {stage.flag for stage in record.stages if stage.kept and stage.verdict is Verdict.PASS}
+    how = "on and kept" if set(lit) <= kept else "STILL ON"
+    return f"{', '.join(lit)} {verb} {how}."
+
+
+def sentence(record: Record) -> str:
+    """Say in one sentence what the outcome means for the reader."""
+    rehearsal = record.facts.mode == "rehearse"
+    if any(each.ok is False for each in record.rollbacks):
+        return "Act now: the rollback failed. Finish it by hand."
+    failed = [stage.id for stage in record.stages if stage.verdict is Verdict.FAIL]
+    back = {each.stage for each in record.rollbacks if each.ok}
+    told = f"stage {', '.join(failed)} failed" if failed else "something failed"
+    if failed and set(failed) <= back:
+        told += " and was rolled back"
+    return {
+        Outcome.GO: "The rehearsal passed: everything planned ran and held."
+        if rehearsal
+        else "The deployment stands: everything planned ran and held.",
+        Outcome.NO_GO: f"Do not proceed: {told}.",
+        Outcome.INCONCLUSIVE: "Not a pass: something could not be seen or did not run.",
+        Outcome.INTERRUPTED: "The run did not end by itself: what is missing below was not proved.",
+    }[record.outcome]
+
+
+def shorten(text: object, limit: int = 4000) -> str:
+    """Cut a long text; the whole is in record.json."""
+    whole = text if isinstance(text, str) else str(text)
+    if len(whole) <= limit:
+        return whole
+    return f"{whole[:limit]}\n… {len(whole) - limit:,} more characters in record.json"
+
+
+def host_of(facts: Facts) -> str:
+    """Name the target: its own name and its kind, once when they are the same."""
+    name: Any = facts.target.get("name") or facts.target.get("TARGET_NAME") or facts.target_kind or "unknown"
+    return str(name) if name == facts.target_kind or not facts.target_kind else f"{name} ({facts.target_kind})"
