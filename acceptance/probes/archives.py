@@ -17,9 +17,11 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
+from acceptance.probes import rawzip
+from acceptance.probes.rawzip import Entry
+
 NONCE_PREFIX = b"acceptance-nonce-"
 _EPOCH = (2025, 1, 1, 0, 0, 0)  # fixed, so that an archive's digest depends on its nonce alone
-_DOS_DATE = (2025 - 1980) << 9 | 1 << 5 | 1
 _BLOCK = 64 * 1024
 
 
@@ -106,13 +108,12 @@ def of_exact_size(size: int, nonce: bytes | None = None) -> Archive:
     crc = 0
     for piece in data():
         crc = zlib.crc32(piece, crc)
-    shared = struct.pack("<HHHHHLLLHH", 20, 0, 0, 0, _DOS_DATE, crc, length, length, len(name), 0)
-    before = b"PK\x03\x04" + shared + name
-    directory = b"PK\x01\x02" + struct.pack("<H", 20) + shared + struct.pack("<HHHLL", 0, 0, 0, 0, 0) + name
-    end = b"PK\x05\x06" + struct.pack("<HHHHLLH", 0, 0, 1, 1, len(directory), len(before) + length, 0)
+    entry = Entry(name, length, length, crc)
+    directory = entry.central(0)
+    end = rawzip.end(1, len(directory), len(entry.local()) + length)
 
     def chunks() -> Iterator[bytes]:
-        yield before
+        yield entry.local()
         yield from data()
         yield directory + end
 
