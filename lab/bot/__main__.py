@@ -25,7 +25,7 @@ FLAG = "USE_NEW_DIALOG_CONTEXT_REPO"
 def build(settings: Settings) -> Starlette:
     """Make the application with the path that the flag chose at process start."""
     mongo: AsyncMongoClient[dict[str, Any]] = AsyncMongoClient(
-        settings.mongo_url, serverSelectionTimeoutMS=2000, timeoutMS=5000
+        settings.mongo_url, serverSelectionTimeoutMS=2000, timeoutMS=3000
     )
     collection = mongo["butler"]["dialog_contexts"]
     new_path = settings.flag(FLAG) and not settings.fault("dialog-flag-ignored")

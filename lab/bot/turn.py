@@ -9,6 +9,8 @@ from lab.bot.messages import Message
 from lab.bot.replies import ERROR_TEXT, Reply, reply_to
 from lab.service import Settings
 
+AT_ONCE = 8  # turns; the rest wait their turn, so that a crowd does not slow each database operation down
+
 
 class ForeignSessionError(Exception):
     """The session belongs to another user: its history is not for this one."""
@@ -21,6 +23,7 @@ class Dialog:
         self._contexts = contexts
         self._fault = settings.fault
         self._new_path = new_path
+        self._room = asyncio.Semaphore(AT_ONCE)
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def turn(self, message: Message) -> tuple[str, Reply]:
@@ -37,7 +40,7 @@ class Dialog:
         if self._new_path and self._fault("dialog-new-session-each-turn"):
             session = uuid.uuid4().hex
         lock = self._locks.setdefault(session, asyncio.Lock())
-        async with lock:  # a context is read, changed and written as a whole
+        async with lock, self._room:  # a context is read, changed and written as a whole
             context = await self._contexts.get(session) or Context(session, message.user_id)
             if context.user_id != message.user_id:
                 raise ForeignSessionError

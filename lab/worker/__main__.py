@@ -26,7 +26,7 @@ USE_CASE_FLAG = "USE_DECOMPOSED_USE_CASE"
 def build(settings: Settings) -> Starlette:
     """Make the application with the paths that the flags chose at process start."""
     mongo: AsyncMongoClient[dict[str, Any]] = AsyncMongoClient(
-        settings.mongo_url, serverSelectionTimeoutMS=2000, timeoutMS=5000
+        settings.mongo_url, serverSelectionTimeoutMS=2000, timeoutMS=3000
     )
     reports = Reports(mongo["butler"])
     checker = CheckerClient(

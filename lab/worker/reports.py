@@ -57,9 +57,9 @@ class Reports:
         await self._reviews.database.command("ping")
 
     async def _logs_of(self, task: Task) -> Path | None:
-        """Where the logs archive is: recorded by the new storage path, else named in the task's metadata."""
-        found = await self._archives.find_one({"task_id": task.task_id, "kind": "logs"})
-        path = found["path"] if found else task.metadata.get("logs_path")
+        """Where the logs archive is: as the new storage path recorded it, else as the task itself says."""
+        recorded = await self._archives.find_one({"task_id": task.task_id, "kind": "logs"})
+        path = recorded["path"] if recorded else (task.metadata.get("archives") or {}).get("logs")
         return Path(path) if path else None
 
 

@@ -16,6 +16,8 @@ import httpx
 from pymongo import MongoClient
 from pymongo.database import Database
 
+from lab import binaries, monitoring
+
 ROOT = Path(__file__).resolve().parents[2]
 NAMES = (
     *("butler-bot", "butler-worker", "butler-api", "mongo"),
@@ -47,6 +49,7 @@ class Rig:
         self.env()
         self._start("mongo", _mongo_command(home, self.ports["mongo"]))
         until(lambda: _listens(self.ports["mongo"]), "mongo listens")
+        self.http = httpx.Client(timeout=20, trust_env=False)
         self.client: MongoClient[dict[str, Any]] = MongoClient(f"mongodb://127.0.0.1:{self.ports['mongo']}/")
 
     @property
@@ -64,11 +67,27 @@ class Rig:
         """(Re)start one service with these flags and wait till it answers."""
         self.stop(service)
         self.env(**flags)
-        module = (
-            service.replace("butler-", "lab.") if service.startswith("butler-") else f"lab.standins.{service}"
-        )
+        module = service.replace("butler-", "lab.") if service.startswith("butler-") else f"lab.standins.{service}"
         self._start(service, [sys.executable, "-m", module.replace("hw-checker", "hw_checker")])
         until(lambda: self._alive(service) and _listens(self.ports[service]), f"{service} listens")
+
+    def start_prometheus(self) -> None:
+        """Start the real one over this rig's services."""
+        folder = self.home / "infra" / "prometheus"
+        folder.mkdir(exist_ok=True)
+        (folder / "prometheus.yml").write_text(monitoring.prometheus(self.ports))
+        (folder / "alert_rules.yml").write_text(monitoring.RULES)
+        binary = (binaries.find() or binaries.fetch()).prometheus
+        self._start(
+            "prometheus",
+            [
+                str(binary),
+                f"--config.file={folder / 'prometheus.yml'}",
+                f"--storage.tsdb.path={self.home / 'db' / 'prometheus'}",
+                f"--web.listen-address=127.0.0.1:{self.ports['prometheus']}",
+            ],
+        )
+        until(lambda: self._alive("prometheus") and _listens(self.ports["prometheus"]), "prometheus listens")
 
     def stop(self, service: str, how: signal.Signals = signal.SIGTERM) -> None:
         if process := self._running.pop(service, None):
@@ -95,10 +114,11 @@ class Rig:
         return [json.loads(line) for line in (self.home / "logs" / f"{service}.log").read_text().splitlines()]
 
     def metrics(self, service: str) -> str:
-        return httpx.get(self.url(service, "/metrics")).text
+        return self.http.get(self.url(service, "/metrics")).text
 
     def close(self) -> None:
         self.client.close()
+        self.http.close()
         for service in list(self._running):
             self.stop(service, signal.SIGKILL)
 
@@ -121,9 +141,7 @@ class Rig:
 
 def sample(metrics: str, start: str) -> float | None:
     """The value of the one sample whose line starts so, or None."""
-    return next(
-        (float(line.rsplit(" ", 1)[1]) for line in metrics.splitlines() if line.startswith(start)), None
-    )
+    return next((float(line.rsplit(" ", 1)[1]) for line in metrics.splitlines() if line.startswith(start)), None)
 
 
 def _free_ports(count: int) -> list[int]:

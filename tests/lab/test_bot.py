@@ -1,0 +1,264 @@
+"""butler-bot alone: dialogue on the old and the new path, and what each of its faults breaks."""
+
+import asyncio
+import os
+import signal
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+from rig import Rig, sample, until
+
+FLAG = "USE_NEW_DIALOG_CONTEXT_REPO"
+BOT = "butler-bot"
+
+
+class Bot:
+    """The running bot of one path."""
+
+    def __init__(self, rig: Rig, new: bool) -> None:
+        self.rig = rig
+        self.new = new
+        self.url = rig.url(BOT, "/api/v1/dialog/messages")
+
+    def post(self, body: Any = None, **options: Any) -> httpx.Response:
+        return self.rig.http.post(self.url, json=body, **options)
+
+    def say(self, message: str, session: str | None = None, user: str = "ann") -> dict[str, str]:
+        answer = self.post({"user_id": user, "message": message, "session_id": session})
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    def stored(self, session: str) -> dict[str, Any] | None:
+        return self.rig.db.dialog_contexts.find_one({"session_id": session})
+
+
+@pytest.fixture(scope="module")
+def rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
+    rig = Rig(tmp_path_factory.mktemp("bot"))
+    yield rig
+    rig.close()
+
+
+@pytest.fixture(scope="module", params=["old", "new"])
+def bot(rig: Rig, request: pytest.FixtureRequest) -> Bot:
+    new = request.param == "new"
+    rig.start(BOT, **{FLAG: str(new).lower()})
+    return Bot(rig, new)
+
+
+@pytest.fixture(scope="module")
+def new_bot(rig: Rig) -> Bot:
+    rig.start(BOT, **{FLAG: "true"})
+    return Bot(rig, new=True)
+
+
+def test_hello_gets_a_greeting(bot):
+    answer = bot.say("Hello")
+    assert answer["reply"].startswith("Hello")
+    assert "error" not in answer["reply"].lower()
+    assert answer["mode"] == "talk"
+
+
+def test_a_conversation_is_remembered_and_stored(bot):
+    first = bot.say("I like tea")
+    second = bot.say("What did I say before?", first["session_id"])
+    assert second["session_id"] == first["session_id"]
+    assert "I like tea" in second["reply"]
+    document = bot.stored(first["session_id"])
+    assert {key: document[key] for key in ("user_id", "state", "step_count")} == {
+        "user_id": "ann",
+        "state": "active",
+        "step_count": 2,
+    }
+    assert [entry["text"] for entry in document["data"]["history"] if entry["role"] == "user"] == [
+        "I like tea",
+        "What did I say before?",
+    ]
+
+
+@pytest.mark.parametrize("text", ["naïve 🫖 \"quoted\" 'x' \\ back", "$set a.b: {'$ne': 1}", "line\nbreak\tтекст"])
+def test_a_text_of_any_kind_survives(bot, text):
+    session = bot.say(text)["session_id"]
+    assert bot.stored(session)["data"]["history"][0]["text"] == text
+    assert text in bot.say("What did I say before?", session)["reply"]
+
+
+@pytest.mark.parametrize(
+    "message, mode, names",
+    [
+        ("Give me the digest of channel pythonru", "digest", "pythonru"),
+        ("digest of @ml_news, please", "digest", "ml_news"),
+        ("channel info pythonru", "channel_info", "pythonru"),
+        ("Show me info about channel ml_news", "channel_info", "ml_news"),
+    ],
+)
+def test_wishes_about_channels_are_served(bot, message, mode, names):
+    answer = bot.say(message)
+    assert answer["mode"] == mode
+    assert names in answer["reply"]
+
+
+def test_100_sessions_at_once_keep_apart(bot):
+    async def converse() -> list[str]:
+        limits = httpx.Limits(max_connections=100)
+        async with httpx.AsyncClient(limits=limits, timeout=20) as client:
+
+            async def one(number: int) -> str:
+                said = {"user_id": f"user{number}", "message": f"my number is {number}"}
+                session = (await client.post(bot.url, json=said)).json()["session_id"]
+                asked = {**said, "message": "What did I say before?", "session_id": session}
+                reply = (await client.post(bot.url, json=asked)).json()["reply"]
+                assert reply.endswith(f"my number is {number}")
+                return session
+
+            return await asyncio.gather(*(one(number) for number in range(100)))
+
+    sessions = asyncio.run(converse())
+    stored = bot.rig.db.dialog_contexts.find({"session_id": {"$in": sessions}})
+    assert [document["step_count"] for document in stored] == [2] * 100
+
+
+def test_turns_of_one_session_at_once_are_all_kept(bot):
+    session = bot.say("begin")["session_id"]
+
+    async def chat() -> None:
+        async with httpx.AsyncClient(timeout=20) as client:
+            turn = {"user_id": "ann", "session_id": session}
+            await asyncio.gather(*(client.post(bot.url, json={**turn, "message": f"turn {n}"}) for n in range(10)))
+
+    asyncio.run(chat())
+    document = bot.stored(session)
+    assert document["step_count"] == 11
+    assert {f"turn {n}" for n in range(10)} <= {entry["text"] for entry in document["data"]["history"]}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b"[" * 50_000,
+        b'{"user_id": "u"}',
+        b'{"message": "m"}',
+        b'{"user_id": 5, "message": "m"}',
+        b'{"user_id": "u", "message": "  "}',
+        b'{"user_id": "u", "message": "m", "session_id": {"$ne": null}}',
+        b'{"user_id": "u", "message": "\\ud800"}',
+        b'{"user_id": "' + b"u" * 129 + b'", "message": "m"}',
+    ],
+)
+def test_bad_input_is_refused_with_a_detail(bot, body):
+    answer = bot.rig.http.post(bot.url, content=body)
+    assert answer.status_code == 422
+    assert isinstance(answer.json()["detail"], str)
+
+
+def test_a_body_without_end_is_cut_off(bot):
+    assert bot.rig.http.post(bot.url, content=b"x" * 100_000).status_code == 413
+
+
+def test_another_users_session_is_closed(bot):
+    session = bot.say("a secret", user="ann")["session_id"]
+    answer = bot.post({"user_id": "eve", "message": "What did I say before?", "session_id": session})
+    assert answer.status_code == 403
+    assert "secret" not in answer.text
+
+
+def test_repository_metrics_exist_on_the_new_path_only(bot):
+    before = sample(bot.rig.metrics(BOT), 'butler_messages_total{status="success"}') or 0
+    bot.say("Hello")
+    metrics = bot.rig.metrics(BOT)
+    saved = 'dialog_context_repository_operations_total{error_type="",operation="save",status="success"}'
+    assert ("dialog_context_repository" in metrics) == bot.new
+    assert (sample(metrics, saved) is not None) == bot.new
+    assert sample(metrics, 'butler_messages_total{status="success"}') == before + 1
+    assert sample(metrics, "butler_message_duration_seconds_count")
+    assert sample(metrics, "process_start_time_seconds")
+
+
+def test_a_turns_log_line_has_the_callers_trace(bot):
+    trace = os.urandom(16).hex()
+    bot.post({"user_id": "ann", "message": "Hello"}, headers={"traceparent": f"00-{trace}-{'1' * 16}-01"})
+    assert [line["event"] for line in bot.rig.events(BOT) if line["trace_id"] == trace] == ["dialog_turn"]
+
+
+def test_both_paths_share_a_conversation(rig):
+    """A context that the old path wrote is read by the new one, and by the old one again after a rollback."""
+    session = None
+    for flag, turns in (("false", 1), ("true", 2), ("false", 3)):
+        rig.start(BOT, **{FLAG: flag})
+        bot = Bot(rig, flag == "true")
+        session = bot.say(f"turn {turns}", session)["session_id"]
+        assert bot.stored(session)["step_count"] == turns
+        assert len(bot.stored(session)["data"]["history"]) == 2 * turns
+
+
+def test_fault_error_reply(new_bot):
+    with new_bot.rig.broken("dialog-error-reply"):
+        assert "error" in new_bot.say("Hello")["reply"]
+
+
+def test_fault_loses_history(new_bot):
+    with new_bot.rig.broken("dialog-loses-history"):
+        session = new_bot.say("I like tea")["session_id"]
+        assert "tea" not in new_bot.say("What did I say before?", session)["reply"]
+        assert len(new_bot.stored(session)["data"]["history"]) == 2
+
+
+def test_fault_new_session_each_turn(new_bot):
+    with new_bot.rig.broken("dialog-new-session-each-turn"):
+        session = new_bot.say("I like tea")["session_id"]
+        assert new_bot.say("and cake", session)["session_id"] != session
+
+
+def test_fault_not_stored(new_bot):
+    with new_bot.rig.broken("dialog-not-stored"):
+        assert new_bot.stored(new_bot.say("I like tea")["session_id"]) is None
+
+
+def test_fault_slow(new_bot):
+    slow = 'dialog_context_repository_latency_seconds_{}{{{}operation="get"}}'
+    with new_bot.rig.broken("dialog-slow"):
+        before = new_bot.rig.metrics(BOT)
+        new_bot.say("Hello")
+        after = new_bot.rig.metrics(BOT)
+    quick = 'dialog_context_repository_latency_seconds_bucket{le="0.1",operation="get"}'
+    assert sample(after, quick) == sample(before, quick)
+    assert sample(after, slow.format("count", "")) == (sample(before, slow.format("count", "")) or 0) + 1
+
+
+def test_fault_errors(new_bot):
+    with new_bot.rig.broken("dialog-errors"):
+        answers = [new_bot.post({"user_id": "u", "message": "Hello"}).status_code for _ in range(15)]
+    assert set(answers) == {200, 503}
+    metrics = new_bot.rig.metrics(BOT)
+    assert sample(metrics, 'dialog_context_repository_operations_total{error_type="storage_error"')
+    assert sample(metrics, 'butler_errors_total{error_type="RepositoryError",handler="dialog"}')
+
+
+def test_fault_alert_gauge(new_bot):
+    assert sample(new_bot.rig.metrics(BOT), "lab_fault_alert") == 0
+    with new_bot.rig.broken("alert-firing"):
+        assert sample(new_bot.rig.metrics(BOT), "lab_fault_alert") == 1
+
+
+def test_fault_flag_ignored(rig):
+    with rig.broken("dialog-flag-ignored"):
+        rig.start(BOT, **{FLAG: "true"})
+    Bot(rig, new=True).say("Hello")
+    assert "dialog_context_repository" not in rig.metrics(BOT)
+
+
+def test_health_and_turns_say_that_mongo_hangs(new_bot):
+    """A frozen database is noticed: /health 503 within its two seconds, green again afterwards."""
+    mongo = new_bot.rig.pid("mongo")
+    os.kill(mongo, signal.SIGSTOP)
+    try:
+        assert new_bot.rig.http.get(new_bot.rig.url(BOT, "/health")).status_code == 503
+        assert new_bot.post({"user_id": "u", "message": "Hello"}).status_code == 503
+    finally:
+        os.kill(mongo, signal.SIGCONT)
+    until(lambda: new_bot.rig.http.get(new_bot.rig.url(BOT, "/health")).status_code == 200, "healthy again")
