@@ -97,19 +97,30 @@ class Redactor:
         return text
 
     def data(self, obj: Any) -> Any:
-        """Return a copy of a JSON-able value without any secret; what a secret key holds goes whole."""
+        """Return a copy of a JSON-able value without any secret; all that a secret name holds is hidden."""
         if isinstance(obj, str):
             return self.text(obj)
         if isinstance(obj, dict):
-            return {self.data(key): self._member(key, value) for key, value in obj.items()}
+            return {
+                self.data(key): _veiled(value) if isinstance(key, str) and looks_secret(key) else self.data(value)
+                for key, value in obj.items()
+            }
         if isinstance(obj, (list, tuple)):
-            return type(obj)(map(self.data, obj)) if type(obj) in (list, tuple) else tuple(map(self.data, obj))
+            return _sequence_like(obj, map(self.data, obj))
         return obj
 
-    def _member(self, key: Any, value: Any) -> Any:
-        if isinstance(key, str) and looks_secret(key) and isinstance(value, (str, int, float)):
-            return value if isinstance(value, bool) or value == "" else HIDDEN
-        return self.data(value)
+
+def _veiled(value: Any) -> Any:
+    """Keep the structure, and what says only whether there is something: switches, None and nothing."""
+    if isinstance(value, dict):
+        return {key: _veiled(member) for key, member in value.items()}
+    if isinstance(value, (list, tuple)):
+        return _sequence_like(value, map(_veiled, value))
+    return value if value is None or isinstance(value, bool) or value == "" else HIDDEN
+
+
+def _sequence_like(original: list[Any] | tuple[Any, ...], members: Iterable[Any]) -> Any:
+    return list(members) if isinstance(original, list) else tuple(members)
 
 
 def _hide_value(match: re.Match[str]) -> str:
