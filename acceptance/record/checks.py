@@ -8,6 +8,7 @@ from typing import Any
 
 from acceptance.events import Event
 from acceptance.record.parts import Check, Counts, Gate, Group, Phase
+from acceptance.stage import place_of
 from acceptance.verdict import Verdict, worst
 
 NEVER_RAN = "the run ended before it"
@@ -48,11 +49,12 @@ def _check(number: int, nodeid: str, plan: Mapping[str, Any], ends: Sequence[Eve
     verdict = worst(verdict_of(end.data.get("verdict")) for end in ends)
     telling = next((end.data for end in ends if verdict_of(end.data.get("verdict")) is verdict), data)
     seconds = data.get("seconds")
+    stage, phase = place_of(nodeid) or ("", "")  # what xdist's controller expects is a bare node id
     return Check(
         number=number,
         nodeid=nodeid,
-        stage=str(data.get("stage") or ""),
-        phase=str(data.get("phase") or ""),
+        stage=str(data.get("stage") or stage),
+        phase=str(data.get("phase") or phase),
         items=tuple(str(item) for item in data.get("items") or ()),
         title=str(data.get("title") or ""),
         verdict=verdict,

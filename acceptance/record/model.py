@@ -33,6 +33,8 @@ def build(events: Iterable[Event]) -> Record:
     unreal = tuple(f"the checklist has no item {item}, which a check names" for item in unknown)
     end = _last(log, "run.finished")
     facts, flags = _facts(log), fold_flags(log)
+    if facts.planned_minutes is None:
+        facts = replace(facts, planned_minutes=sum(stage.planned_minutes or 0 for stage in stages) or None)
     grounds = Grounds(
         claimed=_outcome(end),
         claimed_reasons=tuple(str(reason) for reason in end.get("reasons") or ()),
@@ -44,7 +46,8 @@ def build(events: Iterable[Event]) -> Record:
         awaiting=sum(line.state == "AWAITING" for line in lines),
         waived={waiver.item for waiver in waivers if waiver.valid},
         facts=facts,
-        trouble=unreal,
+        begun=any(event.kind == "run.started" for event in log),
+        trouble=(*unreal, *_refusals(log)),
     )
     outcome, reasons = judge(grounds)
     return Record(
@@ -65,6 +68,13 @@ def build(events: Iterable[Event]) -> Record:
         events=len(log),
         last_hash=log[-1].hash if log else GENESIS,
     )
+
+
+def _refusals(log: Sequence[Event]) -> list[str]:
+    """Give the notes of a run that was not begun: they say why."""
+    if any(event.kind == "run.started" for event in log):
+        return []
+    return [str(event.data.get("text")) for event in log if event.kind == "note"]
 
 
 def _last(log: Sequence[Event], kind: str) -> Mapping[str, Any]:

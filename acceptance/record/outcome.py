@@ -26,6 +26,7 @@ class Grounds:
         awaiting: How many sign-offs are missing.
         waived: Items with a valid waiver: a check of waived items only does not decide.
         facts: Mode and kind of target decide what a missing sign-off means.
+        begun: Whether the run began at all; if not, it was refused before anything was changed.
         trouble: What makes a GO impossible to believe, such as checks that name unknown items.
     """
 
@@ -39,6 +40,7 @@ class Grounds:
     awaiting: int
     waived: Collection[str]
     facts: Facts
+    begun: bool = True
     trouble: Sequence[str] = field(default=())
 
 
@@ -49,12 +51,14 @@ def judge(grounds: Grounds) -> tuple[Outcome, tuple[str, ...]]:
     without a word, nor a production run that lacks a sign-off.
     """
     bad, open_ = _failures(grounds), _gaps(grounds)
-    claimed = grounds.claimed or Outcome.INTERRUPTED
+    claimed = grounds.claimed or (Outcome.INTERRUPTED if grounds.begun else Outcome.INCONCLUSIVE)
     derived = Outcome.NO_GO if bad else Outcome.INCONCLUSIVE if open_ else Outcome.GO
     rank = (Outcome.GO, Outcome.INCONCLUSIVE, Outcome.NO_GO, Outcome.INTERRUPTED)
     outcome = max(claimed, derived, key=rank.index)
     ours = [*bad, *open_]
-    if grounds.claimed is None:
+    if not grounds.begun:
+        ours.insert(0, "the run did not begin: nothing was changed")
+    elif grounds.claimed is None:
         ours.insert(0, "the event log ends without run.finished: the run was killed or its host went down")
     elif outcome is not grounds.claimed:
         ours.insert(0, f"the run claimed {grounds.claimed}, which its own events do not bear out")

@@ -1,6 +1,6 @@
 """The record as HTML: server-side rendered, self-contained, right without JavaScript.
 
-``body`` is what ``fixtures.record`` puts into pytest-html's report; ``page`` wraps it into a page of its own,
+``report_part`` is what ``fixtures.record`` puts into pytest-html's report; ``page`` wraps it into a page of its own,
 for a run that was killed before pytest-html could write.
 """
 
@@ -33,9 +33,9 @@ def page(record: Record, note: str = "") -> str:
     return _environment().get_template("record_page.html.j2").render(**_context(record, note))
 
 
-def body(record: Record, note: str = "") -> str:
-    """Give the record as the first part of another page: style sheet and content, no ``<html>``."""
-    return _environment().get_template("record_body.html.j2").render(**_context(record, note))
+def report_part(record: Record) -> str:
+    """Give the record as the first part of pytest-html's report."""
+    return _environment().get_template("record_report.html.j2").render(**_context(record, ""))
 
 
 def title(record: Record) -> str:
