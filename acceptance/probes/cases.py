@@ -8,7 +8,7 @@ from __future__ import annotations
 import csv
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -25,7 +25,7 @@ FIELDS = ("student_id", "assignment_id", *NAME_FIELDS, *hostile.FIELDS, "bomb")
 EVENTS = ("path_traversal", "size_limit", "any")
 SOURCE = re.compile(r"CWE-(22|23|35|36|41|59|73|158|176|180|409)|CVE-\d{4}-\d{4,7}|zip-slip|tar-slip|OWASP|RFC 5987")
 _ID = re.compile(r"[a-z0-9_]+(-[a-z0-9_]+)+")
-_SAMPLE = {name: name for name in ("tag", "student", "assignment", "victim", "victim_assignment", "up")}
+_SAMPLE = {name: name for name in ("tag", "student", "assignment", "victim", "victim_assignment", "victim_file", "up")}
 _SAMPLE |= {"root": "/root", "canary": "/canary_dir/canary", "canary_dir": "/canary_dir", "outside": "/canary_dir/new"}
 PLACEHOLDERS = frozenset(_SAMPLE)
 
@@ -128,7 +128,7 @@ def build(case: Case, payload: bytes, benign: Mapping[str, str], nonce: bytes) -
         nonce: Carried by each file of the upload.
     """
     student, assignment, filename = benign["student"], benign["assignment"], f"{benign['tag']}.zip"
-    archive = _archive(case, payload, nonce)
+    archive = _archive(case, payload, nonce, benign["tag"])
     if case.field == "student_id":
         return Upload(payload, assignment, archive, filename=filename)
     if case.field == "assignment_id":
@@ -144,14 +144,9 @@ def build(case: Case, payload: bytes, benign: Mapping[str, str], nonce: bytes) -
     return Upload(student, assignment, archive, filename=filename, extra=extra)
 
 
-def _archive(case: Case, payload: bytes, nonce: bytes) -> Archive:
+def _archive(case: Case, payload: bytes, nonce: bytes, tag: str) -> Archive:
     if case.field in hostile.FIELDS:
-        return hostile.archive(case.field, payload, nonce)
+        return hostile.archive(case.field, payload, nonce, tag)
     if case.field == "bomb":
         return bombs.bomb(case.payload, nonce)
     return good(nonce)
-
-
-def select(cases: Sequence[Case], *, bombs_too: bool = True) -> tuple[Case, ...]:
-    """Return the cases, with or without the bombs, which a busy target may want apart."""
-    return tuple(case for case in cases if bombs_too or case.field != "bomb")
