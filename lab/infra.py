@@ -7,10 +7,10 @@ from pathlib import Path
 
 MAX_UPLOAD_BYTES = 100 << 20
 RESTARTS = {
-    "day-12-restart-butler": "butler-bot",
-    "day-12-restart-workers": "butler-worker",
-    "day-12-restart-api": "butler-api",
-    "day-12-restart-all": "butler-bot butler-worker butler-api",
+    "day-12-restart-butler": "butler:butler-bot",
+    "day-12-restart-workers": "butler:butler-worker",
+    "day-12-restart-api": "butler:butler-api",
+    "day-12-restart-all": "butler:*",
 }
 
 _ENV = """\
@@ -73,7 +73,7 @@ def makefile(home: Path, config: Path) -> str:
     fault = home / "faults" / "restart-does-nothing"
     lines = [f"SUPERVISORCTL := {_in_make(control)}", f".PHONY: {' '.join(RESTARTS)}"]
     for target, services in RESTARTS.items():
-        lines += ["", f"{target}:", f"\t@test -e {fault} || $(SUPERVISORCTL) restart {services}"]
+        lines += ["", f"{target}:", f"\t@test -e {fault} || $(SUPERVISORCTL) restart '{services}'"]
     return "\n".join(lines) + "\n"
 
 

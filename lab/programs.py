@@ -67,7 +67,9 @@ def supervisor_config(layout: Layout, programs: list[Program]) -> str:
         "[rpcinterface:supervisor]\n"
         "supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface\n"
     )
-    return head + "".join(_section(layout, program) for program in programs)
+    together = ",".join(program.name for program in programs if program.name.startswith("butler-"))
+    group = f"[group:butler]\nprograms={together}\n"  # one group restarts its members side by side
+    return head + "".join(_section(layout, program) for program in programs) + group
 
 
 def _section(layout: Layout, program: Program) -> str:
