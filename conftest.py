@@ -10,6 +10,7 @@ pytest_plugins = (
     "fixtures.target",
     "fixtures.flags",
     "fixtures.clients",
+    "fixtures.signoff",
 )
 
 collect_ignore_glob = ["scripts/*"]  # the checklist names its commands test_*.py; they are not tests

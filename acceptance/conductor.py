@@ -131,6 +131,7 @@ class Conductor:
         if held.rollback:
             raise Refused(f"stage {stage_id} was rolled back and cannot be accepted: {held.rollback.reason}")
         held.accepted = True
+        self._events.append("stage.accepted", stage=stage_id)
         return self._mode == "deploy"
 
     def rollback(self, stage_id: str, reason: str) -> Rollback | None:
@@ -143,35 +144,55 @@ class Conductor:
         if held is None or held.rollback or held.change is None:
             return held.rollback if held else None
         self._events.append("rollback.started", stage=stage_id, reason=reason)
-        begin = time.monotonic()
-        account = self._undo.flag(held.stage.id, held.stage.service, held.change)
-        seconds = time.monotonic() - begin
-        held.rollback = Rollback(stage_id, reason, account, seconds)
-        held.state = None
-        if held.intent is not None:
-            self._journal.settle(held.intent, "rolled back")
-        self._events.append("rollback.finished", stage=stage_id, ok=True, account=account, seconds=seconds, by_hand=[])
+        held.rollback = self._put_back(held, held.change, reason)
+        facts = {"account": held.rollback.account, "seconds": held.rollback.seconds}
+        self._events.append("rollback.finished", stage=stage_id, ok=True, by_hand=[], **facts)
         return held.rollback
 
-    def end_stage(self, stage_id: str, reason: str = "the rehearsal is over") -> bool:
+    def end_stage(self, stage_id: str) -> bool:
         """Leave a stage: keep its flag if it was accepted in mode ``deploy``, else put it back.
 
         Returns:
             Whether the flag was kept on.
+
+        Raises:
+            RollbackFailed: As for ``rollback``.
         """
         held = self._open.get(stage_id)
-        if held is None or held.change is None:
+        if held is None or held.change is None or held.rollback:
             return False
         if held.accepted and self._mode == "deploy":
-            if held.intent is not None:
-                self._journal.settle(held.intent, "accepted and kept")
-            held.change = held.intent = None
+            self._settle(held, "accepted and kept")
             return True
-        self.rollback(stage_id, reason if held.accepted else f"not accepted: {reason}")
+        done = self._put_back(held, held.change, "the rehearsal is over")
+        self._events.append(
+            "flag.restored",
+            stage=stage_id,
+            flag=self._target.flags[stage_id],
+            account=done.account,
+            seconds=done.seconds,
+        )
         return False
 
-    def finish(self, reason: str) -> None:
+    def _put_back(self, held: _Open, change: Change, reason: str) -> Rollback:
+        begin = time.monotonic()
+        account = self._undo.flag(held.stage.id, held.stage.service, change)
+        self._settle(held, reason)
+        return Rollback(held.stage.id, reason, account, time.monotonic() - begin)
+
+    def _settle(self, held: _Open, how: str) -> None:
+        """Note that a stage's flag needs no undo any more."""
+        if held.intent is not None:
+            self._journal.settle(held.intent, how)
+        held.state = held.change = held.intent = None
+
+    def finish(self, reason: str) -> tuple[str, ...]:
         """End the run: leave every open stage, remove the test data, close the journal.
+
+        A stage that is still open was cut short: it is rolled back for ``reason``.
+
+        Returns:
+            The stages that were accepted.
 
         Raises:
             RollbackFailed: Something is not undone; everything else was still tried, the journal stays open.
@@ -179,20 +200,27 @@ class Conductor:
         failures = []
         for stage_id in reversed(self._open):
             try:
-                self.end_stage(stage_id, reason)
+                self.rollback(stage_id, reason)
             except RollbackFailed as error:
                 failures.append(str(error))
-        if self._data:
-            number, prefix = self._data
-            try:
-                purged = purge(self._target, prefix)
-                self._journal.settle(number, f"removed {purged.documents} documents, {purged.files} files")
-                self._data = None
-            except Exception as error:  # whatever it is, it must be told
-                failures.append(f"test data of {prefix} not removed: {error}")
+        failures += self._remove_data()
         if failures:
             raise RollbackFailed("\n".join(failures))
         self._journal.close()
+        return tuple(stage_id for stage_id, held in self._open.items() if held.accepted and not held.rollback)
+
+    def _remove_data(self) -> list[str]:
+        """Remove the run's test data; returns what went wrong."""
+        if self._data is None:
+            return []
+        number, prefix = self._data
+        try:
+            purged = purge(self._target, prefix)
+        except Exception as error:  # whatever it is, it must be told
+            return [f"test data of {prefix} not removed: {error}"]
+        self._journal.settle(number, f"removed {purged.documents} documents, {purged.files} files")
+        self._data = None
+        return []
 
     def _begin(self, stage: Stage) -> _Open:
         if stage.id not in self._open:

@@ -99,6 +99,10 @@ class Flow:
         self._events.append("stage.finished", stage=stage_id, verdict=verdict.value, reason=progress.ended, kept=kept)
         self._current = None
 
+    def seen(self, item: str) -> set[Verdict]:
+        """Give the verdicts of all checks so far that answer an item."""
+        return {verdict for progress in self._stages.values() for verdict in progress.answered.get(item, set())}
+
     def unmet(self, stage_id: str, besides: Sequence[str] = ()) -> list[str]:
         """Name what keeps a stage from being accepted: unanswered items, bad ones, checks left out.
 

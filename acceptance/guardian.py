@@ -98,7 +98,7 @@ class Guardian:
         connection.send(answer)
 
     def _do(self, call: str, args: tuple[Any, ...]) -> Any:
-        if call not in CALLS or self.over.is_set():
+        if call not in CALLS or self.over.is_set() or self._said_goodbye:
             raise Refused(f"the guardian does not do «{call}» (any more)")
         self._said_goodbye = self._said_goodbye or call == "finish"
         return getattr(self._conductor, call)(*args)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,32 +26,43 @@ class Closing:
         return {"outcome": self.outcome.value, "reasons": list(self.reasons), "exit_code": self.exit_code}
 
 
-def close_run(checks: Mapping[str, Verdict], interrupted_by: str, rollback_failure: str, pytest_status: int) -> Closing:
+def close_run(
+    checks: Mapping[str, Verdict],
+    unaccepted: Sequence[str],
+    interrupted_by: str,
+    rollback_failure: str,
+    pytest_status: int,
+) -> Closing:
     """Fold the verdicts of all checks into the outcome; no check at all is never GO.
 
     Args:
         checks: Verdict by node id.
+        unaccepted: Flagged stages of which checks ran and whose exit gate did not accept them. Good checks of a part
+            of a stage end with exit code 0, but they are no GO.
         interrupted_by: Name of the signal that ended the run, or empty.
         rollback_failure: What could not be undone, or empty.
         pytest_status: Exit status that pytest itself arrived at.
     """
     of = {verdict: [name for name, found in checks.items() if found is verdict] for verdict in Verdict}
-    failed, blind, unrun = of[Verdict.FAIL], of[Verdict.INCONCLUSIVE], of[Verdict.NOT_RUN]
-    reasons = tuple(
-        f"{verdict.value}: {name}" for verdict in (Verdict.FAIL, Verdict.INCONCLUSIVE) for name in of[verdict]
-    )
+    bad = (Verdict.FAIL, Verdict.INCONCLUSIVE)
+    reasons = tuple(f"{verdict.value}: {name}" for verdict in bad for name in of[verdict])
+    unrun = len(of[Verdict.NOT_RUN])
     if rollback_failure:
         return Closing(Outcome.NO_GO, (f"ROLLBACK FAILED: {rollback_failure}", *reasons), ExitCode.ROLLBACK_FAILED)
     if interrupted_by or pytest_status == _PYTEST_INTERRUPTED:
         why = f"interrupted by {interrupted_by or 'the operator'}; what was changed was put back"
         return Closing(Outcome.INTERRUPTED, (why, *reasons), _PYTEST_INTERRUPTED)
-    if failed:
+    if of[Verdict.FAIL]:
         return Closing(Outcome.NO_GO, reasons, 1)
     if pytest_status in _PYTEST_OWN_ERRORS or pytest_status > _PYTEST_NO_TESTS:
         return Closing(Outcome.INCONCLUSIVE, (f"the run ended early, status {pytest_status}",), pytest_status)
-    if blind:
+    if of[Verdict.INCONCLUSIVE]:
         return Closing(Outcome.INCONCLUSIVE, reasons, ExitCode.INCONCLUSIVE)
-    if unrun or not of[Verdict.PASS]:
-        why = f"{len(unrun)} check(s) did not run" if unrun else "no check was made"
-        return Closing(Outcome.INCONCLUSIVE, (why,), ExitCode.NOT_RUN if unrun else _PYTEST_NO_TESTS)
+    if unrun:
+        return Closing(Outcome.INCONCLUSIVE, (f"{unrun} check(s) did not run",), ExitCode.NOT_RUN)
+    if not of[Verdict.PASS]:
+        return Closing(Outcome.INCONCLUSIVE, ("no check was made",), _PYTEST_NO_TESTS)
+    if unaccepted:
+        partly = tuple(f"stage {stage} ran in part only and was not accepted" for stage in unaccepted)
+        return Closing(Outcome.INCONCLUSIVE, partly, 0)
     return Closing(Outcome.GO, (), 0)

@@ -48,13 +48,14 @@ class RemoteConductor:
         account: Rollback | None = self._call("rollback", stage_id, reason)
         return account
 
-    def end_stage(self, stage_id: str, reason: str = "the rehearsal is over") -> bool:
+    def end_stage(self, stage_id: str) -> bool:
         """See ``Conductor.end_stage``."""
-        return bool(self._call("end_stage", stage_id, reason))
+        return bool(self._call("end_stage", stage_id))
 
-    def finish(self, reason: str) -> None:
+    def finish(self, reason: str) -> tuple[str, ...]:
         """See ``Conductor.finish``; after it the guardian leaves when the connection is closed."""
-        self._call("finish", reason)
+        accepted: tuple[str, ...] = self._call("finish", reason)
+        return accepted
 
     def close(self) -> None:
         """Give the lease back."""

@@ -71,7 +71,7 @@ def purge(target: Target, prefix: str) -> Purged:
         raise ValueError(f"expected a run's prefix, found {prefix!r}")
     ours = {"$regex": f"^{re.escape(prefix)}"}
     files = 0
-    for root in {target.storage.root, target.storage.legacy_root}:
+    for root in {target.storage.root, target.storage.legacy_root, *target.storage.watch_dirs}:
         for path in sorted(root.rglob(f"*{prefix}*"), reverse=True):
             files += _remove(path)
     with database(target) as mongo:

@@ -12,7 +12,8 @@ from acceptance.observe.logs import Logs
 from acceptance.probes.cases import Case
 from acceptance.probes.findings import Results
 from acceptance.probes.refusal import LOG_DELAY_S
-from acceptance.probes.traversal import StorageRoots, Students, run
+from acceptance.probes.controls import StorageRoots, Students
+from acceptance.probes.traversal import run
 from acceptance.probes.uploads import Uploader
 from acceptance.target import Storage
 from acceptance.verdict import Inconclusive

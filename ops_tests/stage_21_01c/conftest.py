@@ -1,0 +1,115 @@
+"""What the checks of stage 21_01c share: the stage's traffic, its soak, and the one run of the attack corpus."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any
+
+import pytest
+
+from acceptance.envfile import EnvFile
+from acceptance.evidence import Evidence
+from acceptance.observe.logs import Logs
+from acceptance.probes.archives import Archive, good
+from acceptance.probes.attacks import Attacks, attack
+from acceptance.probes.cases import load_cases
+from acceptance.probes.refusal import try_upload
+from acceptance.probes.storage import copies_of
+from acceptance.probes.uploads import OF_ARCHIVE, Upload, Uploader
+from acceptance.soak import SoakReport, Traffic
+from acceptance.stagework import StageWork
+from acceptance.target import Storage, Target
+from acceptance.wait import poll
+from fixtures.evidence import EvidenceBox
+from fixtures.target import NewId
+
+Refuse = Callable[..., list[str]]
+
+
+@pytest.fixture(scope="session")
+def student_upload(uploader: Uploader, storage: Storage, new_id: NewId) -> Traffic:
+    """One good homework upload; complains when it is not accepted or not on disk."""
+
+    def send() -> str | None:
+        archive = good()
+        answer = uploader.send(Upload(new_id("soak"), "hw02", archive))
+        if answer.status != 201:
+            return answer.explain()
+        return None if copies_of(archive, storage.root) else f"accepted but not on disk: {answer.explain()}"
+
+    return send
+
+
+@pytest.fixture(scope="module")
+def soaked(flag_on: object, stage_work: StageWork, student_upload: Traffic) -> SoakReport:
+    """The stage after its full soak under traffic."""
+    return stage_work.soak(student_upload)
+
+
+@pytest.fixture(scope="module")
+def attacks(
+    flag_on: object, uploader: Uploader, storage: Storage, api_logs: Logs, stage_work: StageWork, new_id: NewId
+) -> Attacks:
+    """The whole corpus, run once; each check then looks at its own case."""
+    prefix = stage_work.run.prefix
+    return attack(
+        load_cases(), uploader, storage, api_logs, attacker=new_id("attacker"), victim=new_id("victim"), prefix=prefix
+    )
+
+
+@pytest.fixture
+def refuse(
+    stage_work: StageWork, uploader: Uploader, storage: Storage, api_logs: Logs, new_id: NewId, evidence: EvidenceBox
+) -> Refuse:
+    """Sends an upload that must be refused; gives what is wrong with the refusal, nothing when it is proper."""
+
+    def send(
+        archive: Archive,
+        *,
+        event: str | None,
+        status: int | None = None,
+        declared_sha256: str | None = OF_ARCHIVE,
+        **how: Any,
+    ) -> list[str]:
+        if event:
+            stage_work.own.expect(event)  # before it is sent, so that the watch does not take it for a student's
+        upload = Upload(new_id("refuse"), "hw02", archive, declared_sha256=declared_sha256)
+        refusal = try_upload(uploader, upload, storage.root, api_logs, event=event, **how)
+        evidence.add(Evidence("http", archive.description, asdict(refusal.exchange)))
+        return refusal.findings(event, status)
+
+    return send
+
+
+@pytest.fixture
+def env(target: Target) -> dict[str, str]:
+    """The infra env file as the services read it."""
+    return EnvFile(target.env_file).read()
+
+
+@pytest.fixture
+def av_enabled(env: dict[str, str]) -> None:
+    """Skips where no scanner is configured."""
+    if env.get("STORAGE_AV_SCAN_ENABLED", "").lower() != "true":
+        pytest.skip("STORAGE_AV_SCAN_ENABLED is not true in the env file")
+
+
+@pytest.fixture
+def digest_required(env: dict[str, str]) -> None:
+    """Skips where a client need not declare a digest."""
+    if env.get("STORAGE_ENFORCE_CHECKSUM", "").lower() != "true":
+        pytest.skip("STORAGE_ENFORCE_CHECKSUM is not true in the env file")
+
+
+@pytest.fixture
+def checksum_failures_counted(refuse: Refuse, stage_work: StageWork) -> tuple[int, int]:
+    """Checksum refusals that this stage provoked, one more among them, and how many the service has counted since."""
+    refuse(good(), event="checksum_failed", declared_sha256="0" * 64)
+    expected = stage_work.own.count("checksum_failed")
+    query = f'sum(review_archive_storage_checksum_failures_total{{job="{stage_work.service.job}"}})'
+
+    def counted() -> int:
+        return round(sum(sample.value for sample in stage_work.prometheus.instant(query)))
+
+    return expected, poll(counted, lambda count: count >= expected, 3 * stage_work.target.scrape_interval_s + 5)

@@ -1,0 +1,19 @@
+"""Stage 21_01c, deploy code."""
+
+import pytest
+
+pytestmark = [pytest.mark.stage_21_01c]
+
+
+@pytest.mark.signoff
+@pytest.mark.checklist("21_01c.deploy.1")
+def test_deployment_pr_is_merged(signoff):
+    """Merge deployment PR."""
+    assert signoff("21_01c.deploy.1").name
+
+
+@pytest.mark.checklist("21_01c.deploy.2")
+def test_service_runs_the_deployed_code(stage_work):
+    """Deploy to production: the API restarts and Prometheus sees the new process."""
+    restarted = stage_work.conductor.restart(stage_work.stage, "api")
+    assert [done.service for done in restarted if done.proved] == ["butler-api"], restarted

@@ -1,0 +1,42 @@
+"""Stage 21_01c, exit gate: accepts the stage, after counting that everything it depends on was seen to be good."""
+
+import pytest
+
+from acceptance.probes.storage import free_bytes
+from acceptance.verdict import Inconclusive, Verdict
+
+pytestmark = [pytest.mark.stage_21_01c, pytest.mark.exit_gate]
+
+
+@pytest.mark.checklist("21_01c.exit.1")
+def test_no_file_write_errors(soaked):
+    """No file write errors."""
+    result = soaked.results["write-errors"]
+    assert result.verdict is Verdict.PASS, result.explain()
+
+
+@pytest.mark.checklist("21_01c.exit.2")
+def test_checksum_validation_is_working(flow):
+    """Checksum validation working."""
+    assert flow.seen("21_01c.security.1") == {Verdict.PASS}
+
+
+@pytest.mark.checklist("21_01c.exit.3")
+def test_security_tests_passed(flow):
+    """Security tests pass."""
+    items = ("21_01c.security.1", "21_01c.security.2", "21_01c.security.3")
+    assert {item: flow.seen(item) for item in items} == {item: {Verdict.PASS} for item in items}
+
+
+@pytest.mark.checklist("21_01c.exit.4")
+def test_disk_usage_is_normal(storage):
+    """Disk usage normal."""
+    assert free_bytes(storage.root) > storage.min_free_bytes
+
+
+@pytest.mark.checklist("21_01c.exit.5")
+def test_stage_is_accepted(flag_on, flow, stage_work):
+    """If any check fails, execute rollback immediately: accepted only when every line was seen to be good."""
+    if unmet := flow.unmet("21_01c", besides=["21_01c.exit.5"]):
+        raise Inconclusive("the stage cannot be accepted: " + "; ".join(unmet))
+    stage_work.conductor.accept("21_01c")

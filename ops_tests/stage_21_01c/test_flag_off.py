@@ -1,0 +1,24 @@
+"""Stage 21_01c, gradual rollout: the old behaviour still works."""
+
+import pytest
+
+from acceptance.probes.archives import good
+from acceptance.probes.storage import copies_of
+from acceptance.probes.uploads import Upload
+
+pytestmark = [pytest.mark.stage_21_01c, pytest.mark.smoke, pytest.mark.usefixtures("flag_off")]
+
+
+@pytest.mark.checklist("21_01c.rollout.1")
+def test_upload_lands_in_the_old_place(uploader, storage, new_id):
+    """Validate with flag off: the file is in the old location, byte for byte."""
+    archive = good()
+    answer = uploader.send(Upload(new_id("off"), "hw01", archive))
+    copies = copies_of(archive, storage.legacy_root)
+    assert (answer.status, len(copies)) == (201, 1), f"{answer.explain()}\nfound {copies}"
+
+
+@pytest.mark.checklist("21_01c.rollout.1")
+def test_new_storage_metrics_are_absent(prometheus, stage_work):
+    """Validate with flag off: the new adapter's metrics do not exist yet."""
+    assert prometheus.names(stage_work.service.job, "review_archive_storage_") == set()

@@ -1,0 +1,70 @@
+"""Stage 21_01c, gradual rollout: the new adapter."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from acceptance.probes.archives import good
+from acceptance.probes.storage import copies_of, sha256_of
+from acceptance.probes.uploads import Upload
+from acceptance.wait import poll
+
+pytestmark = [pytest.mark.stage_21_01c, pytest.mark.smoke, pytest.mark.usefixtures("flag_on")]
+
+
+@pytest.fixture(scope="module")
+def uploaded(uploader, new_id):
+    """One good upload with the new adapter: the upload and its answer."""
+    upload = Upload(new_id("on"), "hw02", good())
+    return upload, uploader.send(upload)
+
+
+@pytest.fixture
+def document(uploaded, mongo):
+    """The ``review_archives`` document of that upload; empty when there is none."""
+    upload, _ = uploaded
+    found = mongo["review_archives"].find_one({"student_id": upload.student_id, "assignment_id": "hw02"})
+    return found or {}
+
+
+@pytest.mark.checklist("21_01c.rollout.2")
+def test_flag_change_restarted_the_service(flag_on):
+    """Enable feature flag: the process that runs now started after the change."""
+    assert flag_on.restarted, "the flag was on already: nothing was switched"
+    assert flag_on.restarted.started_after > (flag_on.restarted.started_before or 0), flag_on.restarted
+
+
+@pytest.mark.checklist("21_01c.rollout.3")
+def test_file_is_saved(uploaded, storage):
+    """Smoke test with flag on, 1: the file is saved with the same SHA-256."""
+    upload, answer = uploaded
+    digests = [sha256_of(path) for path in copies_of(upload.archive, storage.root)]
+    assert (answer.status, digests) == (201, [upload.archive.sha256]), answer.explain()
+
+
+@pytest.mark.checksum
+@pytest.mark.checklist("21_01c.rollout.3")
+def test_checksum_is_recorded(uploaded, document):
+    """Smoke test with flag on, 2: the recorded checksum matches the calculated one."""
+    upload, answer = uploaded
+    assert document.get("sha256") == upload.archive.sha256, f"{document}\n{answer.explain()}"
+
+
+@pytest.mark.checklist("21_01c.rollout.3")
+def test_metadata_is_persisted(uploaded, document):
+    """Smoke test with flag on, 3: size and upload time are there."""
+    upload, _ = uploaded
+    assert document.get("size_bytes") == upload.archive.size, document
+    age = datetime.now(UTC) - document["uploaded_at"].replace(tzinfo=UTC)
+    assert timedelta(seconds=-5) < age < timedelta(minutes=5), document
+
+
+@pytest.mark.checklist("21_01c.rollout.2", "21_01c.rollout.3")
+def test_new_storage_metrics_appear(uploaded, prometheus, stage_work):
+    """Enable feature flag: only the new adapter exports these metrics, so the flag is really read."""
+    seen = poll(
+        lambda: prometheus.names(stage_work.service.job, "review_archive_storage_"),
+        lambda names: "review_archive_storage_operations_total" in names,
+        3 * stage_work.target.scrape_interval_s + 5,
+    )
+    assert "review_archive_storage_operations_total" in seen

@@ -1,0 +1,32 @@
+"""Stage 21_01c, pre-flight checks."""
+
+import pytest
+
+from acceptance.envfile import EnvFile
+from acceptance.probes.antivirus import Antivirus
+from acceptance.probes.archives import eicar
+from acceptance.probes.storage import Folder, look_at
+
+pytestmark = [pytest.mark.stage_21_01c]
+
+
+@pytest.mark.checklist("21_01c.preflight.1")
+def test_storage_directory_is_prepared(storage):
+    """Storage directories prepared: owner and mode."""
+    assert look_at(storage.root) == Folder(storage.root, storage.owner, storage.mode)
+
+
+@pytest.mark.signoff
+@pytest.mark.checklist("21_01c.preflight.2")
+def test_checksum_validation_was_tested_in_staging(signoff):
+    """Checksum validation tested in staging."""
+    assert signoff("21_01c.preflight.2").name
+
+
+@pytest.mark.checklist("21_01c.preflight.3")
+def test_antivirus_finds_eicar_if_enabled(target):
+    """AV scan hook configured (if enabled): the daemon runs and finds the test virus."""
+    if EnvFile(target.env_file).read().get("STORAGE_AV_SCAN_ENABLED", "false").lower() != "true":
+        pytest.skip(f"STORAGE_AV_SCAN_ENABLED is not true in {target.env_file}")
+    assert target.clamd, "STORAGE_AV_SCAN_ENABLED is true, but the target file has no CLAMD address"
+    assert "FOUND" in Antivirus(target.clamd).scan(eicar())

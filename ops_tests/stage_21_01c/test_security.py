@@ -1,0 +1,108 @@
+"""Stage 21_01c, security validation: a refusal is proved by its effect."""
+
+import pytest
+
+from acceptance.probes import archives
+from acceptance.probes.cases import load_cases
+from acceptance.probes.storage import copies_of
+from acceptance.probes.uploads import Upload
+
+pytestmark = [pytest.mark.stage_21_01c, pytest.mark.security, pytest.mark.usefixtures("flag_on")]
+
+TAMPERED = {
+    "tampered-start": lambda: archives.bit_flip(at="start"),
+    "tampered-middle": lambda: archives.bit_flip(at="middle"),
+    "tampered-end": lambda: archives.bit_flip(at="end"),
+    "tampered-cut": lambda: archives.truncated(honest=False),
+}
+BROKEN = {
+    "cut-in-half": archives.truncated,
+    "flipped-middle": lambda: archives.bit_flip(at="middle", honest=True),
+    "flipped-end": lambda: archives.bit_flip(at="end", honest=True),
+    "empty": archives.empty,
+    "text-named-zip": archives.text_named_zip,
+    "program-named-zip": archives.exe_named_zip,
+}
+
+
+@pytest.mark.checksum
+@pytest.mark.checklist("21_01c.security.1")
+@pytest.mark.parametrize("make", TAMPERED.values(), ids=TAMPERED)
+def test_tampered_archive_is_refused(make, refuse):
+    """Test checksum rejection: a file changed after its digest was declared is refused and logged."""
+    assert refuse(make(), event="checksum_failed") == []
+
+
+@pytest.mark.checksum
+@pytest.mark.checklist("21_01c.security.1")
+def test_wrong_digest_of_a_good_archive_is_refused(refuse):
+    """Test checksum rejection: a good file with another file's digest is refused and logged."""
+    assert refuse(archives.good(), event="checksum_failed", declared_sha256="0" * 64) == []
+
+
+@pytest.mark.checksum
+@pytest.mark.checklist("21_01c.security.1")
+def test_missing_digest_is_refused_where_required(refuse, digest_required):
+    """Test checksum rejection: no digest where one is required is refused."""
+    assert refuse(archives.good(), event=None, declared_sha256=None) == []
+
+
+@pytest.mark.checksum
+@pytest.mark.checklist("21_01c.security.1")
+@pytest.mark.parametrize("make", BROKEN.values(), ids=BROKEN)
+def test_broken_archive_is_refused(make, refuse):
+    """Test checksum rejection: what is no sound archive is refused though its digest is right."""
+    assert refuse(make(), event=None) == []
+
+
+@pytest.mark.checklist("21_01c.preflight.3")
+@pytest.mark.parametrize("make", [archives.eicar_zip, archives.eicar_bare], ids=["eicar-in-zip", "eicar-bare"])
+def test_virus_is_refused(make, refuse, av_enabled):
+    """AV scan hook: the test virus is refused, logged and counted."""
+    assert refuse(make(), event="av_scan_reject") == []
+
+
+@pytest.mark.path_traversal
+@pytest.mark.checklist("21_01c.security.2")
+@pytest.mark.parametrize("case", load_cases(), ids=lambda case: case.id)
+def test_attack_is_blocked(case, attacks):
+    """Test path traversal blocking: nothing written outside, nothing overwritten, refused and logged."""
+    assert attacks.findings(case.id) == []
+
+
+@pytest.mark.path_traversal
+@pytest.mark.checklist("21_01c.security.2")
+def test_nothing_else_changed_outside_the_storage(attacks):
+    """Test path traversal blocking: no change outside the storage that no attack accounts for."""
+    assert attacks.others == ()
+
+
+@pytest.mark.oversized_upload
+@pytest.mark.checklist("21_01c.security.3")
+@pytest.mark.parametrize("short_of_limit", [1, 0], ids=["one-byte-below", "exactly"])
+def test_archive_up_to_the_limit_is_accepted(short_of_limit, uploader, storage, new_id):
+    """Test oversized file rejection: up to the limit is accepted, or students lose their work."""
+    archive = archives.of_exact_size(storage.max_upload_bytes - short_of_limit)
+    answer = uploader.send(Upload(new_id("limit"), "hw02", archive))
+    assert (answer.status, len(copies_of(archive, storage.root))) == (201, 1), answer.explain()
+
+
+@pytest.mark.oversized_upload
+@pytest.mark.checklist("21_01c.security.3")
+@pytest.mark.parametrize(
+    ("size", "how"),
+    [("limit+1", {}), ("150MB", {}), ("limit+1", {"content_length": 1000}), ("150MB", {"chunked": True})],
+    ids=["one-byte-over", "150MB", "lying-content-length", "chunked-without-length"],
+)
+def test_oversized_archive_is_refused(size, how, storage, refuse):
+    """Test oversized file rejection: refused with 413, and nothing is kept."""
+    archive = archives.of_exact_size(storage.max_upload_bytes + 1 if size == "limit+1" else 150_000_000)
+    assert refuse(archive, event="size_limit", status=413, **how) == []
+
+
+@pytest.mark.checksum
+@pytest.mark.checklist("21_01c.security.1")
+def test_checksum_failures_are_counted(checksum_failures_counted):
+    """Test checksum rejection: the counter rose by exactly the refusals that this stage provoked."""
+    expected, counted = checksum_failures_counted
+    assert counted == expected > 0

@@ -1,0 +1,45 @@
+"""Stage 21_01c, monitor for 20 minutes."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from acceptance.evidence import Evidence
+from acceptance.probes.storage import free_bytes
+from acceptance.verdict import Inconclusive, Verdict
+
+pytestmark = [pytest.mark.stage_21_01c, pytest.mark.soak]
+
+EVENTS = ("checksum_failed", "path_traversal", "av_scan_reject")
+
+
+@pytest.mark.checklist("21_01c.monitor.1")
+@pytest.mark.parametrize("gate_id", ["write-errors", "checksum-failures", "write-latency-p95"])
+def test_gate_holds(gate_id, soaked, evidence):
+    """Prometheus metrics: the gate holds over the soak."""
+    result = soaked.results[gate_id]
+    evidence.add(Evidence("gate", result.gate.title, result.as_json()))
+    if result.verdict is Verdict.INCONCLUSIVE:
+        raise Inconclusive(result.explain())
+    assert result.verdict is Verdict.PASS, result.explain()
+
+
+@pytest.mark.checklist("21_01c.monitor.1")
+def test_every_upload_of_the_soak_was_stored(soaked):
+    """Prometheus metrics: what the counters say is true, each upload is on disk."""
+    assert (soaked.sent > 0, soaked.complaints) == (True, ())
+
+
+@pytest.mark.checklist("21_01c.monitor.2")
+def test_no_unexpected_security_events(soaked, api_logs, run, evidence):
+    """Check logs for security events: none but those that our own probes provoked."""
+    start = datetime.fromtimestamp(soaked.start, UTC)
+    foreign = [line.brief() for line in api_logs.since(start, EVENTS) if not line.trace_id.startswith(run.trace_prefix)]
+    evidence.add(Evidence("log", "security events", {"source": api_logs.source, "since": start, "lines": foreign}))
+    assert foreign == []
+
+
+@pytest.mark.checklist("21_01c.monitor.3")
+def test_disk_has_room(soaked, storage):
+    """Disk usage: more than 10 GB are free."""
+    assert free_bytes(storage.root) > storage.min_free_bytes
