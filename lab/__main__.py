@@ -20,7 +20,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.command == "fault":
         return _fault(options.home, options.name, options.state)
     for fault in faults.catalogue():
-        print(f"{fault.name:28} {fault.stage:8} {fault.breaks}")
+        print(f"{fault.name:30} {fault.stage:16} {fault.breaks}")
     return 0
 
 

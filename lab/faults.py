@@ -27,7 +27,74 @@ class Fault:
     turns_red: tuple[str, ...]
 
 
-STORAGE_FAULTS: tuple[Fault, ...] = ()
+# Those of the new adapter act on the new path only: with the flag off, the service is as sound as it was.
+STORAGE_FAULTS: tuple[Fault, ...] = tuple(
+    Fault(name, "21_01c", breaks, tuple(f"21_01c.{item}" for item in items.split()))
+    for name, breaks, items in (
+        (
+            "checksum-not-verified",
+            "the declared digest and the archive's own CRCs are not looked at",
+            "security.1 exit.2",
+        ),
+        (
+            "checksum-not-enforced",
+            "a digest that differs is logged and counted, and the upload accepted",
+            "security.1 exit.2",
+        ),
+        ("traversal-student-id", "a traversing student_id writes the archive outside the storage root", "security.2"),
+        (
+            "traversal-assignment-id",
+            "a traversing assignment_id writes the archive outside the storage root",
+            "security.2",
+        ),
+        (
+            "traversal-file-name",
+            "the client's file name is used, and a traversing one writes outside the storage root",
+            "security.2",
+        ),
+        (
+            "traversal-member",
+            "archives are unpacked by their member names, also outside the storage root",
+            "security.2",
+        ),
+        (
+            "answer-400-after-write",
+            "a traversing student_id is answered 400 after its archive was written outside",
+            "security.2",
+        ),
+        ("limit-off-by-one", "a file of exactly the size limit is refused", "security.3"),
+        ("limit-accepts-one-more", "a file of one byte more than the size limit is accepted", "security.3"),
+        ("limit-missing", "a file of any size is accepted", "security.3"),
+        ("flag-ignored", "the process reads the flag and keeps the old path", "rollout.2 rollout.3"),
+        ("metadata-not-written", "the archive is stored, its review_archives document is not", "rollout.3"),
+        ("wrong-checksum-recorded", "the document holds another digest than the stored file's", "rollout.3"),
+        (
+            "errors-not-raised",
+            "a write fails and is counted, the answer is 201 and no file is there",
+            "rollout.3 monitor.1 exit.1",
+        ),
+        ("errors-not-counted", "refusals and write errors leave no trace in the metrics", "security.1 monitor.1"),
+        ("slow-writes", "keeping an archive takes more than 2 s", "monitor.1"),
+        ("restart-does-nothing", "the make targets succeed without restarting anything", "rollout.2"),
+        ("service-does-not-come-back", "with the flag on, the process ends at its start", "rollout.2"),
+        ("event-missing", "refusals are not logged", "security.2 security.1 security.3"),
+        (
+            "overwrite-other-student",
+            "identifiers that collide when joined share a place: 1_2 + 3 and 1 + 2_3",
+            "rollout.3 security.2",
+        ),
+        ("leaks-internals", "refusals name folders and carry a stack trace", "security.2"),
+        ("av-not-scanned", "scanning is switched on, and not done", "preflight.3"),
+        ("left-over-incoming", "what was refused stays in .incoming", "security.2"),
+        ("health-lies", "/health stays green when MongoDB or the storage is gone", "rollout.2"),
+        ("write-errors", "every third archive fails with 500 and is counted as disk_full", "monitor.1 exit.1"),
+        (
+            "disk-gone",
+            "the storage is read-only: every archive fails with 500, on the old path too",
+            "rollout.1 rollout.3 exit.1",
+        ),
+    )
+)
 
 # The services' own catalogues: module and the tuples in it. A module imports Fault from here, so it is read late.
 _ELSEWHERE = {

@@ -113,7 +113,7 @@ class Saving:
             "task_type": "code_review",
             "status": "queued",
             "user_id": upload.fields["student_id"],
-            "created_at": datetime.now(UTC),
+            "created_at": _now(),
             "finished_at": None,
             "metadata": {**metadata, "trace_id": trace_id()},
         }
@@ -131,7 +131,7 @@ class Saving:
                 "path": str(places[kind]),
                 "size_bytes": file.size,
                 "sha256": self._recorded(file),
-                "uploaded_at": datetime.now(UTC),
+                "uploaded_at": _now(),
                 "backend": BACKEND,
             }
             for kind, file in upload.files.items()
@@ -153,3 +153,9 @@ class Saving:
                 kind=kind,
                 size_bytes=file.size,
             )
+
+
+def _now() -> datetime:
+    """The time to the millisecond, as MongoDB keeps it: an answer read again is the same."""
+    now = datetime.now(UTC)
+    return now.replace(microsecond=now.microsecond // 1000 * 1000)
