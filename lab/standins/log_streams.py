@@ -1,5 +1,6 @@
 """The lab's log files as Loki's streams, labelled as Promtail labels containers."""
 
+import contextlib
 import json
 import re
 import time
@@ -64,7 +65,8 @@ class Streams:
     def __iter__(self) -> Iterator[tuple[Labels, list[Entry]]]:
         for path in sorted(self._folder.glob("*.log")):
             file = self._files.setdefault(path, LogFile(path))
-            yield file.labels, file.entries()
+            with contextlib.suppress(FileNotFoundError):  # rotated away since the listing
+                yield file.labels, file.entries()
 
 
 def with_error_spike(entries: list[Entry]) -> list[Entry]:

@@ -42,6 +42,7 @@ class Rig:
     def __init__(self, home: Path) -> None:
         self.home = home
         self.ports = dict(zip(NAMES, _free_ports(len(NAMES)), strict=True))
+        self._flags: dict[str, dict[str, str]] = {}
         self._running: dict[str, subprocess.Popen[bytes]] = {}
         for folder in ("infra", "faults", "logs", "db", "var/butler/review_archives"):
             (home / folder).mkdir(parents=True)
@@ -63,9 +64,15 @@ class Rig:
     def url(self, service: str, path: str = "") -> str:
         return f"http://127.0.0.1:{self.ports[service]}{path}"
 
+    def ensure(self, service: str, **flags: str) -> None:
+        """Start the service unless it runs with just these flags."""
+        if self._flags.get(service) != flags:
+            self.start(service, **flags)
+
     def start(self, service: str, **flags: str) -> None:
         """(Re)start one service with these flags and wait till it answers."""
         self.stop(service)
+        self._flags[service] = flags
         self.env(**flags)
         module = service.replace("butler-", "lab.") if service.startswith("butler-") else f"lab.standins.{service}"
         self._start(service, [sys.executable, "-m", module.replace("hw-checker", "hw_checker")])
@@ -90,6 +97,7 @@ class Rig:
         until(lambda: self._alive("prometheus") and _listens(self.ports["prometheus"]), "prometheus listens")
 
     def stop(self, service: str, how: signal.Signals = signal.SIGTERM) -> None:
+        self._flags.pop(service, None)
         if process := self._running.pop(service, None):
             process.send_signal(how)
             process.wait(10)

@@ -50,7 +50,7 @@ def bot(rig: Rig, request: pytest.FixtureRequest) -> Bot:
 
 @pytest.fixture(scope="module")
 def new_bot(rig: Rig) -> Bot:
-    rig.start(BOT, **{FLAG: "true"})
+    rig.ensure(BOT, **{FLAG: "true"})
     return Bot(rig, new=True)
 
 
@@ -185,17 +185,6 @@ def test_a_turns_log_line_has_the_callers_trace(bot):
     assert [line["event"] for line in bot.rig.events(BOT) if line["trace_id"] == trace] == ["dialog_turn"]
 
 
-def test_both_paths_share_a_conversation(rig):
-    """A context that the old path wrote is read by the new one, and by the old one again after a rollback."""
-    session = None
-    for flag, turns in (("false", 1), ("true", 2), ("false", 3)):
-        rig.start(BOT, **{FLAG: flag})
-        bot = Bot(rig, flag == "true")
-        session = bot.say(f"turn {turns}", session)["session_id"]
-        assert bot.stored(session)["step_count"] == turns
-        assert len(bot.stored(session)["data"]["history"]) == 2 * turns
-
-
 def test_fault_error_reply(new_bot):
     with new_bot.rig.broken("dialog-error-reply"):
         assert "error" in new_bot.say("Hello")["reply"]
@@ -245,13 +234,6 @@ def test_fault_alert_gauge(new_bot):
         assert sample(new_bot.rig.metrics(BOT), "lab_fault_alert") == 1
 
 
-def test_fault_flag_ignored(rig):
-    with rig.broken("dialog-flag-ignored"):
-        rig.start(BOT, **{FLAG: "true"})
-    Bot(rig, new=True).say("Hello")
-    assert "dialog_context_repository" not in rig.metrics(BOT)
-
-
 def test_health_and_turns_say_that_mongo_hangs(new_bot):
     """A frozen database is noticed: /health 503 within its two seconds, green again afterwards."""
     mongo = new_bot.rig.pid("mongo")
@@ -262,3 +244,21 @@ def test_health_and_turns_say_that_mongo_hangs(new_bot):
     finally:
         os.kill(mongo, signal.SIGCONT)
     until(lambda: new_bot.rig.http.get(new_bot.rig.url(BOT, "/health")).status_code == 200, "healthy again")
+
+
+def test_both_paths_share_a_conversation(rig):
+    """A context that the old path wrote is read by the new one, and by the old one again after a rollback."""
+    session = None
+    for flag, turns in (("false", 1), ("true", 2), ("false", 3)):
+        rig.start(BOT, **{FLAG: flag})
+        bot = Bot(rig, flag == "true")
+        session = bot.say(f"turn {turns}", session)["session_id"]
+        assert bot.stored(session)["step_count"] == turns
+        assert len(bot.stored(session)["data"]["history"]) == 2 * turns
+
+
+def test_fault_flag_ignored(rig):
+    with rig.broken("dialog-flag-ignored"):
+        rig.start(BOT, **{FLAG: "true"})
+    Bot(rig, new=True).say("Hello")
+    assert "dialog_context_repository" not in rig.metrics(BOT)

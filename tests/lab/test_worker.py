@@ -84,7 +84,7 @@ def rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
 
 
 def started(rig: Rig, new: bool) -> Worker:
-    rig.start(WORKER, **dict.fromkeys(FLAGS, str(new).lower()))
+    rig.ensure(WORKER, **dict.fromkeys(FLAGS, str(new).lower()))
     return Worker(rig, new)
 
 
@@ -237,6 +237,18 @@ def test_components_are_healthy(worker):
         assert worker.get("/health/components").json() == {**healthy, "LogAnalysisPipeline": "unhealthy"}
 
 
+def test_a_review_that_is_run_again_is_not_published_again(worker):
+    """As after a kill between publication and the end of the task."""
+    task_id = worker.queue()
+    worker.finished(task_id)
+    first = worker.review(task_id)["published_at"]
+    worker.rig.db.long_tasks.update_one({"task_id": task_id}, {"$set": {"status": "queued"}})
+    worker.finished(task_id)
+    events = [line["event"] for line in worker.events(task_id)]
+    assert (events.count("report_persisted"), events.count("report_published")) == (2, 1)
+    assert worker.review(task_id)["published_at"] == first
+
+
 def test_a_task_without_an_id_does_not_stop_the_queue(worker):
     worker.rig.db.long_tasks.insert_one({"task_type": "code_review", "status": "queued"})
     assert worker.finished(worker.queue())["status"] == "succeeded"
@@ -318,6 +330,20 @@ def test_fault_review_slow(monkeypatch):
     assert slept == [32.0]
 
 
+def test_what_a_killed_worker_left_running_is_done_once(rig):
+    """SIGKILL in the middle of slow reviews: the next start takes them up again; each is published once."""
+    worker = started(rig, new=True)
+    with rig.broken("review-slow"):
+        tasks = [worker.queue() for _ in range(3)]
+        until(lambda: all(worker.task(task)["status"] == "running" for task in tasks), "all are running")
+        rig.stop(WORKER, signal.SIGKILL)
+    rig.start(WORKER, **dict.fromkeys(FLAGS, "true"))
+    assert [worker.finished(task)["status"] for task in tasks] == ["succeeded"] * 3
+    published = [line["task_id"] for line in rig.events(WORKER) if line["event"] == "report_published"]
+    assert [published.count(task) for task in tasks] == [1, 1, 1]
+    assert rig.db.homework_reviews.count_documents({"task_id": {"$in": tasks}}) == 3
+
+
 @pytest.mark.parametrize(
     "fault, flag, family",
     [
@@ -332,21 +358,6 @@ def test_fault_flag_ignored(rig, fault, flag, family):
     worker.commits()
     assert worker.finished(worker.queue())["status"] == "succeeded"
     assert family not in rig.metrics(WORKER)
-
-
-def test_what_a_killed_worker_left_running_is_done_once(rig):
-    """SIGKILL in the middle of slow reviews: the next start takes them up again; each is published once."""
-    rig.start(WORKER, **dict.fromkeys(FLAGS, "true"))
-    worker = Worker(rig, new=True)
-    with rig.broken("review-slow"):
-        tasks = [worker.queue() for _ in range(3)]
-        until(lambda: all(worker.task(task)["status"] == "running" for task in tasks), "all are running")
-        rig.stop(WORKER, signal.SIGKILL)
-    rig.start(WORKER, **dict.fromkeys(FLAGS, "true"))
-    assert [worker.finished(task)["status"] for task in tasks] == ["succeeded"] * 3
-    published = [line["task_id"] for line in rig.events(WORKER) if line["event"] == "report_published"]
-    assert [published.count(task) for task in tasks] == [1, 1, 1]
-    assert rig.db.homework_reviews.count_documents({"task_id": {"$in": tasks}}) == 3
 
 
 def test_the_queue_survives_a_frozen_mongo(rig):
