@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -44,20 +44,25 @@ class CaseResult:
 
     @property
     def findings(self) -> list[str]:
-        """Each thing that is wrong, one line; empty when the attack was refused without effect."""
+        """Each thing that is wrong; empty when the attack was refused without effect."""
         exchange, found = self.exchange, []
-        if exchange.status is None and self.unseen is None:
-            found.append("expected a refusal, found no answer")
-        elif not exchange.refused and self.unseen is None:
-            found.append(f"expected a refusal (4xx), found {exchange.status}")
+        if self.unseen is None and not exchange.refused:
+            found.append(f"expected a refusal (4xx), found {exchange.status or 'no answer'}")
         if exchange.refused and exchange.detail is None:
             found.append('expected the body {"detail": ...}, found another')
-        found += [f"wrote outside the storage root: {path}" for path in self.written_outside]
-        found += [f"left in the storage root: {path}" for path in self.written_inside]
+        if self.written_outside:
+            found.append(f"wrote outside the storage root: {_some(self.written_outside)}")
+        if self.written_inside:
+            found.append(f"left in the storage root: {_some(self.written_inside)}")
         if not self.victim_intact:
             found.append("changed another student's archive")
-        found += [f"answer holds internals, {leak}" for leak in self.leaks]
-        return [f"{self.case.id} ({self.case.source}): {what}. {exchange.explain()}" for what in found]
+        if self.leaks:
+            found.append(f"the answer holds internals: {_some(self.leaks)}")
+        return found
+
+    def explain(self) -> str:
+        """Say in one or two lines what is wrong with this case."""
+        return f"{self.case.id} ({self.case.source}): {'; '.join(self.findings)}. {self.exchange.explain()}"
 
 
 @dataclass(frozen=True)
@@ -70,6 +75,7 @@ class Results(Mapping[str, CaseResult]):
         nonces: The nonce of each upload of the run, good ones included, and to whom it belongs.
         created: Every path that the run is known to have brought about.
         controls: The good uploads that were sent before.
+        run_prefix: What the names of the run's making have in common.
     """
 
     cases: Mapping[str, CaseResult]
@@ -77,6 +83,7 @@ class Results(Mapping[str, CaseResult]):
     nonces: Mapping[bytes, str] = field(default_factory=dict, repr=False)
     created: tuple[Path, ...] = ()
     controls: tuple[Exchange, ...] = ()
+    run_prefix: str = ""
 
     def __getitem__(self, case_id: str) -> CaseResult:
         return self.cases[case_id]
@@ -89,9 +96,9 @@ class Results(Mapping[str, CaseResult]):
 
     @property
     def findings(self) -> list[str]:
-        """All findings of all cases, then the stray changes; empty when the service held."""
+        """One entry for each case that went wrong, then the stray changes; empty when the service held."""
         stray = [f"changed outside the storage root, by which case is unknown: {path}" for path in self.stray]
-        return [line for result in self.values() for line in result.findings] + stray
+        return [result.explain() for result in self.values() if result.findings] + stray
 
     @property
     def unseen(self) -> list[str]:
@@ -111,6 +118,20 @@ def removals(results: Results) -> list[Path]:
     Files of others that an attack overwrote are not among them: deleting those would not give them back.
     """
     return [path for path in results.created if any(nonce in edges(path) for nonce in results.nonces if nonce)]
+
+
+def emptied(results: Results) -> list[Path]:
+    """List the folders of the run's making, deepest first, to be removed (`rmdir`) once their files are."""
+    folders = {folder for path in results.created for folder in (path, *path.parents)}
+    ours = [folder for folder in folders if results.run_prefix in str(folder) and folder.is_dir()]
+    return sorted(
+        (folder for folder in ours if not folder.is_symlink()), key=lambda path: len(path.parts), reverse=True
+    )
+
+
+def _some(things: Sequence[object], most: int = 3) -> str:
+    more = f" and {len(things) - most} more" if len(things) > most else ""
+    return ", ".join(map(str, things[:most])) + more
 
 
 def _task_id(exchange: Exchange) -> str | None:

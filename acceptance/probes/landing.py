@@ -49,6 +49,11 @@ def marked(found: Iterable[Path], mark: str) -> set[Path]:
     return {folder / name for folder in folders for name in _names(folder) if mark in name}
 
 
+def below(folders: Iterable[Path]) -> set[Path]:
+    """List all that lies below folders of a run's own making."""
+    return {path for folder in folders if not folder.is_symlink() for path in folder.rglob("*")}
+
+
 def _stat(path: Path) -> Stat | None:
     try:
         return Stat.of(path.lstat())

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
@@ -21,7 +21,7 @@ from acceptance.probes.controls import StorageRoots, Students, upload_controls
 from acceptance.probes.exchange import Exchange, leaks
 from acceptance.probes.findings import CaseResult, Results
 from acceptance.probes.shots import Shot, fire, prepare, tag_of
-from acceptance.probes.tree import Attribution, Changes, Tree, attribute, diff
+from acceptance.probes.tree import Attribution, Changes, Stat, Tree, attribute, diff
 from acceptance.probes.uploads import Uploader
 from acceptance.verdict import Inconclusive
 
@@ -76,7 +76,7 @@ def run(
     stray = (*(path for path in unknown if not roots.holds(path)), *(broken & set(unknown)))
     ours = tuple(path for paths in found.of.values() for path in paths if path not in changes.changed)
     nonces = {**controls.nonces, **owners, nonce: "canary"}
-    return Results(results, stray, nonces, (canary, *controls.files, *ours), controls.exchanges)
+    return Results(results, stray, nonces, (canary, *controls.files, *ours), controls.exchanges, run_prefix)
 
 
 async def run_cases(
@@ -111,12 +111,20 @@ def _attack(
     before, sites = Tree.of(folders), landing.look(places)
     exchanges = fire(shots, uploader, concurrency, deadline_s)
     changes = diff(before, Tree.of(folders))
-    now = landing.look(places | landing.marked(places, tag_of(run_prefix, 0)[:-4]))
-    unwatched = {path: _real(path) for path in now}
-    unwatched = {path: real for path, real in unwatched.items() if real not in before.entries and not roots.holds(real)}
-    appeared = {real for path, real in unwatched.items() if path not in sites}
-    changed = {real for path, real in unwatched.items() if path in sites and now[path] != sites[path]}
-    return exchanges, Changes(
+    return exchanges, _with_unwatched(changes, before, places, sites, roots, tag_of(run_prefix, 0)[:-4])
+
+
+def _with_unwatched(
+    changes: Changes, before: Tree, places: set[Path], sites: Mapping[Path, Stat], roots: StorageRoots, mark: str
+) -> Changes:
+    """Add what became of the landing places that lie in no watched folder."""
+    marked = landing.marked(places, mark)
+    now = landing.look(places | marked | landing.below(marked))
+    real = {path: _real(path) for path in now}
+    new = [path for path in now if real[path] not in before.entries and not roots.holds(real[path])]
+    appeared = {real[path] for path in new if path not in sites}
+    changed = {real[path] for path in new if path in sites and now[path] != sites[path]}
+    return Changes(
         tuple(sorted({*changes.appeared, *appeared})), tuple(sorted({*changes.changed, *changed})), changes.vanished
     )
 
