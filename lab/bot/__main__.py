@@ -52,9 +52,7 @@ def build(settings: Settings) -> Starlette:
         yield
         await mongo.close()
 
-    return application(
-        [Route("/api/v1/dialog/messages", messages, methods=["POST"])], health=ping, lifespan=lifespan
-    )
+    return application([Route("/api/v1/dialog/messages", messages, methods=["POST"])], health=ping, lifespan=lifespan)
 
 
 async def _answer(dialog: Dialog, request: Request) -> Response:

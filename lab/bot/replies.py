@@ -40,9 +40,7 @@ def reply_to(text: str, history: Sequence[Entry]) -> Reply:
         if pattern.search(text):
             return answer(text, history)
     said = sum(entry["role"] == "user" for entry in history)
-    return Reply(
-        f"I have noted that as message {said + 1} of our conversation. What shall I do next?", "talk"
-    )
+    return Reply(f"I have noted that as message {said + 1} of our conversation. What shall I do next?", "talk")
 
 
 def _greet(_: str, __: Sequence[Entry]) -> Reply:
@@ -59,9 +57,7 @@ def _digest(text: str, _: Sequence[Entry]) -> Reply:
     if not channel:
         return Reply("Which channel's digest would you like?", "talk")
     posts = [f"{number}. {headline} ({channel})" for number, headline in enumerate(_HEADLINES, 1)]
-    return Reply(
-        f"Digest of channel {channel}, last 24 hours, {len(posts)} posts:\n" + "\n".join(posts), "digest"
-    )
+    return Reply(f"Digest of channel {channel}, last 24 hours, {len(posts)} posts:\n" + "\n".join(posts), "digest")
 
 
 def _info(text: str, _: Sequence[Entry]) -> Reply:

@@ -1,1 +1,1 @@
-"""Stand-ins for services that no registry has: each answers as the real API does, errors included."""
+"""Stand-ins for services that cannot be had: each answers as the real API does, errors included."""
