@@ -24,6 +24,7 @@ class Progress:
 
     stage: Stage
     ended: str = ""
+    ended_as: Verdict = Verdict.SKIPPED
     verdicts: dict[str, Verdict] = field(default_factory=dict)
     answered: dict[str, set[Verdict]] = field(default_factory=dict)
     deselected: list[str] = field(default_factory=list)
@@ -72,15 +73,15 @@ class Flow:
         for item in items:
             progress.answered.setdefault(item, set()).add(verdict)
         if verdict in (Verdict.FAIL, Verdict.INCONCLUSIVE):
-            self.end(stage_id, f"{verdict}: {nodeid.rsplit('::', 1)[-1]}: {reason}")
+            self.end(stage_id, verdict, f"{verdict}: {nodeid.rsplit('::', 1)[-1]}: {reason}")
 
-    def end(self, stage_id: str, reason: str) -> None:
+    def end(self, stage_id: str, verdict: Verdict, reason: str) -> None:
         """End a stage for this reason and roll it back, once."""
         with self._one_at_a_time:
             progress = self._stages[stage_id]
             if progress.ended or not progress.stage.flagged:
                 return
-            progress.ended = reason
+            progress.ended, progress.ended_as = reason, verdict
             if progress.work:
                 progress.work.close()
             # A rollback that fails is told by the conductor's own events, and again by its goodbye.
@@ -95,7 +96,7 @@ class Flow:
             progress.work.close()
         with suppress(RollbackFailed, Refused):
             kept = self._conductor.end_stage(stage_id)
-        verdict = worst(progress.verdicts.values())
+        verdict = worst([*progress.verdicts.values(), progress.ended_as])
         self._events.append("stage.finished", stage=stage_id, verdict=verdict.value, reason=progress.ended, kept=kept)
         self._current = None
 

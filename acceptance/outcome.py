@@ -29,6 +29,7 @@ class Closing:
 def close_run(
     checks: Mapping[str, Verdict],
     unaccepted: Sequence[str],
+    triggers: Sequence[str],
     interrupted_by: str,
     rollback_failure: str,
     pytest_status: int,
@@ -39,20 +40,24 @@ def close_run(
         checks: Verdict by node id.
         unaccepted: Flagged stages of which checks ran and whose exit gate did not accept them. Good checks of a part
             of a stage end with exit code 0, but they are no GO.
+        triggers: What fired, in words.
         interrupted_by: Name of the signal that ended the run, or empty.
         rollback_failure: What could not be undone, or empty.
         pytest_status: Exit status that pytest itself arrived at.
     """
     of = {verdict: [name for name, found in checks.items() if found is verdict] for verdict in Verdict}
     bad = (Verdict.FAIL, Verdict.INCONCLUSIVE)
-    reasons = tuple(f"{verdict.value}: {name}" for verdict in bad for name in of[verdict])
+    reasons = (
+        *(f"TRIGGER: {reason}" for reason in triggers),
+        *(f"{verdict.value}: {name}" for verdict in bad for name in of[verdict]),
+    )
     unrun = len(of[Verdict.NOT_RUN])
     if rollback_failure:
         return Closing(Outcome.NO_GO, (f"ROLLBACK FAILED: {rollback_failure}", *reasons), ExitCode.ROLLBACK_FAILED)
     if interrupted_by or pytest_status == _PYTEST_INTERRUPTED:
         why = f"interrupted by {interrupted_by or 'the operator'}; what was changed was put back"
         return Closing(Outcome.INTERRUPTED, (why, *reasons), _PYTEST_INTERRUPTED)
-    if of[Verdict.FAIL]:
+    if of[Verdict.FAIL] or triggers:
         return Closing(Outcome.NO_GO, reasons, 1)
     if pytest_status in _PYTEST_OWN_ERRORS or pytest_status > _PYTEST_NO_TESTS:
         return Closing(Outcome.INCONCLUSIVE, (f"the run ended early, status {pytest_status}",), pytest_status)

@@ -16,19 +16,20 @@ from acceptance.run import Run
 from acceptance.soak import SoakReport, Traffic, soak
 from acceptance.stage import Stage
 from acceptance.target import Service, Target
+from acceptance.verdict import Verdict
 from acceptance.watch import Outlook, OwnEvents, Watch
 
 
 @dataclass
 class StageWork:
-    """What the checks of one stage share; ``end`` is called with the reason when a trigger fires."""
+    """What the checks of one stage share; ``end`` is called when a trigger fires."""
 
     stage: Stage
     target: Target
     run: Run
     conductor: RemoteConductor
     events: EventLog
-    end: Callable[[str], None]
+    end: Callable[[Verdict, str], None]
     own: OwnEvents = field(default_factory=OwnEvents)
     watch: Watch | None = None
     _soaked: SoakReport | None = None
@@ -94,5 +95,5 @@ class StageWork:
 
     def _fired(self, fired: GateResult) -> None:
         facts = {"trigger": fired.gate.id, "items": fired.gate.items, "value": fired.value, "bound": fired.gate.bound}
-        self.events.append("trigger.fired", stage=self.stage.id, reason=fired.reason, **facts)
-        self.end(f"trigger {fired.gate.id}: {fired.gate.title}: {fired.reason}")
+        self.events.append("trigger.fired", stage=self.stage.id, verdict=fired.verdict, reason=fired.reason, **facts)
+        self.end(fired.verdict, f"trigger {fired.gate.id}: {fired.gate.title}: {fired.reason}")

@@ -22,18 +22,27 @@ from acceptance.verdict import Inconclusive, Verdict
 
 
 class OwnEvents:
-    """Counts the events that the suite's own probes are bound to cause; told before they are sent."""
+    """Counts the events that the suite's own probes cause; told before they are sent.
+
+    Some must be counted by the service, such as a refused digest; others may be, such as a damaged archive, of which
+    the contract does not say what it counts as. Both are subtracted before a trigger fires.
+    """
 
     def __init__(self) -> None:
-        self._counts: Counter[str] = Counter()
+        self._must: Counter[str] = Counter()
+        self._may: Counter[str] = Counter()
 
-    def expect(self, event: str, count: int = 1) -> None:
-        """Announce own events, such as ``checksum_failed``."""
-        self._counts[event] += count
+    def expect(self, event: str) -> None:
+        """Announce an event that the service must count, such as ``checksum_failed``."""
+        self._must[event] += 1
 
-    def count(self, event: str) -> int:
-        """Give how many were announced."""
-        return self._counts[event]
+    def allow(self, event: str, count: int = 1) -> None:
+        """Announce events that it may count."""
+        self._may[event] += count
+
+    def bounds(self, event: str) -> tuple[int, int]:
+        """Give how many must and how many may have been counted."""
+        return self._must[event], self._must[event] + self._may[event]
 
 
 @dataclass(frozen=True)
@@ -103,7 +112,7 @@ class Watch(threading.Thread):
             Inconclusive: Prometheus or the log is out of reach.
         """
         for trigger in self._stage.triggers:
-            own = self._own.count(trigger.own_events)
+            own = self._own.bounds(trigger.own_events)[1]
             if fired := fires(trigger, self._samples(trigger, now), own):
                 return fired
         return None

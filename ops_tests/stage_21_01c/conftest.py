@@ -52,9 +52,10 @@ def attacks(
     flag_on: object, uploader: Uploader, storage: Storage, api_logs: Logs, stage_work: StageWork, new_id: NewId
 ) -> Attacks:
     """The whole corpus, run once; each check then looks at its own case."""
-    prefix = stage_work.run.prefix
+    prefix, cases = stage_work.run.prefix, load_cases()
+    stage_work.own.allow("checksum_failed", sum(case.expect_event != "path_traversal" for case in cases))
     return attack(
-        load_cases(), uploader, storage, api_logs, attacker=new_id("attacker"), victim=new_id("victim"), prefix=prefix
+        cases, uploader, storage, api_logs, attacker=new_id("attacker"), victim=new_id("victim"), prefix=prefix
     )
 
 
@@ -72,8 +73,8 @@ def refuse(
         declared_sha256: str | None = OF_ARCHIVE,
         **how: Any,
     ) -> list[str]:
-        if event:
-            stage_work.own.expect(event)  # before it is sent, so that the watch does not take it for a student's
+        # Before it is sent, so that the watch does not take it for a student's.
+        stage_work.own.expect(event) if event else stage_work.own.allow("checksum_failed")
         upload = Upload(new_id("refuse"), "hw02", archive, declared_sha256=declared_sha256)
         refusal = try_upload(uploader, upload, storage.root, api_logs, event=event, **how)
         evidence.add(Evidence("http", archive.description, asdict(refusal.exchange)))
@@ -103,13 +104,14 @@ def digest_required(env: dict[str, str]) -> None:
 
 
 @pytest.fixture
-def checksum_failures_counted(refuse: Refuse, stage_work: StageWork) -> tuple[int, int]:
-    """Checksum refusals that this stage provoked, one more among them, and how many the service has counted since."""
-    refuse(good(), event="checksum_failed", declared_sha256="0" * 64)
-    expected = stage_work.own.count("checksum_failed")
+def checksum_failures(refuse: Refuse, stage_work: StageWork) -> tuple[int, int, int]:
+    """Checksum failures since flag-on: how many must, how many the service did, and how many it may have counted."""
+    refuse(good(), event="checksum_failed", declared_sha256="0" * 64)  # at least one, also when run alone
+    least, most = stage_work.own.bounds("checksum_failed")
     query = f'sum(review_archive_storage_checksum_failures_total{{job="{stage_work.service.job}"}})'
 
     def counted() -> int:
         return round(sum(sample.value for sample in stage_work.prometheus.instant(query)))
 
-    return expected, poll(counted, lambda count: count >= expected, 3 * stage_work.target.scrape_interval_s + 5)
+    patience = 3 * stage_work.target.scrape_interval_s + 5
+    return least, poll(counted, lambda count: count >= least, patience), most
