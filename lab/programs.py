@@ -32,7 +32,6 @@ class Program:
         name: supervisor's name for it, and its log file's.
         command: argument list.
         port: TCP port on 127.0.0.1, or 0 for clamd's socket.
-        late: started when the others are ready, so that nothing is scraped before it is up.
         environment: variables besides LAB_HOME.
         folder: working folder; None for the lab's own.
     """
@@ -40,7 +39,6 @@ class Program:
     name: str
     command: tuple[str, ...]
     port: int
-    late: bool = False
     environment: Mapping[str, str] = field(default_factory=dict)
     folder: Path | None = None
 
@@ -67,9 +65,12 @@ def supervisor_config(layout: Layout, programs: list[Program]) -> str:
         "[rpcinterface:supervisor]\n"
         "supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface\n"
     )
-    together = ",".join(program.name for program in programs if program.name.startswith("butler-"))
-    group = f"[group:butler]\nprograms={together}\n"  # one group restarts its members side by side
-    return head + "".join(_section(layout, program) for program in programs) + group
+    sections = "".join(_section(layout, program) for program in programs)
+    # A group starts and stops its members side by side; the higher priority starts later and stops earlier.
+    butler = [program.name for program in programs if program.name.startswith("butler-")]
+    others = [program.name for program in programs if program.name not in butler]
+    groups = f"[group:infra]\nprograms={','.join(others)}\npriority=100\n"
+    return head + sections + groups + f"[group:butler]\nprograms={','.join(butler)}\npriority=200\n"
 
 
 def _section(layout: Layout, program: Program) -> str:
@@ -78,7 +79,7 @@ def _section(layout: Layout, program: Program) -> str:
     return (
         f"[program:{program.name}]\ncommand={_escaped(shlex.join(program.command))}\n"
         f"directory={_escaped(str(program.folder or layout.work))}\nenvironment={environment}\n"
-        f"autostart={'false' if program.late else 'true'}\nautorestart=true\nstartsecs=1\nstartretries=2\n"
+        "autorestart=true\nstartsecs=1\nstartretries=2\n"
         "stopwaitsecs=5\nstopasgroup=true\nkillasgroup=true\n"
         f"redirect_stderr=true\nstdout_logfile={layout.log(program.name)}\nstdout_logfile_maxbytes=0\n"
     )
@@ -126,6 +127,7 @@ def _monitoring(layout: Layout, ports: Mapping[str, int], binaries: Binaries) ->
         f"--config.file={config}/prometheus.yml",
         f"--storage.tsdb.path={layout.data('prometheus')}",
         f"--web.listen-address=127.0.0.1:{ports['prometheus']}",
+        "--scrape.discovery-reload-interval=1s",
         "--web.enable-lifecycle",
     )
     alertmanager = (
@@ -138,5 +140,5 @@ def _monitoring(layout: Layout, ports: Mapping[str, int], binaries: Binaries) ->
     return [
         # Its folder decides where a cached alertmanager finds its templates (binaries.fetch).
         Program("alertmanager", alertmanager, ports["alertmanager"], folder=binaries.alertmanager.parent.parent),
-        Program("prometheus", prometheus, ports["prometheus"], late=True),
+        Program("prometheus", prometheus, ports["prometheus"]),
     ]

@@ -61,12 +61,7 @@ def wait_ready(layout: Layout, keeper: subprocess.Popen[bytes], programs: list[P
     deadline = time.monotonic() + _READY_SECONDS
     _until(lambda: layout.control.exists(), "supervisord", layout, keeper, deadline)
     for program in programs:
-        if not program.late:
-            _until(lambda program=program: _listens(program, layout), program.name, layout, keeper, deadline)  # type: ignore[misc]
-    for program in programs:
-        if program.late:
-            _control(layout).supervisor.startProcess(program.name, False)
-            _until(lambda program=program: _listens(program, layout), program.name, layout, keeper, deadline)  # type: ignore[misc]
+        _until(lambda program=program: _listens(program, layout), program.name, layout, keeper, deadline)  # type: ignore[misc]
     prometheus = next(program.port for program in programs if program.name == "prometheus")
     names = {program.name for program in programs}
     _until(lambda: _all_up(prometheus, names), "prometheus", layout, keeper, deadline)
