@@ -49,6 +49,12 @@ def span(start: object, end: object) -> str:
     return f"{_day(first)}, {first:%H:%M}–{end_text} UTC"
 
 
+def day(at: object) -> str:
+    """Show the date of a time, ``2025-11-29``."""
+    found = parse(at)
+    return f"{found:%Y-%m-%d}" if found else "unknown date"
+
+
 def _day(at: datetime) -> str:
     return f"{at:%a} {at.day} {at:%b %Y}"
 

@@ -1,0 +1,46 @@
+#!/usr/bin/env python3
+"""Print the texts of a run: deployment log entry, #ops-shared post, summary e-mail, rollback incident.
+
+Exit code 0: printed; 1: the text does not exist (no rollback, so no incident) or the log was changed;
+2: usage, or no event log there.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from acceptance.events import TamperedLog
+from acceptance.record import texts
+from acceptance.record.publish import load
+
+TEXTS = ("log", "post", "email", "incident")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Print one text of one run."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path, help="the run's folder below reports/")
+    parser.add_argument("--text", choices=TEXTS, default="log", help="which (default: %(default)s)")
+    parser.add_argument("--next", default="", help="the next deployment, for the post: 'Stage 21_02 (planned: DATE)'")
+    options = parser.parse_args(arguments)
+    try:
+        record = load(options.folder)
+    except (OSError, TamperedLog) as error:
+        print(f"ERROR: {error}", file=sys.stderr)
+        return 1 if isinstance(error, TamperedLog) else 2
+    email = texts.summary_email(record)
+    text = {
+        "log": texts.deployment_log(record),
+        "post": texts.ops_post(record, options.next),
+        "email": f"Subject: {email['Subject']}\n\n{email.get_content()}",
+        "incident": texts.incident(record),
+    }[options.text]
+    if not text:
+        print(f"{options.folder}: nothing was rolled back, so there is no incident", file=sys.stderr)
+        return 1
+    print(text, end="")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
