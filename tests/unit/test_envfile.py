@@ -183,10 +183,22 @@ def test_a_full_disk_leaves_the_file_as_it_was(env, tmp_path, monkeypatch):
 
 
 def test_what_a_killed_writer_left_is_cleared_away(env, tmp_path):
+    """By the next write, and by a restore that finds nothing to do: the half-written copy holds secrets."""
     write(env, f"{KEY}=false\n")
-    (tmp_path / ".env.infra.acceptance.tmp").write_text("half a f")
-    env.set(KEY, "true")
-    assert sorted(p.name for p in tmp_path.iterdir()) == [".env.infra", ".env.infra.lock"]
+    change = env.set(KEY, "true")
+    for _ in range(2):
+        (tmp_path / ".env.infra.acceptance.tmp").write_text("half a f")
+        env.restore(change)
+        assert sorted(p.name for p in tmp_path.iterdir()) == [".env.infra", ".env.infra.lock"]
+
+
+def test_an_edit_that_would_change_another_key_is_refused(env, monkeypatch):
+    """The new text is read again as a reader will before it is written; here the editing itself is broken."""
+    original = write(env, f"A=1\n{KEY}=false\n")
+    monkeypatch.setattr("acceptance.envplan.replaced", lambda text, edits: f"A=2\n{KEY}=true\n")
+    with pytest.raises(EnvFileError, match=r"cannot be told from the lines around it.*nothing was changed"):
+        env.set(KEY, "true")
+    assert env.path.read_bytes() == original
 
 
 def test_announce_comes_before_the_write_and_can_stop_it(env):
@@ -246,6 +258,14 @@ def test_append_refuses_a_key_that_is_there(env):
     original = write(env, f"{KEY}=false\n")
     with pytest.raises(EnvFileError, match=f"{KEY} on line 1 is there already"):
         env.append({OTHER: "false", KEY: "false"}, "flags")
+    assert env.path.read_bytes() == original
+
+
+def test_append_refuses_to_run_into_an_open_quote(env):
+    """The comment's quote would close the one left open above, and so swallow it into A."""
+    original = write(env, 'A="open\n')
+    with pytest.raises(EnvFileError, match="cannot be told from the lines around it"):
+        env.append({KEY: "false"}, 'flags "')
     assert env.path.read_bytes() == original
 
 

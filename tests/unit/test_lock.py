@@ -98,7 +98,7 @@ def test_a_refused_run_leaves_the_holder_alone(tmp_path):
 def test_children_do_not_keep_the_lock(tmp_path):
     """A command started by a run that dies must not hold the target for it."""
     with TargetLock(tmp_path, owner()):
-        child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+        child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, close_fds=False)
     try:
         with TargetLock(tmp_path, owner()):
             pass

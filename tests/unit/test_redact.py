@@ -12,27 +12,26 @@ from hypothesis import strategies as st
 
 from acceptance.redact import HIDDEN, Redactor, looks_secret, secrets_of
 
-CANARY = 'canary+77/"ü'
+CANARY = 'canary 77/"ü?>x'
 SHAPES = Redactor([])
 
 
-@pytest.mark.parametrize(
-    "spelling",
-    [
-        CANARY,
-        quote(CANARY),
-        quote(CANARY, safe=""),
-        quote(CANARY, safe="").lower(),
-        quote_plus(CANARY),
-        json.dumps(CANARY)[1:-1],
-        json.dumps(CANARY, ensure_ascii=False)[1:-1],
-        repr(CANARY)[1:-1],
-        html.escape(CANARY),
-        base64.b64encode(CANARY.encode()).decode(),
-        base64.b64encode(CANARY.encode()).decode().rstrip("="),
-        base64.urlsafe_b64encode(CANARY.encode()).decode(),
-    ],
-)
+SPELLINGS = {
+    "plain": CANARY,
+    "url": quote(CANARY),
+    "url, all of it": quote(CANARY, safe=""),
+    "url, lower case": quote(CANARY, safe="").lower(),
+    "form": quote_plus(CANARY),
+    "json": json.dumps(CANARY)[1:-1],
+    "json, not ascii": json.dumps(CANARY, ensure_ascii=False)[1:-1],
+    "html": html.escape(CANARY),
+    "base64": base64.b64encode(CANARY.encode()).decode(),
+    "base64, unpadded": base64.b64encode(CANARY.encode()).decode().rstrip("="),
+    "base64, for urls": base64.urlsafe_b64encode(CANARY.encode()).decode(),
+}
+
+
+@pytest.mark.parametrize("spelling", SPELLINGS.values(), ids=SPELLINGS)
 def test_a_known_secret_is_hidden_in_each_spelling(spelling):
     assert Redactor([CANARY]).text(f"before|{spelling}|after") == f"before|{HIDDEN}|after"
 
@@ -104,6 +103,14 @@ def test_what_is_no_secret_stays(text):
 
 def test_the_length_is_not_told():
     assert Redactor(["a" * 40]).text("a" * 40) == Redactor(["b" * 9]).text("b" * 9) == HIDDEN
+
+
+def test_the_spellings_above_are_spelt_differently():
+    assert len(set(SPELLINGS.values())) == len(SPELLINGS)
+
+
+def test_a_python_repr_is_hidden_too():
+    assert Redactor(["can'ary\n"]).text(repr(["can'ary\n"])) == f'["{HIDDEN}"]'
 
 
 def test_a_secret_within_another_leaves_no_rest():
@@ -182,13 +189,13 @@ def test_secrets_of_the_contracts_env_file():
 
 
 def test_a_megabyte_is_read_once():
-    """Texts made to make a backtracking pattern start again and again; one that does takes minutes."""
+    """Texts made to make a backtracking pattern start again and again; measured 1.4 s for the ten of them."""
     hostile = ['password="', "://", "a-", "--", "password", "authorization:", '\\"', "--a-", "password='x", "u:p@"]
     redactor = Redactor([CANARY])
     started = time.process_time()
     for piece in hostile:
         redactor.text(piece * (1_000_000 // len(piece)))
-    assert time.process_time() - started < 20
+    assert time.process_time() - started < 6
 
 
 _secret = st.text(st.characters(codec="utf-8", exclude_characters="[]"), min_size=4, max_size=20)
