@@ -1,0 +1,93 @@
+"""What the commands of ``scripts/ops`` share: the target, one clear line of verdict, ``--json``, and exit codes.
+
+A command's exit code is 0 when the expectation holds, 1 when it does not, 2 for a usage error or when it could not
+be seen (target file wrong, service out of reach): no data is never good.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from acceptance.redact import Redactor, secrets_of
+from acceptance.target import Target, TargetError, find_target, is_provided, load_target
+from acceptance.verdict import Inconclusive, MutationFailed, Refused
+
+TARGETS = Path(__file__).resolve().parent.parent / "targets"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a command found.
+
+    Attributes:
+        findings: What is wrong; empty when the expectation holds.
+        line: The good news in one line, with its numbers.
+        facts: For ``--json``.
+    """
+
+    findings: Sequence[str]
+    line: str
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+def main(
+    doc: str,
+    act: Callable[[Target, argparse.Namespace], Answer],
+    arguments: Callable[[argparse.ArgumentParser], object] = lambda _: None,
+    argv: Sequence[str] | None = None,
+) -> int:
+    """Run one command: parse, find the target, act, print the verdict.
+
+    Args:
+        doc: The script's docstring; its first line is the help.
+        act: What the command does; it may raise ``Inconclusive`` or ``Refused``.
+        arguments: Adds the command's own arguments.
+        argv: Command line without the program, for tests.
+    """
+    parser = argparse.ArgumentParser(description=doc.strip().partition("\n")[0])
+    parser.add_argument("--target", default=os.environ.get("OPS_TARGET"), help="name in targets/ or path (OPS_TARGET)")
+    parser.add_argument("--json", action="store_true", help="print one JSON object instead of a line")
+    arguments(parser)
+    args = parser.parse_args(argv)
+    hide = Redactor([])
+    try:
+        target = chosen_target(args.target)
+        hide = Redactor(target.secrets() + secrets_of(os.environ))
+        answer = act(target, args)
+    except (Inconclusive, Refused, MutationFailed, OSError) as error:
+        return _say(args.json, "INCONCLUSIVE" if isinstance(error, Inconclusive) else "REFUSED", [str(error)], {}, hide)
+    verdict = "FAIL" if answer.findings else "PASS"
+    return _say(args.json, verdict, answer.findings or [answer.line], answer.facts, hide)
+
+
+def chosen_target(name: str | None) -> Target:
+    """Load the target that was asked for.
+
+    Raises:
+        TargetError: None was named, it is faulty, or it exists only while a test run provides it.
+    """
+    if not name:
+        raise TargetError("no target: name one with --target or OPS_TARGET, such as staging")
+    path = find_target(name, TARGETS)
+    if is_provided(path):
+        raise TargetError(
+            f"{path} exists only while something provides it: start «python -m lab serve» in another terminal "
+            "and set OPS_TARGET to the file that it names"
+        )
+    return load_target(path)
+
+
+def _say(as_json: bool, verdict: str, lines: Sequence[str], facts: Mapping[str, Any], hide: Redactor) -> int:
+    if as_json:
+        print(json.dumps(hide.data({"verdict": verdict, "lines": list(lines), "facts": dict(facts)}), default=str))
+    else:
+        for line in lines:
+            print(hide.text(f"{verdict}: {line}"), file=sys.stdout if verdict == "PASS" else sys.stderr)
+    return {"PASS": 0, "FAIL": 1}.get(verdict, 2)
