@@ -386,7 +386,8 @@ def no_go(folder: Path) -> Path:
             ok=True,
             seconds=11.2,
             by_hand=[],
-            account=f"{FLAG} is false again, butler-api restarted in 7.4 s, an upload with the flag off landed in the old place",
+            account=f"{FLAG} is false again, butler-api restarted in 7.4 s, "
+            "an upload with the flag off landed in the old place",
         )
         passed = {nodeid(*each[:2]) for each in CHECKS if each[0] in ("soak", "exit_gate")} - {nodeid(phase, name)}
         for check in CHECKS:
@@ -523,13 +524,15 @@ def rollback_failed(folder: Path) -> Path:
 
 
 STAGES = {
-    "pre_deployment": ("pre", "Pre-deployment", "", 0), "21_00": ("21_00", "Preparation", "None (no production impact)", 15),
+    "pre_deployment": ("pre", "Pre-deployment", "", 0),
+    "21_00": ("21_00", "Preparation", "None (no production impact)", 15),
     "21_01a": ("21_01a", "Dialog Context Repository", "Medium (affects dialog persistence)", 30),
     "21_01b": ("21_01b", "Homework Review Service", "Low (external API, isolated component)", 25),
     "21_01c": ("21_01c", "Storage Abstraction", "High (data integrity, security-sensitive)", 45),
     "21_01d": ("21_01d", "Use Case Decomposition", "Medium (core review pipeline)", 30),
-    "post_deployment": ("post", "Post-deployment, within 1 hour", "", 20), "post_24h": ("post24", "Post-deployment, within 24 hours", "", 10),
-}  # fmt: skip
+    "post_deployment": ("post", "Post-deployment, within 1 hour", "", 20),
+    "post_24h": ("post24", "Post-deployment, within 24 hours", "", 10),
+}
 
 
 def whole(folder: Path) -> Path:
@@ -659,7 +662,7 @@ def chain(path: Path, lines: list[str], events: list[tuple[str, dict[str, Any]]]
         body = {"seq": seq, "at": at.isoformat(timespec="milliseconds"), "kind": kind, "data": data, "prev": prev}
         prev = hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
         lines.append(json.dumps(body | {"hash": prev}))
-    path.write_text("\n".join(lines) + "\n")
+    path.write_text("".join(f"{line}\n" for line in lines))
 
 
 SAMPLES = {each.__name__: each for each in (go, no_go, inconclusive, interrupted, rollback_failed, whole, large)}

@@ -1,0 +1,146 @@
+"""What lies beside the page: record.json and its schema, the manifest, and that any changed byte is found."""
+
+from __future__ import annotations
+
+import json
+import random
+import shutil
+import subprocess
+import sys
+from importlib.resources import files
+from pathlib import Path
+
+import jsonschema
+import pytest
+import record_samples as samples
+
+from acceptance.events import EventLog, TamperedLog
+from acceptance.record.publish import load, manifest, publish, render, to_text
+from acceptance.record.verify import NoRecord, verify
+
+SCRIPTS = Path(__file__).parents[2] / "scripts" / "ops"
+SCHEMA = json.loads(files("acceptance").joinpath("data/record.schema.json").read_text())
+
+
+@pytest.fixture(scope="module")
+def sealed(tmp_path_factory):
+    """A sealed folder; copy it before you damage it."""
+    folder = samples.no_go(tmp_path_factory.mktemp("sealed") / "run")
+    (folder / "junit.xml").write_text("<testsuites/>")
+    publish(folder)
+    return folder
+
+
+@pytest.fixture
+def copy(sealed, tmp_path):
+    return Path(shutil.copytree(sealed, tmp_path / "copy"))
+
+
+def script(name, *args):
+    return subprocess.run([sys.executable, SCRIPTS / name, *args], capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize("name", [name for name in samples.SAMPLES if name != "large"])
+def test_record_json_fits_its_published_schema(tmp_path, name):
+    folder = samples.SAMPLES[name](tmp_path / name)
+    publish(folder)
+    jsonschema.Draft202012Validator(SCHEMA).validate(json.loads((folder / "record.json").read_text()))
+
+
+def test_the_schema_refuses_what_is_no_record(sealed):
+    record = json.loads((sealed / "record.json").read_text())
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.Draft202012Validator(SCHEMA).validate(record | {"outcome": "FINE"})
+
+
+def test_a_number_that_json_does_not_have_is_text(tmp_path):
+    log = EventLog(tmp_path / "events.jsonl")
+    gate = {"kind": "gate", "title": "g", "data": {"id": "g", "value": float("nan")}}
+    log.append("check.finished", nodeid="a.py::t", verdict="INCONCLUSIVE", evidence=[gate])
+    value = json.loads(to_text(load(tmp_path)), parse_constant=pytest.fail)["stages"]
+    assert value == [], "a check without a stage belongs to none"
+
+
+def test_an_untouched_folder_is_intact(sealed):
+    assert verify(sealed) == []
+
+
+def test_any_changed_byte_is_found(sealed, tmp_path):
+    """300 random bytes over all files, each changed alone: every one is found."""
+    dice = random.Random(7)
+    names = sorted(path.name for path in sealed.iterdir())
+    for number in range(300):
+        name = names[number % len(names)]
+        whole = bytearray((sealed / name).read_bytes())
+        place = dice.randrange(len(whole))
+        before = bytes(whole)
+        whole[place] ^= dice.randrange(1, 256)
+        (sealed / name).write_bytes(whole)
+        try:
+            assert verify(sealed) != [], f"{name}, byte {place}"
+        finally:
+            (sealed / name).write_bytes(before)
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        (lambda folder: (folder / "junit.xml").unlink(), "junit.xml: listed in MANIFEST.sha256 and missing"),
+        (lambda folder: (folder / "more.txt").write_text("x"), "more.txt: not in MANIFEST.sha256"),
+        (lambda folder: (folder / "junit.xml").write_text("x"), "junit.xml: changed after the run"),
+        (lambda folder: (folder / "record.json").unlink(), "record.json: missing"),
+    ],
+)
+def test_damage_is_named(copy, damage, said):
+    damage(copy)
+    assert any(fault.startswith(said) for fault in verify(copy))
+
+
+def test_a_record_that_does_not_follow_from_its_log_is_found_although_the_manifest_fits(copy):
+    (copy / "record.json").write_text((copy / "record.json").read_text().replace("NO-GO", "GO"))
+    (copy / "MANIFEST.sha256").write_text(manifest(copy))
+    assert verify(copy) == ["record.json: not what the event log gives"]
+
+
+def test_sha256sum_reads_the_manifest(sealed):
+    assert (
+        subprocess.run(["sha256sum", "-c", "MANIFEST.sha256"], cwd=sealed, capture_output=True, check=False).returncode
+        == 0
+    )
+
+
+def test_a_folder_without_a_record_is_no_verdict(tmp_path):
+    with pytest.raises(NoRecord, match=r"expected a run's folder with MANIFEST\.sha256"):
+        verify(tmp_path)
+
+
+def test_a_killed_run_is_drawn_from_its_log_alone(tmp_path):
+    page = render(samples.interrupted(tmp_path / "run"))
+    assert "Drawn afterwards from the event log" in page.read_text()
+    assert verify(page.parent) == []
+
+
+def test_a_changed_log_draws_nothing(copy):
+    log = copy / "events.jsonl"
+    log.write_text(log.read_text().replace("M. Olsen", "N. Obody"))
+    with pytest.raises(TamperedLog):
+        render(copy)
+
+
+def test_publishing_twice_changes_nothing(copy):
+    before = {path.name: path.read_bytes() for path in copy.iterdir()}
+    publish(copy, copy / "record.html")
+    assert {path.name: path.read_bytes() for path in copy.iterdir()} == before
+
+
+def test_scripts_answer_with_their_exit_codes(copy, tmp_path):
+    intact = script("verify_record.py", copy)
+    assert (intact.returncode, intact.stdout) == (0, f"INTACT: {copy}: every file is as the run left it\n")
+    (copy / "junit.xml").write_text("x")
+    changed = script("verify_record.py", copy, "--json")
+    assert (changed.returncode, json.loads(changed.stdout)["intact"]) == (1, False)
+    assert script("verify_record.py", tmp_path).returncode == 2
+    assert script("render_record.py", tmp_path).returncode == 2
+    drawn = script("render_record.py", copy)
+    assert (drawn.returncode, drawn.stdout) == (0, f"NO-GO: {copy / 'record.html'}\n")
+    assert script("verify_record.py", copy).returncode == 0
