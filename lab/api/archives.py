@@ -121,6 +121,8 @@ def _hostile(info: zipfile.ZipInfo) -> str | None:
 
 def _read(archive: zipfile.ZipFile, budget: Budget, folder: Path, depth: int) -> None:
     for info in archive.infolist():
+        if info.header_offset < 0:  # a damaged end record moves every member; seeking there is an OSError
+            raise damaged("member")
         try:
             with archive.open(info) as member, _spool(folder) as spool:
                 nested = _drain(member, spool, budget)
