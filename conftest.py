@@ -2,10 +2,10 @@
 
 pytest_plugins = (
     "fixtures.options",
+    "fixtures.record",
     "fixtures.run",
     "fixtures.flow",
     "fixtures.results",
-    "fixtures.record",
     "fixtures.evidence",
     "fixtures.target",
     "fixtures.flags",
