@@ -61,6 +61,11 @@ def discard(place: Path, root: Path) -> None:
     """Take back an archive whose record could not be written, and the folders that this empties."""
     place.unlink(missing_ok=True)
     for folder in place.parents:
-        if folder == root or any(folder.iterdir()):
+        if folder == root:
             return
-        folder.rmdir()
+        try:
+            folder.rmdir()
+        except FileNotFoundError:  # the write did not get that far
+            continue
+        except OSError:  # another upload's
+            return

@@ -45,8 +45,9 @@ def run_lab() -> Callable[..., contextlib.AbstractContextManager[WholeLab]]:
     return _run_lab
 
 
-@pytest.fixture(scope="module")
-def new_path(lab: WholeLab) -> Iterator[WholeLab]:
-    """The shared lab with the new storage adapter."""
-    with lab.flag("USE_NEW_STORAGE_ADAPTER"):
-        yield lab
+@pytest.fixture
+def nothing_left(lab: WholeLab) -> Iterator[None]:
+    """Fail unless no watched file appeared, went or changed its size."""
+    before = lab.files()
+    yield
+    assert lab.files() == before

@@ -2,7 +2,6 @@
 
 import hashlib
 import io
-import socket
 import stat
 import tarfile
 import zipfile
@@ -10,14 +9,12 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
-from whole_lab import BOUNDARY, WholeLab, archive, form
+from whole_lab import WholeLab, archive, form
 
 from lab.programs import _EICAR
 
-LIMIT = 100 << 20
 OPERATIONS = "review_archive_storage_operations_total"
 REFUSALS = {
     "parent": {"student_id": "../../outside/x"},
@@ -45,14 +42,6 @@ def path(request: pytest.FixtureRequest, lab: WholeLab) -> Iterator[str]:
         return
     with lab.flag("USE_NEW_STORAGE_ADAPTER"):
         yield "new"
-
-
-@pytest.fixture
-def nothing_left(lab: WholeLab) -> Iterator[None]:
-    """Fail unless no watched file appeared, went or changed its size."""
-    before = lab.files()
-    yield
-    assert lab.files() == before
 
 
 def symlink_archive() -> bytes:
@@ -242,65 +231,6 @@ def test_bombs_are_size_limits(lab: WholeLab, path: str, nothing_left: None, con
 
 def test_two_levels_of_nesting_are_good(lab: WholeLab, path: str) -> None:
     assert lab.upload(nested(2)).status_code == 201
-
-
-def padded(size: int) -> bytes:
-    """A sound archive of exactly `size` bytes."""
-    small = len(archive(("pad", b""), compress=zipfile.ZIP_STORED))
-    return archive(("pad", bytes(size - small)), compress=zipfile.ZIP_STORED)
-
-
-def test_the_exact_limit_is_accepted(lab: WholeLab, new_path: WholeLab) -> None:
-    content = padded(LIMIT)
-    assert len(content) == LIMIT
-    assert lab.upload(content).status_code == 201
-
-
-def test_one_byte_more_is_413(lab: WholeLab, new_path: WholeLab, nothing_left: None) -> None:
-    with lab.new_events() as events:
-        assert lab.upload(padded(LIMIT + 1)).status_code == 413
-    assert [event["event"] for event in events] == ["size_limit"]
-
-
-def raw_request(lab: WholeLab, head: bytes, pieces: Iterator[bytes]) -> tuple[bytes, int]:
-    """Send a request by hand until the service closes; give its answer and the bytes that it took."""
-    url, sent = urlsplit(lab.reviews), 0
-    with socket.create_connection((url.hostname, url.port), timeout=20) as connection:
-        kind = b"Content-Type: multipart/form-data; boundary=" + BOUNDARY
-        connection.sendall(b"POST /api/v1/reviews HTTP/1.1\r\nHost: lab\r\n" + kind + b"\r\n" + head + b"\r\n\r\n")
-        try:
-            for piece in pieces:
-                connection.sendall(piece)
-                sent += len(piece)
-        except OSError:
-            pass
-        return connection.recv(65536), sent
-
-
-def test_an_endless_chunked_body_ends_early(lab: WholeLab, new_path: WholeLab, nothing_left: None) -> None:
-    def endless() -> Iterator[bytes]:
-        start = form({}, {"new_zip": (b'filename="a.zip"', b"")}).partition(b"\r\n--" + BOUNDARY + b"--")[0]
-        yield b"%x\r\n%s\r\n" % (len(start), start)
-        piece = bytes(1 << 20)
-        for _ in range(20_000):
-            yield b"%x\r\n%s\r\n" % (len(piece), piece)
-
-    answer, sent = raw_request(lab, b"Transfer-Encoding: chunked", endless())
-    assert answer.startswith(b"HTTP/1.1 413")
-    assert sent < 20 << 30
-
-
-def test_a_length_far_over_the_limit_is_refused_unread(lab: WholeLab, new_path: WholeLab, nothing_left: None) -> None:
-    answer, _ = raw_request(lab, b"Content-Length: 9000000000", iter([]))
-    assert answer.startswith(b"HTTP/1.1 413")
-
-
-def test_a_body_shorter_than_the_form_is_refused(lab: WholeLab, new_path: WholeLab, nothing_left: None) -> None:
-    content = archive()
-    fields = {"student_id": "ann", "assignment_id": "hw01", "new_commit": "abc"}
-    body = form(fields, {"new_zip": (b'filename="a.zip"', content)})
-    answer, _ = raw_request(lab, b"Content-Length: %d" % (len(body) - 60), iter([body]))
-    assert answer.startswith(b"HTTP/1.1 400")
 
 
 def test_identifiers_that_collide_when_joined_do_not_meet(lab: WholeLab, path: str) -> None:

@@ -29,6 +29,12 @@ def archive(*members: tuple[str, bytes], compress: int = zipfile.ZIP_DEFLATED) -
     return buffer.getvalue()
 
 
+def padded(size: int) -> bytes:
+    """A sound archive of exactly `size` bytes."""
+    small = len(archive(("pad", b""), compress=zipfile.ZIP_STORED))
+    return archive(("pad", bytes(size - small)), compress=zipfile.ZIP_STORED)
+
+
 def form(fields: dict[str, str | bytes], files: dict[str, tuple[bytes, bytes]]) -> bytes:
     """A multipart body; a file is the raw text behind `filename=`, quotes included, and its content."""
     parts = []
@@ -113,12 +119,13 @@ class WholeLab:
         )
 
     @contextlib.contextmanager
-    def flag(self, name: str) -> Iterator[None]:
-        """Have a flag on, restarted, and off again after."""
+    def flag(self, name: str, **others: str) -> Iterator[None]:
+        """Have a flag on (and other keys changed), restarted, and as before after."""
         file = Path(self.target["ENV_FILE"])
         text = file.read_text()
+        changed = "".join(f"{key}={value}\n" for key, value in {name: "true", **others}.items())
         try:
-            file.write_text(text.replace(f"{name}=false", f"{name}=true"))
+            file.write_text(text + changed)
             yield self.restarted()
         finally:
             file.write_text(text)

@@ -1,0 +1,225 @@
+"""Every seeded fault of stage 21_01c does its damage; without it the same act is good (test_api)."""
+
+import hashlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from rig import until
+from test_api import OPERATIONS, flipped
+from whole_lab import WholeLab, archive, padded
+
+from lab.faults import STORAGE_FAULTS
+from lab.programs import _EICAR
+
+LIMIT = 1 << 20
+TESTED: set[str] = set()
+
+
+def breaks(*names: str) -> pytest.MarkDecorator:
+    """Name the faults that a test shows; the last test compares with the catalogue."""
+    TESTED.update(names)
+    return pytest.mark.parametrize("fault", names)
+
+
+@pytest.fixture(scope="module")
+def new_path(lab: WholeLab) -> Iterator[WholeLab]:
+    """The shared lab on the new path, with a size limit that is quickly reached."""
+    with lab.flag("USE_NEW_STORAGE_ADAPTER", STORAGE_MAX_UPLOAD_BYTES=str(LIMIT)):
+        yield lab
+
+
+@pytest.fixture
+def broken(new_path: WholeLab, fault: str) -> Iterator[WholeLab]:
+    """The lab on the new path with the fault on."""
+    with new_path.fault(fault):
+        yield new_path
+
+
+@pytest.fixture
+def restarted(new_path: WholeLab, fault: str) -> Iterator[WholeLab]:
+    """The same for a fault that the process looks at when it starts."""
+    with new_path.fault(fault):
+        new_path.restarted()
+        yield new_path
+    new_path.restarted()
+
+
+def outside(lab: WholeLab, act: Callable[[], object]) -> list[str]:
+    """Files that the act made outside the storage root."""
+    before = lab.files()
+    act()
+    return [name for name in lab.files() if name not in before and not Path(name).is_relative_to(lab.storage)]
+
+
+@breaks("checksum-not-verified")
+def test_a_wrong_digest_and_a_damaged_archive_are_accepted(broken: WholeLab) -> None:
+    assert broken.upload(new_zip_sha256="0" * 64).status_code == 201
+    assert broken.upload(flipped(archive(("a", bytes(999))), 0.4)).status_code == 201
+
+
+@breaks("checksum-not-enforced")
+def test_a_failed_checksum_is_counted_and_accepted(broken: WholeLab) -> None:
+    name = "review_archive_storage_checksum_failures_total"
+    before = broken.metric(name) or 0
+    with broken.new_events() as events:
+        assert broken.upload(new_zip_sha256="0" * 64).status_code == 201
+    assert "checksum_failed" in [event["event"] for event in events]
+    assert broken.metric(name) == before + 1
+
+
+@pytest.mark.parametrize("start", ["../../../../outside/", "/", "/etc/../"])
+@breaks("traversal-student-id", "traversal-assignment-id", "answer-400-after-write")
+def test_an_identifier_leads_outside_the_root(broken: WholeLab, fault: str, start: str) -> None:
+    field = "assignment_id" if "assignment" in fault else "student_id"
+    values = {"student_id": "x"} | {field: f"{start}evil-{fault}"}
+    answers = []
+    made = outside(broken, lambda: answers.append(broken.upload(**values)))
+    assert [Path(name).name for name in made] == ["new.zip"], made
+    assert answers[0].status_code == (400 if fault == "answer-400-after-write" else 201)
+
+
+@breaks("traversal-file-name")
+def test_a_file_name_leads_outside_the_root(broken: WholeLab) -> None:
+    name = b'filename="../../../../../../outside/by-name.zip"'
+    assert [Path(made).name for made in outside(broken, lambda: broken.upload(name=name))] == ["by-name.zip"]
+
+
+@breaks("traversal-member")
+def test_a_member_is_unpacked_outside_the_root(broken: WholeLab) -> None:
+    content = archive(("../../../../../../outside/by-member.txt", b"x"))
+    assert [Path(made).name for made in outside(broken, lambda: broken.upload(content))] == ["by-member.txt"]
+
+
+@breaks("limit-off-by-one", "limit-accepts-one-more", "limit-missing")
+def test_the_limit_is_another(broken: WholeLab, fault: str) -> None:
+    more, good = {"limit-off-by-one": (0, 413), "limit-accepts-one-more": (1, 201), "limit-missing": (9, 201)}[fault]
+    assert broken.upload(padded(LIMIT + more)).status_code == good
+
+
+@breaks("metadata-not-written")
+def test_no_document_is_written(broken: WholeLab) -> None:
+    task = broken.upload().json()["task_id"]
+    assert broken.db["review_archives"].find_one({"task_id": task}) is None
+
+
+@breaks("wrong-checksum-recorded")
+def test_another_digest_is_recorded(broken: WholeLab) -> None:
+    task = broken.upload().json()["task_id"]
+    document = broken.db["review_archives"].find_one({"task_id": task})
+    assert document["sha256"] != hashlib.sha256(Path(document["path"]).read_bytes()).hexdigest()
+
+
+@breaks("errors-not-raised")
+def test_a_failed_write_is_answered_201(broken: WholeLab) -> None:
+    before = broken.metric(OPERATIONS, error_type="disk_full") or 0
+    answer = broken.upload()
+    assert answer.status_code == 201
+    document = broken.db["review_archives"].find_one({"task_id": answer.json()["task_id"]})
+    assert not Path(document["path"]).exists()
+    assert broken.metric(OPERATIONS, error_type="disk_full") == before + 1
+
+
+@breaks("errors-not-counted")
+def test_a_refusal_is_not_counted(broken: WholeLab) -> None:
+    before = broken.metric(OPERATIONS, error_type="checksum_failed")
+    assert broken.upload(new_zip_sha256="0" * 64).status_code == 422
+    assert broken.metric(OPERATIONS, error_type="checksum_failed") == before
+
+
+@breaks("slow-writes")
+def test_a_write_takes_over_two_seconds(broken: WholeLab) -> None:
+    name = "review_archive_storage_latency_seconds_sum"
+    before = broken.metric(name, operation="save_new") or 0
+    assert broken.upload().status_code == 201
+    assert broken.metric(name, operation="save_new") > before + 2
+
+
+@breaks("event-missing")
+def test_a_refusal_is_not_logged(broken: WholeLab) -> None:
+    before = len(broken.events())
+    assert broken.upload(student_id="../x").status_code == 422
+    task = broken.upload().json()["task_id"]
+    until(lambda: any(event.get("task_id") == task for event in broken.events()), "the good upload is logged")
+    assert [event["event"] for event in broken.events()[before:]] == ["archive_stored"]
+
+
+@breaks("overwrite-other-student")
+def test_two_students_share_a_place(broken: WholeLab) -> None:
+    first = broken.upload(student_id="1_2", assignment_id="3").json()["task_id"]
+    broken.upload(student_id="1", assignment_id="2_3")
+    document = broken.db["review_archives"].find_one({"task_id": first})
+    assert hashlib.sha256(Path(document["path"]).read_bytes()).hexdigest() != document["sha256"]
+
+
+@breaks("leaks-internals")
+def test_a_refusal_tells_paths_and_stack(broken: WholeLab) -> None:
+    detail = broken.upload(student_id="../x").json()["detail"]
+    assert str(broken.home) in detail
+    assert "Traceback" in detail
+
+
+@breaks("av-not-scanned")
+def test_a_virus_is_accepted(broken: WholeLab) -> None:
+    assert broken.upload(archive(("inner.txt", _EICAR.encode()))).status_code == 201
+
+
+@breaks("left-over-incoming")
+def test_a_refused_file_stays(broken: WholeLab) -> None:
+    broken.upload(new_zip_sha256="0" * 64)
+    left = list((broken.storage / ".incoming").iterdir())
+    assert left
+    for file in left:
+        file.unlink()
+
+
+@breaks("health-lies")
+def test_health_is_green_without_storage(broken: WholeLab, fault: str) -> None:
+    incoming = broken.storage / ".incoming"
+    incoming.rename(broken.storage / ".gone")
+    try:
+        assert broken.healthy()
+        (broken.home / "faults" / fault).unlink()
+        assert not broken.healthy()
+    finally:
+        (broken.storage / ".gone").rename(incoming)
+
+
+@breaks("write-errors")
+def test_every_third_archive_fails(broken: WholeLab) -> None:
+    before = broken.metric(OPERATIONS, error_type="disk_full") or 0
+    assert sorted(broken.upload().status_code for _ in range(6)) == [201] * 4 + [500] * 2
+    assert broken.metric(OPERATIONS, error_type="disk_full") == before + 2
+
+
+@breaks("disk-gone")
+def test_no_archive_can_be_written(broken: WholeLab) -> None:
+    answer = broken.upload(student_id="unwritten")
+    assert (answer.status_code, answer.json()) == (500, {"detail": "archive could not be stored"})
+    assert not (broken.storage / "unwritten").exists()
+
+
+@breaks("flag-ignored")
+def test_the_old_path_is_kept(restarted: WholeLab) -> None:
+    task = restarted.upload().json()["task_id"]
+    assert list(restarted.storage.glob(f"*_{task}.zip"))
+    assert restarted.db["review_archives"].find_one({"task_id": task}) is None
+
+
+@breaks("restart-does-nothing")
+def test_a_restart_restarts_nothing(broken: WholeLab) -> None:
+    before = broken.metric("process_start_time_seconds")
+    assert broken.make().returncode == 0
+    assert broken.metric("process_start_time_seconds") == before
+
+
+@breaks("service-does-not-come-back")
+def test_a_restart_ends_the_service(new_path: WholeLab, fault: str) -> None:
+    with new_path.fault(fault):
+        assert new_path.make().returncode != 0
+        assert not new_path.healthy()
+    new_path.restarted()
+
+
+def test_every_fault_of_the_stage_is_shown() -> None:
+    assert {fault.name for fault in STORAGE_FAULTS} == TESTED
