@@ -121,6 +121,21 @@ def pretty(name: str) -> str:
     return {"preflight": "Pre-flight"}.get(words, words[:1].upper() + words[1:])
 
 
+def left_on(record: Record) -> list[str]:
+    """Name the flags that are on although their stage did not pass with the flag kept."""
+    kept = {stage.flag for stage in record.stages if stage.kept and stage.verdict is Verdict.PASS}
+    return sorted(flag for flag, value in record.flags.items() if on(value) and flag not in kept)
+
+
+def flag_state(stage: Stage, record: Record) -> str:
+    """Say how the flag of one stage was left."""
+    if stage.flag not in record.flags:
+        return "not changed"
+    if not on(record.flags[stage.flag]):
+        return "off again"
+    return "STILL ON" if stage.flag in left_on(record) else "kept on"
+
+
 def flag_words(record: Record) -> str:
     """Say how the flags were left: what a change manager asks first."""
     if any(each.ok is False for each in record.rollbacks):
@@ -130,29 +145,26 @@ def flag_words(record: Record) -> str:
     lit = sorted(flag for flag, value in record.flags.items() if on(value))
     if not lit:
         return "Every flag that was changed is off again."
-    verb = "is" if len(lit) == 1 else "are"
-    kept = {stage.flag for stage in record.stages if stage.kept and stage.verdict is Verdict.PASS}
-    how = "on and kept" if set(lit) <= kept else "STILL ON"
-    return f"{', '.join(lit)} {verb} {how}."
+    how = "STILL ON" if left_on(record) else "on and kept"
+    return f"{', '.join(left_on(record) or lit)} {'is' if len(left_on(record) or lit) == 1 else 'are'} {how}."
 
 
 def sentence(record: Record) -> str:
-    """Say in one sentence what the outcome means for the reader."""
-    rehearsal = record.facts.mode == "rehearse"
+    """Say in one sentence what the outcome means for the reader; what must be done at once comes first."""
     if any(each.ok is False for each in record.rollbacks):
         return "Act now: the rollback failed. Finish it by hand."
+    if left_on(record):
+        return "Act now: a flag was left on. Set it back and restart."
     failed = [stage.id for stage in record.stages if stage.verdict is Verdict.FAIL]
-    back = {each.stage for each in record.rollbacks if each.ok}
     told = f"stage {', '.join(failed)} failed" if failed else "something failed"
-    if failed and set(failed) <= back:
+    if failed and set(failed) <= {each.stage for each in record.rollbacks if each.ok}:
         told += " and was rolled back"
+    subject = "The rehearsal passed" if record.facts.mode == "rehearse" else "The deployment stands"
     return {
-        Outcome.GO: "The rehearsal passed: everything planned ran and held."
-        if rehearsal
-        else "The deployment stands: everything planned ran and held.",
+        Outcome.GO: f"{subject}: everything planned ran and held.",
         Outcome.NO_GO: f"Do not proceed: {told}.",
         Outcome.INCONCLUSIVE: "Not a pass: something could not be seen or did not run.",
-        Outcome.INTERRUPTED: "The run did not end by itself: what is missing below was not proved.",
+        Outcome.INTERRUPTED: "Not finished: what is missing was not proved.",
     }[record.outcome]
 
 

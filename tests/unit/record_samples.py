@@ -247,7 +247,7 @@ def gate(
             "query": query,
             "bound": bound,
             "unit": unit,
-            "value": peak,
+            "value": None if verdict == "INCONCLUSIVE" else peak,
             "verdict": verdict,
             "reason": reason or f"{peak:g} {unit} over 20 min, 2,400 operations seen",
             "samples": 0 if verdict == "INCONCLUSIVE" else len(series),

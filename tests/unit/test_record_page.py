@@ -55,7 +55,7 @@ def pages(tmp_path_factory):
         ("no_go", ["NO-GO", "Do not proceed: stage 21_01c failed and was rolled back.", "3 of the last 3 looks"]),
         ("no_go", ["Awaits sign-off", "21_01c.deploy.1"]),
         ("inconclusive", ["INCONCLUSIVE", "Not a pass", "could not see", "WAIVED"]),
-        ("interrupted", ["INTERRUPTED", "STILL ON", "scripts/ops/recover.py"]),
+        ("interrupted", ["INTERRUPTED", "Act now: a flag was left on.", "STILL ON", "scripts/ops/recover.py"]),
         ("rollback_failed", ["NO-GO", "Act now: the rollback failed", "ROLLBACK FAILED", "make day-12-restart-api"]),
         ("whole", ["NO-GO", "stage 21_01b failed and was rolled back", "31 min over", "are on and kept"]),
     ],
