@@ -80,6 +80,8 @@ class ReviewApi:
         return task
 
     def _refuse(self, refusal: Refusal, upload: Upload) -> Response:
+        if student := upload.fields.get("student_id"):
+            refusal.notes["student_id"] = student
         self._context.report(refusal)
         if refusal.status >= 500:
             ERRORS.labels(refusal.event, "create_review").inc()

@@ -14,7 +14,7 @@ class Records:
 
     def __init__(self, url: str, database: str = "butler") -> None:
         self._client: AsyncMongoClient[Document] = AsyncMongoClient(
-            url, serverSelectionTimeoutMS=2_000, socketTimeoutMS=5_000, tz_aware=True
+            url, serverSelectionTimeoutMS=2_000, timeoutMS=3_000, tz_aware=True
         )
         self._db = self._client[database]
 

@@ -4,6 +4,7 @@ A path that would leave the lab's HOME is bent to `HOME/outside/`: still outside
 never the machine's own files.
 """
 
+import contextlib
 import os
 import shutil
 import stat
@@ -14,9 +15,10 @@ from lab.api.upload import IncomingFile
 
 
 def within_home(home: Path, path: str) -> Path:
-    """Resolve `path` as a careless service would, and bend it back if it leaves the lab."""
+    """Resolve `path` as a careless service would, and bend it back if it leaves the lab, also by a link."""
     plain = Path(os.path.normpath(path.partition("\0")[0]))
-    if plain.is_relative_to(home):
+    real = Path(os.path.realpath(plain))
+    if plain.is_relative_to(home) and real.is_relative_to(os.path.realpath(home)):
         return plain
     return home / "outside" / plain.relative_to("/")
 
@@ -34,14 +36,18 @@ def keep(file: IncomingFile, target: Path) -> None:
 
 def unpack(archive: Path, home: Path) -> None:
     """Unpack an archive beside itself, believing its member names (zip-slip)."""
-    try:
-        with zipfile.ZipFile(archive) as source:
-            for info in source.infolist():
-                target = place(home, archive.parent, info.orig_filename)
-                target.parent.mkdir(parents=True, exist_ok=True)
-                if stat.S_ISLNK(info.external_attr >> 16):
-                    target.symlink_to(source.read(info).decode("utf-8", "replace"))
-                elif not info.is_dir():
-                    target.write_bytes(source.read(info))
-    except (zipfile.BadZipFile, ValueError, OSError):
-        return
+    with contextlib.suppress(zipfile.BadZipFile), zipfile.ZipFile(archive) as source:
+        for info in source.infolist():
+            with contextlib.suppress(OSError, ValueError):
+                _unpack(source, info, home, archive.parent)
+
+
+def _unpack(source: zipfile.ZipFile, info: zipfile.ZipInfo, home: Path, folder: Path) -> None:
+    target = place(home, folder, info.orig_filename)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if stat.S_ISLNK(info.external_attr >> 16):
+        aim = place(home, target.parent, source.read(info).decode("utf-8", "replace"))
+        aim.mkdir(parents=True, exist_ok=True)
+        target.symlink_to(aim)
+    elif not info.is_dir():
+        target.write_bytes(source.read(info))

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from whole_lab import WholeLab, archive, form
+from whole_lab import WholeLab, archive, form, linked
 
 from lab.programs import _EICAR
 
@@ -42,15 +42,6 @@ def path(request: pytest.FixtureRequest, lab: WholeLab) -> Iterator[str]:
         return
     with lab.flag("USE_NEW_STORAGE_ADAPTER"):
         yield "new"
-
-
-def symlink_archive() -> bytes:
-    info = zipfile.ZipInfo("link")
-    info.create_system, info.external_attr = 3, (stat.S_IFLNK | 0o777) << 16
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as file:
-        file.writestr(info, "/etc/passwd")
-    return buffer.getvalue()
 
 
 def tar_archive(name: str) -> bytes:
@@ -133,7 +124,7 @@ def test_traversal_is_refused_and_logged_once(lab: WholeLab, path: str, nothing_
 @pytest.mark.parametrize(
     "content, event",
     [
-        (symlink_archive(), "path_traversal"),
+        (linked("/etc/passwd"), "path_traversal"),
         (tar_archive("../../x"), "path_traversal"),
         (tar_archive("x"), "upload_rejected"),
     ],

@@ -5,7 +5,9 @@ import hashlib
 import io
 import json
 import os
+import stat
 import subprocess
+import sys
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,6 +27,18 @@ def archive(*members: tuple[str, bytes], compress: int = zipfile.ZIP_DEFLATED) -
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", compress) as file:
         for name, content in members or (("main.py", os.urandom(200)),):
+            file.writestr(name, content)
+    return buffer.getvalue()
+
+
+def linked(target: str, *members: tuple[str, bytes]) -> bytes:
+    """A zip archive whose first member `link` is a symbolic link."""
+    info = zipfile.ZipInfo("link")
+    info.create_system, info.external_attr = 3, (stat.S_IFLNK | 0o777) << 16
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as file:
+        file.writestr(info, target)
+        for name, content in members:
             file.writestr(name, content)
     return buffer.getvalue()
 
@@ -143,6 +157,20 @@ class WholeLab:
             return self.http.get(f"{self.target['API_URL']}/health").status_code == 200
         except httpx.TransportError:
             return False
+
+    def control(self, *words: str) -> None:
+        """Ask supervisor, as in `control("stop", "infra:mongo")`."""
+        command = [sys.executable, "-m", "supervisor.supervisorctl", "-c", str(self.home / "supervisord.conf"), *words]
+        subprocess.run(command, capture_output=True, check=True)
+
+    @contextlib.contextmanager
+    def without(self, program: str) -> Iterator[None]:
+        """Have a program of the infrastructure stopped."""
+        self.control("stop", f"infra:{program}")
+        try:
+            yield
+        finally:
+            self.control("start", f"infra:{program}")
 
     @contextlib.contextmanager
     def fault(self, name: str) -> Iterator[None]:
