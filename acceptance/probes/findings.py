@@ -122,11 +122,9 @@ def removals(results: Results) -> list[Path]:
 
 def emptied(results: Results) -> list[Path]:
     """List the folders of the run's making, deepest first, to be removed (`rmdir`) once their files are."""
-    folders = {folder for path in results.created for folder in (path, *path.parents)}
-    ours = [folder for folder in folders if results.run_prefix in str(folder) and folder.is_dir()]
-    return sorted(
-        (folder for folder in ours if not folder.is_symlink()), key=lambda path: len(path.parts), reverse=True
-    )
+    named = {folder for path in results.created for folder in path.parents if results.run_prefix in str(folder)}
+    folders = [path for path in named.union(results.created) if path.is_dir() and not path.is_symlink()]
+    return sorted(folders, key=lambda path: len(path.parts), reverse=True)
 
 
 def _some(things: Sequence[object], most: int = 3) -> str:

@@ -62,8 +62,9 @@ def run(
         shots = prepare(cases, roots, students, run_prefix, canary, controls)
         exchanges, changes = _attack(shots, uploader, roots, run_prefix, concurrency, deadline_s)
         owners = {shot.nonce: shot.case.id for shot in shots}
-        found = attribute(changes, owners, {shot.tag.encode(): shot.case.id for shot in shots})
-        _await_tidying(path for paths in found.of.values() for path in paths if roots.holds(path))
+        found = attribute(changes, owners, {shot.tag.encode(): shot.case.id for shot in shots}).with_parents()
+        refused = [shot.case.id for shot, exchange in zip(shots, exchanges, strict=True) if exchange.refused]
+        _await_tidying(path for case in refused for path in found.of.get(case, ()) if roots.holds(path))
         broken = controls.broken()
     except Inconclusive:
         canaries.remove()
@@ -108,10 +109,11 @@ def _attack(
     """Send all shots between two looks; give the answers and what is different."""
     folders = (roots.root, roots.canary_dir, *roots.watch_dirs)
     places = {place for shot in shots for place in shot.places}
-    before, sites = Tree.of(folders), landing.look(places)
+    mark = tag_of(run_prefix, 0)[:-4]
+    before, sites = Tree.of(folders), landing.look(places | landing.marked(places, mark))
     exchanges = fire(shots, uploader, concurrency, deadline_s)
     changes = diff(before, Tree.of(folders))
-    return exchanges, _with_unwatched(changes, before, places, sites, roots, tag_of(run_prefix, 0)[:-4])
+    return exchanges, _with_unwatched(changes, before, places, sites, roots, mark)
 
 
 def _with_unwatched(

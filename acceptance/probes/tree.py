@@ -87,6 +87,15 @@ class Attribution:
     of: Mapping[str, list[Path]]
     unattributed: tuple[Path, ...]
 
+    def with_parents(self) -> Attribution:
+        """Give each folder of nobody's to an owner of something in it: it came about on the way there."""
+        owner = {folder: who for who, paths in self.of.items() for path in paths for folder in path.parents}
+        owned = {who: list(paths) for who, paths in self.of.items()}
+        for path in self.unattributed:
+            if path in owner:
+                owned[owner[path]].append(path)
+        return Attribution(owned, tuple(path for path in self.unattributed if path not in owner))
+
 
 def attribute(changes: Changes, nonces: Mapping[bytes, str], names: Mapping[bytes, str] | None = None) -> Attribution:
     """Find the owner of each path that appeared or changed.
