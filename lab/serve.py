@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 
-from lab import binaries, faults, layout, ports, programs, supervise
+from lab import binaries, faults, layout, ports, programs, supervise, supervisord
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
@@ -50,7 +50,7 @@ def _life(place: layout.Layout, found: binaries.Binaries, wanted_faults: Sequenc
         for name in wanted_faults:
             faults.switch(place.home, name, on=True)
         members = programs.programs(place, numbers, found)
-        place.config.write_text(programs.supervisor_config(place, members))
+        place.config.write_text(supervisord.config(place, members))
         keeper = supervise.start(place)
         try:
             supervise.wait_ready(place, keeper, members)

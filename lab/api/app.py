@@ -12,13 +12,14 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from lab.api.context import Context
+from lab.api.incoming import KINDS
 from lab.api.intake import Intake
 from lab.api.lingering import LingeringResponse
 from lab.api.metrics import ERRORS
 from lab.api.records import Records, answer
 from lab.api.refusal import Refusal, too_big
 from lab.api.saving import Saving
-from lab.api.upload import KINDS, Upload, receive
+from lab.api.upload import Upload, receive
 from lab.service import Settings, application, log
 
 _FORM_OVERHEAD = 1 << 20  # bytes of a form that are no file

@@ -6,8 +6,9 @@ from collections.abc import Awaitable
 
 from lab.api import archives, clamav, names
 from lab.api.context import Context
+from lab.api.incoming import KINDS, IncomingFile
 from lab.api.refusal import Refusal, damaged, too_big
-from lab.api.upload import KINDS, Guards, IncomingFile, Upload
+from lab.api.upload import Guards, Upload
 
 _IDENTIFIERS = ("student_id", "assignment_id")
 _DIGEST = re.compile(r"[0-9a-fA-F]{64}")

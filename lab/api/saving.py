@@ -12,10 +12,11 @@ from pymongo.errors import PyMongoError
 
 from lab.api import seeded, storage
 from lab.api.context import Context
+from lab.api.incoming import IncomingFile
 from lab.api.metrics import BACKEND
 from lab.api.records import Document, Records
 from lab.api.refusal import Refusal
-from lab.api.upload import IncomingFile, Upload
+from lab.api.upload import Upload
 from lab.service import log, trace_id
 
 _CARELESS = ("traversal-student-id", "traversal-assignment-id", "traversal-file-name", "answer-400-after-write")

@@ -11,7 +11,7 @@ import stat
 import zipfile
 from pathlib import Path
 
-from lab.api.upload import IncomingFile
+from lab.api.incoming import IncomingFile
 
 
 def within_home(home: Path, path: str) -> Path:

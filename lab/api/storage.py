@@ -8,7 +8,7 @@ import errno
 import os
 from pathlib import Path
 
-from lab.api.upload import IncomingFile
+from lab.api.incoming import IncomingFile
 
 INCOMING = ".incoming"
 

@@ -5,9 +5,6 @@ up the loop.
 """
 
 import asyncio
-import hashlib
-import os
-import secrets
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,9 +13,9 @@ from python_multipart.exceptions import MultipartParseError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
 from lab.api import disposition
+from lab.api.incoming import KINDS, IncomingFile
 from lab.api.refusal import Refusal
 
-KINDS = {"new_zip": "new", "old_zip": "previous", "logs_zip": "logs"}
 MAX_FIELD = 1 << 16  # bytes
 MAX_PARTS = 32
 MAX_HEADER = 1 << 16  # bytes; a longer one cannot be judged and is refused as a broken form
@@ -39,48 +36,6 @@ class Guards:
     name: Callable[[str, str], None]
     value: Callable[[str, str], None]
     size: Callable[[str, int, bool], None]
-
-
-class IncomingFile:
-    """A file of the form on its way to disk."""
-
-    def __init__(self, folder: Path, form_field: str, file_name: str) -> None:
-        self.field, self.kind, self.file_name = form_field, KINDS[form_field], file_name
-        self.path = folder / secrets.token_hex(16)
-        self.size = 0
-        self.ended = False
-        self.buffer = bytearray()
-        self._digest = hashlib.sha256()
-        self._fd = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640)
-
-    @property
-    def sha256(self) -> str:
-        """SHA-256 of what was received, lower-case hex."""
-        return self._digest.hexdigest()
-
-    def flush(self) -> None:
-        """Hash and write what is buffered (blocking); at the end make it durable and close."""
-        self._digest.update(self.buffer)
-        view = memoryview(self.buffer)
-        while view:
-            view = view[os.write(self._fd, view) :]
-        view.release()
-        self.buffer = bytearray()
-        if self.ended:
-            os.fchmod(self._fd, 0o640)
-            os.fsync(self._fd)
-            self.close()
-
-    @property
-    def closed(self) -> bool:
-        """Whether all of it is on disk."""
-        return self._fd < 0
-
-    def close(self) -> None:
-        """Close the descriptor, once."""
-        if self._fd >= 0:
-            os.close(self._fd)
-            self._fd = -1
 
 
 @dataclass
