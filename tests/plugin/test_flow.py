@@ -1,0 +1,135 @@
+"""The flow of a stage, whatever ends it. Each test runs a small project of checks against a real lab."""
+
+import signal
+
+from acceptance.wait import poll
+
+GOOD = "def test_good(flag_on): assert flag_on.restarted.proved\n"
+BAD = "def test_bad(flag_on): assert 'seen' == 'expected'\n"
+BLIND = "from acceptance.verdict import Inconclusive\ndef test_blind(flag_on): raise Inconclusive('no series')\n"
+LATER = "def test_later(flag_on): pass\n"
+WAIT = """
+def test_waits(flag_on, tmp_path_factory):
+    pathlib.Path('waiting').touch()
+    time.sleep(60)
+"""
+
+
+def test_phases_run_in_order_and_the_flag_is_restored(project):
+    project.stage("21_01c", soak=LATER, flag_on=GOOD, preflight="def test_first(): pass\n")
+    done = project.run("ops_tests/stage_21_01c/test_soak.py", "ops_tests/stage_21_01c")
+    assert (done.code, list(done.verdicts())) == (0, ["test_first", "test_good", "test_later"]), done.output
+    assert "flag.restored" in done.kinds()
+
+
+def test_part_of_a_stage_is_no_go(project):
+    project.stage("21_01c", flag_on=GOOD)
+    done = project.run("ops_tests/stage_21_01c/test_flag_on.py::test_good")
+    assert (done.code, done.outcome) == (0, "INCONCLUSIVE"), done.output
+
+
+def test_first_failure_rolls_back_once_and_the_rest_is_not_run(project):
+    project.stage("21_01c", flag_on=GOOD + BAD + LATER, soak="def test_soak(flag_on): pass\n")
+    done = project.run()
+    assert done.verdicts() == {"test_good": "PASS", "test_bad": "FAIL", "test_later": "NOT RUN", "test_soak": "NOT RUN"}
+    assert done.kinds().count("rollback.started") == 1
+    assert (done.code, done.outcome) == (1, "NO-GO")
+    assert "1 failed, 1 passed, 2 not run" in done.output
+
+
+def test_dependent_stage_is_not_started_and_an_independent_one_is(project):
+    project.stage("21_01a", flag_on=BAD)
+    project.stage("21_01b", depends=["21_01a"], flag_on="def test_dependent(flag_on): pass\n")
+    project.stage("21_01c", flag_on="def test_independent(flag_on): pass\n")
+    done = project.run()
+    assert done.verdicts() == {"test_bad": "FAIL", "test_dependent": "NOT RUN", "test_independent": "PASS"}
+    assert "stage 21_01a, on which it depends" in str(done.events)
+
+
+def test_not_seeing_rolls_back_and_has_its_own_exit_code(project):
+    project.stage("21_01c", flag_on=BLIND + LATER)
+    done = project.run()
+    assert (done.code, done.outcome) == (10, "INCONCLUSIVE"), done.output
+    assert done.verdicts() == {"test_blind": "INCONCLUSIVE", "test_later": "NOT RUN"}
+
+
+def test_stop_at_first_failure_rolls_back(project):
+    done = project.stage("21_01c", flag_on=BAD + LATER).run("-x")
+    assert "rollback.finished" in done.kinds(), done.output
+
+
+def test_error_in_set_up_rolls_back(project):
+    body = "@pytest.fixture\ndef broken(flag_on): raise OSError('disk')\ndef test_x(broken): pass\n" + LATER
+    done = project.stage("21_01c", flag_on=body).run()
+    assert done.verdicts() == {"test_x": "FAIL", "test_later": "NOT RUN"}, done.output
+
+
+def test_deploy_keeps_the_flag_of_an_accepted_stage(project):
+    accept = "def test_accepted(flag_on, stage_work): assert stage_work.conductor.accept('21_01c')\n"
+    done = project.stage("21_01c", exit_gate=accept).run("--mode", "deploy")
+    kept = project.flags()
+    file = project.target.env_file
+    file.write_text(file.read_text().replace("USE_NEW_STORAGE_ADAPTER=true", "USE_NEW_STORAGE_ADAPTER=false"))
+    assert (done.outcome, kept) == ("GO", ["USE_NEW_STORAGE_ADAPTER"]), done.output
+
+
+def test_checks_left_out_keep_a_stage_from_being_accepted(project):
+    gate = "def test_unmet(flag_on, flow): assert any('left out' in why for why in flow.unmet('21_01c'))\n"
+    done = project.stage("21_01c", flag_on=GOOD, exit_gate=gate).run("-k", "unmet")
+    assert done.code == 0, done.output
+
+
+def interrupted(project, number):
+    process = project.stage("21_01c", flag_on=WAIT).start()
+    poll(lambda: (project.folder / "waiting").exists(), bool, 30)
+    assert project.flags() == ["USE_NEW_STORAGE_ADAPTER"]
+    process.send_signal(number)
+    return process
+
+
+def test_ctrl_c_rolls_back_and_is_recorded(project):
+    done = project.finish(interrupted(project, signal.SIGINT))
+    assert (done.code, done.outcome) == (2, "INTERRUPTED"), done.output
+
+
+def test_sigterm_rolls_back_and_is_recorded(project):
+    done = project.finish(interrupted(project, signal.SIGTERM))
+    assert (done.code, done.outcome) == (2, "INTERRUPTED"), done.output
+    assert "SIGTERM" in done.of("run.finished")[0]["reasons"][0]
+
+
+def test_sigkill_leaves_the_undo_to_the_guardian(project):
+    done = project.finish(interrupted(project, signal.SIGKILL))
+    assert done.code == -signal.SIGKILL
+    assert poll(project.flags, lambda on: on == [], 30) == []
+    poll(project.journal_is_closed, bool, 30)
+
+
+def test_second_run_is_told_who_holds_the_target(project):
+    process = interrupted(project, 0)
+    second = project.run("-k", "waits")
+    process.send_signal(signal.SIGINT)
+    project.finish(process)
+    assert second.code == 13
+    assert f"process {process.pid}" in second.output or "since" in second.output
+
+
+def test_plain_xdist_is_refused(project):
+    done = project.stage("21_01c", flag_on=GOOD).run("-n", "2")
+    assert done.code == 4
+    assert "--dist loadgroup" in done.output
+    project.run()  # leaves a closed journal, as the fixture expects
+
+
+def test_grouped_xdist_keeps_a_stage_whole(project):
+    project.stage("21_01c", flag_on=GOOD + BAD + LATER, preflight="def test_first(): pass\n")
+    done = project.run("-n", "2", "--dist", "loadgroup")
+    assert done.verdicts() == {"test_first": "PASS", "test_good": "PASS", "test_bad": "FAIL", "test_later": "NOT RUN"}
+    assert done.kinds().count("rollback.started") == 1
+
+
+def test_worker_that_dies_is_rolled_back(project):
+    body = "def test_dies(flag_on): os.kill(os.getpid(), signal.SIGKILL)\n"
+    done = project.stage("21_01c", flag_on=body).run("-n", "1", "--dist", "loadgroup")
+    assert done.outcome != "GO", done.output
+    assert done.code != 0

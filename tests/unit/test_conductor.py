@@ -1,0 +1,229 @@
+"""The conductor leaves the target as it was, unless somebody chose otherwise."""
+
+from dataclasses import replace
+
+import pytest
+
+from acceptance.conductor import Conductor
+from acceptance.events import EventLog, read_events
+from acceptance.journal import Journal
+from acceptance.services import Restarted
+from acceptance.stage import Stage
+from acceptance.target import load_target
+from acceptance.undo import recover
+from acceptance.verdict import MutationFailed, RecoveryNeeded, Refused, RollbackFailed
+
+STAGE = Stage("21_01c", "Storage Abstraction", 50, service="api", flagged=True)
+FLAG = "USE_NEW_STORAGE_ADAPTER"
+BEFORE = f"# flags\nexport {FLAG}=false  # storage\nOTHER=1\n"
+
+
+class Restarter:
+    """Stands in for the make targets: notes each restart, and fails as often as it is told to."""
+
+    def __init__(self):
+        self.restarts = []
+        self.failures = 0
+
+    def restart(self, key, *, need_proof=True):
+        self.restarts.append(key)
+        if self.failures:
+            self.failures -= 1
+            raise MutationFailed("the service does not come back")
+        return (Restarted("butler-api", "make restart", 0, "", 1.0, 2.0, 0.1),)
+
+
+@pytest.fixture
+def target(tmp_path):
+    env_file = tmp_path / ".env.infra"
+    env_file.write_text(BEFORE)
+    file = tmp_path / "here.env"
+    file.write_text(
+        f"TARGET_NAME=here\nTARGET_KIND=staging\nALLOW_MUTATIONS=true\nINFRA_DIR={tmp_path}\nENV_FILE={env_file}\n"
+        f"JOURNAL_DIR={tmp_path}/journal\nMONGODB_URL=mongodb://127.0.0.1:1/\nGRAFANA_PASSWORD=grafana-pw\n"
+    )
+    return load_target(file)
+
+
+@pytest.fixture
+def restarter():
+    return Restarter()
+
+
+@pytest.fixture
+def events(tmp_path):
+    return EventLog(tmp_path / "events.jsonl")
+
+
+@pytest.fixture
+def journal(tmp_path):
+    (tmp_path / "journal").mkdir()
+    opened = Journal(tmp_path / "journal" / "here.journal", "run-1")
+    opened.open()
+    return opened
+
+
+@pytest.fixture
+def conduct(target, journal, events, restarter):
+    def make(mode="rehearse", **changes):
+        return Conductor(replace(target, **changes), journal, events, restarter, mode)
+
+    return make
+
+
+def flag(target):
+    return target.env_file.read_text()
+
+
+def kinds(events):
+    return [event.kind for event in read_events(events.path)]
+
+
+def test_flag_on_is_journalled_before_it_is_written(conduct, target, journal, restarter):
+    state = conduct().set_flag(STAGE, True)
+    assert state.restarted.proved
+    assert flag(target) == BEFORE.replace("=false", "=true")
+    assert [entry.undo["kind"] for entry in journal.pending()] == ["flag"]
+    assert restarter.restarts == ["api"]
+
+
+def test_flag_that_cannot_be_journalled_is_not_written(conduct, target, journal, restarter, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(journal, "intend", full)
+    with pytest.raises(OSError, match="No space"):
+        conduct().set_flag(STAGE, True)
+    assert (flag(target), restarter.restarts) == (BEFORE, [])
+
+
+def test_asking_twice_restarts_once(conduct, restarter):
+    conductor = conduct()
+    assert conductor.set_flag(STAGE, True) == conductor.set_flag(STAGE, True)
+    assert restarter.restarts == ["api"]
+
+
+def test_flag_off_at_the_start_changes_nothing(conduct, target, restarter):
+    assert conduct().set_flag(STAGE, False).value is False
+    assert (flag(target), restarter.restarts) == (BEFORE, [])
+
+
+def test_rollback_gives_the_file_back_byte_for_byte_and_happens_once(conduct, target, journal, restarter):
+    conductor = conduct()
+    conductor.set_flag(STAGE, True)
+    first = conductor.rollback("21_01c", "a check failed")
+    assert conductor.rollback("21_01c", "again") == first
+    assert (flag(target), restarter.restarts, journal.pending()) == (BEFORE, ["api", "api"], [])
+
+
+def test_rolled_back_stage_is_neither_started_nor_accepted_again(conduct):
+    conductor = conduct()
+    conductor.set_flag(STAGE, True)
+    conductor.rollback("21_01c", "a check failed")
+    with pytest.raises(Refused, match="was rolled back"):
+        conductor.set_flag(STAGE, True)
+    with pytest.raises(Refused, match="cannot be accepted"):
+        conductor.accept("21_01c")
+
+
+@pytest.mark.parametrize(
+    ("mode", "accepted", "kept"),
+    [("deploy", True, True), ("deploy", False, False), ("rehearse", True, False), ("rehearse", False, False)],
+)
+def test_flag_is_kept_only_when_accepted_in_deploy(conduct, target, journal, mode, accepted, kept):
+    conductor = conduct(mode)
+    conductor.set_flag(STAGE, True)
+    if accepted:
+        conductor.accept("21_01c")
+    assert conductor.end_stage("21_01c") is kept
+    conductor.finish("over")
+    assert flag(target) == (BEFORE.replace("=false", "=true") if kept else BEFORE)
+    assert journal.pending() == []
+
+
+def test_restoring_after_a_rehearsal_is_no_rollback(conduct, events):
+    conductor = conduct()
+    conductor.set_flag(STAGE, True)
+    conductor.end_stage("21_01c")
+    assert "flag.restored" in kinds(events)
+    assert "rollback.started" not in kinds(events)
+
+
+def test_end_of_the_run_rolls_back_what_is_still_open(conduct, target, events):
+    conductor = conduct("deploy")
+    conductor.set_flag(STAGE, True)
+    conductor.accept("21_01c")  # accepted, but the run was cut short before the stage was left
+    assert conductor.finish("SIGTERM") == ()
+    assert flag(target) == BEFORE
+    assert "rollback.finished" in kinds(events)
+
+
+def test_restart_that_fails_at_first_is_tried_again_in_a_rollback(conduct, restarter, target):
+    conductor = conduct()
+    conductor.set_flag(STAGE, True)
+    restarter.failures = 2
+    assert "restarted" in conductor.rollback("21_01c", "a check failed").account
+    assert flag(target) == BEFORE
+
+
+def test_failed_rollback_is_loud_and_stays_in_the_journal(conduct, restarter, journal, events, target):
+    conductor = conduct()
+    conductor.set_flag(STAGE, True)
+    restarter.failures = 99
+    with pytest.raises(RollbackFailed) as failure:
+        conductor.rollback("21_01c", "a check failed")
+    by_hand = [f"printf '%s=false\\n' {FLAG} >> {target.env_file}", f"cd {target.infra_dir} && make day-12-restart-api"]
+    assert all(command in str(failure.value) for command in by_hand), failure.value
+    assert len(journal.pending()) == 1
+    last = [event.data for event in read_events(events.path) if event.kind == "rollback.finished"][-1]
+    assert (last["ok"], last["by_hand"][:2]) == (False, by_hand)
+
+
+def test_flip_that_did_not_take_is_undone_at_the_end(conduct, restarter, target):
+    conductor = conduct()
+    restarter.failures = 1
+    with pytest.raises(MutationFailed):
+        conductor.set_flag(STAGE, True)
+    assert "=true" in flag(target)
+    conductor.finish("over")
+    assert flag(target) == BEFORE
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (f"{FLAG}=true\n", "already true"),
+        ("OTHER=1\n", FLAG),
+        (f"{FLAG}=maybe\n", "maybe"),
+        (f"{FLAG}=false\r\n", "carriage return"),
+    ],
+    ids=["already-on", "missing", "no-boolean", "crlf"],
+)
+def test_flag_that_cannot_be_switched_is_refused_before_anything(conduct, target, restarter, content, told):
+    target.env_file.write_bytes(content.encode())
+    with pytest.raises(Refused, match=told):
+        conduct().set_flag(STAGE, True)
+    assert (target.env_file.read_bytes(), restarter.restarts) == (content.encode(), [])
+
+
+def test_target_that_does_not_allow_mutations_is_left_alone(conduct, target, restarter):
+    with pytest.raises(Refused, match="ALLOW_MUTATIONS is not true"):
+        conduct(allow_mutations=False).set_flag(STAGE, True)
+    assert (flag(target), restarter.restarts) == (BEFORE, [])
+
+
+def test_what_a_crash_left_is_undone_from_the_journal(conduct, target, journal, events, restarter):
+    conduct().set_flag(STAGE, True)  # and then the process is gone
+    later = Journal(journal.path, "run-2")
+    accounts = recover(target, later, events, restarter)
+    assert len(accounts) == 1
+    assert flag(target) == BEFORE
+    assert recover(target, Journal(journal.path, "run-3"), events, restarter) == []  # twice is harmless
+
+
+def test_recovery_that_fails_leaves_the_journal_open(conduct, target, journal, events, restarter):
+    conduct().set_flag(STAGE, True)
+    restarter.failures = 99
+    with pytest.raises(RecoveryNeeded, match="could not be undone"):
+        recover(target, Journal(journal.path, "run-2"), events, restarter)
+    assert len(Journal(journal.path, "run-3").pending()) == 1

@@ -1,0 +1,59 @@
+"""The event log: whoever writes it, it is whole, in order, and tells of any change."""
+
+import multiprocessing
+
+import pytest
+
+from acceptance.events import EventLog, TamperedLog, read_events
+from acceptance.redact import Redactor
+
+
+@pytest.fixture
+def log(tmp_path):
+    return EventLog(tmp_path / "events.jsonl", Redactor(["s3cret-canary"]))
+
+
+def write(log, count):
+    for number in range(count):
+        log.append("check.finished", number=number)
+
+
+def test_several_processes_make_one_chain(log):
+    writers = [multiprocessing.Process(target=write, args=(log, 40)) for _ in range(4)]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+    assert [event.seq for event in read_events(log.path)] == list(range(160))
+
+
+def test_secrets_do_not_enter(log):
+    log.append("note", text="the password is s3cret-canary", deep=[{"url": "mongodb://u:s3cret-canary@h/"}])
+    assert b"s3cret-canary" not in log.path.read_bytes()
+
+
+def test_torn_last_line_is_written_over(log):
+    write(log, 2)
+    with log.path.open("ab") as stream:
+        stream.write(b'{"seq": 2, "torn')
+    assert [event.seq for event in read_events(log.path)] == [0, 1]
+    log.append("note", text="after the crash")
+    assert [event.kind for event in read_events(log.path)][-1] == "note"
+
+
+@pytest.mark.parametrize("line", [0, 1, 2])
+def test_changed_line_is_found(log, line):
+    write(log, 3)
+    lines = log.path.read_bytes().splitlines(keepends=True)
+    lines[line] = lines[line].replace(b'"number": ', b'"number": 9')
+    log.path.write_bytes(b"".join(lines))
+    with pytest.raises(TamperedLog, match=f"line {line + 1}"):
+        list(read_events(log.path))
+
+
+def test_removed_line_is_found(log):
+    write(log, 3)
+    lines = log.path.read_bytes().splitlines(keepends=True)
+    log.path.write_bytes(b"".join([lines[0], lines[2]]))
+    with pytest.raises(TamperedLog, match="line 2"):
+        list(read_events(log.path))

@@ -1,0 +1,83 @@
+"""The journal must be readable after any death of its writer."""
+
+import pytest
+
+from acceptance.journal import Journal
+from acceptance.verdict import RecoveryNeeded
+
+FLAG = {"kind": "flag", "service": "api"}
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "lab.journal"
+
+
+@pytest.fixture
+def journal(path):
+    opened = Journal(path, "run-1", host="here")
+    opened.open()
+    return opened
+
+
+def test_intent_is_pending_until_settled(journal):
+    first, second = journal.intend("one", FLAG), journal.intend("two", FLAG)
+    assert [entry.what for entry in journal.pending()] == ["two", "one"]  # the newest is undone first
+    journal.settle(first, "undone")
+    journal.settle(second, "kept")
+    assert journal.pending() == []
+
+
+def test_next_run_refuses_while_something_is_pending(journal, path):
+    journal.intend("flag on", FLAG)
+    with pytest.raises(RecoveryNeeded, match=r"run run-1 ended without undoing 1 change.*flag on.*recover.py"):
+        Journal(path, "run-2", host="here").open()
+
+
+def test_closed_journal_is_set_aside(journal, path):
+    journal.close()
+    Journal(path, "run-2", host="here").open()
+    assert path.with_suffix(".closed").exists()
+
+
+def test_open_journal_cannot_be_closed_over_a_pending_intent(journal):
+    journal.intend("flag on", FLAG)
+    with pytest.raises(RecoveryNeeded, match="flag on"):
+        journal.close()
+
+
+@pytest.mark.parametrize("cut", range(1, 40, 6))
+def test_torn_last_line_is_an_intent_whose_mutation_never_began(journal, path, cut):
+    whole = journal.intend("first", FLAG)
+    journal.intend("torn", FLAG)
+    path.write_bytes(path.read_bytes()[:-cut])
+    assert [entry.id for entry in journal.pending()] == [whole]
+    journal.settle(whole, "undone")  # written over the torn tail
+    assert journal.pending() == []
+
+
+def test_damage_in_the_middle_is_told_not_guessed(journal, path):
+    journal.intend("first", FLAG)
+    journal.intend("second", FLAG)
+    path.write_bytes(path.read_bytes().replace(b"first", b"fIrst"))
+    with pytest.raises(RecoveryNeeded, match="line 2: the checksum does not fit"):
+        journal.pending()
+
+
+def test_journal_of_another_host_is_left_to_that_host(journal, path):
+    journal.intend("flag on", FLAG)
+    with pytest.raises(RecoveryNeeded, match="made on here, this is there"):
+        Journal(path, "run-2", host="there").pending()
+
+
+def test_journal_of_a_newer_version_is_refused(journal, path, monkeypatch):
+    monkeypatch.setattr("acceptance.journal.VERSION", 0)
+    with pytest.raises(RecoveryNeeded, match=r"version 1.*reads up to 0"):
+        journal.pending()
+
+
+def test_adopted_journal_numbers_on(journal, path):
+    journal.intend("flag on", FLAG)
+    later = Journal(path, "run-2", host="here")
+    assert [entry.run for entry in later.adopt()] == ["run-1"]
+    assert later.intend("more", FLAG) == 2
