@@ -98,6 +98,8 @@ class NamesItems(Protocol):
     def items(self) -> Sequence[str]: ...  # noqa: D102
     @property
     def verdict(self) -> Verdict: ...  # noqa: D102
+    @property
+    def reason(self) -> str: ...  # noqa: D102
 
 
 @dataclass(frozen=True)
@@ -177,10 +179,15 @@ def status(
     return result
 
 
+def _asks(check: NamesItems) -> bool:
+    """Whether a check does nothing but ask for a signature: by its phase, or by what it said when it got none."""
+    return check.phase == "signoff" or check.reason.startswith("AWAITING")
+
+
 def _judge(item: Item, checks: Sequence[NamesItems], signed: bool, in_run: bool) -> ItemStatus:
     nodeids = tuple(check.nodeid for check in checks)
     verdicts = [check.verdict for check in checks]
-    by_hand = item.id in SIGN_OFFS or any(check.phase == "signoff" for check in checks)
+    by_hand = item.id in SIGN_OFFS or any(_asks(check) for check in checks)
     for verdict in (Verdict.FAIL, *(() if by_hand and not signed else (Verdict.INCONCLUSIVE,))):
         if count := verdicts.count(verdict):
             return ItemStatus(State(verdict.value), f"{count} of {len(checks)} checks {verdict}", nodeids)

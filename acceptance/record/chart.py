@@ -82,7 +82,7 @@ def draw(series: Sequence[Point], bound: object, marks: Iterable[Mark], label: s
     Args:
         series: Points of (unix seconds, value), ascending.
         bound: The gate's bound; a line is drawn when it holds a number.
-        marks: Moments to draw; those outside the series' time by more than a fifth of it are left out.
+        marks: Moments to draw; those further from the series than it is long are left out.
         label: What a screen reader says.
         unit: Written at the axis.
 
@@ -93,7 +93,7 @@ def draw(series: Sequence[Point], bound: object, marks: Iterable[Mark], label: s
         return Markup("")
     limit = limit_of(bound)
     first, last = series[0][0], series[-1][0]
-    slack = (last - first) / 5 or 1
+    slack = last - first or 1
     shown = [mark for mark in marks if first - slack <= mark.at <= last + slack]
     start, end = min([first, *(m.at for m in shown)]), max([last, *(m.at for m in shown)])
     values = [value for _, value in series] + ([limit] if limit is not None else [])

@@ -102,7 +102,7 @@ def security_groups(checks: Iterable[Check]) -> tuple[Group, ...]:
 def gates(checks: Iterable[Check]) -> tuple[Gate, ...]:
     """Give the gates that were measured, each from the evidence of its check."""
     return tuple(
-        _gate(check.number, place, piece.get("data") or {})
+        _gate(check.number, place, {"title": piece.get("title"), **(piece.get("data") or {})})
         for check in checks
         for place, piece in enumerate(check.evidence)
         if piece.get("kind") == "gate"
@@ -112,6 +112,7 @@ def gates(checks: Iterable[Check]) -> tuple[Gate, ...]:
 def _gate(check: int, piece: int, data: Mapping[str, Any]) -> Gate:
     return Gate(
         id=str(data.get("id") or ""),
+        title=str(data.get("title") or data.get("id") or ""),
         query=str(data.get("query") or ""),
         bound=data.get("bound"),
         unit=str(data.get("unit") or ""),

@@ -13,7 +13,7 @@ from acceptance.events import GENESIS, Event
 from acceptance.record.checks import count, fold_checks
 from acceptance.record.moments import between, timeline
 from acceptance.record.outcome import Grounds, judge
-from acceptance.record.parts import Facts, Record
+from acceptance.record.parts import Check, Facts, Record
 from acceptance.record.people import fold_lines, fold_sign_offs, fold_waivers
 from acceptance.record.stages import fold_flags, fold_rollbacks, fold_stages
 from acceptance.verdict import Outcome, Verdict
@@ -37,7 +37,7 @@ def build(events: Iterable[Event]) -> Record:
         facts = replace(facts, planned_minutes=sum(stage.planned_minutes or 0 for stage in stages) or None)
     grounds = Grounds(
         claimed=_outcome(end),
-        claimed_reasons=tuple(str(reason) for reason in end.get("reasons") or ()),
+        claimed_reasons=_explained([str(reason) for reason in end.get("reasons") or ()], checks),
         expected=any(event.data.get("checks") for event in log if event.kind == "checks.expected"),
         checks=checks,
         rollbacks=rollbacks,
@@ -67,6 +67,17 @@ def build(events: Iterable[Event]) -> Record:
         problems=(*surprises, *unreal),
         events=len(log),
         last_hash=log[-1].hash if log else GENESIS,
+    )
+
+
+def _explained(reasons: Sequence[str], checks: Sequence[Check]) -> tuple[str, ...]:
+    """Say a reason that only names a check (``FAIL: <node id>``) in that check's own words."""
+    by_name = {f"{check.verdict}: {check.nodeid}": check for check in checks}
+    return tuple(
+        f"{found.title.rstrip('.') or found.name}: {found.reason or found.verdict}"
+        if (found := by_name.get(each))
+        else each
+        for each in reasons
     )
 
 

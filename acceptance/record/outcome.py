@@ -62,7 +62,8 @@ def judge(grounds: Grounds) -> tuple[Outcome, tuple[str, ...]]:
         ours.insert(0, "the event log ends without run.finished: the run was killed or its host went down")
     elif outcome is not grounds.claimed:
         ours.insert(0, f"the run claimed {grounds.claimed}, which its own events do not bear out")
-    return outcome, tuple(dict.fromkeys([*_urgent(grounds), *grounds.claimed_reasons, *ours]))
+    reasons = tuple(dict.fromkeys([*_urgent(grounds), *grounds.claimed_reasons, *ours]))
+    return outcome, reasons or (f"every expected check ran, and none failed: {len(grounds.checks)}",)
 
 
 def _urgent(grounds: Grounds) -> list[str]:

@@ -64,7 +64,7 @@ def _context(record: Record, note: str) -> dict[str, Any]:
             stage.id: [(phase, _split(record.checks, stage.id, phase.name)) for phase in stage.phases]
             for stage in record.stages
         },
-        "urgent": [each for each in record.rollbacks if each.ok is not True],
+        "failing": [check for check in record.checks if check.verdict is Verdict.FAIL],
         "undone": [each for each in record.rollbacks if not each.routine],
         "restored": [each for each in record.rollbacks if each.routine],
         "QUIET": QUIET,

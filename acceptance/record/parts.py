@@ -51,9 +51,10 @@ class Check:
 
 @dataclass(frozen=True)
 class Gate:
-    """One measured gate; ``piece`` is the place of its evidence (with the series) in the check ``number``."""
+    """One measured gate; ``piece`` is the place of its evidence (with the series) in check number ``check``."""
 
     id: str
+    title: str
     query: str
     bound: float | str | None
     unit: str

@@ -30,6 +30,7 @@ class Check:
     verdict: Verdict
     nodeid: str = "t.py::test"
     phase: str = "exit_gate"
+    reason: str = ""
 
 
 def state_of(line, *verdicts, **options):
@@ -83,6 +84,13 @@ def test_missing_sign_off_is_awaited(verdict):
     assert state_of(BY_HAND, verdict) is State.AWAITING
     assert state_of(BY_HAND, chapters={"21_01c"}) is State.AWAITING
     assert state_of(BY_HAND) is State.NOT_RUN
+
+
+@pytest.mark.parametrize("how", [{"phase": "signoff"}, {"reason": "AWAITING sign-off of 21_01c.exit.1"}])
+def test_a_check_that_only_asks_makes_its_line_one_for_a_person(how):
+    check = Check((AUTOMATED.id,), Verdict.SKIPPED, **how)
+    assert status([AUTOMATED], [check])[AUTOMATED.id].state is State.AWAITING
+    assert status([AUTOMATED], [check], signed={AUTOMATED.id})[AUTOMATED.id].state is State.PASS
 
 
 def test_a_signature_counts_only_where_a_person_decides():

@@ -97,6 +97,17 @@ def test_a_check_that_finished_twice_keeps_the_worse_verdict_and_all_evidence(fo
     assert len(record.checks[0].evidence) == 2
 
 
+def test_a_reason_that_names_a_check_is_said_in_its_words(folded):
+    end = ("run.finished", {"outcome": "NO-GO", "reasons": [f"FAIL: {NODE}"]})
+    record = folded(STARTED, expected(NODE, title="No write errors."), finished(verdict="FAIL", reason="found 12"), end)
+    assert record.reasons[0] == "No write errors: found 12"
+
+
+def test_a_go_says_what_it_rests_on(folded):
+    record = folded(STARTED, expected(NODE), finished(), GO)
+    assert record.reasons == ("every expected check ran, and none failed: 1",)
+
+
 def test_a_check_that_nobody_expected_is_told(folded):
     record = folded(STARTED, expected(NODE), finished(), finished(OTHER), GO)
     assert record.problems == (f"{OTHER} ran, but was not expected to",)
