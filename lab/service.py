@@ -12,6 +12,7 @@ import traceback
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import uvicorn
@@ -167,8 +168,24 @@ def application(
     )
 
 
+class _Server(uvicorn.Server):
+    """uvicorn, ending at once when it is stopped before it serves: open MongoDB clients would hold up its loop."""
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Take a signal to stop."""
+        if not self.started:
+            os._exit(128 + sig)
+        super().handle_exit(sig, frame)
+
+
 def run(app: ASGIApp, port: int) -> None:
     """Serve on 127.0.0.1 until SIGTERM; requests under way get two seconds to end."""
     logging.basicConfig(level=logging.WARNING, handlers=[JsonHandler()])
+    config = uvicorn.Config(
+        app, host="127.0.0.1", port=port, access_log=False, log_config=None, timeout_graceful_shutdown=2
+    )
     with contextlib.suppress(KeyboardInterrupt):
-        uvicorn.run(app, host="127.0.0.1", port=port, access_log=False, log_config=None, timeout_graceful_shutdown=2)
+        server = _Server(config)
+        server.run()
+    if not server.started:  # the port is taken, or the start failed; uvicorn said why
+        raise SystemExit(3)
