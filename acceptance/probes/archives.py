@@ -63,13 +63,18 @@ def new_nonce() -> bytes:
     return NONCE_PREFIX + secrets.token_hex(16).encode()
 
 
-def zip_bytes(nonce: bytes, members: Iterable[tuple[str, bytes]] = ()) -> bytes:
-    """Make a zip of which the first member holds the nonce uncompressed; the members given are deflated."""
+def zip_bytes(nonce: bytes, members: Iterable[tuple[str, bytes]] = (), noise: bytes = b"") -> bytes:
+    """Make a zip of which the first member holds the nonce uncompressed; the members given are deflated.
+
+    Noise is stored: any bit of it that flips is noticed, whereas deflate has bits that mean nothing.
+    """
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w") as archive:
         archive.writestr(zipfile.ZipInfo("nonce.txt", _EPOCH), nonce)
         for name, data in members:
             archive.writestr(zipfile.ZipInfo(name, _EPOCH), data, zipfile.ZIP_DEFLATED)
+        if noise:
+            archive.writestr(zipfile.ZipInfo("data.bin", _EPOCH), noise)
     return out.getvalue()
 
 
@@ -77,8 +82,8 @@ def good(nonce: bytes | None = None) -> Archive:
     """A small homework that any service must accept (about 33 kB, of which 32 kB do not compress)."""
     nonce = nonce or new_nonce()
     noise = random.Random(nonce).randbytes(32 * 1024)  # noqa: S311  # filler, and the same for the same nonce
-    members = (("README.md", b"# Homework\n"), ("main.py", b"print('hello')\n"), ("data.bin", noise))
-    return Archive.of("good", zip_bytes(nonce, members), "a valid zip", nonce)
+    members = (("README.md", b"# Homework\n"), ("main.py", b"print('hello')\n"))
+    return Archive.of("good", zip_bytes(nonce, members, noise), "a valid zip", nonce)
 
 
 def of_exact_size(size: int, nonce: bytes | None = None) -> Archive:
