@@ -24,7 +24,7 @@ def zip_file(payload: bytes, nonce: bytes, tag: str) -> bytes:
     return rawzip.stored_zip((b"nonce.txt", nonce, FILE_MODE), (payload, data, mode))
 
 
-def zip_twice(payload: bytes, nonce: bytes, tag: str) -> bytes:
+def zip_hidden(payload: bytes, nonce: bytes, tag: str) -> bytes:
     """A zip with a harmless member first and last, the hostile one hidden between two hundred."""
     filler = [(b"src/module_%03d.py" % n, b"pass\n", FILE_MODE) for n in range(200)]
     hostile = (payload, nonce, FILE_MODE)
@@ -79,7 +79,7 @@ def tar_hardlink(payload: bytes, nonce: bytes, tag: str) -> bytes:
 
 _BUILDERS: Mapping[str, tuple[Callable[[bytes, bytes, str], bytes], bool]] = {
     "zip.file": (zip_file, False),
-    "zip.hidden": (zip_twice, False),
+    "zip.hidden": (zip_hidden, False),
     "zip.symlink": (zip_symlink, True),
     "zip.overwrite": (zip_overwrite, True),
     "zip.nested": (zip_nested, False),
