@@ -135,7 +135,7 @@ def _read(archive: zipfile.ZipFile, budget: Budget, folder: Path, depth: int) ->
                     _judge(inner, budget, declared=False)
                     _read(inner, budget, folder, depth + 1)
         except zipfile.BadZipFile as error:
-            if "header" in str(error):  # the member's own header names it differently from the directory
+            if "differ" in str(error):  # the member's own header names it differently from the directory
                 raise traversal("archive member", "two names") from None
             raise damaged("member") from None
         except (RuntimeError, NotImplementedError):
