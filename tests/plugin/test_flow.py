@@ -114,22 +114,15 @@ def test_second_run_is_told_who_holds_the_target(project):
     assert f"process {process.pid}" in second.output or "since" in second.output
 
 
-def test_plain_xdist_is_refused(project):
-    done = project.stage("21_01c", flag_on=GOOD).run("-n", "2")
-    assert done.code == 4
-    assert "--dist loadgroup" in done.output
-    project.run()  # leaves a closed journal, as the fixture expects
-
-
-def test_grouped_xdist_keeps_a_stage_whole(project):
+def test_xdist_keeps_a_stage_on_one_worker(project):
     project.stage("21_01c", flag_on=GOOD + BAD + LATER, preflight="def test_first(): pass\n")
-    done = project.run("-n", "2", "--dist", "loadgroup")
+    done = project.run("-n", "2")
     assert done.verdicts() == {"test_first": "PASS", "test_good": "PASS", "test_bad": "FAIL", "test_later": "NOT RUN"}
     assert done.kinds().count("rollback.started") == 1
 
 
 def test_worker_that_dies_is_rolled_back(project):
     body = "def test_dies(flag_on): os.kill(os.getpid(), signal.SIGKILL)\n"
-    done = project.stage("21_01c", flag_on=body).run("-n", "1", "--dist", "loadgroup")
+    done = project.stage("21_01c", flag_on=body).run("-n", "1")
     assert done.outcome != "GO", done.output
     assert done.code != 0
