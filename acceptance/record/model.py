@@ -11,11 +11,12 @@ from typing import Any
 
 from acceptance.events import GENESIS, Event
 from acceptance.record.checks import count, fold_checks
-from acceptance.record.moments import between, timeline
+from acceptance.record.moments import timeline
 from acceptance.record.outcome import Grounds, judge
 from acceptance.record.parts import Check, Facts, Record
 from acceptance.record.people import fold_lines, fold_sign_offs, fold_waivers
 from acceptance.record.stages import fold_flags, fold_rollbacks, fold_stages
+from acceptance.record.times import between
 from acceptance.verdict import Outcome, Verdict
 
 

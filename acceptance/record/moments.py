@@ -1,32 +1,14 @@
-"""Times, and the words of the timeline: one sentence per event that a reader must know of."""
+"""The words of the timeline: one sentence per event that a reader must know of."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from datetime import UTC, datetime
 from typing import Any
 
 from acceptance.events import Event
 from acceptance.record.parts import Moment
 
 Data = Mapping[str, Any]
-
-
-def parse(at: object) -> datetime | None:
-    """Read a time given as RFC 3339 or as unix seconds; None when it is neither."""
-    try:
-        if isinstance(at, int | float) and not isinstance(at, bool):
-            return datetime.fromtimestamp(at, UTC)
-        found = datetime.fromisoformat(str(at))
-    except (ValueError, OverflowError, OSError):
-        return None
-    return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
-
-
-def between(start: object, end: object) -> float | None:
-    """Seconds from one time to another; None when either is unknown."""
-    first, last = parse(start), parse(end)
-    return (last - first).total_seconds() if first and last else None
 
 
 def on(value: object) -> bool:

@@ -16,10 +16,11 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from acceptance.checklist import CHAPTERS
-from acceptance.record import chart, words
-from acceptance.record.moments import on, parse
+from acceptance.record import chart, times, words
+from acceptance.record.moments import on
 from acceptance.record.parts import Check, Gate, Record, Stage
 from acceptance.record.people import chapters_of
+from acceptance.record.times import parse
 from acceptance.verdict import Verdict
 
 EVIDENCE_BUDGET = 1_500_000
@@ -82,8 +83,8 @@ def _environment() -> Environment:
     )
     environment.filters.update(
         sign=words.sign,
-        clock=words.clock,
-        duration=words.duration,
+        clock=times.clock,
+        duration=times.duration,
         tally=words.tally,
         pretty=words.pretty,
         stop=words.stop,
@@ -92,7 +93,7 @@ def _environment() -> Environment:
         number=chart.number,
         as_text=_as_text,
     )
-    environment.globals.update(words=words)
+    environment.globals.update(words=words, times=times)
     return environment
 
 

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from acceptance.checklist import load_items, status
 from acceptance.events import Event
-from acceptance.record.moments import parse
 from acceptance.record.parts import Check, Line, SignOff, Waiver
+from acceptance.record.times import parse
 
 CHAPTER_OF_STAGE = {"pre_deployment": "pre", "post_deployment": "post", "post_24h": "post24", "post_48h": "post48"}
 

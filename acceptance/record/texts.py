@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from email.message import EmailMessage
 
-from acceptance.checklist import State
-from acceptance.record import words
-from acceptance.record.moments import on, parse
-from acceptance.record.parts import Record, Rollback, Stage
+from acceptance.record import times, words
+from acceptance.record.claims import claims, stages_name, stands
+from acceptance.record.moments import on
+from acceptance.record.parts import Record, Rollback
+from acceptance.record.times import parse
 from acceptance.verdict import Outcome, Verdict
 
 LOG_PATH = "docs/specs/epic_21/architect/deployment_log.md"
@@ -30,14 +31,14 @@ def deployment_log(record: Record) -> str:
     facts = record.facts
     first, last = parse(facts.started_at), parse(facts.finished_at)
     when = f"{first:%Y-%m-%d %H:%M}–{last:%H:%M} UTC" if first and last else "unknown"
-    planned = words.duration(facts.planned_minutes * 60) if facts.planned_minutes else "not stated"
+    planned = times.duration(facts.planned_minutes * 60) if facts.planned_minutes else "not stated"
     undone = _undone(record)
     return "\n".join(
         [
-            f"## {_kind(record)}: {words.day(facts.started_at)} {stages_name(record)}",
+            f"## {_kind(record)}: {times.day(facts.started_at)} {stages_name(record)}",
             "",
             f"- **Date**: {when}",
-            f"- **Duration**: {words.duration(facts.seconds)} (planned: {planned})",
+            f"- **Duration**: {times.duration(facts.seconds)} (planned: {planned})",
             f"- **Outcome**: {record.outcome} on {words.host_of(facts)}, ticket {facts.ticket or 'none'}",
             f"- **Issues**: {_issues(record)}",
             f"- **Rollbacks**: {'; '.join(_rollback(each) for each in undone) or 'None'}",
@@ -80,11 +81,8 @@ def summary_email(record: Record, sender: str = "", recipients: Iterable[str] = 
         message["From"] = sender
     if people := ", ".join(recipients):
         message["To"] = people
-    did = {Outcome.GO: "was successfully", Outcome.NO_GO: "was NOT successfully"}.get(
-        record.outcome, "was not provably"
-    )
     verb = "rehearsed" if kind == "rehearsal" else "deployed"
-    changed = [f"- {CHANGED[stage.id]}" for stage in record.stages if stage.id in CHANGED and _stands(stage)]
+    changed = [f"- {CHANGED[stage.id]}" for stage in record.stages if stage.id in CHANGED and stands(stage)]
     did = {Outcome.GO: "was successfully", Outcome.NO_GO: "was NOT successfully"}.get(
         record.outcome, "was not provably"
     )
@@ -95,7 +93,7 @@ def summary_email(record: Record, sender: str = "", recipients: Iterable[str] = 
         "Stakeholders,",
         "",
         f"Epic 21 {name} (Architecture & Layering Remediation) {did}",
-        f"{verb} on {words.day(facts.started_at)} {_in_window(record)}.",
+        f"{verb} on {times.day(facts.started_at)} {_in_window(record)}.",
         "",
         "**What Changed**:",
         *(changed or [f"- Nothing that was accepted. {words.flag_words(record)}"]),
@@ -122,45 +120,18 @@ def incident(record: Record) -> str:
     return "\n".join(_incident(record, each) for each in _undone(record))
 
 
-def claims(record: Record) -> list[str]:
-    """Give the checklist's four closing sentences, each as the record bears it."""
-    flagged = [stage for stage in record.stages if stage.flag]
-    gates = [gate.verdict for stage in record.stages for gate in stage.gates]
-    states = {line.id: line.state for line in record.lines}
-    return [
-        _claim("All feature flags enabled successfully", [_stands(stage) for stage in flagged])
-        if record.facts.mode != "rehearse"
-        else "Rehearsal: every flag that was enabled was set back",
-        _claim("No errors detected in monitoring", [verdict is Verdict.PASS for verdict in gates]),
-        _claim("Smoke tests pass", _settled(states["post.validation.1"])),
-        _claim("User-facing validation successful", _settled(states["post.validation.5"])),
-    ]
-
-
-def stages_name(record: Record) -> str:
-    """Name the stages as the checklist does: ``Stage 21_01a-d``, or one by one when they do not follow on."""
-    names = [stage.id for stage in record.stages if stage.id.startswith("21_")]
-    if not names:
-        return "without a stage"
-    tails = [name.removeprefix("21_01") for name in names if name.startswith("21_01") and len(name) == 6]
-    run = "".join(tails)
-    if len(tails) < 2 or run not in "abcd":
-        return f"Stage {', '.join(names)}"
-    return f"Stage {', '.join([*(name for name in names if name[5:] not in tails), f'21_01{run[0]}-{run[-1]}'])}"
-
-
 def _incident(record: Record, each: Rollback) -> str:
     state = {True: "old behaviour back", False: "ROLLBACK FAILED", None: "UNKNOWN: the log ends within the rollback"}
     return "\n".join(
         [
-            f"## Incident: rollback of stage {each.stage}, {words.clock(each.at)} UTC",
+            f"## Incident: rollback of stage {each.stage}, {times.clock(each.at)} UTC",
             "",
             f"- **Ticket**: {record.facts.ticket or 'none'}",
             f"- **Target**: {words.host_of(record.facts)}, run {record.facts.run_id}",
             f"- **Trigger**: {', '.join(each.triggers) or 'a failed check, see the cause'}",
             f"- **Cause**: {each.reason or 'not in the log'}",
             f"- **Done**: {each.account or 'not in the log'}",
-            f"- **Took**: {words.duration(each.seconds)}",
+            f"- **Took**: {times.duration(each.seconds)}",
             f"- **State now**: {state[each.ok]}",
             f"- **Left to do by hand**: {'; '.join(f'`{command}`' for command in each.by_hand) or 'nothing'}",
             f"- **Operator**: {record.facts.operator or 'unknown'}",
@@ -178,7 +149,7 @@ def _undone(record: Record) -> list[Rollback]:
 
 
 def _rollback(each: Rollback) -> str:
-    end = {True: f"done in {words.duration(each.seconds)}", False: "FAILED", None: "its end is not in the log"}[each.ok]
+    end = {True: f"done in {times.duration(each.seconds)}", False: "FAILED", None: "its end is not in the log"}[each.ok]
     return f"stage {each.stage}, {end} ({each.reason or 'no reason given'})"
 
 
@@ -192,18 +163,6 @@ def _issues(record: Record) -> str:
 
 def _validators(record: Record) -> str:
     return ", ".join(dict.fromkeys(each.name for each in record.sign_offs)) or "nobody yet"
-
-
-def _stands(stage: Stage) -> bool:
-    return bool(stage.kept) and stage.verdict is Verdict.PASS
-
-
-def _settled(state: State) -> list[bool]:
-    return [] if state in (State.NOT_RUN, State.AWAITING) else [state is State.PASS]
-
-
-def _claim(text: str, grounds: list[bool]) -> str:
-    return f"{text}: not checked in this run" if not grounds else text if all(grounds) else f"{text}: NO"
 
 
 def _in_window(record: Record) -> str:
@@ -225,5 +184,5 @@ def _next_steps(record: Record) -> list[str]:
         return ["- Monitor for 7 days before Stage 21_02", "- Collect feedback from ops team"]
     if record.outcome is Outcome.GO:
         return ["- Deploy in the next window"]
-    open_stages = [stage.id for stage in record.stages if stage.verdict is not Verdict.PASS and not _stands(stage)]
+    open_stages = [stage.id for stage in record.stages if stage.verdict is not Verdict.PASS and not stands(stage)]
     return ["- Find the cause", f"- Repeat in a later window: stage {', '.join(open_stages) or 'none'}"]

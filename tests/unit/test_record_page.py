@@ -9,8 +9,9 @@ from html.parser import HTMLParser
 
 import pytest
 import record_samples as samples
+from record_writer import WINDOW
 
-from acceptance.record import words
+from acceptance.record import times
 from acceptance.record.page import page
 from acceptance.record.parts import Facts
 from acceptance.record.publish import load
@@ -99,6 +100,13 @@ def test_no_verdict_is_told_by_colour_alone(pages):
         assert text[1] in {"PASS", "FAIL", "NOT RUN", "AWAITING", "INCONCLUSIVE", "SKIPPED", "WAIVED"}
 
 
+def test_evidence_of_what_did_not_pass_is_always_shown(tmp_path, monkeypatch):
+    monkeypatch.setattr("acceptance.record.page.EVIDENCE_BUDGET", 0)
+    text = page(load(samples.no_go(tmp_path / "no_go")))
+    assert text.count('class="ev"') == 3, "the failing gate's three pieces, and none of the others'"
+    assert "Evidence (1): record.json, checks[0]." in text
+
+
 def test_the_soak_has_its_curve_with_flag_and_trigger(pages):
     chart = pages["no_go"].partition("<svg")[2].partition("</svg>")[0]
     assert [word for word in ("bound == 0", "flag on", "flag off", "trigger") if word not in chart] == []
@@ -127,12 +135,12 @@ def test_5000_checks_stay_small_and_quick(tmp_path):
     ],
 )
 def test_durations_are_said_as_in_the_checklist(seconds, text):
-    assert words.duration(seconds) == text
+    assert times.duration(seconds) == text
 
 
 def test_a_run_beyond_its_window_says_by_how_much():
-    facts = Facts(window=samples.WINDOW, finished_at="2025-11-29T06:12:00+00:00")
-    assert words.window(facts).endswith("the run ended 12 min after it")
-    assert words.window(replace(facts, outside_window="approved by EP21")).endswith(
+    facts = Facts(window=WINDOW, finished_at="2025-11-29T06:12:00+00:00")
+    assert times.window(facts).endswith("the run ended 12 min after it")
+    assert times.window(replace(facts, outside_window="approved by EP21")).endswith(
         "worked outside it: approved by EP21"
     )

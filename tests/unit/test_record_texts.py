@@ -8,6 +8,7 @@ import pytest
 import record_samples as samples
 
 from acceptance.record import texts
+from acceptance.record.claims import claims, stages_name
 from acceptance.record.publish import load
 from acceptance.verdict import Outcome
 
@@ -44,12 +45,17 @@ def test_success_is_claimed_only_by_a_go(records):
 
 
 def test_what_was_not_checked_is_said_to_be_so(records):
-    assert texts.claims(records["go"]) == [
+    assert claims(records["go"]) == [
         "All feature flags enabled successfully",
         "No errors detected in monitoring",
         "Smoke tests pass: not checked in this run",
         "User-facing validation successful: not checked in this run",
     ]
+
+
+def test_a_gate_that_did_not_hold_is_no_good_news(records):
+    assert "No errors detected in monitoring: NO" in claims(records["no_go"])
+    assert "No errors detected in monitoring: NO" in claims(records["inconclusive"])
 
 
 def test_a_rehearsal_is_called_one(records):
@@ -97,4 +103,4 @@ def test_a_run_outside_its_window_says_so(records):
 )
 def test_stages_are_named_as_in_the_checklist(records, ids, name):
     stage = records["go"].stages[0]
-    assert texts.stages_name(replace(records["go"], stages=tuple(replace(stage, id=each) for each in ids))) == name
+    assert stages_name(replace(records["go"], stages=tuple(replace(stage, id=each) for each in ids))) == name
