@@ -71,6 +71,8 @@ class Prometheus:
 
     def samples(self, measure: Measure, job: str, start: float, end: float, step: float) -> Samples:
         """Fetch what ``acceptance.judging`` needs for a gate or trigger over [start, end]."""
+        # Prometheus answers in milliseconds: a finer start would make its first point lie after the start.
+        start, end = round(start, 3), round(end, 3)
         total = self.range(_fill(measure.total, job), start, end, step) if measure.total else {}
         scraped = self.instant(f'sum_over_time(up{{job="{job}"}}[{max(1, round((end - start) * 1000))}ms])', end)
         return Samples(

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from acceptance.observe.logs import Logs
 from acceptance.probes.cases import Case
-from acceptance.probes.findings import Results
-from acceptance.probes.refusal import LOG_DELAY_S
 from acceptance.probes.controls import StorageRoots, Students
+from acceptance.probes.findings import Results, emptied, removals
+from acceptance.probes.refusal import LOG_DELAY_S
 from acceptance.probes.traversal import run
 from acceptance.probes.uploads import Uploader
 from acceptance.target import Storage
@@ -55,6 +56,10 @@ class Attacks:
         """What changed outside the storage root and belongs to no attack."""
         return self.results.stray
 
+    def explain(self, case_id: str) -> str:
+        """Give the case's request and answer for an assertion message."""
+        return self.results[case_id].exchange.explain()
+
     def silent(self) -> list[str]:
         """Name the cases whose event is not in the log."""
         return [
@@ -93,4 +98,16 @@ def attack(
             by_trace.setdefault(line.trace_id if uploader.trace_header else "", Counter())[line.event] += 1
         return Attacks(results, by_trace)
 
-    return poll(look, lambda seen: not seen.silent(), LOG_DELAY_S)
+    try:
+        return poll(look, lambda seen: not seen.silent(), LOG_DELAY_S)
+    finally:
+        _tidy(results)
+
+
+def _tidy(results: Results) -> None:
+    """Remove what the run left anywhere: files that carry its nonces, then the folders of its making."""
+    for path in removals(results):
+        path.unlink(missing_ok=True)
+    for folder in emptied(results):
+        with suppress(OSError):  # somebody else's file is in it
+            folder.rmdir()

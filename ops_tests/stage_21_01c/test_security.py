@@ -67,7 +67,7 @@ def test_virus_is_refused(make, refuse, av_enabled):
 @pytest.mark.parametrize("case", load_cases(), ids=lambda case: case.id)
 def test_attack_is_blocked(case, attacks):
     """Test path traversal blocking: nothing written outside, nothing overwritten, refused and logged."""
-    assert attacks.findings(case.id) == []
+    assert attacks.findings(case.id) == [], attacks.explain(case.id)
 
 
 @pytest.mark.path_traversal
@@ -75,6 +75,21 @@ def test_attack_is_blocked(case, attacks):
 def test_nothing_else_changed_outside_the_storage(attacks):
     """Test path traversal blocking: no change outside the storage that no attack accounts for."""
     assert attacks.others == ()
+
+
+@pytest.mark.path_traversal
+@pytest.mark.checklist("21_01c.security.2")
+@pytest.mark.parametrize(
+    ("theirs", "ours"),
+    [(("_2", "3"), ("", "2_3")), (("", "3"), ("", "3"))],
+    ids=["ids-equal-when-joined", "same-again"],
+)
+def test_another_archive_is_not_overwritten(theirs, ours, uploader, storage, new_id):
+    """Test path traversal blocking: ids that collide when joined, or the same ids again, overwrite nothing."""
+    student, first = new_id("collide"), archives.good()
+    uploader.send(Upload(student + theirs[0], theirs[1], first))
+    answer = uploader.send(Upload(student + ours[0], ours[1], archives.good()))
+    assert len(copies_of(first, storage.root)) == 1, answer.explain()
 
 
 @pytest.mark.oversized_upload
