@@ -94,8 +94,8 @@ def read_events(path: Path) -> Iterator[Event]:
             raise TamperedLog(f"{path}, line {number + 1}: not an event ({error})") from error
         if body.get("prev") != prev or _digest(body) != found:
             raise TamperedLog(
-                f"{path}, line {number + 1}: expected an event chained to {prev[:12]}, "
-                f"found {str(body.get('prev'))[:12]}; the log was changed after it was written"
+                f"{path}, line {number + 1}: expected the hash {_digest(body | {'prev': prev})[:12]} of this line and "
+                f"those before it, found {found[:12]}; the log was changed after it was written"
             )
         prev = found
         yield Event(**body, hash=found)

@@ -10,6 +10,7 @@ import secrets
 import subprocess
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -92,7 +93,15 @@ def surroundings(project: Path) -> dict[str, Any]:
         ["git", "-C", str(project), "describe", "--always", "--dirty"], capture_output=True, text=True, check=False
     )
     return {
+        "suite_version": _suite_version(),
         "host": platform.node(),
         "python": platform.python_version(),
         "commit": git.stdout.strip() or "not a git checkout",
     }
+
+
+def _suite_version() -> str:
+    try:
+        return version("butler-acceptance")
+    except PackageNotFoundError:
+        return "not installed"

@@ -27,7 +27,7 @@ def build(events: Iterable[Event]) -> Record:
     moments = timeline(log)
     stages = fold_stages(log, checks, moments)
     passed = {stage.id for stage in stages if stage.verdict is Verdict.PASS}
-    rollbacks = tuple(replace(each, routine=each.ok is True and each.stage in passed) for each in fold_rollbacks(log))
+    rollbacks = fold_rollbacks(log)
     signed, waivers = fold_sign_offs(log), fold_waivers(log)
     lines = fold_lines(checks, [stage.id for stage in stages], signed, waivers)
     unknown = sorted({item for check in checks for item in check.items} - {line.id for line in lines})

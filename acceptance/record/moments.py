@@ -78,6 +78,8 @@ _WORDS: dict[str, Callable[[Data], tuple[str, str]]] = {
         f"Trigger {d.get('trigger')} fired: {d.get('value')} against {d.get('bound')}: {d.get('reason')}",
         "bad",
     ),
+    "stage.accepted": lambda d: (f"Stage {d.get('stage')} accepted by its exit gate", "good"),
+    "flag.restored": lambda d: (f"{d.get('flag')} set back after the rehearsal, in {_seconds(d)}", "good"),
     "rollback.started": lambda d: (f"Rollback started: {d.get('reason')}", "warn"),
     "rollback.finished": _rolled_back,
     "recovery.undone": lambda d: (f"Left over from run {d.get('run')} and undone: {d.get('what')}", "warn"),

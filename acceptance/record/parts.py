@@ -92,7 +92,7 @@ class Group:
 class Rollback:
     """One rollback: why, how it ended (``ok`` is None when the log ends before) and what is left to do by hand.
 
-    ``routine`` is True for a rehearsal that passed and put its flag back, as it should.
+    ``routine`` is True where a rehearsal put its flag back, as it should.
     """
 
     stage: str

@@ -74,6 +74,10 @@ def fold_rollbacks(log: Sequence[Event]) -> tuple[Rollback, ...]:
         elif event.kind == "rollback.started":
             triggers, reason = tuple(fired.pop(stage, ())), str(event.data.get("reason") or "")
             result.append(Rollback(stage, reason, None, "", None, (), event.at, triggers))
+        elif event.kind == "flag.restored":
+            account, seconds = str(event.data.get("account") or ""), event.data.get("seconds")
+            why = "the rehearsal is over"
+            result.append(Rollback(stage, why, True, account, seconds, (), event.at, routine=True))
         elif event.kind == "rollback.finished":
             places = [place for place, each in enumerate(result) if each.stage == stage]
             if not places:
@@ -106,6 +110,6 @@ def fold_flags(log: Sequence[Event]) -> dict[str, Any]:
             flags[flag] = event.data.get("after")
             old = before.setdefault(stage, {})
             old[flag] = event.data.get("before") if old.get(flag) is None else old[flag]
-        elif event.kind == "rollback.finished" and event.data.get("ok") is True:
+        elif event.kind == "flag.restored" or (event.kind == "rollback.finished" and event.data.get("ok") is True):
             flags |= {name: "false" if old is None else old for name, old in before.pop(stage, {}).items()}
     return flags
