@@ -61,7 +61,8 @@ class Flow:
                 flag=self._flags.get(stage_id, ""),
                 planned_minutes=progress.stage.planned_minutes,
             )
-        broken = [other for other in progress.stage.depends_on if self._stages[other].ended]
+        needed = [other for other in progress.stage.depends_on if other in self._stages]
+        broken = [other for other in needed if self._stages[other].ended]
         if broken and not progress.ended:
             progress.ended = f"stage {broken[0]}, on which it depends, ended: {self._stages[broken[0]].ended}"
         return progress.ended
@@ -82,11 +83,12 @@ class Flow:
             if progress.ended or not progress.stage.flagged:
                 return
             progress.ended, progress.ended_as = reason, verdict
-            if progress.work:
-                progress.work.close()
-            # A rollback that fails is told by the conductor's own events, and again by its goodbye.
-            with suppress(RollbackFailed, Refused):
-                self._conductor.rollback(stage_id, reason)
+        # Without the lock: the watch that is stopped here may be about to end the stage itself.
+        if progress.work:
+            progress.work.close()
+        # A rollback that fails is told by the conductor's own events, and again by its goodbye.
+        with suppress(RollbackFailed, Refused):
+            self._conductor.rollback(stage_id, reason)
 
     def leave(self, stage_id: str) -> None:
         """Note that no further test of this stage comes: its flag is kept if accepted, else put back."""

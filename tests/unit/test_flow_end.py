@@ -1,0 +1,58 @@
+"""How a stage ends when two see at once that it must, and when a stage that it depends on is not there."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import pytest
+
+from acceptance.flow import Flow
+from acceptance.stage import Stage
+from acceptance.verdict import Verdict
+
+
+class Recorder:
+    """Stands in for the conductor and the event log."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[str, ...]] = []
+
+    def rollback(self, stage: str, reason: str) -> None:
+        self.calls.append(("rollback", stage, reason))
+
+    def append(self, kind: str, **_: Any) -> None:
+        self.calls.append((kind,))
+
+
+class WatchThatFires:
+    """A watch whose trigger fires while it is being stopped: its thread ends only once it was heard."""
+
+    def __init__(self, flow: Flow) -> None:
+        self._thread = threading.Thread(target=flow.end, args=("21_01a", Verdict.FAIL, "trigger"), daemon=True)
+
+    def close(self) -> None:
+        self._thread.start()
+        self._thread.join(5)
+        assert not self._thread.is_alive(), "the watch waits for the one who waits for it"
+
+
+@pytest.fixture
+def recorder() -> Recorder:
+    return Recorder()
+
+
+def flow_of(recorder: Recorder, **stage: Any) -> Flow:
+    return Flow({"21_01a": Stage("21_01a", "t", 1, flagged=True, **stage)}, {}, recorder, recorder)  # type: ignore[arg-type]
+
+
+def test_a_trigger_that_fires_while_a_failed_check_ends_the_stage_does_not_block_it(recorder: Recorder) -> None:
+    flow = flow_of(recorder)
+    flow.stage("21_01a").work = WatchThatFires(flow)  # type: ignore[assignment]
+    flow.end("21_01a", Verdict.FAIL, "check")
+    assert recorder.calls == [("rollback", "21_01a", "check")]
+    assert flow.stage("21_01a").ended == "check"
+
+
+def test_a_stage_may_depend_on_one_that_is_not_there(recorder: Recorder) -> None:
+    assert flow_of(recorder, depends_on=("21_00",)).enter("21_01a") == ""
