@@ -1,0 +1,86 @@
+"""What the checks of stage 21_01a share: the gateway as a user sees it, the conversations held, and the soak."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any
+
+import pytest
+from pymongo.database import Database
+
+from acceptance.evidence import Evidence
+from acceptance.observe.logs import Logs
+from acceptance.probes.calls import Caller
+from acceptance.probes.contexts import context_after
+from acceptance.probes.crowd import Chat
+from acceptance.probes.dialog import Butler, Conversation, converse
+from acceptance.probes.hard_fault import HardFault
+from acceptance.run import Run
+from acceptance.soak import SoakReport
+from acceptance.stagework import StageWork
+from acceptance.target import Target
+from fixtures.evidence import EvidenceBox
+from fixtures.target import NewId
+
+Talk = Callable[..., Conversation]
+
+# Once a reply may put it in other words; twice in a row the history is not there.
+LOST_HISTORY = HardFault("lost-history", "What was said before is not known", ["trigger.6"], limit=1)
+
+
+@pytest.fixture(scope="session")
+def butler(target: Target, run: Run) -> Butler:
+    """The dialog gateway, as a user reaches it."""
+    return Butler(
+        Caller(target.services["bot"].url, target.http_timeout_s, target.trace_header, trace_prefix=run.trace_prefix)
+    )
+
+
+@pytest.fixture(scope="session")
+def bot_logs(target: Target) -> Logs:
+    """The log of ``butler-bot``."""
+    return Logs(target.services["bot"].logs)
+
+
+@pytest.fixture(scope="session")
+def talk(butler: Butler, mongo: Database[dict[str, Any]]) -> Talk:
+    """Holds a conversation, and looks after each turn at what is stored of it."""
+
+    def hold(user_id: str, *messages: str, session_id: str | None = None) -> Conversation:
+        return converse(butler, user_id, messages, session_id, look=lambda turn: context_after(mongo, turn))
+
+    return hold
+
+
+@pytest.fixture(scope="session")
+def begun_before() -> list[Conversation]:
+    """The conversations that were begun with the flag off; they must go on with the flag on."""
+    return []
+
+
+@pytest.fixture(scope="module")
+def soaked(flag_on: object, stage_work: StageWork, butler: Butler, new_id: NewId) -> SoakReport:
+    """The stage after its full soak, with one dialog turn of one of many users at a time."""
+    chat = Chat(butler, lambda: new_id("soak"))
+
+    def one_turn() -> str | None:
+        found = chat.turn()
+        if chat.lost > LOST_HISTORY.limit:
+            LOST_HISTORY.fire(stage_work, chat.lost, found[0])
+        return "; ".join(found) or None
+
+    return stage_work.soak(one_turn)
+
+
+@pytest.fixture
+def show(evidence: EvidenceBox) -> Callable[[Conversation], None]:
+    """Puts the turns of a conversation, and what was stored of it, into the record."""
+
+    def add(conversation: Conversation) -> None:
+        for turn in conversation.turns:
+            evidence.add(Evidence("http", f"{turn.user_id}: {turn.message}", asdict(turn.exchange)))
+        if conversation.contexts:
+            evidence.add(Evidence("document", "stored context", {"last": conversation.contexts[-1]}))
+
+    return add

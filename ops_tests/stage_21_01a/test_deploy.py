@@ -1,0 +1,26 @@
+"""Stage 21_01a, deploy code."""
+
+import pytest
+
+pytestmark = [pytest.mark.stage_21_01a]
+
+
+@pytest.mark.signoff
+@pytest.mark.checklist("21_01a.deploy.1")
+def test_deployment_pr_is_merged(signoff):
+    """Merge deployment PR (contains interface + adapter + orchestrator changes)."""
+    assert signoff("21_01a.deploy.1").name
+
+
+@pytest.mark.checklist("21_01a.deploy.3")
+def test_bot_restarts(stage_work):
+    """Restart services: the bot restarts and Prometheus sees the new process."""
+    restarted = stage_work.conductor.restart(stage_work.stage, "bot")
+    assert [done.service for done in restarted if done.proved] == [stage_work.service.name], restarted
+
+
+@pytest.mark.checklist("21_01a.deploy.2")
+def test_deployed_code_serves_the_gateway(butler, new_id):
+    """Deploy to production: the code that runs has the gateway, and refuses a message without text."""
+    answer = butler.say(new_id("deploy"), "").exchange
+    assert answer.refused, answer.explain()

@@ -1,0 +1,43 @@
+"""Stage 21_01a, exit gate: accepts the stage, after counting that everything it depends on was seen to be good."""
+
+import pytest
+
+from acceptance.envfile import EnvFile
+from acceptance.verdict import Inconclusive, Verdict
+
+pytestmark = [pytest.mark.stage_21_01a, pytest.mark.exit_gate]
+
+
+@pytest.mark.checklist("21_01a.exit.1")
+def test_flag_is_enabled(flag_on, target, flow):
+    """Feature flag enabled successfully: in the file, by a restart, and seen to have an effect."""
+    assert EnvFile(target.env_file).flag(flag_on.flag)
+    assert flow.seen("21_01a.rollout.2") == {Verdict.PASS}
+
+
+@pytest.mark.checklist("21_01a.exit.2")
+def test_no_error_rate_increase(soaked):
+    """No error rate increase (Prometheus)."""
+    result = soaked.results["repository-errors"]
+    assert result.verdict is Verdict.PASS, result.explain()
+
+
+@pytest.mark.checklist("21_01a.exit.3")
+def test_latency_is_within_slo(soaked):
+    """Latency within SLO (<100ms p95)."""
+    result = soaked.results["repository-latency-p95"]
+    assert result.verdict is Verdict.PASS, result.explain()
+
+
+@pytest.mark.checklist("21_01a.exit.4")
+def test_user_facing_validation_was_successful(flow):
+    """Manual validation successful."""
+    assert flow.seen("21_01a.monitor.3") == {Verdict.PASS}
+
+
+@pytest.mark.checklist("21_01a.exit.5")
+def test_stage_is_accepted(flag_on, flow, stage_work):
+    """If any check fails, execute rollback: accepted only when every line was seen to be good."""
+    if unmet := flow.unmet("21_01a", besides=["21_01a.exit.5"]):
+        raise Inconclusive("the stage cannot be accepted: " + "; ".join(unmet))
+    stage_work.conductor.accept("21_01a")

@@ -1,0 +1,53 @@
+"""Stage 21_01a, gradual rollout: the old behaviour still works."""
+
+import pytest
+
+from acceptance.probes import contexts
+from acceptance.probes.dialog import RECALL, forgotten, keep, new_word
+
+pytestmark = [pytest.mark.stage_21_01a, pytest.mark.smoke, pytest.mark.usefixtures("flag_off")]
+
+
+@pytest.fixture(scope="module")
+def word():
+    """What the user asks Butler to keep."""
+    return new_word()
+
+
+@pytest.fixture(scope="module")
+def conversation(talk, new_id, word, begun_before):
+    """The checklist's own message, then a word to keep and the question what was said."""
+    begun_before.append(talk(new_id("off"), "Hello", keep(word), RECALL))
+    return begun_before[-1]
+
+
+@pytest.mark.checklist("21_01a.rollout.1")
+def test_butler_answers(conversation, show):
+    """Validate with flag off: response received, no errors."""
+    show(conversation)
+    assert conversation.findings() == []
+
+
+@pytest.mark.checklist("21_01a.rollout.1")
+def test_session_stays_the_same(conversation):
+    """Validate with flag off: a conversation is one session."""
+    assert conversation.strayed() == []
+
+
+@pytest.mark.checklist("21_01a.rollout.1")
+def test_context_is_stored(conversation):
+    """Validate with flag off: documents present, this conversation's among them."""
+    user = conversation.turns[0].user_id
+    assert contexts.findings(conversation.contexts[-1], user, conversation.said) == []
+
+
+@pytest.mark.checklist("21_01a.rollout.1")
+def test_history_is_used(conversation, word):
+    """Validate with flag off: Butler knows what was said before."""
+    assert forgotten(conversation.turns[-1], word) is None
+
+
+@pytest.mark.checklist("21_01a.rollout.1")
+def test_repository_metrics_are_absent(prometheus, stage_work):
+    """Validate with flag off: the new repository's metrics do not exist yet."""
+    assert prometheus.names(stage_work.service.job, "dialog_context_repository_") == set()

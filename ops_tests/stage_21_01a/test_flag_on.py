@@ -1,0 +1,96 @@
+"""Stage 21_01a, gradual rollout: the new repository."""
+
+import pytest
+
+from acceptance.evidence import Evidence
+from acceptance.probes import contexts
+from acceptance.probes.crowd import crowd
+from acceptance.probes.dialog import RECALL, forgotten, keep, new_word
+from acceptance.wait import poll
+
+pytestmark = [pytest.mark.stage_21_01a, pytest.mark.smoke, pytest.mark.usefixtures("flag_on")]
+
+SESSIONS = 100
+CROWD_DEADLINE_S = 60
+
+
+@pytest.fixture(scope="module")
+def word():
+    """What the user asks Butler to keep."""
+    return new_word()
+
+
+@pytest.fixture(scope="module")
+def conversation(talk, new_id, word):
+    """The checklist's own message, then a word to keep and the question what was said."""
+    return talk(new_id("on"), "Testing new repo", keep(word), RECALL)
+
+
+@pytest.mark.checklist("21_01a.rollout.2")
+def test_flag_change_restarted_the_bot(flag_on):
+    """Enable feature flag: the process that runs now started after the change."""
+    assert flag_on.restarted, "the flag was on already: nothing was switched"
+    assert flag_on.restarted.proved, flag_on.restarted
+
+
+@pytest.mark.checklist("21_01a.rollout.3")
+def test_butler_answers(conversation, show):
+    """Smoke test with flag on: a message gets an answer and no error text."""
+    show(conversation)
+    assert conversation.findings() == []
+
+
+@pytest.mark.checklist("21_01a.rollout.3")
+def test_session_stays_the_same(conversation):
+    """Smoke test with flag on: a conversation is one session."""
+    assert conversation.strayed() == []
+
+
+@pytest.mark.checklist("21_01a.rollout.3")
+def test_context_is_stored(conversation):
+    """Smoke test with flag on: the context can be retrieved and holds the whole conversation."""
+    user = conversation.turns[0].user_id
+    assert contexts.findings(conversation.contexts[-1], user, conversation.said) == []
+
+
+@pytest.mark.checklist("21_01a.rollout.3")
+def test_step_count_grows(conversation):
+    """Smoke test with flag on: each turn is a step."""
+    counts = contexts.steps(conversation.contexts)
+    assert counts == sorted({count for count in counts if count}), counts
+
+
+@pytest.mark.checklist("21_01a.rollout.3")
+def test_history_is_used(conversation, word):
+    """Smoke test with flag on: Butler knows what was said before."""
+    assert forgotten(conversation.turns[-1], word) is None
+
+
+@pytest.mark.checklist("21_01a.rollout.2", "21_01a.rollout.3")
+def test_contexts_are_saved_via_the_repository(conversation, prometheus, stage_work):
+    """Verify context saved via repository: only the new one counts its operations, so the flag is really read."""
+    job, turns = stage_work.service.job, len(conversation.turns)
+    patience = 3 * stage_work.target.scrape_interval_s + 5
+    assert poll(lambda: contexts.saves(prometheus, job), lambda saved: saved >= turns, patience) >= turns
+
+
+@pytest.mark.checklist("21_01a.rollout.3")
+def test_conversation_of_the_old_code_goes_on(begun_before, talk):
+    """Smoke test with flag on: what was begun with the flag off is not lost."""
+    if not begun_before:
+        pytest.skip("no conversation was begun with the flag off: run test_flag_off.py too")
+    user, session = begun_before[0].turns[0].user_id, begun_before[0].session_id
+    more = talk(user, RECALL, session_id=session)
+    said = [*begun_before[0].said, RECALL]
+    assert [*more.findings(), *more.strayed(), *contexts.findings(more.contexts[-1], user, said)] == []
+    assert more.session_id == session
+
+
+@pytest.mark.checklist("21_01a.rollout.3")
+def test_many_sessions_at_once(butler, new_id, evidence):
+    """Smoke test with flag on: 100 concurrent sessions are answered, each with its own history."""
+    done = crowd(butler, [new_id("crowd") for _ in range(SESSIONS)], CROWD_DEADLINE_S)
+    evidence.add(
+        Evidence("text", "crowd", {"text": f"{len(done.conversations)} conversations in {done.seconds:.2f} s"})
+    )
+    assert done.findings() == []

@@ -1,0 +1,81 @@
+"""Stage 21_01a, monitor for 15 minutes."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from acceptance.evidence import Evidence
+from acceptance.observe.complaints import new_complaints
+from acceptance.probes import contexts
+from acceptance.probes.dialog import RECALL, forgotten, keep, new_word
+from acceptance.verdict import Inconclusive, Verdict
+
+pytestmark = [pytest.mark.stage_21_01a, pytest.mark.soak]
+
+
+@pytest.fixture(scope="module")
+def word():
+    """What the user asks Butler to keep."""
+    return new_word()
+
+
+@pytest.fixture(scope="module")
+def conversation(soaked, talk, new_id, word):
+    """A user's conversation after the soak."""
+    return talk(new_id("user"), "Hello", keep(word), RECALL)
+
+
+@pytest.mark.checklist("21_01a.monitor.1")
+@pytest.mark.parametrize("gate_id", ["repository-errors", "repository-latency-p95"])
+def test_gate_holds(gate_id, soaked, evidence):
+    """Watch Prometheus metrics: the gate holds over the soak."""
+    result = soaked.results[gate_id]
+    evidence.add(Evidence("gate", result.gate.title, result.as_json()))
+    if result.verdict is Verdict.INCONCLUSIVE:
+        raise Inconclusive(result.explain())
+    assert result.verdict is Verdict.PASS, result.explain()
+
+
+@pytest.mark.checklist("21_01a.monitor.1")
+def test_every_turn_of_the_soak_was_good(soaked):
+    """Watch Prometheus metrics: what the counters say is true, each message was answered in its session."""
+    assert (soaked.sent > 0, soaked.complaints) == (True, ())
+
+
+@pytest.mark.checklist("21_01a.monitor.2")
+def test_no_new_errors_in_the_log(flag_on, soaked, bot_logs, evidence):
+    """Check application logs: no warnings or errors of a kind that was not there before the flag."""
+    start = datetime.fromtimestamp(flag_on.since, UTC)
+    lines = [line.brief() for line in new_complaints(bot_logs, start)]
+    evidence.add(
+        Evidence("log", "new warnings and errors", {"source": bot_logs.source, "since": start, "lines": lines})
+    )
+    assert lines == []
+
+
+@pytest.mark.checklist("21_01a.monitor.4")
+def test_messages_are_taken(conversation, show):
+    """Send message to Butler bot: each is taken."""
+    show(conversation)
+    assert [turn.exchange.status for turn in conversation.turns] == [200, 200, 200]
+
+
+@pytest.mark.checklist("21_01a.monitor.5")
+def test_responses_are_good(conversation):
+    """Verify response: each is an answer, and no error text."""
+    assert conversation.findings() == []
+
+
+@pytest.mark.checklist("21_01a.monitor.6")
+def test_history_is_maintained(conversation, word):
+    """Check conversation history maintained: in what Butler says and in what it keeps."""
+    user = conversation.turns[0].user_id
+    assert [*conversation.strayed(), *contexts.findings(conversation.contexts[-1], user, conversation.said)] == []
+    assert forgotten(conversation.turns[-1], word) is None
+
+
+@pytest.mark.checklist("21_01a.monitor.3")
+def test_user_facing_validation(flow):
+    """User-facing validation (manual test in Telegram): all of its steps were good, over the bot's gateway."""
+    steps = ("21_01a.monitor.4", "21_01a.monitor.5", "21_01a.monitor.6")
+    assert {item: flow.seen(item) for item in steps} == {item: {Verdict.PASS} for item in steps}
