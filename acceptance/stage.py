@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any
+from string import Template
+from typing import Any, TypeVar
 
-from acceptance.gates import Gate, Trigger
+from acceptance.gates import Gate, Measure, Trigger
+
+AnyMeasure = TypeVar("AnyMeasure", bound=Measure)
 
 #: The phases of a stage in the order in which they run; a phase is the name of its test file.
 PHASES = ("preflight", "deploy", "flag_off", "flag_on", "security", "soak", "exit_gate", "validation")
@@ -51,6 +54,15 @@ class Stage:
     provoked_alerts: tuple[str, ...] = ()
     gates: tuple[Gate, ...] = ()
     triggers: tuple[Trigger, ...] = ()
+
+    def at(self, job: str) -> Stage:
+        """Give the stage with its queries filled in for a service's Prometheus job."""
+
+        def filled(measure: AnyMeasure) -> AnyMeasure:
+            query, total = (Template(text).safe_substitute(job=job) for text in (measure.query, measure.total))
+            return replace(measure, query=query, total=total)
+
+        return replace(self, gates=tuple(map(filled, self.gates)), triggers=tuple(map(filled, self.triggers)))
 
     def gate(self, gate_id: str) -> Gate:
         """Find a gate by its id."""

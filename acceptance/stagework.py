@@ -34,6 +34,11 @@ class StageWork:
     watch: Watch | None = None
     _soaked: SoakReport | None = None
 
+    def __post_init__(self) -> None:
+        """Fill the queries in for this target's Prometheus job."""
+        if self.stage.service in {service.key for service in self.target.services.values()}:
+            self.stage = self.stage.at(self.service.job)
+
     @property
     def service(self) -> Service:
         """The service that the stage restarts."""

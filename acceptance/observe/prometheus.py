@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
-from string import Template
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from acceptance.gates import Measure, Samples, Series
@@ -73,13 +72,13 @@ class Prometheus:
         """Fetch what ``acceptance.judging`` needs for a gate or trigger over [start, end]."""
         # Prometheus answers in milliseconds: a finer start would make its first point lie after the start.
         start, end = round(start, 3), round(end, 3)
-        total = self.range(_fill(measure.total, job), start, end, step) if measure.total else {}
+        total = self.range(measure.total, start, end, step) if measure.total else {}
         scraped = self.instant(f'sum_over_time(up{{job="{job}"}}[{max(1, round((end - start) * 1000))}ms])', end)
         return Samples(
             start=start,
             end=end,
             step=step,
-            query=self.range(_fill(measure.query, job), start, end, step),
+            query=self.range(measure.query, start, end, step),
             total=next(iter(total.values()), ()),
             reported=round(sum(sample.value for sample in scraped)),
         )
@@ -123,10 +122,6 @@ class Prometheus:
                 f"Prometheus at {self.url} did not answer «{what}»: {error}; "
                 "check that it runs and that PROMETHEUS_URL of the target file is right"
             ) from error
-
-
-def _fill(query: str, job: str) -> str:
-    return Template(query).safe_substitute(job=job)
 
 
 def _key(labels: Mapping[str, Any]) -> str:
