@@ -1,0 +1,84 @@
+"""Synthetic traffic of stage 21_01b's soak: lists over many students, and reviews of the test students' commits."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import httpx
+
+from acceptance.probes.homework import DAYS, Homework
+from acceptance.probes.hw_checker import Check, HwChecker
+from acceptance.verdict import Inconclusive
+
+TEST_STUDENT = re.compile(r"(?:test|soak)_user\w*")
+"""Students of the checker that are nobody's: only their work is reviewed again. The checklist names two of them."""
+
+MOST_STUDENTS = 50
+
+
+def reviewable(checks: Sequence[Check], student_id: str | None = None) -> list[Check]:
+    """Give the newest check of each commit of the test students, or of one student, newest first.
+
+    Raises:
+        Inconclusive: The checker knows none.
+    """
+    newest: dict[tuple[str, str], Check] = {}
+    for check in sorted(checks, key=lambda check: check.enqueued_at, reverse=True):
+        ours = check.student_id == student_id if student_id else TEST_STUDENT.fullmatch(check.student_id)
+        if ours:
+            newest.setdefault((check.student_id, check.commit_hash), check)
+    if not newest:
+        who = student_id or "any test student (test_user, test_user_flag_on)"
+        raise Inconclusive(f"the HW checker knows no commit of {who} in {DAYS} days: submit one, then run this again")
+    return list(newest.values())
+
+
+@dataclass
+class HomeworkTraffic:
+    """Alternates a list and a request.
+
+    Attributes:
+        homework: The worker.
+        checker: Where a request must appear.
+        patience_s: Within how many seconds.
+        missing: How many accepted requests in a row did not appear.
+    """
+
+    homework: Homework
+    checker: HwChecker
+    patience_s: float
+    missing: int = 0
+    _sent: Iterator[int] = field(default_factory=itertools.count)
+    _checks: Sequence[Check] = field(init=False)
+    _students: Iterator[str] = field(init=False)
+    _commits: Iterator[Check] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._checks = self.checker.checks(DAYS)
+        self._students = itertools.cycle(sorted({check.student_id for check in self._checks})[:MOST_STUDENTS])
+        self._commits = itertools.cycle(reviewable(self._checks))
+
+    def send(self) -> list[str]:
+        """Send the next request; gives what was wrong with its answer or effect.
+
+        Raises:
+            Inconclusive: The checker cannot be asked.
+        """
+        if next(self._sent) % 2:
+            check = self.checker.now(next(self._commits))
+            if check.idle:  # one under way is not asked for again: the checker is not ours to load
+                return self._review(check)
+        return self._list(next(self._students))
+
+    def _list(self, student_id: str) -> list[str]:
+        listing = self.homework.listing(student_id)
+        return listing.findings() or listing.lost(self._checks)
+
+    def _review(self, check: Check) -> list[str]:
+        done = self.homework.request_review(self.checker, check, self.patience_s)
+        if done.exchange.status == httpx.codes.ACCEPTED:
+            self.missing = 0 if done.submitted else self.missing + 1
+        return done.findings()

@@ -1,0 +1,45 @@
+"""What the checks of stage 21_01b share: the worker's homework calls, the HW checker behind them, and the soak."""
+
+from __future__ import annotations
+
+import pytest
+
+from acceptance.probes.calls import Caller
+from acceptance.probes.hard_fault import HardFault
+from acceptance.probes.homework import Homework
+from acceptance.probes.homework_traffic import HomeworkTraffic
+from acceptance.probes.hw_checker import HwChecker
+from acceptance.run import Run
+from acceptance.soak import SoakReport
+from acceptance.stagework import StageWork
+from acceptance.target import Target
+
+# A busy checker may show one late.
+MISSING = HardFault("submissions-missing", "Accepted reviews do not appear at the HW checker", ["trigger.6"], limit=1)
+
+
+@pytest.fixture(scope="session")
+def homework(target: Target, run: Run) -> Homework:
+    """The worker's homework calls, as a user's bot reaches them."""
+    worker = target.services["worker"].url
+    return Homework(Caller(worker, target.http_timeout_s, target.trace_header, trace_prefix=run.trace_prefix))
+
+
+@pytest.fixture(scope="session")
+def checker(target: Target) -> HwChecker:
+    """The HW checker itself: what Butler says of it is compared with what it says."""
+    return HwChecker.of(target)
+
+
+@pytest.fixture(scope="module")
+def soaked(flag_on: object, stage_work: StageWork, homework: Homework, checker: HwChecker) -> SoakReport:
+    """The stage after its full soak, with a list or a review request at a time."""
+    traffic = HomeworkTraffic(homework, checker, patience_s=stage_work.target.http_timeout_s)
+
+    def one_request() -> str | None:
+        found = traffic.send()
+        if traffic.missing > MISSING.limit:
+            MISSING.fire(stage_work, traffic.missing, found[0])
+        return "; ".join(found) or None
+
+    return stage_work.soak(one_request)

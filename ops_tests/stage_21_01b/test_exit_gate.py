@@ -1,0 +1,48 @@
+"""Stage 21_01b, exit gate: accepts the stage, after counting that everything it depends on was seen to be good."""
+
+from dataclasses import asdict
+
+import pytest
+
+from acceptance.evidence import Evidence
+from acceptance.probes.homework import DAYS
+from acceptance.probes.homework_traffic import reviewable
+from acceptance.verdict import Inconclusive, Verdict
+
+pytestmark = [pytest.mark.stage_21_01b, pytest.mark.exit_gate]
+
+STUDENT = "test_user"
+
+
+@pytest.mark.checklist("21_01b.exit.1")
+def test_no_increase_in_hw_checker_errors(soaked):
+    """No increase in HW checker errors."""
+    result = soaked.results["hw-checker-errors"]
+    assert result.verdict is Verdict.PASS, result.explain()
+
+
+@pytest.mark.checklist("21_01b.exit.2")
+def test_latency_is_within_slo(soaked):
+    """Latency <2s (p95)."""
+    result = soaked.results["latency-p95"]
+    assert result.verdict is Verdict.PASS, result.explain()
+
+
+@pytest.mark.checklist("21_01b.exit.3")
+def test_homework_submission(flag_on, homework, checker, target, evidence):
+    """Manual homework submission tested: a student finds the commit in the list, has it reviewed, and it appears."""
+    listing = homework.listing(STUDENT)
+    known = [check for check in reviewable(checker.checks(DAYS), STUDENT) if check.commit_hash in listing.hashes]
+    assert known, f"no commit of {STUDENT} in the list: {listing.exchange.explain()}"
+    idle_first = sorted(known, key=lambda check: not check.idle)
+    requested = homework.request_review(checker, idle_first[0], patience_s=target.http_timeout_s)
+    evidence.add(Evidence("http", "review request", asdict(requested.exchange)))
+    assert [*listing.findings(), *requested.findings()] == []
+
+
+@pytest.mark.checklist("21_01b.exit.3")
+def test_stage_is_accepted(flag_on, flow, stage_work):
+    """Exit gate: accepted only when every line was seen to be good."""
+    if unmet := flow.unmet("21_01b"):
+        raise Inconclusive("the stage cannot be accepted: " + "; ".join(unmet))
+    stage_work.conductor.accept("21_01b")

@@ -1,0 +1,40 @@
+"""Stage 21_01b, gradual rollout: the old behaviour still works."""
+
+from dataclasses import asdict
+
+import pytest
+
+from acceptance.evidence import Evidence
+from acceptance.probes.homework import DAYS
+from acceptance.probes.homework_traffic import reviewable
+
+pytestmark = [pytest.mark.stage_21_01b, pytest.mark.smoke, pytest.mark.usefixtures("flag_off")]
+
+STUDENT = "test_user"  # the checklist's own; the HW checker must know it
+
+
+@pytest.fixture(scope="module")
+def listing(homework):
+    """What the old client lists."""
+    return homework.listing(STUDENT)
+
+
+@pytest.mark.checklist("21_01b.rollout.1")
+def test_commits_are_listed(listing, evidence):
+    """Validate with flag off: lists commits, old HWCheckerClient path."""
+    evidence.add(Evidence("http", "list", asdict(listing.exchange)))
+    assert listing.findings() == []
+
+
+@pytest.mark.checklist("21_01b.rollout.1")
+def test_list_is_what_the_hw_checker_knows(listing, checker):
+    """Validate with flag off: no commit is missing, none is another's."""
+    checks = checker.checks(DAYS + 1)
+    assert reviewable(checks, STUDENT)
+    assert [*listing.lost(checks), *listing.foreign(checks)] == []
+
+
+@pytest.mark.checklist("21_01b.rollout.1")
+def test_service_metrics_are_absent(prometheus, stage_work):
+    """Validate with flag off: the new service's metrics do not exist yet."""
+    assert prometheus.names(stage_work.service.job, "homework_review_service_") == set()

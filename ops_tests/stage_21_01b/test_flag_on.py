@@ -1,0 +1,61 @@
+"""Stage 21_01b, gradual rollout: the new service."""
+
+from dataclasses import asdict
+
+import pytest
+
+from acceptance.evidence import Evidence
+from acceptance.probes.homework import DAYS, served
+from acceptance.probes.homework_traffic import reviewable
+from acceptance.wait import poll
+
+pytestmark = [pytest.mark.stage_21_01b, pytest.mark.smoke, pytest.mark.usefixtures("flag_on")]
+
+STUDENT = "test_user_flag_on"  # the checklist's own; the HW checker must know it
+
+
+@pytest.fixture(scope="module")
+def listing(homework):
+    """What the new service lists."""
+    return homework.listing(STUDENT)
+
+
+@pytest.fixture(scope="module")
+def requested(homework, checker, target):
+    """A review of the student's newest commit, asked for by the new service."""
+    newest = reviewable(checker.checks(DAYS), STUDENT)[0]
+    return homework.request_review(checker, newest, patience_s=target.http_timeout_s)
+
+
+@pytest.mark.checklist("21_01b.rollout.2")
+def test_flag_change_restarted_the_worker(flag_on):
+    """Enable feature flag: the process that runs now started after the change."""
+    assert flag_on.restarted, "the flag was on already: nothing was switched"
+    assert flag_on.restarted.proved, flag_on.restarted
+
+
+@pytest.mark.checklist("21_01b.rollout.3")
+def test_list_is_what_the_hw_checker_knows(listing, checker, evidence):
+    """Smoke test with flag on: no commit is missing, none is another's."""
+    evidence.add(Evidence("http", "list", asdict(listing.exchange)))
+    checks = checker.checks(DAYS + 1)
+    assert [*listing.findings(), *listing.lost(checks), *listing.foreign(checks)] == []
+
+
+@pytest.mark.checklist("21_01b.rollout.3")
+def test_review_is_requested(requested, evidence):
+    """Smoke test with flag on: review requested successfully, and the HW checker has it."""
+    evidence.add(Evidence("http", "review request", asdict(requested.exchange)))
+    evidence.add(
+        Evidence("document", "HW checker", {"before": asdict(requested.before), "after": asdict(requested.after)})
+    )
+    assert requested.findings() == []
+
+
+@pytest.mark.checklist("21_01b.rollout.2", "21_01b.rollout.3")
+def test_requests_go_via_the_new_service(listing, requested, prometheus, stage_work):
+    """Review requested via new service: only it counts its requests, so the flag is really read."""
+    operations = {"list_commits", "request_review"}
+    patience = 3 * stage_work.target.scrape_interval_s + 5
+    job = stage_work.service.job
+    assert poll(lambda: served(prometheus, job), lambda seen: operations <= {*seen}, patience).keys() >= operations

@@ -1,0 +1,31 @@
+"""Stage 21_01b, monitor for 10 minutes."""
+
+import pytest
+
+from acceptance.evidence import Evidence
+from acceptance.verdict import Inconclusive, Verdict
+
+pytestmark = [pytest.mark.stage_21_01b, pytest.mark.soak]
+
+
+@pytest.mark.checklist("21_01b.monitor.2")
+def test_hw_checker_is_healthy(soaked, checker):
+    """External API health: {"status":"ok"}; asked first, so that its outage is not taken for ours."""
+    assert checker.health_findings() == []
+
+
+@pytest.mark.checklist("21_01b.monitor.1")
+@pytest.mark.parametrize("gate_id", ["hw-checker-errors", "latency-p95"])
+def test_gate_holds(gate_id, soaked, evidence):
+    """Prometheus metrics: the gate holds over the soak."""
+    result = soaked.results[gate_id]
+    evidence.add(Evidence("gate", result.gate.title, result.as_json()))
+    if result.verdict is Verdict.INCONCLUSIVE:
+        raise Inconclusive(result.explain())
+    assert result.verdict is Verdict.PASS, result.explain()
+
+
+@pytest.mark.checklist("21_01b.monitor.1")
+def test_every_request_of_the_soak_was_good(soaked):
+    """Prometheus metrics: what the counters say is true, each list was whole and each review appeared."""
+    assert (soaked.sent > 0, soaked.complaints) == (True, ())
