@@ -11,6 +11,7 @@ pytest_plugins = (
     "fixtures.flags",
     "fixtures.clients",
     "fixtures.signoff",
+    "fixtures.redaction",
 )
 
 collect_ignore_glob = ["scripts/*"]  # the checklist names its commands test_*.py; they are not tests
