@@ -1,4 +1,4 @@
-"""Write what belongs beside the event log: the page, ``record.json``, the manifest."""
+"""Write what belongs beside the event log: the page, ``record.json``, the exports, the manifest."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from acceptance.events import read_events
+from acceptance.record.exports import ctrf, statement
 from acceptance.record.model import build
 from acceptance.record.page import page
 from acceptance.record.parts import Record
@@ -19,7 +20,11 @@ from acceptance.record.parts import Record
 EVENTS = "events.jsonl"
 PAGE = "record.html"
 JSON = "record.json"
+CTRF = "ctrf.json"
+IN_TOTO = "intoto.json"
 MANIFEST = "MANIFEST.sha256"
+SIGNATURE = "MANIFEST.sha256.sig"
+"""Signs the manifest, so it is written after it and not listed in it."""
 SCHEMA_ID = "butler-acceptance/record/1"
 
 
@@ -45,18 +50,28 @@ def as_json(record: Record) -> dict[str, Any]:
 
 def to_text(record: Record) -> str:
     """Give ``record.json``'s exact text: the same record always gives the same bytes."""
-    return json.dumps(as_json(record), ensure_ascii=False, allow_nan=False, separators=(",", ":")) + "\n"
+    return _compact(as_json(record))
+
+
+def derived(record: Record, folder: Path) -> dict[str, str]:
+    """Give name -> exact text of each file that follows from the event log and from nothing else."""
+    return {
+        JSON: to_text(record),
+        CTRF: _compact(ctrf(record)),
+        IN_TOTO: _compact(statement(record, digest(folder / EVENTS))),
+    }
 
 
 def publish(folder: Path, page_path: Path | None = None) -> Record:
-    """Write ``record.json`` and the manifest, and the page too unless ``page_path`` (pytest-html's) is there.
+    """Write what follows from the log and the manifest, and the page unless ``page_path`` (pytest-html's) is there.
 
     Call it last: what changes afterwards in the folder no longer fits the manifest. To call it again is harmless.
     """
     record = load(folder)
     if page_path is None or not page_path.is_file():
         _write(folder / PAGE, page(record))
-    _write(folder / JSON, to_text(record))
+    for name, text in derived(record, folder).items():
+        _write(folder / name, text)
     _write(folder / MANIFEST, manifest(folder))
     return record
 
@@ -75,8 +90,9 @@ def render(folder: Path) -> Path:
 
 
 def manifest(folder: Path) -> str:
-    """Give the digests of all files of a folder, in sha256sum's format, by path."""
-    paths = sorted(path for path in folder.rglob("*") if path.is_file() and path != folder / MANIFEST)
+    """Give the digests of all files of a folder but itself and its signature, in sha256sum's format, by path."""
+    after = (folder / MANIFEST, folder / SIGNATURE)
+    paths = sorted(path for path in folder.rglob("*") if path.is_file() and path not in after)
     return "".join(f"{digest(path)}  {path.relative_to(folder).as_posix()}\n" for path in paths)
 
 
@@ -91,6 +107,10 @@ def _write(path: Path, text: str) -> None:
     scratch = path.with_name(f".{path.name}.{os.getpid()}")
     scratch.write_text(text, encoding="utf-8")
     scratch.replace(path)
+
+
+def _compact(data: Mapping[str, Any]) -> str:
+    return json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":")) + "\n"
 
 
 def _plain(value: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Verify a run's folder: no byte changed, the event log's chain whole, ``record.json`` what the log gives.
+"""Verify a run's folder: no byte changed, the event log's chain whole, every other JSON file what the log gives.
 
 The manifest finds accidents and careless edits. Someone who rewrites log, record and manifest together is found
 only by a signature over the manifest, or by the hash of the last event that went elsewhere (the ticket).
@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from acceptance.events import TamperedLog
-from acceptance.record.publish import JSON, MANIFEST, load, manifest, to_text
+from acceptance.record.publish import MANIFEST, derived, load, manifest
 
 
 class NoRecord(Exception):
@@ -49,13 +49,16 @@ def _digests(text: str) -> dict[str, str]:
 
 def _record(folder: Path) -> list[str]:
     try:
-        expected = to_text(load(folder))
+        expected = derived(load(folder), folder)
     except TamperedLog as error:
         return [str(error)]
     except FileNotFoundError as error:
         raise NoRecord(str(error)) from error
-    try:
-        found = (folder / JSON).read_bytes()
-    except FileNotFoundError:
-        return [f"{JSON}: missing"]
-    return [] if found == expected.encode() else [f"{JSON}: not what the event log gives"]
+    faults = []
+    for name, text in expected.items():
+        path = folder / name
+        if not path.is_file():
+            faults.append(f"{name}: missing")
+        elif path.read_bytes() != text.encode():
+            faults.append(f"{name}: not what the event log gives")
+    return faults

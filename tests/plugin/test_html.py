@@ -66,7 +66,15 @@ def test_record_comes_first_in_pytest_html_and_the_folder_is_sealed(project, wor
     assert '<title id="head-title">GO · CHG-7 · staging · deployment record</title>' in page
     assert json.loads((folder / "record.json").read_text())["outcome"] == "GO"
     listed = dict(reversed(line.split("  ")) for line in (folder / "MANIFEST.sha256").read_text().splitlines())
-    assert set(listed) == {"events.jsonl", "record.html", "record.json", "junit.xml", "provider.log"}
+    assert set(listed) == {
+        "ctrf.json",
+        "events.jsonl",
+        "intoto.json",
+        "junit.xml",
+        "provider.log",
+        "record.html",
+        "record.json",
+    }
     for name, digest in listed.items():
         assert hashlib.sha256((folder / name).read_bytes()).hexdigest() == digest, name
 

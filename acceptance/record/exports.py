@@ -1,0 +1,117 @@
+"""The record for other tools: CTRF (Common Test Report Format) and an in-toto test-result statement.
+
+Both say less than ``record.json``, and never more: nothing that was not proved is reported as passed. The CTRF
+plugins for pytest see pytest's own results, in which NOT RUN is a skip and AWAITING too, so the mapping is ours.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+from acceptance.record.parts import Check, Record
+from acceptance.record.times import parse
+from acceptance.record.words import host_of
+from acceptance.verdict import Outcome, Verdict
+
+CTRF_SPEC = "0.0.0"
+STATEMENT = "https://in-toto.io/Statement/v1"
+TEST_RESULT = "https://in-toto.io/attestation/test-result/v0.1"
+
+_STATUS = {
+    Verdict.PASS: "passed",
+    Verdict.FAIL: "failed",
+    Verdict.SKIPPED: "skipped",
+    Verdict.NOT_RUN: "pending",
+    Verdict.INCONCLUSIVE: "other",
+}
+
+
+def ctrf(record: Record) -> dict[str, Any]:
+    """Give the run as a CTRF report; durations are milliseconds, times unix milliseconds.
+
+    INCONCLUSIVE is ``other`` and NOT RUN is ``pending``: CTRF has no nearer words. Ours stand in ``rawStatus``.
+    """
+    statuses = [_STATUS[check.verdict] for check in record.checks]
+    facts = record.facts
+    return {
+        "reportFormat": "CTRF",
+        "specVersion": CTRF_SPEC,
+        "results": {
+            "tool": {"name": "pytest", "extra": {"suite": f"butler-acceptance {facts.suite_version}".strip()}},
+            "summary": {
+                "tests": len(statuses),
+                **{word: statuses.count(word) for word in ("passed", "failed", "pending", "skipped", "other")},
+                "start": _milliseconds(facts.started_at),
+                "stop": _milliseconds(facts.finished_at),
+                "extra": {"outcome": record.outcome.value, "reasons": list(record.reasons)},
+            },
+            "tests": [_ctrf_test(check) for check in record.checks],
+            "environment": {
+                "appName": "Butler",
+                "testEnvironment": host_of(facts),
+                "commit": facts.commit,
+                "extra": {"run": facts.run_id, "ticket": facts.ticket, "mode": facts.mode, "operator": facts.operator},
+            },
+        },
+    }
+
+
+def statement(record: Record, log_digest: str) -> dict[str, Any]:
+    """Give the in-toto statement: this log says that this target, in this configuration, had this result.
+
+    The subject is the event log, whose digest names the run: a deployment in place has no artifact to digest.
+    A GO is PASSED, with waivers WARNED; everything else is FAILED, so that a policy which knows only these three
+    words lets nothing through that was not proved.
+
+    Args:
+        record: The run.
+        log_digest: SHA-256 of ``events.jsonl``, hex.
+    """
+    facts, waived = record.facts, any(waiver.valid for waiver in record.waivers)
+    passed = "WARNED" if waived else "PASSED"
+    target = json.dumps(dict(facts.target), sort_keys=True).encode()
+    return {
+        "_type": STATEMENT,
+        "subject": [{"name": f"{facts.run_id or 'run'}/events.jsonl", "digest": {"sha256": log_digest}}],
+        "predicateType": TEST_RESULT,
+        "predicate": {
+            "result": passed if record.outcome is Outcome.GO else "FAILED",
+            "configuration": [
+                {"name": f"target {host_of(facts)}", "digest": {"sha256": hashlib.sha256(target).hexdigest()}},
+                {
+                    "name": "suite",
+                    "uri": f"pkg:generic/butler-acceptance@{facts.suite_version or 'unknown'}",
+                    "annotations": {"commit": facts.commit, "mode": facts.mode, "outcome": record.outcome.value},
+                },
+            ],
+            "passedTests": _names(record, Verdict.PASS),
+            "warnedTests": _names(record, Verdict.INCONCLUSIVE, Verdict.NOT_RUN),
+            "failedTests": _names(record, Verdict.FAIL),
+        },
+    }
+
+
+def _ctrf_test(check: Check) -> dict[str, Any]:
+    told = {"message": check.reason} if check.reason else {}
+    return {
+        "name": check.title or check.name,
+        "status": _STATUS[check.verdict],
+        "duration": round((check.seconds or 0) * 1000),
+        "rawStatus": check.verdict.value,
+        "suite": [each for each in (check.stage, check.phase) if each],
+        "filePath": check.nodeid.partition("::")[0],
+        "tags": list(check.items),
+        **told,
+        "extra": {"nodeid": check.nodeid},
+    }
+
+
+def _names(record: Record, *verdicts: Verdict) -> list[str]:
+    return [check.nodeid for check in record.checks if check.verdict in verdicts]
+
+
+def _milliseconds(at: str) -> int:
+    found = parse(at)
+    return round(found.timestamp() * 1000) if found else 0
