@@ -25,26 +25,29 @@ def conversation(talk, new_id, word, begun_before):
 def test_butler_answers(conversation, show):
     """Validate with flag off: response received, no errors."""
     show(conversation)
-    assert conversation.findings() == []
+    found = conversation.findings()
+    assert found == [], "; ".join(found)
 
 
 @pytest.mark.checklist("21_01a.rollout.1")
 def test_session_stays_the_same(conversation):
     """Validate with flag off: a conversation is one session."""
-    assert conversation.strayed() == []
+    found = conversation.strayed()
+    assert found == [], "; ".join(found)
 
 
 @pytest.mark.checklist("21_01a.rollout.1")
 def test_context_is_stored(conversation):
     """Validate with flag off: documents present, this conversation's among them."""
-    user = conversation.turns[0].user_id
-    assert contexts.findings(conversation.contexts[-1], user, conversation.said) == []
+    found = contexts.findings(conversation.contexts[-1], conversation.turns[0].user_id, conversation.said)
+    assert found == [], "; ".join(found)
 
 
 @pytest.mark.checklist("21_01a.rollout.1")
 def test_history_is_used(conversation, word):
     """Validate with flag off: Butler knows what was said before."""
-    assert forgotten(conversation.turns[-1], word) is None
+    lost = forgotten(conversation.turns[-1], word)
+    assert lost is None, lost
 
 
 @pytest.mark.checklist("21_01a.rollout.1")

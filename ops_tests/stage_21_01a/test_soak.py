@@ -39,7 +39,7 @@ def test_gate_holds(gate_id, soaked, evidence):
 @pytest.mark.checklist("21_01a.monitor.1")
 def test_every_turn_of_the_soak_was_good(soaked):
     """Watch Prometheus metrics: what the counters say is true, each message was answered in its session."""
-    assert (soaked.sent > 0, soaked.complaints) == (True, ())
+    assert (soaked.sent > 0, soaked.complaints) == (True, ()), "; ".join(soaked.complaints[:5])
 
 
 @pytest.mark.checklist("21_01a.monitor.2")
@@ -50,7 +50,7 @@ def test_no_new_errors_in_the_log(flag_on, soaked, bot_logs, evidence):
     evidence.add(
         Evidence("log", "new warnings and errors", {"source": bot_logs.source, "since": start, "lines": lines})
     )
-    assert lines == []
+    assert lines == [], "; ".join(lines[:5])
 
 
 @pytest.mark.checklist("21_01a.monitor.4")
@@ -63,15 +63,16 @@ def test_messages_are_taken(conversation, show):
 @pytest.mark.checklist("21_01a.monitor.5")
 def test_responses_are_good(conversation):
     """Verify response: each is an answer, and no error text."""
-    assert conversation.findings() == []
+    found = conversation.findings()
+    assert found == [], "; ".join(found)
 
 
 @pytest.mark.checklist("21_01a.monitor.6")
 def test_history_is_maintained(conversation, word):
     """Check conversation history maintained: in what Butler says and in what it keeps."""
-    user = conversation.turns[0].user_id
-    assert [*conversation.strayed(), *contexts.findings(conversation.contexts[-1], user, conversation.said)] == []
-    assert forgotten(conversation.turns[-1], word) is None
+    user, lost = conversation.turns[0].user_id, forgotten(conversation.turns[-1], word)
+    found = [*conversation.strayed(), *contexts.findings(conversation.contexts[-1], user, conversation.said)]
+    assert (found, lost) == ([], None), "; ".join([*found, lost or ""])
 
 
 @pytest.mark.checklist("21_01a.monitor.3")

@@ -37,7 +37,8 @@ def test_homework_submission(flag_on, homework, checker, target, evidence):
     idle_first = sorted(known, key=lambda check: not check.idle)
     requested = homework.request_review(checker, idle_first[0], patience_s=target.http_timeout_s)
     evidence.add(Evidence("http", "review request", asdict(requested.exchange)))
-    assert [*listing.findings(), *requested.findings()] == []
+    found = [*listing.findings(), *requested.findings()]
+    assert found == [], "; ".join(found)
 
 
 @pytest.mark.checklist("21_01b.exit.3")

@@ -11,7 +11,8 @@ pytestmark = [pytest.mark.stage_21_01b, pytest.mark.soak]
 @pytest.mark.checklist("21_01b.monitor.2")
 def test_hw_checker_is_healthy(soaked, checker):
     """External API health: {"status":"ok"}; asked first, so that its outage is not taken for ours."""
-    assert checker.health_findings() == []
+    found = checker.health_findings()
+    assert found == [], "; ".join(found)
 
 
 @pytest.mark.checklist("21_01b.monitor.1")
@@ -28,4 +29,4 @@ def test_gate_holds(gate_id, soaked, evidence):
 @pytest.mark.checklist("21_01b.monitor.1")
 def test_every_request_of_the_soak_was_good(soaked):
     """Prometheus metrics: what the counters say is true, each list was whole and each review appeared."""
-    assert (soaked.sent > 0, soaked.complaints) == (True, ())
+    assert (soaked.sent > 0, soaked.complaints) == (True, ()), "; ".join(soaked.complaints[:5])
