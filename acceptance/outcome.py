@@ -8,6 +8,9 @@ from typing import Any
 
 from acceptance.verdict import ExitCode, Outcome, Verdict
 
+REFUSED = "refused:"
+"""How the reason of a check begins that the target or the guardian did not let happen."""
+
 _PYTEST_INTERRUPTED = 2
 _PYTEST_OWN_ERRORS = (3, 4)
 _PYTEST_NO_TESTS = 5
@@ -32,6 +35,7 @@ def close_run(
     triggers: Sequence[str],
     interrupted_by: str,
     rollback_failure: str,
+    refused: bool,
     pytest_status: int,
 ) -> Closing:
     """Fold the verdicts of all checks into the outcome; no check at all is never GO.
@@ -43,6 +47,7 @@ def close_run(
         triggers: What fired, in words.
         interrupted_by: Name of the signal that ended the run, or empty.
         rollback_failure: What could not be undone, or empty.
+        refused: Whether a check was refused, such as a flag that was on already.
         pytest_status: Exit status that pytest itself arrived at.
     """
     of = {verdict: [name for name, found in checks.items() if found is verdict] for verdict in Verdict}
@@ -62,7 +67,7 @@ def close_run(
     if pytest_status in _PYTEST_OWN_ERRORS or pytest_status > _PYTEST_NO_TESTS:
         return Closing(Outcome.INCONCLUSIVE, (f"the run ended early, status {pytest_status}",), pytest_status)
     if of[Verdict.INCONCLUSIVE]:
-        return Closing(Outcome.INCONCLUSIVE, reasons, ExitCode.INCONCLUSIVE)
+        return Closing(Outcome.INCONCLUSIVE, reasons, ExitCode.REFUSED if refused else ExitCode.INCONCLUSIVE)
     if unrun:
         return Closing(Outcome.INCONCLUSIVE, (f"{unrun} check(s) did not run",), ExitCode.NOT_RUN)
     if not of[Verdict.PASS]:

@@ -8,9 +8,9 @@ from acceptance.verdict import Outcome, Verdict, worst
 P, F, U, S, N = Verdict.PASS, Verdict.FAIL, Verdict.INCONCLUSIVE, Verdict.SKIPPED, Verdict.NOT_RUN
 
 
-def close(checks, unaccepted=(), triggers=(), interrupted="", failure="", status=0):
+def close(checks, unaccepted=(), triggers=(), interrupted="", failure="", refused=False, status=0):
     named = {f"check-{number}": verdict for number, verdict in enumerate(checks)}
-    return close_run(named, unaccepted, triggers, interrupted, failure, status)
+    return close_run(named, unaccepted, triggers, interrupted, failure, refused, status)
 
 
 @pytest.mark.parametrize(
@@ -24,6 +24,7 @@ def close(checks, unaccepted=(), triggers=(), interrupted="", failure="", status
         (close([]), Outcome.INCONCLUSIVE, 5),
         (close([S]), Outcome.INCONCLUSIVE, 5),
         (close([P], unaccepted=["21_01c"]), Outcome.INCONCLUSIVE, 0),
+        (close([P, U], refused=True, status=1), Outcome.INCONCLUSIVE, 13),
         (close([P, U], triggers=["errors"], status=1), Outcome.NO_GO, 1),
         (close([P], interrupted="SIGTERM", status=2), Outcome.INTERRUPTED, 2),
         (close([P], failure="flag still on"), Outcome.NO_GO, 12),
@@ -32,7 +33,8 @@ def close(checks, unaccepted=(), triggers=(), interrupted="", failure="", status
         (close([], status=13), Outcome.INCONCLUSIVE, 13),
     ],
     ids=["all-good", "good-and-skipped", "failed", "could-not-see", "did-not-run", "nothing", "only-skipped",
-         "part-of-a-stage", "trigger", "interrupted", "rollback-failed", "interrupted-and-rollback-failed",
+         "part-of-a-stage", "check-refused", "trigger", "interrupted", "rollback-failed",
+         "interrupted-and-rollback-failed",
          "internal-error", "refused"],
 )  # fmt: skip
 def test_outcome(closing, outcome, code):
