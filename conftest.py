@@ -12,6 +12,7 @@ pytest_plugins = (
     "fixtures.clients",
     "fixtures.signoff",
     "fixtures.redaction",
+    "fixtures.terminal",
 )
 
 collect_ignore_glob = ["scripts/*"]  # the checklist names its commands test_*.py; they are not tests

@@ -9,11 +9,13 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 
-from acceptance.gates import GateResult
+from acceptance.gates import Gate, GateResult
 from acceptance.judging import judge
 from acceptance.observe.prometheus import Prometheus
+from acceptance.progress import GateLooks, Look, Tell
 from acceptance.stage import Stage
 from acceptance.verdict import Inconclusive
 
@@ -50,6 +52,7 @@ def soak(
     step: float,
     per_minute: float,
     stopped: Callable[[], str],
+    tell: Tell | None = None,
 ) -> SoakReport:
     """Keep the stage under traffic for ``seconds`` and judge its gates.
 
@@ -62,6 +65,7 @@ def soak(
         step: The scrape interval in seconds.
         per_minute: Bound of the traffic.
         stopped: Gives the reason why the soak must end now, or an empty string.
+        tell: Shown a look before each request; None where nobody watches.
 
     Raises:
         Inconclusive: It was stopped before its time, or Prometheus does not answer at its end.
@@ -70,15 +74,25 @@ def soak(
     pause.wait(2 * step)  # what came before, our own security probes among it, must be in the scrape that we start from
     start = time.time()
     sent, complaints = 0, []
-    while (left := start + seconds - time.time()) > 0:
-        if reason := stopped():
-            raise Inconclusive(f"the soak ended {left:.0f} s early: {reason}")
-        sent += 1
-        if complaint := traffic():
-            complaints.append(complaint)
-        due = start + sent * 60 / per_minute
-        pause.wait(max(0.0, min(due, start + seconds) - time.time()))
+
+    def judged(gate: Gate) -> GateResult:
+        return judge(gate, prometheus.samples(gate, job, start, time.time(), step))
+
+    looks = GateLooks(stage.gates, judged, step)
+    with looks.looking() if tell else nullcontext():
+        while (left := start + seconds - time.time()) > 0:
+            if tell:
+                tell(Look(stage.id, seconds - left, seconds, looks.latest, len(stage.triggers), stopped()))
+            if reason := stopped():
+                raise Inconclusive(f"the soak ended {left:.0f} s early: {reason}")
+            sent += 1
+            if complaint := traffic():
+                complaints.append(complaint)
+            due = start + sent * 60 / per_minute
+            pause.wait(max(0.0, min(due, start + seconds) - time.time()))
     pause.wait(2 * step)  # the last requests are in the next scrape
     end = time.time()
     results = {gate.id: judge(gate, prometheus.samples(gate, job, start, end, step)) for gate in stage.gates}
+    if tell:
+        tell(Look(stage.id, seconds, seconds, tuple(results.values()), len(stage.triggers), stopped()))
     return SoakReport(start, end, sent, tuple(complaints), results)

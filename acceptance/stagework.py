@@ -11,6 +11,7 @@ from acceptance.events import EventLog
 from acceptance.gates import GateResult
 from acceptance.observe.logs import Logs
 from acceptance.observe.prometheus import Prometheus
+from acceptance.progress import Tell
 from acceptance.remote import RemoteConductor
 from acceptance.run import Run
 from acceptance.soak import SoakReport, Traffic, soak
@@ -22,7 +23,7 @@ from acceptance.watch import Outlook, OwnEvents, Watch
 
 @dataclass
 class StageWork:
-    """What the checks of one stage share; ``end`` is called when a trigger fires."""
+    """What the checks of one stage share; ``end`` is called when a trigger fires, ``tell`` shows how the soak goes."""
 
     stage: Stage
     target: Target
@@ -32,6 +33,7 @@ class StageWork:
     end: Callable[[Verdict, str], None]
     own: OwnEvents = field(default_factory=OwnEvents)
     watch: Watch | None = None
+    tell: Tell | None = None
     _soaked: SoakReport | None = None
 
     def __post_init__(self) -> None:
@@ -90,6 +92,7 @@ class StageWork:
                 step=self.target.scrape_interval_s,
                 per_minute=self.target.traffic_per_minute,
                 stopped=lambda: self.watch.fired.reason if self.watch and self.watch.fired else "",
+                tell=self.tell,
             )
         return self._soaked
 

@@ -1,0 +1,116 @@
+"""How a soak is going, for the person who watches it: time, each gate's value against its bound, the triggers.
+
+What is shown here decides nothing; the gates are judged once, at the end (``acceptance.soak``). Source: issue "The
+deployment record", item 9.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from itertools import cycle, islice
+
+from acceptance.gates import Bound, Gate, GateResult
+from acceptance.verdict import Inconclusive
+
+
+@dataclass(frozen=True)
+class Look:
+    """One look at a running soak.
+
+    Attributes:
+        stage: Stage id.
+        elapsed: Seconds since its start.
+        total: Seconds that it lasts.
+        gates: What each gate is worth so far; empty before the first look.
+        triggers: How many triggers are being watched.
+        fired: The reason why the soak must end, or empty.
+    """
+
+    stage: str
+    elapsed: float
+    total: float
+    gates: Sequence[GateResult] = ()
+    triggers: int = 0
+    fired: str = ""
+
+
+Tell = Callable[[Look], None]
+
+
+@dataclass
+class GateLooks:
+    """Looks at the gates from a thread of its own: a slow Prometheus must not hold up the traffic."""
+
+    gates: Sequence[Gate]
+    judged: Callable[[Gate], GateResult]
+    every_s: float
+    latest: tuple[GateResult, ...] = ()
+    _over: threading.Event = field(default_factory=threading.Event)
+
+    @contextmanager
+    def looking(self) -> Iterator[GateLooks]:
+        """Look as long as the block lasts; a look that is under way at its end is not waited for."""
+        threading.Thread(target=self._run, name="gate looks", daemon=True).start()
+        try:
+            yield self
+        finally:
+            self._over.set()
+
+    def _run(self) -> None:
+        while not self._over.wait(self.every_s):
+            with suppress(Inconclusive):  # shown only; the watch and the judgement say what could not be seen
+                self.latest = tuple(self.judged(gate) for gate in self.gates)
+
+
+def shown(result: GateResult) -> str:
+    """Give a gate as ``id value bound unit``; ``!`` marks one that would not pass now."""
+    gate = result.gate
+    if result.value is None:
+        return f"{gate.id} no data ({gate.bound})"
+    mark = "" if Bound(gate.bound).holds(result.value) else "! "
+    return f"{mark}{gate.id} {result.value:.3g} ({gate.bound}{f' {gate.unit}' if gate.unit else ''})"
+
+
+def line(look: Look, width: int | None = None, turn: int = 0) -> str:
+    """Give one line.
+
+    Args:
+        look: What was seen.
+        width: Most characters; None for as many as it takes. Gates that do not fit take turns, breaches come first.
+        turn: Which gate comes first where not all fit.
+    """
+    head = f"soak {look.stage} {_clock(look.elapsed)}/{_clock(look.total)}"
+    tail = f"TRIGGER: {look.fired}" if look.fired else f"{look.triggers} triggers quiet"
+    texts = [shown(result) for result in look.gates] or ["no gate seen yet"]
+    bad = [text for text in texts if text.startswith("! ")]
+    good = [text for text in texts if text not in bad]
+    ordered = bad + list(islice(cycle(good), turn % len(good), turn % len(good) + len(good))) if good else bad
+    parts = [head, tail]
+    for text in ordered:
+        longer = [*parts[:-1], text, tail]
+        if width is None or len("  ".join(longer)) <= width or len(parts) == len([head, tail]):
+            parts = longer
+    return "  ".join(parts)[:width]
+
+
+@dataclass
+class Tenths:
+    """Lets through the first look of each tenth of a soak, and its end: a log file needs no more."""
+
+    _last: int = -1
+
+    def due(self, look: Look) -> bool:
+        """Whether this look begins another tenth."""
+        tenth = int(10 * look.elapsed / look.total) if look.total else 10
+        if tenth <= self._last and self._last >= 0:
+            return False
+        self._last = tenth
+        return True
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(int(seconds), 60)
+    return f"{minutes}:{rest:02d}"
