@@ -18,9 +18,10 @@ from acceptance.journal import Journal
 from acceptance.services import Restarted, Restarter
 from acceptance.stage import Stage
 from acceptance.target import Target
+from acceptance.telling import BestEffort
 from acceptance.testdata import purge
-from acceptance.undo import Undo, restart
-from acceptance.verdict import Refused, RollbackFailed
+from acceptance.undo import Undo, by_hand_commands, restart
+from acceptance.verdict import RecoveryNeeded, Refused, RollbackFailed
 
 Mode = Literal["rehearse", "deploy"]
 
@@ -66,7 +67,8 @@ class _Open:
 class Conductor:
     """Makes and undoes the changes of one run.
 
-    The caller holds the target's lock and has opened the journal. Methods raise ``Refused`` before anything is
+    The caller holds the target's lock and has opened the journal. ``may_start`` says why a stage may not start,
+    ``lost`` why the lock is no longer ours; both None while all is well. Methods raise ``Refused`` before anything is
     changed, ``MutationFailed`` when a change did not take effect, ``RollbackFailed`` when the undo did not.
     """
 
@@ -78,17 +80,22 @@ class Conductor:
         restarter: Restarter,
         mode: Mode = "rehearse",
         may_start: Callable[[Stage], str | None] = lambda _: None,
+        lost: Callable[[], str | None] = lambda: None,
     ) -> None:
         self._target = target
         self._env = EnvFile(target.env_file)
         self._journal = journal
         self._events = events
         self._restarter = restarter
-        self._undo = Undo(target, events, restarter)
+        self._told = BestEffort(events)  # for the way back, which no full disk may stop
+        self._undo = Undo(target, self._told, restarter)
         self._mode = mode
         self._may_start = may_start
+        self._lost = lost
         self._open: dict[str, _Open] = {}
         self._data: tuple[int, str] | None = None
+        self._restarts: dict[int, str] = {}
+        self._unsettled: dict[int, str] = {}
 
     def expect_data(self, prefix: str) -> None:
         """Announce that test data with this prefix will be written; the end of the run removes it."""
@@ -118,10 +125,13 @@ class Conductor:
         return held.state
 
     def restart(self, stage: Stage, service: str) -> tuple[Restarted, ...]:
-        """Restart a service as part of a stage; a restart needs no undo, but it is journalled."""
+        """Restart a service as part of a stage; one that does not end well is repeated at the end of the run."""
         self._begin(stage)
+        self._allow(f"restart {service}")
         number = self._journal.intend(f"restart {service}", {"kind": "restart", "service": service})
+        self._restarts[number] = service
         done = restart(self._restarter, self._events, service)
+        del self._restarts[number]
         self._journal.settle(number, "restarted")
         return done
 
@@ -143,10 +153,10 @@ class Conductor:
         held = self._open.get(stage_id)
         if held is None or held.rollback or held.change is None:
             return held.rollback if held else None
-        self._events.append("rollback.started", stage=stage_id, reason=reason)
+        self._told.append("rollback.started", stage=stage_id, reason=reason)
         held.rollback = self._put_back(held, held.change, reason)
         facts = {"account": held.rollback.account, "seconds": held.rollback.seconds}
-        self._events.append("rollback.finished", stage=stage_id, ok=True, by_hand=[], **facts)
+        self._told.append("rollback.finished", stage=stage_id, ok=True, by_hand=[], **facts)
         return held.rollback
 
     def end_stage(self, stage_id: str) -> bool:
@@ -162,10 +172,9 @@ class Conductor:
         if held is None or held.change is None or held.rollback:
             return False
         if held.accepted and self._mode == "deploy":
-            self._settle(held, "accepted and kept")
-            return True
+            return self._keep(held)
         done = self._put_back(held, held.change, "the rehearsal is over")
-        self._events.append(
+        self._told.append(
             "flag.restored",
             stage=stage_id,
             flag=self._target.flags[stage_id],
@@ -180,11 +189,40 @@ class Conductor:
         self._settle(held, reason)
         return Rollback(held.stage.id, reason, account, time.monotonic() - begin)
 
-    def _settle(self, held: _Open, how: str) -> None:
-        """Note that a stage's flag needs no undo any more."""
-        if held.intent is not None:
-            self._journal.settle(held.intent, how)
+    def _keep(self, held: _Open) -> bool:
+        """Keep an accepted stage's flag on; what cannot be noted as kept is put back, as by any next run."""
+        try:
+            self._journal.settle(held.intent or 0, "accepted and kept")
+        except OSError as error:
+            self.rollback(held.stage.id, f"accepted, but that cannot be journalled: {error}")
+            return False
         held.state = held.change = held.intent = None
+        return True
+
+    def _settle(self, held: _Open, how: str) -> None:
+        """Note that a stage's flag needs no undo any more; a journal that cannot be written is tried at the end."""
+        number = held.intent
+        held.state = held.change = held.intent = None
+        if number is not None:
+            self._note_settled(number, how)
+
+    def _note_settled(self, number: int, how: str) -> None:
+        try:
+            self._journal.settle(number, how)
+        except OSError:
+            self._unsettled[number] = how
+        else:
+            self._unsettled.pop(number, None)
+
+    def roll_back_all(self, reason: str) -> list[str]:
+        """Roll back every stage that is still open; returns what went wrong, having tried them all."""
+        failures = []
+        for stage_id in reversed(self._open):
+            try:
+                self.rollback(stage_id, reason)
+            except Exception as error:  # whatever it is, the other stages are to be put back too
+                failures.append(str(error))
+        return failures
 
     def finish(self, reason: str) -> tuple[str, ...]:
         """End the run: leave every open stage, remove the test data, close the journal.
@@ -197,17 +235,28 @@ class Conductor:
         Raises:
             RollbackFailed: Something is not undone; everything else was still tried, the journal stays open.
         """
-        failures = []
-        for stage_id in reversed(self._open):
-            try:
-                self.rollback(stage_id, reason)
-            except RollbackFailed as error:
-                failures.append(str(error))
-        failures += self._remove_data()
+        failures = [*self.roll_back_all(reason), *self._repeat_restarts(), *self._remove_data()]
+        for number, how in list(self._unsettled.items()):
+            self._note_settled(number, how)
+        if not failures:
+            failures += self._close_journal()
         if failures:
             raise RollbackFailed("\n".join(failures))
-        self._journal.close()
         return tuple(stage_id for stage_id, held in self._open.items() if held.accepted and not held.rollback)
+
+    def _repeat_restarts(self) -> list[str]:
+        """Restart what a failed restart may have left down; returns what went wrong."""
+        failures = []
+        for number, service in list(self._restarts.items()):
+            try:
+                account = self._undo.service(service)
+            except Exception as error:  # whatever it is, it must be told
+                command = by_hand_commands(self._target, service, "")[1]
+                failures.append(f"{service} did not come back: {error}. By hand:\n  {command}")
+            else:
+                del self._restarts[number]
+                self._note_settled(number, account)
+        return failures
 
     def _remove_data(self) -> list[str]:
         """Remove the run's test data; returns what went wrong."""
@@ -217,9 +266,16 @@ class Conductor:
         try:
             purged = purge(self._target, prefix)
         except Exception as error:  # whatever it is, it must be told
-            return [f"test data of {prefix} not removed: {error}"]
-        self._journal.settle(number, f"removed {purged.documents} documents, {purged.files} files")
+            return [f"test data of {prefix} is not removed: {error}; the next run or scripts/ops/recover.py removes it"]
         self._data = None
+        self._note_settled(number, f"removed {purged.documents} documents, {purged.files} files")
+        return []
+
+    def _close_journal(self) -> list[str]:
+        try:
+            self._journal.close()
+        except (OSError, RecoveryNeeded) as error:
+            return [f"everything is put back, but that could not be noted: {error}; run scripts/ops/recover.py"]
         return []
 
     def _begin(self, stage: Stage) -> _Open:
@@ -231,6 +287,8 @@ class Conductor:
         return self._open[stage.id]
 
     def _allow(self, what: str) -> None:
+        if lost := self._lost():
+            raise Refused(f"the target's lock is lost, so the suite may not {what}: {lost}; see who else is at work")
         if not self._target.allow_mutations:
             raise Refused(
                 f"{self._target.source}: ALLOW_MUTATIONS is not true, so the suite may not {what}; "
@@ -251,6 +309,7 @@ class Conductor:
 
     def _promise(self, held: _Open, change: Change) -> None:
         """Journal how a stage's first change is undone; a later one of the same stage has the same undo."""
+        self._allow(f"set {change.keys[0]}")  # at the last moment: the lock may have been lost since the stage began
         if held.change is None:
             undo = {"kind": "flag", "service": held.stage.service, "change": change.to_dict()}
             held.intent = self._journal.intend(f"{change.keys[0]} {change.previous} -> {change.value}", undo)

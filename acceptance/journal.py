@@ -7,6 +7,7 @@ never began, since the mutation waits for the sync.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import socket
@@ -149,7 +150,8 @@ class Journal:
         descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600)
         try:
             os.lseek(descriptor, _whole_length(descriptor), os.SEEK_SET)
-            os.write(descriptor, line)
+            if os.write(descriptor, line) < len(line):  # a short write is how a disk says that it is full
+                raise OSError(errno.ENOSPC, "the journal's disk is full", str(self.path))
             os.ftruncate(descriptor, os.lseek(descriptor, 0, os.SEEK_CUR))
             os.fsync(descriptor)
         finally:

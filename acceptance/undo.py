@@ -2,48 +2,64 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential
 
-from acceptance.envfile import Change, EnvFile
-from acceptance.events import EventLog
+from acceptance.byhand import by_hand_commands, state_found
+from acceptance.envfile import Change, EnvFile, EnvFileError
 from acceptance.journal import Entry, Journal
 from acceptance.services import Restarted, Restarter
 from acceptance.target import Target
+from acceptance.telling import BestEffort, Events
 from acceptance.testdata import purge
 from acceptance.verdict import MutationFailed, RecoveryNeeded, RollbackFailed
 
+__all__ = ["Undo", "by_hand_commands", "recover", "restart"]
+
 
 class Undo:
-    """Puts a target back; every method is harmless when it was done before."""
+    """Puts a target back; every method is harmless when it was done before.
 
-    def __init__(self, target: Target, events: EventLog, restarter: Restarter) -> None:
+    Args:
+        target: What to put back.
+        events: Where it is told, as far as that is possible; None tells nobody.
+        restarter: Restarts its services.
+    """
+
+    def __init__(self, target: Target, events: Events | None, restarter: Restarter) -> None:
         self._target = target
-        self._events = events
+        self._events = events if isinstance(events, BestEffort) else BestEffort(events)
         self._restarter = restarter
 
     def flag(self, stage_id: str, service: str, change: Change) -> str:
-        """Put the env file's lines back and restart the service, trying the restart three times.
+        """Put the env file's lines back and restart the service, trying each three times.
 
         Returns:
             What was done, in words.
 
         Raises:
-            RollbackFailed: The old behaviour is not back; the message holds the commands to finish by hand.
+            RollbackFailed: The old behaviour is not back; the message holds what was tried, the state of every
+                flag and service, and the commands to finish by hand.
         """
         steps: list[str] = []
         try:
-            restored = EnvFile(self._target.env_file).restore(change)
+            env = EnvFile(self._target.env_file)
+            restored = _stubbornly((EnvFileError, OSError), env.restore, change)
             steps.append(" ".join(filter(None, [f"{change.path} put back ({restored.outcome})", restored.note])))
-            steps += [_told(done) for done in self._restart_stubbornly(service)]
+            steps += self._restart(service)
         except Exception as error:
-            by_hand = by_hand_commands(self._target, service, change.keys[0])
-            account = "; ".join([*steps, f"then failed: {error}"])
-            self._events.append(
-                "rollback.finished", stage=stage_id, ok=False, account=account, seconds=None, by_hand=by_hand
-            )
-            hand = "\n  ".join(by_hand)
-            raise RollbackFailed(f"stage {stage_id} is half-switched: {account}. Finish by hand:\n  {hand}") from error
-        return "; ".join(steps)
+            raise self._half_switched(stage_id, service, change.keys[0], steps, error) from error
+        return "; ".join(filter(None, [*steps, self._events.note()]))
+
+    def service(self, service: str) -> str:
+        """Restart a service of which a restart did not end well; returns what was done, in words.
+
+        Raises:
+            MutationFailed: It does not come back.
+        """
+        return "; ".join(self._restart(service))
 
     def entry(self, entry: Entry) -> str:
         """Undo one open intent of the journal; returns what was done, in words."""
@@ -53,19 +69,33 @@ class Undo:
         if undo["kind"] == "data":
             purged = purge(self._target, undo["prefix"])
             return f"removed {purged.documents} documents and {purged.files} files of {undo['prefix']}"
-        return "; ".join(_told(done) for done in self._restart_stubbornly(undo["service"]))
+        return self.service(undo["service"])
 
-    def _restart_stubbornly(self, service: str) -> tuple[Restarted, ...]:
-        trying = Retrying(
-            retry=retry_if_exception_type(MutationFailed),
-            stop=stop_after_attempt(3),
-            wait=wait_exponential(0.5, max=5),
-            reraise=True,
+    def _restart(self, service: str) -> list[str]:
+        done: tuple[Restarted, ...] = _stubbornly(
+            (MutationFailed,), restart, self._restarter, self._events, service, need_proof=False
         )
-        return trying(restart, self._restarter, self._events, service, need_proof=False)
+        return [_told(one) for one in done]
+
+    def _half_switched(
+        self, stage_id: str, service: str, flag: str, steps: list[str], error: Exception
+    ) -> RollbackFailed:
+        account = "; ".join([*steps, f"then failed: {error}"])
+        by_hand, state = by_hand_commands(self._target, service, flag), state_found(self._target)
+        facts = {"account": account, "seconds": None, "by_hand": by_hand, "state": state}
+        self._events.append("rollback.finished", stage=stage_id, ok=False, **facts)
+        lines = [
+            f"stage {stage_id} is half-switched: {account}",
+            *filter(None, [self._events.note()]),
+            "Found now:",
+            *(f"  {line}" for line in state),
+            "Finish by hand:",
+            *(f"  {line}" for line in by_hand),
+        ]
+        return RollbackFailed("\n".join(lines))
 
 
-def restart(restarter: Restarter, events: EventLog, service: str, *, need_proof: bool = True) -> tuple[Restarted, ...]:
+def restart(restarter: Restarter, events: Events, service: str, *, need_proof: bool = True) -> tuple[Restarted, ...]:
     """Restart a service with its events before and after."""
     events.append("service.restarting", service=service)
     done = restarter.restart(service, need_proof=need_proof)
@@ -74,8 +104,10 @@ def restart(restarter: Restarter, events: EventLog, service: str, *, need_proof:
     return done
 
 
-def recover(target: Target, journal: Journal, events: EventLog, restarter: Restarter) -> list[str]:
-    """Undo what a crashed run left open, the newest change first, and close its journal.
+def recover(target: Target, journal: Journal, events: Events | None, restarter: Restarter) -> list[str]:
+    """Undo what a crashed run left open: flags and services first, the newest change first; test data last.
+
+    What cannot be undone does not keep the rest from being undone.
 
     Returns:
         One account for each change; empty when nothing was open.
@@ -83,28 +115,32 @@ def recover(target: Target, journal: Journal, events: EventLog, restarter: Resta
     Raises:
         RecoveryNeeded: Something could not be undone, or the journal is not ours to undo.
     """
-    accounts = []
-    for entry in journal.adopt():
+    accounts, failures = [], []
+    told = BestEffort(events)
+    undo = Undo(target, told, restarter)
+    for entry in sorted(journal.adopt(), key=lambda entry: entry.undo["kind"] == "data"):
         try:
-            account = Undo(target, events, restarter).entry(entry)
-        except Exception as error:
-            raise RecoveryNeeded(
-                f"{journal.path}: «{entry.what}» of run {entry.run} could not be undone: {error}"
-            ) from error
-        journal.settle(entry.id, f"undone: {account}")
-        events.append("recovery.undone", run=entry.run, what=entry.what, account=account)
+            account = undo.entry(entry)
+            journal.settle(entry.id, f"undone: {account}")
+        except Exception as error:  # whatever it is, the rest is to be undone all the same
+            failures.append(f"«{entry.what}» of run {entry.run} could not be undone: {error}")
+            continue
+        told.append("recovery.undone", run=entry.run, what=entry.what, account=account)
         accounts.append(f"{entry.what} (run {entry.run}): {account}")
+    if failures:
+        raise RecoveryNeeded("\n".join([f"{journal.path}:", *failures, *(f"undone: {each}" for each in accounts)]))
     return accounts
 
 
-def by_hand_commands(target: Target, service: str, flag: str) -> list[str]:
-    """Give the exact commands that finish a rollback, in the rollback plan's own way."""
-    commands = {one.key: one.restart for one in target.services.values()} | {"all": target.restart_all}
-    return [
-        f"printf '%s=false\\n' {flag} >> {target.env_file}",
-        f"cd {target.infra_dir} && {commands[service]}",
-        f"grep -n {flag} {target.env_file}  # the last line wins",
-    ]
+def _stubbornly(errors: tuple[type[Exception], ...], act: Callable[..., Any], *args: Any, **options: Any) -> Any:
+    """Try three times: a lock, a disk or a service may come free."""
+    trying = Retrying(
+        retry=retry_if_exception_type(errors),
+        stop=stop_after_attempt(3),
+        wait=wait_exponential(0.5, max=5),
+        reraise=True,
+    )
+    return trying(act, *args, **options)
 
 
 def _told(done: Restarted) -> str:
