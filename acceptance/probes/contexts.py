@@ -8,6 +8,7 @@ from typing import Any
 from pymongo.database import Database
 from pymongo.errors import PyMongoError
 
+from acceptance.observe.collections import FIELDS
 from acceptance.observe.prometheus import Prometheus
 from acceptance.probes.dialog import Turn
 from acceptance.verdict import Inconclusive
@@ -58,7 +59,9 @@ def findings(context: Context | None, user_id: str | None, said: Sequence[str]) 
     if context is None:
         return [f"expected a document in {COLLECTION}, found none"]
     found = [
-        f"expected {name} in the document, found {sorted(context)}" for name in _SHAPE if context.get(name) is None
+        f"expected {name} in the document, found {sorted(context)}"
+        for name in FIELDS[COLLECTION]
+        if context.get(name) is None
     ]
     if user_id is not None and context.get("user_id") != user_id:
         found.append(f"expected user_id {user_id!r}, found {context.get('user_id')!r}")
@@ -94,6 +97,3 @@ def saves(prometheus: Prometheus, job: str) -> int:
     """Count the contexts that the new repository says it saved; 0 when it exports nothing."""
     query = f'sum({OPERATIONS}{{job="{job}",operation="save",status="success"}})'
     return round(sum(sample.value for sample in prometheus.instant(query)))
-
-
-_SHAPE = ("session_id", "user_id", "state", "data", "step_count")

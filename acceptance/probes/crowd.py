@@ -50,11 +50,13 @@ def crowd(butler: Butler, users: Sequence[str], deadline_s: float) -> Crowd:
 
 async def _crowd(butler: Butler, users: Sequence[str], deadline_s: float) -> Crowd:
     words = {user: new_word() for user in users}
+    all_kept = asyncio.Barrier(len(users))
     started = time.monotonic()
     async with butler.caller.async_client(len(users)) as client:
 
         async def talk(user: str) -> Conversation:
             first = await butler.asay(client, user, keep(words[user]))
+            await all_kept.wait()  # so that a service that confuses sessions has all words to confuse
             return Conversation((first, await butler.asay(client, user, RECALL, first.session_id or None)))
 
         tasks = [asyncio.create_task(talk(user)) for user in users]

@@ -149,6 +149,23 @@ def served(prometheus: Prometheus, job: str) -> dict[str, int]:
     return {sample.labels.get("operation", ""): round(sample.value) for sample in prometheus.instant(query)}
 
 
+def path_findings(prometheus: Prometheus, job: str, new: bool, patience_s: float) -> list[str]:
+    """Name the difference between the path that the flag asks for and the one that the metrics show.
+
+    Args:
+        prometheus: Where to look.
+        job: The worker's.
+        new: The flag's value.
+        patience_s: Longest wait for the new service's metrics to be scraped.
+    """
+    if not new:
+        seen = served(prometheus, job)
+        return [f"the flag is false, but {job} still exports {REQUESTS} {seen}: restart it"] if seen else []
+    if poll(lambda: served(prometheus, job), bool, patience_s):
+        return []
+    return [f"the flag is true, but {job} exports no {REQUESTS}: the old client is still used; restart the worker"]
+
+
 def _requested(before: Check, called: Called, after: Check) -> Requested:
     review_id, status = (str(called.get(name) or "") for name in ("review_id", "status"))
     return Requested(called.exchange, review_id, status, before, after)

@@ -1,0 +1,54 @@
+"""Butler's collections: whether they hold documents, and of the contract's form (target contract, "MongoDB")."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pymongo import DESCENDING
+from pymongo.database import Database
+from pymongo.errors import PyMongoError
+
+from acceptance.verdict import Inconclusive
+
+#: Collection -> fields that every document of it has, old code or new, whatever its state.
+FIELDS: Mapping[str, tuple[str, ...]] = {
+    "dialog_contexts": ("session_id", "user_id", "state", "data", "step_count"),
+    "long_tasks": ("task_id", "task_type", "status", "user_id", "created_at"),
+    "review_archives": ("task_id", "student_id", "assignment_id", "kind", "path", "size_bytes", "sha256"),
+    "homework_reviews": ("task_id", "student_id", "assignment_id", "report", "created_at"),
+}
+NEWEST = 20
+
+
+@dataclass(frozen=True)
+class Look:
+    """What a collection holds: documents in all, how many were read, and what is wrong."""
+
+    count: int
+    read: int
+    findings: tuple[str, ...]
+
+
+def look_at(mongo: Database[dict[str, Any]], name: str) -> Look:
+    """Count a collection's documents and read the newest.
+
+    Raises:
+        Inconclusive: MongoDB does not answer.
+    """
+    try:
+        count = mongo[name].count_documents({})
+        newest = list(mongo[name].find().sort("_id", DESCENDING).limit(NEWEST))
+    except PyMongoError as error:
+        raise Inconclusive(
+            f"MongoDB did not answer for {name} ({type(error).__name__}); check MONGODB_URL of the target file"
+        ) from error
+    if not count:
+        return Look(0, 0, (f"expected documents in {mongo.name}.{name}, found none",))
+    bad = [f"document {each['_id']} lacks {', '.join(lacks)}" for each in newest if (lacks := _lacks(each, name))]
+    return Look(count, len(newest), tuple(bad))
+
+
+def _lacks(document: Mapping[str, Any], name: str) -> list[str]:
+    return [field for field in FIELDS[name] if document.get(field) is None]

@@ -1,0 +1,39 @@
+#!/usr/bin/env python3
+"""Check that a conversation's context can be retrieved, and that the new repository saved it (21_01a.rollout.3)."""
+
+import argparse
+import sys
+
+from acceptance import cli
+from acceptance.observe.prometheus import Prometheus
+from acceptance.probes import contexts
+from acceptance.target import Target
+from acceptance.testdata import database
+from acceptance.wait import poll
+
+
+def _arguments(parser: argparse.ArgumentParser) -> None:
+    parser.epilog = "Reads only."
+    parser.add_argument("--session-id", required=True, help="as test_butler_dialog.py named it")
+
+
+def _act(target: Target, args: argparse.Namespace) -> cli.Answer:
+    with database(target) as mongo:
+        context = contexts.context_of(mongo, args.session_id)
+    found = contexts.findings(context, None, [])
+    job = target.services["bot"].job
+    prometheus = Prometheus(target.prometheus_url, target.http_timeout_s)
+    saved = 0 if found else poll(lambda: contexts.saves(prometheus, job), bool, 3 * target.scrape_interval_s + 5)
+    if not found and not saved:
+        flag = target.flags["21_01a"]
+        found = [
+            f"the context is there, but not via the repository: {job} exports no successful save in "
+            f"{contexts.OPERATIONS}; is {flag} true, and was the bot restarted since?"
+        ]
+    facts = {} if context is None else dict(context)
+    line = f"user {facts.get('user_id')}, step {facts.get('step_count')}; the repository saved {saved} contexts"
+    return cli.Answer(found, f"session {args.session_id}: {line}", {"context": facts, "saved": saved})
+
+
+if __name__ == "__main__":
+    sys.exit(cli.main(__doc__, _act, _arguments))

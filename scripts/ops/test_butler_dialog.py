@@ -1,0 +1,34 @@
+#!/usr/bin/env python3
+"""Send a message to Butler and judge the answer: its content, its session and its mode (21_01a.rollout.1, .3)."""
+
+import argparse
+import sys
+from dataclasses import asdict
+
+from acceptance import cli
+from acceptance.probes.calls import Caller
+from acceptance.probes.dialog import Butler
+from acceptance.target import Target
+
+EPILOG = "The message goes to the user that you name and its conversation stays: choose a test user of your own."
+
+
+def _arguments(parser: argparse.ArgumentParser) -> None:
+    parser.epilog = EPILOG
+    parser.add_argument("--user-id", required=True, help="who writes, such as test_user")
+    parser.add_argument("--message", required=True, help="what is written, such as Hello")
+    parser.add_argument("--session-id", help="go on with this conversation (default: begin a new one)")
+
+
+def _act(target: Target, args: argparse.Namespace) -> cli.Answer:
+    butler = Butler(Caller(target.services["bot"].url, target.http_timeout_s, target.trace_header))
+    turn = butler.say(args.user_id, args.message, args.session_id)
+    found = turn.findings()
+    if not found and args.session_id and turn.session_id != args.session_id:
+        found = [f"expected session {args.session_id!r}, found {turn.session_id!r}"]
+    line = f"session {turn.session_id}, mode {turn.mode}, {turn.exchange.elapsed_s:.2f} s: {turn.reply!r}"
+    return cli.Answer(found, line, asdict(turn))
+
+
+if __name__ == "__main__":
+    sys.exit(cli.main(__doc__, _act, _arguments))

@@ -1,0 +1,53 @@
+#!/usr/bin/env python3
+"""List a student's commits, have one reviewed, and see both on the HW checker's side (21_01b.rollout.1, .3)."""
+
+import argparse
+import sys
+from dataclasses import asdict
+from typing import Any
+
+from acceptance import cli
+from acceptance.envfile import EnvFile
+from acceptance.observe.prometheus import Prometheus
+from acceptance.probes.calls import Caller
+from acceptance.probes.homework import DAYS, Homework, path_findings
+from acceptance.probes.homework_traffic import reviewable
+from acceptance.probes.hw_checker import HwChecker
+from acceptance.target import Target
+
+EPILOG = (
+    "The student must be known to the HW checker. With --request-review its newest commit is checked again, which "
+    "cannot be undone: choose a test student of your own, such as test_user."
+)
+
+
+def _arguments(parser: argparse.ArgumentParser) -> None:
+    parser.epilog = EPILOG
+    parser.add_argument("--student-id", required=True, help="such as test_user")
+    parser.add_argument("--request-review", action="store_true", help="also have the newest commit reviewed")
+
+
+def _act(target: Target, args: argparse.Namespace) -> cli.Answer:
+    worker = target.services["worker"]
+    homework = Homework(Caller(worker.url, target.http_timeout_s, target.trace_header))
+    checker = HwChecker.of(target)
+    checks = checker.checks(DAYS + 1)
+    newest = reviewable(checks, args.student_id)[0]
+    listing = homework.listing(args.student_id)
+    found = [*listing.findings(), *listing.lost(checks), *listing.foreign(checks)]
+    facts: dict[str, Any] = {"list": asdict(listing.exchange)}
+    done = [f"{len(listing.hashes)} commits listed"]
+    if args.request_review and not found:
+        requested = homework.request_review(checker, newest, patience_s=target.http_timeout_s)
+        found = requested.findings()
+        facts["review"] = asdict(requested.exchange) | {"after": asdict(requested.after)}
+        done.append(f"review {requested.review_id} of {newest.commit_hash} is at the HW checker")
+    new = EnvFile(target.env_file).flag(target.flags["21_01b"])
+    prometheus = Prometheus(target.prometheus_url, target.http_timeout_s)
+    found = found or path_findings(prometheus, worker.job, new, patience_s=3 * target.scrape_interval_s + 5)
+    done.append(f"via the {'new service' if new else 'old client'}")
+    return cli.Answer(found, f"{args.student_id}: {', '.join(done)}", facts)
+
+
+if __name__ == "__main__":
+    sys.exit(cli.main(__doc__, _act, _arguments))
