@@ -70,14 +70,13 @@ def proportion_bounds(count: Count, alpha: float) -> tuple[float, float]:
 
 
 def least_seen(before: Count, of: float, alpha: float) -> int:
-    """Count the events after, out of ``of``, from which on the test calls it an increase."""
-    low, high = 0, 1
-    while increase_p(before, Count(high, of)) >= alpha:
-        low, high = high, 2 * high
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (middle, high) if increase_p(before, Count(middle, of)) >= alpha else (low, middle)
-    return high
+    """Count the events after, out of ``of``, from which on it is called an increase over a baseline of something."""
+    return _first(lambda events: increase_p(before, Count(events, of)) < alpha)
+
+
+def least_over(share: float, of: float, alpha: float) -> int:
+    """Count the events out of ``of`` from which on more than ``share`` is shown."""
+    return _first(lambda events: binomial_tail(events, of, share) < alpha)
 
 
 def level_ratio(before: Sequence[float], after: Sequence[float], alpha: float, resolution: float) -> Ratio:
@@ -161,4 +160,15 @@ def _root(rising: Callable[[float], float]) -> float:
     for _ in range(60):
         middle = (low + high) / 2
         low, high = (middle, high) if rising(middle) < 0 else (low, middle)
+    return high
+
+
+def _first(true_from: Callable[[int], bool]) -> int:
+    """Find the first number above 0 from which on a condition holds."""
+    low, high = 0, 1
+    while not true_from(high):
+        low, high = high, 2 * high
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if true_from(middle) else (middle, high)
     return high

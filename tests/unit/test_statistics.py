@@ -10,6 +10,7 @@ from acceptance.statistics import (
     Count,
     binomial_tail,
     increase_p,
+    least_over,
     least_seen,
     level_ratio,
     proportion_bounds,
@@ -115,3 +116,9 @@ def test_counts_of_equal_rates_differ_in_at_most_alpha():
 def test_empty_sides_are_refused():
     with pytest.raises(ValueError, match="expected windows on both sides"):
         level_ratio([], [1.0], 0.05, 1e-6)
+
+
+def test_least_over_is_the_first_count_that_shows_more_than_a_share():
+    least = least_over(0.05, 200, 0.05)
+    assert proportion_bounds(Count(least, 200), 0.05)[0] > 0.05 >= proportion_bounds(Count(least - 1, 200), 0.05)[0]
+    assert least_over(0.05, 1, 0.01) == 2  # more than there are calls: nothing can be shown

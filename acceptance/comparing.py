@@ -1,0 +1,154 @@
+"""Before and after: the rules by which two numbers are compared. Pure; the tests are in ``acceptance.statistics``.
+
+- **errors**: FAIL when they rose (exact conditional binomial test), or when more than 5 % are shown (exact, at 95 %);
+  PASS when they did not rise and 5 % are excluded, which takes 59 requests without an error.
+- **p95 by histogram**: the share of calls above a bucket bound at or over twice the baseline's p95 must be less than
+  5 %: the exact test again, on counts that no interpolation has touched.
+- **levels** (mean latency, p95 of our own requests, CPU, memory): Mann-Whitney over non-overlapping windows. FAIL when
+  the level rose and its interval reaches the bound, PASS when the interval stays below the bound.
+
+What is between is INCONCLUSIVE. Source: checklist items post24.monitoring.1-5, trigger.1 ("Error rate >5 %"),
+trigger.2 ("Latency >2x baseline (e.g., dialog context >200ms)").
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from statistics import median
+
+from acceptance.comparison import Comparison, Limit
+from acceptance.judging import quantile_of
+from acceptance.statistics import (
+    Count,
+    binomial_tail,
+    increase_p,
+    least_over,
+    least_seen,
+    level_ratio,
+    proportion_bounds,
+)
+from acceptance.verdict import Verdict
+
+MAX_ERRORS = 0.05
+#: Level of a bound that must exclude something for a PASS.
+EXCLUDES = 0.05
+
+
+def judge_errors(subject: str, measure: str, before: Count, after: Count, alpha: float) -> Comparison:
+    """Judge error counts; a baseline without requests leaves only the 5 %."""
+    if not after.of:
+        return Comparison(subject, measure, Verdict.INCONCLUSIVE, "expected requests, found none", unit="ratio")
+    p = increase_p(before, after)
+    low, high = proportion_bounds(after, EXCLUDES)
+    least = least_seen(before, after.of, alpha) if before.of else least_over(MAX_ERRORS, after.of, EXCLUDES)
+    verdict, why = Verdict.PASS, f"no increase (p = {p:.3g}), and over {MAX_ERRORS:.0%} are excluded"
+    if before.of and p < alpha:
+        verdict, why = Verdict.FAIL, f"an increase (p = {p:.2g} < {alpha:.2g})"
+    elif low > MAX_ERRORS:
+        verdict, why = Verdict.FAIL, f"at least {low:.1%}, expected at most {MAX_ERRORS:.0%}"
+    elif high > MAX_ERRORS:
+        verdict, why = (
+            Verdict.INCONCLUSIVE,
+            f"up to {high:.1%} are possible: too few requests to exclude {MAX_ERRORS:.0%}",
+        )
+    old = f"{before.events} of {before.of:g}" if before.of else "no baseline"
+    return Comparison(
+        subject,
+        measure,
+        verdict,
+        f"{after.events} of {after.of:g} failed, before {old}: {why}",
+        before=before.rate if before.of else None,
+        after=after.rate,
+        unit="ratio",
+        effect=after.rate / before.rate if before.events else None,
+        low=low,
+        high=high,
+        samples=(round(before.of), round(after.of)),
+        detectable=f"{least} errors ({least / after.of:.1%})",
+    )
+
+
+def judge_levels(
+    subject: str, measure: str, before: Sequence[float], after: Sequence[float], limit: Limit, alpha: float
+) -> Comparison:
+    """Judge a level by its values in windows before and after."""
+    samples = (len(before), len(after))
+    if not before or not after:
+        reason = f"expected windows with data on both sides, found {samples[0]} before and {samples[1]} after"
+        return Comparison(subject, measure, Verdict.INCONCLUSIVE, reason, unit=limit.unit, samples=samples)
+    ratio = level_ratio(before, after, alpha, limit.resolution)
+    base = median(before)
+    bound = limit.allowed(base) / max(base, limit.resolution)
+    verdict, why = Verdict.PASS, f"stays below {bound:.3g} x"
+    if ratio.high >= bound:
+        rose = ratio.low > 1
+        verdict = Verdict.FAIL if rose else Verdict.INCONCLUSIVE
+        why = f"rose, and {bound:.3g} x is not excluded" if rose else f"too uneven to exclude {bound:.3g} x"
+    interval = f"{ratio.estimate:.3g} x (between {ratio.low:.3g} and {ratio.high:.3g}, p = {ratio.p:.2g})"
+    least = max(ratio.estimate / ratio.low, bound * ratio.estimate / ratio.high) if ratio.low else math.inf
+    return Comparison(
+        subject,
+        measure,
+        verdict,
+        f"{base:.3g} -> {median(after):.3g} {limit.unit}, {interval}: {why}",
+        before=base,
+        after=median(after),
+        unit=limit.unit,
+        effect=ratio.estimate,
+        low=ratio.low,
+        high=ratio.high,
+        samples=samples,
+        detectable=f"{least:.3g} x" if math.isfinite(least) else f"none with {samples[0]} and {samples[1]} windows",
+    )
+
+
+def judge_p95(
+    subject: str, measure: str, before: Mapping[float, float], after: Mapping[float, float], limit: Limit, alpha: float
+) -> Comparison:
+    """Judge a histogram's p95 by how many calls lie above what it may become.
+
+    Args:
+        subject: The service.
+        measure: What is measured.
+        before: Upper bound in seconds -> calls at or below it.
+        after: The same.
+        limit: Of the p95.
+        alpha: Level of the test.
+    """
+    total = tuple(round(max(counts.values(), default=0)) for counts in (before, after))
+    blind = Comparison(subject, measure, Verdict.INCONCLUSIVE, "", unit=limit.unit, samples=(total[0], total[1]))
+    if not all(total):
+        return _because(blind, f"expected calls on both sides, found {total[0]} before and {total[1]} after")
+    edge = min(bound for bound, count in before.items() if count >= 0.95 * total[0])
+    above = [bound for bound in after if limit.allowed(edge) <= bound < math.inf]
+    if not above:
+        return _because(blind, f"no bucket ends at or above {limit.allowed(edge):.3g} s: the histogram cannot show it")
+    over = Count(total[1] - round(after[min(above)]), total[1])
+    p, high = binomial_tail(over.events, over.of, 0.05), proportion_bounds(over, EXCLUDES)[1]
+    verdict, why = Verdict.PASS, "5 % are excluded"
+    if p < alpha:
+        verdict, why = Verdict.FAIL, f"more than 5 % (p = {p:.2g} < {alpha:.2g})"
+    elif high > 0.05:
+        verdict, why = Verdict.INCONCLUSIVE, f"up to {high:.1%} are possible: too few calls to exclude 5 %"
+    old, new = quantile_of(before, 0.95), quantile_of(after, 0.95)
+    least = least_over(0.05, over.of, alpha)
+    return Comparison(
+        subject,
+        measure,
+        verdict,
+        f"about {old:.3g} -> {new:.3g} s; {over.events} of {over.of:g} calls took over {min(above):g} s: {why}",
+        before=old,
+        after=new,
+        unit=limit.unit,
+        effect=new / old,
+        low=None,
+        high=None,
+        samples=(total[0], total[1]),
+        detectable=f"{least} calls over {min(above):g} s",
+    )
+
+
+def _because(blind: Comparison, reason: str) -> Comparison:
+    return replace(blind, reason=reason)

@@ -1,0 +1,85 @@
+"""A little traffic to every service through its public API, timed: so that a silent deployment has something to show.
+
+Source: checklist items 21_00.checklist.2 and .5, post24.monitoring.1; contract, "HTTP".
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+
+from acceptance.probes.archives import good
+from acceptance.probes.calls import Called, Caller
+from acceptance.probes.uploads import Upload, Uploader
+from acceptance.readings import Probe
+from acceptance.target import Service, Target
+
+#: Sends one request; returns its seconds, and what was wrong with the answer, or nothing.
+Send = Callable[[], tuple[float, str]]
+
+
+def drive(
+    target: Target, seconds: float, *, new_id: Callable[[str], str], trace_prefix: str
+) -> dict[str, tuple[Probe, ...]]:
+    """Send requests to all services side by side for ``seconds``.
+
+    Args:
+        target: Each service gets at most its ``traffic_per_minute``.
+        seconds: Length.
+        new_id: Makes the id of a test user.
+        trace_prefix: First half of every trace id.
+
+    Returns:
+        By the service's name, in the order sent.
+    """
+    sends = senders(target, new_id, trace_prefix)
+    until = time.time() + seconds
+    with ThreadPoolExecutor(len(sends)) as pool:
+        running = {
+            name: pool.submit(_steady, send, until, 60 / target.traffic_per_minute) for name, send in sends.items()
+        }
+        return {name: probes.result() for name, probes in running.items()}
+
+
+def senders(target: Target, new_id: Callable[[str], str], trace_prefix: str) -> Mapping[str, Send]:
+    """Give one kind of request for each service, by its name: a message, a list of homework, an upload."""
+
+    def caller(service: Service) -> Caller:
+        return Caller(service.url, target.http_timeout_s, target.trace_header, trace_prefix)
+
+    bot, worker, api = (target.services[key] for key in ("bot", "worker", "api"))
+    uploader = Uploader(api.url, max(60.0, target.http_timeout_s), target.trace_header, trace_prefix=trace_prefix)
+
+    def message() -> tuple[float, str]:
+        answer = caller(bot).post("/api/v1/dialog/messages", {"user_id": new_id("baseline"), "message": "Hello"})
+        return _judged(answer, "reply", "session_id")
+
+    def homework() -> tuple[float, str]:
+        return _judged(caller(worker).get("/homework/list", student_id=new_id("baseline"), days=7), "commits")
+
+    def upload() -> tuple[float, str]:
+        answer = uploader.send(Upload(new_id("baseline"), "hw00", good()))
+        return answer.elapsed_s, "" if answer.status == 201 else f"expected 201, found {answer.explain()}"
+
+    return {bot.name: message, worker.name: homework, api.name: upload}
+
+
+def _judged(called: Called, *names: str) -> tuple[float, str]:
+    """Judge a JSON answer by its status and by the fields that it must have."""
+    good = called.exchange.status == 200 and all(called.get(name) is not None for name in names)
+    fault = "" if good else f"expected 200 with {', '.join(names)}, found {called.exchange.explain()}"
+    return called.exchange.elapsed_s, fault
+
+
+def _steady(send: Send, until: float, pause: float) -> tuple[Probe, ...]:
+    """Send one request every ``pause`` seconds; one that takes longer is followed by the next at once."""
+    probes = []
+    idle = threading.Event()
+    due = time.time()
+    while (now := time.time()) < until:
+        probes.append(Probe(now, *send()))
+        due = max(due + pause, time.time())
+        idle.wait(max(0.0, min(due, until) - time.time()))
+    return tuple(probes)
