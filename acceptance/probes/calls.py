@@ -103,6 +103,11 @@ class Caller:
         return trace_id, {**self.headers, self.trace_header: value}
 
 
+def brief(exchange: Exchange) -> str:
+    """Say in one line what happened: a check's reason in the record is one line."""
+    return " ".join(exchange.explain().splitlines())
+
+
 def _answered(answer: httpx.Response, started: float, trace_id: str) -> Called:
     exchange = Exchange(
         method=answer.request.method,

@@ -14,7 +14,7 @@ from typing import Any
 
 import httpx
 
-from acceptance.probes.calls import Called, Caller
+from acceptance.probes.calls import Called, Caller, brief
 from acceptance.probes.exchange import Exchange
 
 MESSAGES_PATH = "/api/v1/dialog/messages"
@@ -61,7 +61,7 @@ class Turn:
     def findings(self) -> list[str]:
         """Name what is wrong with the answer; empty when it is a good one."""
         if self.exchange.status != httpx.codes.OK:
-            return [f"expected 200, found: {self.exchange.explain()}"]
+            return [f"expected 200, found: {brief(self.exchange)}"]
         found = []
         if not self.session_id:
             found.append(f"expected a session_id, found none in {self.exchange.body[:200]!r}")

@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 
 from acceptance.observe.prometheus import Prometheus
-from acceptance.probes.calls import Called, Caller
+from acceptance.probes.calls import Called, Caller, brief
 from acceptance.probes.exchange import Exchange
 from acceptance.probes.hw_checker import Check, HwChecker
 from acceptance.wait import poll
@@ -43,7 +43,7 @@ class Listing:
     def findings(self) -> list[str]:
         """Name what is wrong with the answer alone; an empty list of commits is a good form."""
         if self.exchange.status != httpx.codes.OK or self.rows is None:
-            return [f'expected 200 {{"commits":[...]}}, found: {self.exchange.explain()}']
+            return [f'expected 200 {{"commits":[...]}}, found: {brief(self.exchange)}']
         bad = [row for row in self.rows if not _is_commit(row, self.student_id)]
         return (
             [f"expected a hash, a date and student {self.student_id!r} of each commit, found {bad[:3]}"] if bad else []
@@ -93,7 +93,7 @@ class Requested:
     def findings(self) -> list[str]:
         """Name what is wrong with the answer or with its effect."""
         if self.exchange.status != httpx.codes.ACCEPTED:
-            return [f"expected 202, found: {self.exchange.explain()}"]
+            return [f"expected 202, found: {brief(self.exchange)}"]
         found = [
             f"expected a {name}, found {self.exchange.body[:200]!r}"
             for name in ("review_id", "status")

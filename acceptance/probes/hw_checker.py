@@ -15,7 +15,7 @@ from typing import Any
 import httpx
 
 from acceptance.envfile import EnvFile
-from acceptance.probes.calls import Called, Caller
+from acceptance.probes.calls import Called, Caller, brief
 from acceptance.target import Target
 from acceptance.verdict import Inconclusive
 
@@ -65,7 +65,7 @@ class HwChecker:
         """Name what is wrong with its ``/health``; the checklist expects ``{"status":"ok"}``."""
         answer = self.caller.get("/health")
         good = answer.exchange.status == httpx.codes.OK and answer.get("status") == "ok"
-        return [] if good else [f'expected 200 {{"status":"ok"}}, found: {answer.exchange.explain()}']
+        return [] if good else [f'expected 200 {{"status":"ok"}}, found: {brief(answer.exchange)}']
 
     def outage(self, within_s: float, looks: int = 2) -> list[str]:
         """Name what keeps it from being depended on: not healthy, or its data are not given, or not in time.
@@ -118,7 +118,7 @@ def _rows(answer: Called) -> Iterator[Check]:
     rows = answer.get("checks")
     if answer.exchange.status != httpx.codes.OK or not isinstance(rows, list):
         raise Inconclusive(
-            f"the HW checker did not give its checks: {answer.exchange.explain()}; "
+            f"the HW checker did not give its checks: {brief(answer.exchange)}; "
             f"see that it runs, HW_CHECKER_URL of the target file, and {API_KEY} of the env file"
         )
     for row in rows:

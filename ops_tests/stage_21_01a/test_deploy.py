@@ -2,6 +2,8 @@
 
 import pytest
 
+from acceptance.probes.calls import brief
+
 pytestmark = [pytest.mark.stage_21_01a]
 
 
@@ -23,4 +25,4 @@ def test_bot_restarts(stage_work):
 def test_deployed_code_serves_the_gateway(butler, new_id):
     """Deploy to production: the code that runs has the gateway, and refuses a message without text."""
     answer = butler.say(new_id("deploy"), "").exchange
-    assert answer.refused, answer.explain()
+    assert answer.refused, brief(answer)

@@ -5,6 +5,7 @@ from dataclasses import asdict
 import pytest
 
 from acceptance.evidence import Evidence
+from acceptance.probes.calls import brief
 from acceptance.probes.homework import DAYS
 from acceptance.probes.homework_traffic import reviewable
 from acceptance.verdict import Inconclusive, Verdict
@@ -33,7 +34,7 @@ def test_homework_submission(flag_on, homework, checker, target, evidence):
     """Manual homework submission tested: a student finds the commit in the list, has it reviewed, and it appears."""
     listing = homework.listing(STUDENT)
     known = [check for check in reviewable(checker.checks(DAYS), STUDENT) if check.commit_hash in listing.hashes]
-    assert known, f"no commit of {STUDENT} in the list: {listing.exchange.explain()}"
+    assert known, f"no commit of {STUDENT} in the list: {brief(listing.exchange)}"
     idle_first = sorted(known, key=lambda check: not check.idle)
     requested = homework.request_review(checker, idle_first[0], patience_s=target.http_timeout_s)
     evidence.add(Evidence("http", "review request", asdict(requested.exchange)))

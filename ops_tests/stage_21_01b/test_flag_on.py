@@ -5,7 +5,7 @@ from dataclasses import asdict
 import pytest
 
 from acceptance.evidence import Evidence
-from acceptance.probes.homework import DAYS, served
+from acceptance.probes.homework import DAYS, REQUESTS, served
 from acceptance.probes.homework_traffic import reviewable
 from acceptance.wait import poll
 
@@ -58,7 +58,7 @@ def test_review_is_requested(requested, evidence):
 @pytest.mark.checklist("21_01b.rollout.2", "21_01b.rollout.3")
 def test_requests_go_via_the_new_service(listing, requested, prometheus, stage_work):
     """Review requested via new service: only it counts its requests, so the flag is really read."""
-    operations = {"list_commits", "request_review"}
+    job, operations = stage_work.service.job, {"list_commits", "request_review"}
     patience = 3 * stage_work.target.scrape_interval_s + 5
-    job = stage_work.service.job
-    assert poll(lambda: served(prometheus, job), lambda seen: operations <= {*seen}, patience).keys() >= operations
+    counted = poll(lambda: served(prometheus, job), lambda seen: operations <= {*seen}, patience)
+    assert operations <= {*counted}, f"expected {sorted(operations)} in {REQUESTS} of {job}, found {counted}"

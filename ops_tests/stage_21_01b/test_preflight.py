@@ -14,6 +14,6 @@ def test_hw_checker_can_be_depended_on(checker, stage_work):
     slo = Bound(stage_work.stage.gate("latency-p95").bound).limit
     if outage := checker.outage(within_s=slo):
         raise Inconclusive(
-            f"external dependency down: {'; '.join(outage)}. Stage 21_01b is left out with its flag off: "
-            "reschedule it when the HW checker is stable; the other stages go on"
+            "external dependency down: stage 21_01b is left out with its flag off and the others go on; "
+            f"reschedule it when the HW checker is stable: {'; '.join(outage)}"
         )
