@@ -31,12 +31,12 @@ QUIET = (Verdict.PASS, Verdict.SKIPPED)
 
 def page(record: Record, note: str = "") -> str:
     """Give the record as a page of its own."""
-    return _environment().get_template("record_page.html.j2").render(**_context(record, note))
+    return environment().get_template("record_page.html.j2").render(**_context(record, note))
 
 
 def report_part(record: Record) -> str:
     """Give the record as the first part of pytest-html's report."""
-    return _environment().get_template("record_report.html.j2").render(**_context(record, ""))
+    return environment().get_template("record_report.html.j2").render(**_context(record, ""))
 
 
 def title(record: Record) -> str:
@@ -73,7 +73,8 @@ def _context(record: Record, note: str) -> dict[str, Any]:
 
 
 @cache
-def _environment() -> Environment:
+def environment() -> Environment:
+    """Give the templates with the filters of ``words``, ``times`` and ``chart``."""
     environment = Environment(
         loader=PackageLoader("acceptance", "data"),
         autoescape=True,

@@ -69,10 +69,10 @@ def publish(folder: Path, page_path: Path | None = None) -> Record:
     """
     record = load(folder)
     if page_path is None or not page_path.is_file():
-        _write(folder / PAGE, page(record))
+        replace_text(folder / PAGE, page(record))
     for name, text in derived(record, folder).items():
-        _write(folder / name, text)
-    _write(folder / MANIFEST, manifest(folder))
+        replace_text(folder / name, text)
+    replace_text(folder / MANIFEST, manifest(folder))
     return record
 
 
@@ -84,7 +84,7 @@ def render(folder: Path) -> Path:
     """
     record = load(folder)
     path = folder / PAGE
-    _write(path, page(record, "Drawn afterwards from the event log, not by the run itself."))
+    replace_text(path, page(record, "Drawn afterwards from the event log, not by the run itself."))
     publish(folder, path)
     return path
 
@@ -102,7 +102,7 @@ def digest(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def _write(path: Path, text: str) -> None:
+def replace_text(path: Path, text: str) -> None:
     """Replace a file in one step: a reader sees the old or the new one, never a half."""
     scratch = path.with_name(f".{path.name}.{os.getpid()}")
     scratch.write_text(text, encoding="utf-8")
