@@ -4,6 +4,9 @@ pytest_plugins = (
     "fixtures.options",
     "fixtures.record",
     "fixtures.run",
+    "fixtures.redaction",
+    "fixtures.terminal",
+    "fixtures.plan",
     "fixtures.flow",
     "fixtures.results",
     "fixtures.evidence",
@@ -11,8 +14,6 @@ pytest_plugins = (
     "fixtures.flags",
     "fixtures.clients",
     "fixtures.signoff",
-    "fixtures.redaction",
-    "fixtures.terminal",
 )
 
 collect_ignore_glob = ["scripts/*"]  # the checklist names its commands test_*.py; they are not tests

@@ -6,7 +6,7 @@ What is left of that stage, and of the stages that depend on it, is not run, and
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -35,12 +35,18 @@ class Flow:
     """Keeps the progress of the stages and ends a stage at its first failure."""
 
     def __init__(
-        self, stages: Mapping[str, Stage], flags: Mapping[str, str], conductor: RemoteConductor, events: EventLog
+        self,
+        stages: Mapping[str, Stage],
+        flags: Mapping[str, str],
+        conductor: RemoteConductor,
+        events: EventLog,
+        not_now: Callable[[Stage], str | None] = lambda _: None,
     ) -> None:
         self._stages = {name: Progress(stage) for name, stage in stages.items()}
         self._flags = flags
         self._conductor = conductor
         self._events = events
+        self._not_now = not_now
         self._one_at_a_time = threading.RLock()
         self._current: str | None = None
 
@@ -61,6 +67,9 @@ class Flow:
                 flag=self._flags.get(stage_id, ""),
                 planned_minutes=progress.stage.planned_minutes,
             )
+            # Told before its first check: a stage that does not fit any more is not half done.
+            if not progress.ended and (why_not := self._not_now(progress.stage)):
+                progress.ended, progress.ended_as = why_not, Verdict.NOT_RUN
         needed = [other for other in progress.stage.depends_on if other in self._stages]
         broken = [other for other in needed if self._stages[other].ended]
         if broken and not progress.ended:

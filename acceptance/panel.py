@@ -52,8 +52,9 @@ def panel(record: Record, page: Path, exit_code: int, width: int, standing: Stan
     words, mark = _headline(record, exit_code)
     yield Row(words, mark, title=True)
     reasons = [] if record.outcome is Outcome.GO else list(record.reasons)
-    for reason in reasons[:MOST_REASONS]:
-        yield from _wrapped("why", _shortened(reason, 3 * (width - _LABEL)), width, mark)
+    for number, reason in enumerate(reasons[:MOST_REASONS]):
+        said = _shortened(reason, 3 * (width - _LABEL - 2))
+        yield from _wrapped("" if number else "why", f"- {said}", width, mark)
     if more := len(reasons) - MOST_REASONS:
         yield from _wrapped("", f"and {more} more: see the record", width, mark) if more > 0 else ()
     for done in record.rollbacks:

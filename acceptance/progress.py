@@ -10,7 +10,6 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from itertools import cycle, islice
 
 from acceptance.gates import Bound, Gate, GateResult
 from acceptance.verdict import Inconclusive
@@ -65,35 +64,40 @@ class GateLooks:
                 self.latest = tuple(self.judged(gate) for gate in self.gates)
 
 
-def shown(result: GateResult) -> str:
-    """Give a gate as ``id value bound unit``; ``!`` marks one that would not pass now."""
+def shown(result: GateResult, *, unit: bool = True) -> str:
+    """Give a gate as ``id value (bound unit)``; ``!`` marks one that would not pass now."""
     gate = result.gate
+    bound = f"({gate.bound} {gate.unit if unit else ''}".rstrip() + ")"
     if result.value is None:
-        return f"{gate.id} no data ({gate.bound})"
+        return f"{gate.id} no data {bound}"
     mark = "" if Bound(gate.bound).holds(result.value) else "! "
-    return f"{mark}{gate.id} {result.value:.3g} ({gate.bound}{f' {gate.unit}' if gate.unit else ''})"
+    return f"{mark}{gate.id} {result.value:.3g} {bound}"
 
 
-def line(look: Look, width: int | None = None, turn: int = 0) -> str:
-    """Give one line.
+def line(look: Look) -> str:
+    """Give everything in one line, for a log file."""
+    texts = [shown(result) for result in look.gates] or ["no gate seen yet"]
+    return "  ".join([f"soak {look.stage} {_times(look)}", *texts, _tail(look)])
+
+
+def short_line(look: Look, width: int, turn: int = 0) -> str:
+    """Give what fits into a terminal's line: breaches first, then the gates in turn.
 
     Args:
         look: What was seen.
-        width: Most characters; None for as many as it takes. Gates that do not fit take turns, breaches come first.
-        turn: Which gate comes first where not all fit.
+        width: Most characters.
+        turn: Which of the good gates comes first.
     """
-    head = f"soak {look.stage} {_clock(look.elapsed)}/{_clock(look.total)}"
-    tail = f"TRIGGER: {look.fired}" if look.fired else f"{look.triggers} triggers quiet"
-    texts = [shown(result) for result in look.gates] or ["no gate seen yet"]
+    texts = [shown(result, unit=False) for result in look.gates] or ["no gate seen yet"]
     bad = [text for text in texts if text.startswith("! ")]
     good = [text for text in texts if text not in bad]
-    ordered = bad + list(islice(cycle(good), turn % len(good), turn % len(good) + len(good))) if good else bad
-    parts = [head, tail]
-    for text in ordered:
-        longer = [*parts[:-1], text, tail]
-        if width is None or len("  ".join(longer)) <= width or len(parts) == len([head, tail]):
-            parts = longer
-    return "  ".join(parts)[:width]
+    start = turn % len(good) if good else 0
+    head, tail = f"soak {_times(look)}", _tail(look)
+    chosen: list[str] = []
+    for text in [*bad, *good[start:], *good[:start]]:
+        if not chosen or len("  ".join([head, *chosen, text, tail])) <= width:
+            chosen.append(text)
+    return "  ".join([head, *chosen, tail])[:width]
 
 
 @dataclass
@@ -109,6 +113,14 @@ class Tenths:
             return False
         self._last = tenth
         return True
+
+
+def _times(look: Look) -> str:
+    return f"{_clock(look.elapsed)}/{_clock(look.total)}"
+
+
+def _tail(look: Look) -> str:
+    return f"TRIGGER: {look.fired}" if look.fired else f"{look.triggers} triggers quiet"
 
 
 def _clock(seconds: float) -> str:
