@@ -6,7 +6,8 @@ back at once. The journal covers the death of the guardian itself.
 
     python -m acceptance.guardian RUN.json
 
-prints one JSON line, ``{"ready": true}`` or ``{"refused": "why", "exit_code": 13}``, and serves.
+prints one JSON line, ``{"ready": true}`` or ``{"refused": "why", "exit_code": 13}``, and serves. Its standard input
+is a second lease: it ends with the run also when that died before it connected.
 """
 
 from __future__ import annotations
@@ -18,16 +19,17 @@ import socket as sockets
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
-from multiprocessing.connection import Connection, Listener
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from multiprocessing.connection import Listener
 from pathlib import Path
-from typing import Any
 
+from acceptance.admission import late
 from acceptance.conductor import Conductor
 from acceptance.envfile import EnvFile
-from acceptance.events import EventLog
+from acceptance.events import EventLog, read_events
 from acceptance.journal import Journal
+from acceptance.leases import Guardian
 from acceptance.lock import Owner, TargetLock
 from acceptance.observe.prometheus import Prometheus
 from acceptance.redact import Redactor, secrets_of
@@ -37,83 +39,17 @@ from acceptance.stage import Stage
 from acceptance.target import Target, load_target
 from acceptance.undo import recover
 from acceptance.verdict import Refused, RollbackFailed
-from acceptance.window import Window
 
-#: What a client may ask for.
-CALLS = frozenset({"expect_data", "set_flag", "restart", "accept", "rollback", "end_stage", "finish"})
-
-
-class Guardian:
-    """Serves one run's conductor to the processes of that run, one call at a time."""
-
-    def __init__(self, conductor: Conductor, events: EventLog) -> None:
-        self._conductor = conductor
-        self._events = events
-        self._one_at_a_time = threading.Lock()
-        self._said_goodbye = False
-        self.over = threading.Event()
-        self.reason = ""
-
-    def serve(self, listener: Listener) -> None:
-        """Accept connections until the first one, the controller's, has ended."""
-        lease = listener.accept()
-        threading.Thread(target=self._hold, args=(lease, True), daemon=True).start()
-        while not self.over.is_set():
-            try:
-                connection = listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=self._hold, args=(connection, False), daemon=True).start()
-
-    def leave(self) -> bool:
-        """Undo whatever is still open after the lease has ended; returns whether all is undone."""
-        with self._one_at_a_time:
-            if self._said_goodbye:
-                return True
-            reason = self.reason or "the test run ended without a goodbye"
-            self._events.append("interrupted", signal=reason, at=datetime.now(UTC).isoformat(timespec="seconds"))
-            try:
-                self._conductor.finish(reason)
-            except RollbackFailed as error:
-                self._events.append("note", text=str(error))
-                return False
-            return True
-
-    def _hold(self, connection: Connection, lease: bool) -> None:
-        try:
-            while True:
-                self._answer(connection)
-        except (EOFError, OSError):
-            pass
-        if lease:
-            self.over.set()
-
-    def _answer(self, connection: Connection) -> None:
-        call, args = connection.recv()
-        with self._one_at_a_time:
-            try:
-                answer = (True, self._do(call, args))
-            except Exception as error:
-                answer = (False, error)
-        connection.send(answer)
-
-    def _do(self, call: str, args: tuple[Any, ...]) -> Any:
-        if call not in CALLS or self.over.is_set() or self._said_goodbye:
-            raise Refused(f"the guardian does not do «{call}» (any more)")
-        self._said_goodbye = self._said_goodbye or call == "finish"
-        return getattr(self._conductor, call)(*args)
+__all__ = ["Guardian", "held_target", "main", "may_start"]
 
 
 def may_start(run: Run, target: Target, stage: Stage) -> str | None:
     """Say why a stage may not start now, or None: the window holds for production without a stated reason."""
-    if target.kind != "production" or run.outside_window:
-        return None
-    planned = timedelta(minutes=stage.planned_minutes)
-    return Window().refusal(datetime.now(UTC), planned, timedelta(minutes=stage.rollback_minutes))
+    return late(target, stage, run.outside_window, datetime.now(UTC))
 
 
 @contextmanager
-def held_target(run: Run, target: Target) -> Iterator[tuple[EventLog, Journal, Restarter]]:
+def held_target(run: Run, target: Target) -> Iterator[tuple[EventLog, Journal, Restarter, TargetLock]]:
     """Lock the target for this run and bring it into order after a crashed one.
 
     Raises:
@@ -123,11 +59,11 @@ def held_target(run: Run, target: Target) -> Iterator[tuple[EventLog, Journal, R
     events = EventLog(run.events, redactor)
     restarter = Restarter(target, Prometheus(target.prometheus_url, target.http_timeout_s))
     owner = Owner(sockets.gethostname(), os.getpid(), run.operator, run.id, run.started)
-    with TargetLock(target.journal_dir, owner):
+    with TargetLock(target.journal_dir, owner) as lock:
         journal = Journal(target.journal_dir / f"{target.name}.journal", run.id)
         recover(target, journal, events, restarter)
         journal.open()
-        yield events, journal, restarter
+        yield events, journal, restarter, lock
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -137,28 +73,53 @@ def main(argv: list[str] | None = None) -> int:
     run = Run.load(Path((argv or sys.argv[1:])[0]))
     try:
         target = load_target(run.target_file)
-        with held_target(run, target) as (events, journal, restarter):
+        with held_target(run, target) as (events, journal, restarter, lock):
             conductor = Conductor(
-                target, journal, events, restarter, run.mode, lambda stage: may_start(run, target, stage)
+                target,
+                journal,
+                events,
+                restarter,
+                run.mode,
+                may_start=lambda stage: may_start(run, target, stage),
+                lost=lock.lost,
             )
-            return 0 if _serve(run, Guardian(conductor, events)) else int(RollbackFailed.exit_code)
+            undone = _serve(run, Guardian(conductor, events))
+            _draw_what_the_run_did_not(run.folder)
+            return 0 if undone else int(RollbackFailed.exit_code)
     except Exception as error:
         code = int(getattr(error, "exit_code", Refused.exit_code))
-        print(json.dumps({"refused": f"{error}", "exit_code": code}), flush=True)
+        with suppress(OSError):  # nobody may be left to read it
+            print(json.dumps({"refused": f"{error}", "exit_code": code}), flush=True)
         return code
 
 
 def _serve(run: Run, guardian: Guardian) -> bool:
     def stop(number: int, _frame: object) -> None:
-        guardian.reason = f"the guardian got {signal.Signals(number).name}"
-        guardian.over.set()
+        guardian.end(f"the guardian got {signal.Signals(number).name}")
+
+    def hold_input() -> None:
+        sys.stdin.buffer.read()
+        guardian.end()
 
     signal.signal(signal.SIGTERM, stop)
     with Listener(str(run.socket), family="AF_UNIX") as listener:
         threading.Thread(target=guardian.serve, args=(listener,), daemon=True).start()
         print(json.dumps({"ready": True}), flush=True)
+        threading.Thread(target=hold_input, daemon=True).start()
         guardian.over.wait()
         return guardian.leave()
+
+
+def _draw_what_the_run_did_not(folder: Path) -> None:
+    """Draw the page of a run that was killed; whatever goes wrong, the target is in order already."""
+    try:
+        if not any(event.kind == "run.finished" for event in read_events(folder / "events.jsonl")):
+            from acceptance.record.publish import render  # late: it is needed after a crash only
+
+            render(folder)
+    except Exception as error:
+        with suppress(OSError):
+            print(f"{folder}: the page could not be drawn: {error}", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -94,6 +94,11 @@ class Journal:
             raise RecoveryNeeded(f"{self.path}: cannot be closed, «{left[0].what}» is not undone")
         self._append("close")
 
+    def is_closed(self) -> bool:
+        """Tell whether there is nothing to close: no journal, or one whose last whole line closes it."""
+        ops = [entry.op for entry in self.entries()]
+        return not ops or ops[-1] == "close"
+
     def pending(self) -> list[Entry]:
         """Give the intents that nobody settled, the newest first.
 

@@ -3,27 +3,57 @@
 from __future__ import annotations
 
 import json
+import os
+import select
+import signal
+import socket as sockets
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from multiprocessing.connection import Client
 from pathlib import Path
 from typing import Any
 
 from acceptance.conductor import FlagState, Rollback
+from acceptance.events import EventLog
+from acceptance.recovery import recover_target
+from acceptance.redact import Redactor
 from acceptance.run import Run
 from acceptance.services import Restarted
 from acceptance.stage import Stage
-from acceptance.verdict import RecoveryNeeded, Refused
+from acceptance.target import load_target
+from acceptance.verdict import RecoveryNeeded, Refused, RollbackFailed
+
+_FACTS = "run.json"
+"""The run's facts, beside the guardian's socket."""
+
+
+class GuardianGone(Refused):
+    """The guardian does not answer any more: it was killed, or it has ended the run."""
+
+
+def end_this_process() -> None:
+    """End the run as a user would who ends this process: without its guardian it may change nothing."""
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 class RemoteConductor:
-    """One connection to the guardian; the first one of a run is its lease on the target."""
+    """One connection to the guardian; the first one of a run is its lease on the target.
 
-    def __init__(self, socket: Path) -> None:
+    Args:
+        socket: The guardian's address.
+        on_loss: Called from a thread when the guardian ends before this side said goodbye.
+    """
+
+    def __init__(self, socket: Path, on_loss: Callable[[], None] = end_this_process) -> None:
+        self._socket = socket
         self._connection = Client(str(socket), family="AF_UNIX")
         self._one_at_a_time = threading.Lock()
+        self._said_goodbye = False
+        self._on_loss = on_loss
+        threading.Thread(target=self._watch, name="guardian-watch", daemon=True).start()
 
     def expect_data(self, prefix: str) -> None:
         """See ``Conductor.expect_data``."""
@@ -53,13 +83,46 @@ class RemoteConductor:
         return bool(self._call("end_stage", stage_id))
 
     def finish(self, reason: str) -> tuple[str, ...]:
-        """See ``Conductor.finish``; after it the guardian leaves when the connection is closed."""
-        accepted: tuple[str, ...] = self._call("finish", reason)
+        """See ``Conductor.finish``; after it the guardian leaves when the connection is closed.
+
+        Where the guardian is gone, what it left open is undone from its journal, here and now.
+        """
+        self._said_goodbye = True
+        try:
+            accepted: tuple[str, ...] = self._call("finish", reason)
+        except GuardianGone:
+            self._undo_without_it()
+            return ()
         return accepted
 
     def close(self) -> None:
         """Give the lease back."""
+        self._said_goodbye = True
+        with suppress(OSError), sockets.socket(fileno=os.dup(self._connection.fileno())) as end:
+            end.shutdown(sockets.SHUT_RDWR)  # closing alone does not reach the other end while the watch looks
         self._connection.close()
+
+    def _undo_without_it(self) -> None:
+        run = Run.load(self._socket.parent / _FACTS)
+        target = load_target(run.target_file)
+        try:
+            recover_target(target, run.id, EventLog(run.events, Redactor(target.secrets())))
+        except (Refused, OSError) as error:
+            raise RollbackFailed(
+                f"the guardian is gone and its changes could not be undone: {error}\n"
+                f"Finish with: scripts/ops/recover.py --target {run.target_file}"
+            ) from error
+
+    def _watch(self) -> None:
+        """Wait until the other end is closed, whatever else goes over the connection."""
+        watching = select.poll()
+        try:
+            watching.register(self._connection.fileno(), select.POLLRDHUP)
+            watching.poll()
+        except (OSError, ValueError):
+            return
+        if not self._said_goodbye:
+            self._on_loss()
 
     def _call(self, name: str, *args: Any) -> Any:
         with self._one_at_a_time:
@@ -67,9 +130,9 @@ class RemoteConductor:
                 self._connection.send((name, args))
                 done, value = self._connection.recv()
             except (EOFError, OSError) as error:
-                raise Refused(
-                    f"the guardian is gone ({type(error).__name__}) and cannot «{name}»; "
-                    "run scripts/ops/recover.py before anything else"
+                raise GuardianGone(
+                    f"the guardian is gone ({type(error).__name__}) and cannot «{name}»; the run ends here, and what "
+                    "is open is undone at its end; if that fails: scripts/ops/recover.py"
                 ) from error
         if done:
             return value
@@ -84,15 +147,18 @@ def start_guardian(run: Run, private: Path, keep_open: Sequence[int] = ()) -> su
         private: A folder that only this user may enter; the socket is there.
         keep_open: File descriptors that the guardian inherits (the lease of a provided target).
 
+    Returns:
+        The guardian's process; it ends its run when this object is dropped.
+
     Raises:
         Refused: The target is held by another run, or needs recovery first.
     """
-    facts = private / "run.json"
+    facts = private / _FACTS
     run.save(facts)
     with (run.folder / "guardian.log").open("wb") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "acceptance.guardian", str(facts)],
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,  # never written to: its end tells the guardian that this process is gone
             stdout=subprocess.PIPE,
             stderr=log,
             start_new_session=True,

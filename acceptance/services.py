@@ -7,7 +7,9 @@ Source: checklist items ``*.deploy.*`` and ``*.rollout.2``; contract, "Services"
 
 from __future__ import annotations
 
+import os
 import shlex
+import signal
 import subprocess
 import time
 from collections.abc import Callable
@@ -131,24 +133,32 @@ class Restarter:
 def run_command(command: str, target: Target) -> tuple[int, str]:
     """Run one of the target's commands in its infra folder.
 
+    It has a process group of its own, which is ended with it when its time is over: a restart that goes on behind our
+    back could undo an undo. Its output is kept in memory: a pipe would wait for whatever daemon inherits it.
+
     Returns:
         Exit code and the output's end (4,000 characters); 127 when it cannot run, 124 when it does not end.
     """
-    try:
-        done = subprocess.run(
-            shlex.split(command),
-            cwd=target.infra_dir,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            timeout=target.restart_timeout_s,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        return 124, f"did not end within {target.restart_timeout_s:g} s"
-    except OSError as error:
-        return 127, str(error)
-    return done.returncode, done.stdout.decode(errors="replace")[-4000:]
+    with os.fdopen(os.memfd_create("output"), "rb") as output:
+        try:
+            process = subprocess.Popen(
+                shlex.split(command),
+                cwd=target.infra_dir,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                process_group=0,
+            )
+        except (OSError, ValueError) as error:
+            return 127, str(error)
+        try:
+            code = process.wait(target.restart_timeout_s)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            return 124, f"did not end within {target.restart_timeout_s:g} s and was killed"
+        output.seek(0)
+        return code, output.read().decode(errors="replace")[-4000:]
 
 
 def is_healthy(service: Service, timeout_s: float) -> bool:

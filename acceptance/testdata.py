@@ -6,6 +6,7 @@ ours; nothing else is touched.
 
 from __future__ import annotations
 
+import os
 import re
 import secrets
 from collections.abc import Iterator
@@ -65,20 +66,35 @@ def purge(target: Target, prefix: str) -> Purged:
 
     Raises:
         Inconclusive: MongoDB is out of reach.
-        OSError: A file cannot be removed.
+        OSError: A file cannot be removed, or a folder not be read; all else was removed.
     """
     if len(prefix) < 10 or not prefix.isalnum():
         raise ValueError(f"expected a run's prefix, found {prefix!r}")
-    ours = {"$regex": f"^{re.escape(prefix)}"}
+    failures: list[OSError] = []
     files = 0
     for root in {target.storage.root, target.storage.legacy_root, *target.storage.watch_dirs}:
-        for path in sorted(root.rglob(f"*{prefix}*"), reverse=True):
-            files += _remove(path)
+        for path in _carrying(prefix, root, failures):
+            try:
+                files += _remove(path)
+            except OSError as error:  # the documents are to go all the same
+                failures.append(error)
+    ours = {"$regex": f"^{re.escape(prefix)}"}
     with database(target) as mongo:
         documents = sum(
             mongo[name].delete_many({field: ours}).deleted_count for name, fields in OWNED.items() for field in fields
         )
+    if failures:
+        raise failures[0]
     return Purged(documents, files)
+
+
+def _carrying(prefix: str, root: Path, failures: list[OSError]) -> list[Path]:
+    """Find what carries the prefix in its name; a folder that cannot be read is a failure, not an empty one."""
+    if not root.is_dir():
+        return []
+    walk = os.walk(root, onerror=failures.append)
+    found = [Path(folder, name) for folder, folders, names in walk for name in (*folders, *names) if prefix in name]
+    return sorted(found, reverse=True)
 
 
 def _remove(path: Path) -> int:
