@@ -1,0 +1,37 @@
+"""Files that only this user may read: backups hold secrets and personal data. Source: pre.technical.3."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+
+@contextmanager
+def private_file(path: Path, mode: int = 0o600) -> Iterator[BinaryIO]:
+    """Write a new file, of at most this user's access, and have it on disk when done.
+
+    Raises:
+        OSError: It is there already, or cannot be written.
+    """
+    with open(path, "xb", opener=lambda name, flags: os.open(name, flags, 0o600)) as stream:
+        yield stream
+        stream.flush()
+        os.fchmod(stream.fileno(), mode & 0o600)
+        os.fsync(stream.fileno())
+
+
+def copy_private(source: Path, to: Path) -> str:
+    """Copy a file with its mode, less what others may do; returns the SHA-256 of the source as it was read.
+
+    Raises:
+        OSError: One of the two cannot be opened or written.
+    """
+    content = source.read_bytes()
+    with private_file(to, stat.S_IMODE(source.stat().st_mode)) as stream:
+        stream.write(content)
+    return hashlib.sha256(content).hexdigest()
