@@ -1,21 +1,9 @@
 """A lab held for the tests of the plugin, and small projects of checks, each run in a process of its own."""
 
-import os
-import re
-import subprocess
-import sys
-from dataclasses import dataclass
-from pathlib import Path
-
 import pytest
+from small_project import ROOT, Project
 
-from acceptance.events import Event, read_events
 from acceptance.provider import start_provider
-from acceptance.target import load_target
-
-ROOT = Path(__file__).resolve().parents[2]
-STAGE = 'title = "{id}"\norder = {order}\nservice = "{service}"\nflagged = true\ndepends_on = {depends}\n'
-SERVICES = {"21_01a": "bot", "21_01b": "worker", "21_01c": "api", "21_01d": "worker"}
 
 
 @pytest.fixture(scope="session")
@@ -24,81 +12,6 @@ def lab(tmp_path_factory):
     provider = start_provider("python -m lab serve", ROOT, tmp_path_factory.mktemp("lab") / "lab.log")
     yield provider.target_file
     provider.end()
-
-
-@dataclass
-class Finished:
-    """A run that has ended."""
-
-    code: int
-    output: str
-    events: list[Event]
-
-    def verdicts(self):
-        """Verdict by the test's bare name, in the order in which they finished."""
-        done = (event.data for event in self.events if event.kind == "check.finished")
-        return {data["nodeid"].rsplit("::", 1)[-1]: data["verdict"] for data in done}
-
-    def kinds(self):
-        return [event.kind for event in self.events]
-
-    def of(self, kind):
-        return [event.data for event in self.events if event.kind == kind]
-
-    @property
-    def outcome(self):
-        return self.of("run.finished")[-1]["outcome"]
-
-
-class Project:
-    """A folder with stages of a few lines each."""
-
-    def __init__(self, folder, lab):
-        self.folder, self.lab = folder, lab
-        self.target = load_target(lab)
-        plugins = re.search(r"pytest_plugins = \(.*?\)", (ROOT / "conftest.py").read_text(), re.DOTALL).group()
-        (folder / "conftest.py").write_text(plugins)
-        (folder / "pyproject.toml").write_text('[tool.pytest.ini_options]\ntestpaths = ["ops_tests"]\n')
-        (folder / "ops_tests").mkdir()
-
-    def stage(self, stage_id, depends=(), **phases):
-        folder = self.folder / "ops_tests" / f"stage_{stage_id}"
-        folder.mkdir()
-        order = list(SERVICES).index(stage_id)
-        text = STAGE.format(id=stage_id, order=order, service=SERVICES[stage_id], depends=list(depends))
-        (folder / "stage.toml").write_text(text)
-        (folder / "__init__.py").write_text("")
-        for phase, body in phases.items():
-            (folder / f"test_{phase}.py").write_text(f"import pytest, os, signal, time, pathlib\n{body}")
-        return self
-
-    def start(self, *args):
-        return subprocess.Popen(
-            [sys.executable, "-m", "pytest", f"--target={self.lab}", f"--reports={self.folder / 'out'}", *args],
-            cwd=self.folder,
-            env=os.environ | {"PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-
-    def run(self, *args):
-        return self.finish(self.start(*args))
-
-    def finish(self, process):
-        output = process.communicate(timeout=120)[0]
-        logs = sorted(self.folder.glob("out/*/events.jsonl"), key=lambda path: path.stat().st_mtime)
-        return Finished(process.returncode, output, list(read_events(logs[-1])) if logs else [])
-
-    def flags(self):
-        """The flags that are on in the lab's env file."""
-        lines = self.target.env_file.read_text().splitlines()
-        return sorted(line.partition("=")[0] for line in lines if line.startswith("USE_") and line.endswith("=true"))
-
-    def journal_is_closed(self):
-        text = (self.target.journal_dir / "lab.journal").read_text()
-        return '"op": "close"' in text.splitlines()[-1]
 
 
 @pytest.fixture

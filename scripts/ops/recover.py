@@ -1,0 +1,51 @@
+#!/usr/bin/env python3
+"""Undo what a crashed run left open on a target, or list it with --dry-run; twice is harmless.
+
+Exit code 0: nothing is open, or all is undone; 1: something is open still, with the commands to finish by hand;
+2: usage, or the target is in use or out of reach.
+"""
+
+import argparse
+import sys
+
+from acceptance.cli import Answer, main
+from acceptance.lock import LockHeld, LockUnusable
+from acceptance.recovery import by_hand, open_changes, recover_target
+from acceptance.target import Target
+from acceptance.verdict import RecoveryNeeded
+
+
+def act(target: Target, args: argparse.Namespace) -> Answer:
+    """Undo, or list."""
+    before = open_changes(target)
+    facts = {"open": [f"{entry.what} (run {entry.run}, {entry.at})" for entry in before]}
+    if args.dry_run:
+        listed = [f"open: {line}" for line in facts["open"]]
+        return Answer(listed, f"{target.name}: nothing is open", facts)
+    accounts = recover_target(target, "recover.py")
+    undone = "\n  ".join(accounts)
+    line = f"{target.name}: undone:\n  {undone}" if accounts else f"{target.name}: nothing was open"
+    return Answer([], line, facts | {"undone": accounts})
+
+
+def undo(target: Target, args: argparse.Namespace) -> Answer:
+    """Do it, and give the commands by hand for what is open afterwards."""
+    try:
+        return act(target, args)
+    except (LockHeld, LockUnusable):
+        raise
+    except RecoveryNeeded as error:
+        return Answer([str(error), *_by_hand(target)], "")
+
+
+def _by_hand(target: Target) -> list[str]:
+    try:
+        left = open_changes(target)
+    except RecoveryNeeded:  # the journal itself cannot be read: its own message says what to do
+        return []
+    return [f"by hand, for «{entry.what}»:\n  " + "\n  ".join(by_hand(target, entry)) for entry in left]
+
+
+if __name__ == "__main__":
+    flag = "--dry-run"
+    sys.exit(main(__doc__, undo, lambda parser: parser.add_argument(flag, action="store_true", help="only list")))
