@@ -14,7 +14,17 @@ from acceptance.gates import Gate, Measure, Trigger
 AnyMeasure = TypeVar("AnyMeasure", bound=Measure)
 
 #: The phases of a stage in the order in which they run; a phase is the name of its test file.
-PHASES = ("preflight", "deploy", "flag_off", "flag_on", "security", "soak", "exit_gate", "validation")
+PHASES = (
+    "preflight",
+    "deploy",
+    "flag_off",
+    "flag_on",
+    "security",
+    "soak",
+    "validation",
+    "documentation",
+    "exit_gate",
+)
 
 
 class StageError(Exception):

@@ -1,0 +1,90 @@
+"""What the checks of stage 21_01d share: the review pipeline as a student sees it, and the soak."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from pymongo.database import Database
+
+from acceptance.evidence import Evidence
+from acceptance.gates import Bound
+from acceptance.observe.logs import Logs
+from acceptance.probes.calls import Caller
+from acceptance.probes.hard_fault import HardFault
+from acceptance.probes.review_traffic import ReviewTraffic
+from acceptance.probes.reviewed import Review
+from acceptance.probes.reviews import Reviews
+from acceptance.probes.uploads import Uploader
+from acceptance.run import Run
+from acceptance.soak import SoakReport
+from acceptance.stagework import StageWork
+from acceptance.target import Target
+from fixtures.evidence import EvidenceBox
+from fixtures.target import NewId
+
+# Each submission of ours is the first of its student and has a log to analyse: one of these is no chance.
+UNEXPECTED_LIMIT = HardFault("unexpected-429", "A first submission is refused by the rate limit", ["trigger.6"], 0)
+NO_LOG_ANALYSIS = HardFault("no-log-analysis", "A report has no log analysis", ["trigger.6"], 0)
+NOT_PUBLISHED = HardFault("not-published", "A report is not published", ["trigger.6"], 0)
+
+TIMES_THE_SLO = 3
+"""How long a review is waited for: a slow one must be told from one that is lost."""
+
+
+@pytest.fixture(scope="session")
+def reviews(uploader: Uploader, mongo: Database[dict[str, Any]], target: Target) -> Reviews:
+    """The review pipeline: the API takes the work, the worker's log and the database show what became of it."""
+    return Reviews(uploader, mongo, Logs(target.services["worker"].logs))
+
+
+@pytest.fixture(scope="module")
+def patience_s(stage_work: StageWork) -> float:
+    """Seconds within which a review must end."""
+    return TIMES_THE_SLO * Bound(stage_work.stage.gate("latency-p95").bound).limit
+
+
+@pytest.fixture(scope="session")
+def worker(target: Target, run: Run) -> Caller:
+    """The worker's HTTP calls."""
+    url = target.services["worker"].url
+    return Caller(url, target.http_timeout_s, target.trace_header, trace_prefix=run.trace_prefix)
+
+
+@pytest.fixture(scope="module")
+def traffic(reviews: Reviews, new_id: NewId, patience_s: float, target: Target) -> ReviewTraffic:
+    """The soak's submissions."""
+    return ReviewTraffic(reviews, new_id, patience_s, settle_s=target.http_timeout_s)
+
+
+@pytest.fixture(scope="module")
+def soaked(flag_on: object, stage_work: StageWork, traffic: ReviewTraffic) -> SoakReport:
+    """The stage after its full soak, with a few reviews under way at a time."""
+
+    def one_submission() -> str | None:
+        found = []
+        for review in traffic.send():
+            faults = review.findings()
+            for fault, seen in (
+                (UNEXPECTED_LIMIT, review.limited),
+                (NO_LOG_ANALYSIS, review.succeeded and not review.analysed),
+                (NOT_PUBLISHED, review.succeeded and not review.published),
+            ):
+                if seen:
+                    fault.fire(stage_work, 1, faults[0])
+            found += faults
+        return "; ".join(found) or None
+
+    return stage_work.soak(one_submission)
+
+
+@pytest.fixture
+def show(evidence: EvidenceBox) -> Callable[[Review], None]:
+    """Puts a review, and what was stored and logged of it, into the record."""
+
+    def add(review: Review) -> None:
+        evidence.add(Evidence("http", "submission", review.submitted.as_json()))
+        evidence.add(Evidence("document", f"review {review.submitted.task_id}", review.as_json()))
+
+    return add

@@ -1,0 +1,19 @@
+"""Stage 21_01d, deploy code."""
+
+import pytest
+
+pytestmark = [pytest.mark.stage_21_01d]
+
+
+@pytest.mark.signoff
+@pytest.mark.checklist("21_01d.deploy.1")
+def test_deployment_pr_is_merged(signoff):
+    """Merge deployment PR."""
+    assert signoff("21_01d.deploy.1").name
+
+
+@pytest.mark.checklist("21_01d.deploy.2")
+def test_worker_runs_the_deployed_code(stage_work):
+    """Deploy to production: the worker restarts and Prometheus sees the new process."""
+    restarted = stage_work.conductor.restart(stage_work.stage, "worker")
+    assert [done.service for done in restarted if done.proved] == [stage_work.service.name], restarted

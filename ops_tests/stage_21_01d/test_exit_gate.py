@@ -1,0 +1,45 @@
+"""Stage 21_01d, exit gate: accepts the stage, after counting that everything it depends on was seen to be good."""
+
+import pytest
+
+from acceptance.verdict import Inconclusive, Verdict
+
+pytestmark = [pytest.mark.stage_21_01d, pytest.mark.exit_gate]
+
+
+@pytest.mark.checklist("21_01d.exit.1")
+def test_no_errors_in_the_review_pipeline(soaked):
+    """No errors in review pipeline."""
+    result = soaked.results["pipeline-errors"]
+    assert result.verdict is Verdict.PASS, result.explain()
+
+
+@pytest.mark.checklist("21_01d.exit.2")
+def test_all_collaborators_are_operational(flow):
+    """All collaborators operational: each did its part in every review, and says that it is healthy."""
+    items = ("21_01d.rollout.3", "21_01d.monitor.2")
+    assert {item: flow.seen(item) for item in items} == {item: {Verdict.PASS} for item in items}
+
+
+@pytest.mark.checklist("21_01d.exit.3")
+def test_latency_is_within_slo(soaked):
+    """End-to-end latency <30s (p95)."""
+    result = soaked.results["latency-p95"]
+    assert result.verdict is Verdict.PASS, result.explain()
+
+
+@pytest.mark.checklist("21_01d.exit.4")
+def test_review_submission(flag_on, reviews, new_id, patience_s, target, show):
+    """Manual review submission tested: a student's work is reviewed, its report stored and published."""
+    review = reviews.follow(reviews.submit(new_id("user"), "hw04"), patience_s, target.http_timeout_s)
+    show(review)
+    found = review.findings()
+    assert found == [], "; ".join(found)
+
+
+@pytest.mark.checklist("21_01d.exit.4")
+def test_stage_is_accepted(flag_on, flow, stage_work):
+    """Exit gate: accepted only when every line was seen to be good."""
+    if unmet := flow.unmet("21_01d"):
+        raise Inconclusive("the stage cannot be accepted: " + "; ".join(unmet))
+    stage_work.conductor.accept("21_01d")

@@ -1,0 +1,36 @@
+"""Stage 21_01d, gradual rollout: the old behaviour still works."""
+
+import pytest
+
+from acceptance.probes.reviewed import EFFECTS
+from acceptance.probes.reviews import METRICS
+
+pytestmark = [pytest.mark.stage_21_01d, pytest.mark.smoke, pytest.mark.usefixtures("flag_off")]
+
+
+@pytest.fixture(scope="module")
+def review(reviews, new_id, patience_s, target):
+    """One submission to the old, monolithic use case."""
+    return reviews.follow(reviews.submit(new_id("off"), "hw03"), patience_s, target.http_timeout_s)
+
+
+@pytest.mark.checklist("21_01d.rollout.1")
+def test_review_is_done(review, show):
+    """Validate with flag off: a submission is taken and reviewed."""
+    show(review)
+    found = review.findings()
+    assert review.succeeded, "; ".join(found)
+
+
+@pytest.mark.checklist("21_01d.rollout.1")
+@pytest.mark.parametrize("effect", EFFECTS, ids=lambda effect: effect.replace(" ", "-"))
+def test_effect_shows(effect, review):
+    """Validate with flag off: the effect is stored and logged."""
+    lacks = review.lacks(effect)
+    assert lacks == [], "; ".join(lacks)
+
+
+@pytest.mark.checklist("21_01d.rollout.1")
+def test_use_case_metrics_are_absent(prometheus, stage_work):
+    """Validate with flag off: the new use case's metrics do not exist yet."""
+    assert prometheus.names(stage_work.service.job, METRICS) == set()

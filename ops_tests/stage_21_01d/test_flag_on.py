@@ -1,0 +1,53 @@
+"""Stage 21_01d, gradual rollout: the decomposed use case."""
+
+import pytest
+
+from acceptance.probes.components import component_findings
+from acceptance.probes.reviewed import EFFECTS
+from acceptance.probes.reviews import counted
+from acceptance.wait import poll
+
+pytestmark = [pytest.mark.stage_21_01d, pytest.mark.smoke, pytest.mark.usefixtures("flag_on")]
+
+
+@pytest.fixture(scope="module")
+def review(flag_on, reviews, new_id, patience_s, target):
+    """One submission to the new use case."""
+    return reviews.follow(reviews.submit(new_id("on"), "hw04"), patience_s, target.http_timeout_s)
+
+
+@pytest.mark.checklist("21_01d.rollout.2")
+def test_flag_change_restarted_the_worker(flag_on):
+    """Enable feature flag: the process that runs now started after the change."""
+    assert flag_on.restarted, "the flag was on already: nothing was switched"
+    assert flag_on.restarted.proved, flag_on.restarted
+
+
+@pytest.mark.checklist("21_01d.monitor.2")
+def test_components_are_healthy_before_the_soak(worker):
+    """Component health: asked first, so that nobody watches a broken pipeline for 15 minutes."""
+    found = component_findings(worker)
+    assert found == [], "; ".join(found)
+
+
+@pytest.mark.checklist("21_01d.rollout.3")
+def test_review_is_done(review, show):
+    """Smoke test with flag on: a submission is taken and reviewed."""
+    show(review)
+    found = review.findings()
+    assert review.succeeded, "; ".join(found)
+
+
+@pytest.mark.checklist("21_01d.rollout.3")
+@pytest.mark.parametrize("effect", EFFECTS, ids=lambda effect: effect.replace(" ", "-"))
+def test_component_executed(effect, review):
+    """Verify all components executed: the effect is stored, and the structured log has its event."""
+    lacks = review.lacks(effect)
+    assert lacks == [], "; ".join(lacks)
+
+
+@pytest.mark.checklist("21_01d.rollout.2", "21_01d.rollout.3")
+def test_review_is_counted_by_the_new_use_case(review, prometheus, stage_work):
+    """Enable feature flag: only the new use case counts its reviews, so the flag is really read."""
+    patience = 3 * stage_work.target.scrape_interval_s + 5
+    assert poll(lambda: counted(prometheus, stage_work.service.job), bool, patience) >= 1

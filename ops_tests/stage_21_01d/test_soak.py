@@ -1,0 +1,45 @@
+"""Stage 21_01d, monitor for 15 minutes."""
+
+import pytest
+
+from acceptance.evidence import Evidence
+from acceptance.probes.components import component_findings
+from acceptance.probes.review_traffic import end_to_end
+from acceptance.verdict import Inconclusive, Verdict
+
+pytestmark = [pytest.mark.stage_21_01d, pytest.mark.soak]
+
+
+@pytest.mark.checklist("21_01d.monitor.1", "21_01d.exit.3")
+def test_reviews_end_in_time(soaked, traffic, stage_work, evidence):
+    """Prometheus metrics: what they cannot see, the time in the queue, is within the SLO too (p95, end to end)."""
+    result = end_to_end(stage_work.stage.gate("latency-p95"), traffic.finish())
+    evidence.add(Evidence("gate", result.gate.title, result.as_json()))
+    if result.verdict is Verdict.INCONCLUSIVE:
+        raise Inconclusive(result.explain())
+    assert result.verdict is Verdict.PASS, result.explain()
+
+
+@pytest.mark.checklist("21_01d.monitor.1")
+@pytest.mark.parametrize("gate_id", ["pipeline-errors", "latency-p95", "rate-limit-hits"])
+def test_gate_holds(gate_id, soaked, evidence):
+    """Prometheus metrics: the gate holds over the soak."""
+    result = soaked.results[gate_id]
+    evidence.add(Evidence("gate", result.gate.title, result.as_json()))
+    if result.verdict is Verdict.INCONCLUSIVE:
+        raise Inconclusive(result.explain())
+    assert result.verdict is Verdict.PASS, result.explain()
+
+
+@pytest.mark.checklist("21_01d.monitor.1")
+def test_every_review_of_the_soak_was_good(soaked, traffic):
+    """Prometheus metrics: what the counters say is true, each review was analysed, stored and published."""
+    found = [fault for review in traffic.finish() for fault in review.findings()]
+    assert (len(traffic.done), found) == (soaked.sent, []), "; ".join(found[:5])
+
+
+@pytest.mark.checklist("21_01d.monitor.2")
+def test_components_are_healthy(soaked, worker):
+    """Component health: RateLimiter, LogAnalysisPipeline, ReportPublisher all healthy."""
+    found = component_findings(worker)
+    assert found == [], "; ".join(found)
