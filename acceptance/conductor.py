@@ -8,8 +8,9 @@ happens to the test run, the undo is still there. Tests only read.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Literal
 
 from acceptance.envfile import Change, EnvFile
@@ -94,6 +95,7 @@ class Conductor:
         self._lost = lost
         self._open: dict[str, _Open] = {}
         self._data: tuple[int, str] | None = None
+        self._added: tuple[int, Change] | None = None
         self._restarts: dict[int, str] = {}
         self._unsettled: dict[int, str] = {}
 
@@ -123,6 +125,22 @@ class Conductor:
             self._events.append("flag.changed", stage=stage.id, flag=flag, **facts)
         held.state = FlagState(stage.id, flag, value, time.time(), restarted)
         return held.state
+
+    def add_flags(self, stage: Stage, flags: Sequence[str]) -> tuple[str, ...]:
+        """Append the flags that the env file lacks, as false, for later stages to switch (21_00.checklist.1).
+
+        Returns:
+            Those that were added. They stay in mode ``deploy``; a rehearsal takes them out again at its end.
+        """
+        self._begin(stage)
+        present = self._env.read()
+        if missing := tuple(flag for flag in flags if flag not in present):
+            comment = f"Epic 21 feature flags (added {datetime.now(UTC):%Y-%m-%d %H:%M} UTC)"
+            self._env.append(dict.fromkeys(missing, "false"), comment, announce=self._promise_added)
+            self._events.append("note", text=f"added to {self._target.env_file}, as false: {', '.join(missing)}")
+            if self._mode == "deploy":
+                self._settle_added("added to stay")
+        return missing
 
     def restart(self, stage: Stage, service: str) -> tuple[Restarted, ...]:
         """Restart a service as part of a stage; one that does not end well is repeated at the end of the run."""
@@ -235,7 +253,7 @@ class Conductor:
         Raises:
             RollbackFailed: Something is not undone; everything else was still tried, the journal stays open.
         """
-        failures = [*self.roll_back_all(reason), *self._repeat_restarts(), *self._remove_data()]
+        failures = [*self.roll_back_all(reason), *self._repeat_restarts(), *self._remove_added(), *self._remove_data()]
         for number, how in list(self._unsettled.items()):
             self._note_settled(number, how)
         if not failures:
@@ -257,6 +275,22 @@ class Conductor:
                 del self._restarts[number]
                 self._note_settled(number, account)
         return failures
+
+    def _remove_added(self) -> list[str]:
+        """Take the flags that a rehearsal added out of the env file again; returns what went wrong."""
+        if self._added is None:
+            return []
+        try:
+            account = self._undo.flag("21_00", "all", self._added[1])
+        except Exception as error:  # whatever it is, it must be told
+            return [str(error)]
+        self._settle_added(account)
+        return []
+
+    def _settle_added(self, how: str) -> None:
+        if self._added:
+            number, self._added = self._added[0], None
+            self._note_settled(number, how)
 
     def _remove_data(self) -> list[str]:
         """Remove the run's test data; returns what went wrong."""
@@ -314,6 +348,12 @@ class Conductor:
             undo = {"kind": "flag", "service": held.stage.service, "change": change.to_dict()}
             held.intent = self._journal.intend(f"{change.keys[0]} {change.previous} -> {change.value}", undo)
             held.change = change
+
+    def _promise_added(self, change: Change) -> None:
+        """Journal how flags that are about to be added are taken out again."""
+        self._allow(f"add {', '.join(change.keys)}")
+        undo = {"kind": "flag", "service": "all", "change": change.to_dict()}
+        self._added = (self._journal.intend(f"add {change.value}", undo), change)
 
 
 def _word(value: bool) -> str:

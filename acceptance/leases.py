@@ -18,9 +18,9 @@ from acceptance.verdict import Refused, RollbackFailed
 from acceptance.wait import poll
 
 #: What a client may ask for.
-CALLS = frozenset({"expect_data", "set_flag", "restart", "accept", "rollback", "end_stage", "finish"})
+CALLS = frozenset({"expect_data", "set_flag", "add_flags", "restart", "accept", "rollback", "end_stage", "finish"})
 #: Calls whose stage is over when the process that made them is.
-_OPENING = frozenset({"set_flag", "restart"})
+_OPENING = frozenset({"set_flag", "add_flags", "restart"})
 #: Seconds that the processes of a run that is over are given to end, before their test data is removed.
 PATIENCE_S = 15.0
 

@@ -64,6 +64,11 @@ class RemoteConductor:
         state: FlagState = self._call("set_flag", stage, value)
         return state
 
+    def add_flags(self, stage: Stage, flags: Sequence[str]) -> tuple[str, ...]:
+        """See ``Conductor.add_flags``."""
+        added: tuple[str, ...] = self._call("add_flags", stage, tuple(flags))
+        return added
+
     def restart(self, stage: Stage, service: str) -> tuple[Restarted, ...]:
         """See ``Conductor.restart``."""
         done: tuple[Restarted, ...] = self._call("restart", stage, service)
