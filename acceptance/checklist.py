@@ -41,6 +41,9 @@ SIGN_OFFS: frozenset[str] = frozenset(
 )
 """Items that only a person can confirm: no probe sees a phone list, a reviewed plan or a hand test."""
 
+GENERATED: frozenset[str] = frozenset({"post.documentation.1", "post.documentation.2", "post24.communication.1"})
+"""Items that the suite answers with a document of its own: ``acceptance.record.texts``."""
+
 
 @dataclass(frozen=True)
 class Item:
@@ -141,6 +144,12 @@ def item(item_id: str) -> Item:
         if each.id == item_id:
             return each
     raise UnknownItem(item_id)
+
+
+def accepts(item_id: str) -> bool:
+    """Whether an item accepts a stage or the deployment: its approver is not the deployer (design, no 11)."""
+    chapter, _, rest = item_id.partition(".")
+    return chapter == "acceptance" or rest.startswith("exit.")
 
 
 def status(

@@ -2,6 +2,8 @@
 
 Read from a TOML file::
 
+    ticket = "CHG-2026-11-042"          # optional; then the file counts for no other change
+
     [[signoff]]
     item = "21_01c.deploy.1"
     name = "R. Rivera"
@@ -13,18 +15,25 @@ Read from a TOML file::
     reason = "scanner down, advisory list read by hand"
     approver = "T. Lead"
     expires = 2026-12-01
+
+Whoever runs the suite waives nothing and accepts nothing: approver is not deployer (design, no 11).
 """
 
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
+from acceptance.checklist import UnknownItem, accepts, item
 from acceptance.verdict import Refused
+
+Ask = Callable[[str], str | None]
+"""Puts a question to a person; None when nobody answers any more (end of input, deadline)."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +48,7 @@ class SignOff:
 
 @dataclass(frozen=True)
 class Waiver:
-    """A check left out on somebody's word, until a date."""
+    """A check left out on somebody's word, until and including a date (UTC)."""
 
     item: str
     reason: str
@@ -54,21 +63,44 @@ class SignOffs:
     given: Mapping[str, SignOff]
     waivers: Mapping[str, Waiver]
 
-    def waiver(self, item: str, today: date | None = None) -> Waiver | None:
-        """Give the item's waiver while it lasts."""
-        found = self.waivers.get(item)
+    def waiver(self, item_id: str, today: date | None = None) -> Waiver | None:
+        """Give the item's waiver while it lasts; an expired one is none."""
+        found = self.waivers.get(item_id)
         return found if found and found.expires >= (today or datetime.now(UTC).date()) else None
 
+    def expired(self, item_id: str, today: date | None = None) -> str:
+        """Say that the item's waiver is over, for the one who counted on it; empty without such a waiver."""
+        found = self.waivers.get(item_id)
+        if found is None or self.waiver(item_id, today):
+            return ""
+        return f"the waiver of {found.approver} expired on {found.expires}"
 
-def load_sign_offs(path: Path | None, operator: str) -> SignOffs:
+
+def same_person(name: str, other: str) -> bool:
+    """Whether two names are one person's, whatever the case and the spaces."""
+    return name.casefold().split() == other.casefold().split()
+
+
+def objection(item_id: str, name: str, operator: str) -> str:
+    """Say why a person may not sign an item off, or an empty string (design, no 11)."""
+    if not name.strip():
+        return f"{item_id}: a sign-off needs a name"
+    if accepts(item_id) and same_person(name, operator):
+        return f"{item_id}: {operator} runs this deployment and cannot accept it; it takes somebody else"
+    return ""
+
+
+def load_sign_offs(path: Path | None, operator: str, ticket: str = "", now: datetime | None = None) -> SignOffs:
     """Read a sign-off file; no file is no sign-offs.
 
     Args:
         path: The file.
-        operator: Who runs the suite; a waiver needs somebody else.
+        operator: Who runs the suite; a waiver, and the sign-off of an exit gate, needs somebody else.
+        ticket: The run's change ticket; a file for another one is refused.
+        now: The present, aware; a signature of the future is none.
 
     Raises:
-        Refused: The file is missing, not TOML, or an entry is incomplete; the message names the entry.
+        Refused: The file is missing, not TOML, for another ticket, or an entry is wrong; every one is named.
     """
     if path is None:
         return SignOffs({}, {})
@@ -76,21 +108,69 @@ def load_sign_offs(path: Path | None, operator: str) -> SignOffs:
         raw = tomllib.loads(path.read_text(encoding="utf-8"))
         given = [SignOff(**entry) for entry in raw.get("signoff", [])]
         waivers = [Waiver(**entry) for entry in raw.get("waiver", [])]
-    except (OSError, tomllib.TOMLDecodeError, TypeError) as error:
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, TypeError) as error:
         raise Refused(f"{path}: expected [[signoff]] and [[waiver]] entries, found: {error}") from error
-    faults = [fault for entry in (*given, *waivers) if (fault := _fault(entry, operator))]
+    unknown = sorted(raw.keys() - {"ticket", "signoff", "waiver"})
+    faults = [f"expected ticket, [[signoff]] and [[waiver]], found {', '.join(unknown)}"] if unknown else []
+    if raw.get("ticket") and raw["ticket"] != ticket:
+        faults.append(f"it is for ticket {raw['ticket']}, and this run is for {ticket or 'none: give --ticket'}")
+    faults += [
+        f"{entry}: {'signed off' if entries is given else 'waived'} more than once; keep one"
+        for entries in (given, waivers)
+        for entry, count in Counter(str(each.item) for each in entries).items()
+        if count > 1
+    ]
+    faults += [fault for entry in given if (fault := _signature_fault(entry, operator, now or datetime.now(UTC)))]
+    faults += [fault for waiver in waivers if (fault := _waiver_fault(waiver, operator))]
     if faults:
         raise Refused(f"{path}: " + "; ".join(faults))
-    return SignOffs({entry.item: entry for entry in given}, {entry.item: entry for entry in waivers})
+    return SignOffs({each.item: each for each in given}, {each.item: each for each in waivers})
 
 
-def _fault(entry: Any, operator: str) -> str:
-    if isinstance(entry, SignOff):
-        if not entry.name.strip():
-            return f"{entry.item}: a sign-off needs a name"
-        if not isinstance(entry.at, datetime) or entry.at.tzinfo is None:
-            return f"{entry.item}: expected at = a time with its zone, found {entry.at!r}"
-        return ""
+def interview(item_id: str, words: str, operator: str, ask: Ask, tries: int = 3) -> SignOff | None:
+    """Ask a person for one sign-off, with the item's own words.
+
+    No name, no answer and a name that may not sign are all "not signed": the default is no.
+    """
+    question = f"\n{item_id}: {words}\n  Done and seen to be right? Your name (empty: no): "
+    for _ in range(tries):
+        name = (ask(question) or "").strip()
+        if not name:
+            return None
+        if not (why_not := objection(item_id, name, operator)):
+            note = (ask("  Note, such as what you saw (may be empty): ") or "").strip()
+            return SignOff(item_id, name, datetime.now(UTC), note)
+        question = f"  Not taken: {why_not}.\n  Name (empty: no): "
+    return None
+
+
+def _signature_fault(entry: SignOff, operator: str, now: datetime) -> str:
+    if fault := _form_fault(entry.item, entry.name, entry.note):
+        return fault
+    if not isinstance(entry.at, datetime) or entry.at.tzinfo is None:
+        return f"{entry.item}: expected at = a time with its zone, found {entry.at!r}"
+    if entry.at > now:
+        return f"{entry.item}: signed at {entry.at}, which is still to come"
+    return objection(entry.item, entry.name, operator)
+
+
+def _waiver_fault(entry: Waiver, operator: str) -> str:
+    if fault := _form_fault(entry.item, entry.reason, entry.approver):
+        return fault
     if not entry.reason.strip() or not entry.approver.strip():
         return f"{entry.item}: a waiver needs a reason and an approver"
-    return f"{entry.item}: {operator} cannot approve a waiver of the own run" if entry.approver == operator else ""
+    if type(entry.expires) is not date:
+        return f"{entry.item}: expected expires = a date such as 2026-12-01, found {entry.expires!r}"
+    if same_person(entry.approver, operator):
+        return f"{entry.item}: {operator} cannot approve a waiver of the own run"
+    return ""
+
+
+def _form_fault(item_id: Any, *texts: Any) -> str:
+    if not all(isinstance(each, str) for each in (item_id, *texts)):
+        return f"{item_id}: expected texts in quotes, found {[each for each in texts if not isinstance(each, str)]}"
+    try:
+        item(item_id)
+    except UnknownItem as error:
+        return str(error)
+    return ""

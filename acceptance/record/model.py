@@ -14,7 +14,7 @@ from acceptance.record.checks import count, fold_checks
 from acceptance.record.moments import timeline
 from acceptance.record.outcome import Grounds, judge
 from acceptance.record.parts import Check, Facts, Record
-from acceptance.record.people import fold_lines, fold_sign_offs, fold_waivers
+from acceptance.record.people import fold_lines, fold_sign_offs, fold_waivers, unheard
 from acceptance.record.stages import fold_flags, fold_rollbacks, fold_stages
 from acceptance.record.times import between
 from acceptance.verdict import Outcome, Verdict
@@ -65,7 +65,7 @@ def build(events: Iterable[Event]) -> Record:
         timeline=moments,
         rollbacks=rollbacks,
         flags=flags,
-        problems=(*surprises, *unreal),
+        problems=(*surprises, *unreal, *unheard(log)),
         events=len(log),
         last_hash=log[-1].hash if log else GENESIS,
     )

@@ -8,13 +8,20 @@ from acceptance.checklist import load_items, status
 from acceptance.events import Event
 from acceptance.record.parts import Check, Line, SignOff, Waiver
 from acceptance.record.times import parse
+from acceptance.signoff import objection, same_person
 
 CHAPTER_OF_STAGE = {"pre_deployment": "pre", "post_deployment": "post", "post_24h": "post24", "post_48h": "post48"}
 
 
-def fold_sign_offs(log: Iterable[Event]) -> dict[str, SignOff]:
-    """Give item -> its sign-off; the last one counts, and without a name it is none."""
-    given = [event for event in log if event.kind == "signoff.given" and event.data.get("name")]
+def fold_sign_offs(log: Sequence[Event]) -> dict[str, SignOff]:
+    """Give item -> its sign-off; the last one counts. Without a name it is none, nor from one who may not give it."""
+    operator = _operator(log)
+    given = [
+        event
+        for event in log
+        if event.kind == "signoff.given"
+        and not objection(str(event.data.get("item")), str(event.data.get("name") or ""), operator)
+    ]
     return {
         str(event.data.get("item")): SignOff(
             item=str(event.data.get("item")),
@@ -26,18 +33,33 @@ def fold_sign_offs(log: Iterable[Event]) -> dict[str, SignOff]:
     }
 
 
-def fold_waivers(log: Iterable[Event]) -> tuple[Waiver, ...]:
-    """Give all waivers; one without a reason, an approver or a future expiry is shown, but does not count."""
-    return tuple(_waiver(event) for event in log if event.kind == "waiver.used")
+def unheard(log: Sequence[Event]) -> tuple[str, ...]:
+    """Say which sign-offs do not count, and why."""
+    operator = _operator(log)
+    given = [event.data for event in log if event.kind == "signoff.given"]
+    told = [objection(str(each.get("item")), str(each.get("name") or ""), operator) for each in given]
+    return tuple(f"sign-off that does not count: {each}" for each in told if each)
 
 
-def _waiver(event: Event) -> Waiver:
+def fold_waivers(log: Sequence[Event]) -> tuple[Waiver, ...]:
+    """Give all waivers; one without a reason, a second person or a future expiry is shown, but does not count."""
+    operator = _operator(log)
+    return tuple(_waiver(event, operator) for event in log if event.kind == "waiver.used")
+
+
+def _operator(log: Iterable[Event]) -> str:
+    return next((str(event.data.get("operator") or "") for event in log if event.kind == "run.started"), "")
+
+
+def _waiver(event: Event, operator: str) -> Waiver:
     words = [str(event.data.get(key) or "") for key in ("item", "reason", "approver", "expires")]
     item, reason, approver, expires = words
     until, now = parse(expires), parse(event.at)
     # A bare date is the last day on which the waiver holds.
     alive = bool(until and now and (until.date() >= now.date() if len(expires) <= 10 else until > now))
-    return Waiver(item, reason, approver, expires, bool(reason and approver and alive))
+    return Waiver(
+        item, reason, approver, expires, bool(reason and approver and alive) and not same_person(approver, operator)
+    )
 
 
 def chapters_of(stages: Iterable[str]) -> set[str]:

@@ -170,12 +170,12 @@ def test_a_stage_that_began_and_did_not_end_did_not_pass(folded):
 @pytest.mark.parametrize(
     ("waiver", "valid"),
     [
-        ({"reason": "r", "approver": "a", "expires": "2025-11-29"}, True),
-        ({"reason": "r", "approver": "a", "expires": "2025-11-28"}, False),
-        ({"reason": "r", "approver": "a", "expires": "2025-11-29T02:00:00+00:00"}, False),
+        ({"reason": "r", "approver": "b", "expires": "2025-11-29"}, True),
+        ({"reason": "r", "approver": "b", "expires": "2025-11-28"}, False),
+        ({"reason": "r", "approver": "b", "expires": "2025-11-29T02:00:00+00:00"}, False),
         ({"reason": "r", "approver": "", "expires": "2026-01-01"}, False),
-        ({"reason": "", "approver": "a", "expires": "2026-01-01"}, False),
-        ({"reason": "r", "approver": "a", "expires": "soon"}, False),
+        ({"reason": "", "approver": "b", "expires": "2026-01-01"}, False),
+        ({"reason": "r", "approver": "b", "expires": "soon"}, False),
     ],
 )
 def test_a_waiver_needs_reason_approver_and_a_date_to_come(folded, waiver, valid):
@@ -228,3 +228,31 @@ def test_security_results_are_grouped_by_kind(tmp_path):
         ("path traversal is blocked", {"PASS": 24}),
         ("oversized upload is refused", {"PASS": 2}),
     ]
+
+
+def signed(item, name, **more):
+    return ("signoff.given", {"item": item, "name": name, **more})
+
+
+def test_the_operator_accepts_nothing_in_the_record_either(folded):
+    items = ("21_01a.exit.4",)
+    started = (STARTED[0], STARTED[1] | {"operator": "M. Olsen"})
+    asked = (expected(NODE, items=items), finished(items=items, verdict="SKIPPED", reason="AWAITING sign-off"))
+    own = folded(started, *asked, signed("21_01a.exit.4", "m. olsen"), GO)
+    assert [line.id for line in own.awaiting if line.id == "21_01a.exit.4"] == ["21_01a.exit.4"]
+    assert any("sign-off that does not count" in problem for problem in own.problems)
+
+
+def test_a_second_person_accepts(folded):
+    items = ("21_01a.exit.4",)
+    asked = (expected(NODE, items=items), finished(items=items, verdict="SKIPPED", reason="AWAITING sign-off"))
+    record = folded(STARTED, *asked, signed("21_01a.exit.4", "K. Adeyemi"), GO)
+    assert "21_01a.exit.4" not in [line.id for line in record.awaiting]
+
+
+def test_a_waiver_of_the_operator_does_not_count(folded):
+    waiver = {"item": "21_01c.exit.1", "reason": "r", "expires": "2025-12-31"}
+    for approver, state in (("a", State.FAIL), ("b", State.WAIVED)):
+        used = ("waiver.used", waiver | {"approver": approver})
+        record = folded(STARTED, expected(NODE), used, finished(verdict="FAIL"), GO)
+        assert {line.id: line.state for line in record.lines}["21_01c.exit.1"] is state
