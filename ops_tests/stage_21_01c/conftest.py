@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Any
 
@@ -25,6 +27,8 @@ from fixtures.evidence import EvidenceBox
 from fixtures.target import NewId
 
 Refuse = Callable[..., list[str]]
+#: More than can be counted while an attack runs.
+UNKNOWN = 10**9
 
 
 @pytest.fixture(scope="session")
@@ -54,9 +58,35 @@ def attacks(
     """The whole corpus, run once; each check then looks at its own case."""
     prefix, cases = stage_work.run.prefix, load_cases()
     stage_work.own.allow("checksum_failed", sum(case.expect_event != "path_traversal" for case in cases))
-    return attack(
-        cases, uploader, storage, api_logs, attacker=new_id("attacker"), victim=new_id("victim"), prefix=prefix
+    with own_errors(stage_work):
+        return attack(
+            cases, uploader, storage, api_logs, attacker=new_id("attacker"), victim=new_id("victim"), prefix=prefix
+        )
+
+
+@contextmanager
+def own_errors(work: StageWork) -> Iterator[None]:
+    """Take the write errors that are counted meanwhile for our own, and exactly those once it is over.
+
+    A service that lets attacks through may stumble over them. A trigger that then says "cannot be written" would hide
+    what the attack's own check has to tell: what was written where.
+    """
+    ours = [trigger for trigger in work.stage.triggers if trigger.own_events in ("write_error", "permission_error")]
+    before = {trigger.id: counted(work, trigger.query) for trigger in ours}
+    for trigger in ours:
+        work.own.allow(trigger.own_events, UNKNOWN)
+    yield
+    over = time.time()
+    poll(
+        lambda: counted(work, 'timestamp(up{job="$job"})'), lambda at: at > over, 3 * work.target.scrape_interval_s + 5
     )
+    for trigger in ours:
+        work.own.allow(trigger.own_events, round(counted(work, trigger.query) - before[trigger.id]) - UNKNOWN)
+
+
+def counted(work: StageWork, query: str) -> float:
+    """Sum what a query gives now, 0 where no series is there yet."""
+    return sum(sample.value for sample in work.prometheus.instant(query.replace("$job", work.service.job)))
 
 
 @pytest.fixture
@@ -78,7 +108,7 @@ def refuse(
         upload = Upload(new_id("refuse"), "hw02", archive, declared_sha256=declared_sha256)
         refusal = try_upload(uploader, upload, storage.root, api_logs, event=event, **how)
         evidence.add(Evidence("http", archive.description, asdict(refusal.exchange)))
-        return refusal.findings(event, status)
+        return [finding.replace("\n", " ") for finding in refusal.findings(event, status)]
 
     return send
 
@@ -108,10 +138,6 @@ def checksum_failures(refuse: Refuse, stage_work: StageWork) -> tuple[int, int, 
     """Checksum failures since flag-on: how many must, how many the service did, and how many it may have counted."""
     refuse(good(), event="checksum_failed", declared_sha256="0" * 64)  # at least one, also when run alone
     least, most = stage_work.own.bounds("checksum_failed")
-    query = f'sum(review_archive_storage_checksum_failures_total{{job="{stage_work.service.job}"}})'
-
-    def counted() -> int:
-        return round(sum(sample.value for sample in stage_work.prometheus.instant(query)))
-
+    query = 'sum(review_archive_storage_checksum_failures_total{job="$job"})'
     patience = 3 * stage_work.target.scrape_interval_s + 5
-    return least, poll(counted, lambda count: count >= least, patience), most
+    return least, poll(lambda: round(counted(stage_work, query)), lambda count: count >= least, patience), most

@@ -15,7 +15,9 @@ def test_upload_lands_in_the_old_place(uploader, storage, new_id):
     archive = good()
     answer = uploader.send(Upload(new_id("off"), "hw01", archive))
     copies = copies_of(archive, storage.legacy_root)
-    assert (answer.status, len(copies)) == (201, 1), f"{answer.explain()}\nfound {copies}"
+    assert (answer.status, len(copies)) == (201, 1), (
+        f"expected 201 and one copy below {storage.legacy_root}, found {answer.status} and {copies}\n{answer.explain()}"
+    )
 
 
 @pytest.mark.checklist("21_01c.rollout.1")

@@ -39,7 +39,9 @@ def test_file_is_saved(uploaded, storage):
     """Smoke test with flag on, 1: the file is saved with the same SHA-256."""
     upload, answer = uploaded
     digests = [sha256_of(path) for path in copies_of(upload.archive, storage.root)]
-    assert (answer.status, digests) == (201, [upload.archive.sha256]), answer.explain()
+    assert (answer.status, digests) == (201, [upload.archive.sha256]), (
+        f"expected 201 and one file with this SHA-256, found {answer.status} and {len(digests)}\n{answer.explain()}"
+    )
 
 
 @pytest.mark.checksum
@@ -47,16 +49,17 @@ def test_file_is_saved(uploaded, storage):
 def test_checksum_is_recorded(uploaded, document):
     """Smoke test with flag on, 2: the recorded checksum matches the calculated one."""
     upload, answer = uploaded
-    assert document.get("sha256") == upload.archive.sha256, f"{document}\n{answer.explain()}"
+    recorded = document.get("sha256", f"no document for {upload.student_id} in review_archives")
+    assert recorded == upload.archive.sha256, f"expected {upload.archive.sha256}, found {recorded}\n{answer.explain()}"
 
 
 @pytest.mark.checklist("21_01c.rollout.3")
 def test_metadata_is_persisted(uploaded, document):
     """Smoke test with flag on, 3: size and upload time are there."""
     upload, _ = uploaded
-    assert document.get("size_bytes") == upload.archive.size, document
+    assert document.get("size_bytes") == upload.archive.size, f"expected {upload.archive.size} bytes, found {document}"
     age = datetime.now(UTC) - document["uploaded_at"].replace(tzinfo=UTC)
-    assert timedelta(seconds=-5) < age < timedelta(minutes=5), document
+    assert timedelta(seconds=-5) < age < timedelta(minutes=5), f"uploaded {age} ago: {document}"
 
 
 @pytest.mark.checklist("21_01c.rollout.2", "21_01c.rollout.3")
