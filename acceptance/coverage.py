@@ -1,0 +1,123 @@
+"""Which check answers which item of the checklist, and how: by a probe, by a person, or by a document.
+
+What exists is asked of pytest itself, in a process of its own: markers are its business, and the library stays
+free of it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from acceptance.checklist import GENERATED, Item, load_items
+from acceptance.verdict import Inconclusive
+
+OUTPUT = "OPS_COLLECTED"
+"""Environment variable by which ``fixtures.collected`` is told where to write."""
+
+_TIMEOUT_S = 120.0
+
+
+class Kind(StrEnum):
+    """How an item is answered."""
+
+    AUTOMATED = "automated"
+    SIGN_OFF = "sign-off"
+    GENERATED = "generated"
+    MISSING = "MISSING"
+
+
+@dataclass(frozen=True)
+class Check:
+    """One test function with all its cases; ``by_hand`` is True where it only asks a person."""
+
+    name: str
+    items: tuple[str, ...]
+    by_hand: bool
+    cases: int = 1
+
+
+@dataclass(frozen=True)
+class Row:
+    """One item of the checklist and the checks that name it."""
+
+    item: Item
+    kind: Kind
+    checks: tuple[Check, ...]
+
+
+def collect(project: Path, checks: str = "ops_tests") -> tuple[Check, ...]:
+    """Ask pytest which checks there are, in the order in which they would run.
+
+    Args:
+        project: Folder with the pytest configuration.
+        checks: What to collect, below it.
+
+    Raises:
+        Inconclusive: The collection failed; the message has the end of what pytest said.
+    """
+    argv = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "fixtures.collected", checks]
+    with tempfile.TemporaryDirectory() as scratch:
+        found = Path(scratch) / "collected.json"
+        environment = os.environ | {OUTPUT: str(found)}
+        try:
+            done = subprocess.run(
+                argv, cwd=project, env=environment, capture_output=True, text=True, check=False, timeout=_TIMEOUT_S
+            )
+        except subprocess.TimeoutExpired as error:
+            raise Inconclusive(f"{project}: collecting {checks} took more than {_TIMEOUT_S:g} s") from error
+        if done.returncode != 0 or not found.is_file():
+            said = (done.stdout + done.stderr).strip()[-2000:]
+            raise Inconclusive(f"{project}: collecting {checks} ended with code {done.returncode}: {said}")
+        raw = json.loads(found.read_text(encoding="utf-8"))
+    return tuple(_folded(raw))
+
+
+def _folded(raw: Iterable[Mapping[str, object]]) -> Iterable[Check]:
+    """Fold the cases of one function into one check; it is by hand only if every case is."""
+    cases: dict[str, list[Mapping[str, object]]] = {}
+    for each in raw:
+        cases.setdefault(str(each["nodeid"]).partition("[")[0], []).append(each)
+    for name, of_it in cases.items():
+        items = dict.fromkeys(str(item) for each in of_it for item in _listed(each["items"]))
+        yield Check(name, tuple(items), all(bool(each["by_hand"]) for each in of_it), len(of_it))
+
+
+def _listed(value: object) -> Sequence[object]:
+    return value if isinstance(value, list) else []
+
+
+def matrix(checks: Iterable[Check], items: Iterable[Item] | None = None) -> tuple[Row, ...]:
+    """Give one row an item, in the checklist's order; pure."""
+    naming: dict[str, list[Check]] = {}
+    for check in checks:
+        for item_id in check.items:
+            naming.setdefault(item_id, []).append(check)
+    rows = load_items() if items is None else items
+    return tuple(Row(each, _kind(each.id, naming.get(each.id, [])), tuple(naming.get(each.id, []))) for each in rows)
+
+
+def _kind(item_id: str, checks: Sequence[Check]) -> Kind:
+    if not checks:
+        return Kind.MISSING
+    if item_id in GENERATED:
+        return Kind.GENERATED
+    return Kind.SIGN_OFF if all(check.by_hand for check in checks) else Kind.AUTOMATED
+
+
+def unknown(checks: Iterable[Check]) -> dict[str, list[str]]:
+    """Give the ids that the checklist does not have -> the checks that name them."""
+    known = {item.id for item in load_items()}
+    found: dict[str, list[str]] = {}
+    for check in checks:
+        for item_id in check.items:
+            if item_id not in known:
+                found.setdefault(item_id, []).append(check.name)
+    return found
