@@ -27,6 +27,7 @@ from acceptance.flock import flocked
 from acceptance.verdict import Refused
 
 LEASE_S = 60.0
+_PATIENCE_S = 0.5  # what a process that was forked at the wrong moment needs to let go of an inherited lock
 
 
 class LockHeld(Refused):
@@ -98,7 +99,7 @@ class TargetLock:
         try:
             self.file.parent.mkdir(parents=True, exist_ok=True)
             with ExitStack() as stack:
-                stack.enter_context(flocked(self.file, timeout_s=0, mode=0o660))
+                stack.enter_context(flocked(self.file, timeout_s=_PATIENCE_S, mode=0o660))
                 self._claim()
                 self._held = stack.pop_all()
         except BlockingIOError:
