@@ -1,0 +1,107 @@
+"""What is left of a run: flags, services, test data, journal, processes."""
+
+import os
+import re
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import httpx
+
+from acceptance.journal import Journal
+from acceptance.observe.prometheus import Prometheus
+from acceptance.testdata import OWNED, database
+from acceptance.verdict import Inconclusive, RecoveryNeeded
+from acceptance.wait import poll
+
+MARK = "INTERRUPTION_MARK"
+#: A run's prefix: what carries it is test data.
+PREFIX = re.compile(r"ops[0-9a-f]{8}")
+_TICKS = os.sysconf("SC_CLK_TCK")
+
+
+def processes(mark):
+    """The processes of a run, by the mark in their environment; what supervisord keeps has none."""
+    found = {}
+    for entry in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if f"{MARK}={mark}".encode() in (entry / "environ").read_bytes().split(b"\0"):
+                found[int(entry.name)] = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+    return found
+
+
+def complaints(target, mark, env_before):
+    """Say what a run did not leave as it was; empty when all is well. Does not look at the journal."""
+    left = poll(lambda: processes(mark), lambda found: not found, 60)
+    faults = [f"process {pid} is still there: {command[:100]}" for pid, command in left.items()]
+    if target.env_file.read_bytes() != env_before:
+        faults.append("the env file is not as it was")
+    for service in target.services.values():
+        if not poll(lambda service=service: _healthy(service.url), bool, 10):
+            faults.append(f"{service.name} is not healthy")
+    prometheus = Prometheus(target.prometheus_url, target.http_timeout_s)
+    if down := poll(lambda: _down(prometheus), lambda found: not found, 10):
+        faults.append(f"Prometheus sees down: {down}")
+    return faults + stale(target) + leftovers(target)
+
+
+def stale(target):
+    """Name the API when it started before the env file last changed: it may run with what was taken back."""
+    changed = target.env_file.stat().st_mtime
+    started = max(map(_started, _of_lab(target, "lab.api")), default=0.0)
+    return [f"butler-api started {changed - started:.2f} s before the env file was put back"] * (started < changed)
+
+
+def leftovers(target):
+    """Name the test data that is still there."""
+    ours = {"$regex": f"^{PREFIX.pattern}"}
+    with database(target) as mongo:
+        counts = {
+            f"{name}.{field}": mongo[name].count_documents({field: ours})
+            for name, fields in OWNED.items()
+            for field in fields
+        }
+    files = [path for path in target.storage.root.rglob("*") if PREFIX.search(path.name)]
+    return [f"{count} documents in {name}" for name, count in counts.items() if count] + [
+        f"{path} is still there" for path in files[:3]
+    ]
+
+
+def journal_fault(target):
+    """Say what is wrong with the journal; empty when it is closed or was never opened."""
+    journal = Journal(target.journal_dir / f"{target.name}.journal", "matrix")
+    try:
+        if journal.is_closed():
+            return []
+        return [f"the journal is open; pending: {[entry.what for entry in journal.pending()]}"]
+    except RecoveryNeeded as error:
+        return [str(error)]
+
+
+def _healthy(url):
+    try:
+        return httpx.get(f"{url}/health", timeout=2).status_code == 200
+    except httpx.HTTPError:
+        return False
+
+
+def _down(prometheus):
+    try:
+        return prometheus.down_targets()
+    except Inconclusive as error:
+        return [str(error)]
+
+
+def _of_lab(target, module):
+    home = f"LAB_HOME={target.source.parent}".encode()
+    for entry in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if module.encode() in (entry / "cmdline").read_bytes() and home in (entry / "environ").read_bytes():
+                yield entry
+
+
+def _started(entry):
+    """Start of a process, unix seconds, exact to a tick."""
+    ticks = int((entry / "stat").read_text().rpartition(")")[2].split()[19])
+    up = time.clock_gettime(time.CLOCK_BOOTTIME)
+    return time.time() - up + ticks / _TICKS

@@ -1,0 +1,40 @@
+"""The small project that the matrix kills: one stage that reads, writes test data, flips its flag and watches."""
+
+DATA = """
+from acceptance.testdata import database
+
+def test_writes_documents(target, new_id):
+    with database(target) as mongo:
+        for number in range(5):
+            mongo["long_tasks"].insert_one({"user_id": new_id("killed"), "number": number})
+
+def test_writes_files(storage, new_id):
+    for number in range(5):
+        folder = storage.root / new_id("killed")
+        folder.mkdir()
+        (folder / "archive.zip").write_bytes(b"test")
+        time.sleep(0.05)
+"""
+
+ON = """
+def test_on(flag_on):
+    assert flag_on.restarted.proved
+
+def test_writes_while_on(target, storage, new_id):
+    from acceptance.testdata import database
+    with database(target) as mongo:
+        for number in range(10):
+            mongo["review_archives"].insert_one({"student_id": new_id("killed")})
+            (storage.root / new_id("killed")).touch()
+            time.sleep(0.05)
+"""
+
+WATCHED = """
+def test_watched(flag_on):
+    time.sleep(0.7)
+"""
+
+
+def stage_of(project, stage_id="21_01c"):
+    """Give the project its stage."""
+    return project.stage(stage_id, preflight=DATA, flag_off="def test_off(flag_off): pass\n", flag_on=ON, soak=WATCHED)

@@ -1,0 +1,26 @@
+"""A run that is killed leaves the target as it was: a sample of the matrix, spread over all of its cells.
+
+All of it: ``python -m tests.interruption 200``.
+"""
+
+import os
+
+import pytest
+from held_lab import held_lab
+
+from interruption.matrix import Arena, kills
+
+NUMBER = int(os.environ.get("INTERRUPTIONS", "24"))
+SEED = int(os.environ.get("INTERRUPTION_SEED", "1"))
+
+
+@pytest.fixture(scope="module")
+def arena(tmp_path_factory):
+    with held_lab() as lab:
+        yield Arena(lab, tmp_path_factory.mktemp("arena"))
+
+
+@pytest.mark.parametrize("kill", kills(NUMBER, SEED), ids=str)
+def test_killed_run_leaves_nothing_behind(arena, kill):
+    *_, faults = arena.kill(kill)
+    assert faults == []
