@@ -14,9 +14,9 @@ from queue import SimpleQueue
 
 sys.path[:0] = [str(Path(__file__).resolve().parents[1]), str(Path(__file__).resolve().parents[2])]
 
-from held_lab import held_lab
+from held_lab import held_lab  # noqa: E402
 
-from interruption.matrix import Arena, kills, table, tally
+from interruption.matrix import Arena, kills, table, tally  # noqa: E402
 
 
 def main():
