@@ -57,7 +57,8 @@ def panel(record: Record, page: Path, exit_code: int, width: int, standing: Stan
         yield from _wrapped("" if number else "why", f"- {said}", width, mark)
     if more := len(reasons) - MOST_REASONS:
         yield from _wrapped("", f"and {more} more: see the record", width, mark) if more > 0 else ()
-    for done in record.rollbacks:
+    last = {done.stage: done for done in record.rollbacks}  # the end of the run tries a failed one again
+    for done in last.values():
         if not done.routine and done.ok is not False:
             yield from _wrapped("rolled back", _told(done), width)
     yield from _wrapped("flags now", _flags(record), width)
@@ -65,7 +66,7 @@ def panel(record: Record, page: Path, exit_code: int, width: int, standing: Stan
         yield from _wrapped("sign-offs", f"{len(record.awaiting)} AWAITING: {_awaited(record)}", width, "warn")
     yield Row(f"{'record':<{_LABEL}}{page}")
     yield from _wrapped("next", _next_step(record, exit_code), width)
-    failed = [done for done in record.rollbacks if done.ok is False]
+    failed = [done for done in last.values() if done.ok is False]
     for done in failed:
         yield from _alarm(record, done, width, standing)
     if exit_code == ExitCode.ROLLBACK_FAILED and not failed:

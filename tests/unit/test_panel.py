@@ -66,6 +66,15 @@ def test_failed_rollback_comes_last_with_state_and_exact_commands(records):
     assert record.rollbacks[-1].account[:40] in text(rows[alarm:])
 
 
+def test_a_rollback_that_failed_twice_is_told_once_and_one_that_then_succeeded_not_at_all(records):
+    record = records["rollback_failed"]
+    failed = record.rollbacks[-1]
+    twice = drawn(replace(record, rollbacks=(failed, failed)), 12)
+    assert sum(row.title and row.mark == "loud" for row in twice) == 1
+    then_good = replace(failed, ok=True, by_hand=())
+    assert "HALF-SWITCHED" not in text(drawn(replace(record, rollbacks=(failed, then_good)), 1))
+
+
 def test_test_data_that_stays_is_as_loud(records):
     record = replace(records["no_go"], reasons=("ROLLBACK FAILED: test data of ops1 not removed",), rollbacks=())
     assert drawn(record, 12)[-1].mark == "loud"

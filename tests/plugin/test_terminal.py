@@ -1,0 +1,158 @@
+"""What the operator sees, at a terminal of 80 columns and in a log file, over a real lab."""
+
+import fcntl
+import os
+import pty
+import re
+import struct
+import subprocess
+import sys
+import termios
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+SGR = re.compile(r"\x1b\[[0-9;]*m")
+GATE = """
+[[gate]]
+id = "lab-is-up"
+title = "The service is up"
+items = []
+kind = "value"
+query = 'up{job="$job"}'
+bound = "== 1"
+"""
+SOAK = "def test_soak(flag_on, stage_work): assert stage_work.soak(lambda: None).sent > 0\n"
+BAD = "def test_bad(flag_on): assert 'seen' == 'expected'\n"
+LONG = "@pytest.mark.parametrize('x', ['y' * 400])\ndef test_long(flag_on, x): raise AssertionError(x)\n"
+
+
+@pytest.fixture
+def brief(project):
+    """The project with a soak of three seconds and one gate."""
+    copy = project.lab.with_name("brief.env")
+    kept = [each for each in project.lab.read_text().splitlines() if not each.startswith("SOAK_SECONDS")]
+    copy.write_text("\n".join([*kept, "SOAK_SECONDS=3", "TRAFFIC_PER_MINUTE=1200", ""]))
+    project.lab = copy
+    project.stage("21_01c", soak=SOAK)
+    file = project.folder / "ops_tests" / "stage_21_01c" / "stage.toml"
+    file.write_text(file.read_text() + GATE)
+    return project
+
+
+def at_terminal(project, *args, **environment):
+    """Run the project at a terminal of 80 by 24; returns everything that was written to it."""
+    controller, terminal = pty.openpty()
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+    env = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "CI", "NO_COLOR")}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "pytest", f"--target={project.lab}", f"--reports={project.folder / 'out'}", *args],
+        cwd=project.folder,
+        env=env | {"PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1", "TERM": "xterm"} | environment,
+        stdin=terminal,
+        stdout=terminal,
+        stderr=terminal,
+    )
+    os.close(terminal)
+    seen = b""
+    while True:
+        try:
+            part = os.read(controller, 65536)
+        except OSError:  # how Linux says that the other side has closed
+            break
+        if not part:
+            break
+        seen += part
+    os.close(controller)
+    process.wait(60)
+    return seen.decode()
+
+
+def closing(output):
+    """The panel's lines, from its title on."""
+    lines = output.rstrip().splitlines()
+    first = max(number for number, each in enumerate(lines) if re.match(r"=+ (GO|NO-GO|INCONCL|INTERR|REFUSED)", each))
+    return lines[first:]
+
+
+def test_soak_is_one_rewritten_line_at_a_terminal(brief):
+    shown = SGR.sub("", at_terminal(brief))
+    looks = [
+        each for part in shown.split("\n") if "soak 0:0" in part for each in part.split("\r") if "soak 0:0" in each
+    ]
+    assert len(looks) >= 4, shown
+    assert max(map(len, looks)) < 80
+    assert "lab-is-up 1 (== 1)" in looks[-1]
+    assert "0 triggers quiet" in looks[-1]
+    assert looks[-1].startswith("soak 0:03/0:03")
+
+
+def test_soak_is_a_plain_line_a_tenth_in_a_log(brief):
+    done = brief.run()
+    looks = [each for each in done.output.splitlines() if each.startswith("soak 21_01c")]
+    assert 4 <= len(looks) <= 11, done.output
+    assert "\x1b" not in done.output
+    assert "\r" not in done.output
+    assert looks[-1] == "soak 21_01c 0:03/0:03  lab-is-up 1 (== 1)  0 triggers quiet"
+
+
+def test_no_color_is_honoured_at_a_terminal(brief):
+    plain = at_terminal(brief, NO_COLOR="1")
+    assert SGR.search(plain) is None
+    assert "INCONCLUSIVE" in plain
+
+
+def test_colour_is_used_at_a_terminal(project):
+    shown = at_terminal(project.stage("21_01c", flag_on=BAD))
+    title = next(each for each in shown.splitlines() if "NO-GO: something is broken" in each)
+    assert "\x1b[31m" in title
+
+
+def test_panel_is_last_and_says_what_was_rolled_back(project):
+    lines = closing(project.stage("21_01c", flag_on=BAD).run().output)
+    assert "NO-GO" in lines[0]
+    labels = [each[:13].strip() for each in lines if each[:13].strip()]
+    assert labels[1:] == ["why", "rolled back", "flags now", "sign-offs", "record", "next"], lines
+    assert any("USE_NEW_STORAGE_ADAPTER=false" in each for each in lines)
+
+
+def test_long_node_ids_do_not_break_the_panel(project):
+    lines = closing(project.stage("21_01c", flag_on=LONG).run().output)
+    assert all(len(each) <= 80 for each in lines if not each.startswith("record")), lines
+
+
+def test_refused_run_says_so_last(project):
+    faulty = project.lab.with_name("quiet.env")
+    faulty.write_text(project.lab.read_text().replace("ALLOW_MUTATIONS=true", "ALLOW_MUTATIONS=false"))
+    project.lab = faulty
+    done = project.stage("21_01c", flag_on=BAD).run()
+    assert "REFUSED: the run did not begin, nothing was changed" in closing(done.output)[0], done.output
+
+
+def test_failed_rollback_is_the_last_and_loudest(project):
+    """The restart command works once, for the flag, and then no more; afterwards the next run recovers."""
+    marker = project.folder / "broken"
+    copy = project.lab.with_name("stuck.env")
+    command = f"RESTART_API=\"sh -c 'test ! -e {marker} && make day-12-restart-api'\""
+    kept = [each for each in project.lab.read_text().splitlines() if not each.startswith("RESTART_API")]
+    copy.write_text("\n".join([*kept, command, ""]))
+    project.lab = copy
+    project.stage(
+        "21_01c", flag_on=f"def test_bad(flag_on): pathlib.Path({str(marker)!r}).touch(); assert not flag_on\n"
+    )
+    done = project.run()
+    marker.unlink()
+    (project.folder / "ops_tests" / "stage_21_01c" / "test_flag_on.py").write_text("def test_fine(flag_on): pass\n")
+    after = project.run()  # undoes what was left, before anything else
+    lines = done.output.rstrip().splitlines()
+    alarm = next(number for number, each in enumerate(lines) if "ROLLBACK FAILED: STAGE 21_01c" in each)
+    assert done.code == 12
+    assert lines[alarm].startswith("!!!!")
+    by_hand = lines[lines.index("DO NOW, BY HAND:") + 1 :]
+    assert by_hand == [f"  {command}" for command in done.of("rollback.finished")[-1]["by_hand"]]
+    assert "USE_NEW_STORAGE_ADAPTER=false in" in " ".join(lines[alarm:])
+    assert "butler-api: answers" in " ".join(lines[alarm:])
+    assert "recovery.undone" in after.kinds()
