@@ -70,8 +70,8 @@ def gaps(baseline: Baseline) -> list[str]:
     for name, readings in baseline.services.items():
         if not readings.up:
             found.append(f"{name}: expected scrapes, found none")
-        elif down := sum(not value for _, value in readings.up):
-            found.append(f"{name}: expected it up, found it down in {down} of {len(readings.up)} samples")
+        elif not readings.up[-1][1]:
+            found.append(f"{name}: expected it up, found it down at the end of {len(readings.up)} samples")
         if readings.up and not (readings.cpu and readings.memory):
             found.append(f"{name}: expected process_cpu_seconds_total and process_resident_memory_bytes, found none")
         if faults := [probe.fault for probe in readings.probes if probe.fault]:

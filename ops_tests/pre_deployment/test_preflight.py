@@ -1,0 +1,42 @@
+"""Pre-deployment, planning and communication: what can be computed or looked up."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from acceptance.evidence import Evidence
+from acceptance.ticket import ticket_fault
+from acceptance.window import Window
+from fixtures.run import stages
+
+pytestmark = [pytest.mark.pre_deployment]
+
+
+@pytest.fixture
+def planned(pytestconfig):
+    """The minutes that all stages of the window take together, and those of the longest rollback."""
+    in_window = [stage for name, stage in stages(pytestconfig).items() if name.startswith("21_")]
+    minutes = sum(stage.planned_minutes for stage in in_window), max(stage.rollback_minutes for stage in in_window)
+    return tuple(timedelta(minutes=each) for each in minutes)
+
+
+@pytest.mark.checklist("pre.planning.1")
+def test_deployment_window_is_confirmed(planned, target, run, evidence):
+    """Deployment window confirmed: all stages and the longest rollback fit into Saturday 02:00-06:00 UTC."""
+    now = datetime.now(UTC)
+    window = Window.current(now) or Window.next(now)
+    enforced = target.kind == "production" and not run.outside_window
+    start = max(now, window.start) if enforced else window.start
+    why_not = Window.refusal(start, *planned)
+    evidence.add(
+        Evidence("text", f"window {window}", {"text": why_not or f"planned {planned[0]} from {start:%H:%M} UTC"})
+    )
+    assert why_not is None
+
+
+@pytest.mark.checklist("pre.planning.3")
+def test_change_ticket_is_named(run, target):
+    """Change ticket created: the run names it, in the tracker's form."""
+    if not run.ticket and target.kind != "production":
+        pytest.skip("AWAITING a change ticket: give it with --ticket; production needs one")
+    assert ticket_fault(run.ticket) == ""

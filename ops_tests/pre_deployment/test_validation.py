@@ -1,0 +1,80 @@
+"""Pre-deployment, technical preparation."""
+
+from dataclasses import asdict
+from datetime import UTC, datetime
+
+import pytest
+
+from acceptance.baseline import collect, gaps, save, summary
+from acceptance.codescan import can_scan, vulnerabilities
+from acceptance.evidence import Evidence
+from acceptance.flagcheck import flag_faults, new_path_metrics
+from acceptance.probes.infrastructure import dashboard
+from acceptance.restoring import faults_of, restore_faults
+from acceptance.staging import staging_runs
+from acceptance.wait import poll
+
+pytestmark = [pytest.mark.pre_deployment]
+
+
+@pytest.mark.checklist("pre.technical.1")
+def test_staging_deployment_was_successful(run, signoff, evidence):
+    """Staging deployment successful: its records end GO for 48 hours; without records somebody confirms it."""
+    staging = staging_runs(run.folder.parent)
+    if staging is None:
+        assert signoff("pre.technical.1").name
+        return
+    evidence.add(Evidence("text", "records of staging", {"text": f"{staging.runs} runs, the last {staging.last}"}))
+    assert staging.faults(datetime.now(UTC)) == []
+
+
+@pytest.mark.checklist("pre.technical.3")
+def test_backup_is_whole(backup, evidence):
+    """Backups verified, 1: every file reads back as what was read from its source."""
+    evidence.add(Evidence("files", f"backup by {backup.tool}", asdict(backup)))
+    assert faults_of(backup) == []
+
+
+@pytest.mark.checklist("pre.technical.3")
+def test_backup_can_be_restored(backup, target, run):
+    """Backups verified, 2: restored into a scratch database, every document is there and the same."""
+    assert restore_faults(target, backup, run.prefix) == []
+
+
+@pytest.mark.checklist("pre.technical.4")
+def test_feature_flags_are_off(target):
+    """Feature flags verified: all off by default; before stage 21_00 adds them, none of them is there."""
+    assert flag_faults(target, may_be_missing=True) == []
+
+
+@pytest.mark.checklist("pre.technical.4")
+def test_services_run_with_the_flags_off(target, prometheus):
+    """Feature flags verified: no running service exports what only a flag brings, whatever the file says."""
+    seen = poll(lambda: new_path_metrics(target, prometheus), lambda names: not names, 3 * target.scrape_interval_s + 5)
+    assert seen == {}
+
+
+@pytest.mark.checklist("pre.technical.5")
+def test_monitoring_baseline_is_captured(target, stage_work, prometheus, run, evidence):
+    """Monitoring baselines captured, 1: Prometheus' samples of every service."""
+    found = collect(target, prometheus, target.soak_seconds or stage_work.stage.soak_minutes * 60)
+    save(found, run.folder / "baseline_before_window.json")
+    evidence.add(Evidence("document", "monitoring baseline", summary(found)))
+    assert gaps(found) == []
+
+
+@pytest.mark.checklist("pre.technical.5")
+def test_dashboard_state_is_saved(target, evidence):
+    """Monitoring baselines captured, 2: the state of the Grafana dashboard."""
+    found = dashboard(target)
+    evidence.add(Evidence("document", "Grafana dashboard", found))
+    assert found["dashboard"]["uid"] == target.grafana.dashboard_uid
+
+
+@pytest.mark.checklist("pre.technical.7")
+def test_security_scan_is_clean(code_dir, signoff):
+    """Security scan clean: bandit finds nothing of medium severity or above; without the code somebody confirms it."""
+    if not can_scan(code_dir):
+        assert signoff("pre.technical.7").name
+        return
+    assert vulnerabilities(code_dir) == []

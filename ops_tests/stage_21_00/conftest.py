@@ -1,0 +1,39 @@
+"""What the checks of stage 21_00 share: the baseline, and a little traffic after the restart."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import pytest
+
+from acceptance.baseline import FILE, Baseline, measure, save
+from acceptance.observe.prometheus import Prometheus
+from acceptance.probes.traffic import drive
+from acceptance.readings import Probe
+from acceptance.run import Run
+from acceptance.stage import load_stage
+from acceptance.target import Target
+from fixtures.target import NewId
+
+#: Of the baseline's length: enough to see whether the restarted services serve.
+AFTERWARDS = 0.2
+
+
+@pytest.fixture(scope="session")
+def baseline_seconds(request: pytest.FixtureRequest, target: Target) -> float:
+    """How long the baseline is measured."""
+    return target.soak_seconds or 60 * load_stage(request.config.rootpath / "ops_tests" / "stage_21_00").soak_minutes
+
+
+@pytest.fixture(scope="session")
+def baseline(target: Target, prometheus: Prometheus, run: Run, new_id: NewId, baseline_seconds: float) -> Baseline:
+    """The baseline of this run, measured under traffic and kept in its folder."""
+    found = measure(target, prometheus, baseline_seconds, new_id=new_id, trace_prefix=run.trace_prefix)
+    save(found, run.folder / FILE)
+    return found
+
+
+@pytest.fixture(scope="session")
+def served(target: Target, run: Run, new_id: NewId, baseline_seconds: float) -> Mapping[str, Sequence[Probe]]:
+    """Requests to every service; the checks that ask for it come after the restart."""
+    return drive(target, AFTERWARDS * baseline_seconds, new_id=new_id, trace_prefix=run.trace_prefix)

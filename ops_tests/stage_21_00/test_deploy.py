@@ -1,0 +1,13 @@
+"""Stage 21_00: services restarted."""
+
+import pytest
+
+pytestmark = [pytest.mark.stage_21_00]
+
+
+@pytest.mark.checklist("21_00.checklist.4")
+def test_all_services_restart(stage_work, target):
+    """Services restarted (to load new feature flags): Prometheus sees a new process of each."""
+    restarted = stage_work.conductor.restart(stage_work.stage, "all")
+    expected = {service.name for service in target.services.values()}
+    assert {done.service for done in restarted if done.proved} == expected, restarted

@@ -1,0 +1,43 @@
+"""Stage 21_00, exit gate."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from acceptance.baseline import FILE, gaps, load, summary
+from acceptance.evidence import Evidence
+from acceptance.flagcheck import flag_faults, flag_states
+from acceptance.observe.errorlevel import error_level
+from acceptance.observe.logs import Logs
+from acceptance.verdict import Inconclusive
+
+pytestmark = [pytest.mark.stage_21_00, pytest.mark.exit_gate]
+
+
+@pytest.mark.checklist("21_00.exit.1")
+def test_all_flags_are_present_and_false(target, evidence):
+    """All feature flags present and set to false."""
+    evidence.add(Evidence("files", str(target.env_file), flag_states(target)))
+    assert flag_faults(target) == []
+
+
+@pytest.mark.checklist("21_00.exit.2")
+@pytest.mark.parametrize("key", ["bot", "worker", "api"])
+def test_no_error_spike_in_logs(key, served, target, prometheus, run, evidence):
+    """Services running normally: no error spike in the logs since the service started."""
+    service = target.services[key]
+    started = prometheus.process_start(service.job)
+    if started is None:
+        raise Inconclusive(f"Prometheus sees no running process of job {service.job}")
+    moment, now = datetime.fromtimestamp(started, UTC), datetime.now(UTC)
+    level = error_level(service.name, Logs(service.logs), moment, now, ours=run.trace_prefix)
+    evidence.add(Evidence("log", level.explain(), {"source": service.logs, "since": moment, "lines": level.lines}))
+    assert not level.spike, level.explain()
+
+
+@pytest.mark.checklist("21_00.exit.3")
+def test_baseline_is_captured(run, evidence):
+    """Baseline metrics captured: the file is there, and holds every service."""
+    kept = load(run.folder / FILE)
+    evidence.add(Evidence("document", f"{FILE} in the record's folder", summary(kept)))
+    assert gaps(kept) == []

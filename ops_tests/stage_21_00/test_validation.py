@@ -1,0 +1,45 @@
+"""Stage 21_00: validate no impact."""
+
+import pytest
+
+from acceptance.evidence import Evidence
+from acceptance.probes.infrastructure import grafana_faults, own_alerts
+from acceptance.wait import poll
+
+pytestmark = [pytest.mark.stage_21_00]
+
+
+@pytest.fixture
+def patience(target):
+    """Seconds that monitoring may take to see a service back."""
+    return 3 * target.scrape_interval_s + 5
+
+
+@pytest.mark.checklist("21_00.checklist.5")
+def test_no_target_is_down(prometheus, patience):
+    """Validate no impact: no Prometheus target is down."""
+    assert poll(prometheus.down_targets, lambda down: not down, patience) == []
+
+
+@pytest.mark.checklist("21_00.checklist.5")
+def test_no_alert_fires(prometheus, target, patience, evidence):
+    """Validate no impact: no alert fires that concerns Butler."""
+    firing = poll(prometheus.firing_alerts, lambda alerts: not own_alerts(alerts, target), patience)
+    evidence.add(
+        Evidence("query", "firing alerts", {"promql": 'ALERTS{alertstate="firing"}', "result": sorted(firing)})
+    )
+    assert own_alerts(firing, target) == []
+
+
+@pytest.mark.checklist("21_00.checklist.5")
+def test_grafana_is_well(target):
+    """Validate no impact: Grafana reaches its database."""
+    assert grafana_faults(target) == []
+
+
+@pytest.mark.checklist("21_00.checklist.5")
+@pytest.mark.parametrize("key", ["bot", "worker", "api"])
+def test_users_are_served(key, served, target):
+    """Validate no impact: each service answers its users as before the restart."""
+    probes = served[target.services[key].name]
+    assert (len(probes) > 0, [probe.fault for probe in probes if probe.fault]) == (True, [])
