@@ -1,23 +1,12 @@
 """Production safety over a real lab whose target file says production: what may not begin, stay, or be seen."""
 
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
+from production_lab import GOOD, planned, production, run_at
 from small_project import Project
 
 from acceptance.testdata import database
 
-ROOT = Path(__file__).resolve().parents[2]
-GOOD = "def test_good(flag_on): assert flag_on.restarted.proved\n"
 LOOKS = "def test_looks(target): assert target.kind == 'production'\n"
-FROZEN = """
-import os, time_machine, datetime
-if now := os.environ.get("TESTED_NOW"):
-    time_machine.travel(datetime.datetime.fromisoformat(now), tick=True).start()
-"""
 
 
 @pytest.fixture
@@ -27,41 +16,6 @@ def project(tmp_path, lab):
     yield made
     assert made.flags() == []
     assert not (made.target.journal_dir / "lab.journal").exists() or made.journal_is_closed()
-
-
-def production(project, **settings):
-    """Make the project's target a production one: the lab, under production's rules."""
-    settings = {"TARGET_KIND": "production"} | settings
-    kept = [each for each in project.lab.read_text().splitlines() if each.partition("=")[0] not in settings]
-    kept = [each for each in kept if not each.startswith("SOAK_SECONDS")]
-    copy = project.lab.with_name("production.env")
-    copy.write_text("\n".join([*kept, *(f"{key}={value}" for key, value in settings.items()), ""]))
-    project.lab = copy
-    return project
-
-
-def run_at(project, now, *args, zone="UTC"):
-    """Run the project with the clock of its processes, the guardian's too, starting at ``now``."""
-    (project.folder / "clock").mkdir(exist_ok=True)
-    (project.folder / "clock" / "sitecustomize.py").write_text(FROZEN)
-    process = subprocess.Popen(
-        [sys.executable, "-m", "pytest", f"--target={project.lab}", f"--reports={project.folder / 'out'}", *args],
-        cwd=project.folder,
-        env=os.environ
-        | {"PYTHONPATH": f"{project.folder / 'clock'}:{ROOT}", "PYTHONDONTWRITEBYTECODE": "1"}
-        | {"TESTED_NOW": now, "TZ": zone},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    return project.finish(process)
-
-
-def planned(project, stage_id, minutes):
-    """Say in a stage's description how long it is planned to take."""
-    file = project.folder / "ops_tests" / f"stage_{stage_id}" / "stage.toml"
-    file.write_text(f"planned_minutes = {minutes}\n{file.read_text()}")
 
 
 def nothing_was_changed(project, done, env_before):
