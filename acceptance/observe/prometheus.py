@@ -107,9 +107,9 @@ class Prometheus:
             if target["health"] != "up"
         ]
 
-    def firing_alerts(self) -> set[str]:
-        """Name the alerts that fire now, as ``name{labels}``. Source: post.validation.2, trigger.7."""
-        return {_alert(sample.labels) for sample in self.instant('ALERTS{alertstate="firing"}')}
+    def firing_alerts(self, at: float | None = None) -> set[str]:
+        """Name the alerts that fire (now by default), as ``name{labels}``. Source: post.validation.2, trigger.7."""
+        return {_alert(sample.labels) for sample in self.instant('ALERTS{alertstate="firing"}', at)}
 
     def _ask(self, what: str, call: Callable[[], Answer]) -> Answer:
         from prometheus_api_client.exceptions import PrometheusApiClientException

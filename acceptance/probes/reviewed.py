@@ -93,16 +93,8 @@ class Review:
     def lacks(self, effect: str) -> list[str]:
         """Name what is missing of one of the four effects: of what is stored, and of what is logged."""
         event, task = EFFECTS[effect], self.submitted.task_id
-        stored = {
-            "rate limit checked": not self.limited,
-            "log analysis appended": self.analysed,
-            "report persisted": bool(str((self.report or {}).get("report") or "").strip()),
-            "report published": self.published,
-        }[effect]
-        found = []
-        if not stored:
-            shown = self._line(event) if event == "rate_limit_check" else self.report
-            found.append(f"expected of {task}: {effect}, found {_short(shown)}")
+        good, shown = self._stored(effect)
+        found = [] if good else [f"expected of {task}: {effect}, found {shown}"]
         if event not in (self.lines or {}):
             found.append(f"expected the log event {event} with {task}, found {sorted(self.lines or {}) or 'none'}")
         return found
@@ -123,6 +115,15 @@ class Review:
         """Give the facts for the record."""
         lines = {event: dict(line.fields) for event, line in (self.lines or {}).items()}
         return {"task": self.task, "report": self.report, "log": lines, "seconds": self.seconds}
+
+    def _stored(self, effect: str) -> tuple[bool, str]:
+        """Tell whether an effect shows in what is stored (or answered), and what shows it."""
+        if effect == "rate limit checked":
+            return not self.limited, f"it refused: {self._task('error') or self.submitted.exchange.explain()}"
+        field = {"log analysis appended": "log_analysis", "report published": "published_at"}.get(effect, "report")
+        value = (self.report or {}).get(field)
+        good = {"log_analysis": self.analysed, "published_at": self.published, "report": bool(str(value or "").strip())}
+        return good[field], f"{field} = {str(value)[:200]}" if self.report else "no document in homework_reviews"
 
     def _task(self, name: str) -> Any:
         return (self.task or {}).get(name)
@@ -149,7 +150,3 @@ def _holds_something(analysis: object) -> bool:
         return bool(analysis)
     counts = [value for value in analysis.values() if isinstance(value, int | float)]
     return any(counts) if counts else any(analysis.values())
-
-
-def _short(document: Mapping[str, Any] | None) -> str:
-    return str(dict(document))[:300] if document else "nothing"

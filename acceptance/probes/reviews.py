@@ -80,7 +80,7 @@ class Reviews:
         Args:
             submitted: What to follow.
             patience_s: Seconds within which it must end.
-            settle_s: Seconds within which its effects must show once it has.
+            settle_s: Seconds within which its effects must show once it has succeeded.
 
         Raises:
             Inconclusive: As for ``look``.
@@ -89,7 +89,7 @@ class Reviews:
             poll(lambda: self.ended([submitted]), bool, patience_s)
         return poll(
             lambda: self.look(submitted),
-            lambda review: not (review.ended and review.findings()),
+            lambda review: not (review.succeeded and review.findings()),
             settle_s,
             every=0.25,
         )

@@ -4,7 +4,7 @@ import pytest
 
 from acceptance.probes.components import component_findings
 from acceptance.probes.reviewed import EFFECTS
-from acceptance.probes.reviews import counted
+from acceptance.probes.reviews import DURATIONS, counted
 from acceptance.wait import poll
 
 pytestmark = [pytest.mark.stage_21_01d, pytest.mark.smoke, pytest.mark.usefixtures("flag_on")]
@@ -49,5 +49,6 @@ def test_component_executed(effect, review):
 @pytest.mark.checklist("21_01d.rollout.2", "21_01d.rollout.3")
 def test_review_is_counted_by_the_new_use_case(review, prometheus, stage_work):
     """Enable feature flag: only the new use case counts its reviews, so the flag is really read."""
-    patience = 3 * stage_work.target.scrape_interval_s + 5
-    assert poll(lambda: counted(prometheus, stage_work.service.job), bool, patience) >= 1
+    job, patience = stage_work.service.job, 3 * stage_work.target.scrape_interval_s + 5
+    seen = poll(lambda: counted(prometheus, job), bool, patience)
+    assert seen >= 1, f"expected a review in {DURATIONS} of {job}, found {seen}: the old use case is still at work"

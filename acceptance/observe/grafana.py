@@ -1,0 +1,170 @@
+"""Grafana by its current API: its health, a dashboard by uid, and what its panels' queries give (post.validation.3).
+
+The checklist's ``/api/dashboards/db/`` was removed, and a proxy's login page is 200 too: only JSON of the right form is
+an answer. Panels are asked for through ``POST /api/ds/query``, the way that a browser takes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+
+from acceptance.gates import Series
+from acceptance.observe.variables import filled, variables_of
+from acceptance.verdict import Inconclusive
+
+
+@dataclass(frozen=True)
+class PanelQuery:
+    """One PromQL query of a panel, its variables filled in, and the uid of the data source that it asks."""
+
+    panel: str
+    expression: str
+    source: str
+
+
+@dataclass(frozen=True)
+class Dashboard:
+    """A dashboard's title, and the PromQL queries of its panels."""
+
+    title: str
+    queries: tuple[PanelQuery, ...]
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What Grafana gives for a query: its series, or the error that a user would see on the panel."""
+
+    series: tuple[Series, ...]
+    error: str = ""
+
+
+@dataclass(frozen=True)
+class Grafana:
+    """One Grafana; ``transport`` stands in for the network in tests.
+
+    Every method but ``health_findings`` raises ``Inconclusive`` when it does not answer as Grafana does.
+    """
+
+    url: str
+    user: str
+    password: str = field(repr=False)
+    timeout_s: float = 10.0
+    transport: Any = field(default=None, repr=False)
+
+    def health_findings(self) -> list[str]:
+        """Name what is wrong with its health: no answer, another's answer, or a database that is not ok."""
+        try:
+            status, body = self._ask("GET", "/api/health")
+        except Inconclusive as error:
+            return [str(error)]
+        good = status == httpx.codes.OK and body.get("database") == "ok"
+        return [] if good else [f'expected 200 {{"database": "ok"}} of {self.url}/api/health, found {status} {body}']
+
+    def dashboard(self, uid: str, interval_s: float) -> Dashboard | None:
+        """Read a dashboard; None when Grafana says that there is none with this uid.
+
+        Args:
+            uid: Its uid.
+            interval_s: Put for Grafana's own interval variables.
+        """
+        status, body = self._ask("GET", f"/api/dashboards/uid/{uid}")
+        if status == httpx.codes.NOT_FOUND:
+            return None
+        model = body.get("dashboard")
+        if status != httpx.codes.OK or not isinstance(model, dict):
+            raise self._odd(f"dashboard {uid}", f"{status} {str(body)[:200]}")
+        variables = variables_of(model, interval_s)
+        queries = tuple(
+            PanelQuery(str(panel.get("title") or panel.get("id")), filled(expression, variables), source)
+            for panel in _panels(model)
+            for expression, source in self._targets(panel)
+        )
+        return Dashboard(str(model.get("title")), queries)
+
+    def titles(self) -> list[str]:
+        """Name the dashboards that there are, as ``uid (title)``."""
+        _, body = self._ask("GET", "/api/search", params={"type": "dash-db"})
+        return [f"{hit.get('uid')} ({hit.get('title')})" for hit in body] if isinstance(body, list) else []
+
+    def shown(self, query: PanelQuery, start: float, end: float, step: float) -> Shown:
+        """Ask a panel's query over a range (unix seconds), one point every ``step`` seconds."""
+        asked = {
+            "refId": "A",
+            "datasource": {"uid": query.source, "type": "prometheus"},
+            "expr": query.expression,
+            "range": True,
+            "instant": False,
+            "intervalMs": round(step * 1000),
+            "maxDataPoints": max(100, round((end - start) / step) + 1),
+        }
+        span = {"from": str(round(start * 1000)), "to": str(round(end * 1000))}
+        status, body = self._ask("POST", "/api/ds/query", json={**span, "queries": [asked]})
+        result = (body.get("results") or {}).get("A") if isinstance(body, dict) else None
+        if not isinstance(result, dict):
+            if status in (httpx.codes.BAD_REQUEST, httpx.codes.NOT_FOUND):
+                return Shown((), f"{status} {body.get('message') if isinstance(body, dict) else body}")
+            raise self._odd("/api/ds/query", f"{status} {str(body)[:200]}")
+        if error := result.get("error"):
+            return Shown((), str(error))
+        return Shown(tuple(filter(None, map(_series, result.get("frames") or ()))))
+
+    def _targets(self, panel: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+        """Give expression and data source of a panel's PromQL queries; those of other sources are not ours."""
+        for target in panel.get("targets") or ():
+            source = target.get("datasource") or panel.get("datasource")
+            kind = source.get("type", "prometheus") if isinstance(source, dict) else "prometheus"
+            if target.get("expr") and kind == "prometheus" and not target.get("hide"):
+                uid = source.get("uid", "") if isinstance(source, dict) else ""
+                yield target["expr"], uid if uid and "$" not in uid else self._default_source()
+
+    def _default_source(self) -> str:
+        _, body = self._ask("GET", "/api/datasources")
+        sources = [each for each in body if each.get("type") == "prometheus"] if isinstance(body, list) else []
+        for each in sorted(sources, key=lambda each: not each.get("isDefault")):
+            return str(each["uid"])
+        raise self._odd("/api/datasources", "no Prometheus among its data sources")
+
+    def _ask(self, method: str, path: str, **what: Any) -> tuple[int, Any]:
+        try:
+            with httpx.Client(
+                timeout=self.timeout_s, transport=self.transport, auth=(self.user, self.password)
+            ) as client:
+                answer = client.request(method, self.url.rstrip("/") + path, **what)
+            body = answer.json()
+        except httpx.HTTPError as error:
+            raise self._odd(path, f"{type(error).__name__}: {error}") from error
+        except ValueError:
+            kind = answer.headers.get("content-type", "no type")
+            raise self._odd(path, f"{answer.status_code} with {kind} instead of JSON: {answer.text[:80]!r}") from None
+        if answer.status_code in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
+            raise self._odd(path, f"{answer.status_code}: GRAFANA_USER and GRAFANA_PASSWORD are not taken")
+        return answer.status_code, body
+
+    def _odd(self, path: str, found: str) -> Inconclusive:
+        return Inconclusive(
+            f"Grafana at {self.url} did not answer «{path}»: {found}; "
+            "check that it runs and the GRAFANA_* keys of the target file"
+        )
+
+
+def _panels(model: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """Give all panels, also those within rows."""
+    for panel in model.get("panels") or ():
+        yield panel
+        yield from panel.get("panels") or ()
+
+
+def _series(frame: Mapping[str, Any]) -> Series:
+    """Read one data frame: times in milliseconds; a value that is null is there, and is not a number."""
+    fields = [each.get("type") for each in (frame.get("schema") or {}).get("fields") or ()]
+    columns = (frame.get("data") or {}).get("values") or ()
+    if "time" not in fields or len(columns) < 2:
+        return ()
+    times, values = columns[fields.index("time")], columns[1 - fields.index("time")]
+    return [
+        (at / 1000, float("nan") if value is None else float(value)) for at, value in zip(times, values, strict=True)
+    ]

@@ -1,0 +1,122 @@
+"""Whether a dashboard shows what there is, without a gap (post.validation.3: "data flowing, no gaps").
+
+Grafana is compared with Prometheus itself: whatever Prometheus holds must be on the panel. A panel that is empty
+because its metric does not exist (a flag that is off) is told from one that has lost its data. Whether Prometheus holds
+what it should is asked apart, of the scrapes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from itertools import pairwise
+from typing import Any
+
+from acceptance.gates import Series
+from acceptance.observe.grafana import Dashboard, Grafana, PanelQuery, Shown
+from acceptance.observe.prometheus import Prometheus
+
+LOST_SCRAPES = 5
+"""So many scrapes in a row without a sample are a gap."""
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """What part of a window has data, in unix seconds; ``widest`` is the longest step between two points."""
+
+    series: int
+    first: float
+    last: float
+    widest: float
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One query of a panel: what Grafana shows, and what Prometheus holds; None is nothing."""
+
+    query: PanelQuery
+    error: str
+    shown: Coverage | None
+    held: Coverage | None
+
+    def findings(self, step: float) -> list[str]:
+        """Name what the panel does not show though Prometheus has it; a few steps' difference is no gap."""
+        name, slack = f"panel {self.query.panel!r}", 3 * step
+        if self.error:
+            return [f"{name}: expected data, found the error {self.error!r} for «{self.query.expression}»"]
+        if self.held is None:
+            return []
+        if self.shown is None:
+            return [f"{name}: expected {self.held.series} series, found none for «{self.query.expression}»"]
+        found = []
+        if self.shown.series < self.held.series:
+            found.append(f"{name}: expected {self.held.series} series, found {self.shown.series}")
+        if (late := self.shown.first - self.held.first) > slack:
+            found.append(f"{name}: its data begin {late:.0f} s late")
+        if (old := self.held.last - self.shown.last) > slack:
+            found.append(f"{name}: its newest data are {old:.0f} s old")
+        if (gap := self.shown.widest - self.held.widest) > slack:
+            found.append(f"{name}: a gap of {gap:.0f} s")
+        return found
+
+    def as_json(self) -> dict[str, Any]:
+        """Give the facts for the record."""
+        return asdict(self)
+
+
+def coverage(series: Iterable[Series]) -> Coverage | None:
+    """Fold series into their coverage, all points taken together; None without a point."""
+    filled = [one for one in series if one]
+    times = sorted({at for one in filled for at, _ in one})
+    if not times:
+        return None
+    steps = [after - before for before, after in pairwise(times)]
+    return Coverage(len(filled), times[0], times[-1], max(steps, default=0.0))
+
+
+def look_at(
+    dashboard: Dashboard, grafana: Grafana, prometheus: Prometheus, start: float, end: float, step: float
+) -> list[Panel]:
+    """Ask each query of a dashboard of Grafana and of Prometheus, over the same window.
+
+    Raises:
+        Inconclusive: One of them does not answer.
+    """
+    return [_look_at(query, grafana, prometheus, start, end, step) for query in dashboard.queries]
+
+
+def seen_since(prometheus: Prometheus, start: float, end: float, step: float) -> float:
+    """Give the first moment of a window with a scrape of anything, its end if there is none: a young target's start."""
+    found = coverage(prometheus.range("sum(up)", start, end, step).values())
+    return found.first if found else end
+
+
+def scrape_gaps(prometheus: Prometheus, job: str, start: float, end: float, step: float) -> list[str]:
+    """Name the stretches of a window in which Prometheus has not a single scrape of a job, failed ones included.
+
+    Args:
+        prometheus: Where to look.
+        job: Its label.
+        start: Unix seconds.
+        end: Unix seconds.
+        step: The scrape interval in seconds.
+    """
+    allowed = LOST_SCRAPES * step
+    query = f'sum(count_over_time(up{{job="{job}"}}[{max(1, round(1000 * allowed))}ms]))'
+    seen = coverage(prometheus.range(query, start, end, step).values())
+    if seen is None:
+        return [f"{job}: expected scrapes, found none in {end - start:.0f} s"]
+    edges = [(start, seen.first), (seen.last, end)]
+    holes = [(a, b) for a, b in edges if b - a > 2 * step]
+    found = [f"{job}: no scrape for {b - a + allowed:.0f} s at the edge of the window" for a, b in holes]
+    if seen.widest > 2 * step:
+        found.append(f"{job}: no scrape for {seen.widest + allowed:.0f} s within the window")
+    return found
+
+
+def _look_at(
+    query: PanelQuery, grafana: Grafana, prometheus: Prometheus, start: float, end: float, step: float
+) -> Panel:
+    shown = grafana.shown(query, start, end, step)
+    held = Shown(()) if shown.error else Shown(tuple(prometheus.range(query.expression, start, end, step).values()))
+    return Panel(query, shown.error, coverage(shown.series), coverage(held.series))

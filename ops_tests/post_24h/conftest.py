@@ -1,0 +1,64 @@
+"""What the checks of the day after share: the baseline, the same stretch now, and how the two compare."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from acceptance import baseline
+from acceptance.baseline import Baseline, Comparison
+from acceptance.evidence import Evidence
+from acceptance.observe.baselines import newest_baseline
+from acceptance.observe.prometheus import Prometheus
+from acceptance.run import Run
+from acceptance.target import Target
+from acceptance.verdict import Inconclusive, Verdict
+from fixtures.evidence import EvidenceBox
+from fixtures.target import NewId
+
+Judge = Callable[[str], list[str]]
+
+EVERYTHING, ANYTHING_ELSE = "everything", "anything else"
+GROUPS = {"errors": ("errors",), "latency": ("latency",), "resources": ("CPU", "memory", "disk")}
+"""Group -> words in the names of its measures."""
+
+
+@pytest.fixture(scope="session")
+def before(run: Run, target: Target) -> Baseline:
+    """The baseline from before the deployment: this run's, else the newest of the target's records."""
+    return baseline.load(newest_baseline(run.folder, target.name))
+
+
+@pytest.fixture(scope="session")
+def comparisons(before: Baseline, target: Target, prometheus: Prometheus, new_id: NewId, run: Run) -> list[Comparison]:
+    """The baseline against a stretch of the same length now, under the same traffic."""
+    seconds = before.end - before.start
+    if any(readings.probes for readings in before.services.values()):
+        now = baseline.measure(target, prometheus, seconds, new_id=new_id, trace_prefix=run.trace_prefix)
+    else:
+        now = baseline.collect(target, prometheus, seconds)
+    return baseline.compare(before, now)
+
+
+@pytest.fixture
+def judge(comparisons: list[Comparison], evidence: EvidenceBox) -> Judge:
+    """Puts a group of comparisons into the record; names those that are bad, and cannot see without any."""
+
+    def of(group: str) -> list[str]:
+        chosen = [each for each in comparisons if group in (EVERYTHING, group_of(each))]
+        shown = {"comparisons": [each.as_json() for each in chosen]}
+        evidence.add(Evidence("document", f"before and after: {group}", shown))
+        bad = [each.explain() for each in chosen if each.verdict is Verdict.FAIL]
+        unseen = [each.explain() for each in chosen if each.verdict is Verdict.INCONCLUSIVE]
+        if not bad and (unseen or not chosen):
+            raise Inconclusive("; ".join(unseen) or f"nothing of {group} was compared")
+        return bad
+
+    return of
+
+
+def group_of(comparison: Comparison) -> str:
+    """Name the line of the checklist that a comparison belongs to."""
+    named = (group for group, words in GROUPS.items() if any(word in comparison.measure for word in words))
+    return next(named, ANYTHING_ELSE)

@@ -1,0 +1,39 @@
+"""Post-deployment, stakeholder communication and retrospective."""
+
+import pytest
+
+from acceptance.evidence import Evidence
+from acceptance.record.draft import so_far
+from acceptance.record.texts import CHANGED, summary_email
+
+pytestmark = [pytest.mark.post_24h]
+
+SECTIONS = ("**What Changed**:", "**Results**:", "**Next Steps**:")
+
+
+@pytest.mark.checklist("post24.communication.1")
+def test_summary_email_is_generated(run, evidence):
+    """Send deployment summary email: it is there, says how the run ended, what changed, and every rollback."""
+    record = so_far(run.events)
+    email = summary_email(record)
+    text = f"Subject: {email['Subject']}\n\n{email.get_content()}"
+    evidence.add(Evidence("document", "summary e-mail, as of now", {"text": text}))
+    kept = [CHANGED[stage.id] for stage in record.stages if stage.id in CHANGED and stage.kept]
+    undone = [f"stage {each.stage}" for each in record.rollbacks if not each.routine]
+    facts = [str(record.outcome), f"{run.started:%Y-%m-%d}", run.operator, *SECTIONS, *kept, *undone]
+    missing = [fact for fact in facts if fact not in text]
+    assert missing == [], f"expected {missing} in the e-mail, found: {text}"
+
+
+@pytest.mark.signoff
+@pytest.mark.checklist("post48.retrospective.1")
+def test_retrospective_is_scheduled(signoff):
+    """Schedule retro meeting (30 minutes)."""
+    assert signoff("post48.retrospective.1").name
+
+
+@pytest.mark.signoff
+@pytest.mark.checklist("post48.retrospective.2")
+def test_retrospective_has_its_agenda(signoff):
+    """Agenda: what went well, what could be improved, action items for the next deployment."""
+    assert signoff("post48.retrospective.2").name

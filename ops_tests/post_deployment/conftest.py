@@ -1,0 +1,120 @@
+"""What the checks after the deployment share: the user's side, the monitoring, and what this run has seen so far."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any
+
+import pytest
+from pymongo.database import Database
+
+from acceptance.checklist import item as item_of
+from acceptance.evidence import Evidence
+from acceptance.flow import Flow
+from acceptance.observe.grafana import Dashboard, Grafana
+from acceptance.observe.logs import Logs
+from acceptance.observe.loki import Loki
+from acceptance.observe.panels import seen_since
+from acceptance.observe.prometheus import Prometheus
+from acceptance.probes.calls import Caller
+from acceptance.probes.dialog import Butler, Turn
+from acceptance.probes.reviews import Reviews
+from acceptance.probes.uploads import Uploader
+from acceptance.record.draft import so_far
+from acceptance.record.parts import Record
+from acceptance.run import Run
+from acceptance.stagework import StageWork
+from acceptance.target import Target
+from acceptance.verdict import Inconclusive, Verdict
+from acceptance.wait import poll
+from fixtures.evidence import EvidenceBox
+from fixtures.target import NewId
+
+Weigh = Callable[..., list[str]]
+
+
+@pytest.fixture(scope="session")
+def reviews(uploader: Uploader, mongo: Database[dict[str, Any]], target: Target) -> Reviews:
+    """The review pipeline as a student sees it."""
+    return Reviews(uploader, mongo, Logs(target.services["worker"].logs))
+
+
+@pytest.fixture
+def ask(target: Target, run: Run, new_id: NewId, evidence: EvidenceBox) -> Callable[[str], Turn]:
+    """Sends one message to Butler as a new user, and puts the answer into the record."""
+    bot = target.services["bot"].url
+    butler = Butler(Caller(bot, target.http_timeout_s, target.trace_header, trace_prefix=run.trace_prefix))
+
+    def send(message: str) -> Turn:
+        turn = butler.say(new_id("user"), message)
+        evidence.add(Evidence("http", message, asdict(turn.exchange)))
+        return turn
+
+    return send
+
+
+@pytest.fixture(scope="session")
+def loki(target: Target) -> Loki:
+    """The target's Loki."""
+    return Loki(target.loki_url, target.http_timeout_s)
+
+
+@pytest.fixture(scope="session")
+def grafana(target: Target) -> Grafana:
+    """The target's Grafana."""
+    its = target.grafana
+    return Grafana(its.url, its.user, its.password, target.http_timeout_s)
+
+
+@pytest.fixture(scope="module")
+def dashboard(grafana: Grafana, target: Target) -> Dashboard | None:
+    """The SLO dashboard, by its uid; None when Grafana has none of it."""
+    return grafana.dashboard(target.grafana.dashboard_uid, target.scrape_interval_s)
+
+
+@pytest.fixture(scope="module")
+def last_minutes(prometheus: Prometheus, target: Target, stage_work: StageWork) -> tuple[float, float]:
+    """The last five minutes, in unix seconds; in a lab that is younger, since its start."""
+    step, seconds = target.scrape_interval_s, 60 * stage_work.stage.soak_minutes
+    if target.kind != "lab":
+        return time.time() - seconds - step, time.time() - step
+
+    def window() -> tuple[float, float]:
+        end = time.time() - step
+        return seen_since(prometheus, end - seconds, end, step), end
+
+    return poll(window, lambda found: found[1] - found[0] >= 10 * step, 30 * step)
+
+
+@pytest.fixture(scope="session")
+def changed_here(flow: Flow, target: Target) -> list[str]:
+    """The stages with a flag that were part of this run."""
+    return [stage for stage in target.flags if flow.stage(stage).verdicts]
+
+
+@pytest.fixture(scope="session")
+def provoked(flow: Flow, target: Target) -> set[str]:
+    """Alerts that the security tests of this run may have made fire."""
+    return {alert for stage in target.flags for alert in flow.stage(stage).stage.provoked_alerts}
+
+
+@pytest.fixture
+def record(run: Run) -> Record:
+    """The record as if the run ended now."""
+    return so_far(run.events)
+
+
+@pytest.fixture(scope="session")
+def weigh(flow: Flow) -> Weigh:
+    """Names the items that this run has seen to be bad; what it has not seen to be good is inconclusive."""
+
+    def of(*items: str) -> list[str]:
+        seen = {item: flow.seen(item) - {Verdict.SKIPPED} for item in items}
+        bad = [f"{item} is FAIL: {item_of(item).text}" for item in items if Verdict.FAIL in seen[item]]
+        if not bad and (unseen := [item for item in items if seen[item] != {Verdict.PASS}]):
+            raise Inconclusive(f"not seen to be good in this run: {', '.join(unseen)}")
+        return bad
+
+    return of

@@ -1,0 +1,54 @@
+"""Post-deployment, documentation and backup clean-up: what is generated, and what is kept."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from acceptance.evidence import Evidence
+from acceptance.record.texts import deployment_log, ops_post
+from acceptance.retention import retention
+from acceptance.verdict import Inconclusive
+
+pytestmark = [pytest.mark.post_deployment]
+
+KEEP_DAYS = 7
+LINES = ("Date", "Duration", "Issues", "Rollbacks", "Deployed by", "Validated by")
+
+
+@pytest.fixture
+def facts(record, run, changed_here):
+    """What each text must hold: the day, who deployed, and which stages."""
+    return [f"{run.started:%Y-%m-%d}", run.operator, *(["21_01"] if changed_here else [])]
+
+
+@pytest.mark.checklist("post.documentation.1")
+def test_deployment_log_entry_is_generated(record, facts, evidence):
+    """Update deployment log: its entry is there, with the checklist's six lines and the facts of this run."""
+    text = deployment_log(record)
+    evidence.add(Evidence("document", "deployment log entry, as of now", {"text": text}))
+    lines = [f"- **{line}**: " for line in LINES]
+    undone = [each.stage for each in record.rollbacks if not each.routine]
+    missing = [fact for fact in [*lines, *facts, *undone] if fact not in text]
+    assert missing == [], f"expected {missing} in the entry, found: {text}"
+
+
+@pytest.mark.checklist("post.documentation.2")
+def test_ops_post_is_generated(record, facts, evidence):
+    """Post to `#ops-shared`: it is there, and says how it stands and every rollback."""
+    text = ops_post(record)
+    evidence.add(Evidence("document", "post for #ops-shared, as of now", {"text": text}))
+    told = "Complete" if record.outcome == "GO" else str(record.outcome)
+    undone = [each.stage for each in record.rollbacks if not each.routine]
+    missing = [fact for fact in [told, *facts[2:], *undone] if fact not in text]
+    assert missing == [], f"expected {missing} in the post, found: {text}"
+
+
+@pytest.mark.checklist("post.backup.1")
+def test_backups_are_kept_for_seven_days(target, evidence):
+    """Retain backups for 7 days: which are kept and which are too old (a dry run); the newest holds something."""
+    found = retention(target.backup_dir, KEEP_DAYS, datetime.now(UTC), dry_run=True)
+    names = {"kept": [path.name for path in found.kept], "too old": [path.name for path in found.removed]}
+    evidence.add(Evidence("files", f"backups in {target.backup_dir}", names))
+    if not found.kept:
+        raise Inconclusive(f"{target.backup_dir}: expected the backup of this deployment, found none")
+    assert any(found.kept[-1].iterdir()), f"expected files in {found.kept[-1]}, found none"

@@ -1,0 +1,77 @@
+"""The acceptance criteria ("deployment considered successful if"); what was no part of this run is inconclusive."""
+
+import pytest
+
+from acceptance.events import read_events
+from acceptance.verdict import Inconclusive
+
+pytestmark = [pytest.mark.post_deployment, pytest.mark.exit_gate]
+
+
+@pytest.mark.checklist("acceptance.1")
+def test_all_stages_were_deployed_without_rollback(run, target, changed_here):
+    """All planned stages deployed without rollback."""
+    log = list(read_events(run.events))
+    undone = {event.data["stage"]: event.data["reason"] for event in log if event.kind == "rollback.started"}
+    assert undone == {}, f"expected no rollback, found {undone}"
+    accepted = {event.data["stage"] for event in log if event.kind == "stage.accepted"}
+    if unaccepted := [stage for stage in target.flags if stage not in accepted]:
+        raise Inconclusive(
+            f"not accepted in this run: {', '.join(unaccepted)}; its stages were {changed_here or 'none'}"
+        )
+
+
+@pytest.mark.checklist("acceptance.2")
+def test_all_flags_were_enabled(weigh, target):
+    """All feature flags enabled successfully."""
+    found = weigh(*(f"{stage}.rollout.2" for stage in target.flags))
+    assert found == [], "; ".join(found)
+
+
+@pytest.mark.checklist("acceptance.3")
+def test_no_error_rate_increase(weigh):
+    """No error rate increase in Prometheus: the stages' gates, and the logs since."""
+    found = weigh("21_01a.exit.2", "21_01b.exit.1", "21_01c.exit.1", "21_01d.exit.1", "post.validation.4")
+    assert found == [], "; ".join(found)
+
+
+@pytest.mark.checklist("acceptance.4")
+def test_latency_is_within_slos(weigh):
+    """Latency within SLOs."""
+    found = weigh("21_01a.exit.3", "21_01b.exit.2", "21_01c.monitor.1", "21_01d.exit.3")
+    assert found == [], "; ".join(found)
+
+
+@pytest.mark.checklist("acceptance.5")
+def test_security_validations_passed(weigh):
+    """Security validations pass."""
+    found = weigh("21_01c.security.1", "21_01c.security.2", "21_01c.security.3")
+    assert found == [], "; ".join(found)
+
+
+@pytest.mark.checklist("acceptance.6")
+def test_user_facing_functionality_works(weigh):
+    """User-facing functionality tested and working: in each stage, and now."""
+    found = weigh("21_01a.exit.4", "21_01b.exit.3", "21_01c.rollout.3", "21_01d.exit.4", "post.validation.5")
+    assert found == [], "; ".join(found)
+
+
+@pytest.mark.checklist("acceptance.7")
+def test_dashboards_display_data(weigh):
+    """Monitoring dashboards updated and displaying data."""
+    found = weigh("post.validation.3")
+    assert found == [], "; ".join(found)
+
+
+@pytest.mark.signoff
+@pytest.mark.checklist("acceptance.8")
+def test_stakeholders_were_notified(signoff):
+    """Stakeholders notified of completion."""
+    assert signoff("acceptance.8").name
+
+
+@pytest.mark.checklist("acceptance.9")
+def test_deployment_log_is_updated(weigh):
+    """Deployment log updated: its entry was generated."""
+    found = weigh("post.documentation.1")
+    assert found == [], "; ".join(found)

@@ -1,0 +1,162 @@
+"""Post-deployment, validation."""
+
+import json
+import time
+from dataclasses import asdict
+
+import pytest
+
+from acceptance.evidence import Evidence
+from acceptance.observe.alerts import rule_findings
+from acceptance.observe.error_level import error_level, judge_level
+from acceptance.observe.loki import LABEL
+from acceptance.observe.panels import look_at, scrape_gaps
+from acceptance.probes.channels import of_channel
+from acceptance.probes.smoke import SMOKE
+from acceptance.verdict import Inconclusive, Verdict
+from acceptance.wait import poll
+
+pytestmark = [pytest.mark.post_deployment]
+
+CHANNEL = "test_channel"  # one that the test users may read
+REVIEW_PATIENCE_S = 90  # three times the SLO: a slow review must be told from one that is lost
+
+
+@pytest.mark.smoke
+@pytest.mark.checklist("post.validation.1")
+@pytest.mark.parametrize("part", SMOKE)
+def test_smoke(part, target):
+    """Run full smoke test suite: the part answers, and with something that it only knows if it works."""
+    found = SMOKE[part](target)
+    assert found == [], "; ".join(found)
+
+
+@pytest.mark.checklist("post.validation.2")
+def test_alerting_rules_are_evaluated(target):
+    """Check Prometheus alerts: there are rules, and each can be evaluated; else that none fires says nothing."""
+    found = rule_findings(target.prometheus_url, target.http_timeout_s)
+    assert found == [], "; ".join(found)
+
+
+@pytest.mark.checklist("post.validation.2")
+def test_no_new_alert_fires(prometheus, run, changed_here, provoked, stage_work, evidence):
+    """Check Prometheus alerts (no new firing alerts): none but those that fired when this run began."""
+    before = prometheus.firing_alerts(at=run.started.timestamp())
+    firing = poll(
+        prometheus.firing_alerts,
+        lambda alerts: not {alert.partition("{")[0] for alert in alerts - before} & provoked,
+        60 * stage_work.stage.soak_minutes,
+        every=1,
+    )
+    evidence.add(Evidence("query", "firing alerts", {"before": sorted(before), "now": sorted(firing)}))
+    new = sorted(firing - before)
+    assert new == [], f"expected no alert that did not fire when the run began, found {'; '.join(new)}"
+    if firing and not changed_here:
+        raise Inconclusive(f"no stage was part of this run, so nobody knows whether these are new: {sorted(firing)}")
+
+
+@pytest.mark.checklist("post.validation.3")
+def test_grafana_is_healthy(grafana):
+    """Verify Grafana dashboards: Grafana answers, and its database is ok."""
+    found = grafana.health_findings()
+    assert found == [], "; ".join(found)
+
+
+@pytest.mark.checklist("post.validation.3")
+def test_dashboard_is_there(dashboard, grafana, target):
+    """Verify Grafana dashboards: the SLO dashboard is there, with panels."""
+    uid = target.grafana.dashboard_uid
+    assert dashboard, f"expected a dashboard with uid {uid}, found {grafana.titles()}"
+    assert dashboard.queries, f"expected panels with queries on {dashboard.title!r}, found none"
+
+
+@pytest.mark.checklist("post.validation.3")
+def test_dashboard_shows_what_there_is(dashboard, grafana, prometheus, target, last_minutes, evidence):
+    """Verify Grafana dashboards (data flowing, no gaps): each panel shows all that Prometheus holds."""
+    assert dashboard, f"expected a dashboard with uid {target.grafana.dashboard_uid}, found none"
+    step = target.scrape_interval_s
+    panels = look_at(dashboard, grafana, prometheus, *last_minutes, step)
+    evidence.add(Evidence("document", dashboard.title, {"panels": [panel.as_json() for panel in panels]}))
+    found = [fault for panel in panels for fault in panel.findings(step)]
+    assert found == [], "; ".join(found)
+    assert any(panel.shown for panel in panels), f"expected data on {dashboard.title!r}, found none on any panel"
+
+
+@pytest.mark.checklist("post.validation.3")
+@pytest.mark.parametrize("key", ["bot", "worker", "api"])
+def test_metrics_are_scraped_without_a_gap(key, target, prometheus, last_minutes):
+    """Verify metrics updated in last 5 minutes: no gap in what Prometheus itself holds."""
+    found = scrape_gaps(prometheus, target.services[key].job, *last_minutes, target.scrape_interval_s)
+    assert found == [], "; ".join(found)
+
+
+@pytest.fixture(scope="module")
+def since(run, stage_work):
+    """Seconds to look back in the logs: to the start of the run, five minutes at least."""
+    return max(time.time() - run.started.timestamp(), 60 * stage_work.stage.soak_minutes)
+
+
+@pytest.mark.checklist("post.validation.4")
+def test_services_write_to_loki(loki, target, since):
+    """Check Loki logs: it has those of every service, else an empty answer says nothing."""
+    names = {service.name for service in target.services.values()}
+    held = loki.label_values(LABEL, time.time() - since, time.time())
+    if missing := sorted(names - held):
+        raise Inconclusive(f"expected logs of {missing} under the label {LABEL}, found those of {sorted(held)}")
+
+
+@pytest.mark.checklist("post.validation.4")
+def test_no_error_spike(loki, stage_work, since, run, evidence):
+    """Check Loki logs (no error spikes): low count, on the level of the time before the run."""
+    increase, few = stage_work.stage.gate("error-increase"), stage_work.stage.gate("few-errors")
+    level = error_level(loki, increase.query, time.time(), since, run.trace_prefix)
+    result = judge_level(increase, few, level)
+    lines = [f"{line.service}: {line.text}" for line in level.newest]
+    evidence.add(Evidence("log", "newest error lines", {"source": loki.url, "since": level.start, "lines": lines}))
+    evidence.add(
+        Evidence("gate", increase.title, result.as_json() | {"counts": json.dumps(asdict(level), default=str)})
+    )
+    if result.verdict is Verdict.INCONCLUSIVE:
+        raise Inconclusive(result.explain())
+    assert result.verdict is Verdict.PASS, result.explain()
+
+
+@pytest.mark.checklist("post.validation.6")
+def test_butler_responds(ask):
+    """Send message to Butler bot → Response received: an answer, and no error text."""
+    found = ask("Hello").findings()
+    assert found == [], "; ".join(found)
+
+
+@pytest.mark.checklist("post.validation.7")
+def test_review_is_generated(reviews, new_id, target, evidence):
+    """Upload homework submission → Review generated: its report is stored and published."""
+    submitted = reviews.submit(new_id("user"), "hw04")
+    review = reviews.follow(submitted, patience_s=REVIEW_PATIENCE_S, settle_s=target.http_timeout_s)
+    evidence.add(Evidence("http", "submission", submitted.as_json()))
+    evidence.add(Evidence("document", f"review {submitted.task_id}", review.as_json()))
+    found = review.findings()
+    assert found == [], "; ".join(found)
+
+
+@pytest.mark.checklist("post.validation.8")
+def test_digest_is_sent(ask):
+    """Check digest delivery → Digest sent: of the channel that was asked for."""
+    turn = ask(f"Please send me the digest of channel {CHANNEL}")
+    found = turn.findings() or of_channel(turn, CHANNEL, {"digest", "data"})
+    assert found == [], "; ".join(found)
+
+
+@pytest.mark.checklist("post.validation.9")
+def test_channel_info_is_returned(ask):
+    """Query channel info → Data returned: of the channel that was asked for."""
+    turn = ask(f"Show me channel info of {CHANNEL}")
+    found = turn.findings() or of_channel(turn, CHANNEL, {"channel_info", "data"})
+    assert found == [], "; ".join(found)
+
+
+@pytest.mark.checklist("post.validation.5")
+def test_user_facing_validation(weigh):
+    """User-facing validation (manual tests): all of its steps were good, over the services' own addresses."""
+    found = weigh(*(f"post.validation.{number}" for number in (6, 7, 8, 9)))
+    assert found == [], "; ".join(found)
