@@ -1,0 +1,58 @@
+#!/usr/bin/env python3
+"""Rehearse the rollback of a stage: flag on, flag off, both proved and timed (pre.technical.2)."""
+
+import argparse
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+from acceptance.cli import Answer, main
+from acceptance.drill import drill
+from acceptance.stage import StageError, load_stage
+from acceptance.target import Target
+from acceptance.verdict import MutationFailed, Refused
+from acceptance.visit import holding
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the rollback plan's own arguments."""
+    parser.add_argument("--stage", required=True, help="such as 21_01c")
+    parser.add_argument("--environment", required=True, choices=("lab", "staging", "production"))
+    parser.add_argument("--record-metrics", action="store_true", help="also record the stage's metrics at each step")
+    parser.add_argument("--outside-window", default="", metavar="REASON", help="why production is changed outside")
+    parser.add_argument("--reports", type=Path, default=ROOT / "reports", metavar="DIR", help="where the record goes")
+
+
+def act(target: Target, args: argparse.Namespace) -> Answer:
+    """Run the drill and write its account."""
+    if target.kind != args.environment:
+        raise Refused(
+            f"--environment {args.environment}: expected a target of that kind, found {target.source} with "
+            f"TARGET_KIND={target.kind}; name the right one with --target; nothing was changed"
+        )
+    try:
+        stage = load_stage(ROOT / "ops_tests" / f"stage_{args.stage}")
+    except StageError as error:
+        raise Refused(f"--stage {args.stage}: {error}") from error
+    if not stage.flagged:
+        raise Refused(f"--stage {args.stage}: expected a stage with a flag, of which there is something to roll back")
+    try:
+        with holding(target, args.reports, args.outside_window) as (run, conductor):
+            done = drill(target, stage, conductor, record_metrics=args.record_metrics)
+    except MutationFailed as error:
+        return Answer([str(error)], "")
+    facts = {"run": run.id, "at": run.started.isoformat(), "operator": run.operator, "environment": args.environment}
+    account = run.folder / "rollback_drill.json"
+    account.write_text(json.dumps(facts | asdict(done), indent=1, default=str) + "\n")
+    line = (
+        f"{stage.id} on {target.name}: rolled back in {done.rollback_s or 0:.1f} s, allowed "
+        f"{stage.rollback_minutes:g} min; {done.flag} is false, a new process is healthy; documented in {account}"
+    )
+    return Answer(done.findings, line, facts | asdict(done) | {"account_file": account})
+
+
+if __name__ == "__main__":
+    sys.exit(main(__doc__, act, arguments))

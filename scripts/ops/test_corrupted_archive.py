@@ -1,0 +1,41 @@
+#!/usr/bin/env python3
+"""Upload archives that changed after their digest was taken: refused and logged, each (21_01c.security.1)."""
+
+import argparse
+import sys
+from dataclasses import replace
+
+from acceptance.cli import Answer, main
+from acceptance.probes.archives import Archive, bit_flip, good, truncated
+from acceptance.probes.refusal import try_upload
+from acceptance.probes.uploads import Upload
+from acceptance.target import Target
+from acceptance.visit import visit
+
+
+def damaged() -> dict[str, Archive]:
+    """Make the archives, each with the digest of the good one."""
+    return {
+        "first byte changed": bit_flip(at="start"),
+        "middle changed": bit_flip(at="middle"),
+        "end changed": bit_flip(at="end"),
+        "cut in half": truncated(honest=False),
+        "another file's digest": replace(good(), declared_sha256="0" * 64),
+    }
+
+
+def act(target: Target, _: argparse.Namespace) -> Answer:
+    """Send them, and judge by what is kept and logged."""
+    findings, tried = [], damaged()
+    with visit(target) as ours:
+        ours.see_a_good_upload()
+        for name, archive in tried.items():
+            upload = Upload(ours.new_id("damaged"), "hw02", archive)
+            refusal = try_upload(ours.uploader, upload, target.storage.root, ours.logs, event="checksum_failed")
+            findings += [f"{name}: {finding}{ours.hint()}" for finding in refusal.findings("checksum_failed")]
+    line = f"{len(tried)} of {len(tried)} damaged archives refused and logged as checksum_failed, nothing kept"
+    return Answer(findings, line, {"tried": list(tried)})
+
+
+if __name__ == "__main__":
+    sys.exit(main(__doc__, act))

@@ -1,0 +1,46 @@
+#!/usr/bin/env python3
+"""Upload an archive above the size limit: it must be refused with 413, and nothing kept (21_01c.security.3)."""
+
+import argparse
+import sys
+
+from acceptance.cli import Answer, main
+from acceptance.probes.archives import of_exact_size
+from acceptance.probes.refusal import try_upload
+from acceptance.probes.uploads import Upload
+from acceptance.target import Target
+from acceptance.units import size
+from acceptance.verdict import Refused
+from acceptance.visit import visit
+
+LARGEST = 4 * 10**9  # an archive beyond it needs zip64, which says nothing more about the limit
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the checklist's own argument."""
+    parser.add_argument("--size", type=size, default=size("150MB"), help="such as 150MB (10^6 bytes) or 143MiB (2^20)")
+
+
+def act(target: Target, args: argparse.Namespace) -> Answer:
+    """Send it with its length told and without, and judge by the answer and by what is kept."""
+    limit = target.storage.max_upload_bytes
+    if not limit < args.size <= LARGEST:
+        raise Refused(
+            f"--size is {args.size} bytes: expected more than MAX_UPLOAD_BYTES={limit} of {target.source} "
+            f"and at most {LARGEST}; nothing was sent"
+        )
+    findings, archive = [], of_exact_size(args.size)
+    with visit(target) as ours:
+        ours.see_a_good_upload()
+        for chunked in (False, True):
+            upload, how = Upload(ours.new_id("oversized"), "hw02", archive), "chunked" if chunked else "with its length"
+            refusal = try_upload(
+                ours.uploader, upload, target.storage.root, ours.logs, event="size_limit", chunked=chunked
+            )
+            findings += [f"{how}: {finding}{ours.hint()}" for finding in refusal.findings("size_limit", 413)]
+    line = f"{args.size} bytes refused with 413, with and without a length told; nothing kept; the limit is {limit}"
+    return Answer(findings, line, {"size": args.size, "limit": limit})
+
+
+if __name__ == "__main__":
+    sys.exit(main(__doc__, act, arguments))

@@ -1,0 +1,34 @@
+#!/usr/bin/env python3
+"""Run the corpus of path traversals: each must be blocked without effect, and logged (21_01c.security.2)."""
+
+import argparse
+import sys
+
+from acceptance.cli import Answer, main
+from acceptance.probes.attacks import attack
+from acceptance.probes.cases import load_cases
+from acceptance.target import Target
+from acceptance.verdict import Inconclusive
+from acceptance.visit import visit
+
+
+def act(target: Target, _: argparse.Namespace) -> Answer:
+    """Attack once, and judge each case by what was written where."""
+    cases, findings, unseen = load_cases(), [], []
+    with visit(target) as ours:
+        who = {"attacker": ours.new_id("attacker"), "victim": ours.new_id("victim"), "prefix": ours.prefix}
+        attacks = attack(cases, ours.uploader, target.storage, ours.logs, **who)
+        for case in cases:
+            try:
+                findings += [f"{case.id}: {finding}{ours.hint()}" for finding in attacks.findings(case.id)]
+            except Inconclusive as blind:
+                unseen.append(str(blind))
+    findings += [f"{path} changed outside the storage, by no attack that we know" for path in attacks.others]
+    if unseen and not findings:
+        raise Inconclusive(f"{len(unseen)} of {len(cases)} attacks say nothing; the first: {unseen[0]}")
+    line = f"{len(cases)} of {len(cases)} attacks blocked and logged; nothing outside {target.storage.root} changed"
+    return Answer(findings, line, {"cases": len(cases), "unseen": unseen})
+
+
+if __name__ == "__main__":
+    sys.exit(main(__doc__, act))

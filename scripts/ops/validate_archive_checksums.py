@@ -1,0 +1,37 @@
+#!/usr/bin/env python3
+"""Compare every archive recorded of late with its file on disk (rollback plan, data check)."""
+
+import argparse
+import sys
+from datetime import UTC, datetime
+
+from acceptance.cli import Answer, main
+from acceptance.probes.recorded import checksum_findings, recent
+from acceptance.target import Target
+from acceptance.testdata import database
+from acceptance.units import duration
+from acceptance.verdict import Inconclusive
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the rollback plan's own argument."""
+    parser.add_argument("--recent", type=duration, default=duration("1h"), help="how far back: 30m, 1h, 2d")
+
+
+def act(target: Target, args: argparse.Namespace) -> Answer:
+    """Work out each digest anew."""
+    since = datetime.now(UTC) - args.recent
+    with database(target) as mongo:
+        documents = list(recent(mongo, since))
+    if not documents:
+        raise Inconclusive(
+            f"nothing to validate: no document in review_archives since {since:%Y-%m-%d %H:%M} UTC; "
+            "look further back with --recent, or see whether the new adapter records what it stores"
+        )
+    findings = [finding for document in documents for finding in checksum_findings(document, target.storage.root)]
+    line = f"{len(documents)} of {len(documents)} archives since {since:%Y-%m-%d %H:%M} UTC are as recorded"
+    return Answer(findings, line, {"archives": len(documents), "since": since})
+
+
+if __name__ == "__main__":
+    sys.exit(main(__doc__, act, arguments))
