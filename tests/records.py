@@ -1,0 +1,123 @@
+"""Makes one record of each outcome from a real run of stage 21_01c in a lab, to look at.
+
+``python -m tests.records go|no-go|inconclusive|interrupted DIR``: exit code 0 when the record has that outcome.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import subprocess
+import sys
+import xmlrpc.client
+from collections.abc import Callable
+from pathlib import Path
+
+from supervisor.xmlrpc import SupervisorTransport
+
+from acceptance.wait import poll
+from lab.faults import switch
+from lab.layout import Layout
+from tests.held_lab import ROOT, held_lab
+
+Disturb = Callable[[subprocess.Popen[bytes], Layout], None]
+
+
+def leave_alone(run: subprocess.Popen[bytes], lab: Layout) -> None:
+    """Let the run end by itself."""
+
+
+def stop_prometheus(run: subprocess.Popen[bytes], lab: Layout) -> None:
+    """Take the lab's Prometheus away, as an outage of the monitoring would."""
+    transport = SupervisorTransport(None, None, serverurl=f"unix://{lab.control}")
+    xmlrpc.client.ServerProxy("http://127.0.0.1", transport=transport).supervisor.stopProcess("infra:prometheus")
+
+
+def break_writes(run: subprocess.Popen[bytes], lab: Layout) -> None:
+    """Let every third archive fail from now on, so that a trigger fires in the soak."""
+    switch(lab.home, "write-errors", on=True)
+
+
+def terminate(run: subprocess.Popen[bytes], lab: Layout) -> None:
+    """End the run as a logout or a service manager does."""
+    run.send_signal(signal.SIGTERM)
+
+
+KINDS: dict[str, tuple[str, Disturb]] = {
+    "go": ("GO", leave_alone),
+    "no-go": ("NO-GO", break_writes),
+    "inconclusive": ("INCONCLUSIVE", stop_prometheus),
+    "interrupted": ("INTERRUPTED", terminate),
+}
+"""Name -> outcome, and what happens once the soak has begun."""
+
+PEOPLE = ("--operator", "M. Olsen", "--ticket", "CHG-2025-11-042")
+
+
+def make(kind: str, folder: Path) -> Path:
+    """Make one record below a folder.
+
+    Returns:
+        The record's own folder.
+
+    Raises:
+        AssertionError: The run ended otherwise; its output is in ``folder/output.txt``.
+    """
+    outcome, disturb = KINDS[kind]
+    folder.mkdir(parents=True, exist_ok=True)
+    earlier = set(folder.glob("*/events.jsonl"))
+    with held_lab() as target_file:
+        run(folder, target_file, disturb)
+    [log] = set(folder.glob("*/events.jsonl")) - earlier
+    found = json.loads((log.parent / "record.json").read_text())["outcome"]
+    assert found == outcome, f"expected {outcome}, found {found}; see {folder / 'output.txt'}"
+    return log.parent
+
+
+def run(folder: Path, target_file: Path, disturb: Disturb) -> None:
+    """Run the stage, and disturb it as soon as its soak is told of."""
+    said = folder / "output.txt"
+    with said.open("wb") as output:
+        process = subprocess.Popen(
+            [
+                sys.executable,
+                "-m",
+                "pytest",
+                "-mstage_21_01c",
+                f"--target={target_file}",
+                f"--reports={folder}",
+                *PEOPLE,
+            ],
+            cwd=ROOT,
+            env=os.environ | {"PYTHONDONTWRITEBYTECODE": "1"},
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        poll(lambda: b"soak 21_01c" in said.read_bytes() or process.poll() is not None, bool, 200)
+        if process.poll() is None:
+            disturb(process, Layout(target_file.parent))
+        process.wait(300)
+    finally:
+        process.terminate()  # a run that has ended does not mind; one that has not puts its target back
+        process.wait(60)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("kind", choices=KINDS)
+    parser.add_argument("folder", type=Path, help="where the record goes")
+    options = parser.parse_args()
+    try:
+        print(make(options.kind, options.folder.resolve()) / "record.html")
+    except AssertionError as error:
+        print(f"FAIL: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
