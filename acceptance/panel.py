@@ -51,22 +51,18 @@ def panel(record: Record, page: Path, exit_code: int, width: int, standing: Stan
     """
     words, mark = _headline(record, exit_code)
     yield Row(words, mark, title=True)
-    reasons = [] if record.outcome is Outcome.GO else list(record.reasons)
-    for number, reason in enumerate(reasons[:MOST_REASONS]):
-        said = _shortened(reason, 3 * (width - _LABEL - 2))
-        yield from _wrapped("" if number else "why", f"- {said}", width, mark)
-    if more := len(reasons) - MOST_REASONS:
-        yield from _wrapped("", f"and {more} more: see the record", width, mark) if more > 0 else ()
     last = {done.stage: done for done in record.rollbacks}  # the end of the run tries a failed one again
+    failed = [done for done in last.values() if done.ok is False]
+    yield from _reasons(record, mark, width, alarm=bool(failed))
     for done in last.values():
         if not done.routine and done.ok is not False:
             yield from _wrapped("rolled back", _told(done), width)
-    yield from _wrapped("flags now", _flags(record), width)
+    if not failed:  # else the alarm says how the flag stands, looked at now
+        yield from _wrapped("flags now", _flags(record), width)
     if record.awaiting:
         yield from _wrapped("sign-offs", f"{len(record.awaiting)} AWAITING: {_awaited(record)}", width, "warn")
     yield Row(f"{'record':<{_LABEL}}{page}")
     yield from _wrapped("next", _next_step(record, exit_code), width)
-    failed = [done for done in last.values() if done.ok is False]
     for done in failed:
         yield from _alarm(record, done, width, standing)
     if exit_code == ExitCode.ROLLBACK_FAILED and not failed:
@@ -78,12 +74,27 @@ def panel(record: Record, page: Path, exit_code: int, width: int, standing: Stan
 def _headline(record: Record, exit_code: int) -> tuple[str, Mark]:
     if exit_code == ExitCode.RECOVERY_NEEDED:
         return "REFUSED: what an earlier run left must be undone first", "bad"
-    if exit_code == ExitCode.REFUSED:
+    if exit_code == ExitCode.REFUSED and not record.facts.run_id:
         return "REFUSED: the run did not begin, nothing was changed", "warn"
+    if exit_code == ExitCode.ROLLBACK_FAILED:
+        return f"NO-GO: a rollback failed (exit {exit_code})", "bad"
     words, mark = _WORDS[record.outcome]
     if record.outcome is Outcome.GO and record.facts.mode != "deploy":
         words = "GO, as a rehearsal: everything was checked and is good"
     return f"{words} (exit {exit_code})", mark
+
+
+def _reasons(record: Record, mark: Mark, width: int, *, alarm: bool) -> Iterator[Row]:
+    """Give the most important reasons; what an alarm below will say of a rollback is left to it."""
+    reasons = [] if record.outcome is Outcome.GO else list(record.reasons)
+    if alarm:
+        told = ("ROLLBACK FAILED", *record.flags)
+        reasons = [reason for reason in reasons if not reason.startswith(told)]
+    for number, reason in enumerate(reasons[:MOST_REASONS]):
+        said = _shortened(reason, 3 * (width - _LABEL - 2))
+        yield from _wrapped("" if number else "why", f"- {said}", width, mark)
+    if (more := len(reasons) - MOST_REASONS) > 0:
+        yield from _wrapped("", f"and {more} more: see the record", width, mark)
 
 
 def _next_step(record: Record, exit_code: int) -> str:
@@ -106,7 +117,8 @@ def _next_step(record: Record, exit_code: int) -> str:
 
 def _alarm(record: Record, failed: Rollback, width: int, standing: Standing) -> Iterator[Row]:
     yield Row(f"ROLLBACK FAILED: STAGE {failed.stage} IS HALF-SWITCHED", "loud", title=True)
-    yield from _wrapped("why", f"rolled back because: {failed.reason}", width, "bad")
+    first = next(done for done in record.rollbacks if done.stage == failed.stage and not done.routine)
+    yield from _wrapped("why", f"rolled back because: {first.reason}", width, "bad")
     yield from _wrapped("tried", failed.account, width, "bad")
     for line in standing(failed.stage) or ["the state of flag and service could not be seen"]:
         yield from _wrapped("now", line, width, "bad")

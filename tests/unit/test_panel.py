@@ -7,6 +7,7 @@ import pytest
 import record_samples as samples
 
 from acceptance.panel import panel
+from acceptance.record.parts import Facts
 from acceptance.record.publish import load
 
 PAGE = Path("reports/lab-1/record.html")
@@ -85,4 +86,15 @@ def test_a_good_run_is_not_loud(records):
 
 
 def test_a_refusal_says_that_nothing_was_changed(records):
-    assert drawn(records["inconclusive"], 13)[0].text == "REFUSED: the run did not begin, nothing was changed"
+    refused = replace(records["inconclusive"], facts=Facts())
+    assert drawn(refused, 13)[0].text == "REFUSED: the run did not begin, nothing was changed"
+
+
+def test_a_check_refused_within_a_run_is_not_told_as_a_run_that_did_not_begin(records):
+    assert drawn(records["inconclusive"], 13)[0].text.startswith("INCONCLUSIVE")
+
+
+def test_what_the_alarm_says_is_not_said_twice(records):
+    said = text(drawn(records["rollback_failed"], 12))
+    assert said.count("ROLLBACK FAILED") == 1
+    assert "flags now" not in said
