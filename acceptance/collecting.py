@@ -68,8 +68,9 @@ def collect(
     Raises:
         Inconclusive: Prometheus is out of reach, or scraped none of the services in that time.
     """
-    end = time.time() if end is None else end
-    start = end - seconds
+    # Prometheus answers in milliseconds: a finer start would make its first point lie after the start.
+    end = round(time.time() if end is None else end, 3)
+    start = round(end - seconds, 3)
     step = max(target.scrape_interval_s, seconds / _POINTS)
     look = _Look(prometheus, start, end, step)
     services = {

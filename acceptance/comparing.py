@@ -79,15 +79,17 @@ def judge_levels(
         reason = f"expected windows with data on both sides, found {samples[0]} before and {samples[1]} after"
         return Comparison(subject, measure, Verdict.INCONCLUSIVE, reason, unit=limit.unit, samples=samples)
     ratio = level_ratio(before, after, alpha, limit.resolution)
-    base = median(before)
-    bound = limit.allowed(base) / max(base, limit.resolution)
-    verdict, why = Verdict.PASS, f"stays below {bound:.3g} x"
+    base = max(median(before), limit.resolution)
+    allowed = limit.allowed(base)
+    bound = allowed / base
+    verdict, why = Verdict.PASS, f"stays below {allowed:.3g} {limit.unit}"
     if ratio.high >= bound:
         rose = ratio.low > 1
         verdict = Verdict.FAIL if rose else Verdict.INCONCLUSIVE
-        why = f"rose, and {bound:.3g} x is not excluded" if rose else f"too uneven to exclude {bound:.3g} x"
+        why = ("rose, and" if rose else "too uneven:") + f" {allowed:.3g} {limit.unit} are not excluded"
     interval = f"{ratio.estimate:.3g} x (between {ratio.low:.3g} and {ratio.high:.3g}, p = {ratio.p:.2g})"
     least = max(ratio.estimate / ratio.low, bound * ratio.estimate / ratio.high) if ratio.low else math.inf
+    seen = f"{least:.3g} x, {least * base:.3g} {limit.unit}"
     return Comparison(
         subject,
         measure,
@@ -100,7 +102,7 @@ def judge_levels(
         low=ratio.low,
         high=ratio.high,
         samples=samples,
-        detectable=f"{least:.3g} x" if math.isfinite(least) else f"none with {samples[0]} and {samples[1]} windows",
+        detectable=seen if math.isfinite(least) else f"none with {samples[0]} and {samples[1]} windows",
     )
 
 

@@ -62,10 +62,14 @@ class Comparison:
     samples: tuple[int, int] = (0, 0)
     detectable: str = ""
 
-    def explain(self) -> str:
-        """Give one line with all numbers."""
+    def told(self) -> str:
+        """Give what was found, without the verdict."""
         least = f"; smallest change that shows: {self.detectable}" if self.detectable else ""
-        return f"{self.verdict}: {self.subject}: {self.measure}: {self.reason}{least}"
+        return f"{self.subject}: {self.measure}: {self.reason}{least}"
+
+    def explain(self) -> str:
+        """Give one line with the verdict and all numbers."""
+        return f"{self.verdict}: {self.told()}"
 
     def as_json(self) -> dict[str, Any]:
         """Give JSON-able facts; a number that is not finite becomes text."""

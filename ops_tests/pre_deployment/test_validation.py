@@ -1,5 +1,6 @@
 """Pre-deployment, technical preparation."""
 
+import json
 from dataclasses import asdict
 from datetime import UTC, datetime
 
@@ -64,9 +65,10 @@ def test_monitoring_baseline_is_captured(target, stage_work, prometheus, run, ev
 
 
 @pytest.mark.checklist("pre.technical.5")
-def test_dashboard_state_is_saved(target, evidence):
+def test_dashboard_state_is_saved(target, run, evidence):
     """Monitoring baselines captured, 2: the state of the Grafana dashboard."""
     found = dashboard(target)
+    (run.folder / "dashboard_before_window.json").write_text(json.dumps(found, indent=1))
     evidence.add(Evidence("document", "Grafana dashboard", found))
     assert found["dashboard"]["uid"] == target.grafana.dashboard_uid
 
