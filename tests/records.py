@@ -45,13 +45,13 @@ def terminate(run: subprocess.Popen[bytes], lab: Layout) -> None:
     run.send_signal(signal.SIGTERM)
 
 
-KINDS: dict[str, tuple[str, Disturb]] = {
-    "go": ("GO", leave_alone),
-    "no-go": ("NO-GO", break_writes),
-    "inconclusive": ("INCONCLUSIVE", stop_prometheus),
-    "interrupted": ("INTERRUPTED", terminate),
+KINDS: dict[str, tuple[str, str, Disturb]] = {
+    "go": ("GO", "every expected check ran", leave_alone),
+    "no-go": ("NO-GO", "TRIGGER: ", break_writes),
+    "inconclusive": ("INCONCLUSIVE", "Prometheus at ", stop_prometheus),
+    "interrupted": ("INTERRUPTED", "interrupted by SIGTERM", terminate),
 }
-"""Name -> outcome, and what happens once the soak has begun."""
+"""Name -> outcome, what must stand in its reasons, and what happens once the soak has begun."""
 
 PEOPLE = ("--operator", "M. Olsen", "--ticket", "CHG-2025-11-042")
 
@@ -65,14 +65,16 @@ def make(kind: str, folder: Path) -> Path:
     Raises:
         AssertionError: The run ended otherwise; its output is in ``folder/output.txt``.
     """
-    outcome, disturb = KINDS[kind]
+    outcome, cause, disturb = KINDS[kind]
     folder.mkdir(parents=True, exist_ok=True)
     earlier = set(folder.glob("*/events.jsonl"))
     with held_lab() as target_file:
         run(folder, target_file, disturb)
     [log] = set(folder.glob("*/events.jsonl")) - earlier
-    found = json.loads((log.parent / "record.json").read_text())["outcome"]
-    assert found == outcome, f"expected {outcome}, found {found}; see {folder / 'output.txt'}"
+    record = json.loads((log.parent / "record.json").read_text())
+    found, why = record["outcome"], "; ".join(record["reasons"])
+    assert found == outcome, f"expected {outcome}, found {found}: {why}; see {folder / 'output.txt'}"
+    assert cause in why, f"expected {outcome} for «{cause}», found it for {why}; see {folder / 'output.txt'}"
     return log.parent
 
 

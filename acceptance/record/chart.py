@@ -18,6 +18,9 @@ LEFT, RIGHT, TOP, BOTTOM = 62, 10, 20, 24
 COLUMNS = 240
 """Points drawn at most, twice over: the least and the greatest of each column stay, so no spike is lost."""
 
+NEAR_S = 30.0
+"""A moment this close to a short soak is drawn, even when it is further away than the soak is long."""
+
 Point = tuple[float, float]
 
 
@@ -82,7 +85,7 @@ def draw(series: Sequence[Point], bound: object, marks: Iterable[Mark], label: s
     Args:
         series: Points of (unix seconds, value), ascending.
         bound: The gate's bound; a line is drawn when it holds a number.
-        marks: Moments to draw; those further from the series than it is long are left out.
+        marks: Moments to draw; those further from the series than it is long, and than ``NEAR_S``, are left out.
         label: What a screen reader says.
         unit: Written at the axis.
 
@@ -93,7 +96,7 @@ def draw(series: Sequence[Point], bound: object, marks: Iterable[Mark], label: s
         return Markup("")
     limit = limit_of(bound)
     first, last = series[0][0], series[-1][0]
-    slack = last - first or 1
+    slack = max(last - first, NEAR_S)
     shown = [mark for mark in marks if first - slack <= mark.at <= last + slack]
     start, end = min([first, *(m.at for m in shown)]), max([last, *(m.at for m in shown)])
     values = [value for _, value in series] + ([limit] if limit is not None else [])

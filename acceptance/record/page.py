@@ -91,6 +91,8 @@ def environment() -> Environment:
         stop=words.stop,
         code=words.code,
         shorten=words.shorten,
+        brief=words.brief,
+        begin=words.begin,
         number=chart.number,
         as_text=_as_text,
     )

@@ -8,8 +8,9 @@ from typing import Any
 
 from markupsafe import Markup, escape
 
+from acceptance.checklist import accepts
 from acceptance.record.moments import on
-from acceptance.record.parts import Facts, Record, Stage
+from acceptance.record.parts import Check, Facts, Line, Record, Stage
 from acceptance.verdict import Outcome, Verdict
 
 SIGNS = {
@@ -29,6 +30,12 @@ SIGNS = {
 def sign(word: object) -> str:
     """Give the sign that stands beside a verdict's word, so that colour is never the only one."""
     return SIGNS.get(str(word), "?")
+
+
+def shown_verdict(check: Check) -> str:
+    """Give the word for a check: one that was skipped for want of a signature, or by a waiver, says so."""
+    said = check.reason.partition(" ")[0]
+    return said if check.verdict is Verdict.SKIPPED and said in ("AWAITING", "WAIVED") else check.verdict.value
 
 
 def heading(stage: Stage) -> str:
@@ -52,6 +59,12 @@ def code(text: str) -> Markup:
 def stop(text: str) -> str:
     """End a sentence of the log with one full stop."""
     return text if text.rstrip().endswith((".", "!", "?")) else f"{text.rstrip()}."
+
+
+def begin(text: str) -> str:
+    """Begin a sentence of the log with a capital, unless its first word is a name with signs in it."""
+    first = text.partition(" ")[0]
+    return text[:1].upper() + text[1:] if first.rstrip(",:").isalpha() else text
 
 
 def pretty(name: str) -> str:
@@ -113,6 +126,31 @@ def shorten(text: object, limit: int = 4000) -> str:
     if len(whole) <= limit:
         return whole
     return f"{whole[:limit]}\n… {len(whole) - limit:,} more characters in record.json"
+
+
+def brief(text: object, limit: int = 220) -> str:
+    """Cut a text for the first screen, between words where it has some; the whole stands further down."""
+    whole = " ".join(str(text).split())
+    if len(whole) <= limit:
+        return whole
+    head, _, rest = whole[:limit].rpartition(" ")
+    return f"{head if len(head) > limit // 2 else head + ' ' + rest} …"
+
+
+def awaited(record: Record) -> list[tuple[str, list[Line]]]:
+    """Say whose sign-off is missing for which lines: who runs the suite accepts nothing (design, no 11)."""
+    operator = record.facts.operator or "the operator"
+    found = [
+        (f"From {operator}, or another who saw it", [line for line in record.awaiting if not accepts(line.id)]),
+        (f"From somebody other than {operator}", [line for line in record.awaiting if accepts(line.id)]),
+    ]
+    return [(who, lines) for who, lines in found if lines]
+
+
+def awaited_words(record: Record) -> str:
+    """Count the missing sign-offs for the banner; empty when none is."""
+    count = len(record.awaiting)
+    return f" {count} sign-off{'' if count == 1 else 's'} awaited." if count else ""
 
 
 def host_of(facts: Facts) -> str:

@@ -11,10 +11,12 @@ import pytest
 import record_samples as samples
 from record_writer import WINDOW
 
+from acceptance.checklist import State
 from acceptance.record import times
 from acceptance.record.page import page
 from acceptance.record.parts import Facts
 from acceptance.record.publish import load
+from acceptance.verdict import Verdict
 
 VOID = {"meta", "br", "link", "img", "input"}
 
@@ -144,3 +146,30 @@ def test_a_run_beyond_its_window_says_by_how_much():
     assert times.window(replace(facts, outside_window="approved by EP21")).endswith(
         "worked outside it: approved by EP21"
     )
+
+
+def test_the_first_screen_says_who_is_awaited(tmp_path):
+    folder = samples.inconclusive(tmp_path / "run")
+    record = load(folder)
+    lines = (replace(record.lines[0], id="21_01c.deploy.1"), replace(record.lines[0], id="acceptance.6"))
+    awaiting = replace(record, lines=tuple(replace(line, state=State.AWAITING) for line in lines))
+    text = " ".join(page(awaiting).partition("</nav>")[0].split())
+    assert "2 sign-offs awaited." in text
+    assert 'From M. Olsen, or another who saw it</b>:</p><ul><li><a href="#i-21_01c.deploy.1"' in text
+    assert 'From somebody other than M. Olsen</b>:</p><ul><li><a href="#i-acceptance.6"' in text
+
+
+def test_a_long_reason_is_cut_on_the_first_screen_and_whole_below(tmp_path):
+    long = "Prometheus did not answer: " + "retry " * 200 + "the end"
+    record = replace(load(samples.go(tmp_path / "run")), reasons=(long,))
+    first, _, below = page(record).partition("</nav>")
+    assert ("the end" in first, "the end" in below) == (False, True)
+    assert "retry …" in first
+
+
+@pytest.mark.parametrize("word", ["AWAITING", "WAIVED"])
+def test_a_check_that_a_person_holds_up_is_not_called_skipped(tmp_path, word):
+    record = load(samples.go(tmp_path / "run"))
+    held = replace(record.checks[1], verdict=Verdict.SKIPPED, reason=f"{word} of 21_01c.preflight.2")
+    shown = page(replace(record, checks=(record.checks[0], held, *record.checks[2:])))
+    assert f'<span class="b v-{word}">' in shown.partition('id="c2"')[2].partition("</summary>")[0]
