@@ -84,10 +84,16 @@ def drill(target: Target, stage: Stage, conductor: RemoteConductor, *, record_me
     if started is None or started <= (switched or math.inf):
         findings.append(f"{service.name}: expected a process newer than {switched} after the rollback, found {started}")
     allowed = stage.rollback_minutes * 60
-    if seconds is None or seconds > allowed:
-        findings.append(f"expected the rollback within {allowed:g} s, found {seconds} s")
+    findings += overdue(seconds, allowed)
     on_s = state.restarted.seconds if state.restarted else None
     return Drill(stage.id, target.flags[stage.id], on_s, seconds, allowed, account, findings, metrics)
+
+
+def overdue(seconds: float | None, allowed_s: float) -> list[str]:
+    """Say whether a rollback took longer than the rollback plan allows, or has no time at all."""
+    if seconds is not None and seconds <= allowed_s:
+        return []
+    return [f"expected the rollback within {allowed_s:g} s, found {'none' if seconds is None else f'{seconds:.1f} s'}"]
 
 
 def measured(stage: Stage, prometheus: Prometheus, job: str) -> dict[str, float | None]:

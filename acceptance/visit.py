@@ -104,8 +104,9 @@ class Visit:
 
     def hint(self) -> str:
         """Say which path was under test, where that explains a finding."""
-        flag, env = self.target.flags["21_01c"], EnvFile(self.target.env_file)
-        return "" if env.flag(flag) else f"; {flag} is false in {self.target.env_file}: this was the old path"
+        flag, env = self.target.flags["21_01c"], EnvFile(self.target.env_file).read()
+        on = env.get(flag, "").lower() == "true"
+        return "" if on else f"; {flag} is not true in {self.target.env_file}: this was the old path"
 
 
 @contextmanager

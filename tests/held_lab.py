@@ -1,0 +1,50 @@
+"""A lab that a test holds, started as a user starts it, and target files with shorter times for it."""
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from acceptance.provider import start_provider
+from lab.faults import switch
+
+ROOT = Path(__file__).resolve().parents[1]
+#: A whole run of a stage in half a minute. Lab only: what a check waits for is the same, only for less long.
+SHORT = {
+    "SOAK_SECONDS": "4",
+    "TRAFFIC_PER_MINUTE": "600",
+    "RESTART_TIMEOUT_SECONDS": "8",
+}
+
+
+@contextmanager
+def held_lab(*faults: str, home: Path | None = None) -> Iterator[Path]:
+    """Run a lab with these faults and give its target file; afterwards nothing of it is left."""
+    options = [f"--home={home}"] if home else []
+    command = " ".join(["python -m lab serve", *options, *(f"--fault={name}" for name in faults)])
+    with tempfile.TemporaryDirectory(prefix="held-lab-") as folder:
+        provider = start_provider(command, ROOT, Path(folder) / "lab.log")
+        try:
+            yield provider.target_file
+        finally:
+            provider.end()
+
+
+def retold(target_file: Path, name: str, **settings: str) -> Path:
+    """Write a copy of a target file beside it, in which these keys have other values."""
+    kept = [line for line in target_file.read_text().splitlines() if line.partition("=")[0] not in settings]
+    copy = target_file.with_name(f"{name}.env")
+    copy.write_text("\n".join([*kept, *(f"{key}={value}" for key, value in settings.items())]) + "\n")
+    return copy
+
+
+@contextmanager
+def broken(target_file: Path, *faults: str) -> Iterator[None]:
+    """Keep these faults on in a running lab."""
+    for name in faults:
+        switch(target_file.parent, name, on=True)
+    try:
+        yield
+    finally:
+        for name in faults:
+            switch(target_file.parent, name, on=False)

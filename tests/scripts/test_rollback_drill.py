@@ -1,0 +1,58 @@
+"""The rollback drill on a real lab: proved, timed, and nothing left changed."""
+
+import json
+from pathlib import Path
+
+from commands import run
+from held_lab import SHORT, broken, retold
+
+from acceptance.drill import overdue
+from acceptance.target import load_target
+
+DRILL = "rollback_drill.py --stage 21_01c"
+
+
+def test_drill_is_proved_timed_and_documented(held_target: Path, tmp_path: Path) -> None:
+    target = load_target(held_target)
+    before = target.env_file.read_bytes()
+    code, said = run(f"{DRILL} --environment lab --record-metrics --reports {tmp_path}", held_target)
+    assert (code, "rolled back in" in said, "allowed 20 min" in said) == (0, True, True), said
+    account = json.loads(next(tmp_path.glob("*/rollback_drill.json")).read_text())
+    starts = [account["metrics"][moment]["process_start_time_seconds"] for moment in ("before", "flag_on", "after")]
+    assert starts == sorted(set(starts)), "each step has a process of its own"
+    assert 0 < account["rollback_s"] < account["allowed_s"] == 1200
+    assert target.env_file.read_bytes() == before
+
+
+def test_rollback_slower_than_allowed_fails() -> None:
+    assert overdue(1201, 1200) != []
+    assert overdue(None, 1200) != []
+    assert overdue(1200, 1200) == []
+
+
+def test_restart_that_does_nothing_fails(held_target: Path, tmp_path: Path) -> None:
+    hasty = retold(held_target, "hasty", **SHORT | {"RESTART_TIMEOUT_SECONDS": "3"})
+    with broken(held_target, "restart-does-nothing"):
+        code, said = run(f"{DRILL} --environment lab --reports {tmp_path}", hasty)
+    assert (code, "newer than" in said) == (1, True), said
+    code, said = run(f"{DRILL} --environment lab --reports {tmp_path}", held_target)
+    assert code == 0, f"the next drill first undoes what the failed one left: {said}"
+
+
+def test_production_must_be_spelled(held_target: Path) -> None:
+    production = retold(held_target, "production", TARGET_KIND="production", SOAK_SECONDS="")
+    code, said = run(f"{DRILL} --environment staging", production)
+    assert (code, "TARGET_KIND=production" in said, "nothing was changed" in said) == (2, True, True), said
+
+
+def test_production_outside_its_window_is_refused(held_target: Path, tmp_path: Path) -> None:
+    production = retold(held_target, "production", TARGET_KIND="production", SOAK_SECONDS="")
+    before = load_target(held_target).env_file.read_bytes()
+    code, said = run(f"{DRILL} --environment production --reports {tmp_path}", production)
+    assert load_target(held_target).env_file.read_bytes() == before
+    assert (code, "window" in said) == (2, True), said
+
+
+def test_unknown_stage_is_refused(held_target: Path) -> None:
+    code, said = run("rollback_drill.py --stage 21_09 --environment lab", held_target)
+    assert (code, "--stage 21_09" in said) == (2, True), said
