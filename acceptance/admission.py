@@ -22,12 +22,14 @@ class Selected:
     Attributes:
         nodeid: pytest's.
         fixtures: All fixtures that it needs, directly or not.
-        calls: The names that its own body uses, such as ``restart``.
+        calls: The names that its own body and its stage's fixtures use, such as ``restart``.
+        own: Its stage's own fixtures, each with its description.
     """
 
     nodeid: str
     fixtures: frozenset[str] = frozenset()
     calls: frozenset[str] = frozenset()
+    own: tuple[tuple[str, str], ...] = ()
 
     @property
     def stage(self) -> str:
@@ -53,8 +55,8 @@ class Selected:
 
     @property
     def changes(self) -> bool:
-        """Whether it switches a flag or restarts a service: the window is for that."""
-        return self.wants_flag is not None or self.restarts
+        """Whether it switches or adds a flag or restarts a service: the window is for that."""
+        return self.wants_flag is not None or self.restarts or "add_flags" in self.calls
 
     @property
     def writes(self) -> bool:

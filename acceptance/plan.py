@@ -12,7 +12,9 @@ from datetime import datetime, timedelta
 from itertools import groupby
 
 from acceptance.admission import Selected, late, refusal
+from acceptance.doings import count, doings
 from acceptance.envfile import EnvFile
+from acceptance.gates import Measure
 from acceptance.journal import Journal
 from acceptance.stage import Stage
 from acceptance.target import Target
@@ -66,13 +68,13 @@ class Plan:
     def _stage(self, stage: Stage, checks: Sequence[Selected], start: datetime) -> Iterator[str]:
         soaks = any("soaked" in check.fixtures for check in checks)
         minutes = f"{stage.planned_minutes:g} min planned, soak {self._soak_seconds(stage) / 60:.3g} min"
-        yield f"stage {stage.id}: {stage.title}: {_count(len(checks), 'check')}, {minutes}"
+        yield f"stage {stage.id}: {stage.title}: {count(len(checks), 'check')}, {minutes}"
         if any(check.changes for check in checks):
             yield from self._row("window", self._window(stage, start))
         on, begun = False, False
         for phase, group in groupby(checks, key=lambda check: check.phase):
             found = list(group)
-            yield f"  {phase} ({_count(len(found), 'check')})"
+            yield f"  {phase} ({count(len(found), 'check')})"
             for check in found:
                 if check.wants_flag is not None and not begun:
                     begun = True
@@ -82,7 +84,8 @@ class Plan:
                     yield from self._switch(stage, on)
                 if check.restarts:
                     yield from self._restart(stage)
-            yield from self._traffic(found)
+            for label, words in doings(self.target, found, self._soak_seconds(stage)):
+                yield from self._row(label, words)
             if any("soaked" in check.fixtures for check in found) and soaks:
                 soaks = False
                 yield from self._soak(stage)
@@ -96,9 +99,10 @@ class Plan:
         yield from self._restart(stage, journal=False)
         if value:
             step = self.target.scrape_interval_s
-            yield from self._row("watch", f"from here on every {step:g} s, {_count(len(stage.triggers), 'trigger')}:")
+            yield from self._row("query", f"{self.target.prometheus_url}/api/v1/alerts: what fires before")
+            yield from self._row("watch", f"from here on every {step:g} s, {count(len(stage.triggers), 'trigger')}:")
             for trigger in self._at_job(stage).triggers:
-                yield from self._query(f"{trigger.id} fires at {trigger.bound}", trigger.kind, trigger.query)
+                yield from self._query(f"{trigger.id} fires at {trigger.bound}", trigger)
 
     def _restart(self, stage: Stage, *, journal: bool = True) -> Iterator[str]:
         target = self.target
@@ -111,41 +115,12 @@ class Plan:
             yield from self._row("request", f"GET {one.url}/health, until it answers, {target.restart_timeout_s:g} s")
             yield from self._row("query", f'process_start_time_seconds{{job="{one.job}"}}, until it is newer')
 
-    def _traffic(self, checks: Sequence[Selected]) -> Iterator[str]:
-        told = ("attacks", "refuse", "soaked")  # their uploads are told as theirs
-        for fixture, (label, words) in self._clients().items():
-            using = [check for check in checks if fixture in check.fixtures]
-            if fixture == "uploader":
-                using = [check for check in using if not check.fixtures.intersection(told)]
-            if users := len(using):
-                yield from self._row(label, f"{words}, by {_count(users, 'check')}")
-
-    def _clients(self) -> Mapping[str, tuple[str, str]]:
-        """Give what each client fixture does, most telling first."""
-        target = self.target
-        url = {key: service.url for key, service in target.services.items()}
-        return {
-            "attacks": ("request", f"POST {url['api']}/api/v1/reviews, once for each attack of the corpus"),
-            "refuse": ("request", f"POST {url['api']}/api/v1/reviews, uploads that must be refused"),
-            "uploader": ("request", f"POST {url['api']}/api/v1/reviews, as a student"),
-            "butler": ("request", f"POST to {url['bot']}, messages as a user"),
-            "homework": ("request", f"requests to {url['worker']}, as a student"),
-            "new_id": ("test data", "of users whose ids begin with the run's prefix"),
-            "mongo": ("query", f"documents of MongoDB's {target.mongo.database}"),
-            "prometheus": ("query", f"{target.prometheus_url}/api/v1/query"),
-            "api_logs": ("look", f"log {target.services['api'].logs}"),
-            "bot_logs": ("look", f"log {target.services['bot'].logs}"),
-            "worker_logs": ("look", f"log {target.services['worker'].logs}"),
-            "storage": ("look", f"folder {target.storage.root}"),
-            "signoff": ("ask", "a person's sign-off"),
-        }
-
     def _soak(self, stage: Stage) -> Iterator[str]:
         seconds, rate = self._soak_seconds(stage), self.target.traffic_per_minute
         most = -(-seconds * rate // 60)
         yield from self._row("soak", f"{seconds:g} s of traffic, at most {most:g} requests ({rate} a minute)")
         for gate in self._at_job(stage).gates:
-            yield from self._query(f"gate {gate.id} holds at {gate.bound}", gate.kind, gate.query)
+            yield from self._query(f"gate {gate.id} holds at {gate.bound}", gate)
 
     def _leave(self, stage: Stage) -> Iterator[str]:
         if self.mode == "deploy":
@@ -169,8 +144,8 @@ class Plan:
             return
         env, flag = EnvFile(self.target.env_file), self.target.flags[stage.id]
         try:
-            if flag not in env.read() and any(check.stage == "21_00" for check in self.checks):
-                return  # that stage adds it
+            if flag not in env.read() and any("add_flags" in check.calls for check in self.checks):
+                return  # a check before it adds it
             found = [finding.message for finding in env.diagnose([flag]) if finding.severity == "refuse"]
             if not found and env.flag(flag):
                 found = [f"{env.path}: {flag} is already true; expected false before its stage"]
@@ -195,14 +170,11 @@ class Plan:
         jobs = [one.job for one in self.target.services.values() if one.key == stage.service]
         return stage.at(jobs[0]) if jobs else stage
 
-    def _query(self, what: str, kind: str, query: str) -> Iterator[str]:
-        yield from self._row("events" if kind == "log_events" else "query", f"{what}: {query}")
+    def _query(self, what: str, measure: Measure) -> Iterator[str]:
+        label = "events" if measure.kind == "log_events" else "query"
+        yield from self._row(label, f"{what}: {measure.query}" + (f"  of {measure.total}" if measure.total else ""))
 
     def _row(self, label: str, text: str) -> Iterator[str]:
         lines = textwrap.wrap(text, self.width - 4 - _LABEL, break_long_words=False, break_on_hyphens=False)
         for number, line in enumerate(lines or [""]):
             yield f"    {label if number == 0 else '':<{_LABEL}}{line}"
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"

@@ -152,6 +152,23 @@ def test_every_trigger_and_gate_is_named(trap):
     assert [each["id"] for each in [*raw["gate"], *raw["trigger"]] if f" {each['id']} " not in shown] == []
 
 
+@pytest.mark.parametrize(
+    ("where", "told"),
+    [
+        ("pre_deployment", "write       a backup below"),
+        ("pre_deployment", "write       the backup, restored into a scratch database"),
+        ("stage_21_00", "change      flags that"),
+        ("stage_21_00", "traffic     the baseline: 300 s of requests"),
+        ("stage_21_00", "command     make day-12-restart-all"),
+        ("stage_21_01a", "request     POST to http://127.0.0.1"),
+        ("stage_21_01d", "uses        review: One submission to the new use case."),
+    ],
+)
+def test_what_a_stage_does_besides_is_told(trap, where, told):
+    shown = trap.plan(f"ops_tests/{where}").stdout
+    assert any(line.strip().startswith(told) for line in shown.splitlines()), shown
+
+
 def test_a_check_that_only_looks_changes_nothing(trap):
     shown = trap.plan("ops_tests/stage_21_01c/test_preflight.py").stdout
     assert "storage" in shown

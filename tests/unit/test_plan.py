@@ -102,6 +102,19 @@ def test_a_provided_target_is_not_looked_for(target):
     assert refusals == []
 
 
+def test_a_stages_own_fixture_is_told_in_its_own_words(target):
+    own = replace(check("flag_on", "flag_on", "letters"), own=(("letters", "Writes letters to the dean."),))
+    assert "uses        letters: Writes letters to the dean." in plan(target, own)[0]
+
+
+def test_a_flag_that_a_check_before_adds_may_be_absent(target):
+    target.env_file.write_text("OTHER=1\n")
+    switches = check("flag_on", "flag_on")
+    adds = check("preflight", "stage_work", calls=["add_flags"])
+    assert plan(target, switches)[1] != []
+    assert plan(target, adds, switches)[1] == []
+
+
 def test_lines_fit_the_terminal_where_words_allow(target):
     lines, _ = plan(target, check("flag_on", "flag_on", "new_id"), width=80)
     assert max(len(line) for line in lines if "/" not in line) <= 80
