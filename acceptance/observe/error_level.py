@@ -9,6 +9,7 @@ both sides alike.
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass
 
 from acceptance.gates import Bound, Gate, GateResult
@@ -75,31 +76,37 @@ def error_level(loki: Loki, selector: str, end: float, seconds: float, trace_pre
 def judge_level(increase: Gate, few: Gate, level: ErrorLevel) -> GateResult:
     """Judge an error level; pure.
 
-    FAIL when the errors rose, or when there are more than a few and the time before had not half as many. PASS when
-    they did not rise, and are few or at most doubled. What is between is INCONCLUSIVE, and so is no log at all.
+    FAIL when the errors rose, or when they are surely more than a few and the time before had not half as many. PASS
+    when they did not rise, and may be a few or have at most doubled. What is between is INCONCLUSIVE, and so is no log.
 
     Args:
-        increase: Bound of the test's p.
+        increase: Bound of the p of either test.
         few: Bound of the errors a minute that need no excuse.
         level: What was counted.
     """
     if not level.seen:
         why = f"no line of {increase.query} in the last {level.end - level.start:.0f} s: that is no good news"
         return GateResult(increase, Verdict.INCONCLUSIVE, None, 0, why, level.start, level.end)
-    before, after = level.before, level.after
-    known = before.of > 0
-    p = increase_p(before, after) if known else None
-    per_minute = 60 * after.rate
-    is_few = not after.events or Bound(few.bound).holds(per_minute)
-    rose = p is not None and not Bound(increase.bound).holds(p)
-    unlike = not is_few and after.rate > TIMES * (before.rate if known else 0.0)
-    good = not after.events or (known and (is_few or rate_ratio(before, after, 0.05)[1] <= TIMES))
+    before, after, likely = level.before, level.after, Bound(increase.bound)
+    p = increase_p(before, after) if before.of else None
+    many = not likely.holds(poisson_tail(after.events, Bound(few.bound).limit * after.of / 60))
+    rose = p is not None and not likely.holds(p)
+    unlike = many and after.rate > TIMES * (before.rate if before.of else 0.0)
+    good = not after.events or (before.of and (not many or rate_ratio(before, after, 0.05)[1] <= TIMES))
     verdict = Verdict.FAIL if rose or unlike else Verdict.PASS if good else Verdict.INCONCLUSIVE
-    told = f"{after.events} error lines in {after.of:.0f} s ({per_minute:.3g} a minute; few is {few.bound})"
-    if known:
-        least = least_seen(before, after.of, Bound(increase.bound).limit)
-        told += f", before {before.events} in {before.of:.0f} s: p = {p:.3g}, expected {increase.bound}"
-        told += f"; from {least} on it would be an increase"
+    told = f"{after.events} error lines in {after.of:.0f} s; a few are {few.bound} a minute"
+    if p is None:
+        told += "; there is no log of the time before to compare with"
     else:
-        told += "; no log of the time before to compare with"
+        least = least_seen(before, after.of, likely.limit)
+        told += f"; before {before.events} in {before.of:.0f} s: p = {p:.3g}, expected {increase.bound}"
+        told += f"; from {least} on it would be an increase"
     return GateResult(increase, verdict, p, level.seen, told, level.start, level.end)
+
+
+def poisson_tail(events: int, mean: float) -> float:
+    """P(X >= events) for X Poisson with this mean."""
+    if mean <= 0:
+        return 0.0 if events else 1.0
+    terms = (math.exp(k * math.log(mean) - mean - math.lgamma(k + 1)) for k in range(events))
+    return max(0.0, 1 - math.fsum(terms))

@@ -94,13 +94,16 @@ def end_to_end(gate: Gate, reviews: Sequence[Review]) -> GateResult:
     )
     curve = sorted((each.submitted.at.timestamp(), time) for each, time in zip(taken, times, strict=True))
     window = (curve[0][0], curve[-1][0]) if curve else (0.0, 0.0)
-    if len(times) < gate.min_samples:
-        why = f"expected at least {gate.min_samples} reviews, found {len(times)}"
-        return GateResult(its, Verdict.INCONCLUSIVE, None, len(times), why, *window, curve)
-    value = nearest_rank(times, gate.quantile)
-    verdict = Verdict.PASS if Bound(gate.bound).holds(value) else Verdict.FAIL
-    reason = f"expected {gate.bound} {gate.unit}, found {value:.4g} over {len(times)} reviews"
-    return GateResult(its, verdict, value, len(times), reason, *window, curve)
+    value = nearest_rank(times, gate.quantile) if times else None
+    slow = sum(not Bound(gate.bound).holds(time) for time in times)
+    # So many slow ones are too many whatever those that are missing would have taken.
+    if slow > (1 - gate.quantile) * max(len(times), gate.min_samples):
+        verdict, reason = Verdict.FAIL, f"expected {gate.bound} {gate.unit}, found {value:.4g}; {slow} were too slow"
+    elif len(times) < gate.min_samples:
+        verdict, reason = Verdict.INCONCLUSIVE, f"expected at least {gate.min_samples} reviews, found {len(times)}"
+    else:
+        verdict, reason = Verdict.PASS, f"expected {gate.bound} {gate.unit}, found {value:.4g}"
+    return GateResult(its, verdict, value, len(times), f"{reason} over {len(times)} reviews", *window, curve)
 
 
 def _age(submitted: Submitted) -> float:

@@ -105,7 +105,7 @@ class Review:
         if exchange.status != httpx.codes.CREATED or not self.submitted.task_id:
             return [f"expected 201 with a task_id, found: {exchange.explain()}"]
         if not self.succeeded:
-            end = f"{self._task('status')!r}: {self._task('error') or 'no error given'}" if self.task else "no document"
+            end = ": ".join(map(str, filter(None, (self._task("status"), self._task("error"))))) or "no task"
             waited = (datetime.now(UTC) - self.submitted.at).total_seconds()
             words = f"expected task {self.submitted.task_id} to have succeeded, found after {waited:.0f} s {end}"
             return [words, *self.lacks("rate limit checked")]

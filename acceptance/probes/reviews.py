@@ -108,6 +108,23 @@ def counted(prometheus: Prometheus, job: str) -> int:
     return round(sum(sample.value for sample in prometheus.instant(f'{DURATIONS}{{job="{job}"}}')))
 
 
+def path_findings(prometheus: Prometheus, job: str, new: bool, patience_s: float) -> list[str]:
+    """Name the difference between the use case that the flag asks for and the one that the metrics show.
+
+    Args:
+        prometheus: Where to look.
+        job: The worker's.
+        new: The flag's value.
+        patience_s: Longest wait for the new use case's metrics to be scraped.
+    """
+    if not new:
+        seen = counted(prometheus, job)
+        return [f"the flag is false, but {job} counted {seen} in {DURATIONS}: restart it"] if seen else []
+    if poll(lambda: counted(prometheus, job), bool, patience_s):
+        return []
+    return [f"the flag is true, but {job} counts nothing in {DURATIONS}: the old use case is at work; restart it"]
+
+
 def _task_id(exchange: Exchange) -> str:
     if exchange.status != httpx.codes.CREATED:
         return ""

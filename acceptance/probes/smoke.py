@@ -20,50 +20,50 @@ from acceptance.target import ServiceKey, Target
 from acceptance.testdata import database
 from acceptance.verdict import Inconclusive
 
-#: Looks at one part of a target; names what is wrong.
-Look = Callable[[Target], list[str]]
+#: Looks at one part of a target, its calls under trace ids with this prefix; names what is wrong.
+Look = Callable[[Target, str], list[str]]
 
 NOBODY = "rev_00000000000000000000000000000000"
 STUDENT = "test_user"  # the checklist's own
 
 
 def _health(key: ServiceKey) -> Look:
-    def look(target: Target) -> list[str]:
-        answer = _caller(target, target.services[key].url).get("/health").exchange
+    def look(target: Target, trace: str) -> list[str]:
+        answer = _caller(target, trace, target.services[key].url).get("/health").exchange
         return [] if answer.status == httpx.codes.OK else [f"expected 200, found: {answer.explain()}"]
 
     return look
 
 
-def _dialog(target: Target) -> list[str]:
+def _dialog(target: Target, trace: str) -> list[str]:
     body = {"user_id": STUDENT, "message": ""}
-    answer = _caller(target, target.services["bot"].url).post("/api/v1/dialog/messages", body).exchange
+    answer = _caller(target, trace, target.services["bot"].url).post("/api/v1/dialog/messages", body).exchange
     return [] if answer.refused else [f"expected a message without text to be refused, found: {answer.explain()}"]
 
 
-def _reviews(target: Target) -> list[str]:
-    answer = _caller(target, target.services["api"].url).get(f"/api/v1/reviews/{NOBODY}").exchange
+def _reviews(target: Target, trace: str) -> list[str]:
+    answer = _caller(target, trace, target.services["api"].url).get(f"/api/v1/reviews/{NOBODY}").exchange
     good = answer.status == httpx.codes.NOT_FOUND and answer.detail
     return (
         [] if good else [f'expected 404 {{"detail": ...}} of a review that does not exist, found: {answer.explain()}']
     )
 
 
-def _homework(target: Target) -> list[str]:
-    answer = _caller(target, target.services["worker"].url).get("/homework/list", student_id=STUDENT, days=7)
+def _homework(target: Target, trace: str) -> list[str]:
+    answer = _caller(target, trace, target.services["worker"].url).get("/homework/list", student_id=STUDENT, days=7)
     good = answer.exchange.status == httpx.codes.OK and isinstance(answer.get("commits"), list)
     return [] if good else [f'expected 200 {{"commits": [...]}}, found: {answer.exchange.explain()}']
 
 
-def _components(target: Target) -> list[str]:
-    return component_findings(_caller(target, target.services["worker"].url))
+def _components(target: Target, trace: str) -> list[str]:
+    return component_findings(_caller(target, trace, target.services["worker"].url))
 
 
-def _hw_checker(target: Target) -> list[str]:
+def _hw_checker(target: Target, _: str) -> list[str]:
     return HwChecker.of(target).health_findings()
 
 
-def _mongodb(target: Target) -> list[str]:
+def _mongodb(target: Target, _: str) -> list[str]:
     with database(target) as mongo:
         try:
             names = set(mongo.list_collection_names())
@@ -72,7 +72,7 @@ def _mongodb(target: Target) -> list[str]:
     return [] if "long_tasks" in names else [f"expected {mongo.name}.long_tasks, found {sorted(names) or 'nothing'}"]
 
 
-def _prometheus(target: Target) -> list[str]:
+def _prometheus(target: Target, _: str) -> list[str]:
     try:
         down = Prometheus(target.prometheus_url, target.http_timeout_s).down_targets()
     except Inconclusive as error:
@@ -80,17 +80,17 @@ def _prometheus(target: Target) -> list[str]:
     return [f"expected it up, found: {each}" for each in down]
 
 
-def _alertmanager(target: Target) -> list[str]:
-    answer = _caller(target, target.alertmanager_url).get("/api/v2/status")
+def _alertmanager(target: Target, trace: str) -> list[str]:
+    answer = _caller(target, trace, target.alertmanager_url).get("/api/v2/status")
     return [] if answer.get("versionInfo") else [f"expected its status, found: {answer.exchange.explain()}"]
 
 
-def _loki(target: Target) -> list[str]:
-    answer = _caller(target, target.loki_url).get("/ready").exchange
+def _loki(target: Target, trace: str) -> list[str]:
+    answer = _caller(target, trace, target.loki_url).get("/ready").exchange
     return [] if answer.status == httpx.codes.OK else [f"expected 200, found: {answer.explain()}"]
 
 
-def _grafana(target: Target) -> list[str]:
+def _grafana(target: Target, _: str) -> list[str]:
     its = target.grafana
     return Grafana(its.url, its.user, its.password, target.http_timeout_s).health_findings()
 
@@ -113,5 +113,5 @@ SMOKE: Mapping[str, Look] = {
 """All parts, by name."""
 
 
-def _caller(target: Target, url: str) -> Caller:
-    return Caller(url, target.http_timeout_s, target.trace_header)
+def _caller(target: Target, trace: str, url: str) -> Caller:
+    return Caller(url, target.http_timeout_s, target.trace_header, trace)

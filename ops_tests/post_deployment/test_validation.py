@@ -25,9 +25,9 @@ REVIEW_PATIENCE_S = 90  # three times the SLO: a slow review must be told from o
 @pytest.mark.smoke
 @pytest.mark.checklist("post.validation.1")
 @pytest.mark.parametrize("part", SMOKE)
-def test_smoke(part, target):
+def test_smoke(part, target, run):
     """Run full smoke test suite: the part answers, and with something that it only knows if it works."""
-    found = SMOKE[part](target)
+    found = SMOKE[part](target, run.trace_prefix)
     assert found == [], "; ".join(found)
 
 

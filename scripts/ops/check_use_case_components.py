@@ -1,0 +1,23 @@
+#!/usr/bin/env python3
+"""Check that RateLimiter, LogAnalysisPipeline and ReportPublisher are all healthy (21_01d.monitor.2)."""
+
+import argparse
+import sys
+
+from acceptance import cli
+from acceptance.probes.calls import Caller
+from acceptance.probes.components import COMPONENTS, component_findings
+from acceptance.target import Target
+
+
+def _arguments(parser: argparse.ArgumentParser) -> None:
+    parser.epilog = "Reads only."
+
+
+def _act(target: Target, _: argparse.Namespace) -> cli.Answer:
+    worker = Caller(target.services["worker"].url, target.http_timeout_s, target.trace_header)
+    return cli.Answer(component_findings(worker), f"{', '.join(COMPONENTS)}: all healthy", {"components": COMPONENTS})
+
+
+if __name__ == "__main__":
+    sys.exit(cli.main(__doc__, _act, _arguments))

@@ -1,0 +1,45 @@
+#!/usr/bin/env python3
+"""Submit work for review and follow it to the published report (21_01d.rollout.1, .3)."""
+
+import argparse
+import sys
+
+from acceptance import cli
+from acceptance.envfile import EnvFile
+from acceptance.observe.logs import Logs
+from acceptance.observe.prometheus import Prometheus
+from acceptance.probes.reviews import Reviews, path_findings
+from acceptance.probes.uploads import Uploader
+from acceptance.target import Target
+from acceptance.testdata import database
+
+EPILOG = "The submission stays, and its report is published: choose a test student of your own, such as test_user."
+
+
+def _arguments(parser: argparse.ArgumentParser) -> None:
+    parser.epilog = EPILOG
+    parser.add_argument("--student-id", required=True, help="such as test_user")
+    parser.add_argument("--assignment", required=True, help="such as hw03")
+    parser.add_argument("--within", type=float, default=90.0, help="longest wait in seconds (default: %(default)g)")
+
+
+def _act(target: Target, args: argparse.Namespace) -> cli.Answer:
+    worker = target.services["worker"]
+    uploader = Uploader(target.services["api"].url, max(60.0, target.http_timeout_s), target.trace_header)
+    with database(target) as mongo:
+        reviews = Reviews(uploader, mongo, Logs(worker.logs))
+        submitted = reviews.submit(args.student_id, args.assignment)
+        review = reviews.follow(submitted, args.within, target.http_timeout_s)
+    found = review.findings()
+    new = EnvFile(target.env_file).flag(target.flags["21_01d"])
+    if not found:
+        prometheus = Prometheus(target.prometheus_url, target.http_timeout_s)
+        found = path_findings(prometheus, worker.job, new, patience_s=3 * target.scrape_interval_s + 5)
+    path = "decomposed" if new else "monolithic"
+    taken = f"{review.seconds:.2f} s" if review.seconds is not None else "no time known"
+    line = f"{submitted.task_id}: rate limit checked, log analysis appended, report persisted and published, {taken}"
+    return cli.Answer(found, f"{line}, by the {path} use case", review.as_json())
+
+
+if __name__ == "__main__":
+    sys.exit(cli.main(__doc__, _act, _arguments))
