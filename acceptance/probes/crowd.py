@@ -87,6 +87,7 @@ class Chat:
         at_a_time: Conversations that go on side by side.
         length: Turns of a conversation.
         lost: How many times in a row what was said before was not known.
+        bad: How many turns in a row were not good, for whatever reason.
     """
 
     butler: Butler
@@ -94,12 +95,14 @@ class Chat:
     at_a_time: int = 5
     length: int = 6
     lost: int = 0
+    bad: int = 0
     _seats: deque[_Seat] = field(default_factory=deque)
 
     def turn(self) -> list[str]:
         """Have the next user keep a word, or ask for it in the same session; gives what was wrong."""
         seat = self._seats.popleft() if len(self._seats) >= self.at_a_time else _Seat(self.new_user())
         found = self._recall(seat) if seat.turns % 2 else self._keep(seat)
+        self.bad = self.bad + 1 if found else 0
         seat.turns += 1
         if seat.turns < self.length and seat.session:
             self._seats.append(seat)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NoReturn
 
 from acceptance.stagework import StageWork
 from acceptance.verdict import Inconclusive, Verdict
@@ -30,12 +29,20 @@ class HardFault:
     items: Sequence[str]
     limit: int
 
-    def fire(self, work: StageWork, count: int, reason: str) -> NoReturn:
-        """Record the trigger and have the stage rolled back, as the watch does.
+    def check(self, work: StageWork, count: int, found: Sequence[str]) -> None:
+        """Record the trigger and have the stage rolled back, as the watch does, if there were too many.
+
+        Args:
+            work: The stage in hand.
+            count: How many in a row there were.
+            found: What the last one was.
 
         Raises:
-            Inconclusive: Always: what was going on is cut short.
+            Inconclusive: It fired: what was going on is cut short.
         """
+        if count <= self.limit:
+            return
+        reason = f"{count} in a row, the last: {'; '.join(found)}"
         facts = {"trigger": self.id, "items": list(self.items), "value": count, "bound": f"> {self.limit}"}
         work.events.append("trigger.fired", stage=work.stage.id, verdict=Verdict.FAIL, reason=reason, **facts)
         work.end(Verdict.FAIL, f"trigger {self.id}: {self.title}: {reason}")

@@ -45,12 +45,14 @@ class HomeworkTraffic:
         checker: Where a request must appear.
         patience_s: Within how many seconds.
         missing: How many accepted requests in a row did not appear.
+        bad_lists: How many lists in a row were not whole.
     """
 
     homework: Homework
     checker: HwChecker
     patience_s: float
     missing: int = 0
+    bad_lists: int = 0
     _sent: Iterator[int] = field(default_factory=itertools.count)
     _checks: Sequence[Check] = field(init=False)
     _students: Iterator[str] = field(init=False)
@@ -75,7 +77,9 @@ class HomeworkTraffic:
 
     def _list(self, student_id: str) -> list[str]:
         listing = self.homework.listing(student_id)
-        return listing.findings() or listing.lost(self._checks)
+        found = listing.findings() or listing.lost(self._checks)
+        self.bad_lists = self.bad_lists + 1 if found else 0
+        return found
 
     def _review(self, check: Check) -> list[str]:
         done = self.homework.request_review(self.checker, check, self.patience_s)

@@ -27,6 +27,7 @@ Talk = Callable[..., Conversation]
 
 # Once a reply may put it in other words; twice in a row the history is not there.
 LOST_HISTORY = HardFault("lost-history", "What was said before is not known", ["trigger.6"], limit=1)
+BAD_ANSWERS = HardFault("bad-answers", "Messages get no good answer", ["trigger.6"], limit=2)
 
 
 @pytest.fixture(scope="session")
@@ -66,8 +67,8 @@ def soaked(flag_on: object, stage_work: StageWork, butler: Butler, new_id: NewId
 
     def one_turn() -> str | None:
         found = chat.turn()
-        if chat.lost > LOST_HISTORY.limit:
-            LOST_HISTORY.fire(stage_work, chat.lost, found[0])
+        LOST_HISTORY.check(stage_work, chat.lost, found)
+        BAD_ANSWERS.check(stage_work, chat.bad, found)
         return "; ".join(found) or None
 
     return stage_work.soak(one_turn)

@@ -8,14 +8,16 @@ from acceptance.probes.calls import Caller
 from acceptance.probes.hard_fault import HardFault
 from acceptance.probes.homework import Homework
 from acceptance.probes.homework_traffic import HomeworkTraffic
-from acceptance.probes.hw_checker import HwChecker
+from acceptance.probes.hw_checker import RESCHEDULE, HwChecker
 from acceptance.run import Run
 from acceptance.soak import SoakReport
 from acceptance.stagework import StageWork
 from acceptance.target import Target
+from acceptance.verdict import Inconclusive
 
-# A busy checker may show one late.
+# A busy checker may show one late; a list may meet a restart of the network once or twice.
 MISSING = HardFault("submissions-missing", "Accepted reviews do not appear at the HW checker", ["trigger.6"], limit=1)
+BAD_LISTS = HardFault("bad-lists", "Lists lack commits that the HW checker has", ["trigger.6"], limit=2)
 
 
 @pytest.fixture(scope="session")
@@ -37,9 +39,12 @@ def soaked(flag_on: object, stage_work: StageWork, homework: Homework, checker: 
     traffic = HomeworkTraffic(homework, checker, patience_s=stage_work.target.http_timeout_s)
 
     def one_request() -> str | None:
-        found = traffic.send()
-        if traffic.missing > MISSING.limit:
-            MISSING.fire(stage_work, traffic.missing, found[0])
+        try:
+            found = traffic.send()
+        except Inconclusive as error:
+            raise Inconclusive(f"{RESCHEDULE}{error}") from error
+        MISSING.check(stage_work, traffic.missing, found)
+        BAD_LISTS.check(stage_work, traffic.bad_lists, found)
         return "; ".join(found) or None
 
     return stage_work.soak(one_request)

@@ -3,6 +3,7 @@
 import pytest
 
 from acceptance.gates import Bound
+from acceptance.probes.hw_checker import RESCHEDULE
 from acceptance.verdict import Inconclusive
 
 pytestmark = [pytest.mark.stage_21_01b]
@@ -13,7 +14,4 @@ def test_hw_checker_can_be_depended_on(checker, stage_work):
     """External API health: without it the stage is left out with its flag off, and rescheduled."""
     slo = Bound(stage_work.stage.gate("latency-p95").bound).limit
     if outage := checker.outage(within_s=slo):
-        raise Inconclusive(
-            "external dependency down: stage 21_01b is left out with its flag off and the others go on; "
-            f"reschedule it when the HW checker is stable: {'; '.join(outage)}"
-        )
+        raise Inconclusive(RESCHEDULE + "; ".join(outage))

@@ -238,7 +238,13 @@ def test_chat_counts_lost_histories_in_a_row() -> None:
     names = iter(range(100))
     chat = Chat(TinyButler(spoilt(reply="Noted.")).client(), lambda: f"user-{next(names)}", at_a_time=2)
     assert [bool(chat.turn()) for _ in range(4)] == [False, False, True, True]
-    assert chat.lost == 2
+    assert (chat.lost, chat.bad) == (2, 2)
+
+
+def test_chat_counts_bad_answers_in_a_row() -> None:
+    chat = Chat(TinyButler(spoilt(reply="An error occurred")).client(), lambda: "user")
+    assert [bool(chat.turn()) for _ in range(3)] == [True] * 3
+    assert (chat.lost, chat.bad) == (0, 3)
 
 
 class Work:
@@ -258,12 +264,15 @@ class Work:
 
 
 def test_a_hard_fault_is_recorded_ends_the_stage_and_cuts_short_what_goes_on() -> None:
-    work = Work()
+    work: Any = Work()
+    fault = HardFault("lost-history", "Gone", ["trigger.6"], limit=1)
+    fault.check(work, 1, ["w unknown"])
+    assert work.told == []
     with pytest.raises(Inconclusive, match="lost-history"):
-        HardFault("lost-history", "Gone", ["trigger.6"], limit=1).fire(work, 2, "w unknown")  # type: ignore[arg-type]
+        fault.check(work, 2, ["w unknown"])
     assert work.told == [
         ("trigger.fired", "lost-history", Verdict.FAIL, 2, "> 1"),
-        (Verdict.FAIL, "trigger lost-history: Gone: w unknown"),
+        (Verdict.FAIL, "trigger lost-history: Gone: 2 in a row, the last: w unknown"),
     ]
 
 

@@ -265,9 +265,10 @@ def test_traffic_counts_the_reviews_that_do_not_appear_and_sees_a_list_run_empty
     tiny = TinyChecker(("test_user", 2), forwards=False)
     traffic = HomeworkTraffic(tiny.homework, tiny.checker, patience_s=0.1)
     assert [bool(traffic.send()) for _ in range(4)] == [False, True, False, True]
-    assert traffic.missing == 2
+    assert (traffic.missing, traffic.bad_lists) == (2, 0)
     tiny.jobs.clear()
     assert traffic.send() == [f"the HW checker has commit {commit(1)} of test_user, the list has not"]
+    assert traffic.bad_lists == 1
 
 
 class Metrics:
