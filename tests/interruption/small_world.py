@@ -1,0 +1,165 @@
+"""A target small enough to be killed a thousand times: an env file, one service, two files of test data."""
+
+import os
+import signal
+import sys
+from pathlib import Path
+
+import acceptance.conductor
+import acceptance.undo
+from acceptance.conductor import Conductor
+from acceptance.envfile import EnvFile
+from acceptance.events import EventLog
+from acceptance.journal import Journal
+from acceptance.lock import Owner, TargetLock
+from acceptance.services import Restarted
+from acceptance.stage import Stage
+from acceptance.target import load_target
+from acceptance.testdata import Purged
+from acceptance.undo import recover
+
+STAGE = Stage("21_01c", "Storage Abstraction", 50, service="api", flagged=True)
+FLAG = "USE_NEW_STORAGE_ADAPTER"
+PREFIX = "ops0123abcd"
+BEFORE = f"# flags\nexport {FLAG}=false  # storage\nOTHER=1\n"
+#: Where a kill is tried: at every line of these that is executed, the first two times that it is.
+CORE = ("conductor", "undo", "journal", "envfile", "atomic", "testdata", "telling", "lock", "small_world")
+
+
+class World:
+    """The target's state: what its flag is, and with which value its service runs."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.env = folder / ".env.infra"
+        self.running = folder / "running"
+        self.journal_file = folder / "journal" / "here.journal"
+        file = folder / "here.env"
+        file.write_text(
+            f"TARGET_NAME=here\nTARGET_KIND=staging\nALLOW_MUTATIONS=true\nINFRA_DIR={folder}\nENV_FILE={self.env}\n"
+            f"JOURNAL_DIR={folder}/journal\nMONGODB_URL=mongodb://127.0.0.1:1/\nGRAFANA_PASSWORD=grafana-pw\n"
+        )
+        self.env.write_text(BEFORE)
+        self.target = load_target(file)
+
+    def reset(self):
+        """Make everything as before the first run."""
+        for path in (*self.data(), self.journal_file, self.journal_file.with_suffix(".closed"), self.events):
+            path.unlink(missing_ok=True)
+        self.env.write_text(BEFORE)
+        self.running.write_text("false")
+
+    @property
+    def events(self):
+        return self.folder / "events.jsonl"
+
+    def data(self):
+        return list(self.folder.glob(f"{PREFIX}*"))
+
+    def restart(self, key, *, need_proof=True):
+        """Stop the service and start it with the flag as it stands in the env file."""
+        self.running.write_text("down")
+        self.running.write_text(str(EnvFile(self.env).flag(FLAG)).lower())
+        return (Restarted("butler-api", "make restart", 0, "", 1.0, 2.0, 0.1),)
+
+    def purge(self, target, prefix):
+        """Stand in for the purge of archives and documents."""
+        found = self.data()
+        for path in found:
+            path.unlink(missing_ok=True)
+        return Purged(0, len(found))
+
+    def rehearsal(self):
+        """One run that changes everything it can and puts it back."""
+        self._run("rehearse", accept=False)
+
+    def deployment(self):
+        """One run that keeps its flag on."""
+        self._run("deploy", accept=True)
+
+    def _run(self, mode, accept):
+        with TargetLock(self.target.journal_dir, Owner.here("run-1")) as lock:
+            journal = Journal(self.journal_file, "run-1")
+            recover(self.target, journal, None, self)
+            journal.open()
+            conductor = Conductor(self.target, journal, EventLog(self.events), self, mode, lost=lock.lost)
+            conductor.expect_data(PREFIX)
+            for number in range(2):
+                (self.folder / f"{PREFIX}-{number}").touch()
+            conductor.set_flag(STAGE, False)
+            conductor.set_flag(STAGE, True)
+            if accept:
+                conductor.accept("21_01c")
+            conductor.end_stage("21_01c")
+            conductor.finish("over")
+
+    def recovery(self):
+        """What the next run does first."""
+        with TargetLock(self.target.journal_dir, Owner.here("run-2")):
+            journal = Journal(self.journal_file, "run-2")
+            recover(self.target, journal, None, self)
+            journal.open()
+            journal.close()
+
+    def faults(self, kept_allowed=False):
+        """Say what is half-switched or left behind."""
+        text, running = self.env.read_text(), self.running.read_text()
+        whole = {(BEFORE, "false")}
+        if kept_allowed:
+            whole.add((BEFORE.replace("=false", "=true"), "true"))
+        faults = [] if (text, running) in whole else [f"env file: {text!r}, the service runs with {running}"]
+        if not Journal(self.journal_file, "look").is_closed():
+            faults.append("the journal is open")
+        return faults + [f"{path.name} is left" for path in self.data()]
+
+
+def stand_in(world, monkeypatch):
+    """Put the world's own purge in place of the one that needs MongoDB."""
+    monkeypatch.setattr(acceptance.conductor, "purge", world.purge)
+    monkeypatch.setattr(acceptance.undo, "purge", world.purge)
+
+
+def moments(act):
+    """List the moments of ``act``: (module, line, occurrence), each line's first two."""
+    seen = {}
+
+    def look(module, line):
+        seen[module, line] = seen.get((module, line), 0) + 1
+        return False
+
+    _traced(act, look)
+    return [(module, line, n) for (module, line), count in seen.items() for n in range(1, min(count, 2) + 1)]
+
+
+def killed_at(act, moment):
+    """Do ``act`` in a process of its own that is killed at this moment; tells whether it came to that."""
+    pid = os.fork()
+    if pid == 0:
+        seen = 0
+
+        def look(module, line):
+            nonlocal seen
+            seen += (module, line) == moment[:2]
+            return seen == moment[2]
+
+        try:
+            _traced(act, lambda module, line: look(module, line) and os.kill(os.getpid(), signal.SIGKILL))
+        finally:
+            os._exit(0)
+    return os.WTERMSIG(os.waitpid(pid, 0)[1]) == signal.SIGKILL
+
+
+def _traced(act, look):
+    def trace(frame, event, _):
+        module = Path(frame.f_code.co_filename).stem
+        if module not in CORE:
+            return None
+        if event == "line":
+            look(module, frame.f_lineno)
+        return trace
+
+    sys.settrace(trace)
+    try:
+        act()
+    finally:
+        sys.settrace(None)
