@@ -16,7 +16,7 @@ from acceptance.verdict import ExitCode, Outcome
 
 Mark = Literal["", "good", "bad", "warn", "loud"]
 MOST_REASONS = 5
-_LABEL = 13
+_LABEL = 14
 
 
 @dataclass(frozen=True)
@@ -57,6 +57,9 @@ def panel(record: Record, page: Path, exit_code: int, width: int, standing: Stan
     for done in last.values():
         if not done.routine and done.ok is not False:
             yield from _wrapped("rolled back", _told(done), width)
+    for moment in record.timeline:
+        if moment.kind == "recovery.undone":
+            yield from _wrapped("undone first", moment.text, width, "warn")
     if not failed:  # else the alarm says how the flag stands, looked at now
         yield from _wrapped("flags now", _flags(record), width)
     if record.awaiting:

@@ -114,7 +114,7 @@ def test_colour_is_used_at_a_terminal(project):
 def test_panel_is_last_and_says_what_was_rolled_back(project):
     lines = closing(project.stage("21_01c", flag_on=BAD).run().output)
     assert "NO-GO" in lines[0]
-    labels = [each[:13].strip() for each in lines if each[:13].strip()]
+    labels = [each[:14].strip() for each in lines if each[:14].strip()]
     assert labels[1:] == ["why", "rolled back", "flags now", "sign-offs", "record", "next"], lines
     assert any("USE_NEW_STORAGE_ADAPTER=false" in each for each in lines)
 
@@ -156,3 +156,4 @@ def test_failed_rollback_is_the_last_and_loudest(project):
     assert "USE_NEW_STORAGE_ADAPTER=false in" in " ".join(lines[alarm:])
     assert "butler-api: answers" in " ".join(lines[alarm:])
     assert "recovery.undone" in after.kinds()
+    assert any(each.startswith("undone first") for each in closing(after.output)), after.output

@@ -39,7 +39,7 @@ def test_first_line_is_the_outcome(records, name, word, mark):
 
 
 def test_a_rollback_says_what_was_put_back(records):
-    assert "rolled back  21_01c" in text(drawn(records["no_go"]))
+    assert "rolled back   21_01c" in text(drawn(records["no_go"]))
 
 
 def test_five_reasons_at_most_and_how_many_more(records):
