@@ -8,11 +8,14 @@ import subprocess
 import sys
 import termios
 from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from acceptance.wait import poll
+from fixtures.signoff import answer, deadline_of
 
 ROOT = Path(__file__).resolve().parents[2]
 ITEM, WORDS = "21_01c.preflight.2", "Checksum validation tested in staging"
@@ -205,3 +208,26 @@ def test_ctrl_c_at_the_question_ends_the_run_and_rolls_back(project):
     done = person.sees("Your name").types("\x03").ends()
     assert (done.code, done.outcome) == (2, "INTERRUPTED"), done.output
     assert "rollback.finished" in done.kinds()
+
+
+def held(started):
+    return SimpleNamespace(run=SimpleNamespace(started=started))
+
+
+def test_the_deadline_is_the_windows_end_for_what_belongs_into_it():
+    saturday = datetime(2025, 11, 29, 3, 10, tzinfo=UTC)
+    end = datetime(2025, 11, 29, 6, tzinfo=UTC)
+    assert [deadline_of(held(saturday), each) for each in ("21_01c.deploy.1", "pre.planning.2")] == [end, end]
+    assert deadline_of(held(saturday), "post48.retrospective.1") is None
+    assert deadline_of(held(saturday + timedelta(hours=4)), "21_01c.deploy.1") is None
+
+
+def test_nobody_is_awaited_beyond_the_deadline(monkeypatch, capsys):
+    reader, writer = os.pipe()
+    with os.fdopen(reader) as silent, os.fdopen(writer, "w") as person:
+        monkeypatch.setattr(sys, "stdin", silent)
+        assert answer("Name? ", datetime.now(UTC) + timedelta(seconds=0.05)) is None
+        assert "The window has ended: not signed." in capsys.readouterr().out
+        person.write("K. Adeyemi\n")
+        person.flush()
+        assert answer("Name? ", datetime.now(UTC) + timedelta(seconds=30)) == "K. Adeyemi\n"
