@@ -83,17 +83,18 @@ def send_post(url: str, text: str, timeout_s: float = 10.0, pause_s: float = 1.0
 
     def post() -> str:
         try:
-            # A webhook that redirects is not the one that was configured.
-            answer = httpx.post(url, json={"text": escaped}, timeout=timeout_s, follow_redirects=False)
+            # A webhook that redirects is not the one that was configured; what its answer says beside is not read.
+            with httpx.stream("POST", url, json={"text": escaped}, timeout=timeout_s, follow_redirects=False) as answer:
+                status, taken = answer.status_code, answer.is_success
         except (httpx.ConnectError, httpx.ConnectTimeout) as error:
             raise _TryAgain(f"no connection ({type(error).__name__})") from None
         except httpx.HTTPError as error:
             words = f"the connection broke ({type(error).__name__}): the post may have arrived, look before you repeat"
             raise Inconclusive(f"webhook at {host}: {words}") from None
-        if answer.status_code in _LATER:
-            raise _TryAgain(f"HTTP {answer.status_code}")
-        if not answer.is_success:
-            raise Inconclusive(f"webhook at {host}: expected HTTP 200, found {answer.status_code}; not delivered")
+        if status in _LATER:
+            raise _TryAgain(f"HTTP {status}")
+        if not taken:
+            raise Inconclusive(f"webhook at {host}: expected HTTP 200, found {status}; not delivered")
         return f"posted to the webhook at {host}"
 
     return _persistent(post, f"webhook at {host}", pause_s)

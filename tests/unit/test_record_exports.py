@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import jsonschema
 import pytest
 import record_samples as samples
 import time_machine
@@ -57,6 +58,42 @@ def test_ctrf_counts_every_check_once_and_passes_none_that_did_not(folders, name
     assert sum(summary[word] for word in ("passed", "failed", "pending", "skipped", "other")) == summary["tests"]
     assert summary["passed"] == record.counts.get("PASS", 0)
     assert summary["stop"] >= summary["start"] > 1_700_000_000_000
+
+
+COUNT = {"type": "integer", "minimum": 0}
+COUNTS = ("tests", "passed", "failed", "pending", "skipped", "other", "start", "stop")
+CTRF = {  # what CTRF's specification demands, in our words: https://ctrf.io/docs/specification/root
+    "type": "object",
+    "required": ["reportFormat", "specVersion", "results"],
+    "properties": {
+        "reportFormat": {"const": "CTRF"},
+        "specVersion": {"pattern": r"^\d+\.\d+\.\d+$"},
+        "results": {
+            "required": ["tool", "summary", "tests"],
+            "properties": {
+                "tool": {"required": ["name"]},
+                "summary": {"required": list(COUNTS), "properties": dict.fromkeys(COUNTS, COUNT)},
+                "tests": {
+                    "items": {
+                        "required": ["name", "status", "duration"],
+                        "properties": {
+                            "name": {"type": "string", "minLength": 1},
+                            "status": {"enum": ["passed", "failed", "skipped", "pending", "other"]},
+                            "duration": COUNT,
+                            "suite": {"type": "array", "minItems": 1, "items": {"type": "string"}},
+                            "tags": {"type": "array", "items": {"type": "string"}},
+                        },
+                    }
+                },
+            },
+        },
+    },
+}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_ctrf_has_what_its_specification_demands(folders, name):
+    jsonschema.Draft202012Validator(CTRF).validate(json.loads((folders[name] / "ctrf.json").read_text()))
 
 
 def test_ctrf_keeps_our_own_words_and_reasons(folders):
