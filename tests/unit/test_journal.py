@@ -1,5 +1,7 @@
 """The journal must be readable after any death of its writer."""
 
+import os
+
 import pytest
 
 from acceptance.journal import Journal
@@ -81,3 +83,21 @@ def test_adopted_journal_numbers_on(journal, path):
     later = Journal(path, "run-2", host="here")
     assert [entry.run for entry in later.adopt()] == ["run-1"]
     assert later.intend("more", FLAG) == 2
+
+
+def test_disk_that_takes_half_a_line_is_full_and_the_mutation_is_forbidden(journal, monkeypatch):
+    write = os.write
+    monkeypatch.setattr(os, "write", lambda descriptor, line: write(descriptor, line[: len(line) // 2]))
+    with pytest.raises(OSError, match="disk is full"):
+        journal.intend("flag on", FLAG)
+    monkeypatch.undo()
+    assert journal.pending() == []
+    journal.intend("flag on", FLAG)
+    assert [entry.what for entry in journal.pending()] == ["flag on"]
+
+
+def test_journal_is_closed_by_its_last_line_only(journal, path):
+    assert not journal.is_closed()
+    journal.close()
+    assert journal.is_closed()
+    assert Journal(path.with_name("none"), "run-2").is_closed()

@@ -1,0 +1,65 @@
+"""Commands of a target: what they say, and that they end."""
+
+import os
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from small_target import small_target
+
+from acceptance.services import Restarter, run_command
+from acceptance.verdict import Inconclusive, MutationFailed
+from acceptance.wait import poll
+
+
+class BlindPrometheus:
+    """A Prometheus that is out of reach."""
+
+    def process_start(self, job):
+        raise Inconclusive("Prometheus does not answer")
+
+
+@pytest.fixture
+def target(tmp_path):
+    return small_target(tmp_path, RESTART_TIMEOUT_SECONDS="1")
+
+
+def alive(pid):
+    with suppress(OSError):
+        return "Z" not in Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    return False
+
+
+def test_command_gives_code_and_output(target):
+    assert run_command("sh -c 'echo out; echo err >&2; exit 3'", target) == (3, "out\nerr\n")
+
+
+def test_command_that_cannot_run_is_127(target):
+    assert run_command("no-such-command-here", target)[0] == 127
+    assert run_command("'unbalanced", target)[0] == 127
+
+
+def test_command_that_does_not_end_is_killed_with_all_that_it_started(target, tmp_path):
+    begin = time.monotonic()
+    code, said = run_command("sh -c 'sleep 60 & echo $! > child; wait'", target)
+    assert (code, time.monotonic() - begin < 10) == (124, True), said
+    child = int((tmp_path / "child").read_text())
+    assert not poll(lambda: alive(child), lambda there: not there, 5)
+
+
+def test_command_that_leaves_a_daemon_behind_is_not_waited_for(target, tmp_path):
+    code, said = run_command("sh -c 'sleep 30 & echo $! > child; echo started'", target)
+    os.kill(int((tmp_path / "child").read_text()), 9)
+    assert (code, said) == (0, "started\n")
+
+
+@pytest.mark.parametrize(
+    ("command", "told"), [("sh -c 'echo no rule; exit 2'", "ended with 2.*no rule"), ("true", "/health answers 200")]
+)
+def test_restart_that_does_not_take_says_so_in_time(tmp_path, command, told):
+    target = small_target(tmp_path, RESTART_API=command, API_URL="http://127.0.0.1:1", RESTART_TIMEOUT_SECONDS="1")
+    begin = time.monotonic()
+    with pytest.raises(MutationFailed, match=told):
+        Restarter(target, BlindPrometheus()).restart("api", need_proof=False)
+    assert time.monotonic() - begin < 10
