@@ -198,7 +198,8 @@ def test_what_would_refuse_the_run_is_told(trap, spoil, why):
 
 def test_production_says_when_each_stage_would_begin(trap):
     trap.file.write_text(trap.file.read_text().replace("TARGET_KIND=staging", "TARGET_KIND=production"))
-    done = trap.plan("ops_tests/stage_21_01c/test_flag_on.py", "--outside-window", "agreed with the owner")
+    approved = ("--outside-window", "agreed with the owner", "--operator", "M. Olsen")
+    done = trap.plan("ops_tests/stage_21_01c/test_flag_on.py", *approved)
     assert done.returncode == 0, done.stdout
     assert "not asked for: agreed with the owner" in " ".join(done.stdout.split())
 

@@ -73,7 +73,7 @@ def test_the_guardian_refuses_by_itself(project):
 def test_without_leave_nothing_is_changed(project):
     production(project, ALLOW_MUTATIONS="false").stage("21_01c", flag_on=GOOD)
     before = project.target.env_file.read_bytes()
-    done = project.run("--outside-window", "a reason does not replace the leave")
+    done = project.run("--operator", "M. Olsen", "--outside-window", "a reason does not replace the leave")
     assert done.code == 13, done.output
     assert "ALLOW_MUTATIONS is not true" in done.output
     assert nothing_was_changed(project, done, before)
