@@ -61,7 +61,7 @@ def senders(target: Target, new_id: Callable[[str], str], trace_prefix: str) -> 
 
     def upload() -> tuple[float, str]:
         answer = uploader.send(Upload(new_id("baseline"), "hw00", good()))
-        return answer.elapsed_s, "" if answer.status == 201 else f"expected 201, found {answer.explain()}"
+        return answer.elapsed_s, "" if answer.status == 201 else _line(f"expected 201, found {answer.explain()}")
 
     return {bot.name: message, worker.name: homework, api.name: upload}
 
@@ -70,7 +70,11 @@ def _judged(called: Called, *names: str) -> tuple[float, str]:
     """Judge a JSON answer by its status and by the fields that it must have."""
     good = called.exchange.status == 200 and all(called.get(name) is not None for name in names)
     fault = "" if good else f"expected 200 with {', '.join(names)}, found {called.exchange.explain()}"
-    return called.exchange.elapsed_s, fault
+    return called.exchange.elapsed_s, _line(fault)
+
+
+def _line(text: str) -> str:
+    return " ".join(text.split())
 
 
 def _steady(send: Send, until: float, pause: float) -> tuple[Probe, ...]:

@@ -15,31 +15,36 @@ def test_feature_flags_are_in_the_env_file(stage_work, target, evidence):
     """Feature flag configuration added to .env.infra: what is missing is added as false, what is there stays."""
     added = stage_work.conductor.add_flags(stage_work.stage, tuple(target.flags.values()))
     evidence.add(Evidence("files", f"{target.env_file}: added {', '.join(added) or 'nothing'}", flag_states(target)))
-    assert flag_faults(target) == []
+    faults = flag_faults(target)
+    assert not faults, "; ".join(faults)
 
 
 @pytest.mark.checklist("21_00.checklist.3")
 @pytest.mark.parametrize("part", PARTS)
 def test_infrastructure_answers(part, target):
     """Test infrastructure validated: the parts that Butler stands on."""
-    assert PARTS[part](target) == []
+    faults = PARTS[part](target)
+    assert not faults, faults[0]
 
 
 @pytest.mark.checklist("21_00.checklist.3")
 def test_mongodb_keeps_a_document(target, new_id):
     """Test infrastructure validated: MongoDB takes a document and gives it back."""
-    assert mongo_faults(target, new_id("probe")) == []
+    faults = mongo_faults(target, new_id("probe"))
+    assert not faults, "; ".join(faults)
 
 
 @pytest.mark.checklist("21_00.checklist.3")
 @pytest.mark.parametrize("key", ["bot", "worker", "api"])
 def test_service_is_healthy(key, target):
     """Test infrastructure validated: each service says that it is well."""
-    assert service_faults(target.services[key], target.http_timeout_s) == []
+    faults = service_faults(target.services[key], target.http_timeout_s)
+    assert not faults, faults[0]
 
 
 @pytest.mark.checklist("21_00.checklist.2")
 def test_baseline_is_collected(baseline, evidence):
     """Baseline metrics collected: under traffic, and nothing failed."""
     evidence.add(Evidence("document", "baseline", summary(baseline)))
-    assert gaps(baseline) == []
+    missing = gaps(baseline)
+    assert not missing, "; ".join(missing)

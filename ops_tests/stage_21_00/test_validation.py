@@ -18,7 +18,8 @@ def patience(target):
 @pytest.mark.checklist("21_00.checklist.5")
 def test_no_target_is_down(prometheus, patience):
     """Validate no impact: no Prometheus target is down."""
-    assert poll(prometheus.down_targets, lambda down: not down, patience) == []
+    down = poll(prometheus.down_targets, lambda targets: not targets, patience)
+    assert not down, "; ".join(down)
 
 
 @pytest.mark.checklist("21_00.checklist.5")
@@ -28,13 +29,15 @@ def test_no_alert_fires(prometheus, target, patience, evidence):
     evidence.add(
         Evidence("query", "firing alerts", {"promql": 'ALERTS{alertstate="firing"}', "result": sorted(firing)})
     )
-    assert own_alerts(firing, target) == []
+    ours = own_alerts(firing, target)
+    assert not ours, "; ".join(ours)
 
 
 @pytest.mark.checklist("21_00.checklist.5")
 def test_grafana_is_well(target):
     """Validate no impact: Grafana reaches its database."""
-    assert grafana_faults(target) == []
+    faults = grafana_faults(target)
+    assert not faults, faults[0]
 
 
 @pytest.mark.checklist("21_00.checklist.5")
@@ -42,4 +45,6 @@ def test_grafana_is_well(target):
 def test_users_are_served(key, served, target):
     """Validate no impact: each service answers its users as before the restart."""
     probes = served[target.services[key].name]
-    assert (len(probes) > 0, [probe.fault for probe in probes if probe.fault]) == (True, [])
+    faults = [probe.fault for probe in probes if probe.fault]
+    assert probes, "expected requests, sent none"
+    assert not faults, f"{len(faults)} of {len(probes)} requests failed, first: {faults[0]}"
