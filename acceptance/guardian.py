@@ -98,7 +98,7 @@ def _serve(run: Run, guardian: Guardian) -> bool:
         guardian.end(f"the guardian got {signal.Signals(number).name}")
 
     def hold_input() -> None:
-        sys.stdin.buffer.read()
+        os.read(sys.stdin.fileno(), 1)  # not by sys.stdin: its lock would abort the interpreter at its end
         guardian.end()
 
     signal.signal(signal.SIGTERM, stop)

@@ -10,6 +10,7 @@ import threading
 from contextlib import suppress
 from datetime import UTC, datetime
 from multiprocessing.connection import Connection, Listener
+from pickle import UnpicklingError
 from typing import Any
 
 from acceptance.conductor import Conductor
@@ -96,13 +97,14 @@ class Guardian:
         """End the processes that are still connected, as the run that they belong to is over."""
         for connection in list(self._connections):
             with suppress(OSError):
-                os.kill(_peer(connection), signal.SIGTERM)
+                if (peer := _peer(connection)) != os.getpid():
+                    os.kill(peer, signal.SIGTERM)
 
     def _hold(self, connection: Connection, lease: bool) -> None:
         try:
             while True:
                 self._answer(connection)
-        except (EOFError, OSError):
+        except (EOFError, OSError, UnpicklingError):
             pass
         finally:
             self._connections.discard(connection)
