@@ -95,7 +95,8 @@ def test_another_archive_is_not_overwritten(theirs, ours, uploader, storage, new
     student, first = new_id("collide"), archives.good()
     uploader.send(Upload(student + theirs[0], theirs[1], first))
     answer = uploader.send(Upload(student + ours[0], ours[1], archives.good()))
-    assert len(copies_of(first, storage.root)) == 1, answer.explain()
+    copies = len(copies_of(first, storage.root))
+    assert copies == 1, f"expected the first archive to be there still, found {copies} of it\n{answer.explain()}"
 
 
 @pytest.mark.oversized_upload
@@ -105,7 +106,8 @@ def test_archive_up_to_the_limit_is_accepted(short_of_limit, uploader, storage, 
     """Test oversized file rejection: up to the limit is accepted, or students lose their work."""
     archive = archives.of_exact_size(storage.max_upload_bytes - short_of_limit)
     answer = uploader.send(Upload(new_id("limit"), "hw02", archive))
-    assert (answer.status, len(copies_of(archive, storage.root))) == (201, 1), answer.explain()
+    found = (answer.status, len(copies_of(archive, storage.root)))
+    assert found == (201, 1), f"expected 201 and one copy, found {found[0]} and {found[1]}\n{answer.explain()}"
 
 
 @pytest.mark.oversized_upload

@@ -1,0 +1,98 @@
+"""One run of a stage by its command line, and what its event log says of it."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from held_lab import ROOT
+
+from acceptance.envfile import EnvFile
+from acceptance.events import Event, read_events
+from acceptance.target import load_target
+
+
+@dataclass(frozen=True)
+class StageRun:
+    """A run that has ended; ``folder`` is its record's, None when there is none."""
+
+    code: int
+    output: str
+    seconds: float
+    folder: Path | None
+    events: tuple[Event, ...]
+
+    def of(self, kind: str) -> list[dict[str, Any]]:
+        """Give the data of all events of a kind, in order."""
+        return [dict(event.data) for event in self.events if event.kind == kind]
+
+    @property
+    def outcome(self) -> str:
+        """The run's last word, for the change manager."""
+        return next((data["outcome"] for data in self.of("run.finished")), "none")
+
+    @property
+    def red(self) -> Iterator[tuple[str, str]]:
+        """Give what was not good, in order: a check's bare name or ``trigger`` and its id, and the reason."""
+        for event in self.events:
+            data = event.data
+            if event.kind == "trigger.fired":
+                yield f"trigger {data['trigger']}", str(data["reason"])
+            if event.kind == "check.finished" and data["verdict"] in ("FAIL", "INCONCLUSIVE"):
+                yield str(data["nodeid"]).rsplit("::", 1)[-1], str(data["reason"])
+
+    @property
+    def first_red(self) -> str:
+        """Name what was the first to be not good."""
+        return next(self.red, ("nothing", ""))[0]
+
+    @property
+    def reason(self) -> str:
+        """Give the reason of the first that was not good."""
+        return next(self.red, ("nothing", ""))[1]
+
+    def all_green(self, items: Iterable[str]) -> list[str]:
+        """Name those of some checklist items of which every check passed."""
+        checks = self.of("check.finished")
+        seen = {item: {data["verdict"] for data in checks if item in data["items"]} for item in items}
+        return [item for item, verdicts in seen.items() if verdicts == {"PASS"}]
+
+    def explain(self) -> str:
+        """Give the end of the output, for an assertion message."""
+        return f"exit code {self.code} after {self.seconds:.1f} s\n{self.output[-6000:]}"
+
+
+def run_stage(target: Path | str, reports: Path, *args: str, stage: str = "21_01c") -> StageRun:
+    """Run ``pytest -m stage_ID --target TARGET`` in a process of its own and read its record."""
+    command = [sys.executable, "-m", "pytest", f"-mstage_{stage}", f"--target={target}", f"--reports={reports}"]
+    plain = {key: value for key, value in os.environ.items() if not key.startswith(("PYTEST_", "OPS_"))}
+    start = time.monotonic()
+    done = subprocess.run(
+        [*command, "-p", "no:cacheprovider", "-q", *args],
+        cwd=ROOT,
+        env=plain | {"PYTHONDONTWRITEBYTECODE": "1"},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    seconds = time.monotonic() - start
+    logs = sorted(reports.glob("*/events.jsonl"), key=lambda path: path.stat().st_mtime)
+    events = tuple(read_events(logs[-1])) if logs else ()
+    return StageRun(done.returncode, done.stdout, seconds, logs[-1].parent if logs else None, events)
+
+
+def left_over(target_file: Path) -> list[str]:
+    """Say what a run did not put back: flags that are on, a journal that is open."""
+    target = load_target(target_file)
+    env = EnvFile(target.env_file)
+    on = [f"{flag} is on" for flag in target.flags.values() if env.flag(flag)]
+    journal = target.journal_dir / f"{target.name}.journal"
+    closed = journal.is_file() and '"op": "close"' in journal.read_text().splitlines()[-1]
+    return on if closed else [*on, f"{journal} is not closed"]

@@ -1,0 +1,24 @@
+"""A healthy lab is never red, and the stage takes less than a minute on it."""
+
+from pathlib import Path
+
+import pytest
+from held_lab import SHORT, retold
+
+from power.stage_run import left_over, run_stage
+
+
+@pytest.mark.parametrize("run", range(1, 11))
+def test_healthy_lab_is_green(run: int, held_target: Path, tmp_path: Path) -> None:
+    quick = retold(held_target, "quick", **SHORT)
+    ended = run_stage(quick, tmp_path)
+    assert (ended.first_red, ended.code, ended.outcome) == ("nothing", 0, "GO"), f"run {run}: {ended.explain()}"
+    assert left_over(quick) == []
+
+
+def test_stage_with_the_labs_own_soak_takes_less_than_a_minute(tmp_path: Path) -> None:
+    ended = run_stage("lab", tmp_path)
+    assert (ended.first_red, ended.code, ended.outcome) == ("nothing", 0, "GO"), ended.explain()
+    assert ended.seconds < 60, "from the command to the prompt, the lab's start and end included"
+    assert ended.of("run.started")[0]["soak_note"] == "scaled to 15 s for this target"
+    assert not Path(ended.of("run.started")[0]["target"]["source"]).exists(), "the lab's folder is gone"

@@ -1,0 +1,106 @@
+"""Each seeded fault of stage 21_01c turns its own check red, and the stage ends rolled back.
+
+The catalogue of faults is ``python -m lab faults``. What must be the first to be not good is said here; where a trigger
+and a check may see the same damage first, both are named.
+"""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from held_lab import SHORT, broken, retold
+
+from lab.faults import STORAGE_FAULTS
+from power.stage_run import left_over, run_stage
+
+ROLLBACK_FAILED = 12
+CATALOGUE = {fault.name: fault for fault in STORAGE_FAULTS}
+
+
+@dataclass(frozen=True)
+class Power:
+    """What the suite must do about a fault.
+
+    Attributes:
+        faults: Seeded together.
+        red: Names that may be the first to be not good: a check with its parameters, or ``trigger`` and its id.
+        told: What the reason of the first red must say.
+        code: Exit codes that the run may end with.
+        settings: Of the target file, beside the short times.
+    """
+
+    faults: tuple[str, ...]
+    red: tuple[str, ...]
+    told: str
+    code: tuple[int, ...] = (1,)
+    settings: dict[str, str] = field(default_factory=dict)
+
+
+TAMPERED = "test_tampered_archive_is_refused[tampered-start]"
+ATTACK = "test_attack_is_blocked[{}]"
+COLLIDING = "test_another_archive_is_not_overwritten[ids-equal-when-joined]"
+FIRST_ATTACK = ATTACK.format("student_id-dotdot-alone")
+
+POWER = (
+    Power(("checksum-not-verified",), (TAMPERED,), "expected a 4xx"),
+    Power(("checksum-not-enforced",), (TAMPERED,), "expected a 4xx"),
+    Power(("event-missing",), (TAMPERED,), "expected the log event checksum_failed"),
+    Power(("leaks-internals",), (TAMPERED,), "the refusal tells"),
+    Power(("left-over-incoming",), (TAMPERED,), "kept in the storage"),
+    Power(("traversal-student-id",), (FIRST_ATTACK,), "wrote outside the storage root"),
+    Power(("answer-400-after-write",), (FIRST_ATTACK,), "wrote outside the storage root"),
+    Power(("traversal-assignment-id",), (ATTACK.format("assignment_id-dotdot-alone"),), "expected a refusal"),
+    Power(("traversal-file-name",), (ATTACK.format("new_zip-dotdot-once"),), "expected a refusal"),
+    Power(("traversal-member",), (ATTACK.format("zip-dotdot-once"),), "expected a refusal"),
+    Power(
+        ("overwrite-other-student",),
+        ("test_another_archive_is_not_overwritten[ids-equal-when-joined]",),
+        "found 0 of it",
+    ),
+    Power(
+        ("limit-off-by-one",),
+        ("test_archive_up_to_the_limit_is_accepted[exactly]",),
+        "expected 201 and one copy, found 413 and 0",
+    ),
+    Power(("limit-accepts-one-more",), ("test_oversized_archive_is_refused[limit+1-with-length]",), "expected 413"),
+    Power(("limit-missing",), ("test_oversized_archive_is_refused[limit+1-with-length]",), "expected 413"),
+    Power(("av-not-scanned",), ("test_virus_is_refused[eicar-in-zip]",), "expected a 4xx"),
+    Power(("flag-ignored",), ("test_checksum_is_recorded",), "no document for"),
+    Power(("metadata-not-written",), ("test_checksum_is_recorded",), "no document for"),
+    Power(("wrong-checksum-recorded",), ("test_checksum_is_recorded",), "expected"),
+    Power(("errors-not-raised",), ("test_file_is_saved", "trigger permission-errors"), "found"),
+    Power(("errors-not-counted",), ("test_checksum_failures_are_counted",), "<= 0"),
+    Power(("slow-writes",), ("trigger write-latency", "trigger new-alerts"), "found"),
+    Power(("write-errors",), ("trigger permission-errors", FIRST_ATTACK), "", code=(1, 10)),
+    Power(("disk-gone",), ("test_upload_lands_in_the_old_place",), "found 500"),
+    # A green /health is believed by nobody: with the storage gone the stage is red all the same.
+    Power(("health-lies", "disk-gone"), ("test_upload_lands_in_the_old_place",), "found 500"),
+    Power(("service-does-not-come-back",), ("test_flag_change_restarted_the_service",), "expected"),
+    # Nothing was switched, but the restart that was begun is still owed: the run says so, and the next one pays.
+    Power(
+        ("restart-does-nothing",),
+        ("test_service_runs_the_deployed_code",),
+        "newer than",
+        code=(12,),
+        settings={"RESTART_TIMEOUT_SECONDS": "4"},
+    ),
+)
+
+
+def test_every_fault_of_the_stage_is_tried() -> None:
+    assert {name for power in POWER for name in power.faults} == set(CATALOGUE)
+
+
+@pytest.mark.parametrize("power", POWER, ids=lambda power: "+".join(power.faults))
+def test_fault_turns_its_check_red(power: Power, held_target: Path, tmp_path: Path) -> None:
+    quick = retold(held_target, "quick", **SHORT | power.settings)
+    with broken(held_target, *power.faults):
+        ended = run_stage(quick, tmp_path)
+    if ROLLBACK_FAILED in power.code:
+        assert any(" is not closed" in left for left in left_over(quick))
+        run_stage(retold(held_target, "quick", **SHORT), tmp_path / "next", "-ktest_storage_directory_is_prepared")
+    assert ended.first_red in power.red, ended.explain()
+    assert power.told in ended.reason, ended.explain()
+    assert (ended.code in power.code, ended.outcome != "GO") == (True, True), ended.explain()
+    assert left_over(quick) == [], ended.explain()
+    assert ended.all_green(item for name in power.faults for item in CATALOGUE[name].turns_red) == []
