@@ -6,7 +6,6 @@ content counts, that the session stays the same over the turns, and that what wa
 
 from __future__ import annotations
 
-import re
 import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from typing import Any
 import httpx
 
 from acceptance.probes.calls import Called, Caller, brief
+from acceptance.probes.errortext import error_in
 from acceptance.probes.exchange import Exchange
 
 MESSAGES_PATH = "/api/v1/dialog/messages"
@@ -22,19 +22,6 @@ MODES = frozenset({"talk", "digest", "channel_info", "task", "data", "reminders"
 """Modes that a reply may name, in any case: what the user asked for, or Butler's own names for it."""
 
 RECALL = "What did I say before?"
-_ERROR = re.compile(
-    r"\b(?:an?|some|internal|unexpected|server) error\b|\berror (?:occurred|while|code)|\btraceback\b|\bexception\b"
-    r"|\bsomething went wrong\b|\b(?:try|come back) (?:it )?again\b|\btemporarily unavailable\b|\bnot available\b"
-    r"|\b(?:could|can)(?: ?not|n't) (?:process|handle|complete) (?:your|the|this)\b|\bfailed to (?:process|handle)\b"
-    r"|ошибк|что-то пошло не так|не удалось|попробуйте (?:ещё|еще|снова|позже|повторить)|недоступ|❌",
-    re.IGNORECASE,
-)
-
-
-def error_in(reply: str) -> str | None:
-    """Give the words by which a reply reads as an error text, None when it does not."""
-    found = _ERROR.search(reply)
-    return found[0] if found else None
 
 
 def new_word() -> str:

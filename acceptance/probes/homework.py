@@ -10,7 +10,6 @@ from typing import Any
 
 import httpx
 
-from acceptance.observe.prometheus import Prometheus
 from acceptance.probes.calls import Called, Caller, brief
 from acceptance.probes.exchange import Exchange
 from acceptance.probes.hw_checker import Check, HwChecker
@@ -18,9 +17,6 @@ from acceptance.wait import poll
 
 LIST_PATH = "/homework/list"
 REVIEWS_PATH = "/homework/reviews"
-REQUESTS = "homework_review_service_requests_total"
-"""Only the new service exports it."""
-
 DAYS = 30
 """How far back lists go: a test student does not submit every week."""
 
@@ -141,29 +137,6 @@ class Homework:
             patience_s,
             every=0.5,  # the checker is not ours to load
         )
-
-
-def served(prometheus: Prometheus, job: str) -> dict[str, int]:
-    """Count by operation what the new service says it did; empty when it exports nothing."""
-    query = f'sum by (operation) ({REQUESTS}{{job="{job}",status="success"}})'
-    return {sample.labels.get("operation", ""): round(sample.value) for sample in prometheus.instant(query)}
-
-
-def path_findings(prometheus: Prometheus, job: str, new: bool, patience_s: float) -> list[str]:
-    """Name the difference between the path that the flag asks for and the one that the metrics show.
-
-    Args:
-        prometheus: Where to look.
-        job: The worker's.
-        new: The flag's value.
-        patience_s: Longest wait for the new service's metrics to be scraped.
-    """
-    if not new:
-        seen = served(prometheus, job)
-        return [f"the flag is false, but {job} still exports {REQUESTS} {seen}: restart it"] if seen else []
-    if poll(lambda: served(prometheus, job), bool, patience_s):
-        return []
-    return [f"the flag is true, but {job} exports no {REQUESTS}: the old client is still used; restart the worker"]
 
 
 def _requested(before: Check, called: Called, after: Check) -> Requested:

@@ -5,7 +5,8 @@ from dataclasses import asdict
 import pytest
 
 from acceptance.evidence import Evidence
-from acceptance.probes.homework import DAYS, REQUESTS, served
+from acceptance.probes.homework import DAYS
+from acceptance.probes.homework_path import REQUESTS, served
 from acceptance.probes.homework_traffic import reviewable
 from acceptance.wait import poll
 

@@ -10,7 +10,8 @@ from acceptance import cli
 from acceptance.envfile import EnvFile
 from acceptance.observe.prometheus import Prometheus
 from acceptance.probes.calls import Caller
-from acceptance.probes.homework import DAYS, Homework, path_findings
+from acceptance.probes.homework import DAYS, Homework
+from acceptance.probes.homework_path import path_findings
 from acceptance.probes.homework_traffic import reviewable
 from acceptance.probes.hw_checker import HwChecker
 from acceptance.target import Target

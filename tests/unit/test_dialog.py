@@ -19,7 +19,8 @@ from acceptance.observe.logs import Logs
 from acceptance.probes import contexts
 from acceptance.probes.calls import Caller
 from acceptance.probes.crowd import Chat, crowd
-from acceptance.probes.dialog import RECALL, Butler, converse, error_in, forgotten, keep
+from acceptance.probes.dialog import RECALL, Butler, converse, forgotten, keep
+from acceptance.probes.errortext import error_in
 from acceptance.probes.hard_fault import HardFault
 from acceptance.stage import Stage
 from acceptance.verdict import Inconclusive, Verdict

@@ -14,7 +14,8 @@ import pytest
 
 from acceptance.observe.prometheus import Sample
 from acceptance.probes.calls import Caller
-from acceptance.probes.homework import Homework, Listing, path_findings
+from acceptance.probes.homework import Homework, Listing
+from acceptance.probes.homework_path import path_findings
 from acceptance.probes.homework_traffic import HomeworkTraffic, reviewable
 from acceptance.probes.hw_checker import Check, HwChecker
 from acceptance.verdict import Inconclusive
