@@ -32,11 +32,11 @@ CHAPTERS: dict[str, str] = {
 
 SIGN_OFFS: frozenset[str] = frozenset(
     {
-        *(f"pre.planning.{number}" for number in (2, 3, 4, 5)),
-        *(f"pre.technical.{number}" for number in (9, 10, 11)),
+        *(f"pre.planning.{number}" for number in (2, 4, 5)),
+        *(f"pre.technical.{number}" for number in (2, 6, 8, 9, 10, 11)),
         *(f"21_01{stage}.deploy.1" for stage in "abcd"),
         *("21_01a.preflight.1", "21_01a.preflight.2", "21_01c.preflight.2"),
-        *("post48.retrospective.1", "post48.retrospective.2"),
+        *("post48.retrospective.1", "post48.retrospective.2", "acceptance.8"),
     }
 )
 """Items that only a person can confirm: no probe sees a phone list, a reviewed plan or a merged request.
