@@ -2,10 +2,10 @@
 
 - **errors**: FAIL when they rose (exact conditional binomial test), or when more than 5 % are shown (exact, at 95 %);
   PASS when they did not rise and 5 % are excluded, which takes 59 requests without an error.
-- **p95 by histogram**: the share of calls above a bucket bound at or over twice the baseline's p95 must be less than
-  5 %: the exact test again, on counts that no interpolation has touched.
-- **levels** (mean latency, p95 of our own requests, CPU, memory): Mann-Whitney over non-overlapping windows. FAIL when
-  the level rose and its interval reaches the bound, PASS when the interval stays below the bound.
+- **p95**: the share of calls that took over twice the baseline's p95 (of a histogram: over the next bucket bound) must
+  be less than 5 %: the exact test again, on counts that no interpolation has touched.
+- **levels** (mean latency, CPU, memory): Mann-Whitney over non-overlapping windows. FAIL when the level rose and its
+  interval reaches the bound, PASS when the interval stays below the bound.
 
 What is between is INCONCLUSIVE. Source: checklist items post24.monitoring.1-5, trigger.1 ("Error rate >5 %"),
 trigger.2 ("Latency >2x baseline (e.g., dialog context >200ms)").
@@ -14,15 +14,12 @@ trigger.2 ("Latency >2x baseline (e.g., dialog context >200ms)").
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from statistics import median
 
 from acceptance.comparison import Comparison, Limit
-from acceptance.judging import quantile_of
 from acceptance.statistics import (
     Count,
-    binomial_tail,
     increase_p,
     least_over,
     least_seen,
@@ -104,53 +101,3 @@ def judge_levels(
         samples=samples,
         detectable=seen if math.isfinite(least) else f"none with {samples[0]} and {samples[1]} windows",
     )
-
-
-def judge_p95(
-    subject: str, measure: str, before: Mapping[float, float], after: Mapping[float, float], limit: Limit, alpha: float
-) -> Comparison:
-    """Judge a histogram's p95 by how many calls lie above what it may become.
-
-    Args:
-        subject: The service.
-        measure: What is measured.
-        before: Upper bound in seconds -> calls at or below it.
-        after: The same.
-        limit: Of the p95.
-        alpha: Level of the test.
-    """
-    total = tuple(round(max(counts.values(), default=0)) for counts in (before, after))
-    blind = Comparison(subject, measure, Verdict.INCONCLUSIVE, "", unit=limit.unit, samples=(total[0], total[1]))
-    if not all(total):
-        return _because(blind, f"expected calls on both sides, found {total[0]} before and {total[1]} after")
-    edge = min(bound for bound, count in before.items() if count >= 0.95 * total[0])
-    above = [bound for bound in after if limit.allowed(edge) <= bound < math.inf]
-    if not above:
-        return _because(blind, f"no bucket ends at or above {limit.allowed(edge):.3g} s: the histogram cannot show it")
-    over = Count(total[1] - round(after[min(above)]), total[1])
-    p, high = binomial_tail(over.events, over.of, 0.05), proportion_bounds(over, EXCLUDES)[1]
-    verdict, why = Verdict.PASS, "5 % are excluded"
-    if p < alpha:
-        verdict, why = Verdict.FAIL, f"more than 5 % (p = {p:.2g} < {alpha:.2g})"
-    elif high > 0.05:
-        verdict, why = Verdict.INCONCLUSIVE, f"up to {high:.1%} are possible: too few calls to exclude 5 %"
-    old, new = quantile_of(before, 0.95), quantile_of(after, 0.95)
-    least = least_over(0.05, over.of, alpha)
-    return Comparison(
-        subject,
-        measure,
-        verdict,
-        f"about {old:.3g} -> {new:.3g} s; {over.events} of {over.of:g} calls took over {min(above):g} s: {why}",
-        before=old,
-        after=new,
-        unit=limit.unit,
-        effect=new / old,
-        low=None,
-        high=None,
-        samples=(total[0], total[1]),
-        detectable=f"{least} calls over {min(above):g} s",
-    )
-
-
-def _because(blind: Comparison, reason: str) -> Comparison:
-    return replace(blind, reason=reason)

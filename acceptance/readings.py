@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from statistics import fmean
 
 from acceptance.gates import Series
 from acceptance.judging import increase, quantile_of
@@ -132,10 +133,10 @@ def mean_latencies(calls: Calls, stretch: Baseline) -> list[float]:
     return [seconds / total for seconds, total in sums if total > 0]
 
 
-def probe_latencies(probes: Sequence[Probe], stretch: Baseline, quantile: float) -> list[float]:
-    """Give the quantile in seconds of our own requests, for each window with some."""
+def probe_means(probes: Sequence[Probe], stretch: Baseline) -> list[float]:
+    """Give the mean duration in seconds of our own requests, for each window with some."""
     found = ([probe.seconds for probe in probes if a < probe.at <= b] for a, b in stretch.windows())
-    return [nearest_rank(values, quantile) for values in found if values]
+    return [fmean(values) for values in found if values]
 
 
 def bucket_counts(calls: Calls, stretch: Baseline) -> dict[float, float]:

@@ -9,10 +9,11 @@ from collections.abc import Callable, Iterator
 from functools import partial
 
 from acceptance import readings as of
-from acceptance.comparing import judge_errors, judge_levels, judge_p95
+from acceptance.comparing import judge_errors, judge_levels
 from acceptance.comparison import CPU, LATENCY, MEMORY, Comparison
 from acceptance.readings import Baseline, Readings
 from acceptance.statistics import Count
+from acceptance.tails import judge_p95, judge_tail
 from acceptance.verdict import Verdict
 
 #: Chance of any false alarm in one whole comparison.
@@ -42,8 +43,10 @@ def _judges(name: str, before: Baseline, after: Baseline) -> Iterator[Judge]:
     if old.probes and new.probes:
         errors = of.probe_errors(old.probes), of.probe_errors(new.probes)
         yield partial(judge_errors, name, "errors of our own requests", *errors)
-        p95 = of.probe_latencies(old.probes, before, 0.95), of.probe_latencies(new.probes, after, 0.95)
-        yield partial(judge_levels, name, "p95 latency of our own requests", *p95, LATENCY)
+        means = of.probe_means(old.probes, before), of.probe_means(new.probes, after)
+        yield partial(judge_levels, name, "mean latency of our own requests", *means, LATENCY)
+        times = [probe.seconds for probe in old.probes], [probe.seconds for probe in new.probes]
+        yield partial(judge_tail, name, "p95 latency of our own requests", *times, LATENCY)
     elif old.probes or new.probes:
         when = "before" if old.probes else "after"
         yield _known(name, "our own requests", Verdict.SKIPPED, f"sent {when} only: there is nothing to compare")

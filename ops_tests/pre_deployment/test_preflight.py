@@ -31,7 +31,7 @@ def test_deployment_window_is_confirmed(planned, target, run, evidence):
     evidence.add(
         Evidence("text", f"window {window}", {"text": why_not or f"planned {planned[0]} from {start:%H:%M} UTC"})
     )
-    assert why_not is None
+    assert not why_not, why_not
 
 
 @pytest.mark.checklist("pre.planning.3")
@@ -39,4 +39,5 @@ def test_change_ticket_is_named(run, target):
     """Change ticket created: the run names it, in the tracker's form."""
     if not run.ticket and target.kind != "production":
         pytest.skip("AWAITING a change ticket: give it with --ticket; production needs one")
-    assert ticket_fault(run.ticket) == ""
+    fault = ticket_fault(run.ticket)
+    assert not fault, fault

@@ -6,21 +6,23 @@ from dataclasses import replace
 import pytest
 
 from acceptance.baseline import compare, gaps, load, save, summary
-from acceptance.comparing import judge_errors, judge_levels, judge_p95
+from acceptance.comparing import judge_errors, judge_levels
 from acceptance.comparison import CPU, LATENCY, MEMORY
 from acceptance.readings import Baseline, Calls, Probe, Readings, cpu_levels, errors_of, growth
 from acceptance.statistics import Count
+from acceptance.tails import judge_p95, judge_tail
 from acceptance.verdict import Inconclusive, Verdict
 
 BOUNDS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
 SECONDS, STEP = 240, 15
 
 
-def stretch(dice, *, latency=0.15, errors=0.01, cpu=0.4, memory=300.0, requests=400, begin=10_000.0):
+def stretch(dice, *, latency=0.15, errors=0.01, cpu=0.4, memory=300.0, requests=400, seconds=SECONDS):
     """One stretch of a service under traffic: log-normal latencies with this median (s), errors, CPU and memory."""
-    end = begin + SECONDS
-    probes = [_probe(dice, begin + SECONDS * (n + 0.5) / requests, latency, errors) for n in range(requests)]
-    scrapes = [begin + STEP * n for n in range(SECONDS // STEP + 1)]
+    begin = 10_000.0
+    end = begin + seconds
+    probes = [_probe(dice, begin + seconds * (n + 0.5) / requests, latency, errors) for n in range(requests)]
+    scrapes = [begin + STEP * n for n in range(seconds // STEP + 1)]
 
     def counter(amount):
         return [(at, 500.0 + sum(amount(probe) for probe in probes if probe.at <= at)) for at in scrapes]
@@ -57,7 +59,7 @@ def test_an_unchanged_deployment_passes_every_comparison():
     dice = random.Random(1)
     results = compare(stretch(dice, errors=0.0), stretch(dice, errors=0.0))
     assert {result.verdict for result in results} == {Verdict.PASS}, [result.explain() for result in results]
-    assert len(results) == 10
+    assert len(results) == 11
 
 
 def test_false_alarms_over_an_unchanged_deployment_are_at_most_5_percent():
@@ -68,8 +70,8 @@ def test_false_alarms_over_an_unchanged_deployment_are_at_most_5_percent():
 
 
 WORSE = {
-    "doubled latency": ({"latency": 0.30}, {"p95 latency of our own requests", "mean latency of butler_messages"}),
-    "four times the latency": ({"latency": 0.6}, {"p95 latency of butler_messages"}),
+    "doubled latency": ({"latency": 0.30}, {"mean latency of our own requests", "mean latency of butler_messages"}),
+    "four times the latency": ({"latency": 0.6}, {"p95 latency of our own requests", "p95 latency of butler_messages"}),
     "5 % errors": ({"errors": 0.05}, {"errors of our own requests", "errors of butler_messages"}),
     "three times the CPU": ({"cpu": 1.2}, {"CPU"}),
     "twice the memory": ({"memory": 600.0}, {"memory"}),
@@ -134,6 +136,29 @@ def histogram(**counts):
 def test_p95_of_a_histogram_is_judged_by_calls_above_a_bucket(after, verdict):
     before = {0.1: 195, 0.25: 200, 1.0: 200, float("inf"): 200}
     assert judge_p95("bot", "p95", before, after, LATENCY, 0.005).verdict is verdict
+
+
+@pytest.mark.parametrize(
+    ("after", "verdict"),
+    [
+        ([0.1] * 196 + [0.5] * 4, Verdict.PASS),
+        ([0.1] * 160 + [0.5] * 40, Verdict.FAIL),
+        ([0.1] * 20, Verdict.INCONCLUSIVE),
+        ([], Verdict.INCONCLUSIVE),
+    ],
+)
+def test_p95_of_our_own_requests_is_judged_by_those_over_twice_the_baselines(after, verdict):
+    result = judge_tail("bot", "p95", [0.12] * 100, after, LATENCY, 0.005)
+    assert result.verdict is verdict, result.explain()
+
+
+def test_a_longer_stretch_after_is_no_alarm():
+    """Four times as long and as many requests: no measure may depend on the length of its windows."""
+    alarms = 0
+    for seed in range(200):
+        dice = random.Random(seed)
+        alarms += bool(red(stretch(dice, errors=0.0, requests=15), stretch(dice, errors=0.0, requests=65, seconds=960)))
+    assert alarms <= 10
 
 
 def test_a_lost_service_or_family_is_never_good():
