@@ -115,6 +115,15 @@ class Flow:
         """Give the verdicts of all checks so far that answer an item."""
         return {verdict for progress in self._stages.values() for verdict in progress.answered.get(item, set())}
 
+    def watched(self, item: str) -> dict[str, int]:
+        """Say how often each stage of this run that was switched on looked at the triggers of an item."""
+        watches = {name: progress.work.watch for name, progress in self._stages.items() if progress.work}
+        return {
+            name: watch.looks
+            for name, watch in watches.items()
+            if watch and any(item in trigger.items for trigger in self._stages[name].stage.triggers)
+        }
+
     def unmet(self, stage_id: str, besides: Sequence[str] = ()) -> list[str]:
         """Name what keeps a stage from being accepted: unanswered items, bad ones, checks left out.
 
@@ -123,7 +132,9 @@ class Flow:
             besides: Items that the accepting test answers itself.
         """
         progress = self._stages[stage_id]
-        reasons = [f"{name} was left out of this run" for name in progress.deselected]
+        reasons = []
+        if left_out := progress.deselected:
+            reasons.append(f"{len(left_out)} check(s) were left out of this run, the first of them {left_out[0]}")
         for item in load_items():
             if not item.id.startswith(f"{stage_id}.") or item.id in besides:
                 continue

@@ -1,4 +1,4 @@
-"""The acceptance criteria ("deployment considered successful if"); what was no part of this run is inconclusive."""
+"""The rollback triggers and the acceptance criteria; what was no part of this run is inconclusive."""
 
 import pytest
 
@@ -6,6 +6,33 @@ from acceptance.events import read_events
 from acceptance.verdict import Inconclusive
 
 pytestmark = [pytest.mark.post_deployment, pytest.mark.exit_gate]
+
+
+TRIGGERS = {
+    "trigger.1": "error-rate",
+    "trigger.2": "latency",
+    "trigger.3": "data-corruption",
+    "trigger.4": "security-incident",
+    "trigger.5": "service-does-not-restart",
+    "trigger.6": "user-facing-broken",
+    "trigger.7": "new-alerts",
+}
+
+
+@pytest.mark.parametrize(
+    "item", [pytest.param(item, id=name, marks=pytest.mark.checklist(item)) for item, name in TRIGGERS.items()]
+)
+def test_trigger_was_watched_and_did_not_fire(item, flow, run):
+    """Rollback trigger: every stage that was switched looked out for it, and it did not fire."""
+    fired = [
+        f"{event.data['stage']}, {event.data['trigger']}: {event.data['reason']}"
+        for event in read_events(run.events)
+        if event.kind == "trigger.fired" and item in event.data["items"]
+    ]
+    assert fired == [], "; ".join(fired)
+    looks = flow.watched(item)
+    if not looks or min(looks.values()) == 0:
+        raise Inconclusive(f"{item}: expected looks at it in each stage that was switched on here, found {looks}")
 
 
 @pytest.mark.checklist("acceptance.1")
