@@ -62,6 +62,7 @@ class _Open:
     change: Change | None = None
     state: FlagState | None = None
     rollback: Rollback | None = None
+    rollback_failed: bool = False
     accepted: bool = False
 
 
@@ -187,8 +188,8 @@ class Conductor:
             RollbackFailed: As for ``rollback``.
         """
         held = self._open.get(stage_id)
-        if held is None or held.change is None or held.rollback:
-            return False
+        if held is None or held.change is None or held.rollback or held.rollback_failed:
+            return False  # what failed is tried once more at the end of the run
         if held.accepted and self._mode == "deploy":
             return self._keep(held)
         done = self._put_back(held, held.change, "the rehearsal is over")
@@ -203,7 +204,9 @@ class Conductor:
 
     def _put_back(self, held: _Open, change: Change, reason: str) -> Rollback:
         begin = time.monotonic()
+        held.rollback_failed = True  # until it has not
         account = self._undo.flag(held.stage.id, held.stage.service, change)
+        held.rollback_failed = False
         self._settle(held, reason)
         return Rollback(held.stage.id, reason, account, time.monotonic() - begin)
 

@@ -68,11 +68,12 @@ def soak(
         tell: Shown a look before each request; None where nobody watches.
 
     Raises:
-        Inconclusive: It was stopped before its time, or Prometheus does not answer at its end.
+        Inconclusive: It was stopped before its time, the clock was set meanwhile, or Prometheus does not answer at
+            its end.
     """
     pause = threading.Event()
     pause.wait(2 * step)  # what came before, our own security probes among it, must be in the scrape that we start from
-    start = time.time()
+    start, begin = time.time(), time.monotonic()
     sent, complaints = 0, []
 
     def judged(gate: Gate) -> GateResult:
@@ -80,7 +81,7 @@ def soak(
 
     looks = GateLooks(stage.gates, judged, step)
     with looks.looking() if tell else nullcontext():
-        while (left := start + seconds - time.time()) > 0:
+        while (left := begin + seconds - time.monotonic()) > 0:  # the wall clock may be set in between
             if tell:
                 tell(Look(stage.id, seconds - left, seconds, looks.latest, len(stage.triggers), stopped()))
             if reason := stopped():
@@ -88,10 +89,15 @@ def soak(
             sent += 1
             if complaint := traffic():
                 complaints.append(complaint)
-            due = start + sent * 60 / per_minute
-            pause.wait(max(0.0, min(due, start + seconds) - time.time()))
+            due = begin + sent * 60 / per_minute
+            pause.wait(max(0.0, min(due, begin + seconds) - time.monotonic()))
     pause.wait(2 * step)  # the last requests are in the next scrape
     end = time.time()
+    if abs(jump := end - start - (time.monotonic() - begin)) > max(1.0, step):
+        raise Inconclusive(
+            f"the clock was set by {jump:+.0f} s in the soak, so what Prometheus holds cannot be matched with it; "
+            "see that time is kept (chronyc tracking, timedatectl) and soak again"
+        )
     results = {gate.id: judge(gate, prometheus.samples(gate, job, start, end, step)) for gate in stage.gates}
     if tell:
         tell(Look(stage.id, seconds, seconds, tuple(results.values()), len(stage.triggers), stopped()))

@@ -43,7 +43,7 @@ class Loki:
         """
         seconds = max(1, math.ceil(end - start))
         found = self._ask("query", query=f"sum(count_over_time({query} [{seconds}s]))", time=_nanos(end))
-        if found.get("resultType") != "vector":
+        if not isinstance(found, dict) or found.get("resultType") != "vector":
             raise self._odd("query", f"expected a vector, found {str(found)[:200]}")
         return round(sum(float(row["value"][1]) for row in found["result"]))
 
@@ -51,7 +51,7 @@ class Loki:
         """Give the newest (or oldest) lines that a log query selects, at most ``limit``, by time."""
         span = {"start": _nanos(start), "end": _nanos(end), "limit": str(limit)}
         found = self._ask("query_range", query=query, direction="forward" if oldest else "backward", **span)
-        if found.get("resultType") != "streams":
+        if not isinstance(found, dict) or found.get("resultType") != "streams":
             raise self._odd("query_range", f"expected streams, found {str(found)[:200]}")
         return sorted(
             Line(int(at) / 1e9, stream["stream"].get(LABEL, ""), text)

@@ -31,7 +31,7 @@ def test_writes_while_on(target, storage, new_id):
 
 WATCHED = """
 def test_watched(flag_on):
-    time.sleep(0.7)
+    time.sleep(2)
 """
 
 

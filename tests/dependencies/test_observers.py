@@ -1,0 +1,188 @@
+"""Prometheus, Loki, Grafana and MongoDB out of order, seen by the clients that the checks use."""
+
+import time
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import time_machine
+
+from acceptance.gates import Gate, Samples, Trigger
+from acceptance.judging import judge
+from acceptance.observe.grafana import Grafana
+from acceptance.observe.logs import Logs
+from acceptance.observe.loki import Loki
+from acceptance.observe.prometheus import Prometheus
+from acceptance.probes import archives
+from acceptance.probes.calls import Caller
+from acceptance.probes.uploads import Upload, Uploader
+from acceptance.soak import soak
+from acceptance.stage import Stage
+from acceptance.testdata import database
+from acceptance.verdict import Inconclusive, Verdict
+from acceptance.watch import Outlook, OwnEvents, Watch
+from dependencies.faulty import expired_tls, server, vector
+
+NO_HOST = "no-such-host.invalid"
+BOUND_S = 15
+
+
+@contextmanager
+def bounded(seconds=BOUND_S):
+    """Fail when the body takes longer: a hang is no answer."""
+    begin = time.monotonic()
+    yield
+    assert time.monotonic() - begin < seconds
+
+
+def late(_):
+    """Answer when nobody waits any more."""
+    time.sleep(5)
+    return 503, "text/plain", b""
+
+
+ANSWERS = {
+    "500": (500, "text/plain", b"internal"),
+    "html": (200, "text/html", b"<html>Grafana log in</html>"),
+    "empty": (200, "application/json", b""),
+    "other-json": (200, "application/json", b'{"status":"success"}'),
+    "error-json": (200, "application/json", b'{"status":"error","error":"out of memory"}'),
+}
+
+
+@pytest.mark.parametrize("answer", ANSWERS.values(), ids=ANSWERS)
+def test_prometheus_that_answers_wrongly_is_not_an_empty_result(answer):
+    with server(lambda _: answer) as url, bounded(), pytest.raises(Inconclusive, match="did not answer"):
+        Prometheus(url, 2).instant("up")
+
+
+@pytest.mark.parametrize("url", [f"http://{NO_HOST}:9090", "http://127.0.0.1:1"], ids=["dns", "refused"])
+def test_prometheus_that_cannot_be_found_is_inconclusive(url):
+    with bounded(), pytest.raises(Inconclusive, match="PROMETHEUS_URL"):
+        Prometheus(url, 2).firing_alerts()
+
+
+def test_prometheus_that_never_answers_is_given_up():
+    with server(late) as url, bounded(), pytest.raises(Inconclusive):
+        Prometheus(url, 1).instant("up")
+
+
+def test_expired_certificate_is_inconclusive_and_never_trusted(tmp_path, monkeypatch):
+    certificate, context = expired_tls(tmp_path)
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))  # trusted but for its date
+    with server(lambda _: (200, "application/json", vector(({}, 1))), context) as url, bounded():
+        with pytest.raises(Inconclusive, match="certificate"):
+            Prometheus(url, 2).instant("up")
+        called = Caller(url, 2).get("/health")
+        assert called.exchange.status is None
+        assert "CERTIFICATE_VERIFY_FAILED" in called.exchange.error
+        sent = Uploader(url, timeout_s=2).send(Upload("student", "hw01", archives.good()))
+        assert (sent.status, "certificate" in sent.error) == (None, True)
+
+
+def test_service_whose_name_does_not_resolve_answers_nothing():
+    with bounded():
+        called = Caller(f"http://{NO_HOST}", 2).get("/health")
+        sent = Uploader(f"http://{NO_HOST}", timeout_s=2).send(Upload("student", "hw01", archives.good()))
+    assert (called.exchange.status, sent.status) == (None, None)
+    assert called.exchange.error
+    assert sent.error
+
+
+@pytest.mark.parametrize("host", [NO_HOST, "127.0.0.1"], ids=["dns", "refused"])
+def test_database_that_is_not_there_is_inconclusive(target, host):
+    gone = target(MONGODB_URL=f"mongodb://{host}:1/")
+    with bounded(), pytest.raises(Inconclusive, match="MongoDB did not answer"), database(gone) as mongo:
+        mongo["long_tasks"].count_documents({})
+
+
+LOKI_AND_GRAFANA = {
+    "loki": lambda url: Loki(url, 2).count('{app="butler"}', time.time() - 60, time.time()),
+    "grafana": lambda url: Grafana(url, "admin", "password", 2).dashboard("slo-butler-bot", 1.0),
+}
+
+
+@pytest.mark.parametrize("ask", LOKI_AND_GRAFANA.values(), ids=LOKI_AND_GRAFANA)
+@pytest.mark.parametrize("answer", ANSWERS.values(), ids=ANSWERS)
+def test_loki_and_grafana_that_answer_wrongly_are_inconclusive(ask, answer):
+    with server(lambda _: answer) as url, bounded(), pytest.raises(Inconclusive):
+        ask(url)
+
+
+@pytest.mark.parametrize("ask", LOKI_AND_GRAFANA.values(), ids=LOKI_AND_GRAFANA)
+def test_loki_and_grafana_that_cannot_be_found_are_inconclusive(ask):
+    with bounded(), pytest.raises(Inconclusive):
+        ask(f"http://{NO_HOST}")
+
+
+def test_log_that_is_gone_or_empty_is_not_a_log_without_errors(tmp_path):
+    (tmp_path / "empty.log").touch()
+    for name in ("none.log", "empty.log"):
+        with pytest.raises(Inconclusive):
+            Logs(f"file://{tmp_path / name}").since(datetime.now(UTC))
+
+
+def test_scrape_target_that_flaps_is_not_a_pass():
+    """A service that was scraped three times in four was not watched, however good the values are."""
+    gate = Gate("errors", "No errors", (), "value", "errors", "== 0")
+    values = [(float(at), 0.0) for at in range(21)]
+    flapping, steady = (judge(gate, Samples(0.0, 20.0, 1.0, {"": values}, (), seen)) for seen in (15, 20))
+    assert (flapping.verdict, steady.verdict) == (Verdict.INCONCLUSIVE, Verdict.PASS)
+    assert "found 15" in flapping.reason
+
+
+def test_prometheus_that_restarts_in_the_soak_is_inconclusive_not_green():
+    """It is gone at the end of the soak, when the gates are judged."""
+    stage = Stage("21_01c", "Storage", 50, gates=(Gate("up", "Up", (), "value", "up", ">= 1"),))
+    with bounded(), pytest.raises(Inconclusive, match="did not answer"):
+        soak(
+            stage,
+            Prometheus("http://127.0.0.1:1", 1),
+            "butler-api",
+            lambda: None,
+            seconds=0.5,
+            step=0.1,
+            per_minute=600,
+            stopped=lambda: "",
+        )
+
+
+def test_watch_that_sees_nothing_for_too_long_ends_the_stage(tmp_path):
+    fired = []
+    stage = Stage("21_01c", "S", 50, triggers=(Trigger("errors", "E", (), "value", "errors", "> 0"),))
+    outlook = Outlook(
+        Prometheus("http://127.0.0.1:1", 1), Logs(f"file://{tmp_path / 'none'}"), "api", frozenset(), "x", 0.1, 1.0
+    )
+    watch = Watch(stage, outlook, time.time(), OwnEvents(), fired.append)
+    with bounded():
+        watch.start()
+        watch.join(BOUND_S)
+    assert fired[0].verdict is Verdict.INCONCLUSIVE
+    assert "nothing seen for" in fired[0].reason
+
+
+@pytest.mark.parametrize("hours", [-1, 1], ids=["back", "ahead"])
+def test_clock_that_is_set_in_the_soak_neither_prolongs_nor_shortens_it_and_is_no_pass(hours):
+    """The operator's clock is set by an hour while the soak waits."""
+    sent = []
+    with time_machine.travel(datetime.now(UTC), tick=True) as clock:
+
+        def traffic():
+            if not sent:
+                clock.shift(timedelta(hours=hours))
+            sent.append(1)
+
+        begin = time.monotonic()
+        with bounded(), pytest.raises(Inconclusive, match=r"clock was set by [+-]3600 s"):
+            soak(
+                Stage("21_01c", "Storage", 50),
+                Prometheus("http://127.0.0.1:1", 1),
+                "butler-api",
+                traffic,
+                seconds=1,
+                step=0.05,
+                per_minute=600,
+                stopped=lambda: "",
+            )
+        assert time.monotonic() - begin > 1
+    assert len(sent) > 3

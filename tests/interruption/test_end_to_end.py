@@ -1,0 +1,210 @@
+"""Rollbacks that fail, and kills at chosen points of a restart, over a real lab."""
+
+import os
+import signal
+import subprocess
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from held_lab import broken, held_lab, retold
+from small_project import ROOT, Project
+
+from acceptance.journal import Journal
+from acceptance.wait import poll
+from interruption.aftermath import MARK, complaints, journal_fault, leftovers, processes
+
+FAILS = (
+    "\ndef test_fails(flag_on, target):\n    (target.infra_dir / 'broken').touch()\n    assert 'seen' == 'expected'\n"
+)
+GOOD = "def test_on(flag_on): assert flag_on.restarted.proved\n"
+#: Restarts the API; ends with 1 while ``broken`` is there, and waits on a FIFO where it is told to, once.
+RESTART = """
+[ -e broken ] && { echo "make: *** no room"; exit 1; }
+wait_at() { [ -e "wait-$1" ] && mv "wait-$1" waiting && cat gate; return 0; }
+wait_at before
+make day-12-restart-api || exit 1
+wait_at after
+"""
+
+
+class Scene:
+    """A lab whose API is restarted by our own script, and a project that runs against it."""
+
+    def __init__(self, folder, lab):
+        self.project = Project(folder, retold(lab, "scene", RESTART_API="sh restart.sh", RESTART_TIMEOUT_SECONDS="20"))
+        self.target = self.project.target
+        self.infra = self.target.infra_dir
+        (self.infra / "restart.sh").write_text(RESTART)
+        self.gate = self.infra / "gate"
+        if not self.gate.exists():
+            os.mkfifo(self.gate)
+        self.env_before = self.target.env_file.read_bytes()
+        self.mark = f"{os.getpid()}-{folder.name}"
+
+    def start(self, *args):
+        return self.project.start(*args, **{MARK: self.mark})
+
+    def run(self, *args):
+        return self.project.finish(self.start(*args))
+
+    def recover(self):
+        command = [sys.executable, str(ROOT / "scripts" / "ops" / "recover.py"), f"--target={self.target.source}"]
+        environment = os.environ | {"PYTHONPATH": str(ROOT)}
+        return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
+
+    def killed_in_restart(self, place, *victims):
+        """Start a run, wait until its restart is at ``place``, kill these, and let the restart go on."""
+        (self.infra / f"wait-{place}").touch()
+        process = self.start()
+        assert poll((self.infra / "waiting").exists, bool, 60)
+        (self.infra / "waiting").unlink()
+        guardian = next(pid for pid, command in processes(self.mark).items() if "acceptance.guardian" in command)
+        for victim in victims:
+            os.kill({"controller": process.pid, "guardian": guardian}[victim], signal.SIGKILL)
+        return process
+
+    def let_go(self):
+        self.gate.write_text("go\n")
+
+    def faults(self):
+        return complaints(self.target, self.mark, self.env_before) + journal_fault(self.target)
+
+    def pending(self):
+        return [entry.undo["kind"] for entry in Journal(self.target.journal_dir / "lab.journal", "look").pending()]
+
+
+@pytest.fixture(scope="module")
+def lab():
+    with held_lab() as target_file:
+        yield target_file
+
+
+@pytest.fixture
+def scene(tmp_path, lab):
+    made = Scene(tmp_path, lab)
+    yield made
+    for name in ("broken", "waiting", "wait-before", "wait-after"):
+        (made.infra / name).unlink(missing_ok=True)
+    assert made.faults() == []
+
+
+def test_restart_target_that_fails_in_the_rollback_is_the_loudest_thing(scene):
+    scene.project.stage("21_01c", flag_on=GOOD + FAILS)
+    done = scene.run()
+    assert (done.code, done.outcome) == (12, "NO-GO"), done.output
+    failed = done.of("rollback.finished")[0]
+    assert failed["ok"] is False
+    assert "make: *** no room" in failed["account"]
+    assert f"cd {scene.infra} && sh restart.sh" in failed["by_hand"]
+    assert "USE_NEW_STORAGE_ADAPTER is false" in failed["state"]  # the file is back, the service is not
+    assert "ROLLBACK FAILED" in done.of("run.finished")[0]["reasons"][0]
+    assert scene.pending() == ["flag"]
+    refused = scene.run()
+    assert (refused.code, "could not be undone" in refused.output) == (14, True), refused.output
+    (scene.infra / "broken").unlink()
+    recovered = scene.recover()
+    assert recovered.returncode == 0, recovered.stderr
+
+
+def test_service_that_does_not_come_back_with_its_flag_on_is_rolled_back(scene, lab):
+    scene.project.stage("21_01c", flag_on=GOOD)
+    with broken(lab, "service-does-not-come-back"):
+        done = scene.run()
+        assert (done.code, done.outcome) == (1, "NO-GO"), done.output
+        assert done.of("rollback.finished")[-1]["ok"] is True
+
+
+@pytest.mark.parametrize("place", ["before", "after"])
+def test_controller_killed_in_a_restart_is_undone_once_that_has_ended(scene, place):
+    scene.project.stage("21_01c", flag_on=GOOD)
+    process = scene.killed_in_restart(place, "controller")
+    process.wait(10)
+    assert scene.target.env_file.read_bytes() != scene.env_before  # the guardian waits for the change in progress
+    scene.let_go()
+    done = scene.project.finish(process)
+    assert poll(lambda: journal_fault(scene.target), lambda fault: not fault, 60) == []
+    assert done.code == -signal.SIGKILL
+    assert poll(lambda: list(scene.project.folder.glob("out/*/record.html")), bool, 30), "the guardian draws the page"
+
+
+@pytest.mark.parametrize("place", ["before", "after"])
+def test_guardian_killed_in_a_restart_ends_the_run_which_undoes_it(scene, place):
+    scene.project.stage("21_01c", flag_on=GOOD)
+    process = scene.killed_in_restart(place, "guardian")
+    done = scene.project.finish(process)
+    scene.let_go()  # the restart itself outlived the guardian
+    assert done.outcome == "INTERRUPTED", done.output
+    assert "recovery.undone" in done.kinds()
+
+
+@pytest.mark.parametrize("place", ["before", "after"])
+def test_all_killed_in_a_restart_is_undone_by_the_next_start(scene, place):
+    scene.project.stage("21_01c", flag_on=GOOD)
+    process = scene.killed_in_restart(place, "guardian", "controller")
+    process.wait(10)
+    assert scene.pending() == ["flag"]
+    scene.let_go()
+    done = scene.run()
+    assert done.code == 0, done.output
+    assert "recovery.undone" in done.kinds()
+
+
+def test_database_down_at_the_end_is_told_and_the_next_run_removes_the_data(scene, lab):
+    body = """
+from acceptance.testdata import database
+def test_writes(target, new_id):
+    with database(target) as mongo:
+        mongo["long_tasks"].insert_one({"user_id": new_id("late")})
+    os.system(pathlib.Path('stop').read_text())
+    assert 'seen' == 'expected'
+"""
+    scene.project.stage("21_01c", flag_on=body)
+    (scene.project.folder / "stop").write_text(supervisorctl(lab, "stop", "infra:mongo"))
+    try:
+        done = scene.run()
+    finally:
+        subprocess.run(supervisorctl(lab, "start", "infra:mongo"), shell=True, check=True, stdout=subprocess.DEVNULL)
+    assert (done.code, done.outcome) == (12, "NO-GO"), done.output
+    assert "is not removed: MongoDB did not answer" in done.output
+    assert (scene.pending(), scene.project.flags()) == (["data"], [])
+    assert leftovers(scene.target)
+    (scene.project.folder / "stop").write_text("true")
+    assert "recovery.undone" in scene.run().kinds()
+
+
+def test_full_disk_of_the_reports_does_not_keep_the_flag_on(scene, tmp_path):
+    body = """
+def test_fills(flag_on, run):
+    with open(run.folder / 'ballast', 'wb', buffering=0) as ballast:
+        for size in (65536, 1024, 1):
+            try:
+                while True: ballast.write(bytes(size))
+            except OSError: pass
+    assert 'seen' == 'expected'
+"""
+    scene.project.stage("21_01c", flag_on=body)
+    with small_disk(tmp_path / "out"):
+        done = scene.run()
+        assert done.code not in (0, 5), done.output
+        assert "No space left" in done.output
+        assert scene.project.flags() == []
+
+
+@contextmanager
+def small_disk(folder):
+    """Mount 512 KiB there; only root can."""
+    folder.mkdir(exist_ok=True)
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=512k", "none", folder], capture_output=True)
+    if mounted.returncode:
+        pytest.skip(f"a small disk cannot be mounted here: {mounted.stderr.decode().strip()}")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+def supervisorctl(lab, *args):
+    config = next(Path(lab).parent.glob("*supervisord*.conf"))
+    return " ".join([sys.executable, "-m", "supervisor.supervisorctl", "-c", str(config), *args])
