@@ -6,14 +6,23 @@ from acceptance.envfile import EnvFile
 from acceptance.probes.antivirus import Antivirus
 from acceptance.probes.archives import eicar
 from acceptance.probes.storage import Folder, look_at
+from acceptance.readiness import make_sure
 
 pytestmark = [pytest.mark.stage_21_01c]
+
+
+@pytest.mark.checklist("21_01c.deploy.2", "21_01c.rollout.2")
+def test_stage_can_be_switched_and_watched(target, stage_work):
+    """Deploy and enable feature flag: the env file can be switched, and what the stage sees by answers."""
+    make_sure(target, stage_work.stage)
 
 
 @pytest.mark.checklist("21_01c.preflight.1")
 def test_storage_directory_is_prepared(storage):
     """Storage directories prepared: owner and mode."""
-    assert look_at(storage.root) == Folder(storage.root, storage.owner, storage.mode)
+    found, wanted = look_at(storage.root), f"STORAGE_ROOT {storage.root} of {storage.owner} with mode {storage.mode:o}"
+    state = f"{found.owner} with mode {found.mode:o}" if found else "no folder there"
+    assert found == Folder(storage.root, storage.owner, storage.mode), f"expected {wanted}, found {state}"
 
 
 @pytest.mark.signoff

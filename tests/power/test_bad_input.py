@@ -1,0 +1,197 @@
+"""Bad input ends with one clear message that names file, key and remedy, before anything is changed.
+
+Source: issue "Stage 21_01c works end to end", "Bad input". All by the command ``pytest -m stage_21_01c --target X``.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from held_lab import SHORT, retold
+
+from acceptance.target import Target, load_target
+from power.stage_run import StageRun, left_over, run_stage
+
+USAGE, INCONCLUSIVE, REFUSED = 4, 10, 13
+FLAG = "USE_NEW_STORAGE_ADAPTER"
+NOBODY = "http://127.0.0.1:9"
+
+
+@pytest.fixture(scope="module")
+def target(held_target: Path) -> Target:
+    """The lab, for looking at it."""
+    return load_target(held_target)
+
+
+@pytest.fixture
+def env_file(target: Target) -> Iterator[Path]:
+    """The lab's env file, put back afterwards whatever a test made of it."""
+    path, before = target.env_file, target.env_file.read_bytes()
+    yield path
+    path.unlink(missing_ok=True)
+    path.write_bytes(before)
+
+
+def said(ended: StageRun) -> str:
+    """Give the reason of the first red, or without one all output, as one line."""
+    return " ".join((ended.reason or ended.output).split())
+
+
+def assert_told(ended: StageRun, code: int, *words: str) -> None:
+    """The run ended with this code and said these words, and no traceback."""
+    missing = [word for word in words if word not in said(ended)]
+    assert (ended.code, missing, "Traceback" in ended.output) == (code, [], False), f"{said(ended)}\n{ended.explain()}"
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("stagin", ("no file", "stagin.env", "targets")),
+        ("/nowhere/x.env", ("no file /nowhere/x.env", "lab")),
+        ("staging", ("copy", "staging.env.example", "fill it in")),
+    ],
+)
+def test_target_that_is_not_there(name: str, words: tuple[str, ...], tmp_path: Path) -> None:
+    ended = run_stage(name, tmp_path)
+    assert_told(ended, USAGE, *words)
+    assert ended.folder is None, "nothing began"
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda text: text + "nonsense\n", ("KEY=VALUE", "nothing was changed")),
+        (lambda text: text + "UNKNOWN_KEY=1\n", ("UNKNOWN_KEY", "remove the line")),
+        (lambda text: text.replace("SOAK_SECONDS=15", "SOAK_SECONDS=never"), ("SOAK_SECONDS", "'never'", "seconds")),
+        (lambda text: text + "SOAK_SECONDS=1\n", ("SOAK_SECONDS", "is set before", "keep one")),
+        (lambda text: text.replace("MONGODB_URL=", "# "), ("MONGODB_URL", "is missing", "add the line")),
+        (lambda text: text.replace("TARGET_KIND=lab", "TARGET_KIND=moon"), ("TARGET_KIND", "one of lab, staging")),
+        (lambda _: "", ("TARGET_NAME", "is missing")),
+        (lambda text: "\udcff" + text, ("not UTF-8 at byte", "save it as UTF-8")),
+    ],
+    ids=["no-pair", "unknown-key", "bad-value", "twice", "missing-key", "bad-kind", "empty", "binary"],
+)
+def test_malformed_target_file(
+    change: Callable[[str], str], words: tuple[str, ...], held_target: Path, tmp_path: Path
+) -> None:
+    bad = held_target.with_name("bad.env")
+    bad.write_text(change(held_target.read_text()), errors="surrogateescape")
+    ended = run_stage(bad, tmp_path)
+    assert_told(ended, USAGE, str(bad), *words)
+
+
+def test_target_file_that_is_a_folder(tmp_path: Path) -> None:
+    (tmp_path / "folder.env").mkdir()
+    assert_told(run_stage(tmp_path / "folder.env", tmp_path), USAGE, "folder.env")
+
+
+@pytest.mark.parametrize(
+    ("settings", "code", "words"),
+    [
+        ({"PROMETHEUS_URL": NOBODY}, INCONCLUSIVE, ("PROMETHEUS_URL", NOBODY)),
+        ({"API_JOB": "nobody"}, INCONCLUSIVE, ("API_JOB", "no process of job nobody")),
+        ({"MONGODB_URL": "mongodb://127.0.0.1:9/"}, INCONCLUSIVE, ("MONGODB_URL", "check")),
+        ({"API_URL": NOBODY}, INCONCLUSIVE, ("API_URL", f"{NOBODY}/health", "correct the address")),
+        ({"API_LOGS": "file:///nowhere/api.log"}, INCONCLUSIVE, ("API_LOGS", "/nowhere/api.log")),
+        ({"ENV_FILE": "/nowhere/.env.infra"}, REFUSED, ("/nowhere/.env.infra", "no such file", "ENV_FILE")),
+        ({"JOURNAL_DIR": "/proc/nowhere"}, REFUSED, ("/proc/nowhere", "JOURNAL_DIR", "nothing was changed")),
+        ({"ALLOW_MUTATIONS": "false"}, REFUSED, ("ALLOW_MUTATIONS", "set it to true")),
+        ({"STORAGE_ROOT": "/nowhere/archives"}, 1, ("STORAGE_ROOT /nowhere/archives", "found no folder there")),
+        ({"FLAG_STORAGE": "USE_NEW_STORAGE_SERVICE"}, REFUSED, ("USE_NEW_STORAGE_SERVICE is missing", "add the line")),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
+)
+def test_what_the_target_file_names_is_not_there(
+    settings: dict[str, str], code: int, words: tuple[str, ...], held_target: Path, env_file: Path, tmp_path: Path
+) -> None:
+    before = env_file.read_bytes()
+    wrong = retold(held_target, "wrong", **SHORT | {"HTTP_TIMEOUT_SECONDS": "2"} | settings)
+    ended = run_stage(wrong, tmp_path)
+    assert_told(ended, code, *words)
+    assert ("service.restarting" in [event.kind for event in ended.events], left_over(held_target)) == (False, [])
+    assert env_file.read_bytes() == before
+
+
+def test_wrong_credentials_are_not_shown(held_target: Path, target: Target, tmp_path: Path) -> None:
+    address = target.mongo.url.replace("mongodb://", "mongodb://butler:wrong-secret@")
+    ended = run_stage(retold(held_target, "wrong", **SHORT, MONGODB_URL=address), tmp_path)
+    assert_told(ended, INCONCLUSIVE, "MONGODB_URL")
+    written = [path for path in tmp_path.rglob("*") if path.is_file() and b"wrong-secret" in path.read_bytes()]
+    assert ("wrong-secret" in ended.output, written) == (False, [])
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda text: text.replace(f"{FLAG}=false\n", ""), ("is missing", f"add the line {FLAG}=false")),
+        (lambda text: text.replace(f"{FLAG}=false", f"{FLAG}=maybe"), ("'maybe'", "expected true or false")),
+        (lambda text: text.replace(f"{FLAG}=false", f"{FLAG}="), ("holds nothing", "expected true or false")),
+        (lambda text: text.replace(f"{FLAG}=false", FLAG), ("has no '='", f"write {FLAG}=false")),
+        (lambda text: text.replace(f"{FLAG}=false", f'{FLAG}="false'), ("cannot be read", "quotes closed")),
+        (lambda text: text.replace(f"{FLAG}=false", f"{FLAG}=true"), ("is already true", "Set it to false")),
+        (lambda text: f"{text}{FLAG}=true\n", ("is already true",)),
+        (lambda text: text.replace("\n", "\r\n"), ("carriage return", "sed -i")),
+    ],
+    ids=["missing", "not-boolean", "nothing", "no-equals", "unclosed-quote", "on-already", "last-one-wins", "crlf"],
+)
+def test_env_file_that_cannot_be_switched(
+    change: Callable[[str], str], words: tuple[str, ...], held_target: Path, env_file: Path, tmp_path: Path
+) -> None:
+    env_file.write_bytes(change(env_file.read_text()).encode())
+    before = env_file.stat(), env_file.read_bytes()
+    ended = run_stage(retold(held_target, "quick", **SHORT), tmp_path)
+    assert_told(ended, REFUSED, str(env_file), FLAG, *words)
+    assert "service.restarting" not in [event.kind for event in ended.events]
+    assert (env_file.stat().st_ino, env_file.read_bytes()) == (before[0].st_ino, before[1])
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda text: f"# kept\n{text}".replace(f"{FLAG}=false", f"export {FLAG}='false'  # why").rstrip("\n"),
+        lambda text: f"{text}{FLAG}=false\n\n{FLAG}=false\n",
+    ],
+    ids=["export-quotes-comment-no-newline", "duplicates"],
+)
+@pytest.mark.parametrize("linked", [False, True], ids=["file", "link"])
+def test_unusual_env_file_is_switched_and_put_back_to_the_byte(
+    change: Callable[[str], str], linked: bool, held_target: Path, env_file: Path, tmp_path: Path
+) -> None:
+    text = change(env_file.read_text())
+    real = env_file.with_name("real.env") if linked else env_file
+    if linked:
+        env_file.unlink()
+        env_file.symlink_to(real)
+    real.write_text(text)
+    real.chmod(0o640)
+    before = real.stat()
+    ended = run_stage(retold(held_target, "quick", **SHORT), tmp_path, "-k", "flag_on")
+    assert (ended.first_red, "flag.changed" in [event.kind for event in ended.events]) == ("nothing", True), (
+        ended.explain()
+    )
+    after = real.stat()
+    assert (env_file.is_symlink(), real.read_text()) == (linked, text)
+    assert (after.st_mode, after.st_uid, after.st_gid) == (before.st_mode, before.st_uid, before.st_gid)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere: run the tests as an ordinary user as well")
+@pytest.mark.parametrize(
+    ("folder", "red", "words"),
+    [
+        ("storage", "test_storage_directory_is_prepared", ("STORAGE_ROOT", "with mode 500")),
+        ("infra", "test_stage_can_be_switched_and_watched", ("is not writable", "run as a user who may")),
+    ],
+)
+def test_folder_that_cannot_be_written(
+    folder: str, red: str, words: tuple[str, ...], held_target: Path, target: Target, tmp_path: Path
+) -> None:
+    path = {"storage": target.storage.root, "infra": target.infra_dir}[folder]
+    mode = path.stat().st_mode
+    path.chmod(0o500)
+    try:
+        ended = run_stage(retold(held_target, "quick", **SHORT), tmp_path)
+    finally:
+        path.chmod(mode)
+    assert ended.first_red == red, ended.explain()
+    assert [word for word in words if word not in said(ended)] == [], said(ended)
