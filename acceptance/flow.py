@@ -18,13 +18,23 @@ from acceptance.stagework import StageWork
 from acceptance.verdict import Refused, RollbackFailed, Verdict, worst
 
 
+_BAD = (Verdict.FAIL, Verdict.INCONCLUSIVE)
+
+
 @dataclass
 class Progress:
-    """How far one stage of this process has come."""
+    """How far one stage of this process has come.
+
+    Attributes:
+        ended: Why no further check of it runs.
+        ended_as: What it ended as.
+        unfit: Why no stage may build on it; one without a flag goes on, for it has nothing to roll back.
+    """
 
     stage: Stage
     ended: str = ""
     ended_as: Verdict = Verdict.SKIPPED
+    unfit: str = ""
     verdicts: dict[str, Verdict] = field(default_factory=dict)
     answered: dict[str, set[Verdict]] = field(default_factory=dict)
     deselected: list[str] = field(default_factory=list)
@@ -71,18 +81,20 @@ class Flow:
             if not progress.ended and (why_not := self._not_now(progress.stage)):
                 progress.ended, progress.ended_as = why_not, Verdict.NOT_RUN
         needed = [other for other in progress.stage.depends_on if other in self._stages]
-        broken = [other for other in needed if self._stages[other].ended]
+        broken = [(other, why) for other in needed if (why := self._stages[other].ended or self._stages[other].unfit)]
         if broken and not progress.ended:
-            progress.ended = f"stage {broken[0]}, on which it depends, ended: {self._stages[broken[0]].ended}"
+            progress.ended = f"stage {broken[0][0]}, on which it depends, is not good: {broken[0][1]}"
         return progress.ended
 
     def note(self, stage_id: str, nodeid: str, items: Sequence[str], verdict: Verdict, reason: str) -> None:
         """Take the verdict of one test; the first that is not good ends a flagged stage."""
         progress = self._stages[stage_id]
         progress.verdicts[nodeid] = verdict
+        if verdict in _BAD and not progress.stage.flagged:
+            progress.unfit = progress.unfit or f"{verdict}: {nodeid.rsplit('::', 1)[-1]}: {reason}"
         for item in items:
             progress.answered.setdefault(item, set()).add(verdict)
-        if verdict in (Verdict.FAIL, Verdict.INCONCLUSIVE):
+        if verdict in _BAD:
             self.end(stage_id, verdict, f"{verdict}: {nodeid.rsplit('::', 1)[-1]}: {reason}")
 
     def end(self, stage_id: str, verdict: Verdict, reason: str) -> None:

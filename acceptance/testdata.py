@@ -80,6 +80,9 @@ def purge(target: Target, prefix: str) -> Purged:
                 failures.append(error)
     ours = {"$regex": f"^{re.escape(prefix)}"}
     with database(target) as mongo:
+        scratch = f"{prefix}_restore"  # of a restore that was killed; asked for first, see acceptance.restoring
+        if scratch in mongo.client.list_database_names():
+            mongo.client.drop_database(scratch)
         documents = sum(
             mongo[name].delete_many({field: ours}).deleted_count for name, fields in OWNED.items() for field in fields
         )

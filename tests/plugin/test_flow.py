@@ -43,7 +43,7 @@ def test_dependent_stage_is_not_started_and_an_independent_one_is(project):
     project.stage("21_01c", flag_on="def test_independent(flag_on): pass\n")
     done = project.run()
     assert done.verdicts() == {"test_bad": "FAIL", "test_dependent": "NOT RUN", "test_independent": "PASS"}
-    assert "stage 21_01a, on which it depends" in str(done.events)
+    assert "stage 21_01a, on which it depends, is not good" in str(done.events)
 
 
 def test_not_seeing_rolls_back_and_has_its_own_exit_code(project):

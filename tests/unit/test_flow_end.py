@@ -56,3 +56,11 @@ def test_a_trigger_that_fires_while_a_failed_check_ends_the_stage_does_not_block
 
 def test_a_stage_may_depend_on_one_that_is_not_there(recorder: Recorder) -> None:
     assert flow_of(recorder, depends_on=("21_00",)).enter("21_01a") == ""
+
+
+def test_a_stage_without_a_flag_goes_on_after_a_bad_check_and_nothing_builds_on_it(recorder: Recorder) -> None:
+    stages = {"21_00": Stage("21_00", "t", 1), "21_01a": Stage("21_01a", "t", 2, flagged=True, depends_on=("21_00",))}
+    flow = Flow(stages, {}, recorder, recorder)  # type: ignore[arg-type]
+    flow.note("21_00", "test_targets", [], Verdict.FAIL, "butler-api is down")
+    assert flow.enter("21_00") == ""
+    assert "21_00, on which it depends, is not good: FAIL: test_targets: butler-api is down" in flow.enter("21_01a")
