@@ -17,7 +17,6 @@ from acceptance.stage import Stage
 from acceptance.stagework import StageWork
 from acceptance.verdict import Refused, RollbackFailed, Verdict, worst
 
-
 _BAD = (Verdict.FAIL, Verdict.INCONCLUSIVE)
 
 

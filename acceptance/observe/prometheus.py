@@ -63,9 +63,7 @@ class Prometheus:
         """
         moments = (datetime.fromtimestamp(start, UTC), datetime.fromtimestamp(end, UTC))
         exact = {"start": str(start), "end": str(end)}  # the client would round them to whole seconds
-        rows = self._ask(
-            query, lambda: self._client.custom_query_range(query, *moments, step=str(step), params=exact)
-        )
+        rows = self._ask(query, lambda: self._client.custom_query_range(query, *moments, step=str(step), params=exact))
         return {_key(row["metric"]): [(float(at), float(v)) for at, v in row["values"]] for row in rows}
 
     def samples(self, measure: Measure, job: str, start: float, end: float, step: float) -> Samples:

@@ -25,13 +25,29 @@ class Collection:
     deleted_count = 0
 
 
+class Database(dict):
+    """Collections by name; its server may hold what a killed restore left, and notes what is dropped."""
+
+    names, dropped = [], []
+
+    @property
+    def client(self):
+        return self
+
+    def list_database_names(self):
+        return self.names
+
+    def drop_database(self, name):
+        self.dropped.append(name)
+
+
 @pytest.fixture
 def asked(monkeypatch):
     queries = []
 
     @contextmanager
     def database(_):
-        yield dict.fromkeys(acceptance.testdata.OWNED, Collection(queries))
+        yield Database.fromkeys(acceptance.testdata.OWNED, Collection(queries))
 
     monkeypatch.setattr(acceptance.testdata, "database", database)
     return queries
@@ -54,6 +70,13 @@ def test_only_what_carries_the_prefix_is_removed(target, asked):
     assert left == ["ops0123abce.zip", "student", "x"]
     assert purge(target, PREFIX) == Purged(0, 0)  # twice is harmless
     assert all(PREFIX in str(query) for query in asked)
+
+
+def test_scratch_database_of_a_killed_restore_is_dropped_and_no_other(target, asked, monkeypatch):
+    monkeypatch.setattr(Database, "names", ["butler", f"{PREFIX}_restore", "ops99999999_restore"])
+    monkeypatch.setattr(Database, "dropped", [])
+    purge(target, PREFIX)
+    assert Database.dropped == [f"{PREFIX}_restore"]
 
 
 def test_link_is_removed_and_not_followed(target, asked, tmp_path):
