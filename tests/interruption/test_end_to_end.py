@@ -167,7 +167,7 @@ def test_writes(target, new_id):
     finally:
         subprocess.run(supervisorctl(lab, "start", "infra:mongo"), shell=True, check=True, stdout=subprocess.DEVNULL)
     assert (done.code, done.outcome) == (12, "NO-GO"), done.output
-    assert "is not removed: MongoDB did not answer" in done.output
+    assert "is not removed: MongoDB did not answer" in done.of("run.finished")[0]["reasons"][0]
     assert (scene.pending(), scene.project.flags()) == (["data"], [])
     assert leftovers(scene.target)
     (scene.project.folder / "stop").write_text("true")

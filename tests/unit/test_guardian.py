@@ -67,7 +67,9 @@ class Served:
         self.links = []
 
     def link(self):
+        before = len(self.guardian._connections)
         self.links.append(RemoteConductor(self.address, on_loss=lambda: None))
+        poll(lambda: len(self.guardian._connections), lambda number: number > before, 5)
         return self.links[-1]
 
     def kinds(self):

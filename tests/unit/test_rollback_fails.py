@@ -7,11 +7,12 @@ import pytest
 from small_target import BEFORE, FLAG, PREFIX, STAGE, Restarter, small_target
 
 import acceptance.envfile
+import acceptance.undo
 from acceptance.conductor import Conductor
 from acceptance.events import EventLog, read_events
 from acceptance.journal import Journal
 from acceptance.undo import recover
-from acceptance.verdict import MutationFailed, RecoveryNeeded, Refused, RollbackFailed
+from acceptance.verdict import Inconclusive, MutationFailed, RecoveryNeeded, Refused, RollbackFailed
 
 WORKER = replace(STAGE, id="21_01b", service="worker")
 HOMEWORK = "USE_NEW_HOMEWORK_REVIEW_SERVICE"
@@ -205,9 +206,16 @@ def test_database_out_of_reach_leaves_the_data_open_and_no_flag(world):
     assert [entry.undo["kind"] for entry in world.journal.pending()] == ["data"]
 
 
-def test_recovery_puts_flags_back_although_the_data_cannot_be_removed(world):
+def test_recovery_puts_flags_back_before_and_although_the_data_cannot_be_removed(world, monkeypatch):
     world.conductor.set_flag(STAGE, True)
     world.conductor.expect_data(PREFIX)  # the newest entry, and the one that fails
+    on_at_purge = []
+
+    def purge(*_):
+        on_at_purge.append(world.flags_on())
+        raise Inconclusive("MongoDB did not answer")
+
+    monkeypatch.setattr(acceptance.undo, "purge", purge)
     with pytest.raises(RecoveryNeeded, match="MongoDB did not answer"):
         world.recover()
-    assert world.flags_on() == []
+    assert (on_at_purge, world.flags_on()) == ([[]], [])
