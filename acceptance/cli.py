@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from acceptance.redact import Redactor, secrets_of
-from acceptance.target import Target, TargetError, find_target, is_provided, load_target
+from acceptance.target.model import Target, TargetError, find_target, is_provided, load_target
 from acceptance.verdict import Inconclusive, MutationFailed, Refused
 
 TARGETS = Path(__file__).resolve().parent.parent / "targets"

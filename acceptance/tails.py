@@ -1,6 +1,6 @@
 """Comparing the p95 of durations before and after, by counting those over what it may become. Pure.
 
-Source: checklist items post24.monitoring.4, trigger.2; the rule stands in ``acceptance.comparing``.
+Source: checklist items post24.monitoring.4, trigger.2; the rule stands in ``acceptance.baseline.comparing``.
 """
 
 from __future__ import annotations
@@ -9,11 +9,11 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from acceptance.comparing import EXCLUDES
-from acceptance.comparison import Comparison, Limit
-from acceptance.judging import quantile_of
-from acceptance.readings import nearest_rank
-from acceptance.statistics import Count, binomial_tail, least_over, proportion_bounds
+from acceptance.baseline.comparing import EXCLUDES
+from acceptance.baseline.comparison import Comparison, Limit
+from acceptance.baseline.readings import nearest_rank
+from acceptance.baseline.statistics import Count, binomial_tail, least_over, proportion_bounds
+from acceptance.stages.judging import quantile_of
 from acceptance.verdict import Verdict
 
 #: Share of the calls that may take longer: the 5 % above a p95.

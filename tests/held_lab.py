@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from acceptance.provider import start_provider
+from acceptance.conduct.provider import start_provider
 from lab.faults import switch
 
 ROOT = Path(__file__).resolve().parents[1]

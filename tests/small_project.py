@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from acceptance.events import Event, read_events
-from acceptance.target import load_target
+from acceptance.target.model import load_target
 
 ROOT = Path(__file__).resolve().parents[1]
 STAGE = 'title = "{id}"\norder = {order}\nservice = "{service}"\nflagged = true\ndepends_on = {depends}\n'

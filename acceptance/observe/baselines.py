@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from acceptance.baseline import FILE, load
+from acceptance.baseline.model import FILE, load
 from acceptance.verdict import Inconclusive
 
 

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from acceptance.baseline.statistics import Count, increase_p, least_seen
 from acceptance.observe.logs import LogLine, Logs
-from acceptance.statistics import Count, increase_p, least_seen
 
 LEVELS = ("ERROR", "CRITICAL", "FATAL")
 #: Chance that an unchanged service is called worse.

@@ -12,8 +12,8 @@ from typing import Any
 
 import httpx
 
-from acceptance.gates import Series
 from acceptance.observe.variables import filled, variables_of
+from acceptance.stages.gates import Series
 from acceptance.verdict import Inconclusive
 
 

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from acceptance.gates import Measure, Samples, Series
+from acceptance.stages.gates import Measure, Samples, Series
 from acceptance.verdict import Inconclusive
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ class Prometheus:
         return {_key(row["metric"]): [(float(at), float(v)) for at, v in row["values"]] for row in rows}
 
     def samples(self, measure: Measure, job: str, start: float, end: float, step: float) -> Samples:
-        """Fetch what ``acceptance.judging`` needs for a gate or trigger over [start, end]."""
+        """Fetch what ``acceptance.stages.judging`` needs for a gate or trigger over [start, end]."""
         # Prometheus answers in milliseconds: a finer start would make its first point lie after the start.
         start, end = round(start, 3), round(end, 3)
         total = self.range(measure.total, start, end, step) if measure.total else {}

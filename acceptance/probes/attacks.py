@@ -16,7 +16,7 @@ from acceptance.probes.findings import Results, emptied, removals
 from acceptance.probes.refusal import LOG_DELAY_S
 from acceptance.probes.traversal import run
 from acceptance.probes.uploads import Uploader
-from acceptance.target import Storage
+from acceptance.target.model import Storage
 from acceptance.verdict import Inconclusive
 from acceptance.wait import poll
 

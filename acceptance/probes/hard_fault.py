@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from acceptance.stagework import StageWork
+from acceptance.stages.stagework import StageWork
 from acceptance.verdict import Inconclusive, Verdict
 
 

@@ -14,9 +14,9 @@ from typing import Any
 
 import httpx
 
-from acceptance.envfile import EnvFile
+from acceptance.envfile.file import EnvFile
 from acceptance.probes.calls import Called, Caller, brief
-from acceptance.target import Target
+from acceptance.target.model import Target
 from acceptance.verdict import Inconclusive
 
 API_KEY = "HW_CHECKER_API_KEY"

@@ -13,8 +13,8 @@ import httpx
 import pymongo
 from pymongo.errors import PyMongoError
 
-from acceptance.target import Service, Target
-from acceptance.testdata import database
+from acceptance.conduct.testdata import database
+from acceptance.target.model import Service, Target
 from acceptance.verdict import Inconclusive
 
 Faults = list[str]

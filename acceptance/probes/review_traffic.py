@@ -10,10 +10,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
-from acceptance.gates import Bound, Gate, GateResult
+from acceptance.baseline.readings import nearest_rank
 from acceptance.probes.reviewed import Review, Submitted
 from acceptance.probes.reviews import Reviews
-from acceptance.readings import nearest_rank
+from acceptance.stages.gates import Bound, Gate, GateResult
 from acceptance.verdict import Verdict
 from acceptance.wait import poll
 

@@ -11,13 +11,13 @@ from collections.abc import Callable, Mapping
 import httpx
 from pymongo.errors import PyMongoError
 
+from acceptance.conduct.testdata import database
 from acceptance.observe.grafana import Grafana
 from acceptance.observe.prometheus import Prometheus
 from acceptance.probes.calls import Caller
 from acceptance.probes.components import component_findings
 from acceptance.probes.hw_checker import HwChecker
-from acceptance.target import ServiceKey, Target
-from acceptance.testdata import database
+from acceptance.target.model import ServiceKey, Target
 from acceptance.verdict import Inconclusive
 
 #: Looks at one part of a target, its calls under trace ids with this prefix; names what is wrong.

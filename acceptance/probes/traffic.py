@@ -10,11 +10,11 @@ import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
+from acceptance.baseline.readings import Probe
 from acceptance.probes.archives import good
 from acceptance.probes.calls import Called, Caller
 from acceptance.probes.uploads import Upload, Uploader
-from acceptance.readings import Probe
-from acceptance.target import Service, Target
+from acceptance.target.model import Service, Target
 
 #: Sends one request; returns its seconds, and what was wrong with the answer, or nothing.
 Send = Callable[[], tuple[float, str]]

@@ -6,13 +6,13 @@ from collections.abc import Callable
 
 import pytest
 
-from acceptance import baseline
-from acceptance.baseline import Baseline, Comparison
+from acceptance.baseline import model as baseline
+from acceptance.baseline.model import Baseline, Comparison
+from acceptance.conduct.run import Run
 from acceptance.evidence import Evidence
 from acceptance.observe.baselines import newest_baseline
 from acceptance.observe.prometheus import Prometheus
-from acceptance.run import Run
-from acceptance.target import Target
+from acceptance.target.model import Target
 from acceptance.verdict import Inconclusive, Verdict
 from fixtures.evidence import EvidenceBox
 from fixtures.target import NewId
@@ -20,7 +20,7 @@ from fixtures.target import NewId
 Judge = Callable[[str], list[str]]
 
 REQUESTS = 65
-"""Of each service; without 59 good ones, errors above 5 % cannot be excluded (acceptance/comparing.py)."""
+"""Of each service; without 59 good ones, errors above 5 % cannot be excluded (acceptance/baseline/comparing.py)."""
 
 EVERYTHING, ANYTHING_ELSE = "everything", "anything else"
 GROUPS = {"errors": ("errors",), "latency": ("latency",), "resources": ("CPU", "memory", "disk")}

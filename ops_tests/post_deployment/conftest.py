@@ -11,8 +11,8 @@ import pytest
 from pymongo.database import Database
 
 from acceptance.checklist import item as item_of
+from acceptance.conduct.run import Run
 from acceptance.evidence import Evidence
-from acceptance.flow import Flow
 from acceptance.observe.grafana import Dashboard, Grafana
 from acceptance.observe.logs import Logs
 from acceptance.observe.loki import Loki
@@ -24,9 +24,9 @@ from acceptance.probes.reviews import Reviews
 from acceptance.probes.uploads import Uploader
 from acceptance.record.draft import so_far
 from acceptance.record.parts import Record
-from acceptance.run import Run
-from acceptance.stagework import StageWork
-from acceptance.target import Target
+from acceptance.stages.flow import Flow
+from acceptance.stages.stagework import StageWork
+from acceptance.target.model import Target
 from acceptance.verdict import Inconclusive, Verdict
 from acceptance.wait import poll
 from fixtures.evidence import EvidenceBox

@@ -4,9 +4,9 @@ from datetime import UTC, datetime
 
 import pytest
 
+from acceptance.backup.retention import retention
 from acceptance.evidence import Evidence
 from acceptance.record.texts import deployment_log, ops_post
-from acceptance.retention import retention
 from acceptance.verdict import Inconclusive
 
 pytestmark = [pytest.mark.post_deployment]

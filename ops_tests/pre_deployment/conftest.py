@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from acceptance.backup import Backup, back_up
-from acceptance.target import Target
+from acceptance.backup.making import Backup, back_up
+from acceptance.target.model import Target
 from fixtures.target import NewId
 
 

@@ -4,9 +4,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from acceptance.conduct.window import Window
 from acceptance.evidence import Evidence
-from acceptance.ticket import ticket_fault
-from acceptance.window import Window
+from acceptance.preparation.ticket import ticket_fault
 from fixtures.run import stages
 
 pytestmark = [pytest.mark.pre_deployment]

@@ -6,13 +6,13 @@ from datetime import UTC, datetime
 
 import pytest
 
-from acceptance.baseline import collect, gaps, save, summary
-from acceptance.codescan import can_scan, vulnerabilities
+from acceptance.backup.restoring import faults_of, restore_faults
+from acceptance.baseline.model import collect, gaps, save, summary
 from acceptance.evidence import Evidence
-from acceptance.flagcheck import flag_faults, new_path_metrics
+from acceptance.preparation.codescan import can_scan, vulnerabilities
+from acceptance.preparation.flagcheck import flag_faults, new_path_metrics
+from acceptance.preparation.staging import staging_runs
 from acceptance.probes.infrastructure import dashboard
-from acceptance.restoring import faults_of, restore_faults
-from acceptance.staging import staging_runs
 from acceptance.wait import poll
 
 pytestmark = [pytest.mark.pre_deployment]

@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 
-from acceptance.baseline import FILE, Baseline, measure, save
+from acceptance.baseline.model import FILE, Baseline, measure, save
+from acceptance.baseline.readings import Probe
+from acceptance.conduct.run import Run
 from acceptance.observe.prometheus import Prometheus
 from acceptance.probes.traffic import drive
-from acceptance.readings import Probe
-from acceptance.run import Run
-from acceptance.stage import load_stage
-from acceptance.target import Target
+from acceptance.stages.stage import load_stage
+from acceptance.target.model import Target
 from fixtures.target import NewId
 
 #: Of the baseline's length: enough to see whether the restarted services serve.

@@ -4,11 +4,11 @@ from datetime import UTC, datetime
 
 import pytest
 
-from acceptance.baseline import FILE, gaps, load, summary
+from acceptance.baseline.model import FILE, gaps, load, summary
 from acceptance.evidence import Evidence
-from acceptance.flagcheck import flag_faults, flag_states
 from acceptance.observe.errorlevel import error_level
 from acceptance.observe.logs import Logs
+from acceptance.preparation.flagcheck import flag_faults, flag_states
 from acceptance.verdict import Inconclusive
 
 pytestmark = [pytest.mark.stage_21_00, pytest.mark.exit_gate]

@@ -2,9 +2,9 @@
 
 import pytest
 
-from acceptance.baseline import gaps, summary
+from acceptance.baseline.model import gaps, summary
 from acceptance.evidence import Evidence
-from acceptance.flagcheck import flag_faults, flag_states
+from acceptance.preparation.flagcheck import flag_faults, flag_states
 from acceptance.probes.infrastructure import PARTS, mongo_faults, service_faults
 
 pytestmark = [pytest.mark.stage_21_00]

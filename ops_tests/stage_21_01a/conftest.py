@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from pymongo.database import Database
 
+from acceptance.conduct.run import Run
 from acceptance.evidence import Evidence
 from acceptance.observe.logs import Logs
 from acceptance.probes.calls import Caller
@@ -16,10 +17,9 @@ from acceptance.probes.contexts import context_after
 from acceptance.probes.crowd import Chat
 from acceptance.probes.dialog import Butler, Conversation, converse
 from acceptance.probes.hard_fault import HardFault
-from acceptance.run import Run
-from acceptance.soak import SoakReport
-from acceptance.stagework import StageWork
-from acceptance.target import Target
+from acceptance.stages.soak import SoakReport
+from acceptance.stages.stagework import StageWork
+from acceptance.target.model import Target
 from fixtures.evidence import EvidenceBox
 from fixtures.target import NewId
 

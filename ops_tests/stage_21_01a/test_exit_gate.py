@@ -2,7 +2,7 @@
 
 import pytest
 
-from acceptance.envfile import EnvFile
+from acceptance.envfile.file import EnvFile
 from acceptance.verdict import Inconclusive, Verdict
 
 pytestmark = [pytest.mark.stage_21_01a, pytest.mark.exit_gate]

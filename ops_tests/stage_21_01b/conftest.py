@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import pytest
 
+from acceptance.conduct.run import Run
 from acceptance.probes.calls import Caller
 from acceptance.probes.hard_fault import HardFault
 from acceptance.probes.homework import Homework
 from acceptance.probes.homework_traffic import HomeworkTraffic
 from acceptance.probes.hw_checker import RESCHEDULE, HwChecker
-from acceptance.run import Run
-from acceptance.soak import SoakReport
-from acceptance.stagework import StageWork
-from acceptance.target import Target
+from acceptance.stages.soak import SoakReport
+from acceptance.stages.stagework import StageWork
+from acceptance.target.model import Target
 from acceptance.verdict import Inconclusive
 
 # A busy checker may show one late; a list may meet a restart of the network once or twice.

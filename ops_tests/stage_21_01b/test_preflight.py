@@ -2,8 +2,8 @@
 
 import pytest
 
-from acceptance.gates import Bound
 from acceptance.probes.hw_checker import RESCHEDULE
+from acceptance.stages.gates import Bound
 from acceptance.verdict import Inconclusive
 
 pytestmark = [pytest.mark.stage_21_01b]

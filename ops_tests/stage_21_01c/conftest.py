@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from acceptance.envfile import EnvFile
+from acceptance.envfile.file import EnvFile
 from acceptance.evidence import Evidence
 from acceptance.observe.logs import Logs
 from acceptance.probes.archives import Archive, good
@@ -19,9 +19,9 @@ from acceptance.probes.cases import load_cases
 from acceptance.probes.refusal import try_upload
 from acceptance.probes.storage import copies_of
 from acceptance.probes.uploads import OF_ARCHIVE, Upload, Uploader
-from acceptance.soak import SoakReport, Traffic
-from acceptance.stagework import StageWork
-from acceptance.target import Storage, Target
+from acceptance.stages.soak import SoakReport, Traffic
+from acceptance.stages.stagework import StageWork
+from acceptance.target.model import Storage, Target
 from acceptance.wait import poll
 from fixtures.evidence import EvidenceBox
 from fixtures.target import NewId

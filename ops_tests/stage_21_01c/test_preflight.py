@@ -2,11 +2,11 @@
 
 import pytest
 
-from acceptance.envfile import EnvFile
+from acceptance.envfile.file import EnvFile
 from acceptance.probes.antivirus import Antivirus
 from acceptance.probes.archives import eicar
 from acceptance.probes.storage import Folder, look_at
-from acceptance.readiness import make_sure
+from acceptance.stages.readiness import make_sure
 
 pytestmark = [pytest.mark.stage_21_01c]
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from pymongo.database import Database
 
+from acceptance.conduct.run import Run
 from acceptance.evidence import Evidence
-from acceptance.gates import Bound
 from acceptance.observe.logs import Logs
 from acceptance.probes.calls import Caller
 from acceptance.probes.hard_fault import HardFault
@@ -17,10 +17,10 @@ from acceptance.probes.review_traffic import ReviewTraffic
 from acceptance.probes.reviewed import Review
 from acceptance.probes.reviews import Reviews
 from acceptance.probes.uploads import Uploader
-from acceptance.run import Run
-from acceptance.soak import SoakReport
-from acceptance.stagework import StageWork
-from acceptance.target import Target
+from acceptance.stages.gates import Bound
+from acceptance.stages.soak import SoakReport
+from acceptance.stages.stagework import StageWork
+from acceptance.target.model import Target
 from fixtures.evidence import EvidenceBox
 from fixtures.target import NewId
 

@@ -6,9 +6,9 @@ import sys
 from datetime import UTC, datetime
 
 from acceptance.cli import Answer, main
+from acceptance.conduct.testdata import database
 from acceptance.probes.recorded import checksum_findings, metadata_findings, newest
-from acceptance.target import Target
-from acceptance.testdata import database
+from acceptance.target.model import Target
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

@@ -5,10 +5,10 @@ import argparse
 import sys
 
 from acceptance import cli
+from acceptance.conduct.testdata import database
 from acceptance.observe.prometheus import Prometheus
 from acceptance.probes import contexts
-from acceptance.target import Target
-from acceptance.testdata import database
+from acceptance.target.model import Target
 from acceptance.wait import poll
 
 

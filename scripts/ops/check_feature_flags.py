@@ -5,8 +5,8 @@ import argparse
 import sys
 
 from acceptance import cli
-from acceptance.flagcheck import flag_faults, flag_states
-from acceptance.target import Target
+from acceptance.preparation.flagcheck import flag_faults, flag_states
+from acceptance.target.model import Target
 from acceptance.verdict import Refused
 
 

@@ -5,9 +5,9 @@ import argparse
 import sys
 
 from acceptance import cli
+from acceptance.conduct.testdata import database
 from acceptance.observe.collections import FIELDS, look_at
-from acceptance.target import Target
-from acceptance.testdata import database
+from acceptance.target.model import Target
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:

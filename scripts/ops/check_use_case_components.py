@@ -7,7 +7,7 @@ import sys
 from acceptance import cli
 from acceptance.probes.calls import Caller
 from acceptance.probes.components import COMPONENTS, component_findings
-from acceptance.target import Target
+from acceptance.target.model import Target
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:

@@ -6,9 +6,9 @@ import sys
 from pathlib import Path
 
 from acceptance import cli
-from acceptance.baseline import collect, gaps, save, summary
+from acceptance.baseline.model import collect, gaps, save, summary
 from acceptance.observe.prometheus import Prometheus
-from acceptance.target import Target
+from acceptance.target.model import Target
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:

@@ -9,9 +9,9 @@ import sys
 from pathlib import Path
 
 from acceptance import cli
-from acceptance.baseline import Baseline, collect, compare, load
+from acceptance.baseline.model import Baseline, collect, compare, load
 from acceptance.observe.prometheus import Prometheus
-from acceptance.target import Target
+from acceptance.target.model import Target
 from acceptance.verdict import Inconclusive, Verdict
 
 

@@ -9,9 +9,9 @@ import argparse
 import sys
 
 from acceptance.cli import Answer, main
-from acceptance.lock import LockHeld, LockUnusable
-from acceptance.recovery import by_hand, open_changes, recover_target
-from acceptance.target import Target
+from acceptance.conduct.lock import LockHeld, LockUnusable
+from acceptance.conduct.recovery import by_hand, open_changes, recover_target
+from acceptance.target.model import Target
 from acceptance.verdict import RecoveryNeeded
 
 

@@ -8,11 +8,11 @@ from dataclasses import asdict
 from pathlib import Path
 
 from acceptance.cli import Answer, main
-from acceptance.drill import drill
-from acceptance.stage import StageError, load_stage
-from acceptance.target import Target
+from acceptance.conduct.drill import drill
+from acceptance.conduct.visit import holding
+from acceptance.stages.stage import StageError, load_stage
+from acceptance.target.model import Target
 from acceptance.verdict import MutationFailed, Refused
-from acceptance.visit import holding
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from acceptance import cli
 from acceptance.probes.calls import Caller
 from acceptance.probes.dialog import Butler
-from acceptance.target import Target
+from acceptance.target.model import Target
 
 EPILOG = "The message goes to the user that you name and its conversation stays: choose a test user of your own."
 

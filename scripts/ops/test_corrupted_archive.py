@@ -6,11 +6,11 @@ import sys
 from dataclasses import replace
 
 from acceptance.cli import Answer, main
+from acceptance.conduct.visit import visit
 from acceptance.probes.archives import Archive, bit_flip, good, truncated
 from acceptance.probes.refusal import try_upload
 from acceptance.probes.uploads import Upload
-from acceptance.target import Target
-from acceptance.visit import visit
+from acceptance.target.model import Target
 
 
 def damaged() -> dict[str, Archive]:

@@ -7,14 +7,14 @@ from dataclasses import asdict
 from typing import Any
 
 from acceptance import cli
-from acceptance.envfile import EnvFile
+from acceptance.envfile.file import EnvFile
 from acceptance.observe.prometheus import Prometheus
 from acceptance.probes.calls import Caller
 from acceptance.probes.homework import DAYS, Homework
 from acceptance.probes.homework_path import path_findings
 from acceptance.probes.homework_traffic import reviewable
 from acceptance.probes.hw_checker import HwChecker
-from acceptance.target import Target
+from acceptance.target.model import Target
 
 EPILOG = (
     "The student must be known to the HW checker. With --request-review its newest commit is checked again, which "

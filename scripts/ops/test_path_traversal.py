@@ -5,11 +5,11 @@ import argparse
 import sys
 
 from acceptance.cli import Answer, main
+from acceptance.conduct.visit import visit
 from acceptance.probes.attacks import attack
 from acceptance.probes.cases import load_cases
-from acceptance.target import Target
+from acceptance.target.model import Target
 from acceptance.verdict import Inconclusive
-from acceptance.visit import visit
 
 
 def act(target: Target, _: argparse.Namespace) -> Answer:

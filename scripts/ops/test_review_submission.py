@@ -5,13 +5,13 @@ import argparse
 import sys
 
 from acceptance import cli
-from acceptance.envfile import EnvFile
+from acceptance.conduct.testdata import database
+from acceptance.envfile.file import EnvFile
 from acceptance.observe.logs import Logs
 from acceptance.observe.prometheus import Prometheus
 from acceptance.probes.reviews import Reviews, path_findings
 from acceptance.probes.uploads import Uploader
-from acceptance.target import Target
-from acceptance.testdata import database
+from acceptance.target.model import Target
 
 EPILOG = "The submission stays, and its report is published: choose a test student of your own, such as test_user."
 

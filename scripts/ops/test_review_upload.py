@@ -8,12 +8,12 @@ import argparse
 import sys
 
 from acceptance.cli import Answer, main
+from acceptance.conduct.visit import uploader_of
 from acceptance.probes.archives import good
 from acceptance.probes.storage import copies_of
 from acceptance.probes.uploads import Upload
-from acceptance.target import Target
+from acceptance.target.model import Target
 from acceptance.verdict import Inconclusive, Refused
-from acceptance.visit import uploader_of
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

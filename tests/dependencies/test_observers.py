@@ -7,8 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import time_machine
 
-from acceptance.gates import Gate, Samples, Trigger
-from acceptance.judging import judge
+from acceptance.conduct.testdata import database
 from acceptance.observe.grafana import Grafana
 from acceptance.observe.logs import Logs
 from acceptance.observe.loki import Loki
@@ -16,11 +15,12 @@ from acceptance.observe.prometheus import Prometheus
 from acceptance.probes import archives
 from acceptance.probes.calls import Caller
 from acceptance.probes.uploads import Upload, Uploader
-from acceptance.soak import soak
-from acceptance.stage import Stage
-from acceptance.testdata import database
+from acceptance.stages.gates import Gate, Samples, Trigger
+from acceptance.stages.judging import judge
+from acceptance.stages.soak import soak
+from acceptance.stages.stage import Stage
+from acceptance.stages.watch import Outlook, OwnEvents, Watch
 from acceptance.verdict import Inconclusive, Verdict
-from acceptance.watch import Outlook, OwnEvents, Watch
 from dependencies.faulty import expired_tls, server, vector
 
 NO_HOST = "no-such-host.invalid"

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import httpx
 
-from acceptance.journal import Journal
+from acceptance.conduct.journal import Journal
+from acceptance.conduct.testdata import OWNED, database
 from acceptance.observe.prometheus import Prometheus
-from acceptance.testdata import OWNED, database
 from acceptance.verdict import Inconclusive, RecoveryNeeded
 from acceptance.wait import poll
 

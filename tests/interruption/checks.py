@@ -1,7 +1,7 @@
 """The small project that the matrix kills: one stage that reads, writes test data, flips its flag and watches."""
 
 DATA = """
-from acceptance.testdata import database
+from acceptance.conduct.testdata import database
 
 def test_writes_documents(target, new_id):
     with database(target) as mongo:
@@ -21,7 +21,7 @@ def test_on(flag_on):
     assert flag_on.restarted.proved
 
 def test_writes_while_on(target, storage, new_id):
-    from acceptance.testdata import database
+    from acceptance.conduct.testdata import database
     with database(target) as mongo:
         for number in range(10):
             mongo["review_archives"].insert_one({"student_id": new_id("killed")})

@@ -24,7 +24,7 @@ CELLS = [
     *itertools.product(SIGNALS, ["xdist"], ["controller", "worker", "guardian"]),
 ]
 ARGS = {"plain": (), "xdist": ("-n", "2")}
-_MARKS = {"guardian": "acceptance.guardian", "worker": "sys.stdin.readline"}
+_MARKS = {"guardian": "acceptance.conduct.guardian", "worker": "sys.stdin.readline"}
 
 
 @dataclass(frozen=True)

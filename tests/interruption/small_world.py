@@ -5,18 +5,18 @@ import signal
 import sys
 from pathlib import Path
 
-import acceptance.conductor
-import acceptance.undo
-from acceptance.conductor import Conductor
-from acceptance.envfile import EnvFile
+import acceptance.conduct.conductor
+import acceptance.conduct.undo
+from acceptance.conduct.conductor import Conductor
+from acceptance.conduct.journal import Journal
+from acceptance.conduct.lock import Owner, TargetLock
+from acceptance.conduct.services import Restarted
+from acceptance.conduct.testdata import Purged
+from acceptance.conduct.undo import recover
+from acceptance.envfile.file import EnvFile
 from acceptance.events import EventLog
-from acceptance.journal import Journal
-from acceptance.lock import Owner, TargetLock
-from acceptance.services import Restarted
-from acceptance.stage import Stage
-from acceptance.target import load_target
-from acceptance.testdata import Purged
-from acceptance.undo import recover
+from acceptance.stages.stage import Stage
+from acceptance.target.model import load_target
 
 STAGE = Stage("21_01c", "Storage Abstraction", 50, service="api", flagged=True)
 FLAG = "USE_NEW_STORAGE_ADAPTER"
@@ -115,8 +115,8 @@ class World:
 
 def stand_in(world, monkeypatch):
     """Put the world's own purge in place of the one that needs MongoDB."""
-    monkeypatch.setattr(acceptance.conductor, "purge", world.purge)
-    monkeypatch.setattr(acceptance.undo, "purge", world.purge)
+    monkeypatch.setattr(acceptance.conduct.conductor, "purge", world.purge)
+    monkeypatch.setattr(acceptance.conduct.undo, "purge", world.purge)
 
 
 def moments(act):

@@ -11,7 +11,7 @@ import pytest
 from held_lab import broken, held_lab, retold
 from small_project import ROOT, Project
 
-from acceptance.journal import Journal
+from acceptance.conduct.journal import Journal
 from acceptance.wait import poll
 from interruption.aftermath import MARK, complaints, journal_fault, leftovers, processes
 
@@ -60,7 +60,8 @@ class Scene:
         process = self.start()
         assert poll((self.infra / "waiting").exists, bool, 60)
         (self.infra / "waiting").unlink()
-        guardian = next(pid for pid, command in processes(self.mark).items() if "acceptance.guardian" in command)
+        running = processes(self.mark).items()
+        guardian = next(pid for pid, command in running if "acceptance.conduct.guardian" in command)
         for victim in victims:
             os.kill({"controller": process.pid, "guardian": guardian}[victim], signal.SIGKILL)
         return process
@@ -153,7 +154,7 @@ def test_all_killed_in_a_restart_is_undone_by_the_next_start(scene, place):
 
 def test_database_down_at_the_end_is_told_and_the_next_run_removes_the_data(scene, lab):
     body = """
-from acceptance.testdata import database
+from acceptance.conduct.testdata import database
 def test_writes(target, new_id):
     with database(target) as mongo:
         mongo["long_tasks"].insert_one({"user_id": new_id("late")})

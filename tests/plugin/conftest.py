@@ -3,7 +3,7 @@
 import pytest
 from small_project import ROOT, Project
 
-from acceptance.provider import start_provider
+from acceptance.conduct.provider import start_provider
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,7 @@ import pytest
 from production_lab import GOOD, planned, production, run_at
 from small_project import Project
 
-from acceptance.testdata import database
+from acceptance.conduct.testdata import database
 
 LOOKS = "def test_looks(target): assert target.kind == 'production'\n"
 
@@ -140,7 +140,7 @@ CANARIES = {
 }
 LEAKS = """
 import json, logging, warnings
-from acceptance.envfile import EnvFile
+from acceptance.envfile.file import EnvFile
 from acceptance.evidence import Evidence
 
 @pytest.fixture

@@ -11,9 +11,9 @@ from typing import Any
 
 from held_lab import ROOT
 
-from acceptance.envfile import EnvFile
+from acceptance.envfile.file import EnvFile
 from acceptance.events import Event, read_events
-from acceptance.target import load_target
+from acceptance.target.model import load_target
 
 
 @dataclass(frozen=True)

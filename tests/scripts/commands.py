@@ -9,11 +9,11 @@ from pathlib import Path
 
 from held_lab import ROOT
 
-from acceptance.envfile import EnvFile
+from acceptance.conduct.services import Restarter
+from acceptance.conduct.testdata import OWNED, database
+from acceptance.envfile.file import EnvFile
 from acceptance.observe.prometheus import Prometheus
-from acceptance.services import Restarter
-from acceptance.target import Target
-from acceptance.testdata import OWNED, database
+from acceptance.target.model import Target
 
 FLAG = "USE_NEW_STORAGE_ADAPTER"
 

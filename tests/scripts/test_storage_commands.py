@@ -11,10 +11,10 @@ import pytest
 from commands import left_of_tests, run, start, switched_on
 from held_lab import broken, retold
 
-from acceptance.remote import RemoteConductor, start_guardian
-from acceptance.run import new_run
-from acceptance.target import Target, load_target
-from acceptance.testdata import database
+from acceptance.conduct.remote import RemoteConductor, start_guardian
+from acceptance.conduct.run import new_run
+from acceptance.conduct.testdata import database
+from acceptance.target.model import Target, load_target
 from acceptance.wait import poll
 
 UPLOAD = "test_review_upload.py --student-id test_user --assignment-id"

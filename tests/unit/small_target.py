@@ -1,8 +1,8 @@
 """A target of one folder, and stand-ins for what restarts its services and takes its events."""
 
-from acceptance.services import Restarted
-from acceptance.stage import Stage
-from acceptance.target import load_target
+from acceptance.conduct.services import Restarted
+from acceptance.stages.stage import Stage
+from acceptance.target.model import load_target
 from acceptance.verdict import MutationFailed
 
 STAGE = Stage("21_01c", "Storage Abstraction", 50, service="api", flagged=True)

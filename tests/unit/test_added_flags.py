@@ -2,13 +2,13 @@
 
 import pytest
 
-from acceptance.conductor import Conductor
+from acceptance.conduct.conductor import Conductor
+from acceptance.conduct.journal import Journal
+from acceptance.conduct.services import Restarted
+from acceptance.conduct.undo import recover
 from acceptance.events import EventLog
-from acceptance.journal import Journal
-from acceptance.services import Restarted
-from acceptance.stage import Stage
-from acceptance.target import load_target
-from acceptance.undo import recover
+from acceptance.stages.stage import Stage
+from acceptance.target.model import load_target
 from acceptance.verdict import Refused
 
 STAGE = Stage("21_00", "Preparation", 20, service="all")

@@ -7,9 +7,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from acceptance.admission import Selected, late, overrun, refusal
-from acceptance.stage import Stage
-from acceptance.target import load_target
+from acceptance.conduct.admission import Selected, late, overrun, refusal
+from acceptance.stages.stage import Stage
+from acceptance.target.model import load_target
 
 STAGE = Stage("21_01c", "Storage", 50, service="api", flagged=True, planned_minutes=45, rollback_minutes=20)
 OTHER = Stage("21_01d", "Use case", 60, service="worker", flagged=True, planned_minutes=180, rollback_minutes=15)

@@ -15,11 +15,11 @@ import bson
 import pytest
 from pymongo import MongoClient
 
-from acceptance import backup as backups
-from acceptance.backup import BackupFailed, back_up, load, retention
-from acceptance.bsondump import Content, content_of, dump, read
-from acceptance.restoring import faults_of, restore_faults
-from acceptance.target import load_target
+from acceptance.backup import making as backups
+from acceptance.backup.bsondump import Content, content_of, dump, read
+from acceptance.backup.making import BackupFailed, back_up, load, retention
+from acceptance.backup.restoring import faults_of, restore_faults
+from acceptance.target.model import load_target
 from acceptance.verdict import Inconclusive
 
 NOW = datetime(2026, 11, 20, 18, 30, 5, tzinfo=UTC)
@@ -175,7 +175,7 @@ def test_a_damaged_backup_is_found_by_reading_and_by_restoring(damage, said, mad
 
 
 def test_a_document_that_changes_on_the_way_into_the_database_is_found(made, target, db, monkeypatch):
-    from acceptance import restoring
+    from acceptance.backup import restoring
 
     def restore_and_change(folder, scratch, names):
         original(folder, scratch, names)

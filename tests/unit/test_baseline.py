@@ -5,11 +5,11 @@ from dataclasses import replace
 
 import pytest
 
-from acceptance.baseline import compare, gaps, load, save, summary
-from acceptance.comparing import judge_errors, judge_levels
-from acceptance.comparison import CPU, LATENCY, MEMORY
-from acceptance.readings import Baseline, Calls, Probe, Readings, cpu_levels, errors_of, growth
-from acceptance.statistics import Count
+from acceptance.baseline.comparing import judge_errors, judge_levels
+from acceptance.baseline.comparison import CPU, LATENCY, MEMORY
+from acceptance.baseline.model import compare, gaps, load, save, summary
+from acceptance.baseline.readings import Baseline, Calls, Probe, Readings, cpu_levels, errors_of, growth
+from acceptance.baseline.statistics import Count
 from acceptance.tails import judge_p95, judge_tail
 from acceptance.verdict import Inconclusive, Verdict
 

@@ -12,7 +12,7 @@ import pytest
 from test_baseline import stretch
 
 from acceptance import cli
-from acceptance.baseline import save
+from acceptance.baseline.model import save
 
 ROOT = Path(__file__).resolve().parents[2]
 PATH = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "PYTHONPATH": str(ROOT)}

@@ -4,13 +4,13 @@ from dataclasses import replace
 
 import pytest
 
-from acceptance.conductor import Conductor
+from acceptance.conduct.conductor import Conductor
+from acceptance.conduct.journal import Journal
+from acceptance.conduct.services import Restarted
+from acceptance.conduct.undo import recover
 from acceptance.events import EventLog, read_events
-from acceptance.journal import Journal
-from acceptance.services import Restarted
-from acceptance.stage import Stage
-from acceptance.target import load_target
-from acceptance.undo import recover
+from acceptance.stages.stage import Stage
+from acceptance.target.model import load_target
 from acceptance.verdict import MutationFailed, RecoveryNeeded, Refused, RollbackFailed
 
 STAGE = Stage("21_01c", "Storage Abstraction", 50, service="api", flagged=True)

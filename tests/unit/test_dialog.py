@@ -22,7 +22,7 @@ from acceptance.probes.crowd import Chat, crowd
 from acceptance.probes.dialog import RECALL, Butler, converse, forgotten, keep
 from acceptance.probes.errortext import error_in
 from acceptance.probes.hard_fault import HardFault
-from acceptance.stage import Stage
+from acceptance.stages.stage import Stage
 from acceptance.verdict import Inconclusive, Verdict
 
 Answer = Callable[[dict[str, str]], dict[str, Any]]

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from acceptance.envfile import Change, EnvFile, EnvFileConflict, EnvFileError
+from acceptance.envfile.file import Change, EnvFile, EnvFileConflict, EnvFileError
 
 KEY = "USE_NEW_STORAGE_ADAPTER"
 OTHER = "USE_NEW_DIALOG_CONTEXT_REPO"
@@ -146,7 +146,7 @@ def test_another_owners_file_is_refused_before_anything(env, tmp_path):
     for parent in list(tmp_path.parents)[:2]:
         parent.chmod(0o755)
     script = (
-        "import os, sys; from pathlib import Path; from acceptance.envfile import EnvFile, EnvFileError\n"
+        "import os, sys; from pathlib import Path; from acceptance.envfile.file import EnvFile, EnvFileError\n"
         f"os.setgid(65534); os.setgroups([]); os.setuid(65534)\nenv = EnvFile(Path({str(env.path)!r}))\n"
         f"print([f.message for f in env.diagnose([{KEY!r}]) if f.severity == 'refuse'])\n"
         f"try:\n    env.set({KEY!r}, 'true')\nexcept EnvFileError as error:\n    print(error)\n"
@@ -195,7 +195,7 @@ def test_what_a_killed_writer_left_is_cleared_away(env, tmp_path):
 def test_an_edit_that_would_change_another_key_is_refused(env, monkeypatch):
     """The new text is read again as a reader will before it is written; here the editing itself is broken."""
     original = write(env, f"A=1\n{KEY}=false\n")
-    monkeypatch.setattr("acceptance.envplan.replaced", lambda text, edits: f"A=2\n{KEY}=true\n")
+    monkeypatch.setattr("acceptance.envfile.planning.replaced", lambda text, edits: f"A=2\n{KEY}=true\n")
     with pytest.raises(EnvFileError, match=r"cannot be told from the lines around it.*nothing was changed"):
         env.set(KEY, "true")
     assert env.path.read_bytes() == original
@@ -228,7 +228,7 @@ def test_concurrent_writers_lose_nothing(env):
     """8 processes set 5 keys each, all in one file (`dotenv.set_key` lost 29 of 40)."""
     write(env, "".join(f"K{n}_{i}=false\n" for n in range(8) for i in range(5)))
     script = (
-        "import sys; from pathlib import Path; from acceptance.envfile import EnvFile; sys.stdin.read()\n"
+        "import sys; from pathlib import Path; from acceptance.envfile.file import EnvFile; sys.stdin.read()\n"
         "for i in range(5): EnvFile(Path(sys.argv[1])).set(f'K{sys.argv[2]}_{i}', 'true')"
     )
     writers = [

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from acceptance.flow import Flow
-from acceptance.stage import Stage
+from acceptance.stages.flow import Flow
+from acceptance.stages.stage import Stage
 from acceptance.verdict import Verdict
 
 

@@ -10,11 +10,11 @@ from multiprocessing.connection import Client, Listener
 import pytest
 from small_target import PREFIX, STAGE, small_target
 
+from acceptance.conduct.journal import Journal
+from acceptance.conduct.leases import Guardian
+from acceptance.conduct.remote import GuardianGone, RemoteConductor, start_guardian
+from acceptance.conduct.run import new_run
 from acceptance.events import EventLog, read_events
-from acceptance.journal import Journal
-from acceptance.leases import Guardian
-from acceptance.remote import GuardianGone, RemoteConductor, start_guardian
-from acceptance.run import new_run
 from acceptance.verdict import Refused, RollbackFailed
 from acceptance.wait import poll
 

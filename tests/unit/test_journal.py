@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from acceptance.journal import Journal
+from acceptance.conduct.journal import Journal
 from acceptance.verdict import RecoveryNeeded
 
 FLAG = {"kind": "flag", "service": "api"}
@@ -73,7 +73,7 @@ def test_journal_of_another_host_is_left_to_that_host(journal, path):
 
 
 def test_journal_of_a_newer_version_is_refused(journal, path, monkeypatch):
-    monkeypatch.setattr("acceptance.journal.VERSION", 0)
+    monkeypatch.setattr("acceptance.conduct.journal.VERSION", 0)
     with pytest.raises(RecoveryNeeded, match=r"version 1.*reads up to 0"):
         journal.pending()
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from acceptance.gates import Gate, Samples, Trigger
-from acceptance.judging import can_fail, fires, increase, judge, quantile_of
+from acceptance.stages.gates import Gate, Samples, Trigger
+from acceptance.stages.judging import can_fail, fires, increase, judge, quantile_of
 from acceptance.verdict import Verdict
 
 

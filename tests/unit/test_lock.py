@@ -12,14 +12,14 @@ from pathlib import Path
 
 import pytest
 
-from acceptance.lock import LockHeld, LockUnusable, Owner, TargetLock
+from acceptance.conduct.lock import LockHeld, LockUnusable, Owner, TargetLock
 
 SINCE = datetime(2025, 11, 15, 2, 5, tzinfo=UTC)
 HOLD = """
 import os, sys
 from datetime import UTC, datetime
 from pathlib import Path
-from acceptance.lock import Owner, TargetLock
+from acceptance.conduct.lock import Owner, TargetLock
 owner = Owner(sys.argv[2], os.getpid(), "anna", "run-a", datetime(2025, 11, 15, 2, 5, tzinfo=UTC))
 with TargetLock(Path(sys.argv[1]), owner, lease_s=float(sys.argv[3])):
     print("held", flush=True)
@@ -179,7 +179,7 @@ def test_a_folder_that_is_none_is_told(tmp_path):
 def test_of_many_that_start_together_one_wins(tmp_path):
     """Each waits for the end of its input to start, and the winner holds on until all have tried."""
     script = (
-        "import sys; from pathlib import Path; from acceptance.lock import *; sys.stdin.readline()\n"
+        "import sys; from pathlib import Path; from acceptance.conduct.lock import *; sys.stdin.readline()\n"
         "lock = TargetLock(Path(sys.argv[1]), Owner.here('r'))\n"
         "try: lock.acquire(); print('won', flush=True); sys.stdin.readline()\n"
         "except LockHeld: print('refused', flush=True)"

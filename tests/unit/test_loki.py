@@ -5,10 +5,10 @@ import math
 import httpx
 import pytest
 
-from acceptance.gates import Gate
+from acceptance.baseline.statistics import Count
 from acceptance.observe.error_level import ErrorLevel, error_level, judge_level, poisson_tail
 from acceptance.observe.loki import Line, Loki
-from acceptance.statistics import Count
+from acceptance.stages.gates import Gate
 from acceptance.verdict import Inconclusive, Verdict
 
 INCREASE = Gate("increase", "No more errors", (), "value", '{service=~"butler.*"}', ">= 0.001", unit="p")

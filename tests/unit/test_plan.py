@@ -5,12 +5,12 @@ from datetime import UTC, datetime
 
 import pytest
 
-from acceptance.admission import Selected
-from acceptance.gates import Gate, Trigger
-from acceptance.journal import Journal
-from acceptance.plan import Plan
-from acceptance.stage import Stage
-from acceptance.target import load_target
+from acceptance.conduct.admission import Selected
+from acceptance.conduct.journal import Journal
+from acceptance.planning.plan import Plan
+from acceptance.stages.gates import Gate, Trigger
+from acceptance.stages.stage import Stage
+from acceptance.target.model import load_target
 
 FLAG = "USE_NEW_STORAGE_ADAPTER"
 GATE = Gate("errors", "No errors", (), "count", 'sum(errors{job="$job"})', "== 0")

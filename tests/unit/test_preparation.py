@@ -11,10 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from acceptance.codescan import can_scan, vulnerabilities
-from acceptance.flagcheck import flag_faults, flag_states, new_path_metrics
 from acceptance.observe.errorlevel import error_level
 from acceptance.observe.logs import Logs
+from acceptance.preparation.codescan import can_scan, vulnerabilities
+from acceptance.preparation.flagcheck import flag_faults, flag_states, new_path_metrics
+from acceptance.preparation.staging import Staging, staging_runs
+from acceptance.preparation.ticket import ticket_fault
 from acceptance.probes.infrastructure import (
     dashboard,
     grafana_faults,
@@ -24,9 +26,7 @@ from acceptance.probes.infrastructure import (
     prometheus_faults,
     service_faults,
 )
-from acceptance.staging import Staging, staging_runs
-from acceptance.target import load_target
-from acceptance.ticket import ticket_fault
+from acceptance.target.model import load_target
 from acceptance.verdict import Inconclusive, Outcome
 
 NOW = datetime(2026, 11, 20, 18, 0, tzinfo=UTC)
@@ -231,7 +231,7 @@ def record(folder, number, outcome, hours, target="staging"):
 def test_staging_is_good_after_48_hours_without_a_run_that_was_no_go(monkeypatch, tmp_path, outcomes, said):
     runs = [record("r", number, outcome, hours) for number, (outcome, hours) in enumerate(outcomes)]
     other = record("lab", 9, Outcome.NO_GO, 0, target="lab")
-    monkeypatch.setattr("acceptance.staging.read_runs", lambda _: ([*runs, other], []))
+    monkeypatch.setattr("acceptance.preparation.staging.read_runs", lambda _: ([*runs, other], []))
     faults = staging_runs(tmp_path).faults(NOW)
     assert faults == said or said in faults[0]
 

@@ -4,8 +4,8 @@ import threading
 
 import pytest
 
-from acceptance.gates import Gate, GateResult
-from acceptance.progress import GateLooks, Look, Tenths, line, short_line, shown
+from acceptance.stages.gates import Gate, GateResult
+from acceptance.stages.progress import GateLooks, Look, Tenths, line, short_line, shown
 from acceptance.verdict import Inconclusive, Verdict
 from acceptance.wait import poll
 

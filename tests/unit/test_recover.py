@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from small_target import BEFORE, FLAG, PREFIX, STAGE, Restarter, small_target
 
-import acceptance.recovery
-from acceptance.conductor import Conductor
+import acceptance.conduct.recovery
+from acceptance.conduct.conductor import Conductor
+from acceptance.conduct.journal import Journal
+from acceptance.conduct.lock import Owner, TargetLock
 from acceptance.events import EventLog
-from acceptance.journal import Journal
-from acceptance.lock import Owner, TargetLock
 
 SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "ops" / "recover.py"
 
@@ -24,7 +24,7 @@ def target(tmp_path):
 @pytest.fixture
 def restarter(monkeypatch):
     made = Restarter()
-    monkeypatch.setattr(acceptance.recovery, "Restarter", lambda *_: made)
+    monkeypatch.setattr(acceptance.conduct.recovery, "Restarter", lambda *_: made)
     return made
 
 
@@ -88,7 +88,7 @@ def test_what_cannot_be_undone_is_told_with_its_commands(recover, crashed, targe
 
 
 def test_target_in_use_is_left_alone(recover, crashed, target, monkeypatch):
-    monkeypatch.setattr(acceptance.recovery, "_DYING_S", 0.1)
+    monkeypatch.setattr(acceptance.conduct.recovery, "_DYING_S", 0.1)
     with TargetLock(target.journal_dir, Owner.here("run-2")):
         code, said = recover()
     assert (code, "run-2" in said) == (2, True), said

@@ -10,7 +10,6 @@ import httpx
 import pytest
 from pymongo.errors import ServerSelectionTimeoutError
 
-from acceptance.gates import Gate
 from acceptance.observe.logs import LogLine
 from acceptance.probes.calls import Caller
 from acceptance.probes.components import component_findings
@@ -18,6 +17,7 @@ from acceptance.probes.exchange import Exchange
 from acceptance.probes.review_traffic import ReviewTraffic, end_to_end
 from acceptance.probes.reviewed import EFFECTS, Review, Submitted, moment
 from acceptance.probes.reviews import Reviews, path_findings, submission
+from acceptance.stages.gates import Gate
 from acceptance.verdict import Inconclusive, Verdict
 
 NOW = datetime.now(UTC).replace(tzinfo=None)  # as MongoDB gives it

@@ -6,12 +6,12 @@ from dataclasses import replace
 import pytest
 from small_target import BEFORE, FLAG, PREFIX, STAGE, Restarter, small_target
 
-import acceptance.envfile
-import acceptance.undo
-from acceptance.conductor import Conductor
+import acceptance.conduct.undo
+import acceptance.envfile.file
+from acceptance.conduct.conductor import Conductor
+from acceptance.conduct.journal import Journal
+from acceptance.conduct.undo import recover
 from acceptance.events import EventLog, read_events
-from acceptance.journal import Journal
-from acceptance.undo import recover
 from acceptance.verdict import Inconclusive, MutationFailed, RecoveryNeeded, Refused, RollbackFailed
 
 WORKER = replace(STAGE, id="21_01b", service="worker")
@@ -89,7 +89,7 @@ def test_full_event_log_forbids_a_change(world, monkeypatch):
 
 def test_unwritable_env_file_says_what_is_on_and_how_to_finish(world, monkeypatch):
     world.conductor.set_flag(STAGE, True)
-    monkeypatch.setattr(acceptance.envfile, "replace_bytes", read_only)
+    monkeypatch.setattr(acceptance.envfile.file, "replace_bytes", read_only)
     with pytest.raises(RollbackFailed) as failure:
         world.conductor.finish("SIGTERM")
     message = str(failure.value)
@@ -110,10 +110,12 @@ def test_unwritable_env_file_says_what_is_on_and_how_to_finish(world, monkeypatc
 
 def test_env_file_that_is_writable_again_in_time_is_put_back(world, monkeypatch):
     world.conductor.set_flag(STAGE, True)
-    write, failures = acceptance.envfile.replace_bytes, [1, 2]
-    monkeypatch.setattr(
-        acceptance.envfile, "replace_bytes", lambda *args: read_only() if failures and failures.pop() else write(*args)
-    )
+    write, failures = acceptance.envfile.file.replace_bytes, [1, 2]
+
+    def once_more(*args):
+        return read_only() if failures and failures.pop() else write(*args)
+
+    monkeypatch.setattr(acceptance.envfile.file, "replace_bytes", once_more)
     world.conductor.rollback("21_01c", "a check failed")
     assert world.flags_on() == []
 
@@ -215,7 +217,7 @@ def test_recovery_puts_flags_back_before_and_although_the_data_cannot_be_removed
         on_at_purge.append(world.flags_on())
         raise Inconclusive("MongoDB did not answer")
 
-    monkeypatch.setattr(acceptance.undo, "purge", purge)
+    monkeypatch.setattr(acceptance.conduct.undo, "purge", purge)
     with pytest.raises(RecoveryNeeded, match="MongoDB did not answer"):
         world.recover()
     assert (on_at_purge, world.flags_on()) == ([[]], [])

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from small_target import small_target
 
-from acceptance.services import Restarter, run_command
+from acceptance.conduct.services import Restarter, run_command
 from acceptance.verdict import Inconclusive, MutationFailed
 from acceptance.wait import poll
 

@@ -4,9 +4,9 @@ import time
 
 import pytest
 
-from acceptance.gates import Gate, Samples
-from acceptance.soak import soak
-from acceptance.stage import Stage
+from acceptance.stages.gates import Gate, Samples
+from acceptance.stages.soak import soak
+from acceptance.stages.stage import Stage
 from acceptance.verdict import Inconclusive, Verdict
 
 GATE = Gate("errors", "No errors", ("i",), "count", "bad", "== 0", total="total")

@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from acceptance.statistics import (
+from acceptance.baseline.statistics import (
     Count,
     binomial_tail,
     increase_p,

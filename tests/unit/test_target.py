@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from acceptance.target import Target, TargetError, find_target, is_provided, load_target
-from acceptance.targetfile import read_settings
-from acceptance.targetkeys import KEYS
+from acceptance.target.file import read_settings
+from acceptance.target.keys import KEYS
+from acceptance.target.model import Target, TargetError, find_target, is_provided, load_target
 
 PROJECT = Path(__file__).parents[2]
 MONGO = "mongodb://butler:canary-mongo@127.0.0.1:27018/butler?authSource=admin"

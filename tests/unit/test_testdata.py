@@ -7,8 +7,8 @@ from contextlib import contextmanager
 import pytest
 from small_target import PREFIX, small_target
 
-import acceptance.testdata
-from acceptance.testdata import Purged, new_prefix, purge
+import acceptance.conduct.testdata
+from acceptance.conduct.testdata import Purged, new_prefix, purge
 from acceptance.verdict import Inconclusive
 
 
@@ -47,9 +47,9 @@ def asked(monkeypatch):
 
     @contextmanager
     def database(_):
-        yield Database.fromkeys(acceptance.testdata.OWNED, Collection(queries))
+        yield Database.fromkeys(acceptance.conduct.testdata.OWNED, Collection(queries))
 
-    monkeypatch.setattr(acceptance.testdata, "database", database)
+    monkeypatch.setattr(acceptance.conduct.testdata, "database", database)
     return queries
 
 
@@ -90,14 +90,14 @@ def test_link_is_removed_and_not_followed(target, asked, tmp_path):
 def test_file_that_cannot_be_removed_is_told_after_all_else_is_gone(target, asked, monkeypatch):
     (target.storage.root / f"{PREFIX}-1").touch()
     (target.storage.root / f"{PREFIX}-2").touch()
-    remove = acceptance.testdata._remove
+    remove = acceptance.conduct.testdata._remove
 
     def stubborn(path):
         if path.name.endswith("-2"):
             raise PermissionError(13, "Permission denied", str(path))
         return remove(path)
 
-    monkeypatch.setattr(acceptance.testdata, "_remove", stubborn)
+    monkeypatch.setattr(acceptance.conduct.testdata, "_remove", stubborn)
     with pytest.raises(PermissionError, match=f"{PREFIX}-2"):
         purge(target, PREFIX)
     assert [path.name for path in target.storage.root.iterdir()] == [f"{PREFIX}-2"]

@@ -5,11 +5,11 @@ from datetime import UTC, datetime
 
 import pytest
 
-from acceptance.gates import Samples, Trigger
 from acceptance.observe.logs import LogLine
-from acceptance.stage import Stage
+from acceptance.stages.gates import Samples, Trigger
+from acceptance.stages.stage import Stage
+from acceptance.stages.watch import Outlook, OwnEvents, Watch
 from acceptance.verdict import Inconclusive, Verdict
-from acceptance.watch import Outlook, OwnEvents, Watch
 
 FAILURES = Trigger("failures", "Failures", ("trigger.3",), "count", "bad", "> 0", own_events="checksum_failed")
 ALERTS = Trigger("alerts", "New alerts", ("trigger.7",), "alerts", "ALERTS", "> 0")

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from acceptance.window import Interval, Window
+from acceptance.conduct.window import Interval, Window
 
 SATURDAY = datetime(2025, 11, 15, tzinfo=UTC)
 OPEN = Interval(SATURDAY.replace(hour=2), SATURDAY.replace(hour=6))

@@ -1,0 +1,1 @@
+"""Backups that were restored once, and how long they are kept."""

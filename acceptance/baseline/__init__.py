@@ -1,0 +1,1 @@
+"""Before and after: raw samples, and their comparison by exact tests."""

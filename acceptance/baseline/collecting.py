@@ -1,0 +1,159 @@
+"""Collecting a baseline: the raw samples that Prometheus holds of each service, and our own requests to them.
+
+Source: checklist items pre.technical.5, 21_00.checklist.2; the metric names are the target contract's.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from acceptance.baseline.readings import Baseline, Calls, Probe, Readings
+from acceptance.observe.prometheus import Prometheus
+from acceptance.probes.storage import free_bytes
+from acceptance.probes.traffic import drive
+from acceptance.stages.gates import Series
+from acceptance.target.model import Target
+from acceptance.verdict import Inconclusive
+from acceptance.wait import poll
+
+#: Most samples kept of one series.
+_POINTS = 240
+
+
+@dataclass(frozen=True)
+class Family:
+    """Metrics of one kind of call: a counter, the part of it that is errors, and a histogram of durations."""
+
+    name: str
+    total: str
+    errors: str
+    latency: str
+
+
+def _family(name: str, total: str, errors: str = 'status="error"', latency: str = "") -> Family:
+    return Family(name, total, f"{total}|{errors}", latency or f"{name}_latency_seconds")
+
+
+#: What a service may export; the flags decide which of it exists. Refusals of hostile uploads are no errors.
+FAMILIES = (
+    _family("butler_messages", "butler_messages_total", latency="butler_message_duration_seconds"),
+    _family("dialog_context_repository", "dialog_context_repository_operations_total"),
+    _family("homework_review_service", "homework_review_service_requests_total"),
+    _family(
+        "review_archive_storage",
+        "review_archive_storage_operations_total",
+        'status="error",error_type!~"checksum_failed|av_scan_reject|size_limit"',
+    ),
+    Family(
+        "review_submission",
+        "review_submission_duration_seconds_count",
+        "review_submission_use_case_errors_total|",
+        "review_submission_duration_seconds",
+    ),
+)
+
+
+def collect(
+    target: Target,
+    prometheus: Prometheus,
+    seconds: float,
+    *,
+    end: float | None = None,
+    probes: Mapping[str, Sequence[Probe]] | None = None,
+) -> Baseline:
+    """Collect the last ``seconds`` up to ``end`` (now by default), with our own requests of that time, if any.
+
+    Raises:
+        Inconclusive: Prometheus is out of reach, or scraped none of the services in that time.
+    """
+    # Prometheus answers in milliseconds: a finer start would make its first point lie after the start.
+    end = round(time.time() if end is None else end, 3)
+    start = round(end - seconds, 3)
+    step = max(target.scrape_interval_s, seconds / _POINTS)
+    look = _Look(prometheus, start, end, step)
+    services = {
+        service.name: look.readings(service.job, (probes or {}).get(service.name, ()))
+        for service in target.services.values()
+    }
+    if not any(readings.up for readings in services.values()):
+        jobs = ", ".join(service.job for service in target.services.values())
+        raise Inconclusive(
+            f"Prometheus at {prometheus.url} holds no sample of the jobs {jobs} of the last {seconds:g} s; "
+            "check its targets and the *_JOB keys of the target file"
+        )
+    alerts = tuple(sorted(prometheus.firing_alerts()))
+    return Baseline(target.name, start, end, step, services, alerts, _free(target))
+
+
+def measure(
+    target: Target, prometheus: Prometheus, seconds: float, *, new_id: Callable[[str], str], trace_prefix: str
+) -> Baseline:
+    """Send traffic to every service for ``seconds``, so that there is something to see, and collect that time.
+
+    Args:
+        target: Where; its ``traffic_per_minute`` bounds the requests to each service.
+        prometheus: Its Prometheus.
+        seconds: Length.
+        new_id: Makes the id of a test user; what it owns is removed at the end of the run.
+        trace_prefix: Of the run.
+
+    Raises:
+        Inconclusive: As for ``collect``.
+    """
+    start = time.time()
+    probes = drive(target, seconds, new_id=new_id, trace_prefix=trace_prefix)
+    _await_scrapes(target, prometheus, time.time())
+    now = time.time()
+    return collect(target, prometheus, now - start, end=now, probes=probes)
+
+
+def _await_scrapes(target: Target, prometheus: Prometheus, since: float) -> None:
+    """Wait until every service was scraped after ``since``, so that its last requests are counted; or give up."""
+    query = " or ".join(f'timestamp(up{{job="{service.job}"}})' for service in target.services.values())
+
+    def oldest() -> float:
+        return min((sample.value for sample in prometheus.instant(query)), default=0.0)
+
+    poll(oldest, lambda at: at > since, 3 * target.scrape_interval_s + 5)
+
+
+class _Look:
+    """One stretch of time, as Prometheus holds it."""
+
+    def __init__(self, prometheus: Prometheus, start: float, end: float, step: float) -> None:
+        self._prometheus = prometheus
+        self._when = (start, end, step)
+
+    def readings(self, job: str, probes: Sequence[Probe]) -> Readings:
+        calls = {family.name: self._calls(family, job) for family in FAMILIES}
+        return Readings(
+            up=self._one(f'min(up{{job="{job}"}})'),
+            cpu=self._one(f'sum(process_cpu_seconds_total{{job="{job}"}})'),
+            memory=self._one(f'sum(process_resident_memory_bytes{{job="{job}"}})'),
+            calls={name: found for name, found in calls.items() if found.total},
+            probes=tuple(probes),
+        )
+
+    def _calls(self, family: Family, job: str) -> Calls:
+        total = self._one(f'sum({family.total}{{job="{job}"}})')
+        if not total:
+            return Calls()
+        counter, _, labels = family.errors.partition("|")
+        return Calls(
+            total=total,
+            errors=self._one(f'sum({counter}{{job="{job}"{labels and ","}{labels}}})'),
+            seconds=self._one(f'sum({family.latency}_sum{{job="{job}"}})'),
+            buckets=self._prometheus.range(f'sum by (le) ({family.latency}_bucket{{job="{job}"}})', *self._when),
+        )
+
+    def _one(self, query: str) -> Series:
+        return next(iter(self._prometheus.range(query, *self._when).values()), ())
+
+
+def _free(target: Target) -> int | None:
+    try:
+        return free_bytes(target.storage.root)
+    except Inconclusive:
+        return None  # the archives lie on another host

@@ -1,0 +1,1 @@
+"""What changes a target, and undoes it: one party, journalled, in a process that outlives the run."""

@@ -1,0 +1,126 @@
+"""The guardian: the process that holds the conductor, so that the undo outlives the test run.
+
+It is detached from the terminal and alive as long as the run's connection to it is. When that connection ends
+without a goodbye (a second Ctrl-C, SIGKILL, a crash), the kernel closes the socket and the guardian puts the target
+back at once. The journal covers the death of the guardian itself.
+
+    python -m acceptance.conduct.guardian RUN.json
+
+prints one JSON line, ``{"ready": true}`` or ``{"refused": "why", "exit_code": 13}``, and serves. Its standard input
+is a second lease: it ends with the run also when that died before it connected.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket as sockets
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from multiprocessing.connection import Listener
+from pathlib import Path
+
+from acceptance.conduct.admission import late
+from acceptance.conduct.conductor import Conductor
+from acceptance.conduct.journal import Journal
+from acceptance.conduct.leases import Guardian
+from acceptance.conduct.lock import Owner, TargetLock
+from acceptance.conduct.run import Run
+from acceptance.conduct.services import Restarter
+from acceptance.conduct.undo import recover
+from acceptance.envfile.file import EnvFile
+from acceptance.events import EventLog, read_events
+from acceptance.observe.prometheus import Prometheus
+from acceptance.redact import Redactor, secrets_of
+from acceptance.stages.stage import Stage
+from acceptance.target.model import Target, load_target
+from acceptance.verdict import Refused, RollbackFailed
+
+__all__ = ["Guardian", "held_target", "main", "may_start"]
+
+
+def may_start(run: Run, target: Target, stage: Stage) -> str | None:
+    """Say why a stage may not start now, or None: the window holds for production without a stated reason."""
+    return late(target, stage, run.outside_window, datetime.now(UTC))
+
+
+@contextmanager
+def held_target(run: Run, target: Target) -> Iterator[tuple[EventLog, Journal, Restarter, TargetLock]]:
+    """Lock the target for this run and bring it into order after a crashed one.
+
+    Raises:
+        Refused: Somebody else holds the target, or what a crashed run left cannot be undone.
+    """
+    redactor = Redactor(target.secrets() + secrets_of(EnvFile(target.env_file).read()))
+    events = EventLog(run.events, redactor)
+    restarter = Restarter(target, Prometheus(target.prometheus_url, target.http_timeout_s))
+    owner = Owner(sockets.gethostname(), os.getpid(), run.operator, run.id, run.started)
+    with TargetLock(target.journal_dir, owner) as lock:
+        journal = Journal(target.journal_dir / f"{target.name}.journal", run.id)
+        recover(target, journal, events, restarter)
+        journal.open()
+        yield events, journal, restarter, lock
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Serve one run; returns 0 when everything is undone or kept on purpose."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal's Ctrl-C is the test run's business
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    run = Run.load(Path((argv or sys.argv[1:])[0]))
+    try:
+        target = load_target(run.target_file)
+        with held_target(run, target) as (events, journal, restarter, lock):
+            conductor = Conductor(
+                target,
+                journal,
+                events,
+                restarter,
+                run.mode,
+                may_start=lambda stage: may_start(run, target, stage),
+                lost=lock.lost,
+            )
+            undone = _serve(run, Guardian(conductor, events))
+            _draw_what_the_run_did_not(run.folder)
+            return 0 if undone else int(RollbackFailed.exit_code)
+    except Exception as error:
+        code = int(getattr(error, "exit_code", Refused.exit_code))
+        with suppress(OSError):  # nobody may be left to read it
+            print(json.dumps({"refused": f"{error}", "exit_code": code}), flush=True)
+        return code
+
+
+def _serve(run: Run, guardian: Guardian) -> bool:
+    def stop(number: int, _frame: object) -> None:
+        guardian.end(f"the guardian got {signal.Signals(number).name}")
+
+    def hold_input() -> None:
+        os.read(sys.stdin.fileno(), 1)  # not by sys.stdin: its lock would abort the interpreter at its end
+        guardian.end()
+
+    signal.signal(signal.SIGTERM, stop)
+    with Listener(str(run.socket), family="AF_UNIX") as listener:
+        threading.Thread(target=guardian.serve, args=(listener,), daemon=True).start()
+        print(json.dumps({"ready": True}), flush=True)
+        threading.Thread(target=hold_input, daemon=True).start()
+        guardian.over.wait()
+        return guardian.leave()
+
+
+def _draw_what_the_run_did_not(folder: Path) -> None:
+    """Draw the page of a run that was killed; whatever goes wrong, the target is in order already."""
+    try:
+        if not any(event.kind == "run.finished" for event in read_events(folder / "events.jsonl")):
+            from acceptance.record.publish import render  # late: it is needed after a crash only
+
+            render(folder)
+    except Exception as error:
+        with suppress(OSError):
+            print(f"{folder}: the page could not be drawn: {error}", file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,79 @@
+"""Bringing a target into order without a run: what a crash left open is undone, or only listed.
+
+For ``scripts/ops/recover.py``, and for a run whose guardian was killed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
+
+from acceptance.conduct.byhand import by_hand_commands
+from acceptance.conduct.journal import Entry, Journal
+from acceptance.conduct.lock import LockHeld, Owner, TargetLock
+from acceptance.conduct.services import Restarter
+from acceptance.conduct.telling import Events
+from acceptance.conduct.undo import recover
+from acceptance.observe.prometheus import Prometheus
+from acceptance.target.model import Target
+
+_DYING_S = 5.0
+"""How long a holder that was just killed may still have the lock."""
+
+
+def open_changes(target: Target) -> list[Entry]:
+    """List what a crashed run left open, the newest first.
+
+    Raises:
+        LockHeld: A run is in progress; what is open is its own business.
+        RecoveryNeeded: The journal is damaged, of another host or of a newer version.
+    """
+    with _held_journal(target, "listing") as journal:
+        return journal.pending()
+
+
+def recover_target(target: Target, run_id: str, events: Events | None = None) -> list[str]:
+    """Undo what a crashed run left open and close its journal; doing so twice is harmless.
+
+    Args:
+        target: The target.
+        run_id: In whose name: it stands in the lock and the journal.
+        events: Where it is told, as far as that is possible.
+
+    Returns:
+        One account for each change; empty when nothing was open.
+
+    Raises:
+        LockHeld: A run is in progress.
+        RecoveryNeeded: Something could not be undone; everything else was.
+    """
+    restarter = Restarter(target, Prometheus(target.prometheus_url, target.http_timeout_s))
+    with _held_journal(target, run_id) as journal:
+        accounts = recover(target, journal, events, restarter)
+        if not journal.is_closed():
+            journal.close()
+        return accounts
+
+
+def by_hand(target: Target, entry: Entry) -> list[str]:
+    """Give the commands that undo an entry by hand."""
+    if entry.undo["kind"] == "flag":
+        return by_hand_commands(target, entry.undo["service"], entry.undo["change"]["keys"][0])
+    if entry.undo["kind"] == "data":
+        return [f"scripts/ops/recover.py --target {target.source}  # once MongoDB answers"]
+    return by_hand_commands(target, entry.undo["service"], "")[1:2]
+
+
+@contextmanager
+def _held_journal(target: Target, run_id: str) -> Iterator[Journal]:
+    lock = TargetLock(target.journal_dir, Owner.here(run_id))
+    waiting = Retrying(
+        retry=retry_if_exception_type(LockHeld), stop=stop_after_delay(_DYING_S), wait=wait_fixed(0.2), reraise=True
+    )
+    waiting(lock.acquire)
+    try:
+        yield Journal(target.journal_dir / f"{target.name}.journal", run_id)
+    finally:
+        lock.release()

@@ -1,0 +1,169 @@
+"""Restarting a service and proving that it really restarted.
+
+A make target that ends with 0 proves nothing: ``docker compose restart`` does not reload an env file, and a target
+may do nothing at all. Proof is a newer process start time, seen by Prometheus, and a healthy answer.
+Source: checklist items ``*.deploy.*`` and ``*.rollout.2``; contract, "Services".
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import httpx
+from tenacity import RetryError, Retrying, retry_if_result, stop_after_delay, wait_fixed
+
+from acceptance.observe.prometheus import Prometheus
+from acceptance.target.model import Service, Target
+from acceptance.verdict import Inconclusive, MutationFailed
+
+
+@dataclass(frozen=True)
+class Restarted:
+    """What a restart did.
+
+    Attributes:
+        started_before: Process start before, unix seconds; None when nothing was scraped.
+        started_after: Process start after, as Prometheus saw it; None when that could not be seen.
+        seconds: From the command's start until the service was seen back.
+    """
+
+    service: str
+    command: str
+    exit_code: int
+    output: str
+    started_before: float | None
+    started_after: float | None
+    seconds: float
+
+    @property
+    def proved(self) -> bool:
+        """Whether Prometheus saw a newer process."""
+        return self.started_after is not None and self.started_after > (self.started_before or 0)
+
+    def as_json(self) -> dict[str, Any]:
+        """Give the facts for the event log."""
+        return asdict(self)
+
+
+class Restarter:
+    """Restarts services of one target by the target file's commands."""
+
+    def __init__(self, target: Target, prometheus: Prometheus) -> None:
+        self._target = target
+        self._prometheus = prometheus
+
+    def restart(self, key: str, *, need_proof: bool = True) -> tuple[Restarted, ...]:
+        """Restart ``bot``, ``worker``, ``api`` or ``all`` and wait until each service is back.
+
+        Without ``need_proof`` a Prometheus that does not answer is no obstacle: a rollback must not wait for it.
+
+        Returns:
+            One account for each service that the command restarts.
+
+        Raises:
+            MutationFailed: The command failed, a service is not healthy in time, or no newer process was seen.
+        """
+        services = list(self._target.services.values()) if key == "all" else [self._service(key)]
+        command = self._target.restart_all if key == "all" else services[0].restart
+        before = {service.key: self._started(service) for service in services}
+        blind = not need_proof and set(before.values()) == {None}
+        begin = time.monotonic()
+        exit_code, output = run_command(command, self._target)
+        if exit_code:
+            raise MutationFailed(
+                f"«{command}» in {self._target.infra_dir} ended with {exit_code}, expected 0: {output[-400:]}"
+            )
+        return tuple(
+            Restarted(
+                service=service.name,
+                command=command,
+                exit_code=exit_code,
+                output=output,
+                started_before=before[service.key],
+                started_after=self._back(service, before[service.key], blind),
+                seconds=time.monotonic() - begin,
+            )
+            for service in services
+        )
+
+    def _service(self, key: str) -> Service:
+        return next(service for service in self._target.services.values() if service.key == key)
+
+    def _back(self, service: Service, before: float | None, blind: bool) -> float | None:
+        """Wait until a service is healthy and, unless Prometheus is blind, a newer process of it is seen."""
+        timeout = self._target.http_timeout_s
+        self._wait(lambda: is_healthy(service, timeout), f"{service.name}: {service.url}/health answers 200")
+        if blind:
+            return None
+        claim = f"{service.name}: Prometheus sees a process of job {service.job} newer than {before}"
+        after: float | None = self._wait(lambda: self._newer(service, before), claim)
+        return after
+
+    def _started(self, service: Service) -> float | None:
+        try:
+            return self._prometheus.process_start(service.job)
+        except Inconclusive:
+            return None
+
+    def _newer(self, service: Service, before: float | None) -> float | None:
+        after = self._started(service)
+        return after if after is not None and after > (before or 0) else None
+
+    def _wait(self, condition: Callable[[], Any], claim: str) -> Any:
+        patience = self._target.restart_timeout_s
+        try:
+            return Retrying(
+                retry=retry_if_result(lambda found: not found),
+                stop=stop_after_delay(patience),
+                wait=wait_fixed(0.2),
+            )(condition)
+        except RetryError as error:
+            raise MutationFailed(
+                f"expected within {patience:g} s: {claim}; it did not come true; look at the service's log"
+            ) from error
+
+
+def run_command(command: str, target: Target) -> tuple[int, str]:
+    """Run one of the target's commands in its infra folder.
+
+    It has a process group of its own, which is ended with it when its time is over: a restart that goes on behind our
+    back could undo an undo. Its output is kept in memory: a pipe would wait for whatever daemon inherits it.
+
+    Returns:
+        Exit code and the output's end (4,000 characters); 127 when it cannot run, 124 when it does not end.
+    """
+    with os.fdopen(os.memfd_create("output"), "rb") as output:
+        try:
+            process = subprocess.Popen(
+                shlex.split(command),
+                cwd=target.infra_dir,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                process_group=0,
+            )
+        except (OSError, ValueError) as error:
+            return 127, str(error)
+        try:
+            code = process.wait(target.restart_timeout_s)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            return 124, f"did not end within {target.restart_timeout_s:g} s and was killed"
+        output.seek(0)
+        return code, output.read().decode(errors="replace")[-4000:]
+
+
+def is_healthy(service: Service, timeout_s: float) -> bool:
+    """Tell whether ``/health`` answers 200 now."""
+    try:
+        return httpx.get(f"{service.url}/health", timeout=timeout_s).status_code == httpx.codes.OK
+    except httpx.HTTPError:
+        return False

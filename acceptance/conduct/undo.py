@@ -1,0 +1,148 @@
+"""Undoing what a run changed: by the conductor at the end of a stage, or from the journal after a crash."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential
+
+from acceptance.conduct.byhand import by_hand_commands, state_found
+from acceptance.conduct.journal import Entry, Journal
+from acceptance.conduct.services import Restarted, Restarter
+from acceptance.conduct.telling import BestEffort, Events
+from acceptance.conduct.testdata import purge
+from acceptance.envfile.file import Change, EnvFile, EnvFileError
+from acceptance.target.model import Target
+from acceptance.verdict import MutationFailed, RecoveryNeeded, RollbackFailed
+
+__all__ = ["Undo", "by_hand_commands", "recover", "restart"]
+
+
+class Undo:
+    """Puts a target back; every method is harmless when it was done before.
+
+    Args:
+        target: What to put back.
+        events: Where it is told, as far as that is possible; None tells nobody.
+        restarter: Restarts its services.
+    """
+
+    def __init__(self, target: Target, events: Events | None, restarter: Restarter) -> None:
+        self._target = target
+        self._events = events if isinstance(events, BestEffort) else BestEffort(events)
+        self._restarter = restarter
+
+    def flag(self, stage_id: str, service: str, change: Change) -> str:
+        """Put the env file's lines back and restart the service, trying each three times.
+
+        Returns:
+            What was done, in words.
+
+        Raises:
+            RollbackFailed: The old behaviour is not back; the message holds what was tried, the state of every
+                flag and service, and the commands to finish by hand.
+        """
+        steps: list[str] = []
+        try:
+            env = EnvFile(self._target.env_file)
+            restored = _stubbornly((EnvFileError, OSError), env.restore, change)
+            steps.append(" ".join(filter(None, [f"{change.path} put back ({restored.outcome})", restored.note])))
+            steps += self._restart(service)
+        except Exception as error:
+            raise self._half_switched(stage_id, service, change.keys[0], steps, error) from error
+        return "; ".join(filter(None, [*steps, self._events.note()]))
+
+    def service(self, service: str) -> str:
+        """Restart a service of which a restart did not end well; returns what was done, in words.
+
+        Raises:
+            MutationFailed: It does not come back.
+        """
+        return "; ".join(self._restart(service))
+
+    def entry(self, entry: Entry) -> str:
+        """Undo one open intent of the journal; returns what was done, in words."""
+        undo = entry.undo
+        if undo["kind"] == "flag":
+            return self.flag("of an earlier run", undo["service"], Change.from_dict(undo["change"]))
+        if undo["kind"] == "data":
+            purged = purge(self._target, undo["prefix"])
+            return f"removed {purged.documents} documents and {purged.files} files of {undo['prefix']}"
+        return self.service(undo["service"])
+
+    def _restart(self, service: str) -> list[str]:
+        done: tuple[Restarted, ...] = _stubbornly(
+            (MutationFailed,), restart, self._restarter, self._events, service, need_proof=False
+        )
+        return [_told(one) for one in done]
+
+    def _half_switched(
+        self, stage_id: str, service: str, flag: str, steps: list[str], error: Exception
+    ) -> RollbackFailed:
+        account = "; ".join([*steps, f"then failed: {error}"])
+        by_hand, state = by_hand_commands(self._target, service, flag), state_found(self._target)
+        facts = {"account": account, "seconds": None, "by_hand": by_hand, "state": state}
+        self._events.append("rollback.finished", stage=stage_id, ok=False, **facts)
+        lines = [
+            f"stage {stage_id} is half-switched: {account}",
+            *filter(None, [self._events.note()]),
+            "Found now:",
+            *(f"  {line}" for line in state),
+            "Finish by hand:",
+            *(f"  {line}" for line in by_hand),
+        ]
+        return RollbackFailed("\n".join(lines))
+
+
+def restart(restarter: Restarter, events: Events, service: str, *, need_proof: bool = True) -> tuple[Restarted, ...]:
+    """Restart a service with its events before and after."""
+    events.append("service.restarting", service=service)
+    done = restarter.restart(service, need_proof=need_proof)
+    for one in done:
+        events.append("service.restarted", **one.as_json())
+    return done
+
+
+def recover(target: Target, journal: Journal, events: Events | None, restarter: Restarter) -> list[str]:
+    """Undo what a crashed run left open: flags and services first, the newest change first; test data last.
+
+    What cannot be undone does not keep the rest from being undone.
+
+    Returns:
+        One account for each change; empty when nothing was open.
+
+    Raises:
+        RecoveryNeeded: Something could not be undone, or the journal is not ours to undo.
+    """
+    accounts, failures = [], []
+    told = BestEffort(events)
+    undo = Undo(target, told, restarter)
+    for entry in sorted(journal.adopt(), key=lambda entry: entry.undo["kind"] == "data"):
+        try:
+            account = undo.entry(entry)
+            journal.settle(entry.id, f"undone: {account}")
+        except Exception as error:  # whatever it is, the rest is to be undone all the same
+            failures.append(f"«{entry.what}» of run {entry.run} could not be undone: {error}")
+            continue
+        told.append("recovery.undone", run=entry.run, what=entry.what, account=account)
+        accounts.append(f"{entry.what} (run {entry.run}): {account}")
+    if failures:
+        raise RecoveryNeeded("\n".join([f"{journal.path}:", *failures, *(f"undone: {each}" for each in accounts)]))
+    return accounts
+
+
+def _stubbornly(errors: tuple[type[Exception], ...], act: Callable[..., Any], *args: Any, **options: Any) -> Any:
+    """Try three times: a lock, a disk or a service may come free."""
+    trying = Retrying(
+        retry=retry_if_exception_type(errors),
+        stop=stop_after_attempt(3),
+        wait=wait_exponential(0.5, max=5),
+        reraise=True,
+    )
+    return trying(act, *args, **options)
+
+
+def _told(done: Restarted) -> str:
+    proof = f"new process seen after {done.seconds:.1f} s" if done.proved else "healthy, a new process was not seen"
+    return f"{done.service} restarted by «{done.command}»: {proof}"

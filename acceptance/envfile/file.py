@@ -1,0 +1,184 @@
+"""The env file with the flags: read with python-dotenv, written by our own small atomic writer.
+
+`dotenv.set_key` adds quotes that break the checklist's own grep, loses the owner, replaces a symbolic link
+and loses concurrent updates. This writer changes the value of one key on every line that sets it, so that a
+reader that takes the first and one that takes the last agree, and keeps all else to the byte.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from io import StringIO
+from pathlib import Path
+
+from dotenv import dotenv_values
+
+from acceptance.envfile.atomic import OwnerWouldChange, replace_bytes, scratch_of
+from acceptance.envfile.change import (
+    Change,
+    EnvFileConflict,
+    EnvFileError,
+    Restored,
+    decode,
+    encode,
+    undone,
+)
+from acceptance.envfile.check import Finding, diagnose
+from acceptance.envfile.flock import flocked
+from acceptance.envfile.planning import plan_append, plan_set
+from acceptance.envfile.text import BOM
+
+__all__ = ["Change", "EnvFile", "EnvFileConflict", "EnvFileError", "Finding", "Restored"]
+
+Announce = Callable[[Change], object]
+
+
+class EnvFile:
+    """One env file, such as `~/work/infra/.env.infra` (target contract, "Flags live in").
+
+    Args:
+        path: The file; a symbolic link is followed, and stays one.
+        lock_timeout_s: Longest wait for another writer, in seconds.
+    """
+
+    def __init__(self, path: Path, lock_timeout_s: float = 10.0) -> None:
+        self.path = path
+        self._lock_timeout_s = lock_timeout_s
+
+    def read(self) -> dict[str, str]:
+        """Return all keys and values; of duplicates the last wins, as for a shell and Docker Compose.
+
+        Raises:
+            EnvFileError: The file cannot be read.
+        """
+        text = self._text(self._real()).removeprefix(BOM)
+        read = dotenv_values(stream=StringIO(text, newline=""), interpolate=False)
+        return {key: value for key, value in read.items() if value is not None}
+
+    def flag(self, key: str) -> bool:
+        """Return a flag's state.
+
+        Raises:
+            EnvFileError: The key is absent, or holds anything but true or false.
+        """
+        value = self.read().get(key)
+        if value is None:
+            raise EnvFileError(f"{self.path}: {key} is absent; stage 21_00 adds it, or add the line {key}=false")
+        if value.lower() not in ("true", "false"):
+            raise EnvFileError(f"{self.path}: {key} holds {value!r}; expected true or false; correct the line")
+        return value.lower() == "true"
+
+    def set(self, key: str, value: str, announce: Announce | None = None) -> Change:
+        """Give `key` another value on every line that sets it; quotes, comments and all else stay.
+
+        Args:
+            key: The key to change; it must be there.
+            value: A plain word, such as `true`.
+            announce: Called with the change under the lock before anything is written, to journal it;
+                what it raises leaves the file untouched.
+
+        Returns:
+            What was done, for `restore`.
+
+        Raises:
+            EnvFileError: Key absent or not plain, or the file cannot be replaced; nothing was changed.
+        """
+        with self._locked() as real:
+            change, new = plan_set(str(self.path), self._text(real), key, value)
+            self._apply(real, change, new, announce)
+        return change
+
+    def append(self, lines: Mapping[str, str], comment: str, announce: Announce | None = None) -> Change:
+        """Add keys at the end under a comment, ending the last line first if need be (21_00.checklist.1).
+
+        Args:
+            lines: Keys that are not there yet, and their values.
+            comment: One line of text, without the `#`.
+            announce: As for `set`.
+
+        Raises:
+            EnvFileError: A key is there already, or the file cannot be replaced; nothing was changed.
+        """
+        with self._locked() as real:
+            change, new = plan_append(str(self.path), self._text(real), lines, comment)
+            self._apply(real, change, new, announce)
+        return change
+
+    def restore(self, change: Change) -> Restored:
+        """Take a change back; twice is harmless, and what others changed meanwhile is kept.
+
+        Raises:
+            EnvFileConflict: Somebody else changed the key itself; the message says to what.
+            EnvFileError: The file cannot be read or replaced.
+        """
+        if change.path != str(self.path):
+            raise EnvFileError(f"{self.path}: this change is one of {change.path}; restore it there")
+        with self._locked() as real:
+            text = self._text(real)
+            back, restored = undone(change, text)
+            if back != text:
+                self._replace(real, back)
+        return restored
+
+    def diagnose(self, keys: Iterable[str]) -> list[Finding]:
+        """Return what would refuse or mislead a change of these flags; see `acceptance.envfile.check`."""
+        return diagnose(self.path, keys)
+
+    def _real(self) -> Path:
+        try:
+            return self.path.resolve(strict=True)
+        except FileNotFoundError:
+            raise EnvFileError(f"{self.path}: no such file; correct ENV_FILE in the target file") from None
+        except (OSError, RuntimeError) as error:
+            raise EnvFileError(f"{self.path}: cannot be followed: {error}; correct the link") from error
+
+    def _text(self, real: Path) -> str:
+        try:
+            return decode(real.read_bytes())
+        except OSError as error:
+            raise EnvFileError(
+                f"{self.path}: cannot be read: {error.strerror}; make it a file that this user may read"
+            ) from error
+
+    @contextmanager
+    def _locked(self) -> Iterator[Path]:
+        real = self._real()
+        lock = real.with_name(f"{real.name}.lock")
+        with ExitStack() as stack:
+            try:
+                fd = stack.enter_context(flocked(lock, self._lock_timeout_s, mode=0o660))
+                if os.geteuid() == 0:  # else the file's owner could never lock what root once did
+                    os.fchown(fd, real.stat().st_uid, real.stat().st_gid)
+                scratch_of(real).unlink(missing_ok=True)  # what a killed writer left
+            except BlockingIOError:
+                raise EnvFileError(
+                    f"{self.path}: another writer has held {lock} for {self._lock_timeout_s:g} s; nothing was "
+                    f"changed; see who it is with: fuser {lock}"
+                ) from None
+            except OSError as error:
+                raise self._unwritable(real, error) from error
+            yield real
+
+    def _apply(self, real: Path, change: Change, new: str, announce: Announce | None) -> None:
+        if announce:
+            announce(change)
+        if change.sha256_after != change.sha256_before:
+            self._replace(real, new)
+
+    def _replace(self, real: Path, text: str) -> None:
+        try:
+            replace_bytes(real, encode(text))
+        except OwnerWouldChange as error:
+            raise EnvFileError(
+                f"{self.path}: {error}; nothing was changed; run as the file's owner or as root"
+            ) from error
+        except OSError as error:
+            raise self._unwritable(real, error) from error
+
+    def _unwritable(self, real: Path, error: OSError) -> EnvFileError:
+        return EnvFileError(
+            f"{self.path}: cannot be replaced: {error.strerror or error} ({error.filename or real.parent}); it is as "
+            f"it was; run as a user who may write in {real.parent}, and see that its disk is not full"
+        )

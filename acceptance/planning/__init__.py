@@ -1,0 +1,1 @@
+"""The dry run: what a run would do, told and not done."""

@@ -1,0 +1,1 @@
+"""What the Friday before asks for: ticket, staging records, security scan, flags."""

@@ -1,0 +1,79 @@
+"""Are the flags what they should be: in the env file, and in the services that run?
+
+Source: checklist items pre.technical.4, 21_00.exit.1; rollback plan ``check_feature_flags.py``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from difflib import get_close_matches
+
+from acceptance.envfile.file import EnvFile
+from acceptance.observe.prometheus import Prometheus
+from acceptance.target.model import Target
+
+#: Stage -> service whose new code exports metrics of this prefix; the old code exports none (contract, "Metrics").
+NEW_PATHS = {
+    "21_01a": ("bot", "dialog_context_repository_"),
+    "21_01b": ("worker", "homework_review_service_"),
+    "21_01c": ("api", "review_archive_storage_"),
+    "21_01d": ("worker", "review_submission_"),
+}
+
+
+def flag_faults(
+    target: Target, *, expected: Mapping[str, bool] | None = None, may_be_missing: bool = False
+) -> list[str]:
+    """Name what is wrong with the flags in the env file.
+
+    Args:
+        target: Whose flags.
+        expected: What a flag must be; false where it is not named.
+        may_be_missing: Whether it is good that none of them is there yet, which is off by default. That only some
+            are there is never good: one may be misspelt.
+
+    Raises:
+        EnvFileError: The file cannot be read.
+    """
+    env, flags = EnvFile(target.env_file), list(target.flags.values())
+    there = env.read()
+    if may_be_missing and not any(flag in there for flag in flags):
+        return _misspelt(target, there)
+    faults = [finding.message for finding in env.diagnose(flags) if finding.severity == "refuse"]
+    for flag in flags:
+        wanted = (expected or {}).get(flag, False)
+        if there.get(flag, "").lower() == str(not wanted).lower():
+            faults.append(f"{target.env_file}: {flag} is {str(not wanted).lower()}, expected {str(wanted).lower()}")
+    return [*faults, *_misspelt(target, there)]
+
+
+def flag_states(target: Target) -> dict[str, str]:
+    """Give each flag's value as it stands, ``absent`` where it is not there."""
+    there = EnvFile(target.env_file).read()
+    return {flag: there.get(flag, "absent") for flag in target.flags.values()}
+
+
+def new_path_metrics(target: Target, prometheus: Prometheus) -> dict[str, set[str]]:
+    """Name the metrics that services export although their flag is off, by flag; none is good.
+
+    Raises:
+        Inconclusive: Prometheus is out of reach.
+    """
+    found = {
+        target.flags[stage]: prometheus.names(target.services[key].job, prefix)  # type: ignore[index]
+        for stage, (key, prefix) in NEW_PATHS.items()
+    }
+    return {flag: names for flag, names in found.items() if names}
+
+
+def _misspelt(target: Target, there: Mapping[str, str]) -> list[str]:
+    """Name keys that are nearly a flag which is not there: the service may read the one, and we write the other."""
+    missing = [flag for flag in target.flags.values() if flag not in there]
+    strangers = [key for key in there if key.startswith("USE_") and key not in target.flags.values()]
+    near = {flag: get_close_matches(flag, strangers, n=1, cutoff=0.75) for flag in missing}
+    return [
+        f"{target.env_file}: {flag} is absent, and {keys[0]} is there; the same flag? Correct the line, or FLAG_* of "
+        f"{target.source.name} if the service spells it so"
+        for flag, keys in near.items()
+        if keys
+    ]

@@ -1,0 +1,157 @@
+"""The flow of a run: the first failure of a flagged stage ends it and rolls it back, once.
+
+What is left of that stage, and of the stages that depend on it, is not run, and each says why.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+from acceptance.checklist import load_items
+from acceptance.conduct.remote import RemoteConductor
+from acceptance.events import EventLog
+from acceptance.stages.stage import Stage
+from acceptance.stages.stagework import StageWork
+from acceptance.verdict import Refused, RollbackFailed, Verdict, worst
+
+_BAD = (Verdict.FAIL, Verdict.INCONCLUSIVE)
+
+
+@dataclass
+class Progress:
+    """How far one stage of this process has come.
+
+    Attributes:
+        ended: Why no further check of it runs.
+        ended_as: What it ended as.
+        unfit: Why no stage may build on it; one without a flag goes on, for it has nothing to roll back.
+    """
+
+    stage: Stage
+    ended: str = ""
+    ended_as: Verdict = Verdict.SKIPPED
+    unfit: str = ""
+    verdicts: dict[str, Verdict] = field(default_factory=dict)
+    answered: dict[str, set[Verdict]] = field(default_factory=dict)
+    deselected: list[str] = field(default_factory=list)
+    work: StageWork | None = None
+
+
+class Flow:
+    """Keeps the progress of the stages and ends a stage at its first failure."""
+
+    def __init__(
+        self,
+        stages: Mapping[str, Stage],
+        flags: Mapping[str, str],
+        conductor: RemoteConductor,
+        events: EventLog,
+        not_now: Callable[[Stage], str | None] = lambda _: None,
+    ) -> None:
+        self._stages = {name: Progress(stage) for name, stage in stages.items()}
+        self._flags = flags
+        self._conductor = conductor
+        self._events = events
+        self._not_now = not_now
+        self._one_at_a_time = threading.RLock()
+        self._current: str | None = None
+
+    def stage(self, stage_id: str) -> Progress:
+        """Give a stage's progress."""
+        return self._stages[stage_id]
+
+    def enter(self, stage_id: str) -> str:
+        """Note that a check of this stage comes next; returns why it may not run, or an empty string."""
+        progress = self._stages[stage_id]
+        if self._current != stage_id:
+            self._current = stage_id
+            self._events.append(
+                "stage.started",
+                stage=stage_id,
+                title=progress.stage.title,
+                risk=progress.stage.risk,
+                flag=self._flags.get(stage_id, ""),
+                planned_minutes=progress.stage.planned_minutes,
+            )
+            # Told before its first check: a stage that does not fit any more is not half done.
+            if not progress.ended and (why_not := self._not_now(progress.stage)):
+                progress.ended, progress.ended_as = why_not, Verdict.NOT_RUN
+        needed = [other for other in progress.stage.depends_on if other in self._stages]
+        broken = [(other, why) for other in needed if (why := self._stages[other].ended or self._stages[other].unfit)]
+        if broken and not progress.ended:
+            progress.ended = f"stage {broken[0][0]}, on which it depends, is not good: {broken[0][1]}"
+        return progress.ended
+
+    def note(self, stage_id: str, nodeid: str, items: Sequence[str], verdict: Verdict, reason: str) -> None:
+        """Take the verdict of one test; the first that is not good ends a flagged stage."""
+        progress = self._stages[stage_id]
+        progress.verdicts[nodeid] = verdict
+        if verdict in _BAD and not progress.stage.flagged:
+            progress.unfit = progress.unfit or f"{verdict}: {nodeid.rsplit('::', 1)[-1]}: {reason}"
+        for item in items:
+            progress.answered.setdefault(item, set()).add(verdict)
+        if verdict in _BAD:
+            self.end(stage_id, verdict, f"{verdict}: {nodeid.rsplit('::', 1)[-1]}: {reason}")
+
+    def end(self, stage_id: str, verdict: Verdict, reason: str) -> None:
+        """End a stage for this reason and roll it back, once."""
+        with self._one_at_a_time:
+            progress = self._stages[stage_id]
+            if progress.ended or not progress.stage.flagged:
+                return
+            progress.ended, progress.ended_as = reason, verdict
+        # Without the lock: the watch that is stopped here may be about to end the stage itself.
+        if progress.work:
+            progress.work.close()
+        # A rollback that fails is told by the conductor's own events, and again by its goodbye.
+        with suppress(RollbackFailed, Refused):
+            self._conductor.rollback(stage_id, reason)
+
+    def leave(self, stage_id: str) -> None:
+        """Note that no further test of this stage comes: its flag is kept if accepted, else put back."""
+        progress = self._stages[stage_id]
+        kept = False
+        if progress.work:
+            progress.work.close()
+        with suppress(RollbackFailed, Refused):
+            kept = self._conductor.end_stage(stage_id)
+        verdict = worst([*progress.verdicts.values(), progress.ended_as])
+        self._events.append("stage.finished", stage=stage_id, verdict=verdict.value, reason=progress.ended, kept=kept)
+        self._current = None
+
+    def seen(self, item: str) -> set[Verdict]:
+        """Give the verdicts of all checks so far that answer an item."""
+        return {verdict for progress in self._stages.values() for verdict in progress.answered.get(item, set())}
+
+    def watched(self, item: str) -> dict[str, int]:
+        """Say how often each stage of this run that was switched on looked at the triggers of an item."""
+        watches = {name: progress.work.watch for name, progress in self._stages.items() if progress.work}
+        return {
+            name: watch.looks
+            for name, watch in watches.items()
+            if watch and any(item in trigger.items for trigger in self._stages[name].stage.triggers)
+        }
+
+    def unmet(self, stage_id: str, besides: Sequence[str] = ()) -> list[str]:
+        """Name what keeps a stage from being accepted: unanswered items, bad ones, checks left out.
+
+        Args:
+            stage_id: The stage.
+            besides: Items that the accepting test answers itself.
+        """
+        progress = self._stages[stage_id]
+        reasons = []
+        if left_out := progress.deselected:
+            reasons.append(f"{len(left_out)} check(s) were left out of this run, the first of them {left_out[0]}")
+        for item in load_items():
+            if not item.id.startswith(f"{stage_id}.") or item.id in besides:
+                continue
+            seen = progress.answered.get(item.id, set())
+            if not seen:
+                reasons.append(f"{item.id} was not checked: {item.text}")
+            elif bad := seen - {Verdict.PASS, Verdict.SKIPPED}:
+                reasons.append(f"{item.id} is {', '.join(sorted(bad))}: {item.text}")
+        return reasons

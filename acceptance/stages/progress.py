@@ -1,0 +1,127 @@
+"""How a soak is going, for the person who watches it: time, each gate's value against its bound, the triggers.
+
+What is shown here decides nothing; the gates are judged once, at the end, by ``acceptance.stages.soak``.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+
+from acceptance.stages.gates import Bound, Gate, GateResult
+from acceptance.verdict import Inconclusive
+
+
+@dataclass(frozen=True)
+class Look:
+    """One look at a running soak.
+
+    Attributes:
+        stage: Stage id.
+        elapsed: Seconds since its start.
+        total: Seconds that it lasts.
+        gates: What each gate is worth so far; empty before the first look.
+        triggers: How many triggers are being watched.
+        fired: The reason why the soak must end, or empty.
+    """
+
+    stage: str
+    elapsed: float
+    total: float
+    gates: Sequence[GateResult] = ()
+    triggers: int = 0
+    fired: str = ""
+
+
+Tell = Callable[[Look], None]
+
+
+@dataclass
+class GateLooks:
+    """Looks at the gates from a thread of its own: a slow Prometheus must not hold up the traffic."""
+
+    gates: Sequence[Gate]
+    judged: Callable[[Gate], GateResult]
+    every_s: float
+    latest: tuple[GateResult, ...] = ()
+    _over: threading.Event = field(default_factory=threading.Event)
+
+    @contextmanager
+    def looking(self) -> Iterator[GateLooks]:
+        """Look as long as the block lasts; a look that is under way at its end is not waited for."""
+        threading.Thread(target=self._run, name="gate looks", daemon=True).start()
+        try:
+            yield self
+        finally:
+            self._over.set()
+
+    def _run(self) -> None:
+        while not self._over.wait(self.every_s):
+            with suppress(Inconclusive):  # shown only; the watch and the judgement say what could not be seen
+                self.latest = tuple(self.judged(gate) for gate in self.gates)
+
+
+def shown(result: GateResult, *, unit: bool = True) -> str:
+    """Give a gate as ``id value (bound unit)``; ``!`` marks one that would not pass now."""
+    gate = result.gate
+    bound = f"({gate.bound} {gate.unit if unit else ''}".rstrip() + ")"
+    if result.value is None:
+        return f"{gate.id} no data {bound}"
+    mark = "" if Bound(gate.bound).holds(result.value) else "! "
+    return f"{mark}{gate.id} {result.value:.3g} {bound}"
+
+
+def line(look: Look) -> str:
+    """Give everything in one line, for a log file."""
+    texts = [shown(result) for result in look.gates] or ["no gate seen yet"]
+    return "  ".join([f"soak {look.stage} {_times(look)}", *texts, _tail(look)])
+
+
+def short_line(look: Look, width: int, turn: int = 0) -> str:
+    """Give what fits into a terminal's line: breaches first, then the gates in turn.
+
+    Args:
+        look: What was seen.
+        width: Most characters.
+        turn: Which of the good gates comes first.
+    """
+    texts = [shown(result, unit=False) for result in look.gates] or ["no gate seen yet"]
+    bad = [text for text in texts if text.startswith("! ")]
+    good = [text for text in texts if text not in bad]
+    start = turn % len(good) if good else 0
+    head, tail = f"soak {_times(look)}", _tail(look)
+    chosen: list[str] = []
+    for text in [*bad, *good[start:], *good[:start]]:
+        if not chosen or len("  ".join([head, *chosen, text, tail])) <= width:
+            chosen.append(text)
+    return "  ".join([head, *chosen, tail])[:width]
+
+
+@dataclass
+class Tenths:
+    """Lets through the first look of each tenth of a soak, and its end: a log file needs no more."""
+
+    _last: int = -1
+
+    def due(self, look: Look) -> bool:
+        """Whether this look begins another tenth."""
+        tenth = int(10 * look.elapsed / look.total) if look.total else 10
+        if tenth <= self._last and self._last >= 0:
+            return False
+        self._last = tenth
+        return True
+
+
+def _times(look: Look) -> str:
+    return f"{_clock(look.elapsed)}/{_clock(look.total)}"
+
+
+def _tail(look: Look) -> str:
+    return f"TRIGGER: {look.fired}" if look.fired else f"{look.triggers} triggers quiet"
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(int(seconds), 60)
+    return f"{minutes}:{rest:02d}"

@@ -1,0 +1,98 @@
+"""Whether a stage can be switched, watched and put back, seen before anything is changed.
+
+A wrong address or a broken env file must not be found out by a rollback. Source: issue "Stage 21_01c works end to end",
+"Bad input"; checklist items *.deploy.* and *.rollout.2, which need all of this.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from functools import partial
+
+from acceptance.conduct.services import is_healthy
+from acceptance.conduct.testdata import database
+from acceptance.envfile.file import EnvFile
+from acceptance.observe.logs import Logs
+from acceptance.observe.prometheus import Prometheus
+from acceptance.stages.stage import Stage
+from acceptance.target.model import Service, Target
+from acceptance.verdict import Inconclusive, Refused
+
+
+def make_sure(target: Target, stage: Stage) -> None:
+    """Return only if the stage can be begun; only looks.
+
+    Args:
+        target: The deployment.
+        stage: A stage with a service.
+
+    Raises:
+        Refused: The env file cannot be switched as it is.
+        Inconclusive: Something that the stage needs to see by does not answer.
+    """
+    refused = env_faults(target, target.flags[stage.id]) if stage.flagged else []
+    blind = list(blind_spots(target, stage))
+    if refused:
+        raise Refused("; ".join([*refused, *blind]))
+    if blind:
+        raise Inconclusive("; ".join(blind))
+
+
+def env_faults(target: Target, flag: str) -> list[str]:
+    """Name what keeps a flag from being switched on; a stage begins with its flag false."""
+    env = EnvFile(target.env_file)
+    faults = [finding.message for finding in env.diagnose([flag]) if finding.severity == "refuse"]
+    if not faults and env.flag(flag):
+        faults.append(
+            f"{target.env_file}: {flag} is already true; expected false before its stage. "
+            "Set it to false and restart the service, or leave the stage out"
+        )
+    return faults
+
+
+def blind_spots(target: Target, stage: Stage) -> Iterator[str]:
+    """Name what the stage needs to see by and cannot, each with the key of the target file to look at."""
+    questions: dict[str, Callable[[], str]] = {"MONGODB_URL": partial(_reads, target)}
+    for service in target.services.values():
+        if stage.service in (service.key, "all"):
+            key = service.key.upper()
+            questions[f"{key}_URL"] = partial(_answers, service, target)
+            questions[f"{key}_LOGS"] = partial(_tells, service)
+            questions[f"PROMETHEUS_URL, {key}_JOB"] = partial(_scrapes, service, target)
+    for key, ask in questions.items():
+        try:
+            wrong = ask()
+        except Exception as error:  # whatever it is, it must be told, and the next question asked
+            wrong = (
+                str(error) if isinstance(error, Inconclusive) else f"{type(error).__name__}: {error}; correct the key"
+            )
+        if wrong:
+            yield f"{target.source}: {key}: {wrong}"
+
+
+def _reads(target: Target) -> str:
+    with database(target) as mongo:
+        mongo["review_archives"].find_one({"_id": None})  # a ping would be answered without the right to read
+    return ""
+
+
+def _answers(service: Service, target: Target) -> str:
+    if is_healthy(service, target.http_timeout_s):
+        return ""
+    return f"expected 200 of {service.url}/health, found none; correct the address or start {service.name}"
+
+
+def _tells(service: Service) -> str:
+    Logs(service.logs).since(datetime.now(UTC))
+    return ""
+
+
+def _scrapes(service: Service, target: Target) -> str:
+    prometheus = Prometheus(target.prometheus_url, target.http_timeout_s)
+    if prometheus.process_start(service.job) is not None:
+        return ""
+    return (
+        f"{target.prometheus_url} answers, but has no process of job {service.job} that is up; "
+        f"correct the job's name, or see why Prometheus does not scrape {service.name}"
+    )

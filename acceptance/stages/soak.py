@@ -1,0 +1,104 @@
+"""The soak: the stage's service under synthetic traffic for as long as the checklist watches it.
+
+The full time must elapse; traffic runs all along so that there is something to see; then every gate is judged
+on one range query over the whole window.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
+from dataclasses import dataclass
+
+from acceptance.observe.prometheus import Prometheus
+from acceptance.stages.gates import Gate, GateResult
+from acceptance.stages.judging import judge
+from acceptance.stages.progress import GateLooks, Look, Tell
+from acceptance.stages.stage import Stage
+from acceptance.verdict import Inconclusive
+
+#: Sends one synthetic request; returns what was wrong with the answer, or None.
+Traffic = Callable[[], str | None]
+
+
+@dataclass(frozen=True)
+class SoakReport:
+    """What a soak saw.
+
+    Attributes:
+        start: Unix seconds.
+        end: Unix seconds.
+        sent: Synthetic requests sent.
+        complaints: What was wrong with their answers.
+        results: By gate id.
+    """
+
+    start: float
+    end: float
+    sent: int
+    complaints: tuple[str, ...]
+    results: Mapping[str, GateResult]
+
+
+def soak(
+    stage: Stage,
+    prometheus: Prometheus,
+    job: str,
+    traffic: Traffic,
+    *,
+    seconds: float,
+    step: float,
+    per_minute: float,
+    stopped: Callable[[], str],
+    tell: Tell | None = None,
+) -> SoakReport:
+    """Keep the stage under traffic for ``seconds`` and judge its gates.
+
+    Args:
+        stage: Whose gates.
+        prometheus: Where to look.
+        job: Prometheus job of the stage's service.
+        traffic: One synthetic request.
+        seconds: Length.
+        step: The scrape interval in seconds.
+        per_minute: Bound of the traffic.
+        stopped: Gives the reason why the soak must end now, or an empty string.
+        tell: Shown a look before each request; None where nobody watches.
+
+    Raises:
+        Inconclusive: It was stopped before its time, the clock was set meanwhile, or Prometheus does not answer at
+            its end.
+    """
+    pause = threading.Event()
+    pause.wait(2 * step)  # what came before, our own security probes among it, must be in the scrape that we start from
+    start, begin = time.time(), time.monotonic()
+    sent, complaints = 0, []
+
+    def judged(gate: Gate) -> GateResult:
+        return judge(gate, prometheus.samples(gate, job, start, time.time(), step))
+
+    looks = GateLooks(stage.gates, judged, step)
+    with looks.looking() if tell else nullcontext():
+        while (left := begin + seconds - time.monotonic()) > 0:  # the wall clock may be set in between
+            if tell:
+                tell(Look(stage.id, seconds - left, seconds, looks.latest, len(stage.triggers), stopped()))
+            if reason := stopped():
+                raise Inconclusive(f"the soak ended {left:.0f} s early: {reason}")
+            sent += 1
+            if complaint := traffic():
+                complaints.append(complaint)
+            due = begin + sent * 60 / per_minute
+            pause.wait(max(0.0, min(due, begin + seconds) - time.monotonic()))
+    pause.wait(2 * step)  # the last requests are in the next scrape
+    end = time.time()
+    if abs(jump := end - start - (time.monotonic() - begin)) > max(1.0, step):
+        raise Inconclusive(
+            f"the clock was set by {jump:+.0f} s in the soak, so what Prometheus holds cannot be matched with it; "
+            "see that time is kept (chronyc tracking, timedatectl) and soak again"
+        )
+    results = {gate.id: judge(gate, prometheus.samples(gate, job, start, end, step)) for gate in stage.gates}
+    if tell:
+        tell(Look(stage.id, seconds, seconds, tuple(results.values()), len(stage.triggers), stopped()))
+    return SoakReport(start, end, sent, tuple(complaints), results)

@@ -1,0 +1,142 @@
+"""The watch: looks at every trigger of a stage from the moment of flag-on, and acts on the first that fires.
+
+Who observes is not who changes: the watch only asks for the rollback. Source: the checklist's "Rollback Trigger
+Checklist" and the limits of the target contract.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from acceptance.observe.logs import Logs
+from acceptance.observe.prometheus import Prometheus
+from acceptance.stages.gates import GateResult, Measure, Samples, Trigger
+from acceptance.stages.judging import fires
+from acceptance.stages.stage import Stage
+from acceptance.verdict import Inconclusive, Verdict
+
+
+class OwnEvents:
+    """Counts the events that the suite's own probes cause; told before they are sent.
+
+    Some must be counted by the service, such as a refused digest; others may be, such as a damaged archive, of which
+    the contract does not say what it counts as. Both are subtracted before a trigger fires.
+    """
+
+    def __init__(self) -> None:
+        self._must: Counter[str] = Counter()
+        self._may: Counter[str] = Counter()
+
+    def expect(self, event: str) -> None:
+        """Announce an event that the service must count, such as ``checksum_failed``."""
+        self._must[event] += 1
+
+    def allow(self, event: str, count: int = 1) -> None:
+        """Announce events that it may count."""
+        self._may[event] += count
+
+    def bounds(self, event: str) -> tuple[int, int]:
+        """Give how many must and how many may have been counted."""
+        return self._must[event], self._must[event] + self._may[event]
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """Where a watch looks.
+
+    Attributes:
+        job: Prometheus job of the stage's service.
+        alerts_before: Alerts that already fired before the flag was set.
+        trace_prefix: Log lines with a trace id like this are the suite's own.
+        step: Seconds between looks: the scrape interval.
+        blind_limit: Seconds without an answer after which the stage is rolled back.
+    """
+
+    prometheus: Prometheus
+    logs: Logs
+    job: str
+    alerts_before: frozenset[str]
+    trace_prefix: str
+    step: float
+    blind_limit: float
+
+
+class Watch(threading.Thread):
+    """Watches one stage; ``on_fire`` is called once, from this thread, with the trigger's result."""
+
+    def __init__(
+        self, stage: Stage, outlook: Outlook, since: float, own: OwnEvents, on_fire: Callable[[GateResult], None]
+    ) -> None:
+        super().__init__(name=f"watch of {stage.id}", daemon=True)
+        self._stage = stage
+        self._outlook = outlook
+        self._since = since
+        self._own = own
+        self._on_fire = on_fire
+        self._history: dict[str, list[tuple[float, float]]] = {}
+        self._over = threading.Event()
+        self.fired: GateResult | None = None
+        self.looks = 0
+
+    def run(self) -> None:
+        """Look once every scrape interval until stopped or until a trigger fires."""
+        seen = time.time()
+        while not self._over.wait(self._outlook.step):
+            try:
+                self.fired = self.look(time.time())
+                seen = time.time()
+                self.looks += 1
+            except Inconclusive as error:
+                # A monitoring outage is not a bad release: hold, but not for ever.
+                if time.time() - seen > self._outlook.blind_limit:
+                    self.fired = self._blind(seen, str(error))
+            if self.fired:
+                self._over.set()
+                self._on_fire(self.fired)
+
+    def stop(self) -> None:
+        """End the watch; safe from within ``on_fire``."""
+        self._over.set()
+        if threading.current_thread() is not self and self.is_alive():
+            self.join()
+
+    def look(self, now: float) -> GateResult | None:
+        """Look at all triggers once; the first that fires, or None.
+
+        Raises:
+            Inconclusive: Prometheus or the log is out of reach.
+        """
+        for trigger in self._stage.triggers:
+            own = self._own.bounds(trigger.own_events)[1]
+            if fired := fires(trigger, self._samples(trigger, now), own):
+                return fired
+        return None
+
+    def _samples(self, trigger: Trigger, now: float) -> Samples:
+        outlook = self._outlook
+        if trigger.kind not in ("alerts", "log_events"):
+            return outlook.prometheus.samples(trigger, outlook.job, self._since, now, outlook.step)
+        count = len(self.new_alerts() if trigger.kind == "alerts" else self.foreign_events(trigger))
+        history = self._history.setdefault(trigger.id, [])
+        history.append((now, count))
+        return Samples(self._since, now, outlook.step, {"": history})
+
+    def new_alerts(self) -> set[str]:
+        """Name the alerts that fire now, did not before, and are not provoked by our own security tests."""
+        new = self._outlook.prometheus.firing_alerts() - self._outlook.alerts_before
+        return {alert for alert in new if alert.partition("{")[0] not in self._stage.provoked_alerts}
+
+    def foreign_events(self, trigger: Trigger) -> list[str]:
+        """Give the log lines of the trigger's events that no probe of ours caused."""
+        lines = self._outlook.logs.since(datetime.fromtimestamp(self._since, UTC), trigger.query.split("|"))
+        return [line.brief() for line in lines if not line.trace_id.startswith(self._outlook.trace_prefix)]
+
+    def _blind(self, seen: float, why: str) -> GateResult:
+        blind = Measure("blind", "The watch must see", (), "value", "up", f"< {self._outlook.blind_limit:g}", unit="s")
+        reason = f"nothing seen for {time.time() - seen:.0f} s, at most {self._outlook.blind_limit:g} s allowed: {why}"
+        return GateResult(blind, Verdict.INCONCLUSIVE, time.time() - seen, 0, reason, seen, time.time())

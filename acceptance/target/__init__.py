@@ -1,0 +1,1 @@
+"""The target file: every address, name, command and limit of one deployment."""

@@ -1,0 +1,168 @@
+"""Read a target file into checked settings; every fault of the file is reported at once."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from acceptance.envfile.text import Statement, statements
+from acceptance.redact import HIDDEN, Redactor
+from acceptance.target.keys import KEYS, Malformed
+from acceptance.verdict import Refused
+
+Settings = Mapping[str, Any]
+_SHAPES = Redactor([])
+
+
+class TargetError(Refused):
+    """The target file is missing or malformed, or the target is unknown."""
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One fault of a target file: which key, where, and what is wrong with it."""
+
+    key: str
+    line: int | None
+    message: str
+
+    def __str__(self) -> str:
+        where = f"line {self.line}" if self.line else "not in the file"
+        return f"{self.key} ({where}) {self.message}".lstrip()
+
+
+# A default made of another key's value says nothing new when that key is at fault.
+_BASE_IS_FAULTY = Fault("", None, "")
+
+
+def read_settings(path: Path) -> Settings:
+    """Return the value of every key in `KEYS`, parsed.
+
+    A secret that the file leaves out may come from the process environment; nothing else does, and an
+    explicit value of the file always wins.
+
+    Raises:
+        TargetError: Listing every fault with line, key, what was found and expected, and the remedy.
+    """
+    lines = statements(_text_of(path))
+    faults: list[Fault] = [*_unreadable(lines), *_unknown(lines), *_repeated(lines)]
+    given = {s.key: s for s in lines if s.key is not None and s.key in KEYS and s.value is not None}
+    texts: dict[str, str] = {}
+    parsed: dict[str, Any] = {}
+    for name in KEYS:
+        result = _parse(name, given.get(name), texts, provided="TARGET_PROVIDER" in given)
+        if isinstance(result, Fault):
+            faults.append(result)
+        else:
+            parsed[name] = result
+    faults += _contradictions(parsed, given)
+    if faults:
+        in_file_order = sorted(
+            (f for f in faults if f is not _BASE_IS_FAULTY), key=lambda fault: fault.line or sys.maxsize
+        )
+        listing = "\n".join(f"  {fault}" for fault in in_file_order)
+        raise TargetError(f"target file {path}: {len(in_file_order)} to correct, nothing was changed:\n{listing}")
+    return parsed
+
+
+def _parse(name: str, statement: Statement | None, texts: dict[str, str], *, provided: bool) -> Any:
+    """Return the value of one key, or its Fault; the text is left in `texts` for defaults that use it."""
+    key = KEYS[name]
+    text = statement.value if statement else (os.environ.get(name) or None if key.secret else None)
+    if text is None:
+        if key.secret and provided:
+            return ""
+        if key.default is None:
+            return Fault(name, None, _missing(name))
+        try:
+            text = key.default.format_map(texts)
+        except KeyError:
+            return _BASE_IS_FAULTY
+    try:
+        value = key.parse(text)
+    except Malformed as error:
+        found = HIDDEN if key.secret else f"{_SHAPES.text(text)[:80]!r}"
+        return Fault(
+            name, statement.line if statement else None, f"is malformed: found {found}; expected {error}; correct it"
+        )
+    texts[name] = text
+    return value
+
+
+def _text_of(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise TargetError(f"target file {path}: not found; copy one of targets/*.env.example") from None
+    except UnicodeDecodeError as error:
+        raise TargetError(f"target file {path}: not UTF-8 at byte {error.start}; save it as UTF-8") from None
+    except OSError as error:
+        raise TargetError(f"target file {path}: cannot be read: {error.strerror}; make it a readable file") from error
+
+
+def _missing(name: str) -> str:
+    try:
+        KEYS[name].parse("")
+        expected = "any text, also none"
+    except Malformed as error:
+        expected = str(error)
+    or_set_it = ", or set it in the environment" if KEYS[name].secret else ""
+    return f"is missing: expected {expected}; add the line {name}=VALUE{or_set_it}"
+
+
+def _unreadable(lines: list[Statement]) -> list[Fault]:
+    broken = [s for s in lines if not s.readable or (s.key is not None and s.value is None)]
+    return [
+        Fault("", s.line, "cannot be read: expected KEY=VALUE, with quotes closed; correct the line") for s in broken
+    ]
+
+
+def _unknown(lines: list[Statement]) -> list[Fault]:
+    faults = []
+    for statement in lines:
+        if statement.key is None or statement.key in KEYS:
+            continue
+        near = get_close_matches(statement.key.upper(), KEYS, n=1)
+        remedy = f"did you mean {near[0]}?" if near else "remove the line; targets/*.env.example list all keys"
+        faults.append(Fault(statement.key[:60], statement.line, f"is no key of a target file; {remedy}"))
+    return faults
+
+
+def _repeated(lines: list[Statement]) -> list[Fault]:
+    first: dict[str, int] = {}
+    faults = []
+    for statement in lines:
+        if statement.key is None:
+            continue
+        before = first.setdefault(statement.key, statement.line)
+        if before != statement.line:
+            faults.append(
+                Fault(statement.key[:60], statement.line, f"is set before, on line {before}; keep one of them")
+            )
+    return faults
+
+
+def _contradictions(parsed: Settings, given: Mapping[str, Statement]) -> list[Fault]:
+    faults = []
+    if parsed.get("SOAK_SECONDS") and parsed.get("TARGET_KIND") in ("staging", "production"):
+        faults.append(
+            Fault(
+                "SOAK_SECONDS",
+                given["SOAK_SECONDS"].line,
+                "scales the soak, which only a lab may do; elsewhere it is the checklist's; remove the line",
+            )
+        )
+    if parsed.get("TARGET_PROVIDER") and parsed.get("ALLOW_MUTATIONS"):
+        faults.append(
+            Fault(
+                "ALLOW_MUTATIONS",
+                given["ALLOW_MUTATIONS"].line,
+                "belongs in the target file that TARGET_PROVIDER makes, not beside it; remove the line",
+            )
+        )
+    return faults

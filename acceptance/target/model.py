@@ -1,0 +1,293 @@
+"""A target: every address, name, command and limit of one Butler deployment (docs: target contract).
+
+The suite reads them from `targets/NAME.env` and nowhere else, so that a deployment that differs is a
+change of configuration, never of code. The keys and their defaults are listed in `acceptance.target.keys`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, is_dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, Literal
+
+from acceptance.redact import HIDDEN, Redactor, secrets_of
+from acceptance.target.file import Settings, TargetError, read_settings
+
+__all__ = [
+    "Grafana",
+    "Kind",
+    "Mongo",
+    "Service",
+    "ServiceKey",
+    "Storage",
+    "Target",
+    "TargetError",
+    "find_target",
+    "is_provided",
+    "load_target",
+]
+
+Kind = Literal["lab", "staging", "production"]
+ServiceKey = Literal["bot", "worker", "api"]
+SERVICES: tuple[ServiceKey, ...] = ("bot", "worker", "api")
+_SHAPES = Redactor([])
+
+
+class _Public:
+    """A `repr` without credentials, also where one hides within a URL."""
+
+    def __repr__(self) -> str:
+        shown = (f"{f.name}={getattr(self, f.name)!r}" for f in fields(self) if f.repr)  # type: ignore[arg-type]
+        return _SHAPES.text(f"{type(self).__name__}({', '.join(shown)})")
+
+
+@dataclass(frozen=True, repr=False)
+class Service(_Public):
+    """One of Butler's three services.
+
+    Attributes:
+        key: The suite's short name.
+        name: Its name in logs and containers, such as `butler-api`.
+        url: Base of its HTTP calls, without a final slash; `/health` and `/metrics` are below it.
+        job: Value of the Prometheus label `job`.
+        logs: Where its log is read: `docker://NAME`, `file:///PATH` or `loki://NAME`.
+        restart: Shell-like command that restarts it, run in the infra folder.
+    """
+
+    key: ServiceKey
+    name: str
+    url: str
+    job: str
+    logs: str
+    restart: str
+
+
+@dataclass(frozen=True, repr=False)
+class Storage(_Public):
+    """The review archives on disk (checklist 21_01c.preflight.1).
+
+    Attributes:
+        root: Folder that the new storage path writes to.
+        legacy_root: Folder that the old one writes to; the checklist uses the same.
+        owner: `USER:GROUP` that must own `root`.
+        mode: Permission bits of `root`, such as `0o750`.
+        watch_dirs: Folders in which nothing may appear outside `root`.
+        max_upload_bytes: The largest archive that is accepted.
+        min_free_bytes: Free space that must remain.
+    """
+
+    root: Path
+    legacy_root: Path
+    owner: str
+    mode: int
+    watch_dirs: tuple[Path, ...]
+    max_upload_bytes: int
+    min_free_bytes: int
+
+
+@dataclass(frozen=True, repr=False)
+class Grafana(_Public):
+    """Grafana's address, basic-auth user, and the uid of the SLO dashboard."""
+
+    url: str
+    user: str
+    password: str = field(repr=False)
+    dashboard_uid: str
+
+
+@dataclass(frozen=True, repr=False)
+class Mongo(_Public):
+    """MongoDB: a URL with credentials, and the database."""
+
+    url: str = field(repr=False)
+    database: str
+
+
+@dataclass(frozen=True, repr=False)
+class Target(_Public):
+    """Everything the suite knows about one deployment.
+
+    Attributes:
+        source: The target file this was read from.
+        allow_mutations: Whether flags, restarts and test data are allowed at all.
+        journal_dir: Where the journal and the lock live; share it when two hosts deploy.
+        services: By short name: bot, worker, api.
+        restart_all: Command that restarts all of them (checklist 21_00.checklist.4).
+        clamd: `unix:///PATH` or `tcp://HOST:PORT`; None when there is no scanner.
+        flags: Flag name by stage, `21_01a` to `21_01d`.
+        soak_seconds: A scaled soak, lab only; None is the checklist's own.
+        scrape_interval_s: Prometheus' scrape interval, in seconds.
+        traffic_per_minute: Bound of the synthetic requests per minute.
+        student_ids: Whether the deployment takes any text as a student id, or digits only.
+        trace_header: Request header that carries the trace id; empty when the services read none.
+        restart_timeout_s: Longest time for a restarted service to be back, in seconds.
+        http_timeout_s: Time-out of one HTTP request, in seconds.
+        provider: Command that starts the target and names its real target file; see `is_provided`.
+    """
+
+    name: str
+    kind: Kind
+    source: Path
+    allow_mutations: bool
+    infra_dir: Path
+    env_file: Path
+    journal_dir: Path
+    services: Mapping[ServiceKey, Service]
+    restart_all: str
+    prometheus_url: str
+    alertmanager_url: str
+    grafana: Grafana
+    loki_url: str
+    hw_checker_url: str
+    mongo: Mongo
+    storage: Storage
+    clamd: str | None
+    flags: Mapping[str, str]
+    soak_seconds: float | None
+    scrape_interval_s: float
+    traffic_per_minute: int
+    student_ids: Literal["text", "numeric"]
+    trace_header: str
+    backup_dir: Path
+    restart_timeout_s: float
+    http_timeout_s: float
+    provider: str | None
+
+    def public(self) -> dict[str, str]:
+        """Return every setting for the record by dotted name, such as `storage.root`; secrets redacted."""
+        return dict(_flat("", self))
+
+    def secrets(self) -> list[str]:
+        """Return the secret values that this target holds, for a `Redactor`."""
+        urls = {key: value for key, value in _flat("", self, hide=False) if "://" in value}
+        return secrets_of(urls | {"GRAFANA_PASSWORD": self.grafana.password})
+
+
+def load_target(path: Path) -> Target:
+    """Read a target file.
+
+    A file with a `TARGET_PROVIDER` needs no more than `TARGET_NAME` and `TARGET_KIND`; the target read
+    from it can only be used to start the provider, and never allows mutations.
+
+    Raises:
+        TargetError: With every fault of the file at once.
+    """
+    settings = read_settings(path)
+    return _target(path, settings)
+
+
+def is_provided(source: Target | Path) -> bool:
+    """Whether a target, or the file of one, is started by its own `TARGET_PROVIDER`.
+
+    Raises:
+        TargetError: The file has faults.
+    """
+    target = load_target(source) if isinstance(source, Path) else source
+    return target.provider is not None
+
+
+def find_target(name_or_path: str | Path, folder: Path) -> Path:
+    """Return the target file for a name (`staging` is `folder/staging.env`) or a path to one.
+
+    Raises:
+        TargetError: There is no such file; the message lists the targets that exist.
+    """
+    wanted = str(name_or_path)
+    is_path = "/" in wanted or wanted.endswith(".env")
+    path = Path(wanted).expanduser() if is_path else folder / f"{wanted}.env"
+    if path.is_file():
+        return path
+    known = sorted(file.stem for file in folder.glob("*.env"))
+    example = folder / f"{path.stem}.env.example"
+    if example.is_file():
+        remedy = f"copy {example} to {path} and fill it in"
+    elif near := get_close_matches(wanted, known, n=1):
+        remedy = f"did you mean {near[0]}?"
+    else:
+        remedy = f"choose one of those, or describe yours in {folder / 'NAME.env'}"
+    exist = ", ".join(known) or "none"
+    raise TargetError(f"target {wanted!r}: no file {path}; targets in {folder}: {exist}; {remedy}")
+
+
+def _target(path: Path, s: Settings) -> Target:
+    return Target(
+        name=s["TARGET_NAME"],
+        kind=s["TARGET_KIND"],
+        source=path,
+        allow_mutations=s["ALLOW_MUTATIONS"],
+        infra_dir=s["INFRA_DIR"],
+        env_file=s["ENV_FILE"],
+        journal_dir=s["JOURNAL_DIR"],
+        services={key: _service(key, s) for key in SERVICES},
+        restart_all=s["RESTART_ALL"],
+        prometheus_url=s["PROMETHEUS_URL"],
+        alertmanager_url=s["ALERTMANAGER_URL"],
+        grafana=Grafana(s["GRAFANA_URL"], s["GRAFANA_USER"], s["GRAFANA_PASSWORD"], s["GRAFANA_DASHBOARD_UID"]),
+        loki_url=s["LOKI_URL"],
+        hw_checker_url=s["HW_CHECKER_URL"],
+        mongo=Mongo(s["MONGODB_URL"], s["MONGODB_DATABASE"]),
+        storage=Storage(
+            root=s["STORAGE_ROOT"],
+            legacy_root=s["LEGACY_STORAGE_ROOT"],
+            owner=s["STORAGE_OWNER"],
+            mode=s["STORAGE_MODE"],
+            watch_dirs=s["WATCH_DIRS"],
+            max_upload_bytes=s["MAX_UPLOAD_BYTES"],
+            min_free_bytes=s["MIN_FREE_BYTES"],
+        ),
+        clamd=s["CLAMD"],
+        flags={
+            "21_01a": s["FLAG_DIALOG"],
+            "21_01b": s["FLAG_HOMEWORK"],
+            "21_01c": s["FLAG_STORAGE"],
+            "21_01d": s["FLAG_USE_CASE"],
+        },
+        soak_seconds=s["SOAK_SECONDS"],
+        scrape_interval_s=s["SCRAPE_INTERVAL_SECONDS"],
+        traffic_per_minute=s["TRAFFIC_PER_MINUTE"],
+        student_ids=s["STUDENT_IDS"],
+        trace_header=s["TRACE_HEADER"],
+        backup_dir=s["BACKUP_DIR"],
+        restart_timeout_s=s["RESTART_TIMEOUT_SECONDS"],
+        http_timeout_s=s["HTTP_TIMEOUT_SECONDS"],
+        provider=s["TARGET_PROVIDER"],
+    )
+
+
+def _service(key: ServiceKey, s: Settings) -> Service:
+    upper = key.upper()
+    name, url, job, logs = (s[f"{upper}_{word}"] for word in ("NAME", "URL", "JOB", "LOGS"))
+    return Service(key, name, url, job, logs, restart=s[f"RESTART_{upper}"])
+
+
+def _flat(name: str, value: Any, *, hide: bool = True) -> list[tuple[str, str]]:
+    """Walk dataclasses and mappings down to pairs of `dotted.name` and text."""
+    if is_dataclass(value):
+        members = [(f.name, getattr(value, f.name), f.repr) for f in fields(value)]
+    elif isinstance(value, Mapping):
+        members = [(key, member, True) for key, member in value.items()]
+    else:
+        return [(name, _plain(name, value, hide=hide))]
+    prefix = f"{name}." if name else ""
+    return [
+        pair
+        for key, member, shown in members
+        for pair in _flat(prefix + key, member if shown or not hide else _veiled(member), hide=hide)
+    ]
+
+
+def _plain(name: str, value: Any, *, hide: bool) -> str:
+    if isinstance(value, tuple):
+        text = ":".join(map(str, value))
+    elif name.endswith(".mode"):
+        text = f"{value:o}"
+    else:
+        text = "" if value is None else str(value)
+    return _SHAPES.text(text) if hide else text
+
+
+def _veiled(secret: str) -> str:
+    """MongoDB's URL may tell its host; any other secret tells nothing."""
+    return secret if secret.startswith("mongodb") or not secret else HIDDEN
