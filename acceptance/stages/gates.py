@@ -11,7 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from acceptance.verdict import Verdict
+from acceptance.evidence import Evidence
+from acceptance.verdict import Inconclusive, Verdict
 
 #: One series of raw samples: (unix seconds, value), ascending.
 Series = Sequence[tuple[float, float]]
@@ -137,6 +138,20 @@ class GateResult:
     def explain(self) -> str:
         """Give one line for an assertion message."""
         return f"{self.verdict}: {self.gate.title}: {self.reason} [{self.gate.query}]"
+
+    def judged(self) -> GateResult:
+        """Give itself when it says something.
+
+        Raises:
+            Inconclusive: It could not see enough.
+        """
+        if self.verdict is Verdict.INCONCLUSIVE:
+            raise Inconclusive(self.explain())
+        return self
+
+    def evidence(self) -> Evidence:
+        """Give itself for the record."""
+        return Evidence("gate", self.gate.title, self.as_json())
 
     def as_json(self) -> dict[str, Any]:
         """Give the evidence form (kind ``gate`` in ``docs/record.md``)."""

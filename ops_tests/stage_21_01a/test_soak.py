@@ -8,7 +8,7 @@ from acceptance.evidence import Evidence
 from acceptance.observe.complaints import new_complaints
 from acceptance.probes import contexts
 from acceptance.probes.dialog import RECALL, forgotten, keep, new_word
-from acceptance.verdict import Inconclusive, Verdict
+from acceptance.verdict import Verdict
 
 pytestmark = [pytest.mark.stage_21_01a, pytest.mark.soak]
 
@@ -30,10 +30,8 @@ def conversation(soaked, talk, new_id, word):
 def test_gate_holds(gate_id, soaked, evidence):
     """Watch Prometheus metrics: the gate holds over the soak."""
     result = soaked.results[gate_id]
-    evidence.add(Evidence("gate", result.gate.title, result.as_json()))
-    if result.verdict is Verdict.INCONCLUSIVE:
-        raise Inconclusive(result.explain())
-    assert result.verdict is Verdict.PASS, result.explain()
+    evidence.add(result.evidence())
+    assert result.judged().verdict is Verdict.PASS, result.explain()
 
 
 @pytest.mark.checklist("21_01a.monitor.1")

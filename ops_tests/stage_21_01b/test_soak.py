@@ -2,8 +2,7 @@
 
 import pytest
 
-from acceptance.evidence import Evidence
-from acceptance.verdict import Inconclusive, Verdict
+from acceptance.verdict import Verdict
 
 pytestmark = [pytest.mark.stage_21_01b, pytest.mark.soak]
 
@@ -13,10 +12,8 @@ pytestmark = [pytest.mark.stage_21_01b, pytest.mark.soak]
 def test_gate_holds(gate_id, soaked, evidence):
     """Prometheus metrics: the gate holds over the soak."""
     result = soaked.results[gate_id]
-    evidence.add(Evidence("gate", result.gate.title, result.as_json()))
-    if result.verdict is Verdict.INCONCLUSIVE:
-        raise Inconclusive(result.explain())
-    assert result.verdict is Verdict.PASS, result.explain()
+    evidence.add(result.evidence())
+    assert result.judged().verdict is Verdict.PASS, result.explain()
 
 
 @pytest.mark.checklist("21_01b.monitor.1")

@@ -2,10 +2,9 @@
 
 import pytest
 
-from acceptance.evidence import Evidence
 from acceptance.probes.components import component_findings
 from acceptance.probes.review_traffic import end_to_end
-from acceptance.verdict import Inconclusive, Verdict
+from acceptance.verdict import Verdict
 
 pytestmark = [pytest.mark.stage_21_01d, pytest.mark.soak]
 
@@ -14,10 +13,8 @@ pytestmark = [pytest.mark.stage_21_01d, pytest.mark.soak]
 def test_reviews_end_in_time(soaked, traffic, stage_work, evidence):
     """Prometheus metrics: what they cannot see, the time in the queue, is within the SLO too (p95, end to end)."""
     result = end_to_end(stage_work.stage.gate("latency-p95"), traffic.finish())
-    evidence.add(Evidence("gate", result.gate.title, result.as_json()))
-    if result.verdict is Verdict.INCONCLUSIVE:
-        raise Inconclusive(result.explain())
-    assert result.verdict is Verdict.PASS, result.explain()
+    evidence.add(result.evidence())
+    assert result.judged().verdict is Verdict.PASS, result.explain()
 
 
 @pytest.mark.checklist("21_01d.monitor.1")
@@ -25,10 +22,8 @@ def test_reviews_end_in_time(soaked, traffic, stage_work, evidence):
 def test_gate_holds(gate_id, soaked, evidence):
     """Prometheus metrics: the gate holds over the soak."""
     result = soaked.results[gate_id]
-    evidence.add(Evidence("gate", result.gate.title, result.as_json()))
-    if result.verdict is Verdict.INCONCLUSIVE:
-        raise Inconclusive(result.explain())
-    assert result.verdict is Verdict.PASS, result.explain()
+    evidence.add(result.evidence())
+    assert result.judged().verdict is Verdict.PASS, result.explain()
 
 
 @pytest.mark.checklist("21_01d.monitor.1")
