@@ -6,7 +6,7 @@ import pytest
 
 from acceptance.baseline.model import FILE, gaps, load, summary
 from acceptance.evidence import Evidence
-from acceptance.observe.errorlevel import error_level
+from acceptance.observe.error_spike import error_level
 from acceptance.observe.logs import Logs
 from acceptance.preparation.flagcheck import flag_faults, flag_states
 from acceptance.verdict import Inconclusive

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from acceptance.observe.errorlevel import error_level
+from acceptance.observe.error_spike import error_level
 from acceptance.observe.logs import Logs
 from acceptance.preparation.codescan import can_scan, vulnerabilities
 from acceptance.preparation.flagcheck import flag_faults, flag_states, new_path_metrics
