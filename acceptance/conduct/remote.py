@@ -35,8 +35,13 @@ class GuardianGone(Refused):
 
 
 def end_this_process() -> None:
-    """End the run as a user would who ends this process: without its guardian it may change nothing."""
-    os.kill(os.getpid(), signal.SIGTERM)
+    """End the run as a user would who ends this process: without its guardian it may change nothing.
+
+    Only where SIGTERM leads to a goodbye: a process that would just die of it could undo nothing any more, such as
+    a run between its last check and its end. Its next call tells it.
+    """
+    if callable(signal.getsignal(signal.SIGTERM)):
+        os.kill(os.getpid(), signal.SIGTERM)
 
 
 class RemoteConductor:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import ssl
 import time
 from collections.abc import Mapping
@@ -13,6 +12,7 @@ from typing import Any
 import httpx
 
 from acceptance.probes.exchange import BODY_LIMIT, Exchange
+from acceptance.probes.tracing import trace
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +62,10 @@ class Caller:
 
     async def apost(self, client: httpx.AsyncClient, path: str, body: Mapping[str, Any]) -> Called:
         """Do as `post` over a client that many calls share."""
-        trace_id, headers = self._trace()
+        trace_id, traced = trace(self.trace_header, self.trace_prefix)
         started = time.monotonic()
         try:
-            answer = await client.post(self._url(path), json=dict(body), headers=headers)
+            answer = await client.post(self._url(path), json=dict(body), headers={**self.headers, **traced})
         except httpx.HTTPError as error:
             return self._failed(error, "POST", path, started, trace_id)
         return _answered(answer, started, trace_id)
@@ -76,11 +76,11 @@ class Caller:
         return httpx.AsyncClient(timeout=self.timeout_s, limits=limits, transport=self.transport, verify=_tls())
 
     def _call(self, method: str, path: str, **what: Any) -> Called:
-        trace_id, headers = self._trace()
+        trace_id, traced = trace(self.trace_header, self.trace_prefix)
         with httpx.Client(timeout=self.timeout_s, transport=self.transport, verify=_tls()) as client:
             started = time.monotonic()
             try:
-                answer = client.request(method, self._url(path), headers=headers, **what)
+                answer = client.request(method, self._url(path), headers={**self.headers, **traced}, **what)
             except httpx.HTTPError as error:
                 return self._failed(error, method, path, started, trace_id)
         return _answered(answer, started, trace_id)
@@ -92,15 +92,6 @@ class Caller:
 
     def _url(self, path: str) -> str:
         return self.base_url.rstrip("/") + path
-
-    def _trace(self) -> tuple[str, dict[str, str]]:
-        """Make a fresh trace id, and the headers with it."""
-        trace_id = self.trace_prefix + secrets.token_hex(16)[len(self.trace_prefix) :]
-        if not self.trace_header:
-            return trace_id, dict(self.headers)
-        w3c = self.trace_header.lower() == "traceparent"
-        value = f"00-{trace_id}-{secrets.token_hex(8)}-01" if w3c else trace_id
-        return trace_id, {**self.headers, self.trace_header: value}
 
 
 def brief(exchange: Exchange) -> str:

@@ -6,7 +6,6 @@ then the folders are looked at, all cases sent, and the folders looked at again.
 
 from __future__ import annotations
 
-import asyncio
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -78,29 +77,6 @@ def run(
     ours = tuple(path for paths in found.of.values() for path in paths if path not in changes.changed)
     nonces = {**controls.nonces, **owners, nonce: "canary"}
     return Results(results, stray, nonces, (canary, *controls.files, *ours), controls.exchanges, run_prefix)
-
-
-async def run_cases(
-    cases: Sequence[Case],
-    uploader: Uploader,
-    *,
-    roots: StorageRoots,
-    students: Students,
-    run_prefix: str,
-    concurrency: int = 8,
-    deadline_s: float = 120.0,
-) -> Results:
-    """Do as `run` does, without blocking the event loop."""
-    return await asyncio.to_thread(
-        run,
-        cases,
-        uploader,
-        roots=roots,
-        students=students,
-        run_prefix=run_prefix,
-        concurrency=concurrency,
-        deadline_s=deadline_s,
-    )
 
 
 def _attack(

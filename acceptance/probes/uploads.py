@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,6 +11,7 @@ from acceptance.probes import wire
 from acceptance.probes.archives import Archive
 from acceptance.probes.exchange import BODY_LIMIT, Exchange
 from acceptance.probes.multipart import Content, Multipart, Part
+from acceptance.probes.tracing import trace
 
 REVIEWS_PATH = "/api/v1/reviews"
 OF_ARCHIVE = "of the archive"
@@ -106,7 +106,7 @@ class Uploader:
             The exchange; with `error` set and no status when no answer came before `timeout_s`.
         """
         form = upload.form()
-        trace_id, header = _trace(self.trace_header, self.trace_prefix)
+        trace_id, header = trace(self.trace_header, self.trace_prefix)
         headers = {**self.headers, "Accept": "application/json", "Content-Type": form.content_type, **header}
         if not chunked:
             headers["Content-Length"] = str(form.length if content_length is None else content_length)
@@ -124,15 +124,6 @@ class Uploader:
             trace_id=trace_id,
             error=reply.error,
         )
-
-
-def _trace(name: str, prefix: str) -> tuple[str, dict[str, str]]:
-    """Make a fresh trace id and the header that carries it."""
-    trace_id = prefix + secrets.token_hex(16)[len(prefix) :]
-    if not name:
-        return trace_id, {}
-    value = f"00-{trace_id}-{secrets.token_hex(8)}-01" if name.lower() == "traceparent" else trace_id
-    return trace_id, {name: value}
 
 
 def _raw(text: str | bytes | None) -> bytes | None:

@@ -101,7 +101,7 @@ class Arena:
             return hit, flag_on, [f"{kill}: the run did not end within 120 s"]
         faults = complaints(project.target, mark, env_before)
         if journal_fault(project.target):
-            faults += self._next_start(env_before)
+            faults = self._next_start(env_before)  # controller and guardian are both gone: the journal's turn
         if faults:
             (project.folder / "output.txt").write_text(output)
         else:

@@ -23,7 +23,7 @@ FLAG = "USE_NEW_STORAGE_ADAPTER"
 PREFIX = "ops0123abcd"
 BEFORE = f"# flags\nexport {FLAG}=false  # storage\nOTHER=1\n"
 #: Where a kill is tried: at every line of these that is executed, the first two times that it is.
-CORE = ("conductor", "undo", "journal", "envfile", "atomic", "testdata", "telling", "lock", "small_world")
+CORE = ("conductor", "undo", "journal", "file", "atomic", "testdata", "telling", "lock", "small_world")
 
 
 class World:

@@ -12,7 +12,7 @@ from small_target import PREFIX, STAGE, small_target
 
 from acceptance.conduct.journal import Journal
 from acceptance.conduct.leases import Guardian
-from acceptance.conduct.remote import GuardianGone, RemoteConductor, start_guardian
+from acceptance.conduct.remote import GuardianGone, RemoteConductor, end_this_process, start_guardian
 from acceptance.conduct.run import new_run
 from acceptance.events import EventLog, read_events
 from acceptance.verdict import Refused, RollbackFailed
@@ -217,6 +217,17 @@ def test_loss_of_the_guardian_is_noticed_and_a_goodbye_is_none(tmp_path):
             assert lost == ([] if close_first else ["lost"])
     with pytest.raises(GuardianGone, match="is gone"):
         link.accept("21_01c")
+
+
+def test_loss_ends_a_process_only_where_that_leads_to_a_goodbye(monkeypatch):
+    killed = []
+    monkeypatch.setattr("os.kill", lambda pid, number: killed.append(number))
+    monkeypatch.setattr(signal, "getsignal", lambda _: signal.SIG_DFL)
+    end_this_process()
+    assert killed == []
+    monkeypatch.setattr(signal, "getsignal", lambda _: lambda *_: None)
+    end_this_process()
+    assert killed == [signal.SIGTERM]
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import dataclasses
 import time
 from collections import Counter
@@ -18,7 +17,7 @@ from acceptance.probes.controls import StorageRoots, Students
 from acceptance.probes.findings import Results, emptied, removals
 from acceptance.probes.landing import places
 from acceptance.probes.payload import PayloadError, expand
-from acceptance.probes.traversal import run, run_cases
+from acceptance.probes.traversal import run
 from acceptance.probes.uploads import Uploader
 from acceptance.verdict import Inconclusive
 
@@ -166,8 +165,7 @@ def test_every_exchange_has_the_trace_that_the_service_saw(home: Path) -> None:
     with tiny_review_api(home / "var/archives") as api:
         cases = CORPUS[:20]
         students = Students("a", "v")
-        coroutine = run_cases(cases, Uploader(api.url), roots=roots(home), students=students, run_prefix=PREFIX)
-        results = asyncio.run(coroutine)
+        results = run(cases, Uploader(api.url), roots=roots(home), students=students, run_prefix=PREFIX)
     sent = {result.exchange.trace_id for result in results.values()}
     assert len(sent) == 20
     assert sent < set(api.traces)
