@@ -3,46 +3,18 @@
 from dataclasses import replace
 
 import pytest
+from small_target import BEFORE, FLAG, STAGE, Restarter, small_target
 
 from acceptance.conduct.conductor import Conductor
 from acceptance.conduct.journal import Journal
-from acceptance.conduct.services import Restarted
 from acceptance.conduct.undo import recover
 from acceptance.events import EventLog, read_events
-from acceptance.stages.stage import Stage
-from acceptance.target.model import load_target
 from acceptance.verdict import MutationFailed, RecoveryNeeded, Refused, RollbackFailed
-
-STAGE = Stage("21_01c", "Storage Abstraction", 50, service="api", flagged=True)
-FLAG = "USE_NEW_STORAGE_ADAPTER"
-BEFORE = f"# flags\nexport {FLAG}=false  # storage\nOTHER=1\n"
-
-
-class Restarter:
-    """Stands in for the make targets: notes each restart, and fails as often as it is told to."""
-
-    def __init__(self):
-        self.restarts = []
-        self.failures = 0
-
-    def restart(self, key, *, need_proof=True):
-        self.restarts.append(key)
-        if self.failures:
-            self.failures -= 1
-            raise MutationFailed("the service does not come back")
-        return (Restarted("butler-api", "make restart", 0, "", 1.0, 2.0, 0.1),)
 
 
 @pytest.fixture
 def target(tmp_path):
-    env_file = tmp_path / ".env.infra"
-    env_file.write_text(BEFORE)
-    file = tmp_path / "here.env"
-    file.write_text(
-        f"TARGET_NAME=here\nTARGET_KIND=staging\nALLOW_MUTATIONS=true\nINFRA_DIR={tmp_path}\nENV_FILE={env_file}\n"
-        f"JOURNAL_DIR={tmp_path}/journal\nMONGODB_URL=mongodb://127.0.0.1:1/\nGRAFANA_PASSWORD=grafana-pw\n"
-    )
-    return load_target(file)
+    return small_target(tmp_path)
 
 
 @pytest.fixture
