@@ -1,8 +1,6 @@
 """Post-deployment, validation."""
 
-import json
 import time
-from dataclasses import asdict
 
 import pytest
 
@@ -113,12 +111,8 @@ def test_no_error_spike(loki, stage_work, since, run, evidence):
     result = judge_level(increase, few, level)
     lines = [f"{line.service}: {line.text}" for line in level.newest]
     evidence.add(Evidence("log", "newest error lines", {"source": loki.url, "since": level.start, "lines": lines}))
-    evidence.add(
-        Evidence("gate", increase.title, result.as_json() | {"counts": json.dumps(asdict(level), default=str)})
-    )
-    if result.verdict is Verdict.INCONCLUSIVE:
-        raise Inconclusive(result.explain())
-    assert result.verdict is Verdict.PASS, result.explain()
+    evidence.add(result.evidence())
+    assert result.judged().verdict is Verdict.PASS, result.explain()
 
 
 @pytest.mark.checklist("post.validation.6")
