@@ -1,0 +1,98 @@
+"""Each of the seven rollback triggers, provoked while a stage is watched, ends it: rolled back, flags off, NO-GO."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+from held_lab import ROOT, held_lab, retold
+
+from acceptance.events import read_events
+from acceptance.probes.archives import good
+from acceptance.probes.uploads import Upload, Uploader
+from acceptance.target.model import load_target
+from acceptance.wait import poll
+from lab.faults import switch
+from power.stage_run import left_over
+
+
+@pytest.fixture(scope="module")
+def target_file():
+    """A lab whose soak leaves time enough for every trigger's looks."""
+    with held_lab() as lab:
+        yield retold(lab, "watched", SOAK_SECONDS="30", TRAFFIC_PER_MINUTE="300")
+
+
+def fault(name):
+    return lambda target: switch(target.env_file.parents[1], name, True)
+
+
+def foreign_upload(student="a-student", **how):
+    """An upload that is not the suite's: it carries a trace id of its own."""
+
+    def send(target):
+        Uploader(target.services["api"].url).send(Upload(student, "hw", good(), **how))
+
+    return send
+
+
+def stop_api(target):
+    config = target.env_file.parents[1] / "supervisord.conf"
+    subprocess.run(
+        [sys.executable, "-m", "supervisor.supervisorctl", "-c", str(config), "stop", "butler:butler-api"],
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
+
+
+CASES = {
+    "trigger.1": ("21_01a", fault("dialog-errors")),
+    "trigger.2": ("21_01c", fault("slow-writes")),
+    "trigger.3": ("21_01c", foreign_upload(declared_sha256="0" * 64)),
+    "trigger.4": ("21_01c", foreign_upload(student="../elsewhere")),
+    "trigger.5": ("21_01c", stop_api),
+    "trigger.6": ("21_01a", fault("dialog-loses-history")),
+    "trigger.7": ("21_01c", fault("alert-firing")),
+}
+
+
+@pytest.mark.parametrize(("item", "stage", "provoke"), [(item, *case) for item, case in CASES.items()], ids=CASES)
+def test_trigger_rolls_the_stage_back(item, stage, provoke, target_file, tmp_path):
+    target = load_target(target_file)
+    process = soak(stage, target_file, tmp_path)
+    try:
+        switched = poll(lambda: any(tmp_path.glob("*/events.jsonl")) and "flag.changed" in kinds(tmp_path), bool, 60)
+        assert switched, "the stage was not switched on"
+        provoke(target)
+        output = process.communicate(timeout=120)[0]
+    finally:
+        process.kill()
+        for name in ("dialog-errors", "slow-writes", "dialog-loses-history", "alert-firing"):
+            switch(target.env_file.parents[1], name, False)
+    fired = [event.data for event in events(tmp_path) if event.kind == "trigger.fired"]
+    assert fired, output
+    assert item in fired[0]["items"], fired
+    ended = [event.data for event in events(tmp_path) if event.kind in ("rollback.finished", "run.finished")]
+    assert [ended[0]["ok"], ended[-1]["outcome"], process.returncode] == [True, "NO-GO", 1], output
+    assert left_over(target_file) == []
+
+
+def soak(stage, target_file, reports):
+    return subprocess.Popen(
+        [sys.executable, "-m", "pytest", f"ops_tests/stage_{stage}/test_soak.py", "-p", "no:cacheprovider",
+         f"--target={target_file}", f"--reports={reports}"],
+        cwd=ROOT,
+        env=os.environ | {"PYTHONDONTWRITEBYTECODE": "1"},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )  # fmt: skip
+
+
+def events(folder):
+    return list(read_events(next(folder.glob("*/events.jsonl"))))
+
+
+def kinds(folder):
+    return [event.kind for event in events(folder)]
