@@ -27,6 +27,7 @@ class Power:
         told: What the reason of the first red must say.
         code: Exit codes that the run may end with.
         settings: Of the target file, beside the short times.
+        unseen: Items of the catalogue that one look cannot turn red; the stage is red all the same.
     """
 
     faults: tuple[str, ...]
@@ -34,6 +35,7 @@ class Power:
     told: str
     code: tuple[int, ...] = (1,)
     settings: dict[str, str] = field(default_factory=dict)
+    unseen: frozenset[str] = frozenset()
 
 
 TAMPERED = "test_tampered_archive_is_refused[tampered-start]"
@@ -56,6 +58,7 @@ POWER = (
         ("overwrite-other-student",),
         ("test_another_archive_is_not_overwritten[ids-equal-when-joined]",),
         "found 0 of it",
+        unseen=frozenset({"21_01c.rollout.3"}),
     ),
     Power(
         ("limit-off-by-one",),
@@ -103,4 +106,5 @@ def test_fault_turns_its_check_red(power: Power, held_target: Path, tmp_path: Pa
     assert power.told in ended.reason, ended.explain()
     assert (ended.code in power.code, ended.outcome != "GO") == (True, True), ended.explain()
     assert left_over(quick) == [], ended.explain()
-    assert ended.all_green(item for name in power.faults for item in CATALOGUE[name].turns_red) == []
+    items = {item for name in power.faults for item in CATALOGUE[name].turns_red}
+    assert ended.all_green(items - power.unseen) == []
