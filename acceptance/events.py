@@ -6,6 +6,7 @@ line is written when the thing happened, by whichever process saw it, and names 
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import json
@@ -73,7 +74,9 @@ class EventLog:
                 "prev": prev,
             }
             event = Event(**body, hash=_digest(body))
-            stream.write(json.dumps(body | {"hash": event.hash}).encode() + b"\n")
+            line = json.dumps(body | {"hash": event.hash}).encode() + b"\n"
+            if stream.write(line) != len(line):  # a disk takes what still fits
+                raise OSError(errno.ENOSPC, "only a part of the event could be written", str(self.path))
         return event
 
 

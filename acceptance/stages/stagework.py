@@ -103,5 +103,9 @@ class StageWork:
 
     def _fired(self, fired: GateResult) -> None:
         facts = {"trigger": fired.gate.id, "items": fired.gate.items, "value": fired.value, "bound": fired.gate.bound}
-        self.events.append("trigger.fired", stage=self.stage.id, verdict=fired.verdict, reason=fired.reason, **facts)
-        self.end(fired.verdict, f"trigger {fired.gate.id}: {fired.gate.title}: {fired.reason}")
+        try:
+            self.events.append(
+                "trigger.fired", stage=self.stage.id, verdict=fired.verdict, reason=fired.reason, **facts
+            )
+        finally:  # a full disk must not keep the rollback from happening
+            self.end(fired.verdict, f"trigger {gate.id}: {gate.title}: {fired.reason}")

@@ -18,7 +18,7 @@ from acceptance.observe.prometheus import Prometheus
 from acceptance.stages.gates import GateResult, Measure, Samples, Trigger
 from acceptance.stages.judging import fires
 from acceptance.stages.stage import Stage
-from acceptance.verdict import Inconclusive, Verdict
+from acceptance.verdict import Verdict
 
 
 class OwnEvents:
@@ -91,8 +91,8 @@ class Watch(threading.Thread):
                 self.fired = self.look(time.time())
                 seen = time.time()
                 self.looks += 1
-            except Inconclusive as error:
-                # A monitoring outage is not a bad release: hold, but not for ever.
+            except Exception as error:
+                # A monitoring outage, or a fault of our own, is not a bad release: hold, but not for ever.
                 if time.time() - seen > self._outlook.blind_limit:
                     self.fired = self._blind(seen, str(error))
             if self.fired:

@@ -1,6 +1,8 @@
 """The event log: whoever writes it, it is whole, in order, and tells of any change."""
 
 import multiprocessing
+import os
+import subprocess
 
 import pytest
 
@@ -49,6 +51,18 @@ def test_changed_line_is_found(log, line):
     log.path.write_bytes(b"".join(lines))
     with pytest.raises(TamperedLog, match=f"line {line + 1}"):
         list(read_events(log.path))
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="a small file system needs root to be mounted")
+def test_disk_that_takes_half_a_line_is_told(tmp_path):
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8k", "none", str(tmp_path)], check=True)
+    try:
+        log = EventLog(tmp_path / "events.jsonl")
+        with pytest.raises(OSError, match=r"space|part of the event"):
+            write(log, 200)
+        assert list(read_events(log.path))  # what was told before is whole
+    finally:
+        subprocess.run(["umount", "-l", str(tmp_path)], check=True)
 
 
 def test_removed_line_is_found(log):

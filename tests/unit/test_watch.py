@@ -124,6 +124,14 @@ def test_outage_is_held_then_rolls_back_as_inconclusive(watch, prometheus):
     assert patient.fired is None
 
 
+def test_fault_of_our_own_is_blindness_and_does_not_end_the_watch_in_silence(watch, prometheus, monkeypatch):
+    monkeypatch.setattr(prometheus, "samples", lambda *_: 1 / 0)
+    running = watch(FAILURES, blind_limit=0.05)
+    running.start()
+    assert running.told.wait(5)
+    assert (running.fired.gate.id, "division" in running.fired.reason) == ("blind", True)
+
+
 def test_stop_ends_the_watch(watch):
     running = watch(FAILURES)
     running.start()
