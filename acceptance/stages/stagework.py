@@ -108,4 +108,4 @@ class StageWork:
                 "trigger.fired", stage=self.stage.id, verdict=fired.verdict, reason=fired.reason, **facts
             )
         finally:  # a full disk must not keep the rollback from happening
-            self.end(fired.verdict, f"trigger {gate.id}: {gate.title}: {fired.reason}")
+            self.end(fired.verdict, f"trigger {fired.gate.id}: {fired.gate.title}: {fired.reason}")
