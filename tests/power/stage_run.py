@@ -94,5 +94,5 @@ def left_over(target_file: Path) -> list[str]:
     env = EnvFile(target.env_file)
     on = [f"{flag} is on" for flag in target.flags.values() if env.flag(flag)]
     journal = target.journal_dir / f"{target.name}.journal"
-    closed = journal.is_file() and '"op": "close"' in journal.read_text().splitlines()[-1]
+    closed = not journal.exists() or '"op": "close"' in journal.read_text().splitlines()[-1]
     return on if closed else [*on, f"{journal} is not closed"]
