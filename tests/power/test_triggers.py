@@ -71,8 +71,9 @@ def test_trigger_rolls_the_stage_back(item, stage, provoke, target_file, tmp_pat
             switch(target.env_file.parents[1], name, False)
     fired = [event.data for event in events(tmp_path) if event.kind == "trigger.fired"]
     assert fired, output
-    # The lab's alert on the same fault may be seen first: which of the two is a race, and either is right.
-    assert {item, "trigger.7"} & set(fired[0]["items"]), fired
+    # The lab has alerts on these three faults, and one may be seen first: which of the two is a race.
+    right = {item, "trigger.7"} if item in ("trigger.1", "trigger.2", "trigger.5") else {item}
+    assert right & set(fired[0]["items"]), fired
     ended = [event.data for event in events(tmp_path) if event.kind in ("rollback.finished", "run.finished")]
     assert [ended[0]["ok"], ended[-1]["outcome"], process.returncode] == [True, "NO-GO", 1], output
     assert left_over(target_file) == []
