@@ -89,11 +89,13 @@ class Trigger(Measure):
     Attributes:
         own_events: Name of the ledger entry whose expected count is subtracted, so that the
             suite's own security probes do not fire it.
+        recent_minutes: A ratio or quantile is also judged over the newest minutes alone.
     """
 
     breaches: int = 1
     of: int = 1
     own_events: str = ""
+    recent_minutes: float = 5
 
 
 @dataclass(frozen=True)

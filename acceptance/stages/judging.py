@@ -1,4 +1,4 @@
-"""The pure judging of gates and triggers: raw samples in, verdict out.
+"""The pure judging of gates: raw samples in, verdict out. Triggers are judged on the same numbers, see ``firing``.
 
 PromQL alone is blind in three ways: the first errors that a series ever shows give a ``rate`` of 0, a
 misspelt metric and a healthy one both give an empty vector, and ``histogram_quantile`` is capped at the largest
@@ -9,51 +9,63 @@ deltas from the first sample on, presence required, and a quantile beyond the la
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
-from acceptance.stages.gates import Bound, GateResult, Measure, Samples, Series, Trigger
+from acceptance.stages.gates import Bound, GateResult, Measure, Samples, Series
 from acceptance.verdict import Verdict
 
 
-def judge(gate: Measure, samples: Samples, own: int = 0) -> GateResult:
+def judge(gate: Measure, samples: Samples) -> GateResult:
     """Judge a gate on raw samples; pure.
 
     Args:
         gate: What to judge.
         samples: What Prometheus held.
-        own: Events on the counter that the suite itself provoked, to be subtracted.
 
     Returns:
         PASS or FAIL when there was enough to see, else INCONCLUSIVE with the reason.
     """
     seen = round(increase(samples.total, samples.start)) if gate.total else samples.reported
     blind = _blindness(gate, samples, seen)
-    curve = _curve(gate, samples, own)
-    value = curve[-1][1] if curve else None
+    points = curve(gate, samples)
+    value = points[-1][1] if points else None
     if blind is None and value is None:
         blind = "no value came back"
     if blind is None and value is not None and math.isnan(value):
         blind = "the value is not a number"
     if blind is not None or value is None:
-        return GateResult(gate, Verdict.INCONCLUSIVE, value, seen, blind or "", samples.start, samples.end, curve)
+        return GateResult(gate, Verdict.INCONCLUSIVE, value, seen, blind or "", samples.start, samples.end, points)
     holds = Bound(gate.bound).holds(value)
     text = f"expected {gate.bound} {gate.unit}".rstrip() + f", found {value:.4g} over {seen} samples"
     verdict = Verdict.PASS if holds else Verdict.FAIL
-    return GateResult(gate, verdict, value, seen, text, samples.start, samples.end, curve)
+    return GateResult(gate, verdict, value, seen, text, samples.start, samples.end, points)
 
 
-def fires(trigger: Trigger, samples: Samples, own: int = 0) -> GateResult | None:
-    """Say whether a trigger fires on the samples; None while it does not, or cannot see enough."""
-    curve = _curve(trigger, samples, own)
-    if trigger.total and increase(samples.total, samples.start) < trigger.min_samples:
-        return None
-    breaches = [value for _, value in curve[-trigger.of :] if Bound(trigger.bound).holds(value)]
-    if len(breaches) < trigger.breaches:
-        return None
-    reason = f"found {breaches[-1]:.4g} {trigger.unit} in {len(breaches)} of the last {trigger.of} looks"
-    reason += f", fires at {trigger.bound}"
-    seen = round(increase(samples.total, samples.start))
-    return GateResult(trigger, Verdict.FAIL, breaches[-1], seen, reason, samples.start, samples.end, curve)
+def curve(
+    measure: Measure, samples: Samples, own: float = 0, since: Callable[[float], float] | None = None
+) -> list[tuple[float, float]]:
+    """Work out the measure's value at each sample time of the window.
+
+    Args:
+        measure: What to work out.
+        samples: What Prometheus held.
+        own: Events on the counter that the suite itself provoked, to be subtracted.
+        since: From when on the value at a time counts; from the window's start by default.
+    """
+    if measure.kind in ("value", "alerts", "log_events"):
+        return _highest(samples)
+    since = since or (lambda _: samples.start)
+    if measure.kind == "quantile":
+        return [(at, _quantile(measure, samples, since(at), at)) for at in _times(samples)]
+    bad = next(iter(samples.query.values()), ())
+    points = []
+    for at in _times(samples):
+        count = max(0.0, increase(until(bad, at), since(at)) - own)
+        if measure.kind == "ratio":
+            total = increase(until(samples.total, at), since(at))
+            count = count / total if total else math.nan
+        points.append((at, count))
+    return points
 
 
 def increase(series: Series, start: float) -> float:
@@ -126,23 +138,6 @@ def _blindness(gate: Measure, samples: Samples, seen: int) -> str | None:
     return None
 
 
-def _curve(gate: Measure, samples: Samples, own: int) -> list[tuple[float, float]]:
-    """Work out the measure's value at each sample time of the window."""
-    if gate.kind in ("value", "alerts", "log_events"):
-        return _highest(samples)
-    if gate.kind == "quantile":
-        return _quantiles(gate, samples)
-    bad = next(iter(samples.query.values()), ())
-    points = []
-    for at in _times(samples):
-        count = max(0.0, increase(_until(bad, at), samples.start) - own)
-        if gate.kind == "ratio":
-            total = increase(_until(samples.total, at), samples.start)
-            count = count / total if total else math.nan
-        points.append((at, count))
-    return points
-
-
 def _highest(samples: Samples) -> list[tuple[float, float]]:
     by_time: dict[float, float] = {}
     for series in samples.query.values():
@@ -152,17 +147,15 @@ def _highest(samples: Samples) -> list[tuple[float, float]]:
     return sorted(by_time.items())
 
 
-def _quantiles(gate: Measure, samples: Samples) -> list[tuple[float, float]]:
-    points = []
-    for at in _times(samples):
-        deltas = {float(le): increase(_until(series, at), samples.start) for le, series in samples.query.items()}
-        points.append((at, quantile_of(deltas, gate.quantile)))
-    return points
+def _quantile(measure: Measure, samples: Samples, start: float, at: float) -> float:
+    deltas = {float(le): increase(until(series, at), start) for le, series in samples.query.items()}
+    return quantile_of(deltas, measure.quantile)
 
 
 def _times(samples: Samples) -> list[float]:
     return sorted({at for at, _ in samples.total if at > samples.start})
 
 
-def _until(series: Series, at: float) -> Series:
+def until(series: Series, at: float) -> Series:
+    """Give the part of a series that was there at a time."""
     return [point for point in series if point[0] <= at]

@@ -13,10 +13,11 @@ from acceptance.events import EventLog
 from acceptance.observe.logs import Logs
 from acceptance.observe.prometheus import Prometheus
 from acceptance.stages.gates import GateResult
+from acceptance.stages.ownevents import OwnEvents
 from acceptance.stages.progress import Tell
 from acceptance.stages.soak import SoakReport, Traffic, soak
 from acceptance.stages.stage import Stage
-from acceptance.stages.watch import Outlook, OwnEvents, Watch
+from acceptance.stages.watch import Outlook, Watch
 from acceptance.target.model import Service, Target
 from acceptance.verdict import Verdict
 

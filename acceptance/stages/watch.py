@@ -8,41 +8,17 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from acceptance.observe.logs import Logs
 from acceptance.observe.prometheus import Prometheus
+from acceptance.stages.firing import fires
 from acceptance.stages.gates import GateResult, Measure, Samples, Trigger
-from acceptance.stages.judging import fires
+from acceptance.stages.ownevents import OwnEvents
 from acceptance.stages.stage import Stage
 from acceptance.verdict import Verdict
-
-
-class OwnEvents:
-    """Counts the events that the suite's own probes cause; told before they are sent.
-
-    Some must be counted by the service, such as a refused digest; others may be, such as a damaged archive, of which
-    the contract does not say what it counts as. Both are subtracted before a trigger fires.
-    """
-
-    def __init__(self) -> None:
-        self._must: Counter[str] = Counter()
-        self._may: Counter[str] = Counter()
-
-    def expect(self, event: str) -> None:
-        """Announce an event that the service must count, such as ``checksum_failed``."""
-        self._must[event] += 1
-
-    def allow(self, event: str, count: int = 1) -> None:
-        """Announce events that it may count."""
-        self._may[event] += count
-
-    def bounds(self, event: str) -> tuple[int, int]:
-        """Give how many must and how many may have been counted."""
-        return self._must[event], self._must[event] + self._may[event]
 
 
 @dataclass(frozen=True)
@@ -112,8 +88,12 @@ class Watch(threading.Thread):
             Inconclusive: Prometheus or the log is out of reach.
         """
         for trigger in self._stage.triggers:
+            samples = self._samples(trigger, now)
+            # Asked after the samples are: whatever of ours they hold was announced before it was counted.
             own = self._own.bounds(trigger.own_events)[1]
-            if fired := fires(trigger, self._samples(trigger, now), own):
+            # One request may still be in flight, and its count shows with the next scrape only.
+            quiet_since = self._own.quiet_since(trigger.own_events) + 2 * self._outlook.step
+            if fired := fires(trigger, samples, own, quiet_since):
                 return fired
         return None
 

@@ -27,8 +27,6 @@ from fixtures.evidence import EvidenceBox
 from fixtures.target import NewId
 
 Refuse = Callable[..., list[str]]
-#: More than can be counted while an attack runs.
-UNKNOWN = 10**9
 
 
 @pytest.fixture(scope="session")
@@ -74,14 +72,14 @@ def own_errors(work: StageWork) -> Iterator[None]:
     ours = [trigger for trigger in work.stage.triggers if trigger.own_events in ("write_error", "permission_error")]
     before = {trigger.id: counted(work, trigger.query) for trigger in ours}
     for trigger in ours:
-        work.own.allow(trigger.own_events, UNKNOWN)
+        work.own.begin(trigger.own_events)
     yield
     over = time.time()
     poll(
         lambda: counted(work, 'timestamp(up{job="$job"})'), lambda at: at > over, 3 * work.target.scrape_interval_s + 5
     )
     for trigger in ours:
-        work.own.allow(trigger.own_events, round(counted(work, trigger.query) - before[trigger.id]) - UNKNOWN)
+        work.own.end(trigger.own_events, round(counted(work, trigger.query) - before[trigger.id]))
 
 
 def counted(work: StageWork, query: str) -> float:
@@ -134,7 +132,7 @@ def digest_required(env: dict[str, str]) -> None:
 
 
 @pytest.fixture
-def checksum_failures(refuse: Refuse, stage_work: StageWork) -> tuple[int, int, int]:
+def checksum_failures(refuse: Refuse, stage_work: StageWork) -> tuple[int, int, float]:
     """Checksum failures since flag-on: how many must, how many the service did, and how many it may have counted."""
     refuse(good(), event="checksum_failed", declared_sha256="0" * 64)  # at least one, also when run alone
     least, most = stage_work.own.bounds("checksum_failed")

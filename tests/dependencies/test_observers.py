@@ -17,9 +17,10 @@ from acceptance.probes.calls import Caller
 from acceptance.probes.uploads import Upload, Uploader
 from acceptance.stages.gates import Gate, Samples, Trigger
 from acceptance.stages.judging import judge
+from acceptance.stages.ownevents import OwnEvents
 from acceptance.stages.soak import soak
 from acceptance.stages.stage import Stage
-from acceptance.stages.watch import Outlook, OwnEvents, Watch
+from acceptance.stages.watch import Outlook, Watch
 from acceptance.verdict import Inconclusive, Verdict
 from dependencies.faulty import expired_tls, server, vector
 

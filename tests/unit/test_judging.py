@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from acceptance.stages.gates import Gate, Samples, Trigger
-from acceptance.stages.judging import can_fail, fires, increase, judge, quantile_of
+from acceptance.stages.gates import Gate, Samples
+from acceptance.stages.judging import can_fail, increase, judge, quantile_of
 from acceptance.verdict import Verdict
 
 
@@ -94,23 +94,3 @@ def test_quantile_never_lies_below_a_bucket_that_holds_too_few(counts, quantile)
 def test_gate_whose_bound_no_bucket_can_tell_is_named():
     assert "above the largest finite bucket 2.5" in str(can_fail(gate("quantile", "< 30"), [0.1, 2.5]))
     assert can_fail(gate("quantile", "< 2"), [0.1, 2.5]) is None
-
-
-def trigger(**facts):
-    return Trigger("t", "title", ("trigger.1",), "ratio", "bad", "> 0.05", total="total", **facts)
-
-
-def test_trigger_needs_its_k_of_n():
-    spike = samples([(0, 0), (1, 0), (2, 1), (3, 1)], total=((0, 0), (1, 10), (2, 19), (3, 100)), end=3)
-    assert fires(trigger(breaches=2, of=3), spike) is None
-    assert fires(trigger(breaches=1, of=3), spike) is not None
-
-
-def test_trigger_subtracts_what_our_own_probes_caused():
-    ours = samples([(0, 0), (1, 2), (2, 4)])
-    assert fires(trigger(), ours, own=4) is None
-    assert fires(trigger(), ours, own=2).value == pytest.approx(0.2)
-
-
-def test_trigger_stays_quiet_below_its_fewest_samples():
-    assert fires(trigger(min_samples=100), samples([(0, 0), (1, 5), (2, 10)])) is None

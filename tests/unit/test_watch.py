@@ -7,8 +7,9 @@ import pytest
 
 from acceptance.observe.logs import LogLine
 from acceptance.stages.gates import Samples, Trigger
+from acceptance.stages.ownevents import OwnEvents
 from acceptance.stages.stage import Stage
-from acceptance.stages.watch import Outlook, OwnEvents, Watch
+from acceptance.stages.watch import Outlook, Watch
 from acceptance.verdict import Inconclusive, Verdict
 
 FAILURES = Trigger("failures", "Failures", ("trigger.3",), "count", "bad", "> 0", own_events="checksum_failed")
@@ -83,6 +84,27 @@ def test_own_failures_do_not_fire_and_one_more_does(watch, prometheus, own):
     assert watch(FAILURES).look(1010.0) is None
     prometheus.failures = 4
     assert watch(FAILURES).look(1010.0).value == 1
+
+
+def test_whatever_is_counted_while_our_attack_runs_is_ours(watch, prometheus, own):
+    own.begin("checksum_failed")
+    prometheus.failures = 7
+    assert watch(FAILURES).look(1010.0) is None
+    own.end("checksum_failed", 6)
+    assert watch(FAILURES).look(1010.0).value == 1
+
+
+def test_event_that_is_announced_and_counted_while_the_watch_asks_is_ours(watch, prometheus, own):
+    """It may happen between the two questions; then the ledger must be the later one."""
+    asked = prometheus.samples
+
+    def samples(*args):
+        own.expect("checksum_failed")
+        prometheus.failures = 1
+        return asked(*args)
+
+    prometheus.samples = samples
+    assert watch(FAILURES).look(1010.0) is None
 
 
 def test_alert_that_fired_before_is_not_news(watch, prometheus):

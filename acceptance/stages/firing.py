@@ -1,0 +1,57 @@
+"""Whether a trigger fires; pure.
+
+Two views of the same samples: everything since flag-on, and the newest minutes alone. The first has the most to go
+by; the second sees a release that goes bad late, which a long good beginning would dilute below any bound.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+from acceptance.stages.gates import Bound, GateResult, Samples, Trigger
+from acceptance.stages.judging import curve, increase, until
+from acceptance.verdict import Verdict
+
+
+def fires(trigger: Trigger, samples: Samples, own: float = 0, quiet_since: float = 0) -> GateResult | None:
+    """Say whether a trigger fires on the samples; None while it does not, or cannot see enough.
+
+    Args:
+        trigger: What to judge.
+        samples: What Prometheus held since flag-on.
+        own: Events on ``query`` that the suite itself provoked, to be subtracted.
+        quiet_since: Unix seconds from when on it provoked none; the newest minutes are looked at from then on, since
+            which of them hold how many of our own is not known.
+    """
+    whole = _breached(trigger, samples, own, lambda _: samples.start, "since flag-on")
+    if whole or trigger.kind not in ("ratio", "quantile"):
+        return whole
+    newest = 60 * trigger.recent_minutes
+    return _breached(
+        trigger,
+        samples,
+        0,
+        lambda at: max(samples.start, quiet_since, at - newest),
+        f"over the last {trigger.recent_minutes:g} min",
+    )
+
+
+def _breached(
+    trigger: Trigger, samples: Samples, own: float, since: Callable[[float], float], over: str
+) -> GateResult | None:
+    points = [
+        (at, value if _enough(trigger, samples, since(at), at) else math.nan)
+        for at, value in curve(trigger, samples, own, since)
+    ]
+    breaches = [value for _, value in points[-trigger.of :] if Bound(trigger.bound).holds(value)]
+    if len(breaches) < trigger.breaches:
+        return None
+    reason = f"found {breaches[-1]:.4g} {trigger.unit} {over}, in {len(breaches)} of the last {trigger.of} looks; "
+    reason += f"fires at {trigger.bound}"
+    seen = round(increase(samples.total, since(samples.end)))
+    return GateResult(trigger, Verdict.FAIL, breaches[-1], seen, reason, samples.start, samples.end, points)
+
+
+def _enough(trigger: Trigger, samples: Samples, start: float, at: float) -> bool:
+    return not trigger.total or increase(until(samples.total, at), start) >= trigger.min_samples
