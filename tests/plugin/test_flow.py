@@ -2,6 +2,8 @@
 
 import signal
 
+import pytest
+
 from acceptance.wait import poll
 
 GOOD = "def test_good(flag_on): assert flag_on.restarted.proved\n"
@@ -51,6 +53,22 @@ def test_not_seeing_rolls_back_and_has_its_own_exit_code(project):
     done = project.run()
     assert (done.code, done.outcome) == (10, "INCONCLUSIVE"), done.output
     assert done.verdicts() == {"test_blind": "INCONCLUSIVE", "test_later": "NOT RUN"}
+
+
+@pytest.mark.parametrize(
+    "says", ["assert 'seen' == 'expected'", "raise Inconclusive('no series')"], ids=["failed", "blind"]
+)
+def test_check_under_which_a_trigger_rolls_back_says_so_first(project, says):
+    body = f"""
+from acceptance.verdict import Inconclusive, Verdict
+def test_cut(flag_on, stage_work):
+    stage_work.end(Verdict.FAIL, "trigger write-failures: found 0.5")
+    {says}
+"""
+    done = project.stage("21_01c", flag_on=body).run()
+    assert done.verdicts() == {"test_cut": "INCONCLUSIVE"}, done.output
+    reason = done.of("check.finished")[0]["reason"]
+    assert reason.startswith("cut short: trigger write-failures: found 0.5; the check itself says: "), reason
 
 
 def test_stop_at_first_failure_rolls_back(project):
