@@ -10,6 +10,7 @@ import pytest
 from acceptance.conduct.admission import Selected, late, overrun, refusal
 from acceptance.stages.stage import Stage
 from acceptance.target.model import load_target
+from fixtures.selection import by_phase
 
 STAGE = Stage("21_01c", "Storage", 50, service="api", flagged=True, planned_minutes=45, rollback_minutes=20)
 OTHER = Stage("21_01d", "Use case", 60, service="worker", flagged=True, planned_minutes=180, rollback_minutes=15)
@@ -90,3 +91,17 @@ def test_a_later_stage_that_does_not_fit_does_not_keep_the_first_from_beginning(
     assert refusal(production, STAGES, [SWITCHES, LONG], "", now) is None
     assert overrun(production, STAGE, [SWITCHES, LONG], "", now) is None
     assert overrun(production, OTHER, [SWITCHES, LONG], "", now).startswith("window: it is Sat 2026-11-28 04:00:00 UTC")
+
+
+@pytest.mark.parametrize(
+    ("check", "changes"),
+    [
+        ("ops_tests/stage_21_01c/test_flag_on.py::test_x", True),
+        ("ops_tests/stage_21_00/test_deploy.py::test_x", True),
+        ("ops_tests/stage_21_01c/test_preflight.py::test_x", False),
+        ("ops_tests/post_deployment/test_documentation.py::test_x", False),
+        ("tests/test_x.py::test_x", False),
+    ],
+)
+def test_check_of_which_only_the_node_id_is_known_is_judged_by_its_phase(check, changes):
+    assert by_phase(check).changes is changes
