@@ -18,6 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
+from acceptance.disk import sync_folder
 from acceptance.verdict import RecoveryNeeded
 
 VERSION = 1
@@ -162,7 +163,7 @@ class Journal:
         finally:
             os.close(descriptor)
         if fresh:
-            _sync_folder(self.path.parent)
+            sync_folder(self.path.parent)
 
 
 def _decode(line: bytes) -> Entry | None:
@@ -177,11 +178,3 @@ def _whole_length(descriptor: int) -> int:
     size = os.fstat(descriptor).st_size
     text = os.pread(descriptor, size, 0)
     return text.rfind(b"\n") + 1
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

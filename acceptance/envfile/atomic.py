@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import grp
 import os
-import pwd
 import stat
 from pathlib import Path
+
+from acceptance.disk import owner_name, sync_folder, user_name
 
 
 class OwnerWouldChange(PermissionError):
@@ -36,7 +36,7 @@ def replace_bytes(path: Path, content: bytes) -> None:
     except BaseException:
         scratch.unlink(missing_ok=True)
         raise
-    _sync_folder(path.parent)
+    sync_folder(path.parent)
 
 
 def owner_obstacle(path: Path) -> str | None:
@@ -45,24 +45,7 @@ def owner_obstacle(path: Path) -> str | None:
     groups = {os.getegid(), *os.getgroups()}
     if os.geteuid() == 0 or (found.st_uid == os.geteuid() and found.st_gid in groups):
         return None
-    return f"it belongs to {owner_name(found)} and this process runs as {pwd_name(os.geteuid())}"
-
-
-def owner_name(found: os.stat_result) -> str:
-    """`USER:GROUP`, or their numbers where they have no name."""
-    try:
-        group = grp.getgrgid(found.st_gid).gr_name
-    except KeyError:
-        group = str(found.st_gid)
-    return f"{pwd_name(found.st_uid)}:{group}"
-
-
-def pwd_name(uid: int) -> str:
-    """The user's name, or the number where it has none."""
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:
-        return str(uid)
+    return f"it belongs to {owner_name(found)} and this process runs as {user_name(os.geteuid())}"
 
 
 def _write(scratch: Path, content: bytes, like: os.stat_result) -> None:
@@ -78,11 +61,3 @@ def _write(scratch: Path, content: bytes, like: os.stat_result) -> None:
         stream.flush()
         os.fchmod(stream.fileno(), stat.S_IMODE(like.st_mode))
         os.fsync(stream.fileno())
-
-
-def _sync_folder(folder: Path) -> None:
-    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)

@@ -8,9 +8,8 @@ from typing import Any
 
 from pymongo import DESCENDING
 from pymongo.database import Database
-from pymongo.errors import PyMongoError
 
-from acceptance.verdict import Inconclusive
+from acceptance.observe.mongo import asking
 
 #: Collection -> fields that every document of it has, old code or new, whatever its state.
 FIELDS: Mapping[str, tuple[str, ...]] = {
@@ -37,13 +36,9 @@ def look_at(mongo: Database[dict[str, Any]], name: str) -> Look:
     Raises:
         Inconclusive: MongoDB does not answer.
     """
-    try:
+    with asking(name):
         count = mongo[name].count_documents({})
         newest = list(mongo[name].find().sort("_id", DESCENDING).limit(NEWEST))
-    except PyMongoError as error:
-        raise Inconclusive(
-            f"MongoDB did not answer for {name} ({type(error).__name__}); check MONGODB_URL of the target file"
-        ) from error
     if not count:
         return Look(0, 0, (f"expected documents in {mongo.name}.{name}, found none",))
     bad = [f"document {each['_id']} lacks {', '.join(lacks)}" for each in newest if (lacks := _lacks(each, name))]

@@ -6,12 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from pymongo.database import Database
-from pymongo.errors import PyMongoError
 
 from acceptance.observe.collections import FIELDS
+from acceptance.observe.mongo import asking
 from acceptance.observe.prometheus import Prometheus
 from acceptance.probes.dialog import Turn
-from acceptance.verdict import Inconclusive
 from acceptance.wait import poll
 
 COLLECTION = "dialog_contexts"
@@ -29,12 +28,8 @@ def context_of(mongo: Database[dict[str, Any]], session_id: str) -> Context | No
     Raises:
         Inconclusive: MongoDB does not answer.
     """
-    try:
+    with asking(COLLECTION):
         return mongo[COLLECTION].find_one({"session_id": session_id}, {"_id": False})
-    except PyMongoError as error:
-        raise Inconclusive(
-            f"MongoDB did not answer for {COLLECTION} ({type(error).__name__}); check MONGODB_URL of the target file"
-        ) from error
 
 
 def context_after(mongo: Database[dict[str, Any]], turn: Turn) -> Context | None:

@@ -5,8 +5,10 @@ Collection ``review_archives``: one document for each archive that the new adapt
 
 from __future__ import annotations
 
+import argparse
 import re
-from collections.abc import Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,7 +16,10 @@ from typing import Any
 from bson import ObjectId
 from pymongo.database import Database
 
+from acceptance.cli import Answer
+from acceptance.conduct.testdata import database
 from acceptance.probes.storage import sha256_of
+from acceptance.target.model import Target
 from acceptance.verdict import Inconclusive
 
 Document = Mapping[str, Any]
@@ -22,17 +27,44 @@ _CLOCKS_S = 60
 _APART = timedelta(minutes=10)  # less than any time zone's offset, more than the longest upload takes
 
 
-def newest(database: Database[dict[str, Any]], assignment_id: str, student_id: str | None = None) -> Document | None:
+def assignment(parser: argparse.ArgumentParser) -> None:
+    """Add the checklist's own argument, and one to narrow it, for ``answer_on_newest``."""
+    parser.add_argument("--assignment", required=True)
+    parser.add_argument("--student-id", help="only this student's archives")
+
+
+def answer_on_newest(
+    target: Target, args: argparse.Namespace, judge: Callable[[Document, Path], list[str]], line: str
+) -> Answer:
+    """Judge the newest document of the assignment that a command was asked about.
+
+    Args:
+        target: The deployment.
+        args: With what ``assignment`` added.
+        judge: Gives the findings of a document and the storage's root.
+        line: The good news; fields of the document stand in braces.
+    """
+    with database(target) as mongo:
+        document = newest(mongo, args.assignment, args.student_id)
+    if document is None:
+        whose = f" of {args.student_id}" if args.student_id else ""
+        missing = f"expected a document for assignment {args.assignment}{whose} in review_archives, found none"
+        return Answer([f"{missing}; with {target.flags['21_01c']}=true, upload one with test_review_upload.py"], "")
+    findings = judge(document, target.storage.root)
+    return Answer(findings, line.format_map(defaultdict(lambda: None, document)), {"document": document})
+
+
+def newest(mongo: Database[dict[str, Any]], assignment_id: str, student_id: str | None = None) -> Document | None:
     """Find the document that was written last for an assignment, of one student or of any."""
     wanted = {"assignment_id": assignment_id} | ({"student_id": student_id} if student_id else {})
     # By the id, which holds the time of writing: the upload time is what may be wrong.
-    return next(iter(database["review_archives"].find(wanted).sort("_id", -1).limit(1)), None)
+    return next(iter(mongo["review_archives"].find(wanted).sort("_id", -1).limit(1)), None)
 
 
-def recent(database: Database[dict[str, Any]], since: datetime) -> Iterator[Document]:
+def recent(mongo: Database[dict[str, Any]], since: datetime) -> Iterator[Document]:
     """Give the documents written or uploaded at or after an aware moment."""
     by_id = {"_id": {"$gte": ObjectId.from_datetime(since)}}
-    yield from database["review_archives"].find({"$or": [{"uploaded_at": {"$gte": since}}, by_id]})
+    yield from mongo["review_archives"].find({"$or": [{"uploaded_at": {"$gte": since}}, by_id]})
 
 
 def checksum_findings(document: Document, root: Path) -> list[str]:

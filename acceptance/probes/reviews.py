@@ -10,15 +10,14 @@ from typing import Any
 
 import httpx
 from pymongo.database import Database
-from pymongo.errors import PyMongoError
 
 from acceptance.observe.logs import Logs
+from acceptance.observe.mongo import asking
 from acceptance.observe.prometheus import Prometheus
 from acceptance.probes.archives import Archive, good, new_nonce, zip_bytes
 from acceptance.probes.exchange import Exchange
 from acceptance.probes.reviewed import EFFECTS, ENDED, Review, Submitted
 from acceptance.probes.uploads import Upload, Uploader, file_part
-from acceptance.verdict import Inconclusive
 from acceptance.wait import poll
 
 METRICS = "review_submission_"
@@ -95,34 +94,13 @@ class Reviews:
         )
 
     def _find(self, name: str, wanted: Mapping[str, Any]) -> list[dict[str, Any]]:
-        try:
+        with asking(name):
             return list(self.mongo[name].find(dict(wanted), {"_id": False}))
-        except PyMongoError as error:
-            raise Inconclusive(
-                f"MongoDB did not answer for {name} ({type(error).__name__}); check MONGODB_URL of the target file"
-            ) from error
 
 
 def counted(prometheus: Prometheus, job: str) -> int:
     """Count the reviews that the decomposed use case says it did; 0 where it exports nothing."""
     return round(sum(sample.value for sample in prometheus.instant(f'{DURATIONS}{{job="{job}"}}')))
-
-
-def path_findings(prometheus: Prometheus, job: str, new: bool, patience_s: float) -> list[str]:
-    """Name the difference between the use case that the flag asks for and the one that the metrics show.
-
-    Args:
-        prometheus: Where to look.
-        job: The worker's.
-        new: The flag's value.
-        patience_s: Longest wait for the new use case's metrics to be scraped.
-    """
-    if not new:
-        seen = counted(prometheus, job)
-        return [f"the flag is false, but {job} counted {seen} in {DURATIONS}: restart it"] if seen else []
-    if poll(lambda: counted(prometheus, job), bool, patience_s):
-        return []
-    return [f"the flag is true, but {job} counts nothing in {DURATIONS}: the old use case is at work; restart it"]
 
 
 def _task_id(exchange: Exchange) -> str:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import grp
 import hashlib
 import os
-import pwd
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+from acceptance.disk import owner_name
 from acceptance.probes.archives import Archive
 from acceptance.verdict import Inconclusive
 
@@ -31,7 +30,7 @@ def look_at(path: Path) -> Folder | None:
         return None
     if not path.is_dir():
         return None
-    return Folder(path, f"{_user(found.st_uid)}:{_group(found.st_gid)}", found.st_mode & 0o7777)
+    return Folder(path, owner_name(found), found.st_mode & 0o7777)
 
 
 def copies_of(archive: Archive, root: Path) -> list[Path]:
@@ -58,17 +57,3 @@ def free_bytes(path: Path) -> int:
         return shutil.disk_usage(path).free
     except OSError as error:
         raise Inconclusive(f"{path}: the free space cannot be seen ({error})") from error
-
-
-def _user(uid: int) -> str:
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:
-        return str(uid)
-
-
-def _group(gid: int) -> str:
-    try:
-        return grp.getgrgid(gid).gr_name
-    except KeyError:
-        return str(gid)

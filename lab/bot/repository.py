@@ -2,15 +2,14 @@
 
 import asyncio
 import itertools
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
-from prometheus_client import Counter, Histogram
 from pymongo.errors import PyMongoError
 
 from lab.bot.contexts import Context, Contexts
+from lab.measured import Measured
 from lab.service import Settings
 
 SLOW_SECONDS = 0.25  # the fault's delay: over the SLO of 100 ms and over twice a usual baseline
@@ -30,16 +29,12 @@ class ContextRepository:
         self._contexts = contexts
         self._fault = settings.fault
         self._calls = itertools.count(1)
-        self._operations = Counter(
+        self._measure = Measured(
             "dialog_context_repository_operations",
-            "Operations on dialogue contexts",
-            ["operation", "status", "error_type"],
-        )
-        self._latency = Histogram(
             "dialog_context_repository_latency_seconds",
-            "Duration of operations on dialogue contexts",
-            ["operation"],
+            "Operations on dialogue contexts",
             buckets=(0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5),
+            error_type=lambda _: "storage_error",
         )
 
     async def get(self, session_id: str) -> Context | None:
@@ -66,18 +61,13 @@ class ContextRepository:
 
     @asynccontextmanager
     async def _measured(self, operation: str) -> AsyncIterator[None]:
-        """Count and time one operation; the label error_type stays empty (absent) on success."""
-        start = time.perf_counter()
-        try:
-            await self._seeded()
-            yield
-        except (PyMongoError, RepositoryError) as error:
-            self._operations.labels(operation, "error", "storage_error").inc()
-            raise RepositoryError(f"{operation} failed: {error}") from error
-        else:
-            self._operations.labels(operation, "success", "").inc()
-        finally:
-            self._latency.labels(operation).observe(time.perf_counter() - start)
+        """Count and time one operation, with its seeded faults."""
+        with self._measure(operation):
+            try:
+                await self._seeded()
+                yield
+            except (PyMongoError, RepositoryError) as error:
+                raise RepositoryError(f"{operation} failed: {error}") from error
 
     async def _seeded(self) -> None:
         """Do what the seeded faults of an operation do."""

@@ -5,14 +5,12 @@ The old path is the checker's client itself; the new one is a service around it 
 
 import asyncio
 import itertools
-import time
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Protocol
 
-from prometheus_client import Counter, Histogram
-
+from lab.measured import Measured
 from lab.service import Settings
 from lab.worker.checker import CheckerError, Commit, Review
 
@@ -42,16 +40,12 @@ class HomeworkReviewService:
         self._client = client
         self._fault = settings.fault
         self._calls = itertools.count(1)
-        self._requests = Counter(
+        self._measure = Measured(
             "homework_review_service_requests",
-            "Requests to the homework review service",
-            ["operation", "status", "error_type"],
-        )
-        self._latency = Histogram(
             "homework_review_service_latency_seconds",
-            "Duration of homework review requests",
-            ["operation"],
+            "Requests to the homework review service",
             buckets=(0.05, 0.1, 0.25, 0.5, 1, 2, 3, 5, 10),
+            error_type=lambda error: error.error_type if isinstance(error, CheckerError) else "api_error",
         )
 
     async def commits(self, student_id: str, days: int) -> list[Commit]:
@@ -74,21 +68,10 @@ class HomeworkReviewService:
 
     @asynccontextmanager
     async def _measured(self, operation: str) -> AsyncIterator[None]:
-        """Count and time one request; the label error_type stays empty (absent) on success."""
-        start = time.perf_counter()
-        try:
+        """Count and time one request, with its seeded faults."""
+        with self._measure(operation):
             await self._seeded()
             yield
-        except CheckerError as error:
-            self._requests.labels(operation, "error", error.error_type).inc()
-            raise
-        except Exception:
-            self._requests.labels(operation, "error", "api_error").inc()
-            raise
-        else:
-            self._requests.labels(operation, "success", "").inc()
-        finally:
-            self._latency.labels(operation).observe(time.perf_counter() - start)
 
     async def _seeded(self) -> None:
         """Do what the seeded faults of a request do."""

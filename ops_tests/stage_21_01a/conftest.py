@@ -15,7 +15,7 @@ from acceptance.observe.logs import Logs
 from acceptance.probes.calls import Caller
 from acceptance.probes.contexts import context_after
 from acceptance.probes.crowd import Chat
-from acceptance.probes.dialog import Butler, Conversation, converse
+from acceptance.probes.dialog import Butler, Conversation, converse, new_word
 from acceptance.probes.hard_fault import HardFault
 from acceptance.stages.soak import SoakReport
 from acceptance.stages.stagework import StageWork
@@ -52,6 +52,12 @@ def talk(butler: Butler, mongo: Database[dict[str, Any]]) -> Talk:
         return converse(butler, user_id, messages, session_id, look=lambda turn: context_after(mongo, turn))
 
     return hold
+
+
+@pytest.fixture(scope="module")
+def word() -> str:
+    """What the user of one phase asks Butler to keep."""
+    return new_word()
 
 
 @pytest.fixture(scope="session")

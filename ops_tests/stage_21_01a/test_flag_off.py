@@ -3,15 +3,9 @@
 import pytest
 
 from acceptance.probes import contexts
-from acceptance.probes.dialog import RECALL, forgotten, keep, new_word
+from acceptance.probes.dialog import RECALL, forgotten, keep
 
 pytestmark = [pytest.mark.stage_21_01a, pytest.mark.smoke, pytest.mark.usefixtures("flag_off")]
-
-
-@pytest.fixture(scope="module")
-def word():
-    """What the user asks Butler to keep."""
-    return new_word()
 
 
 @pytest.fixture(scope="module")

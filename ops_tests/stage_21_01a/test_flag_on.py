@@ -5,19 +5,13 @@ import pytest
 from acceptance.evidence import Evidence
 from acceptance.probes import contexts
 from acceptance.probes.crowd import crowd
-from acceptance.probes.dialog import RECALL, forgotten, keep, new_word
+from acceptance.probes.dialog import RECALL, forgotten, keep
 from acceptance.wait import poll
 
 pytestmark = [pytest.mark.stage_21_01a, pytest.mark.smoke, pytest.mark.usefixtures("flag_on")]
 
 SESSIONS = 100
 CROWD_DEADLINE_S = 60
-
-
-@pytest.fixture(scope="module")
-def word():
-    """What the user asks Butler to keep."""
-    return new_word()
 
 
 @pytest.fixture(scope="module")

@@ -7,16 +7,10 @@ import pytest
 from acceptance.evidence import Evidence
 from acceptance.observe.complaints import new_complaints
 from acceptance.probes import contexts
-from acceptance.probes.dialog import RECALL, forgotten, keep, new_word
+from acceptance.probes.dialog import RECALL, forgotten, keep
 from acceptance.verdict import Verdict
 
 pytestmark = [pytest.mark.stage_21_01a, pytest.mark.soak]
-
-
-@pytest.fixture(scope="module")
-def word():
-    """What the user asks Butler to keep."""
-    return new_word()
 
 
 @pytest.fixture(scope="module")

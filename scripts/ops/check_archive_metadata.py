@@ -4,33 +4,23 @@
 import argparse
 import sys
 from datetime import UTC, datetime
+from pathlib import Path
 
 from acceptance.cli import Answer, main
-from acceptance.conduct.testdata import database
-from acceptance.probes.recorded import checksum_findings, metadata_findings, newest
+from acceptance.probes.recorded import Document, answer_on_newest, assignment, checksum_findings, metadata_findings
 from acceptance.target.model import Target
 
 
-def arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the checklist's own argument, and one to narrow it."""
-    parser.add_argument("--assignment", required=True)
-    parser.add_argument("--student-id", help="only this student's archives")
+def findings(document: Document, root: Path) -> list[str]:
+    """Say what the metadata lack; where they are all there, whether the digest is also true."""
+    return metadata_findings(document, root, datetime.now(UTC)) or checksum_findings(document, root)
 
 
 def act(target: Target, args: argparse.Namespace) -> Answer:
     """Look at the newest document and its file."""
-    with database(target) as mongo:
-        document = newest(mongo, args.assignment, args.student_id)
-    if document is None:
-        whose = f" of {args.student_id}" if args.student_id else ""
-        missing = f"expected a document for assignment {args.assignment}{whose} in review_archives, found none"
-        return Answer([f"{missing}; with {target.flags['21_01c']}=true, upload one with test_review_upload.py"], "")
-    root = target.storage.root
-    findings = metadata_findings(document, root, datetime.now(UTC)) or checksum_findings(document, root)
-    facts = ("size_bytes", "sha256", "uploaded_at")
-    line = f"{document['task_id']}: " + ", ".join(f"{name} {document.get(name)}" for name in facts)
-    return Answer(findings, line, {"document": document})
+    line = "{task_id}: size_bytes {size_bytes}, sha256 {sha256}, uploaded_at {uploaded_at}"
+    return answer_on_newest(target, args, findings, line)
 
 
 if __name__ == "__main__":
-    sys.exit(main(__doc__, act, arguments))
+    sys.exit(main(__doc__, act, assignment))

@@ -11,9 +11,10 @@ from acceptance.envfile.file import EnvFile
 from acceptance.observe.prometheus import Prometheus
 from acceptance.probes.calls import Caller
 from acceptance.probes.homework import DAYS, Homework
-from acceptance.probes.homework_path import path_findings
+from acceptance.probes.homework_path import REQUESTS, served
 from acceptance.probes.homework_traffic import reviewable
 from acceptance.probes.hw_checker import HwChecker
+from acceptance.probes.whichpath import path_findings
 from acceptance.target.model import Target
 
 EPILOG = (
@@ -45,7 +46,8 @@ def _act(target: Target, args: argparse.Namespace) -> cli.Answer:
         done.append(f"review {requested.review_id} of {newest.commit_hash} is at the HW checker")
     new = EnvFile(target.env_file).flag(target.flags["21_01b"])
     prometheus = Prometheus(target.prometheus_url, target.http_timeout_s)
-    found = found or path_findings(prometheus, worker.job, new, patience_s=3 * target.scrape_interval_s + 5)
+    patience = 3 * target.scrape_interval_s + 5
+    found = found or path_findings(lambda: served(prometheus, worker.job), REQUESTS, worker.job, new, patience)
     done.append(f"via the {'new service' if new else 'old client'}")
     return cli.Answer(found, f"{args.student_id}: {', '.join(done)}", facts)
 

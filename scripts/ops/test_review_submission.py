@@ -9,8 +9,9 @@ from acceptance.conduct.testdata import database
 from acceptance.envfile.file import EnvFile
 from acceptance.observe.logs import Logs
 from acceptance.observe.prometheus import Prometheus
-from acceptance.probes.reviews import Reviews, path_findings
+from acceptance.probes.reviews import DURATIONS, Reviews, counted
 from acceptance.probes.uploads import Uploader
+from acceptance.probes.whichpath import path_findings
 from acceptance.target.model import Target
 
 EPILOG = "The submission stays, and its report is published: choose a test student of your own, such as test_user."
@@ -34,7 +35,8 @@ def _act(target: Target, args: argparse.Namespace) -> cli.Answer:
     new = EnvFile(target.env_file).flag(target.flags["21_01d"])
     if not found:
         prometheus = Prometheus(target.prometheus_url, target.http_timeout_s)
-        found = path_findings(prometheus, worker.job, new, patience_s=3 * target.scrape_interval_s + 5)
+        patience = 3 * target.scrape_interval_s + 5
+        found = path_findings(lambda: counted(prometheus, worker.job), DURATIONS, worker.job, new, patience)
     path = "decomposed" if new else "monolithic"
     taken = f"{review.seconds:.2f} s" if review.seconds is not None else "no time known"
     line = f"{submitted.task_id}: rate limit checked, log analysis appended, report persisted and published, {taken}"

@@ -11,10 +11,10 @@ BEFORE = f"# flags\nexport {FLAG}=false  # storage\nOTHER=1\n"
 PREFIX = "ops0123abcd"
 
 
-def small_target(folder, **settings):
+def small_target(folder, before=BEFORE, **settings):
     """Write an env file and a target file into ``folder`` and load it."""
     env_file = folder / ".env.infra"
-    env_file.write_text(BEFORE)
+    env_file.write_text(before)
     (folder / "store").mkdir(exist_ok=True)
     keys = {
         "TARGET_NAME": "here",

@@ -1,42 +1,23 @@
 """Stage 21_00 adds missing flags as false: only those, and a rehearsal or a crash takes them out again."""
 
 import pytest
+from small_target import Restarter, small_target
 
 from acceptance.conduct.conductor import Conductor
 from acceptance.conduct.journal import Journal
-from acceptance.conduct.services import Restarted
 from acceptance.conduct.undo import recover
 from acceptance.events import EventLog
 from acceptance.stages.stage import Stage
-from acceptance.target.model import load_target
-from acceptance.verdict import Refused
+from acceptance.verdict import Refused, RollbackFailed
 
 STAGE = Stage("21_00", "Preparation", 20, service="all")
 LATER = Stage("21_01c", "Storage", 50, service="api", flagged=True)
 BEFORE = "MONGO_PASSWORD=x\n# ours\nUSE_DECOMPOSED_USE_CASE=false"  # without an end of line
 
 
-class Restarter:
-    """Stands in for the make targets."""
-
-    def __init__(self):
-        self.restarts = []
-
-    def restart(self, key, *, need_proof=True):
-        self.restarts.append(key)
-        return (Restarted("butler-api", "make restart", 0, "", 1.0, 2.0, 0.1),)
-
-
 @pytest.fixture
 def target(tmp_path):
-    (tmp_path / ".env.infra").write_text(BEFORE)
-    (tmp_path / "journal").mkdir()
-    file = tmp_path / "here.env"
-    file.write_text(
-        f"TARGET_NAME=here\nTARGET_KIND=staging\nALLOW_MUTATIONS=true\nINFRA_DIR={tmp_path}\n"
-        f"JOURNAL_DIR={tmp_path}/journal\nMONGODB_URL=mongodb://127.0.0.1:1/\nGRAFANA_PASSWORD=x\n"
-    )
-    return load_target(file)
+    return small_target(tmp_path, BEFORE)
 
 
 @pytest.fixture
@@ -120,8 +101,6 @@ def test_a_flag_without_a_value_is_refused_rather_than_added_beside(conduct, tar
 
 
 def test_somebody_elses_change_of_an_added_flag_is_left_and_told(conduct, target):
-    from acceptance.verdict import RollbackFailed
-
     conductor = conduct("rehearse")
     conductor.add_flags(STAGE, target.flags.values())
     text = target.env_file.read_text().replace("ADAPTER=false", "ADAPTER=true")

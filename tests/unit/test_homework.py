@@ -15,9 +15,10 @@ import pytest
 from acceptance.observe.prometheus import Sample
 from acceptance.probes.calls import Caller
 from acceptance.probes.homework import Homework, Listing
-from acceptance.probes.homework_path import path_findings
+from acceptance.probes.homework_path import REQUESTS, served
 from acceptance.probes.homework_traffic import HomeworkTraffic, reviewable
 from acceptance.probes.hw_checker import Check, HwChecker
+from acceptance.probes.whichpath import path_findings
 from acceptance.verdict import Inconclusive
 
 KEY = "k" * 40
@@ -289,9 +290,9 @@ COUNTED = [Sample({"operation": "list_commits"}, 3, 0)]
     ("new", "answers", "complaint"),
     [
         (True, [[], COUNTED], ""),
-        (True, [[]], "the flag is true, but butler-worker exports no"),
+        (True, [[]], "the flag is true, but butler-worker counts nothing"),
         (False, [[]], ""),
-        (False, [COUNTED], "the flag is false, but butler-worker still exports"),
+        (False, [COUNTED], "the flag is false, but butler-worker counts in"),
     ],
     ids=["new seen late", "new not seen", "old", "old not restarted"],
 )
@@ -299,5 +300,5 @@ def test_the_path_that_the_flag_asks_for_must_be_the_one_seen(
     new: bool, answers: list[list[Sample]], complaint: str
 ) -> None:
     metrics: Any = Metrics(*answers)
-    assert complaint in "".join(path_findings(metrics, "butler-worker", new, patience_s=0.3))
-    assert bool(path_findings(metrics, "butler-worker", new, patience_s=0.1)) is bool(complaint)
+    found = path_findings(lambda: served(metrics, "butler-worker"), REQUESTS, "butler-worker", new, patience_s=0.3)
+    assert (complaint in "".join(found), bool(found)) == (True, bool(complaint))

@@ -16,7 +16,8 @@ from acceptance.probes.components import component_findings
 from acceptance.probes.exchange import Exchange
 from acceptance.probes.review_traffic import ReviewTraffic, end_to_end
 from acceptance.probes.reviewed import EFFECTS, Review, Submitted, moment
-from acceptance.probes.reviews import Reviews, path_findings, submission
+from acceptance.probes.reviews import DURATIONS, Reviews, counted, submission
+from acceptance.probes.whichpath import path_findings
 from acceptance.stages.gates import Gate
 from acceptance.verdict import Inconclusive, Verdict
 
@@ -229,7 +230,8 @@ def prometheus(count):
     [(True, 1, True), (True, None, False), (True, 0, False), (False, None, True), (False, 2, False)],
 )
 def test_metrics_show_which_use_case_is_at_work(new, count, good):
-    assert (path_findings(prometheus(count), "butler-worker", new, 0.1) == []) is good
+    found = path_findings(lambda: counted(prometheus(count), "butler-worker"), DURATIONS, "butler-worker", new, 0.1)
+    assert (found == []) is good
 
 
 GOOD = {"RateLimiter": "healthy", "LogAnalysisPipeline": "healthy", "ReportPublisher": "healthy"}

@@ -1,0 +1,38 @@
+"""What several rooms ask of the disk: whose a file is, and that a folder's entries are on it."""
+
+from __future__ import annotations
+
+import grp
+import os
+import pwd
+from pathlib import Path
+
+
+def owner_name(found: os.stat_result) -> str:
+    """`USER:GROUP`, or their numbers where they have no name."""
+    try:
+        group = grp.getgrgid(found.st_gid).gr_name
+    except KeyError:
+        group = str(found.st_gid)
+    return f"{user_name(found.st_uid)}:{group}"
+
+
+def user_name(uid: int) -> str:
+    """The user's name, or the number where it has none."""
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
+
+
+def sync_folder(folder: Path) -> None:
+    """Bring a folder's entries to the disk, so that a new or replaced name outlasts a power loss.
+
+    Raises:
+        OSError: It is not there, is no folder, or cannot be synced.
+    """
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
