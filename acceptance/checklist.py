@@ -126,18 +126,6 @@ def load_items() -> tuple[Item, ...]:
     return tuple(Item(ident, int(line), level, words) for ident, line, level, words in rows)
 
 
-def items_of(prefix: str) -> tuple[Item, ...]:
-    """Give the items of a chapter or section, such as ``21_01c`` or ``21_01c.exit``, in document order.
-
-    Raises:
-        UnknownItem: Nothing has this prefix.
-    """
-    found = tuple(item for item in load_items() if item.id == prefix or item.id.startswith(f"{prefix}."))
-    if not found:
-        raise UnknownItem(prefix)
-    return found
-
-
 def item(item_id: str) -> Item:
     """Give one item.
 

@@ -27,7 +27,6 @@ SOURCE = re.compile(r"CWE-(22|23|35|36|41|59|73|158|176|180|409)|CVE-\d{4}-\d{4,
 _ID = re.compile(r"[a-z0-9_]+(-[a-z0-9_]+)+")
 _SAMPLE = {name: name for name in ("tag", "student", "assignment", "victim", "victim_assignment", "victim_file", "up")}
 _SAMPLE |= {"root": "/root", "canary": "/canary_dir/canary", "canary_dir": "/canary_dir", "outside": "/canary_dir/new"}
-PLACEHOLDERS = frozenset(_SAMPLE)
 
 
 @dataclass(frozen=True, slots=True)

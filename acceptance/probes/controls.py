@@ -56,14 +56,12 @@ class Controls:
     """Good uploads, accepted and found on disk.
 
     Attributes:
-        exchanges: Their answers.
         nonces: Whose each nonce is.
         files: The files that they became.
         victim: The other student's files and the digest of each.
         victim_assignment: The other student's assignment.
     """
 
-    exchanges: tuple[Exchange, ...]
     nonces: Mapping[bytes, str] = field(repr=False)
     files: tuple[Path, ...]
     victim: Mapping[Path, str]
@@ -85,7 +83,7 @@ def upload_controls(uploader: Uploader, roots: StorageRoots, students: Students,
         students.attacker: _upload(students.attacker, f"{run_prefix}-good"),
         students.victim: _upload(students.victim, f"{run_prefix}-victim"),
     }
-    exchanges = tuple(_accepted(uploader, upload) for upload in uploads.values())
+    *_, last = [_accepted(uploader, upload) for upload in uploads.values()]
     nonces = {upload.archive.nonce: student for student, upload in uploads.items()}
     found = attribute(diff(before, Tree.of([roots.root])), nonces)
     victim = {path: digest for path in found.of.get(students.victim, ()) if (digest := digest_of(path))}
@@ -93,10 +91,10 @@ def upload_controls(uploader: Uploader, roots: StorageRoots, students: Students,
         raise Inconclusive(
             f"{roots.root}: expected the accepted upload of {students.victim!r} to appear below it, found "
             f"{len(found.unattributed)} other new files; check that STORAGE_ROOT is the folder that the service writes "
-            f"to with the flag as it is. {exchanges[-1].explain()}"
+            f"to with the flag as it is. {last.explain()}"
         )
     files = tuple(path for paths in found.of.values() for path in paths)
-    return Controls(exchanges, nonces, files, victim, f"{run_prefix}-victim")
+    return Controls(nonces, files, victim, f"{run_prefix}-victim")
 
 
 def _upload(student: str, assignment: str) -> Upload:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -74,7 +73,6 @@ class Results(Mapping[str, CaseResult]):
             Watched folders in which others write as well make this noisy.
         nonces: The nonce of each upload of the run, good ones included, and to whom it belongs.
         created: Every path that the run is known to have brought about.
-        controls: The good uploads that were sent before.
         run_prefix: What the names of the run's making have in common.
     """
 
@@ -82,7 +80,6 @@ class Results(Mapping[str, CaseResult]):
     stray: tuple[Path, ...] = ()
     nonces: Mapping[bytes, str] = field(default_factory=dict, repr=False)
     created: tuple[Path, ...] = ()
-    controls: tuple[Exchange, ...] = ()
     run_prefix: str = ""
 
     def __getitem__(self, case_id: str) -> CaseResult:
@@ -105,12 +102,6 @@ class Results(Mapping[str, CaseResult]):
         """The cases on which nothing can be said; a pass with any of these is inconclusive."""
         return [result.unseen for result in self.values() if result.unseen is not None]
 
-    @property
-    def task_ids(self) -> list[str]:
-        """Tasks that the service made for this run, good uploads included; the caller may remove them."""
-        exchanges = (*self.controls, *(result.exchange for result in self.values()))
-        return [task for exchange in exchanges if (task := _task_id(exchange))]
-
 
 def removals(results: Results) -> list[Path]:
     """List what a caller should remove: files of the run's making that still carry one of its nonces.
@@ -130,13 +121,3 @@ def emptied(results: Results) -> list[Path]:
 def _some(things: Sequence[object], most: int = 3) -> str:
     more = f" and {len(things) - most} more" if len(things) > most else ""
     return ", ".join(map(str, things[:most])) + more
-
-
-def _task_id(exchange: Exchange) -> str | None:
-    if exchange.status is None or exchange.status >= 300:
-        return None
-    try:
-        task = json.loads(exchange.body).get("task_id")
-    except (ValueError, AttributeError):
-        return None
-    return task if isinstance(task, str) else None

@@ -76,7 +76,7 @@ def run(
     stray = (*(path for path in unknown if not roots.holds(path)), *(broken & set(unknown)))
     ours = tuple(path for paths in found.of.values() for path in paths if path not in changes.changed)
     nonces = {**controls.nonces, **owners, nonce: "canary"}
-    return Results(results, stray, nonces, (canary, *controls.files, *ours), controls.exchanges, run_prefix)
+    return Results(results, stray, nonces, (canary, *controls.files, *ours), run_prefix)
 
 
 def _attack(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -63,7 +62,7 @@ def file_part(
 
 @dataclass(frozen=True, slots=True)
 class Uploader:
-    """Sends uploads to one deployment. Holds no connection, so threads and tasks may share it.
+    """Sends uploads to one deployment. Holds no connection, so threads may share it.
 
     Attributes:
         base_url: The API's address, with or without a trailing slash.
@@ -89,10 +88,6 @@ class Uploader:
     def send(self, upload: Upload) -> Exchange:
         """Upload with a true Content-Length, streamed in 64 KiB chunks."""
         return self.send_raw(upload)
-
-    async def asend(self, upload: Upload) -> Exchange:
-        """Upload as `send` does, in a thread: one implementation, so both have the same deadline and answers."""
-        return await asyncio.to_thread(self.send_raw, upload)
 
     def send_raw(self, upload: Upload, *, content_length: int | None = None, chunked: bool = False) -> Exchange:
         """Upload with control over how the body's length is told.

@@ -119,10 +119,6 @@ def test_latency_may_double_but_not_more(before, after, verdict):
     assert judge_levels("bot", "p95", before, after, LATENCY, 0.005).verdict is verdict
 
 
-def histogram(**counts):
-    return {float(le.removeprefix("le").replace("_", ".").replace("inf", "inf")): n for le, n in counts.items()}
-
-
 @pytest.mark.parametrize(
     ("after", "verdict"),
     [

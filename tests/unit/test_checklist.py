@@ -14,7 +14,6 @@ from acceptance.checklist import (
     State,
     UnknownItem,
     item,
-    items_of,
     load_items,
     status,
 )
@@ -49,14 +48,6 @@ def test_all_lines_are_there_once_and_in_document_order():
 def test_sign_off_items_exist_and_are_few():
     assert {each.id for each in load_items()} >= SIGN_OFFS
     assert len(SIGN_OFFS) <= 20
-
-
-def test_items_of_takes_chapter_section_or_id_but_no_part_of_a_word():
-    assert len(items_of("21_01c")) == 19
-    assert [each.id for each in items_of("21_01c.deploy")] == ["21_01c.deploy.1", "21_01c.deploy.2"]
-    assert all(each.chapter == "post" for each in items_of("post"))
-    with pytest.raises(UnknownItem):
-        items_of("21_0")
 
 
 def test_unknown_item_names_the_nearest():

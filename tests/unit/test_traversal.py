@@ -277,7 +277,3 @@ def test_a_foreign_file_that_was_overwritten_is_not_among_the_removals(home: Pat
     results = attack(home, "trusts-names", (case,))
     assert results[case.id].written_outside == (home / "var/precious",)
     assert home / "var/precious" not in removals(results)
-
-
-def test_tasks_of_the_run_are_listed(home: Path) -> None:
-    assert len(attack(home, SOUND).task_ids) == 2

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import re
 import socket
@@ -212,22 +211,6 @@ def test_150_mb_grow_our_memory_by_less_than_a_few_mb() -> None:
     assert sent.status == 201
     assert peer.seen[0].length > 150_000_000
     assert peak < 8 * MIB
-
-
-def test_async_uploads_run_side_by_side() -> None:
-    barrier = threading.Barrier(4, timeout=5)
-
-    def together(sock: socket.socket, seen: Seen) -> None:
-        barrier.wait()
-        accept(sock, seen)
-
-    async def batch(uploader: Uploader) -> list[Exchange]:
-        return await asyncio.gather(*(uploader.asend(upload()) for _ in range(4)))
-
-    with serving(together) as peer:
-        sent = asyncio.run(batch(Uploader(peer.url, 10)))
-    assert [one.status for one in sent] == [201] * 4
-    assert len({one.trace_id for one in sent}) == 4
 
 
 @pytest.mark.parametrize(
