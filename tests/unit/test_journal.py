@@ -1,6 +1,7 @@
 """The journal must be readable after any death of its writer."""
 
 import os
+from pathlib import Path
 
 import pytest
 
@@ -28,6 +29,30 @@ def test_intent_is_pending_until_settled(journal):
     journal.settle(first, "undone")
     journal.settle(second, "kept")
     assert journal.pending() == []
+
+
+@pytest.fixture
+def synced(monkeypatch):
+    """What each sync put on disk, by path: a file's text, and nothing for a folder."""
+    done, fsync = {}, os.fsync
+
+    def noting(descriptor):
+        fsync(descriptor)
+        file = Path(f"/proc/self/fd/{descriptor}").readlink()
+        done[file] = file.read_text() if file.is_file() else ""
+
+    monkeypatch.setattr(os, "fsync", noting)
+    return done
+
+
+def test_intent_is_on_disk_when_it_is_noted(journal, path, synced):
+    journal.intend("flag on", FLAG)
+    assert "flag on" in synced.get(path, "")
+
+
+def test_new_journal_is_on_disk_with_its_name(path, synced):
+    Journal(path, "run-1", host="here").open()
+    assert path.parent in synced
 
 
 def test_next_run_refuses_while_something_is_pending(journal, path):
