@@ -6,6 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from dependencies.faulty import server
 from small_target import small_target
 
 from acceptance.conduct.services import Restarter, run_command
@@ -18,6 +19,13 @@ class BlindPrometheus:
 
     def process_start(self, job):
         raise Inconclusive("Prometheus does not answer")
+
+
+class OldProcess:
+    """A Prometheus that sees one process, whatever is restarted."""
+
+    def process_start(self, job):
+        return 7.0
 
 
 @pytest.fixture
@@ -63,3 +71,22 @@ def test_restart_that_does_not_take_says_so_in_time(tmp_path, command, told):
     with pytest.raises(MutationFailed, match=told):
         Restarter(target, BlindPrometheus()).restart("api", need_proof=False)
     assert time.monotonic() - begin < 10
+
+
+@pytest.fixture
+def healthy(tmp_path):
+    """A target whose API answers, and whose restart does nothing."""
+    with server(lambda _: (200, "application/json", b"{}")) as url:
+        yield small_target(tmp_path, RESTART_API="true", API_URL=url, RESTART_TIMEOUT_SECONDS="1")
+
+
+def test_restart_that_leaves_the_old_process_running_is_none(healthy):
+    with pytest.raises(MutationFailed, match=r"newer than 7\.0"):
+        Restarter(healthy, OldProcess()).restart("api")
+
+
+def test_rollback_needs_no_prometheus_and_a_change_does(healthy):
+    restarter = Restarter(healthy, BlindPrometheus())
+    assert [one.proved for one in restarter.restart("api", need_proof=False)] == [False]
+    with pytest.raises(MutationFailed, match="Prometheus sees a process"):
+        restarter.restart("api")
