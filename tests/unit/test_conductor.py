@@ -184,6 +184,14 @@ def test_target_that_does_not_allow_mutations_is_left_alone(conduct, target, res
     assert (flag(target), restarter.restarts) == (BEFORE, [])
 
 
+def test_stage_that_may_not_start_is_refused_before_anything(target, journal, events, restarter):
+    conductor = Conductor(target, journal, events, restarter, may_start=lambda stage: f"{stage.id}: not now")
+    for act in (lambda: conductor.set_flag(STAGE, True), lambda: conductor.restart(STAGE, "api")):
+        with pytest.raises(Refused, match="21_01c: not now"):
+            act()
+    assert (flag(target), restarter.restarts, journal.pending()) == (BEFORE, [], [])
+
+
 def test_what_a_crash_left_is_undone_from_the_journal(conduct, target, journal, events, restarter):
     conduct().set_flag(STAGE, True)  # and then the process is gone
     later = Journal(journal.path, "run-2")

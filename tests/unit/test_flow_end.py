@@ -64,3 +64,13 @@ def test_a_stage_without_a_flag_goes_on_after_a_bad_check_and_nothing_builds_on_
     flow.note("21_00", "test_targets", [], Verdict.FAIL, "butler-api is down")
     assert flow.enter("21_00") == ""
     assert "21_00, on which it depends, is not good: FAIL: test_targets: butler-api is down" in flow.enter("21_01a")
+
+
+def test_whether_a_stage_still_fits_is_asked_when_it_is_its_turn(recorder: Recorder) -> None:
+    late: dict[str, str] = {}
+    stages = {"21_01a": Stage("21_01a", "t", 1, flagged=True), "21_01c": Stage("21_01c", "t", 2, flagged=True)}
+    flow = Flow(stages, {}, recorder, recorder, lambda stage: late.get(stage.id))  # type: ignore[arg-type]
+    assert flow.enter("21_01a") == ""
+    late["21_01c"] = "window: it is 05:30"
+    assert flow.enter("21_01c") == "window: it is 05:30"
+    assert flow.stage("21_01c").ended_as is Verdict.NOT_RUN
