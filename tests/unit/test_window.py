@@ -71,7 +71,7 @@ def test_next_across_the_year_end():
 def test_clocks_put_back_in_the_operators_zone_during_the_night_after():
     """Berlin leaves summer time on Sunday 2025-10-26; Saturday's window is 04:00-08:00 there, a week on 03:00."""
     first = Window.next(datetime(2025, 10, 24, 12, tzinfo=BERLIN))
-    second = Window.next(first.end)
+    second = Window.next(first.end.astimezone(BERLIN))
     local = [window.start.astimezone(BERLIN) for window in (first, second)]
     assert [start.hour for start in local] == [4, 3]
     assert second.start - first.start == timedelta(days=7)
