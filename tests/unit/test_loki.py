@@ -76,6 +76,12 @@ def test_what_is_no_answer_is_inconclusive(answer):
         loki(lambda *_: answer).count("{}", 0, 10)
 
 
+@pytest.mark.parametrize("status", [500, 502])
+def test_loki_that_does_not_answer_does_not_say_that_there_are_no_services(status):
+    with pytest.raises(Inconclusive, match=f"{status}"):
+        loki(lambda *_: httpx.Response(status, text="empty ring")).label_values("service", 0, 10)
+
+
 def test_unreachable_loki_is_inconclusive():
     def refuse(*_):
         raise httpx.ConnectError("refused")
