@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import resource
 import subprocess
 
 import pytest
@@ -63,6 +64,19 @@ def test_disk_that_takes_half_a_line_is_told(tmp_path):
         assert list(read_events(log.path))  # what was told before is whole
     finally:
         subprocess.run(["umount", "-l", str(tmp_path)], check=True)
+
+
+def test_event_of_which_a_part_is_written_is_told(log):
+    """A disk takes what still fits: here a file may grow by 20 bytes."""
+    write(log, 1)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (log.path.stat().st_size + 20, limits[1]))
+    try:
+        with pytest.raises(OSError, match="only a part of the event"):
+            write(log, 1)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert len(list(read_events(log.path))) == 1
 
 
 def test_removed_line_is_found(log):
