@@ -38,7 +38,7 @@ def bounded(seconds=BOUND_S):
 
 def late(_):
     """Answer when nobody waits any more."""
-    time.sleep(5)
+    time.sleep(2 * BOUND_S)
     return 503, "text/plain", b""
 
 
