@@ -86,5 +86,6 @@ class Project:
         return sorted(line.partition("=")[0] for line in lines if line.startswith("USE_") and line.endswith("=true"))
 
     def journal_is_closed(self):
-        text = (self.target.journal_dir / "lab.journal").read_text()
-        return '"op": "close"' in text.splitlines()[-1]
+        """Also where no run has begun on this lab yet."""
+        journal = self.target.journal_dir / "lab.journal"
+        return not journal.exists() or '"op": "close"' in journal.read_text().splitlines()[-1]

@@ -14,8 +14,7 @@ def project(tmp_path, lab):
     """An empty project; the lab's flags must be off after it, and its journal closed if there is one."""
     made = Project(tmp_path, lab)
     yield made
-    assert made.flags() == []
-    assert not (made.target.journal_dir / "lab.journal").exists() or made.journal_is_closed()
+    assert (made.flags(), made.journal_is_closed()) == ([], True)
 
 
 def nothing_was_changed(project, done, env_before):
@@ -68,6 +67,12 @@ def test_the_guardian_refuses_by_itself(project):
     done = run_at(project, "2026-11-24T12:00:00+00:00")
     assert (done.code, done.verdicts()) == (13, {"test_good": "INCONCLUSIVE"}), done.output
     assert "flag.changing" not in done.kinds()
+
+
+def test_a_reason_without_a_name_is_refused_before_anything(project):
+    done = production(project).stage("21_01c", flag_on=GOOD).run("--outside-window", "a reason")
+    assert (done.code, done.events) == (4, []), done.output
+    assert "--outside-window is an approval and needs --operator NAME" in done.output
 
 
 def test_without_leave_nothing_is_changed(project):
