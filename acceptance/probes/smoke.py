@@ -86,8 +86,9 @@ def _alertmanager(target: Target, trace: str) -> list[str]:
 
 
 def _loki(target: Target, trace: str) -> list[str]:
-    answer = _caller(target, trace, target.loki_url).get("/ready").exchange
-    return [] if answer.status == httpx.codes.OK else [f"expected 200, found: {answer.explain()}"]
+    answer = _caller(target, trace, target.loki_url).get("/loki/api/v1/labels")
+    good = answer.exchange.status == httpx.codes.OK and answer.get("status") == "success"
+    return [] if good else [f'expected 200 {{"status":"success"}}, found: {answer.exchange.explain()}']
 
 
 def _grafana(target: Target, _: str) -> list[str]:

@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from acceptance.baseline.readings import Probe
 from acceptance.probes.archives import good
 from acceptance.probes.calls import Called, Caller
+from acceptance.probes.dialog import Butler
 from acceptance.probes.uploads import Upload, Uploader
 from acceptance.target.model import Service, Target
 
@@ -53,8 +54,8 @@ def senders(target: Target, new_id: Callable[[str], str], trace_prefix: str) -> 
     uploader = Uploader(api.url, max(60.0, target.http_timeout_s), target.trace_header, trace_prefix=trace_prefix)
 
     def message() -> tuple[float, str]:
-        answer = caller(bot).post("/api/v1/dialog/messages", {"user_id": new_id("baseline"), "message": "Hello"})
-        return _judged(answer, "reply", "session_id")
+        turn = Butler(caller(bot)).say(new_id("baseline"), "Hello")  # 200 with an error text is no good answer
+        return turn.exchange.elapsed_s, _line("; ".join(turn.findings()))
 
     def homework() -> tuple[float, str]:
         return _judged(caller(worker).get("/homework/list", student_id=new_id("baseline"), days=7), "commits")
