@@ -30,6 +30,7 @@ from lab.log import JsonHandler, log, new_trace, set_service, trace_id
 
 __all__ = ["Settings", "application", "health_route", "log", "new_trace", "run", "trace_id"]
 
+ERRORS_A_SCRAPE = 5  # of the fault errors-after-restart: a spike within the first seconds
 disable_created_metrics()  # type: ignore[no-untyped-call]  # the contract knows no *_created series
 
 
@@ -82,6 +83,8 @@ class Settings:
 
     def flag(self, name: str) -> bool:
         """Whether a switch of `.env.infra` is on: only the word true is, in any case."""
+        if name.startswith("USE_") and self.fault("flags-stuck-on"):
+            return True
         return self.env.get(name, "").strip().lower() == "true"
 
     def fault(self, name: str) -> bool:
@@ -135,9 +138,19 @@ async def _http_error(_: Request, error: Exception) -> Response:
     return JSONResponse({"detail": error.detail}, error.status_code, headers=error.headers)
 
 
-async def _metrics(_: Request) -> Response:
-    """Prometheus text of the process: includes process_start_time_seconds."""
-    return Response(generate_latest(REGISTRY), headers={"content-type": CONTENT_TYPE_LATEST})
+def _metrics_route(fault: Callable[[str], bool]) -> Route:
+    """Make `/metrics`: Prometheus text of the process, includes process_start_time_seconds."""
+    noisy = fault("errors-after-restart")  # from its start on: else there would be no difference to see
+
+    async def metrics(__: Request) -> Response:
+        if noisy and fault("errors-after-restart"):
+            for _ in range(ERRORS_A_SCRAPE):
+                log("seeded_error", "ERROR")
+        if fault("metrics-gone"):
+            raise HTTPException(503, "no metrics")
+        return Response(generate_latest(REGISTRY), headers={"content-type": CONTENT_TYPE_LATEST})
+
+    return Route("/metrics", metrics)
 
 
 def health_route(check: Callable[[], Awaitable[Any]], within: float = 2.0) -> Route:
@@ -158,10 +171,11 @@ def application(
     routes: Sequence[BaseRoute],
     health: Callable[[], Awaitable[Any]],
     lifespan: Lifespan[Starlette] | None = None,
+    fault: Callable[[str], bool] = lambda _: False,
 ) -> Starlette:
     """Make a service's ASGI application: its routes plus /health and /metrics, traced, with safe errors."""
     return Starlette(
-        routes=[*routes, health_route(health), Route("/metrics", _metrics)],
+        routes=[*routes, health_route(health), _metrics_route(fault)],
         middleware=[Middleware(TraceMiddleware), Middleware(ErrorMiddleware)],
         exception_handlers={HTTPException: _http_error},
         lifespan=lifespan,

@@ -113,4 +113,4 @@ def build(settings: Settings) -> Starlette:
         Route("/api/v1/reviews", api.create, methods=["POST"]),
         Route("/api/v1/reviews/{task_id}", api.read),
     ]
-    return application(routes, api.health, lifespan)
+    return application(routes, api.health, lifespan, settings.fault)

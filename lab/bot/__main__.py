@@ -14,7 +14,7 @@ from starlette.routing import Route
 
 from lab.bot.contexts import Contexts, DirectContexts
 from lab.bot.messages import BODY_LIMIT, parse
-from lab.bot.metrics import DURATION, ERRORS, MESSAGES, export_alert_gauge
+from lab.bot.metrics import DURATION, ERRORS, MESSAGES, export_fault_gauges
 from lab.bot.repository import ContextRepository, RepositoryError
 from lab.bot.turn import Dialog, ForeignSessionError
 from lab.service import Settings, application, log, run
@@ -33,7 +33,7 @@ def build(settings: Settings) -> Starlette:
     if new_path:
         contexts = ContextRepository(contexts, settings)
     dialog = Dialog(contexts, settings, new_path)
-    export_alert_gauge(settings)
+    export_fault_gauges(settings)
 
     async def messages(request: Request) -> Response:
         with DURATION.time():
@@ -52,7 +52,8 @@ def build(settings: Settings) -> Starlette:
         yield
         await mongo.close()
 
-    return application([Route("/api/v1/dialog/messages", messages, methods=["POST"])], health=ping, lifespan=lifespan)
+    routes = [Route("/api/v1/dialog/messages", messages, methods=["POST"])]
+    return application(routes, health=ping, lifespan=lifespan, fault=settings.fault)
 
 
 async def _answer(dialog: Dialog, request: Request) -> Response:

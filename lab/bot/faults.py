@@ -45,4 +45,46 @@ DIALOG_FAULTS = (
         "the process reads the flag at start and keeps the old path",
         ("21_01a.rollout.2", "21_01a.exit.1"),
     ),
+    Fault(
+        "dialog-ignores-history",
+        "21_01a",
+        "both paths: what was said before is stored, and not known to the reply",
+        ("21_01a.rollout.1", "21_01a.rollout.3", "21_01a.monitor.6", "trigger.6"),
+    ),
+    Fault(
+        "dialog-old-sessions-lost",
+        "21_01a",
+        "new path: conversations from before the process started begin anew",
+        ("21_01a.rollout.3",),
+    ),
+    Fault(
+        "dialog-mixes-users",
+        "21_01a",
+        "new path: who reads within 50 ms of another user gets that user's history",
+        ("21_01a.rollout.3",),
+    ),
+    Fault(
+        "dialog-steps-not-counted",
+        "21_01a",
+        "new path: the stored step_count is 1 after every turn",
+        ("21_01a.rollout.3",),
+    ),
+    Fault(
+        "dialog-warns",
+        "21_01a",
+        "new path: each repository operation succeeds and logs a warning",
+        ("21_01a.monitor.2",),
+    ),
+    Fault(
+        "digest-empty",
+        "post_deployment",
+        "both paths: a channel's digest is answered without any of it",
+        ("post.validation.8",),
+    ),
+    Fault(
+        "channel-info-of-another",
+        "post_deployment",
+        "both paths: channel info is of another channel than was asked for",
+        ("post.validation.9",),
+    ),
 )

@@ -2,17 +2,20 @@
 
 import asyncio
 import itertools
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from datetime import UTC, datetime
 
 from pymongo.errors import PyMongoError
 
 from lab.bot.contexts import Context, Contexts
 from lab.measured import Measured
-from lab.service import Settings
+from lab.service import Settings, log
 
 SLOW_SECONDS = 0.25  # the fault's delay: over the SLO of 100 ms and over twice a usual baseline
+CROWDED_SECONDS = 0.05  # reads of two users within this are mixed up by dialog-mixes-users
 
 
 class RepositoryError(RuntimeError):
@@ -29,6 +32,8 @@ class ContextRepository:
         self._contexts = contexts
         self._fault = settings.fault
         self._calls = itertools.count(1)
+        self._started = datetime.now(UTC).isoformat()
+        self._read: tuple[float, Context | None] = (0.0, None)
         self._measure = Measured(
             "dialog_context_repository_operations",
             "dialog_context_repository_latency_seconds",
@@ -45,9 +50,7 @@ class ContextRepository:
         """
         async with self._measured("get"):
             context = await self._contexts.get(session_id)
-        if context and self._fault("dialog-loses-history"):
-            return replace(context, history=[])
-        return context
+        return context and self._damaged(context)
 
     async def save(self, context: Context) -> None:
         """See Contexts.
@@ -56,6 +59,8 @@ class ContextRepository:
             RepositoryError: MongoDB did not answer.
         """
         async with self._measured("save"):
+            if self._fault("dialog-steps-not-counted"):
+                context = replace(context, step_count=1)
             if not self._fault("dialog-not-stored"):
                 await self._contexts.save(context)
 
@@ -69,8 +74,21 @@ class ContextRepository:
             except (PyMongoError, RepositoryError) as error:
                 raise RepositoryError(f"{operation} failed: {error}") from error
 
+    def _damaged(self, context: Context) -> Context | None:
+        """Do what the seeded faults of a stored conversation do."""
+        (at, other), self._read = self._read, (time.monotonic(), context)
+        if self._fault("dialog-loses-history"):
+            return replace(context, history=[])
+        if self._fault("dialog-old-sessions-lost") and context.history and context.history[-1]["at"] < self._started:
+            return None
+        if self._fault("dialog-mixes-users") and other and self._read[0] - at < CROWDED_SECONDS:
+            return replace(context, history=other.history)
+        return context
+
     async def _seeded(self) -> None:
         """Do what the seeded faults of an operation do."""
+        if self._fault("dialog-warns"):
+            log("repository_deprecated", "WARNING")
         if self._fault("dialog-slow"):
             await asyncio.sleep(SLOW_SECONDS)
         if self._fault("dialog-errors") and next(self._calls) % 10 == 0:

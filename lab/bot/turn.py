@@ -44,8 +44,17 @@ class Dialog:
             context = await self._contexts.get(session) or Context(session, message.user_id)
             if context.user_id != message.user_id:
                 raise ForeignSessionError
-            reply = reply_to(message.text, context.history)
-            if self._fault("dialog-error-reply"):
-                reply = Reply(ERROR_TEXT, reply.mode)
+            known = [] if self._fault("dialog-ignores-history") else context.history
+            reply = self._seeded(reply_to(message.text, known))
             await self._contexts.save(context.after(message.text, reply.text))
         return session, reply
+
+    def _seeded(self, reply: Reply) -> Reply:
+        """Do what the seeded faults of a reply do."""
+        if self._fault("dialog-error-reply"):
+            return Reply(ERROR_TEXT, reply.mode)
+        if reply.mode == "digest" and self._fault("digest-empty"):
+            return Reply("There is nothing new.", reply.mode)
+        if reply.mode == "channel_info" and self._fault("channel-info-of-another"):
+            return reply_to("channel info of another_one", [])
+        return reply

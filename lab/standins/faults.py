@@ -34,4 +34,34 @@ PLATFORM_FAULTS = (
         "the bot's gauge lab_fault_alert is 1, so the alert LabFaultAlert fires",
         ("post.validation.2", "trigger.7"),
     ),
+    Fault(
+        "loki-stream-missing",
+        "post_deployment",
+        "Loki has no logs of butler-worker",
+        ("post.validation.4",),
+    ),
+    Fault(
+        "metrics-gone",
+        "21_00",
+        "every service answers 503 to /metrics, and serves its users",
+        ("21_00.checklist.2", "21_00.checklist.5", "pre.technical.5", "post.validation.3"),
+    ),
+    Fault(
+        "errors-after-restart",
+        "21_00",
+        "a service that started with this on logs five ERRORs at each scrape",
+        ("21_00.exit.2",),
+    ),
+    Fault(
+        "flags-stuck-on",
+        "pre_deployment",
+        "services that start with this on take the new paths, whatever the env file says",
+        ("pre.technical.4", "21_01a.rollout.1", "21_01b.rollout.1", "21_01c.rollout.1", "21_01d.rollout.1"),
+    ),
+    Fault(
+        "memory-grows",
+        "post_24h",
+        "the bot holds 400 MiB more",
+        ("post24.monitoring.5",),
+    ),
 )

@@ -100,14 +100,16 @@ class Loki:
     def _label_values(self, name: str) -> Handler:
         def found(given: Mapping[str, str]) -> object:
             bounds(given, time.time_ns())
-            return sorted({labels[name] for labels, _ in self._streams if name in labels}) or None
+            return sorted({labels[name] for labels, _ in self._read() if name in labels}) or None
 
         return found
 
     def _read(self) -> Iterator[tuple[Labels, list[Entry]]]:
-        """The streams, with the seeded spike of errors in the bot's."""
-        spike = self._fault("loki-error-spike")
+        """The streams, with the seeded spike of errors in the bot's, or without the worker's."""
+        spike, missing = self._fault("loki-error-spike"), self._fault("loki-stream-missing")
         for labels, entries in self._streams:
+            if missing and labels["service"] == "butler-worker":
+                continue
             yield labels, with_error_spike(entries) if spike and labels["service"] == "butler-bot" else entries
 
 

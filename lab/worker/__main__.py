@@ -28,15 +28,14 @@ def build(settings: Settings) -> Starlette:
     mongo: AsyncMongoClient[dict[str, Any]] = AsyncMongoClient(
         settings.mongo_url, serverSelectionTimeoutMS=2000, timeoutMS=3000
     )
-    reports = Reports(mongo["butler"])
-    checker = CheckerClient(
-        f"http://127.0.0.1:{settings.ports['hw-checker']}", settings.env.get("HW_CHECKER_API_KEY", "")
-    )
+    reports = Reports(mongo["butler"], settings.fault)
+    address = f"http://127.0.0.1:{settings.ports['hw-checker']}"
+    checker = CheckerClient(address, settings.env.get("HW_CHECKER_API_KEY", ""), settings.fault)
     new_homework = settings.flag(HOMEWORK_FLAG) and not settings.fault("homework-flag-ignored")
     decomposed = settings.flag(USE_CASE_FLAG) and not settings.fault("use-case-flag-ignored")
     homework: Homework = HomeworkReviewService(checker, settings) if new_homework else checker
     use_case: ReviewUseCase = DecomposedReview(reports, settings) if decomposed else MonolithicReview(reports)
-    loop = ReviewLoop(Tasks(mongo["butler"]["long_tasks"]), use_case)
+    loop = ReviewLoop(Tasks(mongo["butler"]["long_tasks"]), use_case, settings.fault)
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -49,7 +48,7 @@ def build(settings: Settings) -> Starlette:
         await mongo.close()
 
     routes = [*homework_routes(homework), components_route(lambda: component_states(reports, settings))]
-    return application(routes, health=reports.ready, lifespan=lifespan)
+    return application(routes, health=reports.ready, lifespan=lifespan, fault=settings.fault)
 
 
 if __name__ == "__main__":

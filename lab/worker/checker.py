@@ -1,6 +1,6 @@
 """The client of the HW checker, with every failure named by the contract's error types."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -45,7 +45,8 @@ class Review:
 class CheckerClient:
     """Calls of the HW checker's API."""
 
-    def __init__(self, base_url: str, api_key: str) -> None:
+    def __init__(self, base_url: str, api_key: str, fault: Callable[[str], bool]) -> None:
+        self._fault = fault
         self._http = httpx.AsyncClient(
             base_url=base_url,
             headers={"X-API-Key": api_key},
@@ -68,7 +69,8 @@ class CheckerClient:
             with _well_formed():
                 commits += [Commit(c["commit_hash"], c["enqueued_at"], c["student_id"]) for c in page["checks"]]
                 if not page["checks"] or len(commits) >= page["total_count"]:
-                    return [commit for commit in commits if commit.student == student_id]
+                    everybody = self._fault("homework-of-others")
+                    return [commit for commit in commits if everybody or commit.student == student_id]
 
     async def review(self, commit_hash: str) -> Review:
         """Have a commit checked again.

@@ -45,6 +45,12 @@ HOMEWORK_FAULTS = (
         "new path: each request takes 2.5 s more",
         ("21_01b.monitor.1", "21_01b.exit.2", "trigger.2"),
     ),
+    Fault(
+        "homework-of-others",
+        "21_01b",
+        "both paths: the list of a student holds every student's commits",
+        ("21_01b.rollout.1", "21_01b.rollout.3"),
+    ),
 )
 
 USE_CASE_FAULTS = (
@@ -89,5 +95,23 @@ USE_CASE_FAULTS = (
         "21_01d",
         "the process reads the flag at start and keeps the old path",
         ("21_01d.rollout.2",),
+    ),
+    Fault(
+        "review-report-empty",
+        "21_01d",
+        "both paths: the task succeeds, its stored report is empty",
+        ("21_01d.rollout.1", "21_01d.rollout.3", "post.validation.7"),
+    ),
+    Fault(
+        "review-event-missing",
+        "21_01d",
+        "both paths: publication is stored, and not logged",
+        ("21_01d.rollout.1", "21_01d.rollout.3"),
+    ),
+    Fault(
+        "review-begins-late",
+        "21_01d",
+        "both paths: a review waits 32 s before it begins, which no metric sees",
+        ("21_01d.monitor.1", "21_01d.exit.3"),
     ),
 )

@@ -2,6 +2,7 @@
 
 import asyncio
 import traceback
+from collections.abc import Callable
 from functools import partial
 from typing import Any, NoReturn, Protocol
 
@@ -14,6 +15,7 @@ from lab.worker.tasks import Task, Tasks
 
 POLL_SECONDS = 0.3
 AT_ONCE = 8
+LATE_SECONDS = 32.0  # the fault's delay: over the SLO of 30 s from end to end
 
 
 class ReviewUseCase(Protocol):
@@ -27,7 +29,8 @@ class ReviewUseCase(Protocol):
 class ReviewLoop:
     """Polls the queue until cancelled; survives an absence of MongoDB."""
 
-    def __init__(self, tasks: Tasks, use_case: ReviewUseCase) -> None:
+    def __init__(self, tasks: Tasks, use_case: ReviewUseCase, fault: Callable[[str], bool]) -> None:
+        self._fault = fault
         self._tasks = tasks
         self._use_case = use_case
         self._at_work: dict[str, asyncio.Task[None]] = {}
@@ -66,6 +69,8 @@ class ReviewLoop:
     async def _review(self, task: Task) -> None:
         """Run one review and store how it ended."""
         new_trace(task.trace_id or None)
+        if self._fault("review-begins-late"):
+            await asyncio.sleep(LATE_SECONDS)
         log("review_started", **about(task))
         try:
             await self._end(task)

@@ -1,7 +1,7 @@
 """Reports in `homework_reviews`: persisted, then published (contract, "MongoDB" and log events)."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,8 @@ from lab.worker.tasks import Task
 class Reports:
     """The steps that the old and the new use case have in common; each writes its log event."""
 
-    def __init__(self, database: AsyncDatabase[dict[str, Any]]) -> None:
+    def __init__(self, database: AsyncDatabase[dict[str, Any]], fault: Callable[[str], bool]) -> None:
+        self._fault = fault
         self._reviews = database["homework_reviews"]
         self._archives = database["review_archives"]
 
@@ -35,7 +36,7 @@ class Reports:
                 "$set": {
                     "student_id": task.student_id,
                     "assignment_id": task.assignment_id,
-                    "report": report,
+                    "report": "" if self._fault("review-report-empty") else report,
                     "log_analysis": None if analysis is None else dict(analysis),
                 },
                 "$setOnInsert": {"published_at": None, "created_at": datetime.now(UTC)},
@@ -49,7 +50,7 @@ class Reports:
         """Publish the stored report, once: a review that is run again after a kill may be published already."""
         unpublished = {"task_id": task.task_id, "published_at": None}
         done = await self._reviews.update_one(unpublished, {"$currentDate": {"published_at": True}})
-        if done.modified_count:
+        if done.modified_count and not self._fault("review-event-missing"):
             log("report_published", **about(task))
 
     async def ready(self) -> None:
