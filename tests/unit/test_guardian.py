@@ -8,12 +8,14 @@ from contextlib import suppress
 from multiprocessing.connection import Client, Listener
 
 import pytest
+from dependencies.faulty import server
 from small_target import PREFIX, STAGE, small_target
 
 from acceptance.conduct.journal import Journal
 from acceptance.conduct.leases import Guardian
 from acceptance.conduct.remote import GuardianGone, RemoteConductor, end_this_process, start_guardian
 from acceptance.conduct.run import new_run
+from acceptance.conduct.visit import holding
 from acceptance.events import EventLog, read_events
 from acceptance.verdict import Refused, RollbackFailed
 from acceptance.wait import poll
@@ -230,11 +232,15 @@ def test_loss_ends_a_process_only_where_that_leads_to_a_goodbye(monkeypatch):
     assert killed == [signal.SIGTERM]
 
 
+def run_of(target, folder):
+    return new_run(target, folder / "out", folder, mode="rehearse", operator="", ticket="", outside_window="")
+
+
 @pytest.fixture
 def started(tmp_path):
     """A guardian in a process of its own, over a target that nobody serves."""
     target = small_target(tmp_path)
-    run = new_run(target, tmp_path / "out", tmp_path, mode="rehearse", operator="", ticket="", outside_window="")
+    run = run_of(target, tmp_path)
     process = start_guardian(run, tmp_path)
     yield run, target, process
     process.kill()
@@ -279,3 +285,24 @@ def test_killed_guardian_whose_changes_cannot_be_undone_is_a_failed_rollback(sta
     with pytest.raises(RollbackFailed, match=r"MongoDB did not answer[\s\S]*recover.py --target"):
         link.finish("SIGTERM")
     assert [entry.undo["kind"] for entry in journal_of(target).pending()] == ["data"]
+
+
+def test_what_a_crashed_run_left_is_undone_before_the_next_begins(tmp_path):
+    with server(lambda _: (200, "application/json", b"{}")) as url:
+        target = small_target(tmp_path, API_URL=url, RESTART_API="touch restarted")
+        target.journal_dir.mkdir()
+        crashed = journal_of(target, "run-1")
+        crashed.open()
+        crashed.intend("restart api", {"kind": "restart", "service": "api"})
+        process = start_guardian(run_of(target, tmp_path), tmp_path)
+        assert (tmp_path / "restarted").exists()
+        process.stdin.close()
+        assert process.wait(20) == 0
+    assert journal_of(target).is_closed()
+
+
+def test_command_does_not_hold_a_target_that_may_not_be_changed(tmp_path):
+    target = small_target(tmp_path, ALLOW_MUTATIONS="false")
+    with pytest.raises(Refused, match="ALLOW_MUTATIONS=true"), holding(target):
+        pass
+    assert not target.journal_dir.exists()
