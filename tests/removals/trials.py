@@ -1,0 +1,71 @@
+"""All the chosen rows tried: first every test with all guards in place, then the removals, side by side."""
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from queue import SimpleQueue
+
+from removals.guards import Guard
+from removals.verdicts import Seen
+from removals.workshop import ROOT, Workshop, build
+
+JOBS = 2
+"""Copies that are worked in at once; a test of a lab does not need a core of its own."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """How a row's test ended; ``without`` is None where it was not green before, and so the removal not tried."""
+
+    guard: Guard
+    with_it: Seen
+    without: Seen | None
+
+    def fault(self) -> str:
+        """Say why the removal was not noticed, or nothing."""
+        test, file = self.guard.test, self.guard.file
+        if self.with_it.kind != "green" or self.without is None:
+            said = f"{self.with_it.kind}: {self.with_it.said}"
+            return f"{test} is not green with the guard in place ({said}); mend it first"
+        if self.without.kind == "red" or (self.without.kind == "slow" and self.guard.hang):
+            return ""
+        if self.without.kind == "green":
+            return f"{test} stays green without the guard in {file}: nothing would miss it; write a test that does"
+        return (
+            f"{test} without the guard in {file}: expected a failed test, found {self.without.kind}: "
+            f"{self.without.said}; that proves nothing, so correct the replacement or name another test"
+        )
+
+
+@contextmanager
+def trials(guards: Sequence[Guard], folder: Path, source: Path = ROOT) -> Iterator[dict[Guard, Future[Trial]]]:
+    """Try rows in copies of the checkout below ``folder``; a row that does not fit the source raises in its future.
+
+    Raises:
+        Unusable: As for ``build``.
+    """
+    workshops = [build(folder / f"copy-{number}", source) for number in range(JOBS)]
+    free: SimpleQueue[Workshop] = SimpleQueue()
+    for workshop in workshops:
+        free.put(workshop)
+
+    def attempt(guard: Guard) -> Trial:
+        with_it = green.result()[guard.test]
+        if with_it.kind != "green":
+            return Trial(guard, with_it, None)
+        workshop = free.get()
+        try:
+            return Trial(guard, with_it, workshop.without(guard))
+        finally:
+            free.put(workshop)
+
+    pool = ThreadPoolExecutor(JOBS)
+    try:
+        green = pool.submit(workshops[0].green, [guard.test for guard in guards])
+        yield {guard: pool.submit(attempt, guard) for guard in guards}
+    finally:
+        for workshop in workshops:
+            workshop.close()
+        pool.shutdown(cancel_futures=True)
