@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from enum import IntEnum, StrEnum
+
+from acceptance.evidence import Evidence
 
 
 class Verdict(StrEnum):
@@ -45,7 +47,14 @@ def worst(verdicts: Iterable[Verdict]) -> Verdict:
 
 
 class Inconclusive(Exception):
-    """The check could not see: no data, too few samples, or the observer itself is out of reach."""
+    """The check could not see: no data, too few samples, or the observer itself is out of reach.
+
+    ``evidence`` is what was seen all the same; it goes into the record.
+    """
+
+    def __init__(self, message: str = "", evidence: Sequence[Evidence] = ()) -> None:
+        super().__init__(message)
+        self.evidence = tuple(evidence)
 
 
 class Refused(Exception):

@@ -17,6 +17,7 @@ from acceptance.verdict import Inconclusive
 
 if TYPE_CHECKING:
     from prometheus_api_client import PrometheusConnect
+    from requests import Session
 
 Answer = TypeVar("Answer")
 
@@ -41,13 +42,19 @@ class Prometheus:
         self._timeout_s = timeout_s
 
     @cached_property
+    def _session(self) -> Session:
+        from requests import Session
+
+        return Session()
+
+    @cached_property
     def _client(self) -> PrometheusConnect:
         # Imported at first use: it pulls in requests, which collection must not wait for.
         from prometheus_api_client import PrometheusConnect
         from urllib3 import Retry
 
         once_more = Retry(total=1, backoff_factor=0.2, status_forcelist=[502, 503, 504])
-        return PrometheusConnect(url=self.url, retry=once_more, timeout=self._timeout_s)
+        return PrometheusConnect(url=self.url, retry=once_more, session=self._session, timeout=self._timeout_s)
 
     def instant(self, query: str, at: float | None = None) -> list[Sample]:
         """Evaluate ``query`` at one moment (now by default); an empty list is an empty vector."""
@@ -86,6 +93,20 @@ class Prometheus:
         found = self.instant(f'process_start_time_seconds{{job="{job}"}} and on (instance) up{{job="{job}"}} == 1')
         return max((sample.value for sample in found), default=None)
 
+    def clock(self) -> float:
+        """Give the server's own time in unix seconds, exact to the millisecond."""
+        return self._ask("time()", lambda: float(self._client.custom_query("time()")[1]))
+
+    def started(self) -> datetime:
+        """Give when the server started, as it says itself: that needs no scrape of its own. The client has no call."""
+
+        def ask() -> datetime:
+            answer = self._session.get(f"{self.url}/api/v1/status/runtimeinfo", timeout=self._timeout_s)
+            answer.raise_for_status()
+            return datetime.fromisoformat(answer.json()["data"]["startTime"]).astimezone(UTC)
+
+        return self._ask("status/runtimeinfo", ask)
+
     def names(self, job: str, prefix: str) -> set[str]:
         """Give the metric names with this prefix that the job exports now."""
         found = self.instant(f'count by (__name__) ({{__name__=~"{prefix}.*", job="{job}"}})')
@@ -115,7 +136,7 @@ class Prometheus:
 
         try:
             return call()
-        except (PrometheusApiClientException, RequestException, ValueError, KeyError) as error:
+        except (PrometheusApiClientException, RequestException, ValueError, LookupError, TypeError) as error:
             raise Inconclusive(
                 f"Prometheus at {self.url} did not answer «{what}»: {error}; "
                 "check that it runs and that PROMETHEUS_URL of the target file is right"

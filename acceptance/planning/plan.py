@@ -119,6 +119,9 @@ class Plan:
         seconds, rate = self._soak_seconds(stage), self.target.traffic_per_minute
         most = -(-seconds * rate // 60)
         yield from self._row("soak", f"{seconds:g} s of traffic, at most {most:g} requests ({rate} a minute)")
+        yield from self._row(
+            "query", "time() and /api/v1/status/runtimeinfo, before and after: the clock, and no restart"
+        )
         for gate in self._at_job(stage).gates:
             yield from self._query(f"gate {gate.id} holds at {gate.bound}", gate)
 

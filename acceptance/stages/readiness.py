@@ -15,6 +15,7 @@ from acceptance.conduct.testdata import database
 from acceptance.envfile.file import EnvFile
 from acceptance.observe.logs import Logs
 from acceptance.observe.prometheus import Prometheus
+from acceptance.stages.observer import Observer
 from acceptance.stages.stage import Stage
 from acceptance.target.model import Service, Target
 from acceptance.verdict import Inconclusive, Refused
@@ -53,7 +54,10 @@ def env_faults(target: Target, flag: str) -> list[str]:
 
 def blind_spots(target: Target, stage: Stage) -> Iterator[str]:
     """Name what the stage needs to see by and cannot, each with the key of the target file to look at."""
-    questions: dict[str, Callable[[], str]] = {"MONGODB_URL": partial(_reads, target)}
+    questions: dict[str, Callable[[], str]] = {
+        "MONGODB_URL": partial(_reads, target),
+        "PROMETHEUS_URL": partial(_can_be_believed, target),
+    }
     for service in target.services.values():
         if stage.service in (service.key, "all"):
             key = service.key.upper()
@@ -85,6 +89,11 @@ def _answers(service: Service, target: Target) -> str:
 
 def _tells(service: Service) -> str:
     Logs(service.logs).since(datetime.now(UTC))
+    return ""
+
+
+def _can_be_believed(target: Target) -> str:
+    Observer.now(Prometheus(target.prometheus_url, target.http_timeout_s), target.scrape_interval_s)
     return ""
 
 

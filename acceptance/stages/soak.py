@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping
-from contextlib import nullcontext
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 
+from acceptance.evidence import Evidence
 from acceptance.observe.prometheus import Prometheus
 from acceptance.stages.gates import Gate, GateResult
 from acceptance.stages.judging import judge
+from acceptance.stages.observer import Observer, unsettled
 from acceptance.stages.progress import GateLooks, Look, Tell
 from acceptance.stages.stage import Stage
 from acceptance.verdict import Inconclusive
@@ -68,9 +70,10 @@ def soak(
         tell: Shown a look before each request; None where nobody watches.
 
     Raises:
-        Inconclusive: It was stopped before its time, the clock was set meanwhile, or Prometheus does not answer at
-            its end.
+        Inconclusive: It was stopped before its time, the clock was set meanwhile, or Prometheus keeps another time,
+            was restarted meanwhile, or does not answer at the beginning or the end. Carries how the gates stood.
     """
+    observer = Observer.now(prometheus, step)
     pause = threading.Event()
     pause.wait(2 * step)  # what came before, our own security probes among it, must be in the scrape that we start from
     start, begin = time.time(), time.monotonic()
@@ -85,7 +88,8 @@ def soak(
             if tell:
                 tell(Look(stage.id, seconds - left, seconds, looks.latest, len(stage.triggers), stopped()))
             if reason := stopped():
-                raise Inconclusive(f"the soak ended {left:.0f} s early: {reason}")
+                cut = f"the soak ended {left:.0f} s early: {reason}"
+                raise Inconclusive(cut, _so_far(stage.gates, judged, cut))
             sent += 1
             if complaint := traffic():
                 complaints.append(complaint)
@@ -99,6 +103,14 @@ def soak(
             "see that time is kept (chronyc tracking, timedatectl) and soak again"
         )
     results = {gate.id: judge(gate, prometheus.samples(gate, job, start, end, step)) for gate in stage.gates}
+    if lost := observer.lost():
+        raise Inconclusive(lost, unsettled(results.values(), lost))
     if tell:
         tell(Look(stage.id, seconds, seconds, tuple(results.values()), len(stage.triggers), stopped()))
     return SoakReport(start, end, sent, tuple(complaints), results)
+
+
+def _so_far(gates: Sequence[Gate], judged: Callable[[Gate], GateResult], why: str) -> tuple[Evidence, ...]:
+    with suppress(Inconclusive):  # a soak that ends because nothing can be seen has nothing to show
+        return unsettled(map(judged, gates), why)
+    return ()

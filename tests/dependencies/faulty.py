@@ -4,6 +4,7 @@ import json
 import ssl
 import subprocess
 import threading
+import time
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -64,3 +65,27 @@ def vector(*rows):
     """An answer of Prometheus: an instant vector of (labels, value)."""
     result = [{"metric": labels, "value": [0, str(value)]} for labels, value in rows]
     return json.dumps({"status": "success", "data": {"resultType": "vector", "result": result}}).encode()
+
+
+def prometheus(ahead=0.0, starts=lambda: 0, up=1000):
+    """Answers of a Prometheus that knows its time and its start, and that every query gives one good series.
+
+    Args:
+        ahead: Seconds that its clock is ahead of ours.
+        starts: Gives the year in which it says that it started.
+        up: Scrapes that it counts.
+    """
+
+    def answer(path):
+        now = time.time() + ahead
+        if "runtimeinfo" in path:
+            data = {"startTime": f"{2001 + starts()}-01-01T00:00:00.123456789Z"}
+        elif "query=time" in path:
+            data = {"resultType": "scalar", "result": [now, str(now)]}
+        elif "query_range" in path:
+            data = {"resultType": "matrix", "result": [{"metric": {}, "values": [[now - 0.1, "1"], [now, "1"]]}]}
+        else:
+            data = {"resultType": "vector", "result": [{"metric": {}, "value": [now, str(up)]}]}
+        return 200, "application/json", json.dumps({"status": "success", "data": data}).encode()
+
+    return answer

@@ -18,11 +18,12 @@ from acceptance.probes.uploads import Upload, Uploader
 from acceptance.stages.gates import Gate, Samples, Trigger
 from acceptance.stages.judging import judge
 from acceptance.stages.ownevents import OwnEvents
+from acceptance.stages.readiness import blind_spots
 from acceptance.stages.soak import soak
 from acceptance.stages.stage import Stage
 from acceptance.stages.watch import Outlook, Watch
 from acceptance.verdict import Inconclusive, Verdict
-from dependencies.faulty import expired_tls, server, vector
+from dependencies.faulty import expired_tls, prometheus, server, vector
 
 NO_HOST = "no-such-host.invalid"
 BOUND_S = 15
@@ -132,20 +133,62 @@ def test_scrape_target_that_flaps_is_not_a_pass():
     assert "found 15" in flapping.reason
 
 
-def test_prometheus_that_restarts_in_the_soak_is_inconclusive_not_green():
-    """It is gone at the end of the soak, when the gates are judged."""
-    stage = Stage("21_01c", "Storage", 50, gates=(Gate("up", "Up", (), "value", "up", ">= 1"),))
-    with bounded(), pytest.raises(Inconclusive, match="did not answer"):
-        soak(
-            stage,
-            Prometheus("http://127.0.0.1:1", 1),
-            "butler-api",
-            lambda: None,
-            seconds=0.5,
-            step=0.1,
-            per_minute=600,
-            stopped=lambda: "",
-        )
+UP = Gate("up", "Up", (), "value", "up", ">= 1")
+
+
+def soaked(url, traffic=lambda: None, gates=(UP,), seconds=0.5):
+    """A short soak that looks at this Prometheus."""
+    stage = Stage("21_01c", "Storage", 50, gates=gates)
+    return soak(
+        stage,
+        Prometheus(url, 1),
+        "butler-api",
+        traffic,
+        seconds=seconds,
+        step=0.05,
+        per_minute=600,
+        stopped=lambda: "",
+    )
+
+
+def test_prometheus_that_is_well_all_along_lets_a_soak_pass():
+    """Else the others here would be red for another reason than theirs."""
+    with server(prometheus()) as url, bounded():
+        assert soaked(url).results["up"].verdict is Verdict.PASS
+
+
+def test_prometheus_that_restarts_in_the_soak_is_no_pass_however_short_its_gap():
+    requests = []
+    told = pytest.raises(Inconclusive, match="restarted at 2002-01-01 00:00:00 UTC, in the soak")
+    with server(prometheus(starts=lambda: bool(requests))) as url, bounded(), told:
+        soaked(url, traffic=lambda: requests.append(1))
+
+
+def test_prometheus_that_is_gone_at_the_end_of_the_soak_is_inconclusive():
+    """Then the gates are judged."""
+    requests, answer = [], prometheus()
+    told = pytest.raises(Inconclusive, match="did not answer")
+    with server(lambda path: ANSWERS["500"] if requests else answer(path)) as url, bounded(), told:
+        soaked(url, traffic=lambda: requests.append(1))
+
+
+@pytest.mark.parametrize("ahead", [-240, 240], ids=["behind", "ahead"])
+def test_prometheus_with_another_time_is_no_witness(ahead, target):
+    """It would show the window before flag-on as that of the soak, and a broken release as good."""
+    which = "ahead of" if ahead > 0 else "behind"
+    with server(prometheus(ahead)) as url, bounded():
+        with pytest.raises(Inconclusive, match=rf"240\.\d s {which} ours, at most 1 s"):
+            soaked(url, traffic=pytest.fail)
+        spots = list(blind_spots(target(PROMETHEUS_URL=url), Stage("21_01c", "Storage", 50)))
+    assert any(f"PROMETHEUS_URL: the clock of Prometheus at {url}" in spot for spot in spots), spots
+
+
+def test_prometheus_that_does_not_tell_when_it_started_is_no_witness():
+    answer = prometheus()
+    for said in (404, "text/plain", b""), (200, "application/json", b'{"status":"success","data":{"startTime":""}}'):
+        told = pytest.raises(Inconclusive, match="did not answer «status/runtimeinfo»")
+        with server(lambda path, said=said: said if "runtimeinfo" in path else answer(path)) as url, bounded(), told:
+            soaked(url, traffic=pytest.fail)
 
 
 def test_watch_that_sees_nothing_for_too_long_ends_the_stage(tmp_path):
@@ -174,16 +217,8 @@ def test_clock_that_is_set_in_the_soak_neither_prolongs_nor_shortens_it_and_is_n
             sent.append(1)
 
         begin = time.monotonic()
-        with bounded(), pytest.raises(Inconclusive, match=r"clock was set by [+-]3600 s"):
-            soak(
-                Stage("21_01c", "Storage", 50),
-                Prometheus("http://127.0.0.1:1", 1),
-                "butler-api",
-                traffic,
-                seconds=1,
-                step=0.05,
-                per_minute=600,
-                stopped=lambda: "",
-            )
+        told = pytest.raises(Inconclusive, match=r"clock was set by [+-]3600 s")
+        with server(prometheus()) as url, bounded(), told:
+            soaked(url, traffic, gates=(), seconds=1)
         assert time.monotonic() - begin > 1
     assert len(sent) > 3
