@@ -1,4 +1,4 @@
-"""What the checks of stage 21_00 share: the baseline, and a little traffic after the restart."""
+"""What the checks of stage 21_00 share: whether it can be watched, the baseline, some traffic after the restart."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from acceptance.baseline.readings import Probe
 from acceptance.conduct.run import Run
 from acceptance.observe.prometheus import Prometheus
 from acceptance.probes.traffic import drive
-from acceptance.stages.stage import load_stage
+from acceptance.stages.readiness import make_sure
+from acceptance.stages.stage import Stage, load_stage
 from acceptance.target.model import Target
 from fixtures.target import NewId
 
@@ -20,13 +21,27 @@ AFTERWARDS = 0.2
 
 
 @pytest.fixture(scope="session")
-def baseline_seconds(request: pytest.FixtureRequest, target: Target) -> float:
-    """How long the baseline is measured."""
-    return target.soak_seconds or 60 * load_stage(request.config.rootpath / "ops_tests" / "stage_21_00").soak_minutes
+def preparation(request: pytest.FixtureRequest) -> Stage:
+    """This stage's numbers."""
+    return load_stage(request.config.rootpath / "ops_tests" / "stage_21_00")
 
 
 @pytest.fixture(scope="session")
-def baseline(target: Target, prometheus: Prometheus, run: Run, new_id: NewId, baseline_seconds: float) -> Baseline:
+def ready(target: Target, preparation: Stage) -> None:
+    """What the stage sees by answers. No flag ends this stage at its first red, so whatever changes something asks."""
+    make_sure(target, preparation)
+
+
+@pytest.fixture(scope="session")
+def baseline_seconds(target: Target, preparation: Stage) -> float:
+    """How long the baseline is measured."""
+    return target.soak_seconds or 60 * preparation.soak_minutes
+
+
+@pytest.fixture(scope="session")
+def baseline(
+    ready: None, target: Target, prometheus: Prometheus, run: Run, new_id: NewId, baseline_seconds: float
+) -> Baseline:
     """The baseline of this run, measured under traffic and kept in its folder."""
     found = measure(target, prometheus, baseline_seconds, new_id=new_id, trace_prefix=run.trace_prefix)
     save(found, run.folder / FILE)
@@ -34,6 +49,8 @@ def baseline(target: Target, prometheus: Prometheus, run: Run, new_id: NewId, ba
 
 
 @pytest.fixture(scope="session")
-def served(target: Target, run: Run, new_id: NewId, baseline_seconds: float) -> Mapping[str, Sequence[Probe]]:
+def served(
+    ready: None, target: Target, run: Run, new_id: NewId, baseline_seconds: float
+) -> Mapping[str, Sequence[Probe]]:
     """Requests to every service; the checks that ask for it come after the restart."""
     return drive(target, AFTERWARDS * baseline_seconds, new_id=new_id, trace_prefix=run.trace_prefix)

@@ -6,6 +6,7 @@ pytestmark = [pytest.mark.stage_21_00]
 
 
 @pytest.mark.checklist("21_00.checklist.4")
+@pytest.mark.usefixtures("ready")
 def test_all_services_restart(stage_work, target):
     """Services restarted (to load new feature flags): Prometheus sees a new process of each."""
     restarted = stage_work.conductor.restart(stage_work.stage, "all")

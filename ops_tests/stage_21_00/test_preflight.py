@@ -6,11 +6,19 @@ from acceptance.baseline.model import gaps, summary
 from acceptance.evidence import Evidence
 from acceptance.preparation.flagcheck import flag_faults, flag_states
 from acceptance.probes.infrastructure import PARTS, mongo_faults, service_faults
+from acceptance.stages.readiness import make_sure
 
 pytestmark = [pytest.mark.stage_21_00]
 
 
+@pytest.mark.checklist("21_00.checklist.3", "21_00.checklist.4")
+def test_services_can_be_restarted_and_watched(target, stage_work):
+    """Test infrastructure validated: by what a restart is proved is seen to answer, before the env file is touched."""
+    make_sure(target, stage_work.stage)
+
+
 @pytest.mark.checklist("21_00.checklist.1")
+@pytest.mark.usefixtures("ready")
 def test_feature_flags_are_in_the_env_file(stage_work, target, evidence):
     """Feature flag configuration added to .env.infra: what is missing is added as false, what is there stays."""
     added = stage_work.conductor.add_flags(stage_work.stage, tuple(target.flags.values()))
@@ -28,6 +36,7 @@ def test_infrastructure_answers(part, target):
 
 
 @pytest.mark.checklist("21_00.checklist.3")
+@pytest.mark.usefixtures("ready")
 def test_mongodb_keeps_a_document(target, new_id):
     """Test infrastructure validated: MongoDB takes a document and gives it back."""
     faults = mongo_faults(target, new_id("probe"))

@@ -2,7 +2,15 @@
 
 import pytest
 
+from acceptance.stages.readiness import make_sure
+
 pytestmark = [pytest.mark.stage_21_01a]
+
+
+@pytest.mark.checklist("21_01a.deploy.3", "21_01a.rollout.2")
+def test_stage_can_be_switched_and_watched(target, stage_work):
+    """Deploy and enable feature flag: the env file can be switched, and what the stage sees by answers."""
+    make_sure(target, stage_work.stage)
 
 
 @pytest.mark.signoff

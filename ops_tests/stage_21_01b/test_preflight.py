@@ -1,12 +1,19 @@
-"""Stage 21_01b, before anything is touched: the external dependency."""
+"""Stage 21_01b, pre-flight checks: the stage itself, and the external dependency."""
 
 import pytest
 
 from acceptance.probes.hw_checker import RESCHEDULE
 from acceptance.stages.gates import Bound
+from acceptance.stages.readiness import make_sure
 from acceptance.verdict import Inconclusive
 
 pytestmark = [pytest.mark.stage_21_01b]
+
+
+@pytest.mark.checklist("21_01b.deploy.2", "21_01b.rollout.2")
+def test_stage_can_be_switched_and_watched(target, stage_work):
+    """Deploy and enable feature flag: the env file can be switched, and what the stage sees by answers."""
+    make_sure(target, stage_work.stage)
 
 
 @pytest.mark.checklist("21_01b.monitor.2")

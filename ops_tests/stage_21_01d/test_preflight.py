@@ -1,0 +1,13 @@
+"""Stage 21_01d, pre-flight checks."""
+
+import pytest
+
+from acceptance.stages.readiness import make_sure
+
+pytestmark = [pytest.mark.stage_21_01d]
+
+
+@pytest.mark.checklist("21_01d.deploy.2", "21_01d.rollout.2")
+def test_stage_can_be_switched_and_watched(target, stage_work):
+    """Deploy and enable feature flag: the env file can be switched, and what the stage sees by answers."""
+    make_sure(target, stage_work.stage)
