@@ -1,7 +1,13 @@
 """What the commands of ``scripts/ops`` share: the target, one clear line of verdict, ``--json``, and exit codes.
 
-A command's exit code is 0 when the expectation holds, 1 when it does not, 2 for a usage error or when it could not
-be seen (target file wrong, service out of reach): no data is never good.
+The word in front of each line, and the exit code:
+
+- PASS, 0: the expectation holds.
+- FAIL, 1: it does not; also where a change did not take effect, for then something was tried.
+- INCONCLUSIVE, 2: it could not be seen; no data is never good.
+- REFUSED, 2: nothing was changed: wrong usage, bad target file, target in use, outside the window.
+- ROLLBACK FAILED, 12, as of a test run: what the command had changed is not all put back; the lines say how to
+  finish by hand.
 """
 
 from __future__ import annotations
@@ -17,8 +23,15 @@ from typing import Any
 
 from acceptance.redact import Redactor, secrets_of
 from acceptance.target.model import Target, TargetError, find_target, is_provided, load_target
-from acceptance.verdict import Inconclusive, MutationFailed, Refused
+from acceptance.verdict import ExitCode, Inconclusive, MutationFailed, Refused, RollbackFailed, Verdict
 
+_SAID: tuple[tuple[type[Exception], str, int], ...] = (
+    (RollbackFailed, "ROLLBACK FAILED", ExitCode.ROLLBACK_FAILED),
+    (MutationFailed, Verdict.FAIL, 1),
+    (Inconclusive, Verdict.INCONCLUSIVE, 2),
+    (Refused, "REFUSED", 2),
+    (OSError, "REFUSED", 2),
+)
 TARGETS = Path(__file__).resolve().parent.parent / "targets"
 
 
@@ -47,7 +60,7 @@ def main(
 
     Args:
         doc: The script's docstring; its first line is the help.
-        act: What the command does; it may raise ``Inconclusive`` or ``Refused``.
+        act: What the command does; it may raise any of ``acceptance.verdict``'s exceptions.
         arguments: Adds the command's own arguments.
         argv: Command line without the program, for tests.
     """
@@ -61,10 +74,13 @@ def main(
         target = chosen_target(args.target)
         hide = Redactor(target.secrets() + secrets_of(os.environ))
         answer = act(target, args)
-    except (Inconclusive, Refused, MutationFailed, OSError) as error:
-        return _say(args.json, "INCONCLUSIVE" if isinstance(error, Inconclusive) else "REFUSED", [str(error)], {}, hide)
-    verdict = "FAIL" if answer.findings else "PASS"
-    return _say(args.json, verdict, answer.findings or [answer.line], answer.facts, hide)
+    except tuple(kind for kind, *_ in _SAID) as error:
+        word, code = next((word, code) for kind, word, code in _SAID if isinstance(error, kind))
+        _say(args.json, word, [str(error)], {}, hide)
+        return code
+    verdict = Verdict.FAIL if answer.findings else Verdict.PASS
+    _say(args.json, verdict, answer.findings or [answer.line], answer.facts, hide)
+    return 1 if answer.findings else 0
 
 
 def chosen_target(name: str | None) -> Target:
@@ -84,10 +100,9 @@ def chosen_target(name: str | None) -> Target:
     return load_target(path)
 
 
-def _say(as_json: bool, verdict: str, lines: Sequence[str], facts: Mapping[str, Any], hide: Redactor) -> int:
+def _say(as_json: bool, verdict: str, lines: Sequence[str], facts: Mapping[str, Any], hide: Redactor) -> None:
     if as_json:
         print(json.dumps(hide.data({"verdict": verdict, "lines": list(lines), "facts": dict(facts)}), default=str))
     else:
         for line in lines:
-            print(hide.text(f"{verdict}: {line}"), file=sys.stdout if verdict == "PASS" else sys.stderr)
-    return {"PASS": 0, "FAIL": 1}.get(verdict, 2)
+            print(hide.text(f"{verdict}: {line}"), file=sys.stdout if verdict == Verdict.PASS else sys.stderr)

@@ -23,7 +23,7 @@ from acceptance.probes.exchange import Exchange
 from acceptance.probes.storage import copies_of
 from acceptance.probes.uploads import Upload, Uploader
 from acceptance.target.model import Target
-from acceptance.verdict import Inconclusive, MutationFailed, Refused, RollbackFailed
+from acceptance.verdict import Inconclusive, Refused
 
 _UPLOAD_S = 60.0  # 150 MB take longer than a plain call
 
@@ -41,7 +41,7 @@ def holding(
 
     Raises:
         Refused: Mutations are not allowed, or somebody else holds the target.
-        MutationFailed: At the end something could not be undone; the message says what.
+        RollbackFailed: At the end something could not be undone; the message says what.
     """
     if not target.allow_mutations:
         raise Refused(
@@ -60,8 +60,6 @@ def holding(
         finally:
             try:
                 conductor.finish("the command ended")
-            except RollbackFailed as error:
-                raise MutationFailed(f"not everything was undone: {error}") from error
             finally:
                 conductor.close()
                 guardian.wait()
@@ -115,7 +113,7 @@ def visit(target: Target) -> Iterator[Visit]:
 
     Raises:
         Refused: As ``holding``.
-        MutationFailed: The data could not be removed.
+        RollbackFailed: The data could not be removed.
     """
     with holding(target) as (run, conductor):
         conductor.expect_data(run.prefix)

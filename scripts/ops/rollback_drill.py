@@ -12,7 +12,7 @@ from acceptance.conduct.drill import drill
 from acceptance.conduct.visit import holding
 from acceptance.stages.stage import StageError, load_stage
 from acceptance.target.model import Target
-from acceptance.verdict import MutationFailed, Refused
+from acceptance.verdict import Refused
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -39,11 +39,8 @@ def act(target: Target, args: argparse.Namespace) -> Answer:
         raise Refused(f"--stage {args.stage}: {error}") from error
     if not stage.flagged:
         raise Refused(f"--stage {args.stage}: expected a stage with a flag, of which there is something to roll back")
-    try:
-        with holding(target, args.reports, args.outside_window) as (run, conductor):
-            done = drill(target, stage, conductor, record_metrics=args.record_metrics)
-    except MutationFailed as error:
-        return Answer([str(error)], "")
+    with holding(target, args.reports, args.outside_window) as (run, conductor):
+        done = drill(target, stage, conductor, record_metrics=args.record_metrics)
     facts = {"run": run.id, "at": run.started.isoformat(), "operator": run.operator, "environment": args.environment}
     account = run.folder / "rollback_drill.json"
     account.write_text(json.dumps(facts | asdict(done), indent=1, default=str) + "\n")

@@ -34,7 +34,7 @@ def test_restart_that_does_nothing_fails(held_target: Path, tmp_path: Path) -> N
     hasty = retold(held_target, "hasty", **SHORT | {"RESTART_TIMEOUT_SECONDS": "3"})
     with broken(held_target, "restart-does-nothing"):
         code, said = run(f"{DRILL} --environment lab --reports {tmp_path}", hasty)
-    assert (code, "newer than" in said) == (1, True), said
+    assert (code, "ROLLBACK FAILED: " in said, "newer than" in said) == (12, True, True), said
     code, said = run(f"{DRILL} --environment lab --reports {tmp_path}", held_target)
     assert code == 0, f"the next drill first undoes what the failed one left: {said}"
 
