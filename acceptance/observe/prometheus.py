@@ -17,7 +17,6 @@ from acceptance.verdict import Inconclusive
 
 if TYPE_CHECKING:
     from prometheus_api_client import PrometheusConnect
-    from requests import Session
 
 Answer = TypeVar("Answer")
 
@@ -42,19 +41,13 @@ class Prometheus:
         self._timeout_s = timeout_s
 
     @cached_property
-    def _session(self) -> Session:
-        from requests import Session
-
-        return Session()
-
-    @cached_property
     def _client(self) -> PrometheusConnect:
         # Imported at first use: it pulls in requests, which collection must not wait for.
         from prometheus_api_client import PrometheusConnect
         from urllib3 import Retry
 
         once_more = Retry(total=1, backoff_factor=0.2, status_forcelist=[502, 503, 504])
-        return PrometheusConnect(url=self.url, retry=once_more, session=self._session, timeout=self._timeout_s)
+        return PrometheusConnect(url=self.url, retry=once_more, timeout=self._timeout_s)
 
     def instant(self, query: str, at: float | None = None) -> list[Sample]:
         """Evaluate ``query`` at one moment (now by default); an empty list is an empty vector."""
@@ -99,9 +92,10 @@ class Prometheus:
 
     def started(self) -> datetime:
         """Give when the server started, as it says itself: that needs no scrape of its own. The client has no call."""
+        import requests
 
         def ask() -> datetime:
-            answer = self._session.get(f"{self.url}/api/v1/status/runtimeinfo", timeout=self._timeout_s)
+            answer = requests.get(f"{self.url}/api/v1/status/runtimeinfo", timeout=self._timeout_s)
             answer.raise_for_status()
             return datetime.fromisoformat(answer.json()["data"]["startTime"]).astimezone(UTC)
 
