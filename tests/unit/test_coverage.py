@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -98,3 +100,9 @@ def test_what_cannot_be_collected_is_no_empty_matrix(project, monkeypatch):
     write("import nothing_of_that_name\n")
     with pytest.raises(Inconclusive, match="nothing_of_that_name"):
         collect(folder)
+
+
+def test_command_finds_nothing_missing():
+    script = ROOT / "scripts" / "ops" / "checklist_coverage.py"
+    ended = subprocess.run([sys.executable, script, "--missing"], capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
