@@ -61,16 +61,16 @@ class Watch(threading.Thread):
 
     def run(self) -> None:
         """Look once every scrape interval until stopped or until a trigger fires."""
-        seen = time.time()
+        seen = time.monotonic()  # a wall clock that is set back would prolong the blindness
         while not self._over.wait(self._outlook.step):
             try:
                 self.fired = self.look(time.time())
-                seen = time.time()
+                seen = time.monotonic()
                 self.looks += 1
             except Exception as error:
                 # A monitoring outage, or a fault of our own, is not a bad release: hold, but not for ever.
-                if time.time() - seen > self._outlook.blind_limit:
-                    self.fired = self._blind(seen, str(error))
+                if (blind := time.monotonic() - seen) > self._outlook.blind_limit:
+                    self.fired = self._blind(blind, str(error))
             if self.fired:
                 self._over.set()
                 self._on_fire(self.fired)
@@ -116,7 +116,8 @@ class Watch(threading.Thread):
         lines = self._outlook.logs.since(datetime.fromtimestamp(self._since, UTC), trigger.query.split("|"))
         return [line.brief() for line in lines if not line.trace_id.startswith(self._outlook.trace_prefix)]
 
-    def _blind(self, seen: float, why: str) -> GateResult:
+    def _blind(self, seconds: float, why: str) -> GateResult:
         blind = Measure("blind", "The watch must see", (), "value", "up", f"< {self._outlook.blind_limit:g}", unit="s")
-        reason = f"nothing seen for {time.time() - seen:.0f} s, at most {self._outlook.blind_limit:g} s allowed: {why}"
-        return GateResult(blind, Verdict.INCONCLUSIVE, time.time() - seen, 0, reason, seen, time.time())
+        reason = f"nothing seen for {seconds:.0f} s, at most {self._outlook.blind_limit:g} s allowed: {why}"
+        now = time.time()
+        return GateResult(blind, Verdict.INCONCLUSIVE, seconds, 0, reason, now - seconds, now)

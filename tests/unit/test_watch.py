@@ -1,9 +1,10 @@
 """The watch: acts on the first trigger, holds through an outage, and does not take our own probes for a fault."""
 
 import threading
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
+import time_machine
 
 from acceptance.observe.logs import LogLine
 from acceptance.stages.gates import Samples, Trigger
@@ -144,6 +145,15 @@ def test_outage_is_held_then_rolls_back_as_inconclusive(watch, prometheus):
     patient.start()
     patient.stop()
     assert patient.fired is None
+
+
+def test_clock_that_is_set_back_does_not_prolong_the_blindness(watch, prometheus):
+    prometheus.blind = True
+    with time_machine.travel(datetime.now(UTC), tick=True) as clock:
+        running = watch(FAILURES, blind_limit=0.3)
+        running.start()
+        clock.shift(timedelta(hours=-1))
+        assert running.told.wait(5)
 
 
 def test_fault_of_our_own_is_blindness_and_does_not_end_the_watch_in_silence(watch, prometheus, monkeypatch):
