@@ -2,8 +2,8 @@
 
     python -m tests.removals [NAME ...]
 
-A NAME is a part of a row's number, words or name, such as `9 Loki`. Exit code 0: every removal was noticed; 1: not so;
-2: wrong use, or a row that does not fit the source any more.
+A NAME is a part of a row's number, words or name, such as `9 Loki`. Exit code 0: every removal was noticed; 1: not so,
+or a row does not fit the source any more; 2: wrong use.
 """
 
 import argparse

@@ -58,6 +58,7 @@ ROWS = {
         "found error",
     ),
     "hangs, as its bound is gone": (replace(ROW, replace=FOREVER, hang=1), ""),
+    "does not fit": (replace(ROW, find="of old"), "found it 0 times"),
     "hangs without a reason": (replace(ROW, replace=FOREVER), "found slow"),
 }
 

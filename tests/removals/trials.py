@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
 
-from removals.guards import Guard
+from removals.guards import Guard, Rotten
 from removals.verdicts import Seen
 from removals.workshop import ROOT, Workshop, build
 
@@ -17,15 +17,23 @@ JOBS = 2
 
 @dataclass(frozen=True)
 class Trial:
-    """How a row's test ended; ``without`` is None where it was not green before, and so the removal not tried."""
+    """How a row's test ended.
+
+    Attributes:
+        without: None where it was not green before, so that the removal was not tried.
+        rotten: What keeps the row from being tried at all, or empty.
+    """
 
     guard: Guard
     with_it: Seen
-    without: Seen | None
+    without: Seen | None = None
+    rotten: str = ""
 
     def fault(self) -> str:
         """Say why the removal was not noticed, or nothing."""
         test, file = self.guard.test, self.guard.file
+        if self.rotten:
+            return self.rotten
         if self.with_it.kind != "green" or self.without is None:
             said = f"{self.with_it.kind}: {self.with_it.said}"
             return f"{test} is not green with the guard in place ({said}); mend it first"
@@ -41,7 +49,7 @@ class Trial:
 
 @contextmanager
 def trials(guards: Sequence[Guard], folder: Path, source: Path = ROOT) -> Iterator[dict[Guard, Future[Trial]]]:
-    """Try rows in copies of the checkout below ``folder``; a row that does not fit the source raises in its future.
+    """Try rows in copies of the checkout below ``folder``.
 
     Raises:
         Unusable: As for ``build``.
@@ -54,10 +62,12 @@ def trials(guards: Sequence[Guard], folder: Path, source: Path = ROOT) -> Iterat
     def attempt(guard: Guard) -> Trial:
         with_it = green.result()[guard.test]
         if with_it.kind != "green":
-            return Trial(guard, with_it, None)
+            return Trial(guard, with_it)
         workshop = free.get()
         try:
             return Trial(guard, with_it, workshop.without(guard))
+        except Rotten as error:
+            return Trial(guard, with_it, rotten=str(error))
         finally:
             free.put(workshop)
 
