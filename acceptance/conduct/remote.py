@@ -16,7 +16,7 @@ from multiprocessing.connection import Client
 from pathlib import Path
 from typing import Any
 
-from acceptance.conduct.conductor import FlagState, Rollback
+from acceptance.conduct.held import FlagState, Rollback
 from acceptance.conduct.recovery import recover_target
 from acceptance.conduct.run import Run
 from acceptance.conduct.services import Restarted

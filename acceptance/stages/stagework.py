@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from acceptance.conduct.conductor import FlagState
+from acceptance.conduct.held import FlagState
 from acceptance.conduct.remote import RemoteConductor
 from acceptance.conduct.run import Run
 from acceptance.events import EventLog

@@ -5,7 +5,7 @@ import signal
 import sys
 from pathlib import Path
 
-import acceptance.conduct.conductor
+import acceptance.conduct.looseends
 import acceptance.conduct.undo
 from acceptance.conduct.conductor import Conductor
 from acceptance.conduct.journal import Journal
@@ -23,7 +23,10 @@ FLAG = "USE_NEW_STORAGE_ADAPTER"
 PREFIX = "ops0123abcd"
 BEFORE = f"# flags\nexport {FLAG}=false  # storage\nOTHER=1\n"
 #: Where a kill is tried: at every line of these that is executed, the first two times that it is.
-CORE = ("conductor", "undo", "journal", "file", "atomic", "testdata", "telling", "lock", "small_world")
+CORE = (
+    *("conductor", "promises", "held", "wayback", "looseends", "undo", "journal", "testdata", "telling", "lock"),
+    *("file", "atomic", "disk", "small_world"),
+)
 
 
 class World:
@@ -115,7 +118,7 @@ class World:
 
 def stand_in(world, monkeypatch):
     """Put the world's own purge in place of the one that needs MongoDB."""
-    monkeypatch.setattr(acceptance.conduct.conductor, "purge", world.purge)
+    monkeypatch.setattr(acceptance.conduct.looseends, "purge", world.purge)
     monkeypatch.setattr(acceptance.conduct.undo, "purge", world.purge)
 
 

@@ -1,0 +1,103 @@
+"""What is journalled, when, and what undoes it: every change of a target is promised here before it is made.
+
+- A stage's flag: promised before its first write to the env file. Undone by ``wayback``, at a failure or when the stage
+  ends: its lines are put back and its service restarts.
+- A restart for its own sake: promised before the command runs. Repeated by ``looseends``, at the end of the run, if it
+  did not end well.
+- Flags that were missing: promised before they are appended. In a rehearsal taken out by ``looseends``, at the end of
+  the run, and all services restart.
+- Test data: promised before the first id is given away. What carries its prefix is removed by ``looseends``, last.
+
+A flag that is kept is settled without being undone. After a crash ``acceptance.conduct.undo.recover`` reads the same
+intents and does the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from acceptance.conduct.journal import Journal
+from acceptance.envfile.file import Change
+from acceptance.target.model import Target
+from acceptance.verdict import RecoveryNeeded, Refused
+
+
+class Promises:
+    """The run's intents in the journal; the methods that make one raise ``Refused`` where no change is allowed.
+
+    Args:
+        target: Whose target file says whether changes are allowed at all.
+        journal: Opened by the run.
+        lost: Why the target's lock is no longer ours; None while it is.
+    """
+
+    def __init__(self, target: Target, journal: Journal, lost: Callable[[], str | None]) -> None:
+        self._target = target
+        self._journal = journal
+        self._lost = lost
+        self._unsettled: dict[int, str] = {}
+
+    def allow(self, what: str) -> None:
+        """Return if the target may be changed at this moment.
+
+        Raises:
+            Refused: It may not.
+        """
+        if lost := self._lost():
+            raise Refused(f"the target's lock is lost, so the suite may not {what}: {lost}; see who else is at work")
+        if not self._target.allow_mutations:
+            raise Refused(
+                f"{self._target.source}: ALLOW_MUTATIONS is not true, so the suite may not {what}; "
+                "set it to true in the target file if this target may be changed"
+            )
+
+    def flag(self, service: str, change: Change) -> int:
+        """Promise to put a flag's lines back and to restart its service; returns the intent's number."""
+        undo = {"kind": "flag", "service": service, "change": change.to_dict()}
+        return self._journal.intend(f"{change.keys[0]} {change.previous} -> {change.value}", undo)
+
+    def restart(self, service: str) -> int:
+        """Promise that a service is up again, by another restart if need be; returns the intent's number."""
+        self.allow(f"restart {service}")
+        return self._journal.intend(f"restart {service}", {"kind": "restart", "service": service})
+
+    def added(self, change: Change) -> int:
+        """Promise to take added flags out again and to restart all services; returns the intent's number."""
+        self.allow(f"add {', '.join(change.keys)}")
+        undo = {"kind": "flag", "service": "all", "change": change.to_dict()}
+        return self._journal.intend(f"add {change.value}", undo)
+
+    def data(self, prefix: str) -> int:
+        """Promise to remove the test data with this prefix; returns the intent's number."""
+        self.allow("write test data")
+        return self._journal.intend(f"test data of {prefix}", {"kind": "data", "prefix": prefix})
+
+    def settle(self, number: int, how: str) -> None:
+        """Note that an intent needs no undo any more.
+
+        Raises:
+            OSError: That cannot be written.
+        """
+        self._journal.settle(number, how)
+
+    def settle_if_possible(self, number: int, how: str) -> None:
+        """Note the same after the undo: a journal that cannot be written then is tried again at the end."""
+        try:
+            self._journal.settle(number, how)
+        except OSError:
+            self._unsettled[number] = how
+        else:
+            self._unsettled.pop(number, None)
+
+    def settle_the_rest(self) -> None:
+        """Try again what could not be noted."""
+        for number, how in list(self._unsettled.items()):
+            self.settle_if_possible(number, how)
+
+    def close(self) -> list[str]:
+        """Close the journal; returns what went wrong."""
+        try:
+            self._journal.close()
+        except (OSError, RecoveryNeeded) as error:
+            return [f"everything is put back, but that could not be noted: {error}; run scripts/ops/recover.py"]
+        return []
