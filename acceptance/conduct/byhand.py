@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from acceptance.conduct.services import is_healthy
 from acceptance.envfile.file import EnvFile, EnvFileError
+from acceptance.stages.stage import Stage
 from acceptance.target.model import Target
 
 
@@ -17,14 +18,16 @@ def by_hand_commands(target: Target, service: str, flag: str) -> list[str]:
     ]
 
 
-def state_found(target: Target) -> list[str]:
-    """Say how each flag stands in the env file, and whether each service answers; never raises."""
+def state_found(target: Target, stage: Stage | None = None) -> list[str]:
+    """Say how flags stand in the env file, and whether services answer; all of them, or a stage's; never raises."""
     env = EnvFile(target.env_file)
-    flags = [f"{flag} is {_flag(env, flag)}" for flag in target.flags.values()]
+    names = [target.flags[stage.id]] if stage and stage.flagged else target.flags.values()  # 21_00 adds them all
+    flags = [f"{name} is {_flag(env, name)} in {target.env_file}" for name in names]
     patience = min(target.http_timeout_s, 3.0)
     services = [
-        f"{service.name}: /health {'answers 200' if is_healthy(service, patience) else 'does not answer 200'}"
+        f"{service.name}: {service.url}/health {'answers' if is_healthy(service, patience) else 'does not answer'} 200"
         for service in target.services.values()
+        if stage is None or stage.service in (service.key, "all")
     ]
     return flags + services
 
@@ -32,5 +35,5 @@ def state_found(target: Target) -> list[str]:
 def _flag(env: EnvFile, flag: str) -> str:
     try:
         return env.read().get(flag, "absent")
-    except EnvFileError as error:
+    except (EnvFileError, OSError) as error:
         return f"not known ({error})"

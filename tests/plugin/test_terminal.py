@@ -153,7 +153,7 @@ def test_failed_rollback_is_the_last_and_loudest(project):
     assert lines[alarm].startswith("!!!!")
     by_hand = lines[lines.index("DO NOW, BY HAND:") + 1 :]
     assert by_hand == [f"  {command}" for command in done.of("rollback.finished")[-1]["by_hand"]]
-    assert "USE_NEW_STORAGE_ADAPTER=false in" in " ".join(lines[alarm:])
-    assert "butler-api: answers" in " ".join(lines[alarm:])
+    assert "USE_NEW_STORAGE_ADAPTER is false in" in " ".join(lines[alarm:])
+    assert "/health answers 200" in " ".join(lines[alarm:])
     assert "recovery.undone" in after.kinds()
     assert any(each.startswith("undone first") for each in closing(after.output)), after.output

@@ -11,7 +11,7 @@ from acceptance.record.parts import Facts
 from acceptance.record.publish import load
 
 PAGE = Path("reports/lab-1/record.html")
-NOW = ["USE_NEW_STORAGE_ADAPTER=true in /infra/.env.infra", "butler-api: does not answer"]
+NOW = ["USE_NEW_STORAGE_ADAPTER is true in /infra/.env.infra", "butler-api: does not answer 200"]
 
 
 @pytest.fixture(scope="module")

@@ -8,6 +8,7 @@ from small_target import BEFORE, FLAG, PREFIX, STAGE, Restarter, small_target
 
 import acceptance.conduct.undo
 import acceptance.envfile.file
+from acceptance.conduct.byhand import state_found
 from acceptance.conduct.conductor import Conductor
 from acceptance.conduct.journal import Journal
 from acceptance.conduct.undo import recover
@@ -15,6 +16,7 @@ from acceptance.events import EventLog, read_events
 from acceptance.verdict import Inconclusive, MutationFailed, RecoveryNeeded, Refused, RollbackFailed
 
 WORKER = replace(STAGE, id="21_01b", service="worker")
+ADDING = replace(STAGE, id="21_00", service="all", flagged=False)
 HOMEWORK = "USE_NEW_HOMEWORK_REVIEW_SERVICE"
 
 
@@ -97,14 +99,14 @@ def test_unwritable_env_file_says_what_is_on_and_how_to_finish(world, monkeypatc
         "Read-only file system",
         f"{FLAG} is true",
         f"{HOMEWORK} is false",
-        "butler-api: /health does not answer 200",
+        "/health does not answer 200",
         f"printf '%s=false\\n' {FLAG} >> {world.target.env_file}",
         f"cd {world.target.infra_dir} && make day-12-restart-api",
     ):
         assert part in message
     told = [event.data for event in read_events(world.events.path) if event.kind == "rollback.finished"][-1]
     assert (told["ok"], len(told["by_hand"])) == (False, 3)
-    assert f"{FLAG} is true" in told["state"]
+    assert f"{FLAG} is true in {world.target.env_file}" in told["state"]
     assert not world.journal.is_closed()
 
 
@@ -221,3 +223,9 @@ def test_recovery_puts_flags_back_before_and_although_the_data_cannot_be_removed
     with pytest.raises(RecoveryNeeded, match="MongoDB did not answer"):
         world.recover()
     assert (on_at_purge, world.flags_on()) == ([[]], [])
+
+
+@pytest.mark.parametrize(("stage", "flags", "services"), [(STAGE, 1, 1), (ADDING, 4, 3), (None, 4, 3)])
+def test_state_is_a_stages_own_or_that_of_all(world, stage, flags, services):
+    found = state_found(world.target, stage)
+    assert (sum(" in /" in line for line in found), sum("/health" in line for line in found)) == (flags, services)
