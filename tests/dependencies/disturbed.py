@@ -1,0 +1,171 @@
+"""A run of a stage that is disturbed while it soaks, and the parts of its lab that fail under it."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+from held_lab import ROOT
+from power.stage_run import StageRun
+
+from acceptance.conduct.testdata import database
+from acceptance.events import read_events
+from acceptance.observe.prometheus import Prometheus
+from acceptance.target.model import load_target
+from acceptance.verdict import Inconclusive
+from acceptance.wait import poll
+
+SOAK = "ops_tests/stage_21_01c/test_soak.py"
+#: No run may take longer, whatever fails under it.
+DEADLINE_S = 90
+
+
+class Running:
+    """A run by its command line; what it prints is read as it comes, so that its soak can be followed."""
+
+    def __init__(self, target_file, reports, *args, **environment):
+        self.reports = reports
+        self._begin = time.monotonic()
+        self._said = []
+        plain = {key: value for key, value in os.environ.items() if not key.startswith(("PYTEST_", "OPS_"))}
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", f"--target={target_file}",
+             f"--reports={reports}", *args],
+            cwd=ROOT,
+            env=plain | {"PYTHONDONTWRITEBYTECODE": "1"} | environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )  # fmt: skip
+        self._reader = threading.Thread(target=lambda: self._said.extend(self.process.stdout), daemon=True)
+        self._reader.start()
+
+    @property
+    def output(self):
+        return "".join(self._said)
+
+    def soaking(self):
+        """Wait until the soak has been under way for two seconds."""
+        seen = poll(lambda: re.search(r"^soak 21_01c 0:(?!0[01])", self.output, re.MULTILINE), bool, 60)
+        assert seen, f"there was no soak:\n{self.output}"
+        return self
+
+    def finish(self):
+        """Wait for the end, which must come in time."""
+        try:
+            code = self.process.wait(DEADLINE_S)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            pytest.fail(f"the run did not end within {DEADLINE_S} s:\n{self.output}")
+        self._reader.join()
+        log = next(iter(self.reports.glob("*/events.jsonl")), None)
+        events = tuple(read_events(log)) if log else ()
+        return StageRun(code, self.output, time.monotonic() - self._begin, log and log.parent, events)
+
+
+@contextmanager
+def running(target_file, reports, *args, **environment):
+    """Give a run that has begun; nothing of it is left, also when the test fails."""
+    run = Running(target_file, reports, *args, **environment)
+    try:
+        yield run
+    finally:
+        if run.process.poll() is None:
+            run.process.terminate()
+            run.process.wait(DEADLINE_S)
+
+
+def control_command(lab, *args):
+    """Give the command by which supervisord is told to start, stop or restart a part of a lab."""
+    return [sys.executable, "-m", "supervisor.supervisorctl", "-c", str(lab.parent / "supervisord.conf"), *args]
+
+
+def control(lab, *args):
+    """Have supervisord do so; gives what it says."""
+    done = subprocess.run(control_command(lab, *args), check=True, stdout=subprocess.PIPE, text=True)
+    return done.stdout.strip()
+
+
+@contextmanager
+def put_back(lab, part):
+    """Afterwards the part runs, and Prometheus and MongoDB answer as before."""
+    try:
+        yield
+    finally:
+        control(lab, "restart", part)
+        assert poll(lambda: ailments(lab), lambda found: not found, 30) == []
+
+
+@contextmanager
+def awaited(target, event):
+    """Leave the block once the API has logged this event anew."""
+    log = Path(target.services["api"].logs.removeprefix("file://"))
+    before = log.stat().st_size
+    yield
+    seen = poll(lambda: f'"{event}"' in log.read_bytes()[before:].decode(), bool, 30)
+    assert seen, f"the API did not log {event}"
+
+
+def ailments(lab):
+    """Say what of a lab's own monitoring and database is not well."""
+    target = load_target(lab)
+    try:
+        with database(target) as mongo:
+            mongo.client.admin.command("ping")
+        return Prometheus(target.prometheus_url, 5).down_targets()
+    except Inconclusive as error:
+        return [str(error)]
+
+
+def flap(lab, part, times):
+    """Stop a program for two seconds and let it go on for one, again and again: one scrape in three fails."""
+    pid = int(control(lab, "pid", part))
+    for _ in range(times):
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            time.sleep(2)
+        finally:
+            os.kill(pid, signal.SIGCONT)
+        time.sleep(1)
+
+
+def front(url, ahead=0):
+    """Answer as the Prometheus behind, whose clock seems to be these seconds ahead."""
+
+    def answer(path):
+        got = httpx.get(url + path, timeout=10)
+        body = got.content
+        if ahead and "query=time" in path:
+            scalar = [time.time() + ahead, str(time.time() + ahead)]
+            body = json.dumps({"status": "success", "data": {"resultType": "scalar", "result": scalar}}).encode()
+        return got.status_code, got.headers["Content-Type"], body
+
+    return answer
+
+
+CLOCK = """
+import os, pathlib, threading, time
+import time_machine, datetime
+if jump := os.environ.get("CLOCK_JUMPS_AT"):
+    clock = time_machine.travel(datetime.datetime.now(datetime.timezone.utc), tick=True).start()
+    def watch(path=pathlib.Path(jump)):
+        while not path.exists():
+            time.sleep(0.05)
+        clock.shift(datetime.timedelta(hours=1))
+    threading.Thread(target=watch, daemon=True).start()
+"""
+
+
+def settable_clock(folder: Path):
+    """Give the environment of a run whose every process' clock is an hour ahead once ``folder/jump`` exists."""
+    (folder / "sitecustomize.py").write_text(CLOCK)
+    return {"PYTHONPATH": str(folder), "CLOCK_JUMPS_AT": str(folder / "jump")}

@@ -1,0 +1,234 @@
+"""A whole run while what it depends on fails: it ends in time, not with GO, says why, and nothing is left switched."""
+
+import resource
+import shlex
+import subprocess
+import sys
+
+import pytest
+from held_lab import ROOT, SHORT, held_lab, retold
+from interruption.aftermath import MARK, leftovers, processes
+from power.stage_run import left_over, run_stage
+from small_project import Project
+
+from acceptance.conduct.journal import Journal
+from acceptance.target.model import load_target
+from dependencies.disturbed import (
+    SOAK,
+    awaited,
+    control,
+    control_command,
+    flap,
+    front,
+    put_back,
+    running,
+    settable_clock,
+)
+from dependencies.faulty import expired_tls, server
+
+NO_GO, INCONCLUSIVE, ROLLBACK_FAILED = 1, 10, 12
+NO_HOST = "no-such-host.invalid"
+NOT_JSON = 200, "text/html", b"<html>Grafana log in</html>"
+FAULTY = 500, "text/plain", b"internal"
+
+
+@pytest.fixture(scope="module")
+def lab():
+    with held_lab() as target_file:
+        yield target_file
+
+
+@pytest.fixture
+def short(lab):
+    """Its target file with a soak long enough to be disturbed."""
+    return retold(lab, "disturbed", **SHORT | {"SOAK_SECONDS": "6", "HTTP_TIMEOUT_SECONDS": "2"})
+
+
+def ended(run, code, *words):
+    """Give what a run did not do that it must: its code, no GO, these words as the reason of its first red."""
+    told = f"{run.reason or run.output}"
+    missing = [f"does not say {word!r}" for word in words if word not in told]
+    odd = [f"{name} is {found}" for name, found, good in (
+        ("exit code", run.code, run.code == code),
+        ("outcome", run.outcome, run.outcome not in ("GO", "none")),
+    ) if not good]  # fmt: skip
+    return [*odd, *missing, run.explain()] if odd or missing else []
+
+
+def was_put_back(run):
+    """Tell whether the flag was on in this run and its rollback was a good one."""
+    changes = [data["after"] for data in run.of("flag.changed")]
+    return "true" in changes and [data["ok"] for data in run.of("rollback.finished")] == [True]
+
+
+def test_prometheus_restarts_in_the_soak(lab, short, tmp_path):
+    with put_back(lab, "infra:prometheus"), running(short, tmp_path, SOAK) as run:
+        run.soaking()
+        control(lab, "restart", "infra:prometheus")
+        run = run.finish()
+    assert ended(run, INCONCLUSIVE, "Prometheus at http", "was restarted at", "soak again") == []
+    assert (was_put_back(run), left_over(short)) == (True, [])
+    gates = [piece["data"]["verdict"] for data in run.of("check.finished") for piece in data["evidence"]]
+    assert gates, "the record does not say how the gates stood"
+    assert "PASS" not in gates
+
+
+def test_prometheus_stops_for_good_in_the_soak(lab, short, tmp_path):
+    with put_back(lab, "infra:prometheus"), running(short, tmp_path, SOAK) as run:
+        run.soaking()
+        control(lab, "stop", "infra:prometheus")
+        run = run.finish()
+    assert ended(run, INCONCLUSIVE, "Prometheus at http", "did not answer", "PROMETHEUS_URL") == []
+    assert (was_put_back(run), left_over(short)) == (True, [])
+
+
+def test_database_restarts_in_the_soak(lab, short, tmp_path):
+    """What students send meanwhile is refused: that is no good release, whoever is to blame."""
+    with put_back(lab, "infra:mongo"), running(short, tmp_path, SOAK) as run:
+        run.soaking()
+        with awaited(load_target(short), "records_error"):
+            control(lab, "stop", "infra:mongo")
+        control(lab, "start", "infra:mongo")
+        run = run.finish()
+    assert ended(run, NO_GO, "records are unavailable") == []
+    assert (was_put_back(run), left_over(short), leftovers(load_target(short))) == (True, [], [])
+
+
+def test_database_stops_for_good_in_the_soak(lab, tmp_path):
+    """Then the service does not come back either: told as loudly as can be, and finished once MongoDB is there."""
+    short = retold(lab, "disturbed", **SHORT | {"RESTART_TIMEOUT_SECONDS": "4", "HTTP_TIMEOUT_SECONDS": "2"})
+    before = load_target(short).env_file.read_bytes()
+    with put_back(lab, "infra:mongo"):
+        with running(short, tmp_path, SOAK) as run:
+            run.soaking()
+            control(lab, "stop", "infra:mongo")
+            run = run.finish()
+        assert (run.code, run.outcome) == (ROLLBACK_FAILED, "NO-GO"), run.explain()
+        assert "ROLLBACK FAILED" in run.of("run.finished")[0]["reasons"][0]
+        assert load_target(short).env_file.read_bytes() == before
+        assert pending(short) == ["data", "flag"]
+    assert recover(short) == 0
+    assert (left_over(short), leftovers(load_target(short))) == ([], [])
+
+
+READS_AGAIN = """
+def test_reads(flag_on, mongo, new_id):
+    before, after = new_id("before"), new_id("after")
+    mongo["long_tasks"].insert_one({"user_id": before})
+    os.system(pathlib.Path("restart").read_text())
+    mongo["long_tasks"].insert_one({"user_id": after})
+    found = [document["user_id"] for document in mongo["long_tasks"].find({"user_id": {"$in": [before, after]}})]
+    assert sorted(found) == sorted([before, after])
+"""
+
+
+def test_database_drops_the_connections_between_two_reads(lab, short, tmp_path):
+    """The driver connects again, and the verdict is of what is there now."""
+    project = Project(tmp_path, short).stage("21_01c", flag_on=READS_AGAIN)
+    (tmp_path / "restart").write_text(shlex.join(control_command(lab, "restart", "infra:mongo")))
+    done = project.run()
+    assert (done.code, done.outcome, done.verdicts()) == (0, "INCONCLUSIVE", {"test_reads": "PASS"}), done.output
+    assert (left_over(short), leftovers(project.target)) == ([], [])
+
+
+def test_scrape_target_flaps(lab, short, tmp_path):
+    """One scrape in three fails, too few in a row for a trigger; the uploads are late but all stored."""
+    with running(retold(short, "longer", SOAK_SECONDS="8"), tmp_path, SOAK) as run:
+        run.soaking()
+        flap(lab, "butler:butler-api", 3)
+        run = run.finish()
+    assert ended(run, INCONCLUSIVE, "scrapes in the window, found") == []
+    assert (was_put_back(run), left_over(short)) == (True, [])
+
+
+def test_clock_is_set_in_the_soak(short, tmp_path):
+    """By an hour, and for every process of the run."""
+    with running(short, tmp_path / "reports", SOAK, **settable_clock(tmp_path)) as run:
+        run.soaking()
+        (tmp_path / "jump").touch()
+        run = run.finish()
+    assert ended(run, INCONCLUSIVE, "the clock was set by +3600 s in the soak", "chronyc tracking") == []
+    assert (was_put_back(run), left_over(short)) == (True, [])
+
+
+def test_disk_of_the_reports_is_full(short, tmp_path):
+    """No file of the run grows any more; only root can mount a small disk, anybody can forbid growth."""
+    target = retold(short, "full", JOURNAL_DIR=str(tmp_path / "journal"))  # a short one: it must still be written
+    with running(target, tmp_path, SOAK, **{MARK: str(tmp_path)}) as run:
+        run.soaking()
+        size = next(tmp_path.glob("*/events.jsonl")).stat().st_size
+        for pid in processes(tmp_path):
+            resource.prlimit(pid, resource.RLIMIT_FSIZE, (size, size))
+        run = run.finish()
+    assert run.code != 0
+    assert run.outcome == "none", "the log could be written"
+    assert "File too large" in run.output
+    assert left_over(target) == []
+
+
+ASKED = {
+    "21_00-loki-500": ("21_00", "preflight", {"LOKI_URL": FAULTY}, "Loki: expected 200"),
+    "21_00-grafana-html": ("21_00", "preflight", {"GRAFANA_URL": NOT_JSON}, "Grafana: expected JSON"),
+    "post-loki-500": (
+        "post_deployment",
+        "validation",
+        {"LOKI_URL": FAULTY},
+        "did not answer «label/service/values»: 500",
+    ),
+    "post-grafana-html": ("post_deployment", "validation", {"GRAFANA_URL": NOT_JSON}, "text/html instead of JSON"),
+}
+"""Stage, phase, what answers wrongly, and what the first red says."""
+
+
+@pytest.mark.parametrize(("stage", "phase", "wrong", "words"), ASKED.values(), ids=ASKED)
+def test_loki_or_grafana_answers_wrongly(stage, phase, wrong, words, short, tmp_path):
+    ((key, answer),) = wrong.items()
+    with server(lambda _: answer) as url:
+        target = retold(short, "wrong", **{key: url})
+        run = run_stage(target, tmp_path, f"-k{phase} and (infrastructure or loki or grafana)", stage=stage)
+    assert any(words in reason for _, reason in run.red), run.explain()
+    assert (run.code in (NO_GO, INCONCLUSIVE), run.outcome in ("NO-GO", "INCONCLUSIVE")) == (True, True)
+    assert left_over(short) == []
+
+
+def refused_before_anything(target, reports, *words):
+    """Run the whole stage; it must end at its first check, and nothing be changed."""
+    before = load_target(target).env_file.read_bytes()
+    run = run_stage(target, reports)
+    changing = [event.kind for event in run.events if event.kind in ("flag.changing", "service.restarting")]
+    assert ended(run, INCONCLUSIVE, *words) == []
+    assert (run.first_red, changing) == ("test_stage_can_be_switched_and_watched", [])
+    assert (load_target(target).env_file.read_bytes() == before, left_over(target)) == (True, [])
+
+
+@pytest.mark.parametrize(
+    ("key", "url"), [("PROMETHEUS_URL", f"http://{NO_HOST}:9090"), ("MONGODB_URL", f"mongodb://{NO_HOST}/")]
+)
+def test_name_does_not_resolve(key, url, short, tmp_path):
+    refused_before_anything(retold(short, "wrong", **{key: url}), tmp_path, key, "did not answer")
+
+
+def test_certificate_of_prometheus_has_expired(short, tmp_path, monkeypatch):
+    """Behind it all is well: who trusted it would see a good release."""
+    certificate, context = expired_tls(tmp_path)
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
+    with server(front(load_target(short).prometheus_url), context) as url:
+        refused_before_anything(retold(short, "wrong", PROMETHEUS_URL=url), tmp_path, "certificate has expired")
+
+
+def test_clock_of_prometheus_is_ahead(short, tmp_path):
+    """By four minutes: a soak would show what was before flag-on."""
+    with server(front(load_target(short).prometheus_url, ahead=240)) as url:
+        refused_before_anything(retold(short, "wrong", PROMETHEUS_URL=url), tmp_path, "240.0 s ahead of ours")
+
+
+def pending(target_file):
+    """Name what the journal still has to undo."""
+    target = load_target(target_file)
+    return sorted(entry.undo["kind"] for entry in Journal(target.journal_dir / "lab.journal", "look").pending())
+
+
+def recover(target_file):
+    """Have the documented command finish what is left; gives its exit code."""
+    command = [sys.executable, str(ROOT / "scripts" / "ops" / "recover.py"), f"--target={target_file}"]
+    return subprocess.run(command, timeout=120, check=False).returncode
