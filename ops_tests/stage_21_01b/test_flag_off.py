@@ -5,6 +5,7 @@ from dataclasses import asdict
 import pytest
 
 from acceptance.evidence import Evidence
+from acceptance.observe.exported import names_after
 from acceptance.probes.homework import DAYS
 from acceptance.probes.homework_traffic import reviewable
 
@@ -37,6 +38,8 @@ def test_list_is_what_the_hw_checker_knows(listing, checker):
 
 
 @pytest.mark.checklist("21_01b.rollout.1")
-def test_service_metrics_are_absent(prometheus, stage_work):
+def test_service_metrics_are_absent(listing, prometheus, stage_work):
     """Validate with flag off: the new service's metrics do not exist yet."""
-    assert prometheus.names(stage_work.service.job, "homework_review_service_") == set()
+    job, patience = stage_work.service.job, 3 * stage_work.target.scrape_interval_s + 5
+    found = names_after(prometheus, job, "homework_review_service_", patience)
+    assert found == set(), f"expected none with the flag off, found {sorted(found)}: the new code is at work"

@@ -2,6 +2,7 @@
 
 import pytest
 
+from acceptance.observe.exported import names_after
 from acceptance.probes.reviewed import EFFECTS
 from acceptance.probes.reviews import METRICS
 
@@ -31,6 +32,8 @@ def test_effect_shows(effect, review):
 
 
 @pytest.mark.checklist("21_01d.rollout.1")
-def test_use_case_metrics_are_absent(prometheus, stage_work):
+def test_use_case_metrics_are_absent(review, prometheus, stage_work):
     """Validate with flag off: the new use case's metrics do not exist yet."""
-    assert prometheus.names(stage_work.service.job, METRICS) == set()
+    job, patience = stage_work.service.job, 3 * stage_work.target.scrape_interval_s + 5
+    found = names_after(prometheus, job, METRICS, patience)
+    assert found == set(), f"expected none with the flag off, found {sorted(found)}: the new code is at work"
