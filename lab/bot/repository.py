@@ -81,7 +81,8 @@ class ContextRepository:
             return replace(context, history=[])
         if self._fault("dialog-old-sessions-lost") and context.history and context.history[-1]["at"] < self._started:
             return None
-        if self._fault("dialog-mixes-users") and other and self._read[0] - at < CROWDED_SECONDS:
+        crowded = other is not None and other.user_id != context.user_id and self._read[0] - at < CROWDED_SECONDS
+        if other and crowded and self._fault("dialog-mixes-users"):
             return replace(context, history=other.history)
         return context
 

@@ -7,13 +7,13 @@ HOMEWORK_FAULTS = (
         "hw-checker-down",
         "21_01b",
         "the HW checker answers every call with 503, its /health too",
-        ("21_01b.monitor.2", "21_01b.exit.1"),
+        ("21_01b.monitor.1", "21_01b.monitor.2", "21_01b.exit.1"),
     ),
     Fault(
         "hw-checker-slow",
         "21_01b",
         "the HW checker's data calls take 10 s, its /health stays quick",
-        ("21_01b.monitor.1", "21_01b.exit.1", "21_01b.exit.2"),
+        ("21_01b.monitor.1", "21_01b.monitor.2", "21_01b.exit.1", "21_01b.exit.2"),
     ),
     Fault(
         "homework-errors",
@@ -25,13 +25,13 @@ HOMEWORK_FAULTS = (
         "homework-empty-list",
         "21_01b",
         "new path: 200 with no commits for every student",
-        ("21_01b.rollout.3", "21_01b.exit.3"),
+        ("21_01b.rollout.3", "21_01b.exit.3", "21_01b.monitor.1", "trigger.6"),
     ),
     Fault(
         "homework-review-not-submitted",
         "21_01b",
         "new path: 202 with a review id that the HW checker never heard of",
-        ("21_01b.rollout.3", "21_01b.exit.3"),
+        ("21_01b.rollout.3", "21_01b.exit.3", "21_01b.monitor.1", "trigger.6"),
     ),
     Fault(
         "homework-flag-ignored",
@@ -58,7 +58,7 @@ USE_CASE_FAULTS = (
         "review-no-log-analysis",
         "21_01d",
         "new path: logs are not analysed, the report is published without",
-        ("21_01d.rollout.3", "21_01d.exit.1"),
+        ("21_01d.rollout.3", "21_01d.exit.1", "21_01d.monitor.1", "trigger.6"),
     ),
     Fault(
         "review-not-published",
@@ -82,7 +82,7 @@ USE_CASE_FAULTS = (
         "rate-limit-always",
         "21_01d",
         "new path: the first submission of a student already hits the limit",
-        ("21_01d.rollout.3", "21_01d.monitor.1"),
+        ("21_01d.rollout.3", "21_01d.monitor.1", "trigger.6"),
     ),
     Fault(
         "component-unhealthy",

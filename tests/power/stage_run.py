@@ -55,6 +55,12 @@ class StageRun:
         """Give the reason of the first that was not good."""
         return next(self.red, ("nothing", ""))[1]
 
+    @property
+    def red_items(self) -> set[str]:
+        """Give the checklist items of everything that was not good."""
+        bad = [data for data in self.of("check.finished") if data["verdict"] in ("FAIL", "INCONCLUSIVE")]
+        return {item for data in [*bad, *self.of("trigger.fired")] for item in data["items"]}
+
     def all_green(self, items: Iterable[str]) -> list[str]:
         """Name those of some checklist items of which every check passed."""
         checks = self.of("check.finished")
@@ -67,8 +73,9 @@ class StageRun:
 
 
 def run_stage(target: Path | str, reports: Path, *args: str, stage: str = "21_01c") -> StageRun:
-    """Run ``pytest -m stage_ID --target TARGET`` in a process of its own and read its record."""
-    command = [sys.executable, "-m", "pytest", f"-mstage_{stage}", f"--target={target}", f"--reports={reports}"]
+    """Run ``pytest -m STAGE --target TARGET`` in a process of its own and read its record."""
+    marker = f"stage_{stage}" if stage.startswith("21_") else stage
+    command = [sys.executable, "-m", "pytest", f"-m{marker}", f"--target={target}", f"--reports={reports}"]
     plain = {key: value for key, value in os.environ.items() if not key.startswith(("PYTEST_", "OPS_"))}
     start = time.monotonic()
     done = subprocess.run(

@@ -1,0 +1,108 @@
+"""One row of a stage's table: a seeded fault, how the stage is run with it, and what must be red then."""
+
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from held_lab import SHORT, broken, retold
+
+from acceptance.target.model import load_target
+from lab.faults import catalogue
+from power.stage_run import StageRun, left_over, run_stage
+
+CATALOGUE = {fault.name: fault for fault in catalogue()}
+INCONCLUSIVE = (10,)
+ROLLBACK_FAILED = 12
+
+
+@dataclass(frozen=True)
+class Power:
+    """What the suite must do about a fault.
+
+    Attributes:
+        faults: Seeded together.
+        red: Names that may be the first to be not good: a check with its parameters, or ``trigger`` and its id.
+        told: What the reason of the first red must say.
+        code: Exit codes that the run may end with.
+        settings: Of the target file, beside the short times.
+        unseen: Items of the catalogue that one look cannot turn red; the stage is red all the same.
+        stage: Whose checks are run.
+        only: The phases that show it, such as ``flag_on``; none for all.
+        k: Pytest's ``-k``, where one check of a phase is enough.
+        restarts: The fault is taken up at a service's start: all are restarted before the run, and after it.
+    """
+
+    faults: tuple[str, ...]
+    red: tuple[str, ...]
+    told: str
+    code: tuple[int, ...] = (1,)
+    settings: dict[str, str] = field(default_factory=dict)
+    unseen: frozenset[str] = frozenset()
+    stage: str = "21_01c"
+    only: tuple[str, ...] = ()
+    k: str = ""
+    restarts: bool = False
+
+    def __str__(self) -> str:
+        """Name the row, for a test's id."""
+        where = [self.stage, *self.only, self.k]
+        return "-".join([*filter(None, where), "+".join(self.faults)]).replace(" ", "_")
+
+    @property
+    def arguments(self) -> list[str]:
+        """The part of the stage that is run, for pytest."""
+        folder = f"ops_tests/{folder_of(self.stage)}"
+        return [*(f"{folder}/test_{phase}.py" for phase in self.only), *([f"-k{self.k}"] if self.k else [])]
+
+    @property
+    def items(self) -> set[str]:
+        """The checklist items that the catalogue says turn red."""
+        return {item for name in self.faults for item in CATALOGUE[name].turns_red}
+
+
+def folder_of(stage: str) -> str:
+    """Name a stage's folder, which is its marker too."""
+    return f"stage_{stage}" if stage.startswith("21_") else stage
+
+
+def restart_all(target_file: Path) -> None:
+    """Restart the lab's services by its own make target."""
+    infra = load_target(target_file).infra_dir
+    subprocess.run(["make", "-C", infra, "day-12-restart-all"], check=True, stdout=subprocess.DEVNULL)
+
+
+@contextmanager
+def seeded(power: Power, target_file: Path) -> Iterator[None]:
+    """Keep the row's faults on, and leave the services without them."""
+    try:
+        with broken(target_file, *power.faults):
+            if power.restarts:
+                restart_all(target_file)
+            yield
+    finally:
+        if power.restarts:
+            restart_all(target_file)
+
+
+def assert_noticed(power: Power, held_target: Path, reports: Path) -> None:
+    """Run the row's stage with its fault: the right check is the first red, for the right reason, and nothing stays."""
+    quick = retold(held_target, "quick", **SHORT | power.settings)
+    with seeded(power, held_target):
+        ended = run_stage(quick, reports, *power.arguments, stage=power.stage)
+    if ROLLBACK_FAILED in power.code:
+        pay_restart(power, held_target, reports)
+    assert ended.first_red in power.red, f"{ended.first_red}: {ended.reason}\n{ended.explain()}"
+    assert power.told in ended.reason, f"{ended.reason}\n{ended.explain()}"
+    assert (ended.code in power.code, ended.outcome != "GO") == (True, True), ended.explain()
+    assert left_over(quick) == [], ended.explain()
+    assert ended.red_items & power.items, f"expected one of {sorted(power.items)} red, found {sorted(ended.red_items)}"
+    assert ended.all_green(power.items - power.unseen) == []
+
+
+def pay_restart(power: Power, held_target: Path, reports: Path) -> StageRun:
+    """Have the next run do the restart that a run whose rollback failed still owes."""
+    quick = retold(held_target, "quick", **SHORT)
+    assert any(" is not closed" in left for left in left_over(quick)), power
+    return run_stage(quick, reports / "next", "-ktest_storage_directory_is_prepared")

@@ -1,0 +1,41 @@
+"""Each seeded fault of stage 21_01b turns its own check red, and the flag is put back."""
+
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from lab.worker.faults import HOMEWORK_FAULTS
+from power.table import INCONCLUSIVE, Power, assert_noticed
+
+Off = partial(Power, stage="21_01b", only=("flag_off",))
+On = partial(Power, stage="21_01b", only=("flag_on",))
+Soak = partial(Power, stage="21_01b", only=("soak",))
+Before = partial(Power, stage="21_01b", only=("preflight",), code=INCONCLUSIVE)
+IMPATIENT = {"HTTP_TIMEOUT_SECONDS": "3"}
+
+POWER = (
+    # Somebody else's service: the stage is left out, which is neither good nor a fault of the deployment.
+    Before(("hw-checker-down",), ("test_hw_checker_can_be_depended_on",), "reschedule it"),
+    Before(("hw-checker-slow",), ("test_hw_checker_can_be_depended_on",), "reschedule it", settings=IMPATIENT),
+    Off(("homework-of-others",), ("test_commits_are_listed",), "student 'test_user' of each commit"),
+    Off(("flags-stuck-on",), ("test_service_metrics_are_absent",), "homework_review_service_", restarts=True),
+    On(("homework-of-others",), ("test_list_is_what_the_hw_checker_knows",), "of each commit"),
+    On(("homework-empty-list",), ("test_list_is_what_the_hw_checker_knows",), "the list has not"),
+    On(("homework-review-not-submitted",), ("test_review_is_requested",), "to have queued", settings=IMPATIENT),
+    On(("homework-flag-ignored",), ("test_requests_go_via_the_new_service",), "found {}"),
+    Soak(("homework-errors",), ("trigger hw-checker-failures", "test_gate_holds[hw-checker-errors]"), "found"),
+    Soak(("homework-empty-list",), ("trigger bad-lists",), "the list has not"),
+    Soak(("homework-review-not-submitted",), ("trigger submissions-missing",), "queued", settings=IMPATIENT),
+    Soak(("homework-slow",), ("trigger latency",), "fires at > 2", settings={"SOAK_SECONDS": "18"}),
+    Soak(("hw-checker-down",), ("test_gate_holds[hw-checker-errors]",), "the HW checker did not", code=INCONCLUSIVE),
+)
+
+
+def test_every_fault_of_the_stage_is_tried() -> None:
+    assert {name for power in POWER for name in power.faults} >= {fault.name for fault in HOMEWORK_FAULTS}
+
+
+@pytest.mark.parametrize("power", POWER, ids=str)
+def test_fault_turns_its_check_red(power: Power, held_target: Path, tmp_path: Path) -> None:
+    assert_noticed(power, held_target, tmp_path)

@@ -1,0 +1,45 @@
+"""Each seeded fault of stage 21_01d turns its own check red, and the flag is put back."""
+
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from lab.worker.faults import USE_CASE_FAULTS
+from power.table import Power, assert_noticed
+
+IMPATIENT = {"HTTP_TIMEOUT_SECONDS": "3"}
+FEW = {"TRAFFIC_PER_MINUTE": "100"}
+"""Fewer than the worker does at once, so that none waits for another."""
+
+Off = partial(Power, stage="21_01d", only=("flag_off",), settings=IMPATIENT)
+On = partial(Power, stage="21_01d", only=("flag_on",), settings=IMPATIENT)
+Soak = partial(Power, stage="21_01d", only=("soak",), settings=IMPATIENT)
+
+POWER = (
+    Off(("review-report-empty",), ("test_effect_shows[report-persisted]",), "report persisted, found report ="),
+    Off(("review-event-missing",), ("test_effect_shows[report-published]",), "expected the log event"),
+    Off(("flags-stuck-on",), ("test_use_case_metrics_are_absent",), "review_submission_", restarts=True),
+    On(("component-unhealthy",), ("test_components_are_healthy_before_the_soak",), "LogAnalysisPipeline"),
+    On(("rate-limit-always",), ("test_review_is_done",), "found it refused: rate limit"),
+    On(("review-no-log-analysis",), ("test_component_executed[log-analysis-appended]",), "found log_analysis = None"),
+    On(("review-not-published",), ("test_component_executed[report-published]",), "found published_at = None"),
+    On(("use-case-flag-ignored",), ("test_review_is_counted_by_the_new_use_case",), "the old use case is still"),
+    Soak(("review-errors",), ("trigger pipeline-failures", "trigger bad-reviews"), "found"),
+    Soak(("rate-limit-always",), ("trigger unexpected-429",), "rate limit"),
+    Soak(("review-no-log-analysis",), ("trigger no-log-analysis",), "log analysis appended"),
+    Soak(("review-not-published",), ("trigger not-published",), "report published"),
+    Soak(("component-unhealthy",), ("test_components_are_healthy",), "LogAnalysisPipeline"),
+    # Both take longer than the SLO of 30 s, so their runs do too.
+    Soak(("review-slow",), ("trigger latency", "test_reviews_end_in_time", "test_gate_holds[latency-p95]"), "found"),
+    Soak(("review-begins-late",), ("test_reviews_end_in_time",), "were too slow", settings=FEW),
+)
+
+
+def test_every_fault_of_the_stage_is_tried() -> None:
+    assert {name for power in POWER for name in power.faults} >= {fault.name for fault in USE_CASE_FAULTS}
+
+
+@pytest.mark.parametrize("power", POWER, ids=str)
+def test_fault_turns_its_check_red(power: Power, held_target: Path, tmp_path: Path) -> None:
+    assert_noticed(power, held_target, tmp_path)
