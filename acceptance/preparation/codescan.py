@@ -14,9 +14,9 @@ from acceptance.verdict import Inconclusive
 _PATIENCE_S = 600.0
 
 
-def can_scan(code: Path | None) -> bool:
+def can_scan(code: Path) -> bool:
     """Whether there is something to scan, and something to scan with."""
-    return code is not None and code.is_dir() and shutil.which("bandit") is not None
+    return code.is_dir() and shutil.which("bandit") is not None
 
 
 def vulnerabilities(code: Path) -> list[str]:

@@ -24,7 +24,6 @@ from acceptance.verdict import Inconclusive
 Look = Callable[[Target, str], list[str]]
 
 NOBODY = "rev_00000000000000000000000000000000"
-STUDENT = "test_user"  # the checklist's own
 
 
 def _health(key: ServiceKey) -> Look:
@@ -36,7 +35,7 @@ def _health(key: ServiceKey) -> Look:
 
 
 def _dialog(target: Target, trace: str) -> list[str]:
-    body = {"user_id": STUDENT, "message": ""}
+    body = {"user_id": target.known.student, "message": ""}
     answer = _caller(target, trace, target.services["bot"].url).post("/api/v1/dialog/messages", body).exchange
     return [] if answer.refused else [f"expected a message without text to be refused, found: {answer.explain()}"]
 
@@ -50,7 +49,8 @@ def _reviews(target: Target, trace: str) -> list[str]:
 
 
 def _homework(target: Target, trace: str) -> list[str]:
-    answer = _caller(target, trace, target.services["worker"].url).get("/homework/list", student_id=STUDENT, days=7)
+    student = target.known.student
+    answer = _caller(target, trace, target.services["worker"].url).get("/homework/list", student_id=student, days=7)
     good = answer.exchange.status == httpx.codes.OK and isinstance(answer.get("commits"), list)
     return [] if good else [f'expected 200 {{"commits": [...]}}, found: {answer.exchange.explain()}']
 

@@ -12,7 +12,8 @@ from typing import Any
 
 from acceptance.envfile.text import Statement, statements
 from acceptance.redact import HIDDEN, Redactor
-from acceptance.target.keys import KEYS, Malformed
+from acceptance.target.keys import KEYS
+from acceptance.target.parsers import Malformed
 from acceptance.verdict import Refused
 
 Settings = Mapping[str, Any]

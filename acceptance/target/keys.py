@@ -5,22 +5,31 @@ A default may name other keys in braces, so that one changed folder or name move
 
 from __future__ import annotations
 
-import math
-import os
-import re
-import shlex
-from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
-from urllib.parse import SplitResult, urlsplit
 
-
-class Malformed(ValueError):
-    """A value is not what its key expects; carries the expectation."""
-
-
-Parser = Callable[[str], Any]
+from acceptance.target.parsers import (
+    Parser,
+    anything,
+    boolean,
+    command,
+    count,
+    file_name,
+    flag_name,
+    http_url,
+    log_source,
+    mode,
+    mongo_url,
+    name_patterns,
+    one_of,
+    optional,
+    owner,
+    path,
+    paths,
+    scanner,
+    seconds,
+    word,
+    word_or_nothing,
+)
 
 
 @dataclass(frozen=True)
@@ -36,173 +45,6 @@ class Key:
     parse: Parser
     default: str | None = None
     secret: bool = False
-
-
-def word(text: str) -> str:
-    """Return a name without white space or quotes."""
-    if not re.fullmatch(r"[^\s'\"$]+", text):
-        raise Malformed("one word without spaces, quotes or $")
-    return text
-
-
-def word_or_nothing(text: str) -> str:
-    """Return a name, or nothing."""
-    return word(text) if text else ""
-
-
-def file_name(text: str) -> str:
-    """Return a name that can also name a folder."""
-    if not re.fullmatch(r"\w[\w.-]{0,63}", text):
-        raise Malformed("a short name of letters, digits, dots and dashes")
-    return text
-
-
-def anything(text: str) -> str:
-    """Return any text, also none."""
-    return text
-
-
-def flag_name(text: str) -> str:
-    """Return the name of a flag in the env file."""
-    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", text):
-        raise Malformed("the name of a flag, such as USE_NEW_STORAGE_ADAPTER")
-    return text
-
-
-def one_of(*words: str) -> Parser:
-    """Return a parser that takes one of these words."""
-
-    def parse(text: str) -> str:
-        if text not in words:
-            raise Malformed(f"one of {', '.join(words)}")
-        return text
-
-    return parse
-
-
-def boolean(text: str) -> bool:
-    """Return True for `true`, False for `false`, in any case; nothing else is a switch."""
-    if text.lower() not in ("true", "false"):
-        raise Malformed("true or false")
-    return text.lower() == "true"
-
-
-def count(text: str) -> int:
-    """Return a whole number above zero."""
-    if not re.fullmatch(r"[0-9]{1,18}", text) or int(text) == 0:
-        raise Malformed("a whole number above 0")
-    return int(text)
-
-
-def seconds(text: str) -> float:
-    """Return a duration in seconds, above zero."""
-    try:
-        value = float(text)
-    except ValueError:
-        value = 0
-    if not (value > 0 and math.isfinite(value)):
-        raise Malformed("a number of seconds above 0")
-    return value
-
-
-def mode(text: str) -> int:
-    """Return permission bits given in octal, such as 750."""
-    if not re.fullmatch(r"0?[0-7]{3}", text):
-        raise Malformed("three octal digits, such as 750")
-    return int(text, 8)
-
-
-def owner(text: str) -> str:
-    """Return USER:GROUP."""
-    if not re.fullmatch(r"[^\s:]+:[^\s:]+", text):
-        raise Malformed("USER:GROUP, such as butler:butler")
-    return text
-
-
-def path(text: str) -> Path:
-    """Return an absolute path; `~` and variables of the process environment are expanded."""
-    expanded = os.path.expanduser(os.path.expandvars(text))  # noqa: PTH111
-    if missing := re.search(r"\$\{?\w+\}?", expanded):
-        raise Malformed(f"a path whose variables are set; {missing[0]} is not set in this environment")
-    if not Path(expanded).is_absolute():
-        raise Malformed("an absolute path (it may start with ~)")
-    return Path(os.path.normpath(expanded))
-
-
-def paths(text: str) -> tuple[Path, ...]:
-    """Return absolute paths given with a colon between them; the root folder is too much to watch."""
-    parsed = tuple(path(part) for part in text.split(":") if part)
-    if not parsed or Path("/") in parsed:
-        raise Malformed("absolute paths with a colon between them, none of them /")
-    return parsed
-
-
-def command(text: str) -> str:
-    """Return a command line that a shell could split."""
-    try:
-        words = shlex.split(text)
-    except ValueError as error:
-        raise Malformed(f"a command line ({error})") from error
-    if not words:
-        raise Malformed("a command line, such as make day-12-restart-api")
-    return text
-
-
-def http_url(text: str) -> str:
-    """Return the base of an HTTP address without a final slash."""
-    expected = "a URL such as http://127.0.0.1:9090, without query or fragment"
-    parts = _split(text, expected)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
-        raise Malformed(expected)
-    return text.rstrip("/")
-
-
-def mongo_url(text: str) -> str:
-    """Return a MongoDB address; what is in it is checked by pymongo at use."""
-    expected = "a URL such as mongodb://USER:PASSWORD@127.0.0.1:27018/butler?authSource=admin"
-    if not re.fullmatch(r"mongodb(\+srv)?://[^\s]+", text):
-        raise Malformed(expected)
-    return text
-
-
-def log_source(text: str) -> str:
-    """Return the place of a service's log."""
-    expected = "docker://CONTAINER, file:///ABSOLUTE/PATH or loki://SERVICE"
-    scheme, _, rest = text.partition("://")
-    if scheme == "file":
-        return f"file://{path(rest)}"
-    if scheme not in ("docker", "loki") or not re.fullmatch(r"[\w.-]+", rest):
-        raise Malformed(expected)
-    return text
-
-
-def scanner(text: str) -> str | None:
-    """Return clamd's address; empty for none."""
-    expected = "unix:///ABSOLUTE/PATH, tcp://HOST:PORT, or nothing"
-    if not text:
-        return None
-    if text.startswith("unix://"):
-        return f"unix://{path(text.removeprefix('unix://'))}"
-    parts = _split(text, expected)
-    if parts.scheme != "tcp" or not parts.hostname or not parts.port or parts.path:
-        raise Malformed(expected)
-    return text
-
-
-def optional(parse: Parser) -> Parser:
-    """Return a parser that gives None for nothing."""
-    return lambda text: parse(text) if text else None
-
-
-def _split(text: str, expected: str) -> SplitResult:
-    try:
-        parts = urlsplit(text)
-        _ = parts.port
-    except ValueError:
-        raise Malformed(expected) from None  # its own message would quote a password as a bad port
-    if re.search(r"\s", text):
-        raise Malformed(expected)
-    return parts
 
 
 def _service(upper: str, name: str, port: int, restart: str) -> dict[str, Key]:
@@ -221,6 +63,7 @@ KEYS: dict[str, Key] = {
     "TARGET_PROVIDER": Key(optional(command), ""),
     "ALLOW_MUTATIONS": Key(boolean, "false"),
     "INFRA_DIR": Key(path, "~/work/infra"),
+    "CODE_DIR": Key(path, "~/studies/AI_Challenge"),
     "ENV_FILE": Key(path, "{INFRA_DIR}/.env.infra"),
     "JOURNAL_DIR": Key(path, "~/.local/state/butler-acceptance/{TARGET_NAME}"),
     **_service("BOT", "butler-bot", 8001, "day-12-restart-butler"),
@@ -252,6 +95,10 @@ KEYS: dict[str, Key] = {
     "SOAK_SECONDS": Key(optional(seconds), ""),
     "SCRAPE_INTERVAL_SECONDS": Key(seconds, "15"),
     "TRAFFIC_PER_MINUTE": Key(count, "60"),
+    "HOMEWORK_STUDENT": Key(word, "test_user"),
+    "HOMEWORK_STUDENT_FLAG_ON": Key(word, "test_user_flag_on"),
+    "SOAK_STUDENTS": Key(name_patterns, "test_user* soak_user*"),
+    "CHANNEL": Key(word, "test_channel"),
     "STUDENT_IDS": Key(one_of("text", "numeric"), "text"),
     "TRACE_HEADER": Key(word_or_nothing, "traceparent"),
     "BACKUP_DIR": Key(path, "/backup"),

@@ -7,17 +7,20 @@ change of configuration, never of code. The keys and their defaults are listed i
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-from acceptance.redact import HIDDEN, Redactor, secrets_of
+from acceptance.redact import secrets_of
 from acceptance.target.file import Settings, TargetError, read_settings
+from acceptance.target.parts import Grafana, Known, Mongo, Service, ServiceKey, Storage
+from acceptance.target.shown import Public, flat
 
 __all__ = [
     "Grafana",
     "Kind",
+    "Known",
     "Mongo",
     "Service",
     "ServiceKey",
@@ -30,89 +33,18 @@ __all__ = [
 ]
 
 Kind = Literal["lab", "staging", "production"]
-ServiceKey = Literal["bot", "worker", "api"]
 SERVICES: tuple[ServiceKey, ...] = ("bot", "worker", "api")
-_SHAPES = Redactor([])
-
-
-class _Public:
-    """A `repr` without credentials, also where one hides within a URL."""
-
-    def __repr__(self) -> str:
-        shown = (f"{f.name}={getattr(self, f.name)!r}" for f in fields(self) if f.repr)  # type: ignore[arg-type]
-        return _SHAPES.text(f"{type(self).__name__}({', '.join(shown)})")
 
 
 @dataclass(frozen=True, repr=False)
-class Service(_Public):
-    """One of Butler's three services.
-
-    Attributes:
-        key: The suite's short name.
-        name: Its name in logs and containers, such as `butler-api`.
-        url: Base of its HTTP calls, without a final slash; `/health` and `/metrics` are below it.
-        job: Value of the Prometheus label `job`.
-        logs: Where its log is read: `docker://NAME`, `file:///PATH` or `loki://NAME`.
-        restart: Shell-like command that restarts it, run in the infra folder.
-    """
-
-    key: ServiceKey
-    name: str
-    url: str
-    job: str
-    logs: str
-    restart: str
-
-
-@dataclass(frozen=True, repr=False)
-class Storage(_Public):
-    """The review archives on disk (checklist 21_01c.preflight.1).
-
-    Attributes:
-        root: Folder that the new storage path writes to.
-        legacy_root: Folder that the old one writes to; the checklist uses the same.
-        owner: `USER:GROUP` that must own `root`.
-        mode: Permission bits of `root`, such as `0o750`.
-        watch_dirs: Folders in which nothing may appear outside `root`.
-        max_upload_bytes: The largest archive that is accepted.
-        min_free_bytes: Free space that must remain.
-    """
-
-    root: Path
-    legacy_root: Path
-    owner: str
-    mode: int
-    watch_dirs: tuple[Path, ...]
-    max_upload_bytes: int
-    min_free_bytes: int
-
-
-@dataclass(frozen=True, repr=False)
-class Grafana(_Public):
-    """Grafana's address, basic-auth user, and the uid of the SLO dashboard."""
-
-    url: str
-    user: str
-    password: str = field(repr=False)
-    dashboard_uid: str
-
-
-@dataclass(frozen=True, repr=False)
-class Mongo(_Public):
-    """MongoDB: a URL with credentials, and the database."""
-
-    url: str = field(repr=False)
-    database: str
-
-
-@dataclass(frozen=True, repr=False)
-class Target(_Public):
+class Target(Public):
     """Everything the suite knows about one deployment.
 
     Attributes:
         source: The target file this was read from.
         allow_mutations: Whether flags, restarts and test data are allowed at all.
         journal_dir: Where the journal and the lock live; share it when two hosts deploy.
+        code_dir: Checkout of Butler's code, for the security scan (pre.technical.7); it need not be on this machine.
         services: By short name: bot, worker, api.
         restart_all: Command that restarts all of them (checklist 21_00.checklist.4).
         clamd: `unix:///PATH` or `tcp://HOST:PORT`; None when there is no scanner.
@@ -133,6 +65,7 @@ class Target(_Public):
     allow_mutations: bool
     infra_dir: Path
     env_file: Path
+    code_dir: Path
     journal_dir: Path
     services: Mapping[ServiceKey, Service]
     restart_all: str
@@ -148,6 +81,7 @@ class Target(_Public):
     soak_seconds: float | None
     scrape_interval_s: float
     traffic_per_minute: int
+    known: Known
     student_ids: Literal["text", "numeric"]
     trace_header: str
     backup_dir: Path
@@ -157,11 +91,11 @@ class Target(_Public):
 
     def public(self) -> dict[str, str]:
         """Return every setting for the record by dotted name, such as `storage.root`; secrets redacted."""
-        return dict(_flat("", self))
+        return dict(flat("", self))
 
     def secrets(self) -> list[str]:
         """Return the secret values that this target holds, for a `Redactor`."""
-        urls = {key: value for key, value in _flat("", self, hide=False) if "://" in value}
+        urls = {key: value for key, value in flat("", self, hide=False) if "://" in value}
         return secrets_of(urls | {"GRAFANA_PASSWORD": self.grafana.password})
 
 
@@ -219,6 +153,7 @@ def _target(path: Path, s: Settings) -> Target:
         allow_mutations=s["ALLOW_MUTATIONS"],
         infra_dir=s["INFRA_DIR"],
         env_file=s["ENV_FILE"],
+        code_dir=s["CODE_DIR"],
         journal_dir=s["JOURNAL_DIR"],
         services={key: _service(key, s) for key in SERVICES},
         restart_all=s["RESTART_ALL"],
@@ -247,6 +182,7 @@ def _target(path: Path, s: Settings) -> Target:
         soak_seconds=s["SOAK_SECONDS"],
         scrape_interval_s=s["SCRAPE_INTERVAL_SECONDS"],
         traffic_per_minute=s["TRAFFIC_PER_MINUTE"],
+        known=Known(s["HOMEWORK_STUDENT"], s["HOMEWORK_STUDENT_FLAG_ON"], s["SOAK_STUDENTS"], s["CHANNEL"]),
         student_ids=s["STUDENT_IDS"],
         trace_header=s["TRACE_HEADER"],
         backup_dir=s["BACKUP_DIR"],
@@ -260,34 +196,3 @@ def _service(key: ServiceKey, s: Settings) -> Service:
     upper = key.upper()
     name, url, job, logs = (s[f"{upper}_{word}"] for word in ("NAME", "URL", "JOB", "LOGS"))
     return Service(key, name, url, job, logs, restart=s[f"RESTART_{upper}"])
-
-
-def _flat(name: str, value: Any, *, hide: bool = True) -> list[tuple[str, str]]:
-    """Walk dataclasses and mappings down to pairs of `dotted.name` and text."""
-    if is_dataclass(value):
-        members = [(f.name, getattr(value, f.name), f.repr) for f in fields(value)]
-    elif isinstance(value, Mapping):
-        members = [(key, member, True) for key, member in value.items()]
-    else:
-        return [(name, _plain(name, value, hide=hide))]
-    prefix = f"{name}." if name else ""
-    return [
-        pair
-        for key, member, shown in members
-        for pair in _flat(prefix + key, member if shown or not hide else _veiled(member), hide=hide)
-    ]
-
-
-def _plain(name: str, value: Any, *, hide: bool) -> str:
-    if isinstance(value, tuple):
-        text = ":".join(map(str, value))
-    elif name.endswith(".mode"):
-        text = f"{value:o}"
-    else:
-        text = "" if value is None else str(value)
-    return _SHAPES.text(text) if hide else text
-
-
-def _veiled(secret: str) -> str:
-    """MongoDB's URL may tell its host; any other secret tells nothing."""
-    return secret if secret.startswith("mongodb") or not secret else HIDDEN

@@ -16,7 +16,6 @@ from acceptance.wait import poll
 
 pytestmark = [pytest.mark.post_deployment]
 
-CHANNEL = "test_channel"  # one that the test users may read
 REVIEW_PATIENCE_S = 90  # three times the SLO: a slow review must be told from one that is lost
 
 
@@ -134,18 +133,18 @@ def test_review_is_generated(reviews, new_id, target, evidence):
 
 
 @pytest.mark.checklist("post.validation.8")
-def test_digest_is_sent(ask):
+def test_digest_is_sent(ask, target):
     """Check digest delivery → Digest sent: of the channel that was asked for."""
-    turn = ask(f"Please send me the digest of channel {CHANNEL}")
-    found = turn.findings() or of_channel(turn, CHANNEL, {"digest", "data"})
+    turn = ask(f"Please send me the digest of channel {target.known.channel}")
+    found = turn.findings() or of_channel(turn, target.known.channel, {"digest", "data"})
     assert found == [], "; ".join(found)
 
 
 @pytest.mark.checklist("post.validation.9")
-def test_channel_info_is_returned(ask):
+def test_channel_info_is_returned(ask, target):
     """Query channel info → Data returned: of the channel that was asked for."""
-    turn = ask(f"Show me channel info of {CHANNEL}")
-    found = turn.findings() or of_channel(turn, CHANNEL, {"channel_info", "data"})
+    turn = ask(f"Show me channel info of {target.known.channel}")
+    found = turn.findings() or of_channel(turn, target.known.channel, {"channel_info", "data"})
     assert found == [], "; ".join(found)
 
 

@@ -79,10 +79,10 @@ def test_dashboard_state_is_saved(target, run, evidence):
 
 
 @pytest.mark.checklist("pre.technical.7")
-def test_security_scan_is_clean(code_dir, signoff):
+def test_security_scan_is_clean(target, signoff):
     """Security scan clean: bandit finds nothing of medium severity or above; without the code somebody confirms it."""
-    if not can_scan(code_dir):
+    if not can_scan(target.code_dir):
         assert signoff("pre.technical.7").name
         return
-    found = vulnerabilities(code_dir)
+    found = vulnerabilities(target.code_dir)
     assert not found, "; ".join(found)

@@ -33,10 +33,17 @@ def checker(target: Target) -> HwChecker:
     return HwChecker.of(target)
 
 
+@pytest.fixture(scope="session")
+def student(target: Target) -> str:
+    """A student whose commits the HW checker knows."""
+    return target.known.student
+
+
 @pytest.fixture(scope="module")
 def soaked(flag_on: object, stage_work: StageWork, homework: Homework, checker: HwChecker) -> SoakReport:
     """The stage after its full soak, with a list or a review request at a time."""
-    traffic = HomeworkTraffic(homework, checker, patience_s=stage_work.target.http_timeout_s)
+    target = stage_work.target
+    traffic = HomeworkTraffic(homework, checker, target.known.soak_students, patience_s=target.http_timeout_s)
 
     def one_request() -> str | None:
         try:

@@ -12,8 +12,6 @@ from acceptance.verdict import Inconclusive, Verdict
 
 pytestmark = [pytest.mark.stage_21_01b, pytest.mark.exit_gate]
 
-STUDENT = "test_user"
-
 
 @pytest.mark.checklist("21_01b.exit.1")
 def test_no_increase_in_hw_checker_errors(soaked):
@@ -30,11 +28,11 @@ def test_latency_is_within_slo(soaked):
 
 
 @pytest.mark.checklist("21_01b.exit.3")
-def test_homework_submission(flag_on, homework, checker, target, evidence):
+def test_homework_submission(flag_on, homework, checker, student, target, evidence):
     """Manual homework submission tested: a student finds the commit in the list, has it reviewed, and it appears."""
-    listing = homework.listing(STUDENT)
-    known = [check for check in reviewable(checker.checks(DAYS), STUDENT) if check.commit_hash in listing.hashes]
-    assert known, f"no commit of {STUDENT} in the list: {brief(listing.exchange)}"
+    listing = homework.listing(student)
+    known = [check for check in reviewable(checker.checks(DAYS), student) if check.commit_hash in listing.hashes]
+    assert known, f"no commit of {student} in the list: {brief(listing.exchange)}"
     idle_first = sorted(known, key=lambda check: not check.idle)
     requested = homework.request_review(checker, idle_first[0], patience_s=target.http_timeout_s)
     evidence.add(Evidence("http", "review request", asdict(requested.exchange)))

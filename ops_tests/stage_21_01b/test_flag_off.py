@@ -11,13 +11,11 @@ from acceptance.probes.homework_traffic import reviewable
 
 pytestmark = [pytest.mark.stage_21_01b, pytest.mark.smoke, pytest.mark.usefixtures("flag_off")]
 
-STUDENT = "test_user"  # the checklist's own; the HW checker must know it
-
 
 @pytest.fixture(scope="module")
-def listing(homework):
+def listing(homework, student):
     """What the old client lists."""
-    return homework.listing(STUDENT)
+    return homework.listing(student)
 
 
 @pytest.mark.checklist("21_01b.rollout.1")
@@ -29,10 +27,10 @@ def test_commits_are_listed(listing, evidence):
 
 
 @pytest.mark.checklist("21_01b.rollout.1")
-def test_list_is_what_the_hw_checker_knows(listing, checker):
+def test_list_is_what_the_hw_checker_knows(listing, checker, student):
     """Validate with flag off: no commit is missing, none is another's."""
     checks = checker.checks(DAYS + 1)
-    assert reviewable(checks, STUDENT)  # else an empty list would prove nothing
+    assert reviewable(checks, student)  # else an empty list would prove nothing
     found = [*listing.lost(checks), *listing.foreign(checks)]
     assert found == [], "; ".join(found)
 

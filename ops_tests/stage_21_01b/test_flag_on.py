@@ -12,19 +12,23 @@ from acceptance.wait import poll
 
 pytestmark = [pytest.mark.stage_21_01b, pytest.mark.smoke, pytest.mark.usefixtures("flag_on")]
 
-STUDENT = "test_user_flag_on"  # the checklist's own; the HW checker must know it
+
+@pytest.fixture(scope="module")
+def student(target):
+    """The checklist's other student."""
+    return target.known.student_flag_on
 
 
 @pytest.fixture(scope="module")
-def listing(homework):
+def listing(homework, student):
     """What the new service lists."""
-    return homework.listing(STUDENT)
+    return homework.listing(student)
 
 
 @pytest.fixture(scope="module")
-def requested(homework, checker, target):
+def requested(homework, checker, student, target):
     """A review of the student's newest commit, asked for by the new service."""
-    newest = reviewable(checker.checks(DAYS), STUDENT)[0]
+    newest = reviewable(checker.checks(DAYS), student)[0]
     return homework.request_review(checker, newest, patience_s=target.http_timeout_s)
 
 
@@ -36,11 +40,11 @@ def test_flag_change_restarted_the_worker(flag_on):
 
 
 @pytest.mark.checklist("21_01b.rollout.3")
-def test_list_is_what_the_hw_checker_knows(listing, checker, evidence):
+def test_list_is_what_the_hw_checker_knows(listing, checker, student, evidence):
     """Smoke test with flag on: no commit is missing, none is another's."""
     evidence.add(Evidence("http", "list", asdict(listing.exchange)))
     checks = checker.checks(DAYS + 1)
-    assert reviewable(checks, STUDENT)  # else an empty list would prove nothing
+    assert reviewable(checks, student)  # else an empty list would prove nothing
     found = [*listing.findings(), *listing.lost(checks), *listing.foreign(checks)]
     assert found == [], "; ".join(found)
 

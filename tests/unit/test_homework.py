@@ -22,6 +22,7 @@ from acceptance.probes.whichpath import path_findings
 from acceptance.verdict import Inconclusive
 
 KEY = "k" * 40
+OURS = ("test_user", "soak_user*")
 NOW = datetime.now(UTC)
 
 
@@ -202,7 +203,7 @@ def test_a_checker_whose_data_fail_or_are_late_cannot_either() -> None:
 
 
 def only(tiny: TinyChecker) -> Check:
-    return reviewable(tiny.checker.checks(30))[0]
+    return reviewable(tiny.checker.checks(30), *(job["student_id"] for job in tiny.jobs))[0]
 
 
 @pytest.mark.parametrize("age", [0.01, 12])
@@ -237,35 +238,48 @@ def test_a_202_without_an_id_is_found_out() -> None:
     assert [line.partition(",")[0] for line in found[:2]] == ["expected a review_id", "expected a status"]
 
 
+def test_newest_commits_of_the_named_students_come_first() -> None:
+    checks = TinyChecker(("ann", 1), ("bob", 2), ("cy", 3), ("bob", 1)).checker.checks(30)
+    assert [check.commit_hash for check in reviewable(checks, "bob", "cy")] == [commit(4), commit(2), commit(3)]
+
+
 def test_only_test_students_work_is_reviewed() -> None:
-    tiny = TinyChecker(("ann", 1), ("test_user", 2), ("soak_user_1", 3), ("test_user", 1), ("my_test_user", 1))
-    assert [check.commit_hash for check in reviewable(tiny.checker.checks(30))] == [commit(4), commit(2), commit(3)]
-    assert [check.commit_hash for check in reviewable(tiny.checker.checks(30), "ann")] == [commit(1)]
+    tiny = TinyChecker(("ann", 1), ("test_user", 2), ("soak_user_1", 3), ("test_user_x", 1), ("my_soak_user", 1))
+    traffic = HomeworkTraffic(tiny.homework, tiny.checker, OURS, patience_s=1)
+    for _ in range(8):
+        traffic.send()
+    assert {asked for asked in tiny.asked if asked.startswith("review")} == {"review 2", "review 3"}
 
 
-@pytest.mark.parametrize("student", [None, "test_user"])
-def test_no_commit_of_a_test_student_is_inconclusive(student: str | None) -> None:
+@pytest.mark.parametrize("name", ["test_user", "*"])
+def test_no_commit_of_a_student_is_inconclusive(name: str) -> None:
     with pytest.raises(Inconclusive, match="submit one"):
-        reviewable(TinyChecker(("ann", 1)).checker.checks(30), student)
+        reviewable(TinyChecker(("ann", 1)).checker.checks(30), name)
+
+
+def test_no_commit_of_a_test_student_is_inconclusive() -> None:
+    tiny = TinyChecker(("ann", 1))
+    with pytest.raises(Inconclusive, match=r"test_user or soak_user\* .*submit one"):
+        HomeworkTraffic(tiny.homework, tiny.checker, OURS, patience_s=1)
 
 
 def test_traffic_alternates_lists_of_all_and_reviews_of_test_students() -> None:
     tiny = TinyChecker(("ann", 1), ("test_user", 1), ("test_user", 3))
-    traffic = HomeworkTraffic(tiny.homework, tiny.checker, patience_s=1)
+    traffic = HomeworkTraffic(tiny.homework, tiny.checker, OURS, patience_s=1)
     assert [traffic.send() for _ in range(6)] == [[]] * 6
     assert tiny.asked == ["list ann", "review 2", "list test_user", "review 3", "list ann", "review 2"]
 
 
 def test_a_commit_under_review_is_not_asked_for_again() -> None:
     tiny = TinyChecker(("test_user", 0.001), status="running")
-    traffic = HomeworkTraffic(tiny.homework, tiny.checker, patience_s=1)
+    traffic = HomeworkTraffic(tiny.homework, tiny.checker, OURS, patience_s=1)
     assert [traffic.send() for _ in range(2)] == [[], []]
     assert tiny.asked == ["list test_user", "list test_user"]
 
 
 def test_traffic_counts_the_reviews_that_do_not_appear_and_sees_a_list_run_empty() -> None:
     tiny = TinyChecker(("test_user", 2), forwards=False)
-    traffic = HomeworkTraffic(tiny.homework, tiny.checker, patience_s=0.1)
+    traffic = HomeworkTraffic(tiny.homework, tiny.checker, OURS, patience_s=0.1)
     assert [bool(traffic.send()) for _ in range(4)] == [False, True, False, True]
     assert (traffic.missing, traffic.bad_lists) == (2, 0)
     tiny.jobs.clear()

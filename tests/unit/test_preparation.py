@@ -287,5 +287,4 @@ def test_a_scanner_that_gives_no_report_is_inconclusive(tmp_path, monkeypatch):
 
 
 def test_there_is_nothing_to_scan_without_code(tmp_path):
-    assert not can_scan(None)
     assert not can_scan(tmp_path / "none")

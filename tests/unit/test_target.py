@@ -88,12 +88,15 @@ def test_every_value_is_the_files(load):
     target = load(
         NEEDED + "ALLOW_MUTATIONS=TRUE\nexport API_URL='https://api.example.com:8004/base/' # c\nSOAK_SECONDS=1.5\n"
         "STORAGE_MODE=0770\nWATCH_DIRS=/a:/b\nCLAMD=\nTRACE_HEADER=\nSTUDENT_IDS=numeric\nBOT_LOGS=file:///l/b.log\n"
+        "API_LOGS=journald://butler-api.service\nSOAK_STUDENTS='a b*'\nCHANNEL=news\nCODE_DIR=/code\n"
         'RESTART_API="make -C sub restart"\n'
     )
     assert target.allow_mutations is True
     assert target.services["api"].url == "https://api.example.com:8004/base"
     assert target.services["api"].restart == "make -C sub restart"
-    assert target.services["bot"].logs == "file:///l/b.log"
+    logs = [target.services[key].logs for key in ("bot", "api")]
+    assert logs == ["file:///l/b.log", "journald://butler-api.service"]
+    assert (target.known.soak_students, target.known.channel, target.code_dir) == (("a", "b*"), "news", Path("/code"))
     assert (target.soak_seconds, target.storage.mode) == (1.5, 0o770)
     assert target.storage.watch_dirs == (Path("/a"), Path("/b"))
     assert (target.clamd, target.trace_header, target.student_ids) == (None, "", "numeric")
@@ -183,6 +186,9 @@ def test_public_tells_the_rest_by_dotted_name(load):
         ("CLAMD=tcp://h", "expected unix:///ABSOLUTE/PATH, tcp://HOST:PORT"),
         ("API_LOGS=butler-api", "expected docker://CONTAINER"),
         ("API_LOGS=file://log", "expected an absolute path"),
+        ("API_LOGS=loki://butler-api", "or file:///ABSOLUTE/PATH; not Loki, whose lines come late"),
+        ("SOAK_STUDENTS=*", "expected names with a space between them"),
+        ("SOAK_STUDENTS=", "expected names with a space between them"),
         ("RESTART_API=", "expected a command line"),
         ("RESTART_API=make 'x", "expected a command line"),
         ("FLAG_STORAGE=USE-NEW", "expected the name of a flag"),

@@ -1,0 +1,90 @@
+"""The parts of a target: its services, stores and dashboards, and whom the suite may speak for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from acceptance.target.shown import Public
+
+ServiceKey = Literal["bot", "worker", "api"]
+
+
+@dataclass(frozen=True, repr=False)
+class Service(Public):
+    """One of Butler's three services.
+
+    Attributes:
+        key: The suite's short name.
+        name: Its name in logs and containers, such as `butler-api`.
+        url: Base of its HTTP calls, without a final slash; `/health` and `/metrics` are below it.
+        job: Value of the Prometheus label `job`.
+        logs: Where its log is read: `docker://NAME`, `journald://UNIT` or `file:///PATH`.
+        restart: Shell-like command that restarts it, run in the infra folder.
+    """
+
+    key: ServiceKey
+    name: str
+    url: str
+    job: str
+    logs: str
+    restart: str
+
+
+@dataclass(frozen=True, repr=False)
+class Storage(Public):
+    """The review archives on disk (checklist 21_01c.preflight.1).
+
+    Attributes:
+        root: Folder that the new storage path writes to.
+        legacy_root: Folder that the old one writes to; the checklist uses the same.
+        owner: `USER:GROUP` that must own `root`.
+        mode: Permission bits of `root`, such as `0o750`.
+        watch_dirs: Folders in which nothing may appear outside `root`.
+        max_upload_bytes: The largest archive that is accepted.
+        min_free_bytes: Free space that must remain.
+    """
+
+    root: Path
+    legacy_root: Path
+    owner: str
+    mode: int
+    watch_dirs: tuple[Path, ...]
+    max_upload_bytes: int
+    min_free_bytes: int
+
+
+@dataclass(frozen=True, repr=False)
+class Grafana(Public):
+    """Grafana's address, basic-auth user, and the uid of the SLO dashboard."""
+
+    url: str
+    user: str
+    password: str = field(repr=False)
+    dashboard_uid: str
+
+
+@dataclass(frozen=True, repr=False)
+class Mongo(Public):
+    """MongoDB: a URL with credentials, and the database."""
+
+    url: str = field(repr=False)
+    database: str
+
+
+@dataclass(frozen=True, repr=False)
+class Known(Public):
+    """Whom and what the deployment knows for tests; the HW checker and the bot cannot be given new ones.
+
+    Attributes:
+        student: Has commits at the HW checker; the checklist's `test_user` (21_01b.rollout.1).
+        student_flag_on: Another one (21_01b.rollout.3).
+        soak_students: Names, some with a `*` at the end: only their commits are reviewed in a soak.
+        channel: One that test users may read (post.validation.8, .9).
+    """
+
+    student: str
+    student_flag_on: str
+    soak_students: tuple[str, ...]
+    channel: str

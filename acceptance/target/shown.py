@@ -1,0 +1,50 @@
+"""What a target shows of itself: every setting by dotted name, without its secrets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from typing import Any
+
+from acceptance.redact import HIDDEN, Redactor
+
+_SHAPES = Redactor([])
+
+
+class Public:
+    """A `repr` without credentials, also where one hides within a URL."""
+
+    def __repr__(self) -> str:
+        shown = (f"{f.name}={getattr(self, f.name)!r}" for f in fields(self) if f.repr)  # type: ignore[arg-type]
+        return _SHAPES.text(f"{type(self).__name__}({', '.join(shown)})")
+
+
+def flat(name: str, value: Any, *, hide: bool = True) -> list[tuple[str, str]]:
+    """Walk dataclasses and mappings down to pairs of `dotted.name` and text."""
+    if is_dataclass(value):
+        members = [(f.name, getattr(value, f.name), f.repr) for f in fields(value)]
+    elif isinstance(value, Mapping):
+        members = [(key, member, True) for key, member in value.items()]
+    else:
+        return [(name, _plain(name, value, hide=hide))]
+    prefix = f"{name}." if name else ""
+    return [
+        pair
+        for key, member, shown in members
+        for pair in flat(prefix + key, member if shown or not hide else _veiled(member), hide=hide)
+    ]
+
+
+def _plain(name: str, value: Any, *, hide: bool) -> str:
+    if isinstance(value, tuple):
+        text = ":".join(map(str, value))
+    elif name.endswith(".mode"):
+        text = f"{value:o}"
+    else:
+        text = "" if value is None else str(value)
+    return _SHAPES.text(text) if hide else text
+
+
+def _veiled(secret: str) -> str:
+    """MongoDB's URL may tell its host; any other secret tells nothing."""
+    return secret if secret.startswith("mongodb") or not secret else HIDDEN
