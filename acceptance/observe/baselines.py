@@ -1,11 +1,34 @@
-"""Where the baseline of a deployment is: in the record of the run that collected it (post24.monitoring.1)."""
+"""Which baseline a deployment is compared with: a given file's, or that of the run that collected it.
+
+Source: post24.monitoring.1, whose own command names a file.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from acceptance.baseline.model import FILE, load
+from acceptance.baseline.model import FILE, Baseline, load
 from acceptance.verdict import Inconclusive
+
+
+def baseline_of(target: str, folder: Path, given: Path | None) -> Baseline:
+    """Read the baseline of a target.
+
+    Args:
+        target: Its name.
+        folder: The run's own folder, for ``newest_baseline``.
+        given: The file that was asked for; None for the newest.
+
+    Raises:
+        Inconclusive: There is none, it cannot be read, or it is another target's.
+    """
+    found = load(given or newest_baseline(folder, target))
+    if found.target != target:
+        raise Inconclusive(
+            f"--baseline {given}: expected a baseline of target {target}, found one of {found.target}; "
+            "name that of this deployment, or leave the option out"
+        )
+    return found
 
 
 def newest_baseline(folder: Path, target: str) -> Path:

@@ -10,7 +10,7 @@ from acceptance.baseline import model as baseline
 from acceptance.baseline.model import Baseline, Comparison
 from acceptance.conduct.run import Run
 from acceptance.evidence import Evidence
-from acceptance.observe.baselines import newest_baseline
+from acceptance.observe.baselines import baseline_of
 from acceptance.observe.prometheus import Prometheus
 from acceptance.target.model import Target
 from acceptance.verdict import Inconclusive, Verdict
@@ -28,9 +28,9 @@ GROUPS = {"errors": ("errors",), "latency": ("latency",), "resources": ("CPU", "
 
 
 @pytest.fixture(scope="session")
-def before(run: Run, target: Target) -> Baseline:
-    """The baseline from before the deployment: this run's, else the newest of the target's records."""
-    return baseline.load(newest_baseline(run.folder, target.name))
+def before(pytestconfig: pytest.Config, run: Run, target: Target) -> Baseline:
+    """The baseline from before the deployment: the one given, else this run's, else the newest of the records."""
+    return baseline_of(target.name, run.folder, pytestconfig.option.baseline)
 
 
 @pytest.fixture(scope="session")

@@ -7,9 +7,10 @@ import pytest
 
 from acceptance.baseline.comparing import judge_errors, judge_levels
 from acceptance.baseline.comparison import CPU, LATENCY, MEMORY
-from acceptance.baseline.model import compare, gaps, load, save, summary
+from acceptance.baseline.model import FILE, compare, gaps, load, save, summary
 from acceptance.baseline.readings import Baseline, Calls, Probe, Readings, cpu_levels, errors_of, growth
 from acceptance.baseline.statistics import Count
+from acceptance.observe.baselines import baseline_of
 from acceptance.tails import judge_p95, judge_tail
 from acceptance.verdict import Inconclusive, Verdict
 
@@ -226,3 +227,34 @@ def test_errors_and_levels_are_read_from_raw_samples():
     assert sum(cpu_levels(readings, found)) / 8 == pytest.approx(0.4, rel=0.2)
     assert CPU.allowed(0.1) == 0.5
     assert MEMORY.allowed(1000) == 1500
+
+
+@pytest.fixture
+def records(tmp_path):
+    """A run's folder beside the record of an earlier run, which holds a baseline, and a file elsewhere."""
+    own, earlier = tmp_path / "reports" / "here-2", tmp_path / "reports" / "here-1"
+    for folder in (own, earlier):
+        folder.mkdir(parents=True)
+    save(stretch(random.Random(1), errors=0.0), earlier / FILE)
+    return own
+
+
+def test_given_baseline_is_taken_instead_of_the_newest_record(records, tmp_path):
+    save(stretch(random.Random(2), errors=0.0), tmp_path / "given.json")
+    assert baseline_of("here", records, tmp_path / "given.json") == load(tmp_path / "given.json")
+    assert baseline_of("here", records, None) == load(records.parent / "here-1" / FILE)
+
+
+def test_baseline_of_another_target_is_not_compared_with(records, tmp_path):
+    save(replace(stretch(random.Random(2)), target="there"), tmp_path / "given.json")
+    with pytest.raises(Inconclusive, match="expected a baseline of target here, found one of there"):
+        baseline_of("here", records, tmp_path / "given.json")
+
+
+@pytest.mark.parametrize("text", [None, "", "{}"])
+def test_given_file_that_is_no_baseline_is_inconclusive(records, tmp_path, text):
+    given = tmp_path / "given.json"
+    if text is not None:
+        given.write_text(text)
+    with pytest.raises(Inconclusive, match=r"given\.json: expected a baseline"):
+        baseline_of("here", records, given)
