@@ -168,4 +168,5 @@ if jump := os.environ.get("CLOCK_JUMPS_AT"):
 def settable_clock(folder: Path):
     """Give the environment of a run whose every process' clock is an hour ahead once ``folder/jump`` exists."""
     (folder / "sitecustomize.py").write_text(CLOCK)
-    return {"PYTHONPATH": str(folder), "CLOCK_JUMPS_AT": str(folder / "jump")}
+    paths = [str(folder), *filter(None, [os.environ.get("PYTHONPATH")])]
+    return {"PYTHONPATH": os.pathsep.join(paths), "CLOCK_JUMPS_AT": str(folder / "jump")}
