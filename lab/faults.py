@@ -29,7 +29,7 @@ class Fault:
 
 # Those of the new adapter act on the new path only: with the flag off, the service is as sound as it was.
 STORAGE_FAULTS: tuple[Fault, ...] = tuple(
-    Fault(name, "21_01c", breaks, tuple(f"21_01c.{item}" for item in items.split()))
+    Fault(name, "21_01c", breaks, tuple(item if item[0].isdigit() else f"21_01c.{item}" for item in items.split()))
     for name, breaks, items in (
         (
             "checksum-not-verified",
@@ -75,7 +75,7 @@ STORAGE_FAULTS: tuple[Fault, ...] = tuple(
         ),
         ("errors-not-counted", "refusals and write errors leave no trace in the metrics", "security.1 monitor.1"),
         ("slow-writes", "keeping an archive takes more than 2 s", "monitor.1"),
-        ("restart-does-nothing", "the make targets succeed without restarting anything", "rollout.2"),
+        ("restart-does-nothing", "the make targets succeed without restarting anything", "rollout.2 21_00.checklist.4"),
         ("service-does-not-come-back", "with the flag on, the process ends at its start", "rollout.2"),
         ("event-missing", "refusals are not logged", "security.2 security.1 security.3"),
         (
@@ -87,11 +87,15 @@ STORAGE_FAULTS: tuple[Fault, ...] = tuple(
         ("av-not-scanned", "scanning is switched on, and not done", "preflight.3"),
         ("left-over-incoming", "what was refused stays in .incoming", "security.2"),
         ("health-lies", "/health stays green when MongoDB or the storage is gone", "rollout.2"),
-        ("write-errors", "every third archive fails with 500 and is counted as disk_full", "monitor.1 exit.1"),
+        (
+            "write-errors",
+            "every third archive fails with 500 and is counted as disk_full",
+            "monitor.1 exit.1 post24.monitoring.3",
+        ),
         (
             "disk-gone",
             "the storage is read-only: every archive fails with 500, on the old path too",
-            "rollout.1 rollout.3 exit.1",
+            "rollout.1 rollout.3 exit.1 21_00.checklist.2 21_00.checklist.5",
         ),
     )
 )

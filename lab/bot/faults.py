@@ -7,7 +7,15 @@ DIALOG_FAULTS = (
         "dialog-error-reply",
         "21_01a",
         "both paths: every message is answered 200 with an error text",
-        ("21_01a.rollout.1", "21_01a.rollout.3", "21_01a.monitor.5", "trigger.6"),
+        (
+            "21_01a.rollout.1",
+            "21_01a.rollout.3",
+            "21_01a.monitor.5",
+            "trigger.6",
+            "21_00.checklist.2",
+            "21_00.checklist.5",
+            "post.validation.6",
+        ),
     ),
     Fault(
         "dialog-loses-history",
@@ -31,7 +39,7 @@ DIALOG_FAULTS = (
         "dialog-slow",
         "21_01a",
         "new path: each repository operation takes 0.25 s more",
-        ("21_01a.monitor.1", "21_01a.exit.3", "trigger.2"),
+        ("21_01a.monitor.1", "21_01a.exit.3", "trigger.2", "post24.monitoring.4"),
     ),
     Fault(
         "dialog-errors",

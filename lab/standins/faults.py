@@ -13,15 +13,20 @@ PLATFORM_FAULTS = (
         "grafana-html",
         "post_deployment",
         "Grafana answers every call with 200 and a login page",
-        ("21_00.checklist.5", "post.validation.3"),
+        ("21_00.checklist.5", "post.validation.3", "pre.technical.5", "21_00.checklist.3", "post.validation.1"),
     ),
     Fault(
         "grafana-dashboard-missing",
         "post_deployment",
         "Grafana does not have the SLO dashboard",
-        ("post.validation.3", "acceptance.7"),
+        ("post.validation.3", "acceptance.7", "pre.technical.5"),
     ),
-    Fault("loki-500", "post_deployment", "Loki answers every query with 500", ("post.validation.4",)),
+    Fault(
+        "loki-500",
+        "post_deployment",
+        "Loki answers every query with 500",
+        ("post.validation.4", "21_00.checklist.3", "post.validation.1"),
+    ),
     Fault(
         "loki-error-spike",
         "post_deployment",
@@ -32,7 +37,7 @@ PLATFORM_FAULTS = (
         "alert-firing",
         "post_deployment",
         "the bot's gauge lab_fault_alert is 1, so the alert LabFaultAlert fires",
-        ("post.validation.2", "trigger.7"),
+        ("post.validation.2", "trigger.7", "21_00.checklist.5", "post24.monitoring.2"),
     ),
     Fault(
         "loki-stream-missing",
@@ -44,7 +49,14 @@ PLATFORM_FAULTS = (
         "metrics-gone",
         "21_00",
         "every service answers 503 to /metrics, and serves its users",
-        ("21_00.checklist.2", "21_00.checklist.5", "pre.technical.5", "post.validation.3"),
+        (
+            "21_00.checklist.2",
+            "21_00.checklist.5",
+            "pre.technical.5",
+            "post.validation.3",
+            "post.validation.1",
+            "post24.monitoring.2",
+        ),
     ),
     Fault(
         "errors-after-restart",

@@ -7,7 +7,7 @@ HOMEWORK_FAULTS = (
         "hw-checker-down",
         "21_01b",
         "the HW checker answers every call with 503, its /health too",
-        ("21_01b.monitor.1", "21_01b.monitor.2", "21_01b.exit.1"),
+        ("21_01b.monitor.1", "21_01b.monitor.2", "21_01b.exit.1", "21_00.checklist.3", "post.validation.1"),
     ),
     Fault(
         "hw-checker-slow",
@@ -88,7 +88,7 @@ USE_CASE_FAULTS = (
         "component-unhealthy",
         "21_01d",
         "both paths: /health/components says that the LogAnalysisPipeline is unhealthy, with 200",
-        ("21_01d.monitor.2", "21_01d.exit.2"),
+        ("21_01d.monitor.2", "21_01d.exit.2", "post.validation.1"),
     ),
     Fault(
         "use-case-flag-ignored",

@@ -8,13 +8,16 @@ from pathlib import Path
 
 from held_lab import SHORT, broken, retold
 
+from acceptance.observe.prometheus import Prometheus
 from acceptance.target.model import load_target
+from acceptance.wait import poll
 from lab.faults import catalogue
 from power.stage_run import StageRun, left_over, run_stage
 
 CATALOGUE = {fault.name: fault for fault in catalogue()}
 INCONCLUSIVE = (10,)
 ROLLBACK_FAILED = 12
+SHOWS_WITHIN_S = 20
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,7 @@ class Power:
         only: The phases that show it, such as ``flag_on``; none for all.
         k: Pytest's ``-k``, where one check of a phase is enough.
         restarts: The fault is taken up at a service's start: all are restarted before the run, and after it.
+        shows: PromQL that has a sample once Prometheus sees the fault: the run begins then; none for at once.
     """
 
     faults: tuple[str, ...]
@@ -44,6 +48,7 @@ class Power:
     only: tuple[str, ...] = ()
     k: str = ""
     restarts: bool = False
+    shows: str = ""
 
     def __str__(self) -> str:
         """Name the row, for a test's id."""
@@ -80,6 +85,9 @@ def seeded(power: Power, target_file: Path) -> Iterator[None]:
         with broken(target_file, *power.faults):
             if power.restarts:
                 restart_all(target_file)
+            if power.shows:
+                server = Prometheus(load_target(target_file).prometheus_url)
+                assert poll(lambda: server.instant(power.shows), bool, SHOWS_WITHIN_S), f"{power}: no {power.shows}"
             yield
     finally:
         if power.restarts:
@@ -89,6 +97,7 @@ def seeded(power: Power, target_file: Path) -> Iterator[None]:
 def assert_noticed(power: Power, held_target: Path, reports: Path) -> None:
     """Run the row's stage with its fault: the right check is the first red, for the right reason, and nothing stays."""
     quick = retold(held_target, "quick", **SHORT | power.settings)
+    before = left_over(quick)
     with seeded(power, held_target):
         ended = run_stage(quick, reports, *power.arguments, stage=power.stage)
     if ROLLBACK_FAILED in power.code:
@@ -96,7 +105,7 @@ def assert_noticed(power: Power, held_target: Path, reports: Path) -> None:
     assert ended.first_red in power.red, f"{ended.first_red}: {ended.reason}\n{ended.explain()}"
     assert power.told in ended.reason, f"{ended.reason}\n{ended.explain()}"
     assert (ended.code in power.code, ended.outcome != "GO") == (True, True), ended.explain()
-    assert left_over(quick) == [], ended.explain()
+    assert left_over(quick) == before, ended.explain()
     assert ended.red_items & power.items, f"expected one of {sorted(power.items)} red, found {sorted(ended.red_items)}"
     assert ended.all_green(power.items - power.unseen) == []
 

@@ -1,0 +1,134 @@
+"""Each seeded fault that shows after the deployment turns its own check red: within the hour, and on the day after."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+import httpx
+import pytest
+from held_lab import SHORT, broken, held_lab, retold
+
+from acceptance.target.model import load_target
+from lab.bot.faults import DIALOG_FAULTS
+from lab.standins.faults import PLATFORM_FAULTS
+from power import test_preparation_faults as preparation
+from power.stage_run import StageRun, run_stage
+from power.table import INCONCLUSIVE, Power, assert_noticed, restart_all
+
+Post = partial(Power, stage="post_deployment", only=("validation",))
+Unseen = partial(Post, code=INCONCLUSIVE)
+IMPATIENT = {"HTTP_TIMEOUT_SECONDS": "3"}
+
+POWER = (
+    Post(("component-unhealthy",), ("test_smoke[review-components]",), "LogAnalysisPipeline", k="smoke"),
+    Post(("hw-checker-down",), ("test_smoke[homework-list]",), "expected 200", k="smoke"),
+    Post(("loki-500",), ("test_smoke[loki]",), "/loki/api/v1/labels", k="smoke"),
+    Post(("metrics-gone",), ("test_smoke[prometheus]",), "expected it up", k="smoke"),
+    Unseen(("alert-firing",), ("test_no_new_alert_fires",), "LabFaultAlert", k="alert", shows=preparation.ALERT),
+    Post(("grafana-html",), ("test_grafana_is_healthy",), "instead of JSON", code=(1, 10), k="grafana_is"),
+    Post(("grafana-dashboard-missing",), ("test_dashboard_is_there",), "expected a dashboard with uid", k="dashboard"),
+    Post(("grafana-gap",), ("test_dashboard_shows_what_there_is",), "found none for", k="dashboard"),
+    Unseen(("loki-500",), ("test_services_write_to_loki",), "500", k="to_loki"),
+    Unseen(("loki-stream-missing",), ("test_services_write_to_loki",), "['butler-worker']", k="to_loki"),
+    Post(("loki-error-spike",), ("test_no_error_spike",), "error lines in", k="error_spike"),
+    Post(("dialog-error-reply",), ("test_butler_responds",), "found an error text", k="butler"),
+    Post(
+        ("review-report-empty",),
+        ("test_review_is_generated",),
+        "report persisted",
+        settings=IMPATIENT,
+        k="review_is",
+    ),
+    Post(("digest-empty",), ("test_digest_is_sent",), "There is nothing new", k="digest"),
+    Post(("channel-info-of-another",), ("test_channel_info_is_returned",), "another_one", k="channel"),
+)
+
+#: The day after, seeded together, for there a red check ends nothing: check -> what its reason must say.
+LATER = ("write-errors", "dialog-slow", "memory-grows", "alert-firing")
+TOLD = {
+    "test_metrics_have_not_regressed": "butler-api: errors of review_archive_storage",
+    "test_error_rate_is_stable_or_decreased": "butler-api: errors of our own requests",
+    "test_latency_is_within_slo": "butler-bot: p95 latency of our own requests",
+    "test_resource_usage_is_normal": "FAIL: butler-bot: memory",
+    "test_nothing_unexpected": "LabFaultAlert",
+}
+LONG = SHORT | {"SOAK_SECONDS": "16"}
+"""A baseline of eight windows: with fewer, no rise of a level can be shown."""
+
+
+@contextmanager
+def all_flags_on(target_file: Path) -> Iterator[None]:
+    """Leave the lab as a deployment that has ended well leaves its target, then put it back."""
+    env_file = load_target(target_file).env_file
+    before = env_file.read_bytes()
+    lines = [f"{flag}=true\n" for flag in load_target(target_file).flags.values()]
+    try:
+        env_file.write_bytes(before + "".join(lines).encode())
+        restart_all(target_file)
+        yield
+    finally:
+        env_file.write_bytes(before)
+        restart_all(target_file)
+
+
+@pytest.fixture(scope="module")
+def target_file() -> Iterator[Path]:
+    """A lab of its own, without another module's alerts and errors."""
+    with held_lab() as lab:
+        yield lab
+
+
+@pytest.fixture(scope="module")
+def deployed(target_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The folder of the records with the baseline of stage 21_00, all flags switched on since."""
+    reports = tmp_path_factory.mktemp("deployed")
+    row = Power((), (), "", stage="21_00", only=("preflight",), k="baseline")
+    ended = run_stage(retold(target_file, "quick", **LONG), reports, *row.arguments, stage="21_00")
+    assert ended.first_red == "nothing", ended.explain()
+    with all_flags_on(target_file):
+        yield reports
+
+
+def test_every_fault_of_the_surroundings_is_tried() -> None:
+    elsewhere = {name for power in preparation.POWER for name in power.faults}
+    tried = {name for power in POWER for name in power.faults} | elsewhere | set(LATER)
+    late = {fault.name for fault in DIALOG_FAULTS if fault.stage == "post_deployment"}
+    assert tried >= late | {fault.name for fault in PLATFORM_FAULTS}
+
+
+@pytest.mark.parametrize("power", POWER, ids=str)
+def test_fault_turns_its_check_red(power: Power, target_file: Path, tmp_path: Path) -> None:
+    assert_noticed(power, target_file, tmp_path)
+
+
+def test_rules_that_are_gone_turn_their_check_red(target_file: Path, tmp_path: Path) -> None:
+    rules = target_file.parent / "infra" / "prometheus" / "alert_rules.yml"
+    reload, before = f"{load_target(target_file).prometheus_url}/-/reload", rules.read_text()
+    try:
+        rules.write_text("groups: []\n")
+        httpx.post(reload).raise_for_status()
+        row = Post((), (), "", k="rules")
+        ended = run_stage(retold(target_file, "quick", **SHORT), tmp_path, *row.arguments, stage=row.stage)
+    finally:
+        rules.write_text(before)
+        httpx.post(reload).raise_for_status()
+    assert ended.first_red == "test_alerting_rules_are_evaluated", ended.explain()
+
+
+def day_after(target_file: Path, deployed: Path) -> StageRun:
+    """Compare the numbers of now with the baseline."""
+    return run_stage(retold(target_file, "quick", **LONG), deployed, "-ktest_validation", stage="post_24h")
+
+
+def test_day_after_without_a_fault_has_no_regression(deployed: Path, target_file: Path) -> None:
+    ended = day_after(target_file, deployed)
+    assert [name for name, reason in ended.red if "FAIL" in reason] == [], list(ended.red)
+
+
+def test_faults_turn_their_comparisons_red(deployed: Path, target_file: Path) -> None:
+    with broken(target_file, *LATER):
+        ended = day_after(target_file, deployed)
+    found = dict(ended.red)
+    assert {check: told in found.get(check, "") for check, told in TOLD.items()} == dict.fromkeys(TOLD, True), found
+    assert (ended.code, ended.outcome) == (1, "NO-GO"), ended.explain()
