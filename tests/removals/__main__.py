@@ -60,3 +60,6 @@ if __name__ == "__main__":
     except (Rotten, Unusable) as error:
         print(error, file=sys.stderr)
         sys.exit(2)
+    except KeyboardInterrupt:
+        print("interrupted: the copies are gone, the checkout was not touched", file=sys.stderr)
+        sys.exit(128 + signal.SIGINT)
