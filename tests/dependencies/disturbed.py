@@ -55,9 +55,12 @@ class Running:
 
     def soaking(self):
         """Wait until the soak has been under way for two seconds."""
-        seen = poll(lambda: re.search(r"^soak 21_01c 0:(?!0[01])", self.output, re.MULTILINE), bool, 60)
+        seen = poll(self._soaks, lambda soaks: soaks or self.process.poll() is not None, 60)
         assert seen, f"there was no soak:\n{self.output}"
         return self
+
+    def _soaks(self):
+        return re.search(r"^soak 21_01c 0:(?!0[01])", self.output, re.MULTILINE)
 
     def finish(self):
         """Wait for the end, which must come in time."""
@@ -156,11 +159,11 @@ CLOCK = """
 import os, pathlib, threading, time
 import time_machine, datetime
 if jump := os.environ.get("CLOCK_JUMPS_AT"):
-    clock = time_machine.travel(datetime.datetime.now(datetime.timezone.utc), tick=True).start()
     def watch(path=pathlib.Path(jump)):
         while not path.exists():
             time.sleep(0.05)
-        clock.shift(datetime.timedelta(hours=1))
+        late = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(hours=1)
+        time_machine.travel(late, tick=True).start()
     threading.Thread(target=watch, daemon=True).start()
 """
 
