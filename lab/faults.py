@@ -27,9 +27,15 @@ class Fault:
     turns_red: tuple[str, ...]
 
 
+def _items(text: str) -> tuple[str, ...]:
+    """Name the items in full; those of the stage's own sections are given without its name, such as `monitor.1`."""
+    own = ("preflight", "deploy", "rollout", "security", "monitor", "exit")
+    return tuple(f"21_01c.{item}" if item.startswith(own) else item for item in text.split())
+
+
 # Those of the new adapter act on the new path only: with the flag off, the service is as sound as it was.
 STORAGE_FAULTS: tuple[Fault, ...] = tuple(
-    Fault(name, "21_01c", breaks, tuple(item if item[0].isdigit() else f"21_01c.{item}" for item in items.split()))
+    Fault(name, "21_01c", breaks, _items(items))
     for name, breaks, items in (
         (
             "checksum-not-verified",
@@ -74,8 +80,12 @@ STORAGE_FAULTS: tuple[Fault, ...] = tuple(
             "rollout.3 monitor.1 exit.1",
         ),
         ("errors-not-counted", "refusals and write errors leave no trace in the metrics", "security.1 monitor.1"),
-        ("slow-writes", "keeping an archive takes more than 2 s", "monitor.1"),
-        ("restart-does-nothing", "the make targets succeed without restarting anything", "rollout.2 21_00.checklist.4"),
+        ("slow-writes", "keeping an archive takes more than 2 s", "monitor.1 trigger.2 trigger.7"),
+        (
+            "restart-does-nothing",
+            "the make targets succeed without restarting anything",
+            "deploy.2 rollout.2 21_00.checklist.4",
+        ),
         ("service-does-not-come-back", "with the flag on, the process ends at its start", "rollout.2"),
         ("event-missing", "refusals are not logged", "security.2 security.1 security.3"),
         (
@@ -83,14 +93,14 @@ STORAGE_FAULTS: tuple[Fault, ...] = tuple(
             "identifiers that collide when joined share a place: 1_2 + 3 and 1 + 2_3",
             "rollout.3 security.2",
         ),
-        ("leaks-internals", "refusals name folders and carry a stack trace", "security.2"),
+        ("leaks-internals", "refusals name folders and carry a stack trace", "security.1 security.2"),
         ("av-not-scanned", "scanning is switched on, and not done", "preflight.3"),
-        ("left-over-incoming", "what was refused stays in .incoming", "security.2"),
+        ("left-over-incoming", "what was refused stays in .incoming", "security.1 security.2"),
         ("health-lies", "/health stays green when MongoDB or the storage is gone", "rollout.2"),
         (
             "write-errors",
             "every third archive fails with 500 and is counted as disk_full",
-            "monitor.1 exit.1 post24.monitoring.3",
+            "security.2 monitor.1 exit.1 post24.monitoring.3",
         ),
         (
             "disk-gone",

@@ -20,7 +20,13 @@ Validation = partial(Power, stage="21_00", only=("validation",))
 ALERT = 'ALERTS{alertname="LabFaultAlert",alertstate="firing"}'
 
 POWER = (
-    Before(("flags-stuck-on",), ("test_services_run_with_the_flags_off",), "running although off", restarts=True),
+    Before(
+        ("flags-stuck-on",),
+        ("test_services_run_with_the_flags_off",),
+        "running although off",
+        k="run_with",
+        restarts=True,
+    ),
     Before(("metrics-gone",), ("test_monitoring_baseline_is_captured",), "found it down", k="baseline"),
     Before(("grafana-dashboard-missing",), ("test_dashboard_state_is_saved",), "404", code=INCONCLUSIVE),
     Before(("grafana-html",), ("test_dashboard_state_is_saved",), "expected the dashboard's JSON", code=INCONCLUSIVE),
