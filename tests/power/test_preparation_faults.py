@@ -41,7 +41,7 @@ POWER = (
         ("test_all_services_restart",),
         "newer than",
         code=(ROLLBACK_FAILED,),
-        settings={"RESTART_TIMEOUT_SECONDS": "4"},
+        settings={"RESTART_TIMEOUT_SECONDS": "2"},
     ),
     Power(
         ("errors-after-restart",),
