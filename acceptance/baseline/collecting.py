@@ -116,7 +116,7 @@ def _await_scrapes(target: Target, prometheus: Prometheus, since: float) -> None
     def oldest() -> float:
         return min((sample.value for sample in prometheus.instant(query)), default=0.0)
 
-    poll(oldest, lambda at: at > since, 3 * target.scrape_interval_s + 5)
+    poll(oldest, lambda at: at > since, target.scrape_patience_s)
 
 
 class _Look:

@@ -93,6 +93,11 @@ class Target(Public):
         """Return every setting for the record by dotted name, such as `storage.root`; secrets redacted."""
         return dict(flat("", self))
 
+    @property
+    def scrape_patience_s(self) -> float:
+        """Within how many seconds Prometheus shows what a service did: three scrapes, and some for the asking."""
+        return 3 * self.scrape_interval_s + 5
+
     def secrets(self) -> list[str]:
         """Return the secret values that this target holds, for a `Redactor`."""
         urls = {key: value for key, value in flat("", self, hide=False) if "://" in value}

@@ -55,7 +55,7 @@ def test_feature_flags_are_off(target):
 @pytest.mark.checklist("pre.technical.4")
 def test_services_run_with_the_flags_off(target, prometheus):
     """Feature flags verified: no running service exports what only a flag brings, whatever the file says."""
-    seen = poll(lambda: new_path_metrics(target, prometheus), lambda names: not names, 3 * target.scrape_interval_s + 5)
+    seen = poll(lambda: new_path_metrics(target, prometheus), lambda names: not names, target.scrape_patience_s)
     assert not seen, f"running although off in the env file: {seen}; restart the services"
 
 

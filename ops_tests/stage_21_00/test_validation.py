@@ -12,7 +12,7 @@ pytestmark = [pytest.mark.stage_21_00]
 @pytest.fixture
 def patience(target):
     """Seconds that monitoring may take to see a service back."""
-    return 3 * target.scrape_interval_s + 5
+    return target.scrape_patience_s
 
 
 @pytest.mark.checklist("21_00.checklist.5")

@@ -48,6 +48,6 @@ def test_history_is_used(conversation, word):
 @pytest.mark.checklist("21_01a.rollout.1")
 def test_repository_metrics_are_absent(conversation, prometheus, stage_work):
     """Validate with flag off: the new repository's metrics do not exist yet."""
-    job, patience = stage_work.service.job, 3 * stage_work.target.scrape_interval_s + 5
+    job, patience = stage_work.service.job, stage_work.target.scrape_patience_s
     found = names_after(prometheus, job, "dialog_context_repository_", patience)
     assert found == set(), f"expected none with the flag off, found {sorted(found)}: the new code is at work"

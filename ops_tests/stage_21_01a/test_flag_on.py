@@ -67,7 +67,7 @@ def test_history_is_used(conversation, word):
 def test_contexts_are_saved_via_the_repository(conversation, prometheus, stage_work):
     """Verify context saved via repository: only the new one counts its operations, so the flag is really read."""
     job, turns = stage_work.service.job, len(conversation.turns)
-    patience = 3 * stage_work.target.scrape_interval_s + 5
+    patience = stage_work.target.scrape_patience_s
     saved = poll(lambda: contexts.saves(prometheus, job), lambda count: count >= turns, patience)
     assert saved >= turns, f"expected {turns} saves by the repository, found {saved} in {contexts.OPERATIONS} of {job}"
 

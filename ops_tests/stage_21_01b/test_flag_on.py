@@ -64,6 +64,6 @@ def test_review_is_requested(requested, evidence):
 def test_requests_go_via_the_new_service(listing, requested, prometheus, stage_work):
     """Review requested via new service: only it counts its requests, so the flag is really read."""
     job, operations = stage_work.service.job, {"list_commits", "request_review"}
-    patience = 3 * stage_work.target.scrape_interval_s + 5
+    patience = stage_work.target.scrape_patience_s
     counted = poll(lambda: served(prometheus, job), lambda seen: operations <= {*seen}, patience)
     assert operations <= {*counted}, f"expected {sorted(operations)} in {REQUESTS} of {job}, found {counted}"

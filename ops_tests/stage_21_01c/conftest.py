@@ -75,9 +75,7 @@ def own_errors(work: StageWork) -> Iterator[None]:
         work.own.begin(trigger.own_events)
     yield
     over = time.time()
-    poll(
-        lambda: counted(work, 'timestamp(up{job="$job"})'), lambda at: at > over, 3 * work.target.scrape_interval_s + 5
-    )
+    poll(lambda: counted(work, 'timestamp(up{job="$job"})'), lambda at: at > over, work.target.scrape_patience_s)
     for trigger in ours:
         work.own.end(trigger.own_events, round(counted(work, trigger.query) - before[trigger.id]))
 
@@ -137,5 +135,5 @@ def checksum_failures(refuse: Refuse, stage_work: StageWork) -> tuple[int, int, 
     refuse(good(), event="checksum_failed", declared_sha256="0" * 64)  # at least one, also when run alone
     least, most = stage_work.own.bounds("checksum_failed")
     query = 'sum(review_archive_storage_checksum_failures_total{job="$job"})'
-    patience = 3 * stage_work.target.scrape_interval_s + 5
+    patience = stage_work.target.scrape_patience_s
     return least, poll(lambda: round(counted(stage_work, query)), lambda count: count >= least, patience), most

@@ -24,6 +24,6 @@ def test_upload_lands_in_the_old_place(uploader, storage, new_id):
 @pytest.mark.checklist("21_01c.rollout.1")
 def test_new_storage_metrics_are_absent(prometheus, stage_work):
     """Validate with flag off: the new adapter's metrics do not exist yet."""
-    job, patience = stage_work.service.job, 3 * stage_work.target.scrape_interval_s + 5
+    job, patience = stage_work.service.job, stage_work.target.scrape_patience_s
     found = names_after(prometheus, job, "review_archive_storage_", patience)
     assert found == set(), f"expected none with the flag off, found {sorted(found)}: the new code is at work"

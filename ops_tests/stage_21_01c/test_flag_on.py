@@ -68,6 +68,6 @@ def test_new_storage_metrics_appear(uploaded, prometheus, stage_work):
     seen = poll(
         lambda: prometheus.names(stage_work.service.job, "review_archive_storage_"),
         lambda names: "review_archive_storage_operations_total" in names,
-        3 * stage_work.target.scrape_interval_s + 5,
+        stage_work.target.scrape_patience_s,
     )
     assert "review_archive_storage_operations_total" in seen

@@ -34,6 +34,6 @@ def test_effect_shows(effect, review):
 @pytest.mark.checklist("21_01d.rollout.1")
 def test_use_case_metrics_are_absent(review, prometheus, stage_work):
     """Validate with flag off: the new use case's metrics do not exist yet."""
-    job, patience = stage_work.service.job, 3 * stage_work.target.scrape_interval_s + 5
+    job, patience = stage_work.service.job, stage_work.target.scrape_patience_s
     found = names_after(prometheus, job, METRICS, patience)
     assert found == set(), f"expected none with the flag off, found {sorted(found)}: the new code is at work"

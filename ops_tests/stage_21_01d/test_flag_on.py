@@ -49,6 +49,6 @@ def test_component_executed(effect, review):
 @pytest.mark.checklist("21_01d.rollout.2", "21_01d.rollout.3")
 def test_review_is_counted_by_the_new_use_case(review, prometheus, stage_work):
     """Enable feature flag: only the new use case counts its reviews, so the flag is really read."""
-    job, patience = stage_work.service.job, 3 * stage_work.target.scrape_interval_s + 5
+    job, patience = stage_work.service.job, stage_work.target.scrape_patience_s
     seen = poll(lambda: counted(prometheus, job), bool, patience)
     assert seen >= 1, f"expected a review in {DURATIONS} of {job}, found {seen}: the old use case is still at work"

@@ -23,7 +23,7 @@ def _act(target: Target, args: argparse.Namespace) -> cli.Answer:
     found = contexts.findings(context, None, [])
     job = target.services["bot"].job
     prometheus = Prometheus(target.prometheus_url, target.http_timeout_s)
-    saved = 0 if found else poll(lambda: contexts.saves(prometheus, job), bool, 3 * target.scrape_interval_s + 5)
+    saved = 0 if found else poll(lambda: contexts.saves(prometheus, job), bool, target.scrape_patience_s)
     if not found and not saved:
         flag = target.flags["21_01a"]
         found = [

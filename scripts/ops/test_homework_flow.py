@@ -46,7 +46,7 @@ def _act(target: Target, args: argparse.Namespace) -> cli.Answer:
         done.append(f"review {requested.review_id} of {newest.commit_hash} is at the HW checker")
     new = EnvFile(target.env_file).flag(target.flags["21_01b"])
     prometheus = Prometheus(target.prometheus_url, target.http_timeout_s)
-    patience = 3 * target.scrape_interval_s + 5
+    patience = target.scrape_patience_s
     found = found or path_findings(lambda: served(prometheus, worker.job), REQUESTS, worker.job, new, patience)
     done.append(f"via the {'new service' if new else 'old client'}")
     return cli.Answer(found, f"{args.student_id}: {', '.join(done)}", facts)

@@ -35,7 +35,7 @@ def _act(target: Target, args: argparse.Namespace) -> cli.Answer:
     new = EnvFile(target.env_file).flag(target.flags["21_01d"])
     if not found:
         prometheus = Prometheus(target.prometheus_url, target.http_timeout_s)
-        patience = 3 * target.scrape_interval_s + 5
+        patience = target.scrape_patience_s
         found = path_findings(lambda: counted(prometheus, worker.job), DURATIONS, worker.job, new, patience)
     path = "decomposed" if new else "monolithic"
     taken = f"{review.seconds:.2f} s" if review.seconds is not None else "no time known"
