@@ -42,9 +42,9 @@ def _breached(
 ) -> GateResult | None:
     points = [
         (at, value if _enough(trigger, samples, since(at), at) else math.nan)
-        for at, value in curve(trigger, samples, own, since)
+        for at, value in curve(trigger, samples, own, since, newest=trigger.of)
     ]
-    breaches = [value for _, value in points[-trigger.of :] if Bound(trigger.bound).holds(value)]
+    breaches = [value for _, value in points if Bound(trigger.bound).holds(value)]
     if len(breaches) < trigger.breaches:
         return None
     reason = f"found {breaches[-1]:.4g} {trigger.unit} {over}, in {len(breaches)} of the last {trigger.of} looks; "

@@ -42,24 +42,26 @@ def judge(gate: Measure, samples: Samples) -> GateResult:
 
 
 def curve(
-    measure: Measure, samples: Samples, own: float = 0, since: Callable[[float], float] | None = None
+    measure: Measure, samples: Samples, own: float = 0, since: Callable[[float], float] | None = None, newest: int = 0
 ) -> list[tuple[float, float]]:
-    """Work out the measure's value at each sample time of the window.
+    """Work out the measure's value at the sample times of the window.
 
     Args:
         measure: What to work out.
         samples: What Prometheus held.
         own: Events on the counter that the suite itself provoked, to be subtracted.
         since: From when on the value at a time counts; from the window's start by default.
+        newest: At so many of the newest times only; at all of them by default.
     """
     if measure.kind in ("value", "alerts", "log_events"):
-        return _highest(samples)
+        return _highest(samples)[-newest:]
     since = since or (lambda _: samples.start)
+    times = _times(samples)[-newest:]
     if measure.kind == "quantile":
-        return [(at, _quantile(measure, samples, since(at), at)) for at in _times(samples)]
+        return [(at, _quantile(measure, samples, since(at), at)) for at in times]
     bad = next(iter(samples.query.values()), ())
     points = []
-    for at in _times(samples):
+    for at in times:
         count = max(0.0, increase(until(bad, at), since(at)) - own)
         if measure.kind == "ratio":
             total = increase(until(samples.total, at), since(at))
