@@ -1,5 +1,7 @@
 """A lab that a test holds, started as a user starts it, and target files with shorter times for it."""
 
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -36,6 +38,18 @@ def retold(target_file: Path, name: str, **settings: str) -> Path:
     copy = target_file.with_name(f"{name}.env")
     copy.write_text("\n".join([*kept, *(f"{key}={value}" for key, value in settings.items())]) + "\n")
     return copy
+
+
+def control_command(target_file: Path, *words: str) -> list[str]:
+    """Give the command by which supervisord is told to start, stop or restart a part of a lab."""
+    config = str(target_file.parent / "supervisord.conf")
+    return [sys.executable, "-m", "supervisor.supervisorctl", "-c", config, *words]
+
+
+def control(target_file: Path, *words: str) -> str:
+    """Have supervisord do so; gives what it says."""
+    done = subprocess.run(control_command(target_file, *words), check=True, stdout=subprocess.PIPE, text=True)
+    return done.stdout.strip()
 
 
 @contextmanager

@@ -5,7 +5,6 @@ import os
 import re
 import signal
 import subprocess
-import sys
 import threading
 import time
 from contextlib import contextmanager
@@ -13,11 +12,10 @@ from pathlib import Path
 
 import httpx
 import pytest
-from held_lab import ROOT
-from power.stage_run import StageRun
+from held_lab import control
+from power.stage_run import ended, pytest_process
 
 from acceptance.conduct.testdata import database
-from acceptance.events import read_events
 from acceptance.observe.prometheus import Prometheus
 from acceptance.target.model import load_target
 from acceptance.verdict import Inconclusive
@@ -35,17 +33,7 @@ class Running:
         self.reports = reports
         self._begin = time.monotonic()
         self._said = []
-        plain = {key: value for key, value in os.environ.items() if not key.startswith(("PYTEST_", "OPS_"))}
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", f"--target={target_file}",
-             f"--reports={reports}", *args],
-            cwd=ROOT,
-            env=plain | {"PYTHONDONTWRITEBYTECODE": "1"} | environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )  # fmt: skip
+        self.process = subprocess.Popen(**pytest_process(target_file, reports, *args, **environment))
         self._reader = threading.Thread(target=lambda: self._said.extend(self.process.stdout), daemon=True)
         self._reader.start()
 
@@ -70,9 +58,7 @@ class Running:
             self.process.kill()
             pytest.fail(f"the run did not end within {DEADLINE_S} s:\n{self.output}")
         self._reader.join()
-        log = next(iter(self.reports.glob("*/events.jsonl")), None)
-        events = tuple(read_events(log)) if log else ()
-        return StageRun(code, self.output, time.monotonic() - self._begin, log and log.parent, events)
+        return ended(code, self.output, time.monotonic() - self._begin, self.reports)
 
 
 @contextmanager
@@ -85,17 +71,6 @@ def running(target_file, reports, *args, **environment):
         if run.process.poll() is None:
             run.process.terminate()
             run.process.wait(DEADLINE_S)
-
-
-def control_command(lab, *args):
-    """Give the command by which supervisord is told to start, stop or restart a part of a lab."""
-    return [sys.executable, "-m", "supervisor.supervisorctl", "-c", str(lab.parent / "supervisord.conf"), *args]
-
-
-def control(lab, *args):
-    """Have supervisord do so; gives what it says."""
-    done = subprocess.run(control_command(lab, *args), check=True, stdout=subprocess.PIPE, text=True)
-    return done.stdout.strip()
 
 
 @contextmanager

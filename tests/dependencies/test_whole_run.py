@@ -6,7 +6,7 @@ import sys
 from urllib.parse import urlsplit
 
 import pytest
-from held_lab import ROOT, SHORT, broken, held_lab, retold
+from held_lab import ROOT, SHORT, broken, control, held_lab, retold
 from interruption.aftermath import MARK, leftovers, processes
 from power.stage_run import left_over, run_stage
 
@@ -15,7 +15,6 @@ from acceptance.target.model import load_target
 from dependencies.disturbed import (
     SOAK,
     awaited,
-    control,
     flap,
     front,
     put_back,

@@ -5,10 +5,9 @@ import signal
 import subprocess
 import sys
 from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
-from held_lab import broken, held_lab, retold
+from held_lab import broken, control, control_command, held_lab, retold
 from small_project import ROOT, Project
 
 from acceptance.conduct.journal import Journal
@@ -162,11 +161,11 @@ def test_writes(target, new_id):
     assert 'seen' == 'expected'
 """
     scene.project.stage("21_01c", flag_on=body)
-    (scene.project.folder / "stop").write_text(supervisorctl(lab, "stop", "infra:mongo"))
+    (scene.project.folder / "stop").write_text(" ".join(control_command(lab, "stop", "infra:mongo")))
     try:
         done = scene.run()
     finally:
-        subprocess.run(supervisorctl(lab, "start", "infra:mongo"), shell=True, check=True, stdout=subprocess.DEVNULL)
+        control(lab, "start", "infra:mongo")
     assert (done.code, done.outcome) == (12, "NO-GO"), done.output
     assert "is not removed: MongoDB did not answer" in done.of("run.finished")[0]["reasons"][0]
     assert (scene.pending(), scene.project.flags()) == (["data"], [])
@@ -204,8 +203,3 @@ def small_disk(folder):
         yield
     finally:
         subprocess.run(["umount", "--lazy", folder], check=True)
-
-
-def supervisorctl(lab, *args):
-    config = next(Path(lab).parent.glob("*supervisord*.conf"))
-    return " ".join([sys.executable, "-m", "supervisor.supervisorctl", "-c", str(config), *args])

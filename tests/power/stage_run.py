@@ -72,27 +72,39 @@ class StageRun:
         return f"exit code {self.code} after {self.seconds:.1f} s\n{self.output[-6000:]}"
 
 
-def run_stage(target: Path | str, reports: Path, *args: str, stage: str = "21_01c") -> StageRun:
-    """Run ``pytest -m STAGE --target TARGET`` in a process of its own and read its record."""
-    marker = f"stage_{stage}" if stage.startswith("21_") else stage
-    command = [sys.executable, "-m", "pytest", f"-m{marker}", f"--target={target}", f"--reports={reports}"]
+def pytest_process(target: Path | str, reports: Path, *args: str, **environment: str) -> dict[str, Any]:
+    """Give ``subprocess`` what it needs to run pytest against a target, as a user would, with all output in one."""
     plain = {key: value for key, value in os.environ.items() if not key.startswith(("PYTEST_", "OPS_"))}
-    start = time.monotonic()
-    done = subprocess.run(
-        [*command, "-p", "no:cacheprovider", "-q", *args],
-        cwd=ROOT,
-        env=plain | {"PYTHONDONTWRITEBYTECODE": "1"},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    seconds = time.monotonic() - start
+    options = ["-p", "no:cacheprovider", f"--target={target}", f"--reports={reports}"]
+    return {
+        "args": [sys.executable, "-m", "pytest", *options, *args],
+        "cwd": ROOT,
+        "env": plain | {"PYTHONDONTWRITEBYTECODE": "1"} | environment,
+        "stdin": subprocess.DEVNULL,
+        "stdout": subprocess.PIPE,
+        "stderr": subprocess.STDOUT,
+        "text": True,
+    }
+
+
+def ended(code: int, output: str, seconds: float, reports: Path) -> StageRun:
+    """Read the newest record of a run that has ended."""
     logs = sorted(reports.glob("*/events.jsonl"), key=lambda path: path.stat().st_mtime)
     events = tuple(read_events(logs[-1])) if logs else ()
-    return StageRun(done.returncode, done.stdout, seconds, logs[-1].parent if logs else None, events)
+    return StageRun(code, output, seconds, logs[-1].parent if logs else None, events)
+
+
+def folder_of(stage: str) -> str:
+    """Name a stage's folder, which is its marker too."""
+    return f"stage_{stage}" if stage.startswith("21_") else stage
+
+
+def run_stage(target: Path | str, reports: Path, *args: str, stage: str = "21_01c") -> StageRun:
+    """Run ``pytest -m STAGE --target TARGET`` in a process of its own and read its record."""
+    process = pytest_process(target, reports, f"-m{folder_of(stage)}", "-q", *args)
+    start = time.monotonic()
+    done = subprocess.run(**process, timeout=300, check=False)
+    return ended(done.returncode, done.stdout, time.monotonic() - start, reports)
 
 
 def left_over(target_file: Path) -> list[str]:

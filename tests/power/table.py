@@ -12,7 +12,7 @@ from acceptance.observe.prometheus import Prometheus
 from acceptance.target.model import load_target
 from acceptance.wait import poll
 from lab.faults import catalogue
-from power.stage_run import StageRun, left_over, run_stage
+from power.stage_run import StageRun, folder_of, left_over, run_stage
 
 CATALOGUE = {fault.name: fault for fault in catalogue()}
 INCONCLUSIVE = (10,)
@@ -58,8 +58,7 @@ class Power:
     @property
     def arguments(self) -> list[str]:
         """The part of the stage that is run, for pytest."""
-        folder = f"ops_tests/{folder_of(self.stage)}"
-        return [*(f"{folder}/test_{phase}.py" for phase in self.only), *([f"-k{self.k}"] if self.k else [])]
+        return part_of(self.stage, *self.only, k=self.k)
 
     @property
     def items(self) -> set[str]:
@@ -67,9 +66,9 @@ class Power:
         return {item for name in self.faults for item in CATALOGUE[name].turns_red}
 
 
-def folder_of(stage: str) -> str:
-    """Name a stage's folder, which is its marker too."""
-    return f"stage_{stage}" if stage.startswith("21_") else stage
+def part_of(stage: str, *phases: str, k: str = "") -> list[str]:
+    """Give pytest's arguments for some phases of a stage, none for all, and its ``-k``."""
+    return [*(f"ops_tests/{folder_of(stage)}/test_{phase}.py" for phase in phases), *([f"-k{k}"] if k else [])]
 
 
 def restart_all(target_file: Path) -> None:

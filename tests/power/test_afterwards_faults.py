@@ -14,7 +14,7 @@ from lab.bot.faults import DIALOG_FAULTS
 from lab.standins.faults import PLATFORM_FAULTS
 from power import test_preparation_faults as preparation
 from power.stage_run import StageRun, run_stage
-from power.table import INCONCLUSIVE, Power, assert_noticed, restart_all
+from power.table import INCONCLUSIVE, Power, assert_noticed, part_of, restart_all
 
 Post = partial(Power, stage="post_deployment", only=("validation",))
 Unseen = partial(Post, code=INCONCLUSIVE)
@@ -83,8 +83,8 @@ def target_file() -> Iterator[Path]:
 def deployed(target_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The folder of the records with the baseline of stage 21_00, all flags switched on since."""
     reports = tmp_path_factory.mktemp("deployed")
-    row = Power((), (), "", stage="21_00", only=("preflight",), k="baseline")
-    ended = run_stage(retold(target_file, "quick", **LONG), reports, *row.arguments, stage="21_00")
+    part = part_of("21_00", "preflight", k="baseline")
+    ended = run_stage(retold(target_file, "quick", **LONG), reports, *part, stage="21_00")
     assert ended.first_red == "nothing", ended.explain()
     with all_flags_on(target_file):
         yield reports
@@ -108,8 +108,8 @@ def test_rules_that_are_gone_turn_their_check_red(target_file: Path, tmp_path: P
     try:
         rules.write_text("groups: []\n")
         httpx.post(reload).raise_for_status()
-        row = Post((), (), "", k="rules")
-        ended = run_stage(retold(target_file, "quick", **SHORT), tmp_path, *row.arguments, stage=row.stage)
+        part = part_of("post_deployment", "validation", k="rules")
+        ended = run_stage(retold(target_file, "quick", **SHORT), tmp_path, *part, stage="post_deployment")
     finally:
         rules.write_text(before)
         httpx.post(reload).raise_for_status()

@@ -9,7 +9,7 @@ from held_lab import SHORT, held_lab, retold
 
 from acceptance.target.model import load_target
 from power.stage_run import run_stage
-from power.table import INCONCLUSIVE, ROLLBACK_FAILED, Power, assert_noticed
+from power.table import INCONCLUSIVE, ROLLBACK_FAILED, Power, assert_noticed, part_of
 
 Before = partial(Power, stage="pre_deployment", only=("validation",))
 Preflight = partial(Power, stage="21_00", only=("preflight",))
@@ -85,8 +85,8 @@ def test_flag_that_is_on_turns_its_check_red(
     before = env_file.read_bytes()
     env_file.write_bytes(before + b"USE_DECOMPOSED_USE_CASE=true\n")
     try:
-        row = Power((), (), "", stage=stage, only=(phase,), k="flags")
-        ended = run_stage(retold(target_file, "quick", **SHORT), tmp_path, *row.arguments, stage=stage)
+        part = part_of(stage, phase, k="flags")
+        ended = run_stage(retold(target_file, "quick", **SHORT), tmp_path, *part, stage=stage)
     finally:
         env_file.write_bytes(before)
     assert (ended.first_red, "USE_DECOMPOSED_USE_CASE is true" in ended.reason) == (red, True), ended.explain()

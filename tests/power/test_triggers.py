@@ -1,11 +1,9 @@
 """Each of the seven rollback triggers, provoked while a stage is watched, ends it: rolled back, flags off, NO-GO."""
 
-import os
 import subprocess
-import sys
 
 import pytest
-from held_lab import ROOT, held_lab, retold
+from held_lab import control, held_lab, retold
 
 from acceptance.events import read_events
 from acceptance.probes.archives import good
@@ -13,7 +11,7 @@ from acceptance.probes.uploads import Upload, Uploader
 from acceptance.target.model import load_target
 from acceptance.wait import poll
 from lab.faults import switch
-from power.stage_run import left_over
+from power.stage_run import left_over, pytest_process
 
 
 @pytest.fixture(scope="module")
@@ -37,12 +35,7 @@ def foreign_upload(student="a-student", **how):
 
 
 def stop_api(target):
-    config = target.env_file.parents[1] / "supervisord.conf"
-    subprocess.run(
-        [sys.executable, "-m", "supervisor.supervisorctl", "-c", str(config), "stop", "butler:butler-api"],
-        check=True,
-        stdout=subprocess.DEVNULL,
-    )
+    control(target.source, "stop", "butler:butler-api")
 
 
 CASES = {
@@ -80,16 +73,7 @@ def test_trigger_rolls_the_stage_back(item, stage, provoke, target_file, tmp_pat
 
 
 def soak(stage, target_file, reports):
-    return subprocess.Popen(
-        [sys.executable, "-m", "pytest", f"ops_tests/stage_{stage}/test_soak.py", "-p", "no:cacheprovider",
-         f"--target={target_file}", f"--reports={reports}"],
-        cwd=ROOT,
-        env=os.environ | {"PYTHONDONTWRITEBYTECODE": "1"},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )  # fmt: skip
+    return subprocess.Popen(**pytest_process(target_file, reports, f"ops_tests/stage_{stage}/test_soak.py"))
 
 
 def events(folder):
