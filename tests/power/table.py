@@ -18,6 +18,8 @@ CATALOGUE = {fault.name: fault for fault in catalogue()}
 INCONCLUSIVE = (10,)
 ROLLBACK_FAILED = 12
 SHOWS_WITHIN_S = 20
+#: The lab's alerts look back over a minute at most.
+ALERTS_GONE_WITHIN_S = 90
 
 
 @dataclass(frozen=True)
@@ -79,13 +81,17 @@ def restart_all(target_file: Path) -> None:
 
 @contextmanager
 def seeded(power: Power, target_file: Path) -> Iterator[None]:
-    """Keep the row's faults on, and leave the services without them."""
+    """Keep the row's faults on, and leave the services without them.
+
+    Begins when the row before has left no alert, pending ones included: such an alert would fire in this row's soak.
+    """
+    server = Prometheus(load_target(target_file).prometheus_url)
+    assert poll(lambda: server.instant("ALERTS"), lambda alerts: not alerts, ALERTS_GONE_WITHIN_S) == []
     try:
         with broken(target_file, *power.faults):
             if power.restarts:
                 restart_all(target_file)
             if power.shows:
-                server = Prometheus(load_target(target_file).prometheus_url)
                 assert poll(lambda: server.instant(power.shows), bool, SHOWS_WITHIN_S), f"{power}: no {power.shows}"
             yield
     finally:
