@@ -36,7 +36,7 @@ POWER = (
     On(("dialog-mixes-users",), ("test_many_sessions_at_once",), "was told another user's word"),
     On(("dialog-flag-ignored",), ("test_contexts_are_saved_via_the_repository",), "saves by the repository, found 0"),
     Soak(("dialog-error-reply",), ("trigger bad-answers",), "found an error text"),
-    Soak(("dialog-slow",), ("trigger repository-latency",), "fires at > 0.2"),
+    Soak(("dialog-slow",), ("trigger repository-latency",), "fires at > 0.2", settings={"SOAK_SECONDS": "12"}),
     Soak(("dialog-errors",), ("trigger repository-failures", "trigger failed-messages"), "fires at > 0.05"),
     Soak(("dialog-warns",), ("test_no_new_errors_in_the_log",), "repository_deprecated"),
 )
