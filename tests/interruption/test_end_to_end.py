@@ -98,7 +98,7 @@ def test_restart_target_that_fails_in_the_rollback_is_the_loudest_thing(scene):
     assert failed["ok"] is False
     assert "make: *** no room" in failed["account"]
     assert f"cd {scene.infra} && sh restart.sh" in failed["by_hand"]
-    assert f"USE_NEW_STORAGE_ADAPTER is false in {scene.target.env_file}" in failed["state"]  # the file is back, the service is not
+    assert f"USE_NEW_STORAGE_ADAPTER is false in {scene.target.env_file}" in failed["state"]  # the file is back
     assert "ROLLBACK FAILED" in done.of("run.finished")[0]["reasons"][0]
     assert scene.pending() == ["flag"]
     refused = scene.run()
