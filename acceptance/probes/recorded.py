@@ -5,10 +5,8 @@ Collection ``review_archives``: one document for each archive that the new adapt
 
 from __future__ import annotations
 
-import argparse
 import re
-from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,42 +14,12 @@ from typing import Any
 from bson import ObjectId
 from pymongo.database import Database
 
-from acceptance.cli import Answer
-from acceptance.conduct.testdata import database
 from acceptance.probes.storage import sha256_of
-from acceptance.target.model import Target
 from acceptance.verdict import Inconclusive
 
 Document = Mapping[str, Any]
 _CLOCKS_S = 60
 _APART = timedelta(minutes=10)  # less than any time zone's offset, more than the longest upload takes
-
-
-def assignment(parser: argparse.ArgumentParser) -> None:
-    """Add the checklist's own argument, and one to narrow it, for ``answer_on_newest``."""
-    parser.add_argument("--assignment", required=True)
-    parser.add_argument("--student-id", help="only this student's archives")
-
-
-def answer_on_newest(
-    target: Target, args: argparse.Namespace, judge: Callable[[Document, Path], list[str]], line: str
-) -> Answer:
-    """Judge the newest document of the assignment that a command was asked about.
-
-    Args:
-        target: The deployment.
-        args: With what ``assignment`` added.
-        judge: Gives the findings of a document and the storage's root.
-        line: The good news; fields of the document stand in braces.
-    """
-    with database(target) as mongo:
-        document = newest(mongo, args.assignment, args.student_id)
-    if document is None:
-        whose = f" of {args.student_id}" if args.student_id else ""
-        missing = f"expected a document for assignment {args.assignment}{whose} in review_archives, found none"
-        return Answer([f"{missing}; with {target.flags['21_01c']}=true, upload one with test_review_upload.py"], "")
-    findings = judge(document, target.storage.root)
-    return Answer(findings, line.format_map(defaultdict(lambda: None, document)), {"document": document})
 
 
 def newest(mongo: Database[dict[str, Any]], assignment_id: str, student_id: str | None = None) -> Document | None:

@@ -5,7 +5,8 @@ import argparse
 import sys
 
 from acceptance.cli import Answer, main
-from acceptance.probes.recorded import answer_on_newest, assignment, checksum_findings
+from acceptance.cli_archives import answer_on_newest, assignment
+from acceptance.probes.recorded import checksum_findings
 from acceptance.target.model import Target
 
 

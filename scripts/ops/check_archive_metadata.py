@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from acceptance.cli import Answer, main
-from acceptance.probes.recorded import Document, answer_on_newest, assignment, checksum_findings, metadata_findings
+from acceptance.cli_archives import answer_on_newest, assignment
+from acceptance.probes.recorded import Document, checksum_findings, metadata_findings
 from acceptance.target.model import Target
 
 
