@@ -17,7 +17,7 @@ from acceptance.observe.prometheus import Prometheus
 from acceptance.stages.gates import Series
 
 LOST_SCRAPES = 5
-"""So many scrapes in a row without a sample are a gap."""
+"""So many scrapes in a row that gave no metrics are a gap; a planned restart costs one or two."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,9 @@ def seen_since(prometheus: Prometheus, start: float, end: float, step: float) ->
 
 
 def scrape_gaps(prometheus: Prometheus, job: str, start: float, end: float, step: float) -> list[str]:
-    """Name the stretches of a window in which Prometheus has not a single scrape of a job, failed ones included.
+    """Name the stretches of a window in which not a single scrape of a job succeeded.
+
+    A scrape that fails leaves a sample too, ``up`` of 0, and no metrics: a service that answers 503 is a gap.
 
     Args:
         prometheus: Where to look.
@@ -102,15 +104,15 @@ def scrape_gaps(prometheus: Prometheus, job: str, start: float, end: float, step
         step: The scrape interval in seconds.
     """
     allowed = LOST_SCRAPES * step
-    query = f'sum(count_over_time(up{{job="{job}"}}[{max(1, round(1000 * allowed))}ms]))'
+    query = f'sum(sum_over_time(up{{job="{job}"}}[{max(1, round(1000 * allowed))}ms])) > 0'
     seen = coverage(prometheus.range(query, start, end, step).values())
     if seen is None:
-        return [f"{job}: expected scrapes, found none in {end - start:.0f} s"]
+        return [f"{job}: expected scrapes, found none that succeeded in {end - start:.0f} s; look at its target"]
     edges = [(start, seen.first), (seen.last, end)]
     holes = [(a, b) for a, b in edges if b - a > 2 * step]
-    found = [f"{job}: no scrape for {b - a + allowed:.0f} s at the edge of the window" for a, b in holes]
+    found = [f"{job}: no successful scrape for {b - a + allowed:.0f} s at the edge of the window" for a, b in holes]
     if seen.widest > 2 * step:
-        found.append(f"{job}: no scrape for {seen.widest + allowed:.0f} s within the window")
+        found.append(f"{job}: no successful scrape for {seen.widest + allowed:.0f} s within the window")
     return found
 
 

@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 
 import httpx
 import pytest
@@ -202,6 +203,42 @@ def test_both_are_asked_the_same_of_a_panel():
 )
 def test_gap_of_the_scrapes_themselves(times, words):
     found = scrape_gaps(FakePrometheus(*times), "butler-bot", 0, 60, 1)
+    assert bool(found) == bool(words)
+    assert words in "".join(found)
+
+
+class Scrapes:
+    """A Prometheus that holds one scrape a second of a job: its ``up``, or None where there was no scrape."""
+
+    def __init__(self, *up):
+        self.up = up
+
+    def range(self, query, start, end, step):
+        fold, window = re.search(r"sum\((\w+)\(up\{job=\"butler-bot\"\}\[(\d+)ms\]\)\)", query).groups()
+        fold = {"count_over_time": len, "sum_over_time": sum}[fold]
+        within = {at: self._within(at, int(window) / 1000) for at in range(start, end + 1, step)}
+        points = [(float(at), fold(found)) for at, found in within.items() if found]
+        return {"": [point for point in points if point[1] > 0 or not query.endswith("> 0")]}
+
+    def _within(self, at, seconds):
+        return [up for when, up in enumerate(self.up) if at - seconds < when <= at and up is not None]
+
+
+@pytest.mark.parametrize("kind", [0, None], ids=["failed scrapes", "no scrapes"])
+@pytest.mark.parametrize(
+    ("lost", "words"),
+    [
+        (range(30, 32), ""),  # a planned restart
+        (range(30, 35), ""),
+        (range(30, 40), "within the window"),
+        (range(45, 61), "at the edge"),
+        (range(61), "none that succeeded"),
+    ],
+    ids=["restart", "five", "ten", "at the end", "all"],
+)
+def test_scrape_that_fails_is_as_good_as_none(kind, lost, words):
+    scrapes = Scrapes(*(kind if at in lost else 1 for at in range(61)))
+    found = scrape_gaps(scrapes, "butler-bot", 0, 60, 1)
     assert bool(found) == bool(words)
     assert words in "".join(found)
 
