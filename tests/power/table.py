@@ -1,8 +1,8 @@
 """One row of a stage's table: a seeded fault, how the stage is run with it, and what must be red then."""
 
 import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -23,6 +23,17 @@ ALERTS_GONE_WITHIN_S = 90
 
 
 @dataclass(frozen=True)
+class Means:
+    """What breaks a target where no seeded fault does: ``keep(target_file)`` keeps it broken.
+
+    What ``keep`` gives are settings of the target file for the run, often none.
+    """
+
+    name: str
+    keep: Callable[[Path], AbstractContextManager[Mapping[str, str]]]
+
+
+@dataclass(frozen=True)
 class Power:
     """What the suite must do about a fault.
 
@@ -38,6 +49,9 @@ class Power:
         k: Pytest's ``-k``, where one check of a phase is enough.
         restarts: The fault is taken up at a service's start: all are restarted before the run, and after it.
         shows: PromQL that has a sample once Prometheus sees the fault: the run begins then; none for at once.
+        by: What breaks the target besides the faults, or instead of any.
+        also: Checks that must be red in the same run too, where the first red does not end the stage.
+        arguments_too: Further arguments of the run, such as ``--ticket=X``.
     """
 
     faults: tuple[str, ...]
@@ -51,16 +65,26 @@ class Power:
     k: str = ""
     restarts: bool = False
     shows: str = ""
+    by: Means | None = None
+    also: tuple[str, ...] = ()
+    arguments_too: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         """Name the row, for a test's id."""
         where = [self.stage, *self.only, self.k]
-        return "-".join([*filter(None, where), "+".join(self.faults)]).replace(" ", "_")
+        broken_by = [*self.faults, *([self.by.name] if self.by else []), *self.arguments_too]
+        return "-".join([*filter(None, where), "+".join(broken_by or self.settings)]).replace(" ", "_")
 
     @property
     def arguments(self) -> list[str]:
         """The part of the stage that is run, for pytest."""
-        return part_of(self.stage, *self.only, k=self.k)
+        return [*part_of(self.stage, *self.only, k=self.k), *self.arguments_too]
+
+    @property
+    def turned_red(self) -> set[str]:
+        """The checks that this row turns red, as STAGE::NAME: where any of several may be first, none is sure."""
+        sure = [*self.also, *(self.red if len(self.red) == 1 else ())]
+        return {f"{self.stage}::{name}" for name in sure if not name.startswith("trigger ")}
 
     @property
     def items(self) -> set[str]:
@@ -80,20 +104,20 @@ def restart_all(target_file: Path) -> None:
 
 
 @contextmanager
-def seeded(power: Power, target_file: Path) -> Iterator[None]:
-    """Keep the row's faults on, and leave the services without them.
+def seeded(power: Power, target_file: Path) -> Iterator[Mapping[str, str]]:
+    """Keep the row's faults on, and leave the services without them; gives the settings that its means ask for.
 
     Begins when the row before has left no alert, pending ones included: such an alert would fire in this row's soak.
     """
     server = Prometheus(load_target(target_file).prometheus_url)
     assert poll(lambda: server.instant("ALERTS"), lambda alerts: not alerts, ALERTS_GONE_WITHIN_S) == []
     try:
-        with broken(target_file, *power.faults):
+        with broken(target_file, *power.faults), power.by.keep(target_file) if power.by else nullcontext({}) as given:
             if power.restarts:
                 restart_all(target_file)
             if power.shows:
                 assert poll(lambda: server.instant(power.shows), bool, SHOWS_WITHIN_S), f"{power}: no {power.shows}"
-            yield
+            yield given
     finally:
         if power.restarts:
             restart_all(target_file)
@@ -103,7 +127,8 @@ def assert_noticed(power: Power, held_target: Path, reports: Path) -> None:
     """Run the row's stage with its fault: the right check is the first red, for the right reason, and nothing stays."""
     quick = retold(held_target, "quick", **SHORT | power.settings)
     before = left_over(quick)
-    with seeded(power, held_target):
+    with seeded(power, held_target) as given:
+        quick = retold(held_target, "quick", **SHORT | power.settings | given)
         ended = run_stage(quick, reports, *power.arguments, stage=power.stage)
     if ROLLBACK_FAILED in power.code:
         pay_restart(power, held_target, reports)
@@ -111,7 +136,10 @@ def assert_noticed(power: Power, held_target: Path, reports: Path) -> None:
     assert power.told in ended.reason, f"{ended.reason}\n{ended.explain()}"
     assert (ended.code in power.code, ended.outcome != "GO") == (True, True), ended.explain()
     assert left_over(quick) == before, ended.explain()
-    assert ended.red_items & power.items, f"expected one of {sorted(power.items)} red, found {sorted(ended.red_items)}"
+    found = dict(ended.red)
+    assert [name for name in power.also if name not in found] == [], f"{found}\n{ended.explain()}"
+    if power.faults:
+        assert ended.red_items & power.items, f"expected one of {sorted(power.items)} red, found {ended.red_items}"
     assert ended.all_green(power.items - power.unseen) == []
 
 

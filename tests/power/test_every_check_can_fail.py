@@ -1,0 +1,206 @@
+"""No check without the proof that it can fail: each is turned red on a broken target somewhere in this folder.
+
+Who turns a check red says so as ``STAGE::NAME``, with the parameters where there are any:
+
+- a row of a module's ``POWER`` by its ``red``, if that is one name (where any of several may be first, none is sure),
+  and by its ``also``;
+- a test that is no row by the module's constant ``RED``, a set of such names which the test itself asserts from.
+
+Left out are the checks that only ask a person. Each case of a check counts by itself, unless the check is in ``ALIKE``.
+"""
+
+import importlib
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from held_lab import ROOT
+
+#: Checks whose cases are one look with other numbers: what turns one red turns the others red too.
+ALIKE = {
+    "21_01c::test_another_archive_is_not_overwritten",
+    "21_01c::test_archive_up_to_the_limit_is_accepted",
+    "21_01c::test_attack_is_blocked",
+    "21_01c::test_broken_archive_is_refused",
+    "21_01c::test_oversized_archive_is_refused",
+    "21_01c::test_tampered_archive_is_refused",
+    "21_01c::test_virus_is_refused",
+}
+
+#: Why nobody turns a check red -> the checks. It only shrinks: one that is red somewhere must not be here.
+NEVER_RED = {
+    "no row yet": """
+        pre_deployment::test_backup_can_be_restored
+        pre_deployment::test_backup_is_whole
+        pre_deployment::test_change_ticket_is_named
+        pre_deployment::test_deployment_window_is_confirmed
+        pre_deployment::test_feature_flags_are_off
+        pre_deployment::test_security_scan_is_clean
+        pre_deployment::test_staging_deployment_was_successful
+        21_00::test_all_flags_are_present_and_false
+        21_00::test_baseline_is_captured
+        21_00::test_feature_flags_are_in_the_env_file
+        21_00::test_infrastructure_answers[alertmanager]
+        21_00::test_infrastructure_answers[prometheus]
+        21_00::test_mongodb_keeps_a_document
+        21_00::test_no_error_spike_in_logs[api]
+        21_00::test_no_error_spike_in_logs[worker]
+        21_00::test_service_is_healthy[api]
+        21_00::test_service_is_healthy[bot]
+        21_00::test_service_is_healthy[worker]
+        21_00::test_services_can_be_restarted_and_watched
+        21_00::test_users_are_served[worker]
+        21_01a::test_bot_restarts
+        21_01a::test_deployed_code_serves_the_gateway
+        21_01a::test_every_turn_of_the_soak_was_good
+        21_01a::test_flag_change_restarted_the_bot
+        21_01a::test_flag_is_enabled
+        21_01a::test_gate_holds[repository-errors]
+        21_01a::test_gate_holds[repository-latency-p95]
+        21_01a::test_history_is_maintained
+        21_01a::test_latency_is_within_slo
+        21_01a::test_messages_are_taken
+        21_01a::test_no_error_rate_increase
+        21_01a::test_responses_are_good
+        21_01a::test_stage_can_be_switched_and_watched
+        21_01a::test_stage_is_accepted
+        21_01a::test_user_facing_validation
+        21_01a::test_user_facing_validation_was_successful
+        21_01b::test_every_request_of_the_soak_was_good
+        21_01b::test_flag_change_restarted_the_worker
+        21_01b::test_gate_holds[latency-p95]
+        21_01b::test_homework_submission
+        21_01b::test_hw_checker_is_healthy
+        21_01b::test_latency_is_within_slo
+        21_01b::test_no_increase_in_hw_checker_errors
+        21_01b::test_stage_can_be_switched_and_watched
+        21_01b::test_stage_is_accepted
+        21_01b::test_worker_runs_the_deployed_code
+        21_01c::test_antivirus_finds_eicar_if_enabled
+        21_01c::test_broken_archive_is_refused
+        21_01c::test_checksum_validation_is_working
+        21_01c::test_disk_has_room
+        21_01c::test_disk_usage_is_normal
+        21_01c::test_every_upload_of_the_soak_was_stored
+        21_01c::test_file_is_saved
+        21_01c::test_gate_holds[checksum-failures]
+        21_01c::test_gate_holds[write-errors]
+        21_01c::test_gate_holds[write-latency-p95]
+        21_01c::test_lying_content_length_is_refused
+        21_01c::test_metadata_is_persisted
+        21_01c::test_missing_digest_is_refused_where_required
+        21_01c::test_new_storage_metrics_appear
+        21_01c::test_no_file_write_errors
+        21_01c::test_no_unexpected_security_events
+        21_01c::test_nothing_else_changed_outside_the_storage
+        21_01c::test_security_tests_passed
+        21_01c::test_stage_can_be_switched_and_watched
+        21_01c::test_stage_is_accepted
+        21_01c::test_storage_directory_is_prepared
+        21_01c::test_wrong_digest_of_a_good_archive_is_refused
+        21_01d::test_all_collaborators_are_operational
+        21_01d::test_component_executed[rate-limit-checked]
+        21_01d::test_component_executed[report-persisted]
+        21_01d::test_effect_shows[log-analysis-appended]
+        21_01d::test_effect_shows[rate-limit-checked]
+        21_01d::test_every_review_of_the_soak_was_good
+        21_01d::test_flag_change_restarted_the_worker
+        21_01d::test_gate_holds[latency-p95]
+        21_01d::test_gate_holds[pipeline-errors]
+        21_01d::test_gate_holds[rate-limit-hits]
+        21_01d::test_latency_is_within_slo
+        21_01d::test_no_errors_in_the_review_pipeline
+        21_01d::test_review_submission
+        21_01d::test_stage_can_be_switched_and_watched
+        21_01d::test_stage_is_accepted
+        21_01d::test_worker_runs_the_deployed_code
+        post_deployment::test_alerting_rules_are_evaluated
+        post_deployment::test_all_flags_were_enabled
+        post_deployment::test_all_stages_were_deployed_without_rollback
+        post_deployment::test_backups_are_kept_for_seven_days
+        post_deployment::test_dashboards_display_data
+        post_deployment::test_deployment_log_entry_is_generated
+        post_deployment::test_deployment_log_is_updated
+        post_deployment::test_latency_is_within_slos
+        post_deployment::test_metrics_are_scraped_without_a_gap[api]
+        post_deployment::test_metrics_are_scraped_without_a_gap[bot]
+        post_deployment::test_metrics_are_scraped_without_a_gap[worker]
+        post_deployment::test_no_error_rate_increase
+        post_deployment::test_ops_post_is_generated
+        post_deployment::test_security_validations_passed
+        post_deployment::test_smoke[alertmanager]
+        post_deployment::test_smoke[api-health]
+        post_deployment::test_smoke[bot-health]
+        post_deployment::test_smoke[dialog-gateway]
+        post_deployment::test_smoke[grafana]
+        post_deployment::test_smoke[hw-checker]
+        post_deployment::test_smoke[mongodb]
+        post_deployment::test_smoke[review-api]
+        post_deployment::test_smoke[worker-health]
+        post_deployment::test_trigger_was_watched_and_did_not_fire[data-corruption]
+        post_deployment::test_trigger_was_watched_and_did_not_fire[error-rate]
+        post_deployment::test_trigger_was_watched_and_did_not_fire[latency]
+        post_deployment::test_trigger_was_watched_and_did_not_fire[new-alerts]
+        post_deployment::test_trigger_was_watched_and_did_not_fire[security-incident]
+        post_deployment::test_trigger_was_watched_and_did_not_fire[service-does-not-restart]
+        post_deployment::test_trigger_was_watched_and_did_not_fire[user-facing-broken]
+        post_deployment::test_user_facing_functionality_works
+        post_deployment::test_user_facing_validation
+        post_24h::test_error_rate_is_stable_or_decreased
+        post_24h::test_latency_is_within_slo
+        post_24h::test_metrics_have_not_regressed
+        post_24h::test_nothing_unexpected
+        post_24h::test_resource_usage_is_normal
+        post_24h::test_summary_email_is_generated
+    """,
+}
+PLACE = re.compile(r"ops_tests/(?:stage_)?(\w+)/test_\w+\.py::(.+)")
+
+
+def counted(name: str) -> str:
+    """Name a check as it counts: without its case where all of its cases are alike."""
+    bare = name.partition("[")[0]
+    return bare if bare in ALIKE else name
+
+
+@pytest.fixture(scope="module")
+def checks() -> set[str]:
+    """Every check that does more than ask a person, by pytest's own word."""
+    command = [sys.executable, "-m", "pytest", "ops_tests", "--collect-only", "-q", "-mnot signoff"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=True)
+    found = {counted("::".join(place.groups())) for place in map(PLACE.fullmatch, done.stdout.splitlines()) if place}
+    assert len(found) > 100, done.stdout[-2000:]
+    return found
+
+
+@pytest.fixture(scope="module")
+def red() -> dict[str, str]:
+    """Every check that is turned red -> the module that does it."""
+    found = {}
+    for path in sorted(Path(__file__).parent.glob("test_*.py")):
+        module = importlib.import_module(f"power.{path.stem}")
+        rows = {name for power in getattr(module, "POWER", ()) for name in power.turned_red}
+        found |= {counted(name): path.name for name in rows | getattr(module, "RED", set())}
+    return found
+
+
+@pytest.fixture(scope="module")
+def excused() -> set[str]:
+    """The checks of the table."""
+    return {name for names in NEVER_RED.values() for name in names.split()}
+
+
+def test_every_check_is_red_somewhere(checks: set[str], red: dict[str, str], excused: set[str]) -> None:
+    never = sorted(checks - red.keys() - excused)
+    assert never == [], "add a row to a POWER table, or a test and its name to RED: see this file's docstring"
+
+
+def test_table_holds_no_check_that_is_red_somewhere(red: dict[str, str], excused: set[str]) -> None:
+    assert {name: red[name] for name in excused & red.keys()} == {}, "take these out of NEVER_RED"
+
+
+def test_names_are_those_of_checks(checks: set[str], red: dict[str, str], excused: set[str]) -> None:
+    unknown = {name: red.get(name, "NEVER_RED") for name in (red.keys() | excused | ALIKE) - checks}
+    assert unknown == {}, "no check has this name (any more)"
