@@ -25,6 +25,13 @@ POWER = (
     Post(("hw-checker-down",), ("test_smoke[homework-list]",), "expected 200", k="smoke"),
     Post(("loki-500",), ("test_smoke[loki]",), "/loki/api/v1/labels", k="smoke"),
     Post(("metrics-gone",), ("test_smoke[prometheus]",), "expected it up", k="smoke"),
+    Post(
+        ("metrics-gone",),
+        ("test_metrics_are_scraped_without_a_gap[bot]",),
+        "no successful scrape for",
+        k="without_a_gap",
+        shows='max_over_time(up{job="butler-bot"}[10s]) == 0',
+    ),
     Unseen(("alert-firing",), ("test_no_new_alert_fires",), "LabFaultAlert", k="alert", shows=preparation.ALERT),
     Post(("grafana-html",), ("test_grafana_is_healthy",), "instead of JSON", code=(1, 10), k="grafana_is"),
     Post(("grafana-dashboard-missing",), ("test_dashboard_is_there",), "expected a dashboard with uid", k="dashboard"),
