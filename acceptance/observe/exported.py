@@ -10,6 +10,14 @@ from acceptance.observe.prometheus import Prometheus
 from acceptance.verdict import Inconclusive
 from acceptance.wait import poll
 
+#: Stage -> service whose new code exports metrics of this prefix; the old code exports none (contract, "Metrics").
+NEW_PATHS = {
+    "21_01a": ("bot", "dialog_context_repository_"),
+    "21_01b": ("worker", "homework_review_service_"),
+    "21_01c": ("api", "review_archive_storage_"),
+    "21_01d": ("worker", "review_submission_"),
+}
+
 
 def names_after(prometheus: Prometheus, job: str, prefix: str, patience_s: float) -> set[str]:
     """Give the metric names with this prefix that the job exports, by a scrape that began after this call.
@@ -23,20 +31,51 @@ def names_after(prometheus: Prometheus, job: str, prefix: str, patience_s: float
     Raises:
         Inconclusive: There was no such scrape, or Prometheus is out of reach.
     """
+    await_scrape(prometheus, job, patience_s)
+    return prometheus.names(job, prefix)
+
+
+def await_scrape(prometheus: Prometheus, job: str, patience_s: float) -> None:
+    """Return when every target of a job was scraped with success, by scrapes that began after this call.
+
+    Args:
+        prometheus: The server, by whose clock it is.
+        job: Whose targets.
+        patience_s: Longest wait, in seconds.
+
+    Raises:
+        Inconclusive: A target was not scraped in time, there is none, or Prometheus is out of reach.
+    """
     now = prometheus.clock()
     seen = poll(lambda: _last_scrape(prometheus, job), lambda at: at > now, patience_s)
     if seen <= now:
         raise Inconclusive(
-            f"expected Prometheus to scrape job {job} within {patience_s:g} s, found the last scrape "
-            f"{now - seen:.0f} s before; without one, that there is no {prefix}* says nothing; look at its target"
+            f"expected Prometheus to scrape every target of job {job} within {patience_s:g} s, found one scraped last "
+            f"{now - seen:.0f} s before; without a scrape, what is not there says nothing; look at its targets"
             if seen
-            else f"expected Prometheus to scrape job {job}, found no target that is up; look at its targets"
+            else f"expected Prometheus to scrape every target of job {job}, found one down, or none; look at them"
         )
-    return prometheus.names(job, prefix)
+
+
+def still_exported(prometheus: Prometheus, job: str, prefix: str, patience_s: float) -> set[str]:
+    """Give the metric names with this prefix that a job goes on exporting for as long as this; none once they are gone.
+
+    Where a restart gives a target another name, the old one's series end a few scrapes later.
+
+    Args:
+        prometheus: The server.
+        job: Whose metrics.
+        prefix: Of the names.
+        patience_s: Longest wait for them to be gone, in seconds.
+
+    Raises:
+        Inconclusive: Prometheus is out of reach.
+    """
+    return poll(lambda: prometheus.names(job, prefix), lambda names: not names, patience_s)
 
 
 def _last_scrape(prometheus: Prometheus, job: str) -> float:
-    """Give when the job's target that was scraped longest ago was last scraped with success; 0 for none."""
+    """Give when the job's target that was scraped longest ago was last scraped; 0 for none, or where one is down."""
     up = f'up{{job="{job}"}}'
-    found = prometheus.instant(f"timestamp({up}) and {up} == 1")  # of «up == 1» it would be the query's own time
+    found = prometheus.instant(f"timestamp({up}) * {up}")  # of «up == 1» it would be the query's own time
     return min((sample.value for sample in found), default=0.0)

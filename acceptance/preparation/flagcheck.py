@@ -9,16 +9,9 @@ from collections.abc import Mapping
 from difflib import get_close_matches
 
 from acceptance.envfile.file import EnvFile
+from acceptance.observe.exported import NEW_PATHS
 from acceptance.observe.prometheus import Prometheus
 from acceptance.target.model import Target
-
-#: Stage -> service whose new code exports metrics of this prefix; the old code exports none (contract, "Metrics").
-NEW_PATHS = {
-    "21_01a": ("bot", "dialog_context_repository_"),
-    "21_01b": ("worker", "homework_review_service_"),
-    "21_01c": ("api", "review_archive_storage_"),
-    "21_01d": ("worker", "review_submission_"),
-}
 
 
 def flag_faults(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -12,6 +11,7 @@ import pytest
 
 from acceptance.envfile.file import EnvFile
 from acceptance.evidence import Evidence
+from acceptance.observe.exported import await_scrape
 from acceptance.observe.logs import Logs
 from acceptance.probes.archives import Archive, good
 from acceptance.probes.attacks import Attacks, attack
@@ -67,15 +67,15 @@ def own_errors(work: StageWork) -> Iterator[None]:
     """Take the write errors that are counted meanwhile for our own, and exactly those once it is over.
 
     A service that lets attacks through may stumble over them. A trigger that then says "cannot be written" would hide
-    what the attack's own check has to tell: what was written where.
+    what the attack's own check has to tell: what was written where. Where no scrape shows how many they were, all of
+    the stage stay ours, and it is inconclusive.
     """
     ours = [trigger for trigger in work.stage.triggers if trigger.own_events in ("write_error", "permission_error")]
     before = {trigger.id: counted(work, trigger.query) for trigger in ours}
     for trigger in ours:
         work.own.begin(trigger.own_events)
     yield
-    over = time.time()
-    poll(lambda: counted(work, 'timestamp(up{job="$job"})'), lambda at: at > over, work.target.scrape_patience_s)
+    await_scrape(work.prometheus, work.service.job, work.target.scrape_patience_s)
     for trigger in ours:
         work.own.end(trigger.own_events, round(counted(work, trigger.query) - before[trigger.id]))
 
