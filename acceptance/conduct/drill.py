@@ -5,13 +5,12 @@ Source: checklist item pre.technical.2; the rollback plan's limits ("rollback wi
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from acceptance.conduct.remote import RemoteConductor
-from acceptance.conduct.services import is_healthy
+from acceptance.conduct.services import are_newer, is_healthy
 from acceptance.envfile.file import EnvFile
 from acceptance.observe.prometheus import Prometheus
 from acceptance.stages.gates import Measure
@@ -67,7 +66,7 @@ def drill(target: Target, stage: Stage, conductor: RemoteConductor, *, record_me
     look("before")
     state = conductor.set_flag(stage, True)
     look("flag_on")
-    switched = prometheus.process_start(service.job)
+    switched = prometheus.process_starts(service.job)
     findings, account, seconds = [], "", None
     try:
         if done := conductor.rollback(stage.id, "rollback drill"):
@@ -80,9 +79,12 @@ def drill(target: Target, stage: Stage, conductor: RemoteConductor, *, record_me
         findings.append(
             f"{service.name}: expected 200 of {service.url}/health after the rollback, found another answer"
         )
-    started = prometheus.process_start(service.job)
-    if started is None or started <= (switched or math.inf):
-        findings.append(f"{service.name}: expected a process newer than {switched} after the rollback, found {started}")
+    started = prometheus.process_starts(service.job)
+    if not switched or not are_newer(started, switched):
+        findings.append(
+            f"{service.name}: expected {len(switched)} processes newer than {switched} after the rollback, "
+            f"found {started}"
+        )
     allowed = stage.rollback_minutes * 60
     findings += overdue(seconds, allowed)
     on_s = state.restarted.seconds if state.restarted else None

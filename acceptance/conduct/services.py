@@ -12,7 +12,7 @@ import shlex
 import signal
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -29,8 +29,8 @@ class Restarted:
     """What a restart did.
 
     Attributes:
-        started_before: Process start before, unix seconds; None when nothing was scraped.
-        started_after: Process start after, as Prometheus saw it; None when that could not be seen.
+        started_before: Start of the newest process before, unix seconds; None when nothing was scraped.
+        started_after: Start of the oldest process after, as Prometheus saw it; None when that could not be seen.
         seconds: From the command's start until the service was seen back.
     """
 
@@ -73,7 +73,7 @@ class Restarter:
         services = list(self._target.services.values()) if key == "all" else [self._service(key)]
         command = self._target.restart_all if key == "all" else services[0].restart
         before = {service.key: self._started(service) for service in services}
-        blind = not need_proof and set(before.values()) == {None}
+        blind = not need_proof and not any(before.values())
         begin = time.monotonic()
         exit_code, output = run_command(command, self._target)
         if exit_code:
@@ -86,7 +86,7 @@ class Restarter:
                 command=command,
                 exit_code=exit_code,
                 output=output,
-                started_before=before[service.key],
+                started_before=max(before[service.key], default=None),
                 started_after=self._back(service, before[service.key], blind),
                 seconds=time.monotonic() - begin,
             )
@@ -96,25 +96,27 @@ class Restarter:
     def _service(self, key: str) -> Service:
         return next(service for service in self._target.services.values() if service.key == key)
 
-    def _back(self, service: Service, before: float | None, blind: bool) -> float | None:
-        """Wait until a service is healthy and, unless Prometheus is blind, a newer process of it is seen."""
+    def _back(self, service: Service, before: Sequence[float], blind: bool) -> float | None:
+        """Wait until a service is healthy and, unless Prometheus is blind, newer processes of it are seen."""
         timeout = self._target.http_timeout_s
         self._wait(lambda: is_healthy(service, timeout), f"{service.name}: {service.url}/health answers 200")
         if blind:
             return None
-        claim = f"{service.name}: Prometheus sees a process of job {service.job} newer than {before}"
+        wanted = f"{len(before)} processes" if len(before) > 1 else "a process"
+        newest = max(before, default=None)
+        claim = f"{service.name}: Prometheus sees {wanted} of job {service.job} newer than {newest}"
         after: float | None = self._wait(lambda: self._newer(service, before), claim)
         return after
 
-    def _started(self, service: Service) -> float | None:
+    def _started(self, service: Service) -> list[float]:
         try:
-            return self._prometheus.process_start(service.job)
+            return self._prometheus.process_starts(service.job)
         except Inconclusive:
-            return None
+            return []
 
-    def _newer(self, service: Service, before: float | None) -> float | None:
+    def _newer(self, service: Service, before: Sequence[float]) -> float | None:
         after = self._started(service)
-        return after if after is not None and after > (before or 0) else None
+        return min(after) if are_newer(after, before) else None
 
     def _wait(self, condition: Callable[[], Any], claim: str) -> Any:
         patience = self._target.restart_timeout_s
@@ -128,6 +130,18 @@ class Restarter:
             raise MutationFailed(
                 f"expected within {patience:g} s: {claim}; it did not come true; look at the service's log"
             ) from error
+
+
+def are_newer(after: Sequence[float], before: Sequence[float]) -> bool:
+    """Tell whether processes are as many as before at least, and the oldest is newer than the newest was.
+
+    Where a job has several instances, one that was left out of a restart still runs the old code.
+
+    Args:
+        after: Start times in unix seconds.
+        before: Likewise; empty when none was seen.
+    """
+    return len(after) >= max(1, len(before)) and min(after) > max(before, default=0)
 
 
 def run_command(command: str, target: Target) -> tuple[int, str]:

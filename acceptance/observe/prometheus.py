@@ -71,7 +71,8 @@ class Prometheus:
         # Prometheus answers in milliseconds: a finer start would make its first point lie after the start.
         start, end = round(start, 3), round(end, 3)
         total = self.range(measure.total, start, end, step) if measure.total else {}
-        scraped = self.instant(f'sum_over_time(up{{job="{job}"}}[{max(1, round((end - start) * 1000))}ms])', end)
+        window = f"{max(1, round((end - start) * 1000))}ms"
+        scraped = self.instant(f'min(sum_over_time(up{{job="{job}"}}[{window}]))', end)  # half a service is half unseen
         return Samples(
             start=start,
             end=end,
@@ -81,10 +82,10 @@ class Prometheus:
             reported=round(sum(sample.value for sample in scraped)),
         )
 
-    def process_start(self, job: str) -> float | None:
-        """Give the newest start time (unix seconds) of the job's processes, None when it is not scraped."""
+    def process_starts(self, job: str) -> list[float]:
+        """Give the start times (unix seconds) of the job's processes that are up, the oldest first; [] for none."""
         found = self.instant(f'process_start_time_seconds{{job="{job}"}} and on (instance) up{{job="{job}"}} == 1')
-        return max((sample.value for sample in found), default=None)
+        return sorted(sample.value for sample in found)
 
     def clock(self) -> float:
         """Give the server's own time in unix seconds, exact to the millisecond."""

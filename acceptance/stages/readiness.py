@@ -99,7 +99,7 @@ def _can_be_believed(target: Target) -> str:
 
 def _scrapes(service: Service, target: Target) -> str:
     prometheus = Prometheus(target.prometheus_url, target.http_timeout_s)
-    if prometheus.process_start(service.job) is not None:
+    if prometheus.process_starts(service.job):
         return ""
     return (
         f"{target.prometheus_url} answers, but has no process of job {service.job} that is up; "

@@ -27,10 +27,10 @@ def test_all_flags_are_present_and_false(target, evidence):
 def test_no_error_spike_in_logs(key, served, target, prometheus, run, evidence):
     """Services running normally: no error spike in the logs since the service started."""
     service = target.services[key]
-    started = prometheus.process_start(service.job)
-    if started is None:
+    started = prometheus.process_starts(service.job)
+    if not started:
         raise Inconclusive(f"Prometheus sees no running process of job {service.job}")
-    moment, now = datetime.fromtimestamp(started, UTC), datetime.now(UTC)
+    moment, now = datetime.fromtimestamp(started[0], UTC), datetime.now(UTC)
     level = error_level(service.name, Logs(service.logs), moment, now, ours=run.trace_prefix)
     evidence.add(Evidence("log", level.explain(), {"source": service.logs, "since": moment, "lines": level.lines}))
     assert not level.spike, level.explain()

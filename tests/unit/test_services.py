@@ -17,15 +17,25 @@ from acceptance.wait import poll
 class BlindPrometheus:
     """A Prometheus that is out of reach."""
 
-    def process_start(self, job):
+    def process_starts(self, job):
         raise Inconclusive("Prometheus does not answer")
 
 
 class OldProcess:
     """A Prometheus that sees one process, whatever is restarted."""
 
-    def process_start(self, job):
-        return 7.0
+    def process_starts(self, job):
+        return [7.0]
+
+
+class OneOfTwo:
+    """A Prometheus that sees two instances, of which a restart reaches one, or of which one does not come back."""
+
+    def __init__(self, *after):
+        self.looks = [[7.0, 8.0], list(after)]
+
+    def process_starts(self, job):
+        return self.looks.pop(0) if len(self.looks) > 1 else self.looks[0]
 
 
 @pytest.fixture
@@ -84,6 +94,17 @@ def healthy(tmp_path):
 def test_restart_that_leaves_the_old_process_running_is_none(healthy):
     with pytest.raises(MutationFailed, match=r"newer than 7\.0"):
         Restarter(healthy, OldProcess()).restart("api")
+
+
+@pytest.mark.parametrize("after", [(7.0, 9.0), (8.0, 9.0), (9.0,)], ids=["left-out", "equal", "one-is-gone"])
+def test_restart_of_one_instance_of_two_is_none(healthy, after):
+    with pytest.raises(MutationFailed, match=r"2 processes of job butler-api newer than 8\.0"):
+        Restarter(healthy, OneOfTwo(*after)).restart("api")
+
+
+def test_restart_of_both_instances_is_one(healthy):
+    done = Restarter(healthy, OneOfTwo(9.0, 10.0)).restart("api")
+    assert [(one.started_before, one.started_after, one.proved) for one in done] == [(8.0, 9.0, True)]
 
 
 def test_rollback_needs_no_prometheus_and_a_change_does(healthy):
