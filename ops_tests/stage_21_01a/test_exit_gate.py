@@ -19,14 +19,14 @@ def test_flag_is_enabled(flag_on, target, flow):
 def test_no_error_rate_increase(soaked):
     """No error rate increase (Prometheus)."""
     result = soaked.results["repository-errors"]
-    assert result.verdict is Verdict.PASS, result.explain()
+    assert result.judged().verdict is Verdict.PASS, result.explain()
 
 
 @pytest.mark.checklist("21_01a.exit.3")
 def test_latency_is_within_slo(soaked):
     """Latency within SLO (<100ms p95)."""
     result = soaked.results["repository-latency-p95"]
-    assert result.verdict is Verdict.PASS, result.explain()
+    assert result.judged().verdict is Verdict.PASS, result.explain()
 
 
 @pytest.mark.checklist("21_01a.exit.4")

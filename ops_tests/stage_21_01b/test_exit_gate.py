@@ -17,14 +17,14 @@ pytestmark = [pytest.mark.stage_21_01b, pytest.mark.exit_gate]
 def test_no_increase_in_hw_checker_errors(soaked):
     """No increase in HW checker errors."""
     result = soaked.results["hw-checker-errors"]
-    assert result.verdict is Verdict.PASS, result.explain()
+    assert result.judged().verdict is Verdict.PASS, result.explain()
 
 
 @pytest.mark.checklist("21_01b.exit.2")
 def test_latency_is_within_slo(soaked):
     """Latency <2s (p95)."""
     result = soaked.results["latency-p95"]
-    assert result.verdict is Verdict.PASS, result.explain()
+    assert result.judged().verdict is Verdict.PASS, result.explain()
 
 
 @pytest.mark.checklist("21_01b.exit.3")

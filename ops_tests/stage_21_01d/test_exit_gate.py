@@ -11,7 +11,7 @@ pytestmark = [pytest.mark.stage_21_01d, pytest.mark.exit_gate]
 def test_no_errors_in_the_review_pipeline(soaked):
     """No errors in review pipeline."""
     result = soaked.results["pipeline-errors"]
-    assert result.verdict is Verdict.PASS, result.explain()
+    assert result.judged().verdict is Verdict.PASS, result.explain()
 
 
 @pytest.mark.checklist("21_01d.exit.2")
@@ -25,7 +25,7 @@ def test_all_collaborators_are_operational(flow):
 def test_latency_is_within_slo(soaked):
     """End-to-end latency <30s (p95)."""
     result = soaked.results["latency-p95"]
-    assert result.verdict is Verdict.PASS, result.explain()
+    assert result.judged().verdict is Verdict.PASS, result.explain()
 
 
 @pytest.mark.checklist("21_01d.exit.4")
