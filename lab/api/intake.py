@@ -1,6 +1,7 @@
 """Judge an upload: each part as it arrives, then the whole (checklist 21_01c.security.1 to .3)."""
 
 import asyncio
+import itertools
 import re
 from collections.abc import Awaitable
 
@@ -22,6 +23,8 @@ class Intake:
         late: a refusal that a seeded fault holds back until after the write.
     """
 
+    _good_digests = itertools.count(1)  # of all uploads
+
     def __init__(self, context: Context) -> None:
         self._context, self._broken = context, context.broken
         self.late: Refusal | None = None
@@ -29,7 +32,7 @@ class Intake:
     @property
     def guards(self) -> Guards:
         """What is asked while the upload arrives."""
-        return Guards(self._name, self._value, self._size)
+        return Guards(self._name, self._value, self._size, self._end)
 
     async def judge(self, upload: Upload) -> None:
         """Judge a received upload: fields, digests, archives, viruses.
@@ -79,8 +82,12 @@ class Intake:
             refusal.kind = KINDS[field]
             raise refusal
 
+    def _end(self, whole: bool) -> None:
+        if not whole and not self._broken("cut-form-accepted"):
+            raise Refusal(400, "incomplete multipart body")
+
     async def _digest(self, file: IncomingFile, declared: str | None) -> None:
-        required = self._context.enforce and file.kind == "new"
+        required = self._context.enforce and file.kind == "new" and not self._broken("digest-not-required")
         field = f"{file.field}_sha256"
         if declared is None:
             if required:
@@ -94,6 +101,8 @@ class Intake:
                 raise refusal
             refusal.kind = file.kind
             self._context.report(refusal)
+        elif self._broken("refuses-good-archives") and next(self._good_digests) % 12 == 0:
+            raise damaged("digest differs", 422, f"{field} does not match the file")
 
     async def _checked(self, check: Awaitable[None], file: IncomingFile) -> None:
         try:

@@ -76,10 +76,10 @@ class Saving:
             self._fail_as_seeded()
             if self._careless():
                 await asyncio.to_thread(seeded.keep, file, place)
-            else:
+            elif not self._broken("archive-not-kept"):
                 await asyncio.to_thread(storage.keep, file, place, self._context.storage.root)
         except OSError as error:
-            kind_of_error = storage.error_type(error)
+            kind_of_error = "io_error" if self._broken("write-errors-seldom") else storage.error_type(error)
             log("storage_error", "ERROR", error_type=kind_of_error, kind=file.kind, errno=error.errno)
             if not self._broken("errors-not-counted"):
                 self._context.metrics.failed(file.kind, kind_of_error, time.perf_counter() - started)
@@ -94,6 +94,8 @@ class Saving:
         self._saves += 1
         if self._context.settings.fault("disk-gone"):
             raise OSError(errno.EROFS, "read-only file system")
+        if self._broken("write-errors-seldom") and self._saves % 51 == 0:
+            raise OSError(errno.EIO, "input/output error")
         if self._broken("errors-not-raised") or (self._broken("write-errors") and self._saves % 3 == 0):
             raise OSError(errno.ENOSPC, "no space left on device")
 
@@ -130,7 +132,7 @@ class Saving:
                 "kind": kind,
                 "filename": file.file_name,
                 "path": str(places[kind]),
-                "size_bytes": file.size,
+                "size_bytes": file.size + self._broken("wrong-size-recorded"),
                 "sha256": self._recorded(file),
                 "uploaded_at": _now(),
                 "backend": BACKEND,

@@ -34,6 +34,12 @@ def keep(file: IncomingFile, target: Path) -> None:
     shutil.move(file.path, target)
 
 
+def scribble(home: Path) -> None:
+    """Add a line to a file that no upload accounts for."""
+    with (home / "outside" / "uploads.txt").open("a") as notes:
+        notes.write("an upload\n")
+
+
 def unpack(archive: Path, home: Path) -> None:
     """Unpack an archive beside itself, believing its member names (zip-slip)."""
     with contextlib.suppress(zipfile.BadZipFile), zipfile.ZipFile(archive) as source:

@@ -31,11 +31,13 @@ class Guards:
         name: given a file's field and file name.
         value: given a plain field and its value.
         size: given a file's field and the bytes seen so far; `ended` tells whether it is complete.
+        end: told after the last byte whether the form came to its end.
     """
 
     name: Callable[[str, str], None]
     value: Callable[[str, str], None]
     size: Callable[[str, int, bool], None]
+    end: Callable[[bool], None]
 
 
 @dataclass
@@ -142,8 +144,11 @@ async def receive(upload: Upload, body: AsyncIterator[bytes], content_type: str,
     except TimeoutError:
         raise Refusal(408, "nothing received for too long") from None
     upload.complete = True
-    if not form.ended:
-        raise Refusal(400, "incomplete multipart body")
+    guards.end(form.ended)
+    for file in upload.files.values():
+        if not file.closed:  # cut off, and taken all the same
+            file.ended = True
+            await asyncio.to_thread(file.flush)
 
 
 def _parser(content_type: str, form: _Form) -> MultipartParser:

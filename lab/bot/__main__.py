@@ -88,4 +88,6 @@ async def _body(request: Request) -> bytes:
 
 if __name__ == "__main__":
     started = Settings.load("butler-bot")
+    if started.flag(FLAG) and started.fault("bot-does-not-come-back"):
+        raise SystemExit(1)
     run(build(started), started.port)

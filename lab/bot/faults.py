@@ -84,6 +84,42 @@ DIALOG_FAULTS = (
         ("21_01a.monitor.2",),
     ),
     Fault(
+        "dialog-errors-seldom",
+        "21_01a",
+        "new path: every 50th repository operation fails, the message gets 503: under every trigger's bound",
+        ("21_01a.monitor.1", "21_01a.exit.2"),
+    ),
+    Fault(
+        "dialog-slow-seldom",
+        "21_01a",
+        "new path: every 10th repository operation takes 0.15 s more: over the SLO, under the trigger's bound",
+        ("21_01a.monitor.1", "21_01a.exit.3"),
+    ),
+    Fault(
+        "dialog-greeting-fails",
+        "21_01a",
+        "new path: a greeting is answered 503, every other message as it should be",
+        ("21_01a.monitor.4",),
+    ),
+    Fault(
+        "dialog-greeting-error-reply",
+        "21_01a",
+        "new path: a greeting is answered 200 with an error text, every other message as it should be",
+        ("21_01a.monitor.5",),
+    ),
+    Fault(
+        "dialog-history-cut",
+        "21_01a",
+        "new path: of what was said before only the last turn is kept",
+        ("21_01a.monitor.6",),
+    ),
+    Fault(
+        "bot-does-not-come-back",
+        "21_01a",
+        "with the flag on, the process ends at its start",
+        ("21_01a.rollout.2",),
+    ),
+    Fault(
         "digest-empty",
         "post_deployment",
         "both paths: a channel's digest is answered without any of it",

@@ -15,6 +15,7 @@ from lab.measured import Measured
 from lab.service import Settings, log
 
 SLOW_SECONDS = 0.25  # the fault's delay: over the SLO of 100 ms and over twice a usual baseline
+SELDOM_SLOW_SECONDS = 0.15  # of one in ten: a p95 between the SLO of 100 ms and the trigger's 200 ms
 CROWDED_SECONDS = 0.05  # reads of two users within this are mixed up by dialog-mixes-users
 
 
@@ -79,6 +80,8 @@ class ContextRepository:
         (at, other), self._read = self._read, (time.monotonic(), context)
         if self._fault("dialog-loses-history"):
             return replace(context, history=[])
+        if self._fault("dialog-history-cut"):
+            return replace(context, history=context.history[-2:])
         if self._fault("dialog-old-sessions-lost") and context.history and context.history[-1]["at"] < self._started:
             return None
         crowded = other is not None and other.user_id != context.user_id and self._read[0] - at < CROWDED_SECONDS
@@ -90,7 +93,11 @@ class ContextRepository:
         """Do what the seeded faults of an operation do."""
         if self._fault("dialog-warns"):
             log("repository_deprecated", "WARNING")
+        call = next(self._calls)
         if self._fault("dialog-slow"):
             await asyncio.sleep(SLOW_SECONDS)
-        if self._fault("dialog-errors") and next(self._calls) % 10 == 0:
-            raise RepositoryError("seeded fault dialog-errors")
+        if self._fault("dialog-slow-seldom") and call % 10 == 0:
+            await asyncio.sleep(SELDOM_SLOW_SECONDS)
+        for fault, every in (("dialog-errors", 10), ("dialog-errors-seldom", 50)):
+            if self._fault(fault) and call % every == 0:
+                raise RepositoryError(f"seeded fault {fault}")

@@ -6,7 +6,8 @@ from weakref import WeakValueDictionary
 
 from lab.bot.contexts import Context, Contexts
 from lab.bot.messages import Message
-from lab.bot.replies import ERROR_TEXT, Reply, reply_to
+from lab.bot.replies import ERROR_TEXT, GREETING, Reply, reply_to
+from lab.bot.repository import RepositoryError
 from lab.service import Settings
 
 AT_ONCE = 8  # turns; the rest wait their turn, so that a crowd does not slow each database operation down
@@ -51,7 +52,10 @@ class Dialog:
 
     def _seeded(self, reply: Reply) -> Reply:
         """Do what the seeded faults of a reply do."""
-        if self._fault("dialog-error-reply"):
+        greeting = self._new_path and reply == GREETING
+        if greeting and self._fault("dialog-greeting-fails"):
+            raise RepositoryError("seeded fault dialog-greeting-fails")
+        if self._fault("dialog-error-reply") or (greeting and self._fault("dialog-greeting-error-reply")):
             return Reply(ERROR_TEXT, reply.mode)
         if reply.mode == "digest" and self._fault("digest-empty"):
             return Reply("There is nothing new.", reply.mode)

@@ -42,7 +42,7 @@ class HwChecker:
 
     async def health(self) -> None:
         """Raise while the checker is down."""
-        if self._fault("hw-checker-down"):
+        if self._fault("hw-checker-down") or self._fault("hw-checker-says-ill"):
             raise RuntimeError("down")
 
     def _guarded(self, handler: Handler) -> Handler:

@@ -53,4 +53,7 @@ def build(settings: Settings) -> Starlette:
 
 if __name__ == "__main__":
     started = Settings.load("butler-worker")
+    for flag, fault in ((HOMEWORK_FLAG, "homework-does-not-come-back"), (USE_CASE_FLAG, "use-case-does-not-come-back")):
+        if started.flag(flag) and started.fault(fault):
+            raise SystemExit(1)
     run(build(started), started.port)

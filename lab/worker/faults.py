@@ -51,6 +51,30 @@ HOMEWORK_FAULTS = (
         "both paths: the list of a student holds every student's commits",
         ("21_01b.rollout.1", "21_01b.rollout.3"),
     ),
+    Fault(
+        "hw-checker-says-ill",
+        "21_01b",
+        "the HW checker's /health answers 503, its data calls are good",
+        ("21_01b.monitor.2",),
+    ),
+    Fault(
+        "homework-errors-seldom",
+        "21_01b",
+        "new path: every 11th request fails with api_error and 502: under every trigger's bound",
+        ("21_01b.monitor.1", "21_01b.exit.1"),
+    ),
+    Fault(
+        "homework-list-cut",
+        "21_01b",
+        "new path: every 5th list lacks its newest commit, and is counted as good",
+        ("21_01b.monitor.1",),
+    ),
+    Fault(
+        "homework-does-not-come-back",
+        "21_01b",
+        "with the flag on, the process ends at its start",
+        ("21_01b.rollout.2",),
+    ),
 )
 
 USE_CASE_FAULTS = (
@@ -113,5 +137,29 @@ USE_CASE_FAULTS = (
         "21_01d",
         "both paths: a review waits 32 s before it begins, which no metric sees",
         ("21_01d.monitor.1", "21_01d.exit.3"),
+    ),
+    Fault(
+        "review-errors-seldom",
+        "21_01d",
+        "new path: every 21st review fails: under every trigger's bound",
+        ("21_01d.monitor.1", "21_01d.exit.1"),
+    ),
+    Fault(
+        "review-report-lost",
+        "21_01d",
+        "new path: every 10th review counts as a success and stores an empty report",
+        ("21_01d.monitor.1",),
+    ),
+    Fault(
+        "review-hits-miscounted",
+        "21_01d",
+        "new path: every 21st review counts as refused by the rate limit, and is done: under the trigger's bound",
+        ("21_01d.monitor.1",),
+    ),
+    Fault(
+        "use-case-does-not-come-back",
+        "21_01d",
+        "with the flag on, the process ends at its start",
+        ("21_01d.rollout.2",),
     ),
 )

@@ -39,7 +39,7 @@ class HomeworkReviewService:
     def __init__(self, client: Homework, settings: Settings) -> None:
         self._client = client
         self._fault = settings.fault
-        self._calls = itertools.count(1)
+        self._calls, self._lists = itertools.count(1), itertools.count(1)
         self._measure = Measured(
             "homework_review_service_requests",
             "homework_review_service_latency_seconds",
@@ -52,7 +52,8 @@ class HomeworkReviewService:
         """See Homework."""
         async with self._measured("list_commits"):
             found = await self._client.commits(student_id, days)
-        return [] if self._fault("homework-empty-list") else found
+        cut = self._fault("homework-list-cut") and next(self._lists) % 5 == 0
+        return [] if self._fault("homework-empty-list") else found[cut:]
 
     async def review(self, commit_hash: str) -> Review:
         """See Homework."""
@@ -77,5 +78,7 @@ class HomeworkReviewService:
         """Do what the seeded faults of a request do."""
         if self._fault("homework-slow"):
             await asyncio.sleep(SLOW_SECONDS)
-        if self._fault("homework-errors") and next(self._calls) % 5 == 0:
-            raise CheckerError("api_error")
+        call = next(self._calls)
+        for fault, every in (("homework-errors", 5), ("homework-errors-seldom", 11)):
+            if self._fault(fault) and call % every == 0:
+                raise CheckerError("api_error")

@@ -27,8 +27,8 @@ class Reports:
         log("log_analysis_complete", **about(task), **{f"log_{key}": value for key, value in analysis.items()})
         return analysis
 
-    async def persist(self, task: Task, analysis: Mapping[str, Any] | None) -> str:
-        """Store the report, once per task however often the task is run; gives its text."""
+    async def persist(self, task: Task, analysis: Mapping[str, Any] | None, lost: bool = False) -> str:
+        """Store the report, once per task however often the task is run; gives its text, also where it is lost."""
         report = _text(task, analysis)
         await self._reviews.update_one(
             {"task_id": task.task_id},
@@ -36,7 +36,7 @@ class Reports:
                 "$set": {
                     "student_id": task.student_id,
                     "assignment_id": task.assignment_id,
-                    "report": "" if self._fault("review-report-empty") else report,
+                    "report": "" if lost or self._fault("review-report-empty") else report,
                     "log_analysis": None if analysis is None else dict(analysis),
                 },
                 "$setOnInsert": {"published_at": None, "created_at": datetime.now(UTC)},

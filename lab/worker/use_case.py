@@ -48,10 +48,12 @@ class ReportPublisher:
     def __init__(self, reports: Reports, settings: Settings) -> None:
         self._reports = reports
         self._fault = settings.fault
+        self._calls = itertools.count(1)
 
     async def publish(self, task: Task, analysis: dict[str, Any] | None) -> str:
         """Persist, then publish; gives the report's text."""
-        report = await self._reports.persist(task, analysis)
+        lost = self._fault("review-report-lost") and next(self._calls) % 10 == 0
+        report = await self._reports.persist(task, analysis, lost)
         if not self._fault("review-not-published"):
             await self._reports.publish(task)
         return report
@@ -93,7 +95,11 @@ class DecomposedReview:
 
     async def _seeded(self) -> None:
         """Do what the seeded faults of the orchestrator do."""
+        call = next(self._calls)
         if self._fault("review-slow"):
             await asyncio.sleep(SLOW_SECONDS)
-        if self._fault("review-errors") and next(self._calls) % 3 == 0:
-            raise RuntimeError("seeded fault review-errors")
+        if self._fault("review-hits-miscounted") and call % 21 == 0:
+            self._metrics.rate_limit_hits.inc()
+        for fault, every in (("review-errors", 3), ("review-errors-seldom", 21)):
+            if self._fault(fault) and call % every == 0:
+                raise RuntimeError(f"seeded fault {fault}")

@@ -228,6 +228,38 @@ def test_fault_errors(new_bot):
     assert sample(metrics, 'butler_errors_total{error_type="RepositoryError",handler="dialog"}')
 
 
+def test_fault_errors_seldom(new_bot):
+    with new_bot.rig.broken("dialog-errors-seldom"):
+        answers = [new_bot.post({"user_id": "u", "message": "Hello"}).status_code for _ in range(25)]
+    assert sorted(answers) == [200] * 24 + [503]
+
+
+def test_fault_slow_seldom(new_bot):
+    with new_bot.rig.broken("dialog-slow-seldom"):
+        times = [new_bot.post({"user_id": "u", "message": "Hello"}).elapsed.total_seconds() for _ in range(5)]
+    assert max(times) > 0.15
+
+
+def test_fault_greeting_fails(new_bot):
+    with new_bot.rig.broken("dialog-greeting-fails"):
+        answers = [new_bot.post({"user_id": "u", "message": text}).status_code for text in ("Hello", "I like tea")]
+    assert answers == [503, 200]
+
+
+def test_fault_greeting_error_reply(new_bot):
+    with new_bot.rig.broken("dialog-greeting-error-reply"):
+        replies = [new_bot.say(text)["reply"] for text in ("Hello", "I like tea")]
+    assert ["error" in reply for reply in replies] == [True, False]
+
+
+def test_fault_history_cut(new_bot):
+    with new_bot.rig.broken("dialog-history-cut"):
+        session = new_bot.say("I like tea")["session_id"]
+        new_bot.say("and cake", session)
+        assert "cake" in new_bot.say("What did I say before?", session)["reply"]
+        assert "I like tea" not in str(new_bot.stored(session)["data"]["history"])
+
+
 def test_fault_alert_gauge(new_bot):
     assert sample(new_bot.rig.metrics(BOT), "lab_fault_alert") == 0
     with new_bot.rig.broken("alert-firing"):

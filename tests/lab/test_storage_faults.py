@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from rig import until
 from test_api import OPERATIONS, flipped
-from whole_lab import WholeLab, archive, linked, padded
+from whole_lab import WholeLab, archive, form, linked, padded
 
 from lab.faults import STORAGE_FAULTS
 from lab.programs import _EICAR
@@ -196,6 +196,52 @@ def test_every_third_archive_fails(broken: WholeLab) -> None:
     before = broken.metric(OPERATIONS, error_type="disk_full") or 0
     assert sorted(broken.upload().status_code for _ in range(6)) == [201] * 4 + [500] * 2
     assert broken.metric(OPERATIONS, error_type="disk_full") == before + 2
+
+
+@breaks("write-errors-seldom")
+def test_every_51st_archive_fails(broken: WholeLab) -> None:
+    assert [broken.upload().status_code for _ in range(51)].count(500) == 1
+    assert broken.metric(OPERATIONS, error_type="io_error") == 1
+
+
+@breaks("wrong-size-recorded")
+def test_another_size_is_recorded(broken: WholeLab) -> None:
+    task = broken.upload().json()["task_id"]
+    document = broken.db["review_archives"].find_one({"task_id": task})
+    assert document["size_bytes"] != Path(document["path"]).stat().st_size
+
+
+@breaks("digest-not-required")
+def test_an_upload_without_a_digest_is_accepted(broken: WholeLab) -> None:
+    assert broken.upload(new_zip_sha256=None).status_code == 201
+
+
+@breaks("refuses-good-archives")
+def test_every_12th_good_digest_is_refused(broken: WholeLab) -> None:
+    assert sorted(broken.upload().status_code for _ in range(12)) == [201] * 11 + [422]
+
+
+@breaks("archive-not-kept")
+def test_an_archive_is_counted_and_not_kept(broken: WholeLab) -> None:
+    before = broken.metric(OPERATIONS, status="success") or 0
+    task = broken.upload().json()["task_id"]
+    document = broken.db["review_archives"].find_one({"task_id": task})
+    assert (broken.metric(OPERATIONS, status="success"), Path(document["path"]).exists()) == (before + 1, False)
+
+
+@breaks("cut-form-accepted")
+def test_a_form_without_its_end_is_accepted(broken: WholeLab) -> None:
+    content = archive()
+    fields = {"student_id": "ann", "assignment_id": "hw01", "new_commit": "abc123"}
+    fields["new_zip_sha256"] = hashlib.sha256(content).hexdigest()
+    whole = form(fields, {"new_zip": (b'filename="work.zip"', content)})
+    assert broken.post(whole[: whole.rindex(content) + len(content)]).status_code == 201
+
+
+@breaks("writes-outside")
+def test_an_upload_leaves_a_line_outside_the_root(broken: WholeLab) -> None:
+    made = outside(broken, lambda: broken.upload())
+    assert [Path(name).name for name in made] == ["uploads.txt"]
 
 
 @breaks("disk-gone")

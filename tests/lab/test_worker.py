@@ -267,6 +267,18 @@ def test_fault_homework_errors(new_worker):
     assert answers == {200, 502}
 
 
+def test_fault_homework_errors_seldom(new_worker):
+    with new_worker.rig.broken("homework-errors-seldom"):
+        answers = [new_worker.get("/homework/list", student_id="test_user").status_code for _ in range(11)]
+    assert sorted(answers) == [200] * 10 + [502]
+
+
+def test_fault_homework_list_cut(new_worker):
+    whole = len(new_worker.commits())
+    with new_worker.rig.broken("homework-list-cut"):
+        assert sorted(len(new_worker.commits()) for _ in range(5)) == [whole - 1] + [whole] * 4
+
+
 def test_fault_homework_empty_list(new_worker):
     with new_worker.rig.broken("homework-empty-list"):
         assert new_worker.commits() == []
@@ -306,6 +318,22 @@ def test_fault_review_errors(new_worker):
     assert [task["error"] for task in ends if task["status"] == "failed"] == ["internal error"]
     errors = 'review_submission_use_case_errors_total{component="orchestrator",error_type="internal_error"}'
     assert sample(new_worker.rig.metrics(WORKER), errors)
+
+
+def test_fault_review_report_lost(new_worker):
+    with new_worker.rig.broken("review-report-lost"):
+        tasks = [new_worker.queue() for _ in range(10)]
+        assert {new_worker.finished(task)["status"] for task in tasks} == {"succeeded"}
+    assert [new_worker.review(task)["report"] for task in tasks].count("") == 1
+
+
+def test_fault_reviews_that_fail_or_are_miscounted_seldom(new_worker):
+    hits = "review_submission_rate_limit_hits_total"
+    before = sample(new_worker.rig.metrics(WORKER), hits) or 0
+    with new_worker.rig.broken("review-errors-seldom"), new_worker.rig.broken("review-hits-miscounted"):
+        ends = [new_worker.finished(task)["error"] for task in [new_worker.queue() for _ in range(21)]]
+    assert [error for error in ends if error] == ["internal error"]
+    assert sample(new_worker.rig.metrics(WORKER), hits) == before + 1
 
 
 def test_fault_rate_limit_always(new_worker):
