@@ -50,6 +50,11 @@ def _library(target: Target, traffic_seconds: float) -> Mapping[str, tuple[str, 
         "mongo_faults": ("test data", "one document, written and read back"),
         "measure": ("traffic", f"the baseline: {volume}"),
         "drive": ("traffic", f"after the restart: {volume}, for a part of that time"),
+        "Hindsight": (
+            "traffic",
+            f"if a stage was accepted: a few requests to bot, worker and api, at most {rate} a minute each; then its "
+            "gates and triggers over all the time since",
+        ),
         "vulnerabilities": ("command", f"bandit over {target.code_dir}, where it is there"),
         "Antivirus": ("request", f"{target.clamd or 'no clamd'}: scan of the test virus"),
         "PARTS": ("request", "health of Prometheus, Alertmanager, Grafana, Loki and the HW checker"),

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
 
-from acceptance.stages.gates import Bound, GateResult, Samples, Trigger
+from acceptance.stages.gates import Bound, GateResult, Samples, Series, Trigger
 from acceptance.stages.judging import curve, increase, until
 from acceptance.verdict import Verdict
 
@@ -37,13 +39,46 @@ def fires(trigger: Trigger, samples: Samples, own: float = 0, quiet_since: float
     )
 
 
+def fired(trigger: Trigger, samples: Samples) -> GateResult | None:
+    """Say when a trigger would first have fired, had it been looked at all along; None if it would not.
+
+    Args:
+        trigger: What to judge; neither of alerts nor of log events, which are counted at the moment of a look.
+        samples: What Prometheus held of a time in which the suite itself provoked nothing.
+    """
+    views: list[tuple[Callable[[float], float], str]] = [(lambda _: samples.start, "since then")]
+    if trigger.kind in ("ratio", "quantile"):
+        newest = 60 * trigger.recent_minutes
+        views.append((lambda at: max(samples.start, at - newest), f"over the last {trigger.recent_minutes:g} min"))
+    for since, over in views:
+        points = _looks(trigger, samples, 0, since)
+        for last in range(1, len(points) + 1):
+            if result := _held(trigger, samples, points[max(0, last - trigger.of) : last], since, over):
+                at = datetime.fromtimestamp(points[last - 1][0], UTC)
+                return replace(result, reason=f"at {at:%H:%M:%S} UTC {result.reason}", series=points)
+    return None
+
+
 def _breached(
     trigger: Trigger, samples: Samples, own: float, since: Callable[[float], float], over: str
 ) -> GateResult | None:
-    points = [
+    return _held(trigger, samples, _looks(trigger, samples, own, since, newest=trigger.of), since, over)
+
+
+def _looks(
+    trigger: Trigger, samples: Samples, own: float, since: Callable[[float], float], newest: int = 0
+) -> list[tuple[float, float]]:
+    """Give what a trigger shows at each look, NaN where it cannot see enough."""
+    return [
         (at, value if _enough(trigger, samples, since(at), at) else math.nan)
-        for at, value in curve(trigger, samples, own, since, newest=trigger.of)
+        for at, value in curve(trigger, samples, own, since, newest=newest)
     ]
+
+
+def _held(
+    trigger: Trigger, samples: Samples, points: Series, since: Callable[[float], float], over: str
+) -> GateResult | None:
+    """Judge the newest looks."""
     breaches = [value for _, value in points if Bound(trigger.bound).holds(value)]
     if len(breaches) < trigger.breaches:
         return None

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
+from itertools import chain
 from typing import Any
 
 import pytest
@@ -25,6 +26,8 @@ from acceptance.probes.uploads import Uploader
 from acceptance.record.draft import so_far
 from acceptance.record.parts import Record
 from acceptance.stages.flow import Flow
+from acceptance.stages.gates import GateResult
+from acceptance.stages.hindsight import Hindsight
 from acceptance.stages.stagework import StageWork
 from acceptance.target.model import Target
 from acceptance.verdict import Inconclusive, Verdict
@@ -33,6 +36,8 @@ from fixtures.evidence import EvidenceBox
 from fixtures.target import NewId
 
 Weigh = Callable[..., list[str]]
+Held = Callable[..., list[str]]
+Judged = Callable[[Mapping[str, Sequence[GateResult]]], list[str]]
 
 
 @pytest.fixture(scope="session")
@@ -116,5 +121,51 @@ def weigh(flow: Flow) -> Weigh:
         if not bad and (unseen := [item for item in items if seen[item] != {Verdict.PASS}]):
             raise Inconclusive(f"not seen to be good in this run: {', '.join(unseen)}")
         return bad
+
+    return of
+
+
+@pytest.fixture(scope="session")
+def hindsight(target: Target, run: Run, prometheus: Prometheus, flow: Flow, new_id: NewId) -> Hindsight:
+    """What became of the accepted stages since; a short stretch of requests comes first, if there is such a stage."""
+    return Hindsight(target, run, prometheus, {name: flow.stage(name).stage for name in target.flags}, new_id)
+
+
+@pytest.fixture
+def held(hindsight: Hindsight, judged: Judged) -> Held:
+    """Names the gates of these kinds that an accepted stage does not hold any more, and how to take it back."""
+
+    def of(stage: str, *kinds: str) -> list[str]:
+        if why_not := hindsight.kept(stage).why_not:
+            pytest.skip(why_not)
+        return judged({stage: [each for each in hindsight.gates(stage) if each.gate.kind in kinds]})
+
+    return of
+
+
+@pytest.fixture
+def quiet(hindsight: Hindsight, judged: Judged, changed_here: list[str]) -> Held:
+    """Names the triggers of an item that held in an accepted stage since, and how to take it back."""
+
+    def of(item: str) -> list[str]:
+        stages = {name: hindsight.kept(name) for name in hindsight.with_trigger(item) if name in changed_here}
+        if not stages:
+            raise Inconclusive(f"no stage that can show {item} was part of this run")
+        on = [name for name, kept in stages.items() if kept.since]
+        if not on:
+            pytest.skip("; ".join(kept.why_not for kept in stages.values()))
+        return judged({name: [each for each in hindsight.triggers(name) if item in each.gate.items] for name in on})
+
+    return of
+
+
+@pytest.fixture
+def judged(hindsight: Hindsight, evidence: EvidenceBox) -> Judged:
+    """Puts results, by stage, into the record, and names those that are bad; see ``Hindsight.findings``."""
+
+    def of(results: Mapping[str, Sequence[GateResult]]) -> list[str]:
+        for result in chain.from_iterable(results.values()):
+            evidence.add(result.evidence())
+        return hindsight.findings(results)
 
     return of

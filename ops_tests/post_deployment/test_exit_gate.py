@@ -17,6 +17,7 @@ TRIGGERS = {
     "trigger.6": "user-facing-broken",
     "trigger.7": "new-alerts",
 }
+FLAGGED = ("21_01a", "21_01b", "21_01c", "21_01d")
 
 
 @pytest.mark.parametrize(
@@ -66,6 +67,37 @@ def test_no_error_rate_increase(weigh):
 def test_latency_is_within_slos(weigh):
     """Latency within SLOs."""
     found = weigh("21_01a.exit.3", "21_01b.exit.2", "21_01c.monitor.1", "21_01d.exit.3")
+    assert found == [], "; ".join(found)
+
+
+@pytest.mark.checklist("acceptance.3")
+@pytest.mark.parametrize("stage", FLAGGED)
+def test_accepted_stage_shows_no_errors_since(stage, held):
+    """No error rate increase in Prometheus: nor since the stage was accepted, up to now and under requests of ours."""
+    found = held(stage, "count", "ratio")
+    assert found == [], "; ".join(found)
+
+
+@pytest.mark.checklist("acceptance.4")
+@pytest.mark.parametrize("stage", FLAGGED)
+def test_accepted_stage_is_within_its_slo_since(stage, held):
+    """Latency within SLOs: also since the stage was accepted, and now, under requests of ours."""
+    found = held(stage, "quantile")
+    assert found == [], "; ".join(found)
+
+
+@pytest.mark.parametrize(
+    "item",
+    # New alerts are looked for in the validation (post.validation.2).
+    [
+        pytest.param(item, id=name, marks=pytest.mark.checklist(item))
+        for item, name in TRIGGERS.items()
+        if name != "new-alerts"
+    ],
+)
+def test_trigger_did_not_hold_in_an_accepted_stage_since(item, quiet):
+    """Rollback trigger: nor did it hold since a stage was accepted, while nobody watched that stage any more."""
+    found = quiet(item)
     assert found == [], "; ".join(found)
 
 

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from acceptance.stages.firing import fires
+from acceptance.stages.firing import fired, fires
 from acceptance.stages.gates import Samples, Trigger
 
 MINUTE = 60
@@ -74,3 +74,30 @@ def test_newest_minutes_need_enough_to_see():
     few = samples([(0, 0), (15, 0), (900, 0), (915, 1)], total, end=915)
     assert fires(trigger(min_samples=20), few) is None
     assert fires(trigger(min_samples=1), few).value == pytest.approx(0.5)
+
+
+def over(minutes, share):
+    """Ten requests a second for 40 minutes, of which this share failed in these minutes and none before or after."""
+    begin, end = (MINUTE * minute for minute in minutes)
+    return samples(
+        [(at, max(0, min(at, end) - begin) * 10 * share) for at, _ in ALL_GOOD_TO_THE_END], ALL_GOOD_TO_THE_END, 2400
+    )
+
+
+def test_trigger_that_held_and_is_over_is_found_afterwards():
+    bad = over((10, 12), 0.3)
+    assert fires(trigger(breaches=3, of=5, min_samples=20), bad) is None, "at the end nothing is to be seen of it"
+    found = fired(trigger(breaches=3, of=5, min_samples=20), bad)
+    assert (found.verdict, found.value > 0.05) == ("FAIL", True)
+    assert found.reason.startswith("at 00:11:30 UTC found "), "when it began"
+
+
+def test_trigger_that_never_held_is_not_found_afterwards():
+    assert fired(trigger(breaches=3, of=5, min_samples=20), over((10, 12), 0.04)) is None
+
+
+def test_looks_that_are_not_close_together_do_not_hold_afterwards():
+    spikes = samples([(at, 1.0 if at in (60, 300, 600) else 0.0) for at, _ in ALL_GOOD_TO_THE_END], end=2400)
+    down = trigger("value", "> 0", breaches=3, of=3)
+    assert fired(down, spikes) is None
+    assert fired(down, samples([(at, float(60 <= at <= 90)) for at, _ in ALL_GOOD_TO_THE_END], end=2400)) is not None

@@ -1,0 +1,66 @@
+"""A stage that goes bad after its acceptance, when nobody watches it any more, is red when the run ends.
+
+Its flag stays on, and the reason says how to take it back.
+"""
+
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from held_lab import SHORT, held_lab, retold
+
+from acceptance.envfile.file import EnvFile
+from acceptance.events import read_events
+from acceptance.target.model import load_target
+from acceptance.wait import poll
+from lab.faults import switch
+from power.stage_run import StageRun, ended, pytest_process
+
+STAGE = "21_01b"
+#: A whole stage that is deployed, and the checks that look back at it.
+PARTS = (f"ops_tests/stage_{STAGE}", "ops_tests/post_deployment/test_exit_gate.py", "--mode=deploy")
+SINCE = {
+    "test_accepted_stage_shows_no_errors_since[21_01b]",
+    "test_trigger_did_not_hold_in_an_accepted_stage_since[error-rate]",
+}
+RED = {f"post_deployment::{name}" for name in SINCE}
+FAULT = "homework-errors"
+
+
+@pytest.fixture
+def target_file():
+    with held_lab() as lab:
+        yield retold(lab, "quick", **SHORT)
+
+
+def accepted_then(spoil: Callable[[], object], target_file: Path, reports: Path) -> StageRun:
+    """Deploy the stage, and spoil the target once its flag is kept on."""
+    start = time.monotonic()
+    process = subprocess.Popen(**pytest_process(target_file, reports, *PARTS))
+    try:
+        assert poll(lambda: kept(reports), bool, 120), "the stage was not accepted"
+        spoil()
+        output = process.communicate(timeout=120)[0]
+    finally:
+        process.kill()
+    return ended(process.returncode, output, time.monotonic() - start, reports)
+
+
+def kept(reports: Path) -> bool:
+    logs = [read_events(path) for path in reports.glob("*/events.jsonl")]
+    return any(event.kind == "stage.finished" and event.data["kept"] for log in logs for event in log)
+
+
+def test_stage_that_fails_after_its_acceptance_is_red_at_the_end(target_file, tmp_path):
+    target = load_target(target_file)
+    run = accepted_then(lambda: switch(target_file.parent, FAULT, on=True), target_file, tmp_path)
+    red = dict(run.red)
+    assert red.keys() >= SINCE, run.explain()
+    flag = target.flags[STAGE]
+    for name in SINCE:
+        assert f"FAIL: {STAGE}, " in red[name], red[name]
+        assert f"{flag} is on; take it back by hand, now: printf '%s=false" in red[name], red[name]
+    assert {"acceptance.3", "trigger.1"} <= run.red_items
+    assert (run.code, run.outcome, EnvFile(target.env_file).flag(flag)) == (1, "NO-GO", True), run.explain()
