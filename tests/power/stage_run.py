@@ -46,6 +46,12 @@ class StageRun:
                 yield str(data["nodeid"]).rsplit("::", 1)[-1], str(data["reason"])
 
     @property
+    def failed(self) -> dict[str, str]:
+        """Give the bare names of the checks that were seen to be bad, not only unseen, and why."""
+        checks = self.of("check.finished")
+        return {str(data["nodeid"]).rsplit("::", 1)[-1]: data["reason"] for data in checks if data["verdict"] == "FAIL"}
+
+    @property
     def first_red(self) -> str:
         """Name what was the first to be not good."""
         return next(self.red, ("nothing", ""))[0]
@@ -99,9 +105,9 @@ def folder_of(stage: str) -> str:
     return f"stage_{stage}" if stage.startswith("21_") else stage
 
 
-def run_stage(target: Path | str, reports: Path, *args: str, stage: str = "21_01c") -> StageRun:
+def run_stage(target: Path | str, reports: Path, *args: str, stage: str = "21_01c", **environment: str) -> StageRun:
     """Run ``pytest -m STAGE --target TARGET`` in a process of its own and read its record."""
-    process = pytest_process(target, reports, f"-m{folder_of(stage)}", "-q", *args)
+    process = pytest_process(target, reports, f"-m{folder_of(stage)}", "-q", *args, **environment)
     start = time.monotonic()
     done = subprocess.run(**process, timeout=300, check=False)
     return ended(done.returncode, done.stdout, time.monotonic() - start, reports)

@@ -143,6 +143,13 @@ def assert_noticed(power: Power, held_target: Path, reports: Path) -> None:
     assert ended.all_green(power.items - power.unseen) == []
 
 
+def assert_failed(ended: StageRun, told: Mapping[str, str]) -> None:
+    """These checks saw what is bad, and their reasons say it; that others are red too is no matter."""
+    found = {check: words in ended.failed.get(check, "") for check, words in told.items()}
+    assert found == dict.fromkeys(told, True), f"{ended.failed}\n{ended.explain()}"
+    assert (ended.code, ended.outcome) == (1, "NO-GO"), ended.explain()
+
+
 def pay_restart(power: Power, held_target: Path, reports: Path) -> StageRun:
     """Have the next run do the restart that a run whose rollback failed still owes."""
     quick = retold(held_target, "quick", **SHORT)

@@ -9,15 +9,19 @@ import httpx
 import pytest
 from held_lab import SHORT, broken, held_lab, retold
 
+from acceptance.probes.smoke import SMOKE
 from acceptance.target.model import load_target
 from lab.bot.faults import DIALOG_FAULTS
 from lab.standins.faults import PLATFORM_FAULTS
+from ops_tests.post_deployment.test_exit_gate import TRIGGERS
 from power import test_preparation_faults as preparation
+from power.means import EMPTY_BACKUP, stopped
 from power.stage_run import StageRun, run_stage
-from power.table import INCONCLUSIVE, Power, assert_noticed, part_of, restart_all
+from power.table import INCONCLUSIVE, Power, assert_failed, assert_noticed, part_of, restart_all
 
 Post = partial(Power, stage="post_deployment", only=("validation",))
 Unseen = partial(Post, code=INCONCLUSIVE)
+Backups = partial(Post, only=("documentation",), k="backups")
 IMPATIENT = {"HTTP_TIMEOUT_SECONDS": "3"}
 
 POWER = (
@@ -26,10 +30,21 @@ POWER = (
     Post(("loki-500",), ("test_smoke[loki]",), "/loki/api/v1/labels", k="smoke"),
     Post(("metrics-gone",), ("test_smoke[prometheus]",), "expected it up", k="smoke"),
     Post(
+        ("hw-checker-down", "grafana-html"),
+        ("test_smoke[bot-health]",),
+        "expected 200",
+        k="smoke",
+        by=stopped(
+            "infra:mongo", "infra:alertmanager", "butler:butler-bot", "butler:butler-worker", "butler:butler-api"
+        ),
+        also=tuple(f"test_smoke[{part}]" for part in SMOKE if part not in ("bot-health", "prometheus", "loki")),
+    ),
+    Post(
         ("metrics-gone",),
         ("test_metrics_are_scraped_without_a_gap[bot]",),
         "no successful scrape for",
         k="without_a_gap",
+        also=("test_metrics_are_scraped_without_a_gap[worker]", "test_metrics_are_scraped_without_a_gap[api]"),
         shows='max_over_time(up{job="butler-bot"}[10s]) == 0',
     ),
     Unseen(("alert-firing",), ("test_no_new_alert_fires",), "LabFaultAlert", k="alert", shows=preparation.ALERT),
@@ -48,6 +63,7 @@ POWER = (
         k="review_is",
     ),
     Post(("digest-empty",), ("test_digest_is_sent",), "There is nothing new", k="digest"),
+    Backups((), ("test_backups_are_kept_for_seven_days",), "expected files in", by=EMPTY_BACKUP),
     Post(("channel-info-of-another",), ("test_channel_info_is_returned",), "another_one", k="channel"),
 )
 
@@ -60,6 +76,42 @@ TOLD = {
     "test_resource_usage_is_normal": "FAIL: butler-bot: memory",
     "test_nothing_unexpected": "LabFaultAlert",
 }
+#: The exit gate's checks of a run that saw what is bad -> what the reason must say; SEEN below has the faults.
+GATE = {
+    "test_trigger_was_watched_and_did_not_fire[user-facing-broken]": "21_01a, bad-answers",
+    "test_all_stages_were_deployed_without_rollback": "expected no rollback, found",
+    "test_all_flags_were_enabled": "21_01b.rollout.2 is FAIL",
+    "test_no_error_rate_increase": "post.validation.4 is FAIL",
+    "test_security_validations_passed": "21_01c.security.1 is FAIL",
+    "test_user_facing_functionality_works": "post.validation.5 is FAIL",
+    "test_dashboards_display_data": "post.validation.3 is FAIL",
+    "test_user_facing_validation": "post.validation.6 is FAIL",
+}
+SEEN = (
+    *("dialog-error-reply", "homework-flag-ignored", "checksum-not-verified"),
+    *("loki-error-spike", "grafana-html"),
+)
+#: What of the stages and of the hour after is enough for that.
+PART = (
+    "(21_01a and soak) or requests_go_via or tampered-start or error_spike or grafana_is or butler_responds"
+    " or user_facing or exit_gate"
+)
+#: The texts for people, and what hangs on them.
+TEXTS = {
+    "test_deployment_log_entry_is_generated": "in the entry",
+    "test_ops_post_is_generated": "in the post",
+    "test_deployment_log_is_updated": "post.documentation.1 is FAIL",
+    "test_summary_email_is_generated": "in the e-mail",
+}
+#: What a run that saw nothing knows nothing of.
+UNSEEN = (
+    *(f"test_trigger_was_watched_and_did_not_fire[{name}]" for name in TRIGGERS.values()),
+    "test_latency_is_within_slos",
+)
+RED = {f"post_24h::{check}" for check in (*TOLD, "test_summary_email_is_generated")}
+RED |= {f"post_deployment::{check}" for check in (*GATE, *TEXTS, *UNSEEN) if "email" not in check}
+RED |= {"post_deployment::test_alerting_rules_are_evaluated"}
+
 LONG = SHORT | {"SOAK_SECONDS": "16"}
 """A baseline of eight windows: with fewer, no rise of a level can be shown."""
 
@@ -121,6 +173,31 @@ def test_rules_that_are_gone_turn_their_check_red(target_file: Path, tmp_path: P
         rules.write_text(before)
         httpx.post(reload).raise_for_status()
     assert ended.first_red == "test_alerting_rules_are_evaluated", ended.explain()
+
+
+def test_run_that_saw_what_is_bad_fails_at_its_exit_gate(target_file: Path, tmp_path: Path) -> None:
+    with broken(target_file, *SEEN):
+        ended = run_stage(
+            retold(target_file, "quick", **SHORT),
+            tmp_path,
+            f"-k{PART}",
+            stage="stage_21_01a or stage_21_01b or stage_21_01c or post_deployment",
+        )
+    assert_failed(ended, GATE)
+
+
+def test_run_that_saw_nothing_has_no_good_exit_gate(target_file: Path, tmp_path: Path) -> None:
+    part = part_of("post_deployment", "exit_gate")
+    ended = run_stage(retold(target_file, "quick", **SHORT), tmp_path, *part, stage="post_deployment")
+    verdicts = {str(data["nodeid"]).rsplit("::", 1)[-1]: data["verdict"] for data in ended.of("check.finished")}
+    assert {check: verdicts[check] for check in UNSEEN} == dict.fromkeys(UNSEEN, "INCONCLUSIVE"), ended.explain()
+    assert ("PASS" in verdicts.values(), ended.code) == (False, *INCONCLUSIVE), ended.explain()
+
+
+def test_texts_that_tell_nothing(target_file: Path, tmp_path: Path) -> None:
+    args = ("-kgenerated or log_is_updated", "-ptests.power.amiss.texts")
+    ended = run_stage(retold(target_file, "quick", **SHORT), tmp_path, *args, stage="post_deployment or post_24h")
+    assert_failed(ended, TEXTS)
 
 
 def day_after(target_file: Path, deployed: Path) -> StageRun:

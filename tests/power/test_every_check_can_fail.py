@@ -32,26 +32,6 @@ ALIKE = {
 #: Why nobody turns a check red -> the checks. It only shrinks: one that is red somewhere must not be here.
 NEVER_RED = {
     "no row yet": """
-        pre_deployment::test_backup_can_be_restored
-        pre_deployment::test_backup_is_whole
-        pre_deployment::test_change_ticket_is_named
-        pre_deployment::test_deployment_window_is_confirmed
-        pre_deployment::test_feature_flags_are_off
-        pre_deployment::test_security_scan_is_clean
-        pre_deployment::test_staging_deployment_was_successful
-        21_00::test_all_flags_are_present_and_false
-        21_00::test_baseline_is_captured
-        21_00::test_feature_flags_are_in_the_env_file
-        21_00::test_infrastructure_answers[alertmanager]
-        21_00::test_infrastructure_answers[prometheus]
-        21_00::test_mongodb_keeps_a_document
-        21_00::test_no_error_spike_in_logs[api]
-        21_00::test_no_error_spike_in_logs[worker]
-        21_00::test_service_is_healthy[api]
-        21_00::test_service_is_healthy[bot]
-        21_00::test_service_is_healthy[worker]
-        21_00::test_services_can_be_restarted_and_watched
-        21_00::test_users_are_served[worker]
         21_01a::test_bot_restarts
         21_01a::test_deployed_code_serves_the_gateway
         21_01a::test_every_turn_of_the_soak_was_good
@@ -116,44 +96,6 @@ NEVER_RED = {
         21_01d::test_stage_can_be_switched_and_watched
         21_01d::test_stage_is_accepted
         21_01d::test_worker_runs_the_deployed_code
-        post_deployment::test_alerting_rules_are_evaluated
-        post_deployment::test_all_flags_were_enabled
-        post_deployment::test_all_stages_were_deployed_without_rollback
-        post_deployment::test_backups_are_kept_for_seven_days
-        post_deployment::test_dashboards_display_data
-        post_deployment::test_deployment_log_entry_is_generated
-        post_deployment::test_deployment_log_is_updated
-        post_deployment::test_latency_is_within_slos
-        post_deployment::test_metrics_are_scraped_without_a_gap[api]
-        post_deployment::test_metrics_are_scraped_without_a_gap[bot]
-        post_deployment::test_metrics_are_scraped_without_a_gap[worker]
-        post_deployment::test_no_error_rate_increase
-        post_deployment::test_ops_post_is_generated
-        post_deployment::test_security_validations_passed
-        post_deployment::test_smoke[alertmanager]
-        post_deployment::test_smoke[api-health]
-        post_deployment::test_smoke[bot-health]
-        post_deployment::test_smoke[dialog-gateway]
-        post_deployment::test_smoke[grafana]
-        post_deployment::test_smoke[hw-checker]
-        post_deployment::test_smoke[mongodb]
-        post_deployment::test_smoke[review-api]
-        post_deployment::test_smoke[worker-health]
-        post_deployment::test_trigger_was_watched_and_did_not_fire[data-corruption]
-        post_deployment::test_trigger_was_watched_and_did_not_fire[error-rate]
-        post_deployment::test_trigger_was_watched_and_did_not_fire[latency]
-        post_deployment::test_trigger_was_watched_and_did_not_fire[new-alerts]
-        post_deployment::test_trigger_was_watched_and_did_not_fire[security-incident]
-        post_deployment::test_trigger_was_watched_and_did_not_fire[service-does-not-restart]
-        post_deployment::test_trigger_was_watched_and_did_not_fire[user-facing-broken]
-        post_deployment::test_user_facing_functionality_works
-        post_deployment::test_user_facing_validation
-        post_24h::test_error_rate_is_stable_or_decreased
-        post_24h::test_latency_is_within_slo
-        post_24h::test_metrics_have_not_regressed
-        post_24h::test_nothing_unexpected
-        post_24h::test_resource_usage_is_normal
-        post_24h::test_summary_email_is_generated
     """,
 }
 PLACE = re.compile(r"ops_tests/(?:stage_)?(\w+)/test_\w+\.py::(.+)")

@@ -1,15 +1,20 @@
 """Each seeded fault of pre-deployment and of stage 21_00 turns its own check red; nothing is switched there."""
 
+import os
+import sys
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
 import pytest
+from dependencies.disturbed import running
 from held_lab import SHORT, held_lab, retold
 
 from acceptance.target.model import load_target
-from power.stage_run import run_stage
-from power.table import INCONCLUSIVE, ROLLBACK_FAILED, Power, assert_noticed, part_of
+from acceptance.wait import poll
+from power.means import mongo_locked, stopped
+from power.stage_run import StageRun, run_stage
+from power.table import INCONCLUSIVE, ROLLBACK_FAILED, Power, assert_failed, assert_noticed, part_of
 
 Before = partial(Power, stage="pre_deployment", only=("validation",))
 Preflight = partial(Power, stage="21_00", only=("preflight",))
@@ -35,7 +40,31 @@ POWER = (
     Preflight(("hw-checker-down",), ("test_infrastructure_answers[hw-checker]",), "found 503", k="answers"),
     Preflight(("disk-gone",), ("test_baseline_is_collected",), "own requests failed", k="baseline"),
     Preflight(("dialog-error-reply",), ("test_baseline_is_collected",), "found an error text", k="baseline"),
-    Preflight(("metrics-gone",), ("test_baseline_is_collected",), "butler-bot", code=(1, 10), k="baseline"),
+    Preflight(
+        ("metrics-gone",),
+        ("test_baseline_is_collected",),
+        "butler-bot",
+        code=(1, 10),
+        only=("preflight", "exit_gate"),
+        k="baseline",
+        also=("test_baseline_is_captured",),
+    ),
+    Preflight(
+        (),
+        ("test_services_can_be_restarted_and_watched",),
+        "PROMETHEUS_URL",
+        k="watched or answers",
+        by=stopped("infra:alertmanager", "infra:prometheus"),
+        also=("test_infrastructure_answers[prometheus]", "test_infrastructure_answers[alertmanager]"),
+    ),
+    Preflight(
+        (),
+        ("test_service_is_healthy[bot]",),
+        "expected an answer of",
+        k="healthy",
+        by=stopped("butler:butler-bot", "butler:butler-worker", "butler:butler-api"),
+        also=("test_service_is_healthy[worker]", "test_service_is_healthy[api]"),
+    ),
     Deploy(
         ("restart-does-nothing",),
         ("test_all_services_restart",),
@@ -49,13 +78,48 @@ POWER = (
         "a spike from",
         stage="21_00",
         only=("deploy", "exit_gate"),
+        also=("test_no_error_spike_in_logs[worker]", "test_no_error_spike_in_logs[api]"),
     ),
-    Validation(("dialog-error-reply",), ("test_users_are_served[bot]",), "found an error text"),
+    Validation(
+        ("dialog-error-reply", "hw-checker-down"),
+        ("test_users_are_served[bot]",),
+        "found an error text",
+        also=("test_users_are_served[worker]",),
+    ),
     Validation(("disk-gone",), ("test_users_are_served[api]",), "expected 201"),
     Validation(("grafana-html",), ("test_grafana_is_well",), "expected JSON", k="grafana"),
     Validation(("metrics-gone",), ("test_no_target_is_down",), "butler-bot", code=(1, 10), k="down"),
     Validation(("alert-firing",), ("test_no_alert_fires",), "LabFaultAlert", k="alert", shows=ALERT),
 )
+
+#: Stage, phase, and the check that must see a flag which is on.
+FLAGS = (
+    ("pre_deployment", "validation", "test_feature_flags_are_off"),
+    ("21_00", "preflight", "test_feature_flags_are_in_the_env_file"),
+    ("21_00", "exit_gate", "test_all_flags_are_present_and_false"),
+)
+#: Check of pre-deployment that a test below turns red -> what its reason must say.
+TOLD = {
+    "test_backup_is_whole": "expected whole BSON documents",
+    "test_backup_can_be_restored": "the restore ended early",
+    "test_change_ticket_is_named": "expected a ticket such as CHG-2025-11-042, found 'a ticket'",
+    "test_deployment_window_is_confirmed": "do not fit before 06:00 UTC",
+    "test_staging_deployment_was_successful": "expected the last of 1 staging runs to end GO, found NO-GO",
+    "test_security_scan_is_clean": "main.py:2: B602 HIGH",
+}
+MONGODB = "test_mongodb_keeps_a_document"
+RED = {f"{stage}::{check}" for stage, _, check in FLAGS} | {f"pre_deployment::{check}" for check in TOLD}
+RED |= {f"21_00::{MONGODB}"}
+
+BANDIT = """\
+import json, pathlib, sys
+lines = [(str(path), *line) for path in pathlib.Path(sys.argv[2]).rglob("*.py")
+         for line in enumerate(path.read_text().splitlines(), 1)]
+found = [dict(filename=path, line_number=number, test_id="B602", issue_severity="HIGH", issue_text="shell=True")
+         for path, number, line in lines if "shell=True" in line]
+print(json.dumps(dict(errors=[], results=found, metrics=dict(_totals=dict(loc=len(lines))))))
+"""
+"""Stands in for the real one, which not every host has: gives its report on calls of a shell."""
 
 
 @pytest.fixture(scope="module")
@@ -70,14 +134,7 @@ def test_fault_turns_its_check_red(power: Power, target_file: Path, tmp_path: Pa
     assert_noticed(power, target_file, tmp_path)
 
 
-@pytest.mark.parametrize(
-    ("stage", "phase", "red"),
-    [
-        ("pre_deployment", "validation", "test_feature_flags_are_off"),
-        ("21_00", "preflight", "test_feature_flags_are_in_the_env_file"),
-        ("21_00", "exit_gate", "test_all_flags_are_present_and_false"),
-    ],
-)
+@pytest.mark.parametrize(("stage", "phase", "red"), FLAGS)
 def test_flag_that_is_on_turns_its_check_red(
     stage: str, phase: str, red: str, target_file: Path, tmp_path: Path
 ) -> None:
@@ -90,3 +147,59 @@ def test_flag_that_is_on_turns_its_check_red(
     finally:
         env_file.write_bytes(before)
     assert (ended.first_red, "USE_DECOMPOSED_USE_CASE is true" in ended.reason) == (red, True), ended.explain()
+
+
+def test_mongodb_that_keeps_nothing(target_file: Path, tmp_path: Path) -> None:
+    def judged() -> bool:
+        return any(b'"check.finished"' in log.read_bytes() for log in tmp_path.glob("*/events.jsonl"))
+
+    quick = retold(target_file, "quick", **SHORT, HTTP_TIMEOUT_SECONDS="2")
+    with running(quick, tmp_path, *part_of("21_00", "preflight", k="mongodb")) as run:
+        # Not for longer: the run would have to leave its test data behind.
+        with mongo_locked(target_file):
+            assert poll(judged, bool, 60), run.output
+        ended = run.finish()
+    assert "expected to write and read a document in 2 s" in ended.failed.get(MONGODB, ""), ended.explain()
+
+
+def before(target_file: Path, reports: Path, k: str, *args: str, **environment: str) -> StageRun:
+    """Run some checks of pre-deployment."""
+    return run_stage(target_file, reports, f"-k{k}", *args, stage="pre_deployment", **environment)
+
+
+def told(*checks: str) -> dict[str, str]:
+    """Give what these checks must say."""
+    return {check: TOLD[check] for check in checks}
+
+
+def test_backup_that_is_not_what_was_written(target_file: Path, tmp_path: Path) -> None:
+    ended = before(retold(target_file, "quick", **SHORT), tmp_path, "backup", "-ptests.power.amiss.backup")
+    assert_failed(ended, told("test_backup_is_whole", "test_backup_can_be_restored"))
+
+
+def test_bad_ticket_and_staging_that_ended_with_it(target_file: Path, tmp_path: Path) -> None:
+    staging = retold(target_file, "staging", **SHORT, TARGET_NAME="staging")
+    assert_failed(before(staging, tmp_path, "ticket", "--ticket=a ticket"), told("test_change_ticket_is_named"))
+    ended = before(retold(target_file, "quick", **SHORT), tmp_path, "staging")
+    assert_failed(ended, told("test_staging_deployment_was_successful"))
+
+
+def test_window_that_is_nearly_over(target_file: Path, tmp_path: Path) -> None:
+    lines = target_file.read_text().splitlines()
+    kept = [line for line in lines if not line.startswith(("TARGET_KIND", "SOAK_SECONDS"))]
+    production = target_file.with_name("production.env")
+    production.write_text("\n".join([*kept, "TARGET_KIND=production", ""]))
+    ended = before(production, tmp_path, "window_is", "-ptests.power.amiss.clock")
+    assert_failed(ended, told("test_deployment_window_is_confirmed"))
+
+
+def test_code_that_calls_a_shell(target_file: Path, tmp_path: Path) -> None:
+    bandit, code = tmp_path / "bin" / "bandit", tmp_path / "code" / "main.py"
+    for path in (bandit, code):
+        path.parent.mkdir()
+    code.write_text("import subprocess, sys\nsubprocess.run(sys.argv[1], shell=True)\n")
+    bandit.write_text(f"#!{sys.executable}\n{BANDIT}")
+    bandit.chmod(0o755)
+    quick = retold(target_file, "quick", **SHORT, CODE_DIR=str(code.parent))
+    ended = before(quick, tmp_path / "reports", "scan", PATH=f"{bandit.parent}:{os.environ['PATH']}")
+    assert_failed(ended, told("test_security_scan_is_clean"))
