@@ -9,6 +9,7 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait
 
 from acceptance.conduct.byhand import by_hand_commands, state_found
 from acceptance.conduct.journal import Entry, Journal
+from acceptance.conduct.oldpath import on_the_old_path
 from acceptance.conduct.services import Restarted, Restarter
 from acceptance.conduct.telling import BestEffort, Events
 from acceptance.conduct.testdata import purge
@@ -34,7 +35,7 @@ class Undo:
         self._restarter = restarter
 
     def flag(self, stage_id: str, service: str, change: Change) -> str:
-        """Put the env file's lines back and restart the service, trying each three times.
+        """Put the env file's lines back and restart the service, trying each three times; see if it left the new path.
 
         Returns:
             What was done, in words.
@@ -48,7 +49,9 @@ class Undo:
             env = EnvFile(self._target.env_file)
             restored = _stubbornly((EnvFileError, OSError), env.restore, change)
             steps.append(" ".join(filter(None, [f"{change.path} put back ({restored.outcome})", restored.note])))
-            steps += self._restart(service)
+            done = self._restart(service)
+            steps += [*map(_told, done)]
+            steps += on_the_old_path(self._target, change, done)
         except Exception as error:
             raise self._half_switched(stage_id, service, change.keys[0], steps, error) from error
         return "; ".join(filter(None, [*steps, self._events.note()]))
@@ -59,7 +62,7 @@ class Undo:
         Raises:
             MutationFailed: It does not come back.
         """
-        return "; ".join(self._restart(service))
+        return "; ".join(map(_told, self._restart(service)))
 
     def entry(self, entry: Entry) -> str:
         """Undo one open intent of the journal; returns what was done, in words."""
@@ -71,11 +74,11 @@ class Undo:
             return f"removed {purged.documents} documents and {purged.files} files of {undo['prefix']}"
         return self.service(undo["service"])
 
-    def _restart(self, service: str) -> list[str]:
+    def _restart(self, service: str) -> tuple[Restarted, ...]:
         done: tuple[Restarted, ...] = _stubbornly(
             (MutationFailed,), restart, self._restarter, self._events, service, need_proof=False
         )
-        return [_told(one) for one in done]
+        return done
 
     def _half_switched(
         self, stage_id: str, service: str, flag: str, steps: list[str], error: Exception

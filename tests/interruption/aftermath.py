@@ -30,8 +30,11 @@ def processes(mark):
     return found
 
 
-def complaints(target, mark, env_before):
-    """Say what a run did not leave as it was; empty when all is well. Does not look at the journal."""
+def complaints(target, mark, env_before, restarted="lab.api"):
+    """Say what a run did not leave as it was; empty when all is well. Does not look at the journal.
+
+    ``restarted`` is the module of the service whose flag was switched.
+    """
     left = poll(lambda: processes(mark), lambda found: not found, 60)
     faults = [f"process {pid} is still there: {command[:100]}" for pid, command in left.items()]
     if target.env_file.read_bytes() != env_before:
@@ -42,14 +45,14 @@ def complaints(target, mark, env_before):
     prometheus = Prometheus(target.prometheus_url, target.http_timeout_s)
     if down := poll(lambda: _down(prometheus), lambda found: not found, 10):
         faults.append(f"Prometheus sees down: {down}")
-    return faults + stale(target) + leftovers(target)
+    return faults + stale(target, restarted) + leftovers(target)
 
 
-def stale(target):
-    """Name the API when it started before the env file last changed: it may run with what was taken back."""
+def stale(target, module):
+    """Name a service that started before the env file last changed: it may run with what was taken back."""
     changed = target.env_file.stat().st_mtime
-    started = max(map(_started, _of_lab(target, "lab.api")), default=0.0)
-    return [f"butler-api started {changed - started:.2f} s before the env file was put back"] * (started < changed)
+    started = max(map(_started, _of_lab(target, module)), default=0.0)
+    return [f"{module} started {changed - started:.2f} s before the env file was put back"] * (started < changed)
 
 
 def leftovers(target):

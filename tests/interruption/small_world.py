@@ -24,8 +24,8 @@ PREFIX = "ops0123abcd"
 BEFORE = f"# flags\nexport {FLAG}=false  # storage\nOTHER=1\n"
 #: Where a kill is tried: at every line of these that is executed, the first two times that it is.
 CORE = (
-    *("conductor", "promises", "held", "wayback", "looseends", "undo", "journal", "testdata", "telling", "lock"),
-    *("file", "atomic", "disk", "small_world"),
+    *("conductor", "promises", "held", "wayback", "looseends", "undo", "oldpath", "journal", "testdata", "telling"),
+    *("lock", "file", "atomic", "disk", "small_world"),
 )
 
 
@@ -41,6 +41,7 @@ class World:
         file.write_text(
             f"TARGET_NAME=here\nTARGET_KIND=staging\nALLOW_MUTATIONS=true\nINFRA_DIR={folder}\nENV_FILE={self.env}\n"
             f"JOURNAL_DIR={folder}/journal\nMONGODB_URL=mongodb://127.0.0.1:1/\nGRAFANA_PASSWORD=grafana-pw\n"
+            "PROMETHEUS_URL=http://127.0.0.1:1\n"
         )
         self.env.write_text(BEFORE)
         self.target = load_target(file)

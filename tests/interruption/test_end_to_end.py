@@ -41,6 +41,7 @@ class Scene:
             os.mkfifo(self.gate)
         self.env_before = self.target.env_file.read_bytes()
         self.mark = f"{os.getpid()}-{folder.name}"
+        self.restarted = "lab.api"
 
     def start(self, *args):
         return self.project.start(*args, **{MARK: self.mark})
@@ -69,7 +70,7 @@ class Scene:
         self.gate.write_text("go\n")
 
     def faults(self):
-        return complaints(self.target, self.mark, self.env_before) + journal_fault(self.target)
+        return complaints(self.target, self.mark, self.env_before, self.restarted) + journal_fault(self.target)
 
     def pending(self):
         return [entry.undo["kind"] for entry in Journal(self.target.journal_dir / "lab.journal", "look").pending()]
@@ -114,6 +115,20 @@ def test_service_that_does_not_come_back_with_its_flag_on_is_rolled_back(scene, 
         done = scene.run()
         assert (done.code, done.outcome) == (1, "NO-GO"), done.output
         assert done.of("rollback.finished")[-1]["ok"] is True
+
+
+def test_service_that_stays_on_the_new_path_is_a_failed_rollback_until_it_leaves_it(scene, lab):
+    scene.restarted = "lab.worker"
+    scene.project.stage("21_01d", flag_on="def test_on(flag_on): assert not flag_on.restarted.proved\n")
+    with broken(lab, "flags-stuck-on"):
+        done = scene.run()
+    assert (done.code, done.outcome) == (12, "NO-GO"), done.output
+    failed = done.of("rollback.finished")[0]
+    assert "found review_submission_rate_limit_hits_total" in failed["account"]
+    assert f"cd {scene.infra} && make day-12-restart-workers" in failed["by_hand"]
+    assert (scene.pending(), scene.project.flags()) == (["flag"], [])
+    recovered = scene.recover()
+    assert (recovered.returncode, "exports nothing of the new path" in recovered.stdout) == (0, True), recovered
 
 
 @pytest.mark.parametrize("place", ["before", "after"])

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 from small_target import BEFORE, FLAG, PREFIX, STAGE, Restarter, small_target
 
+import acceptance.conduct.oldpath
 import acceptance.conduct.undo
 import acceptance.envfile.file
 from acceptance.conduct.byhand import state_found
@@ -141,6 +142,20 @@ def test_failed_rollback_is_tried_again_at_the_end_of_the_run(world):
     assert world.restarter.restarts == ["api"] * 4  # leaving the stage does not wait for the same once more
     world.conductor.finish("over")
     assert world.journal.is_closed()
+
+
+def test_service_that_stays_on_the_new_path_is_left_to_a_person_and_to_the_next_start(world, monkeypatch):
+    monkeypatch.setattr(acceptance.conduct.oldpath, "still_exported", lambda *_: {"review_archive_storage_total"})
+    world.conductor.set_flag(STAGE, True)
+    with pytest.raises(RollbackFailed, match="still takes the new path"):
+        world.conductor.finish("a check failed")
+    with pytest.raises(RecoveryNeeded, match="still takes the new path"):
+        world.recover()
+    told = [event.data for event in read_events(world.events.path) if event.kind == "rollback.finished"]
+    assert {(each["ok"], len(each["by_hand"])) for each in told} == {(False, 3)}
+    assert (world.flags_on(), len(world.journal.pending())) == ([], 1)
+    monkeypatch.undo()
+    assert len(world.recover()) == 1
 
 
 def test_lost_lock_forbids_every_change(world):

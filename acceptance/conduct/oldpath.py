@@ -1,0 +1,61 @@
+"""Whether a service that was put back is on its old path: a new process that is healthy may take the new one still.
+
+A plain restart of a container, for one, does not read the env file again. What shows it is the metrics that only the
+new path exports, as Prometheus saw them on the new process. Source: contract, "Metrics"; rollback plan.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from acceptance.conduct.services import Restarted
+from acceptance.envfile.file import Change
+from acceptance.observe.exported import NEW_PATHS, still_exported
+from acceptance.observe.prometheus import Prometheus
+from acceptance.target.model import Service, Target
+from acceptance.verdict import MutationFailed
+
+
+def on_the_old_path(target: Target, change: Change, done: Sequence[Restarted]) -> list[str]:
+    """Say of each flag that a change was taken back of what is known of its service.
+
+    Costs one query, as the scrape that showed the new process shows what it exports too. Only where that is something
+    of the new path, it is waited for to end. A Prometheus that cannot be asked is no obstacle to a rollback.
+
+    Args:
+        target: Where.
+        change: What was taken back.
+        done: The restarts since.
+
+    Raises:
+        MutationFailed: A service goes on exporting metrics of the new path.
+    """
+    seen = {one.service for one in done if one.proved}
+    return [_said(target, flag, service, prefix, seen) for flag, service, prefix in _switched_off(target, change)]
+
+
+def _switched_off(target: Target, change: Change) -> Iterator[tuple[str, Service, str]]:
+    """Give flag, service and prefix of the new path's metrics."""
+    if (change.previous or "false").lower() == "true":
+        return
+    for stage, (key, prefix) in NEW_PATHS.items():
+        if (flag := target.flags[stage]) in change.keys:
+            yield flag, target.services[key], prefix  # type: ignore[index]
+
+
+def _said(target: Target, flag: str, service: Service, prefix: str, seen: set[str]) -> str:
+    if service.name not in seen:
+        return f"whether {service.name} left the new path is not known: its new process was not seen"
+    prometheus = Prometheus(target.prometheus_url, target.http_timeout_s)
+    try:
+        names = still_exported(prometheus, service.job, prefix, target.scrape_patience_s)
+    except Exception as error:  # whatever Prometheus answers, the rollback itself is done
+        return f"whether {service.name} left the new path is not known: {error}"
+    if names:
+        raise MutationFailed(
+            f"{service.name}: with {flag} off in {target.env_file} and restarted, expected a process that exports "
+            f"nothing of the new path, found {', '.join(sorted(names))} for {target.scrape_patience_s:g} s: it still "
+            "takes the new path; see what environment it runs with, and create its container anew, since a plain "
+            "restart does not read the env file again"
+        )
+    return f"{service.name} exports nothing of the new path ({prefix}*)"
