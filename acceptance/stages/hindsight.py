@@ -29,7 +29,7 @@ from acceptance.verdict import Inconclusive, Verdict
 MARGIN = 1.5
 """Times the fewest samples that a measure needs, so that a slow request or two do not matter."""
 
-LEAST_S = 10.0
+LEAST_S = 15.0
 """Seconds of requests at least."""
 
 TIMES_THE_SLO = 3

@@ -18,15 +18,17 @@ from acceptance.wait import poll
 from lab.faults import switch
 from power.stage_run import StageRun, ended, pytest_process
 
-STAGE = "21_01b"
+STAGE = "21_01a"
 #: A whole stage that is deployed, and the checks that look back at it.
 PARTS = (f"ops_tests/stage_{STAGE}", "ops_tests/post_deployment/test_exit_gate.py", "--mode=deploy")
 SINCE = {
-    "test_accepted_stage_shows_no_errors_since[21_01b]",
+    "test_accepted_stage_shows_no_errors_since[21_01a]",
+    "test_accepted_stage_is_within_its_slo_since[21_01a]",
     "test_trigger_did_not_hold_in_an_accepted_stage_since[error-rate]",
+    "test_trigger_did_not_hold_in_an_accepted_stage_since[latency]",
 }
 RED = {f"post_deployment::{name}" for name in SINCE}
-FAULT = "homework-errors"
+FAULTS = ("dialog-errors", "dialog-slow")
 
 
 @pytest.fixture
@@ -55,12 +57,17 @@ def kept(reports: Path) -> bool:
 
 def test_stage_that_fails_after_its_acceptance_is_red_at_the_end(target_file, tmp_path):
     target = load_target(target_file)
-    run = accepted_then(lambda: switch(target_file.parent, FAULT, on=True), target_file, tmp_path)
+
+    def spoil():
+        for name in FAULTS:
+            switch(target_file.parent, name, on=True)
+
+    run = accepted_then(spoil, target_file, tmp_path)
     red = dict(run.red)
     assert red.keys() >= SINCE, run.explain()
     flag = target.flags[STAGE]
     for name in SINCE:
         assert f"FAIL: {STAGE}, " in red[name], red[name]
         assert f"{flag} is on; take it back by hand, now: printf '%s=false" in red[name], red[name]
-    assert {"acceptance.3", "trigger.1"} <= run.red_items
+    assert {"acceptance.3", "acceptance.4", "trigger.1", "trigger.2"} <= run.red_items
     assert (run.code, run.outcome, EnvFile(target.env_file).flag(flag)) == (1, "NO-GO", True), run.explain()
