@@ -27,6 +27,9 @@ ALIKE = {
     "21_01c::test_oversized_archive_is_refused",
     "21_01c::test_tampered_archive_is_refused",
     "21_01c::test_virus_is_refused",
+    "post_deployment::test_accepted_stage_is_within_its_slo_since",
+    "post_deployment::test_accepted_stage_shows_no_errors_since",
+    "post_deployment::test_trigger_did_not_hold_in_an_accepted_stage_since",
 }
 
 #: Why nobody turns a check red -> the checks. It only shrinks: one that is red somewhere must not be here.
