@@ -32,6 +32,10 @@ PAGES = 50
 """Most pages that are read, so that a checker which miscounts cannot hold us."""
 
 
+class HwCheckerDown(Inconclusive):
+    """The HW checker did not give what it was asked for: somebody else's trouble, which is waited for to pass."""
+
+
 @dataclass(frozen=True)
 class Check:
     """One job of the checker; ``enqueued_at`` is aware, and moves when the check is asked for again."""
@@ -96,7 +100,8 @@ class HwChecker:
         """Give the checks of the last ``days`` days, of all students.
 
         Raises:
-            Inconclusive: The checker does not answer, refuses the key, or answers in another form.
+            HwCheckerDown: The checker does not answer, refuses the key, or answers in another form.
+            Inconclusive: It knows too many.
         """
         today = datetime.now(UTC).date()
         span = {"start_date": str(today - timedelta(days=days)), "end_date": str(today + timedelta(days=1))}
@@ -113,7 +118,7 @@ class HwChecker:
         """Give the newest check of the same commit if it was queued since yesterday, else the same check again.
 
         Raises:
-            Inconclusive: As for ``checks``.
+            HwCheckerDown, Inconclusive: As for ``checks``.
         """
         commit = (check.student_id, check.commit_hash)
         its = [each for each in self.checks(days=1) if (each.student_id, each.commit_hash) == commit]
@@ -123,7 +128,7 @@ class HwChecker:
 def _rows(answer: Called) -> Iterator[Check]:
     rows = answer.get("checks")
     if answer.exchange.status != httpx.codes.OK or not isinstance(rows, list):
-        raise Inconclusive(
+        raise HwCheckerDown(
             f"the HW checker did not give its checks: {brief(answer.exchange)}; "
             f"see that it runs, HW_CHECKER_URL of the target file, and {API_KEY} of the env file"
         )
@@ -131,7 +136,7 @@ def _rows(answer: Called) -> Iterator[Check]:
         try:
             yield _check(row)
         except (KeyError, TypeError, ValueError) as error:
-            raise Inconclusive(f"the HW checker gave a check of an unknown form ({error!r}): {row}") from error
+            raise HwCheckerDown(f"the HW checker gave a check of an unknown form ({error!r}): {row}") from error
 
 
 def _check(row: Any) -> Check:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import pytest
 
 from acceptance.conduct.run import Run
@@ -9,7 +12,7 @@ from acceptance.probes.calls import Caller
 from acceptance.probes.hard_fault import HardFault
 from acceptance.probes.homework import Homework
 from acceptance.probes.homework_traffic import HomeworkTraffic
-from acceptance.probes.hw_checker import RESCHEDULE, HwChecker
+from acceptance.probes.hw_checker import RESCHEDULE, HwChecker, HwCheckerDown
 from acceptance.stages.soak import SoakReport
 from acceptance.stages.stagework import StageWork
 from acceptance.target.model import Target
@@ -39,17 +42,25 @@ def student(target: Target) -> str:
     return target.known.student
 
 
+@contextmanager
+def dependency() -> Iterator[None]:
+    """Say what is to be done about an HW checker that is down."""
+    try:
+        yield
+    except HwCheckerDown as error:
+        raise Inconclusive(f"{RESCHEDULE}{error}") from error
+
+
 @pytest.fixture(scope="module")
 def soaked(flag_on: object, stage_work: StageWork, homework: Homework, checker: HwChecker) -> SoakReport:
     """The stage after its full soak, with a list or a review request at a time."""
     target = stage_work.target
-    traffic = HomeworkTraffic(homework, checker, target.known.soak_students, patience_s=target.http_timeout_s)
+    with dependency():
+        traffic = HomeworkTraffic(homework, checker, target.known.soak_students, patience_s=target.http_timeout_s)
 
     def one_request() -> str | None:
-        try:
+        with dependency():
             found = traffic.send()
-        except Inconclusive as error:
-            raise Inconclusive(f"{RESCHEDULE}{error}") from error
         MISSING.check(stage_work, traffic.missing, found)
         BAD_LISTS.check(stage_work, traffic.bad_lists, found)
         return "; ".join(found) or None

@@ -17,7 +17,7 @@ from acceptance.probes.calls import Caller
 from acceptance.probes.homework import Homework, Listing
 from acceptance.probes.homework_path import REQUESTS, served
 from acceptance.probes.homework_traffic import HomeworkTraffic, reviewable
-from acceptance.probes.hw_checker import Check, HwChecker
+from acceptance.probes.hw_checker import Check, HwChecker, HwCheckerDown
 from acceptance.probes.whichpath import path_findings
 from acceptance.verdict import Inconclusive
 
@@ -165,7 +165,7 @@ def answers(response: httpx.Response) -> HwChecker:
 )
 def test_a_checker_that_cannot_be_read_is_inconclusive_and_its_key_is_not_told(response: httpx.Response) -> None:
     checker = answers(response)
-    with pytest.raises(Inconclusive, match="the HW checker") as caught:
+    with pytest.raises(HwCheckerDown, match="the HW checker") as caught:
         checker.checks(30)
     assert KEY not in f"{caught.value} {checker!r}"
 
@@ -253,8 +253,9 @@ def test_only_test_students_work_is_reviewed() -> None:
 
 @pytest.mark.parametrize("name", ["test_user", "*"])
 def test_no_commit_of_a_student_is_inconclusive(name: str) -> None:
-    with pytest.raises(Inconclusive, match="submit one"):
+    with pytest.raises(Inconclusive, match="submit one") as caught:
         reviewable(TinyChecker(("ann", 1)).checker.checks(30), name)
+    assert not isinstance(caught.value, HwCheckerDown)  # nothing that passes by itself
 
 
 def test_no_commit_of_a_test_student_is_inconclusive() -> None:
