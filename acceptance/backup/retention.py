@@ -18,11 +18,19 @@ MANIFEST = "manifest.json"
 
 @dataclass(frozen=True)
 class Retention:
-    """What a clean-up did, or in a dry run would do: backups kept, and those that are too old."""
+    """What a clean-up did, or in a dry run would do.
+
+    Attributes:
+        kept: Backups that stay, the oldest first.
+        removed: Those that are too old.
+        dry_run: Whether nothing was done.
+        spared: Of those kept the ones that are too old as well, and the newest there is.
+    """
 
     kept: tuple[Path, ...]
     removed: tuple[Path, ...]
     dry_run: bool
+    spared: tuple[Path, ...] = ()
 
     def explain(self) -> str:
         """Give one line."""
@@ -47,11 +55,13 @@ def retention(folder: Path, days: float, now: datetime, dry_run: bool) -> Retent
     dated = _backups(folder)
     by_age = sorted(dated, key=lambda path: dated[path])
     whole = [path for path in by_age if (path / MANIFEST).is_file()]
-    spared = {*by_age[-1:], *whole[-1:]}
-    old = tuple(path for path in by_age if now - dated[path] > timedelta(days=days) and path not in spared)
+    newest = {*by_age[-1:], *whole[-1:]}
+    too_old = [path for path in by_age if now - dated[path] > timedelta(days=days)]
+    old = tuple(path for path in too_old if path not in newest)
     for path in () if dry_run else old:
         shutil.rmtree(path)
-    return Retention(tuple(path for path in by_age if path not in old), old, dry_run)
+    kept = tuple(path for path in by_age if path not in old)
+    return Retention(kept, old, dry_run, tuple(path for path in too_old if path in newest))
 
 
 def _backups(folder: Path) -> dict[Path, datetime]:

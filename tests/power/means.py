@@ -3,8 +3,9 @@
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from shutil import rmtree
 
 from dependencies.disturbed import ailments
 from held_lab import control
@@ -44,15 +45,18 @@ def mongo_locked(lab: Path) -> Iterator[None]:
         held.close()
 
 
-@contextmanager
-def _empty_backup(lab: Path) -> Settings:
-    folder = lab.parent / "empty-backup" / name_of(datetime.now(UTC))
-    folder.mkdir(parents=True)
-    try:
-        yield {"BACKUP_DIR": str(folder.parent)}
-    finally:
-        folder.rmdir()
+def only_backup(days: int, *files: str) -> Means:
+    """The only backup is so many days old and holds these files."""
 
+    @contextmanager
+    def keep(lab: Path) -> Settings:
+        folder = lab.parent / f"backups-{days}" / name_of(datetime.now(UTC) - timedelta(days=days))
+        folder.mkdir(parents=True)
+        for name in files:
+            (folder / name).touch()
+        try:
+            yield {"BACKUP_DIR": str(folder.parent)}
+        finally:
+            rmtree(folder.parent)
 
-EMPTY_BACKUP = Means("empty-backup", _empty_backup)
-"""The newest backup is a folder without a file."""
+    return Means(f"only-backup:{days}-days:{len(files)}-files", keep)

@@ -15,13 +15,14 @@ from lab.bot.faults import DIALOG_FAULTS
 from lab.standins.faults import PLATFORM_FAULTS
 from ops_tests.post_deployment.test_exit_gate import TRIGGERS
 from power import test_preparation_faults as preparation
-from power.means import EMPTY_BACKUP, stopped
+from power.means import only_backup, stopped
 from power.stage_run import StageRun, run_stage
 from power.table import INCONCLUSIVE, Power, assert_failed, assert_noticed, part_of, restart_all
 
 Post = partial(Power, stage="post_deployment", only=("validation",))
 Unseen = partial(Post, code=INCONCLUSIVE)
 Backups = partial(Post, only=("documentation",), k="backups")
+KEPT = "test_backups_are_kept_for_seven_days"
 IMPATIENT = {"HTTP_TIMEOUT_SECONDS": "3"}
 
 POWER = (
@@ -63,7 +64,8 @@ POWER = (
         k="review_is",
     ),
     Post(("digest-empty",), ("test_digest_is_sent",), "There is nothing new", k="digest"),
-    Backups((), ("test_backups_are_kept_for_seven_days",), "expected files in", by=EMPTY_BACKUP),
+    Backups((), (KEPT,), "expected files in", by=only_backup(0)),
+    Backups((), (KEPT,), "found none of the last 7 days", by=only_backup(8, "manifest.json"), code=INCONCLUSIVE),
     Post(("channel-info-of-another",), ("test_channel_info_is_returned",), "another_one", k="channel"),
 )
 

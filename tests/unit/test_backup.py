@@ -362,7 +362,7 @@ def test_a_dry_run_names_the_same_and_removes_nothing(kept):
     would = retention(kept, 7, NOW, dry_run=True)
     assert sorted(kept.iterdir()) == before
     assert "would remove 2: epic21-pre-deploy-20261101" in would.explain()
-    assert would.removed == retention(kept, 7, NOW, dry_run=False).removed
+    assert (would.spared, would.removed) == ((), retention(kept, 7, NOW, dry_run=False).removed)
 
 
 def test_the_newest_and_the_newest_that_was_finished_stay_however_old(kept):
@@ -374,6 +374,7 @@ def test_the_newest_and_the_newest_that_was_finished_stay_however_old(kept):
         "epic21-pre-deploy-20261113-100000",
         "epic21-pre-deploy-20261113-183006",
     ]
+    assert done.spared == done.kept, "they are known to be too old all the same"
 
 
 def test_backups_that_cannot_be_listed_are_inconclusive(tmp_path):
