@@ -40,7 +40,7 @@ def _switched_off(target: Target, change: Change) -> Iterator[tuple[str, Service
         return
     for stage, (key, prefix) in NEW_PATHS.items():
         if (flag := target.flags[stage]) in change.keys:
-            yield flag, target.services[key], prefix  # type: ignore[index]
+            yield flag, target.services[key], prefix
 
 
 def _said(target: Target, flag: str, service: Service, prefix: str, seen: set[str]) -> str:

@@ -6,12 +6,15 @@ absent says something only of a scrape that began after what would have made it.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from acceptance.observe.prometheus import Prometheus
+from acceptance.target.model import ServiceKey
 from acceptance.verdict import Inconclusive
 from acceptance.wait import poll
 
 #: Stage -> service whose new code exports metrics of this prefix; the old code exports none (contract, "Metrics").
-NEW_PATHS = {
+NEW_PATHS: Mapping[str, tuple[ServiceKey, str]] = {
     "21_01a": ("bot", "dialog_context_repository_"),
     "21_01b": ("worker", "homework_review_service_"),
     "21_01c": ("api", "review_archive_storage_"),

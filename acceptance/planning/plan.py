@@ -16,6 +16,7 @@ from acceptance.conduct.journal import Journal
 from acceptance.conduct.testdata import OWNED
 from acceptance.conduct.window import Window
 from acceptance.envfile.file import EnvFile
+from acceptance.observe.exported import NEW_PATHS
 from acceptance.planning.doings import count, doings
 from acceptance.stages.gates import Measure
 from acceptance.stages.stage import Stage
@@ -132,6 +133,9 @@ class Plan:
             yield "  put back (it is a rehearsal)"
         yield from self._row("change", f"{self.target.flags[stage.id]} back in {self.target.env_file}")
         yield from self._restart(stage, journal=False)
+        key, prefix = NEW_PATHS[stage.id]
+        job = self.target.services[key].job
+        yield from self._row("query", f'{{__name__=~"{prefix}.*", job="{job}"}}, until it gives nothing: the old path')
 
     def _ending(self) -> Iterator[str]:
         yield "end"

@@ -53,7 +53,7 @@ def new_path_metrics(target: Target, prometheus: Prometheus) -> dict[str, set[st
         Inconclusive: Prometheus is out of reach.
     """
     found = {
-        target.flags[stage]: prometheus.names(target.services[key].job, prefix)  # type: ignore[index]
+        target.flags[stage]: prometheus.names(target.services[key].job, prefix)
         for stage, (key, prefix) in NEW_PATHS.items()
     }
     return {flag: names for flag, names in found.items() if names}

@@ -63,6 +63,12 @@ def test_a_flag_is_switched_once_for_all_checks_that_need_it(target):
     assert sum(line.startswith(f"change      {FLAG}=true") for line in lines) == 1
 
 
+def test_way_back_ends_with_a_look_for_the_new_path(target):
+    lines, _ = plan(target, check("flag_on", "flag_on"))
+    before_the_end = lines[lines.index("end") - 1]
+    assert before_the_end.startswith('query       {__name__=~"review_archive_storage_.*", job="butler-api"}')
+
+
 def test_flag_off_changes_nothing_where_it_is_off(target):
     lines, refusals = plan(target, check("flag_off", "flag_off"))
     assert not [line for line in lines if line.startswith(("change", "command"))]
