@@ -1,18 +1,49 @@
 """Each seeded fault of stage 21_01a turns its own check red, and the flag is put back."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
 import pytest
 
+from acceptance.target.model import load_target
 from lab.bot.faults import DIALOG_FAULTS
-from power.table import Power, assert_noticed
+from power.table import INCONCLUSIVE, ROLLBACK_FAILED, Means, Power, assert_noticed
 
+
+@contextmanager
+def another_service(target_file: Path) -> Iterator[dict[str, str]]:
+    """What answers at the bot's address is healthy, and is no gateway."""
+    yield {"BOT_URL": load_target(target_file).services["worker"].url}
+
+
+Before = partial(Power, stage="21_01a", only=("preflight",))
+Deploy = partial(Power, stage="21_01a", only=("deploy",))
 Off = partial(Power, stage="21_01a", only=("flag_off",))
 On = partial(Power, stage="21_01a", only=("flag_on",))
 Soak = partial(Power, stage="21_01a", only=("soak",))
+Exit = partial(Power, stage="21_01a", only=("exit_gate",))
 
 POWER = (
+    Before(
+        (), ("test_stage_can_be_switched_and_watched",), "no process of job nobody", INCONCLUSIVE, {"BOT_JOB": "nobody"}
+    ),
+    Deploy(
+        ("restart-does-nothing",),
+        ("test_bot_restarts",),
+        "newer than",
+        code=(ROLLBACK_FAILED,),
+        settings={"RESTART_TIMEOUT_SECONDS": "2"},
+        k="restarts",
+    ),
+    Deploy(
+        (),
+        ("test_deployed_code_serves_the_gateway",),
+        "404",
+        k="gateway",
+        by=Means("another-service", another_service),
+    ),
     Off(("dialog-error-reply",), ("test_butler_answers",), "found an error text"),
     Off(("dialog-ignores-history",), ("test_history_is_used",), "said before"),
     Off(
@@ -21,6 +52,7 @@ POWER = (
         "dialog_context_repository_",
         restarts=True,
     ),
+    On(("bot-does-not-come-back",), ("test_flag_change_restarted_the_bot",), "expected"),
     On(("dialog-loses-history",), ("test_context_is_stored",), "after what was said before it"),
     On(("dialog-not-stored",), ("test_context_is_stored",), "expected a document in dialog_contexts, found none"),
     On(("dialog-new-session-each-turn",), ("test_session_stays_the_same",), "expected session"),
@@ -39,6 +71,23 @@ POWER = (
     Soak(("dialog-slow",), ("trigger repository-latency",), "fires at > 0.2", settings={"SOAK_SECONDS": "12"}),
     Soak(("dialog-errors",), ("trigger repository-failures", "trigger failed-messages"), "fires at > 0.05"),
     Soak(("dialog-warns",), ("test_no_new_errors_in_the_log",), "repository_deprecated"),
+    # Too little for a trigger, too much for the stage.
+    Soak(("dialog-errors-seldom",), ("test_gate_holds[repository-errors]",), "expected == 0 errors, found 1"),
+    Soak(
+        ("dialog-errors-seldom",), ("test_every_turn_of_the_soak_was_good",), "503 Service Unavailable", k="every_turn"
+    ),
+    Soak(("dialog-slow-seldom",), ("test_gate_holds[repository-latency-p95]",), "expected < 0.1 s, found 0.1"),
+    # What the soak's own traffic does not say or ask.
+    Soak(("dialog-greeting-fails",), ("test_messages_are_taken",), "[503, 200, 200]"),
+    Soak(("dialog-greeting-error-reply",), ("test_responses_are_good",), "turn 1: expected an answer to 'Hello'"),
+    Soak(("dialog-history-cut",), ("test_history_is_maintained",), "Hello"),
+    # Nobody looked: no data is never good.
+    Soak((), ("test_user_facing_validation",), "set()", k="user_facing"),
+    Exit((), ("test_flag_is_enabled",), "set()", k="flag_is_enabled"),
+    Exit(("dialog-errors-seldom",), ("test_no_error_rate_increase",), "expected == 0 errors, found 1", k="error_rate"),
+    Exit(("dialog-slow-seldom",), ("test_latency_is_within_slo",), "expected < 0.1 s, found 0.1", k="latency"),
+    Exit((), ("test_user_facing_validation_was_successful",), "set()", k="user_facing"),
+    Exit((), ("test_stage_is_accepted",), "21_01a.exit.1 was not checked", INCONCLUSIVE, k="accepted"),
 )
 
 

@@ -6,20 +6,36 @@ from pathlib import Path
 import pytest
 
 from lab.worker.faults import HOMEWORK_FAULTS
-from power.table import INCONCLUSIVE, Power, assert_noticed
+from power.table import INCONCLUSIVE, ROLLBACK_FAILED, Power, assert_noticed
 
 Off = partial(Power, stage="21_01b", only=("flag_off",))
 On = partial(Power, stage="21_01b", only=("flag_on",))
 Soak = partial(Power, stage="21_01b", only=("soak",))
+Exit = partial(Power, stage="21_01b", only=("exit_gate",))
 Before = partial(Power, stage="21_01b", only=("preflight",), code=INCONCLUSIVE)
 IMPATIENT = {"HTTP_TIMEOUT_SECONDS": "3"}
+FEW = {"TRAFFIC_PER_MINUTE": "30"}
+"""Too few requests to say anything of."""
 
 POWER = (
     # Somebody else's service: the stage is left out, which is neither good nor a fault of the deployment.
     Before(("hw-checker-down",), ("test_hw_checker_can_be_depended_on",), "reschedule it"),
     Before(("hw-checker-slow",), ("test_hw_checker_can_be_depended_on",), "reschedule it", settings=IMPATIENT),
+    Before(
+        (), ("test_stage_can_be_switched_and_watched",), "no process of job nobody", settings={"WORKER_JOB": "nobody"}
+    ),
+    Power(
+        ("restart-does-nothing",),
+        ("test_worker_runs_the_deployed_code",),
+        "newer than",
+        code=(ROLLBACK_FAILED,),
+        settings={"RESTART_TIMEOUT_SECONDS": "2"},
+        stage="21_01b",
+        only=("deploy",),
+    ),
     Off(("homework-of-others",), ("test_commits_are_listed",), "student 'test_user' of each commit"),
     Off(("flags-stuck-on",), ("test_service_metrics_are_absent",), "homework_review_service_", restarts=True),
+    On(("homework-does-not-come-back",), ("test_flag_change_restarted_the_worker",), "expected"),
     On(("homework-of-others",), ("test_list_is_what_the_hw_checker_knows",), "of each commit"),
     On(("homework-empty-list",), ("test_list_is_what_the_hw_checker_knows",), "the list has not"),
     On(("homework-review-not-submitted",), ("test_review_is_requested",), "to have queued", settings=IMPATIENT),
@@ -29,6 +45,21 @@ POWER = (
     Soak(("homework-review-not-submitted",), ("trigger submissions-missing",), "queued", settings=IMPATIENT),
     Soak(("homework-slow",), ("trigger latency",), "fires at > 2", settings={"SOAK_SECONDS": "18"}),
     Soak(("hw-checker-down",), ("test_gate_holds[hw-checker-errors]",), "reschedule it", code=INCONCLUSIVE),
+    # Too little for a trigger, too much for the stage.
+    Soak(("homework-errors-seldom",), ("test_gate_holds[hw-checker-errors]",), "expected == 0 errors, found"),
+    Soak(("homework-list-cut",), ("test_every_request_of_the_soak_was_good",), "the list has not"),
+    Soak(("hw-checker-says-ill",), ("test_hw_checker_is_healthy",), 'expected 200 {"status":"ok"}'),
+    # Slow ones are the trigger's, which has the same bound; few ones are no proof of quick ones.
+    Soak((), ("test_gate_holds[latency-p95]",), "expected at least 5 samples", INCONCLUSIVE, FEW, k="latency"),
+    Exit(
+        ("homework-errors-seldom",),
+        ("test_no_increase_in_hw_checker_errors",),
+        "expected == 0 errors, found",
+        k="increase",
+    ),
+    Exit((), ("test_latency_is_within_slo",), "expected at least 5 samples", INCONCLUSIVE, FEW, k="latency"),
+    Exit(("homework-empty-list",), ("test_homework_submission",), "no commit of test_user in the list", k="submission"),
+    Exit((), ("test_stage_is_accepted",), "21_01b.exit.1 was not checked", INCONCLUSIVE, k="accepted"),
 )
 
 
