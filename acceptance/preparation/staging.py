@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from acceptance.record.history import Run, read_runs
+from acceptance.record.history import Run, Unreadable, read_runs
 from acceptance.record.times import parse
-from acceptance.verdict import Outcome
+from acceptance.verdict import Inconclusive, Outcome
 
 #: How long staging must have been without an issue.
 QUIET = timedelta(hours=48)
@@ -22,14 +24,20 @@ class Staging:
         runs: How many there are.
         since: Start of the first GO after the last run that was none; None when the last one was none.
         last: Folder and outcome of the last run.
+        unread: Folders of later runs whose record cannot be read, each with the reason: nobody knows how they ended.
     """
 
     runs: int
     since: datetime | None
     last: str
+    unread: tuple[str, ...] = ()
 
     def faults(self, now: datetime) -> list[str]:
-        """Name what keeps staging from being good for 48 hours."""
+        """Name what keeps staging from being good for 48 hours.
+
+        Raises:
+            Inconclusive: Nothing of what can be read, but not every record since can be.
+        """
         if self.since is None:
             return [f"expected the last of {self.runs} staging runs to end GO, found {self.last}"]
         if now - self.since < QUIET:
@@ -37,12 +45,21 @@ class Staging:
             return [
                 f"expected staging to be good for 48 hours, found {hours:.1f}, since {self.since:%Y-%m-%d %H:%M} UTC"
             ]
+        if self.unread:
+            raise Inconclusive(f"expected a record of every staging run since {self.since}, found {self.unread[0]}")
         return []
 
 
-def staging_runs(reports: Path, name: str = "staging") -> Staging | None:
-    """Read the records below ``reports``; None when there is none of the target ``name``."""
-    runs = [run for run in read_runs(reports)[0] if run.target == name]
+def staging_runs(reports: Path, name: str = "staging", besides: str = "") -> Staging | None:
+    """Read the records below ``reports``; None when there is none of the target ``name``.
+
+    Args:
+        reports: The folder of the records.
+        name: The target.
+        besides: Name of the folder of the run that asks, which has no record yet.
+    """
+    found, broken = read_runs(reports)
+    runs = [run for run in found if run.target == name]
     if not runs:
         return None
     good: list[Run] = []
@@ -51,4 +68,16 @@ def staging_runs(reports: Path, name: str = "staging") -> Staging | None:
             break
         good.append(run)
     since = parse(good[-1].started_at) if good else None
-    return Staging(len(runs), since, f"{runs[-1].outcome} ({runs[-1].folder})")
+    unread = _later((each for each in broken if Path(each.folder).name != besides), name, since) if since else ()
+    return Staging(len(runs), since, f"{runs[-1].outcome} ({runs[-1].folder})", unread)
+
+
+def _later(broken: Iterable[Unreadable], name: str, since: datetime) -> tuple[str, ...]:
+    """Pick a target's runs that began after ``since``, by the time in their folder's name."""
+    named = re.compile(rf"{re.escape(name)}-(\d{{8}}T\d{{6}})Z-\w+")
+    times = {each: named.fullmatch(Path(each.folder).name) for each in broken}
+    return tuple(
+        f"{each.folder} ({each.why})"
+        for each, found in times.items()
+        if found and datetime.strptime(found[1], "%Y%m%dT%H%M%S").replace(tzinfo=UTC) > since
+    )

@@ -26,6 +26,7 @@ from acceptance.probes.infrastructure import (
     prometheus_faults,
     service_faults,
 )
+from acceptance.record.history import Unreadable
 from acceptance.target.model import load_target
 from acceptance.verdict import Inconclusive, Outcome
 
@@ -234,6 +235,18 @@ def test_staging_is_good_after_48_hours_without_a_run_that_was_no_go(monkeypatch
     monkeypatch.setattr("acceptance.preparation.staging.read_runs", lambda _: ([*runs, other], []))
     faults = staging_runs(tmp_path).faults(NOW)
     assert faults == said or said in faults[0]
+
+
+def test_a_later_run_of_staging_whose_record_cannot_be_read_may_have_ended_badly(monkeypatch, tmp_path):
+    def judged(folder, besides=""):
+        seen = [record("r", 0, Outcome.GO, 50)], [Unreadable(f"2026/{folder}", "no record.json")]
+        monkeypatch.setattr("acceptance.preparation.staging.read_runs", lambda _: seen)
+        return staging_runs(tmp_path, besides=besides).faults(NOW)
+
+    later, earlier = "staging-20261120T060000Z-0a1b", "staging-20261118T060000Z-0a1b"
+    with pytest.raises(Inconclusive, match=rf"every staging run since .*{later} \(no record\.json\)"):
+        judged(later)
+    assert [judged(later, besides=later), judged(earlier), judged(f"pre-{later}"), judged("notes")] == [[]] * 4
 
 
 def test_without_a_record_of_staging_nothing_is_claimed(tmp_path):
