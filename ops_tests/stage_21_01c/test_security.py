@@ -80,7 +80,7 @@ def test_attack_is_blocked(case, attacks):
 @pytest.mark.checklist("21_01c.security.2")
 def test_nothing_else_changed_outside_the_storage(attacks):
     """Test path traversal blocking: no change outside the storage that no attack accounts for."""
-    assert attacks.others == ()
+    assert attacks.others == (), "; ".join(map(str, attacks.others))
 
 
 @pytest.mark.path_traversal
