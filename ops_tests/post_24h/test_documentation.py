@@ -19,7 +19,7 @@ def test_summary_email_is_generated(run, evidence):
     text = f"Subject: {email['Subject']}\n\n{email.get_content()}"
     evidence.add(Evidence("document", "summary e-mail, as of now", {"text": text}))
     kept = [CHANGED[stage.id] for stage in record.stages if stage.id in CHANGED and stage.kept]
-    undone = [f"stage {each.stage}" for each in record.rollbacks if not each.routine]
+    undone = [f"- Rolled back: stage {each.stage}, " for each in record.rollbacks if not each.routine]
     facts = [str(record.outcome), f"{run.started:%Y-%m-%d}", run.operator, *SECTIONS, *kept, *undone]
     missing = [fact for fact in facts if fact not in text]
     assert missing == [], f"expected {missing} in the e-mail, found: {text}"
