@@ -4,19 +4,101 @@ The catalogue of faults is ``python -m lab faults``. What must be the first to b
 and a check may see the same damage first, both are named.
 """
 
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
+from held_lab import control
 
+from acceptance.probes.archives import eicar_zip
+from acceptance.probes.uploads import Upload, Uploader
+from acceptance.target.model import load_target
 from lab.faults import STORAGE_FAULTS
-from power.table import Power, assert_noticed
+from power.table import INCONCLUSIVE, Means, Power, assert_noticed
 
 TAMPERED = "test_tampered_archive_is_refused[tampered-start]"
 ATTACK = "test_attack_is_blocked[{}]"
 COLLIDING = "test_another_archive_is_not_overwritten[ids-equal-when-joined]"
 FIRST_ATTACK = ATTACK.format("student_id-dotdot-alone")
+FULL_DISK = {"MIN_FREE_BYTES": str(10**17)}
+FEW = {"TRAFFIC_PER_MINUTE": "60"}
+"""Too few uploads to say anything of."""
+MANY = {"TRAFFIC_PER_MINUTE": "1200", "SOAK_SECONDS": "10"}
+"""Time for the 51st upload, also on a busy machine."""
+
+Before = partial(Power, only=("preflight",))
+On = partial(Power, only=("flag_on",))
+Security = partial(Power, only=("security",))
+Soak = partial(Power, only=("soak",))
+Exit = partial(Power, only=("exit_gate",))
+
+
+@contextmanager
+def storage_open_to_all(target_file: Path) -> Iterator[dict[str, str]]:
+    """Anybody may read and replace the archives."""
+    root = load_target(target_file).storage.root
+    mode = root.stat().st_mode
+    root.chmod(0o777)
+    try:
+        yield {}
+    finally:
+        root.chmod(mode)
+
+
+@contextmanager
+def no_scanner(target_file: Path) -> Iterator[dict[str, str]]:
+    """The virus scanner does not run."""
+    control(target_file, "stop", "infra:clamd")
+    try:
+        yield {}
+    finally:
+        control(target_file, "start", "infra:clamd")
+
+
+@contextmanager
+def foreign_viruses(target_file: Path) -> Iterator[dict[str, str]]:
+    """Somebody sends viruses, which the service refuses as it should: nothing of ours, and worth a look."""
+    over, uploader = threading.Event(), Uploader(load_target(target_file).services["api"].url)
+
+    def send() -> None:
+        while not over.wait(0.5):
+            uploader.send(Upload("a-student", "hw", eicar_zip()))
+
+    sender = threading.Thread(target=send)
+    sender.start()
+    try:
+        yield {}
+    finally:
+        over.set()
+        sender.join()
+
 
 POWER = (
+    Before(
+        (),
+        ("test_stage_can_be_switched_and_watched",),
+        "no process of job nobody",
+        code=INCONCLUSIVE,
+        settings={"API_JOB": "nobody"},
+    ),
+    Before(
+        (),
+        ("test_storage_directory_is_prepared",),
+        "with mode 777",
+        k="directory",
+        by=Means("storage-open-to-all", storage_open_to_all),
+    ),
+    Before(
+        (),
+        ("test_antivirus_finds_eicar_if_enabled",),
+        "expected an answer of clamd",
+        code=INCONCLUSIVE,
+        k="antivirus",
+        by=Means("no-scanner", no_scanner),
+    ),
     Power(("checksum-not-verified",), (TAMPERED,), "expected a 4xx"),
     Power(("checksum-not-enforced",), (TAMPERED,), "expected a 4xx"),
     Power(("event-missing",), (TAMPERED,), "expected the log event checksum_failed"),
@@ -67,6 +149,45 @@ POWER = (
         only=("flag_off",),
         restarts=True,
     ),
+    On(("archive-not-kept",), ("test_file_is_saved",), "found 201 and 0"),
+    On(("wrong-size-recorded",), ("test_metadata_is_persisted",), "bytes, found {"),
+    On(("flag-ignored",), ("test_new_storage_metrics_appear",), "review_archive_storage_operations_total", k="appear"),
+    Security(
+        ("checksum-not-verified",), ("test_wrong_digest_of_a_good_archive_is_refused",), "a 4xx", k="wrong_digest"
+    ),
+    Security(("digest-not-required",), ("test_missing_digest_is_refused_where_required",), "a 4xx"),
+    Security(("checksum-not-verified",), ("test_broken_archive_is_refused[cut-in-half]",), "a 4xx", k="broken"),
+    Security(("writes-outside",), ("test_nothing_else_changed_outside_the_storage",), "uploads.txt", k="nothing_else"),
+    Security(
+        ("overwrite-other-student",), ("test_another_archive_is_not_overwritten[same-again]",), "found 0", k="again"
+    ),
+    # Of two guards each is enough: neither an end that is missing nor a digest that differs may be believed.
+    Security(
+        ("cut-form-accepted", "checksum-not-verified"),
+        ("test_lying_content_length_is_refused",),
+        "a 4xx",
+        k="lying_content",
+    ),
+    # Too little for a trigger, too much for the stage.
+    Soak(("write-errors-seldom",), ("test_gate_holds[write-errors]",), "expected == 0 errors, found", settings=MANY),
+    # The trigger bears as many failures as our own broken archives may have counted; the soak bears none.
+    Power(
+        ("refuses-good-archives",),
+        ("test_gate_holds[checksum-failures]",),
+        "expected == 0 failures, found",
+        only=("security", "soak"),
+        k="broken or gate_holds",
+    ),
+    # Slow ones are the trigger's, which has the same bound; few ones are no proof of quick ones.
+    Soak((), ("test_gate_holds[write-latency-p95]",), "expected at least 10 samples", INCONCLUSIVE, FEW, k="latency"),
+    Soak(("archive-not-kept",), ("test_every_upload_of_the_soak_was_stored",), "accepted but not on disk"),
+    Soak((), ("test_no_unexpected_security_events",), "av_scan_reject", by=Means("foreign-viruses", foreign_viruses)),
+    Soak((), ("test_disk_has_room",), "assert", settings=FULL_DISK),
+    Exit((), ("test_no_file_write_errors",), "expected at least 10 samples", INCONCLUSIVE, FEW, k="file_write"),
+    Exit((), ("test_checksum_validation_is_working",), "set()", k="checksum"),
+    Exit((), ("test_security_tests_passed",), "set()", k="security_tests"),
+    Exit((), ("test_disk_usage_is_normal",), "assert", settings=FULL_DISK, k="disk"),
+    Exit((), ("test_stage_is_accepted",), "21_01c.exit.1 was not checked", INCONCLUSIVE, k="accepted"),
 )
 
 
@@ -74,6 +195,6 @@ def test_every_fault_of_the_stage_is_tried() -> None:
     assert {name for power in POWER for name in power.faults} >= {fault.name for fault in STORAGE_FAULTS}
 
 
-@pytest.mark.parametrize("power", POWER, ids=lambda power: "+".join(power.faults))
+@pytest.mark.parametrize("power", POWER, ids=str)
 def test_fault_turns_its_check_red(power: Power, held_target: Path, tmp_path: Path) -> None:
     assert_noticed(power, held_target, tmp_path)
