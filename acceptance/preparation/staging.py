@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from acceptance.record.history import Run, Unreadable, read_runs
 from acceptance.record.times import parse
-from acceptance.verdict import Inconclusive, Outcome
+from acceptance.stages.stage import place_of
+from acceptance.verdict import Inconclusive, Outcome, Verdict
 
 #: How long staging must have been without an issue.
 QUIET = timedelta(hours=48)
@@ -25,18 +26,21 @@ class Staging:
         since: Start of the first GO after the last run that was none; None when the last one was none.
         last: Folder and outcome of the last run.
         unread: Folders of later runs whose record cannot be read, each with the reason: nobody knows how they ended.
+        unaccepted: Stages that were not accepted, or not the last time that they were tried.
     """
 
     runs: int
     since: datetime | None
     last: str
     unread: tuple[str, ...] = ()
+    unaccepted: tuple[str, ...] = ()
 
     def faults(self, now: datetime) -> list[str]:
         """Name what keeps staging from being good for 48 hours.
 
         Raises:
-            Inconclusive: Nothing of what can be read, but not every record since can be.
+            Inconclusive: Nothing of what can be read, but not every record since can be, or no record accepts a stage:
+                a GO of some checks alone says nothing of a deployment.
         """
         if self.since is None:
             return [f"expected the last of {self.runs} staging runs to end GO, found {self.last}"]
@@ -47,16 +51,19 @@ class Staging:
             ]
         if self.unread:
             raise Inconclusive(f"expected a record of every staging run since {self.since}, found {self.unread[0]}")
+        if self.unaccepted:
+            raise Inconclusive(f"expected every stage accepted in staging, found no record of {self.unaccepted}")
         return []
 
 
-def staging_runs(reports: Path, name: str = "staging", besides: str = "") -> Staging | None:
+def staging_runs(reports: Path, name: str = "staging", besides: str = "", stages: Iterable[str] = ()) -> Staging | None:
     """Read the records below ``reports``; None when there is none of the target ``name``.
 
     Args:
         reports: The folder of the records.
         name: The target.
         besides: Name of the folder of the run that asks, which has no record yet.
+        stages: Ids of those that must have been accepted.
     """
     found, broken = read_runs(reports)
     runs = [run for run in found if run.target == name]
@@ -69,7 +76,7 @@ def staging_runs(reports: Path, name: str = "staging", besides: str = "") -> Sta
         good.append(run)
     since = parse(good[-1].started_at) if good else None
     unread = _later((each for each in broken if Path(each.folder).name != besides), name, since) if since else ()
-    return Staging(len(runs), since, f"{runs[-1].outcome} ({runs[-1].folder})", unread)
+    return Staging(len(runs), since, f"{runs[-1].outcome} ({runs[-1].folder})", unread, _unaccepted(runs, stages))
 
 
 def _later(broken: Iterable[Unreadable], name: str, since: datetime) -> tuple[str, ...]:
@@ -81,3 +88,14 @@ def _later(broken: Iterable[Unreadable], name: str, since: datetime) -> tuple[st
         for each, found in times.items()
         if found and datetime.strptime(found[1], "%Y%m%dT%H%M%S").replace(tzinfo=UTC) > since
     )
+
+
+def _unaccepted(runs: Sequence[Run], stages: Iterable[str]) -> tuple[str, ...]:
+    """Pick the stages whose newest acceptance is not a PASS, or is in no record."""
+    newest = {
+        place[0]: verdict
+        for run in runs
+        for nodeid, verdict in run.verdicts.items()
+        if nodeid.endswith("::test_stage_is_accepted") and (place := place_of(nodeid))
+    }
+    return tuple(stage for stage in stages if newest.get(stage) is not Verdict.PASS)

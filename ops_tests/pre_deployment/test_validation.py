@@ -19,9 +19,9 @@ pytestmark = [pytest.mark.pre_deployment]
 
 
 @pytest.mark.checklist("pre.technical.1")
-def test_staging_deployment_was_successful(run, signoff, evidence):
-    """Staging deployment successful: its records end GO for 48 hours; without records somebody confirms it."""
-    staging = staging_runs(run.folder.parent, besides=run.folder.name)
+def test_staging_deployment_was_successful(run, target, signoff, evidence):
+    """Staging deployment successful: its records accept every stage and end GO for 48 hours; without any, a person."""
+    staging = staging_runs(run.folder.parent, besides=run.folder.name, stages=target.flags)
     if staging is None:
         assert signoff("pre.technical.1").name
         return

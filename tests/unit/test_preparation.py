@@ -28,7 +28,7 @@ from acceptance.probes.infrastructure import (
 )
 from acceptance.record.history import Unreadable
 from acceptance.target.model import load_target
-from acceptance.verdict import Inconclusive, Outcome
+from acceptance.verdict import Inconclusive, Outcome, Verdict
 
 NOW = datetime(2026, 11, 20, 18, 0, tzinfo=UTC)
 FALSE = (
@@ -247,6 +247,34 @@ def test_a_later_run_of_staging_whose_record_cannot_be_read_may_have_ended_badly
     with pytest.raises(Inconclusive, match=rf"every staging run since .*{later} \(no record\.json\)"):
         judged(later)
     assert [judged(later, besides=later), judged(earlier), judged(f"pre-{later}"), judged("notes")] == [[]] * 4
+
+
+@pytest.mark.parametrize(
+    ("accepted", "missing"),
+    [
+        ([{"21_01a": Verdict.PASS}, {"21_01b": Verdict.PASS}], ()),
+        ([{"21_01a": Verdict.PASS, "21_01b": Verdict.NOT_RUN}, {"21_01b": Verdict.PASS}], ()),
+        ([{"21_01a": Verdict.PASS, "21_01b": Verdict.PASS}, {"21_01b": Verdict.FAIL}], ("21_01b",)),
+        ([{}], ("21_01a", "21_01b")),
+    ],
+)
+def test_a_go_that_accepted_no_stage_is_no_deployment_of_staging(monkeypatch, tmp_path, accepted, missing):
+    check = "ops_tests/stage_{}/test_exit_gate.py::test_stage_is_accepted"
+    runs = [
+        replace(
+            record("r", number, Outcome.GO, 60 - number),
+            verdicts={check.format(stage): verdict for stage, verdict in found.items()},
+        )
+        for number, found in enumerate(accepted)
+    ]
+    monkeypatch.setattr("acceptance.preparation.staging.read_runs", lambda _: (runs, []))
+    staging = staging_runs(tmp_path, stages=("21_01a", "21_01b"))
+    assert staging.unaccepted == missing
+    if missing:
+        with pytest.raises(Inconclusive, match="expected every stage accepted in staging"):
+            staging.faults(NOW)
+    else:
+        assert staging.faults(NOW) == []
 
 
 def test_without_a_record_of_staging_nothing_is_claimed(tmp_path):
