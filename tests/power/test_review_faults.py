@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from lab.worker.faults import USE_CASE_FAULTS
-from power.table import Power, assert_noticed
+from power.table import INCONCLUSIVE, ROLLBACK_FAILED, Power, assert_noticed
 
 IMPATIENT = {"HTTP_TIMEOUT_SECONDS": "3"}
 FEW = {"TRAFFIC_PER_MINUTE": "100"}
@@ -15,14 +15,53 @@ FEW = {"TRAFFIC_PER_MINUTE": "100"}
 Off = partial(Power, stage="21_01d", only=("flag_off",), settings=IMPATIENT)
 On = partial(Power, stage="21_01d", only=("flag_on",), settings=IMPATIENT)
 Soak = partial(Power, stage="21_01d", only=("soak",), settings=IMPATIENT)
+Exit = partial(Power, stage="21_01d", only=("exit_gate",))
+LONGER = IMPATIENT | {"SOAK_SECONDS": "6"}
+"""Time for the 21st review."""
+TOO_FEW = {"TRAFFIC_PER_MINUTE": "60"}
+"""Too few reviews to say anything of."""
 
 POWER = (
+    Power(
+        (),
+        ("test_stage_can_be_switched_and_watched",),
+        "no process of job nobody",
+        code=INCONCLUSIVE,
+        settings={"WORKER_JOB": "nobody"},
+        stage="21_01d",
+        only=("preflight",),
+    ),
+    Power(
+        ("restart-does-nothing",),
+        ("test_worker_runs_the_deployed_code",),
+        "newer than",
+        code=(ROLLBACK_FAILED,),
+        settings={"RESTART_TIMEOUT_SECONDS": "2"},
+        stage="21_01d",
+        only=("deploy",),
+    ),
     Off(("review-report-empty",), ("test_effect_shows[report-persisted]",), "report persisted, found report ="),
     Off(("review-event-missing",), ("test_effect_shows[report-published]",), "expected the log event"),
     Off(("flags-stuck-on",), ("test_use_case_metrics_are_absent",), "review_submission_", restarts=True),
+    Off(
+        ("flags-stuck-on", "rate-limit-always"),
+        ("test_effect_shows[rate-limit-checked]",),
+        "rate limit checked, found it refused",
+        restarts=True,
+        k="limit",
+    ),
+    Off(
+        ("flags-stuck-on", "review-no-log-analysis"),
+        ("test_effect_shows[log-analysis-appended]",),
+        "found log_analysis = None",
+        restarts=True,
+    ),
+    On(("use-case-does-not-come-back",), ("test_flag_change_restarted_the_worker",), "expected"),
     On(("component-unhealthy",), ("test_components_are_healthy_before_the_soak",), "LogAnalysisPipeline"),
     On(("rate-limit-always",), ("test_review_is_done",), "found it refused: rate limit"),
+    On(("rate-limit-always",), ("test_component_executed[rate-limit-checked]",), "found it refused", k="limit"),
     On(("review-no-log-analysis",), ("test_component_executed[log-analysis-appended]",), "found log_analysis = None"),
+    On(("review-report-empty",), ("test_component_executed[report-persisted]",), "found report ="),
     On(("review-not-published",), ("test_component_executed[report-published]",), "found published_at = None"),
     On(("use-case-flag-ignored",), ("test_review_is_counted_by_the_new_use_case",), "the old use case is still"),
     Soak(("review-errors",), ("trigger pipeline-failures", "trigger bad-reviews"), "found"),
@@ -33,6 +72,38 @@ POWER = (
     # Both take longer than the SLO of 30 s, so their runs do too.
     Soak(("review-slow",), ("trigger latency", "test_reviews_end_in_time", "test_gate_holds[latency-p95]"), "found"),
     Soak(("review-begins-late",), ("test_reviews_end_in_time",), "were too slow", settings=FEW),
+    # Too little for a trigger, too much for the stage.
+    Soak(("review-errors-seldom",), ("test_gate_holds[pipeline-errors]",), "expected == 0 errors", settings=LONGER),
+    Soak(("review-hits-miscounted",), ("test_gate_holds[rate-limit-hits]",), "expected == 0 ref", settings=LONGER),
+    Soak(("review-report-lost",), ("test_every_review_of_the_soak_was_good",), "report persisted, found report ="),
+    # Slow ones are the trigger's, which has the same bound; few ones are no proof of quick ones.
+    Soak(
+        (),
+        ("test_gate_holds[latency-p95]",),
+        "expected at least 10 samples",
+        INCONCLUSIVE,
+        settings=TOO_FEW,
+        k="latency",
+    ),
+    Exit(
+        ("review-errors-seldom",),
+        ("test_no_errors_in_the_review_pipeline",),
+        "expected == 0 errors",
+        settings=LONGER,
+        k="no_errors",
+    ),
+    Exit((), ("test_all_collaborators_are_operational",), "set()", k="collaborators"),
+    Exit(
+        (), ("test_latency_is_within_slo",), "expected at least 10 samples", INCONCLUSIVE, settings=TOO_FEW, k="latency"
+    ),
+    Exit(
+        ("review-report-empty",),
+        ("test_review_submission",),
+        "report persisted, found report =",
+        settings=IMPATIENT,
+        k="submission",
+    ),
+    Exit((), ("test_stage_is_accepted",), "21_01d.exit.1 was not checked", INCONCLUSIVE, k="accepted"),
 )
 
 
