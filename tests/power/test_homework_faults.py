@@ -35,6 +35,12 @@ POWER = (
     ),
     Off(("homework-of-others",), ("test_commits_are_listed",), "student 'test_user' of each commit"),
     Off(("flags-stuck-on",), ("test_service_metrics_are_absent",), "homework_review_service_", restarts=True),
+    Off(
+        ("flags-stuck-on", "homework-empty-list"),
+        ("test_list_is_what_the_hw_checker_knows",),
+        "the list has not",
+        restarts=True,
+    ),
     On(("homework-does-not-come-back",), ("test_flag_change_restarted_the_worker",), "expected"),
     On(("homework-of-others",), ("test_list_is_what_the_hw_checker_knows",), "of each commit"),
     On(("homework-empty-list",), ("test_list_is_what_the_hw_checker_knows",), "the list has not"),
