@@ -14,7 +14,7 @@ Soak = partial(Power, stage="21_01b", only=("soak",))
 Exit = partial(Power, stage="21_01b", only=("exit_gate",))
 Before = partial(Power, stage="21_01b", only=("preflight",), code=INCONCLUSIVE)
 IMPATIENT = {"HTTP_TIMEOUT_SECONDS": "3"}
-FEW = {"TRAFFIC_PER_MINUTE": "30"}
+FEW = {"TRAFFIC_PER_MINUTE": "30", "SOAK_SECONDS": "1"}
 """Too few requests to say anything of."""
 
 POWER = (

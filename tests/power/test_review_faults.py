@@ -18,7 +18,7 @@ Soak = partial(Power, stage="21_01d", only=("soak",), settings=IMPATIENT)
 Exit = partial(Power, stage="21_01d", only=("exit_gate",))
 LONGER = IMPATIENT | {"SOAK_SECONDS": "6"}
 """Time for the 21st review."""
-TOO_FEW = {"TRAFFIC_PER_MINUTE": "60"}
+TOO_FEW = {"TRAFFIC_PER_MINUTE": "60", "SOAK_SECONDS": "1"}
 """Too few reviews to say anything of."""
 
 POWER = (

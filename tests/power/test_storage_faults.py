@@ -24,7 +24,7 @@ ATTACK = "test_attack_is_blocked[{}]"
 COLLIDING = "test_another_archive_is_not_overwritten[ids-equal-when-joined]"
 FIRST_ATTACK = ATTACK.format("student_id-dotdot-alone")
 FULL_DISK = {"MIN_FREE_BYTES": str(10**17)}
-FEW = {"TRAFFIC_PER_MINUTE": "60"}
+FEW = {"TRAFFIC_PER_MINUTE": "60", "SOAK_SECONDS": "1"}
 """Too few uploads to say anything of."""
 MANY = {"TRAFFIC_PER_MINUTE": "1200", "SOAK_SECONDS": "10"}
 """Time for the 51st upload, also on a busy machine."""
@@ -182,7 +182,7 @@ POWER = (
     Soak((), ("test_gate_holds[write-latency-p95]",), "expected at least 10 samples", INCONCLUSIVE, FEW, k="latency"),
     Soak(("archive-not-kept",), ("test_every_upload_of_the_soak_was_stored",), "accepted but not on disk"),
     Soak((), ("test_no_unexpected_security_events",), "av_scan_reject", by=Means("foreign-viruses", foreign_viruses)),
-    Soak((), ("test_disk_has_room",), "assert", settings=FULL_DISK),
+    Soak((), ("test_disk_has_room",), "assert", settings=FULL_DISK | {"SOAK_SECONDS": "1"}, k="room"),
     Exit((), ("test_no_file_write_errors",), "expected at least 10 samples", INCONCLUSIVE, FEW, k="file_write"),
     Exit((), ("test_checksum_validation_is_working",), "set()", k="checksum"),
     Exit((), ("test_security_tests_passed",), "set()", k="security_tests"),
