@@ -10,12 +10,13 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
+from acceptance.checklist import item as item_of
 from acceptance.checklist import load_items
 from acceptance.conduct.remote import RemoteConductor
 from acceptance.events import EventLog
 from acceptance.stages.stage import Stage
 from acceptance.stages.stagework import StageWork
-from acceptance.verdict import Refused, RollbackFailed, Verdict, worst
+from acceptance.verdict import Inconclusive, Refused, RollbackFailed, Verdict, worst
 
 _BAD = (Verdict.FAIL, Verdict.INCONCLUSIVE)
 
@@ -125,6 +126,20 @@ class Flow:
     def seen(self, item: str) -> set[Verdict]:
         """Give the verdicts of all checks so far that answer an item."""
         return {verdict for progress in self._stages.values() for verdict in progress.answered.get(item, set())}
+
+    def weigh(self, *items: str) -> list[str]:
+        """Name those of some items that a check so far has seen to be bad, in the checklist's words.
+
+        A check that was skipped says nothing: the item's other checks decide.
+
+        Raises:
+            Inconclusive: None is seen to be bad, but not each is seen to be good.
+        """
+        seen = {item: self.seen(item) - {Verdict.SKIPPED} for item in items}
+        bad = [f"{item} is FAIL: {item_of(item).text}" for item in items if Verdict.FAIL in seen[item]]
+        if not bad and (unseen := [item for item in items if seen[item] != {Verdict.PASS}]):
+            raise Inconclusive(f"not seen to be good in this run: {', '.join(unseen)}")
+        return bad
 
     def watched(self, item: str) -> dict[str, int]:
         """Say how often each stage of this run that was switched on looked at the triggers of an item."""

@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 from pymongo.database import Database
 
-from acceptance.checklist import item as item_of
 from acceptance.conduct.run import Run
 from acceptance.evidence import Evidence
 from acceptance.observe.grafana import Dashboard, Grafana
@@ -30,12 +29,11 @@ from acceptance.stages.gates import GateResult
 from acceptance.stages.hindsight import Hindsight
 from acceptance.stages.stagework import StageWork
 from acceptance.target.model import Target
-from acceptance.verdict import Inconclusive, Verdict
+from acceptance.verdict import Inconclusive
 from acceptance.wait import poll
 from fixtures.evidence import EvidenceBox
 from fixtures.target import NewId
 
-Weigh = Callable[..., list[str]]
 Held = Callable[..., list[str]]
 Judged = Callable[[Mapping[str, Sequence[GateResult]]], list[str]]
 
@@ -109,20 +107,6 @@ def provoked(flow: Flow, target: Target) -> set[str]:
 def record(run: Run) -> Record:
     """The record as if the run ended now."""
     return so_far(run.events)
-
-
-@pytest.fixture(scope="session")
-def weigh(flow: Flow) -> Weigh:
-    """Names the items that this run has seen to be bad; what it has not seen to be good is inconclusive."""
-
-    def of(*items: str) -> list[str]:
-        seen = {item: flow.seen(item) - {Verdict.SKIPPED} for item in items}
-        bad = [f"{item} is FAIL: {item_of(item).text}" for item in items if Verdict.FAIL in seen[item]]
-        if not bad and (unseen := [item for item in items if seen[item] != {Verdict.PASS}]):
-            raise Inconclusive(f"not seen to be good in this run: {', '.join(unseen)}")
-        return bad
-
-    return of
 
 
 @pytest.fixture(scope="session")

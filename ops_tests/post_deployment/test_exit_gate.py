@@ -50,23 +50,23 @@ def test_all_stages_were_deployed_without_rollback(run, target, changed_here):
 
 
 @pytest.mark.checklist("acceptance.2")
-def test_all_flags_were_enabled(weigh, target):
+def test_all_flags_were_enabled(flow, target):
     """All feature flags enabled successfully."""
-    found = weigh(*(f"{stage}.rollout.2" for stage in target.flags))
+    found = flow.weigh(*(f"{stage}.rollout.2" for stage in target.flags))
     assert found == [], "; ".join(found)
 
 
 @pytest.mark.checklist("acceptance.3")
-def test_no_error_rate_increase(weigh):
+def test_no_error_rate_increase(flow):
     """No error rate increase in Prometheus: the stages' gates, and the logs since."""
-    found = weigh("21_01a.exit.2", "21_01b.exit.1", "21_01c.exit.1", "21_01d.exit.1", "post.validation.4")
+    found = flow.weigh("21_01a.exit.2", "21_01b.exit.1", "21_01c.exit.1", "21_01d.exit.1", "post.validation.4")
     assert found == [], "; ".join(found)
 
 
 @pytest.mark.checklist("acceptance.4")
-def test_latency_is_within_slos(weigh):
+def test_latency_is_within_slos(flow):
     """Latency within SLOs."""
-    found = weigh("21_01a.exit.3", "21_01b.exit.2", "21_01c.monitor.1", "21_01d.exit.3")
+    found = flow.weigh("21_01a.exit.3", "21_01b.exit.2", "21_01c.monitor.1", "21_01d.exit.3")
     assert found == [], "; ".join(found)
 
 
@@ -102,23 +102,23 @@ def test_trigger_did_not_hold_in_an_accepted_stage_since(item, quiet):
 
 
 @pytest.mark.checklist("acceptance.5")
-def test_security_validations_passed(weigh):
+def test_security_validations_passed(flow):
     """Security validations pass."""
-    found = weigh("21_01c.security.1", "21_01c.security.2", "21_01c.security.3")
+    found = flow.weigh("21_01c.security.1", "21_01c.security.2", "21_01c.security.3")
     assert found == [], "; ".join(found)
 
 
 @pytest.mark.checklist("acceptance.6")
-def test_user_facing_functionality_works(weigh):
+def test_user_facing_functionality_works(flow):
     """User-facing functionality tested and working: in each stage, and now."""
-    found = weigh("21_01a.exit.4", "21_01b.exit.3", "21_01c.rollout.3", "21_01d.exit.4", "post.validation.5")
+    found = flow.weigh("21_01a.exit.4", "21_01b.exit.3", "21_01c.rollout.3", "21_01d.exit.4", "post.validation.5")
     assert found == [], "; ".join(found)
 
 
 @pytest.mark.checklist("acceptance.7")
-def test_dashboards_display_data(weigh):
+def test_dashboards_display_data(flow):
     """Monitoring dashboards updated and displaying data."""
-    found = weigh("post.validation.3")
+    found = flow.weigh("post.validation.3")
     assert found == [], "; ".join(found)
 
 
@@ -130,7 +130,7 @@ def test_stakeholders_were_notified(signoff):
 
 
 @pytest.mark.checklist("acceptance.9")
-def test_deployment_log_is_updated(weigh):
+def test_deployment_log_is_updated(flow):
     """Deployment log updated: its entry was generated."""
-    found = weigh("post.documentation.1")
+    found = flow.weigh("post.documentation.1")
     assert found == [], "; ".join(found)

@@ -149,7 +149,7 @@ def test_channel_info_is_returned(ask, target):
 
 
 @pytest.mark.checklist("post.validation.5")
-def test_user_facing_validation(weigh):
+def test_user_facing_validation(flow):
     """User-facing validation (manual tests): all of its steps were good, over the services' own addresses."""
-    found = weigh(*(f"post.validation.{number}" for number in (6, 7, 8, 9)))
+    found = flow.weigh(*(f"post.validation.{number}" for number in (6, 7, 8, 9)))
     assert found == [], "; ".join(found)

@@ -12,7 +12,8 @@ pytestmark = [pytest.mark.stage_21_01a, pytest.mark.exit_gate]
 def test_flag_is_enabled(flag_on, target, flow):
     """Feature flag enabled successfully: in the file, by a restart, and seen to have an effect."""
     assert EnvFile(target.env_file).flag(flag_on.flag)
-    assert flow.seen("21_01a.rollout.2") == {Verdict.PASS}
+    found = flow.weigh("21_01a.rollout.2")
+    assert found == [], "; ".join(found)
 
 
 @pytest.mark.checklist("21_01a.exit.2")
@@ -32,7 +33,8 @@ def test_latency_is_within_slo(soaked):
 @pytest.mark.checklist("21_01a.exit.4")
 def test_user_facing_validation_was_successful(flow):
     """Manual validation successful."""
-    assert flow.seen("21_01a.monitor.3") == {Verdict.PASS}
+    found = flow.weigh("21_01a.monitor.3")
+    assert found == [], "; ".join(found)
 
 
 @pytest.mark.checklist("21_01a.exit.5")

@@ -70,5 +70,5 @@ def test_history_is_maintained(conversation, word):
 @pytest.mark.checklist("21_01a.monitor.3")
 def test_user_facing_validation(flow):
     """User-facing validation (manual test in Telegram): all of its steps were good, over the bot's gateway."""
-    steps = ("21_01a.monitor.4", "21_01a.monitor.5", "21_01a.monitor.6")
-    assert {item: flow.seen(item) for item in steps} == {item: {Verdict.PASS} for item in steps}
+    found = flow.weigh("21_01a.monitor.4", "21_01a.monitor.5", "21_01a.monitor.6")
+    assert found == [], "; ".join(found)

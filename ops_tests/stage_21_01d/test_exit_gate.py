@@ -17,8 +17,8 @@ def test_no_errors_in_the_review_pipeline(soaked):
 @pytest.mark.checklist("21_01d.exit.2")
 def test_all_collaborators_are_operational(flow):
     """All collaborators operational: each did its part in every review, and says that it is healthy."""
-    items = ("21_01d.rollout.3", "21_01d.monitor.2")
-    assert {item: flow.seen(item) for item in items} == {item: {Verdict.PASS} for item in items}
+    found = flow.weigh("21_01d.rollout.3", "21_01d.monitor.2")
+    assert found == [], "; ".join(found)
 
 
 @pytest.mark.checklist("21_01d.exit.3")

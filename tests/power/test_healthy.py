@@ -1,12 +1,15 @@
 """A healthy lab is never red, and the stage takes less than a minute on it."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from held_lab import SHORT, retold
 
+from acceptance.target.model import load_target
 from power.stage_run import left_over, run_stage
+from power.table import restart_all
 
 
 @pytest.mark.parametrize("run", range(1, 11))
@@ -27,3 +30,25 @@ def test_stage_with_the_labs_own_soak_takes_less_than_a_minute(tmp_path: Path) -
     if ended.seconds >= 60 and load > 2 * cores:
         pytest.skip(f"GO, but in {ended.seconds:.0f} s with load {load:.0f} on {cores} cores: the time says nothing")
     assert ended.seconds < 60, "from the command to the prompt, the lab's start and end included"
+
+
+@pytest.fixture
+def unscanned(held_target: Path) -> Iterator[Path]:
+    """The lab's target where archives are not scanned, as the checklist allows."""
+    env_file = load_target(held_target).env_file
+    before = env_file.read_text()
+    env_file.write_text(before.replace("AV_SCAN_ENABLED=true", "AV_SCAN_ENABLED=false"))
+    try:
+        restart_all(held_target)
+        yield retold(held_target, "quick", **SHORT)
+    finally:
+        env_file.write_text(before)
+        restart_all(held_target)
+
+
+def test_healthy_lab_without_a_scanner_is_green(unscanned: Path, tmp_path: Path) -> None:
+    """What is not switched on is skipped, and takes nothing from the rest."""
+    ended = run_stage(unscanned, tmp_path)
+    assert (ended.first_red, ended.code, ended.outcome) == ("nothing", 0, "GO"), ended.explain()
+    skipped = [data["nodeid"] for data in ended.of("check.finished") if "AV_SCAN_ENABLED is not" in data["reason"]]
+    assert len(skipped) == 3, skipped

@@ -1,4 +1,4 @@
-"""How a stage ends when two see at once that it must, and when a stage that it depends on is not there."""
+"""How a stage ends when two see at once that it must, and what is made of the checks that it has seen."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from acceptance.stages.flow import Flow
 from acceptance.stages.stage import Stage
-from acceptance.verdict import Verdict
+from acceptance.verdict import Inconclusive, Verdict
 
 
 class Recorder:
@@ -74,3 +74,26 @@ def test_whether_a_stage_still_fits_is_asked_when_it_is_its_turn(recorder: Recor
     late["21_01c"] = "window: it is 05:30"
     assert flow.enter("21_01c") == "window: it is 05:30"
     assert flow.stage("21_01c").ended_as is Verdict.NOT_RUN
+
+
+def flow_that_saw(recorder: Recorder, *verdicts: Verdict) -> Flow:
+    flow = flow_of(recorder)
+    for number, verdict in enumerate(verdicts):
+        flow.note("21_01a", f"test_{number}", ["21_01a.rollout.2"], verdict, "")
+    return flow
+
+
+def test_an_item_is_good_by_its_other_checks_where_one_was_skipped(recorder: Recorder) -> None:
+    """A digest that need not be declared is no reason to take back a good deployment."""
+    assert flow_that_saw(recorder, Verdict.PASS, Verdict.SKIPPED).weigh("21_01a.rollout.2") == []
+
+
+@pytest.mark.parametrize("seen", [(), (Verdict.SKIPPED,), (Verdict.PASS, Verdict.INCONCLUSIVE), (Verdict.NOT_RUN,)])
+def test_an_item_that_nobody_saw_to_be_good_is_inconclusive(recorder: Recorder, seen: tuple[Verdict, ...]) -> None:
+    with pytest.raises(Inconclusive, match=r"not seen to be good in this run: 21_01a\.rollout\.2"):
+        flow_that_saw(recorder, *seen).weigh("21_01a.rollout.2")
+
+
+def test_an_item_that_was_seen_to_be_bad_is_named(recorder: Recorder) -> None:
+    found = flow_that_saw(recorder, Verdict.PASS, Verdict.INCONCLUSIVE, Verdict.FAIL).weigh("21_01a.rollout.2")
+    assert [each.partition(":")[0] for each in found] == ["21_01a.rollout.2 is FAIL"]
