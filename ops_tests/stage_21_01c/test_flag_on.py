@@ -58,6 +58,7 @@ def test_metadata_is_persisted(uploaded, document):
     """Smoke test with flag on, 3: size and upload time are there."""
     upload, _ = uploaded
     assert document.get("size_bytes") == upload.archive.size, f"expected {upload.archive.size} bytes, found {document}"
+    assert document.get("uploaded_at"), f"expected uploaded_at, found {document}"
     age = datetime.now(UTC) - document["uploaded_at"].replace(tzinfo=UTC)
     assert timedelta(seconds=-5) < age < timedelta(minutes=5), f"uploaded {age} ago: {document}"
 
