@@ -4,6 +4,7 @@ import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from held_lab import SHORT, broken, retold
@@ -92,6 +93,26 @@ class Power:
         return {item for name in self.faults for item in CATALOGUE[name].turns_red}
 
 
+#: A restart that does nothing where the stage deploys its code; wants ``red`` and ``stage``. The next run pays for it.
+RestartsNothing = partial(
+    Power,
+    ("restart-does-nothing",),
+    told="newer than",
+    code=(ROLLBACK_FAILED,),
+    settings={"RESTART_TIMEOUT_SECONDS": "2"},
+    only=("deploy",),
+)
+#: A job that Prometheus does not scrape; wants ``stage``, and as ``settings`` the key that names it.
+Unwatched = partial(
+    Power,
+    (),
+    ("test_stage_can_be_switched_and_watched",),
+    "no process of job nobody",
+    INCONCLUSIVE,
+    only=("preflight",),
+)
+
+
 def part_of(stage: str, *phases: str, k: str = "") -> list[str]:
     """Give pytest's arguments for some phases of a stage, none for all, and its ``-k``."""
     return [*(f"ops_tests/{folder_of(stage)}/test_{phase}.py" for phase in phases), *([f"-k{k}"] if k else [])]
@@ -103,19 +124,25 @@ def restart_all(target_file: Path) -> None:
     subprocess.run(["make", "-C", infra, "day-12-restart-all"], check=True, stdout=subprocess.DEVNULL)
 
 
+def await_no_alerts(target_file: Path) -> None:
+    """Return when the lab's Prometheus shows no alert, pending ones included."""
+    server = Prometheus(load_target(target_file).prometheus_url)
+    assert poll(lambda: server.instant("ALERTS"), lambda alerts: not alerts, ALERTS_GONE_WITHIN_S) == []
+
+
 @contextmanager
 def seeded(power: Power, target_file: Path) -> Iterator[Mapping[str, str]]:
     """Keep the row's faults on, and leave the services without them; gives the settings that its means ask for.
 
     Begins when the row before has left no alert, pending ones included: such an alert would fire in this row's soak.
     """
-    server = Prometheus(load_target(target_file).prometheus_url)
-    assert poll(lambda: server.instant("ALERTS"), lambda alerts: not alerts, ALERTS_GONE_WITHIN_S) == []
+    await_no_alerts(target_file)
     try:
         with broken(target_file, *power.faults), power.by.keep(target_file) if power.by else nullcontext({}) as given:
             if power.restarts:
                 restart_all(target_file)
             if power.shows:
+                server = Prometheus(load_target(target_file).prometheus_url)
                 assert poll(lambda: server.instant(power.shows), bool, SHOWS_WITHIN_S), f"{power}: no {power.shows}"
             yield given
     finally:
@@ -125,8 +152,7 @@ def seeded(power: Power, target_file: Path) -> Iterator[Mapping[str, str]]:
 
 def assert_noticed(power: Power, held_target: Path, reports: Path) -> None:
     """Run the row's stage with its fault: the right check is the first red, for the right reason, and nothing stays."""
-    quick = retold(held_target, "quick", **SHORT | power.settings)
-    before = left_over(quick)
+    before = left_over(held_target)
     with seeded(power, held_target) as given:
         quick = retold(held_target, "quick", **SHORT | power.settings | given)
         ended = run_stage(quick, reports, *power.arguments, stage=power.stage)
@@ -135,7 +161,7 @@ def assert_noticed(power: Power, held_target: Path, reports: Path) -> None:
     assert ended.first_red in power.red, f"{ended.first_red}: {ended.reason}\n{ended.explain()}"
     assert power.told in ended.reason, f"{ended.reason}\n{ended.explain()}"
     assert (ended.code in power.code, ended.outcome != "GO") == (True, True), ended.explain()
-    assert left_over(quick) == before, ended.explain()
+    assert left_over(held_target) == before, ended.explain()
     found = dict(ended.red)
     assert [name for name in power.also if name not in found] == [], f"{found}\n{ended.explain()}"
     if power.faults:

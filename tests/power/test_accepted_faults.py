@@ -3,22 +3,20 @@
 Its flag stays on, and the reason says how to take it back.
 """
 
-import subprocess
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from dependencies.disturbed import running
 from held_lab import SHORT, held_lab, retold
 
 from acceptance.envfile.file import EnvFile
 from acceptance.events import read_events
-from acceptance.observe.prometheus import Prometheus
 from acceptance.target.model import load_target
 from acceptance.wait import poll
 from lab.faults import switch
-from power.stage_run import StageRun, ended, pytest_process
-from power.table import ALERTS_GONE_WITHIN_S, restart_all
+from power.stage_run import StageRun
+from power.table import await_no_alerts, restart_all
 
 STAGE = "21_01a"
 #: A whole stage that is deployed, and the checks that look back at it.
@@ -44,8 +42,7 @@ def target_file(lab):
     """The lab's target file; afterwards the services run as before."""
     target = load_target(lab)
     env_file, before = target.env_file, target.env_file.read_bytes()
-    server = Prometheus(target.prometheus_url)
-    assert poll(lambda: server.instant("ALERTS"), lambda alerts: not alerts, ALERTS_GONE_WITHIN_S) == []
+    await_no_alerts(lab)
     yield lab
     for name in FAULTS:
         switch(lab.parent, name, on=False)
@@ -55,15 +52,10 @@ def target_file(lab):
 
 def accepted_then(spoil: Callable[[], object], target_file: Path, reports: Path) -> StageRun:
     """Deploy the stage, and spoil the target once its flag is kept on."""
-    start = time.monotonic()
-    process = subprocess.Popen(**pytest_process(target_file, reports, *PARTS))
-    try:
-        assert poll(lambda: kept(reports), bool, 120), "the stage was not accepted"
+    with running(target_file, reports, *PARTS) as run:
+        assert poll(lambda: kept(reports), bool, 120), f"the stage was not accepted:\n{run.output}"
         spoil()
-        output = process.communicate(timeout=120)[0]
-    finally:
-        process.kill()
-    return ended(process.returncode, output, time.monotonic() - start, reports)
+        return run.finish()
 
 
 def kept(reports: Path) -> bool:

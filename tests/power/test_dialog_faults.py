@@ -9,7 +9,7 @@ import pytest
 
 from acceptance.target.model import load_target
 from lab.bot.faults import DIALOG_FAULTS
-from power.table import INCONCLUSIVE, ROLLBACK_FAILED, Means, Power, assert_noticed
+from power.table import INCONCLUSIVE, Means, Power, RestartsNothing, Unwatched, assert_noticed
 
 
 @contextmanager
@@ -18,7 +18,6 @@ def another_service(target_file: Path) -> Iterator[dict[str, str]]:
     yield {"BOT_URL": load_target(target_file).services["worker"].url}
 
 
-Before = partial(Power, stage="21_01a", only=("preflight",))
 Deploy = partial(Power, stage="21_01a", only=("deploy",))
 Off = partial(Power, stage="21_01a", only=("flag_off",))
 On = partial(Power, stage="21_01a", only=("flag_on",))
@@ -26,17 +25,8 @@ Soak = partial(Power, stage="21_01a", only=("soak",))
 Exit = partial(Power, stage="21_01a", only=("exit_gate",))
 
 POWER = (
-    Before(
-        (), ("test_stage_can_be_switched_and_watched",), "no process of job nobody", INCONCLUSIVE, {"BOT_JOB": "nobody"}
-    ),
-    Deploy(
-        ("restart-does-nothing",),
-        ("test_bot_restarts",),
-        "newer than",
-        code=(ROLLBACK_FAILED,),
-        settings={"RESTART_TIMEOUT_SECONDS": "2"},
-        k="restarts",
-    ),
+    Unwatched(stage="21_01a", settings={"BOT_JOB": "nobody"}),
+    RestartsNothing(red=("test_bot_restarts",), stage="21_01a", k="restarts"),
     Deploy(
         (),
         ("test_deployed_code_serves_the_gateway",),

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from lab.worker.faults import HOMEWORK_FAULTS
-from power.table import INCONCLUSIVE, ROLLBACK_FAILED, Power, assert_noticed
+from power.table import INCONCLUSIVE, Power, RestartsNothing, Unwatched, assert_noticed
 
 Off = partial(Power, stage="21_01b", only=("flag_off",))
 On = partial(Power, stage="21_01b", only=("flag_on",))
@@ -21,18 +21,8 @@ POWER = (
     # Somebody else's service: the stage is left out, which is neither good nor a fault of the deployment.
     Before(("hw-checker-down",), ("test_hw_checker_can_be_depended_on",), "reschedule it"),
     Before(("hw-checker-slow",), ("test_hw_checker_can_be_depended_on",), "reschedule it", settings=IMPATIENT),
-    Before(
-        (), ("test_stage_can_be_switched_and_watched",), "no process of job nobody", settings={"WORKER_JOB": "nobody"}
-    ),
-    Power(
-        ("restart-does-nothing",),
-        ("test_worker_runs_the_deployed_code",),
-        "newer than",
-        code=(ROLLBACK_FAILED,),
-        settings={"RESTART_TIMEOUT_SECONDS": "2"},
-        stage="21_01b",
-        only=("deploy",),
-    ),
+    Unwatched(stage="21_01b", settings={"WORKER_JOB": "nobody"}),
+    RestartsNothing(red=("test_worker_runs_the_deployed_code",), stage="21_01b"),
     Off(("homework-of-others",), ("test_commits_are_listed",), "student 'test_user' of each commit"),
     Off(("flags-stuck-on",), ("test_service_metrics_are_absent",), "homework_review_service_", restarts=True),
     Off(

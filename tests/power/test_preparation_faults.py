@@ -14,11 +14,10 @@ from acceptance.target.model import load_target
 from acceptance.wait import poll
 from power.means import mongo_locked, stopped
 from power.stage_run import StageRun, run_stage
-from power.table import INCONCLUSIVE, ROLLBACK_FAILED, Power, assert_failed, assert_noticed, part_of
+from power.table import INCONCLUSIVE, Power, RestartsNothing, assert_failed, assert_noticed, part_of
 
 Before = partial(Power, stage="pre_deployment", only=("validation",))
 Preflight = partial(Power, stage="21_00", only=("preflight",))
-Deploy = partial(Power, stage="21_00", only=("deploy",))
 Validation = partial(Power, stage="21_00", only=("validation",))
 
 #: In PromQL, as Prometheus sees the fault.
@@ -65,13 +64,7 @@ POWER = (
         by=stopped("butler:butler-bot", "butler:butler-worker", "butler:butler-api"),
         also=("test_service_is_healthy[worker]", "test_service_is_healthy[api]"),
     ),
-    Deploy(
-        ("restart-does-nothing",),
-        ("test_all_services_restart",),
-        "newer than",
-        code=(ROLLBACK_FAILED,),
-        settings={"RESTART_TIMEOUT_SECONDS": "2"},
-    ),
+    RestartsNothing(red=("test_all_services_restart",), stage="21_00"),
     Power(
         ("errors-after-restart",),
         ("test_no_error_spike_in_logs[bot]",),

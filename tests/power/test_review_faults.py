@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from lab.worker.faults import USE_CASE_FAULTS
-from power.table import INCONCLUSIVE, ROLLBACK_FAILED, Power, assert_noticed
+from power.table import INCONCLUSIVE, Power, RestartsNothing, Unwatched, assert_noticed
 
 IMPATIENT = {"HTTP_TIMEOUT_SECONDS": "3"}
 FEW = {"TRAFFIC_PER_MINUTE": "100"}
@@ -22,24 +22,8 @@ TOO_FEW = {"TRAFFIC_PER_MINUTE": "60", "SOAK_SECONDS": "1"}
 """Too few reviews to say anything of."""
 
 POWER = (
-    Power(
-        (),
-        ("test_stage_can_be_switched_and_watched",),
-        "no process of job nobody",
-        code=INCONCLUSIVE,
-        settings={"WORKER_JOB": "nobody"},
-        stage="21_01d",
-        only=("preflight",),
-    ),
-    Power(
-        ("restart-does-nothing",),
-        ("test_worker_runs_the_deployed_code",),
-        "newer than",
-        code=(ROLLBACK_FAILED,),
-        settings={"RESTART_TIMEOUT_SECONDS": "2"},
-        stage="21_01d",
-        only=("deploy",),
-    ),
+    Unwatched(stage="21_01d", settings={"WORKER_JOB": "nobody"}),
+    RestartsNothing(red=("test_worker_runs_the_deployed_code",), stage="21_01d"),
     Off(("review-report-empty",), ("test_effect_shows[report-persisted]",), "report persisted, found report ="),
     Off(("review-event-missing",), ("test_effect_shows[report-published]",), "expected the log event"),
     Off(("flags-stuck-on",), ("test_use_case_metrics_are_absent",), "review_submission_", restarts=True),

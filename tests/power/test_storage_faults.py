@@ -11,13 +11,13 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from held_lab import control
 
 from acceptance.probes.archives import eicar_zip
 from acceptance.probes.uploads import Upload, Uploader
 from acceptance.target.model import load_target
 from lab.faults import STORAGE_FAULTS
-from power.table import INCONCLUSIVE, Means, Power, assert_noticed
+from power.means import stopped
+from power.table import INCONCLUSIVE, Means, Power, Unwatched, assert_noticed
 
 TAMPERED = "test_tampered_archive_is_refused[tampered-start]"
 ATTACK = "test_attack_is_blocked[{}]"
@@ -49,16 +49,6 @@ def storage_open_to_all(target_file: Path) -> Iterator[dict[str, str]]:
 
 
 @contextmanager
-def no_scanner(target_file: Path) -> Iterator[dict[str, str]]:
-    """The virus scanner does not run."""
-    control(target_file, "stop", "infra:clamd")
-    try:
-        yield {}
-    finally:
-        control(target_file, "start", "infra:clamd")
-
-
-@contextmanager
 def foreign_viruses(target_file: Path) -> Iterator[dict[str, str]]:
     """Somebody sends viruses, which the service refuses as it should: nothing of ours, and worth a look."""
     over, uploader = threading.Event(), Uploader(load_target(target_file).services["api"].url)
@@ -77,13 +67,7 @@ def foreign_viruses(target_file: Path) -> Iterator[dict[str, str]]:
 
 
 POWER = (
-    Before(
-        (),
-        ("test_stage_can_be_switched_and_watched",),
-        "no process of job nobody",
-        code=INCONCLUSIVE,
-        settings={"API_JOB": "nobody"},
-    ),
+    Unwatched(stage="21_01c", settings={"API_JOB": "nobody"}),
     Before(
         (),
         ("test_storage_directory_is_prepared",),
@@ -97,7 +81,7 @@ POWER = (
         "expected an answer of clamd",
         code=INCONCLUSIVE,
         k="antivirus",
-        by=Means("no-scanner", no_scanner),
+        by=stopped("infra:clamd"),
     ),
     Power(("checksum-not-verified",), (TAMPERED,), "expected a 4xx"),
     Power(("checksum-not-enforced",), (TAMPERED,), "expected a 4xx"),
