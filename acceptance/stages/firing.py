@@ -15,6 +15,9 @@ from acceptance.stages.gates import Bound, GateResult, Samples, Series, Trigger
 from acceptance.stages.judging import curve, increase, until
 from acceptance.verdict import Verdict
 
+#: From when on the value at a time counts, both in unix seconds; and that in words.
+View = tuple[Callable[[float], float], str]
+
 
 def fires(trigger: Trigger, samples: Samples, own: float = 0, quiet_since: float = 0) -> GateResult | None:
     """Say whether a trigger fires on the samples; None while it does not, or cannot see enough.
@@ -26,17 +29,10 @@ def fires(trigger: Trigger, samples: Samples, own: float = 0, quiet_since: float
         quiet_since: Unix seconds from when on it provoked none; the newest minutes are looked at from then on, since
             which of them hold how many of our own is not known.
     """
-    whole = _breached(trigger, samples, own, lambda _: samples.start, "since flag-on")
-    if whole or trigger.kind not in ("ratio", "quantile"):
-        return whole
-    newest = 60 * trigger.recent_minutes
-    return _breached(
-        trigger,
-        samples,
-        0,
-        lambda at: max(samples.start, quiet_since, at - newest),
-        f"over the last {trigger.recent_minutes:g} min",
-    )
+    (whole, over), *recent = _views(trigger, samples, "since flag-on", quiet_since)
+    if result := _breached(trigger, samples, own, whole, over):
+        return result
+    return next((_breached(trigger, samples, 0, since, over) for since, over in recent), None)
 
 
 def fired(trigger: Trigger, samples: Samples) -> GateResult | None:
@@ -46,17 +42,23 @@ def fired(trigger: Trigger, samples: Samples) -> GateResult | None:
         trigger: What to judge; neither of alerts nor of log events, which are counted at the moment of a look.
         samples: What Prometheus held of a time in which the suite itself provoked nothing.
     """
-    views: list[tuple[Callable[[float], float], str]] = [(lambda _: samples.start, "since then")]
-    if trigger.kind in ("ratio", "quantile"):
-        newest = 60 * trigger.recent_minutes
-        views.append((lambda at: max(samples.start, at - newest), f"over the last {trigger.recent_minutes:g} min"))
-    for since, over in views:
+    for since, over in _views(trigger, samples, "since then"):
         points = _looks(trigger, samples, 0, since)
         for last in range(1, len(points) + 1):
             if result := _held(trigger, samples, points[max(0, last - trigger.of) : last], since, over):
                 at = datetime.fromtimestamp(points[last - 1][0], UTC)
                 return replace(result, reason=f"at {at:%H:%M:%S} UTC {result.reason}", series=points)
     return None
+
+
+def _views(trigger: Trigger, samples: Samples, whole: str, quiet_since: float = 0) -> list[View]:
+    """Give the views that a trigger is judged by: everything, in words ``whole``, first."""
+    views: list[View] = [(lambda _: samples.start, whole)]
+    if trigger.kind in ("ratio", "quantile"):
+        newest = 60 * trigger.recent_minutes
+        recent = f"over the last {trigger.recent_minutes:g} min"
+        views.append((lambda at: max(samples.start, quiet_since, at - newest), recent))
+    return views
 
 
 def _breached(
