@@ -103,9 +103,20 @@ class Prometheus:
         return self._ask("status/runtimeinfo", ask)
 
     def names(self, job: str, prefix: str) -> set[str]:
-        """Give the metric names with this prefix that the job exports now."""
-        found = self.instant(f'count by (__name__) ({{__name__=~"{prefix}.*", job="{job}"}})')
-        return {sample.labels["__name__"] for sample in found}
+        """Give the metric names with this prefix that the last scrape of any of the job's targets found.
+
+        By its time, not by whether Prometheus still answers with it: one that was itself restarted does not know what
+        it had seen, and so goes on for five minutes to give what a service exported before.
+        """
+        own = f'job="{job}"'
+        scraped = {_instance(one.labels): one.value for one in self.instant(f"timestamp(up{{{own}}})")}
+        query = f'{{__name__=~"{prefix}.*", {own}}}[5m]'
+        rows = self._ask(query, lambda: self._client.custom_query(query))
+        return {
+            str(row["metric"]["__name__"])
+            for row in rows
+            if float(row["values"][-1][0]) >= scraped.get(_instance(row["metric"]), float("inf"))
+        }
 
     def down_targets(self) -> list[str]:
         """Name the active targets that are not up; no targets at all is Inconclusive.
@@ -136,6 +147,10 @@ class Prometheus:
                 f"Prometheus at {self.url} did not answer «{what}»: {error}; "
                 "check that it runs and that PROMETHEUS_URL of the target file is right"
             ) from error
+
+
+def _instance(labels: Mapping[str, str]) -> str:
+    return labels.get("instance", "")
 
 
 def _key(labels: Mapping[str, Any]) -> str:

@@ -11,6 +11,8 @@ from interruption.aftermath import MARK, leftovers, processes
 from power.stage_run import left_over, run_stage
 
 from acceptance.conduct.journal import Journal
+from acceptance.observe.exported import names_after
+from acceptance.observe.prometheus import Prometheus
 from acceptance.target.model import load_target
 from dependencies.disturbed import (
     SOAK,
@@ -74,6 +76,11 @@ def test_prometheus_stops_for_good_in_the_soak(lab, short, tmp_path):
         run = run.finish()
     assert amiss(run, INCONCLUSIVE, "Prometheus at http", "did not answer", "PROMETHEUS_URL") == []
     assert (was_put_back(run), left_over(short)) == (True, [])
+    # Nobody told it meanwhile that the new path's series had ended: what it still answers with is no sign of that path.
+    target = load_target(short)
+    prometheus = Prometheus(target.prometheus_url)
+    assert prometheus.instant('{__name__=~"review_archive_storage_.*"}') != []
+    assert names_after(prometheus, target.services["api"].job, "review_archive_storage_", 10) == set()
 
 
 def test_database_restarts_in_the_soak(lab, short, tmp_path):
