@@ -67,6 +67,12 @@ def vector(*rows):
     return json.dumps({"status": "success", "data": {"resultType": "vector", "result": result}}).encode()
 
 
+def matrix(*rows):
+    """An answer of Prometheus: one raw sample for each of (labels, its time)."""
+    result = [{"metric": labels, "values": [[at, "1"]]} for labels, at in rows]
+    return json.dumps({"status": "success", "data": {"resultType": "matrix", "result": result}}).encode()
+
+
 def prometheus(ahead=0.0, starts=lambda: 0, up=1000):
     """Answers of a Prometheus that knows its time and its start, and that every query gives one good series.
 

@@ -23,7 +23,7 @@ from acceptance.stages.soak import soak
 from acceptance.stages.stage import Stage
 from acceptance.stages.watch import Outlook, Watch
 from acceptance.verdict import Inconclusive, Verdict
-from dependencies.faulty import expired_tls, prometheus, server, vector
+from dependencies.faulty import expired_tls, matrix, prometheus, server, vector
 
 NO_HOST = "no-such-host.invalid"
 BOUND_S = 15
@@ -67,6 +67,27 @@ def test_prometheus_that_cannot_be_found_is_inconclusive(url):
 def test_prometheus_that_never_answers_is_given_up():
     with server(late) as url, bounded(), pytest.raises(Inconclusive):
         Prometheus(url, 1).instant("up")
+
+
+LAST_SCRAPES = vector(({"instance": "a"}, 100.0), ({"instance": "b"}, 101.5))
+"""By instance; one that is gone has none, nor has one that Prometheus never saw."""
+
+
+@pytest.mark.parametrize(
+    ("instance", "last", "exported"),
+    [
+        ("a", 100.0, True),
+        ("a", 99.0, False),
+        ("b", 101.5, True),
+        ("b", 100.0, False),
+        ("gone", 200.0, False),
+    ],
+    ids=["of-the-last-scrape", "of-a-scrape-before", "of-the-others-last", "of-the-others-before", "of-a-target-gone"],
+)
+def test_exported_is_what_the_last_scrape_of_its_target_found(instance, last, exported):
+    found = matrix(({"__name__": "new_path_total", "instance": instance}, last))
+    with server(lambda path: (200, "application/json", LAST_SCRAPES if "timestamp" in path else found)) as url:
+        assert Prometheus(url, 2).names("api", "new_path_") == ({"new_path_total"} if exported else set())
 
 
 def test_expired_certificate_is_inconclusive_and_never_trusted(tmp_path, monkeypatch):
