@@ -14,6 +14,7 @@ pytest_plugins = (
     "fixtures.flags",
     "fixtures.clients",
     "fixtures.signoff",
+    "fixtures.deployment",
 )
 
 collect_ignore_glob = ["scripts/*"]  # the checklist names its commands test_*.py; they are not tests

@@ -5,21 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 
-from acceptance.events import Event, read_events
+from acceptance.events import Event
 from acceptance.record.model import build
 from acceptance.record.parts import Record
 from acceptance.verdict import Outcome
 
 
-def so_far(path: Path) -> Record:
-    """Build the record of an event log that is still being written.
+def so_far(events: Iterable[Event]) -> Record:
+    """Build the record of an event log to which more is still being written.
 
     Checks to come are left out and the run claims a GO; as always, the record shows a worse outcome when the events
     before it do not bear that out.
     """
-    log = list(read_events(path))
+    log = list(events)
     done = {event.data.get("nodeid") for event in log if event.kind == "check.finished"}
     return build([*_only(log, done), _end(log)])
 

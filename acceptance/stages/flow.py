@@ -120,7 +120,9 @@ class Flow:
         with suppress(RollbackFailed, Refused):
             kept = self._conductor.end_stage(stage_id)
         verdict = worst([*progress.verdicts.values(), progress.ended_as])
-        self._events.append("stage.finished", stage=stage_id, verdict=verdict.value, reason=progress.ended, kept=kept)
+        watch = progress.work.watch if progress.work else None
+        facts = {"reason": progress.ended, "kept": kept, "looks": watch.looks if watch else None}
+        self._events.append("stage.finished", stage=stage_id, verdict=verdict.value, **facts)
         self._current = None
 
     def seen(self, item: str) -> set[Verdict]:
@@ -128,27 +130,8 @@ class Flow:
         return {verdict for progress in self._stages.values() for verdict in progress.answered.get(item, set())}
 
     def weigh(self, *items: str) -> list[str]:
-        """Name those of some items that a check so far has seen to be bad, in the checklist's words.
-
-        A check that was skipped says nothing: the item's other checks decide.
-
-        Raises:
-            Inconclusive: None is seen to be bad, but not each is seen to be good.
-        """
-        seen = {item: self.seen(item) - {Verdict.SKIPPED} for item in items}
-        bad = [f"{item} is FAIL: {item_of(item).text}" for item in items if Verdict.FAIL in seen[item]]
-        if not bad and (unseen := [item for item in items if seen[item] != {Verdict.PASS}]):
-            raise Inconclusive(f"not seen to be good in this run: {', '.join(unseen)}")
-        return bad
-
-    def watched(self, item: str) -> dict[str, int]:
-        """Say how often each stage of this run that was switched on looked at the triggers of an item."""
-        watches = {name: progress.work.watch for name, progress in self._stages.items() if progress.work}
-        return {
-            name: watch.looks
-            for name, watch in watches.items()
-            if watch and any(item in trigger.items for trigger in self._stages[name].stage.triggers)
-        }
+        """Name those of some items that a check so far has seen to be bad; see ``weighed``."""
+        return weighed({item: self.seen(item) for item in items}, "in this run")
 
     def unmet(self, stage_id: str, besides: Sequence[str] = ()) -> list[str]:
         """Name what keeps a stage from being accepted: unanswered items, bad ones, checks left out.
@@ -170,3 +153,22 @@ class Flow:
             elif bad := seen - {Verdict.PASS, Verdict.SKIPPED}:
                 reasons.append(f"{item.id} is {', '.join(sorted(bad))}: {item.text}")
         return reasons
+
+
+def weighed(seen: Mapping[str, set[Verdict]], where: str) -> list[str]:
+    """Name those of some items that a check has seen to be bad, in the checklist's words.
+
+    A check that was skipped says nothing: the item's other checks decide.
+
+    Args:
+        seen: The verdicts of the checks of each item.
+        where: Among which checks, such as ``in this run``.
+
+    Raises:
+        Inconclusive: None is seen to be bad, but not each is seen to be good.
+    """
+    told = {item: verdicts - {Verdict.SKIPPED} for item, verdicts in seen.items()}
+    bad = [f"{item} is FAIL: {item_of(item).text}" for item in told if Verdict.FAIL in told[item]]
+    if not bad and (unseen := [item for item in told if told[item] != {Verdict.PASS}]):
+        raise Inconclusive(f"not seen to be good {where}: {', '.join(unseen)}")
+    return bad

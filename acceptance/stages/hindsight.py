@@ -15,10 +15,9 @@ from dataclasses import replace
 from functools import cache, cached_property
 
 from acceptance.conduct.byhand import by_hand_commands
-from acceptance.conduct.run import Run
-from acceptance.events import read_events
 from acceptance.observe.prometheus import Prometheus
 from acceptance.probes.traffic import drive
+from acceptance.stages.deployment import Deployment
 from acceptance.stages.gates import Bound, GateResult
 from acceptance.stages.kept import Kept, kept, restarts
 from acceptance.stages.lookback import Lookback
@@ -37,35 +36,38 @@ TIMES_THE_SLO = 3
 
 
 class Hindsight:
-    """Looks back at the stages that a run has accepted; each is judged once, and our own requests are sent once.
+    """Looks back at the stages that a deployment has accepted; each is judged once, and our own requests are sent once.
 
     Args:
         target: The deployment.
-        run: Whose events tell what was accepted.
+        deployment: Its runs tell what was accepted.
         prometheus: The target's.
         stages: The flagged stages by id.
         new_id: Makes the id of a test user.
+        trace_prefix: First digits of the trace ids that this run sends.
     """
 
     def __init__(
         self,
         target: Target,
-        run: Run,
+        deployment: Deployment,
         prometheus: Prometheus,
         stages: Mapping[str, Stage],
         new_id: Callable[[str], str],
+        trace_prefix: str,
     ) -> None:
         self._target = target
-        self._run = run
+        self._deployment = deployment
         self._prometheus = prometheus
         self._stages = stages
         self._new_id = new_id
+        self._trace_prefix = trace_prefix
         self.gates = cache(self._gates)
         self.triggers = cache(self._triggers)
 
     def kept(self, stage_id: str) -> Kept:
         """See ``acceptance.stages.kept.kept``."""
-        return kept(read_events(self._run.events), stage_id)
+        return kept(self._deployment.of(stage_id), stage_id)
 
     def with_trigger(self, item: str) -> list[str]:
         """Name the stages that have a trigger of a checklist item."""
@@ -113,8 +115,8 @@ class Hindsight:
             driven=self._driven,
             step=self._target.scrape_interval_s,
             prometheus=self._prometheus,
-            restarted=restarts(read_events(self._run.events), service),
-            trace_prefix=self._run.trace_prefix,
+            restarted=[spell for log in self._deployment.runs for spell in restarts(log, service)],
+            trace_prefix=self._trace_prefix,
         )
 
     @cached_property
@@ -125,5 +127,5 @@ class Hindsight:
         seconds = max(LEAST_S, 60 * number / rate)
         sparing = replace(self._target, traffic_per_minute=min(rate, math.ceil(60 * number / seconds)))
         began = time.time()
-        drive(sparing, seconds, new_id=self._new_id, trace_prefix=self._run.trace_prefix)
+        drive(sparing, seconds, new_id=self._new_id, trace_prefix=self._trace_prefix)
         return began

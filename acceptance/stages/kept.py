@@ -1,4 +1,4 @@
-"""What a run has left on: which stages were accepted and keep their flag, as the run's own events tell it; pure."""
+"""What a deployment has left on: which stages were accepted and keep their flag, as a run's events tell it; pure."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Spell = tuple[float, float]
 
 @dataclass(frozen=True)
 class Kept:
-    """What a run has made of a flagged stage.
+    """What was made of a flagged stage.
 
     Attributes:
         since: When it was accepted, its flag being kept on, unix seconds; None where the flag is not on.
@@ -28,15 +28,16 @@ class Kept:
 
 
 def kept(events: Iterable[Event], stage_id: str) -> Kept:
-    """Tell whether a stage's flag was kept on, and since when.
+    """Tell whether a stage's flag was kept on, and since when, by the log of the run that decides about it.
 
     Raises:
-        Inconclusive: The stage was no part of this run.
+        Inconclusive: It was no part of such a run.
     """
     mine = {event.kind: event for event in events if event.data.get("stage") == stage_id}
     if "stage.started" not in mine:
         raise Inconclusive(
-            f"{stage_id} was no part of this run: since when its flag is on, if it is, is not known here"
+            f"{stage_id} was no part of this deployment, as far as it is known: give this run the --ticket of those "
+            "before it, and keep their records beside its own"
         )
     if undone := mine.get("rollback.started"):
         return Kept(why_not=f"{stage_id} was rolled back: {undone.data['reason']}")
@@ -44,7 +45,7 @@ def kept(events: Iterable[Event], stage_id: str) -> Kept:
         return Kept(why_not=f"the flag of {stage_id} was put back at its end, so none of it is left on")
     accepted, finished = mine.get("stage.accepted"), mine.get("stage.finished")
     if accepted is None or finished is None or not finished.data["kept"]:
-        return Kept(why_not=f"{stage_id} was not accepted in this run")
+        return Kept(why_not=f"{stage_id} was not accepted")
     return Kept(_seconds(accepted))
 
 

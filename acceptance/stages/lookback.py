@@ -1,4 +1,4 @@
-"""One accepted stage, judged over all the time since its acceptance by what Prometheus and the log have kept of it.
+"""One accepted stage, judged over the time since its acceptance by what Prometheus and the log have kept of it.
 
 The suite provokes nothing on a stage after its acceptance, so nothing is subtracted.
 """
@@ -21,6 +21,9 @@ from acceptance.stages.stage import Stage
 from acceptance.target.model import Service
 from acceptance.verdict import Inconclusive, Verdict
 from acceptance.wait import poll
+
+LONGEST_S = 8 * 3600.0
+"""How far back at most, in seconds: a window and the hours after it. Prometheus gives no more than 11,000 points."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,15 @@ class Lookback:
     restarted: Sequence[Spell]
     trace_prefix: str
 
+    @property
+    def begin(self) -> float:
+        """From when on it is looked at, unix seconds."""
+        return max(self.since, self.driven - LONGEST_S)
+
+    @property
+    def _span(self) -> str:
+        return "since its acceptance" if self.begin == self.since else f"in the last {LONGEST_S / 3600:g} h"
+
     def gates(self, patience_s: float) -> list[GateResult]:
         """Judge the gates twice: over all the time since acceptance, and over our own requests.
 
@@ -67,7 +79,7 @@ class Lookback:
             return time.time() > settled and all(result.verdict is not Verdict.INCONCLUSIVE for result in results)
 
         now = poll(lambda: judged(self.driven), shown, patience_s, every=self.step)
-        return [*self._told(judged(self.since), "since its acceptance"), *self._told(now, "now")]
+        return [*self._told(judged(self.begin), "since", self._span), *self._told(now, "now", "now")]
 
     def triggers(self) -> list[GateResult]:
         """Judge the triggers as if they had been looked at ever since; new alerts are for ``post.validation.2``.
@@ -76,12 +88,12 @@ class Lookback:
             Inconclusive: Prometheus or the log is out of reach.
         """
         results = [self._trigger(trigger) for trigger in self.stage.triggers if trigger.kind != "alerts"]
-        return self._told(results, "since its acceptance")
+        return self._told(results, "since", self._span)
 
     def _trigger(self, trigger: Trigger) -> GateResult:
         if trigger.kind == "log_events":
             return self._log_events(trigger)
-        samples = self._samples(trigger, self.since)
+        samples = self._samples(trigger, self.begin)
         if trigger.kind == "value":
             samples = without(samples, self.restarted)
         if result := fired(trigger, samples):
@@ -95,18 +107,18 @@ class Lookback:
         return replace(quiet, verdict=Verdict.PASS, reason=reason)
 
     def _log_events(self, trigger: Trigger) -> GateResult:
-        lines = Logs(self.service.logs).since(datetime.fromtimestamp(self.since, UTC), trigger.query.split("|"))
+        lines = Logs(self.service.logs).since(datetime.fromtimestamp(self.begin, UTC), trigger.query.split("|"))
         foreign = [line.brief() for line in lines if not line.trace_id.startswith(self.trace_prefix)]
         verdict = Verdict.FAIL if Bound(trigger.bound).holds(len(foreign)) else Verdict.PASS
         reason = "; ".join([f"found {len(foreign)} {trigger.unit}; fires at {trigger.bound}", *foreign[:3]])
-        return GateResult(trigger, verdict, len(foreign), len(foreign), reason, self.since, time.time())
+        return GateResult(trigger, verdict, len(foreign), len(foreign), reason, self.begin, time.time())
 
     def _samples(self, measure: Measure, start: float) -> Samples:
         return self.prometheus.samples(measure, self.service.job, start, time.time(), self.step)
 
-    def _told(self, results: Iterable[GateResult], when: str) -> list[GateResult]:
+    def _told(self, results: Iterable[GateResult], view: str, when: str) -> list[GateResult]:
         """Name stage and time in each: in the record they stand among those of other stages."""
-        names = [(f"{self.stage.id}-{each.gate.id}-{when.split()[0]}", each) for each in results]
+        names = [(f"{self.stage.id}-{each.gate.id}-{view}", each) for each in results]
         title = f"{self.stage.id}, {when}: "
         return [replace(each, gate=replace(each.gate, id=name, title=title + each.gate.title)) for name, each in names]
 

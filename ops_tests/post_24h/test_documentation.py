@@ -3,7 +3,6 @@
 import pytest
 
 from acceptance.evidence import Evidence
-from acceptance.record.draft import so_far
 from acceptance.record.texts import CHANGED, summary_email
 
 pytestmark = [pytest.mark.post_24h]
@@ -12,15 +11,14 @@ SECTIONS = ("**What Changed**:", "**Results**:", "**Next Steps**:")
 
 
 @pytest.mark.checklist("post24.communication.1")
-def test_summary_email_is_generated(run, evidence):
-    """Send deployment summary email: it is there, says how the run ended, what changed, and every rollback."""
-    record = so_far(run.events)
+def test_summary_email_is_generated(record, run, deployment, evidence):
+    """Send deployment summary email: it is there, says how it ended, what changed, and every rollback."""
     email = summary_email(record)
     text = f"Subject: {email['Subject']}\n\n{email.get_content()}"
     evidence.add(Evidence("document", "summary e-mail, as of now", {"text": text}))
     kept = [CHANGED[stage.id] for stage in record.stages if stage.id in CHANGED and stage.kept]
     undone = [f"- Rolled back: stage {each.stage}, " for each in record.rollbacks if not each.routine]
-    facts = [str(record.outcome), f"{run.started:%Y-%m-%d}", run.operator, *SECTIONS, *kept, *undone]
+    facts = [str(record.outcome), deployment.began[:10], run.operator, *SECTIONS, *kept, *undone]
     missing = [fact for fact in facts if fact not in text]
     assert missing == [], f"expected {missing} in the e-mail, found: {text}"
 

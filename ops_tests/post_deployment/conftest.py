@@ -1,4 +1,4 @@
-"""What the checks after the deployment share: the user's side, the monitoring, and what this run has seen so far."""
+"""What the checks after the deployment share: the user's side, the monitoring, and what was seen of it so far."""
 
 from __future__ import annotations
 
@@ -22,9 +22,8 @@ from acceptance.probes.calls import Caller
 from acceptance.probes.dialog import Butler, Turn
 from acceptance.probes.reviews import Reviews
 from acceptance.probes.uploads import Uploader
-from acceptance.record.draft import so_far
-from acceptance.record.parts import Record
-from acceptance.stages.flow import Flow
+from acceptance.stages.deployment import Deployment
+from acceptance.stages.flow import Flow, weighed
 from acceptance.stages.gates import GateResult
 from acceptance.stages.hindsight import Hindsight
 from acceptance.stages.stagework import StageWork
@@ -92,27 +91,34 @@ def last_minutes(prometheus: Prometheus, target: Target, stage_work: StageWork) 
 
 
 @pytest.fixture(scope="session")
-def changed_here(flow: Flow, target: Target) -> list[str]:
-    """The stages with a flag that were part of this run."""
-    return [stage for stage in target.flags if flow.stage(stage).verdicts]
+def deployed(deployment: Deployment, target: Target) -> list[str]:
+    """The stages with a flag that were part of this deployment."""
+    return [stage for stage in target.flags if deployment.of(stage)]
+
+
+@pytest.fixture
+def weigh(flow: Flow, deployment: Deployment) -> Callable[..., list[str]]:
+    """Names those of some items that were seen to be bad, in this run or else in their stage's; see ``weighed``."""
+
+    def of(*items: str) -> list[str]:
+        return weighed({item: flow.seen(item) or deployment.seen(item) for item in items}, f"in {deployment.extent}")
+
+    return of
 
 
 @pytest.fixture(scope="session")
 def provoked(flow: Flow, target: Target) -> set[str]:
-    """Alerts that the security tests of this run may have made fire."""
+    """Alerts that the security tests may have made fire."""
     return {alert for stage in target.flags for alert in flow.stage(stage).stage.provoked_alerts}
 
 
-@pytest.fixture
-def record(run: Run) -> Record:
-    """The record as if the run ended now."""
-    return so_far(run.events)
-
-
 @pytest.fixture(scope="session")
-def hindsight(target: Target, run: Run, prometheus: Prometheus, flow: Flow, new_id: NewId) -> Hindsight:
+def hindsight(
+    target: Target, run: Run, deployment: Deployment, prometheus: Prometheus, flow: Flow, new_id: NewId
+) -> Hindsight:
     """What became of the accepted stages since; a short stretch of requests comes first, if there is such a stage."""
-    return Hindsight(target, run, prometheus, {name: flow.stage(name).stage for name in target.flags}, new_id)
+    stages = {name: flow.stage(name).stage for name in target.flags}
+    return Hindsight(target, deployment, prometheus, stages, new_id, run.trace_prefix)
 
 
 @pytest.fixture
@@ -128,13 +134,13 @@ def held(hindsight: Hindsight, judged: Judged) -> Held:
 
 
 @pytest.fixture
-def quiet(hindsight: Hindsight, judged: Judged, changed_here: list[str]) -> Held:
+def quiet(hindsight: Hindsight, judged: Judged, deployed: list[str], deployment: Deployment) -> Held:
     """Names the triggers of an item that held in an accepted stage since, and how to take it back."""
 
     def of(item: str) -> list[str]:
-        stages = {name: hindsight.kept(name) for name in hindsight.with_trigger(item) if name in changed_here}
+        stages = {name: hindsight.kept(name) for name in hindsight.with_trigger(item) if name in deployed}
         if not stages:
-            raise Inconclusive(f"no stage that can show {item} was part of this run")
+            raise Inconclusive(f"no stage that can show {item} was part of {deployment.extent}")
         on = [name for name, kept in stages.items() if kept.since]
         if not on:
             pytest.skip("; ".join(kept.why_not for kept in stages.values()))

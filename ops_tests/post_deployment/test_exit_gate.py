@@ -1,8 +1,12 @@
-"""The rollback triggers and the acceptance criteria; what was no part of this run is inconclusive."""
+"""The rollback triggers and the acceptance criteria; what was no part of the deployment is inconclusive.
+
+An earlier run is part of it by its ticket, see ``acceptance.record.past``.
+"""
 
 import pytest
 
-from acceptance.events import read_events
+from acceptance.envfile.file import EnvFile
+from acceptance.evidence import Evidence
 from acceptance.verdict import Inconclusive
 
 pytestmark = [pytest.mark.post_deployment, pytest.mark.exit_gate]
@@ -23,50 +27,58 @@ FLAGGED = ("21_01a", "21_01b", "21_01c", "21_01d")
 @pytest.mark.parametrize(
     "item", [pytest.param(item, id=name, marks=pytest.mark.checklist(item)) for item, name in TRIGGERS.items()]
 )
-def test_trigger_was_watched_and_did_not_fire(item, flow, run):
+def test_trigger_was_watched_and_did_not_fire(item, deployment, hindsight, deployed):
     """Rollback trigger: every stage that was switched looked out for it, and it did not fire."""
+    events = [event for stage in deployed for event in deployment.about(stage, "trigger.fired")]
     fired = [
         f"{event.data['stage']}, {event.data['trigger']}: {event.data['reason']}"
-        for event in read_events(run.events)
-        if event.kind == "trigger.fired" and item in event.data["items"]
+        for event in events
+        if item in event.data["items"]
     ]
     assert fired == [], "; ".join(fired)
-    looks = flow.watched(item)
-    if not looks or min(looks.values()) == 0:
-        raise Inconclusive(f"{item}: expected looks at it in each stage that was switched on here, found {looks}")
-
-
-@pytest.mark.checklist("acceptance.1")
-def test_all_stages_were_deployed_without_rollback(run, target, changed_here):
-    """All planned stages deployed without rollback."""
-    log = list(read_events(run.events))
-    undone = {event.data["stage"]: event.data["reason"] for event in log if event.kind == "rollback.started"}
-    assert undone == {}, f"expected no rollback, found {undone}"
-    accepted = {event.data["stage"] for event in log if event.kind == "stage.accepted"}
-    if unaccepted := [stage for stage in target.flags if stage not in accepted]:
+    looks = {stage: deployment.looks(stage) for stage in hindsight.with_trigger(item) if stage in deployed}
+    switched = {stage: number for stage, number in looks.items() if number is not None}
+    if not switched or min(switched.values()) == 0:
         raise Inconclusive(
-            f"not accepted in this run: {', '.join(unaccepted)}; its stages were {changed_here or 'none'}"
+            f"{item}: expected looks at it in each stage that was switched on in {deployment.extent}, found {switched}"
         )
 
 
+@pytest.mark.checklist("acceptance.1")
+def test_all_stages_were_deployed_without_rollback(deployment, target, evidence):
+    """All planned stages deployed without rollback."""
+    evidence.add(Evidence("document", "the deployment", {"runs": deployment.extent, "not read": deployment.unread}))
+    undone = {event.data["stage"]: event.data["reason"] for event in deployment.rollbacks()}
+    assert undone == {}, f"expected no rollback, found {undone}"
+    if deployment.unread:
+        raise Inconclusive(f"whether there was a rollback is not known: {'; '.join(deployment.unread)}")
+    if unaccepted := [stage for stage in target.flags if not deployment.about(stage, "stage.accepted")]:
+        raise Inconclusive(f"not accepted: {', '.join(unaccepted)}, in {deployment.extent}")
+
+
 @pytest.mark.checklist("acceptance.2")
-def test_all_flags_were_enabled(flow, target):
-    """All feature flags enabled successfully."""
-    found = flow.weigh(*(f"{stage}.rollout.2" for stage in target.flags))
+def test_all_flags_were_enabled(weigh, target, hindsight, deployed):
+    """All feature flags enabled successfully: and what was kept on is on still."""
+    kept = [stage for stage in deployed if hindsight.kept(stage).since]
+    env = EnvFile(target.env_file)
+    off = [
+        f"{stage} was accepted, and {target.flags[stage]} is off" for stage in kept if not env.flag(target.flags[stage])
+    ]
+    found = off or weigh(*(f"{stage}.rollout.2" for stage in target.flags))
     assert found == [], "; ".join(found)
 
 
 @pytest.mark.checklist("acceptance.3")
-def test_no_error_rate_increase(flow):
+def test_no_error_rate_increase(weigh):
     """No error rate increase in Prometheus: the stages' gates, and the logs since."""
-    found = flow.weigh("21_01a.exit.2", "21_01b.exit.1", "21_01c.exit.1", "21_01d.exit.1", "post.validation.4")
+    found = weigh("21_01a.exit.2", "21_01b.exit.1", "21_01c.exit.1", "21_01d.exit.1", "post.validation.4")
     assert found == [], "; ".join(found)
 
 
 @pytest.mark.checklist("acceptance.4")
-def test_latency_is_within_slos(flow):
+def test_latency_is_within_slos(weigh):
     """Latency within SLOs."""
-    found = flow.weigh("21_01a.exit.3", "21_01b.exit.2", "21_01c.monitor.1", "21_01d.exit.3")
+    found = weigh("21_01a.exit.3", "21_01b.exit.2", "21_01c.monitor.1", "21_01d.exit.3")
     assert found == [], "; ".join(found)
 
 
@@ -102,23 +114,23 @@ def test_trigger_did_not_hold_in_an_accepted_stage_since(item, quiet):
 
 
 @pytest.mark.checklist("acceptance.5")
-def test_security_validations_passed(flow):
+def test_security_validations_passed(weigh):
     """Security validations pass."""
-    found = flow.weigh("21_01c.security.1", "21_01c.security.2", "21_01c.security.3")
+    found = weigh("21_01c.security.1", "21_01c.security.2", "21_01c.security.3")
     assert found == [], "; ".join(found)
 
 
 @pytest.mark.checklist("acceptance.6")
-def test_user_facing_functionality_works(flow):
+def test_user_facing_functionality_works(weigh):
     """User-facing functionality tested and working: in each stage, and now."""
-    found = flow.weigh("21_01a.exit.4", "21_01b.exit.3", "21_01c.rollout.3", "21_01d.exit.4", "post.validation.5")
+    found = weigh("21_01a.exit.4", "21_01b.exit.3", "21_01c.rollout.3", "21_01d.exit.4", "post.validation.5")
     assert found == [], "; ".join(found)
 
 
 @pytest.mark.checklist("acceptance.7")
-def test_dashboards_display_data(flow):
+def test_dashboards_display_data(weigh):
     """Monitoring dashboards updated and displaying data."""
-    found = flow.weigh("post.validation.3")
+    found = weigh("post.validation.3")
     assert found == [], "; ".join(found)
 
 
@@ -130,7 +142,7 @@ def test_stakeholders_were_notified(signoff):
 
 
 @pytest.mark.checklist("acceptance.9")
-def test_deployment_log_is_updated(flow):
+def test_deployment_log_is_updated(weigh):
     """Deployment log updated: its entry was generated."""
-    found = flow.weigh("post.documentation.1")
+    found = weigh("post.documentation.1")
     assert found == [], "; ".join(found)

@@ -1,6 +1,7 @@
 """Post-deployment, validation."""
 
 import time
+from datetime import datetime
 
 import pytest
 
@@ -36,9 +37,9 @@ def test_alerting_rules_are_evaluated(target):
 
 
 @pytest.mark.checklist("post.validation.2")
-def test_no_new_alert_fires(prometheus, run, changed_here, provoked, stage_work, evidence):
-    """Check Prometheus alerts (no new firing alerts): none but those that fired when this run began."""
-    before = prometheus.firing_alerts(at=run.started.timestamp())
+def test_no_new_alert_fires(prometheus, deployment, deployed, provoked, stage_work, evidence):
+    """Check Prometheus alerts (no new firing alerts): none but those that fired when the deployment began."""
+    before = prometheus.firing_alerts(at=datetime.fromisoformat(deployment.began).timestamp())
     firing = poll(
         prometheus.firing_alerts,
         lambda alerts: not {alert.partition("{")[0] for alert in alerts - before} & provoked,
@@ -47,9 +48,11 @@ def test_no_new_alert_fires(prometheus, run, changed_here, provoked, stage_work,
     )
     evidence.add(Evidence("query", "firing alerts", {"before": sorted(before), "now": sorted(firing)}))
     new = sorted(firing - before)
-    assert new == [], f"expected no alert that did not fire when the run began, found {'; '.join(new)}"
-    if firing and not changed_here:
-        raise Inconclusive(f"no stage was part of this run, so nobody knows whether these are new: {sorted(firing)}")
+    assert new == [], f"expected no alert that did not fire when the deployment began, found {'; '.join(new)}"
+    if firing and not deployed:
+        raise Inconclusive(
+            f"no stage was part of {deployment.extent}, so nobody knows whether these are new: {sorted(firing)}"
+        )
 
 
 @pytest.mark.checklist("post.validation.3")
@@ -149,7 +152,7 @@ def test_channel_info_is_returned(ask, target):
 
 
 @pytest.mark.checklist("post.validation.5")
-def test_user_facing_validation(flow):
+def test_user_facing_validation(weigh):
     """User-facing validation (manual tests): all of its steps were good, over the services' own addresses."""
-    found = flow.weigh(*(f"post.validation.{number}" for number in (6, 7, 8, 9)))
+    found = weigh(*(f"post.validation.{number}" for number in (6, 7, 8, 9)))
     assert found == [], "; ".join(found)

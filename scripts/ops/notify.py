@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""Send a run's post to #ops-shared and its summary by e-mail, where they are configured (docs/record.md).
+"""Send a deployment's post to #ops-shared and its summary by e-mail, where they are configured (docs/record.md).
 
 A run never sends by itself: what it says of a deployment is read by its operator before others read it.
-The folder is verified first and not changed. Exit code 0: sent, or shown by --dry-run; 1: something was not sent,
-or the record was changed; 2: usage, no record, or nothing is configured.
+The texts tell of the run and of the earlier ones with its ticket; all of
+their folders are verified first, and not changed. Exit code 0: sent, or shown by --dry-run; 1: something was not sent,
+or a record was changed; 2: usage, no record, or nothing is configured.
 """
 
 import argparse
@@ -14,13 +15,13 @@ from pathlib import Path
 
 from acceptance.notify import channels, send_mail, send_post
 from acceptance.record import texts
-from acceptance.record.publish import load
+from acceptance.record.past import Unread, load_whole
 from acceptance.record.verify import NoRecord, verify
 from acceptance.verdict import Inconclusive
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Send the texts of one run, each to where it belongs."""
+    """Send the texts of one deployment, each to where it belongs."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path, help="the run's folder below reports/")
     parser.add_argument("--dry-run", action="store_true", help="show what would be sent and where; send nothing")
@@ -32,7 +33,10 @@ def main(arguments: list[str] | None = None) -> int:
         if faults := verify(options.folder):
             print(f"CHANGED: {options.folder}: nothing was sent: {'; '.join(faults)}", file=sys.stderr)
             return 1
-        record = load(options.folder)
+        record = load_whole(options.folder)
+    except Unread as error:
+        print(f"CHANGED: nothing was sent: {error}", file=sys.stderr)
+        return 1
     except (NoRecord, Inconclusive, OSError) as error:
         print(f"ERROR: {error}", file=sys.stderr)
         return 2

@@ -20,7 +20,9 @@ from power.table import await_no_alerts, restart_all
 
 STAGE = "21_01a"
 #: A whole stage that is deployed, and the checks that look back at it.
-PARTS = (f"ops_tests/stage_{STAGE}", "ops_tests/post_deployment/test_exit_gate.py", "--mode=deploy")
+WHOLE, EXIT = f"ops_tests/stage_{STAGE}", "ops_tests/post_deployment/test_exit_gate.py"
+PARTS = (WHOLE, EXIT, "--mode=deploy")
+TICKET = ("--mode=deploy", "--ticket=CHG-1")
 SINCE = {
     "test_accepted_stage_shows_no_errors_since[21_01a]",
     "test_accepted_stage_is_within_its_slo_since[21_01a]",
@@ -78,6 +80,23 @@ def test_stage_that_is_not_used_any_more_in_spite_of_our_requests_is_not_good(ta
         assert "expected at least 10 samples, found " in reason, reason
     # A restart that is none of the suite's is a trigger that held (5), if it was slow enough for its three looks.
     assert run.code in (1, 10), run.explain()
+
+
+def test_stage_of_an_earlier_run_is_judged_by_its_ticket(target_file, tmp_path):
+    """Each stage is a run of its own; the one that looks back at the end must not know less for it."""
+    target = load_target(target_file)
+    with running(target_file, tmp_path, WHOLE, *TICKET) as run:
+        first = run.finish()
+    assert (first.code, first.outcome) == (0, "GO"), first.explain()
+    for name in FAULTS:
+        switch(target_file.parent, name, on=True)
+    with running(target_file, tmp_path, EXIT, *TICKET) as run:
+        second = run.finish()
+    assert second.failed.keys() >= SINCE, second.explain()
+    EnvFile(target.env_file).set(target.flags[STAGE], "false")
+    with running(target_file, tmp_path, EXIT, *TICKET, "-kflags_were_enabled") as run:
+        third = run.finish()
+    assert "21_01a was accepted, and USE_NEW_DIALOG_CONTEXT_REPO is off" in third.reason, third.explain()
 
 
 def test_stage_that_fails_after_its_acceptance_is_red_at_the_end(target_file, tmp_path):

@@ -8,6 +8,7 @@ from small_target import FLAG, small_target
 
 from acceptance.events import Event
 from acceptance.stages import hindsight
+from acceptance.stages.deployment import Deployment
 from acceptance.stages.gates import Gate, Samples, Trigger
 from acceptance.stages.hindsight import Hindsight
 from acceptance.stages.kept import Kept, kept, restarts
@@ -62,7 +63,7 @@ def test_stage_whose_flag_is_not_on_is_held_to_nothing(events, why):
 
 
 def test_stage_of_another_run_is_not_seen_to_be_good():
-    with pytest.raises(Inconclusive, match="21_01c was no part of this run"):
+    with pytest.raises(Inconclusive, match="21_01c was no part of this deployment"):
         kept(log(*of_stage("stage.started", stage="21_01a")), "21_01c")
 
 
@@ -178,23 +179,15 @@ def sent(monkeypatch):
     return stretches
 
 
-class Run:
-    trace_prefix = "0f"
-
-    def __init__(self, events):
-        self.events = events
-
-
-def looking_back(tmp_path, monkeypatch, prometheus, events=ACCEPTED):
+def looking_back(tmp_path, prometheus, events=ACCEPTED):
     accepted_at = datetime.now(UTC) - timedelta(minutes=2)
     told = [Event(n, accepted_at.isoformat(), kind, data, "", "") for n, (kind, data) in enumerate(events)]
-    monkeypatch.setattr(hindsight, "read_events", lambda _path: told)
     target = small_target(tmp_path, SCRAPE_INTERVAL_SECONDS="0.2")
-    return Hindsight(target, Run(tmp_path), prometheus, {"21_01c": STAGE}, str)
+    return Hindsight(target, Deployment((told,)), prometheus, {"21_01c": STAGE}, str, "0f")
 
 
-def test_requests_of_our_own_come_first_and_once(tmp_path, monkeypatch, sent):
-    back = looking_back(tmp_path, monkeypatch, Prometheus())
+def test_requests_of_our_own_come_first_and_once(tmp_path, sent):
+    back = looking_back(tmp_path, Prometheus())
     assert sent == [], "not before somebody asks"
     assert {each.verdict for each in [*back.gates("21_01c"), *back.gates("21_01c"), *back.triggers("21_01c")]} >= {
         Verdict.PASS
@@ -202,15 +195,15 @@ def test_requests_of_our_own_come_first_and_once(tmp_path, monkeypatch, sent):
     assert sent == [hindsight.LEAST_S]
 
 
-def test_no_requests_are_sent_for_a_stage_that_was_not_accepted(tmp_path, monkeypatch, sent):
-    back = looking_back(tmp_path, monkeypatch, Prometheus(), of_stage("stage.started"))
+def test_no_requests_are_sent_for_a_stage_that_was_not_accepted(tmp_path, sent):
+    back = looking_back(tmp_path, Prometheus(), of_stage("stage.started"))
     with pytest.raises(Inconclusive, match="expected an accepted stage"):
         back.gates("21_01c")
     assert sent == []
 
 
-def test_bad_stage_is_told_with_its_flag_and_the_way_back(tmp_path, monkeypatch, sent):
-    back = looking_back(tmp_path, monkeypatch, Prometheus(bad=lambda at: at))
+def test_bad_stage_is_told_with_its_flag_and_the_way_back(tmp_path, sent):
+    back = looking_back(tmp_path, Prometheus(bad=lambda at: at))
     found = "; ".join(back.findings({"21_01c": back.gates("21_01c")}))
     assert "21_01c, since its acceptance: No errors: expected == 0" in found
     assert f"21_01c is accepted and {FLAG} is on; take it back by hand, now: printf '%s=false\\n' {FLAG} >> " in found
@@ -218,8 +211,8 @@ def test_bad_stage_is_told_with_its_flag_and_the_way_back(tmp_path, monkeypatch,
     assert "\n" not in found, "the reason is one line"
 
 
-def test_bad_is_not_hidden_by_what_cannot_be_seen(tmp_path, monkeypatch, sent):
-    back = looking_back(tmp_path, monkeypatch, Prometheus(good=0.0))
+def test_bad_is_not_hidden_by_what_cannot_be_seen(tmp_path, sent):
+    back = looking_back(tmp_path, Prometheus(good=0.0))
     unseen = lookback(Prometheus(good=0.0), tmp_path).triggers()
     with pytest.raises(Inconclusive, match="expected at least 1 samples, found 0"):
         back.findings({"21_01c": unseen})
@@ -227,6 +220,6 @@ def test_bad_is_not_hidden_by_what_cannot_be_seen(tmp_path, monkeypatch, sent):
     assert back.findings({"21_01c": [*unseen, *bad]})[0].startswith("FAIL: 21_01c")
 
 
-def test_stages_are_found_by_the_items_of_their_triggers(tmp_path, monkeypatch, sent):
-    back = looking_back(tmp_path, monkeypatch, Prometheus())
+def test_stages_are_found_by_the_items_of_their_triggers(tmp_path, sent):
+    back = looking_back(tmp_path, Prometheus())
     assert (back.with_trigger("trigger.1"), back.with_trigger("trigger.3")) == (["21_01c"], [])
