@@ -55,7 +55,7 @@ def drill(target: Target, stage: Stage, conductor: RemoteConductor, *, record_me
         Inconclusive: Prometheus does not answer.
     """
     prometheus = Prometheus(target.prometheus_url, target.http_timeout_s)
-    service = next(one for one in target.services.values() if one.key == stage.service)
+    service = target.service(stage.service)
     metrics: dict[str, Mapping[str, float | None]] = {}
 
     def look(moment: str) -> None:

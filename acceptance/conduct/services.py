@@ -70,7 +70,7 @@ class Restarter:
         Raises:
             MutationFailed: The command failed, a service is not healthy in time, or no newer process was seen.
         """
-        services = list(self._target.services.values()) if key == "all" else [self._service(key)]
+        services = list(self._target.services.values()) if key == "all" else [self._target.service(key)]
         command = self._target.restart_all if key == "all" else services[0].restart
         before = {service.key: self._started(service) for service in services}
         blind = not need_proof and not any(before.values())
@@ -92,9 +92,6 @@ class Restarter:
             )
             for service in services
         )
-
-    def _service(self, key: str) -> Service:
-        return next(service for service in self._target.services.values() if service.key == key)
 
     def _back(self, service: Service, before: Sequence[float], blind: bool) -> float | None:
         """Wait until a service is healthy and, unless Prometheus is blind, newer processes of it are seen."""

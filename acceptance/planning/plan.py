@@ -174,8 +174,7 @@ class Plan:
         return self.target.soak_seconds or stage.soak_minutes * 60
 
     def _at_job(self, stage: Stage) -> Stage:
-        jobs = [one.job for one in self.target.services.values() if one.key == stage.service]
-        return stage.at(jobs[0]) if jobs else stage
+        return stage.at(self.target.service(stage.service).job) if stage.service in self.target.services else stage
 
     def _query(self, what: str, measure: Measure) -> Iterator[str]:
         label = "events" if measure.kind == "log_events" else "query"

@@ -107,7 +107,7 @@ class Hindsight:
         since = self.kept(stage_id).since
         if since is None:
             raise Inconclusive(f"{stage_id}: expected an accepted stage to look back at, found none")
-        service = next(each for each in self._target.services.values() if each.key == self._stages[stage_id].service)
+        service = self._target.service(self._stages[stage_id].service)
         return Lookback(
             stage=self._stages[stage_id].at(service.job),
             service=service,

@@ -39,13 +39,13 @@ class StageWork:
 
     def __post_init__(self) -> None:
         """Fill the queries in for this target's Prometheus job."""
-        if self.stage.service in {service.key for service in self.target.services.values()}:
+        if self.stage.service in self.target.services:
             self.stage = self.stage.at(self.service.job)
 
     @property
     def service(self) -> Service:
         """The service that the stage restarts."""
-        return next(service for service in self.target.services.values() if service.key == self.stage.service)
+        return self.target.service(self.stage.service)
 
     @cached_property
     def prometheus(self) -> Prometheus:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Literal
+from typing import Literal, cast
 
 from acceptance.redact import secrets_of
 from acceptance.target.file import Settings, TargetError, read_settings
@@ -92,6 +92,14 @@ class Target(Public):
     def public(self) -> dict[str, str]:
         """Return every setting for the record by dotted name, such as `storage.root`; secrets redacted."""
         return dict(flat("", self))
+
+    def service(self, key: str) -> Service:
+        """Give one of the services by its short name.
+
+        Raises:
+            KeyError: There is none of that name, such as ``all``.
+        """
+        return self.services[cast("ServiceKey", key)]
 
     @property
     def scrape_patience_s(self) -> float:
