@@ -17,7 +17,7 @@ from acceptance.probes.uploads import Upload, Uploader
 from acceptance.target.model import load_target
 from lab.faults import STORAGE_FAULTS
 from power.means import stopped
-from power.table import INCONCLUSIVE, Means, Power, Unwatched, assert_noticed
+from power.table import INCONCLUSIVE, Means, Power, RestartsNothing, Unwatched, assert_noticed
 
 TAMPERED = "test_tampered_archive_is_refused[tampered-start]"
 ATTACK = "test_attack_is_blocked[{}]"
@@ -30,6 +30,7 @@ MANY = {"TRAFFIC_PER_MINUTE": "1200", "SOAK_SECONDS": "10"}
 """Time for the 51st upload, also on a busy machine."""
 
 Before = partial(Power, only=("preflight",))
+Off = partial(Power, only=("flag_off",))
 On = partial(Power, only=("flag_on",))
 Security = partial(Power, only=("security",))
 Soak = partial(Power, only=("soak",))
@@ -83,62 +84,65 @@ POWER = (
         k="antivirus",
         by=stopped("infra:clamd"),
     ),
-    Power(("checksum-not-verified",), (TAMPERED,), "expected a 4xx"),
-    Power(("checksum-not-enforced",), (TAMPERED,), "expected a 4xx"),
-    Power(("event-missing",), (TAMPERED,), "expected the log event checksum_failed"),
-    Power(("leaks-internals",), (TAMPERED,), "the refusal tells"),
-    Power(("left-over-incoming",), (TAMPERED,), "kept in the storage"),
-    Power(("traversal-student-id",), (FIRST_ATTACK,), "wrote outside the storage root"),
-    Power(("answer-400-after-write",), (FIRST_ATTACK,), "wrote outside the storage root"),
-    Power(("traversal-assignment-id",), (ATTACK.format("assignment_id-dotdot-alone"),), "expected a refusal"),
-    Power(("traversal-file-name",), (ATTACK.format("new_zip-dotdot-once"),), "expected a refusal"),
-    Power(("traversal-member",), (ATTACK.format("zip-dotdot-once"),), "expected a refusal"),
-    Power(
-        ("overwrite-other-student",),
-        (COLLIDING,),
-        "found 0 of it",
-        unseen=frozenset({"21_01c.rollout.3"}),
-    ),
-    Power(
-        ("limit-off-by-one",),
-        ("test_archive_up_to_the_limit_is_accepted[exactly]",),
-        "found 413 and 0",
-    ),
-    Power(("limit-accepts-one-more",), ("test_oversized_archive_is_refused[limit+1-with-length]",), "expected 413"),
-    Power(("limit-missing",), ("test_oversized_archive_is_refused[limit+1-with-length]",), "expected 413"),
-    Power(("av-not-scanned",), ("test_virus_is_refused[eicar-in-zip]",), "expected a 4xx"),
-    Power(("flag-ignored",), ("test_checksum_is_recorded",), "no document for"),
-    Power(("metadata-not-written",), ("test_checksum_is_recorded",), "no document for"),
-    Power(("wrong-checksum-recorded",), ("test_checksum_is_recorded",), "expected"),
-    Power(("errors-not-raised",), ("test_file_is_saved", "trigger permission-errors"), "found"),
-    Power(("errors-not-counted",), ("test_checksum_failures_are_counted",), "<= 0"),
-    Power(("slow-writes",), ("trigger write-latency", "trigger new-alerts"), "found"),
-    Power(("write-errors",), ("trigger permission-errors", FIRST_ATTACK), "", code=(1, 10)),
+    # The whole stage ends at the first bad check, wherever that stands.
     Power(("disk-gone",), ("test_upload_lands_in_the_old_place",), "found 500"),
-    # A green /health is believed by nobody: with the storage gone the stage is red all the same.
-    Power(("health-lies", "disk-gone"), ("test_upload_lands_in_the_old_place",), "found 500"),
     Power(("service-does-not-come-back",), ("test_flag_change_restarted_the_service",), "expected"),
+    Power(("flag-ignored",), ("test_checksum_is_recorded",), "no document for"),
+    Power(("checksum-not-verified",), (TAMPERED,), "expected a 4xx"),
+    Power(("traversal-student-id",), (FIRST_ATTACK,), "wrote outside the storage root"),
+    Power(("write-errors",), ("trigger permission-errors", FIRST_ATTACK), "", code=(1, 10)),
+    Power(("slow-writes",), ("trigger write-latency", "trigger new-alerts"), "found"),
+    # A green /health is believed by nobody: with the storage gone the stage is red all the same.
+    Off(("health-lies", "disk-gone"), ("test_upload_lands_in_the_old_place",), "found 500"),
     # Nothing was switched, but the restart that was begun is still owed: the run says so, and the next one pays.
-    Power(
-        ("restart-does-nothing",),
-        ("test_service_runs_the_deployed_code",),
-        "newer than",
-        code=(12,),
-        settings={"RESTART_TIMEOUT_SECONDS": "4"},
-    ),
-    Power(
-        ("flags-stuck-on",),
-        ("test_new_storage_metrics_are_absent",),
-        "review_archive_storage_",
-        only=("flag_off",),
-        restarts=True,
-    ),
+    RestartsNothing(red=("test_service_runs_the_deployed_code",), stage="21_01c"),
+    Off(("flags-stuck-on",), ("test_new_storage_metrics_are_absent",), "review_archive_storage_", restarts=True),
+    On(("errors-not-raised",), ("test_file_is_saved", "trigger permission-errors"), "found"),
+    On(("metadata-not-written",), ("test_checksum_is_recorded",), "no document for"),
+    On(("wrong-checksum-recorded",), ("test_checksum_is_recorded",), "expected"),
     On(("archive-not-kept",), ("test_file_is_saved",), "found 201 and 0"),
     On(("wrong-size-recorded",), ("test_metadata_is_persisted",), "bytes, found {"),
     On(("flag-ignored",), ("test_new_storage_metrics_appear",), "review_archive_storage_operations_total", k="appear"),
     Security(
         ("checksum-not-verified",), ("test_wrong_digest_of_a_good_archive_is_refused",), "a 4xx", k="wrong_digest"
     ),
+    Security(("checksum-not-enforced",), (TAMPERED,), "expected a 4xx", k="tampered"),
+    Security(("event-missing",), (TAMPERED,), "expected the log event checksum_failed", k="tampered"),
+    Security(("leaks-internals",), (TAMPERED,), "the refusal tells", k="tampered"),
+    Security(("left-over-incoming",), (TAMPERED,), "kept in the storage", k="tampered"),
+    Security(("av-not-scanned",), ("test_virus_is_refused[eicar-in-zip]",), "expected a 4xx", k="virus"),
+    Security(("answer-400-after-write",), (FIRST_ATTACK,), "wrote outside the storage root", k="attack"),
+    Security(
+        ("traversal-assignment-id",), (ATTACK.format("assignment_id-dotdot-alone"),), "expected a refusal", k="attack"
+    ),
+    Security(("traversal-file-name",), (ATTACK.format("new_zip-dotdot-once"),), "expected a refusal", k="attack"),
+    Security(("traversal-member",), (ATTACK.format("zip-dotdot-once"),), "expected a refusal", k="attack"),
+    Security(
+        ("overwrite-other-student",),
+        (COLLIDING,),
+        "found 0 of it",
+        unseen=frozenset({"21_01c.rollout.3"}),
+        k="overwritten",
+    ),
+    Security(
+        ("limit-off-by-one",),
+        ("test_archive_up_to_the_limit_is_accepted[exactly]",),
+        "found 413 and 0",
+        k="limit_is or oversized_archive",
+    ),
+    Security(
+        ("limit-accepts-one-more",),
+        ("test_oversized_archive_is_refused[limit+1-with-length]",),
+        "expected 413",
+        k="limit_is or oversized_archive",
+    ),
+    Security(
+        ("limit-missing",),
+        ("test_oversized_archive_is_refused[limit+1-with-length]",),
+        "expected 413",
+        k="limit_is or oversized_archive",
+    ),
+    Security(("errors-not-counted",), ("test_checksum_failures_are_counted",), "<= 0", k="checksum"),
     Security(("digest-not-required",), ("test_missing_digest_is_refused_where_required",), "a 4xx"),
     Security(("checksum-not-verified",), ("test_broken_archive_is_refused[cut-in-half]",), "a 4xx", k="broken"),
     Security(("writes-outside",), ("test_nothing_else_changed_outside_the_storage",), "uploads.txt", k="nothing_else"),
