@@ -10,7 +10,6 @@ import time
 from collections import defaultdict
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 from small_project import Project
 
@@ -24,6 +23,7 @@ CELLS = [
     *itertools.product(SIGNALS, ["xdist"], ["controller", "worker", "guardian"]),
 ]
 ARGS = {"plain": (), "xdist": ("-n", "2")}
+VICTIM_WITHIN_S = 60
 _MARKS = {"guardian": "acceptance.conduct.guardian", "worker": "sys.stdin.readline"}
 
 
@@ -92,7 +92,7 @@ class Arena:
         env_before = project.target.env_file.read_bytes()
         process = project.start(*ARGS[kill.xdist], **{MARK: mark})
         time.sleep(kill.moment)  # the moment is the point, not a condition
-        hit = _strike(kill, process.pid, mark)
+        hit = _strike(kill, process, mark)
         flag_on = hit and project.target.env_file.read_bytes() != env_before
         try:
             output = process.communicate(timeout=120)[0]
@@ -123,13 +123,19 @@ class Arena:
         return stage_of(Project(folder, self._lab)), f"{os.getpid()}-{self._folder.name}-{number}"
 
 
-def _strike(kill, pid, mark):
-    """Send the signal; returns whether there was somebody to take it."""
+def _strike(kill, process, mark):
+    """Send the signal; returns whether there was somebody to take it.
+
+    Who is not there yet is waited for as long as the run lasts: a busy machine starts it late, and an earlier try would
+    find nobody either.
+    """
     if kill.whom == "controller":
-        victims = [pid]
+        victims = [process.pid] if process.poll() is None else []  # an ended run still takes signals until it is reaped
     else:
         found = poll(
-            lambda: _victims(kill.whom, pid, mark), lambda found: found or not Path(f"/proc/{pid}").exists(), 3
+            lambda: _victims(kill.whom, process.pid, mark),
+            lambda found: found or process.poll() is not None,
+            VICTIM_WITHIN_S,
         )
         victims = sorted(found)[:1]
     for victim in victims:

@@ -22,5 +22,5 @@ def arena(tmp_path_factory):
 
 @pytest.mark.parametrize("kill", kills(NUMBER, SEED), ids=str)
 def test_killed_run_leaves_nothing_behind(arena, kill):
-    *_, faults = arena.kill(kill)
-    assert faults == []
+    hit, _, faults = arena.kill(kill)
+    assert (hit, faults) == (True, [])
