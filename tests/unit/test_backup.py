@@ -40,7 +40,7 @@ def mongo_server(home, *storage):
             client.admin.command("ping")
         yield f"mongodb://127.0.0.1:{port}/"
     finally:
-        process.terminate()
+        process.kill()  # asked to end, it now and then does not hear
         process.wait(10)
 
 
