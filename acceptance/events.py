@@ -11,8 +11,8 @@ import fcntl
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -102,6 +102,19 @@ def read_events(path: Path) -> Iterator[Event]:
             )
         prev = found
         yield Event(**body, hash=found)
+
+
+def first(events: Iterable[Event], kind: str) -> Mapping[str, Any]:
+    """Give the data of the first event of a kind, nothing where there is none."""
+    return next((event.data for event in events if event.kind == kind), {})
+
+
+def expecting(event: Event, wanted: Callable[[Mapping[str, Any]], bool]) -> Event:
+    """Give ``checks.expected`` with those of its checks alone that are wanted; any other event as it is."""
+    if event.kind != "checks.expected":
+        return event
+    checks = [check for check in event.data.get("checks") or () if wanted(check)]
+    return replace(event, data={**event.data, "checks": checks})
 
 
 def _digest(body: Mapping[str, Any]) -> str:

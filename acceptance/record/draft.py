@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from datetime import UTC, datetime
 
-from acceptance.events import Event
+from acceptance.events import Event, expecting
 from acceptance.record.model import build
 from acceptance.record.parts import Record
 from acceptance.verdict import Outcome
@@ -20,16 +19,8 @@ def so_far(events: Iterable[Event]) -> Record:
     """
     log = list(events)
     done = {event.data.get("nodeid") for event in log if event.kind == "check.finished"}
-    return build([*_only(log, done), _end(log)])
-
-
-def _only(log: Iterable[Event], done: set[object]) -> Iterable[Event]:
-    for event in log:
-        if event.kind == "checks.expected":
-            checks = [check for check in event.data.get("checks") or () if check.get("nodeid") in done]
-            yield replace(event, data={**event.data, "checks": checks})
-        else:
-            yield event
+    only_done = (expecting(event, lambda check: check.get("nodeid") in done) for event in log)
+    return build([*only_done, _end(log)])
 
 
 def _end(log: list[Event]) -> Event:

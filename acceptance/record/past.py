@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from acceptance.events import read_events
+from acceptance.events import first, read_events
 from acceptance.record.model import build
 from acceptance.record.parts import Record
 from acceptance.record.publish import EVENTS
@@ -34,9 +34,8 @@ def deployment_of(folder: Path) -> Deployment:
         TamperedLog: Its log was changed after it was written.
     """
     own = tuple(read_events(folder / EVENTS))
-    start = next((event.data for event in own if event.kind == "run.started"), {})
     runs, unread = [], []
-    for neighbour in _earlier(folder, start):
+    for neighbour in _earlier(folder, first(own, "run.started")):
         try:
             faults = verify(neighbour)
         except NoRecord as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from acceptance.checklist import load_items, status
-from acceptance.events import Event
+from acceptance.events import Event, first
 from acceptance.record.parts import Check, Line, SignOff, Waiver
 from acceptance.record.times import parse
 from acceptance.signoff import objection, same_person
@@ -48,7 +48,7 @@ def fold_waivers(log: Sequence[Event]) -> tuple[Waiver, ...]:
 
 
 def _operator(log: Iterable[Event]) -> str:
-    return next((str(event.data.get("operator") or "") for event in log if event.kind == "run.started"), "")
+    return str(first(log, "run.started").get("operator") or "")
 
 
 def _waiver(event: Event, operator: str) -> Waiver:

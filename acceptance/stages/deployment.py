@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from acceptance.events import Event
+from acceptance.events import Event, expecting, first
 from acceptance.stages.stage import place_of
 from acceptance.verdict import Verdict
 
@@ -68,7 +68,7 @@ class Deployment:
     @property
     def extent(self) -> str:
         """Name what is known of it, for a reason."""
-        earlier = [_id(log) for log in self.runs[:-1]]
+        earlier = [str(first(log, "run.started").get("run_id")) for log in self.runs[:-1]]
         return (
             f"this run and {', '.join(earlier)}"
             if earlier
@@ -84,16 +84,15 @@ class Deployment:
 
         What was before the first stage is left out, and of a try that was replaced all but flags and rollbacks.
         """
-        last = len(self.runs) - 1
-        for number, log in enumerate(self.runs[self._first :], self._first):
-            for event in log:
-                if event.kind == "checks.expected":
-                    kept = [each for each in event.data.get("checks") or () if self._counts(_stage_of(each), number)]
-                    yield replace(event, data={**event.data, "checks": kept})
-                elif event.kind in _OF_A_TRY and not self._counts(_stage(event), number):
-                    continue
-                elif event.kind not in _LAST_WORDS or number == last:
-                    yield event
+        for number in range(self._first, len(self.runs)):
+            yield from self._counting(number)
+
+    def _counting(self, number: int) -> Iterator[Event]:
+        last = number == len(self.runs) - 1
+        for event in self.runs[number]:
+            replaced = event.kind in _OF_A_TRY and not self._counts(_stage(event), number)
+            if not replaced and (last or event.kind not in _LAST_WORDS):
+                yield expecting(event, lambda check: self._counts(_stage_of(check), number))
 
     def _counts(self, stage: str, number: int) -> bool:
         return self._deciding.get(stage, len(self.runs) - 1) == number
@@ -130,7 +129,3 @@ def _switched_on(event: Event) -> bool:
 
 def _stage_of(check: Any) -> str:
     return (place_of(str(check.get("nodeid"))) or ("",))[0]
-
-
-def _id(log: Iterable[Event]) -> str:
-    return next((str(event.data.get("run_id")) for event in log if event.kind == "run.started"), "a run without a name")

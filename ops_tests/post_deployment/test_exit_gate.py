@@ -29,18 +29,18 @@ FLAGGED = ("21_01a", "21_01b", "21_01c", "21_01d")
 )
 def test_trigger_was_watched_and_did_not_fire(item, deployment, hindsight, deployed):
     """Rollback trigger: every stage that was switched looked out for it, and it did not fire."""
-    events = [event for stage in deployed for event in deployment.about(stage, "trigger.fired")]
     fired = [
-        f"{event.data['stage']}, {event.data['trigger']}: {event.data['reason']}"
-        for event in events
+        f"{stage}, {event.data['trigger']}: {event.data['reason']}"
+        for stage in deployed
+        for event in deployment.about(stage, "trigger.fired")
         if item in event.data["items"]
     ]
     assert fired == [], "; ".join(fired)
-    looks = {stage: deployment.looks(stage) for stage in hindsight.with_trigger(item) if stage in deployed}
-    switched = {stage: number for stage, number in looks.items() if number is not None}
-    if not switched or min(switched.values()) == 0:
+    watched = hindsight.with_trigger(item)
+    looks = {stage: number for stage in watched if (number := deployment.looks(stage)) is not None}
+    if not looks or min(looks.values()) == 0:
         raise Inconclusive(
-            f"{item}: expected looks at it in each stage that was switched on in {deployment.extent}, found {switched}"
+            f"{item}: expected looks at it in each stage that was switched on in {deployment.extent}, found {looks}"
         )
 
 

@@ -2,9 +2,9 @@
 """Send a deployment's post to #ops-shared and its summary by e-mail, where they are configured (docs/record.md).
 
 A run never sends by itself: what it says of a deployment is read by its operator before others read it.
-The texts tell of the run and of the earlier ones with its ticket; all of
-their folders are verified first, and not changed. Exit code 0: sent, or shown by --dry-run; 1: something was not sent,
-or a record was changed; 2: usage, no record, or nothing is configured.
+The texts tell of the run and of the earlier ones with its ticket; all of their folders are verified first, and not
+changed. Exit code 0: sent, or shown by --dry-run; 1: something was not sent, or a record was changed; 2: usage, no
+record, or nothing is configured.
 """
 
 import argparse

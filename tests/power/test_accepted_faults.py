@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from dependencies.disturbed import running
-from held_lab import SHORT, held_lab, retold
+from held_lab import SHORT, broken, held_lab, retold
 
 from acceptance.envfile.file import EnvFile
 from acceptance.events import read_events
@@ -88,9 +88,7 @@ def test_stage_of_an_earlier_run_is_judged_by_its_ticket(target_file, tmp_path):
     with running(target_file, tmp_path, WHOLE, *TICKET) as run:
         first = run.finish()
     assert (first.code, first.outcome) == (0, "GO"), first.explain()
-    for name in FAULTS:
-        switch(target_file.parent, name, on=True)
-    with running(target_file, tmp_path, EXIT, *TICKET) as run:
+    with broken(target_file, *FAULTS), running(target_file, tmp_path, EXIT, *TICKET) as run:
         second = run.finish()
     assert second.failed.keys() >= SINCE, second.explain()
     EnvFile(target.env_file).set(target.flags[STAGE], "false")

@@ -1,19 +1,16 @@
 """Which records are of the same deployment, and which of those are believed."""
 
 import shutil
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 import record_samples as samples
+from record_scripts import script
 from record_writer import TARGET, run
 
 from acceptance.record.past import Unread, deployment_of, load_whole
 from acceptance.record.publish import publish
 from acceptance.verdict import Outcome
 
-ROOT = Path(__file__).resolve().parents[2]
 EARLIER, OWN = "staging-20251129T020411Z-7c1e", "staging-20251129T060000Z-0001"
 
 
@@ -79,29 +76,23 @@ def test_text_of_the_last_run_tells_of_all(reports):
     assert whole.outcome is not Outcome.GO
 
 
-def printed(*arguments):
-    command = [sys.executable, ROOT / "scripts" / "ops" / "deployment_log.py", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
-
-
 def test_deployment_log_tells_of_all_runs_or_of_one(reports):
-    assert "stage 21_01c, done in 11 s" in printed(reports / OWN).stdout
-    assert "- **Rollbacks**: None" in printed(reports / OWN, "--this-run").stdout
+    assert "stage 21_01c, done in 11 s" in script("deployment_log.py", reports / OWN).stdout
+    assert "- **Rollbacks**: None" in script("deployment_log.py", reports / OWN, "--this-run").stdout
 
 
 def test_deployment_log_is_silent_where_a_run_is_not_to_be_believed(reports):
     (reports / EARLIER / "record.json").write_text("{}")
-    refused = printed(reports / OWN)
+    refused = script("deployment_log.py", reports / OWN)
     assert (refused.returncode, refused.stdout) == (1, "")
     assert EARLIER in refused.stderr
-    assert printed(reports / OWN, "--this-run").returncode == 0
+    assert script("deployment_log.py", reports / OWN, "--this-run").returncode == 0
 
 
 def test_nothing_is_sent_where_a_run_is_not_to_be_believed(reports):
     publish(reports / OWN)
-    command = [sys.executable, ROOT / "scripts" / "ops" / "notify.py", reports / OWN, "--dry-run"]
-    assert subprocess.run(command, capture_output=True, check=False, cwd=ROOT).returncode == 0
+    assert script("notify.py", reports / OWN, "--dry-run").returncode == 0
     (reports / EARLIER / "record.json").write_text("{}")
-    refused = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
+    refused = script("notify.py", reports / OWN, "--dry-run")
     assert (refused.returncode, refused.stdout) == (1, "")
     assert EARLIER in refused.stderr

@@ -6,19 +6,18 @@ import json
 import random
 import shutil
 import subprocess
-import sys
 from importlib.resources import files
 from pathlib import Path
 
 import jsonschema
 import pytest
 import record_samples as samples
+from record_scripts import script
 
 from acceptance.events import EventLog, TamperedLog
 from acceptance.record.publish import load, manifest, publish, render, to_text
 from acceptance.record.verify import NoRecord, verify
 
-SCRIPTS = Path(__file__).parents[2] / "scripts" / "ops"
 SCHEMA = json.loads(files("acceptance").joinpath("data/record.schema.json").read_text())
 
 
@@ -34,10 +33,6 @@ def sealed(tmp_path_factory):
 @pytest.fixture
 def copy(sealed, tmp_path):
     return Path(shutil.copytree(sealed, tmp_path / "copy"))
-
-
-def script(name, *args):
-    return subprocess.run([sys.executable, SCRIPTS / name, *args], capture_output=True, text=True, check=False)
 
 
 @pytest.mark.parametrize("name", [name for name in samples.SAMPLES if name != "large"])

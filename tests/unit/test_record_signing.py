@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import record_samples as samples
+from record_scripts import script
 
 from acceptance.record.publish import manifest, publish
 from acceptance.record.signing import sign, signer
 from acceptance.record.verify import verify
 from acceptance.verdict import Inconclusive
-
-SCRIPTS = Path(__file__).parents[2] / "scripts" / "ops"
 
 
 def new_key(folder: Path, name: str) -> Path:
@@ -44,10 +42,6 @@ def folder(tmp_path):
     made = samples.go(tmp_path / "run")
     publish(made)
     return made
-
-
-def script(name, *args):
-    return subprocess.run([sys.executable, SCRIPTS / name, *args], capture_output=True, text=True, check=False)
 
 
 def test_a_signed_folder_stays_intact_and_names_its_signer(folder, key, allowed):
