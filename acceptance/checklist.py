@@ -41,12 +41,12 @@ SIGN_OFFS: frozenset[str] = frozenset(
 )
 """Items that only a person can confirm: no probe sees a phone list, a reviewed plan or a merged request.
 
-What the checklist calls a manual test is a probe's where one can do it. ``tests/unit/test_coverage.py`` holds this
-set to the markers of the checks.
+What the checklist calls a manual test is a probe's where one can do it. `tests/unit/commands/test_coverage.py` holds
+this set to the markers of the checks.
 """
 
 GENERATED: frozenset[str] = frozenset({"post.documentation.1", "post.documentation.2", "post24.communication.1"})
-"""Items that the suite answers with a document of its own: ``acceptance.record.texts``."""
+"""Items that the suite answers with a document of its own: ``acceptance.record.messages``."""
 
 
 @dataclass(frozen=True)

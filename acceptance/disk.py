@@ -5,7 +5,10 @@ from __future__ import annotations
 import grp
 import os
 import pwd
+import shutil
 from pathlib import Path
+
+from acceptance.verdict import Inconclusive
 
 
 def owner_name(found: os.stat_result) -> str:
@@ -36,3 +39,11 @@ def sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def free_bytes(path: Path) -> int:
+    """Give the space left for ordinary users on the disk that holds ``path``."""
+    try:
+        return shutil.disk_usage(path).free
+    except OSError as error:
+        raise Inconclusive(f"{path}: the free space cannot be seen ({error})") from error

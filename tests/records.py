@@ -17,7 +17,7 @@ from pathlib import Path
 
 from supervisor.xmlrpc import SupervisorTransport
 
-from acceptance.wait import poll
+from acceptance.polling import poll
 from lab.faults import switch
 from lab.layout import Layout
 from tests.held_lab import ROOT, held_lab

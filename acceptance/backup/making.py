@@ -21,7 +21,7 @@ from acceptance.backup.bsondump import BackupFailed, Content, dump
 from acceptance.backup.mongodump import mongodump
 from acceptance.backup.privatefile import copy_private, private_file
 from acceptance.backup.retention import MANIFEST, Retention, name_of, retention
-from acceptance.conduct.testdata import database
+from acceptance.observe.mongo import database
 from acceptance.target.model import Target
 
 __all__ = ["Backup", "BackupFailed", "Retention", "back_up", "load", "retention"]

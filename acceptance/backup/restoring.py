@@ -22,7 +22,7 @@ from acceptance.backup.bsondump import (
     restore,
 )
 from acceptance.backup.making import Backup
-from acceptance.conduct.testdata import database
+from acceptance.observe.mongo import database
 from acceptance.target.model import Target
 
 

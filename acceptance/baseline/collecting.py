@@ -9,14 +9,14 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from acceptance.baseline.readings import Baseline, Calls, Probe, Readings
+from acceptance.baseline.readings import Baseline, Calls, Readings
+from acceptance.disk import free_bytes
+from acceptance.gates.measures import Series
 from acceptance.observe.prometheus import Prometheus
-from acceptance.probes.storage import free_bytes
-from acceptance.probes.traffic import drive
-from acceptance.stages.gates import Series
+from acceptance.polling import poll
+from acceptance.probes.traffic import Probe, drive
 from acceptance.target.model import Target
 from acceptance.verdict import Inconclusive
-from acceptance.wait import poll
 
 #: Most samples kept of one series.
 _POINTS = 240

@@ -6,26 +6,17 @@ today's rules. Source: checklist items pre.technical.5, 21_00.checklist.2, post2
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import fmean
 
-from acceptance.baseline.statistics import Count
-from acceptance.stages.gates import Series
-from acceptance.stages.judging import increase, quantile_of
+from acceptance.gates.judging import increase, quantile_of
+from acceptance.gates.measures import Series
+from acceptance.gates.statistics import Count
+from acceptance.probes.traffic import Probe
 
 #: Most windows that a stretch is cut into: enough for a test over windows to see, few enough to hold something.
 WINDOWS = 8
-
-
-@dataclass(frozen=True)
-class Probe:
-    """One request of our own: when (unix seconds), how long, and what was wrong with the answer, or nothing."""
-
-    at: float
-    seconds: float
-    fault: str = ""
 
 
 @dataclass(frozen=True)
@@ -148,11 +139,6 @@ def quantiles(calls: Calls, stretch: Baseline) -> dict[str, float]:
     """Give p50, p95 and p99 in seconds as Prometheus would interpolate them; NaN without calls."""
     counts = bucket_counts(calls, stretch)
     return {f"p{round(100 * q)}": quantile_of(counts, q) for q in (0.5, 0.95, 0.99)}
-
-
-def nearest_rank(values: Sequence[float], quantile: float) -> float:
-    """Give the smallest value with at least this share of all at or below it."""
-    return sorted(values)[max(0, math.ceil(quantile * len(values)) - 1)]
 
 
 def _covered(series: Series, start: float, end: float) -> bool:

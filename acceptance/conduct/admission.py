@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from acceptance.conduct.window import Window
-from acceptance.stages.stage import Stage, place_of
+from acceptance.stage import Stage, place_of
 from acceptance.target.model import Target
 
 

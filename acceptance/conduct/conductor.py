@@ -12,17 +12,17 @@ import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
-from acceptance.conduct.held import FlagState, Held, Mode, Rollback
+from acceptance.conduct.best_effort_log import BestEffort
+from acceptance.conduct.cleanup import LooseEnds
+from acceptance.conduct.intents import Promises
 from acceptance.conduct.journal import Journal
-from acceptance.conduct.looseends import LooseEnds
-from acceptance.conduct.promises import Promises
+from acceptance.conduct.rollback import WayBack
 from acceptance.conduct.services import Restarted, Restarter
-from acceptance.conduct.telling import BestEffort
+from acceptance.conduct.stage_state import FlagState, Held, Mode, Rollback
 from acceptance.conduct.undo import Undo, restart
-from acceptance.conduct.wayback import WayBack
 from acceptance.envfile.file import Change, EnvFile
 from acceptance.events import EventLog
-from acceptance.stages.stage import Stage
+from acceptance.stage import Stage
 from acceptance.target.model import Target
 from acceptance.verdict import Refused, RollbackFailed
 

@@ -27,16 +27,16 @@ from pathlib import Path
 from acceptance.conduct.admission import late
 from acceptance.conduct.conductor import Conductor
 from acceptance.conduct.journal import Journal
-from acceptance.conduct.leases import Guardian
 from acceptance.conduct.lock import Owner, TargetLock
 from acceptance.conduct.run import Run
+from acceptance.conduct.server import Guardian
 from acceptance.conduct.services import Restarter
 from acceptance.conduct.undo import recover
 from acceptance.envfile.file import EnvFile
 from acceptance.events import EventLog, read_events
 from acceptance.observe.prometheus import Prometheus
 from acceptance.redact import Redactor, secrets_of
-from acceptance.stages.stage import Stage
+from acceptance.stage import Stage
 from acceptance.target.model import Target, load_target
 from acceptance.verdict import Refused, RollbackFailed
 

@@ -10,11 +10,11 @@ from contextlib import contextmanager
 
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
-from acceptance.conduct.byhand import by_hand_commands
+from acceptance.conduct.best_effort_log import Events
 from acceptance.conduct.journal import Entry, Journal
 from acceptance.conduct.lock import LockHeld, Owner, TargetLock
+from acceptance.conduct.manual_recovery import by_hand_commands
 from acceptance.conduct.services import Restarter
-from acceptance.conduct.telling import Events
 from acceptance.conduct.undo import recover
 from acceptance.observe.prometheus import Prometheus
 from acceptance.target.model import Target

@@ -14,7 +14,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from acceptance.conduct.held import Mode
+from acceptance.conduct.stage_state import Mode
 from acceptance.conduct.testdata import new_prefix
 from acceptance.target.model import Target
 

@@ -16,9 +16,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import httpx
 from tenacity import RetryError, Retrying, retry_if_result, stop_after_delay, wait_fixed
 
+from acceptance.observe.health import is_healthy
 from acceptance.observe.prometheus import Prometheus
 from acceptance.target.model import Service, Target
 from acceptance.verdict import Inconclusive, MutationFailed
@@ -170,11 +170,3 @@ def run_command(command: str, target: Target) -> tuple[int, str]:
             return 124, f"did not end within {target.restart_timeout_s:g} s and was killed"
         output.seek(0)
         return code, output.read().decode(errors="replace")[-4000:]
-
-
-def is_healthy(service: Service, timeout_s: float) -> bool:
-    """Tell whether ``/health`` answers 200 now."""
-    try:
-        return httpx.get(f"{service.url}/health", timeout=timeout_s).status_code == httpx.codes.OK
-    except httpx.HTTPError:
-        return False

@@ -9,18 +9,12 @@ from __future__ import annotations
 import os
 import re
 import secrets
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-from pymongo import MongoClient
-from pymongo.database import Database
-from pymongo.errors import PyMongoError
-
+from acceptance.observe.mongo import database
 from acceptance.target.model import Target
-from acceptance.verdict import Inconclusive
 
 #: Collection -> fields that carry a test user's id.
 OWNED = {
@@ -42,23 +36,6 @@ class Purged:
 
     documents: int
     files: int
-
-
-@contextmanager
-def database(target: Target) -> Iterator[Database[dict[str, Any]]]:
-    """Connect to the target's database; whatever keeps us from it is ``Inconclusive``."""
-    client: MongoClient[dict[str, Any]] = MongoClient(
-        target.mongo.url, serverSelectionTimeoutMS=round(target.http_timeout_s * 1000)
-    )
-    try:
-        yield client[target.mongo.database]
-    except PyMongoError as error:
-        raise Inconclusive(
-            f"MongoDB did not answer ({type(error).__name__}); check MONGODB_URL of {target.source.name}, "
-            "that the server runs and that its user may read the database"
-        ) from error
-    finally:
-        client.close()
 
 
 def purge(target: Target, prefix: str) -> Purged:

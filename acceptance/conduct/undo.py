@@ -7,11 +7,11 @@ from typing import Any
 
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential
 
-from acceptance.conduct.byhand import by_hand_commands, state_found
+from acceptance.conduct.best_effort_log import BestEffort, Events
 from acceptance.conduct.journal import Entry, Journal
-from acceptance.conduct.oldpath import on_the_old_path
+from acceptance.conduct.manual_recovery import by_hand_commands, state_found
+from acceptance.conduct.old_path_proof import on_the_old_path
 from acceptance.conduct.services import Restarted, Restarter
-from acceptance.conduct.telling import BestEffort, Events
 from acceptance.conduct.testdata import purge
 from acceptance.envfile.file import Change, EnvFile, EnvFileError
 from acceptance.target.model import Target

@@ -1,1 +1,1 @@
-"""What watches the target: Prometheus, logs, Loki, Grafana. Nothing here changes anything."""
+"""Clients that only look: Prometheus, alerts, logs, Loki, Grafana, MongoDB, health."""

@@ -12,9 +12,9 @@ import json
 import math
 from dataclasses import dataclass
 
-from acceptance.baseline.statistics import Count, increase_p, least_seen, rate_ratio
+from acceptance.gates.measures import Bound, Gate, GateResult
+from acceptance.gates.statistics import Count, increase_p, least_seen, rate_ratio
 from acceptance.observe.loki import Line, Loki
-from acceptance.stages.gates import Bound, Gate, GateResult
 from acceptance.verdict import Verdict
 
 ERRORS = '|~ "ERROR|CRITICAL|Traceback"'

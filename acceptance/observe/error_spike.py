@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from acceptance.baseline.statistics import Count, increase_p, least_seen
+from acceptance.gates.statistics import Count, increase_p, least_seen
 from acceptance.observe.logs import LogLine, Logs
 
 LEVELS = ("ERROR", "CRITICAL", "FATAL")
@@ -73,3 +74,32 @@ def error_level(
 
 def _brief(lines: Iterable[LogLine]) -> tuple[str, ...]:
     return tuple(line.brief() for line in lines)
+
+
+COMPLAINT_LEVELS = ("WARN", "WARNING", "ERROR", "CRITICAL", "FATAL")
+_VARIES = re.compile(r"\b(?=\w*\d)[\w-]+|\d+")
+
+
+def new_complaints(logs: Logs, since: datetime, lookback: timedelta = timedelta(hours=1)) -> list[LogLine]:
+    """Give the lines at WARN or above since then whose kind did not occur in the time before.
+
+    Args:
+        logs: The service's log.
+        since: When the change was made, aware.
+        lookback: How long before it counts as before.
+
+    Raises:
+        Inconclusive: The log cannot be read, or is empty.
+    """
+    complaints = [line for line in logs.since(since - lookback) if line.level.upper() in COMPLAINT_LEVELS]
+    known = kinds(line for line in complaints if line.at < since)
+    return [line for line in complaints if line.at >= since and not kinds([line]) <= known]
+
+
+def kinds(lines: Iterable[LogLine]) -> set[tuple[str, str, str]]:
+    """Name the kinds of these lines."""
+    return {(line.event, _text(line, "error_type"), _VARIES.sub("#", _text(line, "message"))) for line in lines}
+
+
+def _text(line: LogLine, name: str) -> str:
+    return str(line.fields.get(name, ""))

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from acceptance.observe.prometheus import Prometheus
+from acceptance.polling import poll
 from acceptance.target.model import ServiceKey
 from acceptance.verdict import Inconclusive
-from acceptance.wait import poll
 
 #: Stage -> service whose new code exports metrics of this prefix; the old code exports none (contract, "Metrics").
 NEW_PATHS: Mapping[str, tuple[ServiceKey, str]] = {

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
+from pymongo import MongoClient
+from pymongo.database import Database
 from pymongo.errors import PyMongoError
 
+from acceptance.target.model import Target
 from acceptance.verdict import Inconclusive
 
 
@@ -23,3 +27,20 @@ def asking(collection: str) -> Iterator[None]:
         raise Inconclusive(
             f"MongoDB did not answer for {collection} ({type(error).__name__}); check MONGODB_URL of the target file"
         ) from error
+
+
+@contextmanager
+def database(target: Target) -> Iterator[Database[dict[str, Any]]]:
+    """Connect to the target's database; whatever keeps us from it is ``Inconclusive``."""
+    client: MongoClient[dict[str, Any]] = MongoClient(
+        target.mongo.url, serverSelectionTimeoutMS=round(target.http_timeout_s * 1000)
+    )
+    try:
+        yield client[target.mongo.database]
+    except PyMongoError as error:
+        raise Inconclusive(
+            f"MongoDB did not answer ({type(error).__name__}); check MONGODB_URL of {target.source.name}, "
+            "that the server runs and that its user may read the database"
+        ) from error
+    finally:
+        client.close()

@@ -12,9 +12,9 @@ from dataclasses import asdict, dataclass
 from itertools import pairwise
 from typing import Any
 
+from acceptance.gates.measures import Series
 from acceptance.observe.grafana import Dashboard, Grafana, PanelQuery, Shown
 from acceptance.observe.prometheus import Prometheus
-from acceptance.stages.gates import Series
 
 LOST_SCRAPES = 5
 """So many scrapes in a row that gave no metrics are a gap; a planned restart costs one or two."""

@@ -12,7 +12,9 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from acceptance.stages.gates import Measure, Samples, Series
+import httpx
+
+from acceptance.gates.measures import Measure, Samples, Series
 from acceptance.verdict import Inconclusive
 
 if TYPE_CHECKING:
@@ -67,7 +69,7 @@ class Prometheus:
         return {_key(row["metric"]): [(float(at), float(v)) for at, v in row["values"]] for row in rows}
 
     def samples(self, measure: Measure, job: str, start: float, end: float, step: float) -> Samples:
-        """Fetch what ``acceptance.stages.judging`` needs for a gate or trigger over [start, end]."""
+        """Fetch what ``acceptance.gates.judging`` needs for a gate or trigger over [start, end]."""
         # Prometheus answers in milliseconds: a finer start would make its first point lie after the start.
         start, end = round(start, 3), round(end, 3)
         total = self.range(measure.total, start, end, step) if measure.total else {}
@@ -162,3 +164,24 @@ def _key(labels: Mapping[str, Any]) -> str:
 def _alert(labels: Mapping[str, str]) -> str:
     rest = {name: value for name, value in labels.items() if name not in ("__name__", "alertname", "alertstate")}
     return labels["alertname"] + "{" + ",".join(f"{name}={value}" for name, value in sorted(rest.items())) + "}"
+
+
+def rule_findings(url: str, timeout_s: float, transport: Any = None) -> list[str]:
+    """Name the alerting rules that cannot be evaluated.
+
+    Raises:
+        Inconclusive: Prometheus does not answer, or has no alerting rule.
+    """
+    try:
+        with httpx.Client(timeout=timeout_s, transport=transport) as client:
+            answer = client.get(f"{url.rstrip('/')}/api/v1/rules", params={"type": "alert"})
+        rules = [rule for group in answer.json()["data"]["groups"] for rule in group["rules"]]
+    except (httpx.HTTPError, ValueError, KeyError, TypeError) as error:
+        raise Inconclusive(f"Prometheus at {url} did not give its alerting rules ({type(error).__name__})") from error
+    if not rules:
+        raise Inconclusive(f"Prometheus at {url} has no alerting rule: that none fires says nothing; load the rules")
+    return [
+        f"alert {rule['name']}: expected it to be evaluated, found {rule.get('lastError') or rule['health']}"
+        for rule in rules
+        if rule["health"] == "err"
+    ]

@@ -16,10 +16,10 @@ from acceptance.conduct.journal import Journal
 from acceptance.conduct.testdata import OWNED
 from acceptance.conduct.window import Window
 from acceptance.envfile.file import EnvFile
+from acceptance.gates.measures import Measure
 from acceptance.observe.exported import NEW_PATHS
-from acceptance.planning.doings import count, doings
-from acceptance.stages.gates import Measure
-from acceptance.stages.stage import Stage
+from acceptance.planning.side_effects import count, doings
+from acceptance.stage import Stage
 from acceptance.target.model import Target
 from acceptance.verdict import RecoveryNeeded, Refused
 

@@ -5,6 +5,7 @@ Source: checklist items pre.technical.4, 21_00.exit.1; rollback plan ``check_fea
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from difflib import get_close_matches
 
@@ -70,3 +71,13 @@ def _misspelt(target: Target, there: Mapping[str, str]) -> list[str]:
         for flag, keys in near.items()
         if keys
     ]
+
+
+_FORM = re.compile(r"[A-Z][A-Z0-9]+-(?:\d{4}-(?:0[1-9]|1[0-2])-)?\d+")
+
+
+def ticket_fault(ticket: str) -> str:
+    """Say what is wrong with a ticket's form; empty when nothing is. Whether it exists, only the tracker knows."""
+    if _FORM.fullmatch(ticket):
+        return ""
+    return f"expected a ticket such as CHG-2025-11-042, found {ticket!r}; give the real one with --ticket"

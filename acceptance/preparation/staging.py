@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from acceptance.record.formatting import parse
 from acceptance.record.history import Run, Unreadable, read_runs
-from acceptance.record.times import parse
-from acceptance.stages.stage import place_of
+from acceptance.stage import place_of
 from acceptance.verdict import Inconclusive, Outcome, Verdict
 
 #: How long staging must have been without an issue.

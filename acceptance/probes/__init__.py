@@ -1,1 +1,1 @@
-"""What acts on the target: uploads, archives, attacks, and looks at its files and scanner."""
+"""Act as a user or as an attacker."""

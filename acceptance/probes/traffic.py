@@ -9,12 +9,12 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 
-from acceptance.baseline.readings import Probe
-from acceptance.probes.archives import good
-from acceptance.probes.calls import Called, Caller
-from acceptance.probes.dialog import Butler
-from acceptance.probes.uploads import Upload, Uploader
+from acceptance.probes.archives.archives import good
+from acceptance.probes.dialog.gateway import Butler
+from acceptance.probes.http.client import Called, Caller
+from acceptance.probes.storage.uploads import Upload, Uploader
 from acceptance.target.model import Service, Target
 
 #: Sends one request; returns its seconds, and what was wrong with the answer, or nothing.
@@ -88,3 +88,12 @@ def _steady(send: Send, until: float, pause: float) -> tuple[Probe, ...]:
         due = max(due + pause, time.time())
         idle.wait(max(0.0, min(due, until) - time.time()))
     return tuple(probes)
+
+
+@dataclass(frozen=True)
+class Probe:
+    """One request of our own: when (unix seconds), how long, and what was wrong with the answer, or nothing."""
+
+    at: float
+    seconds: float
+    fault: str = ""

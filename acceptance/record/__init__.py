@@ -1,1 +1,1 @@
-"""The record of a run: drawn from the event log, never from memory."""
+"""The record of a run: made from the event log."""

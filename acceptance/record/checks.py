@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from acceptance.events import Event
-from acceptance.record.parts import Check, Counts, Gate, Group, Phase
-from acceptance.stages.stage import place_of
+from acceptance.record.schema import Check, Counts, Gate, Group, Phase
+from acceptance.stage import place_of
 from acceptance.verdict import Verdict, worst
 
 NEVER_RAN = "the run ended before it"

@@ -10,9 +10,8 @@ import hashlib
 import json
 from typing import Any
 
-from acceptance.record.parts import Check, Record
-from acceptance.record.times import parse
-from acceptance.record.words import host_of
+from acceptance.record.formatting import host_of, parse
+from acceptance.record.schema import Check, Record
 from acceptance.verdict import Outcome, Verdict
 
 CTRF_SPEC = "0.0.0"

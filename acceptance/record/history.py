@@ -14,8 +14,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from acceptance.record.formatting import parse
 from acceptance.record.publish import EVENTS, JSON, MANIFEST, PAGE, SCHEMA_ID
-from acceptance.record.times import parse
 from acceptance.verdict import Outcome, Verdict
 
 

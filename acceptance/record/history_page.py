@@ -10,7 +10,7 @@ from markupsafe import Markup, escape
 
 from acceptance.record.chart import limit_of, number
 from acceptance.record.history import Run, Trend, Unreadable, flaky, spans, trends, undone
-from acceptance.record.page import environment
+from acceptance.record.html import environment
 from acceptance.verdict import Outcome, Verdict
 
 WIDTH, HEIGHT, MARGIN = 320, 56, 4

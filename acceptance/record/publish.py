@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from acceptance.events import read_events
+from acceptance.record.build import build
 from acceptance.record.exports import ctrf, statement
-from acceptance.record.model import build
-from acceptance.record.page import page
-from acceptance.record.parts import Record
+from acceptance.record.html import page
+from acceptance.record.schema import Record
 
 EVENTS = "events.jsonl"
 PAGE = "record.html"

@@ -8,8 +8,8 @@ from typing import Any
 
 from acceptance.events import Event
 from acceptance.record import checks as fold
-from acceptance.record.parts import Check, Moment, Rollback, Stage
-from acceptance.record.times import between
+from acceptance.record.formatting import between
+from acceptance.record.schema import Check, Moment, Rollback, Stage
 from acceptance.verdict import Verdict, worst
 
 

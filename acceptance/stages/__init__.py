@@ -1,1 +1,1 @@
-"""Stages: their numbers, their flow, their watch and their soak; judging is pure."""
+"""The flow of a stage: its session, soak, watch and re-checks."""

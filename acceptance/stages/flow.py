@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 
 from acceptance.checklist import item as item_of
 from acceptance.checklist import load_items
-from acceptance.conduct.remote import RemoteConductor
+from acceptance.conduct.client import RemoteConductor
 from acceptance.events import EventLog
-from acceptance.stages.stage import Stage
-from acceptance.stages.stagework import StageWork
+from acceptance.stage import Stage
+from acceptance.stages.session import StageWork
 from acceptance.verdict import Inconclusive, Refused, RollbackFailed, Verdict, worst
 
 _BAD = (Verdict.FAIL, Verdict.INCONCLUSIVE)

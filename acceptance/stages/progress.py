@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
-from acceptance.stages.gates import Bound, Gate, GateResult
+from acceptance.gates.measures import Bound, Gate, GateResult
 from acceptance.verdict import Inconclusive
 
 

@@ -10,13 +10,13 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from functools import partial
 
-from acceptance.conduct.services import is_healthy
-from acceptance.conduct.testdata import database
 from acceptance.envfile.file import EnvFile
+from acceptance.observe.health import is_healthy
 from acceptance.observe.logs import Logs
+from acceptance.observe.mongo import database
 from acceptance.observe.prometheus import Prometheus
-from acceptance.stages.observer import Observer
-from acceptance.stages.stage import Stage
+from acceptance.stage import Stage
+from acceptance.stages.prometheus_clock import Observer
 from acceptance.target.model import Service, Target
 from acceptance.verdict import Inconclusive, Refused
 

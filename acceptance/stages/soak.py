@@ -13,12 +13,12 @@ from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 
 from acceptance.evidence import Evidence
+from acceptance.gates.judging import judge
+from acceptance.gates.measures import Gate, GateResult
 from acceptance.observe.prometheus import Prometheus
-from acceptance.stages.gates import Gate, GateResult
-from acceptance.stages.judging import judge
-from acceptance.stages.observer import Observer, unsettled
+from acceptance.stage import Stage
 from acceptance.stages.progress import GateLooks, Look, Tell
-from acceptance.stages.stage import Stage
+from acceptance.stages.prometheus_clock import Observer, unsettled
 from acceptance.verdict import Inconclusive
 
 #: Sends one synthetic request; returns what was wrong with the answer, or None.

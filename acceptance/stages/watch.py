@@ -12,12 +12,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from acceptance.gates.measures import GateResult, Measure, Samples, Trigger
+from acceptance.gates.triggers import fires
 from acceptance.observe.logs import Logs
 from acceptance.observe.prometheus import Prometheus
-from acceptance.stages.firing import fires
-from acceptance.stages.gates import GateResult, Measure, Samples, Trigger
-from acceptance.stages.ownevents import OwnEvents
-from acceptance.stages.stage import Stage
+from acceptance.stage import Stage
+from acceptance.stages.expected_events import OwnEvents
 from acceptance.verdict import Verdict
 
 

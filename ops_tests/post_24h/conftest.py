@@ -6,11 +6,11 @@ from collections.abc import Callable
 
 import pytest
 
-from acceptance.baseline import model as baseline
-from acceptance.baseline.model import Baseline, Comparison
+from acceptance.baseline import files as baseline
+from acceptance.baseline.files import Baseline, Comparison
+from acceptance.baseline.lookup import baseline_of
 from acceptance.conduct.run import Run
 from acceptance.evidence import Evidence
-from acceptance.observe.baselines import baseline_of
 from acceptance.observe.prometheus import Prometheus
 from acceptance.target.model import Target
 from acceptance.verdict import Inconclusive, Verdict
@@ -20,7 +20,7 @@ from fixtures.target import NewId
 Judge = Callable[[str], list[str]]
 
 REQUESTS = 65
-"""Of each service; without 59 good ones, errors above 5 % cannot be excluded (acceptance/baseline/comparing.py)."""
+"""Of each service; without 59 good ones, errors above 5 % cannot be excluded (acceptance/baseline/rules.py)."""
 
 EVERYTHING, ANYTHING_ELSE = "everything", "anything else"
 GROUPS = {"errors": ("errors",), "latency": ("latency",), "resources": ("CPU", "memory", "disk")}

@@ -3,7 +3,7 @@
 import pytest
 
 from acceptance.evidence import Evidence
-from acceptance.record.texts import CHANGED, summary_email
+from acceptance.record.messages import CHANGED, summary_email
 
 pytestmark = [pytest.mark.post_24h]
 

@@ -13,23 +13,23 @@ from pymongo.database import Database
 
 from acceptance.conduct.run import Run
 from acceptance.evidence import Evidence
+from acceptance.gates.measures import GateResult
 from acceptance.observe.grafana import Dashboard, Grafana
 from acceptance.observe.logs import Logs
 from acceptance.observe.loki import Loki
 from acceptance.observe.panels import seen_since
 from acceptance.observe.prometheus import Prometheus
-from acceptance.probes.calls import Caller
-from acceptance.probes.dialog import Butler, Turn
-from acceptance.probes.reviews import Reviews
-from acceptance.probes.uploads import Uploader
-from acceptance.stages.deployment import Deployment
+from acceptance.polling import poll
+from acceptance.probes.dialog.gateway import Butler, Turn
+from acceptance.probes.http.client import Caller
+from acceptance.probes.reviews.pipeline import Reviews
+from acceptance.probes.storage.uploads import Uploader
+from acceptance.record.deployment import Deployment
 from acceptance.stages.flow import Flow, weighed
-from acceptance.stages.gates import GateResult
-from acceptance.stages.hindsight import Hindsight
-from acceptance.stages.stagework import StageWork
+from acceptance.stages.recheck import Hindsight
+from acceptance.stages.session import StageWork
 from acceptance.target.model import Target
 from acceptance.verdict import Inconclusive
-from acceptance.wait import poll
 from fixtures.evidence import EvidenceBox
 from fixtures.target import NewId
 

@@ -6,7 +6,7 @@ import pytest
 
 from acceptance.backup.retention import retention
 from acceptance.evidence import Evidence
-from acceptance.record.texts import deployment_log, ops_post
+from acceptance.record.messages import deployment_log, ops_post
 from acceptance.verdict import Inconclusive
 
 pytestmark = [pytest.mark.post_deployment]

@@ -6,14 +6,14 @@ from datetime import datetime
 import pytest
 
 from acceptance.evidence import Evidence
-from acceptance.observe.alerts import rule_findings
 from acceptance.observe.error_level import error_level, judge_level
 from acceptance.observe.loki import LABEL
 from acceptance.observe.panels import look_at, scrape_gaps
-from acceptance.probes.channels import of_channel
-from acceptance.probes.smoke import SMOKE
+from acceptance.observe.prometheus import rule_findings
+from acceptance.polling import poll
+from acceptance.probes.dialog.gateway import of_channel
+from acceptance.probes.health import SMOKE
 from acceptance.verdict import Inconclusive, Verdict
-from acceptance.wait import poll
 
 pytestmark = [pytest.mark.post_deployment]
 

@@ -6,7 +6,7 @@ import pytest
 
 from acceptance.conduct.window import Window
 from acceptance.evidence import Evidence
-from acceptance.preparation.ticket import ticket_fault
+from acceptance.preparation.flagcheck import ticket_fault
 from fixtures.run import stages
 
 pytestmark = [pytest.mark.pre_deployment]

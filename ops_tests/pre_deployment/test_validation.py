@@ -7,13 +7,13 @@ from datetime import UTC, datetime
 import pytest
 
 from acceptance.backup.restoring import faults_of, restore_faults
-from acceptance.baseline.model import collect, gaps, save, summary
+from acceptance.baseline.files import collect, gaps, save, summary
 from acceptance.evidence import Evidence
+from acceptance.polling import poll
 from acceptance.preparation.codescan import can_scan, vulnerabilities
 from acceptance.preparation.flagcheck import flag_faults, new_path_metrics
 from acceptance.preparation.staging import staging_runs
-from acceptance.probes.infrastructure import dashboard
-from acceptance.wait import poll
+from acceptance.probes.health import dashboard
 
 pytestmark = [pytest.mark.pre_deployment]
 

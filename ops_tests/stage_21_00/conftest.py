@@ -6,13 +6,12 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 
-from acceptance.baseline.model import FILE, Baseline, measure, save
-from acceptance.baseline.readings import Probe
+from acceptance.baseline.files import FILE, Baseline, measure, save
 from acceptance.conduct.run import Run
 from acceptance.observe.prometheus import Prometheus
-from acceptance.probes.traffic import drive
+from acceptance.probes.traffic import Probe, drive
+from acceptance.stage import Stage, load_stage
 from acceptance.stages.readiness import make_sure
-from acceptance.stages.stage import Stage, load_stage
 from acceptance.target.model import Target
 from fixtures.target import NewId
 

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from acceptance.baseline.model import FILE, gaps, load, summary
+from acceptance.baseline.files import FILE, gaps, load, summary
 from acceptance.evidence import Evidence
 from acceptance.observe.error_spike import error_level
 from acceptance.observe.logs import Logs

@@ -2,10 +2,10 @@
 
 import pytest
 
-from acceptance.baseline.model import gaps, summary
+from acceptance.baseline.files import gaps, summary
 from acceptance.evidence import Evidence
 from acceptance.preparation.flagcheck import flag_faults, flag_states
-from acceptance.probes.infrastructure import PARTS, mongo_faults, service_faults
+from acceptance.probes.health import PARTS, mongo_faults, service_faults
 from acceptance.stages.readiness import make_sure
 
 pytestmark = [pytest.mark.stage_21_00]

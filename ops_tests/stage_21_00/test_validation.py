@@ -3,8 +3,8 @@
 import pytest
 
 from acceptance.evidence import Evidence
-from acceptance.probes.infrastructure import grafana_faults, own_alerts
-from acceptance.wait import poll
+from acceptance.polling import poll
+from acceptance.probes.health import grafana_faults, own_alerts
 
 pytestmark = [pytest.mark.stage_21_00]
 

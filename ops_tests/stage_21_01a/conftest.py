@@ -12,13 +12,13 @@ from pymongo.database import Database
 from acceptance.conduct.run import Run
 from acceptance.evidence import Evidence
 from acceptance.observe.logs import Logs
-from acceptance.probes.calls import Caller
-from acceptance.probes.contexts import context_after
-from acceptance.probes.crowd import Chat
-from acceptance.probes.dialog import Butler, Conversation, converse, new_word
-from acceptance.probes.hard_fault import HardFault
+from acceptance.probes.dialog.concurrent_users import Chat
+from acceptance.probes.dialog.contexts import context_after
+from acceptance.probes.dialog.gateway import Butler, Conversation, converse, new_word
+from acceptance.probes.http.client import Caller
+from acceptance.stages.session import StageWork
 from acceptance.stages.soak import SoakReport
-from acceptance.stages.stagework import StageWork
+from acceptance.stages.user_triggers import HardFault
 from acceptance.target.model import Target
 from fixtures.evidence import EvidenceBox
 from fixtures.target import NewId

@@ -2,7 +2,7 @@
 
 import pytest
 
-from acceptance.probes.calls import brief
+from acceptance.probes.http.client import brief
 
 pytestmark = [pytest.mark.stage_21_01a]
 

@@ -3,8 +3,8 @@
 import pytest
 
 from acceptance.observe.exported import names_after
-from acceptance.probes import contexts
-from acceptance.probes.dialog import RECALL, forgotten, keep
+from acceptance.probes.dialog import contexts
+from acceptance.probes.dialog.gateway import RECALL, forgotten, keep
 
 pytestmark = [pytest.mark.stage_21_01a, pytest.mark.smoke, pytest.mark.usefixtures("flag_off")]
 

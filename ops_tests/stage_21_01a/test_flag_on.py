@@ -3,10 +3,10 @@
 import pytest
 
 from acceptance.evidence import Evidence
-from acceptance.probes import contexts
-from acceptance.probes.crowd import crowd
-from acceptance.probes.dialog import RECALL, forgotten, keep
-from acceptance.wait import poll
+from acceptance.polling import poll
+from acceptance.probes.dialog import contexts
+from acceptance.probes.dialog.concurrent_users import crowd
+from acceptance.probes.dialog.gateway import RECALL, forgotten, keep
 
 pytestmark = [pytest.mark.stage_21_01a, pytest.mark.smoke, pytest.mark.usefixtures("flag_on")]
 

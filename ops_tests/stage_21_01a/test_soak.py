@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 import pytest
 
 from acceptance.evidence import Evidence
-from acceptance.observe.complaints import new_complaints
-from acceptance.probes import contexts
-from acceptance.probes.dialog import RECALL, forgotten, keep
+from acceptance.observe.error_spike import new_complaints
+from acceptance.probes.dialog import contexts
+from acceptance.probes.dialog.gateway import RECALL, forgotten, keep
 from acceptance.verdict import Verdict
 
 pytestmark = [pytest.mark.stage_21_01a, pytest.mark.soak]

@@ -8,13 +8,13 @@ from contextlib import contextmanager
 import pytest
 
 from acceptance.conduct.run import Run
-from acceptance.probes.calls import Caller
-from acceptance.probes.hard_fault import HardFault
-from acceptance.probes.homework import Homework
-from acceptance.probes.homework_traffic import HomeworkTraffic
-from acceptance.probes.hw_checker import RESCHEDULE, HwChecker, HwCheckerDown
+from acceptance.probes.homework.hw_checker import RESCHEDULE, HwChecker, HwCheckerDown
+from acceptance.probes.homework.traffic import HomeworkTraffic
+from acceptance.probes.homework.worker import Homework
+from acceptance.probes.http.client import Caller
+from acceptance.stages.session import StageWork
 from acceptance.stages.soak import SoakReport
-from acceptance.stages.stagework import StageWork
+from acceptance.stages.user_triggers import HardFault
 from acceptance.target.model import Target
 from acceptance.verdict import Inconclusive
 

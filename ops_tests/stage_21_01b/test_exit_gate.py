@@ -5,9 +5,9 @@ from dataclasses import asdict
 import pytest
 
 from acceptance.evidence import Evidence
-from acceptance.probes.calls import brief
-from acceptance.probes.homework import DAYS
-from acceptance.probes.homework_traffic import reviewable
+from acceptance.probes.homework.traffic import reviewable
+from acceptance.probes.homework.worker import DAYS
+from acceptance.probes.http.client import brief
 from acceptance.verdict import Inconclusive, Verdict
 
 pytestmark = [pytest.mark.stage_21_01b, pytest.mark.exit_gate]

@@ -6,8 +6,8 @@ import pytest
 
 from acceptance.evidence import Evidence
 from acceptance.observe.exported import names_after
-from acceptance.probes.homework import DAYS
-from acceptance.probes.homework_traffic import reviewable
+from acceptance.probes.homework.traffic import reviewable
+from acceptance.probes.homework.worker import DAYS
 
 pytestmark = [pytest.mark.stage_21_01b, pytest.mark.smoke, pytest.mark.usefixtures("flag_off")]
 

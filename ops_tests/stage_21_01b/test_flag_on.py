@@ -5,10 +5,9 @@ from dataclasses import asdict
 import pytest
 
 from acceptance.evidence import Evidence
-from acceptance.probes.homework import DAYS
-from acceptance.probes.homework_path import REQUESTS, served
-from acceptance.probes.homework_traffic import reviewable
-from acceptance.wait import poll
+from acceptance.polling import poll
+from acceptance.probes.homework.traffic import reviewable
+from acceptance.probes.homework.worker import DAYS, REQUESTS, served
 
 pytestmark = [pytest.mark.stage_21_01b, pytest.mark.smoke, pytest.mark.usefixtures("flag_on")]
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from acceptance.probes.hw_checker import RESCHEDULE
-from acceptance.stages.gates import Bound
+from acceptance.gates.measures import Bound
+from acceptance.probes.homework.hw_checker import RESCHEDULE
 from acceptance.stages.readiness import make_sure
 from acceptance.verdict import Inconclusive
 

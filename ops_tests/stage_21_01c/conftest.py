@@ -13,16 +13,16 @@ from acceptance.envfile.file import EnvFile
 from acceptance.evidence import Evidence
 from acceptance.observe.exported import await_scrape
 from acceptance.observe.logs import Logs
-from acceptance.probes.archives import Archive, good
-from acceptance.probes.attacks import Attacks, attack
-from acceptance.probes.cases import load_cases
-from acceptance.probes.refusal import try_upload
-from acceptance.probes.storage import copies_of
-from acceptance.probes.uploads import OF_ARCHIVE, Upload, Uploader
+from acceptance.polling import poll
+from acceptance.probes.archives.archives import Archive, good
+from acceptance.probes.attacks.attacks import Attacks, attack
+from acceptance.probes.attacks.corpus import load_cases
+from acceptance.probes.storage.directory import copies_of
+from acceptance.probes.storage.rejection import try_upload
+from acceptance.probes.storage.uploads import OF_ARCHIVE, Upload, Uploader
+from acceptance.stages.session import StageWork
 from acceptance.stages.soak import SoakReport, Traffic
-from acceptance.stages.stagework import StageWork
 from acceptance.target.model import Storage, Target
-from acceptance.wait import poll
 from fixtures.evidence import EvidenceBox
 from fixtures.target import NewId
 

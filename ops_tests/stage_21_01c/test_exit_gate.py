@@ -2,7 +2,7 @@
 
 import pytest
 
-from acceptance.probes.storage import free_bytes
+from acceptance.disk import free_bytes
 from acceptance.verdict import Inconclusive, Verdict
 
 pytestmark = [pytest.mark.stage_21_01c, pytest.mark.exit_gate]

@@ -3,9 +3,9 @@
 import pytest
 
 from acceptance.observe.exported import names_after
-from acceptance.probes.archives import good
-from acceptance.probes.storage import copies_of
-from acceptance.probes.uploads import Upload
+from acceptance.probes.archives.archives import good
+from acceptance.probes.storage.directory import copies_of
+from acceptance.probes.storage.uploads import Upload
 
 pytestmark = [pytest.mark.stage_21_01c, pytest.mark.smoke, pytest.mark.usefixtures("flag_off")]
 

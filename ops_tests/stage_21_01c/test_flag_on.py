@@ -4,10 +4,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from acceptance.probes.archives import good
-from acceptance.probes.storage import copies_of, sha256_of
-from acceptance.probes.uploads import Upload
-from acceptance.wait import poll
+from acceptance.polling import poll
+from acceptance.probes.archives.archives import good
+from acceptance.probes.storage.directory import copies_of, sha256_of
+from acceptance.probes.storage.uploads import Upload
 
 pytestmark = [pytest.mark.stage_21_01c, pytest.mark.smoke, pytest.mark.usefixtures("flag_on")]
 

@@ -3,9 +3,9 @@
 import pytest
 
 from acceptance.envfile.file import EnvFile
-from acceptance.probes.antivirus import Antivirus
-from acceptance.probes.archives import eicar
-from acceptance.probes.storage import Folder, look_at
+from acceptance.probes.archives.archives import eicar
+from acceptance.probes.storage.antivirus import Antivirus
+from acceptance.probes.storage.directory import Folder, look_at
 from acceptance.stages.readiness import make_sure
 
 pytestmark = [pytest.mark.stage_21_01c]

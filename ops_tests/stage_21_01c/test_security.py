@@ -2,10 +2,10 @@
 
 import pytest
 
-from acceptance.probes import archives
-from acceptance.probes.cases import load_cases
-from acceptance.probes.storage import copies_of
-from acceptance.probes.uploads import Upload
+from acceptance.probes.archives import archives
+from acceptance.probes.attacks.corpus import load_cases
+from acceptance.probes.storage.directory import copies_of
+from acceptance.probes.storage.uploads import Upload
 
 pytestmark = [pytest.mark.stage_21_01c, pytest.mark.security, pytest.mark.usefixtures("flag_on")]
 

@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 
 import pytest
 
+from acceptance.disk import free_bytes
 from acceptance.evidence import Evidence
-from acceptance.probes.storage import free_bytes
 from acceptance.verdict import Verdict
 
 pytestmark = [pytest.mark.stage_21_01c, pytest.mark.soak]

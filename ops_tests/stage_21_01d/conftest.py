@@ -10,16 +10,16 @@ from pymongo.database import Database
 
 from acceptance.conduct.run import Run
 from acceptance.evidence import Evidence
+from acceptance.gates.measures import Bound
 from acceptance.observe.logs import Logs
-from acceptance.probes.calls import Caller
-from acceptance.probes.hard_fault import HardFault
-from acceptance.probes.review_traffic import ReviewTraffic
-from acceptance.probes.reviewed import Review
-from acceptance.probes.reviews import Reviews
-from acceptance.probes.uploads import Uploader
-from acceptance.stages.gates import Bound
+from acceptance.probes.http.client import Caller
+from acceptance.probes.reviews.pipeline import Reviews
+from acceptance.probes.reviews.result import Review
+from acceptance.probes.reviews.traffic import ReviewTraffic
+from acceptance.probes.storage.uploads import Uploader
+from acceptance.stages.session import StageWork
 from acceptance.stages.soak import SoakReport
-from acceptance.stages.stagework import StageWork
+from acceptance.stages.user_triggers import HardFault
 from acceptance.target.model import Target
 from fixtures.evidence import EvidenceBox
 from fixtures.target import NewId

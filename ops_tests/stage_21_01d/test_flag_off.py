@@ -3,8 +3,8 @@
 import pytest
 
 from acceptance.observe.exported import names_after
-from acceptance.probes.reviewed import EFFECTS
-from acceptance.probes.reviews import METRICS
+from acceptance.probes.reviews.pipeline import METRICS
+from acceptance.probes.reviews.result import EFFECTS
 
 pytestmark = [pytest.mark.stage_21_01d, pytest.mark.smoke, pytest.mark.usefixtures("flag_off")]
 

@@ -2,10 +2,9 @@
 
 import pytest
 
-from acceptance.probes.components import component_findings
-from acceptance.probes.reviewed import EFFECTS
-from acceptance.probes.reviews import DURATIONS, counted
-from acceptance.wait import poll
+from acceptance.polling import poll
+from acceptance.probes.reviews.pipeline import DURATIONS, component_findings, counted
+from acceptance.probes.reviews.result import EFFECTS
 
 pytestmark = [pytest.mark.stage_21_01d, pytest.mark.smoke, pytest.mark.usefixtures("flag_on")]
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from acceptance.probes.components import component_findings
-from acceptance.probes.review_traffic import end_to_end
+from acceptance.probes.reviews.pipeline import component_findings
+from acceptance.probes.reviews.traffic import end_to_end
 from acceptance.verdict import Verdict
 
 pytestmark = [pytest.mark.stage_21_01d, pytest.mark.soak]

@@ -9,9 +9,9 @@ import sys
 from dataclasses import asdict
 from datetime import UTC, datetime
 
-from acceptance import cli
 from acceptance.backup.making import BackupFailed, back_up, retention
 from acceptance.backup.restoring import faults_of, restore_faults
+from acceptance.commands import cli
 from acceptance.conduct.testdata import new_prefix
 from acceptance.target.model import Target
 from acceptance.verdict import Refused

@@ -4,9 +4,9 @@
 import argparse
 import sys
 
-from acceptance.cli import Answer, main
-from acceptance.cli_archives import answer_on_newest, assignment
-from acceptance.probes.recorded import checksum_findings
+from acceptance.commands.archives import answer_on_newest, assignment
+from acceptance.commands.cli import Answer, main
+from acceptance.probes.storage.metadata import checksum_findings
 from acceptance.target.model import Target
 
 

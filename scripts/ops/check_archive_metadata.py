@@ -6,9 +6,9 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-from acceptance.cli import Answer, main
-from acceptance.cli_archives import answer_on_newest, assignment
-from acceptance.probes.recorded import Document, checksum_findings, metadata_findings
+from acceptance.commands.archives import answer_on_newest, assignment
+from acceptance.commands.cli import Answer, main
+from acceptance.probes.storage.metadata import Document, checksum_findings, metadata_findings
 from acceptance.target.model import Target
 
 

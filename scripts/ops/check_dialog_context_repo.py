@@ -4,12 +4,12 @@
 import argparse
 import sys
 
-from acceptance import cli
-from acceptance.conduct.testdata import database
+from acceptance.commands import cli
+from acceptance.observe.mongo import database
 from acceptance.observe.prometheus import Prometheus
-from acceptance.probes import contexts
+from acceptance.polling import poll
+from acceptance.probes.dialog import contexts
 from acceptance.target.model import Target
-from acceptance.wait import poll
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:

@@ -4,7 +4,7 @@
 import argparse
 import sys
 
-from acceptance import cli
+from acceptance.commands import cli
 from acceptance.preparation.flagcheck import flag_faults, flag_states
 from acceptance.target.model import Target
 from acceptance.verdict import Refused

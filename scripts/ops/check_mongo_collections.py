@@ -4,9 +4,9 @@
 import argparse
 import sys
 
-from acceptance import cli
-from acceptance.conduct.testdata import database
+from acceptance.commands import cli
 from acceptance.observe.collections import FIELDS, look_at
+from acceptance.observe.mongo import database
 from acceptance.target.model import Target
 
 

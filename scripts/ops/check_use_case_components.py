@@ -4,9 +4,9 @@
 import argparse
 import sys
 
-from acceptance import cli
-from acceptance.probes.calls import Caller
-from acceptance.probes.components import COMPONENTS, component_findings
+from acceptance.commands import cli
+from acceptance.probes.http.client import Caller
+from acceptance.probes.reviews.pipeline import COMPONENTS, component_findings
 from acceptance.target.model import Target
 
 

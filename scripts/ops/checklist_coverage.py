@@ -11,7 +11,7 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-from acceptance.coverage import Kind, Row, collect, matrix, unknown
+from acceptance.commands.coverage import Kind, Row, collect, matrix, unknown
 from acceptance.verdict import Inconclusive
 
 PROJECT = Path(__file__).resolve().parents[2]

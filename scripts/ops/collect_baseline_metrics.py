@@ -5,8 +5,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from acceptance import cli
-from acceptance.baseline.model import collect, gaps, save, summary
+from acceptance.baseline.files import collect, gaps, save, summary
+from acceptance.commands import cli
 from acceptance.observe.prometheus import Prometheus
 from acceptance.target.model import Target
 

@@ -8,8 +8,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from acceptance import cli
-from acceptance.baseline.model import Baseline, collect, compare, load
+from acceptance.baseline.files import Baseline, collect, compare, load
+from acceptance.commands import cli
 from acceptance.observe.prometheus import Prometheus
 from acceptance.target.model import Target
 from acceptance.verdict import Inconclusive, Verdict

@@ -11,8 +11,8 @@ import sys
 from pathlib import Path
 
 from acceptance.events import TamperedLog
-from acceptance.record import texts
-from acceptance.record.past import Unread, load_whole
+from acceptance.record import messages
+from acceptance.record.earlier_runs import Unread, load_whole
 from acceptance.record.publish import load
 
 TEXTS = ("log", "post", "email", "incident")
@@ -31,12 +31,12 @@ def main(arguments: list[str] | None = None) -> int:
     except (OSError, TamperedLog, Unread) as error:
         print(f"ERROR: {error}", file=sys.stderr)
         return 2 if isinstance(error, OSError) else 1
-    email = texts.summary_email(record)
+    email = messages.summary_email(record)
     text = {
-        "log": texts.deployment_log(record),
-        "post": texts.ops_post(record, options.next),
+        "log": messages.deployment_log(record),
+        "post": messages.ops_post(record, options.next),
         "email": f"Subject: {email['Subject']}\n\n{email.get_content()}",
-        "incident": texts.incident(record),
+        "incident": messages.incident(record),
     }[options.text]
     if not text:
         print(f"{options.folder}: nothing was rolled back, so there is no incident", file=sys.stderr)

@@ -13,9 +13,9 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from acceptance.notify import channels, send_mail, send_post
-from acceptance.record import texts
-from acceptance.record.past import Unread, load_whole
+from acceptance.commands.notify import channels, send_mail, send_post
+from acceptance.record import messages
+from acceptance.record.earlier_runs import Unread, load_whole
 from acceptance.record.verify import NoRecord, verify
 from acceptance.verdict import Inconclusive
 
@@ -40,7 +40,7 @@ def main(arguments: list[str] | None = None) -> int:
     except (NoRecord, Inconclusive, OSError) as error:
         print(f"ERROR: {error}", file=sys.stderr)
         return 2
-    post, email = texts.ops_post(record, options.next), texts.summary_email(record, to.sender, to.recipients)
+    post, email = messages.ops_post(record, options.next), messages.summary_email(record, to.sender, to.recipients)
     plans: dict[str, tuple[str, str, Callable[[], str]]] = {
         "post": (to.webhook, post, lambda: send_post(to.webhook, post)),
         "email": (to.smtp, f"Subject: {email['Subject']}\n\n{email.get_content()}", lambda: send_mail(to.smtp, email)),

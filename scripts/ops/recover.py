@@ -8,7 +8,7 @@ Exit code 0: nothing is open, or all is undone; 1: something is open still, with
 import argparse
 import sys
 
-from acceptance.cli import Answer, main
+from acceptance.commands.cli import Answer, main
 from acceptance.conduct.lock import LockHeld, LockUnusable
 from acceptance.conduct.recovery import by_hand, open_changes, recover_target
 from acceptance.target.model import Target

@@ -7,10 +7,10 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
-from acceptance.cli import Answer, main
-from acceptance.conduct.drill import drill
-from acceptance.conduct.visit import holding
-from acceptance.stages.stage import StageError, load_stage
+from acceptance.commands.cli import Answer, main
+from acceptance.commands.hold_target import holding
+from acceptance.commands.rollback_drill import drill
+from acceptance.stage import StageError, load_stage
 from acceptance.target.model import Target
 from acceptance.verdict import Refused
 

@@ -5,9 +5,9 @@ import argparse
 import sys
 from dataclasses import asdict
 
-from acceptance import cli
-from acceptance.probes.calls import Caller
-from acceptance.probes.dialog import Butler
+from acceptance.commands import cli
+from acceptance.probes.dialog.gateway import Butler
+from acceptance.probes.http.client import Caller
 from acceptance.target.model import Target
 
 EPILOG = "The message goes to the user that you name and its conversation stays: choose a test user of your own."

@@ -5,11 +5,11 @@ import argparse
 import sys
 from dataclasses import replace
 
-from acceptance.cli import Answer, main
-from acceptance.conduct.visit import visit
-from acceptance.probes.archives import Archive, bit_flip, good, truncated
-from acceptance.probes.refusal import try_upload
-from acceptance.probes.uploads import Upload
+from acceptance.commands.cli import Answer, main
+from acceptance.commands.hold_target import visit
+from acceptance.probes.archives.archives import Archive, bit_flip, good, truncated
+from acceptance.probes.storage.rejection import try_upload
+from acceptance.probes.storage.uploads import Upload
 from acceptance.target.model import Target
 
 

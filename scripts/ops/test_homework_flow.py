@@ -6,15 +6,14 @@ import sys
 from dataclasses import asdict
 from typing import Any
 
-from acceptance import cli
+from acceptance.commands import cli
 from acceptance.envfile.file import EnvFile
 from acceptance.observe.prometheus import Prometheus
-from acceptance.probes.calls import Caller
-from acceptance.probes.homework import DAYS, Homework
-from acceptance.probes.homework_path import REQUESTS, served
-from acceptance.probes.homework_traffic import reviewable
-from acceptance.probes.hw_checker import HwChecker
-from acceptance.probes.whichpath import path_findings
+from acceptance.probes.flag_path import path_findings
+from acceptance.probes.homework.hw_checker import HwChecker
+from acceptance.probes.homework.traffic import reviewable
+from acceptance.probes.homework.worker import DAYS, REQUESTS, Homework, served
+from acceptance.probes.http.client import Caller
 from acceptance.target.model import Target
 
 EPILOG = (

@@ -4,13 +4,13 @@
 import argparse
 import sys
 
-from acceptance.cli import Answer, main
-from acceptance.conduct.visit import visit
-from acceptance.probes.archives import of_exact_size
-from acceptance.probes.refusal import try_upload
-from acceptance.probes.uploads import Upload
+from acceptance.commands.cli import Answer, main
+from acceptance.commands.hold_target import visit
+from acceptance.commands.units import size
+from acceptance.probes.archives.archives import of_exact_size
+from acceptance.probes.storage.rejection import try_upload
+from acceptance.probes.storage.uploads import Upload
 from acceptance.target.model import Target
-from acceptance.units import size
 from acceptance.verdict import Refused
 
 LARGEST = 4 * 10**9  # an archive beyond it needs zip64, which says nothing more about the limit

@@ -4,10 +4,10 @@
 import argparse
 import sys
 
-from acceptance.cli import Answer, main
-from acceptance.conduct.visit import visit
-from acceptance.probes.attacks import attack
-from acceptance.probes.cases import load_cases
+from acceptance.commands.cli import Answer, main
+from acceptance.commands.hold_target import visit
+from acceptance.probes.attacks.attacks import attack
+from acceptance.probes.attacks.corpus import load_cases
 from acceptance.target.model import Target
 from acceptance.verdict import Inconclusive
 

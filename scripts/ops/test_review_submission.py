@@ -4,14 +4,14 @@
 import argparse
 import sys
 
-from acceptance import cli
-from acceptance.conduct.testdata import database
+from acceptance.commands import cli
 from acceptance.envfile.file import EnvFile
 from acceptance.observe.logs import Logs
+from acceptance.observe.mongo import database
 from acceptance.observe.prometheus import Prometheus
-from acceptance.probes.reviews import DURATIONS, Reviews, counted
-from acceptance.probes.uploads import Uploader
-from acceptance.probes.whichpath import path_findings
+from acceptance.probes.flag_path import path_findings
+from acceptance.probes.reviews.pipeline import DURATIONS, Reviews, counted
+from acceptance.probes.storage.uploads import Uploader
 from acceptance.target.model import Target
 
 EPILOG = "The submission stays, and its report is published: choose a test student of your own, such as test_user."

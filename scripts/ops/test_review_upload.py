@@ -7,11 +7,11 @@ The archive stays, for the checklist's next lines look at it.
 import argparse
 import sys
 
-from acceptance.cli import Answer, main
-from acceptance.conduct.visit import uploader_of
-from acceptance.probes.archives import good
-from acceptance.probes.storage import copies_of
-from acceptance.probes.uploads import Upload
+from acceptance.commands.cli import Answer, main
+from acceptance.commands.hold_target import uploader_of
+from acceptance.probes.archives.archives import good
+from acceptance.probes.storage.directory import copies_of
+from acceptance.probes.storage.uploads import Upload
 from acceptance.target.model import Target
 from acceptance.verdict import Inconclusive, Refused
 

@@ -5,11 +5,11 @@ import argparse
 import sys
 from datetime import UTC, datetime
 
-from acceptance.cli import Answer, main
-from acceptance.conduct.testdata import database
-from acceptance.probes.recorded import checksum_findings, recent
+from acceptance.commands.cli import Answer, main
+from acceptance.commands.units import duration
+from acceptance.observe.mongo import database
+from acceptance.probes.storage.metadata import checksum_findings, recent
 from acceptance.target.model import Target
-from acceptance.units import duration
 from acceptance.verdict import Inconclusive
 
 

@@ -15,11 +15,11 @@ import pytest
 from held_lab import control
 from power.stage_run import ended, pytest_process
 
-from acceptance.conduct.testdata import database
+from acceptance.observe.mongo import database
 from acceptance.observe.prometheus import Prometheus
+from acceptance.polling import poll
 from acceptance.target.model import load_target
 from acceptance.verdict import Inconclusive
-from acceptance.wait import poll
 
 SOAK = "ops_tests/stage_21_01c/test_soak.py"
 #: No run may take longer, whatever fails under it.

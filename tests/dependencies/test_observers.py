@@ -7,20 +7,20 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import time_machine
 
-from acceptance.conduct.testdata import database
+from acceptance.gates.judging import judge
+from acceptance.gates.measures import Gate, Samples, Trigger
 from acceptance.observe.grafana import Grafana
 from acceptance.observe.logs import Logs
 from acceptance.observe.loki import Loki
+from acceptance.observe.mongo import database
 from acceptance.observe.prometheus import Prometheus
-from acceptance.probes import archives
-from acceptance.probes.calls import Caller
-from acceptance.probes.uploads import Upload, Uploader
-from acceptance.stages.gates import Gate, Samples, Trigger
-from acceptance.stages.judging import judge
-from acceptance.stages.ownevents import OwnEvents
+from acceptance.probes.archives import archives
+from acceptance.probes.http.client import Caller
+from acceptance.probes.storage.uploads import Upload, Uploader
+from acceptance.stage import Stage
+from acceptance.stages.expected_events import OwnEvents
 from acceptance.stages.readiness import blind_spots
 from acceptance.stages.soak import soak
-from acceptance.stages.stage import Stage
 from acceptance.stages.watch import Outlook, Watch
 from acceptance.verdict import Inconclusive, Verdict
 from dependencies.faulty import expired_tls, matrix, prometheus, server, vector

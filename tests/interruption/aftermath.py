@@ -9,10 +9,11 @@ from pathlib import Path
 import httpx
 
 from acceptance.conduct.journal import Journal
-from acceptance.conduct.testdata import OWNED, database
+from acceptance.conduct.testdata import OWNED
+from acceptance.observe.mongo import database
 from acceptance.observe.prometheus import Prometheus
+from acceptance.polling import poll
 from acceptance.verdict import Inconclusive, RecoveryNeeded
-from acceptance.wait import poll
 
 MARK = "INTERRUPTION_MARK"
 #: A run's prefix: what carries it is test data.

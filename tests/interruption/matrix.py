@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 
 from small_project import Project
 
-from acceptance.wait import poll
+from acceptance.polling import poll
 from interruption.aftermath import MARK, complaints, journal_fault, processes
 from interruption.checks import stage_of
 

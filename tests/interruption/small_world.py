@@ -5,7 +5,7 @@ import signal
 import sys
 from pathlib import Path
 
-import acceptance.conduct.looseends
+import acceptance.conduct.cleanup
 import acceptance.conduct.undo
 from acceptance.conduct.conductor import Conductor
 from acceptance.conduct.journal import Journal
@@ -15,7 +15,7 @@ from acceptance.conduct.testdata import Purged
 from acceptance.conduct.undo import recover
 from acceptance.envfile.file import EnvFile
 from acceptance.events import EventLog
-from acceptance.stages.stage import Stage
+from acceptance.stage import Stage
 from acceptance.target.model import load_target
 
 STAGE = Stage("21_01c", "Storage Abstraction", 50, service="api", flagged=True)
@@ -119,7 +119,7 @@ class World:
 
 def stand_in(world, monkeypatch):
     """Put the world's own purge in place of the one that needs MongoDB."""
-    monkeypatch.setattr(acceptance.conduct.looseends, "purge", world.purge)
+    monkeypatch.setattr(acceptance.conduct.cleanup, "purge", world.purge)
     monkeypatch.setattr(acceptance.conduct.undo, "purge", world.purge)
 
 

@@ -11,7 +11,7 @@ from held_lab import broken, control, control_command, held_lab, retold
 from small_project import ROOT, Project
 
 from acceptance.conduct.journal import Journal
-from acceptance.wait import poll
+from acceptance.polling import poll
 from interruption.aftermath import MARK, complaints, journal_fault, leftovers, processes
 
 FAILS = (

@@ -4,7 +4,7 @@ import signal
 
 import pytest
 
-from acceptance.wait import poll
+from acceptance.polling import poll
 
 GOOD = "def test_good(flag_on): assert flag_on.restarted.proved\n"
 BAD = "def test_bad(flag_on): assert 'seen' == 'expected'\n"

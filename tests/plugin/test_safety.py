@@ -4,7 +4,7 @@ import pytest
 from production_lab import GOOD, planned, production, run_at
 from small_project import Project
 
-from acceptance.conduct.testdata import database
+from acceptance.observe.mongo import database
 
 LOOKS = "def test_looks(target): assert target.kind == 'production'\n"
 
@@ -91,8 +91,8 @@ def test_what_only_looks_needs_no_leave(project):
 
 
 DATA = """
-from acceptance.probes.archives import good
-from acceptance.probes.uploads import Upload
+from acceptance.probes.archives.archives import good
+from acceptance.probes.storage.uploads import Upload
 
 def test_uploads(uploader, new_id, run):
     ours = new_id("user")

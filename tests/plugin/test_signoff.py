@@ -14,7 +14,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from acceptance.wait import poll
+from acceptance.polling import poll
 from fixtures.signoff import answer, deadline_of
 
 ROOT = Path(__file__).resolve().parents[2]

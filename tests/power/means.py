@@ -11,7 +11,7 @@ from dependencies.disturbed import ailments
 from held_lab import control
 
 from acceptance.backup.retention import name_of
-from acceptance.wait import poll
+from acceptance.polling import poll
 from power.table import Means
 
 Settings = Iterator[dict[str, str]]

@@ -10,8 +10,8 @@ from pathlib import Path
 from held_lab import SHORT, broken, retold
 
 from acceptance.observe.prometheus import Prometheus
+from acceptance.polling import poll
 from acceptance.target.model import load_target
-from acceptance.wait import poll
 from lab.faults import catalogue
 from power.stage_run import StageRun, folder_of, left_over, run_stage
 

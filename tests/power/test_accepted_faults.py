@@ -12,8 +12,8 @@ from held_lab import SHORT, broken, held_lab, retold
 
 from acceptance.envfile.file import EnvFile
 from acceptance.events import read_events
+from acceptance.polling import poll
 from acceptance.target.model import load_target
-from acceptance.wait import poll
 from lab.faults import switch
 from power.stage_run import StageRun
 from power.table import await_no_alerts, restart_all

@@ -9,7 +9,7 @@ import httpx
 import pytest
 from held_lab import SHORT, broken, held_lab, retold
 
-from acceptance.probes.smoke import SMOKE
+from acceptance.probes.health import SMOKE
 from acceptance.target.model import load_target
 from lab.bot.faults import DIALOG_FAULTS
 from lab.standins.faults import PLATFORM_FAULTS

@@ -10,8 +10,8 @@ import pytest
 from dependencies.disturbed import running
 from held_lab import SHORT, held_lab, retold
 
+from acceptance.polling import poll
 from acceptance.target.model import load_target
-from acceptance.wait import poll
 from power.means import mongo_locked, stopped
 from power.stage_run import StageRun, run_stage
 from power.table import INCONCLUSIVE, Power, RestartsNothing, assert_failed, assert_noticed, part_of

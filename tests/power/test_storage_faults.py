@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from acceptance.probes.archives import eicar_zip
-from acceptance.probes.uploads import Upload, Uploader
+from acceptance.probes.archives.archives import eicar_zip
+from acceptance.probes.storage.uploads import Upload, Uploader
 from acceptance.target.model import load_target
 from lab.faults import STORAGE_FAULTS
 from power.means import stopped

@@ -6,10 +6,10 @@ import pytest
 from held_lab import control, held_lab, retold
 
 from acceptance.events import read_events
-from acceptance.probes.archives import good
-from acceptance.probes.uploads import Upload, Uploader
+from acceptance.polling import poll
+from acceptance.probes.archives.archives import good
+from acceptance.probes.storage.uploads import Upload, Uploader
 from acceptance.target.model import load_target
-from acceptance.wait import poll
 from lab.faults import switch
 from power.stage_run import left_over, pytest_process
 

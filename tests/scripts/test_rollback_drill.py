@@ -6,7 +6,7 @@ from pathlib import Path
 from commands import run
 from held_lab import SHORT, broken, retold
 
-from acceptance.conduct.drill import overdue
+from acceptance.commands.rollback_drill import overdue
 from acceptance.target.model import load_target
 
 DRILL = "rollback_drill.py --stage 21_01c"

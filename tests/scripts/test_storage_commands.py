@@ -11,11 +11,11 @@ import pytest
 from commands import left_of_tests, run, start, switched_on
 from held_lab import broken, retold
 
-from acceptance.conduct.remote import RemoteConductor, start_guardian
+from acceptance.conduct.client import RemoteConductor, start_guardian
 from acceptance.conduct.run import new_run
-from acceptance.conduct.testdata import database
+from acceptance.observe.mongo import database
+from acceptance.polling import poll
 from acceptance.target.model import Target, load_target
-from acceptance.wait import poll
 
 UPLOAD = "test_review_upload.py --student-id test_user --assignment-id"
 CHECKSUM = "check_archive_checksum.py --assignment"

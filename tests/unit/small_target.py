@@ -1,7 +1,7 @@
 """A target of one folder, and stand-ins for what restarts its services and takes its events."""
 
 from acceptance.conduct.services import Restarted
-from acceptance.stages.stage import Stage
+from acceptance.stage import Stage
 from acceptance.target.model import load_target
 from acceptance.verdict import MutationFailed
 

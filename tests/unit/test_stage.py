@@ -2,7 +2,7 @@
 
 import pytest
 
-from acceptance.stages.stage import StageError, load_stage, place_of
+from acceptance.stage import StageError, load_stage, place_of
 
 GOOD = """
 title = "Storage"

@@ -1,5 +1,5 @@
 """The texts for people are generated as if nothing had been rolled back."""
 
-from acceptance.record import texts
+from acceptance.record import messages
 
-texts._undone = lambda _: []
+messages._undone = lambda _: []

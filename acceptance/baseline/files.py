@@ -1,0 +1,119 @@
+"""The baseline: collected before a deployment, kept as a file, compared with what is there after it.
+
+``collect`` looks at what Prometheus holds, ``measure`` sends some traffic first, ``compare`` judges.
+Source: checklist items pre.technical.5, 21_00.checklist.2, 21_00.exit.3, post24.monitoring.1-5.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from acceptance.baseline import readings as of
+from acceptance.baseline.collecting import collect, measure
+from acceptance.baseline.readings import Baseline, Calls, Readings
+from acceptance.baseline.rules import Comparison, compare
+from acceptance.gates.measures import Series
+from acceptance.gates.statistics import nearest_rank
+from acceptance.probes.traffic import Probe
+from acceptance.verdict import Inconclusive
+
+__all__ = ["FILE", "Baseline", "Comparison", "collect", "compare", "gaps", "load", "measure", "save", "summary"]
+
+#: Name of the baseline in a run's folder.
+FILE = "baseline.json"
+
+
+def save(baseline: Baseline, path: Path) -> None:
+    """Write a baseline with its raw samples, and a summary for people.
+
+    Raises:
+        OSError: The file cannot be written.
+    """
+    facts = {"format": 1, "summary": summary(baseline), **asdict(baseline)}
+    path.write_text(json.dumps(facts, indent=1, default=str) + "\n", encoding="utf-8")
+
+
+def load(path: Path) -> Baseline:
+    """Read what ``save`` wrote.
+
+    Raises:
+        Inconclusive: There is no such file, or it is no baseline.
+    """
+    try:
+        raw = json.loads(path.read_text(encoding="utf-8"))
+        services = {name: _readings(facts) for name, facts in raw.pop("services").items()}
+        facts = {name: raw[name] for name in ("target", "start", "end", "step", "alerts", "disk_free")}
+        return Baseline(services=services, **facts)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise Inconclusive(
+            f"{path}: expected a baseline of collect_baseline_metrics.py or of a run of stage 21_00, "
+            f"found {type(error).__name__}: {error}"
+        ) from error
+
+
+def summary(baseline: Baseline) -> dict[str, Any]:
+    """Give the derived numbers: errors, p50, p95 and p99 in seconds, CPU cores and MiB of each service."""
+    when = [datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds") for at in (baseline.start, baseline.end)]
+    services = {name: _summary(readings, baseline) for name, readings in baseline.services.items()}
+    return {"from": when[0], "to": when[1], "windows": len(baseline.windows()), "services": services}
+
+
+def gaps(baseline: Baseline) -> list[str]:
+    """Name what keeps a baseline from being one: services that were down or not scraped, numbers that are missing."""
+    found = []
+    for name, readings in baseline.services.items():
+        if not readings.up:
+            found.append(f"{name}: expected scrapes, found none")
+        elif not readings.up[-1][1]:
+            found.append(f"{name}: expected it up, found it down at the end of {len(readings.up)} samples")
+        if readings.up and not (readings.cpu and readings.memory):
+            found.append(f"{name}: expected process_cpu_seconds_total and process_resident_memory_bytes, found none")
+        if faults := [probe.fault for probe in readings.probes if probe.fault]:
+            found.append(f"{name}: {len(faults)} of {len(readings.probes)} own requests failed, first: {faults[0]}")
+    return found
+
+
+def _summary(readings: Readings, baseline: Baseline) -> dict[str, Any]:
+    calls = {name: _calls_summary(found, baseline) for name, found in readings.calls.items()}
+    cpu, memory = of.cpu_levels(readings, baseline), of.memory_levels(readings, baseline)
+    facts: dict[str, Any] = {
+        "up": f"{sum(value for _, value in readings.up):g} of {len(readings.up)} samples",
+        "cpu_cores": round(median(cpu), 4) if cpu else None,
+        "memory_mib": round(median(memory), 1) if memory else None,
+        "calls": calls,
+    }
+    if readings.probes:
+        times = [probe.seconds for probe in readings.probes]
+        errors = of.probe_errors(readings.probes)
+        facts["own_requests"] = {"errors": errors.events, "total": errors.of} | {
+            f"p{round(100 * q)}": round(nearest_rank(times, q), 4) for q in (0.5, 0.95, 0.99)
+        }
+    return facts
+
+
+def _calls_summary(calls: Calls, baseline: Baseline) -> dict[str, Any]:
+    errors = of.errors_of(calls, baseline)
+    times = {name: round(value, 4) for name, value in of.quantiles(calls, baseline).items() if math.isfinite(value)}
+    return {"errors": errors.events, "total": errors.of, **times}
+
+
+def _readings(facts: Mapping[str, Any]) -> Readings:
+    series = {name: _series(facts[name]) for name in ("up", "cpu", "memory")}
+    calls = {name: _calls(found) for name, found in facts["calls"].items()}
+    return Readings(**series, calls=calls, probes=tuple(Probe(**probe) for probe in facts["probes"]))
+
+
+def _calls(facts: Mapping[str, Any]) -> Calls:
+    series = {name: _series(facts[name]) for name in ("total", "errors", "seconds")}
+    return Calls(**series, buckets={le: _series(found) for le, found in facts["buckets"].items()})
+
+
+def _series(points: Sequence[Sequence[float]]) -> Series:
+    return [(float(at), float(value)) for at, value in points]

@@ -1,0 +1,357 @@
+"""Before and after: the rules by which two numbers are compared. Pure; the tests are in ``statistics``.
+
+- **errors**: FAIL when they rose (exact conditional binomial test), or when more than 5 % are shown (exact, at 95 %);
+  PASS when they did not rise and 5 % are excluded, which takes 59 requests without an error.
+- **p95**: the share of calls that took over twice the baseline's p95 (of a histogram: over the next bucket bound) must
+  be less than 5 %: the exact test again, on counts that no interpolation has touched.
+- **levels** (mean latency, CPU, memory): Mann-Whitney over non-overlapping windows. FAIL when the level rose and its
+  interval reaches the bound, PASS when the interval stays below the bound.
+
+What is between is INCONCLUSIVE. Source: checklist items post24.monitoring.1-5, trigger.1 ("Error rate >5 %"),
+trigger.2 ("Latency >2x baseline (e.g., dialog context >200ms)").
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from statistics import median
+from typing import Any
+
+from acceptance.baseline import readings as of
+from acceptance.baseline.readings import Baseline, Readings
+from acceptance.gates.judging import quantile_of
+from acceptance.gates.statistics import (
+    Count,
+    binomial_tail,
+    increase_p,
+    least_over,
+    least_seen,
+    level_ratio,
+    nearest_rank,
+    proportion_bounds,
+)
+from acceptance.verdict import Verdict
+
+MAX_ERRORS = 0.05
+#: Level of a bound that must exclude something for a PASS.
+EXCLUDES = 0.05
+
+
+def judge_errors(subject: str, measure: str, before: Count, after: Count, alpha: float) -> Comparison:
+    """Judge error counts; a baseline without requests leaves only the 5 %."""
+    if not after.of:
+        return Comparison(subject, measure, Verdict.INCONCLUSIVE, "expected requests, found none", unit="ratio")
+    p = increase_p(before, after)
+    low, high = proportion_bounds(after, EXCLUDES)
+    least = least_seen(before, after.of, alpha) if before.of else least_over(MAX_ERRORS, after.of, EXCLUDES)
+    verdict, why = Verdict.PASS, f"no increase (p = {p:.3g}), and over {MAX_ERRORS:.0%} are excluded"
+    if before.of and p < alpha:
+        verdict, why = Verdict.FAIL, f"an increase (p = {p:.2g} < {alpha:.2g})"
+    elif low > MAX_ERRORS:
+        verdict, why = Verdict.FAIL, f"at least {low:.1%}, expected at most {MAX_ERRORS:.0%}"
+    elif high > MAX_ERRORS:
+        verdict, why = (
+            Verdict.INCONCLUSIVE,
+            f"up to {high:.1%} are possible: too few requests to exclude {MAX_ERRORS:.0%}",
+        )
+    old = f"{before.events} of {before.of:g}" if before.of else "no baseline"
+    return Comparison(
+        subject,
+        measure,
+        verdict,
+        f"{after.events} of {after.of:g} failed, before {old}: {why}",
+        before=before.rate if before.of else None,
+        after=after.rate,
+        unit="ratio",
+        effect=after.rate / before.rate if before.events else None,
+        low=low,
+        high=high,
+        samples=(round(before.of), round(after.of)),
+        detectable=f"{least} errors ({least / after.of:.1%})",
+    )
+
+
+def judge_levels(
+    subject: str, measure: str, before: Sequence[float], after: Sequence[float], limit: Limit, alpha: float
+) -> Comparison:
+    """Judge a level by its values in windows before and after."""
+    samples = (len(before), len(after))
+    if not before or not after:
+        reason = f"expected windows with data on both sides, found {samples[0]} before and {samples[1]} after"
+        return Comparison(subject, measure, Verdict.INCONCLUSIVE, reason, unit=limit.unit, samples=samples)
+    ratio = level_ratio(before, after, alpha, limit.resolution)
+    base = max(median(before), limit.resolution)
+    allowed = limit.allowed(base)
+    bound = allowed / base
+    verdict, why = Verdict.PASS, f"stays below {allowed:.3g} {limit.unit}"
+    if ratio.high >= bound:
+        rose = ratio.low > 1
+        verdict = Verdict.FAIL if rose else Verdict.INCONCLUSIVE
+        why = ("rose, and" if rose else "too uneven:") + f" {allowed:.3g} {limit.unit} are not excluded"
+    interval = f"{ratio.estimate:.3g} x (between {ratio.low:.3g} and {ratio.high:.3g}, p = {ratio.p:.2g})"
+    least = max(ratio.estimate / ratio.low, bound * ratio.estimate / ratio.high) if ratio.low else math.inf
+    seen = f"{least:.3g} x, {least * base:.3g} {limit.unit}"
+    return Comparison(
+        subject,
+        measure,
+        verdict,
+        f"{base:.3g} -> {median(after):.3g} {limit.unit}, {interval}: {why}",
+        before=base,
+        after=median(after),
+        unit=limit.unit,
+        effect=ratio.estimate,
+        low=ratio.low,
+        high=ratio.high,
+        samples=samples,
+        detectable=seen if math.isfinite(least) else f"none with {samples[0]} and {samples[1]} windows",
+    )
+
+
+#: Share of the calls that may take longer: the 5 % above a p95.
+SHARE = 0.05
+
+
+def judge_tail(
+    subject: str, measure: str, before: Sequence[float], after: Sequence[float], limit: Limit, alpha: float
+) -> Comparison:
+    """Judge the p95 of single durations in seconds by how many lie above what it may become."""
+    if not before or not after:
+        return _blind(subject, measure, limit, (len(before), len(after)))
+    old, new = nearest_rank(before, 0.95), nearest_rank(after, 0.95)
+    allowed = limit.allowed(old)
+    over = Count(sum(seconds > allowed for seconds in after), len(after))
+    return _judged_tail(subject, measure, (old, new), allowed, over, len(before), limit, alpha)
+
+
+def judge_p95(
+    subject: str, measure: str, before: Mapping[float, float], after: Mapping[float, float], limit: Limit, alpha: float
+) -> Comparison:
+    """Judge a histogram's p95 by how many calls lie above what it may become: above the next bucket bound, that is.
+
+    Args:
+        subject: The service.
+        measure: What is measured.
+        before: Upper bound in seconds -> calls at or below it.
+        after: The same.
+        limit: Of the p95.
+        alpha: Level of the test.
+    """
+    samples = round(max(before.values(), default=0)), round(max(after.values(), default=0))
+    if not all(samples):
+        return _blind(subject, measure, limit, samples)
+    edge = min(bound for bound, count in before.items() if count >= 0.95 * samples[0])
+    above = [bound for bound in after if limit.allowed(edge) <= bound < math.inf]
+    if not above:
+        reason = f"no bucket ends at or above {limit.allowed(edge):.3g} s: the histogram cannot show it"
+        return replace(_blind(subject, measure, limit, samples), reason=reason)
+    over = Count(samples[1] - round(after[min(above)]), samples[1])
+    values = quantile_of(before, 0.95), quantile_of(after, 0.95)
+    return _judged_tail(subject, measure, values, min(above), over, samples[0], limit, alpha)
+
+
+def _judged_tail(
+    subject: str,
+    measure: str,
+    values: tuple[float, float],
+    allowed: float,
+    over: Count,
+    calls_before: int,
+    limit: Limit,
+    alpha: float,
+) -> Comparison:
+    p, high = binomial_tail(over.events, over.of, SHARE), proportion_bounds(over, EXCLUDES)[1]
+    verdict, why = Verdict.PASS, "5 % are excluded"
+    if p < alpha:
+        verdict, why = Verdict.FAIL, f"more than 5 % (p = {p:.2g} < {alpha:.2g})"
+    elif high > SHARE:
+        verdict, why = Verdict.INCONCLUSIVE, f"up to {high:.1%} are possible: too few calls to exclude 5 %"
+    old, new = values
+    return Comparison(
+        subject,
+        measure,
+        verdict,
+        f"about {old:.3g} -> {new:.3g} s; {over.events} of {over.of:g} took over {allowed:.3g} s: {why}",
+        before=old,
+        after=new,
+        unit=limit.unit,
+        effect=new / old if old else None,
+        samples=(calls_before, round(over.of)),
+        detectable=f"{least_over(SHARE, over.of, alpha)} calls over {allowed:.3g} s",
+    )
+
+
+def _blind(subject: str, measure: str, limit: Limit, samples: tuple[int, int]) -> Comparison:
+    reason = f"expected calls on both sides, found {samples[0]} before and {samples[1]} after"
+    return Comparison(subject, measure, Verdict.INCONCLUSIVE, reason, unit=limit.unit, samples=samples)
+
+
+@dataclass(frozen=True)
+class Limit:
+    """What a level may become.
+
+    Attributes:
+        times: Times the baseline's level.
+        least: A baseline below this counts as this: twice nearly nothing is nearly nothing.
+        resolution: Smallest value told from nothing.
+        unit: Of the level.
+    """
+
+    times: float
+    least: float
+    resolution: float
+    unit: str
+
+    def allowed(self, before: float) -> float:
+        """Give the highest good level after this one."""
+        return self.times * max(before, self.least)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One judged pair of numbers.
+
+    Attributes:
+        subject: The service, or what else it is about.
+        measure: Such as ``errors of butler_messages``.
+        verdict: PASS, FAIL, INCONCLUSIVE, or SKIPPED where nothing was to be compared.
+        reason: What decided, with the numbers.
+        before: The baseline's number.
+        after: The number now.
+        unit: Of both.
+        effect: After divided by before.
+        low: Lower confidence bound of the effect.
+        high: Its upper confidence bound.
+        samples: How many requests or windows before and after.
+        detectable: The smallest change that would have been called one, in words.
+    """
+
+    subject: str
+    measure: str
+    verdict: Verdict
+    reason: str
+    before: float | None = None
+    after: float | None = None
+    unit: str = ""
+    effect: float | None = None
+    low: float | None = None
+    high: float | None = None
+    samples: tuple[int, int] = (0, 0)
+    detectable: str = ""
+
+    def told(self) -> str:
+        """Give what was found, without the verdict."""
+        least = f"; smallest change that shows: {self.detectable}" if self.detectable else ""
+        return f"{self.subject}: {self.measure}: {self.reason}{least}"
+
+    def explain(self) -> str:
+        """Give one line with the verdict and all numbers."""
+        return f"{self.verdict}: {self.told()}"
+
+    def as_json(self) -> dict[str, Any]:
+        """Give JSON-able facts; a number that is not finite becomes text."""
+        facts = asdict(self) | {"verdict": self.verdict.value, "samples": list(self.samples)}
+        return {
+            name: str(value) if isinstance(value, float) and not math.isfinite(value) else value
+            for name, value in facts.items()
+        }
+
+
+#: The checklist gives 200 ms as twice the baseline of a dialog, so 100 ms is the least baseline.
+LATENCY = Limit(2.0, 0.1, 1e-6, "s")
+CPU = Limit(2.0, 0.25, 1e-3, "cores")
+MEMORY = Limit(1.5, 256.0, 1.0, "MiB")
+
+
+#: Chance of any false alarm in one whole comparison.
+ALPHA = 0.05
+#: Share of the free disk that must be left.
+DISK = 0.5
+
+#: A comparison that still needs the level of its test.
+Judge = Callable[[float], Comparison]
+
+
+def compare(before: Baseline, after: Baseline) -> list[Comparison]:
+    """Compare two stretches of one deployment.
+
+    The level of each test is 5 % divided by their number, so that an unchanged deployment gives a false alarm in at
+    most one of twenty comparisons.
+    """
+    judges = [judge for name in before.services for judge in _judges(name, before, after)]
+    judged = [judge(ALPHA / len(judges)) for judge in judges]
+    return [*_presence(before, after), *judged, _alerts(before, after), _disk(before, after)]
+
+
+def _judges(name: str, before: Baseline, after: Baseline) -> Iterator[Judge]:
+    old, new = before.services[name], after.services.get(name, Readings())
+    for family in dict.fromkeys((*old.calls, *new.calls)):
+        yield from _of_family(name, family, before, after)
+    if old.probes and new.probes:
+        errors = of.probe_errors(old.probes), of.probe_errors(new.probes)
+        yield partial(judge_errors, name, "errors of our own requests", *errors)
+        means = of.probe_means(old.probes, before), of.probe_means(new.probes, after)
+        yield partial(judge_levels, name, "mean latency of our own requests", *means, LATENCY)
+        times = [probe.seconds for probe in old.probes], [probe.seconds for probe in new.probes]
+        yield partial(judge_tail, name, "p95 latency of our own requests", *times, LATENCY)
+    elif old.probes or new.probes:
+        when = "before" if old.probes else "after"
+        yield _known(name, "our own requests", Verdict.SKIPPED, f"sent {when} only: there is nothing to compare")
+    yield partial(judge_levels, name, "CPU", of.cpu_levels(old, before), of.cpu_levels(new, after), CPU)
+    yield partial(judge_levels, name, "memory", of.memory_levels(old, before), of.memory_levels(new, after), MEMORY)
+
+
+def _of_family(name: str, family: str, before: Baseline, after: Baseline) -> Iterator[Judge]:
+    old = before.services[name].calls.get(family)
+    new = after.services[name].calls.get(family) if name in after.services else None
+    if new is None:
+        lost = "exported before and not now: was a flag put back, were there no calls, or is the metric lost?"
+        yield _known(name, family, Verdict.INCONCLUSIVE, lost)
+        return
+    count = of.errors_of(old, before) if old else Count(0, 0)
+    yield partial(judge_errors, name, f"errors of {family}", count, of.errors_of(new, after))
+    if old is None:
+        fresh = "not exported at the time of the baseline: its gate judges it, a comparison cannot"
+        yield _known(name, f"latency of {family}", Verdict.SKIPPED, fresh)
+        return
+    means = of.mean_latencies(old, before), of.mean_latencies(new, after)
+    yield partial(judge_levels, name, f"mean latency of {family}", *means, LATENCY)
+    buckets = of.bucket_counts(old, before), of.bucket_counts(new, after)
+    yield partial(judge_p95, name, f"p95 latency of {family}", *buckets, LATENCY)
+
+
+def _known(subject: str, measure: str, verdict: Verdict, reason: str) -> Judge:
+    """Give a comparison that needs no test."""
+    return lambda _: Comparison(subject, measure, verdict, reason)
+
+
+def _presence(before: Baseline, after: Baseline) -> Iterator[Comparison]:
+    """Judge whether each service is up at the end of the second stretch."""
+    for name in before.services:
+        up = after.services[name].up if name in after.services else ()
+        verdict, reason = Verdict.INCONCLUSIVE, "expected scrapes, found none: is its Prometheus job still there?"
+        if up:
+            down = sum(not value for _, value in up)
+            verdict = Verdict.PASS if up[-1][1] else Verdict.FAIL
+            reason = f"{'up' if up[-1][1] else 'down'} at the end; down in {down} of {len(up)} samples"
+        yield Comparison(name, "up", verdict, reason)
+
+
+def _alerts(before: Baseline, after: Baseline) -> Comparison:
+    new = sorted(set(after.alerts) - set(before.alerts))
+    old = len(set(after.alerts) & set(before.alerts))
+    reason = f"new: {', '.join(new)}" if new else f"none fires that did not before ({old} did)"
+    return Comparison("alerts", "firing", Verdict.FAIL if new else Verdict.PASS, reason)
+
+
+def _disk(before: Baseline, after: Baseline) -> Comparison:
+    old, new = before.disk_free, after.disk_free
+    if old is None or new is None:
+        reason = "the disk of the archives cannot be seen from this host"
+        verdict = Verdict.SKIPPED if old is None else Verdict.INCONCLUSIVE
+        return Comparison("archives", "free disk", verdict, reason)
+    good = new >= DISK * old
+    reason = f"{old / 2**30:.1f} -> {new / 2**30:.1f} GiB, expected at least {DISK:.0%} of what was free"
+    return Comparison("archives", "free disk", Verdict.PASS if good else Verdict.FAIL, reason, old, new, "bytes")

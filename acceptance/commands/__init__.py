@@ -1,0 +1,1 @@
+"""What several scripts in `scripts/ops/` share."""

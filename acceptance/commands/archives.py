@@ -1,0 +1,43 @@
+"""What the commands share that look at the newest archive of an assignment: their arguments and their answer.
+
+Source: ``check_archive_checksum.py`` and ``check_archive_metadata.py`` of 21_01c.rollout.3.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections import defaultdict
+from collections.abc import Callable
+from pathlib import Path
+
+from acceptance.commands.cli import Answer
+from acceptance.observe.mongo import database
+from acceptance.probes.storage.metadata import Document, newest
+from acceptance.target.model import Target
+
+
+def assignment(parser: argparse.ArgumentParser) -> None:
+    """Add the checklist's own argument, and one to narrow it, for ``answer_on_newest``."""
+    parser.add_argument("--assignment", required=True)
+    parser.add_argument("--student-id", help="only this student's archives")
+
+
+def answer_on_newest(
+    target: Target, args: argparse.Namespace, judge: Callable[[Document, Path], list[str]], line: str
+) -> Answer:
+    """Judge the newest document of the assignment that a command was asked about.
+
+    Args:
+        target: The deployment.
+        args: With what ``assignment`` added.
+        judge: Gives the findings of a document and the storage's root.
+        line: The good news; fields of the document stand in braces.
+    """
+    with database(target) as mongo:
+        document = newest(mongo, args.assignment, args.student_id)
+    if document is None:
+        whose = f" of {args.student_id}" if args.student_id else ""
+        missing = f"expected a document for assignment {args.assignment}{whose} in review_archives, found none"
+        return Answer([f"{missing}; with {target.flags['21_01c']}=true, upload one with test_review_upload.py"], "")
+    findings = judge(document, target.storage.root)
+    return Answer(findings, line.format_map(defaultdict(lambda: None, document)), {"document": document})

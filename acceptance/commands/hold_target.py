@@ -1,0 +1,142 @@
+"""Hold a target for one command that changes it, so that whatever ends the command, the undo still happens.
+
+The same guardian as a test run's does it: it holds the target's lock, so that a command's attacks are not taken for a
+breach by a run that watches the target, and removes the test data also after SIGKILL.
+"""
+
+from __future__ import annotations
+
+import itertools
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from acceptance.conduct.client import RemoteConductor, start_guardian
+from acceptance.conduct.run import Run, new_run
+from acceptance.envfile.file import EnvFile
+from acceptance.observe.logs import Logs
+from acceptance.probes.archives.archives import good
+from acceptance.probes.http.exchange import Exchange
+from acceptance.probes.storage.directory import copies_of
+from acceptance.probes.storage.uploads import Upload, Uploader
+from acceptance.target.model import Target
+from acceptance.verdict import Inconclusive, Refused
+
+_UPLOAD_S = 60.0  # 150 MB take longer than a plain call
+
+
+@contextmanager
+def holding(
+    target: Target, reports: Path | None = None, outside_window: str = ""
+) -> Iterator[tuple[Run, RemoteConductor]]:
+    """Hold the target alone for a while, with a conductor that undoes at the end what is still open.
+
+    Args:
+        target: The target.
+        reports: Where the folder with the event log is to stay; it goes with the command by default.
+        outside_window: The reason for changing production outside its window.
+
+    Raises:
+        Refused: Mutations are not allowed, or somebody else holds the target.
+        RollbackFailed: At the end something could not be undone; the message says what.
+    """
+    if not target.allow_mutations:
+        raise Refused(
+            f"{target.source}: expected ALLOW_MUTATIONS=true, since this command changes the target; "
+            "nothing was changed; set it if this target may be changed"
+        )
+    private = Path(tempfile.mkdtemp(prefix="butler-acceptance-"))
+    run = new_run(
+        target, reports or private, private, mode="rehearse", operator="", ticket="", outside_window=outside_window
+    )
+    try:
+        guardian = start_guardian(run, private)
+        conductor = RemoteConductor(run.socket)
+        try:
+            yield run, conductor
+        finally:
+            try:
+                conductor.finish("the command ended")
+            finally:
+                conductor.close()
+                guardian.wait()
+    finally:
+        shutil.rmtree(private, ignore_errors=True)
+
+
+@dataclass(frozen=True)
+class Visit:
+    """A command's own test users and clients; see ``visit``.
+
+    Attributes:
+        prefix: What all its test data begins with.
+        new_id: Makes the id of a test user from a word.
+        uploader: Sends archives, with trace ids of the command's own.
+        logs: The log of ``butler-api``.
+    """
+
+    target: Target
+    prefix: str
+    new_id: Callable[[str], str] = field(repr=False)
+    uploader: Uploader
+    logs: Logs
+
+    def see_a_good_upload(self) -> None:
+        """Upload what must be accepted; without that a refusal proves nothing.
+
+        Raises:
+            Inconclusive: It is not accepted, or not found on disk.
+        """
+        archive = good()
+        answer = self.uploader.send(Upload(self.new_id("good"), "hw02", archive))
+        root = self.target.storage.root
+        if answer.status != 201 or not copies_of(archive, root):
+            raise Inconclusive(
+                "expected a good upload to be accepted first, else a refusal proves nothing; found "
+                f"{len(copies_of(archive, root))} copies of it below {root} and {_flat(answer)}; "
+                f"check API_URL and STORAGE_ROOT in {self.target.source}, and the service"
+            )
+
+    def hint(self) -> str:
+        """Say which path was under test, where that explains a finding."""
+        flag, env = self.target.flags["21_01c"], EnvFile(self.target.env_file).read()
+        on = env.get(flag, "").lower() == "true"
+        return "" if on else f"; {flag} is not true in {self.target.env_file}: this was the old path"
+
+
+@contextmanager
+def visit(target: Target) -> Iterator[Visit]:
+    """Hold the target for a command that sends test data; the data is removed whatever ends the command.
+
+    Raises:
+        Refused: As ``holding``.
+        RollbackFailed: The data could not be removed.
+    """
+    with holding(target) as (run, conductor):
+        conductor.expect_data(run.prefix)
+        numbers = itertools.count(1)
+
+        def new_id(word: str) -> str:
+            number = next(numbers)
+            return f"{run.prefix}{number}" if run.prefix.isdigit() else f"{run.prefix}-{word}-{number}"
+
+        yield Visit(
+            target, run.prefix, new_id, uploader_of(target, run.trace_prefix), Logs(target.services["api"].logs)
+        )
+
+
+def uploader_of(target: Target, trace_prefix: str = "") -> Uploader:
+    """Make the client that uploads to a target's review API as a student would."""
+    return Uploader(
+        target.services["api"].url,
+        timeout_s=max(_UPLOAD_S, target.http_timeout_s),
+        trace_header=target.trace_header,
+        trace_prefix=trace_prefix,
+    )
+
+
+def _flat(answer: Exchange) -> str:
+    return answer.explain().replace("\n", " ")

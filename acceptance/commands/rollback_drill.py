@@ -1,0 +1,124 @@
+"""The rollback drill: switch a stage on and back, prove that the old behaviour is there, and time it.
+
+Source: checklist item pre.technical.2; the rollback plan's limits ("rollback within") stand in each ``stage.toml``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from acceptance.conduct.client import RemoteConductor
+from acceptance.conduct.services import are_newer
+from acceptance.envfile.file import EnvFile
+from acceptance.gates.measures import Measure
+from acceptance.observe.health import is_healthy
+from acceptance.observe.prometheus import Prometheus
+from acceptance.stage import Stage
+from acceptance.target.model import Target
+from acceptance.verdict import RollbackFailed
+
+
+@dataclass(frozen=True)
+class Drill:
+    """The account of one drill.
+
+    Attributes:
+        flag_on_s: Seconds from the restart's start until the service was back with the flag on; None if it was not.
+        rollback_s: Seconds from the decision until the old behaviour was back; None if it did not come back.
+        allowed_s: What the rollback plan allows, in seconds.
+        account: What the rollback did, in its own words.
+        findings: What is wrong afterwards; empty for a good drill.
+        metrics: When asked for: by moment (before, flag_on, after) the values of the stage's measures.
+    """
+
+    stage: str
+    flag: str
+    flag_on_s: float | None
+    rollback_s: float | None
+    allowed_s: float
+    account: str
+    findings: Sequence[str]
+    metrics: Mapping[str, Mapping[str, float | None]]
+
+    def as_json(self) -> dict[str, Any]:
+        """Give the account for the record."""
+        return asdict(self)
+
+
+def drill(target: Target, stage: Stage, conductor: RemoteConductor, *, record_metrics: bool) -> Drill:
+    """Switch the stage's flag on and roll it back.
+
+    Raises:
+        Refused: Nothing was changed: the flag is not false, or it is outside the window.
+        MutationFailed: The flag could not be switched on; the end of the hold puts it back.
+        Inconclusive: Prometheus does not answer.
+    """
+    prometheus = Prometheus(target.prometheus_url, target.http_timeout_s)
+    service = target.service(stage.service)
+    metrics: dict[str, Mapping[str, float | None]] = {}
+
+    def look(moment: str) -> None:
+        if record_metrics:
+            metrics[moment] = measured(stage, prometheus, service.job)
+
+    before = target.env_file.read_bytes()
+    look("before")
+    state = conductor.set_flag(stage, True)
+    look("flag_on")
+    switched = prometheus.process_starts(service.job)
+    findings, account, seconds = [], "", None
+    try:
+        if done := conductor.rollback(stage.id, "rollback drill"):
+            account, seconds = done.account, done.seconds
+    except RollbackFailed as error:
+        findings.append(str(error))
+    look("after")
+    findings += _not_back(target, stage, before)
+    if not is_healthy(service, target.http_timeout_s):
+        findings.append(
+            f"{service.name}: expected 200 of {service.url}/health after the rollback, found another answer"
+        )
+    started = prometheus.process_starts(service.job)
+    if not switched or not are_newer(started, switched):
+        findings.append(
+            f"{service.name}: expected {len(switched)} processes newer than {switched} after the rollback, "
+            f"found {started}"
+        )
+    allowed = stage.rollback_minutes * 60
+    findings += overdue(seconds, allowed)
+    on_s = state.restarted.seconds if state.restarted else None
+    return Drill(stage.id, target.flags[stage.id], on_s, seconds, allowed, account, findings, metrics)
+
+
+def overdue(seconds: float | None, allowed_s: float) -> list[str]:
+    """Say whether a rollback took longer than the rollback plan allows, or has no time at all."""
+    if seconds is not None and seconds <= allowed_s:
+        return []
+    return [f"expected the rollback within {allowed_s:g} s, found {'none' if seconds is None else f'{seconds:.1f} s'}"]
+
+
+def measured(stage: Stage, prometheus: Prometheus, job: str) -> dict[str, float | None]:
+    """Give the service's state and the raw values behind the stage's gates now, None where no series is."""
+    queries = {"up": 'up{job="$job"}', "process_start_time_seconds": 'process_start_time_seconds{job="$job"}'}
+    queries |= {f"{gate.id}.{name}": text for gate in stage.gates for name, text in _counters(gate) if text}
+    return {name: _value(prometheus, query.replace("$job", job)) for name, query in queries.items()}
+
+
+def _counters(gate: Measure) -> tuple[tuple[str, str], ...]:
+    return (("query", gate.query if gate.kind in ("count", "ratio", "value") else ""), ("total", gate.total))
+
+
+def _value(prometheus: Prometheus, query: str) -> float | None:
+    found = prometheus.instant(query)
+    return sum(sample.value for sample in found) if found else None
+
+
+def _not_back(target: Target, stage: Stage, before: bytes) -> list[str]:
+    flag = target.flags[stage.id]
+    if EnvFile(target.env_file).flag(flag):
+        return [f"{target.env_file}: {flag} is still true; set it to false and restart {stage.service}"]
+    if target.env_file.read_bytes() != before:
+        return [f"{target.env_file}: expected it byte for byte as before the drill, found it changed"]
+    return []

@@ -1,0 +1,95 @@
+"""What only the end of a run undoes: restarts that did not end well, flags that a rehearsal added, test data."""
+
+from __future__ import annotations
+
+from acceptance.conduct.intents import Promises
+from acceptance.conduct.testdata import purge
+from acceptance.conduct.undo import Undo, by_hand_commands
+from acceptance.envfile.file import Change
+from acceptance.target.model import Target
+
+
+class LooseEnds:
+    """Remembers them while the run goes on, and ties them up; each is promised before it comes to be.
+
+    Args:
+        target: Where they are.
+        promises: Where they are journalled.
+        undo: Restarts services and puts lines back.
+    """
+
+    def __init__(self, target: Target, promises: Promises, undo: Undo) -> None:
+        self._target = target
+        self._promises = promises
+        self._undo = undo
+        self._restarts: dict[int, str] = {}
+        self._added: tuple[int, Change] | None = None
+        self._data: tuple[int, str] | None = None
+
+    def restarting(self, service: str) -> int:
+        """Promise a restart that is about to be made; returns the intent's number, for ``restarted``."""
+        number = self._promises.restart(service)
+        self._restarts[number] = service
+        return number
+
+    def restarted(self, number: int) -> None:
+        """Take a restart as having ended well."""
+        del self._restarts[number]
+        self._promises.settle(number, "restarted")
+
+    def adding(self, change: Change) -> None:
+        """Promise to take flags out again that are about to be added."""
+        self._added = (self._promises.added(change), change)
+
+    def added_to_stay(self) -> None:
+        """Keep the added flags: a deployment's later stages switch them."""
+        self._settle_added("added to stay")
+
+    def expect_data(self, prefix: str) -> None:
+        """Promise to remove the test data with this prefix, once."""
+        if not self._data:
+            self._data = (self._promises.data(prefix), prefix)
+
+    def tie_up(self) -> list[str]:
+        """Undo them all; returns what went wrong, having tried each."""
+        return [*self._repeat_restarts(), *self._remove_added(), *self._remove_data()]
+
+    def _repeat_restarts(self) -> list[str]:
+        failures = []
+        for number, service in list(self._restarts.items()):
+            try:
+                account = self._undo.service(service)
+            except Exception as error:  # whatever it is, it must be told
+                command = by_hand_commands(self._target, service, "")[1]
+                failures.append(f"{service} did not come back: {error}. By hand:\n  {command}")
+            else:
+                del self._restarts[number]
+                self._promises.settle_if_possible(number, account)
+        return failures
+
+    def _remove_added(self) -> list[str]:
+        if self._added is None:
+            return []
+        try:
+            account = self._undo.flag("21_00", "all", self._added[1])
+        except Exception as error:  # whatever it is, it must be told
+            return [str(error)]
+        self._settle_added(account)
+        return []
+
+    def _settle_added(self, how: str) -> None:
+        if self._added:
+            number, self._added = self._added[0], None
+            self._promises.settle_if_possible(number, how)
+
+    def _remove_data(self) -> list[str]:
+        if self._data is None:
+            return []
+        number, prefix = self._data
+        try:
+            purged = purge(self._target, prefix)
+        except Exception as error:  # whatever it is, it must be told
+            return [f"test data of {prefix} is not removed: {error}; the next run or scripts/ops/recover.py removes it"]
+        self._data = None
+        self._promises.settle_if_possible(number, f"removed {purged.documents} documents, {purged.files} files")
+        return []

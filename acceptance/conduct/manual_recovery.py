@@ -1,0 +1,39 @@
+"""What a person needs when an undo has failed: the state of every flag and service, and the commands to finish."""
+
+from __future__ import annotations
+
+from acceptance.envfile.file import EnvFile, EnvFileError
+from acceptance.observe.health import is_healthy
+from acceptance.stage import Stage
+from acceptance.target.model import Target
+
+
+def by_hand_commands(target: Target, service: str, flag: str) -> list[str]:
+    """Give the exact commands that finish a rollback, in the rollback plan's own way."""
+    commands = {one.key: one.restart for one in target.services.values()} | {"all": target.restart_all}
+    return [
+        f"printf '%s=false\\n' {flag} >> {target.env_file}",
+        f"cd {target.infra_dir} && {commands[service]}",
+        f"grep -n {flag} {target.env_file}  # the last line wins",
+    ]
+
+
+def state_found(target: Target, stage: Stage | None = None) -> list[str]:
+    """Say how flags stand in the env file, and whether services answer; all of them, or a stage's; never raises."""
+    env = EnvFile(target.env_file)
+    names = [target.flags[stage.id]] if stage and stage.flagged else target.flags.values()  # 21_00 adds them all
+    flags = [f"{name} is {_flag(env, name)} in {target.env_file}" for name in names]
+    patience = min(target.http_timeout_s, 3.0)
+    services = [
+        f"{service.name}: {service.url}/health {'answers' if is_healthy(service, patience) else 'does not answer'} 200"
+        for service in target.services.values()
+        if stage is None or stage.service in (service.key, "all")
+    ]
+    return flags + services
+
+
+def _flag(env: EnvFile, flag: str) -> str:
+    try:
+        return env.read().get(flag, "absent")
+    except (EnvFileError, OSError) as error:
+        return f"not known ({error})"

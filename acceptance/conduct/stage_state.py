@@ -1,0 +1,57 @@
+"""A stage in hand: what was changed for it, how its flag stands, and how it ended."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from acceptance.conduct.services import Restarted
+from acceptance.envfile.file import Change
+from acceptance.stage import Stage
+
+Mode = Literal["rehearse", "deploy"]
+
+
+@dataclass(frozen=True)
+class FlagState:
+    """A flag that was read back from the env file, and the restart that made it take effect.
+
+    Attributes:
+        since: When the service was seen back, unix seconds.
+        restarted: None where the service already ran with this value.
+    """
+
+    stage: str
+    flag: str
+    value: bool
+    since: float
+    restarted: Restarted | None
+
+
+@dataclass(frozen=True)
+class Rollback:
+    """The account of one rollback; ``seconds`` from the decision until the old behaviour was back."""
+
+    stage: str
+    reason: str
+    account: str
+    seconds: float
+
+
+@dataclass
+class Held:
+    """One stage that was begun.
+
+    Attributes:
+        intent: Number in the journal of its flag's first change; None while nothing is to be undone.
+        change: That change: what undoes it undoes the later ones as well.
+        state: How its flag stands; None where that is not known.
+    """
+
+    stage: Stage
+    intent: int | None = None
+    change: Change | None = None
+    state: FlagState | None = None
+    rollback: Rollback | None = None
+    rollback_failed: bool = False
+    accepted: bool = False

@@ -1,0 +1,1 @@
+"""Archives to upload: good ones, hostile ones and zip bombs."""

@@ -1,0 +1,113 @@
+"""The attack corpus run once against a target, with the log events that each attack left (21_01c.security.2)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from acceptance.observe.logs import Logs
+from acceptance.polling import poll
+from acceptance.probes.attacks.control_uploads import StorageRoots, Students
+from acceptance.probes.attacks.corpus import Case
+from acceptance.probes.attacks.results import Results, emptied, removals
+from acceptance.probes.attacks.runner import run
+from acceptance.probes.storage.rejection import LOG_DELAY_S
+from acceptance.probes.storage.uploads import Uploader
+from acceptance.target.model import Storage
+from acceptance.verdict import Inconclusive
+
+#: The events that a refused attack may leave.
+EVENTS = ("path_traversal", "size_limit", "checksum_failed", "av_scan_reject")
+
+
+@dataclass(frozen=True)
+class Attacks:
+    """Results by case, and what the service logged.
+
+    Attributes:
+        results: By case id.
+        events: Log events by trace id; by the empty string when the service does not take ours.
+    """
+
+    results: Results
+    events: Mapping[str, Counter[str]]
+
+    def findings(self, case_id: str) -> list[str]:
+        """Name everything that is wrong with one case; an empty list is a blocked attack.
+
+        Raises:
+            Inconclusive: The answer says nothing about the attack (401, 404, 429 ...).
+        """
+        result = self.results[case_id]
+        if result.unseen:
+            raise Inconclusive(result.unseen)
+        wanted = result.case.expect_event
+        if wanted != "any" and not self._logged(wanted, result.exchange.trace_id):
+            missing = f"{case_id}: expected the log event {wanted}, found {dict(self._of(result.exchange.trace_id))}"
+            return [*result.findings, missing]
+        return result.findings
+
+    @property
+    def others(self) -> tuple[Path, ...]:
+        """What changed outside the storage root and belongs to no attack."""
+        return self.results.stray
+
+    def explain(self, case_id: str) -> str:
+        """Give the case's request and answer for an assertion message."""
+        return self.results[case_id].exchange.explain()
+
+    def silent(self) -> list[str]:
+        """Name the cases whose event is not in the log."""
+        return [
+            name
+            for name, result in self.results.items()
+            if (wanted := result.case.expect_event) != "any" and not self._logged(wanted, result.exchange.trace_id)
+        ]
+
+    def _of(self, trace_id: str) -> Counter[str]:
+        return self.events.get(trace_id, Counter()) if "" not in self.events else self.events[""]
+
+    def _logged(self, event: str, trace_id: str) -> bool:
+        if "" not in self.events:
+            return self._of(trace_id)[event] > 0
+        # Without our trace ids events can only be counted: as many as there were attacks that ask for them.
+        asked = sum(result.case.expect_event == event for result in self.results.values())
+        return self.events[""][event] >= asked
+
+
+def attack(
+    cases: Sequence[Case], uploader: Uploader, storage: Storage, logs: Logs, *, attacker: str, victim: str, prefix: str
+) -> Attacks:
+    """Run the cases, then wait a little for the log to tell of each of them.
+
+    Raises:
+        Inconclusive: The corpus could not be run, or the log cannot be read.
+    """
+    start = datetime.now(UTC)
+    canaries = storage.root.parent / f"canary-{prefix}"
+    roots = StorageRoots(storage.root, storage.watch_dirs, canaries)
+    results = run(cases, uploader, roots=roots, students=Students(attacker, victim), run_prefix=prefix)
+
+    def look() -> Attacks:
+        by_trace: dict[str, Counter[str]] = {} if uploader.trace_header else {"": Counter()}
+        for line in logs.since(start, EVENTS):
+            by_trace.setdefault(line.trace_id if uploader.trace_header else "", Counter())[line.event] += 1
+        return Attacks(results, by_trace)
+
+    try:
+        return poll(look, lambda seen: not seen.silent(), LOG_DELAY_S)
+    finally:
+        _tidy(results)
+
+
+def _tidy(results: Results) -> None:
+    """Remove what the run left anywhere: files that carry its nonces, then the folders of its making."""
+    for path in removals(results):
+        path.unlink(missing_ok=True)
+    for folder in emptied(results):
+        with suppress(OSError):  # somebody else's file is in it
+            folder.rmdir()

@@ -1,0 +1,151 @@
+"""The corpus of attacks on the review API: reading it, checking it, and making an upload of each case.
+
+The cases are `acceptance/data/traversal.tsv`; `acceptance/data/README.md` says how to add one.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+
+from acceptance.probes.archives import hostile, zip_bombs
+from acceptance.probes.archives.archives import Archive, good
+from acceptance.probes.attacks.payload import PayloadError, expand
+from acceptance.probes.storage.uploads import Upload, file_part
+
+COLUMNS = ("id", "field", "payload", "source", "expect_event")
+_FILES = ("new_zip", "old_zip", "logs_zip")
+NAME_FIELDS = tuple(f"{file}.{kind}" for file in _FILES for kind in ("filename", "filename*"))
+FIELDS = ("student_id", "assignment_id", *NAME_FIELDS, *hostile.FIELDS, "bomb")
+EVENTS = ("path_traversal", "size_limit", "any")
+SOURCE = re.compile(r"CWE-(22|23|35|36|41|59|73|158|176|180|409)|CVE-\d{4}-\d{4,7}|zip-slip|tar-slip|OWASP|RFC 5987")
+_ID = re.compile(r"[a-z0-9_]+(-[a-z0-9_]+)+")
+_SAMPLE = {name: name for name in ("tag", "student", "assignment", "victim", "victim_assignment", "victim_file", "up")}
+_SAMPLE |= {"root": "/root", "canary": "/canary_dir/canary", "canary_dir": "/canary_dir", "outside": "/canary_dir/new"}
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One attack.
+
+    Attributes:
+        id: Readable and unique, for example `student_id-encoded-twice-whole`.
+        field: What carries the payload: one of `FIELDS`.
+        payload: In the notation of `acceptance.probes.attacks.payload`; for a bomb its kind.
+        source: Where the attack is described: one of `SOURCE`.
+        expect_event: The log event that the refusal must leave; `any` where a sound service may refuse the
+            upload for another reason before it comes to the path.
+    """
+
+    id: str
+    field: str
+    payload: str
+    source: str
+    expect_event: str
+
+
+def load_cases(path: Path | None = None) -> tuple[Case, ...]:
+    """Read the corpus.
+
+    Args:
+        path: A file of the same form; by default the one that comes with the package.
+
+    Raises:
+        ValueError: When a line does not have the five columns, with its number.
+    """
+    source = path or resources.files("acceptance") / "data" / "traversal.tsv"
+    lines = source.read_text(encoding="utf-8").splitlines()
+    cases = []
+    for number, line in enumerate(lines, 1):
+        if not line.strip() or line.startswith("#"):
+            continue
+        row = next(csv.reader([line], delimiter="\t", quoting=csv.QUOTE_NONE))
+        if len(row) != len(COLUMNS):
+            raise ValueError(f"{source}:{number}: expected {len(COLUMNS)} columns parted by tabs, found {len(row)}")
+        if tuple(row) != COLUMNS:
+            cases.append(Case(*row))
+    return tuple(cases)
+
+
+def lint_cases(cases: Iterable[Case]) -> list[str]:
+    """Say what is wrong with the corpus, one line for each fault; empty when it is sound."""
+    cases = tuple(cases)
+    faults = [f"{case.id}: {fault}" for case in cases for fault in _faults(case)]
+    ids = Counter(case.id for case in cases)
+    attacks = Counter((case.field, _sample(case)) for case in cases)
+    faults += [f"{name}: id is used {count} times" for name, count in ids.items() if count > 1]
+    for (field, payload), count in attacks.items():
+        if count > 1:
+            same = [case.id for case in cases if (case.field, _sample(case)) == (field, payload)]
+            faults.append(f"{', '.join(same)}: the same payload in the same field {field}")
+    return faults
+
+
+def _faults(case: Case) -> Iterable[str]:
+    if not _ID.fullmatch(case.id):
+        yield "id: expected lower-case words parted by -"
+    if case.field not in FIELDS:
+        yield f"field {case.field!r} is unknown; known are {', '.join(FIELDS)}"
+    if not SOURCE.fullmatch(case.source):
+        yield f"source {case.source!r} is unknown; expected {SOURCE.pattern}"
+    if case.expect_event not in EVENTS:
+        yield f"expect_event {case.expect_event!r} is unknown; known are {', '.join(EVENTS)}"
+    if case.field == "bomb":
+        if case.payload not in zip_bombs.KINDS:
+            yield f"payload {case.payload!r} is no bomb; known are {', '.join(zip_bombs.KINDS)}"
+        return
+    try:
+        payload = expand(case.payload, _SAMPLE)
+    except PayloadError as problem:
+        yield f"payload: {problem}"
+        return
+    if not payload:
+        yield "payload is empty"
+    if case.field in hostile.FIELDS and hostile.is_link(case.field) != (hostile.ARROW in payload):
+        yield "payload: a link's has the form `name -> target`, and no other's"
+
+
+def _sample(case: Case) -> bytes:
+    try:
+        return expand(case.payload, _SAMPLE)
+    except PayloadError:
+        return case.payload.encode()
+
+
+def build(case: Case, payload: bytes, benign: Mapping[str, str], nonce: bytes) -> Upload:
+    """Make the upload: everything about it is good but the one field that the case attacks.
+
+    Args:
+        case: The case.
+        payload: Its payload, expanded.
+        benign: Good values: `student`, `assignment`, and `tag` for the file names.
+        nonce: Carried by each file of the upload.
+    """
+    student, assignment, filename = benign["student"], benign["assignment"], f"{benign['tag']}.zip"
+    archive = _archive(case, payload, nonce, benign["tag"])
+    if case.field == "student_id":
+        return Upload(payload, assignment, archive, filename=filename)
+    if case.field == "assignment_id":
+        return Upload(student, payload, archive, filename=filename)
+    if case.field not in NAME_FIELDS:
+        return Upload(student, assignment, archive, filename=filename)
+    file, _, kind = case.field.partition(".")
+    # With `filename*` alone the part is either refused for its path, or is no file and so refused as missing.
+    plain, star = (payload, None) if kind == "filename" else (None, payload)
+    if file == "new_zip":
+        return Upload(student, assignment, archive, filename=plain, filename_star=star)
+    extra = (file_part(file.encode(), archive, plain, star),)
+    return Upload(student, assignment, archive, filename=filename, extra=extra)
+
+
+def _archive(case: Case, payload: bytes, nonce: bytes, tag: str) -> Archive:
+    if case.field in hostile.FIELDS:
+        return hostile.archive(case.field, payload, nonce, tag)
+    if case.field == "bomb":
+        return zip_bombs.bomb(case.payload, nonce)
+    return good(nonce)

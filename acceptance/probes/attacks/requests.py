@@ -1,0 +1,95 @@
+"""Cases of the corpus made ready to send in one run: values filled in, archives built, landing places known."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from acceptance.probes.archives.archives import new_nonce
+from acceptance.probes.attacks import escape_targets
+from acceptance.probes.attacks.control_uploads import Controls, StorageRoots, Students
+from acceptance.probes.attacks.corpus import Case, build
+from acceptance.probes.attacks.payload import expand
+from acceptance.probes.http.exchange import Exchange
+from acceptance.probes.storage.uploads import Upload, Uploader
+
+_UP = "/".join([".."] * 16)
+
+
+@dataclass(frozen=True, slots=True)
+class Shot:
+    """One case ready to send.
+
+    Attributes:
+        case: The case.
+        payload: Its payload as bytes.
+        upload: What is sent.
+        nonce: In each file of it.
+        tag: A name that only this case uses.
+        places: Where the payload leads if a service falls for it.
+    """
+
+    case: Case
+    payload: bytes
+    upload: Upload
+    nonce: bytes
+    tag: str
+    places: frozenset[Path]
+
+    def echoes(self) -> set[str]:
+        """Return the texts that an answer may repeat: the payload in all its readings."""
+        texts = {self.tag} | {text.decode("utf-8", "replace") for text in escape_targets.readings(self.payload)}
+        return texts | {text.decode("latin-1") for text in escape_targets.readings(self.payload)}
+
+
+def tag_of(run_prefix: str, number: int) -> str:
+    """Name the case of that number in that run; good uploads have names without the `-c`."""
+    return f"{run_prefix}-c{number:04d}"
+
+
+def prepare(
+    cases: Iterable[Case], roots: StorageRoots, students: Students, run_prefix: str, canary: Path, controls: Controls
+) -> list[Shot]:
+    """Make the cases ready."""
+    shared = {
+        "up": _UP,
+        "root": str(roots.root),
+        "canary": str(canary),
+        "canary_dir": str(roots.canary_dir),
+        "student": students.attacker,
+        "victim": students.victim,
+        "victim_assignment": controls.victim_assignment,
+        "victim_file": str(min(controls.victim)),
+    }
+    bases = (roots.root, roots.root / students.attacker, *roots.watch_dirs)
+    shots = []
+    for number, case in enumerate(cases, 1):
+        tag = tag_of(run_prefix, number)
+        values = shared | {"tag": tag, "assignment": tag, "outside": str(roots.canary_dir / f"new-{tag}")}
+        payload = case.payload.encode() if case.field == "bomb" else expand(case.payload, values)
+        nonce = new_nonce()
+        places = escape_targets.places(case.field, payload, (*bases, roots.root / students.attacker / tag))
+        shots.append(Shot(case, payload, build(case, payload, values, nonce), nonce, tag, frozenset(places)))
+    return shots
+
+
+def fire(shots: Sequence[Shot], uploader: Uploader, concurrency: int, deadline_s: float) -> list[Exchange]:
+    """Send all, so many at a time; what is not sent before the deadline has no trace id.
+
+    Bombs go first: a service works on one for seconds, in which the other workers send the rest.
+    """
+    deadline = time.monotonic() + deadline_s
+
+    def one(shot: Shot) -> Exchange:
+        if time.monotonic() > deadline:
+            why = f"not sent: the {deadline_s:g} s of the whole run had passed"
+            return Exchange("POST", uploader.url, None, "", {}, "", 0.0, 0, "", why)
+        return uploader.send(shot.upload)
+
+    with ThreadPoolExecutor(concurrency, "attack") as pool:
+        first = sorted(shots, key=lambda shot: shot.case.field != "bomb")
+        answers = {shot.tag: pool.submit(one, shot) for shot in first}
+        return [answers[shot.tag].result() for shot in shots]

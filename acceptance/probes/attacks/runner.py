@@ -1,0 +1,144 @@
+"""Run the corpus of attacks against a deployment and say what each of them did (checklist 21_01c.security.2).
+
+The order gives the proof: good uploads of the same shape are accepted first (else a refusal says nothing),
+then the folders are looked at, all cases sent, and the folders looked at again.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
+
+from acceptance.probes.archives.archives import new_nonce
+from acceptance.probes.attacks import escape_targets
+from acceptance.probes.attacks.control_uploads import StorageRoots, Students, upload_controls
+from acceptance.probes.attacks.corpus import Case
+from acceptance.probes.attacks.requests import Shot, fire, prepare, tag_of
+from acceptance.probes.attacks.results import CaseResult, Results
+from acceptance.probes.http.exchange import Exchange, leaks
+from acceptance.probes.storage.canary import Canaries
+from acceptance.probes.storage.snapshot import Attribution, Changes, Stat, Tree, attribute, diff
+from acceptance.probes.storage.uploads import Uploader
+from acceptance.verdict import Inconclusive
+
+_GRACE_S = 2.0
+"""Seconds in which a service may tidy up behind a refusal that it has already answered."""
+
+
+def run(
+    cases: Sequence[Case],
+    uploader: Uploader,
+    *,
+    roots: StorageRoots,
+    students: Students,
+    run_prefix: str,
+    concurrency: int = 8,
+    deadline_s: float = 120.0,
+) -> Results:
+    """Run the cases and judge their effects.
+
+    Args:
+        cases: The attacks.
+        uploader: Sends them; its time-out bounds each.
+        roots: Where to look.
+        students: Identifiers that the service accepts.
+        run_prefix: Unique for this run; letters, digits and dashes, since it becomes part of good identifiers.
+        concurrency: Uploads at the same time.
+        deadline_s: Seconds after which no further case is sent.
+
+    Raises:
+        Inconclusive: When the good uploads are not accepted or not found on disk, or a folder or file cannot
+            be read.
+    """
+    canaries = Canaries.plant([roots.canary_dir], f"canary-{run_prefix}.txt", nonce := new_nonce())
+    roots = roots.resolved()
+    canary = roots.canary_dir / f"canary-{run_prefix}.txt"
+    try:
+        controls = upload_controls(uploader, roots, students, run_prefix)
+        shots = prepare(cases, roots, students, run_prefix, canary, controls)
+        exchanges, changes = _attack(shots, uploader, roots, run_prefix, concurrency, deadline_s)
+        owners = {shot.nonce: shot.case.id for shot in shots}
+        found = attribute(changes, owners, {shot.tag.encode(): shot.case.id for shot in shots}).with_parents()
+        refused = [shot.case.id for shot, exchange in zip(shots, exchanges, strict=True) if exchange.refused]
+        _await_tidying(path for case in refused for path in found.of.get(case, ()) if roots.holds(path))
+        broken = controls.broken()
+    except Inconclusive:
+        canaries.remove()
+        raise
+    results = {
+        shot.case.id: _result(shot, exchange, found, roots, broken)
+        for shot, exchange in zip(shots, exchanges, strict=True)
+    }
+    unknown = (*found.unattributed, *changes.vanished)
+    stray = (*(path for path in unknown if not roots.holds(path)), *(broken & set(unknown)))
+    ours = tuple(path for paths in found.of.values() for path in paths if path not in changes.changed)
+    nonces = {**controls.nonces, **owners, nonce: "canary"}
+    return Results(results, stray, nonces, (canary, *controls.files, *ours), run_prefix)
+
+
+def _attack(
+    shots: Sequence[Shot], uploader: Uploader, roots: StorageRoots, run_prefix: str, concurrency: int, deadline_s: float
+) -> tuple[list[Exchange], Changes]:
+    """Send all shots between two looks; give the answers and what is different."""
+    folders = (roots.root, roots.canary_dir, *roots.watch_dirs)
+    places = {place for shot in shots for place in shot.places}
+    mark = tag_of(run_prefix, 0)[:-4]
+    before, sites = Tree.of(folders), escape_targets.look(places | escape_targets.marked(places, mark))
+    exchanges = fire(shots, uploader, concurrency, deadline_s)
+    changes = diff(before, Tree.of(folders))
+    return exchanges, _with_unwatched(changes, before, places, sites, roots, mark)
+
+
+def _with_unwatched(
+    changes: Changes, before: Tree, places: set[Path], sites: Mapping[Path, Stat], roots: StorageRoots, mark: str
+) -> Changes:
+    """Add what became of the landing places that lie in no watched folder."""
+    marked = escape_targets.marked(places, mark)
+    now = escape_targets.look(places | marked | escape_targets.below(marked))
+    real = {path: _real(path) for path in now}
+    new = [path for path in now if real[path] not in before.entries and not roots.holds(real[path])]
+    appeared = {real[path] for path in new if path not in sites}
+    changed = {real[path] for path in new if path in sites and now[path] != sites[path]}
+    return Changes(
+        tuple(sorted({*changes.appeared, *appeared})), tuple(sorted({*changes.changed, *changed})), changes.vanished
+    )
+
+
+def _real(path: Path) -> Path:
+    """Name a path without links in its folders, so that two ways to one file compare equal."""
+    return Path(os.path.realpath(path.parent)) / path.name
+
+
+def _await_tidying(paths: Iterable[Path]) -> None:
+    waiting = [path for path in paths if not path.is_dir()]
+    again = Retrying(
+        retry=retry_if_result(bool),
+        wait=wait_fixed(0.05),
+        stop=stop_after_delay(_GRACE_S),
+        retry_error_callback=lambda _: None,
+    )
+    again(lambda: any(map(os.path.lexists, waiting)))
+
+
+def _result(
+    shot: Shot, exchange: Exchange, found: Attribution, roots: StorageRoots, broken: frozenset[Path]
+) -> CaseResult:
+    paths = found.of.get(shot.case.id, [])
+    owned = {path for others in found.of.values() for path in others}
+    blamed = broken & set(paths) or ("{victim" in shot.case.payload and broken - owned)
+    return CaseResult(
+        case=shot.case,
+        exchange=exchange,
+        written_outside=tuple(path for path in paths if not roots.holds(path)),
+        written_inside=tuple(path for path in paths if roots.holds(path) and _is_left(path)),
+        victim_intact=not blamed,
+        leaks=tuple(leaks(exchange.body, sent=shot.echoes(), private=[str(roots.root)])),
+    )
+
+
+def _is_left(path: Path) -> bool:
+    """Whether a file or link is still there; an empty folder harms nobody."""
+    return os.path.lexists(path) and (path.is_symlink() or not path.is_dir())

@@ -1,0 +1,127 @@
+"""Many users talk to Butler at once, and many over a long time (stage 21_01a: 100 concurrent sessions; its soak)."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from acceptance.probes.dialog.gateway import RECALL, Butler, Conversation, Turn, forgotten, keep, new_word
+
+
+@dataclass(frozen=True)
+class Crowd:
+    """What came of conversations held at once; ``words`` by user, unfinished ones are missing."""
+
+    words: dict[str, str]
+    conversations: tuple[Conversation, ...]
+    seconds: float
+
+    def findings(self) -> list[str]:
+        """Name what is wrong with any of them: a bad answer, another's words, a session shared or changed."""
+        found = []
+        if missing := len(self.words) - len(self.conversations):
+            found.append(f"{missing} of {len(self.words)} conversations did not end within {self.seconds:.1f} s")
+        for talk in self.conversations:
+            found += [*talk.findings(), *talk.strayed(), *self._mixed_up(talk.turns[-1])]
+        shared = Counter(talk.session_id for talk in self.conversations)
+        found += [f"session {name} was given to {users} users" for name, users in shared.items() if users > 1]
+        return found
+
+    def _mixed_up(self, turn: Turn) -> list[str]:
+        own = self.words[turn.user_id]
+        lost = forgotten(turn, own)
+        others = [word for word in self.words.values() if word != own and word in turn.reply]
+        return [*([lost] if lost else []), *(f"{turn.user_id} was told another user's word {word}" for word in others)]
+
+
+def crowd(butler: Butler, users: Sequence[str], deadline_s: float) -> Crowd:
+    """Have all users talk at once, two turns each: a word to keep, then the question what was said.
+
+    Args:
+        butler: The gateway.
+        users: As many connections are opened.
+        deadline_s: Conversations that take longer are given up.
+    """
+    return asyncio.run(_crowd(butler, users, deadline_s))
+
+
+async def _crowd(butler: Butler, users: Sequence[str], deadline_s: float) -> Crowd:
+    words = {user: new_word() for user in users}
+    all_kept = asyncio.Barrier(len(users))
+    started = time.monotonic()
+    async with butler.caller.async_client(len(users)) as client:
+
+        async def talk(user: str) -> Conversation:
+            first = await butler.asay(client, user, keep(words[user]))
+            await all_kept.wait()  # so that a service that confuses sessions has all words to confuse
+            return Conversation((first, await butler.asay(client, user, RECALL, first.session_id or None)))
+
+        tasks = [asyncio.create_task(talk(user)) for user in users]
+        done, late = await asyncio.wait(tasks, timeout=deadline_s)
+        for task in late:
+            task.cancel()
+        await asyncio.gather(*late, return_exceptions=True)
+    return Crowd(words, tuple(task.result() for task in tasks if task in done), time.monotonic() - started)
+
+
+@dataclass
+class _Seat:
+    """A user in conversation."""
+
+    user: str
+    session: str = ""
+    word: str = ""
+    turns: int = 0
+
+
+@dataclass
+class Chat:
+    """Users who talk turn by turn for as long as the soak lasts, some at a time, each for a few turns.
+
+    Attributes:
+        butler: The gateway.
+        new_user: Makes the id of another test user.
+        at_a_time: Conversations that go on side by side.
+        length: Turns of a conversation.
+        lost: How many times in a row what was said before was not known.
+        bad: How many turns in a row were not good, for whatever reason.
+    """
+
+    butler: Butler
+    new_user: Callable[[], str]
+    at_a_time: int = 5
+    length: int = 6
+    lost: int = 0
+    bad: int = 0
+    _seats: deque[_Seat] = field(default_factory=deque)
+
+    def turn(self) -> list[str]:
+        """Have the next user keep a word, or ask for it in the same session; gives what was wrong."""
+        seat = self._seats.popleft() if len(self._seats) >= self.at_a_time else _Seat(self.new_user())
+        found = self._recall(seat) if seat.turns % 2 else self._keep(seat)
+        self.bad = self.bad + 1 if found else 0
+        seat.turns += 1
+        if seat.turns < self.length and seat.session:
+            self._seats.append(seat)
+        return found
+
+    def _keep(self, seat: _Seat) -> list[str]:
+        seat.word = new_word()
+        turn = self.butler.say(seat.user, keep(seat.word), seat.session or None)
+        seat.session = seat.session or turn.session_id
+        return turn.findings() or _strayed(turn, seat.session)
+
+    def _recall(self, seat: _Seat) -> list[str]:
+        turn = self.butler.say(seat.user, RECALL, seat.session)
+        if found := turn.findings():
+            return found
+        lost = forgotten(turn, seat.word)
+        self.lost = self.lost + 1 if lost else 0
+        return [lost] if lost else _strayed(turn, seat.session)
+
+
+def _strayed(turn: Turn, session: str) -> list[str]:
+    return [] if turn.session_id == session else [f"expected session {session!r}, found {turn.session_id!r}"]

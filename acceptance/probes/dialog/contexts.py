@@ -1,0 +1,94 @@
+"""Stored dialog contexts: what ``dialog_contexts`` holds of a conversation (target contract, "MongoDB")."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from pymongo.database import Database
+
+from acceptance.observe.collections import FIELDS
+from acceptance.observe.mongo import asking
+from acceptance.observe.prometheus import Prometheus
+from acceptance.polling import poll
+from acceptance.probes.dialog.gateway import Turn
+
+COLLECTION = "dialog_contexts"
+OPERATIONS = "dialog_context_repository_operations_total"
+"""Only the new repository exports it."""
+
+#: How long a context may take to be stored once the answer is there, in seconds.
+STORE_DELAY_S = 2.0
+Context = Mapping[str, Any]
+
+
+def context_of(mongo: Database[dict[str, Any]], session_id: str) -> Context | None:
+    """Find a session's stored context.
+
+    Raises:
+        Inconclusive: MongoDB does not answer.
+    """
+    with asking(COLLECTION):
+        return mongo[COLLECTION].find_one({"session_id": session_id}, {"_id": False})
+
+
+def context_after(mongo: Database[dict[str, Any]], turn: Turn) -> Context | None:
+    """Find the context of a turn's session, waiting a little until it holds the turn; what was seen last."""
+    if not turn.session_id:
+        return None
+    return poll(
+        lambda: context_of(mongo, turn.session_id),
+        lambda context: context is not None and turn.message in texts(context.get("data")),
+        STORE_DELAY_S,
+    )
+
+
+def findings(context: Context | None, user_id: str | None, said: Sequence[str]) -> list[str]:
+    """Name what a stored context lacks.
+
+    Args:
+        context: The document, None when there is none.
+        user_id: Whose it must be; None where that is not known.
+        said: What the user said, oldest first; all of it must be in ``data``, in that order.
+    """
+    if context is None:
+        return [f"expected a document in {COLLECTION}, found none"]
+    found = [
+        f"expected {name} in the document, found {sorted(context)}"
+        for name in FIELDS[COLLECTION]
+        if context.get(name) is None
+    ]
+    if user_id is not None and context.get("user_id") != user_id:
+        found.append(f"expected user_id {user_id!r}, found {context.get('user_id')!r}")
+    steps = context.get("step_count")
+    if not isinstance(steps, int) or steps < 1:
+        found.append(f"expected step_count of at least 1, found {steps!r}")
+    stored = list(texts(context.get("data")))
+    remaining = iter(stored)  # `in` consumes it, so the order counts
+    lost = next((message for message in said if message not in remaining), None)
+    if lost is not None:
+        found.append(f"expected {lost!r} in data, after what was said before it; found {stored}")
+    return found
+
+
+def texts(value: object) -> Iterator[str]:
+    """Give every text within a stored value, in order, whatever its shape."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for member in value.values():
+            yield from texts(member)
+    elif isinstance(value, list):
+        for member in value:
+            yield from texts(member)
+
+
+def steps(contexts: Sequence[Context | None]) -> list[Any]:
+    """Give ``step_count`` of each context, None where there is none."""
+    return [context.get("step_count") if context else None for context in contexts]
+
+
+def saves(prometheus: Prometheus, job: str) -> int:
+    """Count the contexts that the new repository says it saved; 0 when it exports nothing."""
+    query = f'sum({OPERATIONS}{{job="{job}",operation="save",status="success"}})'
+    return round(sum(sample.value for sample in prometheus.instant(query)))

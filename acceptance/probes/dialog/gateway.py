@@ -1,0 +1,184 @@
+"""Talk to Butler as a user would, and judge what it says (stage 21_01a; target contract, "HTTP").
+
+The real service was seen to answer "Hello" with 200 and an error text, so that an answer came proves nothing: its
+content counts, that the session stays the same over the turns, and that what was said before is known.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+from acceptance.probes.http.client import Called, Caller, brief
+from acceptance.probes.http.exchange import Exchange
+
+_ERROR = re.compile(
+    r"\b(?:an?|some|internal|unexpected|server) error\b|\berror (?:occurred|while|code)|\btraceback\b|\bexception\b"
+    r"|\bsomething went wrong\b|\b(?:try|come back) (?:it )?again\b|\btemporarily unavailable\b|\bnot available\b"
+    r"|\b(?:could|can)(?: ?not|n't) (?:process|handle|complete) (?:your|the|this)\b|\bfailed to (?:process|handle)\b"
+    r"|ошибк|что-то пошло не так|не удалось|попробуйте (?:ещё|еще|снова|позже|повторить)|недоступ|❌",
+    re.IGNORECASE,
+)
+
+
+def error_in(reply: str) -> str | None:
+    """Give the words by which a reply reads as an error text, None when it does not."""
+    found = _ERROR.search(reply)
+    return found[0] if found else None
+
+
+MESSAGES_PATH = "/api/v1/dialog/messages"
+MODES = frozenset({"talk", "digest", "channel_info", "task", "data", "reminders", "homework_review", "idle"})
+"""Modes that a reply may name, in any case: what the user asked for, or Butler's own names for it."""
+
+RECALL = "What did I say before?"
+
+
+def new_word() -> str:
+    """Make a word that no other message holds."""
+    return f"lantern-{secrets.token_hex(4)}"
+
+
+def keep(word: str) -> str:
+    """Make a message that holds a word to come back to."""
+    return f"Please keep this word for me: {word}"
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One message and its answer; ``session_id``, ``reply`` and ``mode`` are empty where the answer lacks them."""
+
+    user_id: str
+    message: str
+    exchange: Exchange
+    session_id: str
+    reply: str
+    mode: str
+
+    def findings(self) -> list[str]:
+        """Name what is wrong with the answer; empty when it is a good one."""
+        if self.exchange.status != httpx.codes.OK:
+            return [f"expected 200, found: {brief(self.exchange)}"]
+        found = []
+        if not self.session_id:
+            found.append(f"expected a session_id, found none in {self.exchange.body[:200]!r}")
+        if not self.reply.strip():
+            found.append(f"expected a reply to {self.message!r}, found none in {self.exchange.body[:200]!r}")
+        elif words := error_in(self.reply):
+            found.append(f"expected an answer to {self.message!r}, found an error text ({words!r}): {self.reply!r}")
+        if self.mode.lower() not in MODES:
+            found.append(f"expected a mode of {sorted(MODES)}, found {self.mode!r}")
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Butler:
+    """The dialog gateway."""
+
+    caller: Caller
+
+    def say(self, user_id: str, message: str, session_id: str | None = None) -> Turn:
+        """Send one message; without a session a conversation begins."""
+        return _turn(user_id, message, self.caller.post(MESSAGES_PATH, _body(user_id, message, session_id)))
+
+    async def asay(self, client: httpx.AsyncClient, user_id: str, message: str, session_id: str | None = None) -> Turn:
+        """Do as ``say`` over a client that many conversations share."""
+        called = await self.caller.apost(client, MESSAGES_PATH, _body(user_id, message, session_id))
+        return _turn(user_id, message, called)
+
+
+@dataclass(frozen=True)
+class Conversation:
+    """Turns of one user, and the stored context after each of them as ``look`` gave it."""
+
+    turns: tuple[Turn, ...]
+    contexts: tuple[Any, ...] = ()
+
+    @property
+    def session_id(self) -> str:
+        """The session that the first answer named."""
+        return self.turns[0].session_id
+
+    @property
+    def said(self) -> list[str]:
+        """What the user said."""
+        return [turn.message for turn in self.turns]
+
+    def findings(self) -> list[str]:
+        """Name what is wrong with any answer."""
+        return [f"turn {number}: {fault}" for number, turn in enumerate(self.turns, 1) for fault in turn.findings()]
+
+    def strayed(self) -> list[str]:
+        """Name the turns whose answer belongs to another session than the conversation."""
+        return [
+            f"turn {number}: expected session {self.session_id!r}, found {turn.session_id!r}"
+            for number, turn in enumerate(self.turns, 1)
+            if turn.session_id != self.session_id
+        ]
+
+
+def converse(
+    butler: Butler,
+    user_id: str,
+    messages: Sequence[str],
+    session_id: str | None = None,
+    look: Callable[[Turn], Any] | None = None,
+) -> Conversation:
+    """Hold a conversation: each message goes to the session that the first answer named.
+
+    Args:
+        butler: The gateway.
+        user_id: Who speaks.
+        messages: What is said, in turn.
+        session_id: A session to go on with, by default a new one.
+        look: Called after each turn for what is stored then.
+    """
+    turns: list[Turn] = []
+    contexts = []
+    for message in messages:
+        turns.append(butler.say(user_id, message, session_id))
+        session_id = session_id or turns[0].session_id or None
+        if look:
+            contexts.append(look(turns[-1]))
+    return Conversation(tuple(turns), tuple(contexts))
+
+
+def forgotten(turn: Turn, word: str) -> str | None:
+    """Say that a reply does not know a word said before; None when it does."""
+    if word in turn.reply:
+        return None
+    return f"expected {word!r}, said before, in the answer to {turn.message!r}; found {turn.reply!r}"
+
+
+def _body(user_id: str, message: str, session_id: str | None) -> dict[str, str]:
+    return {"user_id": user_id, "message": message} | ({"session_id": session_id} if session_id else {})
+
+
+def _turn(user_id: str, message: str, called: Called) -> Turn:
+    session_id, reply, mode = (_text(called.get(name)) for name in ("session_id", "reply", "mode"))
+    return Turn(user_id, message, called.exchange, session_id, reply, mode)
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def of_channel(turn: Turn, channel: str, modes: Collection[str]) -> list[str]:
+    """Name what keeps an answer from being about this channel: another mode, or the channel is not named.
+
+    Args:
+        turn: The question and its answer.
+        channel: What was asked for; an answer that is another question, or a refusal, does not name it.
+        modes: Modes that do it, in lower case.
+    """
+    found = []
+    if turn.mode.lower() not in modes:
+        found.append(f"expected mode {' or '.join(sorted(modes))}, found {turn.mode!r}: {turn.reply[:200]!r}")
+    if channel.lower() not in turn.reply.lower():
+        found.append(f"expected an answer about {channel!r}, found {turn.reply[:200]!r}")
+    return found

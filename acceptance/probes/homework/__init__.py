@@ -1,0 +1,1 @@
+"""List homework and ask for reviews as a student, and ask the HW checker itself."""

@@ -1,0 +1,150 @@
+"""The external HW checker, looked at directly: its health, and what it knows of students and their commits.
+
+Source: checklist item 21_01b.monitor.2; target contract, "HTTP". That a review was requested is proved here, on the
+checker's side, not by the worker's 202.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+
+from acceptance.envfile.file import EnvFile
+from acceptance.probes.http.client import Called, Caller, brief
+from acceptance.target.model import Target
+from acceptance.verdict import Inconclusive
+
+API_KEY = "HW_CHECKER_API_KEY"
+RESCHEDULE = (
+    "external dependency down: the stage is left out with its flag off and the others go on; "
+    "reschedule it when the HW checker is stable: "
+)
+"""What the checklist says to do ("External Dependency Down")."""
+
+BUSY = ("queued", "running")
+PAGE = 100
+PAGES = 50
+"""Most pages that are read, so that a checker which miscounts cannot hold us."""
+
+
+class HwCheckerDown(Inconclusive):
+    """The HW checker did not give what it was asked for: somebody else's trouble, which is waited for to pass."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """One job of the checker; ``enqueued_at`` is aware, and moves when the check is asked for again."""
+
+    job_id: str
+    student_id: str
+    commit_hash: str
+    enqueued_at: datetime
+    status: str
+
+    @property
+    def idle(self) -> bool:
+        """Whether it is neither waiting nor under way."""
+        return self.status not in BUSY
+
+
+@dataclass(frozen=True)
+class HwChecker:
+    """The checker; ``caller`` carries the API key."""
+
+    caller: Caller
+
+    @classmethod
+    def of(cls, target: Target) -> HwChecker:
+        """Reach the target's checker with the key of its env file.
+
+        Raises:
+            Inconclusive: The env file has no key.
+            EnvFileError: It cannot be read.
+        """
+        key = EnvFile(target.env_file).read().get(API_KEY, "")
+        if not key:
+            raise Inconclusive(f"{target.env_file}: expected {API_KEY}, found none; without it no review can be proved")
+        return cls(Caller(target.hw_checker_url, target.http_timeout_s, trace_header="", headers={"X-API-Key": key}))
+
+    def health_findings(self) -> list[str]:
+        """Name what is wrong with its ``/health``; the checklist expects ``{"status":"ok"}``."""
+        answer = self.caller.get("/health")
+        good = answer.exchange.status == httpx.codes.OK and answer.get("status") == "ok"
+        return [] if good else [f'expected 200 {{"status":"ok"}}, found: {brief(answer.exchange)}']
+
+    def outage(self, within_s: float, looks: int = 2) -> list[str]:
+        """Name what keeps it from being depended on: not healthy, or its data are not given, or not in time.
+
+        Args:
+            within_s: Longest good answer; one spike is borne.
+            looks: How often at most it is asked.
+        """
+        if found := self.health_findings():
+            return found
+        for _ in range(looks):
+            started = time.monotonic()
+            try:
+                self.checks(days=1)
+            except Inconclusive as error:
+                return [str(error)]
+            if (took := time.monotonic() - started) < within_s:
+                return []
+        return [f"expected its checks within {within_s:g} s, found {took:.1f} s in the last of {looks} looks"]
+
+    def checks(self, days: int) -> list[Check]:
+        """Give the checks of the last ``days`` days, of all students.
+
+        Raises:
+            HwCheckerDown: The checker does not answer, refuses the key, or answers in another form.
+            Inconclusive: It knows too many.
+        """
+        today = datetime.now(UTC).date()
+        span = {"start_date": str(today - timedelta(days=days)), "end_date": str(today + timedelta(days=1))}
+        found: list[Check] = []
+        for page in range(PAGES):
+            answer = self.caller.get("/api/checks_by_date", **span, limit=PAGE, offset=page * PAGE)
+            rows = list(_rows(answer))
+            found += rows
+            if len(rows) < PAGE:
+                return found
+        raise Inconclusive(f"the HW checker knows more than {PAGE * PAGES} checks of {days} days; ask for fewer days")
+
+    def now(self, check: Check) -> Check:
+        """Give the newest check of the same commit if it was queued since yesterday, else the same check again.
+
+        Raises:
+            HwCheckerDown, Inconclusive: As for ``checks``.
+        """
+        commit = (check.student_id, check.commit_hash)
+        its = [each for each in self.checks(days=1) if (each.student_id, each.commit_hash) == commit]
+        return max(its, key=lambda each: each.enqueued_at, default=check)
+
+
+def _rows(answer: Called) -> Iterator[Check]:
+    rows = answer.get("checks")
+    if answer.exchange.status != httpx.codes.OK or not isinstance(rows, list):
+        raise HwCheckerDown(
+            f"the HW checker did not give its checks: {brief(answer.exchange)}; "
+            f"see that it runs, HW_CHECKER_URL of the target file, and {API_KEY} of the env file"
+        )
+    for row in rows:
+        try:
+            yield _check(row)
+        except (KeyError, TypeError, ValueError) as error:
+            raise HwCheckerDown(f"the HW checker gave a check of an unknown form ({error!r}): {row}") from error
+
+
+def _check(row: Any) -> Check:
+    at = datetime.fromisoformat(row["enqueued_at"])
+    return Check(
+        job_id=str(row["job_id"]),
+        student_id=str(row["student_id"]),
+        commit_hash=str(row["commit_hash"]),
+        enqueued_at=at if at.tzinfo else at.replace(tzinfo=UTC),
+        status=str(row["status"]).lower(),
+    )

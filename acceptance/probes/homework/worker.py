@@ -1,0 +1,161 @@
+"""List homework and have it reviewed as Butler's users do, and judge the effect (stage 21_01b; contract, "HTTP")."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+
+from acceptance.observe.prometheus import Prometheus
+from acceptance.polling import poll
+from acceptance.probes.homework.hw_checker import Check, HwChecker
+from acceptance.probes.http.client import Called, Caller, brief
+from acceptance.probes.http.exchange import Exchange
+
+LIST_PATH = "/homework/list"
+REVIEWS_PATH = "/homework/reviews"
+DAYS = 30
+"""How far back lists go: a test student does not submit every week."""
+
+_HASH = re.compile(r"[0-9a-f]{7,64}", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Listing:
+    """The answer to "which commits has this student"; ``rows`` is what it holds, None when it is no list."""
+
+    student_id: str
+    exchange: Exchange
+    rows: Sequence[Any] | None
+
+    @property
+    def hashes(self) -> set[str]:
+        """The commits' hashes."""
+        return {str(row["hash"]) for row in self.rows or () if isinstance(row, dict) and row.get("hash")}
+
+    def findings(self) -> list[str]:
+        """Name what is wrong with the answer alone; an empty list of commits is a good form."""
+        if self.exchange.status != httpx.codes.OK or self.rows is None:
+            return [f'expected 200 {{"commits":[...]}}, found: {brief(self.exchange)}']
+        bad = [row for row in self.rows if not _is_commit(row, self.student_id)]
+        return (
+            [f"expected a hash, a date and student {self.student_id!r} of each commit, found {bad[:3]}"] if bad else []
+        )
+
+    def lost(self, checks: Sequence[Check], days: int = DAYS) -> list[str]:
+        """Name the commits that the HW checker knows of the student and the list lacks; a day's leeway at the far end.
+
+        Args:
+            checks: The checker's.
+            days: What was asked for.
+        """
+        surely = datetime.now(UTC) - timedelta(days=days - 1)
+        its = {check.commit_hash for check in checks if self._has(check) and check.enqueued_at > surely}
+        return [
+            f"the HW checker has commit {name} of {self.student_id}, the list has not"
+            for name in sorted(its - self.hashes)
+        ]
+
+    def foreign(self, checks: Sequence[Check]) -> list[str]:
+        """Name the commits of the list that the HW checker does not know of the student."""
+        its = {check.commit_hash for check in checks if self._has(check)}
+        return [
+            f"the list has commit {name} of {self.student_id}, the HW checker has not"
+            for name in sorted(self.hashes - its)
+        ]
+
+    def _has(self, check: Check) -> bool:
+        return check.student_id == self.student_id
+
+
+@dataclass(frozen=True)
+class Requested:
+    """The answer to a request for a review, and the check on the HW checker's side before and after it."""
+
+    exchange: Exchange
+    review_id: str
+    status: str
+    before: Check
+    after: Check
+
+    @property
+    def submitted(self) -> bool:
+        """Whether the checker queued the commit since the request."""
+        return self.after.job_id != self.before.job_id or self.after.enqueued_at > self.before.enqueued_at
+
+    def findings(self) -> list[str]:
+        """Name what is wrong with the answer or with its effect."""
+        if self.exchange.status != httpx.codes.ACCEPTED:
+            return [f"expected 202, found: {brief(self.exchange)}"]
+        found = [
+            f"expected a {name}, found {self.exchange.body[:200]!r}"
+            for name in ("review_id", "status")
+            if not getattr(self, name)
+        ]
+        if not self.submitted:
+            commit = f"commit {self.before.commit_hash} of {self.before.student_id}"
+            found.append(
+                f"expected the HW checker to have queued {commit} again; "
+                f"found it last queued at {self.after.enqueued_at}, before the request (review {self.review_id!r})"
+            )
+        return found
+
+
+@dataclass(frozen=True)
+class Homework:
+    """The worker's homework calls."""
+
+    caller: Caller
+
+    def listing(self, student_id: str, days: int = DAYS) -> Listing:
+        """List a student's commits."""
+        called = self.caller.get(LIST_PATH, student_id=student_id, days=days)
+        rows = called.get("commits")
+        return Listing(student_id, called.exchange, rows if isinstance(rows, list) else None)
+
+    def request_review(self, checker: HwChecker, before: Check, patience_s: float) -> Requested:
+        """Have a commit reviewed, and wait until the checker shows it.
+
+        Args:
+            checker: Where to look.
+            before: The commit's check as the checker shows it now.
+            patience_s: Seconds until it must show it again.
+
+        Raises:
+            Inconclusive: The checker cannot be asked.
+        """
+        body = {"student_id": before.student_id, "commit_hash": before.commit_hash}
+        called = self.caller.post(REVIEWS_PATH, body)
+        if called.exchange.status != httpx.codes.ACCEPTED:
+            return _requested(before, called, before)
+        return poll(
+            lambda: _requested(before, called, checker.now(before)),
+            lambda requested: requested.submitted,
+            patience_s,
+            every=0.5,  # the checker is not ours to load
+        )
+
+
+def _requested(before: Check, called: Called, after: Check) -> Requested:
+    review_id, status = (str(called.get(name) or "") for name in ("review_id", "status"))
+    return Requested(called.exchange, review_id, status, before, after)
+
+
+def _is_commit(row: Any, student_id: str) -> bool:
+    if not isinstance(row, dict) or row.get("student") != student_id:
+        return False
+    return bool(_HASH.fullmatch(str(row.get("hash")))) and bool(row.get("date"))
+
+
+REQUESTS = "homework_review_service_requests_total"
+"""Only the new service exports it."""
+
+
+def served(prometheus: Prometheus, job: str) -> dict[str, int]:
+    """Count by operation what the new service says it did; empty when it exports nothing."""
+    query = f'sum by (operation) ({REQUESTS}{{job="{job}",status="success"}})'
+    return {sample.labels.get("operation", ""): round(sample.value) for sample in prometheus.instant(query)}

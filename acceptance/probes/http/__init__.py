@@ -1,0 +1,1 @@
+"""Send requests and read answers: plain, streamed, multipart, and byte by byte."""

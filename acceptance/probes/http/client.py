@@ -1,0 +1,140 @@
+"""Plain JSON calls of a service, and what came back (target contract, "HTTP")."""
+
+from __future__ import annotations
+
+import secrets
+import ssl
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+import httpx
+
+from acceptance.probes.http.exchange import BODY_LIMIT, Exchange
+
+
+def trace(header: str, prefix: str) -> tuple[str, dict[str, str]]:
+    """Make a fresh trace id and the header that carries it.
+
+    Args:
+        header: W3C ``traceparent``, a header that takes the bare id, or empty for a service that takes none.
+        prefix: First hex digits of the id.
+
+    Returns:
+        The 32 hex digits, and the header (empty for no header).
+    """
+    trace_id = prefix + secrets.token_hex(16)[len(prefix) :]
+    if not header:
+        return trace_id, {}
+    w3c = header.lower() == "traceparent"
+    return trace_id, {header: f"00-{trace_id}-{secrets.token_hex(8)}-01" if w3c else trace_id}
+
+
+@dataclass(frozen=True, slots=True)
+class Called:
+    """One call.
+
+    Attributes:
+        exchange: What was sent and answered, its body cut for the record.
+        payload: The whole answer decoded; None when it is not JSON.
+    """
+
+    exchange: Exchange
+    payload: Any
+
+    def get(self, name: str) -> Any:
+        """Give a field of the answer; None when the answer is no object or lacks it."""
+        return self.payload.get(name) if isinstance(self.payload, dict) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Calls one service. Holds no connection, so threads may share it.
+
+    Attributes:
+        base_url: The service's address, with or without a trailing slash.
+        timeout_s: Longest wait in seconds for the connection and for each read.
+        trace_header: Header that carries the trace id: W3C `traceparent`, or one with the bare id; empty for none.
+        trace_prefix: First hex digits of every trace id, so that log lines of this run can be told from others'.
+        headers: Sent with every call; never shown.
+        transport: Stands in for the network in tests.
+    """
+
+    base_url: str
+    timeout_s: float = 30.0
+    trace_header: str = "traceparent"
+    trace_prefix: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    transport: Any = field(default=None, repr=False)
+
+    def get(self, path: str, **params: str | int) -> Called:
+        """GET `path` with these query parameters."""
+        return self._call("GET", path, params=params)
+
+    def post(self, path: str, body: Mapping[str, Any]) -> Called:
+        """POST `body` as JSON to `path`."""
+        return self._call("POST", path, json=dict(body))
+
+    async def apost(self, client: httpx.AsyncClient, path: str, body: Mapping[str, Any]) -> Called:
+        """Do as `post` over a client that many calls share."""
+        trace_id, traced = trace(self.trace_header, self.trace_prefix)
+        started = time.monotonic()
+        try:
+            answer = await client.post(self._url(path), json=dict(body), headers={**self.headers, **traced})
+        except httpx.HTTPError as error:
+            return self._failed(error, "POST", path, started, trace_id)
+        return _answered(answer, started, trace_id)
+
+    def async_client(self, connections: int) -> httpx.AsyncClient:
+        """Make a client for `apost`, of at most so many connections; a call may wait for one as for an answer."""
+        limits = httpx.Limits(max_connections=connections)
+        return httpx.AsyncClient(timeout=self.timeout_s, limits=limits, transport=self.transport, verify=_tls())
+
+    def _call(self, method: str, path: str, **what: Any) -> Called:
+        trace_id, traced = trace(self.trace_header, self.trace_prefix)
+        with httpx.Client(timeout=self.timeout_s, transport=self.transport, verify=_tls()) as client:
+            started = time.monotonic()
+            try:
+                answer = client.request(method, self._url(path), headers={**self.headers, **traced}, **what)
+            except httpx.HTTPError as error:
+                return self._failed(error, method, path, started, trace_id)
+        return _answered(answer, started, trace_id)
+
+    def _failed(self, error: httpx.HTTPError, method: str, path: str, started: float, trace_id: str) -> Called:
+        took = time.monotonic() - started
+        why = f"{type(error).__name__}: {error}".rstrip(": ")
+        return Called(Exchange(method, self._url(path), None, "", {}, "", took, 0, trace_id, why), None)
+
+    def _url(self, path: str) -> str:
+        return self.base_url.rstrip("/") + path
+
+
+def brief(exchange: Exchange) -> str:
+    """Say in one line what happened: a check's reason in the record is one line."""
+    return " ".join(exchange.explain().splitlines())
+
+
+def _answered(answer: httpx.Response, started: float, trace_id: str) -> Called:
+    exchange = Exchange(
+        method=answer.request.method,
+        url=str(answer.url),
+        status=answer.status_code,
+        reason=answer.reason_phrase,
+        headers=dict(answer.headers),
+        body=answer.text[:BODY_LIMIT],
+        elapsed_s=time.monotonic() - started,
+        sent_bytes=len(answer.request.content),
+        trace_id=trace_id,
+    )
+    try:
+        return Called(exchange, answer.json())
+    except ValueError:
+        return Called(exchange, None)
+
+
+@cache
+def _tls() -> ssl.SSLContext:
+    """Load the trusted certificates once: it takes longer than a call."""
+    return httpx.create_ssl_context()

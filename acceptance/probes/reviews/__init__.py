@@ -1,0 +1,1 @@
+"""Submit a review as a student and read its result."""

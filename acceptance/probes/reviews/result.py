@@ -1,0 +1,152 @@
+"""What became of a submission for review, judged by its effects (stage 21_01d; contract, "MongoDB" and log events).
+
+A 201 says that the submission was taken, nothing more. The four effects that the checklist names count: what is
+stored of each, and its log event with the task's id.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+
+from acceptance.observe.logs import LogLine
+from acceptance.probes.http.exchange import Exchange
+
+ENDED = ("succeeded", "failed")
+"""States of a task of which nothing more comes."""
+
+EFFECTS: Mapping[str, str] = {
+    "rate limit checked": "rate_limit_check",
+    "log analysis appended": "log_analysis_complete",
+    "report persisted": "report_persisted",
+    "report published": "report_published",
+}
+"""The checklist's words -> the log event of each."""
+
+
+@dataclass(frozen=True)
+class Submitted:
+    """The answer to a submission; ``task_id`` is empty where it was not taken, ``at`` is aware."""
+
+    student_id: str
+    exchange: Exchange
+    task_id: str
+    at: datetime
+
+    def as_json(self) -> dict[str, Any]:
+        """Give the exchange for the record (evidence of kind ``http``)."""
+        return asdict(self.exchange)
+
+
+@dataclass(frozen=True)
+class Review:
+    """What became of a submission, as far as it was seen.
+
+    Attributes:
+        submitted: The submission.
+        task: Its document in ``long_tasks``, None when there is none.
+        report: Its document in ``homework_reviews``, None when there is none.
+        lines: The log lines of the four effects with its task id, by event; the last of each.
+    """
+
+    submitted: Submitted
+    task: Mapping[str, Any] | None = None
+    report: Mapping[str, Any] | None = None
+    lines: Mapping[str, LogLine] | None = None
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more will come of it."""
+        return not self.submitted.task_id or self._task("status") in ENDED
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether the task says so."""
+        return bool(self._task("status") == "succeeded")
+
+    @property
+    def limited(self) -> bool:
+        """Whether a rate limit refused it, at the door or in the pipeline."""
+        refused = self._line("rate_limit_check").get("allowed") is False
+        return refused or self.submitted.exchange.status == httpx.codes.TOO_MANY_REQUESTS
+
+    @property
+    def analysed(self) -> bool:
+        """Whether its log analysis is stored and holds something: counts that are all nought are no analysis."""
+        return _holds_something((self.report or {}).get("log_analysis"))
+
+    @property
+    def published(self) -> bool:
+        """Whether its report says when it was published."""
+        return moment((self.report or {}).get("published_at")) is not None
+
+    @property
+    def seconds(self) -> float | None:
+        """From ``created_at`` to ``finished_at``; None while either is missing."""
+        created, finished = moment(self._task("created_at")), moment(self._task("finished_at"))
+        return (finished - created).total_seconds() if created and finished else None
+
+    def lacks(self, effect: str) -> list[str]:
+        """Name what is missing of one of the four effects: of what is stored, and of what is logged."""
+        event, task = EFFECTS[effect], self.submitted.task_id
+        good, shown = self._stored(effect)
+        found = [] if good else [f"expected of {task}: {effect}, found {shown}"]
+        if event not in (self.lines or {}):
+            found.append(f"expected the log event {event} with {task}, found {sorted(self.lines or {}) or 'none'}")
+        return found
+
+    def findings(self) -> list[str]:
+        """Name everything that is wrong; empty when the review was done as it should be."""
+        exchange = self.submitted.exchange
+        if exchange.status != httpx.codes.CREATED or not self.submitted.task_id:
+            return [f"expected 201 with a task_id, found: {exchange.explain()}"]
+        if not self.succeeded:
+            end = ": ".join(map(str, filter(None, (self._task("status"), self._task("error"))))) or "no task"
+            waited = (datetime.now(UTC) - self.submitted.at).total_seconds()
+            words = f"expected task {self.submitted.task_id} to have succeeded, found after {waited:.0f} s {end}"
+            return [words, *self.lacks("rate limit checked")]
+        return [fault for effect in EFFECTS for fault in self.lacks(effect)]
+
+    def as_json(self) -> dict[str, Any]:
+        """Give the facts for the record."""
+        lines = {event: dict(line.fields) for event, line in (self.lines or {}).items()}
+        return {"task": self.task, "report": self.report, "log": lines, "seconds": self.seconds}
+
+    def _stored(self, effect: str) -> tuple[bool, str]:
+        """Tell whether an effect shows in what is stored (or answered), and what shows it."""
+        if effect == "rate limit checked":
+            return not self.limited, f"it refused: {self._task('error') or self.submitted.exchange.explain()}"
+        field = {"log analysis appended": "log_analysis", "report published": "published_at"}.get(effect, "report")
+        value = (self.report or {}).get(field)
+        good = {"log_analysis": self.analysed, "published_at": self.published, "report": bool(str(value or "").strip())}
+        return good[field], f"{field} = {str(value)[:200]}" if self.report else "no document in homework_reviews"
+
+    def _task(self, name: str) -> Any:
+        return (self.task or {}).get(name)
+
+    def _line(self, event: str) -> Mapping[str, Any]:
+        line = (self.lines or {}).get(event)
+        return line.fields if line else {}
+
+
+def moment(value: object) -> datetime | None:
+    """Read a stored time, aware; MongoDB gives UTC without a zone. None for anything else."""
+    if isinstance(value, str):
+        try:
+            value = datetime.fromisoformat(value)
+        except ValueError:
+            return None
+    if not isinstance(value, datetime):
+        return None
+    return value if value.tzinfo else value.replace(tzinfo=UTC)
+
+
+def _holds_something(analysis: object) -> bool:
+    if not isinstance(analysis, Mapping):
+        return bool(analysis)
+    counts = [value for value in analysis.values() if isinstance(value, int | float)]
+    return any(counts) if counts else any(analysis.values())

@@ -1,0 +1,1 @@
+"""Upload archives and look at the files, documents and scanner behind them."""

@@ -1,0 +1,50 @@
+"""The review archives on disk: the folder itself, the files in it, the space left (21_01c.preflight.1, .monitor.3)."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from acceptance.disk import owner_name
+from acceptance.probes.archives.archives import Archive
+from acceptance.verdict import Inconclusive
+
+
+@dataclass(frozen=True)
+class Folder:
+    """A folder's owner as ``user:group`` and its permission bits."""
+
+    path: Path
+    owner: str
+    mode: int
+
+
+def look_at(path: Path) -> Folder | None:
+    """Describe a folder; None when there is none, or something else is there."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return None
+    if not path.is_dir():
+        return None
+    return Folder(path, owner_name(found), found.st_mode & 0o7777)
+
+
+def copies_of(archive: Archive, root: Path) -> list[Path]:
+    """Find the files below ``root`` that are this archive, byte for byte.
+
+    Raises:
+        Inconclusive: ``root`` cannot be listed.
+    """
+    if not os.access(root, os.R_OK | os.X_OK):
+        raise Inconclusive(f"{root} cannot be listed by this user; run as the storage's owner or as root")
+    same_size = (path for path in root.rglob("*") if path.is_file() and path.stat().st_size == archive.size)
+    return sorted(path for path in same_size if sha256_of(path) == archive.sha256)
+
+
+def sha256_of(path: Path) -> str:
+    """Digest a file in chunks, hex."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

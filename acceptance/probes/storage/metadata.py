@@ -1,0 +1,94 @@
+"""What MongoDB says of stored archives, against the files themselves (21_01c.rollout.3; rollback plan, data check).
+
+Collection ``review_archives``: one document for each archive that the new adapter stored (contract, "MongoDB").
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from bson import ObjectId
+from pymongo.database import Database
+
+from acceptance.probes.storage.directory import sha256_of
+from acceptance.verdict import Inconclusive
+
+Document = Mapping[str, Any]
+_CLOCKS_S = 60
+_APART = timedelta(minutes=10)  # less than any time zone's offset, more than the longest upload takes
+
+
+def newest(mongo: Database[dict[str, Any]], assignment_id: str, student_id: str | None = None) -> Document | None:
+    """Find the document that was written last for an assignment, of one student or of any."""
+    wanted = {"assignment_id": assignment_id} | ({"student_id": student_id} if student_id else {})
+    # By the id, which holds the time of writing: the upload time is what may be wrong.
+    return next(iter(mongo["review_archives"].find(wanted).sort("_id", -1).limit(1)), None)
+
+
+def recent(mongo: Database[dict[str, Any]], since: datetime) -> Iterator[Document]:
+    """Give the documents written or uploaded at or after an aware moment."""
+    by_id = {"_id": {"$gte": ObjectId.from_datetime(since)}}
+    yield from mongo["review_archives"].find({"$or": [{"uploaded_at": {"$gte": since}}, by_id]})
+
+
+def checksum_findings(document: Document, root: Path) -> list[str]:
+    """Say what is wrong between a document and its file's digest, worked out anew; empty when they agree.
+
+    Raises:
+        Inconclusive: The file is there and cannot be read.
+    """
+    path, wrong = _file_of(document, root)
+    if path is None:
+        return [wrong]
+    try:
+        digest = sha256_of(path)
+    except OSError as error:
+        raise Inconclusive(
+            f"{path}: expected to read it, found: {error.strerror}; run as the storage's owner"
+        ) from error
+    if document.get("sha256") == digest:
+        return []
+    return [f"{_name(document)}: expected SHA-256 {document.get('sha256')} as recorded, found {digest} in {path}"]
+
+
+def metadata_findings(document: Document, root: Path, now: datetime) -> list[str]:
+    """Say which of size, checksum and upload time are missing or make no sense; empty when all are there."""
+    path, wrong = _file_of(document, root)
+    found = [] if path else [wrong]
+    size, digest, uploaded = (document.get(key) for key in ("size_bytes", "sha256", "uploaded_at"))
+    if not isinstance(size, int) or (path and size != path.stat().st_size):
+        real = f"{path.stat().st_size}, the file's size" if path else "a number of bytes"
+        found.append(f"{_name(document)}: size_bytes: expected {real}, found {size!r}")
+    if not isinstance(digest, str) or not re.fullmatch("[0-9a-f]{64}", digest):
+        found.append(f"{_name(document)}: sha256: expected 64 hex digits, found {digest!r}")
+    if not isinstance(uploaded, datetime):
+        return [*found, f"{_name(document)}: uploaded_at: expected a time, found {uploaded!r}"]
+    at = uploaded if uploaded.tzinfo else uploaded.replace(tzinfo=UTC)
+    written = datetime.fromtimestamp(path.stat().st_mtime, UTC) if path else at
+    if at > now + timedelta(seconds=_CLOCKS_S) or abs(at - written) > _APART:
+        found.append(
+            f"{_name(document)}: uploaded_at: expected about {written:%Y-%m-%d %H:%M:%S} UTC, when the file was "
+            f"written, found {at:%Y-%m-%d %H:%M:%S}"
+        )
+    return found
+
+
+def _file_of(document: Document, root: Path) -> tuple[Path | None, str]:
+    """Give the document's file, or None and what is wrong; its path may be absolute or below the root."""
+    recorded = document.get("path")
+    if not recorded or not isinstance(recorded, str):
+        return None, f"{_name(document)}: path: expected the archive's place, found {recorded!r}"
+    path = root / recorded
+    if not path.resolve().is_relative_to(root.resolve()):
+        return None, f"{_name(document)}: path: expected a place below {root}, found {recorded}"
+    if not path.is_file():
+        return None, f"{_name(document)}: expected the file {path}, found none"
+    return path, ""
+
+
+def _name(document: Document) -> str:
+    return f"{document.get('task_id')} {document.get('kind')} of {document.get('student_id')}"

@@ -1,0 +1,91 @@
+"""Proving a refusal by its effect: nothing kept, nothing told, and the security event logged.
+
+Source: checklist 21_01c.security.1 and .3; the contract's "A status code is not proof".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from acceptance.observe.logs import LogLine, Logs
+from acceptance.polling import poll
+from acceptance.probes.http.exchange import Exchange, leaks
+from acceptance.probes.storage.snapshot import Tree, attribute, diff
+from acceptance.probes.storage.uploads import Upload, Uploader
+
+#: How long a log line may take from the answer to where we read it, in seconds.
+LOG_DELAY_S = 3.0
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """What one upload that must be refused led to.
+
+    Attributes:
+        exchange: The answer.
+        kept: Files in the storage that carry the upload's nonce or its student.
+        events: Log events of this request.
+    """
+
+    exchange: Exchange
+    kept: tuple[Path, ...]
+    events: tuple[str, ...]
+
+    def findings(self, event: str | None, status: int | None = None) -> list[str]:
+        """Name everything that is wrong; an empty list is a proper refusal.
+
+        Args:
+            event: The log event that must have been written, None where none is asked for.
+            status: The exact status, by default any 4xx about the request.
+        """
+        answer = self.exchange
+        refused = answer.refused if status is None else answer.status == status
+        found = [f"expected {status or 'a 4xx'}, found: {answer.explain()}"] if not refused else []
+        found += [f"kept in the storage: {path}" for path in self.kept]
+        found += [f"the refusal tells {leak}: {answer.body!r}" for leak in leaks(answer.body)]
+        if event and event not in self.events:
+            found.append(f"expected the log event {event} for trace {answer.trace_id}, found {list(self.events)}")
+        return found
+
+
+def try_upload(
+    uploader: Uploader,
+    upload: Upload,
+    root: Path,
+    logs: Logs,
+    *,
+    event: str | None,
+    content_length: int | None = None,
+    chunked: bool = False,
+) -> Refusal:
+    """Send an upload that must be refused, and look at what it led to.
+
+    Raises:
+        Inconclusive: The storage or the log cannot be read.
+    """
+    start = datetime.now(UTC)
+    before = Tree.of([root])
+    answer = uploader.send_raw(upload, content_length=content_length, chunked=chunked)
+    changes = diff(before, Tree.of([root]))
+    nonces = {upload.archive.nonce: "upload"} if upload.archive.nonce else {}
+    names = {_bytes(upload.student_id): "upload"}
+    kept = [path for path in attribute(changes, nonces, names).of.get("upload", []) if not path.is_dir()]
+    token = _bytes(upload.student_id).decode(errors="replace")
+    events = events_of(logs, start, lambda line: line.trace_id == answer.trace_id or line.mentions(token), event)
+    return Refusal(answer, tuple(kept), events)
+
+
+def events_of(logs: Logs, start: datetime, is_its: Callable[[LogLine], bool], wanted: str | None) -> tuple[str, ...]:
+    """Give the events that belong to a request, waiting a little for the one that is wanted."""
+
+    def read() -> tuple[str, ...]:
+        return tuple(line.event for line in logs.since(start) if is_its(line))
+
+    return poll(read, lambda found: wanted is None or wanted in found, LOG_DELAY_S)
+
+
+def _bytes(value: str | bytes) -> bytes:
+    return value.encode() if isinstance(value, str) else value

@@ -1,0 +1,189 @@
+"""A deployment: the runs of one change, which are often several, for on-call starts stage after stage.
+
+The checks after it judge the stages, whichever run each was in. Where a stage was tried more than once the last try
+decides, but no rollback is forgotten. Pure; ``acceptance.record.earlier_runs`` finds the runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import cached_property
+from typing import Any
+
+from acceptance.events import Event, expecting, first
+from acceptance.stage import place_of
+from acceptance.target.model import Service
+from acceptance.verdict import Inconclusive, Verdict
+
+#: What of a try that a later one has replaced does not count any more.
+_OF_A_TRY = ("stage.started", "stage.accepted", "stage.finished", "check.finished")
+#: What only the last run says of all.
+_LAST_WORDS = ("interrupted", "run.finished")
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """The event logs of its runs.
+
+    Attributes:
+        runs: Oldest first; the last is the one in hand.
+        unread: Runs of it that cannot be believed, each with the reason.
+    """
+
+    runs: tuple[Sequence[Event], ...]
+    unread: tuple[str, ...] = ()
+
+    def of(self, stage: str) -> Sequence[Event]:
+        """Give the log that decides about a stage: of the last run that switched its flag on, else that began it."""
+        place = self._deciding.get(stage)
+        return () if place is None else self.runs[place]
+
+    def about(self, stage: str, kind: str) -> list[Event]:
+        """Give the events of one kind that the deciding run has of a stage."""
+        return [event for event in self.of(stage) if event.kind == kind and event.data.get("stage") == stage]
+
+    def seen(self, item: str) -> set[Verdict]:
+        """Give the verdicts of all checks that answer an item, each by its stage's deciding run."""
+        return {
+            Verdict(event.data["verdict"])
+            for stage in self._deciding
+            for event in self.about(stage, "check.finished")
+            if item in event.data["items"]
+        }
+
+    def looks(self, stage: str) -> int | None:
+        """Say how often a stage's triggers were looked at; None where its flag was not on."""
+        ends = self.about(stage, "stage.finished")
+        return ends[-1].data.get("looks") if ends else None
+
+    def rollbacks(self) -> list[Event]:
+        """Give the start of every rollback, in whichever run and try."""
+        return [event for log in self.runs for event in log if event.kind == "rollback.started"]
+
+    @property
+    def began(self) -> str:
+        """When the first run with a stage of the epic began, else the one in hand: UTC, RFC 3339."""
+        return self.runs[self._first][0].at
+
+    @property
+    def extent(self) -> str:
+        """Name what is known of it, for a reason."""
+        earlier = [str(first(log, "run.started").get("run_id")) for log in self.runs[:-1]]
+        return (
+            f"this run and {', '.join(earlier)}"
+            if earlier
+            else "this run, which knows of no earlier one with its ticket"
+        )
+
+    def until(self, log: Iterable[Event]) -> Deployment:
+        """Give the same with the log of the run in hand as it is now."""
+        return replace(self, runs=(*self.runs[:-1], tuple(log)))
+
+    def as_one(self) -> Iterator[Event]:
+        """Give the events as if all had been one run, to build a record from.
+
+        What was before the first stage is left out, and of a try that was replaced all but flags and rollbacks.
+        """
+        for number in range(self._first, len(self.runs)):
+            yield from self._counting(number)
+
+    def _counting(self, number: int) -> Iterator[Event]:
+        last = number == len(self.runs) - 1
+        for event in self.runs[number]:
+            replaced = event.kind in _OF_A_TRY and not self._counts(_stage(event), number)
+            if not replaced and (last or event.kind not in _LAST_WORDS):
+                yield expecting(event, lambda check: self._counts(_stage_of(check), number))
+
+    def _counts(self, stage: str, number: int) -> bool:
+        return self._deciding.get(stage, len(self.runs) - 1) == number
+
+    @cached_property
+    def _begun(self) -> list[tuple[str, int]]:
+        """Every stage that began, with the place of its run."""
+        return [
+            (_stage(event), place)
+            for place, log in enumerate(self.runs)
+            for event in log
+            if event.kind == "stage.started"
+        ]
+
+    @cached_property
+    def _deciding(self) -> dict[str, int]:
+        """Stage -> the place of its deciding run."""
+        tries = [(_stage(event), place) for place, log in enumerate(self.runs) for event in log if _switched_on(event)]
+        return dict(self._begun) | dict(tries)
+
+    @property
+    def _first(self) -> int:
+        return min((place for stage, place in self._begun if stage.startswith("21_")), default=len(self.runs) - 1)
+
+
+def _stage(event: Event) -> str:
+    return str(event.data.get("stage"))
+
+
+def _switched_on(event: Event) -> bool:
+    value = {"flag.changing": "value", "flag.changed": "after"}.get(event.kind, "")
+    return event.data.get(value) == "true"
+
+
+def _stage_of(check: Any) -> str:
+    return (place_of(str(check.get("nodeid"))) or ("",))[0]
+
+
+#: From and until when, in unix seconds, a service was being restarted by the suite.
+Spell = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What was made of a flagged stage.
+
+    Attributes:
+        since: When it was accepted, its flag being kept on, unix seconds; None where the flag is not on.
+        why_not: Why there is nothing to hold it to; empty where there is.
+    """
+
+    since: float | None = None
+    why_not: str = ""
+
+
+def kept(events: Iterable[Event], stage_id: str) -> Kept:
+    """Tell whether a stage's flag was kept on, and since when, by the log of the run that decides about it.
+
+    Raises:
+        Inconclusive: It was no part of such a run.
+    """
+    mine = {event.kind: event for event in events if event.data.get("stage") == stage_id}
+    if "stage.started" not in mine:
+        raise Inconclusive(
+            f"{stage_id} was no part of this deployment, as far as it is known: give this run the --ticket of those "
+            "before it, and keep their records beside its own"
+        )
+    if undone := mine.get("rollback.started"):
+        return Kept(why_not=f"{stage_id} was rolled back: {undone.data['reason']}")
+    if "flag.restored" in mine:
+        return Kept(why_not=f"the flag of {stage_id} was put back at its end, so none of it is left on")
+    accepted, finished = mine.get("stage.accepted"), mine.get("stage.finished")
+    if accepted is None or finished is None or not finished.data["kept"]:
+        return Kept(why_not=f"{stage_id} was not accepted")
+    return Kept(_seconds(accepted))
+
+
+def restarts(events: Iterable[Event], service: Service) -> list[Spell]:
+    """Give the spells in which the suite restarted a service, until it was back; one that never came back is none."""
+    spells: list[Spell] = []
+    begun: float | None = None
+    for event in events:
+        if event.kind == "service.restarting" and event.data["service"] in (service.key, "all") and begun is None:
+            begun = _seconds(event)
+        if event.kind == "service.restarted" and event.data["service"] == service.name and begun is not None:
+            spells.append((begun, _seconds(event)))
+            begun = None
+    return spells
+
+
+def _seconds(event: Event) -> float:
+    return datetime.fromisoformat(event.at).timestamp()

@@ -1,0 +1,92 @@
+"""The earlier runs of a deployment, by their records: the same ticket on the same target, side by side."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from acceptance.events import first, read_events
+from acceptance.record.build import build
+from acceptance.record.deployment import Deployment
+from acceptance.record.publish import EVENTS
+from acceptance.record.schema import Record
+from acceptance.record.verify import NoRecord, verify
+from acceptance.verdict import Inconclusive
+
+
+class Unread(Inconclusive):
+    """An earlier run of a deployment cannot be believed, so nobody knows what to tell of the whole."""
+
+
+def deployment_of(folder: Path) -> Deployment:
+    """Read the deployment that a run belongs to, up to that run.
+
+    Its runs have the ticket and the target in common and are in mode ``deploy``; their folders are neighbours. A run
+    without a ticket stands alone, and so does a rehearsal. What ``verify`` does not find intact is named, not read.
+
+    Args:
+        folder: The run's own folder; its record may still be in the making.
+
+    Raises:
+        FileNotFoundError: It holds no event log.
+        TamperedLog: Its log was changed after it was written.
+    """
+    own = tuple(read_events(folder / EVENTS))
+    runs, unread = [], []
+    for neighbour in _earlier(folder, first(own, "run.started")):
+        try:
+            faults = verify(neighbour)
+        except NoRecord as error:
+            faults = [str(error)]
+        if faults:
+            unread.append(f"{neighbour.name}: {'; '.join(faults)}")
+        else:
+            runs.append(tuple(read_events(neighbour / EVENTS)))
+    return Deployment((*runs, own), tuple(unread))
+
+
+def load_whole(folder: Path) -> Record:
+    """Build the record of a run and of the earlier ones of its deployment, as if they were one.
+
+    Raises:
+        Unread: An earlier one cannot be believed.
+        FileNotFoundError: The folder holds no event log.
+        TamperedLog: Its log was changed after it was written.
+    """
+    deployment = deployment_of(folder)
+    if deployment.unread:
+        raise Unread(
+            "expected the records of all runs of this ticket, found some that cannot be believed: "
+            f"{'; '.join(deployment.unread)}; draw one that was cut short with render_record.py"
+        )
+    return build(deployment.as_one())
+
+
+def _earlier(folder: Path, start: Mapping[str, Any]) -> Iterable[Path]:
+    """Find the folders, oldest first: a run's name is its target's, then the time of its start."""
+    if not start.get("ticket") or start.get("mode") != "deploy":
+        return
+    for path in sorted(folder.parent.glob(f"{start['target']['name']}-*/{EVENTS}")):
+        other = _start(path) if path.parent.name < folder.name else {}
+        if _key(other) == _key(start):
+            yield path.parent
+
+
+def _key(start: Mapping[str, Any]) -> tuple[Any, ...]:
+    target = start.get("target") or {}
+    return start.get("mode"), start.get("ticket"), target.get("name"), target.get("env_file")
+
+
+def _start(path: Path) -> Mapping[str, Any]:
+    """Read how a run began, whether or not its log is whole: so it is known that it is one of ours."""
+    with path.open("rb") as lines:
+        for line in lines:
+            try:
+                event = json.loads(line)
+            except ValueError:
+                continue
+            if isinstance(event, dict) and event.get("kind") == "run.started":
+                return dict(event["data"])
+    return {}

@@ -1,0 +1,149 @@
+"""The record as HTML: server-side rendered, self-contained, right without JavaScript.
+
+``report_part`` is what ``fixtures.record`` puts into pytest-html's report; ``page`` wraps it into a page of its own,
+for a run that was killed before pytest-html could write.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from acceptance.checklist import CHAPTERS
+from acceptance.record import chart, formatting
+from acceptance.record.formatting import parse
+from acceptance.record.schema import Check, Gate, Record, Stage
+from acceptance.record.signoffs import chapters_of
+from acceptance.record.timeline import on
+from acceptance.verdict import Verdict
+
+EVIDENCE_BUDGET = 1_500_000
+"""Characters of evidence shown for checks that passed. The rest is in record.json: a page has a reader."""
+
+QUIET = (Verdict.PASS, Verdict.SKIPPED)
+
+
+def page(record: Record, note: str = "") -> str:
+    """Give the record as a page of its own."""
+    return environment().get_template("record_page.html.j2").render(**_context(record, note))
+
+
+def report_part(record: Record) -> str:
+    """Give the record as the first part of pytest-html's report."""
+    return environment().get_template("record_report.html.j2").render(**_context(record, ""))
+
+
+def title(record: Record) -> str:
+    """Give the page's title: outcome, ticket, target."""
+    facts = record.facts
+    return " · ".join(filter(None, [record.outcome, facts.ticket, formatting.host_of(facts), "deployment record"]))
+
+
+def _context(record: Record, note: str) -> dict[str, Any]:
+    by_number = {check.number: check for check in record.checks}
+    chapters = chapters_of(stage.id for stage in record.stages)
+    return {
+        "record": record,
+        "facts": record.facts,
+        "title": title(record),
+        "style": Markup(files("acceptance").joinpath("data/record.css").read_text(encoding="utf-8")),  # noqa: S704
+        "note": note,
+        "shown": _within_budget(record.checks),
+        "check_of": by_number,
+        "charts": {stage.id: _charts(stage, record, by_number) for stage in record.stages},
+        "chapters": [
+            (name, heading, name in chapters, [line for line in record.lines if line.chapter == name])
+            for name, heading in CHAPTERS.items()
+        ],
+        "by_phase": {
+            stage.id: [(phase, _split(record.checks, stage.id, phase.name)) for phase in stage.phases]
+            for stage in record.stages
+        },
+        "failing": [check for check in record.checks if check.verdict is Verdict.FAIL],
+        "undone": [each for each in record.rollbacks if not each.routine],
+        "restored": [each for each in record.rollbacks if each.routine],
+        "QUIET": QUIET,
+    }
+
+
+@cache
+def environment() -> Environment:
+    """Give the templates with the filters of ``words``, ``times`` and ``chart``."""
+    environment = Environment(
+        loader=PackageLoader("acceptance", "data"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(
+        sign=formatting.sign,
+        clock=formatting.clock,
+        duration=formatting.duration,
+        tally=formatting.tally,
+        pretty=formatting.pretty,
+        stop=formatting.stop,
+        code=formatting.code,
+        shorten=formatting.shorten,
+        brief=formatting.brief,
+        begin=formatting.begin,
+        number=chart.number,
+        as_text=_as_text,
+    )
+    environment.globals.update(formatting=formatting)
+    return environment
+
+
+def _as_text(value: object) -> str:
+    return formatting.shorten(value if isinstance(value, str) else json.dumps(value, indent=1, ensure_ascii=False))
+
+
+def _within_budget(checks: Iterable[Check]) -> frozenset[int]:
+    """Give the numbers of the checks whose evidence the page shows: all that did not pass, others while it fits."""
+    left, shown = EVIDENCE_BUDGET, set()
+    for check in checks:
+        size = 0 if check.verdict not in QUIET else sum(len(json.dumps(piece)) for piece in check.evidence)
+        if size <= left:
+            left -= size
+            shown.add(check.number)
+    return frozenset(shown)
+
+
+def _split(checks: Sequence[Check], stage: str, phase: str) -> tuple[list[Check], list[Check]]:
+    """Give the checks of a phase as (those that did not pass, those that did), each in run order."""
+    of_it = [check for check in checks if check.stage == stage and check.phase == phase]
+    return [c for c in of_it if c.verdict not in QUIET], [c for c in of_it if c.verdict in QUIET]
+
+
+def _charts(stage: Stage, record: Record, checks: Mapping[int, Check]) -> list[tuple[Gate, Markup]]:
+    marks = list(_marks(stage, record))
+    return [
+        (
+            gate,
+            chart.draw(
+                chart.points_of(checks[gate.check].evidence[gate.piece]["data"].get("series")),
+                gate.bound,
+                marks,
+                f"{gate.id} over the soak: {gate.verdict}, {chart.number(gate.value)} {gate.unit}, bound {gate.bound}",
+                gate.unit,
+            ),
+        )
+        for gate in stage.gates
+    ]
+
+
+def _marks(stage: Stage, record: Record) -> Iterable[chart.Mark]:
+    kinds = {"flag.changed": ("flag on", "flag"), "trigger.fired": ("trigger", "trigger")}
+    for moment in record.timeline:
+        at = parse(moment.at)
+        if moment.stage == stage.id and moment.kind in kinds and at:
+            text, kind = kinds[moment.kind]
+            if moment.kind == "flag.changed" and not on(moment.text.rpartition(" ")[2]):
+                text = "flag off"
+            yield chart.Mark(at.timestamp(), text, kind)

@@ -1,0 +1,158 @@
+"""The closing panel: how a run ended, for the person at the terminal. Pure; drawn from the record.
+
+A rollback that failed is said last and loudest, with the commands to finish it by hand, and nothing follows it.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from acceptance.record.schema import Record, Rollback
+from acceptance.verdict import ExitCode, Outcome
+
+Mark = Literal["", "good", "bad", "warn", "loud"]
+MOST_REASONS = 5
+_LABEL = 14
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the panel; a ``title`` is drawn across the whole width."""
+
+    text: str
+    mark: Mark = ""
+    title: bool = False
+
+
+#: Gives the state of a stage's flag and service as seen now, one line each.
+Standing = Callable[[str], Sequence[str]]
+
+_WORDS: dict[Outcome, tuple[str, Mark]] = {
+    Outcome.GO: ("GO: everything was checked and is good", "good"),
+    Outcome.NO_GO: ("NO-GO: something is broken", "bad"),
+    Outcome.INCONCLUSIVE: ("INCONCLUSIVE: not everything could be seen", "warn"),
+    Outcome.INTERRUPTED: ("INTERRUPTED: ended before its time", "warn"),
+}
+
+
+def panel(record: Record, page: Path, exit_code: int, width: int, standing: Standing) -> Iterator[Row]:
+    """Give the panel's lines.
+
+    Args:
+        record: The run's record.
+        page: The record's page, as the reader would name it.
+        exit_code: The run's.
+        width: Columns; only commands and paths, which are copied, may be longer.
+        standing: See ``Standing``; asked only for a stage whose rollback failed.
+    """
+    words, mark = _headline(record, exit_code)
+    yield Row(words, mark, title=True)
+    last = {done.stage: done for done in record.rollbacks}  # the end of the run tries a failed one again
+    failed = [done for done in last.values() if done.ok is False]
+    yield from _reasons(record, mark, width, alarm=bool(failed))
+    for done in last.values():
+        if not done.routine and done.ok is not False:
+            yield from _wrapped("rolled back", _told(done), width)
+    for moment in record.timeline:
+        if moment.kind == "recovery.undone":
+            yield from _wrapped("undone first", moment.text, width, "warn")
+    if not failed:  # else the alarm says how the flag stands, looked at now
+        yield from _wrapped("flags now", _flags(record), width)
+    if record.awaiting:
+        yield from _wrapped("sign-offs", f"{len(record.awaiting)} AWAITING: {_awaited(record)}", width, "warn")
+    yield Row(f"{'record':<{_LABEL}}{page}")
+    yield from _wrapped("next", _next_step(record, exit_code), width)
+    for done in failed:
+        yield from _alarm(record, done, width, standing)
+    if exit_code == ExitCode.ROLLBACK_FAILED and not failed:
+        yield Row("ROLLBACK FAILED", "loud", title=True)
+        yield from _wrapped("tried", record.reasons[0], width, "bad")
+        yield Row("DO NOW: scripts/ops/recover.py", "loud")
+
+
+def _headline(record: Record, exit_code: int) -> tuple[str, Mark]:
+    if exit_code == ExitCode.RECOVERY_NEEDED:
+        return "REFUSED: what an earlier run left must be undone first", "bad"
+    if exit_code == ExitCode.REFUSED and not record.facts.run_id:
+        return "REFUSED: the run did not begin, nothing was changed", "warn"
+    if exit_code == ExitCode.ROLLBACK_FAILED:
+        return f"NO-GO: a rollback failed (exit {exit_code})", "bad"
+    words, mark = _WORDS[record.outcome]
+    if record.outcome is Outcome.GO and record.facts.mode != "deploy":
+        words = "GO, as a rehearsal: everything was checked and is good"
+    return f"{words} (exit {exit_code})", mark
+
+
+def _reasons(record: Record, mark: Mark, width: int, *, alarm: bool) -> Iterator[Row]:
+    """Give the most important reasons; what an alarm below will say of a rollback is left to it."""
+    reasons = [] if record.outcome is Outcome.GO else list(record.reasons)
+    if alarm:
+        told = ("ROLLBACK FAILED", *record.flags)
+        reasons = [reason for reason in reasons if not reason.startswith(told)]
+    for number, reason in enumerate(reasons[:MOST_REASONS]):
+        said = _shortened(reason, 3 * (width - _LABEL - 2))
+        yield from _wrapped("" if number else "why", f"- {said}", width, mark)
+    if (more := len(reasons) - MOST_REASONS) > 0:
+        yield from _wrapped("", f"and {more} more: see the record", width, mark)
+
+
+def _next_step(record: Record, exit_code: int) -> str:
+    if exit_code == ExitCode.RECOVERY_NEEDED:
+        return "scripts/ops/recover.py --dry-run, then without --dry-run; then start again"
+    if exit_code == ExitCode.REFUSED:
+        return "do what the reason says, then start again; --plan shows what a run would do"
+    if exit_code == ExitCode.ROLLBACK_FAILED:
+        return "finish the rollback by hand, NOW: see below"
+    if record.outcome is Outcome.GO:
+        if record.facts.mode == "deploy":
+            return "attach the record to the ticket; log entry: scripts/ops/deployment_log.py"
+        return "the flags are back; deploy in the window with --mode deploy --ticket TICKET"
+    return {
+        Outcome.NO_GO: "do not go on; attach the record to the ticket, write the incident entry, find the cause",
+        Outcome.INTERRUPTED: "see that the flags above are as you want them, then start the stage again",
+        Outcome.INCONCLUSIVE: "make visible what could not be seen, or run the whole stage; this is no GO",
+    }[record.outcome]
+
+
+def _alarm(record: Record, failed: Rollback, width: int, standing: Standing) -> Iterator[Row]:
+    yield Row(f"ROLLBACK FAILED: STAGE {failed.stage} IS HALF-SWITCHED", "loud", title=True)
+    first = next(done for done in record.rollbacks if done.stage == failed.stage and not done.routine)
+    yield from _wrapped("why", f"rolled back because: {first.reason}", width, "bad")
+    yield from _wrapped("tried", failed.account, width, "bad")
+    for line in standing(failed.stage) or ["the state of flag and service could not be seen"]:
+        yield from _wrapped("now", line, width, "bad")
+    yield Row("DO NOW, BY HAND:", "loud")
+    for command in failed.by_hand:
+        yield Row(f"  {command}", "bad")
+
+
+def _told(done: Rollback) -> str:
+    if done.ok is None:
+        return f"{done.stage}: begun, its end is not known ({done.reason})"
+    took = "" if done.seconds is None else f", {done.seconds:.1f} s"
+    return f"{done.stage}{took}: {done.account}"
+
+
+def _flags(record: Record) -> str:
+    return ", ".join(f"{flag}={value}" for flag, value in record.flags.items()) or "none was changed"
+
+
+def _awaited(record: Record) -> str:
+    names = [line.id for line in record.awaiting]
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+
+
+def _shortened(text: str, most: int) -> str:
+    text = " ".join(text.split())
+    return text if len(text) <= most else f"{text[: most - 4]} ..."
+
+
+def _wrapped(label: str, text: str, width: int, mark: Mark = "") -> Iterator[Row]:
+    """Give a labelled text in lines that fit, long node ids and paths broken where they must be."""
+    lines = textwrap.wrap(text, width - _LABEL) or [""]
+    for number, line in enumerate(lines):
+        yield Row(f"{label if number == 0 else '':<{_LABEL}}{line}", mark)

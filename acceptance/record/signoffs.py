@@ -1,0 +1,91 @@
+"""What people answered for: sign-offs, waivers, and the checklist lines that they and the checks settle."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from acceptance.checklist import load_items, status
+from acceptance.events import Event, first
+from acceptance.record.formatting import parse
+from acceptance.record.schema import Check, Line, SignOff, Waiver
+from acceptance.signoff import objection, same_person
+
+CHAPTER_OF_STAGE = {"pre_deployment": "pre", "post_deployment": "post", "post_24h": "post24", "post_48h": "post48"}
+
+
+def fold_sign_offs(log: Sequence[Event]) -> dict[str, SignOff]:
+    """Give item -> its sign-off; the last one counts. Without a name it is none, nor from one who may not give it."""
+    operator = _operator(log)
+    given = [
+        event
+        for event in log
+        if event.kind == "signoff.given"
+        and not objection(str(event.data.get("item")), str(event.data.get("name") or ""), operator)
+    ]
+    return {
+        str(event.data.get("item")): SignOff(
+            item=str(event.data.get("item")),
+            name=str(event.data["name"]),
+            at=str(event.data.get("at") or event.at),
+            note=str(event.data.get("note") or ""),
+        )
+        for event in given
+    }
+
+
+def unheard(log: Sequence[Event]) -> tuple[str, ...]:
+    """Say which sign-offs do not count, and why."""
+    operator = _operator(log)
+    given = [event.data for event in log if event.kind == "signoff.given"]
+    told = [objection(str(each.get("item")), str(each.get("name") or ""), operator) for each in given]
+    return tuple(f"sign-off that does not count: {each}" for each in told if each)
+
+
+def fold_waivers(log: Sequence[Event]) -> tuple[Waiver, ...]:
+    """Give all waivers; one without a reason, a second person or a future expiry is shown, but does not count."""
+    operator = _operator(log)
+    return tuple(_waiver(event, operator) for event in log if event.kind == "waiver.used")
+
+
+def _operator(log: Iterable[Event]) -> str:
+    return str(first(log, "run.started").get("operator") or "")
+
+
+def _waiver(event: Event, operator: str) -> Waiver:
+    words = [str(event.data.get(key) or "") for key in ("item", "reason", "approver", "expires")]
+    item, reason, approver, expires = words
+    until, now = parse(expires), parse(event.at)
+    # A bare date is the last day on which the waiver holds.
+    alive = bool(until and now and (until.date() >= now.date() if len(expires) <= 10 else until > now))
+    return Waiver(
+        item, reason, approver, expires, bool(reason and approver and alive) and not same_person(approver, operator)
+    )
+
+
+def chapters_of(stages: Iterable[str]) -> set[str]:
+    """Give the checklist chapters that a run of these stages answers for."""
+    return {CHAPTER_OF_STAGE.get(stage, stage.removeprefix("stage_")) for stage in stages}
+
+
+def fold_lines(
+    checks: Sequence[Check], stages: Iterable[str], signed: Mapping[str, SignOff], waivers: Iterable[Waiver]
+) -> tuple[Line, ...]:
+    """Give every line of the checklist with its state, in the document's order."""
+    waived = {waiver.item: waiver for waiver in waivers}
+    valid = {item for item, waiver in waived.items() if waiver.valid}
+    found = status(load_items(), checks, signed=signed, waived=valid, chapters=chapters_of(stages))
+    numbers = {check.nodeid: check.number for check in checks}
+    return tuple(
+        Line(
+            id=item.id,
+            chapter=item.chapter,
+            level=item.level,
+            text=item.text,
+            state=found[item.id].state,
+            why=found[item.id].why,
+            checks=tuple(numbers[nodeid] for nodeid in found[item.id].checks),
+            sign_off=signed.get(item.id),
+            waiver=waived.get(item.id),
+        )
+        for item in load_items()
+    )

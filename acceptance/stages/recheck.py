@@ -1,0 +1,245 @@
+"""Accepted stages are still held to their gates when the deployment is over.
+
+The watch of a stage ends with its acceptance, and its flag stays on while the next stages run, for hours: what goes bad
+then, nobody would see. So all of that time is judged at the end. A quiet night must read neither as good nor as a
+fault: requests of our own come first, and after them "no data" is a fault again.
+Source: checklist items acceptance.3, acceptance.4 and trigger.1 to trigger.6.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import cache, cached_property
+
+from acceptance.conduct.manual_recovery import by_hand_commands
+from acceptance.gates.judging import judge
+from acceptance.gates.measures import Bound, GateResult, Measure, Samples, Trigger
+from acceptance.gates.triggers import fired
+from acceptance.observe.logs import Logs
+from acceptance.observe.prometheus import Prometheus
+from acceptance.polling import poll
+from acceptance.probes.traffic import drive
+from acceptance.record.deployment import Deployment, Kept, Spell, kept, restarts
+from acceptance.stage import Stage
+from acceptance.stages.prometheus_clock import clock_fault
+from acceptance.target.model import Service, Target
+from acceptance.verdict import Inconclusive, Verdict
+
+LONGEST_S = 8 * 3600.0
+"""How far back at most, in seconds: a window and the hours after it. Prometheus gives no more than 11,000 points."""
+
+
+@dataclass(frozen=True)
+class Lookback:
+    """What to look back at a stage by.
+
+    Attributes:
+        stage: Its queries filled in for the service's job.
+        since: When it was accepted, unix seconds.
+        driven: When our own requests began, unix seconds: what is true now is told by what came after.
+        step: The scrape interval in seconds.
+        restarted: When the suite restarted the service, for other stages too: that it is down then is no fault.
+        trace_prefix: Log lines with a trace id like this are the suite's own.
+    """
+
+    stage: Stage
+    service: Service
+    since: float
+    driven: float
+    step: float
+    prometheus: Prometheus
+    restarted: Sequence[Spell]
+    trace_prefix: str
+
+    @property
+    def begin(self) -> float:
+        """From when on it is looked at, unix seconds."""
+        return max(self.since, self.driven - LONGEST_S)
+
+    @property
+    def _span(self) -> str:
+        return "since its acceptance" if self.begin == self.since else f"in the last {LONGEST_S / 3600:g} h"
+
+    def gates(self, patience_s: float) -> list[GateResult]:
+        """Judge the gates twice: over all the time since acceptance, and over our own requests.
+
+        A long good time hides a service that has only just become slow; the second view shows it.
+
+        Args:
+            patience_s: Within how many seconds our own requests must show.
+
+        Raises:
+            Inconclusive: Prometheus is out of reach, or keeps another time than we do.
+        """
+        if fault := clock_fault(self.prometheus, self.step):
+            raise Inconclusive(fault)
+        settled = time.time() + 2 * self.step  # the last requests are in the next scrape
+
+        def judged(start: float) -> list[GateResult]:
+            return [judge(gate, self._samples(gate, start)) for gate in self.stage.gates]
+
+        def shown(results: list[GateResult]) -> bool:
+            return time.time() > settled and all(result.verdict is not Verdict.INCONCLUSIVE for result in results)
+
+        now = poll(lambda: judged(self.driven), shown, patience_s, every=self.step)
+        return [*self._told(judged(self.begin), "since", self._span), *self._told(now, "now", "now")]
+
+    def triggers(self) -> list[GateResult]:
+        """Judge the triggers as if they had been looked at ever since; new alerts are for ``post.validation.2``.
+
+        Raises:
+            Inconclusive: Prometheus or the log is out of reach.
+        """
+        results = [self._trigger(trigger) for trigger in self.stage.triggers if trigger.kind != "alerts"]
+        return self._told(results, "since", self._span)
+
+    def _trigger(self, trigger: Trigger) -> GateResult:
+        if trigger.kind == "log_events":
+            return self._log_events(trigger)
+        samples = self._samples(trigger, self.begin)
+        if trigger.kind == "value":
+            samples = without(samples, self.restarted)
+        if result := fired(trigger, samples):
+            return result
+        quiet = judge(trigger, samples)
+        if quiet.verdict is Verdict.INCONCLUSIVE:
+            return quiet
+        reason = (
+            f"never held; found {quiet.value:.4g} {trigger.unit}".rstrip() + f" at the end; fires at {trigger.bound}"
+        )
+        return replace(quiet, verdict=Verdict.PASS, reason=reason)
+
+    def _log_events(self, trigger: Trigger) -> GateResult:
+        lines = Logs(self.service.logs).since(datetime.fromtimestamp(self.begin, UTC), trigger.query.split("|"))
+        foreign = [line.brief() for line in lines if not line.trace_id.startswith(self.trace_prefix)]
+        verdict = Verdict.FAIL if Bound(trigger.bound).holds(len(foreign)) else Verdict.PASS
+        reason = "; ".join([f"found {len(foreign)} {trigger.unit}; fires at {trigger.bound}", *foreign[:3]])
+        return GateResult(trigger, verdict, len(foreign), len(foreign), reason, self.begin, time.time())
+
+    def _samples(self, measure: Measure, start: float) -> Samples:
+        return self.prometheus.samples(measure, self.service.job, start, time.time(), self.step)
+
+    def _told(self, results: Iterable[GateResult], view: str, when: str) -> list[GateResult]:
+        """Name stage and time in each: in the record they stand among those of other stages."""
+        names = [(f"{self.stage.id}-{each.gate.id}-{view}", each) for each in results]
+        title = f"{self.stage.id}, {when}: "
+        return [replace(each, gate=replace(each.gate, id=name, title=title + each.gate.title)) for name, each in names]
+
+
+def without(samples: Samples, spells: Sequence[Spell]) -> Samples:
+    """Leave out what was sampled in some spells."""
+    query = {
+        name: [(at, value) for at, value in series if not any(begin <= at <= end for begin, end in spells)]
+        for name, series in samples.query.items()
+    }
+    return replace(samples, query=query)
+
+
+MARGIN = 1.5
+"""Times the fewest samples that a measure needs, so that a slow request or two do not matter."""
+
+LEAST_S = 15.0
+"""Seconds of requests at least."""
+
+TIMES_THE_SLO = 3
+"""How long our last requests may take to show: a slow review must be told from one that is lost."""
+
+
+class Hindsight:
+    """Looks back at the stages that a deployment has accepted; each is judged once, and our own requests are sent once.
+
+    Args:
+        target: The deployment.
+        deployment: Its runs tell what was accepted.
+        prometheus: The target's.
+        stages: The flagged stages by id.
+        new_id: Makes the id of a test user.
+        trace_prefix: First digits of the trace ids that this run sends.
+    """
+
+    def __init__(
+        self,
+        target: Target,
+        deployment: Deployment,
+        prometheus: Prometheus,
+        stages: Mapping[str, Stage],
+        new_id: Callable[[str], str],
+        trace_prefix: str,
+    ) -> None:
+        self._target = target
+        self._deployment = deployment
+        self._prometheus = prometheus
+        self._stages = stages
+        self._new_id = new_id
+        self._trace_prefix = trace_prefix
+        self.gates = cache(self._gates)
+        self.triggers = cache(self._triggers)
+
+    def kept(self, stage_id: str) -> Kept:
+        """See ``acceptance.record.deployment.kept``."""
+        return kept(self._deployment.of(stage_id), stage_id)
+
+    def with_trigger(self, item: str) -> list[str]:
+        """Name the stages that have a trigger of a checklist item."""
+        return [name for name, stage in self._stages.items() if any(item in each.items for each in stage.triggers)]
+
+    def way_back(self, stage_id: str) -> str:
+        """Say how a person takes a stage back: no run puts back what was accepted."""
+        flag = self._target.flags[stage_id]
+        commands = "; ".join(by_hand_commands(self._target, self._stages[stage_id].service, flag))
+        return f"{stage_id} is accepted and {flag} is on; take it back by hand, now: {commands}"
+
+    def findings(self, results: Mapping[str, Sequence[GateResult]]) -> list[str]:
+        """Name what is bad among results by stage, each stage's with its way back.
+
+        Raises:
+            Inconclusive: Nothing is seen to be bad, but something could not be seen.
+        """
+        bad: list[str] = []
+        unseen: list[str] = []
+        for stage, mine in results.items():
+            found = [each.explain() for each in mine if each.verdict is Verdict.FAIL]
+            bad += [*found, self.way_back(stage)] if found else []
+            unseen += [each.explain() for each in mine if each.verdict is Verdict.INCONCLUSIVE]
+        if unseen and not bad:
+            raise Inconclusive("; ".join(unseen))
+        return bad
+
+    def _gates(self, stage_id: str) -> list[GateResult]:
+        slowest = max((Bound(gate.bound).limit for gate in self._stages[stage_id].gates if gate.unit == "s"), default=0)
+        return self._lookback(stage_id).gates(self._target.scrape_patience_s + TIMES_THE_SLO * slowest)
+
+    def _triggers(self, stage_id: str) -> list[GateResult]:
+        self.gates(stage_id)  # by then the last of our requests has shown
+        return self._lookback(stage_id).triggers()
+
+    def _lookback(self, stage_id: str) -> Lookback:
+        since = self.kept(stage_id).since
+        if since is None:
+            raise Inconclusive(f"{stage_id}: expected an accepted stage to look back at, found none")
+        service = self._target.service(self._stages[stage_id].service)
+        return Lookback(
+            stage=self._stages[stage_id].at(service.job),
+            service=service,
+            since=since,
+            driven=self._driven,
+            step=self._target.scrape_interval_s,
+            prometheus=self._prometheus,
+            restarted=[spell for log in self._deployment.runs for spell in restarts(log, service)],
+            trace_prefix=self._trace_prefix,
+        )
+
+    @cached_property
+    def _driven(self) -> float:
+        """Send requests to all services, just enough for every measure; gives when they began."""
+        fewest = max(one.min_samples for stage in self._stages.values() for one in (*stage.gates, *stage.triggers))
+        number, rate = math.ceil(MARGIN * fewest), self._target.traffic_per_minute
+        seconds = max(LEAST_S, 60 * number / rate)
+        sparing = replace(self._target, traffic_per_minute=min(rate, math.ceil(60 * number / seconds)))
+        began = time.time()
+        drive(sparing, seconds, new_id=self._new_id, trace_prefix=self._trace_prefix)
+        return began

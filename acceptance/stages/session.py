@@ -1,0 +1,112 @@
+"""The stage in hand: its flag, its watch and its soak, for the checks that ask for them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from acceptance.conduct.client import RemoteConductor
+from acceptance.conduct.run import Run
+from acceptance.conduct.stage_state import FlagState
+from acceptance.events import EventLog
+from acceptance.gates.measures import GateResult
+from acceptance.observe.logs import Logs
+from acceptance.observe.prometheus import Prometheus
+from acceptance.stage import Stage
+from acceptance.stages.expected_events import OwnEvents
+from acceptance.stages.progress import Tell
+from acceptance.stages.soak import SoakReport, Traffic, soak
+from acceptance.stages.watch import Outlook, Watch
+from acceptance.target.model import Service, Target
+from acceptance.verdict import Verdict
+
+
+@dataclass
+class StageWork:
+    """What the checks of one stage share; ``end`` is called when a trigger fires, ``tell`` shows how the soak goes."""
+
+    stage: Stage
+    target: Target
+    run: Run
+    conductor: RemoteConductor
+    events: EventLog
+    end: Callable[[Verdict, str], None]
+    own: OwnEvents = field(default_factory=OwnEvents)
+    watch: Watch | None = None
+    tell: Tell | None = None
+    _soaked: SoakReport | None = None
+
+    def __post_init__(self) -> None:
+        """Fill the queries in for this target's Prometheus job."""
+        if self.stage.service in self.target.services:
+            self.stage = self.stage.at(self.service.job)
+
+    @property
+    def service(self) -> Service:
+        """The service that the stage restarts."""
+        return self.target.service(self.stage.service)
+
+    @cached_property
+    def prometheus(self) -> Prometheus:
+        """The target's Prometheus."""
+        return Prometheus(self.target.prometheus_url, self.target.http_timeout_s)
+
+    @cached_property
+    def logs(self) -> Logs:
+        """The log of the stage's service."""
+        return Logs(self.service.logs)
+
+    @cached_property
+    def alerts_before(self) -> frozenset[str]:
+        """The alerts that fired before the stage changed anything."""
+        return frozenset(self.prometheus.firing_alerts())
+
+    def flag(self, value: bool) -> FlagState:
+        """Bring the flag to ``value``; once it is on, the watch looks until the stage is over."""
+        before = self.alerts_before
+        state = self.conductor.set_flag(self.stage, value)
+        if value and self.watch is None:
+            step = self.target.scrape_interval_s
+            outlook = Outlook(
+                prometheus=self.prometheus,
+                logs=self.logs,
+                job=self.service.job,
+                alerts_before=before,
+                trace_prefix=self.run.trace_prefix,
+                step=step,
+                blind_limit=max(30.0, 5 * step),
+            )
+            self.watch = Watch(self.stage, outlook, state.since, self.own, self._fired)
+            self.watch.start()
+        return state
+
+    def soak(self, traffic: Traffic) -> SoakReport:
+        """Soak the stage, once; later calls give the same report."""
+        if self._soaked is None:
+            self._soaked = soak(
+                self.stage,
+                self.prometheus,
+                self.service.job,
+                traffic,
+                seconds=self.target.soak_seconds or self.stage.soak_minutes * 60,
+                step=self.target.scrape_interval_s,
+                per_minute=self.target.traffic_per_minute,
+                stopped=lambda: self.watch.fired.reason if self.watch and self.watch.fired else "",
+                tell=self.tell,
+            )
+        return self._soaked
+
+    def close(self) -> None:
+        """End the watch."""
+        if self.watch:
+            self.watch.stop()
+
+    def _fired(self, fired: GateResult) -> None:
+        facts = {"trigger": fired.gate.id, "items": fired.gate.items, "value": fired.value, "bound": fired.gate.bound}
+        try:
+            self.events.append(
+                "trigger.fired", stage=self.stage.id, verdict=fired.verdict, reason=fired.reason, **facts
+            )
+        finally:  # a full disk must not keep the rollback from happening
+            self.end(fired.verdict, f"trigger {fired.gate.id}: {fired.gate.title}: {fired.reason}")

@@ -1,0 +1,49 @@
+"""Triggers that only a user can see: what our own traffic finds out ends the stage at once.
+
+"Lost history" and "submissions not appearing" (target contract, "Limits that gates compare with") leave no trace in
+metrics or logs, so that the watch cannot look for them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from acceptance.stages.session import StageWork
+from acceptance.verdict import Inconclusive, Verdict
+
+
+@dataclass(frozen=True)
+class HardFault:
+    """Something of which ``limit`` in a row are no chance.
+
+    Attributes:
+        id: The trigger's name in the record.
+        title: What went wrong, in words.
+        items: Checklist items.
+        limit: How many are still borne.
+    """
+
+    id: str
+    title: str
+    items: Sequence[str]
+    limit: int
+
+    def check(self, work: StageWork, count: int, found: Sequence[str]) -> None:
+        """Record the trigger and have the stage rolled back, as the watch does, if there were too many.
+
+        Args:
+            work: The stage in hand.
+            count: How many in a row there were.
+            found: What the last one was.
+
+        Raises:
+            Inconclusive: It fired: what was going on is cut short.
+        """
+        if count <= self.limit:
+            return
+        reason = f"{count} in a row, the last: {'; '.join(found)}"
+        facts = {"trigger": self.id, "items": list(self.items), "value": count, "bound": f"> {self.limit}"}
+        work.events.append("trigger.fired", stage=work.stage.id, verdict=Verdict.FAIL, reason=reason, **facts)
+        work.end(Verdict.FAIL, f"trigger {self.id}: {self.title}: {reason}")
+        raise Inconclusive(f"trigger {self.id}: {reason}")

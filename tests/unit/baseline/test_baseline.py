@@ -1,0 +1,259 @@
+"""The baseline: kept and read back, silent about an unchanged deployment, and loud about a worse one."""
+
+import random
+from dataclasses import replace
+
+import pytest
+
+from acceptance.baseline.files import FILE, compare, gaps, load, save, summary
+from acceptance.baseline.lookup import baseline_of
+from acceptance.baseline.readings import Baseline, Calls, Readings, cpu_levels, errors_of, growth
+from acceptance.baseline.rules import CPU, LATENCY, MEMORY, judge_errors, judge_levels, judge_p95, judge_tail
+from acceptance.gates.statistics import Count
+from acceptance.probes.traffic import Probe
+from acceptance.verdict import Inconclusive, Verdict
+
+BOUNDS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
+SECONDS, STEP = 240, 15
+
+
+def stretch(dice, *, latency=0.15, errors=0.01, cpu=0.4, memory=300.0, requests=400, seconds=SECONDS):
+    """One stretch of a service under traffic: log-normal latencies with this median (s), errors, CPU and memory."""
+    begin = 10_000.0
+    end = begin + seconds
+    probes = [_probe(dice, begin + seconds * (n + 0.5) / requests, latency, errors) for n in range(requests)]
+    scrapes = [begin + STEP * n for n in range(seconds // STEP + 1)]
+
+    def counter(amount):
+        return [(at, 500.0 + sum(amount(probe) for probe in probes if probe.at <= at)) for at in scrapes]
+
+    calls = Calls(
+        total=counter(lambda _: 1),
+        errors=counter(lambda probe: bool(probe.fault)),
+        seconds=counter(lambda probe: probe.seconds),
+        buckets={str(le): counter(lambda probe, le=le: probe.seconds <= le) for le in BOUNDS}
+        | {"+Inf": counter(lambda _: 1)},
+    )
+    used = [7.0]
+    for _ in scrapes[1:]:
+        used.append(used[-1] + STEP * cpu * dice.lognormvariate(0, 0.2))
+    readings = Readings(
+        up=[(at, 1.0) for at in scrapes],
+        cpu=list(zip(scrapes, used, strict=True)),
+        memory=[(at, memory * 2**20 * dice.lognormvariate(0, 0.05)) for at in scrapes],
+        calls={"butler_messages": calls},
+        probes=tuple(probes),
+    )
+    return Baseline("here", begin, end, STEP, {"butler-bot": readings}, disk_free=2**35)
+
+
+def _probe(dice, at, latency, errors):
+    return Probe(at, latency * dice.lognormvariate(0, 0.4), "bad" if dice.random() < errors else "")
+
+
+def red(before, after):
+    return {result.measure for result in compare(before, after) if result.verdict is Verdict.FAIL}
+
+
+def test_an_unchanged_deployment_passes_every_comparison():
+    dice = random.Random(1)
+    results = compare(stretch(dice, errors=0.0), stretch(dice, errors=0.0))
+    assert {result.verdict for result in results} == {Verdict.PASS}, [result.explain() for result in results]
+    assert len(results) == 11
+
+
+def test_false_alarms_over_an_unchanged_deployment_are_at_most_5_percent():
+    """2,000 pairs of one noisy deployment, each with all comparisons."""
+    dice = random.Random(21)
+    alarms = sum(bool(red(stretch(dice, requests=100), stretch(dice, requests=100))) for _ in range(2000))
+    assert alarms / 2000 <= 0.05
+
+
+WORSE = {
+    "doubled latency": ({"latency": 0.30}, {"mean latency of our own requests", "mean latency of butler_messages"}),
+    "four times the latency": ({"latency": 0.6}, {"p95 latency of our own requests", "p95 latency of butler_messages"}),
+    "5 % errors": ({"errors": 0.05}, {"errors of our own requests", "errors of butler_messages"}),
+    "three times the CPU": ({"cpu": 1.2}, {"CPU"}),
+    "twice the memory": ({"memory": 600.0}, {"memory"}),
+}
+
+
+@pytest.mark.parametrize(("change", "measures"), WORSE.values(), ids=WORSE)
+def test_what_is_worse_is_found_in_nearly_every_run(change, measures):
+    """Each of 50 pairs, of 400 requests before and after; at least 45 must find it."""
+    found = 0
+    for seed in range(50):
+        dice = random.Random(seed)
+        found += measures <= red(stretch(dice, errors=0.0), stretch(dice, **({"errors": 0.0} | change)))
+    assert found >= 45
+
+
+def test_few_requests_are_inconclusive_and_say_what_they_could_show():
+    result = judge_errors("bot", "errors", Count(0, 20), Count(0, 20), 0.005)
+    assert result.verdict is Verdict.INCONCLUSIVE
+    assert "up to 13.9% are possible" in result.explain()
+    assert "smallest change that shows: 8 errors (40.0%)" in result.explain()
+
+
+def test_no_request_at_all_is_inconclusive():
+    assert judge_errors("bot", "errors", Count(0, 500), Count(0, 0), 0.005).verdict is Verdict.INCONCLUSIVE
+
+
+def test_errors_without_a_baseline_are_held_to_5_percent():
+    verdicts = [judge_errors("api", "errors", Count(0, 0), Count(bad, 200), 0.005).verdict for bad in (0, 10, 30)]
+    assert verdicts == [Verdict.PASS, Verdict.INCONCLUSIVE, Verdict.FAIL]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "verdict"),
+    [
+        ([0.02] * 8, [0.15] * 8, Verdict.PASS),  # below twice 100 ms
+        ([0.02] * 8, [0.25] * 8, Verdict.FAIL),
+        ([0.2] * 8, [0.3] * 8, Verdict.PASS),  # slower, and shown to be less than twice
+        ([0.2] * 8, [0.1, 0.9] * 4, Verdict.INCONCLUSIVE),  # too uneven
+        ([0.2] * 2, [0.8] * 2, Verdict.INCONCLUSIVE),  # too few windows
+        ([], [0.2] * 8, Verdict.INCONCLUSIVE),
+    ],
+)
+def test_latency_may_double_but_not_more(before, after, verdict):
+    assert judge_levels("bot", "p95", before, after, LATENCY, 0.005).verdict is verdict
+
+
+@pytest.mark.parametrize(
+    ("after", "verdict"),
+    [
+        ({0.1: 190, 0.25: 200, 1.0: 200, float("inf"): 200}, Verdict.PASS),
+        ({0.1: 100, 0.25: 150, 1.0: 200, float("inf"): 200}, Verdict.FAIL),
+        ({0.1: 10, 0.25: 12, 1.0: 12, float("inf"): 12}, Verdict.INCONCLUSIVE),
+        ({0.1: 200, float("inf"): 200}, Verdict.INCONCLUSIVE),  # the buckets end too early
+        ({}, Verdict.INCONCLUSIVE),
+    ],
+)
+def test_p95_of_a_histogram_is_judged_by_calls_above_a_bucket(after, verdict):
+    before = {0.1: 195, 0.25: 200, 1.0: 200, float("inf"): 200}
+    assert judge_p95("bot", "p95", before, after, LATENCY, 0.005).verdict is verdict
+
+
+@pytest.mark.parametrize(
+    ("after", "verdict"),
+    [
+        ([0.1] * 196 + [0.5] * 4, Verdict.PASS),
+        ([0.1] * 160 + [0.5] * 40, Verdict.FAIL),
+        ([0.1] * 20, Verdict.INCONCLUSIVE),
+        ([], Verdict.INCONCLUSIVE),
+    ],
+)
+def test_p95_of_our_own_requests_is_judged_by_those_over_twice_the_baselines(after, verdict):
+    result = judge_tail("bot", "p95", [0.12] * 100, after, LATENCY, 0.005)
+    assert result.verdict is verdict, result.explain()
+
+
+def test_a_longer_stretch_after_is_no_alarm():
+    """Four times as long and as many requests: no measure may depend on the length of its windows."""
+    alarms = 0
+    for seed in range(200):
+        dice = random.Random(seed)
+        alarms += bool(red(stretch(dice, errors=0.0, requests=15), stretch(dice, errors=0.0, requests=65, seconds=960)))
+    assert alarms <= 10
+
+
+def test_a_lost_service_or_family_is_never_good():
+    before = stretch(random.Random(1))
+    gone = replace(before, services={})
+    silent = replace(before, services={"butler-bot": replace(before.services["butler-bot"], calls={})})
+    assert Verdict.INCONCLUSIVE in {result.verdict for result in compare(before, gone) if result.measure == "up"}
+    lost = [result for result in compare(before, silent) if result.measure == "butler_messages"]
+    assert [result.verdict for result in lost] == [Verdict.INCONCLUSIVE]
+
+
+def test_a_service_that_is_down_an_alert_that_is_new_and_a_disk_that_fills_are_told():
+    before = replace(stretch(random.Random(1)), alerts=("Old{}",))
+    readings = before.services["butler-bot"]
+    down = replace(readings, up=[*readings.up[:-1], (before.end, 0.0)])
+    after = replace(before, services={"butler-bot": down}, alerts=("New{}", "Old{}"), disk_free=2**33)
+    assert red(before, after) == {"up", "firing", "free disk"}
+    assert [result.reason for result in compare(before, after) if result.measure == "firing"] == ["new: New{}"]
+
+
+def test_a_family_that_a_flag_brought_is_judged_without_a_baseline():
+    after = stretch(random.Random(1), errors=0.0)
+    before = replace(after, services={"butler-bot": replace(after.services["butler-bot"], calls={})})
+    results = {result.measure: result.verdict for result in compare(before, after)}
+    assert results["errors of butler_messages"] is Verdict.PASS
+    assert results["latency of butler_messages"] is Verdict.SKIPPED
+
+
+def test_a_baseline_comes_back_from_its_file_and_holds_a_summary(tmp_path):
+    before = stretch(random.Random(3))
+    save(before, tmp_path / "b.json")
+    after = load(tmp_path / "b.json")
+    assert summary(after) == summary(before)
+    assert {result.verdict for result in compare(before, after)} <= {Verdict.PASS, Verdict.INCONCLUSIVE}
+    assert summary(after)["services"]["butler-bot"]["calls"]["butler_messages"]["total"] == 400
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"services": {"bot": 1}}', '{"services": []}'])
+def test_what_is_no_baseline_is_refused_by_name(tmp_path, content):
+    (tmp_path / "b.json").write_text(content)
+    with pytest.raises(Inconclusive, match=r"b\.json: expected a baseline"):
+        load(tmp_path / "b.json")
+
+
+def test_gaps_name_a_service_that_was_down_unscraped_or_failed_our_requests():
+    good = stretch(random.Random(3), errors=0.0)
+    readings = good.services["butler-bot"]
+    assert gaps(good) == []
+    bad = {
+        "unseen": Readings(),
+        "down": replace(readings, up=[(1.0, 1.0), (2.0, 0.0)]),
+        "blind": replace(readings, memory=()),
+        "failing": replace(readings, probes=(Probe(1.0, 0.1, "expected 200, found 500"),)),
+    }
+    assert [gap.partition(":")[0] for gap in gaps(replace(good, services=bad))] == list(bad)
+
+
+def test_a_counter_grows_over_a_restart_and_from_its_first_appearance():
+    assert growth([(0, 5), (10, 9), (20, 2), (30, 4)], 0, 30) == 8
+    assert growth([(10, 3), (20, 4)], 0, 30) == 4
+    assert growth([(0, 5), (10, 9)], 10, 30) == 0
+
+
+def test_errors_and_levels_are_read_from_raw_samples():
+    found = stretch(random.Random(5), errors=0.1, cpu=0.4)
+    readings = found.services["butler-bot"]
+    assert errors_of(readings.calls["butler_messages"], found).of == 400
+    assert len(cpu_levels(readings, found)) == 8
+    assert sum(cpu_levels(readings, found)) / 8 == pytest.approx(0.4, rel=0.2)
+    assert CPU.allowed(0.1) == 0.5
+    assert MEMORY.allowed(1000) == 1500
+
+
+@pytest.fixture
+def records(tmp_path):
+    """A run's folder beside the record of an earlier run, which holds a baseline, and a file elsewhere."""
+    own, earlier = tmp_path / "reports" / "here-2", tmp_path / "reports" / "here-1"
+    for folder in (own, earlier):
+        folder.mkdir(parents=True)
+    save(stretch(random.Random(1), errors=0.0), earlier / FILE)
+    return own
+
+
+def test_given_baseline_is_taken_instead_of_the_newest_record(records, tmp_path):
+    save(stretch(random.Random(2), errors=0.0), tmp_path / "given.json")
+    assert baseline_of("here", records, tmp_path / "given.json") == load(tmp_path / "given.json")
+    assert baseline_of("here", records, None) == load(records.parent / "here-1" / FILE)
+
+
+def test_baseline_of_another_target_is_not_compared_with(records, tmp_path):
+    save(replace(stretch(random.Random(2)), target="there"), tmp_path / "given.json")
+    with pytest.raises(Inconclusive, match="expected a baseline of target here, found one of there"):
+        baseline_of("here", records, tmp_path / "given.json")
+
+
+@pytest.mark.parametrize("text", [None, "", "{}"])
+def test_given_file_that_is_no_baseline_is_inconclusive(records, tmp_path, text):
+    given = tmp_path / "given.json"
+    if text is not None:
+        given.write_text(text)
+    with pytest.raises(Inconclusive, match=r"given\.json: expected a baseline"):
+        baseline_of("here", records, given)

@@ -1,0 +1,308 @@
+"""The guardian ends well for the target, whoever dies: the controller, a worker, or itself."""
+
+import signal
+import subprocess
+import sys
+import threading
+from contextlib import suppress
+from multiprocessing.connection import Client, Listener
+
+import pytest
+from dependencies.faulty import server
+from small_target import PREFIX, STAGE, small_target
+
+from acceptance.commands.hold_target import holding
+from acceptance.conduct.client import GuardianGone, RemoteConductor, end_this_process, start_guardian
+from acceptance.conduct.journal import Journal
+from acceptance.conduct.run import new_run
+from acceptance.conduct.server import Guardian
+from acceptance.events import EventLog, read_events
+from acceptance.polling import poll
+from acceptance.verdict import Refused, RollbackFailed
+
+
+class Conductor:
+    """Notes what it is asked; a flip takes until ``go`` is set."""
+
+    def __init__(self):
+        self.done = []
+        self.go = threading.Event()
+        self.go.set()
+        self.in_progress = threading.Event()
+        self.failure = None
+
+    def set_flag(self, stage, value):
+        self.in_progress.set()
+        assert self.go.wait(20)
+        self.done.append(f"flag {value}")
+        if self.failure:
+            raise self.failure
+        return value
+
+    def accept(self, stage_id):
+        self.done.append("accept")
+
+    def rollback(self, stage_id, reason):
+        self.done.append(f"rollback: {reason}")
+
+    def roll_back_all(self, reason):
+        self.done.append("flags back")
+        return []
+
+    def finish(self, reason):
+        self.done.append("finish")
+        if self.failure:
+            raise self.failure
+        return ("21_01c",)
+
+
+class Served:
+    """A guardian that serves in this process."""
+
+    def __init__(self, folder):
+        self.conductor = Conductor()
+        self.events = EventLog(folder / "events.jsonl")
+        self.guardian = Guardian(self.conductor, self.events)
+        self.address = folder / "guardian"
+        self._listener = Listener(str(self.address), family="AF_UNIX")
+        threading.Thread(target=self.guardian.serve, args=(self._listener,), daemon=True).start()
+        self.links = []
+
+    def link(self):
+        before = len(self.guardian._connections)
+        self.links.append(RemoteConductor(self.address, on_loss=lambda: None))
+        poll(lambda: len(self.guardian._connections), lambda number: number > before, 5)
+        return self.links[-1]
+
+    def kinds(self):
+        return [event.kind for event in read_events(self.events.path)] if self.events.path.exists() else []
+
+    def close(self):
+        self.conductor.go.set()
+        for link in self.links:
+            link.close()
+        self._listener.close()
+
+
+@pytest.fixture
+def served(tmp_path):
+    made = Served(tmp_path)
+    yield made
+    made.close()
+
+
+def quietly(act, *args):
+    with suppress(Exception):
+        act(*args)
+
+
+def test_goodbye_is_the_end_and_nothing_is_done_twice(served):
+    lease = served.link()
+    assert lease.finish("over") == ("21_01c",)
+    lease.close()
+    assert served.guardian.over.wait(5)
+    assert served.guardian.leave() is True
+    assert (served.conductor.done, served.kinds()) == (["finish"], [])
+
+
+def test_lease_that_ends_without_goodbye_undoes_flags_then_all(served):
+    served.link().close()
+    assert served.guardian.over.wait(5)
+    assert served.guardian.leave() is True
+    assert served.conductor.done == ["flags back", "finish"]
+    assert served.kinds() == ["interrupted"]
+
+
+def test_change_in_progress_is_awaited_and_then_undone(served):
+    lease = served.link()
+    served.conductor.go.clear()
+    threading.Thread(target=quietly, args=(lease.set_flag, STAGE, True), daemon=True).start()
+    assert served.conductor.in_progress.wait(5)
+    lease.close()
+    served.guardian.end()
+    leaving = threading.Thread(target=served.guardian.leave)
+    leaving.start()
+    leaving.join(0.3)
+    assert (leaving.is_alive(), served.conductor.done) == (True, [])
+    served.conductor.go.set()
+    leaving.join(20)
+    assert served.conductor.done == ["flag True", "flags back", "finish"]
+
+
+def test_worker_that_outlives_the_controller_changes_nothing(served):
+    lease, worker = served.link(), served.link()
+    lease.close()
+    assert served.guardian.over.wait(5)
+    for act in (lambda: worker.set_flag(STAGE, True), lambda: worker.accept("21_01c")):
+        with pytest.raises(Refused, match="does not do"):
+            act()
+    assert served.conductor.done == []
+
+
+def test_worker_that_dies_in_a_stage_has_it_rolled_back_at_once(served):
+    lease, worker = served.link(), served.link()
+    worker.set_flag(STAGE, True)
+    worker.close()
+    done = poll(lambda: list(served.conductor.done), lambda done: len(done) == 2, 5)
+    assert done == ["flag True", "rollback: the process that made its checks ended in the middle of it"]
+    assert not served.guardian.over.is_set()
+    lease.finish("over")
+
+
+def test_worker_is_sent_away_before_the_test_data_is_removed(served):
+    lease = served.link()
+    code = (
+        "import sys, time; from multiprocessing.connection import Client; "
+        f"link = Client({str(served.address)!r}, family='AF_UNIX'); print('here', flush=True); time.sleep(60)"
+    )
+    worker = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
+    assert worker.stdout.readline() == b"here\n"
+    poll(lambda: len(served.guardian._connections), lambda number: number == 2, 5)
+    finish = served.conductor.finish
+    served.conductor.finish = lambda reason: served.conductor.done.append(worker.poll()) or finish(reason)
+    lease.close()
+    assert served.guardian.over.wait(5)
+    served.guardian.leave()
+    assert worker.wait(5) == -signal.SIGTERM
+    assert served.conductor.done[0] == "flags back"
+    assert "finish" in served.conductor.done
+
+
+def test_sigterm_lets_the_run_say_goodbye_itself(served):
+    lease = served.link()
+    served.guardian.end("the guardian got SIGTERM")
+    leaving = threading.Thread(target=served.guardian.leave)
+    leaving.start()
+    poll(lambda: list(served.conductor.done), bool, 5)
+    assert lease.finish("SIGTERM") == ("21_01c",)
+    leaving.join(5)
+    assert (leaving.is_alive(), served.conductor.done) == (False, ["flags back", "finish"])
+    assert next(read_events(served.events.path)).data["signal"] == "the guardian got SIGTERM"
+
+
+def test_rollback_that_failed_at_the_goodbye_is_the_guardians_answer_too(served):
+    served.conductor.failure = RollbackFailed("half-switched")
+    lease = served.link()
+    with pytest.raises(RollbackFailed, match="half-switched"):
+        lease.finish("over")
+    lease.close()
+    assert served.guardian.over.wait(5)
+    assert served.guardian.leave() is False
+
+
+def test_error_that_does_not_travel_is_told_in_words(served):
+    class Local(Exception):
+        """Cannot be pickled: it is no module's."""
+
+    served.conductor.failure = Local("no room")
+    lease = served.link()
+    with pytest.raises(RuntimeError, match="Local: no room"):
+        lease.set_flag(STAGE, True)
+
+
+def test_lease_that_talks_nonsense_ends_the_run(served):
+    nonsense = Client(str(served.address), family="AF_UNIX")
+    nonsense.send_bytes(b"no pickle")
+    assert served.guardian.over.wait(5)
+
+
+def test_loss_of_the_guardian_is_noticed_and_a_goodbye_is_none(tmp_path):
+    lost = []
+    with Listener(str(tmp_path / "guardian"), family="AF_UNIX") as listener:
+        for close_first in (True, False):
+            link = RemoteConductor(tmp_path / "guardian", on_loss=lambda: lost.append("lost"))
+            other = listener.accept()
+            if close_first:
+                link.close()
+            other.close()
+            poll(lambda: list(lost), bool, 0.5 if close_first else 5)
+            assert lost == ([] if close_first else ["lost"])
+    with pytest.raises(GuardianGone, match="is gone"):
+        link.accept("21_01c")
+
+
+def test_loss_ends_a_process_only_where_that_leads_to_a_goodbye(monkeypatch):
+    killed = []
+    monkeypatch.setattr("os.kill", lambda pid, number: killed.append(number))
+    monkeypatch.setattr(signal, "getsignal", lambda _: signal.SIG_DFL)
+    end_this_process()
+    assert killed == []
+    monkeypatch.setattr(signal, "getsignal", lambda _: lambda *_: None)
+    end_this_process()
+    assert killed == [signal.SIGTERM]
+
+
+def run_of(target, folder):
+    return new_run(target, folder / "out", folder, mode="rehearse", operator="", ticket="", outside_window="")
+
+
+@pytest.fixture
+def started(tmp_path):
+    """A guardian in a process of its own, over a target that nobody serves."""
+    target = small_target(tmp_path)
+    run = run_of(target, tmp_path)
+    process = start_guardian(run, tmp_path)
+    yield run, target, process
+    process.kill()
+    process.wait()
+
+
+def journal_of(target, run="look"):
+    return Journal(target.journal_dir / "here.journal", run)
+
+
+def test_controller_that_dies_before_it_connects_ends_the_guardian(started):
+    _, target, process = started
+    process.stdin.close()
+    assert process.wait(20) == 0
+    assert journal_of(target).is_closed()
+
+
+def test_log_and_page_of_a_run_without_goodbye_say_interrupted(started):
+    run, _, process = started
+    RemoteConductor(run.socket, on_loss=lambda: None).close()
+    assert process.wait(30) == 0
+    assert [event.kind for event in read_events(run.events)] == ["interrupted"]
+    assert "INTERRUPTED" in (run.folder / "record.html").read_text()
+
+
+def test_killed_guardian_is_undone_by_the_goodbye_of_its_run(started):
+    run, target, process = started
+    link = RemoteConductor(run.socket, on_loss=lambda: None)
+    process.kill()
+    process.wait()
+    assert not journal_of(target).is_closed()
+    assert link.finish("SIGTERM") == ()
+    assert journal_of(target).is_closed()
+
+
+def test_killed_guardian_whose_changes_cannot_be_undone_is_a_failed_rollback(started):
+    run, target, process = started
+    link = RemoteConductor(run.socket, on_loss=lambda: None)
+    link.expect_data(PREFIX)
+    process.kill()
+    process.wait()
+    with pytest.raises(RollbackFailed, match=r"MongoDB did not answer[\s\S]*recover.py --target"):
+        link.finish("SIGTERM")
+    assert [entry.undo["kind"] for entry in journal_of(target).pending()] == ["data"]
+
+
+def test_what_a_crashed_run_left_is_undone_before_the_next_begins(tmp_path):
+    with server(lambda _: (200, "application/json", b"{}")) as url:
+        target = small_target(tmp_path, API_URL=url, RESTART_API="touch restarted")
+        target.journal_dir.mkdir()
+        crashed = journal_of(target, "run-1")
+        crashed.open()
+        crashed.intend("restart api", {"kind": "restart", "service": "api"})
+        process = start_guardian(run_of(target, tmp_path), tmp_path)
+        assert (tmp_path / "restarted").exists()
+        process.stdin.close()
+        assert process.wait(20) == 0
+    assert journal_of(target).is_closed()
+
+
+def test_command_does_not_hold_a_target_that_may_not_be_changed(tmp_path):
+    target = small_target(tmp_path, ALLOW_MUTATIONS="false")
+    with pytest.raises(Refused, match="ALLOW_MUTATIONS=true"), holding(target):
+        pass
+    assert not target.journal_dir.exists()

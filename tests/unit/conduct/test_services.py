@@ -1,0 +1,114 @@
+"""Commands of a target: what they say, and that they end."""
+
+import os
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from dependencies.faulty import server
+from small_target import small_target
+
+from acceptance.conduct.services import Restarter, run_command
+from acceptance.polling import poll
+from acceptance.verdict import Inconclusive, MutationFailed
+
+
+class BlindPrometheus:
+    """A Prometheus that is out of reach."""
+
+    def process_starts(self, job):
+        raise Inconclusive("Prometheus does not answer")
+
+
+class OldProcess:
+    """A Prometheus that sees one process, whatever is restarted."""
+
+    def process_starts(self, job):
+        return [7.0]
+
+
+class OneOfTwo:
+    """A Prometheus that sees two instances, of which a restart reaches one, or of which one does not come back."""
+
+    def __init__(self, *after):
+        self.looks = [[7.0, 8.0], list(after)]
+
+    def process_starts(self, job):
+        return self.looks.pop(0) if len(self.looks) > 1 else self.looks[0]
+
+
+@pytest.fixture
+def target(tmp_path):
+    return small_target(tmp_path, RESTART_TIMEOUT_SECONDS="1")
+
+
+def alive(pid):
+    with suppress(OSError):
+        return "Z" not in Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    return False
+
+
+def test_command_gives_code_and_output(target):
+    assert run_command("sh -c 'echo out; echo err >&2; exit 3'", target) == (3, "out\nerr\n")
+
+
+def test_command_that_cannot_run_is_127(target):
+    assert run_command("no-such-command-here", target)[0] == 127
+    assert run_command("'unbalanced", target)[0] == 127
+
+
+def test_command_that_does_not_end_is_killed_with_all_that_it_started(target, tmp_path):
+    begin = time.monotonic()
+    code, said = run_command("sh -c 'sleep 60 & echo $! > child; wait'", target)
+    assert (code, time.monotonic() - begin < 10) == (124, True), said
+    child = int((tmp_path / "child").read_text())
+    assert not poll(lambda: alive(child), lambda there: not there, 5)
+
+
+def test_command_that_leaves_a_daemon_behind_is_not_waited_for(target, tmp_path):
+    code, said = run_command("sh -c 'sleep 30 & echo $! > child; echo started'", target)
+    os.kill(int((tmp_path / "child").read_text()), 9)
+    assert (code, said) == (0, "started\n")
+
+
+@pytest.mark.parametrize(
+    ("command", "told"), [("sh -c 'echo no rule; exit 2'", "ended with 2.*no rule"), ("true", "/health answers 200")]
+)
+def test_restart_that_does_not_take_says_so_in_time(tmp_path, command, told):
+    target = small_target(tmp_path, RESTART_API=command, API_URL="http://127.0.0.1:1", RESTART_TIMEOUT_SECONDS="1")
+    begin = time.monotonic()
+    with pytest.raises(MutationFailed, match=told):
+        Restarter(target, BlindPrometheus()).restart("api", need_proof=False)
+    assert time.monotonic() - begin < 10
+
+
+@pytest.fixture
+def healthy(tmp_path):
+    """A target whose API answers, and whose restart does nothing."""
+    with server(lambda _: (200, "application/json", b"{}")) as url:
+        # Long enough for one slow look at /health on a busy machine: only what Prometheus sees may be missing.
+        yield small_target(tmp_path, RESTART_API="true", API_URL=url, RESTART_TIMEOUT_SECONDS="5")
+
+
+def test_restart_that_leaves_the_old_process_running_is_none(healthy):
+    with pytest.raises(MutationFailed, match=r"newer than 7\.0"):
+        Restarter(healthy, OldProcess()).restart("api")
+
+
+@pytest.mark.parametrize("after", [(7.0, 9.0), (8.0, 9.0), (9.0,)], ids=["left-out", "equal", "one-is-gone"])
+def test_restart_of_one_instance_of_two_is_none(healthy, after):
+    with pytest.raises(MutationFailed, match=r"2 processes of job butler-api newer than 8\.0"):
+        Restarter(healthy, OneOfTwo(*after)).restart("api")
+
+
+def test_restart_of_both_instances_is_one(healthy):
+    done = Restarter(healthy, OneOfTwo(9.0, 10.0)).restart("api")
+    assert [(one.started_before, one.started_after, one.proved) for one in done] == [(8.0, 9.0, True)]
+
+
+def test_rollback_needs_no_prometheus_and_a_change_does(healthy):
+    restarter = Restarter(healthy, BlindPrometheus())
+    assert [one.proved for one in restarter.restart("api", need_proof=False)] == [False]
+    with pytest.raises(MutationFailed, match="Prometheus sees a process"):
+        restarter.restart("api")

@@ -1,0 +1,264 @@
+"""Grafana: only its own JSON is an answer, its frames are read as they are, and a panel must show what there is."""
+
+import json
+import math
+import re
+
+import httpx
+import pytest
+
+from acceptance.observe.grafana import Grafana, PanelQuery, filled, variables_of
+from acceptance.observe.panels import Coverage, Panel, coverage, look_at, scrape_gaps, seen_since
+from acceptance.observe.prometheus import rule_findings
+from acceptance.verdict import Inconclusive
+
+QUERY = PanelQuery("Services up", "up", "prometheus")
+LOGIN = httpx.Response(200, html="<!DOCTYPE html><title>Grafana</title>")
+
+
+def grafana(answer):
+    return Grafana("http://grafana", "admin", "secret", transport=httpx.MockTransport(answer))
+
+
+def frame(*points, names=("Time", "Value")):
+    types = {"Time": "time", "Value": "number"}
+    fields = [{"name": name, "type": types[name]} for name in names]
+    columns = {"Time": [round(at * 1000) for at, _ in points], "Value": [value for _, value in points]}
+    return {"schema": {"fields": fields}, "data": {"values": [columns[name] for name in names]}}
+
+
+def answering(*frames, status=200, **result):
+    body = {"results": {"A": {"status": status, "frames": list(frames), **result}}}
+    return grafana(lambda _: httpx.Response(status, json=body))
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (httpx.Response(200, json={"database": "ok", "version": "11.6.0"}), []),
+        (httpx.Response(503, json={"database": "failing"}), ["database", "503"]),
+        (httpx.Response(200, json={"status": "ok"}), ["database"]),
+        (LOGIN, ["text/html", "instead of JSON"]),
+    ],
+    ids=["good", "failing", "another service", "login page"],
+)
+def test_health(answer, words):
+    found = grafana(lambda _: answer).health_findings()
+    assert len(found) == min(1, len(words))
+    assert all(word in found[0] for word in words)
+
+
+def test_password_travels_as_basic_auth_and_not_in_the_url():
+    seen = []
+
+    def answer(request):
+        seen.append(request)
+        return httpx.Response(404, json={"message": "Dashboard not found"})
+
+    assert grafana(answer).dashboard("slo", 1) is None
+    assert seen[0].headers["authorization"].startswith("Basic ")
+    assert "secret" not in str(seen[0].url)
+
+
+@pytest.mark.parametrize("answer", [LOGIN, httpx.Response(401, json={}), httpx.Response(200, json={"message": "?"})])
+def test_dashboard_that_cannot_be_read_is_inconclusive(answer):
+    with pytest.raises(Inconclusive, match="GRAFANA_"):
+        grafana(lambda _: answer).dashboard("slo", 1)
+
+
+def test_panels_within_rows_count_and_those_of_other_sources_do_not():
+    prom = {"type": "prometheus", "uid": "p1"}
+    model = {
+        "title": "SLO",
+        "panels": [
+            {"title": "a", "datasource": prom, "targets": [{"expr": "up"}, {"expr": "x", "hide": True}]},
+            {
+                "title": "row",
+                "panels": [{"title": "b", "datasource": "${DS}", "targets": [{"expr": "y[$__interval]"}]}],
+            },
+            {"title": "logs", "targets": [{"expr": "{a=1}", "datasource": {"type": "loki", "uid": "l"}}]},
+            {"title": "text"},
+        ],
+    }
+
+    def answer(request):
+        if request.url.path == "/api/datasources":
+            sources = [{"uid": "p0", "type": "prometheus"}, {"uid": "p9", "type": "prometheus", "isDefault": True}]
+            return httpx.Response(200, json=sources)
+        return httpx.Response(200, json={"dashboard": model})
+
+    found = grafana(answer).dashboard("slo", 15)
+    assert found.queries == (PanelQuery("a", "up", "p1"), PanelQuery("b", "y[15s]", "p9"))
+
+
+def test_variables_are_filled_in():
+    listed = [
+        {"name": "job", "current": {"value": ["a", "b"]}},
+        {"name": "all", "current": {"value": "$__all"}},
+        {"name": "own", "current": {"value": ["$__all"]}, "allValue": "butler.+"},
+        {"name": "one", "current": {"value": "x"}},
+    ]
+    variables = variables_of({"templating": {"list": listed}}, 15)
+    expression = "u{j=~'$job',k=~'${all:regex}',l=~'$own',m='[[one]]'}[$__rate_interval] $unknown"
+    assert filled(expression, variables) == "u{j=~'(a|b)',k=~'.*',l=~'butler.+',m='x'}[60s] $unknown"
+
+
+def test_frames_are_series_with_nulls_as_numbers_that_are_none():
+    shown = answering(frame((10.0, 1), (11.0, None)), frame((10.0, 2), names=("Time", "Value"))).shown(QUERY, 0, 20, 1)
+    first, second = shown.series
+    assert (first[0], math.isnan(first[1][1]), second) == ((10.0, 1.0), True, [(10.0, 2.0)])
+
+
+def test_query_names_source_window_and_step():
+    asked = []
+
+    def answer(request):
+        asked.append(json.loads(request.content))
+        return httpx.Response(200, json={"results": {"A": {"frames": []}}})
+
+    assert grafana(answer).shown(QUERY, 100, 400, 15).series == ()
+    query = asked[0]["queries"][0]
+    assert (asked[0]["from"], asked[0]["to"]) == ("100000", "400000")
+    assert (query["expr"], query["datasource"]["uid"], query["intervalMs"]) == ("up", "prometheus", 15000)
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        answering(status=400, error="bad_data: parse error"),
+        grafana(lambda _: httpx.Response(400, json={"message": "parse error"})),
+    ],
+    ids=["of the query", "of the request"],
+)
+def test_error_of_a_panel_is_shown(asked):
+    assert "parse error" in asked.shown(QUERY, 0, 10, 1).error
+
+
+@pytest.mark.parametrize("answer", [LOGIN, httpx.Response(502, json={"message": "bad gateway"})])
+def test_query_that_grafana_does_not_answer_is_inconclusive(answer):
+    with pytest.raises(Inconclusive):
+        grafana(lambda _: answer).shown(QUERY, 0, 10, 1)
+
+
+FULL = Coverage(3, 0.0, 300.0, 15.0)
+
+
+@pytest.mark.parametrize(
+    ("shown", "held", "words"),
+    [
+        (FULL, FULL, ""),
+        (None, None, ""),
+        (FULL, None, ""),
+        (Coverage(3, 15.0, 285.0, 30.0), FULL, ""),
+        (None, FULL, "found none"),
+        (Coverage(2, 0.0, 300.0, 15.0), FULL, "expected 3 series, found 2"),
+        (Coverage(3, 0.0, 200.0, 15.0), FULL, "newest data are 100 s old"),
+        (Coverage(3, 120.0, 300.0, 15.0), FULL, "begin 120 s late"),
+        (Coverage(3, 0.0, 300.0, 120.0), FULL, "a gap of 105 s"),
+        (Coverage(3, 0.0, 300.0, 120.0), Coverage(3, 0.0, 300.0, 120.0), ""),
+    ],
+)
+def test_panel_must_show_what_prometheus_holds(shown, held, words):
+    found = Panel(QUERY, "", shown, held).findings(15)
+    assert bool(found) == bool(words)
+    assert words in "".join(found)
+
+
+def test_panel_with_an_error_says_it():
+    assert "parse error" in Panel(QUERY, "parse error", None, None).findings(15)[0]
+
+
+def test_coverage_takes_all_series_together():
+    assert coverage([[(0.0, 1), (1.0, 1)], [(4.0, 1)], []]) == Coverage(2, 0.0, 4.0, 3.0)
+    assert coverage([[]]) is None
+
+
+class FakePrometheus:
+    def __init__(self, *times):
+        self.times, self.asked = times, []
+
+    def range(self, query, start, end, step):
+        self.asked.append(query)
+        return {"": [(at, 1.0) for at in self.times]} if self.times else {}
+
+
+def test_both_are_asked_the_same_of_a_panel():
+    prometheus = FakePrometheus(*range(0, 11))
+    asked = answering(frame(*((float(at), 1) for at in range(0, 11))))
+    (panel,) = look_at(type("D", (), {"queries": (QUERY,)}), asked, prometheus, 0, 10, 1)
+    assert (panel.findings(1), prometheus.asked) == ([], ["up"])
+
+
+@pytest.mark.parametrize(
+    ("times", "words"),
+    [
+        (range(0, 61), ""),
+        ((), "found none"),
+        (range(0, 31), "at the edge"),
+        (range(30, 61), "at the edge"),
+        ([*range(0, 20), *range(40, 61)], "within the window"),
+    ],
+    ids=["whole", "nothing", "ends early", "begins late", "hole"],
+)
+def test_gap_of_the_scrapes_themselves(times, words):
+    found = scrape_gaps(FakePrometheus(*times), "butler-bot", 0, 60, 1)
+    assert bool(found) == bool(words)
+    assert words in "".join(found)
+
+
+class Scrapes:
+    """A Prometheus that holds one scrape a second of a job: its ``up``, or None where there was no scrape."""
+
+    def __init__(self, *up):
+        self.up = up
+
+    def range(self, query, start, end, step):
+        fold, window = re.search(r"sum\((\w+)\(up\{job=\"butler-bot\"\}\[(\d+)ms\]\)\)", query).groups()
+        fold = {"count_over_time": len, "sum_over_time": sum}[fold]
+        within = {at: self._within(at, int(window) / 1000) for at in range(start, end + 1, step)}
+        points = [(float(at), fold(found)) for at, found in within.items() if found]
+        return {"": [point for point in points if point[1] > 0 or not query.endswith("> 0")]}
+
+    def _within(self, at, seconds):
+        return [up for when, up in enumerate(self.up) if at - seconds < when <= at and up is not None]
+
+
+@pytest.mark.parametrize("kind", [0, None], ids=["failed scrapes", "no scrapes"])
+@pytest.mark.parametrize(
+    ("lost", "words"),
+    [
+        (range(30, 32), ""),  # a planned restart
+        (range(30, 35), ""),
+        (range(30, 40), "within the window"),
+        (range(45, 61), "at the edge"),
+        (range(61), "none that succeeded"),
+    ],
+    ids=["restart", "five", "ten", "at the end", "all"],
+)
+def test_scrape_that_fails_is_as_good_as_none(kind, lost, words):
+    scrapes = Scrapes(*(kind if at in lost else 1 for at in range(61)))
+    found = scrape_gaps(scrapes, "butler-bot", 0, 60, 1)
+    assert bool(found) == bool(words)
+    assert words in "".join(found)
+
+
+def test_young_target_is_seen_since_its_first_scrape():
+    assert seen_since(FakePrometheus(42, 43), 0, 60, 1) == 42
+    assert seen_since(FakePrometheus(), 0, 60, 1) == 60
+
+
+def rules(*found):
+    body = {"status": "success", "data": {"groups": [{"rules": list(found)}]}}
+    return httpx.MockTransport(lambda _: httpx.Response(200, json=body))
+
+
+def test_rule_that_cannot_be_evaluated_is_named():
+    good, bad = {"name": "Up", "health": "ok"}, {"name": "Slow", "health": "err", "lastError": "many-to-many"}
+    assert rule_findings("http://prometheus", 1, rules(good)) == []
+    assert "many-to-many" in rule_findings("http://prometheus", 1, rules(good, bad))[0]
+
+
+@pytest.mark.parametrize("transport", [rules(), httpx.MockTransport(lambda _: httpx.Response(502, text="no"))])
+def test_no_rules_are_inconclusive(transport):
+    with pytest.raises(Inconclusive):
+        rule_findings("http://prometheus", 1, transport)

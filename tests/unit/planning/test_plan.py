@@ -1,0 +1,126 @@
+"""The plan as text: order, modes, the window by stage, and what an earlier run left."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from acceptance.conduct.admission import Selected
+from acceptance.conduct.journal import Journal
+from acceptance.gates.measures import Gate, Trigger
+from acceptance.planning.plan import Plan
+from acceptance.stage import Stage
+from acceptance.target.model import load_target
+
+FLAG = "USE_NEW_STORAGE_ADAPTER"
+GATE = Gate("errors", "No errors", (), "count", 'sum(errors{job="$job"})', "== 0")
+TRIGGER = Trigger("down", "Down", (), "value", 'up{job="$job"} == bool 0', "> 0")
+STAGE = Stage(
+    "21_01c",
+    "Storage",
+    50,
+    service="api",
+    flagged=True,
+    planned_minutes=45,
+    soak_minutes=20,
+    rollback_minutes=20,
+    gates=(GATE,),
+    triggers=(TRIGGER,),
+)
+LATER = replace(STAGE, id="21_01d", title="Use case", service="worker", planned_minutes=180, gates=(), triggers=())
+SATURDAY = datetime(2026, 11, 28, 2, 0, tzinfo=UTC)
+
+
+def check(phase, *fixtures, stage="21_01c", calls=()):
+    return Selected(f"ops_tests/stage_{stage}/test_{phase}.py::test_x", frozenset(fixtures), frozenset(calls))
+
+
+@pytest.fixture
+def target(tmp_path):
+    env = tmp_path / ".env.infra"
+    env.write_text(f"{FLAG}=false\nUSE_DECOMPOSED_USE_CASE=false\n")
+    file = tmp_path / "production.env"
+    file.write_text(
+        f"TARGET_NAME=production\nTARGET_KIND=production\nALLOW_MUTATIONS=true\nINFRA_DIR={tmp_path}\n"
+        f"MONGODB_URL=mongodb://127.0.0.1/\nGRAFANA_PASSWORD=x1x2x3x4\nJOURNAL_DIR={tmp_path}/journal\n"
+    )
+    return load_target(file)
+
+
+def plan(target, *checks, mode="rehearse", reason="", now=SATURDAY, width=200):
+    made = Plan(target, {"21_01c": STAGE, "21_01d": LATER}, checks, mode, reason, now, width)
+    return [line.strip() for line in made.lines()], made.refusals
+
+
+def test_queries_are_those_of_the_targets_job(target):
+    lines, _ = plan(target, check("soak", "flag_on", "soaked"))
+    assert 'query       gate errors holds at == 0: sum(errors{job="butler-api"})' in lines
+    assert 'query       down fires at > 0: up{job="butler-api"} == bool 0' in lines
+
+
+def test_a_flag_is_switched_once_for_all_checks_that_need_it(target):
+    lines, _ = plan(target, *(check(phase, "flag_on") for phase in ("flag_on", "security", "soak")))
+    assert sum(line.startswith(f"change      {FLAG}=true") for line in lines) == 1
+
+
+def test_way_back_ends_with_a_look_for_the_new_path(target):
+    lines, _ = plan(target, check("flag_on", "flag_on"))
+    before_the_end = lines[lines.index("end") - 1]
+    assert before_the_end.startswith('query       {__name__=~"review_archive_storage_.*", job="butler-api"}')
+
+
+def test_flag_off_changes_nothing_where_it_is_off(target):
+    lines, refusals = plan(target, check("flag_off", "flag_off"))
+    assert not [line for line in lines if line.startswith(("change", "command"))]
+    assert refusals == []
+
+
+def test_deploy_keeps_a_flag_and_says_on_what_condition(target):
+    lines, _ = plan(target, check("flag_on", "flag_on"), mode="deploy")
+    assert f"keep        {FLAG}=true if the exit gate accepts, else rollback:" in lines
+
+
+def test_a_later_stage_that_will_not_fit_is_told_and_the_run_is_not_refused(target):
+    lines, refusals = plan(target, check("flag_on", "flag_on"), check("flag_on", "flag_on", stage="21_01d"))
+    windows = [line for line in lines if line.startswith("window")]
+    assert "would begin Sat 2026-11-28 02:00 UTC and fits" in windows[0]
+    assert "would begin Sat 2026-11-28 02:45 UTC, NOT RUN" in windows[1]
+    assert refusals == []
+
+
+def test_outside_the_window_the_run_would_be_refused(target):
+    _, refusals = plan(target, check("flag_on", "flag_on"), now=datetime(2026, 11, 24, 12, tzinfo=UTC))
+    assert "the next window is Sat 2026-11-28" in refusals[0]
+
+
+def test_what_an_earlier_run_left_is_undone_first(target):
+    journal = Journal(target.journal_dir / "production.journal", "r1")
+    journal.open()
+    journal.intend(f"{FLAG} false -> true", {"kind": "flag"})
+    lines, _ = plan(target, check("preflight"))
+    assert f"recovery    undo «{FLAG} false -> true» that run r1 left, before anything else" in lines
+
+
+def test_a_provided_target_is_not_looked_for(target):
+    """Its env file is not there yet: that is no fault."""
+    lines, refusals = plan(replace(target, provider="python -m lab serve", kind="lab"), check("flag_on", "flag_on"))
+    assert lines[1].startswith("command     python -m lab serve")
+    assert refusals == []
+
+
+def test_a_stages_own_fixture_is_told_in_its_own_words(target):
+    own = replace(check("flag_on", "flag_on", "letters"), own=(("letters", "Writes letters to the dean."),))
+    assert "uses        letters: Writes letters to the dean." in plan(target, own)[0]
+
+
+def test_a_flag_that_a_check_before_adds_may_be_absent(target):
+    target.env_file.write_text("OTHER=1\n")
+    switches = check("flag_on", "flag_on")
+    adds = check("preflight", "stage_work", calls=["add_flags"])
+    assert plan(target, switches)[1] != []
+    assert plan(target, adds, switches)[1] == []
+
+
+def test_lines_fit_the_terminal_where_words_allow(target):
+    lines, _ = plan(target, check("flag_on", "flag_on", "new_id"), width=80)
+    assert max(len(line) for line in lines if "/" not in line) <= 80

@@ -1,0 +1,330 @@
+"""What pre-deployment and stage 21_00 look at: flags, infrastructure, error levels, staging, tickets, the code scan."""
+
+import json
+import os
+import sys
+import threading
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from acceptance.observe.error_spike import error_level
+from acceptance.observe.logs import Logs
+from acceptance.preparation.codescan import can_scan, vulnerabilities
+from acceptance.preparation.flagcheck import flag_faults, flag_states, new_path_metrics, ticket_fault
+from acceptance.preparation.staging import Staging, staging_runs
+from acceptance.probes.health import (
+    dashboard,
+    grafana_faults,
+    hw_checker_faults,
+    mongo_faults,
+    own_alerts,
+    prometheus_faults,
+    service_faults,
+)
+from acceptance.record.history import Unreadable
+from acceptance.target.model import load_target
+from acceptance.verdict import Inconclusive, Outcome, Verdict
+
+NOW = datetime(2026, 11, 20, 18, 0, tzinfo=UTC)
+FALSE = (
+    "USE_NEW_DIALOG_CONTEXT_REPO=false\nUSE_NEW_HOMEWORK_REVIEW_SERVICE=false\n"
+    "USE_NEW_STORAGE_ADAPTER=false\nUSE_DECOMPOSED_USE_CASE=false\n"
+)
+
+
+@pytest.fixture
+def target(tmp_path):
+    (tmp_path / ".env.infra").write_text(FALSE)
+    file = tmp_path / "here.env"
+    file.write_text(
+        f"TARGET_NAME=here\nTARGET_KIND=staging\nINFRA_DIR={tmp_path}\nMONGODB_URL=mongodb://u:pw-1234@127.0.0.1:1/\n"
+        "GRAFANA_PASSWORD=grafana-pw\nHTTP_TIMEOUT_SECONDS=1\n"
+    )
+    return load_target(file)
+
+
+@pytest.fixture
+def site():
+    """A web server that gives one answer to everything; gives its address."""
+    answer = {"status": 200, "body": ""}
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(answer["status"])
+            self.end_headers()
+            self.wfile.write(answer["body"].encode())
+
+        def log_message(self, *_):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+
+    def say(body, status=200):
+        answer.update(status=status, body=body)
+        return f"http://127.0.0.1:{server.server_port}"
+
+    yield say
+    server.shutdown()
+    server.server_close()
+
+
+def test_flags_that_are_all_false_have_no_fault(target):
+    assert flag_faults(target) == []
+    assert set(flag_states(target).values()) == {"false"}
+
+
+def test_flags_may_all_be_missing_before_they_are_added_but_not_some_of_them(target):
+    target.env_file.write_text("OTHER=1\n")
+    assert flag_faults(target, may_be_missing=True) == []
+    assert len(flag_faults(target)) == 4
+    target.env_file.write_text(FALSE.partition("\n")[2])
+    assert "USE_NEW_DIALOG_CONTEXT_REPO is missing" in "; ".join(flag_faults(target, may_be_missing=True))
+
+
+def test_a_flag_spelt_another_way_is_named_although_none_of_ours_is_there(target):
+    target.env_file.write_text("USE_NEW_STORAGE_SERVICE=false\n")
+    assert "USE_NEW_STORAGE_SERVICE is there; the same flag?" in "; ".join(flag_faults(target, may_be_missing=True))
+
+
+def test_another_key_that_resembles_a_flag_is_no_fault_while_the_flag_is_there(target):
+    target.env_file.write_text(FALSE + "USE_NEW_STORAGE_SERVICE=true\n")
+    assert flag_faults(target) == []
+
+
+class Exporting:
+    """Stands in for Prometheus: the names that jobs export."""
+
+    def __init__(self, **names):
+        self._names = names
+
+    def names(self, job, prefix):
+        return {name for name in self._names.get(job.replace("-", "_"), ()) if name.startswith(prefix)}
+
+
+def test_a_running_service_that_exports_what_only_a_flag_brings_is_found(target):
+    running = Exporting(butler_api=["review_archive_storage_operations_total"], butler_bot=["butler_messages_total"])
+    assert new_path_metrics(target, running) == {"USE_NEW_STORAGE_ADAPTER": {"review_archive_storage_operations_total"}}
+    assert new_path_metrics(target, Exporting()) == {}
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "said"),
+    [
+        ('{"database": "ok", "version": "11"}', 200, []),
+        ('{"database": "failing"}', 200, "expected {'database': 'ok'}"),
+        ("<html>Log in</html>", 200, "expected JSON from"),
+        ("[]", 200, "expected {'database': 'ok'}"),
+        ("no", 503, "expected 200 from"),
+    ],
+)
+def test_grafana_is_well_only_with_its_own_answer(target, site, body, status, said):
+    there = replace(target, grafana=replace(target.grafana, url=site(body, status)))
+    faults = grafana_faults(there)
+    assert faults == said or said in faults[0]
+
+
+def test_what_does_not_answer_is_a_fault_by_name(target):
+    away = replace(target, prometheus_url="http://127.0.0.1:1", hw_checker_url="http://127.0.0.1:1")
+    service = replace(target.services["api"], url="http://127.0.0.1:1")
+    faults = [*prometheus_faults(away), *hw_checker_faults(away), *service_faults(service, 1)]
+    assert [fault.partition(":")[0] for fault in faults] == ["Prometheus", "HW checker", "butler-api"]
+
+
+def test_a_mongodb_that_does_not_answer_is_a_fault_without_its_password(target):
+    (fault,) = mongo_faults(target, "ops1234abcd-probe-1")
+    assert fault.startswith("MongoDB: expected to write and read a document in 1 s")
+    assert "pw-1234" not in fault
+
+
+def test_a_dashboard_is_kept_and_a_login_page_is_not(target, site):
+    def at(body, status=200):
+        return replace(target, grafana=replace(target.grafana, url=site(body, status)))
+
+    good = {"dashboard": {"uid": "slo", "panels": [{}]}, "meta": {}}
+    assert dashboard(at(json.dumps(good))) == good
+    for body, status in (("<html>", 200), ('{"dashboard": {"uid": "slo"}}', 200), ("{}", 200), ("{}", 404)):
+        with pytest.raises(Inconclusive, match="dashboard") as told:
+            dashboard(at(body, status))
+        assert "grafana-pw" not in str(told.value)
+
+
+def test_alerts_of_other_jobs_are_not_ours(target):
+    alerts = {"A{job=butler-api,x=1}", "B{job=node}", "C{severity=critical}"}
+    assert own_alerts(alerts, target) == ["A{job=butler-api,x=1}", "C{severity=critical}"]
+
+
+@pytest.fixture
+def level(tmp_path):
+    """Gives the error level of a log with errors at these seconds around a restart at 0, until 60."""
+
+    def of(*seconds, ours=(), first=-600):
+        def line(at, level="ERROR", trace="f" * 32):
+            stamp = (NOW + timedelta(seconds=at)).isoformat()
+            return json.dumps(
+                {"timestamp": stamp, "level": level, "event": "e", "message": f"at {at}", "trace_id": trace}
+            )
+
+        lines = [line(first, "INFO"), *map(line, seconds), *(line(at, trace="0" * 32) for at in ours)]
+        (tmp_path / "log").write_text("\n".join(lines))
+        logs = Logs(f"file://{tmp_path}/log")
+        return error_level("butler-api", logs, NOW, NOW + timedelta(seconds=60), ours="0" * 16)
+
+    return of
+
+
+@pytest.mark.parametrize(
+    ("seconds", "spike"),
+    [
+        ([], False),
+        ([5], False),
+        ([5, 6], False),
+        ([5, 6, 7], True),
+        (list(range(-600, 60, 10)), False),  # as many as ever
+        ([*range(-600, 60, 10), *range(1, 60, 2)], True),
+    ],
+)
+def test_a_spike_is_more_errors_than_before_and_three_at_least(level, seconds, spike):
+    found = level(*seconds)
+    assert found.spike is spike, found.explain()
+
+
+def test_errors_of_our_own_requests_do_not_count(level):
+    assert level(ours=[1, 2, 3, 4, 5]).after.events == 0
+
+
+def test_an_error_level_says_its_numbers_and_what_would_be_a_spike(level):
+    assert level(-30, 5).explain() == (
+        "butler-api: 1 errors in 60 s, before 1 in 600 s; a spike from 3 on: 18:00:05 ERROR e at 5"
+    )
+
+
+def test_a_log_that_begins_late_is_compared_with_what_it_holds(level):
+    assert level(first=-30).before.of == 30
+
+
+def record(folder, number, outcome, hours, target="staging"):
+    """A record's folder as the suite leaves it, as far as a history reads it."""
+    from acceptance.record.history import Run
+
+    started = (NOW - timedelta(hours=hours)).isoformat()
+    empty = {"seconds": 1.0, "mode": "rehearse", "commit": "c", "ticket": "", "operator": "o", "counts": {}}
+    rest = {"reason": "", "rollbacks": (), "gates": (), "verdicts": {}, "page": True}
+    return Run(folder=f"{folder}-{number}", outcome=outcome, started_at=started, target=target, **empty, **rest)
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "said"),
+    [
+        ([(Outcome.GO, 50)], []),
+        ([(Outcome.NO_GO, 90), (Outcome.GO, 60), (Outcome.GO, 1)], []),
+        ([(Outcome.GO, 47)], "for 48 hours, found 47.0"),
+        ([(Outcome.GO, 90), (Outcome.NO_GO, 60), (Outcome.GO, 20)], "found 20.0"),
+        ([(Outcome.GO, 90), (Outcome.NO_GO, 1)], "to end GO, found NO-GO (r-1)"),
+        ([(Outcome.GO, 90), (Outcome.INCONCLUSIVE, 1)], "found INCONCLUSIVE"),
+    ],
+)
+def test_staging_is_good_after_48_hours_without_a_run_that_was_no_go(monkeypatch, tmp_path, outcomes, said):
+    runs = [record("r", number, outcome, hours) for number, (outcome, hours) in enumerate(outcomes)]
+    other = record("lab", 9, Outcome.NO_GO, 0, target="lab")
+    monkeypatch.setattr("acceptance.preparation.staging.read_runs", lambda _: ([*runs, other], []))
+    faults = staging_runs(tmp_path).faults(NOW)
+    assert faults == said or said in faults[0]
+
+
+def test_a_later_run_of_staging_whose_record_cannot_be_read_may_have_ended_badly(monkeypatch, tmp_path):
+    def judged(folder, besides=""):
+        seen = [record("r", 0, Outcome.GO, 50)], [Unreadable(f"2026/{folder}", "no record.json")]
+        monkeypatch.setattr("acceptance.preparation.staging.read_runs", lambda _: seen)
+        return staging_runs(tmp_path, besides=besides).faults(NOW)
+
+    later, earlier = "staging-20261120T060000Z-0a1b", "staging-20261118T060000Z-0a1b"
+    with pytest.raises(Inconclusive, match=rf"every staging run since .*{later} \(no record\.json\)"):
+        judged(later)
+    assert [judged(later, besides=later), judged(earlier), judged(f"pre-{later}"), judged("notes")] == [[]] * 4
+
+
+@pytest.mark.parametrize(
+    ("accepted", "missing"),
+    [
+        ([{"21_01a": Verdict.PASS}, {"21_01b": Verdict.PASS}], ()),
+        ([{"21_01a": Verdict.PASS, "21_01b": Verdict.NOT_RUN}, {"21_01b": Verdict.PASS}], ()),
+        ([{"21_01a": Verdict.PASS, "21_01b": Verdict.PASS}, {"21_01b": Verdict.FAIL}], ("21_01b",)),
+        ([{}], ("21_01a", "21_01b")),
+    ],
+)
+def test_a_go_that_accepted_no_stage_is_no_deployment_of_staging(monkeypatch, tmp_path, accepted, missing):
+    check = "ops_tests/stage_{}/test_exit_gate.py::test_stage_is_accepted"
+    runs = [
+        replace(
+            record("r", number, Outcome.GO, 60 - number),
+            verdicts={check.format(stage): verdict for stage, verdict in found.items()},
+        )
+        for number, found in enumerate(accepted)
+    ]
+    monkeypatch.setattr("acceptance.preparation.staging.read_runs", lambda _: (runs, []))
+    staging = staging_runs(tmp_path, stages=("21_01a", "21_01b"))
+    assert staging.unaccepted == missing
+    if missing:
+        with pytest.raises(Inconclusive, match="expected every stage accepted in staging"):
+            staging.faults(NOW)
+    else:
+        assert staging.faults(NOW) == []
+
+
+def test_without_a_record_of_staging_nothing_is_claimed(tmp_path):
+    assert staging_runs(tmp_path) is None
+    assert Staging(1, None, "NO-GO (x)").faults(NOW) != []
+
+
+@pytest.mark.parametrize("ticket", ["CHG-2025-11-042", "CHG-2025-11-1234", "OPS-77"])
+def test_a_ticket_in_the_trackers_form_is_taken(ticket):
+    assert ticket_fault(ticket) == ""
+
+
+@pytest.mark.parametrize("ticket", ["", "CHG-2025-11-XXX", "CHG-2025-13-001", "chg-2025-11-001", "CHG", "see mail"])
+def test_a_placeholder_or_anything_else_is_no_ticket(ticket):
+    assert "give the real one with --ticket" in ticket_fault(ticket)
+
+
+@pytest.fixture
+def scanner(tmp_path, monkeypatch):
+    """Puts the real bandit on PATH where it is installed, else skips."""
+    if not Path(sys.executable).with_name("bandit").exists():
+        pytest.skip("bandit is not installed here")
+    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}:{os.environ['PATH']}")
+    (tmp_path / "code" / "src").mkdir(parents=True)
+    return tmp_path / "code"
+
+
+def test_the_code_scan_names_what_is_of_medium_severity_and_above(scanner):
+    source = scanner / "src" / "a.py"
+    source.write_text("x = 1\nassert x\n")
+    assert (can_scan(scanner), vulnerabilities(scanner)) == (True, [])
+    source.write_text("import subprocess\nsubprocess.call(input(), shell=True)\n")
+    assert "B602 HIGH" in vulnerabilities(scanner)[0]
+
+
+def test_a_scan_that_read_nothing_or_not_all_is_inconclusive(scanner):
+    with pytest.raises(Inconclusive, match="no line of code"):
+        vulnerabilities(scanner)
+    (scanner / "src" / "good.py").write_text("x = 1\n")
+    (scanner / "src" / "broken.py").write_text("def (\n")
+    with pytest.raises(Inconclusive, match=r"broken\.py"):
+        vulnerabilities(scanner)
+
+
+def test_a_scanner_that_gives_no_report_is_inconclusive(tmp_path, monkeypatch):
+    (tmp_path / "bandit").write_text("#!/bin/sh\nexit 0\n")
+    (tmp_path / "bandit").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    with pytest.raises(Inconclusive, match="gave no report"):
+        vulnerabilities(tmp_path)
+
+
+def test_there_is_nothing_to_scan_without_code(tmp_path):
+    assert not can_scan(tmp_path / "none")

@@ -1,0 +1,279 @@
+"""The corpus of attacks: sound as data, and a runner that catches what a service does, not what it says."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from tiny_review_api import SOUND, tiny_review_api
+
+from acceptance.probes.archives import zip_bombs
+from acceptance.probes.attacks.control_uploads import StorageRoots, Students
+from acceptance.probes.attacks.corpus import FIELDS, Case, lint_cases, load_cases
+from acceptance.probes.attacks.escape_targets import places
+from acceptance.probes.attacks.payload import PayloadError, expand
+from acceptance.probes.attacks.results import Results, emptied, removals
+from acceptance.probes.attacks.runner import run
+from acceptance.probes.storage.uploads import Uploader
+from acceptance.verdict import Inconclusive
+
+CORPUS = load_cases()
+BY_ID = {case.id: case for case in CORPUS}
+ONE = (BY_ID["student_id-dotdot-once"],)
+PREFIX = "acc-77aa"
+
+Run = Callable[..., Results]
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """A host's folders; one step deeper than needed, so that no attack leaves `tmp_path`."""
+    host = tmp_path / "host"
+    (host / "var/archives").mkdir(parents=True)
+    (host / "var/precious").write_text("not ours")
+    return host
+
+
+def roots(home: Path) -> StorageRoots:
+    return StorageRoots(home / "var/archives", (home / "var",), home / "canaries")
+
+
+def attack(home: Path, fault: str, cases: tuple[Case, ...] = ONE, **settings: float) -> Results:
+    with tiny_review_api(home / "var/archives", fault) as api:
+        students = Students("attacker", "victim")
+        uploader = Uploader(api.url, 10)
+        return run(cases, uploader, roots=roots(home), students=students, run_prefix=PREFIX, **settings)
+
+
+# --- the corpus as data
+
+
+def test_corpus_is_sound() -> None:
+    assert lint_cases(CORPUS) == []
+
+
+def test_corpus_has_the_size_and_reaches_every_field() -> None:
+    fields = Counter(case.field for case in CORPUS)
+    assert len(CORPUS) >= 250
+    assert set(fields) == set(FIELDS)
+    assert {case.payload for case in CORPUS if case.field == "bomb"} == set(zip_bombs.KINDS)
+
+
+def test_corpus_aims_at_nothing_real() -> None:
+    """Not even a service with every hole may lose a file of its host to the corpus."""
+    absolute = [case.id for case in CORPUS if case.payload.startswith("/") and "{" not in case.payload]
+    assert absolute == []
+    assert [case.id for case in CORPUS if "etc" in case.payload] == []
+
+
+@pytest.mark.parametrize(
+    ("change", "fault"),
+    [
+        ({"id": "Bad Id"}, "expected lower-case words"),
+        ({"field": "teacher_id"}, "field 'teacher_id' is unknown"),
+        ({"source": "hearsay"}, "source 'hearsay' is unknown"),
+        ({"expect_event": "boom"}, "expect_event 'boom' is unknown"),
+        ({"payload": r"..\x"}, "neither an escape nor a placeholder"),
+        ({"payload": "{nobody}/.."}, "{nobody} is unknown"),
+        ({"payload": ""}, "payload is empty"),
+        ({"field": "zip.symlink", "payload": "link"}, "`name -> target`"),
+        ({"field": "bomb", "payload": "../x"}, "is no bomb"),
+    ],
+)
+def test_lint_names_the_fault(change: dict[str, str], fault: str) -> None:
+    case = dataclasses.replace(ONE[0], **change)
+    assert fault in "\n".join(lint_cases([case]))
+
+
+def test_lint_finds_repeated_ids_and_equal_payloads() -> None:
+    same_id = dataclasses.replace(ONE[0], payload="../other")
+    same_payload = dataclasses.replace(ONE[0], id="student_id-again", payload=r"\x2e./{tag}")
+    assert lint_cases([*ONE, same_id]) == ["student_id-dotdot-once: id is used 2 times"]
+    assert "the same payload in the same field" in lint_cases([*ONE, same_payload])[0]
+
+
+def test_a_line_without_its_columns_is_named(tmp_path: Path) -> None:
+    (tmp_path / "c.tsv").write_text("# comment\n\na-b\tstudent_id\t..\n")
+    with pytest.raises(ValueError, match=r"c\.tsv:3: expected 5 columns parted by tabs, found 3"):
+        load_cases(tmp_path / "c.tsv")
+
+
+@pytest.mark.parametrize(
+    ("payload", "raw"),
+    [
+        (r"..\xc0\xaf", b"..\xc0\xaf"),
+        (r"\uFF0F", "\uff0f".encode()),
+        (r"a\0b\t\n\r\\c", b"a\0b\t\n\r\\c"),
+        ("{3*../}x", b"../../../x"),
+        (r"{2*..\\}", b"..\\..\\"),
+        ("{path}", b"/a/b"),
+        ("{path|%2f}", b"%2fa%2fb"),
+        ("${{HOME}}", b"${HOME}"),
+    ],
+)
+def test_payload_notation(payload: str, raw: bytes) -> None:
+    assert expand(payload, {"path": "/a/b"}) == raw
+
+
+@pytest.mark.parametrize("payload", ["\\", r"\q", "{", "}", "{x y}", "{unknown}"])
+def test_payload_that_breaks_the_notation_is_named(payload: str) -> None:
+    with pytest.raises(PayloadError):
+        expand(payload, {})
+
+
+@pytest.mark.parametrize("kind", zip_bombs.KINDS)
+def test_bombs_are_small_on_the_wire(kind: str) -> None:
+    archive = zip_bombs.bomb(kind)
+    assert archive.size < 1_000_000
+    assert archive.nonce in archive.read()[:4096]
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        b"../x",
+        b"..%2fx",
+        b"%252e%252e%252fx",
+        b"..\\x",
+        b"..\xc0\xafx",
+        b"&#46;&#46;/x",
+        "．．／x".encode(),
+        b"../x\0.zip",
+    ],
+)
+def test_landing_place_is_found_behind_each_encoding(payload: bytes) -> None:
+    assert Path("/srv/x") in places("student_id", payload, [Path("/srv/root")])
+
+
+# --- the runner
+
+
+def test_a_sound_service_has_no_finding_in_the_whole_corpus_in_ten_seconds(home: Path) -> None:
+    start = time.monotonic()
+    results = attack(home, SOUND, CORPUS)
+    assert results.findings == []
+    assert results.unseen == []
+    assert list(results) == [case.id for case in CORPUS]
+    assert time.monotonic() - start < 10
+
+
+def test_every_exchange_has_the_trace_that_the_service_saw(home: Path) -> None:
+    with tiny_review_api(home / "var/archives") as api:
+        cases = CORPUS[:20]
+        students = Students("a", "v")
+        results = run(cases, Uploader(api.url), roots=roots(home), students=students, run_prefix=PREFIX)
+    sent = {result.exchange.trace_id for result in results.values()}
+    assert len(sent) == 20
+    assert sent < set(api.traces)
+
+
+@pytest.mark.parametrize("fault", ["trusts-ids", "writes-then-400"])
+def test_what_is_written_outside_is_found_whatever_is_answered(home: Path, fault: str) -> None:
+    results = attack(home, fault)
+    result = results["student_id-dotdot-once"]
+    assert home / f"var/{PREFIX}-c0001/{PREFIX}-c0001/{PREFIX}-c0001.zip" in result.written_outside
+    assert result.exchange.refused is (fault == "writes-then-400")
+    assert "wrote outside the storage root" in results.findings[0]
+
+
+def test_a_write_far_from_every_watched_folder_is_found(home: Path) -> None:
+    results = attack(home, "writes-then-400", (BY_ID["student_id-dotdot-three-times"],))
+    assert home.parent / f"{PREFIX}-c0001" in results["student_id-dotdot-three-times"].written_outside
+
+
+def test_an_overwritten_canary_is_put_to_its_case(home: Path) -> None:
+    results = attack(home, "trusts-names", (BY_ID["new_zip-absolute-canary"], BY_ID["new_zip-dotdot-once"]))
+    assert results["new_zip-absolute-canary"].written_outside == (home / f"canaries/canary-{PREFIX}.txt",)
+    assert results["new_zip-dotdot-once"].written_outside == ()
+
+
+def test_an_overwritten_archive_of_another_student_is_put_to_its_case(home: Path) -> None:
+    results = attack(home, "trusts-names", (BY_ID["new_zip-victim-exactly"], BY_ID["new_zip-dotdot-once"]))
+    assert [result.victim_intact for result in results.values()] == [False, True]
+    assert "changed another student's archive" in results.findings[0]
+
+
+@pytest.mark.parametrize(
+    "case", ["zip-dotdot-to-the-top-and-down", "zip-absolute-new", "zip-overwrite-canary", "zip-symlink-absolute"]
+)
+def test_members_that_are_unpacked_outside_are_found(home: Path, case: str) -> None:
+    results = attack(home, "unpacks", (BY_ID[case],))
+    assert results[case].written_outside
+
+
+def test_a_folder_made_outside_before_the_refusal_is_found(home: Path) -> None:
+    assert attack(home, "makes-folder-first")["student_id-dotdot-once"].written_outside
+
+
+def test_what_a_refusal_leaves_in_the_storage_is_found(home: Path) -> None:
+    assert len(attack(home, "leaves-incoming")["student_id-dotdot-once"].written_inside) == 1
+
+
+def test_a_service_may_tidy_up_after_its_answer(home: Path) -> None:
+    assert attack(home, "tidies-late").findings == []
+
+
+def test_a_file_that_vanishes_outside_is_a_stray_finding(home: Path) -> None:
+    results = attack(home, "deletes-outside")
+    assert results.stray == (home / "var/precious",)
+    assert "by which case is unknown" in results.findings[-1]
+
+
+def test_internals_in_the_answer_are_found(home: Path) -> None:
+    assert "source line" in " ".join(attack(home, "leaks")["student_id-dotdot-once"].leaks)
+
+
+def test_a_server_error_is_no_refusal(home: Path) -> None:
+    assert "expected a refusal (4xx), found 500" in attack(home, "fails").findings[0]
+
+
+def test_a_rate_limit_is_neither_good_nor_bad(home: Path) -> None:
+    results = attack(home, "limits-rate")
+    assert results.findings == []
+    assert "429 says nothing about the payload" in results.unseen[0]
+
+
+def test_what_the_deadline_left_unsent_is_neither_good_nor_bad(home: Path) -> None:
+    results = attack(home, SOUND, deadline_s=-1)
+    assert results.findings == []
+    assert "not sent" in results.unseen[0]
+
+
+def test_a_service_that_refuses_everything_proves_nothing(home: Path) -> None:
+    with pytest.raises(Inconclusive, match="expected a good upload for 'attacker' to be accepted"):
+        attack(home, "refuses-all")
+    assert not list((home / "canaries").iterdir())
+
+
+def test_a_service_that_stores_elsewhere_proves_nothing(home: Path) -> None:
+    with pytest.raises(Inconclusive, match="check that STORAGE_ROOT is the folder"):
+        attack(home, "writes-elsewhere")
+
+
+def test_no_service_proves_nothing(home: Path) -> None:
+    with pytest.raises(Inconclusive, match="refused"):
+        run(ONE, Uploader("http://127.0.0.1:1"), roots=roots(home), students=Students("a", "v"), run_prefix=PREFIX)
+
+
+@pytest.mark.parametrize("fault", [SOUND, "trusts-ids", "leaves-incoming"])
+def test_removals_leave_what_was_there_and_nothing_else(home: Path, fault: str) -> None:
+    (home / "var/archives/someone").mkdir()
+    (home / "var/archives/someone/other.zip").write_bytes(b"not ours")
+    results = attack(home, fault)
+    for file in removals(results):
+        file.unlink()
+    for folder in emptied(results):
+        folder.rmdir()
+    assert {path.name for path in home.rglob("*") if path.is_file()} == {"precious", "other.zip"}
+    assert not [path for path in home.parent.rglob("*") if PREFIX in path.name]
+
+
+def test_a_foreign_file_that_was_overwritten_is_not_among_the_removals(home: Path) -> None:
+    case = dataclasses.replace(BY_ID["new_zip-dotdot-once"], payload="../../../precious")
+    results = attack(home, "trusts-names", (case,))
+    assert results[case.id].written_outside == (home / "var/precious",)
+    assert home / "var/precious" not in removals(results)

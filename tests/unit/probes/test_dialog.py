@@ -1,0 +1,312 @@
+"""Dialog probes: what is a good answer, a kept context, a crowd that is not mixed up. Butler is a few lines here."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from pymongo.errors import ServerSelectionTimeoutError
+
+from acceptance.observe.collections import look_at
+from acceptance.observe.error_spike import new_complaints
+from acceptance.observe.logs import Logs
+from acceptance.probes.dialog import contexts
+from acceptance.probes.dialog.concurrent_users import Chat, crowd
+from acceptance.probes.dialog.gateway import RECALL, Butler, converse, error_in, forgotten, keep
+from acceptance.probes.http.client import Caller
+from acceptance.stage import Stage
+from acceptance.stages.user_triggers import HardFault
+from acceptance.verdict import Inconclusive, Verdict
+
+Answer = Callable[[dict[str, str]], dict[str, Any]]
+
+
+class TinyButler:
+    """Keeps histories by session; `spoil` changes an answer on its way out."""
+
+    def __init__(
+        self, spoil: Answer = lambda answer: answer, status: int = 200, one_session: str | None = None
+    ) -> None:
+        self.histories: dict[str, list[str]] = {}
+        self.requests: list[httpx.Request] = []
+        self._spoil = spoil
+        self._status = status
+        self._one_session = one_session
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        self.requests.append(request)
+        said = json.loads(request.content)
+        session = said.get("session_id") or self._one_session or f"session-{len(self.histories) + 1}"
+        history = self.histories.setdefault(session, [])
+        told = [message for message in history if message != RECALL]
+        before = f"Before this you said: {told[-1]}" if told else "Nothing."
+        reply = before if said["message"] == RECALL else "Noted."
+        history.append(said["message"])
+        answer = self._spoil({"session_id": session, "reply": reply, "mode": "talk"})
+        return httpx.Response(self._status, json=answer)
+
+    def client(self, **how: Any) -> Butler:
+        return Butler(Caller("http://bot/", transport=httpx.MockTransport(self), **how))
+
+
+def spoilt(**fields: Any) -> Answer:
+    return lambda answer: {**answer, **fields}
+
+
+def test_a_good_answer_has_no_findings_and_carries_our_trace() -> None:
+    tiny = TinyButler()
+    turn = tiny.client(trace_prefix="abc").say("u", "Hello")
+    assert (turn.findings(), turn.session_id, turn.reply, turn.mode) == ([], "session-1", "Noted.", "talk")
+    assert tiny.requests[0].url == "http://bot/api/v1/dialog/messages"
+    assert tiny.requests[0].headers["traceparent"].split("-")[1] == turn.exchange.trace_id
+    assert turn.exchange.trace_id.startswith("abc")
+    assert json.loads(tiny.requests[0].content) == {"user_id": "u", "message": "Hello"}
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "complaint"),
+    [
+        ("reply", "Sorry, an error occurred. Please try again.", "found an error text ('an error')"),
+        ("reply", "  ", "expected a reply"),
+        ("reply", None, "expected a reply"),
+        ("session_id", "", "expected a session_id"),
+        ("session_id", 7, "expected a session_id"),
+        ("mode", "confused", "expected a mode of"),
+        ("mode", None, "expected a mode of"),
+    ],
+)
+def test_a_200_with_a_bad_content_is_found_out(field: str, value: object, complaint: str) -> None:
+    answer = TinyButler(spoilt(**{field: value})).client().say("u", "Hello")
+    assert complaint in "; ".join(answer.findings())
+
+
+@pytest.mark.parametrize("body", [b"", b"not json", b"[]", b'"text"'])
+def test_an_answer_that_is_no_object_is_found_out(body: bytes) -> None:
+    butler = Butler(Caller("http://bot", transport=httpx.MockTransport(lambda _: httpx.Response(200, content=body))))
+    assert len(butler.say("u", "Hello").findings()) == 3
+
+
+def test_no_answer_and_a_bad_status_are_findings_of_their_own() -> None:
+    def refuse(request: httpx.Request) -> httpx.Response:
+        raise httpx.ConnectError("refused", request=request)
+
+    silent = Butler(Caller("http://bot", transport=httpx.MockTransport(refuse))).say("u", "Hello")
+    assert silent.findings()[0].startswith("expected 200, found: ")
+    assert "no answer: ConnectError: refused" in silent.findings()[0]
+    assert "answered 503" in TinyButler(status=503).client().say("u", "Hello").findings()[0]
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        "Sorry, an error occurred while processing your message. Please try again.",
+        "❌ Failed",
+        "Произошла ошибка. Попробуйте позже.",
+        "Something went wrong.",
+        "Internal error",
+        "I could not process your request",
+        "The service is temporarily unavailable",
+        "Traceback (most recent call last):",
+        "Не удалось обработать сообщение",
+    ],
+)
+def test_error_texts_are_known(reply: str) -> None:
+    assert error_in(reply)
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        "Hello! I am Butler. Ask me for a channel's digest or for channel info.",
+        "Before this you said: Please keep this word for me: lantern-0a1b2c3d",
+        "I have noted that as message 2 of our conversation. What shall I do next?",
+        "Sorry to hear that; shall I set a reminder?",
+        "Digest of channel x, last 24 hours, 3 posts:\n1. Terror and error bars",
+        "Привет! Чем могу помочь?",
+    ],
+)
+def test_good_replies_are_no_error_texts(reply: str) -> None:
+    assert error_in(reply) is None
+
+
+def test_a_conversation_stays_in_the_session_that_the_first_answer_named() -> None:
+    tiny = TinyButler()
+    talk = converse(tiny.client(), "u", ["Hello", keep("lantern-1"), RECALL], look=lambda turn: turn.message)
+    assert (talk.findings(), talk.strayed(), talk.session_id) == ([], [], "session-1")
+    assert [json.loads(each.content).get("session_id") for each in tiny.requests] == [None, "session-1", "session-1"]
+    assert forgotten(talk.turns[-1], "lantern-1") is None
+    assert talk.contexts == tuple(talk.said)
+
+
+def test_a_session_that_changes_and_a_history_that_is_lost_are_found_out() -> None:
+    names = iter("abc")
+    talk = converse(
+        TinyButler(lambda answer: {**answer, "session_id": next(names)}).client(), "u", ["Hello", keep("w"), RECALL]
+    )
+    assert talk.strayed() == ["turn 2: expected session 'a', found 'b'", "turn 3: expected session 'a', found 'c'"]
+    assert "expected 'lantern-x', said before" in str(forgotten(talk.turns[-1], "lantern-x"))
+
+
+def context(**fields: Any) -> dict[str, Any]:
+    data = {"history": [{"role": "user", "text": "one"}, {"role": "butler", "text": "ok"}, {"text": "two"}]}
+    return {"session_id": "s", "user_id": "u", "state": "active", "data": data, "step_count": 2, **fields}
+
+
+def test_a_kept_context_has_no_findings_whatever_the_shape_of_its_history() -> None:
+    assert contexts.findings(context(), "u", ["one", "two"]) == []
+    assert contexts.findings(context(data={"messages": ["one", ["two"]]}), "u", ["one", "two"]) == []
+
+
+@pytest.mark.parametrize(
+    ("stored", "said", "complaint"),
+    [
+        (None, [], "found none"),
+        (context(data=None), [], "expected data in the document"),
+        (context(user_id="other"), [], "expected user_id 'u', found 'other'"),
+        (context(step_count=0), [], "expected step_count of at least 1, found 0"),
+        (context(step_count="2"), [], "expected step_count of at least 1, found '2'"),
+        (context(), ["two", "one"], "expected 'one' in data, after what was said before it"),
+        (context(), ["one", "two", "three"], "expected 'three' in data"),
+        (context(), ["one", "one"], "expected 'one' in data"),
+    ],
+)
+def test_what_a_context_lacks_is_named(stored: dict[str, Any] | None, said: list[str], complaint: str) -> None:
+    assert complaint in "; ".join(contexts.findings(stored, "u", said))
+
+
+class DownMongo:
+    """A database that does not answer."""
+
+    name = "butler"
+
+    def __getitem__(self, _: str) -> DownMongo:
+        return self
+
+    def find_one(self, *_: Any) -> Any:
+        raise ServerSelectionTimeoutError("no server")
+
+    count_documents = find_one
+
+
+def test_a_database_that_does_not_answer_is_not_an_empty_one() -> None:
+    with pytest.raises(Inconclusive, match="ServerSelectionTimeoutError"):
+        contexts.context_of(DownMongo(), "s")  # type: ignore[arg-type]
+    with pytest.raises(Inconclusive, match="ServerSelectionTimeoutError"):
+        look_at(DownMongo(), "dialog_contexts")  # type: ignore[arg-type]
+
+
+USERS = [f"user-{number}" for number in range(30)]
+
+
+def test_a_good_crowd_has_no_findings() -> None:
+    done = crowd(TinyButler().client(), USERS, deadline_s=20)
+    assert (done.findings(), len(done.conversations)) == ([], 30)
+
+
+def test_a_crowd_in_one_session_is_mixed_up() -> None:
+    found = "; ".join(crowd(TinyButler(one_session="one").client(), USERS, deadline_s=20).findings())
+    assert "session one was given to 30 users" in found
+    assert "was told another user's word" in found
+
+
+def test_a_crowd_that_is_not_answered_in_time_is_given_up() -> None:
+    async def hang(_: httpx.Request) -> httpx.Response:
+        await asyncio.Event().wait()
+        return httpx.Response(200)
+
+    done = crowd(Butler(Caller("http://bot", transport=httpx.MockTransport(hang))), USERS, deadline_s=0.2)
+    assert done.findings()[0].startswith("30 of 30 conversations did not end within 0.")
+
+
+def test_chat_takes_users_in_turn_and_asks_each_for_its_own_word() -> None:
+    tiny, names = TinyButler(), iter(range(100))
+    chat = Chat(tiny.client(), lambda: f"user-{next(names)}", at_a_time=3, length=4)
+    assert [chat.turn() for _ in range(24)] == [[]] * 24
+    lengths = sorted((len(history) for history in tiny.histories.values()), reverse=True)
+    assert (lengths[:4], sum(lengths), len([length for length in lengths if length < 4])) == ([4] * 4, 24, 2)
+    assert {history[1] for history in tiny.histories.values() if len(history) > 1} == {RECALL}
+    assert chat.lost == 0
+
+
+def test_chat_counts_lost_histories_in_a_row() -> None:
+    names = iter(range(100))
+    chat = Chat(TinyButler(spoilt(reply="Noted.")).client(), lambda: f"user-{next(names)}", at_a_time=2)
+    assert [bool(chat.turn()) for _ in range(4)] == [False, False, True, True]
+    assert (chat.lost, chat.bad) == (2, 2)
+
+
+def test_chat_counts_bad_answers_in_a_row() -> None:
+    chat = Chat(TinyButler(spoilt(reply="An error occurred")).client(), lambda: "user")
+    assert [bool(chat.turn()) for _ in range(3)] == [True] * 3
+    assert (chat.lost, chat.bad) == (0, 3)
+
+
+class Work:
+    """Stands in for the stage in hand."""
+
+    stage = Stage("21_01a", "t", 1)
+
+    def __init__(self) -> None:
+        self.told: list[tuple[Any, ...]] = []
+        self.events = self
+
+    def append(self, kind: str, **facts: Any) -> None:
+        self.told.append((kind, facts["trigger"], facts["verdict"], facts["value"], facts["bound"]))
+
+    def end(self, verdict: Verdict, reason: str) -> None:
+        self.told.append((verdict, reason))
+
+
+def test_a_hard_fault_is_recorded_ends_the_stage_and_cuts_short_what_goes_on() -> None:
+    work: Any = Work()
+    fault = HardFault("lost-history", "Gone", ["trigger.6"], limit=1)
+    fault.check(work, 1, ["w unknown"])
+    assert work.told == []
+    with pytest.raises(Inconclusive, match="lost-history"):
+        fault.check(work, 2, ["w unknown"])
+    assert work.told == [
+        ("trigger.fired", "lost-history", Verdict.FAIL, 2, "> 1"),
+        (Verdict.FAIL, "trigger lost-history: Gone: 2 in a row, the last: w unknown"),
+    ]
+
+
+FLAG_ON = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
+
+
+def log_of(folder: Path, *lines: tuple[int, str, str, str]) -> Logs:
+    path = folder / "bot.log"
+    rows = [
+        {"timestamp": (FLAG_ON + timedelta(seconds=at)).isoformat(), "level": level, "event": event, "message": message}
+        for at, level, event, message in lines
+    ]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return Logs(f"file://{path}")
+
+
+def test_only_complaints_of_a_new_kind_are_news(tmp_path: Path) -> None:
+    logs = log_of(
+        tmp_path,
+        (-90, "WARNING", "slow", "took 12 s in session 4f2a"),
+        (5, "WARNING", "slow", "took 950 s in session 77ab1"),
+        (6, "INFO", "turn", "fine"),
+        (7, "ERROR", "dialog_turn_failed", "no context"),
+        (8, "CRITICAL", "slow", "other words"),
+    )
+    assert [line.event for line in new_complaints(logs, FLAG_ON)] == ["dialog_turn_failed", "slow"]
+
+
+def test_what_is_older_than_the_lookback_is_forgotten(tmp_path: Path) -> None:
+    logs = log_of(tmp_path, (-7200, "ERROR", "old", "x"), (1, "ERROR", "old", "x"))
+    assert len(new_complaints(logs, FLAG_ON)) == 1
+    assert new_complaints(logs, FLAG_ON, lookback=timedelta(hours=3)) == []
+
+
+def test_an_empty_log_is_not_a_clean_one(tmp_path: Path) -> None:
+    with pytest.raises(Inconclusive):
+        new_complaints(log_of(tmp_path), FLAG_ON)

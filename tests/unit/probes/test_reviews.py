@@ -1,0 +1,253 @@
+"""Reviews: each effect that is missing has a name, waiting ends, and time in the queue counts."""
+
+import json
+import zipfile
+from datetime import UTC, datetime, timedelta
+from io import BytesIO
+from types import SimpleNamespace
+
+import httpx
+import pytest
+from pymongo.errors import ServerSelectionTimeoutError
+
+from acceptance.gates.measures import Gate
+from acceptance.observe.logs import LogLine
+from acceptance.probes.flag_path import path_findings
+from acceptance.probes.http.client import Caller
+from acceptance.probes.http.exchange import Exchange
+from acceptance.probes.reviews.pipeline import DURATIONS, Reviews, component_findings, counted, submission
+from acceptance.probes.reviews.result import EFFECTS, Review, Submitted, moment
+from acceptance.probes.reviews.traffic import ReviewTraffic, end_to_end
+from acceptance.verdict import Inconclusive, Verdict
+
+NOW = datetime.now(UTC).replace(tzinfo=None)  # as MongoDB gives it
+TASK = {"task_id": "rev_1", "status": "succeeded", "created_at": NOW, "finished_at": NOW + timedelta(seconds=2)}
+ANALYSIS = {"status": "analysed", "lines": 3, "errors": 1}
+REPORT = {"task_id": "rev_1", "report": "Good.", "log_analysis": ANALYSIS, "published_at": NOW}
+GATE = Gate("latency-p95", "p95", (), "quantile", "x", "< 30", "y", "s", min_samples=3)
+
+
+def exchange(status=201, body='{"task_id": "rev_1"}'):
+    return Exchange("POST", "http://api/api/v1/reviews", status, "", {}, body, 0.1, 10, "ab" * 16)
+
+
+def submitted(task_id="rev_1", status=201, ago=0.0):
+    return Submitted("student", exchange(status), task_id, datetime.now(UTC) - timedelta(seconds=ago))
+
+
+def line(event, task_id="rev_1", **fields):
+    return LogLine(datetime.now(UTC), event, "INFO", "", {"event": event, "task_id": task_id, **fields})
+
+
+def review(task=TASK, report=REPORT, without=(), **fields):
+    lines = {event: line(event, **fields) for event in EFFECTS.values() if event not in without}
+    return Review(submitted(), task, report, lines)
+
+
+def test_good_review_has_no_findings():
+    assert (review().findings(), review().seconds) == ([], 2.0)
+
+
+def test_times_in_the_database_are_utc():
+    assert moment(NOW) == moment(NOW.isoformat() + "+00:00")
+    assert (moment(None), moment("soon"), moment(7)) == (None, None, None)
+
+
+def test_submission_brings_a_log_to_analyse():
+    upload = submission("student", "hw03")
+    names = [part.name for part in upload.extra]
+    archive = b"".join(upload.extra[0].content.chunks())
+    assert names == [b"logs_zip"]
+    assert b"ERROR" in zipfile.ZipFile(BytesIO(archive)).read("test.log")
+
+
+@pytest.mark.parametrize(
+    ("report", "effect"),
+    [
+        (REPORT | {"log_analysis": None}, "log analysis appended"),
+        (REPORT | {"log_analysis": {}}, "log analysis appended"),
+        (REPORT | {"log_analysis": {"status": "no_logs", "lines": 0}}, "log analysis appended"),
+        (REPORT | {"log_analysis": ""}, "log analysis appended"),
+        (REPORT | {"report": "  "}, "report persisted"),
+        (REPORT | {"published_at": None}, "report published"),
+    ],
+)
+def test_what_is_not_stored_is_named(report, effect):
+    found = review(report=report).findings()
+    assert len(found) == 1
+    assert found[0].startswith(f"expected of rev_1: {effect}, found ")
+
+
+@pytest.mark.parametrize("effect", EFFECTS)
+def test_what_is_not_logged_is_named(effect):
+    found = review(without=(EFFECTS[effect],)).lacks(effect)
+    assert found
+    assert EFFECTS[effect] in found[-1]
+
+
+def test_text_is_an_analysis_too():
+    assert review(report=REPORT | {"log_analysis": "one error in test_sum"}).findings() == []
+
+
+def test_review_without_a_report_lacks_all_that_is_stored():
+    lacking = [effect for effect in EFFECTS if review(report=None).lacks(effect)]
+    assert lacking == ["log analysis appended", "report persisted", "report published"]
+
+
+def test_failed_task_says_its_error():
+    found = review(TASK | {"status": "failed", "error": "disk full"}).findings()
+    assert "failed: disk full" in found[0]
+
+
+@pytest.mark.parametrize(
+    "limited", [review(allowed=False), Review(submitted("", 429))], ids=["in the pipeline", "at the door"]
+)
+def test_rate_limit_is_seen(limited):
+    assert limited.limited
+    assert limited.lacks("rate limit checked")
+
+
+def test_submission_that_is_not_taken_says_the_answer():
+    assert "expected 201 with a task_id" in Review(submitted("", 500)).findings()[0]
+
+
+class Database(dict):
+    """Collections as lists of documents; reading one may change it."""
+
+    def __getitem__(self, name):
+        def find(wanted, _):
+            docs = super(Database, self).get(name, [])
+            docs = docs() if callable(docs) else docs
+            ids = wanted["task_id"]["$in"] if isinstance(wanted["task_id"], dict) else [wanted["task_id"]]
+            states = wanted.get("status", {"$in": None})["$in"]
+            return [each for each in docs if each["task_id"] in ids and (states is None or each["status"] in states)]
+
+        return SimpleNamespace(find=find)
+
+
+class Log:
+    def since(self, start, events=()):
+        return [line(event) for event in events] + [line("rate_limit_check", "rev_2", allowed=False)]
+
+
+class Uploader:
+    def __init__(self):
+        self.sent = 0
+
+    def send(self, upload):
+        self.sent += 1
+        return exchange(body=json.dumps({"task_id": f"rev_{self.sent}"}))
+
+
+def reviews(**collections):
+    return Reviews(Uploader(), Database(collections), Log())
+
+
+def test_review_is_followed_to_its_end():
+    seen = iter([[TASK | {"status": "queued"}], [TASK | {"status": "running"}]])
+    pipeline = reviews(long_tasks=lambda: next(seen, [TASK]), homework_reviews=[REPORT])
+    assert pipeline.follow(pipeline.submit("student", "hw03"), 5, 0).findings() == []
+
+
+def test_lines_of_another_task_are_not_taken_for_ours():
+    assert not reviews(long_tasks=[TASK], homework_reviews=[REPORT]).look(submitted()).limited
+
+
+def test_review_that_does_not_end_is_given_up():
+    pipeline = reviews(long_tasks=[TASK | {"status": "running"}])
+    found = pipeline.follow(submitted(ago=90), 0.1, 0.1).findings()
+    assert "after 90 s running" in found[0]
+
+
+def test_published_a_moment_later_is_published():
+    late = iter([[REPORT | {"published_at": None}]])
+    pipeline = reviews(long_tasks=[TASK], homework_reviews=lambda: next(late, [REPORT]))
+    assert pipeline.follow(submitted(), 1, 2).findings() == []
+
+
+def test_unreachable_database_is_inconclusive():
+    def gone():
+        raise ServerSelectionTimeoutError("no server")
+
+    with pytest.raises(Inconclusive, match="MONGODB_URL"):
+        reviews(long_tasks=gone).ended([submitted()])
+
+
+def traffic(pipeline, patience_s=5.0, at_once=2):
+    return ReviewTraffic(pipeline, lambda word: word, patience_s, 0.0, at_once)
+
+
+def test_traffic_follows_each_submission_to_its_end():
+    done = [TASK | {"task_id": f"rev_{number}"} for number in (1, 2, 3)]
+    flow = traffic(reviews(long_tasks=done, homework_reviews=[REPORT | {"task_id": each["task_id"]} for each in done]))
+    ended = [each.submitted.task_id for _ in range(3) for each in flow.send()]
+    assert (ended, len(flow.finish())) == (["rev_1", "rev_2", "rev_3"], 3)
+
+
+def test_traffic_gives_up_what_does_not_end():
+    flow = traffic(reviews(), patience_s=0.1)
+    flow.send()
+    assert ["no task" in "".join(each.findings()) for each in flow.finish()] == [True]
+
+
+def test_traffic_waits_for_room():
+    flow = traffic(reviews(), patience_s=0.3, at_once=1)
+    assert flow.send() == []
+    assert [each.submitted.task_id for each in flow.send()] == ["rev_1"]
+
+
+def taking(*seconds):
+    return [review(TASK | {"finished_at": NOW + timedelta(seconds=each)}) for each in seconds]
+
+
+@pytest.mark.parametrize(
+    ("times", "verdict"),
+    [((1, 2, 3), "PASS"), ((1, 2, 31), "FAIL"), ((1, 2), "INCONCLUSIVE"), ((31,), "FAIL"), ((), "INCONCLUSIVE")],
+    ids=["all in time", "one of three late", "too few", "too few, and one late", "none"],
+)
+def test_end_to_end_time_is_judged(times, verdict):
+    assert end_to_end(GATE, taking(*times)).verdict == verdict
+
+
+def test_one_late_review_of_twenty_is_within_the_p95():
+    assert end_to_end(GATE, taking(*[1] * 19, 31)).verdict is Verdict.PASS
+
+
+def test_review_without_an_end_counts_with_the_time_it_has_had():
+    stuck = Review(submitted(ago=100), {"status": "running"})
+    result = end_to_end(GATE, [*taking(1, 2), stuck])
+    assert (result.verdict, round(result.value)) == (Verdict.FAIL, 100)
+
+
+def prometheus(count):
+    samples = [] if count is None else [SimpleNamespace(value=count)]
+    return SimpleNamespace(instant=lambda query: samples)
+
+
+@pytest.mark.parametrize(
+    ("new", "count", "good"),
+    [(True, 1, True), (True, None, False), (True, 0, False), (False, None, True), (False, 2, False)],
+)
+def test_metrics_show_which_use_case_is_at_work(new, count, good):
+    found = path_findings(lambda: counted(prometheus(count), "butler-worker"), DURATIONS, "butler-worker", new, 0.1)
+    assert (found == []) is good
+
+
+GOOD = {"RateLimiter": "healthy", "LogAnalysisPipeline": "healthy", "ReportPublisher": "healthy"}
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "words"),
+    [
+        (200, GOOD, []),
+        (200, GOOD | {"ReportPublisher": "degraded"}, ["ReportPublisher to be healthy, found degraded"]),
+        (200, {"RateLimiter": "healthy", "ReportPublisher": "healthy"}, ["LogAnalysisPipeline", "no word"]),
+        (200, ["healthy"], ["expected 200 with the state"]),
+        (503, GOOD, ["expected 200 with the state"]),
+    ],
+)
+def test_components_are_healthy_only_by_their_own_word(status, body, words):
+    answer = httpx.MockTransport(lambda _: httpx.Response(status, json=body))
+    found = component_findings(Caller("http://worker", transport=answer))
+    assert len(found) == min(1, len(words))
+    assert all(word in found[0] for word in words)

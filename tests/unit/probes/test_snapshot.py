@@ -1,0 +1,157 @@
+"""Snapshots, differences, and whose a file is; not seeing is never "nothing"."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from acceptance.probes.archives.archives import good, new_nonce
+from acceptance.probes.storage.canary import Canaries
+from acceptance.probes.storage.snapshot import Changes, Tree, attribute, diff
+from acceptance.verdict import Inconclusive
+
+
+def test_an_untouched_folder_has_no_changes(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a/f").write_text("x")
+    assert diff(Tree.of([tmp_path]), Tree.of([tmp_path])) == Changes()
+
+
+def test_appeared_changed_and_vanished_are_told_apart(tmp_path: Path) -> None:
+    for name in ("gone", "same", "grown", "moved-over"):
+        (tmp_path / name).write_text(name)
+    before = Tree.of([tmp_path])
+    (tmp_path / "gone").unlink()
+    (tmp_path / "grown").write_text("grown more")
+    (tmp_path / "new").mkdir()
+    (tmp_path / "new/file").touch()
+    (tmp_path / "fresh").write_text("moved-over")
+    (tmp_path / "fresh").rename(tmp_path / "moved-over")
+    assert diff(before, Tree.of([tmp_path])) == Changes(
+        (tmp_path / "new", tmp_path / "new/file"),
+        (tmp_path / "grown", tmp_path / "moved-over"),
+        (tmp_path / "gone",),
+    )
+
+
+def test_same_size_and_a_forged_time_are_still_a_change(tmp_path: Path) -> None:
+    file = tmp_path / "f"
+    file.write_text("aaaa")
+    before, times = Tree.of([tmp_path]), file.stat()
+    file.write_text("bbbb")
+    os.utime(file, ns=(times.st_atime_ns, times.st_mtime_ns))
+    assert diff(before, Tree.of([tmp_path])).changed == (file,)
+
+
+def test_links_are_listed_and_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "watched").mkdir()
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "watched/link").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "elsewhere/file").touch()
+    assert set(Tree.of([tmp_path / "watched"]).entries) == {tmp_path / "watched/link"}
+
+
+def test_folders_may_be_links_and_lie_in_each_other(tmp_path: Path) -> None:
+    (tmp_path / "real/inner").mkdir(parents=True)
+    (tmp_path / "real/inner/f").touch()
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    tree = Tree.of([tmp_path / "link", tmp_path / "real/inner"])
+    assert set(tree.entries) == {tmp_path / "real/inner", tmp_path / "real/inner/f"}
+
+
+def test_a_missing_folder_is_inconclusive(tmp_path: Path) -> None:
+    with pytest.raises(Inconclusive, match="No such file or directory"):
+        Tree.of([tmp_path / "nowhere"])
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
+def test_an_unreadable_folder_is_inconclusive(tmp_path: Path) -> None:
+    (tmp_path / "closed").mkdir(mode=0)
+    with pytest.raises(Inconclusive, match="closed: expected to read it, found: Permission denied"):
+        Tree.of([tmp_path])
+
+
+def test_a_denied_folder_is_inconclusive_whoever_runs_this(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def deny(path: Path) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(os, "scandir", deny)
+    with pytest.raises(Inconclusive, match=r"Permission denied.*run as a member of the group"):
+        Tree.of([tmp_path])
+
+
+def test_too_many_entries_are_inconclusive(tmp_path: Path) -> None:
+    for number in range(4):
+        (tmp_path / str(number)).touch()
+    assert len(Tree.of([tmp_path], max_entries=4).entries) == 4
+    with pytest.raises(Inconclusive, match="at most 3 entries"):
+        Tree.of([tmp_path], max_entries=3)
+
+
+def test_files_are_attributed_by_nonce_wherever_it_stands(tmp_path: Path) -> None:
+    first, second, unknown = new_nonce(), new_nonce(), new_nonce()
+    (tmp_path / "archive.zip").write_bytes(good(first).read())
+    (tmp_path / "tail").write_bytes(bytes(300_000) + second)
+    (tmp_path / "stranger").write_bytes(unknown)
+    found = attribute(diff(Tree({}), Tree.of([tmp_path])), {first: "case-1", second: "case-2"})
+    assert found.of == {"case-1": [tmp_path / "archive.zip"], "case-2": [tmp_path / "tail"]}
+    assert found.unattributed == (tmp_path / "stranger",)
+
+
+def test_empty_files_folders_and_links_are_attributed_by_name(tmp_path: Path) -> None:
+    (tmp_path / "run-c0001").mkdir()
+    (tmp_path / "run-c0002.zip").touch()
+    (tmp_path / "link").symlink_to("/tmp/run-c0003")
+    os.mkfifo(tmp_path / "pipe")
+    names = {b"run-c000%d" % number: f"case-{number}" for number in (1, 2, 3)}
+    found = attribute(diff(Tree({}), Tree.of([tmp_path])), {}, names)
+    assert found.of == {
+        "case-1": [tmp_path / "run-c0001"],
+        "case-2": [tmp_path / "run-c0002.zip"],
+        "case-3": [tmp_path / "link"],
+    }
+    assert found.unattributed == (tmp_path / "pipe",)
+
+
+def test_a_name_in_a_file_is_no_attribution(tmp_path: Path) -> None:
+    (tmp_path / "service.log").write_text("refused run-c0001")
+    found = attribute(diff(Tree({}), Tree.of([tmp_path])), {}, {b"run-c0001": "case-1"})
+    assert found.unattributed == (tmp_path / "service.log",)
+
+
+def test_folders_on_the_way_go_with_what_they_hold(tmp_path: Path) -> None:
+    (tmp_path / "a/b").mkdir(parents=True)
+    (tmp_path / "a/b/f").write_bytes(nonce := new_nonce())
+    found = attribute(diff(Tree({}), Tree.of([tmp_path])), {nonce: "case"}).with_parents()
+    assert sorted(found.of["case"]) == [tmp_path / "a", tmp_path / "a/b", tmp_path / "a/b/f"]
+    assert found.unattributed == ()
+
+
+def test_a_changed_file_that_cannot_be_read_is_inconclusive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "f").touch()
+
+    def deny(*_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "open", deny)
+    with pytest.raises(Inconclusive, match="f: expected to read it"):
+        attribute(Changes(appeared=(tmp_path / "f",)), {b"n": "case"})
+
+
+def test_canaries_notice_change_removal_and_replacement(tmp_path: Path) -> None:
+    folders = [tmp_path / name for name in ("kept", "changed", "removed", "replaced")]
+    canaries = Canaries.plant(folders, "canary", b"sings")
+    assert canaries.broken() == []
+    (tmp_path / "changed/canary").write_bytes(b"other")
+    (tmp_path / "removed/canary").unlink()
+    (tmp_path / "replaced/canary").unlink()
+    (tmp_path / "replaced/canary").mkdir()
+    assert canaries.broken() == [folder / "canary" for folder in folders[1:]]
+
+
+def test_a_canary_that_cannot_be_planted_is_inconclusive(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(Inconclusive, match="expected to plant a canary"):
+        Canaries.plant([tmp_path / "file"], "canary", b"x")

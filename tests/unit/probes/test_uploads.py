@@ -1,0 +1,264 @@
+"""The uploader on a real socket: lying lengths, early answers, hanging servers, and its own memory."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import socket
+import socketserver
+import threading
+import time
+import tracemalloc
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import pytest
+
+from acceptance.probes.archives import archives
+from acceptance.probes.http.exchange import Exchange, leaks
+from acceptance.probes.storage.uploads import Upload, Uploader, file_part
+
+MIB = 1024 * 1024
+ANSWER = b'HTTP/1.1 %d X\r\nContent-Type: application/json\r\nContent-Length: 15\r\n\r\n{"detail":"no"}'
+
+
+@dataclass
+class Seen:
+    """What the server got: the head, and how much body."""
+
+    head: bytes = b""
+    body: bytes = b""
+    length: int = 0
+
+
+@dataclass
+class Peer:
+    """A server whose one behaviour is a function of the connection."""
+
+    url: str
+    seen: list[Seen] = field(default_factory=list)
+
+
+@contextlib.contextmanager
+def serving(behave: Callable[[socket.socket, Seen], object]) -> Iterator[Peer]:
+    peer = Peer("")
+
+    class Handler(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            seen = Seen()
+            peer.seen.append(seen)
+            while b"\r\n\r\n" not in seen.head:
+                seen.head += self.request.recv(1)
+            with contextlib.suppress(ConnectionError):
+                behave(self.request, seen)
+
+    server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    peer.url = f"http://127.0.0.1:{server.server_address[1]}/"
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
+    thread.start()
+    try:
+        yield peer
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def drain(sock: socket.socket, seen: Seen, length: int, keep: bool = False) -> None:
+    while seen.length < length and (data := sock.recv(1 << 20)):
+        seen.length += len(data)
+        if keep:
+            seen.body += data
+
+
+def announced(seen: Seen) -> int:
+    match = re.search(rb"(?i)content-length: (\d+)", seen.head)
+    return int(match.group(1)) if match else 0
+
+
+def accept(sock: socket.socket, seen: Seen) -> None:
+    drain(sock, seen, announced(seen), keep=announced(seen) < MIB)
+    sock.sendall(ANSWER % 201)
+
+
+def refuse_and_close(sock: socket.socket, seen: Seen) -> None:
+    drain(sock, seen, 1)
+    sock.sendall(ANSWER % 413)
+
+
+def refuse_and_stop_reading(sock: socket.socket, seen: Seen) -> None:
+    sock.sendall(ANSWER % 413)
+    hang(sock, seen)
+
+
+def hang(sock: socket.socket, seen: Seen) -> None:
+    """Do nothing until the client gives up."""
+    while sock.recv(1 << 20):
+        pass
+
+
+def drip(sock: socket.socket, seen: Seen) -> None:
+    """Send a header that never ends, slowly enough to keep any time-out of a single read from firing."""
+    sock.sendall(b"HTTP/1.1 200 OK\r\nX: ")
+    while True:
+        sock.sendall(b"x")
+        time.sleep(0.05)
+
+
+def upload(size: int = 0) -> Upload:
+    return Upload("s1", "hw1", archives.of_exact_size(size) if size else archives.good())
+
+
+def test_the_form_holds_every_field_and_a_fresh_trace() -> None:
+    with serving(accept) as peer:
+        first, second = Uploader(peer.url).send(upload()), Uploader(peer.url).send(upload())
+    assert (first.status, first.body, first.error) == (201, '{"detail":"no"}', None)
+    assert first.trace_id != second.trace_id
+    seen = peer.seen[0]
+    assert b"POST /api/v1/reviews HTTP/1.1\r\n" in seen.head
+    assert re.search(rb"traceparent: 00-%b-[0-9a-f]{16}-01\r\n" % first.trace_id.encode(), seen.head)
+    for name in (b"student_id", b"assignment_id", b"new_commit", b"new_zip_sha256", b'new_zip"; filename="new.zip'):
+        assert b'name="' + name + b'"\r\n' in seen.body
+    assert announced(seen) == seen.length == first.sent_bytes
+
+
+@pytest.mark.parametrize("declared", [None, "0" * 64])
+def test_declared_digest_is_left_out_or_wrong_on_demand(declared: str | None) -> None:
+    with serving(accept) as peer:
+        Uploader(peer.url).send(Upload("s", "a", archives.good(), declared_sha256=declared))
+    assert (b"new_zip_sha256" in peer.seen[0].body) is (declared is not None)
+    assert (b"\r\n" + b"0" * 64 + b"\r\n" in peer.seen[0].body) is (declared is not None)
+
+
+def test_extra_parts_and_other_trace_header() -> None:
+    extra = (file_part(b"old_zip", archives.good(), b"..\\\x00.zip"),)
+    with serving(accept) as peer:
+        sent = Uploader(peer.url, trace_header="X-Request-ID").send(Upload("s", "a", archives.good(), extra=extra))
+    assert b'name="old_zip"; filename="..\\\x00.zip"' in peer.seen[0].body
+    assert b"X-Request-ID: " + sent.trace_id.encode() + b"\r\n" in peer.seen[0].head
+
+
+@pytest.mark.parametrize("refuse", [refuse_and_close, refuse_and_stop_reading])
+def test_an_answer_given_while_we_send_is_read(refuse: Callable[[socket.socket, Seen], None]) -> None:
+    with serving(refuse) as peer:
+        sent = Uploader(peer.url, timeout_s=10).send(upload(20 * MIB))
+    assert (sent.status, sent.error, sent.body) == (413, None, '{"detail":"no"}')
+    assert sent.sent_bytes < 20 * MIB
+
+
+@pytest.mark.parametrize("behave", [hang, drip])
+def test_a_server_that_never_ends_its_answer_ends_at_the_deadline(behave: Callable[..., None]) -> None:
+    with serving(behave) as peer:
+        sent = Uploader(peer.url, timeout_s=0.5).send(upload())
+    assert (sent.status, sent.error) == (None, "no answer before the deadline")
+    assert 0.4 < sent.elapsed_s < 2
+
+
+def test_a_server_that_stops_reading_ends_at_the_deadline() -> None:
+    released = threading.Event()
+    with serving(lambda sock, seen: released.wait(10)) as peer:
+        sent = Uploader(peer.url, timeout_s=0.5).send(upload(20 * MIB))
+        released.set()
+    assert (sent.status, sent.error) == (None, "no answer before the deadline")
+
+
+def test_connection_closed_without_answer_is_an_error_and_so_is_no_server() -> None:
+    with serving(lambda sock, seen: None) as peer:
+        closed = Uploader(peer.url).send(upload())
+    refused = Uploader("http://127.0.0.1:1").send(upload())
+    assert closed.status is None
+    assert closed.error
+    assert "refused" in (refused.error or "")
+
+
+def test_too_small_a_length_still_sends_the_whole_body() -> None:
+    with serving(lambda sock, seen: drain(sock, seen, 10**9)) as peer:
+        Uploader(peer.url, 0.5).send_raw(upload(), content_length=10)
+        assert announced(peer.seen[0]) == 10
+        assert peer.seen[0].length > 32_000
+
+
+def test_too_large_a_length_is_answered_from_the_header_or_after_the_body_ends() -> None:
+    with serving(refuse_and_stop_reading) as peer:
+        early = Uploader(peer.url, 10).send_raw(upload(), content_length=10**9)
+    with serving(accept) as peer:
+        late = Uploader(peer.url, 10).send_raw(upload(), content_length=10**9)
+    assert early.status == 413
+    assert (late.status, late.error) == (201, None)
+
+
+def test_chunked_has_no_length_and_whole_frames() -> None:
+    def until_last_chunk(sock: socket.socket, seen: Seen) -> None:
+        while not seen.body.endswith(b"\r\n0\r\n\r\n"):
+            seen.body += sock.recv(1 << 16)
+        sock.sendall(ANSWER % 201)
+
+    with serving(until_last_chunk) as peer:
+        sent = Uploader(peer.url, 5).send_raw(upload(200_000), chunked=True)
+    assert sent.status == 201
+    assert b"Transfer-Encoding: chunked" in peer.seen[0].head
+    assert b"Content-Length" not in peer.seen[0].head
+    assert peer.seen[0].body.startswith(b"10000\r\n--acceptance-")
+
+
+def test_150_mb_grow_our_memory_by_less_than_a_few_mb() -> None:
+    archive = archives.of_exact_size(150_000_000)
+    with serving(accept) as peer:
+        tracemalloc.start()
+        sent = Uploader(peer.url, 60).send(Upload("s", "a", archive))
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+    assert sent.status == 201
+    assert peer.seen[0].length > 150_000_000
+    assert peak < 8 * MIB
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        ('{"detail":"Traceback (most recent call last):\\n  File \\"/srv/app/x.py\\", line 3"}', "stack trace"),
+        ('{"detail":"cannot write /var/butler/review_archives/x"}', "absolute path"),
+        ('{"detail":"cannot write C:\\\\butler\\\\x"}', "absolute path"),
+        ('{"detail":"no route to 10.0.3.7"}', "private address"),
+        ('{"detail":"mongodb://butler:pw@db:27017/butler"}', "database address"),
+        ('{"detail":"src.infrastructure.storage.LocalStore failed"}', "module path"),
+        ('{"detail":"failed at line 42"}', "source line"),
+        ('{"detail":"FileNotFoundError: no such file"}', "exception class"),
+        ('{"detail":"[Errno 13] Permission denied"}', "exception class"),
+        ("<hr><center>nginx/1.22.1</center>", "version of a server"),
+    ],
+)
+def test_internals_are_named(body: str, kind: str) -> None:
+    assert any(found.startswith(f"{kind}: ") for found in leaks(body))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"detail":"student_id must be letters, digits, - and _"}',
+        '{"detail":"new_zip: checksum does not match (see /api/v1/reviews)"}',
+        '{"detail":"file is larger than 104857600 bytes"}',
+        '{"detail":"Ошибка: неверное имя"}',
+        '{"detail":[{"loc":["body","student_id"],"msg":"should match","type":"string_pattern_mismatch"}]}',
+    ],
+)
+def test_a_plain_refusal_leaks_nothing(body: str) -> None:
+    assert leaks(body) == []
+
+
+def test_an_echo_of_the_payload_is_no_leak_but_the_storage_root_is() -> None:
+    body = '{"detail":"\\"/etc/x/../y\\" is no id"}'
+    assert leaks(body, sent=["/etc/x/../y"]) == []
+    assert leaks(body)
+    assert leaks('{"detail":"in archives-7"}', private=["archives-7"]) == ["private text: archives-7"]
+
+
+@pytest.mark.parametrize(
+    ("status", "refused"),
+    [(400, True), (413, True), (422, True), (429, False), (404, False), (500, False), (201, False), (None, False)],
+)
+def test_only_a_4xx_about_the_payload_is_a_refusal(status: int | None, refused: bool) -> None:
+    exchange = Exchange("POST", "http://x", status, "", {}, '{"detail":"no"}', 0.1, 5, "t" * 32)
+    assert exchange.refused is refused
+    assert exchange.detail == "no"
+    assert str(status) in exchange.explain()

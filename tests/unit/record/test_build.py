@@ -1,0 +1,258 @@
+"""The fold from events to a record: it never claims more than its events."""
+
+from __future__ import annotations
+
+import pytest
+import record_samples as samples
+from record_writer import chain
+
+from acceptance.checklist import State
+from acceptance.events import read_events
+from acceptance.record.build import build
+from acceptance.record.publish import load
+from acceptance.verdict import Outcome, Verdict
+
+KILLED = "the event log ends without run.finished: the run was killed or its host went down"
+BLIND = "1 check could not see"
+IDLE = "no check passed: nothing was proved"
+UNREAL = "the checklist has no item 21_01c.exit.99, which a check names"
+UNBEGUN = "the run did not begin: nothing was changed"
+NOTHING = "no check was expected to run: nothing was proved"
+STARTED = ("run.started", {"mode": "deploy", "target_kind": "staging", "operator": "a", "ticket": "CHG-1"})
+NODE = "ops_tests/stage_21_01c/test_soak.py::test_a"
+OTHER = "ops_tests/stage_21_01c/test_soak.py::test_b"
+GO = ("run.finished", {"outcome": "GO", "reasons": []})
+
+
+def expected(*nodeids, items=("21_01c.exit.1",), **more):
+    return ("checks.expected", {"checks": [{"nodeid": node, "items": list(items), **more} for node in nodeids]})
+
+
+def finished(nodeid=NODE, verdict="PASS", items=("21_01c.exit.1",), **more):
+    return ("check.finished", {"nodeid": nodeid, "verdict": verdict, "items": list(items), **more})
+
+
+def changed(after, before="false", flag="F", stage="21_01c"):
+    return ("flag.changed", {"stage": stage, "flag": flag, "before": before, "after": after})
+
+
+@pytest.fixture
+def folded(tmp_path):
+    """Fold the given (kind, data) pairs, through a real log."""
+
+    def fold(*events):
+        chain(tmp_path / "events.jsonl", [], list(events))
+        return build(read_events(tmp_path / "events.jsonl"))
+
+    return fold
+
+
+def test_go_when_all_that_was_expected_passed(folded):
+    record = folded(STARTED, expected(NODE), finished(), GO)
+    assert (record.outcome, record.counts) == (Outcome.GO, {"PASS": 1})
+
+
+@pytest.mark.parametrize(
+    ("events", "outcome", "reason"),
+    [
+        ([STARTED, GO], Outcome.INCONCLUSIVE, NOTHING),
+        ([STARTED, expected(), GO], Outcome.INCONCLUSIVE, NOTHING),
+        ([STARTED, expected(NODE), GO], Outcome.INCONCLUSIVE, "1 check did not run"),
+        ([STARTED, expected(NODE, OTHER), finished(), GO], Outcome.INCONCLUSIVE, "1 check did not run"),
+        ([STARTED, expected(NODE), finished(verdict="INCONCLUSIVE"), GO], Outcome.INCONCLUSIVE, BLIND),
+        ([STARTED, expected(NODE), finished(verdict="GREAT"), GO], Outcome.INCONCLUSIVE, BLIND),
+        ([STARTED, expected(NODE), finished(verdict="SKIPPED"), GO], Outcome.INCONCLUSIVE, IDLE),
+        ([STARTED, expected(NODE), finished(verdict="FAIL"), GO], Outcome.NO_GO, "1 check failed"),
+        ([STARTED, expected(NODE), finished()], Outcome.INTERRUPTED, KILLED),
+        ([STARTED, expected(NODE), finished(items=["21_01c.exit.99"]), GO], Outcome.INCONCLUSIVE, UNREAL),
+        ([("note", {"text": "refused: lock held"})], Outcome.INCONCLUSIVE, UNBEGUN),
+        ([], Outcome.INCONCLUSIVE, UNBEGUN),
+    ],
+)  # fmt: skip
+def test_a_claim_that_the_events_do_not_bear_is_lowered(folded, events, outcome, reason):
+    record = folded(*events)
+    assert record.outcome is outcome
+    assert reason in record.reasons
+
+
+def test_an_interrupted_run_stays_interrupted_and_says_what_failed(folded):
+    record = folded(STARTED, expected(NODE), finished(verdict="FAIL"), ("run.finished", {"outcome": "INTERRUPTED"}))
+    assert record.outcome is Outcome.INTERRUPTED
+    assert "1 check failed" in record.reasons
+
+
+def test_a_check_that_never_finished_is_not_run_with_its_reason(folded):
+    check = folded(STARTED, expected(NODE)).checks[0]
+    assert (check.verdict, check.reason, check.seconds) == (Verdict.NOT_RUN, "the run ended before it", None)
+    assert (check.stage, check.phase) == ("21_01c", "soak"), "the place comes from the node id when nobody gave it"
+
+
+def test_a_check_that_finished_twice_keeps_the_worse_verdict_and_all_evidence(folded):
+    piece = {"kind": "text", "title": "t", "data": {}}
+    record = folded(
+        STARTED, expected(NODE),
+        finished(verdict="FAIL", reason="lost", evidence=[piece]), finished(evidence=[piece]),
+    )  # fmt: skip
+    assert (record.checks[0].verdict, record.checks[0].reason) == (Verdict.FAIL, "lost")
+    assert len(record.checks[0].evidence) == 2
+
+
+def test_a_reason_that_names_a_check_is_said_in_its_words(folded):
+    end = ("run.finished", {"outcome": "NO-GO", "reasons": [f"FAIL: {NODE}"]})
+    record = folded(STARTED, expected(NODE, title="No write errors."), finished(verdict="FAIL", reason="found 12"), end)
+    assert record.reasons[0] == "No write errors: found 12"
+
+
+def test_a_go_says_what_it_rests_on(folded):
+    record = folded(STARTED, expected(NODE), finished(), GO)
+    assert record.reasons == ("every expected check ran, and none failed: 1",)
+
+
+def test_a_check_that_nobody_expected_is_told(folded):
+    record = folded(STARTED, expected(NODE), finished(), finished(OTHER), GO)
+    assert record.problems == (f"{OTHER} ran, but was not expected to",)
+
+
+def test_a_flag_left_on_is_the_first_reason_and_never_go(folded):
+    record = folded(STARTED, expected(NODE), changed("true"), finished(), GO)
+    assert record.outcome is Outcome.NO_GO
+    assert record.reasons[0].startswith("F was still true when the log ended")
+
+
+def test_an_announced_change_counts_as_made(folded):
+    record = folded(STARTED, expected(NODE), ("flag.changing", {"stage": "21_01c", "flag": "F", "value": "true"}))
+    assert record.flags == {"F": "true"}
+
+
+@pytest.mark.parametrize(("ok", "left"), [(True, "false"), (False, "true")])
+def test_a_rollback_puts_the_flag_back_only_if_it_worked(folded, ok, left):
+    record = folded(
+        STARTED, expected(NODE), changed("true"), finished(verdict="FAIL"),
+        ("rollback.started", {"stage": "21_01c", "reason": "r"}),
+        ("rollback.finished", {"stage": "21_01c", "ok": ok, "account": "a"}), GO,
+    )  # fmt: skip
+    assert record.flags == {"F": left}
+    assert record.outcome is Outcome.NO_GO
+    assert record.reasons[0].startswith("ROLLBACK FAILED") is not ok
+
+
+def test_a_rehearsal_that_put_its_flag_back_is_no_rollback(folded):
+    record = folded(
+        ("run.started", {"mode": "rehearse"}), expected(NODE),
+        ("stage.started", {"stage": "21_01c", "flag": "F"}), changed("true"), finished(),
+        ("flag.restored", {"stage": "21_01c", "flag": "F", "account": "a", "seconds": 1.5}),
+        ("stage.finished", {"stage": "21_01c", "verdict": "PASS", "kept": False}), GO,
+    )  # fmt: skip
+    assert (record.outcome, record.flags) == (Outcome.GO, {"F": "false"})
+    assert [each.routine for each in record.rollbacks] == [True]
+
+
+def test_a_rollback_without_an_end_is_no_go(folded):
+    record = folded(STARTED, expected(NODE), finished(), ("rollback.started", {"stage": "21_01c", "reason": "r"}), GO)
+    assert record.outcome is Outcome.NO_GO
+    assert record.rollbacks[0].ok is None
+
+
+def test_a_second_end_of_a_rollback_replaces_the_first(folded):
+    end = ("rollback.finished", {"stage": "21_01c", "ok": False, "account": "first"})
+    record = folded(
+        STARTED, expected(NODE), ("rollback.started", {"stage": "21_01c", "reason": "r"}), end,
+        ("rollback.finished", {"stage": "21_01c", "ok": True, "account": "the guardian did it"}),
+    )  # fmt: skip
+    assert [(each.ok, each.account, each.reason) for each in record.rollbacks] == [(True, "the guardian did it", "r")]
+
+
+def test_a_stage_that_began_and_did_not_end_did_not_pass(folded):
+    record = folded(STARTED, expected(NODE), ("stage.started", {"stage": "21_01c"}), finished(), GO)
+    assert record.stages[0].verdict is Verdict.NOT_RUN
+
+
+@pytest.mark.parametrize(
+    ("waiver", "valid"),
+    [
+        ({"reason": "r", "approver": "b", "expires": "2025-11-29"}, True),
+        ({"reason": "r", "approver": "b", "expires": "2025-11-28"}, False),
+        ({"reason": "r", "approver": "b", "expires": "2025-11-29T02:00:00+00:00"}, False),
+        ({"reason": "r", "approver": "", "expires": "2026-01-01"}, False),
+        ({"reason": "", "approver": "b", "expires": "2026-01-01"}, False),
+        ({"reason": "r", "approver": "b", "expires": "soon"}, False),
+    ],
+)
+def test_a_waiver_needs_reason_approver_and_a_date_to_come(folded, waiver, valid):
+    item = "21_01c.exit.1"
+    record = folded(STARTED, expected(NODE), finished(verdict="FAIL"), ("waiver.used", {"item": item, **waiver}), GO)
+    state = next(line.state for line in record.lines if line.id == item)
+    assert record.waivers[0].valid is valid
+    assert state is (State.WAIVED if valid else State.FAIL)
+    assert record.outcome is (Outcome.INCONCLUSIVE if valid else Outcome.NO_GO), "a waiver proves nothing"
+
+
+@pytest.mark.parametrize(("kind", "outcome"), [("production", Outcome.INCONCLUSIVE), ("staging", Outcome.GO)])
+def test_a_production_go_needs_every_sign_off(folded, kind, outcome):
+    started = ("run.started", {"mode": "deploy", "target_kind": kind})
+    record = folded(started, expected(NODE), finished(), GO)
+    assert [line.id for line in record.awaiting] == ["21_01c.preflight.2", "21_01c.deploy.1"]
+    assert record.outcome is outcome
+
+
+def test_restarts_belong_to_the_stage_spoken_of_last(folded):
+    restart = ("service.restarted", {"service": "butler-api", "started_before": 1, "started_after": 1, "exit_code": 0})
+    record = folded(STARTED, expected(NODE), ("stage.started", {"stage": "21_01c"}), restart)
+    moment = record.stages[0].timeline[-1]
+    assert (moment.mark, moment.text) == (
+        "bad",
+        "butler-api: restart command ended well, but the process is the old one",
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "outcome", "counts"),
+    [
+        ("go", Outcome.GO, {"PASS": 49}),
+        ("no_go", Outcome.NO_GO, {"PASS": 39, "FAIL": 1, "NOT RUN": 9}),
+        ("inconclusive", Outcome.INCONCLUSIVE, {"PASS": 39, "INCONCLUSIVE": 3, "NOT RUN": 7}),
+        ("interrupted", Outcome.INTERRUPTED, {"PASS": 8, "NOT RUN": 41}),
+        ("rollback_failed", Outcome.NO_GO, {"PASS": 7, "FAIL": 1, "NOT RUN": 41}),
+        ("whole", Outcome.NO_GO, {"PASS": 97, "FAIL": 1, "NOT RUN": 3}),
+    ],
+)
+def test_the_samples_fold_to_what_they_are(tmp_path, name, outcome, counts):
+    record = load(samples.SAMPLES[name](tmp_path / name))
+    assert (record.outcome, record.counts) == (outcome, counts)
+
+
+def test_security_results_are_grouped_by_kind(tmp_path):
+    groups = load(samples.go(tmp_path / "go")).stages[0].security
+    assert [(group.kind, dict(group.counts)) for group in groups] == [
+        ("corrupted archive is refused", {"PASS": 6}),
+        ("path traversal is blocked", {"PASS": 24}),
+        ("oversized upload is refused", {"PASS": 2}),
+    ]
+
+
+def signed(item, name, **more):
+    return ("signoff.given", {"item": item, "name": name, **more})
+
+
+def test_the_operator_accepts_nothing_in_the_record_either(folded):
+    items = ("21_01a.exit.4",)
+    started = (STARTED[0], STARTED[1] | {"operator": "M. Olsen"})
+    asked = (expected(NODE, items=items), finished(items=items, verdict="SKIPPED", reason="AWAITING sign-off"))
+    own = folded(started, *asked, signed("21_01a.exit.4", "m. olsen"), GO)
+    assert [line.id for line in own.awaiting if line.id == "21_01a.exit.4"] == ["21_01a.exit.4"]
+    assert any("sign-off that does not count" in problem for problem in own.problems)
+
+
+def test_a_second_person_accepts(folded):
+    items = ("21_01a.exit.4",)
+    asked = (expected(NODE, items=items), finished(items=items, verdict="SKIPPED", reason="AWAITING sign-off"))
+    record = folded(STARTED, *asked, signed("21_01a.exit.4", "K. Adeyemi"), GO)
+    assert "21_01a.exit.4" not in [line.id for line in record.awaiting]
+
+
+def test_a_waiver_of_the_operator_does_not_count(folded):
+    waiver = {"item": "21_01c.exit.1", "reason": "r", "expires": "2025-12-31"}
+    for approver, state in (("a", State.FAIL), ("b", State.WAIVED)):
+        used = ("waiver.used", waiver | {"approver": approver})
+        record = folded(STARTED, expected(NODE), used, finished(verdict="FAIL"), GO)
+        assert {line.id: line.state for line in record.lines}["21_01c.exit.1"] is state

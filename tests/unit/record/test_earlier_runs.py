@@ -1,0 +1,98 @@
+"""Which records are of the same deployment, and which of those are believed."""
+
+import shutil
+
+import pytest
+import record_samples as samples
+from record_scripts import script
+from record_writer import TARGET, run
+
+from acceptance.record.earlier_runs import Unread, deployment_of, load_whole
+from acceptance.record.publish import publish
+from acceptance.verdict import Outcome
+
+EARLIER, OWN = "staging-20251129T020411Z-7c1e", "staging-20251129T060000Z-0001"
+
+
+@pytest.fixture
+def reports(tmp_path):
+    """A stage that was deployed and one that was rolled back, their records sealed, and the run in hand after them."""
+    for name, make in ((EARLIER, samples.go), ("staging-20251129T030000Z-9999", samples.no_go)):
+        publish(make(tmp_path / name))
+    with run(tmp_path / OWN, checks=[], run_id=OWN[8:]):
+        pass
+    return tmp_path
+
+
+def test_earlier_runs_with_the_ticket_are_read_in_their_order(reports):
+    found = deployment_of(reports / OWN)
+    ends = [event.data["outcome"] for log in found.runs for event in log if event.kind == "run.finished"]
+    assert (ends, len(found.runs), found.unread) == (["GO", "NO-GO"], 3, ())
+
+
+def test_later_runs_are_no_part(reports):
+    assert len(deployment_of(reports / EARLIER).runs) == 1
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {"ticket": "CHG-1"},
+        {"ticket": ""},
+        {"mode": "rehearse"},
+        {"target": TARGET | {"env_file": "/elsewhere/.env.infra"}},
+        {"target": TARGET | {"name": "staging-2"}},
+    ],
+    ids=["other-ticket", "no-ticket", "a-rehearsal", "another-machines", "another-target"],
+)
+def test_runs_of_something_else_are_no_part(reports, facts):
+    with run(reports / OWN, checks=[], **facts):
+        pass
+    assert len(deployment_of(reports / OWN).runs) == 1
+
+
+def test_rehearsal_is_no_part(reports):
+    shutil.rmtree(reports / EARLIER)
+    publish(samples.inconclusive(reports / EARLIER))
+    assert len(deployment_of(reports / OWN).runs) == 2
+
+
+@pytest.mark.parametrize("harm", ["changed", "torn"])
+def test_run_that_cannot_be_believed_is_named_and_not_read(reports, harm):
+    log = reports / EARLIER / "events.jsonl"
+    if harm == "changed":
+        log.write_text(log.read_text().replace('"verdict": "PASS"', '"verdict": "FAIL"', 1))
+    else:
+        (reports / EARLIER / "MANIFEST.sha256").unlink()
+    found = deployment_of(reports / OWN)
+    assert (len(found.runs), [each.partition(":")[0] for each in found.unread]) == (2, [EARLIER])
+    with pytest.raises(Unread, match=f"{EARLIER}.*render_record.py"):
+        load_whole(reports / OWN)
+
+
+def test_text_of_the_last_run_tells_of_all(reports):
+    whole = load_whole(reports / OWN)
+    assert ([stage.id for stage in whole.stages], len(whole.rollbacks)) == (["21_01c"], 1)
+    assert whole.outcome is not Outcome.GO
+
+
+def test_deployment_log_tells_of_all_runs_or_of_one(reports):
+    assert "stage 21_01c, done in 11 s" in script("deployment_log.py", reports / OWN).stdout
+    assert "- **Rollbacks**: None" in script("deployment_log.py", reports / OWN, "--this-run").stdout
+
+
+def test_deployment_log_is_silent_where_a_run_is_not_to_be_believed(reports):
+    (reports / EARLIER / "record.json").write_text("{}")
+    refused = script("deployment_log.py", reports / OWN)
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert EARLIER in refused.stderr
+    assert script("deployment_log.py", reports / OWN, "--this-run").returncode == 0
+
+
+def test_nothing_is_sent_where_a_run_is_not_to_be_believed(reports):
+    publish(reports / OWN)
+    assert script("notify.py", reports / OWN, "--dry-run").returncode == 0
+    (reports / EARLIER / "record.json").write_text("{}")
+    refused = script("notify.py", reports / OWN, "--dry-run")
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert EARLIER in refused.stderr

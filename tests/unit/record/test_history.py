@@ -1,0 +1,189 @@
+"""The index over runs: what it counts, what it names as unreadable, and that it is drawn fast and whole."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+import time
+from html.parser import HTMLParser
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+import record_samples as samples
+from record_writer import CHECKS, nodeid, run
+
+from acceptance.record.history import flaky, read_runs, trends, undone
+from acceptance.record.history_page import history, spark
+from acceptance.record.publish import manifest, publish
+from acceptance.verdict import Outcome, Verdict
+
+SCRIPT = Path(__file__).parents[3] / "scripts" / "ops" / "history.py"
+KINDS = ("go", "no_go", "inconclusive", "rollback_failed")
+
+
+def seal(folder, **facts):
+    """Change facts of a sealed record, so that it looks like another night's run."""
+    raw = json.loads((folder / "record.json").read_text())
+    raw["facts"] |= facts
+    (folder / "record.json").write_text(json.dumps(raw))
+    (folder / "MANIFEST.sha256").write_text(manifest(folder))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """Sealed records of several kinds; copy them, do not change them."""
+    root = tmp_path_factory.mktemp("made")
+    for name in KINDS:
+        publish(samples.SAMPLES[name](root / name))
+    return root
+
+
+@pytest.fixture
+def reports(made, tmp_path):
+    """Four nights: go, no_go, go again, inconclusive; all of one commit."""
+    for night, name in enumerate(("go", "no_go", "go", "inconclusive"), 1):
+        folder = Path(shutil.copytree(made / name, tmp_path / f"night-{night}"))
+        seal(folder, started_at=f"2025-11-{night:02}T02:04:11+00:00")
+    return tmp_path
+
+
+def test_runs_are_read_oldest_first(reports):
+    runs, broken = read_runs(reports)
+    assert [run.outcome for run in runs] == [Outcome.GO, Outcome.NO_GO, Outcome.GO, Outcome.INCONCLUSIVE]
+    assert broken == []
+
+
+def test_a_gate_is_followed_over_the_runs_with_its_gaps(reports):
+    [errors] = [trend for trend in trends(read_runs(reports)[0]) if trend.id == "write_errors"]
+    assert [(point.value, point.verdict.value) for point in errors.points] == [
+        (0.0, "PASS"),
+        (14.0, "FAIL"),
+        (0.0, "PASS"),
+        (None, "INCONCLUSIVE"),
+    ]
+
+
+def test_the_drawing_has_the_bound_the_gap_and_a_mark_for_each_that_did_not_pass(reports):
+    [errors] = [trend for trend in trends(read_runs(reports)[0]) if trend.id == "write_errors"]
+    svg = ElementTree.fromstring(spark(errors))
+    assert [each.get("class") for each in svg] == ["c-bound", "c-line", "h-FAIL", "h-INCONCLUSIVE"]
+    assert len(svg.find("polyline").get("points").split()) == 3
+    assert svg.get("aria-label").startswith("write_errors over 4 runs: 2 PASS, 1 FAIL, 1 INCONCLUSIVE")
+
+
+def test_a_check_that_flips_on_the_same_commit_is_named(reports):
+    found = {each.nodeid: each for each in flaky(read_runs(reports)[0])}
+    gate = found[nodeid("soak", "test_gate[write_errors]")]
+    assert (gate.changes, len(gate.seen)) == (3, 4)
+    assert nodeid("exit_gate", "test_disk_usage_is_normal") not in found, "NOT RUN is no verdict on it"
+
+
+@pytest.mark.parametrize("commits", [("a1", "b2", "c3", "d4"), ("a1-dirty",) * 4, ("not a git checkout",) * 4])
+def test_what_is_not_the_same_code_is_not_flaky(reports, commits):
+    for folder, commit in zip(sorted(reports.iterdir()), commits, strict=True):
+        seal(folder, commit=commit)
+    assert flaky(read_runs(reports)[0]) == []
+
+
+def test_time_to_rollback_counts_failures_apart(made, reports):
+    shutil.copytree(made / "rollback_failed", reports / "worst")
+    found = [each for each in undone(read_runs(reports)[0]) if not each.routine]
+    assert [(each.stage, each.count, each.failed, each.slowest) for each in found] == [("21_01c", 3, 1, 11.2)]
+    assert found[0].median == pytest.approx((11.2 + 9) / 2)
+
+
+def damage_nothing(folder):
+    shutil.rmtree(folder)
+    folder.mkdir()
+
+
+@pytest.mark.parametrize(
+    ("damage", "why"),
+    [
+        (damage_nothing, "no record.json; and no event log"),
+        (lambda folder: (folder / "record.json").unlink(), "draw it with scripts/ops/render_record.py"),
+        (lambda folder: (folder / "MANIFEST.sha256").unlink(), "the run could not finish its record"),
+        (lambda folder: (folder / "record.json").write_text("{}"), "changed after the run"),
+        (lambda folder: seal(folder, target=None), "AttributeError"),
+    ],
+)
+def test_a_broken_folder_is_listed_and_not_hidden(reports, damage, why):
+    damage(reports / "night-2")
+    runs, [broken] = read_runs(reports)
+    assert (len(runs), broken.folder) == (3, "night-2")
+    assert why in broken.why
+    page = history(runs, [broken])
+    assert "1 folder could not be read" in " ".join(page.replace("<strong>", "").replace("</strong>", "").split())
+    assert 'href="night-2/"' in page
+
+
+def test_a_record_of_another_schema_is_unreadable(reports):
+    record = reports / "night-1" / "record.json"
+    record.write_text(record.read_text().replace("butler-acceptance/record/1", "butler-acceptance/record/9"))
+    (reports / "night-1" / "MANIFEST.sha256").write_text(manifest(reports / "night-1"))
+    assert "expected schema butler-acceptance/record/1, found" in read_runs(reports)[1][0].why
+
+
+def test_folders_of_folders_are_looked_into(reports):
+    (reports / "2025").mkdir()
+    (reports / "night-1").rename(reports / "2025" / "night 1")
+    runs, broken = read_runs(reports)
+    assert (runs[0].folder, len(runs), broken) == ("2025/night 1", 4, [])
+    assert 'href="2025/night%201/record.html"' in history(runs, broken)
+
+
+class Scripts(HTMLParser):
+    """Counts what a page without scripts and network must not have."""
+
+    def __init__(self):
+        super().__init__()
+        self.found = []
+
+    def handle_starttag(self, tag, attrs):
+        names = dict(attrs)
+        if tag in ("script", "link", "img", "iframe") or any(name.startswith("on") for name in names):
+            self.found.append((tag, names))
+
+
+def test_the_page_has_no_script_and_escapes_what_it_shows(tmp_path):
+    with run(tmp_path / "evil", operator="<script>alert(1)</script>", ticket='"><img src=x>') as writer:
+        writer.check(*CHECKS[0], "FAIL", "<b onclick=x>")
+    publish(tmp_path / "evil")
+    parser = Scripts()
+    parser.feed(history(*read_runs(tmp_path)))
+    assert parser.found == []
+
+
+def test_no_run_at_all_is_a_page_too(tmp_path):
+    assert "No run is here yet." in history(*read_runs(tmp_path))
+
+
+def test_five_hundred_runs_take_less_than_five_seconds(made, tmp_path):
+    for number in range(500):
+        shutil.copytree(made / KINDS[number % 3], tmp_path / f"{number:03}")
+    begun = time.perf_counter()
+    runs, broken = read_runs(tmp_path)
+    page = history(runs, broken)
+    assert time.perf_counter() - begun < 5
+    assert (len(runs), broken, len(page) < 2_000_000) == (500, [], True)
+
+
+def test_the_command_draws_the_index_and_tells_by_its_exit_code(reports):
+    def draw(*args):
+        return subprocess.run([sys.executable, SCRIPT, *args], capture_output=True, text=True, check=False)
+
+    done = draw(reports)
+    assert (done.returncode, done.stdout) == (0, f"4 runs, 0 folders could not be read: {reports / 'index.html'}\n")
+    (reports / "empty").mkdir()
+    broken = draw(reports, "--json")
+    assert (broken.returncode, json.loads(broken.stdout)["unreadable"][0]["folder"]) == (1, "empty")
+    assert draw(reports / "nowhere").returncode == 2
+
+
+def test_every_verdict_has_a_colour_in_the_drawing():
+    template = (Path(__file__).parents[3] / "acceptance/data/record_history.html.j2").read_text()
+    assert [v for v in Verdict if f".h-{v.value.replace(' ', '_')}" not in template] == []

@@ -1,0 +1,104 @@
+"""The soak: its full time, its traffic, its reasons for ending early."""
+
+import time
+from datetime import UTC, datetime
+
+import pytest
+
+from acceptance.gates.measures import Gate, Samples
+from acceptance.stage import Stage
+from acceptance.stages.prometheus_clock import clock_fault
+from acceptance.stages.soak import soak
+from acceptance.verdict import Inconclusive, Verdict
+
+GATE = Gate("errors", "No errors", ("i",), "count", "bad", "== 0", total="total")
+STAGE = Stage("21_01c", "t", 1, gates=(GATE,))
+
+
+class Prometheus:
+    url = "http://prometheus"
+
+    def __init__(self, ahead=0.0, starts=(1,), bad=0):
+        self.ahead, self.starts, self.bad = ahead, list(starts), bad
+
+    def clock(self):
+        return time.time() + self.ahead
+
+    def started(self):
+        return datetime.fromtimestamp(self.starts.pop(0) if len(self.starts) > 1 else self.starts[0], UTC)
+
+    def samples(self, _gate, _job, start, end, step):
+        return Samples(start, end, step, {"": [(start, 0), (end, self.bad)]}, [(start, 0), (end, 9)], reported=1000)
+
+
+def run(traffic=lambda: None, seconds=0.2, stopped=lambda: "", per_minute=6000, prometheus=None):
+    server = prometheus or Prometheus()
+    return soak(STAGE, server, "api", traffic, seconds=seconds, step=0.01, per_minute=per_minute, stopped=stopped)
+
+
+def test_full_time_elapses_under_traffic():
+    begin = time.time()
+    report = run(seconds=0.3)
+    assert report.end - report.start >= 0.3
+    assert time.time() - begin >= 0.3
+    assert (report.sent > 10, report.results["errors"].verdict) == (True, Verdict.PASS)
+
+
+def test_volume_is_bounded():
+    assert run(seconds=0.2, per_minute=600).sent <= 3
+
+
+def test_complaints_are_kept():
+    assert set(run(traffic=lambda: "500").complaints) == {"500"}
+
+
+def test_trigger_ends_the_soak_and_it_is_not_a_pass():
+    with pytest.raises(Inconclusive, match="early: a trigger fired"):
+        run(seconds=60, stopped=lambda: "a trigger fired")
+
+
+@pytest.mark.parametrize("ahead", [-240, 240], ids=["behind", "ahead"])
+def test_prometheus_with_another_time_is_not_soaked_by(ahead):
+    sent = []
+    with pytest.raises(Inconclusive, match=rf"240\.\d s {'ahead of' if ahead > 0 else 'behind'} ours, at most 1 s"):
+        run(traffic=lambda: sent.append(1), prometheus=Prometheus(ahead=ahead))
+    assert sent == []
+
+
+def test_clock_of_prometheus_that_is_set_in_the_soak_is_no_pass():
+    server = Prometheus()
+    with pytest.raises(Inconclusive, match="ahead of ours"):
+        run(traffic=lambda: setattr(server, "ahead", 60), prometheus=server)
+
+
+def test_time_of_a_slow_answer_is_no_wrong_clock():
+    server = Prometheus()
+    server.clock = lambda: time.sleep(1.2) or time.time() - 0.6
+    assert clock_fault(server, 0.01) == ""
+
+
+def test_prometheus_that_restarted_is_no_pass_however_good_the_gates_are():
+    with pytest.raises(Inconclusive, match="restarted at 1970-01-01 00:00:02 UTC, in the soak") as caught:
+        run(prometheus=Prometheus(starts=(1, 2)))
+    assert [piece.data["verdict"] for piece in caught.value.evidence] == ["INCONCLUSIVE"]
+
+
+@pytest.mark.parametrize(("bad", "verdict"), [(0, "INCONCLUSIVE"), (3, "FAIL")])
+def test_soak_that_is_cut_short_says_how_its_gates_stood_and_none_as_passed(bad, verdict):
+    with pytest.raises(Inconclusive) as caught:
+        run(seconds=60, stopped=lambda: "a trigger fired", prometheus=Prometheus(bad=bad))
+    (piece,) = caught.value.evidence
+    assert (piece.kind, piece.data["id"], piece.data["verdict"]) == ("gate", "errors", verdict)
+    assert piece.data["reason"].startswith("as it stood when the soak ended 60 s early: a trigger fired: expected == 0")
+
+
+def test_soak_that_is_cut_short_blind_has_no_gates_to_show():
+    server = Prometheus()
+
+    def blind(*_):
+        raise Inconclusive("did not answer")
+
+    server.samples = blind
+    with pytest.raises(Inconclusive, match="early: nothing seen") as caught:
+        run(seconds=60, stopped=lambda: "nothing seen", prometheus=server)
+    assert caught.value.evidence == ()

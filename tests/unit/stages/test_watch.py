@@ -1,0 +1,171 @@
+"""The watch: acts on the first trigger, holds through an outage, and does not take our own probes for a fault."""
+
+import threading
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import time_machine
+
+from acceptance.gates.measures import Samples, Trigger
+from acceptance.observe.logs import LogLine
+from acceptance.stage import Stage
+from acceptance.stages.expected_events import OwnEvents
+from acceptance.stages.watch import Outlook, Watch
+from acceptance.verdict import Inconclusive, Verdict
+
+FAILURES = Trigger("failures", "Failures", ("trigger.3",), "count", "bad", "> 0", own_events="checksum_failed")
+ALERTS = Trigger("alerts", "New alerts", ("trigger.7",), "alerts", "ALERTS", "> 0")
+EVENTS = Trigger("events", "Incident", ("trigger.4",), "log_events", "path_traversal|other", "> 0")
+
+
+class Prometheus:
+    """Answers with what a test puts in."""
+
+    def __init__(self):
+        self.failures, self.alerts, self.blind = 0, set(), False
+
+    def samples(self, _measure, _job, start, end, step):
+        if self.blind:
+            raise Inconclusive("Prometheus is away")
+        return Samples(start, end, step, {"": [(start, 0), (end, self.failures)]}, [(start, 0), (end, 10)], 1)
+
+    def firing_alerts(self):
+        return self.alerts
+
+
+class Logs:
+    def __init__(self):
+        self.lines = []
+
+    def since(self, _start, events):
+        return [line for line in self.lines if line.event in events]
+
+
+def event(name, trace):
+    return LogLine(datetime.now(UTC), name, "WARNING", trace, {})
+
+
+@pytest.fixture
+def prometheus():
+    return Prometheus()
+
+
+@pytest.fixture
+def logs():
+    return Logs()
+
+
+@pytest.fixture
+def own():
+    return OwnEvents()
+
+
+@pytest.fixture
+def watch(prometheus, logs, own):
+    fired = threading.Event()
+
+    def make(trigger, blind_limit=60.0, provoked=()):
+        stage = Stage("21_01c", "t", 1, triggers=(trigger,), provoked_alerts=tuple(provoked))
+        outlook = Outlook(prometheus, logs, "api", frozenset({"Old{}"}), "aaaa", 0.01, blind_limit)
+        made = Watch(stage, outlook, 1000.0, own, lambda _: fired.set())
+        made.told = fired
+        return made
+
+    return make
+
+
+def test_quiet_triggers_do_not_fire(watch):
+    assert watch(FAILURES).look(1010.0) is None
+
+
+def test_own_failures_do_not_fire_and_one_more_does(watch, prometheus, own):
+    prometheus.failures = 3
+    own.expect("checksum_failed")
+    own.allow("checksum_failed", 2)
+    assert watch(FAILURES).look(1010.0) is None
+    prometheus.failures = 4
+    assert watch(FAILURES).look(1010.0).value == 1
+
+
+def test_whatever_is_counted_while_our_attack_runs_is_ours(watch, prometheus, own):
+    own.begin("checksum_failed")
+    prometheus.failures = 7
+    assert watch(FAILURES).look(1010.0) is None
+    own.end("checksum_failed", 6)
+    assert watch(FAILURES).look(1010.0).value == 1
+
+
+def test_event_that_is_announced_and_counted_while_the_watch_asks_is_ours(watch, prometheus, own):
+    """It may happen between the two questions; then the ledger must be the later one."""
+    asked = prometheus.samples
+
+    def samples(*args):
+        own.expect("checksum_failed")
+        prometheus.failures = 1
+        return asked(*args)
+
+    prometheus.samples = samples
+    assert watch(FAILURES).look(1010.0) is None
+
+
+def test_alert_that_fired_before_is_not_news(watch, prometheus):
+    prometheus.alerts = {"Old{}"}
+    assert watch(ALERTS).look(1010.0) is None
+    prometheus.alerts = {"Old{}", "New{job=api}"}
+    assert watch(ALERTS).look(1010.0).verdict is Verdict.FAIL
+
+
+def test_alert_that_our_security_tests_provoke_is_not_news(watch, prometheus):
+    prometheus.alerts = {"Checksums{job=api}"}
+    assert watch(ALERTS, provoked=["Checksums"]).look(1010.0) is None
+
+
+def test_event_of_our_own_trace_is_no_incident(watch, logs):
+    logs.lines = [event("path_traversal", "aaaa1234")]
+    assert watch(EVENTS).look(1010.0) is None
+    logs.lines += [event("path_traversal", "bbbb1234")]
+    assert watch(EVENTS).look(1010.0) is not None
+
+
+def test_first_firing_is_acted_on_once(watch, prometheus):
+    running = watch(FAILURES)
+    prometheus.failures = 1
+    running.start()
+    assert running.told.wait(5)
+    running.join(5)
+    assert (running.is_alive(), running.fired.gate.id) == (False, "failures")
+
+
+def test_outage_is_held_then_rolls_back_as_inconclusive(watch, prometheus):
+    prometheus.blind = True
+    patient, impatient = watch(FAILURES, blind_limit=60), watch(FAILURES, blind_limit=0.05)
+    impatient.start()
+    assert impatient.told.wait(5)
+    assert (impatient.fired.gate.id, impatient.fired.verdict) == ("blind", Verdict.INCONCLUSIVE)
+    patient.start()
+    patient.stop()
+    assert patient.fired is None
+
+
+def test_clock_that_is_set_back_does_not_prolong_the_blindness(watch, prometheus):
+    prometheus.blind = True
+    with time_machine.travel(datetime.now(UTC), tick=True) as clock:
+        running = watch(FAILURES, blind_limit=0.3)
+        running.start()
+        clock.shift(timedelta(hours=-1))
+        assert running.told.wait(5)
+
+
+def test_fault_of_our_own_is_blindness_and_does_not_end_the_watch_in_silence(watch, prometheus, monkeypatch):
+    monkeypatch.setattr(prometheus, "samples", lambda *_: 1 / 0)
+    running = watch(FAILURES, blind_limit=0.05)
+    running.start()
+    assert running.told.wait(5)
+    assert (running.fired.gate.id, "division" in running.fired.reason) == ("blind", True)
+
+
+def test_stop_ends_the_watch(watch):
+    running = watch(FAILURES)
+    running.start()
+    running.stop()
+    assert not running.is_alive()
