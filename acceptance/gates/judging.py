@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 
-from acceptance.gates.measures import Bound, GateResult, Measure, Samples, Series
+from acceptance.gates.measures import GateResult, Measure, Samples, Series, Threshold
 from acceptance.verdict import Verdict
 
 
@@ -35,8 +35,8 @@ def judge(gate: Measure, samples: Samples) -> GateResult:
         blind = "the value is not a number"
     if blind is not None or value is None:
         return GateResult(gate, Verdict.INCONCLUSIVE, value, seen, blind or "", samples.start, samples.end, points)
-    holds = Bound(gate.bound).holds(value)
-    text = f"expected {gate.bound} {gate.unit}".rstrip() + f", found {value:.4g} over {seen} samples"
+    holds = Threshold(gate.threshold).holds(value)
+    text = f"expected {gate.threshold} {gate.unit}".rstrip() + f", found {value:.4g} over {seen} samples"
     verdict = Verdict.PASS if holds else Verdict.FAIL
     return GateResult(gate, verdict, value, seen, text, samples.start, samples.end, points)
 
@@ -120,7 +120,7 @@ def can_fail(gate: Measure, finite_buckets: Sequence[float]) -> str | None:
     """
     if gate.kind != "quantile" or not finite_buckets:
         return None
-    limit = Bound(gate.bound).limit
+    limit = Threshold(gate.threshold).limit
     if limit > max(finite_buckets):
         return f"{gate.id}: bound {limit:g} lies above the largest finite bucket {max(finite_buckets):g}"
     return None

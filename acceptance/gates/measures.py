@@ -1,4 +1,4 @@
-"""Gates and triggers: what is measured and against which bound.
+"""Gates and triggers: what is measured and against which threshold.
 
 A gate names selectors rather than finished expressions; ``acceptance.gates.judging`` says why.
 """
@@ -28,7 +28,7 @@ _BOUNDS: Mapping[str, Callable[[float, float], bool]] = {
 
 
 @dataclass(frozen=True)
-class Bound:
+class Threshold:
     """A comparison with a number, such as ``< 0.1``."""
 
     text: str
@@ -57,7 +57,7 @@ class Measure:
             of log events named by ``query`` (``a|b``) that are not the suite's own.
         query: PromQL selector or expression; ``$job`` is the Prometheus job of the stage's service.
         total: PromQL of the counter that proves there was something to see; not for ``value``.
-        bound: For a gate what must hold, for a trigger what fires it.
+        threshold: For a gate what must hold, for a trigger what fires it.
         unit: Of the value: ``s``, ``errors``, ``ratio``.
         quantile: For kind ``quantile``.
         min_samples: Events on ``total`` below which nothing is said.
@@ -68,7 +68,7 @@ class Measure:
     items: tuple[str, ...]
     kind: Kind
     query: str
-    bound: str
+    threshold: str
     total: str = ""
     unit: str = ""
     quantile: float = 0.95
@@ -77,12 +77,12 @@ class Measure:
 
 @dataclass(frozen=True)
 class Gate(Measure):
-    """A bound that must hold over the soak for the stage to pass."""
+    """A threshold that must hold over the soak for the stage to pass."""
 
 
 @dataclass(frozen=True)
 class Trigger(Measure):
-    """A bound that, once crossed in ``breaches`` of the last ``of`` looks, rolls the stage back.
+    """A threshold that, once crossed in ``breaches`` of the last ``of`` looks, rolls the stage back.
 
     One spike in a metric is no broken release, so metrics take several looks; hard faults take one.
 
@@ -162,7 +162,7 @@ class GateResult:
             "id": self.gate.id,
             "title": self.gate.title,
             "query": self.gate.query,
-            "bound": self.gate.bound,
+            "threshold": self.gate.threshold,
             "unit": self.gate.unit,
             "value": self.value if finite else (None if self.value is None else str(self.value)),
             "verdict": self.verdict.value,

@@ -1,7 +1,7 @@
 """Whether a trigger fires; pure.
 
 Two views of the same samples: everything since flag-on, and the newest minutes alone. The first has the most to go
-by; the second sees a release that goes bad late, which a long good beginning would dilute below any bound.
+by; the second sees a release that goes bad late, which a long good beginning would dilute below any threshold.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from acceptance.gates.judging import curve, increase, until
-from acceptance.gates.measures import Bound, GateResult, Samples, Series, Trigger
+from acceptance.gates.measures import GateResult, Samples, Series, Threshold, Trigger
 from acceptance.verdict import Verdict
 
 #: From when on the value at a time counts, both in unix seconds; and that in words.
@@ -81,11 +81,11 @@ def _held(
     trigger: Trigger, samples: Samples, points: Series, since: Callable[[float], float], over: str
 ) -> GateResult | None:
     """Judge the newest looks."""
-    breaches = [value for _, value in points if Bound(trigger.bound).holds(value)]
+    breaches = [value for _, value in points if Threshold(trigger.threshold).holds(value)]
     if len(breaches) < trigger.breaches:
         return None
     reason = f"found {breaches[-1]:.4g} {trigger.unit} {over}, in {len(breaches)} of the last {trigger.of} looks; "
-    reason += f"fires at {trigger.bound}"
+    reason += f"fires at {trigger.threshold}"
     seen = round(increase(samples.total, since(samples.end)))
     return GateResult(trigger, Verdict.FAIL, breaches[-1], seen, reason, samples.start, samples.end, points)
 

@@ -12,7 +12,7 @@ import json
 import math
 from dataclasses import dataclass
 
-from acceptance.gates.measures import Bound, Gate, GateResult
+from acceptance.gates.measures import Gate, GateResult, Threshold
 from acceptance.gates.statistics import Count, increase_p, least_seen, rate_ratio
 from acceptance.observe.loki import Line, Loki
 from acceptance.verdict import Verdict
@@ -80,26 +80,26 @@ def judge_level(increase: Gate, few: Gate, level: ErrorLevel) -> GateResult:
     when they did not rise, and may be a few or have at most doubled. What is between is INCONCLUSIVE, and so is no log.
 
     Args:
-        increase: Bound of the p of either test.
-        few: Bound of the errors a minute that need no excuse.
+        increase: Threshold of the p of either test.
+        few: Threshold of the errors a minute that need no excuse.
         level: What was counted.
     """
     if not level.seen:
         why = f"no line of {increase.query} in the last {level.end - level.start:.0f} s: that is no good news"
         return GateResult(increase, Verdict.INCONCLUSIVE, None, 0, why, level.start, level.end)
-    before, after, likely = level.before, level.after, Bound(increase.bound)
+    before, after, likely = level.before, level.after, Threshold(increase.threshold)
     p = increase_p(before, after) if before.of else None
-    many = not likely.holds(poisson_tail(after.events, Bound(few.bound).limit * after.of / 60))
+    many = not likely.holds(poisson_tail(after.events, Threshold(few.threshold).limit * after.of / 60))
     rose = p is not None and not likely.holds(p)
     unlike = many and after.rate > TIMES * (before.rate if before.of else 0.0)
     good = not after.events or (before.of and (not many or rate_ratio(before, after, 0.05)[1] <= TIMES))
     verdict = Verdict.FAIL if rose or unlike else Verdict.PASS if good else Verdict.INCONCLUSIVE
-    told = f"{after.events} error lines in {after.of:.0f} s; a few are {few.bound} a minute"
+    told = f"{after.events} error lines in {after.of:.0f} s; a few are {few.threshold} a minute"
     if p is None:
         told += "; there is no log of the time before to compare with"
     else:
         least = least_seen(before, after.of, likely.limit)
-        told += f"; before {before.events} in {before.of:.0f} s: p = {p:.3g}, expected {increase.bound}"
+        told += f"; before {before.events} in {before.of:.0f} s: p = {p:.3g}, expected {increase.threshold}"
         told += f"; from {least} on it would be an increase"
     return GateResult(increase, verdict, p, level.seen, told, level.start, level.end)
 

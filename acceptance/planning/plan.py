@@ -103,7 +103,7 @@ class Plan:
             yield from self._row("query", f"{self.target.prometheus_url}/api/v1/alerts: what fires before")
             yield from self._row("watch", f"from here on every {step:g} s, {count(len(stage.triggers), 'trigger')}:")
             for trigger in self._at_job(stage).triggers:
-                yield from self._query(f"{trigger.id} fires at {trigger.bound}", trigger)
+                yield from self._query(f"{trigger.id} fires at {trigger.threshold}", trigger)
 
     def _restart(self, stage: Stage, *, journal: bool = True) -> Iterator[str]:
         target = self.target
@@ -124,7 +124,7 @@ class Plan:
             "query", "time() and /api/v1/status/runtimeinfo, before and after: the clock, and no restart"
         )
         for gate in self._at_job(stage).gates:
-            yield from self._query(f"gate {gate.id} holds at {gate.bound}", gate)
+            yield from self._query(f"gate {gate.id} holds at {gate.threshold}", gate)
 
     def _leave(self, stage: Stage) -> Iterator[str]:
         if self.mode == "deploy":

@@ -1,4 +1,4 @@
-"""Inline SVG of a gate's soak: the series, its bound, and the moments when the flag went on or a trigger fired.
+"""Inline SVG of a gate's soak: the series, its threshold, and the moments when the flag went on or a trigger fired.
 
 No script, no external style: the page's own style sheet gives the colours through classes.
 """
@@ -51,10 +51,10 @@ class Scale:
         return HEIGHT - BOTTOM - (value - self.low) / (self.high - self.low) * (HEIGHT - TOP - BOTTOM)
 
 
-def limit_of(bound: object) -> float | None:
-    """Take the number out of a bound: ``0.1``, or ``< 0.1``; None when there is none."""
-    found = re.search(r"[-+]?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?", str(bound))
-    return float(found[0]) if found and bound is not None else None
+def limit_of(threshold: object) -> float | None:
+    """Take the number out of a threshold: ``0.1``, or ``< 0.1``; None when there is none."""
+    found = re.search(r"[-+]?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?", str(threshold))
+    return float(found[0]) if found and threshold is not None else None
 
 
 def points_of(series: object) -> list[Point]:
@@ -79,12 +79,12 @@ def number(value: object) -> str:
     return f"{value:.4g}"
 
 
-def draw(series: Sequence[Point], bound: object, marks: Iterable[Mark], label: str, unit: str = "") -> Markup:
+def draw(series: Sequence[Point], threshold: object, marks: Iterable[Mark], label: str, unit: str = "") -> Markup:
     """Draw one chart.
 
     Args:
         series: Points of (unix seconds, value), ascending.
-        bound: The gate's bound; a line is drawn when it holds a number.
+        threshold: The gate's threshold; a line is drawn when it holds a number.
         marks: Moments to draw; those further from the series than it is long, and than ``NEAR_S``, are left out.
         label: What a screen reader says.
         unit: Written at the axis.
@@ -94,7 +94,7 @@ def draw(series: Sequence[Point], bound: object, marks: Iterable[Mark], label: s
     """
     if len(series) < 2:
         return Markup("")
-    limit = limit_of(bound)
+    limit = limit_of(threshold)
     first, last = series[0][0], series[-1][0]
     slack = max(last - first, NEAR_S)
     shown = [mark for mark in marks if first - slack <= mark.at <= last + slack]
@@ -104,7 +104,7 @@ def draw(series: Sequence[Point], bound: object, marks: Iterable[Mark], label: s
     scale = Scale(start, end, low, high + ((high - low) * 0.12 or 1.0))
     parts = [_axes(scale, max(value for _, value in series), unit)]
     if limit is not None:
-        parts.append(_bound(limit, bound, scale.y(limit)))
+        parts.append(_bound(limit, threshold, scale.y(limit)))
     parts.extend(_marks(shown, scale))
     line = " ".join(f"{scale.x(at):.1f},{scale.y(value):.1f}" for at, value in _thin(series))
     parts.append(f'<polyline class="c-line" points="{line}"/>')
@@ -129,11 +129,11 @@ def _axes(scale: Scale, peak: float, unit: str) -> str:
     return "".join(parts)
 
 
-def _bound(limit: float, bound: object, at: float) -> str:
-    text = escape(bound if isinstance(bound, str) else number(limit))
+def _bound(limit: float, threshold: object, at: float) -> str:
+    text = escape(threshold if isinstance(threshold, str) else number(limit))
     return (
-        f'<path class="c-bound" d="M{LEFT} {at:.1f}H{WIDTH - RIGHT}"/>'
-        f'<text class="c-bound-text" x="{WIDTH // 2}" y="{at - 4:.1f}" text-anchor="middle">bound {text}</text>'
+        f'<path class="c-threshold" d="M{LEFT} {at:.1f}H{WIDTH - RIGHT}"/>'
+        f'<text class="c-threshold-text" x="{WIDTH // 2}" y="{at - 4:.1f}" text-anchor="middle">threshold {text}</text>'
     )
 
 

@@ -114,7 +114,7 @@ def _gate(check: int, piece: int, data: Mapping[str, Any]) -> Gate:
         id=str(data.get("id") or ""),
         title=str(data.get("title") or data.get("id") or ""),
         query=str(data.get("query") or ""),
-        bound=data.get("bound"),
+        threshold=data.get("threshold"),
         unit=str(data.get("unit") or ""),
         value=data.get("value"),
         verdict=verdict_of(data.get("verdict")),

@@ -53,10 +53,10 @@ class Deployment:
             if item in event.data["items"]
         }
 
-    def looks(self, stage: str) -> int | None:
+    def evaluations(self, stage: str) -> int | None:
         """Say how often a stage's triggers were looked at; None where its flag was not on."""
         ends = self.about(stage, "stage.finished")
-        return ends[-1].data.get("looks") if ends else None
+        return ends[-1].data.get("evaluations") if ends else None
 
     def rollbacks(self) -> list[Event]:
         """Give the start of every rollback, in whichever run and try."""

@@ -59,14 +59,14 @@ class Unreadable:
 
 @dataclass(frozen=True)
 class Trend:
-    """One gate of one target over its runs, oldest first; title, unit and bound are the latest run's."""
+    """One gate of one target over its runs, oldest first; title, unit and threshold are the latest run's."""
 
     target: str
     stage: str
     id: str
     title: str
     unit: str
-    bound: float | str | None
+    threshold: float | str | None
     points: tuple[Point, ...]
 
     @property
@@ -180,7 +180,7 @@ def trends(runs: Iterable[Run]) -> list[Trend]:
             *key,
             title=str(seen[-1][1]["title"]),
             unit=str(seen[-1][1]["unit"]),
-            bound=seen[-1][1]["bound"],
+            threshold=seen[-1][1]["threshold"],
             points=tuple(Point(run, _number(gate["value"]), Verdict(gate["verdict"])) for run, gate in seen),
         )
         for key, seen in found.items()

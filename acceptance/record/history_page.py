@@ -46,11 +46,11 @@ def history(runs: Sequence[Run], unreadable: Sequence[Unreadable]) -> str:
 
 
 def spark(trend: Trend) -> Markup:
-    """Draw one gate over its runs, evenly spaced: the line, its bound, and a mark where it did not pass.
+    """Draw one gate over its runs, evenly spaced: the line, its threshold, and a mark where it did not pass.
 
     A run that could not see leaves a gap in the line and a mark at the foot.
     """
-    limit = limit_of(trend.bound)
+    limit = limit_of(trend.threshold)
     values = [*trend.values, *([limit] if limit is not None else [])]
     low, high = min([0.0, *values]), max(values, default=1.0)
     room = (high - low) or 1.0
@@ -74,7 +74,7 @@ def spark(trend: Trend) -> Markup:
     drawn = [f'<polyline class="c-line" points="{" ".join(line)}"/>' for line in lines if len(line) > 1]
     if limit is not None:
         y = place(0, limit).split(",")[1]
-        drawn.insert(0, f'<path class="c-bound" d="M{MARGIN} {y}H{WIDTH - MARGIN}"/>')
+        drawn.insert(0, f'<path class="c-threshold" d="M{MARGIN} {y}H{WIDTH - MARGIN}"/>')
     return Markup(  # noqa: S704 - all text in it went through escape()
         f'<svg class="chart" role="img" aria-label="{escape(_label(trend))}" viewBox="0 0 {WIDTH} {HEIGHT}">'
         f"{''.join([*drawn, *marks])}</svg>"
@@ -84,7 +84,7 @@ def spark(trend: Trend) -> Markup:
 def _label(trend: Trend) -> str:
     latest = f"{number(trend.points[-1].value)} {trend.unit}".strip()
     told = ", ".join(f"{count} {word}" for word, count in _counts(trend).items())
-    return f"{trend.id} over {len(trend.points)} runs: {told}; latest {latest}, bound {trend.bound}"
+    return f"{trend.id} over {len(trend.points)} runs: {told}; latest {latest}, threshold {trend.threshold}"
 
 
 def _counts(trend: Trend) -> dict[str, int]:

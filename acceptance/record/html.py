@@ -128,9 +128,10 @@ def _charts(stage: Stage, record: Record, checks: Mapping[int, Check]) -> list[t
             gate,
             chart.draw(
                 chart.points_of(checks[gate.check].evidence[gate.piece]["data"].get("series")),
-                gate.bound,
+                gate.threshold,
                 marks,
-                f"{gate.id} over the soak: {gate.verdict}, {chart.number(gate.value)} {gate.unit}, bound {gate.bound}",
+                f"{gate.id} over the soak: {gate.verdict}, {chart.number(gate.value)} {gate.unit}, "
+                f"threshold {gate.threshold}",
                 gate.unit,
             ),
         )

@@ -56,7 +56,7 @@ class Gate:
     id: str
     title: str
     query: str
-    bound: float | str | None
+    threshold: float | str | None
     unit: str
     value: float | str | None
     verdict: Verdict

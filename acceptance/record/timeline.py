@@ -75,7 +75,7 @@ _WORDS: dict[str, Callable[[Data], tuple[str, str]]] = {
     "service.restarting": lambda d: (f"{d.get('service')}: restart asked for", ""),
     "service.restarted": _restarted,
     "trigger.fired": lambda d: (
-        f"Trigger {d.get('trigger')} fired: {d.get('value')} against {d.get('bound')}: {d.get('reason')}",
+        f"Trigger {d.get('trigger')} fired: {d.get('value')} against {d.get('threshold')}: {d.get('reason')}",
         "bad",
     ),
     "stage.accepted": lambda d: (f"Stage {d.get('stage')} accepted by its exit gate", "good"),

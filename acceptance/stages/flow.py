@@ -121,7 +121,7 @@ class Flow:
             kept = self._conductor.end_stage(stage_id)
         verdict = worst([*progress.verdicts.values(), progress.ended_as])
         watch = progress.work.watch if progress.work else None
-        facts = {"reason": progress.ended, "kept": kept, "looks": watch.looks if watch else None}
+        facts = {"reason": progress.ended, "kept": kept, "evaluations": watch.evaluations if watch else None}
         self._events.append("stage.finished", stage=stage_id, verdict=verdict.value, **facts)
         self._current = None
 

@@ -1,4 +1,4 @@
-"""How a soak is going, for the person who watches it: time, each gate's value against its bound, the triggers.
+"""How a soak is going, for the person who watches it: time, each gate's value against its threshold, the triggers.
 
 What is shown here decides nothing; the gates are judged once, at the end, by ``acceptance.stages.soak``.
 """
@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
-from acceptance.gates.measures import Bound, Gate, GateResult
+from acceptance.gates.measures import Gate, GateResult, Threshold
 from acceptance.verdict import Inconclusive
 
 
@@ -64,13 +64,13 @@ class GateLooks:
 
 
 def shown(result: GateResult, *, unit: bool = True) -> str:
-    """Give a gate as ``id value (bound unit)``; ``!`` marks one that would not pass now."""
+    """Give a gate as ``id value (threshold unit)``; ``!`` marks one that would not pass now."""
     gate = result.gate
-    bound = f"({gate.bound} {gate.unit if unit else ''}".rstrip() + ")"
+    threshold = f"({gate.threshold} {gate.unit if unit else ''}".rstrip() + ")"
     if result.value is None:
-        return f"{gate.id} no data {bound}"
-    mark = "" if Bound(gate.bound).holds(result.value) else "! "
-    return f"{mark}{gate.id} {result.value:.3g} {bound}"
+        return f"{gate.id} no data {threshold}"
+    mark = "" if Threshold(gate.threshold).holds(result.value) else "! "
+    return f"{mark}{gate.id} {result.value:.3g} {threshold}"
 
 
 def line(look: Look) -> str:

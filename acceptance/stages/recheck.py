@@ -17,7 +17,7 @@ from functools import cache, cached_property
 
 from acceptance.conduct.manual_recovery import by_hand_commands
 from acceptance.gates.judging import judge
-from acceptance.gates.measures import Bound, GateResult, Measure, Samples, Trigger
+from acceptance.gates.measures import GateResult, Measure, Samples, Threshold, Trigger
 from acceptance.gates.triggers import fired
 from acceptance.observe.logs import Logs
 from acceptance.observe.prometheus import Prometheus
@@ -109,15 +109,16 @@ class Lookback:
         if quiet.verdict is Verdict.INCONCLUSIVE:
             return quiet
         reason = (
-            f"never held; found {quiet.value:.4g} {trigger.unit}".rstrip() + f" at the end; fires at {trigger.bound}"
+            f"never held; found {quiet.value:.4g} {trigger.unit}".rstrip()
+            + f" at the end; fires at {trigger.threshold}"
         )
         return replace(quiet, verdict=Verdict.PASS, reason=reason)
 
     def _log_events(self, trigger: Trigger) -> GateResult:
         lines = Logs(self.service.logs).since(datetime.fromtimestamp(self.begin, UTC), trigger.query.split("|"))
         foreign = [line.brief() for line in lines if not line.trace_id.startswith(self.trace_prefix)]
-        verdict = Verdict.FAIL if Bound(trigger.bound).holds(len(foreign)) else Verdict.PASS
-        reason = "; ".join([f"found {len(foreign)} {trigger.unit}; fires at {trigger.bound}", *foreign[:3]])
+        verdict = Verdict.FAIL if Threshold(trigger.threshold).holds(len(foreign)) else Verdict.PASS
+        reason = "; ".join([f"found {len(foreign)} {trigger.unit}; fires at {trigger.threshold}", *foreign[:3]])
         return GateResult(trigger, verdict, len(foreign), len(foreign), reason, self.begin, time.time())
 
     def _samples(self, measure: Measure, start: float) -> Samples:
@@ -210,7 +211,9 @@ class Hindsight:
         return bad
 
     def _gates(self, stage_id: str) -> list[GateResult]:
-        slowest = max((Bound(gate.bound).limit for gate in self._stages[stage_id].gates if gate.unit == "s"), default=0)
+        slowest = max(
+            (Threshold(gate.threshold).limit for gate in self._stages[stage_id].gates if gate.unit == "s"), default=0
+        )
         return self._lookback(stage_id).gates(self._target.scrape_patience_s + TIMES_THE_SLO * slowest)
 
     def _triggers(self, stage_id: str) -> list[GateResult]:

@@ -103,7 +103,12 @@ class StageWork:
             self.watch.stop()
 
     def _fired(self, fired: GateResult) -> None:
-        facts = {"trigger": fired.gate.id, "items": fired.gate.items, "value": fired.value, "bound": fired.gate.bound}
+        facts = {
+            "trigger": fired.gate.id,
+            "items": fired.gate.items,
+            "value": fired.value,
+            "threshold": fired.gate.threshold,
+        }
         try:
             self.events.append(
                 "trigger.fired", stage=self.stage.id, verdict=fired.verdict, reason=fired.reason, **facts

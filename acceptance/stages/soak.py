@@ -65,7 +65,7 @@ def soak(
         traffic: One synthetic request.
         seconds: Length.
         step: The scrape interval in seconds.
-        per_minute: Bound of the traffic.
+        per_minute: Threshold of the traffic.
         stopped: Gives the reason why the soak must end now, or an empty string.
         tell: Shown a look before each request; None where nobody watches.
 

@@ -43,7 +43,7 @@ class HardFault:
         if count <= self.limit:
             return
         reason = f"{count} in a row, the last: {'; '.join(found)}"
-        facts = {"trigger": self.id, "items": list(self.items), "value": count, "bound": f"> {self.limit}"}
+        facts = {"trigger": self.id, "items": list(self.items), "value": count, "threshold": f"> {self.limit}"}
         work.events.append("trigger.fired", stage=work.stage.id, verdict=Verdict.FAIL, reason=reason, **facts)
         work.end(Verdict.FAIL, f"trigger {self.id}: {self.title}: {reason}")
         raise Inconclusive(f"trigger {self.id}: {reason}")

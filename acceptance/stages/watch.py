@@ -23,13 +23,13 @@ from acceptance.verdict import Verdict
 
 @dataclass(frozen=True)
 class Outlook:
-    """Where a watch looks.
+    """Where a watch evaluations.
 
     Attributes:
         job: Prometheus job of the stage's service.
         alerts_before: Alerts that already fired before the flag was set.
         trace_prefix: Log lines with a trace id like this are the suite's own.
-        step: Seconds between looks: the scrape interval.
+        step: Seconds between evaluations: the scrape interval.
         blind_limit: Seconds without an answer after which the stage is rolled back.
     """
 
@@ -57,7 +57,7 @@ class Watch(threading.Thread):
         self._history: dict[str, list[tuple[float, float]]] = {}
         self._over = threading.Event()
         self.fired: GateResult | None = None
-        self.looks = 0
+        self.evaluations = 0
 
     def run(self) -> None:
         """Look once every scrape interval until stopped or until a trigger fires."""
@@ -66,7 +66,7 @@ class Watch(threading.Thread):
             try:
                 self.fired = self.look(time.time())
                 seen = time.monotonic()
-                self.looks += 1
+                self.evaluations += 1
             except Exception as error:
                 # A monitoring outage, or a fault of our own, is not a bad release: hold, but not for ever.
                 if (blind := time.monotonic() - seen) > self._outlook.blind_limit:
@@ -90,7 +90,7 @@ class Watch(threading.Thread):
         for trigger in self._stage.triggers:
             samples = self._samples(trigger, now)
             # Asked after the samples are: whatever of ours they hold was announced before it was counted.
-            own = self._own.bounds(trigger.own_events)[1]
+            own = self._own.threshold(trigger.own_events)[1]
             # One request may still be in flight, and its count shows with the next scrape only.
             quiet_since = self._own.quiet_since(trigger.own_events) + 2 * self._outlook.step
             if fired := fires(trigger, samples, own, quiet_since):

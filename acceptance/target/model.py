@@ -51,7 +51,7 @@ class Target(Public):
         flags: Flag name by stage, `21_01a` to `21_01d`.
         soak_seconds: A scaled soak, lab only; None is the checklist's own.
         scrape_interval_s: Prometheus' scrape interval, in seconds.
-        traffic_per_minute: Bound of the synthetic requests per minute.
+        traffic_per_minute: Threshold of the synthetic requests per minute.
         student_ids: Whether the deployment takes any text as a student id, or digits only.
         trace_header: Request header that carries the trace id; empty when the services read none.
         restart_timeout_s: Longest time for a restarted service to be back, in seconds.

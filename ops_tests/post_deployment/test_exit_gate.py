@@ -37,10 +37,10 @@ def test_trigger_was_watched_and_did_not_fire(item, deployment, hindsight, deplo
     ]
     assert fired == [], "; ".join(fired)
     watched = hindsight.with_trigger(item)
-    looks = {stage: number for stage in watched if (number := deployment.looks(stage)) is not None}
-    if not looks or min(looks.values()) == 0:
+    evaluations = {stage: number for stage in watched if (number := deployment.evaluations(stage)) is not None}
+    if not evaluations or min(evaluations.values()) == 0:
         raise Inconclusive(
-            f"{item}: expected looks at it in each stage that was switched on in {deployment.extent}, found {looks}"
+            f"{item}: expected evaluations of it in each stage switched on in {deployment.extent}, found {evaluations}"
         )
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from acceptance.gates.measures import Bound
+from acceptance.gates.measures import Threshold
 from acceptance.probes.homework.hw_checker import RESCHEDULE
 from acceptance.stages.readiness import make_sure
 from acceptance.verdict import Inconclusive
@@ -19,6 +19,6 @@ def test_stage_can_be_switched_and_watched(target, stage_work):
 @pytest.mark.checklist("21_01b.monitor.2")
 def test_hw_checker_can_be_depended_on(checker, stage_work):
     """External API health: without it the stage is left out with its flag off, and rescheduled."""
-    slo = Bound(stage_work.stage.gate("latency-p95").bound).limit
+    slo = Threshold(stage_work.stage.gate("latency-p95").threshold).limit
     if outage := checker.outage(within_s=slo):
         raise Inconclusive(RESCHEDULE + "; ".join(outage))

@@ -10,7 +10,7 @@ from pymongo.database import Database
 
 from acceptance.conduct.run import Run
 from acceptance.evidence import Evidence
-from acceptance.gates.measures import Bound
+from acceptance.gates.measures import Threshold
 from acceptance.observe.logs import Logs
 from acceptance.probes.http.client import Caller
 from acceptance.probes.reviews.pipeline import Reviews
@@ -45,7 +45,7 @@ def reviews(uploader: Uploader, mongo: Database[dict[str, Any]], target: Target)
 @pytest.fixture(scope="module")
 def patience_s(stage_work: StageWork) -> float:
     """Seconds within which a review must end."""
-    return TIMES_THE_SLO * Bound(stage_work.stage.gate("latency-p95").bound).limit
+    return TIMES_THE_SLO * Threshold(stage_work.stage.gate("latency-p95").threshold).limit
 
 
 @pytest.fixture(scope="session")

@@ -23,7 +23,7 @@ title = "The service is up"
 items = []
 kind = "value"
 query = 'up{job="$job"}'
-bound = "== 1"
+threshold = "== 1"
 """
 SOAK = "def test_soak(flag_on, stage_work): assert stage_work.soak(lambda: None).sent > 0\n"
 BAD = "def test_bad(flag_on): assert 'seen' == 'expected'\n"

@@ -44,14 +44,14 @@ def no_go(folder: Path) -> Path:
         writer.say("stage.started", pause=1, **STAGE)
         through(writer, "preflight", "deploy", "flag_off", "flag_on", "security")
         writer.now += timedelta(minutes=6, seconds=20)
-        reason = "14 of 412 storage operations failed (3.4 %), 3 of the last 3 looks above the bound"
+        reason = "14 of 412 storage operations failed (3.4 %), 3 of the last 3 looks above the threshold"
         writer.say(
             "trigger.fired",
             stage="21_01c",
             trigger="write_failures",
             item="trigger.1",
             value=0.034,
-            bound="> 0.02",
+            threshold="> 0.02",
             reason=reason,
         )
         writer.say("rollback.started", pause=0.1, stage="21_01c", reason=f"trigger write_failures: {reason}")
@@ -61,7 +61,7 @@ def no_go(folder: Path) -> Path:
             writer.now,
             level=14,
             verdict="FAIL",
-            reason="14 failed operations since the flag went on, bound == 0",
+            reason="14 failed operations since the flag went on, threshold == 0",
         )
         evidence["data"]["series"] = evidence["data"]["series"][164:]
         writer.check(
@@ -101,7 +101,7 @@ def no_go(folder: Path) -> Path:
             "run.finished",
             pause=1,
             outcome="NO-GO",
-            reasons=["stage 21_01c: trigger write_failures fired (3.4 % of writes failed, bound 2 %)"],
+            reasons=["stage 21_01c: trigger write_failures fired (3.4 % of writes failed, threshold 2 %)"],
             exit_code=1,
         )
     return folder
@@ -266,7 +266,7 @@ def whole(folder: Path) -> Path:
                 if signs and stage == "post_deployment":
                     verdict = "INCONCLUSIVE"
                 reason = {
-                    "FAIL": "the HW checker answered 503 to 9 of 10 requests, bound 10 %",
+                    "FAIL": "the HW checker answered 503 to 9 of 10 requests, threshold 10 %",
                     "NOT RUN": "stage 21_01b ended before it",
                 }.get(verdict, "")
                 if signs and verdict == "PASS":

@@ -226,7 +226,7 @@ def gate(
     name: str, now: datetime, level: float | None = None, step: int = 5, verdict: str = "PASS", reason: str = ""
 ) -> dict[str, Any]:
     """A gate's evidence over a soak of 20 minutes that ends at ``now``."""
-    query, bound, unit, normal = GATES[name]
+    query, threshold, unit, normal = GATES[name]
     peak = normal if level is None else level
     begin, end = now.timestamp() - 1200, now.timestamp()
     series = [
@@ -239,7 +239,7 @@ def gate(
         "data": {
             "id": name,
             "query": query,
-            "bound": bound,
+            "threshold": threshold,
             "unit": unit,
             "value": None if verdict == "INCONCLUSIVE" else peak,
             "verdict": verdict,

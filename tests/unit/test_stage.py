@@ -14,7 +14,7 @@ items = ["21_01c.exit.1"]
 kind = "count"
 query = 'sum(x{job="$job"})'
 total = 'sum(y{job="$job"})'
-bound = "== 0"
+threshold = "== 0"
 """
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
-from acceptance.gates.measures import Bound, Gate, GateResult
+from acceptance.gates.measures import Gate, GateResult, Threshold
 from acceptance.gates.statistics import nearest_rank
 from acceptance.polling import poll
 from acceptance.probes.reviews.pipeline import Reviews
@@ -74,12 +74,12 @@ class ReviewTraffic:
 
 
 def end_to_end(gate: Gate, reviews: Sequence[Review]) -> GateResult:
-    """Judge the time from submission to result by the bound of the pipeline's own latency gate.
+    """Judge the time from submission to result by the threshold of the pipeline's own latency gate.
 
     A review without an end counts with the time that it has had so far.
 
     Args:
-        gate: Of the pipeline's own metric: bound, quantile and fewest samples are taken from it.
+        gate: Of the pipeline's own metric: threshold, quantile and fewest samples are taken from it.
         reviews: What was sent.
     """
     taken = [each for each in reviews if each.submitted.task_id]
@@ -95,14 +95,17 @@ def end_to_end(gate: Gate, reviews: Sequence[Review]) -> GateResult:
     curve = sorted((each.submitted.at.timestamp(), time) for each, time in zip(taken, times, strict=True))
     window = (curve[0][0], curve[-1][0]) if curve else (0.0, 0.0)
     value = nearest_rank(times, gate.quantile) if times else None
-    slow = sum(not Bound(gate.bound).holds(time) for time in times)
+    slow = sum(not Threshold(gate.threshold).holds(time) for time in times)
     # So many slow ones are too many whatever those that are missing would have taken.
     if slow > (1 - gate.quantile) * max(len(times), gate.min_samples):
-        verdict, reason = Verdict.FAIL, f"expected {gate.bound} {gate.unit}, found {value:.4g}; {slow} were too slow"
+        verdict, reason = (
+            Verdict.FAIL,
+            f"expected {gate.threshold} {gate.unit}, found {value:.4g}; {slow} were too slow",
+        )
     elif len(times) < gate.min_samples:
         verdict, reason = Verdict.INCONCLUSIVE, f"expected at least {gate.min_samples} reviews, found {len(times)}"
     else:
-        verdict, reason = Verdict.PASS, f"expected {gate.bound} {gate.unit}, found {value:.4g}"
+        verdict, reason = Verdict.PASS, f"expected {gate.threshold} {gate.unit}, found {value:.4g}"
     return GateResult(its, verdict, value, len(times), f"{reason} over {len(times)} reviews", *window, curve)
 
 

@@ -11,8 +11,8 @@ from acceptance.gates.measures import Gate, Samples
 from acceptance.verdict import Verdict
 
 
-def gate(kind="count", bound="== 0", min_samples=1, total="total"):
-    return Gate("g", "title", ("i",), kind, "query", bound, total=total, min_samples=min_samples)
+def gate(kind="count", threshold="== 0", min_samples=1, total="total"):
+    return Gate("g", "title", ("i",), kind, "query", threshold, total=total, min_samples=min_samples)
 
 
 def samples(query, total=((0, 0), (1, 5), (2, 10)), reported=2, end=2):
@@ -67,7 +67,7 @@ def test_nan_is_inconclusive():
 
 
 def test_quantile_beyond_the_last_finite_bucket_fails_any_bound():
-    # histogram_quantile would say 2.5 here, and a bound of 30 s could never fail.
+    # histogram_quantile would say 2.5 here, and a threshold of 30 s could never fail.
     buckets = {"2.5": [(0, 0), (2, 0)], "+Inf": [(0, 0), (2, 10)]}
     result = judge(gate("quantile", "< 30"), samples(buckets))
     assert (result.verdict, result.value) == (Verdict.FAIL, math.inf)
@@ -87,8 +87,8 @@ def test_quantile_never_lies_below_a_bucket_that_holds_too_few(counts, quantile)
     cumulative = dict(zip(bounds, [sum(counts[: n + 1]) for n in range(len(counts))], strict=True))
     value = quantile_of(cumulative | {math.inf: sum(counts)}, quantile)
     if sum(counts):
-        assert sum(cumulative[bound] < quantile * sum(counts) for bound in bounds if bound < value) >= 0
-        assert all(cumulative[bound] >= quantile * sum(counts) for bound in bounds if bound >= value)
+        assert sum(cumulative[threshold] < quantile * sum(counts) for threshold in bounds if threshold < value) >= 0
+        assert all(cumulative[threshold] >= quantile * sum(counts) for threshold in bounds if threshold >= value)
 
 
 def test_gate_whose_bound_no_bucket_can_tell_is_named():

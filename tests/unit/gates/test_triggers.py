@@ -11,8 +11,8 @@ MINUTE = 60
 ALL_GOOD_TO_THE_END = [(at, 10.0 * at) for at in range(0, 40 * MINUTE, 15)]
 
 
-def trigger(kind="ratio", bound="> 0.05", **facts):
-    return Trigger("t", "title", ("trigger.1",), kind, "bad", bound, total="total", **facts)
+def trigger(kind="ratio", threshold="> 0.05", **facts):
+    return Trigger("t", "title", ("trigger.1",), kind, "bad", threshold, total="total", **facts)
 
 
 def samples(query, total=((0, 0), (1, 5), (2, 10)), end=2, start=0):

@@ -257,7 +257,7 @@ class Work:
         self.events = self
 
     def append(self, kind: str, **facts: Any) -> None:
-        self.told.append((kind, facts["trigger"], facts["verdict"], facts["value"], facts["bound"]))
+        self.told.append((kind, facts["trigger"], facts["verdict"], facts["value"], facts["threshold"]))
 
     def end(self, verdict: Verdict, reason: str) -> None:
         self.told.append((verdict, reason))

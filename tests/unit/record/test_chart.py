@@ -12,11 +12,11 @@ LINE = [(float(at), 0.1) for at in range(100)]
 
 
 @pytest.mark.parametrize(
-    ("bound", "limit"),
+    ("threshold", "limit"),
     [("< 0.1", 0.1), ("== 0", 0.0), (2, 2.0), ("<= 1e-3", 0.001), ("> -5", -5.0), (None, None), ("none", None)],
 )
-def test_the_limit_is_the_bounds_number(bound, limit):
-    assert limit_of(bound) == limit
+def test_the_limit_is_the_bounds_number(threshold, limit):
+    assert limit_of(threshold) == limit
 
 
 def test_points_that_are_no_numbers_are_left_out():
@@ -29,7 +29,7 @@ def test_marks_bound_and_label_are_drawn_and_escaped():
     svg = ElementTree.fromstring(draw(LINE, "< 2", marks, 'a "label"', "s"))
     texts = [each.text for each in svg.iter("text")]
     assert svg.get("aria-label") == 'a "label"'
-    assert {"bound < 2", "flag on", "<trigger>"} <= set(texts)
+    assert {"threshold < 2", "flag on", "<trigger>"} <= set(texts)
 
 
 def test_a_mark_far_away_does_not_squeeze_the_curve():

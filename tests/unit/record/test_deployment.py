@@ -40,8 +40,14 @@ def switched(stage, value="true"):
     return "flag.changing", {"stage": stage, "flag": f"USE_{stage}", "value": value}
 
 
-def ended(stage, verdict="PASS", kept=True, looks=3):
-    return "stage.finished", {"stage": stage, "verdict": verdict, "reason": "", "kept": kept, "looks": looks}
+def ended(stage, verdict="PASS", kept=True, evaluations=3):
+    return "stage.finished", {
+        "stage": stage,
+        "verdict": verdict,
+        "reason": "",
+        "kept": kept,
+        "evaluations": evaluations,
+    }
 
 
 def undone(stage):
@@ -84,19 +90,19 @@ def test_last_try_of_a_stage_decides_and_no_rollback_is_forgotten():
 
 def test_try_that_did_not_get_to_the_flag_does_not_replace_one_that_did():
     """A preflight that is run once more says nothing of a stage that is on."""
-    looked = log("second", begun(A), (A, "preflight", "FAIL"), ended(A, "FAIL", kept=False, looks=None))
-    assert Deployment((good(A, "first"), looked, AFTER)).looks(A) == 3
-    assert Deployment((looked, AFTER)).looks(A) is None
+    looked = log("second", begun(A), (A, "preflight", "FAIL"), ended(A, "FAIL", kept=False, evaluations=None))
+    assert Deployment((good(A, "first"), looked, AFTER)).evaluations(A) == 3
+    assert Deployment((looked, AFTER)).evaluations(A) is None
 
 
 def test_flag_that_was_to_go_off_is_no_try():
-    off = log("second", begun(A), switched(A, "false"), ended(A, kept=False, looks=None))
-    assert Deployment((good(A, "first"), off)).looks(A) == 3
+    off = log("second", begun(A), switched(A, "false"), ended(A, kept=False, evaluations=None))
+    assert Deployment((good(A, "first"), off)).evaluations(A) == 3
 
 
 def test_run_without_a_ticket_is_its_own_deployment():
     alone = Deployment((good(A, "first"),))
-    assert (alone.extent, alone.looks(A)) == ("this run, which knows of no earlier one with its ticket", 3)
+    assert (alone.extent, alone.evaluations(A)) == ("this run, which knows of no earlier one with its ticket", 3)
 
 
 @pytest.mark.parametrize(("first", "outcome"), [(good, Outcome.GO), (bad, Outcome.NO_GO)], ids=["good", "bad"])

@@ -111,7 +111,7 @@ def test_evidence_of_what_did_not_pass_is_always_shown(tmp_path, monkeypatch):
 
 def test_the_soak_has_its_curve_with_flag_and_trigger(pages):
     chart = pages["no_go"].partition("<svg")[2].partition("</svg>")[0]
-    assert [word for word in ("bound == 0", "flag on", "flag off", "trigger") if word not in chart] == []
+    assert [word for word in ("threshold == 0", "flag on", "flag off", "trigger") if word not in chart] == []
 
 
 def test_5000_checks_stay_small_and_quick(tmp_path):

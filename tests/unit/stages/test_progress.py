@@ -10,8 +10,8 @@ from acceptance.stages.progress import GateLooks, Look, Tenths, line, short_line
 from acceptance.verdict import Inconclusive, Verdict
 
 
-def result(gate_id, value, bound="< 2", unit="s"):
-    gate = Gate(gate_id, gate_id, (), "value", "q", bound, unit=unit)
+def result(gate_id, value, threshold="< 2", unit="s"):
+    gate = Gate(gate_id, gate_id, (), "value", "q", threshold, unit=unit)
     return GateResult(gate, Verdict.PASS, value, 1, "", 0, 1)
 
 
