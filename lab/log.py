@@ -1,14 +1,24 @@
-"""JSON log lines of the lab's services (contract, "Logs"), each with the trace id of its request."""
+"""Log lines of the lab's services: JSON as in the contract ("Logs"), or text as the real services write it.
+
+`LAB_LOG_FORMAT` is `json`, `text` (Python's own form, UTC, no event and no trace id) or `rich` (the same in the columns
+of Rich: 80 wide, to the second, the time left out where it is that of the line before).
+"""
 
 import contextvars
 import json
 import logging
+import os
 import secrets
 import sys
+import textwrap
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
+FORMAT_VARIABLE = "LAB_LOG_FORMAT"
+_RICH_COLUMNS = 80
 _trace_id: contextvars.ContextVar[str] = contextvars.ContextVar("trace_id", default="")
 _service = "butler"
+_shown = ""  # the time in the newest line of a Rich log
 
 
 def set_service(name: str) -> None:
@@ -29,9 +39,27 @@ def new_trace(value: str | None = None) -> str:
 
 
 def log(event: str, level: str = "INFO", **fields: object) -> None:
-    """Write one log line (contract, "Logs"): one JSON object, RFC 3339 time in UTC, current trace id."""
+    """Write one log line, or several where the format wraps."""
+    write = FORMATS[log_format()]
+    sys.stderr.write(write(datetime.now(UTC), event, level, fields) + "\n")  # one write: lines of threads must not mix
+    sys.stderr.flush()
+
+
+def log_format() -> str:
+    """Read the format of this lab's logs.
+
+    Raises:
+        ValueError: There is no such format.
+    """
+    name = os.environ.get(FORMAT_VARIABLE) or "json"
+    if name not in FORMATS:
+        raise ValueError(f"{FORMAT_VARIABLE}: expected one of {', '.join(FORMATS)}, found {name!r}; correct it")
+    return name
+
+
+def _json(now: datetime, event: str, level: str, fields: Mapping[str, object]) -> str:
     line = {
-        "timestamp": datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "timestamp": now.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         "level": level,
         "service": _service,
         "event": event,
@@ -39,8 +67,36 @@ def log(event: str, level: str = "INFO", **fields: object) -> None:
         "trace_id": trace_id(),
         **fields,
     }
-    sys.stderr.write(json.dumps(line, default=str) + "\n")  # one write: lines of threads must not mix
-    sys.stderr.flush()
+    return json.dumps(line, default=str)
+
+
+def _text(now: datetime, event: str, level: str, fields: Mapping[str, object]) -> str:
+    return f"{now:%Y-%m-%d %H:%M:%S},{now.microsecond // 1000:03} - {_service} - {level} - {_said(event, fields)}"
+
+
+def _rich(now: datetime, event: str, level: str, fields: Mapping[str, object]) -> str:
+    global _shown
+    stamp = f"[{now:%m/%d/%y %H:%M:%S}]"
+    head = f"{stamp if stamp != _shown else '':19} {level:8} "
+    _shown = stamp
+    width = _RICH_COLUMNS - len(head)
+    lines = [part for line in _said(event, fields).splitlines() for part in textwrap.wrap(line, width) or [""]]
+    return ("\n" + " " * len(head)).join([head + lines[0], *lines[1:]])
+
+
+def _said(event: str, fields: Mapping[str, object]) -> str:
+    """Say in words what a JSON line has as fields; a traceback follows on lines of its own."""
+    told = {"message": event.replace("_", " ").capitalize(), **fields}
+    trace = told.pop("traceback", "")
+    rest = ", ".join(f"{key} {value}" for key, value in told.items() if key not in ("message", "logger"))
+    return "\n".join(filter(None, [": ".join(filter(None, [str(told["message"]), rest])), str(trace).rstrip()]))
+
+
+FORMATS: dict[str, Callable[[datetime, str, str, Mapping[str, object]], str]] = {
+    "json": _json,
+    "text": _text,
+    "rich": _rich,
+}
 
 
 class JsonHandler(logging.Handler):

@@ -11,6 +11,7 @@ from pathlib import Path
 from types import FrameType
 
 from lab import binaries, faults, layout, ports, programs, supervise, supervisord
+from lab.log import log_format
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
@@ -44,6 +45,7 @@ def serve(home: Path | None, wanted_faults: Sequence[str], keep: bool) -> int:
 
 
 def _life(place: layout.Layout, found: binaries.Binaries, wanted_faults: Sequence[str]) -> int:
+    log_format()  # a wrong one is told here, once, and not by each service
     claim, numbers = ports.claim()
     with claim:
         layout.write(place, numbers)

@@ -93,7 +93,7 @@ class Settings:
 
 
 class TraceMiddleware:
-    """Give each request a trace id: the one in a W3C `traceparent` header, else a new one."""
+    """Give each request a trace id, the one in a W3C `traceparent` header, else a new one, and log its end."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -105,7 +105,18 @@ class TraceMiddleware:
             parts = header.split("-")
             given = parts[1].lower() if len(parts) >= 4 and len(parts[1]) == 32 else ""
             new_trace(given if set(given) <= set("0123456789abcdef") else None)
-        await self.app(scope, receive, send)
+        await self.app(scope, receive, _logged(scope, send))
+
+
+def _logged(scope: Scope, send: Send) -> Send:
+    """Log each answer, as an access log does, but for the scrapes of Prometheus."""
+
+    async def watched(message: Message) -> None:
+        if message["type"] == "http.response.start" and scope["path"] != "/metrics":
+            log("request", method=scope["method"], path=scope["path"], status=message["status"])
+        await send(message)
+
+    return watched
 
 
 class ErrorMiddleware:

@@ -5,7 +5,7 @@ import json
 import re
 import time
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,6 +15,10 @@ from lab.standins.loki_times import NANOS, nanos
 PROJECT = "butler"
 _LOGFMT_TIME = re.compile(r'\b(?:ts|time|timestamp)="?(\S+?)"?(?:\s|$)')  # Prometheus and Alertmanager
 _SPIKE_LINES = 200
+_TEXT_TIMES = (
+    (re.compile(r"[\d-]{10} [\d:]{8},\d{3}"), "%Y-%m-%d %H:%M:%S,%f"),
+    (re.compile(r"\[[\d/]{8} [\d:]{8}\]"), "[%m/%d/%y %H:%M:%S]"),
+)
 
 
 class Entry(NamedTuple):
@@ -80,14 +84,17 @@ def with_error_spike(entries: list[Entry]) -> list[Entry]:
 
 
 def time_of(line: str) -> int | None:
-    """The time that a JSON or logfmt line states, in nanoseconds since 1970, or None."""
+    """The time that a JSON, logfmt or text line states, in nanoseconds since 1970, or None."""
+    for pattern, form in _TEXT_TIMES:
+        if found := pattern.match(line):
+            return nanos(datetime.strptime(found[0], form).replace(tzinfo=UTC))
     try:
         stated = json.loads(line)["timestamp"] if line.startswith("{") else None
     except (ValueError, KeyError, RecursionError):
         return None
     if stated is None:
-        found = _LOGFMT_TIME.search(line[:200])
-        stated = found[1] if found else None
+        logfmt = _LOGFMT_TIME.search(line[:200])
+        stated = logfmt[1] if logfmt else None
     try:
         when = datetime.fromisoformat(str(stated))
     except ValueError:

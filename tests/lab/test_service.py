@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from lab.log import log, set_service
 from lab.service import Settings, application, trace_id
 
 
@@ -89,7 +90,7 @@ def get(path: str, check: Callable[[], Awaitable[None]] = _fine, **headers: str)
 def test_an_unhandled_error_is_a_plain_500_with_the_cause_in_the_log(capsys: pytest.CaptureFixture[str]) -> None:
     answer = get("/crash")
     assert (answer.status_code, answer.json()) == (500, {"detail": "internal error"})
-    line = json.loads(capsys.readouterr().err)
+    line = json.loads(capsys.readouterr().err.splitlines()[0])
     assert (line["event"], line["error_type"]) == ("unhandled_error", "ValueError")
 
 
@@ -119,3 +120,22 @@ def test_health_is_503_when_its_check_fails() -> None:
 
 def test_metrics_tell_when_the_process_started() -> None:
     assert "process_start_time_seconds" in get("/metrics").text
+
+
+@pytest.mark.parametrize(
+    "form, told",
+    [
+        ("json", ['"event": "turn_failed"']),
+        ("text", [" - butler-bot - ERROR - Turn failed: user u1"]),
+        ("rich", ["] ERROR    Turn failed: user u1\n", "\n                    ERROR    Turn failed: user u1\n"]),
+    ],
+)
+def test_a_log_is_written_in_the_form_asked_for(
+    form: str, told: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("LAB_LOG_FORMAT", form)
+    set_service("butler-bot")
+    for _ in range(3):  # two at least within one second
+        log("turn_failed", "ERROR", user="u1")
+    written = capsys.readouterr().err
+    assert [each for each in told if each not in written] == []
