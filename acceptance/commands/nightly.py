@@ -1,0 +1,84 @@
+"""Decide what a nightly run tells and which old records go (`scripts/ops/nightly.py`). Pure but for reading.
+
+A channel that hears the same line every night is read by nobody: a post is made only when the outcome is another one
+than the night before.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from acceptance.record.formatting import parse
+from acceptance.record.history import Run
+from acceptance.verdict import Outcome
+
+
+@dataclass(frozen=True)
+class Night:
+    """How one nightly run ended.
+
+    Attributes:
+        exit_code: That of pytest, or of the suite above pytest's own.
+        outcome: In the record's words; empty where the run left no record, such as when it was refused.
+        reason: The first reason, in one line.
+        folder: The record's folder below the reports; empty where there is none.
+    """
+
+    exit_code: int
+    outcome: str = ""
+    reason: str = ""
+    folder: str = ""
+
+    def same_as(self, other: Night | None) -> bool:
+        """Tell whether nothing changed since the other night: the same outcome and the same exit code."""
+        return other is not None and (self.exit_code, self.outcome) == (other.exit_code, other.outcome)
+
+    def post(self, target: str, before: Night | None) -> str:
+        """Write the post: what it is now, what it was, why, and where to read on."""
+        was = f" (before: {before.outcome or 'no record'}, exit {before.exit_code})" if before else ""
+        why = f": {self.reason}" if self.reason else ""
+        where = f"\nRecord: {self.folder}/record.html" if self.folder else "\nNo record: read the output of the run."
+        return f"Nightly acceptance of {target}: {self.outcome or 'NO RECORD'}, exit {self.exit_code}{was}{why}{where}"
+
+
+def night_of(exit_code: int, before: Sequence[Run], after: Sequence[Run]) -> Night:
+    """Find the run that is in the later reading of the reports and not in the earlier one."""
+    known = {run.folder for run in before}
+    new = [run for run in after if run.folder not in known]
+    if not new:
+        return Night(exit_code)
+    return Night(exit_code, new[-1].outcome.value, new[-1].reason, new[-1].folder)
+
+
+def last_night(state: Path) -> Night | None:
+    """Read how the night before ended; None where nothing readable is there, so that the next post is made."""
+    try:
+        return Night(**json.loads(state.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def remember(state: Path, night: Night) -> None:
+    """Write how this night ended.
+
+    Raises:
+        OSError: The folder cannot be written.
+    """
+    state.write_text(json.dumps(asdict(night), indent=1) + "\n", encoding="utf-8")
+
+
+def expired(runs: Sequence[Run], keep_days: int, now: datetime) -> list[Run]:
+    """Name the rehearsals that are older than `keep_days`; deployments and the last GO of each target stay.
+
+    Args:
+        runs: All that could be read, oldest first. A folder that could not be read is not ours to remove.
+        keep_days: How long a rehearsal is kept.
+        now: The present, aware.
+    """
+    last_go = {run.target: run.folder for run in runs if run.outcome is Outcome.GO}
+    old = [run for run in runs if (at := parse(run.started_at)) and at < now - timedelta(days=keep_days)]
+    return [run for run in old if run.mode != "deploy" and run.folder != last_go.get(run.target)]

@@ -1,0 +1,139 @@
+"""Write the reference pages from the code, so that they cannot differ: `python -m tests.reference`.
+
+`docs/target-file.md` comes from the keys of a target file and the comments of the example; `docs/options.md` from the
+options, markers and exit codes. `tests/unit/test_reference.py` fails while a page is not what this writes.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from acceptance.target.keys import KEYS
+from acceptance.verdict import ExitCode
+
+ROOT = Path(__file__).resolve().parents[1]
+EXAMPLE = ROOT / "targets" / "production.env.example"
+EXIT_CODES = {
+    0: "GO, or a good part of a stage (which is no GO: the record says INCONCLUSIVE)",
+    1: "NO-GO: a check failed or a trigger fired; the stage was rolled back",
+    2: "INTERRUPTED: the run was ended from outside; its changes were undone",
+    3: "an internal error; its changes were undone",
+    4: "the command line or the target file is wrong; nothing was changed",
+    5: "no check was selected",
+    ExitCode.INCONCLUSIVE: "INCONCLUSIVE: something could not be checked",
+    ExitCode.NOT_RUN: "INCONCLUSIVE: a check that was expected did not run",
+    ExitCode.ROLLBACK_FAILED: "ROLLBACK FAILED: act now, by the commands on the screen and in the record",
+    ExitCode.REFUSED: "refused: the lock, the window, the target file; nothing was changed",
+    ExitCode.RECOVERY_NEEDED: "an earlier run's changes could not be undone: `scripts/ops/recover.py`",
+}
+
+
+def target_file() -> str:
+    """Write the page of the target file's keys."""
+    rows = [_row(name, comment) for name, comment in _comments()]
+    documented = {name for name, _ in _comments()}
+    rows += [_row(name, "") for name in KEYS if name not in documented]
+    return "\n".join(
+        [
+            "# Target file: reference",
+            "",
+            "Made from the keys in `acceptance/target/keys.py` by `python -m tests.reference`. Start from",
+            "`targets/production.env.example` or `targets/staging.env.example`; every fault of a target file is told at once,",
+            "with its line, before anything is touched. A default may name another key in braces.",
+            "",
+            "| key | default | what it is |",
+            "| --- | --- | --- |",
+            *rows,
+            "",
+        ]
+    )
+
+
+def options(lines: Iterator[str]) -> str:
+    """Write the page of options, markers and exit codes.
+
+    Args:
+        lines: The options and their help, as `pytest --help` gives them for the suite's own group.
+    """
+    config = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    markers = re.findall(r'^  "(\w+): (.*)",$', config, flags=re.MULTILINE)
+    return "\n".join(
+        [
+            "# Options, markers, exit codes",
+            "",
+            "Made from the code by `python -m tests.reference`.",
+            "",
+            "## Options",
+            "",
+            "| option | what it does |",
+            "| --- | --- |",
+            *lines,
+            "",
+            "## Markers",
+            "",
+            'Choose with `-m`, also combined: `-m "stage_21_01c and security"`.',
+            "",
+            "| marker | chooses |",
+            "| --- | --- |",
+            *(f"| `{name}` | {text} |" for name, text in markers),
+            "",
+            "## Exit codes",
+            "",
+            "| code | means |",
+            "| --- | --- |",
+            *(f"| {code:d} | {text} |" for code, text in EXIT_CODES.items()),
+            "",
+        ]
+    )
+
+
+def suite_options() -> Iterator[str]:
+    """Give a table row for each option of the suite's own group, as `pytest --help` tells it."""
+    command = [sys.executable, "-m", "pytest", "--help"]
+    told = subprocess.run(
+        command, cwd=ROOT, env=os.environ | {"COLUMNS": "1000"}, capture_output=True, text=True, check=True
+    ).stdout
+    group = told.partition("\nButler operational acceptance:\n")[2].partition("\n\n")[0]
+    for option, help_text in re.findall(
+        r"^  (--\S+(?: \S+)?)\s{2,}(.*)$", re.sub(r"\n {10,}", "  ", group), flags=re.MULTILINE
+    ):
+        yield f"| `{option}` | {help_text} |"
+
+
+def _comments() -> Iterator[tuple[str, str]]:
+    """Give each key of the example with the comment above it; keys that stand together share one."""
+    comment: list[str] = []
+    fresh = True
+    for line in EXAMPLE.read_text(encoding="utf-8").splitlines():
+        if key := re.match(r"#? ?([A-Z][A-Z_]+)=", line):
+            if key[1] in KEYS:
+                yield key[1], " ".join(comment)
+            fresh = True
+        elif line.startswith("# ---") or not line.startswith("#"):
+            comment, fresh = [], True
+        else:
+            comment = [*([] if fresh else comment), line.lstrip("# ")]
+            fresh = False
+
+
+def _row(name: str, comment: str) -> str:
+    key = KEYS[name]
+    default = "required" if key.default is None and not key.secret else f"`{key.default}`" if key.default else ""
+    note = "secret; taken from the environment when the file leaves it out. " if key.secret else ""
+    return f"| `{name}` | {default} | {note}{comment} |".replace("  ", " ")
+
+
+PAGES = {
+    ROOT / "docs" / "target-file.md": target_file,
+    ROOT / "docs" / "options.md": lambda: options(suite_options()),
+}
+
+if __name__ == "__main__":
+    for page, write in PAGES.items():
+        page.write_text(write(), encoding="utf-8")
+        print(page.relative_to(ROOT))
