@@ -43,7 +43,7 @@ def target_file() -> str:
             "# Target file: reference",
             "",
             "Made from the keys in `acceptance/target/keys.py` by `python -m tests.reference`. Start from",
-            "`targets/production.env.example` or `targets/staging.env.example`; every fault of a target file is told at once,",
+            "`targets/production.env.example` or `targets/staging.env.example`; every fault of the file is told,",
             "with its line, before anything is touched. A default may name another key in braces.",
             "",
             "| key | default | what it is |",

@@ -7,9 +7,8 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from tests.reference import EXIT_CODES, PAGES
-
 from acceptance.verdict import ExitCode
+from tests.reference import EXIT_CODES, PAGES
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
