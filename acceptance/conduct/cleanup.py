@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from acceptance.conduct.intents import Promises
 from acceptance.conduct.testdata import purge
-from acceptance.conduct.undo import Undo, by_hand_commands
+from acceptance.conduct.undo import Undo
 from acceptance.envfile.file import Change
+from acceptance.target import by_hand
 from acceptance.target.model import Target
 
 
@@ -60,7 +61,7 @@ class LooseEnds:
             try:
                 account = self._undo.service(service)
             except Exception as error:  # whatever it is, it must be told
-                command = by_hand_commands(self._target, service, "")[1]
+                command = by_hand.restart(self._target, service)
                 failures.append(f"{service} did not come back: {error}. By hand:\n  {command}")
             else:
                 del self._restarts[number]
@@ -89,7 +90,8 @@ class LooseEnds:
         try:
             purged = purge(self._target, prefix)
         except Exception as error:  # whatever it is, it must be told
-            return [f"test data of {prefix} is not removed: {error}; the next run or scripts/ops/recover.py removes it"]
+            later = f"the next run removes it, or: {by_hand.recover(self._target.source)}"
+            return [f"test data of {prefix} is not removed: {error}; {later}"]
         self._data = None
         self._promises.settle_if_possible(number, f"removed {purged.documents} documents, {purged.files} files")
         return []

@@ -23,6 +23,7 @@ from acceptance.conduct.stage_state import FlagState, Rollback
 from acceptance.events import EventLog
 from acceptance.redact import Redactor
 from acceptance.stage import Stage
+from acceptance.target import by_hand
 from acceptance.target.model import load_target
 from acceptance.verdict import RecoveryNeeded, Refused, RollbackFailed
 
@@ -120,7 +121,7 @@ class RemoteConductor:
         except (Refused, OSError) as error:
             raise RollbackFailed(
                 f"the guardian is gone and its changes could not be undone: {error}\n"
-                f"Finish with: scripts/ops/recover.py --target {run.target_file}"
+                f"Finish with: {by_hand.recover(run.target_file)}"
             ) from error
 
     def _watch(self) -> None:

@@ -5,17 +5,13 @@ from __future__ import annotations
 from acceptance.envfile.file import EnvFile, EnvFileError
 from acceptance.observe.health import is_healthy
 from acceptance.stage import Stage
+from acceptance.target import by_hand
 from acceptance.target.model import Target
 
 
 def by_hand_commands(target: Target, service: str, flag: str) -> list[str]:
-    """Give the exact commands that finish a rollback, in the rollback plan's own way."""
-    commands = {one.key: one.restart for one in target.services.values()} | {"all": target.restart_all}
-    return [
-        f"printf '%s=false\\n' {flag} >> {target.env_file}",
-        f"cd {target.infra_dir} && {commands[service]}",
-        f"grep -n {flag} {target.env_file}  # the last line wins",
-    ]
+    """Give the commands that switch a flag off and restart its service, and that show how the flag stands then."""
+    return [by_hand.switch_off(target, flag), by_hand.restart(target, service), by_hand.last_line(target, flag)]
 
 
 def state_found(target: Target, stage: Stage | None = None) -> list[str]:

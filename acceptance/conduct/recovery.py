@@ -17,6 +17,7 @@ from acceptance.conduct.manual_recovery import by_hand_commands
 from acceptance.conduct.services import Restarter
 from acceptance.conduct.undo import recover
 from acceptance.observe.prometheus import Prometheus
+from acceptance.target import by_hand as commands
 from acceptance.target.model import Target
 
 _DYING_S = 5.0
@@ -60,10 +61,11 @@ def recover_target(target: Target, run_id: str, events: Events | None = None) ->
 def by_hand(target: Target, entry: Entry) -> list[str]:
     """Give the commands that undo an entry by hand."""
     if entry.undo["kind"] == "flag":
-        return by_hand_commands(target, entry.undo["service"], entry.undo["change"]["keys"][0])
+        flags, service = entry.undo["change"]["keys"], entry.undo["service"]
+        return [*by_hand_commands(target, service, flags[0]), commands.recover(target.source)]
     if entry.undo["kind"] == "data":
-        return [f"scripts/ops/recover.py --target {target.source}  # once MongoDB answers"]
-    return by_hand_commands(target, entry.undo["service"], "")[1:2]
+        return [commands.recover(target.source) + "  # once MongoDB answers"]
+    return [commands.restart(target, entry.undo["service"])]
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from acceptance.conduct.old_path_proof import on_the_old_path
 from acceptance.conduct.services import Restarted, Restarter
 from acceptance.conduct.testdata import purge
 from acceptance.envfile.file import Change, EnvFile, EnvFileError
+from acceptance.target.by_hand import recover as recover_by_hand
 from acceptance.target.model import Target
 from acceptance.verdict import MutationFailed, RecoveryNeeded, RollbackFailed
 
@@ -84,7 +85,8 @@ class Undo:
         self, stage_id: str, service: str, flag: str, steps: list[str], error: Exception
     ) -> RollbackFailed:
         account = "; ".join([*steps, f"then failed: {error}"])
-        by_hand, state = by_hand_commands(self._target, service, flag), state_found(self._target)
+        by_hand = [*by_hand_commands(self._target, service, flag), recover_by_hand(self._target.source)]
+        state = state_found(self._target)
         facts = {"account": account, "seconds": None, "by_hand": by_hand, "state": state}
         self._events.append("rollback.finished", stage=stage_id, ok=False, **facts)
         lines = [

@@ -39,7 +39,7 @@ _WORDS: dict[Outcome, tuple[str, Mark]] = {
 }
 
 
-def panel(record: Record, page: Path, exit_code: int, width: int, standing: Standing) -> Iterator[Row]:
+def panel(record: Record, page: Path, exit_code: int, width: int, standing: Standing, recover: str) -> Iterator[Row]:
     """Give the panel's lines.
 
     Args:
@@ -48,6 +48,7 @@ def panel(record: Record, page: Path, exit_code: int, width: int, standing: Stan
         exit_code: The run's.
         width: Columns; only commands and paths, which are copied, may be longer.
         standing: See ``Standing``; asked only for a stage whose rollback failed.
+        recover: The command that undoes what is open on this target.
     """
     words, mark = _headline(record, exit_code)
     yield Row(words, mark, title=True)
@@ -66,12 +67,15 @@ def panel(record: Record, page: Path, exit_code: int, width: int, standing: Stan
         yield from _wrapped("sign-offs", f"{len(record.awaiting)} AWAITING: {_awaited(record)}", width, "warn")
     yield Row(f"{'record':<{_LABEL}}{page}")
     yield from _wrapped("next", _next_step(record, exit_code), width)
+    if exit_code == ExitCode.RECOVERY_NEEDED:
+        yield Row(f"  {recover}")
     for done in failed:
         yield from _alarm(record, done, width, standing)
     if exit_code == ExitCode.ROLLBACK_FAILED and not failed:
         yield Row("ROLLBACK FAILED", "loud", title=True)
         yield from _wrapped("tried", record.reasons[0], width, "bad")
-        yield Row("DO NOW: scripts/ops/recover.py", "loud")
+        yield Row("DO NOW:", "loud")
+        yield Row(f"  {recover}", "loud")
 
 
 def _headline(record: Record, exit_code: int) -> tuple[str, Mark]:
@@ -102,7 +106,7 @@ def _reasons(record: Record, mark: Mark, width: int, *, alarm: bool) -> Iterator
 
 def _next_step(record: Record, exit_code: int) -> str:
     if exit_code == ExitCode.RECOVERY_NEEDED:
-        return "scripts/ops/recover.py --dry-run, then without --dry-run; then start again"
+        return "undo it with this command (add --dry-run to only list it), then start again:"
     if exit_code == ExitCode.REFUSED:
         return "do what the reason says, then start again; --plan shows what a run would do"
     if exit_code == ExitCode.ROLLBACK_FAILED:

@@ -110,6 +110,6 @@ def test_stage_that_fails_after_its_acceptance_is_red_at_the_end(target_file, tm
     flag = target.flags[STAGE]
     for name in SINCE:
         assert f"FAIL: {STAGE}, " in red[name], red[name]
-        assert f"{flag} is on; take it back by hand, now: printf '%s=false" in red[name], red[name]
+        assert f"{flag} is on; take it back by hand, now: " in red[name], red[name]
     assert {"acceptance.3", "acceptance.4", "trigger.1", "trigger.2"} <= run.red_items
     assert (run.code, run.outcome, EnvFile(target.env_file).flag(flag)) == (1, "NO-GO", True), run.explain()

@@ -101,12 +101,12 @@ def test_unwritable_env_file_says_what_is_on_and_how_to_finish(world, monkeypatc
         f"{FLAG} is true",
         f"{HOMEWORK} is false",
         "/health does not answer 200",
-        f"printf '%s=false\\n' {FLAG} >> {world.target.env_file}",
+        f"\\n{FLAG}=false\\n' >> {world.target.env_file}",
         f"cd {world.target.infra_dir} && make day-12-restart-api",
     ):
         assert part in message
     told = [event.data for event in read_events(world.events.path) if event.kind == "rollback.finished"][-1]
-    assert (told["ok"], len(told["by_hand"])) == (False, 3)
+    assert (told["ok"], len(told["by_hand"])) == (False, 4)
     assert f"{FLAG} is true in {world.target.env_file}" in told["state"]
     assert not world.journal.is_closed()
 
@@ -154,7 +154,7 @@ def test_service_that_stays_on_the_new_path_is_left_to_a_person_and_to_the_next_
     with pytest.raises(RecoveryNeeded, match="still takes the new path"):
         world.recover()
     told = [event.data for event in read_events(world.events.path) if event.kind == "rollback.finished"]
-    assert {(each["ok"], len(each["by_hand"])) for each in told} == {(False, 3)}
+    assert {(each["ok"], len(each["by_hand"])) for each in told} == {(False, 4)}
     assert (world.flags_on(), len(world.journal.pending())) == ([], 1)
     monkeypatch.undo()
     assert len(world.recover()) == 1

@@ -22,7 +22,7 @@ def records(tmp_path_factory):
 
 
 def drawn(record, exit_code=1, width=80):
-    return list(panel(record, PAGE, exit_code, width, lambda _: NOW))
+    return list(panel(record, PAGE, exit_code, width, lambda _: NOW, "recover.py --target here"))
 
 
 def text(rows):
