@@ -39,7 +39,7 @@ class OwnEvents:
         self.allow(event, count)
         self._open[event] -= 1
 
-    def threshold(self, event: str) -> tuple[int, float]:
+    def span(self, event: str) -> tuple[int, float]:
         """Give how many must and how many may have been counted; the latter is infinite after ``begin``."""
         most = math.inf if self._open[event] else self._must[event] + self._may[event]
         return self._must[event], most

@@ -90,7 +90,7 @@ class Watch(threading.Thread):
         for trigger in self._stage.triggers:
             samples = self._samples(trigger, now)
             # Asked after the samples are: whatever of ours they hold was announced before it was counted.
-            own = self._own.threshold(trigger.own_events)[1]
+            own = self._own.span(trigger.own_events)[1]
             # One request may still be in flight, and its count shows with the next scrape only.
             quiet_since = self._own.quiet_since(trigger.own_events) + 2 * self._outlook.step
             if fired := fires(trigger, samples, own, quiet_since):

@@ -133,7 +133,7 @@ def digest_required(env: dict[str, str]) -> None:
 def checksum_failures(refuse: Refuse, stage_work: StageWork) -> tuple[int, int, float]:
     """Checksum failures since flag-on: how many must, how many the service did, and how many it may have counted."""
     refuse(good(), event="checksum_failed", declared_sha256="0" * 64)  # at least one, also when run alone
-    least, most = stage_work.own.bounds("checksum_failed")
+    least, most = stage_work.own.span("checksum_failed")
     query = 'sum(review_archive_storage_checksum_failures_total{job="$job"})'
     patience = stage_work.target.scrape_patience_s
     return least, poll(lambda: round(counted(stage_work, query)), lambda count: count >= least, patience), most
