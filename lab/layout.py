@@ -113,7 +113,6 @@ def _target(layout: Layout, ports: Mapping[str, int], clamd: str) -> str:
         "ALLOW_MUTATIONS": "true",
         "INFRA_DIR": layout.infra,
         "ENV_FILE": layout.env_file,
-        "JOURNAL_DIR": home / "journal",
         "BACKUP_DIR": home / "backup",
         **{f"{key}_URL": f"http://127.0.0.1:{ports[name]}" for key, name in addresses.items()},
         "GRAFANA_USER": "admin",

@@ -87,5 +87,5 @@ class Project:
 
     def journal_is_closed(self):
         """Also where no run has begun on this lab yet."""
-        journal = self.target.journal_dir / "lab.journal"
+        journal = self.target.journal_file
         return not journal.exists() or '"op": "close"' in journal.read_text().splitlines()[-1]

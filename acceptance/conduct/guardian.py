@@ -59,8 +59,8 @@ def held_target(run: Run, target: Target) -> Iterator[tuple[EventLog, Journal, R
     events = EventLog(run.events, redactor)
     restarter = Restarter(target, Prometheus(target.prometheus_url, target.http_timeout_s))
     owner = Owner(sockets.gethostname(), os.getpid(), run.operator, run.id, run.started)
-    with TargetLock(target.journal_dir, owner) as lock:
-        journal = Journal(target.journal_dir / f"{target.name}.journal", run.id)
+    with TargetLock(target.journal_dir, owner, target.env_file) as lock:
+        journal = Journal(target.journal_file, run.id)
         recover(target, journal, events, restarter)
         journal.open()
         yield events, journal, restarter, lock

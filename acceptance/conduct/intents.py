@@ -14,7 +14,7 @@ intents and does the same.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from acceptance.conduct.journal import Journal
 from acceptance.envfile.file import Change
@@ -72,13 +72,13 @@ class Promises:
         self.allow("write test data")
         return self._journal.intend(f"test data of {prefix}", {"kind": "data", "prefix": prefix})
 
-    def settle(self, number: int, how: str) -> None:
-        """Note that an intent needs no undo any more.
+    def settle(self, number: int, how: str, left_enabled: Sequence[str] = ()) -> None:
+        """Note that an intent needs no undo any more, and which flags stay on by choice.
 
         Raises:
             OSError: That cannot be written.
         """
-        self._journal.settle(number, how)
+        self._journal.settle(number, how, left_enabled)
 
     def settle_if_possible(self, number: int, how: str) -> None:
         """Note the same after the undo: a journal that cannot be written then is tried again at the end."""

@@ -1,4 +1,4 @@
-"""The undo journal of one target: written and synced before each mutation, read after a crash.
+"""The undo journal of one target, beside its env file: written and synced before each mutation, read after a crash.
 
 Append-only JSON lines, each with a checksum. An intent without a settlement is a change that may have
 happened; undoing it must therefore be harmless when it did not. A torn last line is an intent whose mutation
@@ -10,18 +10,18 @@ from __future__ import annotations
 import errno
 import json
 import os
-import socket
 import zlib
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
+from acceptance.conduct.lock import SHARED
 from acceptance.disk import sync_folder
 from acceptance.verdict import RecoveryNeeded
 
-VERSION = 1
+VERSION = 2
 Op = Literal["open", "intend", "settle", "close"]
 
 
@@ -34,25 +34,25 @@ class Entry:
         id: Number of the intent, for ``intend`` and ``settle``.
         what: The mutation, or how it was settled, in words.
         undo: What undoes the intent: ``{"kind": "flag" | "restart" | "data" | ..., ...}``.
+        left_enabled: Flags that stay on by choice: by this settlement, or for ``open`` by all runs before.
     """
 
     op: Op
     run: str
-    host: str
     at: str
     id: int = 0
     what: str = ""
     undo: Mapping[str, Any] = field(default_factory=dict)
+    left_enabled: tuple[str, ...] = ()
     version: int = VERSION
 
 
 class Journal:
     """The journal file of one target, held open by one run (the caller holds the target's lock)."""
 
-    def __init__(self, path: Path, run: str, host: str | None = None) -> None:
+    def __init__(self, path: Path, run: str) -> None:
         self.path = path
         self._run = run
-        self._host = host or socket.gethostname()
         self._next = 1
 
     def open(self) -> None:
@@ -67,9 +67,10 @@ class Journal:
                 f"the last being «{left[0].what}»; run scripts/ops/recover.py"
             )
         self.path.parent.mkdir(parents=True, exist_ok=True)
+        stay = tuple(sorted(self.left_enabled()))
         if self.path.exists():
             self.path.replace(self.path.with_suffix(".closed"))
-        self._append("open")
+        self._append("open", left_enabled=stay)
 
     def intend(self, what: str, undo: Mapping[str, Any]) -> int:
         """Note a mutation before it is made; it is on disk when this returns.
@@ -81,9 +82,9 @@ class Journal:
         self._append("intend", id=number, what=what, undo=undo)
         return number
 
-    def settle(self, number: int, how: str) -> None:
-        """Note that an intent needs no undo any more: it was undone, or somebody chose to keep it."""
-        self._append("settle", id=number, what=how)
+    def settle(self, number: int, how: str, left_enabled: Iterable[str] = ()) -> None:
+        """Note that an intent needs no undo any more: it was undone, or these flags stay on by choice."""
+        self._append("settle", id=number, what=how, left_enabled=tuple(left_enabled))
 
     def close(self) -> None:
         """End the journal; only an empty list of pending intents may be closed.
@@ -104,7 +105,7 @@ class Journal:
         """Give the intents that nobody settled, the newest first.
 
         Raises:
-            RecoveryNeeded: The journal comes from another host or a newer version, or is damaged.
+            RecoveryNeeded: The journal comes from a newer version, or is damaged.
         """
         intents: dict[int, Entry] = {}
         for entry in self.entries():
@@ -112,12 +113,20 @@ class Journal:
                 intents[entry.id] = entry
             elif entry.op == "settle":
                 intents.pop(entry.id, None)
-        if intents and (others := {entry.host for entry in intents.values()} - {self._host}):
-            raise RecoveryNeeded(
-                f"{self.path}: its open changes were made on {', '.join(sorted(others))}, this is {self._host}; "
-                "run scripts/ops/recover.py there"
-            )
         return sorted(intents.values(), key=lambda entry: entry.id, reverse=True)
+
+    def left_enabled(self) -> set[str]:
+        """Give the flags that accepted stages left enabled, and that no later run has changed.
+
+        Raises:
+            RecoveryNeeded: As for ``pending``.
+        """
+        flags: set[str] = set()
+        for entry in self.entries():
+            if entry.op == "intend" and entry.undo.get("kind") == "flag":
+                flags -= set(entry.undo.get("change", {}).get("keys", ()))
+            flags |= set(entry.left_enabled)
+        return flags
 
     def entries(self) -> Iterator[Entry]:
         """Read all whole lines in order.
@@ -150,11 +159,13 @@ class Journal:
 
     def _append(self, op: Op, **facts: Any) -> None:
         now = datetime.now(UTC).isoformat(timespec="milliseconds")
-        body = json.dumps(asdict(Entry(op=op, run=self._run, host=self._host, at=now, **facts)))
+        body = json.dumps(asdict(Entry(op=op, run=self._run, at=now, **facts)))
         line = f"{zlib.crc32(body.encode()):08x} {body}\n".encode()
         fresh = not self.path.exists()
-        descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600)
+        descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT, SHARED)
         try:
+            if fresh:
+                os.fchmod(descriptor, SHARED)
             os.lseek(descriptor, _whole_length(descriptor), os.SEEK_SET)
             if os.write(descriptor, line) < len(line):  # a short write is how a disk says that it is full
                 raise OSError(errno.ENOSPC, "the journal's disk is full", str(self.path))
@@ -170,7 +181,8 @@ def _decode(line: bytes) -> Entry | None:
     checksum, _, body = line.rstrip(b"\n").partition(b" ")
     if not line.endswith(b"\n") or checksum != b"%08x" % zlib.crc32(body):
         return None
-    return Entry(**json.loads(body))
+    known = {one.name for one in fields(Entry)}
+    return Entry(**{key: value for key, value in json.loads(body).items() if key in known})
 
 
 def _whole_length(descriptor: int) -> int:

@@ -1,12 +1,8 @@
-"""One run at a time per target, also from two hosts that share the folder.
+"""One run at a time for each target: an exclusive `flock` on a file beside the target's env file.
 
-Two means, because neither is enough. flock is released by the kernel when its holder dies, but some shared
-file systems keep it to one host. So the holder also leaves a record with its host, and touches it: on another
-host it counts until it has not been touched for a lease. On the same host flock alone decides, so that a
-crash never makes anybody wait. The filelock package gives the first half only; the second would still be ours.
-
-The record's age is measured by the folder's own clock (the time stamp of a file just made there), so that
-hosts whose clocks differ agree.
+The kernel holds the lock and releases it when its holder dies, so a crash never makes anybody wait, and nothing has to
+be kept fresh. Who holds it is written into the file, for people only. The folder has the env file's group, so that
+everybody who may change that file meets the same lock and the same journal, whatever the account or home folder.
 """
 
 from __future__ import annotations
@@ -16,7 +12,6 @@ import getpass
 import json
 import os
 import socket
-import threading
 from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -26,8 +21,9 @@ from typing import Self
 from acceptance.envfile.flock import flocked
 from acceptance.verdict import Refused
 
-LEASE_S = 60.0
 _PATIENCE_S = 0.5  # what a process that was forked at the wrong moment needs to let go of an inherited lock
+SHARED = 0o660
+"""Mode of the lock and the journal: for the env file's group too, whatever the umask."""
 
 
 class LockHeld(Refused):
@@ -40,7 +36,7 @@ class LockUnusable(Refused):
 
 @dataclass(frozen=True)
 class Owner:
-    """Who holds a target: host name, process id, user, run id, and since when (aware)."""
+    """Who holds a target: host name and process id (for people), user, run id, and since when (aware)."""
 
     host: str
     pid: int
@@ -58,7 +54,7 @@ class Owner:
         return f"run {self.run_id} of {self.user} on {self.host} (process {self.pid}), since {since}"
 
     def to_json(self) -> str:
-        """Return the record as it stands in the holder file."""
+        """Return the owner as it stands in the lock file."""
         return json.dumps(asdict(self) | {"since": self.since.isoformat()}, indent=1) + "\n"
 
     @classmethod
@@ -75,48 +71,46 @@ class TargetLock:
     """The exclusive right to change one target.
 
     Args:
-        folder: The target's journal folder; made if absent.
+        folder: The target's journal folder; made if absent, with the group of the env file.
         owner: Who asks.
-        lease_s: After how many seconds without a touch a holder on *another* host counts as dead.
+        env_file: The file whose group may share the folder.
     """
 
-    def __init__(self, folder: Path, owner: Owner, lease_s: float = LEASE_S) -> None:
+    def __init__(self, folder: Path, owner: Owner, env_file: Path) -> None:
         self.file = folder / "target.lock"
-        self.holder_file = folder / "target.holder.json"
         self._owner = owner
-        self._lease_s = lease_s
+        self._env_file = env_file
         self._held = ExitStack()
-        self._stop = threading.Event()
-        self._lost: str | None = None
+        self._fd = -1
 
     def acquire(self) -> None:
-        """Take the lock at once or not at all, and keep it fresh until `release`.
+        """Take the lock at once or not at all.
 
         Raises:
             LockHeld: Somebody else has it.
             LockUnusable: There can be no lock in this folder.
         """
         try:
-            self.file.parent.mkdir(parents=True, exist_ok=True)
+            make_shared(self.file.parent, self._env_file)
             with ExitStack() as stack:
-                stack.enter_context(flocked(self.file, timeout_s=_PATIENCE_S, mode=0o660))
-                self._claim()
+                self._fd = stack.enter_context(flocked(self.file, timeout_s=_PATIENCE_S, mode=SHARED))
+                with suppress(PermissionError):  # made by another user, who did this
+                    os.fchmod(self._fd, SHARED)
+                os.ftruncate(self._fd, 0)
+                os.pwrite(self._fd, self._owner.to_json().encode(), 0)
                 self._held = stack.pop_all()
         except BlockingIOError:
-            raise LockHeld(self._held_here()) from None
+            raise LockHeld(self._who_holds_it()) from None
         except OSError as error:
             raise LockUnusable(_unusable(self.file.parent, error)) from error
-        self._stop.clear()
-        self._lost = None
-        threading.Thread(target=self._keep_fresh, name="target-lock", daemon=True).start()
 
     def release(self) -> None:
         """Give the lock back; harmless when it is not held."""
-        self._stop.set()
-        with self._held, suppress(OSError):  # a record that stays names a run that is gone: nobody waits for it
-            if self.holder() == self._owner:
-                self.holder_file.unlink()
-        self._held = ExitStack()
+        with self._held:
+            if self._fd >= 0:
+                with suppress(OSError):
+                    os.ftruncate(self._fd, 0)
+        self._held, self._fd = ExitStack(), -1
 
     def __enter__(self) -> Self:
         self.acquire()
@@ -128,75 +122,47 @@ class TargetLock:
     def holder(self) -> Owner | None:
         """Return who holds the target, or did when it died; None when nobody says so."""
         try:
-            return Owner.from_json(self.holder_file.read_text(encoding="utf-8"))
+            return Owner.from_json(self.file.read_text(encoding="utf-8"))
         except FileNotFoundError:
             return None
 
     def lost(self) -> str | None:
-        """Return why the lock is no longer this run's, or None while it is. Look before each mutation."""
-        return self._lost
-
-    def _claim(self) -> None:
-        """Put our record in place by a link, which only one host can make, unless another host's is fresh."""
-        ours = self.file.with_name(f"target.holder.{self._owner.host}.{self._owner.pid}.tmp")
-        ours.write_text(self._owner.to_json(), encoding="utf-8")
+        """Return why the lock keeps nobody out any more, or None while it does. Ask before each mutation."""
         try:
-            folder_now = ours.stat().st_mtime
-            other = self.holder()
-            if other is not None and other.host != self._owner.host:
-                idle = folder_now - self.holder_file.stat().st_mtime
-                if idle < self._lease_s:
-                    raise LockHeld(self._held_elsewhere(other, idle))
-            self._put_aside(other)
-            self.holder_file.hardlink_to(ours)
-        except FileExistsError:
-            raise LockHeld(f"target in use: {self.holder()} took it at this moment; wait until it ends") from None
-        finally:
-            ours.unlink(missing_ok=True)
+            same = os.path.samestat(self.file.stat(), os.fstat(self._fd))
+        except OSError as error:
+            return f"{self.file} is gone ({error.strerror})"
+        return None if same else f"{self.file} was replaced by another file"
 
-    def _put_aside(self, dead: Owner | None) -> None:
-        """Remove a dead holder's record, but not one that a third host put in its place since we looked."""
-        aside = self.file.with_name(f"target.holder.{self._owner.host}.{self._owner.pid}.old")
-        try:
-            self.holder_file.rename(aside)
-        except FileNotFoundError:
-            return
-        try:
-            if Owner.from_json(aside.read_text(encoding="utf-8")) != dead:
-                self.holder_file.hardlink_to(aside)
-                raise FileExistsError(self.holder_file)
-        finally:
-            aside.unlink()
-
-    def _keep_fresh(self) -> None:
-        while not self._stop.wait(self._lease_s / 6):
-            try:
-                if (holder := self.holder()) != self._owner:
-                    self._lost = f"{self.holder_file} now names {holder or 'nobody'}, not this run"
-                    return
-                os.utime(self.holder_file)
-                self._lost = None
-            except OSError as error:
-                self._lost = f"{self.holder_file} cannot be kept fresh: {error.strerror or error}"
-
-    def _held_here(self) -> str:
+    def _who_holds_it(self) -> str:
         holder = self.holder()
         if holder is None:
             return f"target in use: {self.file} is locked, by whom is not said; see it with: fuser {self.file}"
         end_it = f"on {holder.host}: kill -TERM {holder.pid} (it then rolls back)"
         return f"target in use: {holder}; {self.file} is locked; wait until it ends, or end it {end_it}"
 
-    def _held_elsewhere(self, other: Owner, idle_s: float) -> str:
-        return (
-            f"target in use: {other}, last seen {max(idle_s, 0):.0f} s ago in {self.holder_file}; wait until it ends; "
-            f"if {other.host} is down, its hold runs out in {self._lease_s - idle_s:.0f} s: start again then, and "
-            f"what it left half done is undone first"
-        )
+
+def make_shared(folder: Path, env_file: Path) -> None:
+    """Make a folder that the env file's owner and group may use; one that is there already is left as it is.
+
+    Raises:
+        OSError: It cannot be made.
+    """
+    if folder.is_dir():
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    with suppress(OSError):  # who may not give it away keeps it; the others are then told that they cannot use it
+        of = env_file.stat()
+        os.chown(folder, of.st_uid if os.geteuid() == 0 else -1, of.st_gid)
+    folder.chmod(0o2770)
 
 
 def _unusable(folder: Path, error: OSError) -> str:
     if error.errno in (errno.ENOLCK, errno.EOPNOTSUPP):
         remedy = "its file system knows no locks; set JOURNAL_DIR to a folder on one that does"
     else:
-        remedy = "make it a folder that this user may write to, or correct JOURNAL_DIR in the target file"
+        remedy = (
+            "be in the env file's group, or use sudo, so that this user may write to it; or correct JOURNAL_DIR in "
+            "the target file, for everybody who deploys"
+        )
     return f"no lock can be had in {folder}: {error.strerror or error}; nothing was changed; {remedy}"

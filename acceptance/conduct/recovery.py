@@ -15,7 +15,9 @@ from acceptance.conduct.journal import Entry, Journal
 from acceptance.conduct.lock import LockHeld, Owner, TargetLock
 from acceptance.conduct.manual_recovery import by_hand_commands
 from acceptance.conduct.services import Restarter
+from acceptance.conduct.standing import differences
 from acceptance.conduct.undo import recover
+from acceptance.finding import Finding
 from acceptance.observe.prometheus import Prometheus
 from acceptance.target import by_hand as commands
 from acceptance.target.model import Target
@@ -29,10 +31,19 @@ def open_changes(target: Target) -> list[Entry]:
 
     Raises:
         LockHeld: A run is in progress; what is open is its own business.
-        RecoveryNeeded: The journal is damaged, of another host or of a newer version.
+        RecoveryNeeded: The journal is damaged or of a newer version.
     """
     with _held_journal(target, "listing") as journal:
         return journal.pending()
+
+
+def standing(target: Target) -> list[Finding]:
+    """Name what is not as expected although no change is open; see ``acceptance.conduct.standing``.
+
+    Raises:
+        RecoveryNeeded: The journal cannot be read.
+    """
+    return differences(target, Journal(target.journal_file, "look"))
 
 
 def recover_target(target: Target, run_id: str, events: Events | None = None) -> list[str]:
@@ -70,12 +81,12 @@ def by_hand(target: Target, entry: Entry) -> list[str]:
 
 @contextmanager
 def _held_journal(target: Target, run_id: str) -> Iterator[Journal]:
-    lock = TargetLock(target.journal_dir, Owner.here(run_id))
+    lock = TargetLock(target.journal_dir, Owner.here(run_id), target.env_file)
     waiting = Retrying(
         retry=retry_if_exception_type(LockHeld), stop=stop_after_delay(_DYING_S), wait=wait_fixed(0.2), reraise=True
     )
     waiting(lock.acquire)
     try:
-        yield Journal(target.journal_dir / f"{target.name}.journal", run_id)
+        yield Journal(target.journal_file, run_id)
     finally:
         lock.release()

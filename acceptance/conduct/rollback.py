@@ -84,7 +84,7 @@ class WayBack:
     def _keep(self, held: Held) -> bool:
         """Keep an accepted stage's flag on; what cannot be noted as kept is put back, as by any next run."""
         try:
-            self._promises.settle(held.intent or 0, "accepted and kept")
+            self._promises.settle(held.intent or 0, "accepted", [self._target.flags[held.stage.id]])
         except OSError as error:
             self.rollback(held.stage.id, f"accepted, but that cannot be journalled: {error}")
             return False

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential
@@ -69,11 +71,20 @@ class Undo:
         """Undo one open intent of the journal; returns what was done, in words."""
         undo = entry.undo
         if undo["kind"] == "flag":
-            return self.flag("of an earlier run", undo["service"], Change.from_dict(undo["change"]))
+            return self.flag("of an earlier run", undo["service"], self._here(Change.from_dict(undo["change"])))
         if undo["kind"] == "data":
             purged = purge(self._target, undo["prefix"])
             return f"removed {purged.documents} documents and {purged.files} files of {undo['prefix']}"
         return self.service(undo["service"])
+
+    def _here(self, change: Change) -> Change:
+        """Give a change of this env file, also where a container saw the file at another path."""
+        there, here = Path(change.path), self._target.env_file
+        if there.exists() and here.exists() and not there.samefile(here):
+            raise RecoveryNeeded(
+                f"the change is one of {there}, not of {here}; recover it with the target file of that"
+            )
+        return replace(change, path=str(here))
 
     def _restart(self, service: str) -> tuple[Restarted, ...]:
         done: tuple[Restarted, ...] = _stubbornly(

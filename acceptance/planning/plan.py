@@ -59,9 +59,9 @@ class Plan:
         if target.provider:
             yield from self._row("command", f"{target.provider} (starts the target; its addresses follow from it)")
         yield from self._row("lock", f"{target.journal_dir}/target.lock")
-        yield from self._row("journal", f"open {target.journal_dir}/{target.name}.journal")
+        yield from self._row("journal", f"open {target.journal_file}")
         try:
-            for entry in Journal(target.journal_dir / f"{target.name}.journal", "plan").pending():
+            for entry in Journal(target.journal_file, "plan").pending():
                 yield from self._row("recovery", f"undo «{entry.what}» that run {entry.run} left, before anything else")
         except RecoveryNeeded as error:
             self.refusals.append(str(error))

@@ -65,7 +65,7 @@ KEYS: dict[str, Key] = {
     "INFRA_DIR": Key(path, "~/work/infra"),
     "CODE_DIR": Key(path, "~/studies/AI_Challenge"),
     "ENV_FILE": Key(path, "{INFRA_DIR}/.env.infra"),
-    "JOURNAL_DIR": Key(path, "~/.local/state/butler-acceptance/{TARGET_NAME}"),
+    "JOURNAL_DIR": Key(optional(path), ""),
     **_service("BOT", "butler-bot", 8001, "day-12-restart-butler"),
     **_service("WORKER", "butler-worker", 8002, "day-12-restart-workers"),
     **_service("API", "butler-api", 8000, "day-12-restart-api"),

@@ -43,7 +43,7 @@ class Target(Public):
     Attributes:
         source: The target file this was read from.
         allow_mutations: Whether flags, restarts and test data are allowed at all.
-        journal_dir: Where the journal and the lock live; share it when two hosts deploy.
+        journal_dir: Where the journal and the lock are: beside the env file, unless the target file says otherwise.
         code_dir: Checkout of Butler's code, for the security scan (pre.technical.7); it need not be on this machine.
         services: By short name: bot, worker, api.
         restart_all: Command that restarts all of them (checklist 21_00.checklist.4).
@@ -100,6 +100,11 @@ class Target(Public):
             KeyError: There is none of that name, such as ``all``.
         """
         return self.services[cast("ServiceKey", key)]
+
+    @property
+    def journal_file(self) -> Path:
+        """The undo journal; one for each target, whatever name its target file gives it."""
+        return self.journal_dir / "undo.journal"
 
     @property
     def scrape_patience_s(self) -> float:
@@ -167,7 +172,7 @@ def _target(path: Path, s: Settings) -> Target:
         infra_dir=s["INFRA_DIR"],
         env_file=s["ENV_FILE"],
         code_dir=s["CODE_DIR"],
-        journal_dir=s["JOURNAL_DIR"],
+        journal_dir=s["JOURNAL_DIR"] or _beside(s["ENV_FILE"]),
         services={key: _service(key, s) for key in SERVICES},
         restart_all=s["RESTART_ALL"],
         prometheus_url=s["PROMETHEUS_URL"],
@@ -203,6 +208,12 @@ def _target(path: Path, s: Settings) -> Target:
         http_timeout_s=s["HTTP_TIMEOUT_SECONDS"],
         provider=s["TARGET_PROVIDER"],
     )
+
+
+def _beside(env_file: Path) -> Path:
+    """Give the folder of an env file's journal; a link leads to that of the file itself."""
+    real = env_file.resolve()
+    return real.with_name(f"{real.name}.acceptance")
 
 
 def _service(key: ServiceKey, s: Settings) -> Service:

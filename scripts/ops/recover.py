@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """Undo what a crashed run left open on a target, or list it with --dry-run; twice is harmless.
 
-Exit code 0: nothing is open, or all is undone; 1: something is open still, with the commands to finish by hand;
-2: usage, or the target is in use or out of reach.
+Exit code 0: nothing is open, or all is undone, and flags and services are as expected; 1: something is open still, or
+a flag or a service is not as expected, with the commands to finish by hand; 2: usage, or the target is in use or out of
+reach.
 """
 
 import argparse
@@ -10,7 +11,8 @@ import sys
 
 from acceptance.commands.cli import Answer, main
 from acceptance.conduct.lock import LockHeld, LockUnusable
-from acceptance.conduct.recovery import by_hand, open_changes, recover_target
+from acceptance.conduct.recovery import by_hand, open_changes, recover_target, standing
+from acceptance.finding import Severity, ranked
 from acceptance.target.model import Target
 from acceptance.verdict import RecoveryNeeded
 
@@ -21,11 +23,22 @@ def act(target: Target, args: argparse.Namespace) -> Answer:
     facts = {"open": [f"{entry.what} (run {entry.run}, {entry.at})" for entry in before]}
     if args.dry_run:
         listed = [f"open: {line}" for line in facts["open"]]
-        return Answer(listed, f"{target.name}: nothing is open", facts)
+        return _compared(target, Answer(listed, f"{target.name}: nothing is open", facts))
     accounts = recover_target(target, "recover.py")
     undone = "\n  ".join(accounts)
     line = f"{target.name}: undone:\n  {undone}" if accounts else f"{target.name}: nothing was open"
-    return Answer([], line, facts | {"undone": accounts})
+    return _compared(target, Answer([], line, facts | {"undone": accounts}))
+
+
+def _compared(target: Target, answer: Answer) -> Answer:
+    """Add how flags and services stand, where no change is open that explains it."""
+    if answer.findings:
+        return answer
+    found = ranked(standing(target))
+    bad = [str(finding) for finding in found if finding.severity > Severity.LOW]
+    notes = "".join(f"\n  note: {finding}" for finding in found if finding.severity == Severity.LOW)
+    undone = [answer.line] if bad and answer.facts.get("undone") else []
+    return Answer([*undone, *bad], answer.line + notes, answer.facts)
 
 
 def undo(target: Target, args: argparse.Namespace) -> Answer:

@@ -230,7 +230,7 @@ def test_clock_of_prometheus_is_ahead(short, tmp_path):
 def pending(target_file):
     """Name what the journal still has to undo."""
     target = load_target(target_file)
-    return sorted(entry.undo["kind"] for entry in Journal(target.journal_dir / "lab.journal", "look").pending())
+    return sorted(entry.undo["kind"] for entry in Journal(target.journal_file, "look").pending())
 
 
 def recover(target_file):

@@ -73,7 +73,7 @@ def leftovers(target):
 
 def journal_fault(target):
     """Say what is wrong with the journal; empty when it is closed or was never opened."""
-    journal = Journal(target.journal_dir / f"{target.name}.journal", "matrix")
+    journal = Journal(target.journal_file, "matrix")
     try:
         if journal.is_closed():
             return []

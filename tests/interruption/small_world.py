@@ -24,8 +24,8 @@ PREFIX = "ops0123abcd"
 BEFORE = f"# flags\nexport {FLAG}=false  # storage\nOTHER=1\n"
 #: Where a kill is tried: at every line of these that is executed, the first two times that it is.
 CORE = (
-    *("conductor", "promises", "held", "wayback", "looseends", "undo", "oldpath", "journal", "testdata", "telling"),
-    *("lock", "file", "atomic", "disk", "small_world"),
+    *("conductor", "intents", "stage_state", "rollback", "cleanup", "undo", "old_path_proof", "journal", "testdata"),
+    *("best_effort_log", "lock", "file", "atomic", "disk", "small_world"),
 )
 
 
@@ -36,15 +36,15 @@ class World:
         self.folder = folder
         self.env = folder / ".env.infra"
         self.running = folder / "running"
-        self.journal_file = folder / "journal" / "here.journal"
         file = folder / "here.env"
         file.write_text(
             f"TARGET_NAME=here\nTARGET_KIND=staging\nALLOW_MUTATIONS=true\nINFRA_DIR={folder}\nENV_FILE={self.env}\n"
-            f"JOURNAL_DIR={folder}/journal\nMONGODB_URL=mongodb://127.0.0.1:1/\nGRAFANA_PASSWORD=grafana-pw\n"
+            f"MONGODB_URL=mongodb://127.0.0.1:1/\nGRAFANA_PASSWORD=grafana-pw\n"
             "PROMETHEUS_URL=http://127.0.0.1:1\n"
         )
         self.env.write_text(BEFORE)
         self.target = load_target(file)
+        self.journal_file = self.target.journal_file
 
     def reset(self):
         """Make everything as before the first run."""
@@ -82,7 +82,7 @@ class World:
         self._run("deploy", accept=True)
 
     def _run(self, mode, accept):
-        with TargetLock(self.target.journal_dir, Owner.here("run-1")) as lock:
+        with TargetLock(self.target.journal_dir, Owner.here("run-1"), self.target.env_file) as lock:
             journal = Journal(self.journal_file, "run-1")
             recover(self.target, journal, None, self)
             journal.open()
@@ -99,7 +99,7 @@ class World:
 
     def recovery(self):
         """What the next run does first."""
-        with TargetLock(self.target.journal_dir, Owner.here("run-2")):
+        with TargetLock(self.target.journal_dir, Owner.here("run-2"), self.target.env_file):
             journal = Journal(self.journal_file, "run-2")
             recover(self.target, journal, None, self)
             journal.open()

@@ -73,7 +73,7 @@ class Scene:
         return complaints(self.target, self.mark, self.env_before, self.restarted) + journal_fault(self.target)
 
     def pending(self):
-        return [entry.undo["kind"] for entry in Journal(self.target.journal_dir / "lab.journal", "look").pending()]
+        return [entry.undo["kind"] for entry in Journal(self.target.journal_file, "look").pending()]
 
 
 @pytest.fixture(scope="module")

@@ -218,7 +218,7 @@ def test_secrets_are_nowhere(project, workers):
     files = {path.name: path.read_text(errors="replace") for path in folder.iterdir() if path.is_file()}
     files |= {path.name: path.read_text() for path in project.target.journal_dir.iterdir() if path.is_file()}
     files["terminal"] = done.output
-    wanted = {"record.html", "record.json", "junit.xml", "events.jsonl", "guardian.log", "lab.journal"}
+    wanted = {"record.html", "record.json", "junit.xml", "events.jsonl", "guardian.log", "undo.journal"}
     assert wanted <= set(files)
     assert {"test_good": "PASS", "test_http_body": "FAIL", "test_skipped": "SKIPPED"}.items() <= done.verdicts().items()
     assert "[redacted]" in done.output
@@ -227,7 +227,7 @@ def test_secrets_are_nowhere(project, workers):
 
 def test_the_journal_holds_the_flags_line_and_no_other(project):
     project.stage("21_01c", flag_on=GOOD).run()
-    text = (project.target.journal_dir / "lab.journal").read_text()
+    text = (project.target.journal_file).read_text()
     others = [
         line for line in project.target.env_file.read_text().splitlines() if "=" in line and "STORAGE_AD" not in line
     ]

@@ -120,6 +120,6 @@ def left_over(target_file: Path) -> list[str]:
     target = load_target(target_file)
     env = EnvFile(target.env_file)
     on = [f"{flag} is on" for flag in target.flags.values() if env.flag(flag)]
-    journal = target.journal_dir / f"{target.name}.journal"
+    journal = target.journal_file
     closed = not journal.exists() or '"op": "close"' in journal.read_text().splitlines()[-1]
     return on if closed else [*on, f"{journal} is not closed"]

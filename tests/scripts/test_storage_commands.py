@@ -175,7 +175,7 @@ def test_killed_command_leaves_nothing(new_path: Path, target: Target) -> None:
 @pytest.mark.parametrize("command", [*ATTACKS, f"{UPLOAD} hw02", "rollback_drill.py --stage 21_01c --environment lab"])
 def test_refuses_where_mutations_are_not_allowed(command: str, held_target: Path, target: Target) -> None:
     closed = retold(held_target, "closed", ALLOW_MUTATIONS="false")
-    journal = target.journal_dir / "lab.journal"
+    journal = target.journal_file
     before = journal.read_bytes() if journal.exists() else b""
     code, said = run(command, closed)
     assert (code, "expected ALLOW_MUTATIONS=true" in said, str(closed) in said) == (2, True, True), said

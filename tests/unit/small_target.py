@@ -22,7 +22,6 @@ def small_target(folder, before=BEFORE, **settings):
         "ALLOW_MUTATIONS": "true",
         "INFRA_DIR": folder,
         "ENV_FILE": env_file,
-        "JOURNAL_DIR": folder / "journal",
         "MONGODB_URL": "mongodb://127.0.0.1:1/",
         "GRAFANA_PASSWORD": "grafana-pw",
         "PROMETHEUS_URL": "http://127.0.0.1:1",

@@ -30,7 +30,7 @@ def events(tmp_path):
 @pytest.fixture
 def journal(tmp_path):
     (tmp_path / "journal").mkdir()
-    opened = Journal(tmp_path / "journal" / "here.journal", "run-1")
+    opened = Journal(tmp_path / "journal" / "undo.journal", "run-1")
     opened.open()
     return opened
 

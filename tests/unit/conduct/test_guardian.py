@@ -248,7 +248,7 @@ def started(tmp_path):
 
 
 def journal_of(target, run="look"):
-    return Journal(target.journal_dir / "here.journal", run)
+    return Journal(target.journal_file, run)
 
 
 def test_controller_that_dies_before_it_connects_ends_the_guardian(started):

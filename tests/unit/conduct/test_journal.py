@@ -13,12 +13,12 @@ FLAG = {"kind": "flag", "service": "api"}
 
 @pytest.fixture
 def path(tmp_path):
-    return tmp_path / "lab.journal"
+    return tmp_path / "undo.journal"
 
 
 @pytest.fixture
 def journal(path):
-    opened = Journal(path, "run-1", host="here")
+    opened = Journal(path, "run-1")
     opened.open()
     return opened
 
@@ -51,19 +51,19 @@ def test_intent_is_on_disk_when_it_is_noted(journal, path, synced):
 
 
 def test_new_journal_is_on_disk_with_its_name(path, synced):
-    Journal(path, "run-1", host="here").open()
+    Journal(path, "run-1").open()
     assert path.parent in synced
 
 
 def test_next_run_refuses_while_something_is_pending(journal, path):
     journal.intend("flag on", FLAG)
     with pytest.raises(RecoveryNeeded, match=r"run run-1 ended without undoing 1 change.*flag on.*recover.py"):
-        Journal(path, "run-2", host="here").open()
+        Journal(path, "run-2").open()
 
 
 def test_closed_journal_is_set_aside(journal, path):
     journal.close()
-    Journal(path, "run-2", host="here").open()
+    Journal(path, "run-2").open()
     assert path.with_suffix(".closed").exists()
 
 
@@ -91,21 +91,43 @@ def test_damage_in_the_middle_is_told_not_guessed(journal, path):
         journal.pending()
 
 
-def test_journal_of_another_host_is_left_to_that_host(journal, path):
+def test_journal_is_the_same_on_any_host(journal, path, monkeypatch):
+    """A container that is made anew has another host name."""
     journal.intend("flag on", FLAG)
-    with pytest.raises(RecoveryNeeded, match="made on here, this is there"):
-        Journal(path, "run-2", host="there").pending()
+    monkeypatch.setattr("socket.gethostname", lambda: "another-container")
+    assert [entry.what for entry in Journal(path, "run-2").pending()] == ["flag on"]
+
+
+def test_flags_that_stay_on_are_remembered_over_runs_until_one_changes_them(path):
+    for run, flag in (("run-1", "A"), ("run-2", "B")):
+        journal = Journal(path, run)
+        journal.open()
+        change = {"kind": "flag", "change": {"keys": [flag]}}
+        journal.settle(journal.intend(f"{flag} on", change), "accepted", [flag])
+        journal.close()
+    assert journal.left_enabled() == {"A", "B"}
+    journal.intend("A off", {"kind": "flag", "change": {"keys": ["A"]}})
+    assert journal.left_enabled() == {"B"}
+
+
+def test_journal_may_be_written_by_the_group_whatever_the_umask(path):
+    before = os.umask(0o077)
+    try:
+        Journal(path, "run-1").open()
+    finally:
+        os.umask(before)
+    assert path.stat().st_mode & 0o777 == 0o660
 
 
 def test_journal_of_a_newer_version_is_refused(journal, path, monkeypatch):
     monkeypatch.setattr("acceptance.conduct.journal.VERSION", 0)
-    with pytest.raises(RecoveryNeeded, match=r"version 1.*reads up to 0"):
+    with pytest.raises(RecoveryNeeded, match=r"version 2.*reads up to 0"):
         journal.pending()
 
 
 def test_adopted_journal_numbers_on(journal, path):
     journal.intend("flag on", FLAG)
-    later = Journal(path, "run-2", host="here")
+    later = Journal(path, "run-2")
     assert [entry.run for entry in later.adopt()] == ["run-1"]
     assert later.intend("more", FLAG) == 2
 

@@ -1,18 +1,15 @@
-"""One run at a time per target: with real processes, real kills, and a folder whose flock stays on one host."""
+"""One run at a time for each target: with real processes, real kills, and another user."""
 
-import json
 import os
 import signal
 import subprocess
 import sys
-import time
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 
-from acceptance.conduct.lock import LockHeld, LockUnusable, Owner, TargetLock
+from acceptance.conduct.lock import LockHeld, LockUnusable, Owner, TargetLock, make_shared
 
 SINCE = datetime(2025, 11, 15, 2, 5, tzinfo=UTC)
 HOLD = """
@@ -20,26 +17,28 @@ import os, sys
 from datetime import UTC, datetime
 from pathlib import Path
 from acceptance.conduct.lock import Owner, TargetLock
-owner = Owner(sys.argv[2], os.getpid(), "anna", "run-a", datetime(2025, 11, 15, 2, 5, tzinfo=UTC))
-with TargetLock(Path(sys.argv[1]), owner, lease_s=float(sys.argv[3])):
+owner = Owner("here", os.getpid(), "anna", "run-a", datetime(2025, 11, 15, 2, 5, tzinfo=UTC))
+with TargetLock(Path(sys.argv[1]), owner, Path(sys.argv[2])):
     print("held", flush=True)
     sys.stdin.read()
 """
 
 
-def owner(host: str = "here", run_id: str = "run-b") -> Owner:
-    return Owner(host, os.getpid(), "ben", run_id, SINCE)
+def owner(run_id="run-b"):
+    return Owner("here", os.getpid(), "ben", run_id, SINCE)
+
+
+@pytest.fixture
+def lock(tmp_path):
+    (tmp_path / ".env").touch()
+    return TargetLock(tmp_path / "shared", owner(), tmp_path / ".env")
 
 
 @contextmanager
-def holding(folder: Path, host: str = "here", lease_s: float = 60):
+def holding(lock):
     """Another process that holds the lock, by the time it is entered."""
-    process = subprocess.Popen(
-        [sys.executable, "-c", HOLD, folder, host, str(lease_s)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
+    command = [sys.executable, "-c", HOLD, lock.file.parent, lock.file.parent]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout.readline() == "held\n"
         yield process
@@ -48,143 +47,100 @@ def holding(folder: Path, host: str = "here", lease_s: float = 60):
         process.communicate()
 
 
-def until(condition, message: str) -> None:
-    deadline = time.monotonic() + 10
-    while not condition():
-        assert time.monotonic() < deadline, message
-        time.sleep(0.01)
-
-
-def test_second_run_is_told_who_where_since_when_and_what_to_do(tmp_path):
-    with holding(tmp_path) as process, pytest.raises(LockHeld) as refused:
-        TargetLock(tmp_path, owner()).acquire()
+def test_second_run_is_told_who_where_since_when_and_what_to_do(lock):
+    with holding(lock) as process, pytest.raises(LockHeld) as refused:
+        lock.acquire()
     who = f"run run-a of anna on here (process {process.pid}), since 2025-11-15 02:05:00 UTC"
     assert who in str(refused.value)
     assert f"kill -TERM {process.pid}" in str(refused.value)
 
 
-def test_sigkill_releases_at_once(tmp_path):
-    """The dead holder's record is there and fresh, but on the same host the kernel's word is enough."""
-    with holding(tmp_path) as process:
+def test_sigkill_releases_at_once(lock):
+    """What the dead holder wrote is there still, but the kernel's word is enough."""
+    with holding(lock) as process:
         process.send_signal(signal.SIGKILL)
         process.wait(timeout=10)
-        lock = TargetLock(tmp_path, owner())
         assert lock.holder().run_id == "run-a"
         with lock:
             assert lock.holder() == owner()
 
 
-def test_leaving_releases_and_removes_the_record(tmp_path):
-    lock = TargetLock(tmp_path, owner())
-    with lock:
-        assert json.loads(lock.holder_file.read_text())["run_id"] == "run-b"
-    assert [p.name for p in tmp_path.iterdir()] == ["target.lock"]
-    lock.release()
+def test_leaving_releases_and_names_nobody(lock, tmp_path):
     with lock, pytest.raises(LockHeld, match="run-b"):
-        TargetLock(tmp_path, owner(run_id="run-c")).acquire()
+        TargetLock(lock.file.parent, owner("run-c"), tmp_path / ".env").acquire()
+    assert lock.holder() is None
+    lock.release()
+    with lock:
+        assert lock.holder() == owner()
 
 
-def test_a_refused_run_leaves_the_holder_alone(tmp_path):
-    with TargetLock(tmp_path, owner()) as lock:
-        before = lock.holder_file.read_bytes()
-        second = TargetLock(tmp_path, owner(run_id="run-c"))
-        with pytest.raises(LockHeld):
-            second.acquire()
-        second.release()
-        assert lock.holder_file.read_bytes() == before
-        assert sorted(p.name for p in tmp_path.iterdir()) == ["target.holder.json", "target.lock"]
-
-
-def test_children_do_not_keep_the_lock(tmp_path):
+def test_children_do_not_keep_the_lock(lock):
     """A command started by a run that dies must not hold the target for it."""
-    with TargetLock(tmp_path, owner()):
+    with lock:
         child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, close_fds=False)
     try:
-        with TargetLock(tmp_path, owner()):
+        with lock:
             pass
     finally:
         child.communicate(b"\n")
 
 
-def test_another_host_that_is_alive_holds_it_where_flock_stays_on_one_host(tmp_path):
-    """Removing the lock file gives the second run another inode: as if its flock met nobody."""
-    with holding(tmp_path, "host-a"):
-        (tmp_path / "target.lock").unlink()
-        with pytest.raises(LockHeld, match=r"anna on host-a .*if host-a is down, its hold runs out in (60|59) s"):
-            TargetLock(tmp_path, owner("host-b")).acquire()
-
-
-def test_another_host_that_died_holds_it_until_its_lease_ends(tmp_path):
-    with holding(tmp_path, "host-a"):
-        pass
-    lock = TargetLock(tmp_path, owner("host-b"))
-    with pytest.raises(LockHeld, match="host-a"):
-        lock.acquire()
-    stale = lock.holder_file.stat().st_mtime - 61
-    os.utime(lock.holder_file, (stale, stale))
+@pytest.mark.parametrize(("replaced", "why"), [(False, "is gone"), (True, "was replaced")])
+def test_a_lock_that_keeps_nobody_out_any_more_is_lost(lock, replaced, why):
     with lock:
-        assert lock.holder() == owner("host-b")
-
-
-def test_a_holder_keeps_its_lease_fresh(tmp_path):
-    with holding(tmp_path, "host-a", lease_s=0.06):
-        record = tmp_path / "target.holder.json"
-        os.utime(record, (1, 1))
-        until(lambda: record.stat().st_mtime > 1, "the record was not touched again")
-
-
-def test_a_holder_that_was_overtaken_notices(tmp_path):
-    """A host asleep for longer than its lease wakes up to find another's record, and leaves it alone."""
-    with TargetLock(tmp_path, owner("host-a"), lease_s=0.06) as lock:
         assert lock.lost() is None
-        lock.holder_file.write_text(owner("host-b").to_json())
-        until(lock.lost, "the loss was not noticed")
-        assert "now names run run-b of ben on host-b" in lock.lost()
-    assert lock.holder() == owner("host-b")
+        lock.file.unlink()
+        if replaced:
+            lock.file.touch()
+        assert why in lock.lost()
 
 
-def test_a_third_host_that_was_quicker_keeps_the_lock(tmp_path, monkeypatch):
-    """Two hosts see the same dead holder; the slower must not throw out the record of the quicker."""
-    lock = TargetLock(tmp_path, owner("host-b"))
-    lock.holder_file.write_text(owner("host-c").to_json())
-    os.utime(lock.holder_file, (1, 1))
-    monkeypatch.setattr(lock, "holder", lambda: owner("host-a"))  # what was there when it looked
-    with pytest.raises(LockHeld, match="took it at this moment"):
-        lock.acquire()
-    assert Owner.from_json(lock.holder_file.read_text()) == owner("host-c")
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["target.holder.json", "target.lock"]
-
-
-@pytest.mark.parametrize("record", ["", "{", "[]", '{"host": "x"}', '{"host":1,"since":"yesterday"}'])
-def test_a_damaged_record_of_a_dead_holder_does_not_stand_in_the_way(tmp_path, record):
-    lock = TargetLock(tmp_path, owner())
-    lock.holder_file.write_text(record)
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"host": "x"}', '{"host":1,"since":"yesterday"}'])
+def test_what_a_dead_holder_wrote_does_not_stand_in_the_way(lock, text):
+    lock.file.parent.mkdir()
+    lock.file.write_text(text)
     with lock:
         assert lock.holder() == owner()
-
-
-def test_a_holder_without_a_record_is_still_a_holder(tmp_path):
-    with TargetLock(tmp_path, owner()) as lock:
-        lock.holder_file.unlink()
+        os.truncate(lock.file, 0)
         with pytest.raises(LockHeld, match=r"by whom is not said; see it with: fuser .*target\.lock"):
-            TargetLock(tmp_path, owner()).acquire()
+            TargetLock(lock.file.parent, owner(), lock.file).acquire()
 
 
 def test_a_folder_that_is_none_is_told(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(LockUnusable, match="correct JOURNAL_DIR"):
-        TargetLock(tmp_path / "file", owner()).acquire()
+        TargetLock(tmp_path / "file", owner(), tmp_path / "file").acquire()
 
 
-def test_of_many_that_start_together_one_wins(tmp_path):
-    """Each waits for the end of its input to start, and the winner holds on until all have tried."""
+def test_folder_and_lock_are_for_the_env_files_group_whatever_the_umask(tmp_path):
+    env_file = tmp_path / ".env"
+    env_file.touch()
+    if os.geteuid() == 0:
+        os.chown(env_file, 12345, 23456)
+    before = os.umask(0o077)
+    try:
+        with TargetLock(tmp_path / "shared", owner(), env_file) as lock:
+            found = [(path.stat().st_mode & 0o7777, path.stat().st_gid) for path in (lock.file.parent, lock.file)]
+    finally:
+        os.umask(before)
+    assert found == [(0o2770, env_file.stat().st_gid), (0o660, env_file.stat().st_gid)]
+
+
+def test_a_folder_that_is_there_is_left_as_it_is(tmp_path):
+    tmp_path.chmod(0o755)
+    make_shared(tmp_path, tmp_path)
+    assert tmp_path.stat().st_mode & 0o7777 == 0o755
+
+
+def test_of_many_that_start_together_one_wins(lock):
+    """Each waits for a line to start, and the winner holds on until all have tried."""
     script = (
         "import sys; from pathlib import Path; from acceptance.conduct.lock import *; sys.stdin.readline()\n"
-        "lock = TargetLock(Path(sys.argv[1]), Owner.here('r'))\n"
+        "lock = TargetLock(Path(sys.argv[1]), Owner.here('r'), Path(sys.argv[1]))\n"
         "try: lock.acquire(); print('won', flush=True); sys.stdin.readline()\n"
         "except LockHeld: print('refused', flush=True)"
     )
-    command = [sys.executable, "-c", script, tmp_path]
+    command = [sys.executable, "-c", script, lock.file.parent]
     runs = [subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) for _ in range(6)]
     for run in runs:
         run.stdin.write(b"go\n")
@@ -193,9 +149,3 @@ def test_of_many_that_start_together_one_wins(tmp_path):
     for run in runs:
         run.communicate(timeout=10)
     assert sorted(answers) == [b"refused\n"] * 5 + [b"won\n"]
-
-
-def test_owner_survives_json_and_describes_this_process():
-    here = Owner.here("run-1")
-    assert Owner.from_json(here.to_json()) == here
-    assert here.pid == os.getpid()

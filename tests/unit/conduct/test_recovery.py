@@ -1,6 +1,7 @@
 """``scripts/ops/recover.py``: what is open is listed or undone, and what cannot be is told with its commands."""
 
 import runpy
+import shutil
 import sys
 from pathlib import Path
 
@@ -8,10 +9,12 @@ import pytest
 from small_target import BEFORE, FLAG, PREFIX, STAGE, Restarter, small_target
 
 import acceptance.conduct.recovery
+import acceptance.conduct.standing
 from acceptance.conduct.conductor import Conductor
 from acceptance.conduct.journal import Journal
 from acceptance.conduct.lock import Owner, TargetLock
 from acceptance.events import EventLog
+from acceptance.observe.prometheus import Prometheus
 
 SCRIPT = Path(__file__).resolve().parents[3] / "scripts" / "ops" / "recover.py"
 
@@ -25,6 +28,7 @@ def target(tmp_path):
 def restarter(monkeypatch):
     made = Restarter()
     monkeypatch.setattr(acceptance.conduct.recovery, "Restarter", lambda *_: made)
+    monkeypatch.setattr(acceptance.conduct.standing, "is_healthy", lambda *_: True)
     return made
 
 
@@ -40,7 +44,7 @@ def crashed(target, restarter):
 
 
 def journal_of(target, run="look"):
-    return Journal(target.journal_dir / "here.journal", run)
+    return Journal(target.journal_file, run)
 
 
 @pytest.fixture
@@ -55,9 +59,10 @@ def recover(target, monkeypatch, capsys):
     return command
 
 
-def test_nothing_open_is_good(recover):
-    assert recover() == (0, "PASS: here: nothing was open\n")
-    assert recover("--dry-run") == (0, "PASS: here: nothing is open\n")
+def test_nothing_open_is_good(recover, restarter):
+    assert "PASS: here: nothing was open\n" in recover()[1]
+    assert "PASS: here: nothing is open\n" in recover("--dry-run")[1]
+    assert recover()[0] == recover("--dry-run")[0] == 0
 
 
 def test_dry_run_lists_and_changes_nothing(recover, crashed, target, restarter):
@@ -89,19 +94,48 @@ def test_what_cannot_be_undone_is_told_with_its_commands(recover, crashed, targe
 
 def test_target_in_use_is_left_alone(recover, crashed, target, monkeypatch):
     monkeypatch.setattr(acceptance.conduct.recovery, "_DYING_S", 0.1)
-    with TargetLock(target.journal_dir, Owner.here("run-2")):
+    with TargetLock(target.journal_dir, Owner.here("run-2"), target.env_file):
         code, said = recover()
     assert (code, "run-2" in said) == (2, True), said
     assert "=true" in target.env_file.read_text()
 
 
-def test_journal_of_another_host_is_left_alone(recover, target, restarter):
-    target.journal_dir.mkdir()
-    other = Journal(target.journal_dir / "here.journal", "run-1", host="elsewhere")
-    other.open()
-    other.intend("flag on", {"kind": "flag"})
+def test_flag_that_no_journal_knows_of_is_told_with_its_commands(recover, crashed, target):
+    """Both processes were killed, and the journal's folder is gone."""
+    shutil.rmtree(target.journal_dir)
+    for options in ([], ["--dry-run"]):
+        code, said = recover(*options)
+        assert (code, f"{FLAG} in {target.env_file}: expected false" in said) == (1, True), said
+        assert "day-12-restart-api" in said
+
+
+def test_flag_that_a_stage_left_enabled_is_as_expected(recover, crashed, target):
+    journal = journal_of(target, "run-1")
+    journal.settle(1, "accepted", [FLAG])
+    journal.close()
+    assert recover()[0] == 0
+    target.env_file.write_text(BEFORE)  # somebody rolled it back by hand
     code, said = recover()
-    assert (code, "elsewhere" in said, restarter.restarts) == (1, True, []), said
+    assert (code, f"note: {FLAG}" in said) == (0, True), said
+
+
+def test_crash_of_one_operator_is_undone_by_another(recover, crashed, target, monkeypatch, tmp_path):
+    """Another home folder, another name for the target, another path to its env file: it is one target all the same."""
+    link = tmp_path / "link.env"
+    link.symlink_to(target.env_file)
+    text = target.source.read_text().replace("TARGET_NAME=here", "TARGET_NAME=prod")
+    target.source.write_text(text.replace(f"ENV_FILE={target.env_file}", f"ENV_FILE={link}"))
+    monkeypatch.setenv("HOME", str(tmp_path / "ben"))
+    code, said = recover()
+    assert (code, target.env_file.read_text()) == (0, BEFORE), said
+
+
+def test_service_on_the_new_path_with_its_flag_off_is_told(recover, target, monkeypatch):
+    monkeypatch.setattr(
+        Prometheus, "names", lambda _self, _job, prefix: {f"{prefix}x"} if "storage" in prefix else set()
+    )
+    code, said = recover()
+    assert (code, "butler-api: expected nothing exported of the new path" in said) == (1, True), said
 
 
 def test_unknown_target_is_a_usage_error(recover):

@@ -28,7 +28,7 @@ class World:
         self.target = small_target(folder)
         self.target.env_file.write_text(BEFORE + f"{HOMEWORK}=false\n")
         (folder / "journal").mkdir()
-        self.journal = Journal(folder / "journal" / "here.journal", "run-1")
+        self.journal = Journal(folder / "journal" / "undo.journal", "run-1")
         self.journal.open()
         self.events = EventLog(folder / "events.jsonl")
         self.restarter = Restarter()

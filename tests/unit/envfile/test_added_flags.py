@@ -22,7 +22,7 @@ def target(tmp_path):
 
 @pytest.fixture
 def journal(target):
-    opened = Journal(target.journal_dir / "here.journal", "run-1")
+    opened = Journal(target.journal_file, "run-1")
     opened.open()
     return opened
 
@@ -78,7 +78,7 @@ def test_the_next_run_takes_out_what_a_crashed_one_added(conduct, target, restar
     conductor.add_flags(STAGE, target.flags.values())
     if switched:
         conductor.set_flag(LATER, True)
-    next_run = Journal(target.journal_dir / "here.journal", "run-2")
+    next_run = Journal(target.journal_file, "run-2")
     recover(target, next_run, EventLog(tmp_path / "events.jsonl"), restarter)
     assert (target.env_file.read_text(), next_run.pending()) == (BEFORE, [])
 

@@ -42,7 +42,7 @@ def target(tmp_path):
     file = tmp_path / "production.env"
     file.write_text(
         f"TARGET_NAME=production\nTARGET_KIND=production\nALLOW_MUTATIONS=true\nINFRA_DIR={tmp_path}\n"
-        f"MONGODB_URL=mongodb://127.0.0.1/\nGRAFANA_PASSWORD=x1x2x3x4\nJOURNAL_DIR={tmp_path}/journal\n"
+        f"MONGODB_URL=mongodb://127.0.0.1/\nGRAFANA_PASSWORD=x1x2x3x4\n"
     )
     return load_target(file)
 
@@ -94,7 +94,7 @@ def test_outside_the_window_the_run_would_be_refused(target):
 
 
 def test_what_an_earlier_run_left_is_undone_first(target):
-    journal = Journal(target.journal_dir / "production.journal", "r1")
+    journal = Journal(target.journal_file, "r1")
     journal.open()
     journal.intend(f"{FLAG} false -> true", {"kind": "flag"})
     lines, _ = plan(target, check("preflight"))

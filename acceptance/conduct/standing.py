@@ -1,0 +1,73 @@
+"""Compare how a target stands with what its journal expects, where no change is open.
+
+A journal may be gone with its folder, and a flag may be switched by hand: then the env file and the services are all
+that is left to ask.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from acceptance.conduct.journal import Journal
+from acceptance.conduct.manual_recovery import by_hand_commands
+from acceptance.envfile.file import EnvFile, EnvFileError
+from acceptance.finding import Finding, Severity
+from acceptance.observe.exported import NEW_PATHS
+from acceptance.observe.health import is_healthy
+from acceptance.observe.prometheus import Prometheus
+from acceptance.target.model import Target
+from acceptance.verdict import Inconclusive
+
+
+def differences(target: Target, journal: Journal) -> list[Finding]:
+    """Name the flags and services that are not as the journal expects; those of low severity are notes only.
+
+    Raises:
+        RecoveryNeeded: The journal cannot be read.
+    """
+    stay = journal.left_enabled()
+    try:
+        found = EnvFile(target.env_file).read()
+    except EnvFileError as error:
+        return [Finding("env file", str(target.env_file), "a readable env file", str(error))]
+    on = {stage for stage, flag in target.flags.items() if found.get(flag, "false").lower() != "false"}
+    flags = (_flag(target, stage, found.get(flag, "absent"), flag in stay) for stage, flag in target.flags.items())
+    return [finding for finding in flags if finding] + list(_services(target, on))
+
+
+def _flag(target: Target, stage: str, value: str, stays: bool) -> Finding | None:
+    flag = target.flags[stage]
+    where = f"{flag} in {target.env_file}"
+    if value.lower() in ("false", "absent"):
+        note = "nothing to undo: the old path is at work; its stage may be started again"
+        return (
+            Finding("flag", where, "true, as its stage left it enabled", value, Severity.LOW, note) if stays else None
+        )
+    if stays:
+        return None
+    commands = "; ".join(by_hand_commands(target, NEW_PATHS[stage][0], flag)[:2])
+    step = f"leave it if somebody enabled it on purpose, else: {commands}"
+    return Finding("flag", where, "false: the journal knows of no stage that left it enabled", value, next_step=step)
+
+
+def _services(target: Target, on: set[str]) -> Iterator[Finding]:
+    """Yield the services that do not answer, or that take the new path although its flag is false."""
+    prometheus = Prometheus(target.prometheus_url, target.http_timeout_s)
+    for service in target.services.values():
+        if not is_healthy(service, min(target.http_timeout_s, 3.0)):
+            step = f"see its log; restart it: cd {target.infra_dir} && {service.restart}"
+            yield Finding("service", service.name, f"200 of {service.url}/health", "another answer", next_step=step)
+    for stage, (key, prefix) in NEW_PATHS.items():
+        service = target.services[key]
+        if stage in on:
+            continue
+        try:
+            names = prometheus.names(service.job, prefix)
+        except Inconclusive as error:
+            unknown = f"not known: {error}"
+            yield Finding("path", service.name, f"nothing exported of {prefix}*", unknown, Severity.LOW)
+            return
+        if names:
+            step = f"restart it so that it reads {target.env_file} again: cd {target.infra_dir} && {service.restart}"
+            expected = f"nothing exported of the new path, as {target.flags[stage]} is off"
+            yield Finding("path", service.name, expected, ", ".join(sorted(names)), next_step=step)
