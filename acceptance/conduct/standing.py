@@ -15,6 +15,7 @@ from acceptance.finding import Finding, Severity
 from acceptance.observe.exported import NEW_PATHS
 from acceptance.observe.health import is_healthy
 from acceptance.observe.prometheus import Prometheus
+from acceptance.target import by_hand
 from acceptance.target.model import Target
 from acceptance.verdict import Inconclusive
 
@@ -55,7 +56,7 @@ def _services(target: Target, on: set[str]) -> Iterator[Finding]:
     prometheus = Prometheus(target.prometheus_url, target.http_timeout_s)
     for service in target.services.values():
         if not is_healthy(service, min(target.http_timeout_s, 3.0)):
-            step = f"see its log; restart it: cd {target.infra_dir} && {service.restart}"
+            step = f"see its log; restart it: {by_hand.restart(target, service.key)}"
             yield Finding("service", service.name, f"200 of {service.url}/health", "another answer", next_step=step)
     for stage, (key, prefix) in NEW_PATHS.items():
         service = target.services[key]
@@ -68,6 +69,6 @@ def _services(target: Target, on: set[str]) -> Iterator[Finding]:
             yield Finding("path", service.name, f"nothing exported of {prefix}*", unknown, Severity.LOW)
             return
         if names:
-            step = f"restart it so that it reads {target.env_file} again: cd {target.infra_dir} && {service.restart}"
+            step = f"restart it so that it reads {target.env_file} again: {by_hand.restart(target, key)}"
             expected = f"nothing exported of the new path, as {target.flags[stage]} is off"
             yield Finding("path", service.name, expected, ", ".join(sorted(names)), next_step=step)
