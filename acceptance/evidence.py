@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-Kind = Literal["http", "command", "query", "log", "files", "gate", "document", "text"]
+Kind = Literal["http", "command", "query", "log", "files", "gate", "document", "text", "findings"]
 
 
 @dataclass(frozen=True)
@@ -27,8 +26,3 @@ class Evidence:
     def as_json(self) -> dict[str, Any]:
         """Give the plain form that goes into the event log."""
         return {"kind": self.kind, "title": self.title, "data": dict(self.data)}
-
-
-def dump(pieces: Sequence[Evidence]) -> str:
-    """Serialise evidence for the way from an xdist worker to the controller."""
-    return json.dumps([piece.as_json() for piece in pieces], default=str)

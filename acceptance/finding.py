@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from enum import IntEnum
+from typing import Any
 
 from acceptance.evidence import Evidence
 
@@ -45,12 +46,47 @@ class Finding:
         told = f"{self.subject}: expected {self.expected}, found {self.found}"
         return f"{told}; {self.next_step}" if self.next_step else told
 
+    def as_json(self) -> dict[str, Any]:
+        """Give the plain form that goes into the event log, beside the evidence."""
+        words = {name: getattr(self, name) for name in ("kind", "subject", "expected", "found", "next_step")}
+        return words | {"severity": self.severity.name}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Finding:
+        """Read the plain form back; the evidence stays in the event log."""
+        kind, subject, expected, found = (str(data.get(name, "")) for name in ("kind", "subject", "expected", "found"))
+        return cls(kind, subject, expected, found, Severity[data["severity"]], str(data.get("next_step", "")))
+
 
 def ranked(findings: Iterable[Finding]) -> list[Finding]:
-    """Sort findings, worst first; findings of one kind stay together."""
+    """Sort findings, worst first; those of one kind stay together, kinds of one severity in the order given."""
     found = list(findings)
-    worst = {each.kind: max(other.severity for other in found if other.kind == each.kind) for each in found}
-    return sorted(found, key=lambda each: (-worst[each.kind], each.kind, -each.severity))
+    kinds = list(dict.fromkeys(each.kind for each in found))
+    worst = {kind: max(each.severity for each in found if each.kind == kind) for kind in kinds}
+    return sorted(found, key=lambda each: (-worst[each.kind], kinds.index(each.kind), -each.severity))
+
+
+def as_evidence(findings: Iterable[Finding]) -> list[Evidence]:
+    """Give findings as evidence: the counts by kind with all of them, worst first; then what was seen, once each."""
+    found = ranked(findings)
+    data = {"counts": counts(found), "findings": [each.as_json() for each in found]}
+    seen: list[Evidence] = []
+    for piece in (piece for each in found for piece in each.evidence):
+        if piece not in seen:
+            seen.append(piece)
+    return [Evidence("findings", f"{len(found)} finding{'' if len(found) == 1 else 's'}, worst first", data), *seen]
+
+
+def about(subject: str, findings: Iterable[Finding], next_step: str = "") -> list[Finding]:
+    """Name what findings were found at, in front of what they name themselves, and what to do about them."""
+    return [
+        replace(
+            each,
+            subject=": ".join(filter(None, (subject, each.subject))),
+            next_step="; ".join(filter(None, (each.next_step, next_step))),
+        )
+        for each in findings
+    ]
 
 
 def counts(findings: Iterable[Finding]) -> dict[str, int]:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from acceptance.commands.cli import Answer
+from acceptance.finding import Finding
 from acceptance.observe.mongo import database
 from acceptance.probes.storage.metadata import Document, newest
 from acceptance.target.model import Target
@@ -23,7 +24,7 @@ def assignment(parser: argparse.ArgumentParser) -> None:
 
 
 def answer_on_newest(
-    target: Target, args: argparse.Namespace, judge: Callable[[Document, Path], list[str]], line: str
+    target: Target, args: argparse.Namespace, judge: Callable[[Document, Path], list[Finding]], line: str
 ) -> Answer:
     """Judge the newest document of the assignment that a command was asked about.
 
@@ -37,7 +38,11 @@ def answer_on_newest(
         document = newest(mongo, args.assignment, args.student_id)
     if document is None:
         whose = f" of {args.student_id}" if args.student_id else ""
-        missing = f"expected a document for assignment {args.assignment}{whose} in review_archives, found none"
-        return Answer([f"{missing}; with {target.flags['21_01c']}=true, upload one with test_review_upload.py"], "")
+        expected, upload = (
+            f"a document for assignment {args.assignment}{whose}",
+            "upload one with test_review_upload.py",
+        )
+        next_step = f"with {target.flags['21_01c']}=true, {upload}"
+        return Answer([Finding("missing document", "review_archives", expected, "none", next_step=next_step)], "")
     findings = judge(document, target.storage.root)
     return Answer(findings, line.format_map(defaultdict(lambda: None, document)), {"document": document})

@@ -21,6 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from acceptance.finding import Finding, counts, ranked
 from acceptance.redact import Redactor, secrets_of
 from acceptance.target.model import Target, TargetError, find_target, is_provided, load_target
 from acceptance.verdict import ExitCode, Inconclusive, MutationFailed, Refused, RollbackFailed, Verdict
@@ -45,7 +46,7 @@ class Answer:
         facts: For ``--json``.
     """
 
-    findings: Sequence[str]
+    findings: Sequence[Finding | str]
     line: str
     facts: Mapping[str, Any] = field(default_factory=dict)
 
@@ -79,8 +80,27 @@ def main(
         _say(args.json, word, [str(error)], {}, hide)
         return code
     verdict = Verdict.FAIL if answer.findings else Verdict.PASS
-    _say(args.json, verdict, answer.findings or [answer.line], answer.facts, hide)
+    _say(
+        args.json,
+        verdict,
+        told(answer.findings) or [answer.line],
+        {**answer.facts, **structured(answer.findings)},
+        hide,
+    )
     return 1 if answer.findings else 0
+
+
+def told(findings: Sequence[Finding | str]) -> list[str]:
+    """Give a line for each finding, worst first, below the counts by kind where there are several."""
+    nouns = ranked(each for each in findings if isinstance(each, Finding))
+    head = [", ".join(f"{number} {kind}" for kind, number in counts(nouns).items())] if len(nouns) > 1 else []
+    return [*head, *map(str, nouns), *(each for each in findings if isinstance(each, str))]
+
+
+def structured(findings: Sequence[Finding | str]) -> dict[str, Any]:
+    """Give the findings for ``--json``, worst first."""
+    nouns = ranked(each for each in findings if isinstance(each, Finding))
+    return {"counts": counts(nouns), "findings": [each.as_json() for each in nouns]} if nouns else {}
 
 
 def chosen_target(name: str | None) -> Target:

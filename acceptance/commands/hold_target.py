@@ -104,7 +104,7 @@ class Visit:
         """Say which path was under test, where that explains a finding."""
         flag, env = self.target.flags["21_01c"], EnvFile(self.target.env_file).read()
         on = env.get(flag, "").lower() == "true"
-        return "" if on else f"; {flag} is not true in {self.target.env_file}: this was the old path"
+        return "" if on else f"{flag} is not true in {self.target.env_file}: this was the old path"
 
 
 @contextmanager

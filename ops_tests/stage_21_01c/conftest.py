@@ -11,6 +11,7 @@ import pytest
 
 from acceptance.envfile.file import EnvFile
 from acceptance.evidence import Evidence
+from acceptance.finding import Finding
 from acceptance.observe.exported import await_scrape
 from acceptance.observe.logs import Logs
 from acceptance.polling import poll
@@ -26,7 +27,7 @@ from acceptance.target.model import Storage, Target
 from fixtures.evidence import EvidenceBox
 from fixtures.target import NewId
 
-Refuse = Callable[..., list[str]]
+Refuse = Callable[..., list[Finding]]
 
 
 @pytest.fixture(scope="session")
@@ -98,13 +99,13 @@ def refuse(
         status: int | None = None,
         declared_sha256: str | None = OF_ARCHIVE,
         **how: Any,
-    ) -> list[str]:
+    ) -> list[Finding]:
         # Before it is sent, so that the watch does not take it for a student's.
         stage_work.own.expect(event) if event else stage_work.own.allow("checksum_failed")
         upload = Upload(new_id("refuse"), "hw02", archive, declared_sha256=declared_sha256)
         refusal = try_upload(uploader, upload, storage.root, api_logs, event=event, **how)
         evidence.add(Evidence("http", archive.description, asdict(refusal.exchange)))
-        return [finding.replace("\n", " ") for finding in refusal.findings(event, status)]
+        return refusal.findings(event, status)
 
     return send
 

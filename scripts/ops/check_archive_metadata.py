@@ -8,11 +8,12 @@ from pathlib import Path
 
 from acceptance.commands.archives import answer_on_newest, assignment
 from acceptance.commands.cli import Answer, main
+from acceptance.finding import Finding
 from acceptance.probes.storage.metadata import Document, checksum_findings, metadata_findings
 from acceptance.target.model import Target
 
 
-def findings(document: Document, root: Path) -> list[str]:
+def findings(document: Document, root: Path) -> list[Finding]:
     """Say what the metadata lack; where they are all there, whether the digest is also true."""
     return metadata_findings(document, root, datetime.now(UTC)) or checksum_findings(document, root)
 

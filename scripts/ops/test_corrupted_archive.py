@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from acceptance.commands.cli import Answer, main
 from acceptance.commands.hold_target import visit
+from acceptance.finding import Finding, about
 from acceptance.probes.archives.archives import Archive, bit_flip, good, truncated
 from acceptance.probes.storage.rejection import try_upload
 from acceptance.probes.storage.uploads import Upload
@@ -26,13 +27,14 @@ def damaged() -> dict[str, Archive]:
 
 def act(target: Target, _: argparse.Namespace) -> Answer:
     """Send them, and judge by what is kept and logged."""
-    findings, tried = [], damaged()
+    findings: list[Finding] = []
+    tried = damaged()
     with visit(target) as ours:
         ours.see_a_good_upload()
         for name, archive in tried.items():
             upload = Upload(ours.new_id("damaged"), "hw02", archive)
             refusal = try_upload(ours.uploader, upload, target.storage.root, ours.logs, event="checksum_failed")
-            findings += [f"{name}: {finding}{ours.hint()}" for finding in refusal.findings("checksum_failed")]
+            findings += about(name, refusal.findings("checksum_failed"), ours.hint())
     line = f"{len(tried)} of {len(tried)} damaged archives refused and logged as checksum_failed, nothing kept"
     return Answer(findings, line, {"tried": list(tried)})
 

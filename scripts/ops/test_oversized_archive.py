@@ -7,6 +7,7 @@ import sys
 from acceptance.commands.cli import Answer, main
 from acceptance.commands.hold_target import visit
 from acceptance.commands.units import size
+from acceptance.finding import Finding, about
 from acceptance.probes.archives.archives import of_exact_size
 from acceptance.probes.storage.rejection import try_upload
 from acceptance.probes.storage.uploads import Upload
@@ -29,7 +30,8 @@ def act(target: Target, args: argparse.Namespace) -> Answer:
             f"--size is {args.size} bytes: expected more than MAX_UPLOAD_BYTES={limit} of {target.source} "
             f"and at most {LARGEST}; nothing was sent"
         )
-    findings, archive = [], of_exact_size(args.size)
+    findings: list[Finding] = []
+    archive = of_exact_size(args.size)
     with visit(target) as ours:
         ours.see_a_good_upload()
         for chunked in (False, True):
@@ -37,7 +39,7 @@ def act(target: Target, args: argparse.Namespace) -> Answer:
             refusal = try_upload(
                 ours.uploader, upload, target.storage.root, ours.logs, event="size_limit", chunked=chunked
             )
-            findings += [f"{how}: {finding}{ours.hint()}" for finding in refusal.findings("size_limit", 413)]
+            findings += about(how, refusal.findings("size_limit", 413), ours.hint())
     line = f"{args.size} bytes refused with 413, with and without a length told; nothing kept; the limit is {limit}"
     return Answer(findings, line, {"size": args.size, "limit": limit})
 

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 
+from acceptance.evidence import Evidence
+from acceptance.finding import Finding, Severity
 from acceptance.observe.logs import Logs
 from acceptance.polling import poll
 from acceptance.probes.attacks.control_uploads import StorageRoots, Students
 from acceptance.probes.attacks.corpus import Case
-from acceptance.probes.attacks.results import Results, emptied, removals
+from acceptance.probes.attacks.results import CaseResult, Results, emptied, removals
 from acceptance.probes.attacks.runner import run
 from acceptance.probes.storage.rejection import LOG_DELAY_S
 from acceptance.probes.storage.uploads import Uploader
@@ -36,37 +37,36 @@ class Attacks:
     results: Results
     events: Mapping[str, Counter[str]]
 
-    def findings(self, case_id: str) -> list[str]:
-        """Name everything that is wrong with one case; an empty list is a blocked attack.
+    def findings(self) -> list[Finding]:
+        """Name everything that is wrong, worst first; empty when every attack was refused, without effect, and logged.
 
         Raises:
-            Inconclusive: The answer says nothing about the attack (401, 404, 429 ...).
+            Inconclusive: Nothing is wrong, and some answers say nothing about their attacks (401, 404, 429 ...).
         """
-        result = self.results[case_id]
-        if result.unseen:
-            raise Inconclusive(result.unseen)
-        wanted = result.case.expect_event
-        if wanted != "any" and not self._logged(wanted, result.exchange.trace_id):
-            missing = f"{case_id}: expected the log event {wanted}, found {dict(self._of(result.exchange.trace_id))}"
-            return [*result.findings, missing]
-        return result.findings
+        found = [*self.results.findings, *self._unlogged()]
+        if not found and (unseen := self.results.unseen):
+            raise Inconclusive(f"{len(unseen)} of {len(self.results)} attacks say nothing; the first: {unseen[0]}")
+        return found
 
-    @property
-    def others(self) -> tuple[Path, ...]:
-        """What changed outside the storage root and belongs to no attack."""
-        return self.results.stray
+    def as_evidence(self) -> Evidence:
+        """Give what was answered to each attack, one line each."""
+        lines = [f"{name}: {result.exchange.status or result.exchange.error}" for name, result in self.results.items()]
+        return Evidence("text", f"{len(lines)} attacks and their answers", {"text": "\n".join(lines)})
 
-    def explain(self, case_id: str) -> str:
-        """Give the case's request and answer for an assertion message."""
-        return self.results[case_id].exchange.explain()
-
-    def silent(self) -> list[str]:
-        """Name the cases whose event is not in the log."""
+    def silent(self) -> list[CaseResult]:
+        """Give the cases that were judged, and whose event is not in the log."""
         return [
-            name
-            for name, result in self.results.items()
-            if (wanted := result.case.expect_event) != "any" and not self._logged(wanted, result.exchange.trace_id)
+            result
+            for result in self.results.values()
+            if (wanted := result.case.expect_event) != "any"
+            and result.unseen is None
+            and not self._logged(wanted, result.exchange.trace_id)
         ]
+
+    def _unlogged(self) -> Iterator[Finding]:
+        for result in self.silent():
+            expected, found = f"the log event {result.case.expect_event}", dict(self._of(result.exchange.trace_id))
+            yield result.finding("not logged", Severity.LOW, expected, str(found or "none"))
 
     def _of(self, trace_id: str) -> Counter[str]:
         return self.events.get(trace_id, Counter()) if "" not in self.events else self.events[""]
@@ -75,7 +75,7 @@ class Attacks:
         if "" not in self.events:
             return self._of(trace_id)[event] > 0
         # Without our trace ids events can only be counted: as many as there were attacks that ask for them.
-        asked = sum(result.case.expect_event == event for result in self.results.values())
+        asked = sum(seen.case.expect_event == event and seen.unseen is None for seen in self.results.values())
         return self.events[""][event] >= asked
 
 

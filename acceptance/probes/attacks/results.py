@@ -3,12 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from acceptance.evidence import Evidence
+from acceptance.finding import Finding, Severity
 from acceptance.probes.attacks.corpus import Case
 from acceptance.probes.http.exchange import Exchange
 from acceptance.probes.storage.snapshot import edges
+
+WORST_FIRST = (
+    "written outside",
+    "changed outside",
+    "overwritten",
+    "accepted",
+    "answered 500",
+    "no answer",
+    "leaked",
+    "no detail",
+    "not logged",
+)
 
 
 @dataclass(frozen=True)
@@ -42,26 +56,38 @@ class CaseResult:
         return f"{self.case.id}: {status} says nothing about the payload. {self.exchange.explain()}"
 
     @property
-    def findings(self) -> list[str]:
+    def findings(self) -> list[Finding]:
         """Each thing that is wrong; empty when the attack was refused without effect."""
-        exchange, found = self.exchange, []
-        if self.unseen is None and not exchange.refused:
-            found.append(f"expected a refusal (4xx), found {exchange.status or 'no answer'}")
-        if exchange.refused and exchange.detail is None:
-            found.append('expected the body {"detail": ...}, found another')
-        if self.written_outside:
-            found.append(f"wrote outside the storage root: {_some(self.written_outside)}")
-        if self.written_inside:
-            found.append(f"left in the storage root: {_some(self.written_inside)}")
-        if not self.victim_intact:
-            found.append("changed another student's archive")
-        if self.leaks:
-            found.append(f"the answer holds internals: {_some(self.leaks)}")
-        return found
+        return [*self._effects(), *self._answer()]
 
-    def explain(self) -> str:
-        """Say in one or two lines what is wrong with this case."""
-        return f"{self.case.id} ({self.case.source}): {'; '.join(self.findings)}. {self.exchange.explain()}"
+    def finding(self, kind: str, severity: Severity, expected: str, found: str) -> Finding:
+        """Make a finding of this case, with its request and answer."""
+        name = f"{self.case.id} ({self.case.source})"
+        return Finding(kind, name, expected, found, severity, evidence=(Evidence("http", name, asdict(self.exchange)),))
+
+    def _effects(self) -> Iterator[Finding]:
+        if self.written_outside:
+            found = f"wrote outside the storage root: {_some(self.written_outside)}"
+            yield self.finding("written outside", Severity.CRITICAL, "no file outside", found)
+        if not self.victim_intact:
+            yield self.finding("overwritten", Severity.CRITICAL, "no change", "changed another student's archive")
+        if self.written_inside:
+            found = f"left in the storage root: {_some(self.written_inside)}"
+            yield self.finding("accepted", Severity.HIGH, "nothing kept", found)
+
+    def _answer(self) -> Iterator[Finding]:
+        exchange, status = self.exchange, self.exchange.status
+        if self.unseen is None and not exchange.refused:
+            kind = (
+                "accepted" if status and status < 500 else f"answered {status // 100 * 100}" if status else "no answer"
+            )
+            severity = Severity.HIGH if kind == "accepted" else Severity.MEDIUM
+            yield self.finding(kind, severity, "a refusal (4xx)", str(status or exchange.error or "no answer"))
+        if self.leaks:
+            found = f"the answer holds internals: {_some(self.leaks)}"
+            yield self.finding("leaked", Severity.MEDIUM, "no internals", found)
+        if exchange.refused and exchange.detail is None:
+            yield self.finding("no detail", Severity.LOW, 'the body {"detail": ...}', "another")
 
 
 @dataclass(frozen=True)
@@ -92,10 +118,14 @@ class Results(Mapping[str, CaseResult]):
         return len(self.cases)
 
     @property
-    def findings(self) -> list[str]:
-        """One entry for each case that went wrong, then the stray changes; empty when the service held."""
-        stray = [f"changed outside the storage root, by which case is unknown: {path}" for path in self.stray]
-        return [result.explain() for result in self.values() if result.findings] + stray
+    def findings(self) -> list[Finding]:
+        """All that went wrong, worst first; empty when the service held."""
+        expected, found = "no change outside the storage root", "a change, by which case is unknown"
+        stray = [Finding("changed outside", str(path), expected, found, Severity.CRITICAL) for path in self.stray]
+        return sorted(
+            [*(finding for result in self.values() for finding in result.findings), *stray],
+            key=lambda finding: WORST_FIRST.index(finding.kind) if finding.kind in WORST_FIRST else len(WORST_FIRST),
+        )
 
     @property
     def unseen(self) -> list[str]:

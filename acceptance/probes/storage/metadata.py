@@ -14,6 +14,7 @@ from typing import Any
 from bson import ObjectId
 from pymongo.database import Database
 
+from acceptance.finding import Finding, Severity
 from acceptance.probes.storage.directory import sha256_of
 from acceptance.verdict import Inconclusive
 
@@ -35,15 +36,15 @@ def recent(mongo: Database[dict[str, Any]], since: datetime) -> Iterator[Documen
     yield from mongo["review_archives"].find({"$or": [{"uploaded_at": {"$gte": since}}, by_id]})
 
 
-def checksum_findings(document: Document, root: Path) -> list[str]:
+def checksum_findings(document: Document, root: Path) -> list[Finding]:
     """Say what is wrong between a document and its file's digest, worked out anew; empty when they agree.
 
     Raises:
         Inconclusive: The file is there and cannot be read.
     """
-    path, wrong = _file_of(document, root)
-    if path is None:
-        return [wrong]
+    path = _file_of(document, root)
+    if isinstance(path, Finding):
+        return [path]
     try:
         digest = sha256_of(path)
     except OSError as error:
@@ -52,42 +53,45 @@ def checksum_findings(document: Document, root: Path) -> list[str]:
         ) from error
     if document.get("sha256") == digest:
         return []
-    return [f"{_name(document)}: expected SHA-256 {document.get('sha256')} as recorded, found {digest} in {path}"]
+    expected = f"SHA-256 {document.get('sha256')} as recorded"
+    return [_wrong(document, "corrupted archive", expected, f"{digest} in {path}", Severity.CRITICAL)]
 
 
-def metadata_findings(document: Document, root: Path, now: datetime) -> list[str]:
+def metadata_findings(document: Document, root: Path, now: datetime) -> list[Finding]:
     """Say which of size, checksum and upload time are missing or make no sense; empty when all are there."""
-    path, wrong = _file_of(document, root)
-    found = [] if path else [wrong]
+    place = _file_of(document, root)
+    found, path = ([place], None) if isinstance(place, Finding) else ([], place)
     size, digest, uploaded = (document.get(key) for key in ("size_bytes", "sha256", "uploaded_at"))
     if not isinstance(size, int) or (path and size != path.stat().st_size):
         real = f"{path.stat().st_size}, the file's size" if path else "a number of bytes"
-        found.append(f"{_name(document)}: size_bytes: expected {real}, found {size!r}")
+        found.append(_wrong(document, "wrong metadata", f"size_bytes: {real}", repr(size)))
     if not isinstance(digest, str) or not re.fullmatch("[0-9a-f]{64}", digest):
-        found.append(f"{_name(document)}: sha256: expected 64 hex digits, found {digest!r}")
+        found.append(_wrong(document, "wrong metadata", "sha256: 64 hex digits", repr(digest)))
     if not isinstance(uploaded, datetime):
-        return [*found, f"{_name(document)}: uploaded_at: expected a time, found {uploaded!r}"]
+        return [*found, _wrong(document, "wrong metadata", "uploaded_at: a time", repr(uploaded))]
     at = uploaded if uploaded.tzinfo else uploaded.replace(tzinfo=UTC)
     written = datetime.fromtimestamp(path.stat().st_mtime, UTC) if path else at
     if at > now + timedelta(seconds=_CLOCKS_S) or abs(at - written) > _APART:
-        found.append(
-            f"{_name(document)}: uploaded_at: expected about {written:%Y-%m-%d %H:%M:%S} UTC, when the file was "
-            f"written, found {at:%Y-%m-%d %H:%M:%S}"
-        )
+        expected = f"uploaded_at: about {written:%Y-%m-%d %H:%M:%S} UTC, when the file was written"
+        found.append(_wrong(document, "wrong metadata", expected, f"{at:%Y-%m-%d %H:%M:%S}"))
     return found
 
 
-def _file_of(document: Document, root: Path) -> tuple[Path | None, str]:
-    """Give the document's file, or None and what is wrong; its path may be absolute or below the root."""
+def _file_of(document: Document, root: Path) -> Path | Finding:
+    """Give the document's file, or what is wrong with it; its path may be absolute or below the root."""
     recorded = document.get("path")
     if not recorded or not isinstance(recorded, str):
-        return None, f"{_name(document)}: path: expected the archive's place, found {recorded!r}"
+        return _wrong(document, "wrong metadata", "path: the archive's place", repr(recorded))
     path = root / recorded
     if not path.resolve().is_relative_to(root.resolve()):
-        return None, f"{_name(document)}: path: expected a place below {root}, found {recorded}"
+        return _wrong(document, "outside the storage", f"path: a place below {root}", recorded, Severity.CRITICAL)
     if not path.is_file():
-        return None, f"{_name(document)}: expected the file {path}, found none"
-    return path, ""
+        return _wrong(document, "missing archive", f"the file {path}", "none", Severity.CRITICAL)
+    return path
+
+
+def _wrong(document: Document, kind: str, expected: str, found: str, severity: Severity = Severity.HIGH) -> Finding:
+    return Finding(kind, _name(document), expected, found, severity)
 
 
 def _name(document: Document) -> str:

@@ -8,8 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
+from acceptance.finding import Finding, Severity
 from acceptance.observe.logs import LogLine, Logs
 from acceptance.polling import poll
 from acceptance.probes.http.exchange import Exchange, leaks
@@ -25,29 +27,38 @@ class Refusal:
     """What one upload that must be refused led to.
 
     Attributes:
+        what: What was uploaded, in a few words.
         exchange: The answer.
         kept: Files in the storage that carry the upload's nonce or its student.
         events: Log events of this request.
     """
 
+    what: str
     exchange: Exchange
     kept: tuple[Path, ...]
     events: tuple[str, ...]
 
-    def findings(self, event: str | None, status: int | None = None) -> list[str]:
+    def findings(self, event: str | None, status: int | None = None) -> list[Finding]:
         """Name everything that is wrong; an empty list is a proper refusal.
 
         Args:
             event: The log event that must have been written, None where none is asked for.
             status: The exact status, by default any 4xx about the request.
         """
-        answer = self.exchange
-        refused = answer.refused if status is None else answer.status == status
-        found = [f"expected {status or 'a 4xx'}, found: {answer.explain()}"] if not refused else []
-        found += [f"kept in the storage: {path}" for path in self.kept]
-        found += [f"the refusal tells {leak}: {answer.body!r}" for leak in leaks(answer.body)]
+        answer, found = self.exchange, []
+        say = partial(Finding, subject=self.what)
+        if self.kept:
+            kept = f"kept in the storage: {', '.join(map(str, self.kept))}"
+            found.append(say("accepted", expected="nothing kept", found=kept))
+        if not (answer.refused if status is None else answer.status == status):
+            seen = answer.explain().replace("\n", " ")
+            found.append(say("accepted", expected=str(status or "a 4xx"), found=seen))
+        for leak in leaks(answer.body):
+            told = f"the refusal tells {leak}: {answer.body!r}"
+            found.append(say("leaked", expected="no internals", found=told, severity=Severity.MEDIUM))
         if event and event not in self.events:
-            found.append(f"expected the log event {event} for trace {answer.trace_id}, found {list(self.events)}")
+            wanted, seen = f"the log event {event} for trace {answer.trace_id}", str(list(self.events))
+            found.append(say("not logged", expected=wanted, found=seen, severity=Severity.LOW))
         return found
 
 
@@ -75,7 +86,7 @@ def try_upload(
     kept = [path for path in attribute(changes, nonces, names).of.get("upload", []) if not path.is_dir()]
     token = _bytes(upload.student_id).decode(errors="replace")
     events = events_of(logs, start, lambda line: line.trace_id == answer.trace_id or line.mentions(token), event)
-    return Refusal(answer, tuple(kept), events)
+    return Refusal(upload.archive.description, answer, tuple(kept), events)
 
 
 def events_of(logs: Logs, start: datetime, is_its: Callable[[LogLine], bool], wanted: str | None) -> tuple[str, ...]:

@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 from tiny_review_api import SOUND, tiny_review_api
 
+from acceptance.finding import as_evidence, counts, summary
 from acceptance.probes.archives import zip_bombs
+from acceptance.probes.attacks.attacks import Attacks
 from acceptance.probes.attacks.control_uploads import StorageRoots, Students
 from acceptance.probes.attacks.corpus import FIELDS, Case, lint_cases, load_cases
 from acceptance.probes.attacks.escape_targets import places
@@ -177,7 +179,7 @@ def test_what_is_written_outside_is_found_whatever_is_answered(home: Path, fault
     result = results["student_id-dotdot-once"]
     assert home / f"var/{PREFIX}-c0001/{PREFIX}-c0001/{PREFIX}-c0001.zip" in result.written_outside
     assert result.exchange.refused is (fault == "writes-then-400")
-    assert "wrote outside the storage root" in results.findings[0]
+    assert "wrote outside the storage root" in results.findings[0].found
 
 
 def test_a_write_far_from_every_watched_folder_is_found(home: Path) -> None:
@@ -194,7 +196,7 @@ def test_an_overwritten_canary_is_put_to_its_case(home: Path) -> None:
 def test_an_overwritten_archive_of_another_student_is_put_to_its_case(home: Path) -> None:
     results = attack(home, "trusts-names", (BY_ID["new_zip-victim-exactly"], BY_ID["new_zip-dotdot-once"]))
     assert [result.victim_intact for result in results.values()] == [False, True]
-    assert "changed another student's archive" in results.findings[0]
+    assert "changed another student's archive" in results.findings[0].found
 
 
 @pytest.mark.parametrize(
@@ -220,7 +222,7 @@ def test_a_service_may_tidy_up_after_its_answer(home: Path) -> None:
 def test_a_file_that_vanishes_outside_is_a_stray_finding(home: Path) -> None:
     results = attack(home, "deletes-outside")
     assert results.stray == (home / "var/precious",)
-    assert "by which case is unknown" in results.findings[-1]
+    assert "by which case is unknown" in results.findings[-1].found
 
 
 def test_internals_in_the_answer_are_found(home: Path) -> None:
@@ -228,7 +230,7 @@ def test_internals_in_the_answer_are_found(home: Path) -> None:
 
 
 def test_a_server_error_is_no_refusal(home: Path) -> None:
-    assert "expected a refusal (4xx), found 500" in attack(home, "fails").findings[0]
+    assert "expected a refusal (4xx), found 500" in str(attack(home, "fails").findings[0])
 
 
 def test_a_rate_limit_is_neither_good_nor_bad(home: Path) -> None:
@@ -241,6 +243,27 @@ def test_what_the_deadline_left_unsent_is_neither_good_nor_bad(home: Path) -> No
     results = attack(home, SOUND, deadline_s=-1)
     assert results.findings == []
     assert "not sent" in results.unseen[0]
+
+
+def test_findings_are_grouped_worst_first_and_hold_request_and_answer(home: Path) -> None:
+    cases = tuple(BY_ID[name] for name in ("zip-dotdot-once", "new_zip-victim-exactly", "new_zip-absolute-canary"))
+    found = Attacks(attack(home, "trusts-names", cases), {}).findings()
+    assert list(counts(found)) == ["written outside", "overwritten", "accepted", "not logged"]
+    assert summary(found).startswith("1 written outside, 1 overwritten, ")
+    told, *seen = as_evidence(found)
+    assert [each["kind"] for each in told.data["findings"]][:2] == ["written outside", "overwritten"]
+    assert {piece.title.partition(" ")[0] for piece in seen} == {case.id for case in cases}
+    assert all(piece.data["url"] and piece.data["status"] for piece in seen)
+
+
+@pytest.mark.parametrize(("fault", "case"), [("limits-rate", "429 says nothing"), ("writes-then-400", "")])
+def test_what_says_nothing_hides_no_finding(home: Path, fault: str, case: str) -> None:
+    attacks = Attacks(attack(home, fault), {"": Counter(path_traversal=1)})
+    if not case:
+        assert list(counts(attacks.findings())) == ["written outside"]
+        return
+    with pytest.raises(Inconclusive, match=f"1 of 1 attacks say nothing; the first: .*{case}"):
+        attacks.findings()
 
 
 def test_a_service_that_refuses_everything_proves_nothing(home: Path) -> None:
