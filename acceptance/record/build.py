@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from acceptance.events import GENESIS, Event, expecting
-from acceptance.record.checks import count, fold_checks
+from acceptance.record.checks import count, fold_checks, fold_findings
 from acceptance.record.formatting import between
 from acceptance.record.reconcile import Grounds, judge
 from acceptance.record.schema import Check, Facts, Record
@@ -66,6 +66,7 @@ def build(events: Iterable[Event]) -> Record:
         timeline=moments,
         rollbacks=rollbacks,
         flags=flags,
+        findings=fold_findings(checks),
         problems=(*surprises, *unreal, *unheard(log)),
         events=len(log),
         last_hash=log[-1].hash if log else GENESIS,

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from acceptance.events import Event
-from acceptance.record.schema import Check, Counts, Gate, Group, Phase
+from acceptance.finding import Finding, ranked
+from acceptance.record.schema import Check, Claim, Counts, FindingKind, Gate, Group, Phase
 from acceptance.stage import place_of
 from acceptance.verdict import Verdict, worst
 
@@ -62,6 +63,9 @@ def _check(number: int, nodeid: str, plan: Mapping[str, Any], ends: Sequence[Eve
         seconds=float(seconds) if ends and isinstance(seconds, int | float) else None,
         worker=str(data.get("worker") or ""),
         at=ends[-1].at if ends else "",
+        claims=tuple(
+            Claim(each["expected"], each["observed"]) for end in ends for each in end.data.get("claims") or ()
+        ),
         evidence=tuple(piece for end in ends for piece in end.data.get("evidence") or ()),
     )
 
@@ -70,6 +74,29 @@ def count(checks: Iterable[Check]) -> Counts:
     """Count verdicts; those that do not occur are left out."""
     found = Counter(check.verdict.value for check in checks)
     return {verdict.value: found[verdict.value] for verdict in Verdict if found[verdict.value]}
+
+
+def fold_findings(checks: Iterable[Check]) -> tuple[FindingKind, ...]:
+    """Group the findings of all checks by kind, worst first."""
+    found = [(finding, check.number) for check in checks for finding in _findings(check)]
+    order = ranked(finding for finding, _ in found)
+    return tuple(
+        FindingKind(
+            kind=kind,
+            severity=of_it[0].severity.name,
+            count=len(of_it),
+            checks=tuple(sorted({number for finding, number in found if finding.kind == kind})),
+            subjects=tuple(finding.subject for finding in of_it),
+            example=str(of_it[0]),
+        )
+        for kind in dict.fromkeys(finding.kind for finding in order)
+        for of_it in [[finding for finding in order if finding.kind == kind]]
+    )
+
+
+def _findings(check: Check) -> list[Finding]:
+    pieces = [piece for piece in check.evidence if piece.get("kind") == "findings"]
+    return [Finding.from_json(each) for piece in pieces for each in piece["data"]["findings"]]
 
 
 def phases(checks: Sequence[Check]) -> tuple[Phase, ...]:

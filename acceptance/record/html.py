@@ -26,6 +26,9 @@ from acceptance.verdict import Verdict
 EVIDENCE_BUDGET = 1_500_000
 """Characters of evidence shown for checks that passed. The rest is in record.json: a page has a reader."""
 
+PIECES = 12
+"""Pieces of evidence that an open check shows; the others unfold."""
+
 QUIET = (Verdict.PASS, Verdict.SKIPPED)
 
 
@@ -96,7 +99,7 @@ def environment() -> Environment:
         number=chart.number,
         as_text=_as_text,
     )
-    environment.globals.update(formatting=formatting)
+    environment.globals.update(formatting=formatting, PIECES=PIECES)
     return environment
 
 

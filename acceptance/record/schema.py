@@ -24,6 +24,14 @@ class Moment:
 
 
 @dataclass(frozen=True)
+class Claim:
+    """What a check claimed, and what it saw when the claim held."""
+
+    expected: str
+    observed: str
+
+
+@dataclass(frozen=True)
 class Check:
     """One check of the run, finished or not; ``seconds`` is None when it never ran.
 
@@ -41,6 +49,7 @@ class Check:
     seconds: float | None = None
     worker: str = ""
     at: str = ""
+    claims: tuple[Claim, ...] = ()
     evidence: tuple[Mapping[str, Any], ...] = ()
 
     @property
@@ -66,6 +75,18 @@ class Gate:
     baseline: float | str | None
     check: int
     piece: int
+
+
+@dataclass(frozen=True)
+class FindingKind:
+    """All findings of one kind, worst first; ``checks`` holds the numbers of the checks that found them."""
+
+    kind: str
+    severity: str
+    count: int
+    checks: tuple[int, ...]
+    subjects: tuple[str, ...]
+    example: str
 
 
 @dataclass(frozen=True)
@@ -197,6 +218,7 @@ class Record:
         outcome: The run's outcome: what the run claimed, or worse when its events do not bear the claim out.
         claimed: What ``run.finished`` said; None when the log ends without it.
         reasons: Why, most important first.
+        findings: What was wrong, by kind, worst first.
         problems: What does not fit together in the log itself.
         flags: Flag -> last known value, as the log gives it.
         events: How many events the log holds.
@@ -216,6 +238,7 @@ class Record:
     timeline: tuple[Moment, ...]
     rollbacks: tuple[Rollback, ...]
     flags: Mapping[str, Any]
+    findings: tuple[FindingKind, ...]
     problems: tuple[str, ...]
     events: int
     last_hash: str

@@ -8,8 +8,10 @@ from record_writer import chain
 
 from acceptance.checklist import State
 from acceptance.events import read_events
+from acceptance.finding import Finding, Severity, as_evidence
 from acceptance.record.build import build
-from acceptance.record.publish import load
+from acceptance.record.html import page
+from acceptance.record.publish import as_json, load
 from acceptance.verdict import Outcome, Verdict
 
 KILLED = "the event log ends without run.finished: the run was killed or its host went down"
@@ -50,6 +52,34 @@ def folded(tmp_path):
 def test_go_when_all_that_was_expected_passed(folded):
     record = folded(STARTED, expected(NODE), finished(), GO)
     assert (record.outcome, record.counts) == (Outcome.GO, {"PASS": 1})
+
+
+OUTSIDE = Finding("written outside", "case <7>", "no file outside", "/etc/x", Severity.CRITICAL)
+SERVER = Finding("answered 500", "case 1", "400", "500", Severity.MEDIUM)
+
+
+def found(*findings):
+    return [piece.as_json() for piece in as_evidence(findings)]
+
+
+def test_findings_of_all_checks_are_grouped_worst_first_in_record_and_page(folded):
+    record = folded(
+        STARTED,
+        expected(NODE, OTHER),
+        finished(NODE, "FAIL", evidence=found(SERVER)),
+        finished(OTHER, "FAIL", evidence=found(SERVER, OUTSIDE, SERVER)),
+    )
+    told = [(each.kind, each.severity, each.count, each.checks) for each in record.findings]
+    assert told == [("written outside", "CRITICAL", 1, (2,)), ("answered 500", "MEDIUM", 3, (1, 2))]
+    first, _, rest = page(record).partition("<nav")
+    assert first.index("written outside") < first.index("answered 500")
+    assert "case &lt;7&gt;" in rest
+
+
+def test_a_check_that_passed_shows_what_it_claimed_and_saw(folded):
+    record = folded(STARTED, expected(NODE), finished(claims=[{"expected": "free > least", "observed": "12 > 10"}]))
+    assert as_json(record)["checks"][0]["claims"] == [{"expected": "free > least", "observed": "12 > 10"}]
+    assert "<code>12 &gt; 10</code>" in page(record)
 
 
 @pytest.mark.parametrize(
