@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from acceptance.finding import Finding
 from acceptance.polling import poll
 
 
-def path_findings(counted: Callable[[], object], metric: str, job: str, new: bool, patience_s: float) -> list[str]:
+def path_findings(counted: Callable[[], object], metric: str, job: str, new: bool, patience_s: float) -> list[Finding]:
     """Name the difference between the path that the flag asks for and the one that the metrics show.
 
     Args:
@@ -19,7 +20,9 @@ def path_findings(counted: Callable[[], object], metric: str, job: str, new: boo
     """
     if not new:
         seen = counted()
-        return [f"the flag is false, but {job} counts in {metric}: {seen}; restart it"] if seen else []
+        expected = f"nothing counted in {metric}, for the flag is false"
+        return [Finding("new path at work", job, expected, str(seen), next_step="restart it")] if seen else []
     if poll(counted, bool, patience_s):
         return []
-    return [f"the flag is true, but {job} counts nothing in {metric}: the old path is at work; restart it"]
+    expected, found = f"a count in {metric}, for the flag is true", "nothing: the old path is at work"
+    return [Finding("old path at work", job, expected, found, next_step="restart it")]

@@ -1,6 +1,6 @@
-"""A smoke test of every part that can be asked without leaving a trace (post.validation.1).
+"""Ask every part of a target whether it works, without leaving a trace (21_00.checklist.3, post.validation.1).
 
-``/health`` alone says little: the real service was seen to answer 200 with its database frozen. So each part is also
+`/health` alone says little: the real service was seen to answer 200 with its database frozen. So each part is also
 asked for something that it only knows if it works.
 """
 
@@ -13,92 +13,111 @@ import httpx
 import pymongo
 from pymongo.errors import PyMongoError
 
-from acceptance.observe.grafana import Grafana
+from acceptance.finding import Finding, Severity
 from acceptance.observe.mongo import database
 from acceptance.observe.prometheus import Prometheus
-from acceptance.probes.homework.hw_checker import HwChecker
-from acceptance.probes.http.client import Caller
+from acceptance.polling import poll
+from acceptance.probes.http.client import Called, Caller, brief
 from acceptance.probes.reviews.pipeline import component_findings
-from acceptance.target.model import Service, ServiceKey, Target
+from acceptance.target.model import ServiceKey, Target
 from acceptance.verdict import Inconclusive
 
 #: Looks at one part of a target, its calls under trace ids with this prefix; names what is wrong.
-Look = Callable[[Target, str], list[str]]
+Look = Callable[[Target, str], list[Finding]]
 
 NOBODY = "rev_00000000000000000000000000000000"
 
 
-def _health(key: ServiceKey) -> Look:
-    def look(target: Target, trace: str) -> list[str]:
-        answer = _caller(target, trace, target.services[key].url).get("/health").exchange
-        return [] if answer.status == httpx.codes.OK else [f"expected 200, found: {answer.explain()}"]
+def _answers(name: str, url: Callable[[Target], str], path: str, holds: Mapping[str, object] | None = None) -> Look:
+    """Make a look that expects 200 of a path, and a JSON object that holds what is given."""
+
+    def look(target: Target, trace: str) -> list[Finding]:
+        answer = _caller(target, trace, url(target)).get(path)
+        return _unlike(name, answer, httpx.codes.OK, holds or {})
 
     return look
 
 
-def _dialog(target: Target, trace: str) -> list[str]:
+def _unlike(name: str, answer: Called, status: int, holds: Mapping[str, object]) -> list[Finding]:
+    exchange, payload = answer.exchange, answer.payload
+    if exchange.status is None:
+        return [_wrong(name, f"an answer of {exchange.url}", str(exchange.error))]
+    if exchange.status != status:
+        return [_wrong(name, f"{status} from {exchange.url}", f"{exchange.status}: {exchange.body[:200]}")]
+    if holds and payload is None:
+        return [_wrong(name, f"JSON from {exchange.url}", repr(exchange.body[:80]))]
+    held = not holds or (isinstance(payload, dict) and holds.items() <= payload.items())
+    return [] if held else [_wrong(name, f"{dict(holds)} from {exchange.url}", exchange.body[:200])]
+
+
+def _health(key: ServiceKey) -> Look:
+    """Make a look at a service's health. It may stay green with MongoDB frozen, so MongoDB is asked by itself."""
+    return _answers(f"butler-{key}", lambda target: target.services[key].url, "/health")
+
+
+def _dialog(target: Target, trace: str) -> list[Finding]:
     body = {"user_id": target.known.student, "message": ""}
     answer = _caller(target, trace, target.services["bot"].url).post("/api/v1/dialog/messages", body).exchange
-    return [] if answer.refused else [f"expected a message without text to be refused, found: {answer.explain()}"]
+    expected = "a message without text to be refused"
+    return [] if answer.refused else [_wrong("dialog gateway", expected, brief(answer))]
 
 
-def _reviews(target: Target, trace: str) -> list[str]:
+def _reviews(target: Target, trace: str) -> list[Finding]:
     answer = _caller(target, trace, target.services["api"].url).get(f"/api/v1/reviews/{NOBODY}").exchange
     good = answer.status == httpx.codes.NOT_FOUND and answer.detail
-    return (
-        [] if good else [f'expected 404 {{"detail": ...}} of a review that does not exist, found: {answer.explain()}']
-    )
+    expected = '404 {"detail": ...} of a review that does not exist'
+    return [] if good else [_wrong("review API", expected, brief(answer))]
 
 
-def _homework(target: Target, trace: str) -> list[str]:
+def _homework(target: Target, trace: str) -> list[Finding]:
     student = target.known.student
     answer = _caller(target, trace, target.services["worker"].url).get("/homework/list", student_id=student, days=7)
     good = answer.exchange.status == httpx.codes.OK and isinstance(answer.get("commits"), list)
-    return [] if good else [f'expected 200 {{"commits": [...]}}, found: {answer.exchange.explain()}']
+    return [] if good else [_wrong("homework list", '200 {"commits": [...]}', brief(answer.exchange))]
 
 
-def _components(target: Target, trace: str) -> list[str]:
+def _components(target: Target, trace: str) -> list[Finding]:
     return component_findings(_caller(target, trace, target.services["worker"].url))
 
 
-def _hw_checker(target: Target, _: str) -> list[str]:
-    return HwChecker.of(target).health_findings()
-
-
-def _mongodb(target: Target, _: str) -> list[str]:
-    with database(target) as mongo:
-        try:
-            names = set(mongo.list_collection_names())
-        except PyMongoError as error:
-            return [f"MongoDB: expected its collections, found {type(error).__name__}"]
-    return [] if "long_tasks" in names else [f"expected {mongo.name}.long_tasks, found {sorted(names) or 'nothing'}"]
-
-
-def _prometheus(target: Target, _: str) -> list[str]:
+def _mongodb(target: Target, _: str) -> list[Finding]:
     try:
-        down = Prometheus(target.prometheus_url, target.http_timeout_s).down_targets()
+        with database(target) as mongo:
+            names = set(mongo.list_collection_names())
     except Inconclusive as error:
-        return [str(error)]
-    return [f"expected it up, found: {each}" for each in down]
+        return [_wrong("MongoDB", "its collections", str(error))]
+    expected, found = f"{target.mongo.database}.long_tasks", str(sorted(names) or "nothing")
+    return [] if "long_tasks" in names else [_wrong("MongoDB", expected, found)]
 
 
-def _alertmanager(target: Target, trace: str) -> list[str]:
+def _prometheus(target: Target, trace: str) -> list[Finding]:
+    if found := _answers("Prometheus", lambda its: its.prometheus_url, "/-/ready")(target, trace):
+        return found
+    prometheus = Prometheus(target.prometheus_url, target.http_timeout_s)
+    try:
+        down = poll(prometheus.down_targets, lambda targets: not targets, target.scrape_patience_s)
+    except Inconclusive as error:
+        return [_wrong("Prometheus", "its targets", str(error))]
+    return [_wrong("Prometheus target", "it up", each) for each in down]
+
+
+def _alertmanager(target: Target, trace: str) -> list[Finding]:
     answer = _caller(target, trace, target.alertmanager_url).get("/api/v2/status")
-    return [] if answer.get("versionInfo") else [f"expected its status, found: {answer.exchange.explain()}"]
+    good = answer.get("versionInfo")
+    return [] if good else [_wrong("Alertmanager", "its status", brief(answer.exchange))]
 
 
-def _loki(target: Target, trace: str) -> list[str]:
-    answer = _caller(target, trace, target.loki_url).get("/loki/api/v1/labels")
-    good = answer.exchange.status == httpx.codes.OK and answer.get("status") == "success"
-    return [] if good else [f'expected 200 {{"status":"success"}}, found: {answer.exchange.explain()}']
-
-
-def _grafana(target: Target, _: str) -> list[str]:
-    its = target.grafana
-    return Grafana(its.url, its.user, its.password, target.http_timeout_s).health_findings()
-
-
-SMOKE: Mapping[str, Look] = {
+#: What each stage stands on, by name; the second half of `PARTS`.
+INFRASTRUCTURE: Mapping[str, Look] = {
+    "hw-checker": _answers("HW checker", lambda target: target.hw_checker_url, "/health", {"status": "ok"}),
+    "prometheus": _prometheus,
+    "alertmanager": _alertmanager,
+    # One that cannot answer any query may say that it is ready.
+    "loki": _answers("Loki", lambda target: target.loki_url, "/loki/api/v1/labels", {"status": "success"}),
+    # A login page with 200 is no answer.
+    "grafana": _answers("Grafana", lambda target: target.grafana.url, "/api/health", {"database": "ok"}),
+}
+PARTS: Mapping[str, Look] = {
     "bot-health": _health("bot"),
     "worker-health": _health("worker"),
     "api-health": _health("api"),
@@ -106,12 +125,8 @@ SMOKE: Mapping[str, Look] = {
     "review-api": _reviews,
     "homework-list": _homework,
     "review-components": _components,
-    "hw-checker": _hw_checker,
     "mongodb": _mongodb,
-    "prometheus": _prometheus,
-    "alertmanager": _alertmanager,
-    "loki": _loki,
-    "grafana": _grafana,
+    **INFRASTRUCTURE,
 }
 """All parts, by name."""
 
@@ -120,59 +135,11 @@ def _caller(target: Target, trace: str, url: str) -> Caller:
     return Caller(url, target.http_timeout_s, target.trace_header, trace)
 
 
-Faults = list[str]
+def _wrong(subject: str, expected: str, found: str) -> Finding:
+    return Finding("not well", subject, expected, found)
 
 
-def http_faults(name: str, url: str, timeout_s: float, expected: dict[str, Any] | None = None) -> Faults:
-    """Ask for ``url``: expects 200, and, where ``expected`` is given, a JSON object that holds it."""
-    try:
-        answer = httpx.get(url, timeout=timeout_s)
-    except httpx.HTTPError as error:
-        return [f"{name}: expected an answer of {url}, found {type(error).__name__}: {error}"]
-    if answer.status_code != httpx.codes.OK:
-        return [f"{name}: expected 200 from {url}, found {answer.status_code}: {answer.text[:200]}"]
-    if expected is None:
-        return []
-    try:
-        found = answer.json()
-    except ValueError:
-        return [f"{name}: expected JSON from {url}, found {answer.text[:80]!r}"]
-    held = isinstance(found, dict) and expected.items() <= found.items()
-    return [] if held else [f"{name}: expected {expected} from {url}, found {answer.text[:200]}"]
-
-
-def prometheus_faults(target: Target) -> Faults:
-    """Ask whether Prometheus is ready to serve queries."""
-    return http_faults("Prometheus", f"{target.prometheus_url}/-/ready", target.http_timeout_s)
-
-
-def alertmanager_faults(target: Target) -> Faults:
-    """Ask whether Alertmanager is ready."""
-    return http_faults("Alertmanager", f"{target.alertmanager_url}/-/ready", target.http_timeout_s)
-
-
-def grafana_faults(target: Target) -> Faults:
-    """Ask whether Grafana reaches its database; a login page with 200 is no answer."""
-    return http_faults("Grafana", f"{target.grafana.url}/api/health", target.http_timeout_s, {"database": "ok"})
-
-
-def loki_faults(target: Target) -> Faults:
-    """Ask Loki a query: one that cannot answer any may say that it is ready."""
-    url = f"{target.loki_url}/loki/api/v1/labels"
-    return http_faults("Loki", url, target.http_timeout_s, {"status": "success"})
-
-
-def hw_checker_faults(target: Target) -> Faults:
-    """Ask whether the HW checker is well."""
-    return http_faults("HW checker", f"{target.hw_checker_url}/health", target.http_timeout_s, {"status": "ok"})
-
-
-def service_faults(service: Service, timeout_s: float) -> Faults:
-    """Ask a service for its health. It may stay green with MongoDB frozen, so MongoDB is asked by itself."""
-    return http_faults(service.name, f"{service.url}/health", timeout_s)
-
-
-def mongo_faults(target: Target, user_id: str) -> Faults:
+def mongo_findings(target: Target, user_id: str) -> list[Finding]:
     """Write, read and remove a dialog context of a test user, each within the HTTP time-out: a ping alone lies.
 
     Args:
@@ -187,19 +154,10 @@ def mongo_faults(target: Target, user_id: str) -> Faults:
             found = mongo["dialog_contexts"].find_one({"session_id": user_id}, {"_id": False})
             removed = mongo["dialog_contexts"].delete_one({"session_id": user_id}).deleted_count
     except (Inconclusive, PyMongoError) as error:
-        return [f"MongoDB: expected to write and read a document in {target.http_timeout_s:g} s, found: {error}"]
-    faults = [] if found == document else [f"MongoDB: expected the document {document} back, found {found}"]
-    return faults if removed == 1 else [*faults, f"MongoDB: expected to remove 1 document, removed {removed}"]
-
-
-#: What is asked for, by a readable name; the services are asked one by one.
-PARTS: dict[str, Callable[[Target], Faults]] = {
-    "prometheus": prometheus_faults,
-    "alertmanager": alertmanager_faults,
-    "grafana": grafana_faults,
-    "loki": loki_faults,
-    "hw-checker": hw_checker_faults,
-}
+        expected = f"to write and read a document in {target.http_timeout_s:g} s"
+        return [Finding("not well", "MongoDB", expected, str(error), Severity.CRITICAL)]
+    lost = [] if found == document else [Finding("not well", "MongoDB", f"the document {document} back", str(found))]
+    return lost if removed == 1 else [*lost, Finding("not well", "MongoDB", "to remove 1 document", str(removed))]
 
 
 def dashboard(target: Target) -> dict[str, Any]:

@@ -55,7 +55,7 @@ def senders(target: Target, new_id: Callable[[str], str], trace_prefix: str) -> 
 
     def message() -> tuple[float, str]:
         turn = Butler(caller(bot)).say(new_id("baseline"), "Hello")  # 200 with an error text is no good answer
-        return turn.exchange.elapsed_s, _line("; ".join(turn.findings()))
+        return turn.exchange.elapsed_s, _line("; ".join(map(str, turn.findings())))
 
     def homework() -> tuple[float, str]:
         return _judged(caller(worker).get("/homework/list", student_id=new_id("baseline"), days=7), "commits")

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from acceptance.finding import Finding
 from acceptance.stages.session import StageWork
 from acceptance.verdict import Inconclusive, Verdict
 
@@ -29,7 +30,7 @@ class HardFault:
     items: Sequence[str]
     limit: int
 
-    def check(self, work: StageWork, count: int, found: Sequence[str]) -> None:
+    def check(self, work: StageWork, count: int, found: Sequence[Finding]) -> None:
         """Record the trigger and have the stage rolled back, as the watch does, if there were too many.
 
         Args:
@@ -42,7 +43,7 @@ class HardFault:
         """
         if count <= self.limit:
             return
-        reason = f"{count} in a row, the last: {'; '.join(found)}"
+        reason = f"{count} in a row, the last: {'; '.join(map(str, found))}"
         facts = {"trigger": self.id, "items": list(self.items), "value": count, "threshold": f"> {self.limit}"}
         work.events.append("trigger.fired", stage=work.stage.id, verdict=Verdict.FAIL, reason=reason, **facts)
         work.end(Verdict.FAIL, f"trigger {self.id}: {self.title}: {reason}")

@@ -6,13 +6,14 @@ from datetime import datetime
 import pytest
 
 from acceptance.evidence import Evidence
+from acceptance.finding import summary
 from acceptance.observe.error_level import error_level, judge_level
 from acceptance.observe.loki import LABEL
 from acceptance.observe.panels import look_at, scrape_gaps
 from acceptance.observe.prometheus import rule_findings
 from acceptance.polling import poll
 from acceptance.probes.dialog.gateway import of_channel
-from acceptance.probes.health import SMOKE
+from acceptance.probes.health import PARTS
 from acceptance.verdict import Inconclusive, Verdict
 
 pytestmark = [pytest.mark.post_deployment]
@@ -22,18 +23,18 @@ REVIEW_PATIENCE_S = 90  # three times the SLO: a slow review must be told from o
 
 @pytest.mark.smoke
 @pytest.mark.checklist("post.validation.1")
-@pytest.mark.parametrize("part", SMOKE)
+@pytest.mark.parametrize("part", PARTS)
 def test_smoke(part, target, run):
     """Run full smoke test suite: the part answers, and with something that it only knows if it works."""
-    found = SMOKE[part](target, run.trace_prefix)
-    assert found == [], "; ".join(found)
+    found = PARTS[part](target, run.trace_prefix)
+    assert found == [], summary(found)
 
 
 @pytest.mark.checklist("post.validation.2")
 def test_alerting_rules_are_evaluated(target):
     """Check Prometheus alerts: there are rules, and each can be evaluated; else that none fires says nothing."""
     found = rule_findings(target.prometheus_url, target.http_timeout_s)
-    assert found == [], "; ".join(found)
+    assert found == [], summary(found)
 
 
 @pytest.mark.checklist("post.validation.2")
@@ -59,7 +60,7 @@ def test_no_new_alert_fires(prometheus, deployment, deployed, provoked, stage_wo
 def test_grafana_is_healthy(grafana):
     """Verify Grafana dashboards: Grafana answers, and its database is ok."""
     found = grafana.health_findings()
-    assert found == [], "; ".join(found)
+    assert found == [], summary(found)
 
 
 @pytest.mark.checklist("post.validation.3")
@@ -78,7 +79,7 @@ def test_dashboard_shows_what_there_is(dashboard, grafana, prometheus, target, l
     panels = look_at(dashboard, grafana, prometheus, *last_minutes, step)
     evidence.add(Evidence("document", dashboard.title, {"panels": [panel.as_json() for panel in panels]}))
     found = [fault for panel in panels for fault in panel.findings(step)]
-    assert found == [], "; ".join(found)
+    assert found == [], summary(found)
     assert any(panel.shown for panel in panels), f"expected data on {dashboard.title!r}, found none on any panel"
 
 
@@ -87,7 +88,7 @@ def test_dashboard_shows_what_there_is(dashboard, grafana, prometheus, target, l
 def test_metrics_are_scraped_without_a_gap(key, target, prometheus, last_minutes):
     """Verify metrics updated in last 5 minutes: no gap in what Prometheus itself holds."""
     found = scrape_gaps(prometheus, target.services[key].job, *last_minutes, target.scrape_interval_s)
-    assert found == [], "; ".join(found)
+    assert found == [], summary(found)
 
 
 @pytest.fixture(scope="module")
@@ -121,7 +122,7 @@ def test_no_error_spike(loki, stage_work, since, run, evidence):
 def test_butler_responds(ask):
     """Send message to Butler bot → Response received: an answer, and no error text."""
     found = ask("Hello").findings()
-    assert found == [], "; ".join(found)
+    assert found == [], summary(found)
 
 
 @pytest.mark.checklist("post.validation.7")
@@ -132,7 +133,7 @@ def test_review_is_generated(reviews, new_id, target, evidence):
     evidence.add(Evidence("http", "submission", submitted.as_json()))
     evidence.add(Evidence("document", f"review {submitted.task_id}", review.as_json()))
     found = review.findings()
-    assert found == [], "; ".join(found)
+    assert found == [], summary(found)
 
 
 @pytest.mark.checklist("post.validation.8")
@@ -140,7 +141,7 @@ def test_digest_is_sent(ask, target):
     """Check digest delivery → Digest sent: of the channel that was asked for."""
     turn = ask(f"Please send me the digest of channel {target.known.channel}")
     found = turn.findings() or of_channel(turn, target.known.channel, {"digest", "data"})
-    assert found == [], "; ".join(found)
+    assert found == [], summary(found)
 
 
 @pytest.mark.checklist("post.validation.9")
@@ -148,7 +149,7 @@ def test_channel_info_is_returned(ask, target):
     """Query channel info → Data returned: of the channel that was asked for."""
     turn = ask(f"Show me channel info of {target.known.channel}")
     found = turn.findings() or of_channel(turn, target.known.channel, {"channel_info", "data"})
-    assert found == [], "; ".join(found)
+    assert found == [], summary(found)
 
 
 @pytest.mark.checklist("post.validation.5")

@@ -2,10 +2,12 @@
 
 import pytest
 
-from acceptance.baseline.files import gaps, summary
+from acceptance.baseline.files import gaps
+from acceptance.baseline.files import summary as told
 from acceptance.evidence import Evidence
+from acceptance.finding import summary
 from acceptance.preparation.flagcheck import flag_faults, flag_states
-from acceptance.probes.health import PARTS, mongo_faults, service_faults
+from acceptance.probes.health import INFRASTRUCTURE, PARTS, mongo_findings
 from acceptance.stages.readiness import make_sure
 
 pytestmark = [pytest.mark.stage_21_00]
@@ -28,32 +30,32 @@ def test_feature_flags_are_in_the_env_file(stage_work, target, evidence):
 
 
 @pytest.mark.checklist("21_00.checklist.3")
-@pytest.mark.parametrize("part", PARTS)
-def test_infrastructure_answers(part, target):
+@pytest.mark.parametrize("part", INFRASTRUCTURE)
+def test_infrastructure_answers(part, target, run):
     """Test infrastructure validated: the parts that Butler stands on."""
-    faults = PARTS[part](target)
-    assert not faults, faults[0]
+    found = PARTS[part](target, run.trace_prefix)
+    assert found == [], summary(found)
 
 
 @pytest.mark.checklist("21_00.checklist.3")
 @pytest.mark.usefixtures("ready")
 def test_mongodb_keeps_a_document(target, new_id):
     """Test infrastructure validated: MongoDB takes a document and gives it back."""
-    faults = mongo_faults(target, new_id("probe"))
-    assert not faults, "; ".join(faults)
+    found = mongo_findings(target, new_id("probe"))
+    assert found == [], summary(found)
 
 
 @pytest.mark.checklist("21_00.checklist.3")
 @pytest.mark.parametrize("key", ["bot", "worker", "api"])
-def test_service_is_healthy(key, target):
+def test_service_is_healthy(key, target, run):
     """Test infrastructure validated: each service says that it is well."""
-    faults = service_faults(target.services[key], target.http_timeout_s)
-    assert not faults, faults[0]
+    found = PARTS[f"{key}-health"](target, run.trace_prefix)
+    assert found == [], summary(found)
 
 
 @pytest.mark.checklist("21_00.checklist.2")
 def test_baseline_is_collected(baseline, evidence):
     """Baseline metrics collected: under traffic, and nothing failed."""
-    evidence.add(Evidence("document", "baseline", summary(baseline)))
+    evidence.add(Evidence("document", "baseline", told(baseline)))
     missing = gaps(baseline)
     assert not missing, "; ".join(missing)

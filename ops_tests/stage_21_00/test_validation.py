@@ -3,8 +3,9 @@
 import pytest
 
 from acceptance.evidence import Evidence
+from acceptance.finding import summary
 from acceptance.polling import poll
-from acceptance.probes.health import grafana_faults, own_alerts
+from acceptance.probes.health import PARTS, own_alerts
 
 pytestmark = [pytest.mark.stage_21_00]
 
@@ -34,10 +35,10 @@ def test_no_alert_fires(prometheus, target, patience, evidence):
 
 
 @pytest.mark.checklist("21_00.checklist.5")
-def test_grafana_is_well(target):
+def test_grafana_is_well(target, run):
     """Validate no impact: Grafana reaches its database."""
-    faults = grafana_faults(target)
-    assert not faults, faults[0]
+    found = PARTS["grafana"](target, run.trace_prefix)
+    assert found == [], summary(found)
 
 
 @pytest.mark.checklist("21_00.checklist.5")

@@ -75,7 +75,7 @@ def soaked(flag_on: object, stage_work: StageWork, butler: Butler, new_id: NewId
         found = chat.turn()
         LOST_HISTORY.check(stage_work, chat.lost, found)
         BAD_ANSWERS.check(stage_work, chat.bad, found)
-        return "; ".join(found) or None
+        return "; ".join(map(str, found)) or None
 
     return stage_work.soak(one_turn)
 

@@ -2,9 +2,10 @@
 
 import pytest
 
+from acceptance.finding import summary
 from acceptance.observe.exported import names_after
 from acceptance.probes.dialog import contexts
-from acceptance.probes.dialog.gateway import RECALL, forgotten, keep
+from acceptance.probes.dialog.gateway import RECALL, keep
 
 pytestmark = [pytest.mark.stage_21_01a, pytest.mark.smoke, pytest.mark.usefixtures("flag_off")]
 
@@ -21,28 +22,28 @@ def test_butler_answers(conversation, show):
     """Validate with flag off: response received, no errors."""
     show(conversation)
     found = conversation.findings()
-    assert found == [], "; ".join(found)
+    assert found == [], summary(found)
 
 
 @pytest.mark.checklist("21_01a.rollout.1")
 def test_session_stays_the_same(conversation):
     """Validate with flag off: a conversation is one session."""
     found = conversation.strayed()
-    assert found == [], "; ".join(found)
+    assert found == [], summary(found)
 
 
 @pytest.mark.checklist("21_01a.rollout.1")
 def test_context_is_stored(conversation):
     """Validate with flag off: documents present, this conversation's among them."""
     found = contexts.findings(conversation.contexts[-1], conversation.turns[0].user_id, conversation.said)
-    assert found == [], "; ".join(found)
+    assert found == [], summary(found)
 
 
 @pytest.mark.checklist("21_01a.rollout.1")
 def test_history_is_used(conversation, word):
     """Validate with flag off: Butler knows what was said before."""
-    lost = forgotten(conversation.turns[-1], word)
-    assert lost is None, lost
+    found = conversation.turns[-1].forgot(word)
+    assert found == [], summary(found)
 
 
 @pytest.mark.checklist("21_01a.rollout.1")

@@ -5,9 +5,10 @@ from datetime import UTC, datetime
 import pytest
 
 from acceptance.evidence import Evidence
+from acceptance.finding import summary
 from acceptance.observe.error_spike import new_complaints
 from acceptance.probes.dialog import contexts
-from acceptance.probes.dialog.gateway import RECALL, forgotten, keep
+from acceptance.probes.dialog.gateway import RECALL, keep
 from acceptance.verdict import Verdict
 
 pytestmark = [pytest.mark.stage_21_01a, pytest.mark.soak]
@@ -56,15 +57,15 @@ def test_messages_are_taken(conversation, show):
 def test_responses_are_good(conversation):
     """Verify response: each is an answer, and no error text."""
     found = conversation.findings()
-    assert found == [], "; ".join(found)
+    assert found == [], summary(found)
 
 
 @pytest.mark.checklist("21_01a.monitor.6")
 def test_history_is_maintained(conversation, word):
     """Check conversation history maintained: in what Butler says and in what it keeps."""
-    user, lost = conversation.turns[0].user_id, forgotten(conversation.turns[-1], word)
-    found = [*conversation.strayed(), *contexts.findings(conversation.contexts[-1], user, conversation.said)]
-    assert (found, lost) == ([], None), "; ".join([*found, lost or ""])
+    last, stored = conversation.turns[-1], conversation.contexts[-1]
+    found = [*last.forgot(word), *conversation.strayed(), *contexts.findings(stored, last.user_id, conversation.said)]
+    assert found == [], summary(found)
 
 
 @pytest.mark.checklist("21_01a.monitor.3")

@@ -63,6 +63,6 @@ def soaked(flag_on: object, stage_work: StageWork, homework: Homework, checker: 
             found = traffic.send()
         MISSING.check(stage_work, traffic.missing, found)
         BAD_LISTS.check(stage_work, traffic.bad_lists, found)
-        return "; ".join(found) or None
+        return "; ".join(map(str, found)) or None
 
     return stage_work.soak(one_request)

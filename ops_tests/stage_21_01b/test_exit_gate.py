@@ -5,6 +5,7 @@ from dataclasses import asdict
 import pytest
 
 from acceptance.evidence import Evidence
+from acceptance.finding import summary
 from acceptance.probes.homework.traffic import reviewable
 from acceptance.probes.homework.worker import DAYS
 from acceptance.probes.http.client import brief
@@ -37,7 +38,7 @@ def test_homework_submission(flag_on, homework, checker, student, target, eviden
     requested = homework.request_review(checker, idle_first[0], patience_s=target.http_timeout_s)
     evidence.add(Evidence("http", "review request", asdict(requested.exchange)))
     found = [*listing.findings(), *requested.findings()]
-    assert found == [], "; ".join(found)
+    assert found == [], summary(found)
 
 
 @pytest.mark.checklist("21_01b.exit.3")

@@ -5,6 +5,7 @@ from dataclasses import asdict
 import pytest
 
 from acceptance.evidence import Evidence
+from acceptance.finding import summary
 from acceptance.observe.exported import names_after
 from acceptance.probes.homework.traffic import reviewable
 from acceptance.probes.homework.worker import DAYS
@@ -23,7 +24,7 @@ def test_commits_are_listed(listing, evidence):
     """Validate with flag off: lists commits, old HWCheckerClient path."""
     evidence.add(Evidence("http", "list", asdict(listing.exchange)))
     found = listing.findings()
-    assert found == [], "; ".join(found)
+    assert found == [], summary(found)
 
 
 @pytest.mark.checklist("21_01b.rollout.1")
@@ -32,7 +33,7 @@ def test_list_is_what_the_hw_checker_knows(listing, checker, student):
     checks = checker.checks(DAYS + 1)
     assert reviewable(checks, student)  # else an empty list would prove nothing
     found = [*listing.lost(checks), *listing.foreign(checks)]
-    assert found == [], "; ".join(found)
+    assert found == [], summary(found)
 
 
 @pytest.mark.checklist("21_01b.rollout.1")

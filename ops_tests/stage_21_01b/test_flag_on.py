@@ -5,6 +5,7 @@ from dataclasses import asdict
 import pytest
 
 from acceptance.evidence import Evidence
+from acceptance.finding import summary
 from acceptance.polling import poll
 from acceptance.probes.homework.traffic import reviewable
 from acceptance.probes.homework.worker import DAYS, REQUESTS, served
@@ -45,7 +46,7 @@ def test_list_is_what_the_hw_checker_knows(listing, checker, student, evidence):
     checks = checker.checks(DAYS + 1)
     assert reviewable(checks, student)  # else an empty list would prove nothing
     found = [*listing.findings(), *listing.lost(checks), *listing.foreign(checks)]
-    assert found == [], "; ".join(found)
+    assert found == [], summary(found)
 
 
 @pytest.mark.checklist("21_01b.rollout.3")
@@ -56,7 +57,7 @@ def test_review_is_requested(requested, evidence):
         Evidence("document", "HW checker", {"before": asdict(requested.before), "after": asdict(requested.after)})
     )
     found = requested.findings()
-    assert found == [], "; ".join(found)
+    assert found == [], summary(found)
 
 
 @pytest.mark.checklist("21_01b.rollout.2", "21_01b.rollout.3")

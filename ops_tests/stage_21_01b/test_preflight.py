@@ -2,6 +2,7 @@
 
 import pytest
 
+from acceptance.finding import summary
 from acceptance.gates.measures import Threshold
 from acceptance.probes.homework.hw_checker import RESCHEDULE
 from acceptance.stages.readiness import make_sure
@@ -21,4 +22,4 @@ def test_hw_checker_can_be_depended_on(checker, stage_work):
     """External API health: without it the stage is left out with its flag off, and rescheduled."""
     slo = Threshold(stage_work.stage.gate("latency-p95").threshold).limit
     if outage := checker.outage(within_s=slo):
-        raise Inconclusive(RESCHEDULE + "; ".join(outage))
+        raise Inconclusive(RESCHEDULE + summary(outage))

@@ -2,6 +2,7 @@
 
 import pytest
 
+from acceptance.finding import summary
 from acceptance.verdict import Verdict
 
 pytestmark = [pytest.mark.stage_21_01b, pytest.mark.soak]
@@ -26,4 +27,4 @@ def test_every_request_of_the_soak_was_good(soaked):
 def test_hw_checker_is_healthy(soaked, checker):
     """External API health: {"status":"ok"}."""
     found = checker.health_findings()
-    assert found == [], "; ".join(found)
+    assert found == [], summary(found)

@@ -77,7 +77,7 @@ def soaked(flag_on: object, stage_work: StageWork, traffic: ReviewTraffic) -> So
             NOT_PUBLISHED.check(stage_work, int(review.succeeded and not review.published), found)
             BAD_REVIEWS.check(stage_work, bad, found)
             complaints += found
-        return "; ".join(complaints) or None
+        return "; ".join(map(str, complaints)) or None
 
     return stage_work.soak(one_submission)
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from acceptance.finding import summary
 from acceptance.verdict import Inconclusive, Verdict
 
 pytestmark = [pytest.mark.stage_21_01d, pytest.mark.exit_gate]
@@ -34,7 +35,7 @@ def test_review_submission(flag_on, reviews, new_id, patience_s, target, show):
     review = reviews.follow(reviews.submit(new_id("user"), "hw04"), patience_s, target.http_timeout_s)
     show(review)
     found = review.findings()
-    assert found == [], "; ".join(found)
+    assert found == [], summary(found)
 
 
 @pytest.mark.checklist("21_01d.exit.4")

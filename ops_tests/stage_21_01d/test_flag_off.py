@@ -2,6 +2,7 @@
 
 import pytest
 
+from acceptance.finding import summary
 from acceptance.observe.exported import names_after
 from acceptance.probes.reviews.pipeline import METRICS
 from acceptance.probes.reviews.result import EFFECTS
@@ -20,7 +21,7 @@ def test_review_is_done(review, show):
     """Validate with flag off: a submission is taken and reviewed."""
     show(review)
     found = review.findings()
-    assert review.succeeded, "; ".join(found)
+    assert review.succeeded, summary(found)
 
 
 @pytest.mark.checklist("21_01d.rollout.1")
@@ -28,7 +29,7 @@ def test_review_is_done(review, show):
 def test_effect_shows(effect, review):
     """Validate with flag off: the effect is stored and logged."""
     lacks = review.lacks(effect)
-    assert lacks == [], "; ".join(lacks)
+    assert lacks == [], summary(lacks)
 
 
 @pytest.mark.checklist("21_01d.rollout.1")

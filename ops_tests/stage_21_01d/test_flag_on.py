@@ -2,6 +2,7 @@
 
 import pytest
 
+from acceptance.finding import summary
 from acceptance.polling import poll
 from acceptance.probes.reviews.pipeline import DURATIONS, component_findings, counted
 from acceptance.probes.reviews.result import EFFECTS
@@ -26,7 +27,7 @@ def test_flag_change_restarted_the_worker(flag_on):
 def test_components_are_healthy_before_the_soak(worker):
     """Component health: asked first, so that nobody watches a broken pipeline for 15 minutes."""
     found = component_findings(worker)
-    assert found == [], "; ".join(found)
+    assert found == [], summary(found)
 
 
 @pytest.mark.checklist("21_01d.rollout.3")
@@ -34,7 +35,7 @@ def test_review_is_done(review, show):
     """Smoke test with flag on: a submission is taken and reviewed."""
     show(review)
     found = review.findings()
-    assert review.succeeded, "; ".join(found)
+    assert review.succeeded, summary(found)
 
 
 @pytest.mark.checklist("21_01d.rollout.3")
@@ -42,7 +43,7 @@ def test_review_is_done(review, show):
 def test_component_executed(effect, review):
     """Verify all components executed: the effect is stored, and the structured log has its event."""
     lacks = review.lacks(effect)
-    assert lacks == [], "; ".join(lacks)
+    assert lacks == [], summary(lacks)
 
 
 @pytest.mark.checklist("21_01d.rollout.2", "21_01d.rollout.3")

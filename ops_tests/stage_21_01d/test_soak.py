@@ -2,6 +2,7 @@
 
 import pytest
 
+from acceptance.finding import summary
 from acceptance.probes.reviews.pipeline import component_findings
 from acceptance.probes.reviews.traffic import end_to_end
 from acceptance.verdict import Verdict
@@ -30,11 +31,11 @@ def test_gate_holds(gate_id, soaked, evidence):
 def test_every_review_of_the_soak_was_good(soaked, traffic):
     """Prometheus metrics: what the counters say is true, each review was analysed, stored and published."""
     found = [fault for review in traffic.finish() for fault in review.findings()]
-    assert (len(traffic.done), found) == (soaked.sent, []), "; ".join(found[:5])
+    assert (len(traffic.done), found) == (soaked.sent, []), summary(found)
 
 
 @pytest.mark.checklist("21_01d.monitor.2")
 def test_components_are_healthy(soaked, worker):
     """Component health: RateLimiter, LogAnalysisPipeline, ReportPublisher all healthy."""
     found = component_findings(worker)
-    assert found == [], "; ".join(found)
+    assert found == [], summary(found)

@@ -5,6 +5,7 @@ import argparse
 import sys
 
 from acceptance.commands import cli
+from acceptance.finding import Finding
 from acceptance.observe.mongo import database
 from acceptance.observe.prometheus import Prometheus
 from acceptance.polling import poll
@@ -25,11 +26,10 @@ def _act(target: Target, args: argparse.Namespace) -> cli.Answer:
     prometheus = Prometheus(target.prometheus_url, target.http_timeout_s)
     saved = 0 if found else poll(lambda: contexts.saves(prometheus, job), bool, target.scrape_patience_s)
     if not found and not saved:
-        flag = target.flags["21_01a"]
-        found = [
-            f"the context is there, but not via the repository: {job} exports no successful save in "
-            f"{contexts.OPERATIONS}; is {flag} true, and was the bot restarted since?"
-        ]
+        expected = f"a successful save in {contexts.OPERATIONS}"
+        none, flag = "none: the context is there, but not via the repository", target.flags["21_01a"]
+        question = f"is {flag} true, and was the bot restarted since?"
+        found = [Finding("old path at work", job, expected, none, next_step=question)]
     facts = {} if context is None else dict(context)
     line = f"user {facts.get('user_id')}, step {facts.get('step_count')}; the repository saved {saved} contexts"
     return cli.Answer(found, f"session {args.session_id}: {line}", {"context": facts, "saved": saved})

@@ -24,8 +24,8 @@ def _act(target: Target, args: argparse.Namespace) -> cli.Answer:
     butler = Butler(Caller(target.services["bot"].url, target.http_timeout_s, target.trace_header))
     turn = butler.say(args.user_id, args.message, args.session_id)
     found = turn.findings()
-    if not found and args.session_id and turn.session_id != args.session_id:
-        found = [f"expected session {args.session_id!r}, found {turn.session_id!r}"]
+    if not found and args.session_id:
+        found = turn.strayed(args.session_id)
     line = f"session {turn.session_id}, mode {turn.mode}, {turn.exchange.elapsed_s:.2f} s: {turn.reply!r}"
     return cli.Answer(found, line, asdict(turn))
 

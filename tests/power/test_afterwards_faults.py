@@ -9,7 +9,7 @@ import httpx
 import pytest
 from held_lab import SHORT, broken, held_lab, retold
 
-from acceptance.probes.health import SMOKE
+from acceptance.probes.health import PARTS
 from acceptance.target.model import load_target
 from lab.bot.faults import DIALOG_FAULTS
 from lab.standins.faults import PLATFORM_FAULTS
@@ -38,7 +38,7 @@ POWER = (
         by=stopped(
             "infra:mongo", "infra:alertmanager", "butler:butler-bot", "butler:butler-worker", "butler:butler-api"
         ),
-        also=tuple(f"test_smoke[{part}]" for part in SMOKE if part not in ("bot-health", "prometheus", "loki")),
+        also=tuple(f"test_smoke[{part}]" for part in PARTS if part not in ("bot-health", "prometheus", "loki")),
     ),
     Post(
         ("metrics-gone",),

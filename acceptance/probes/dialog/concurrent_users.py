@@ -8,7 +8,8 @@ from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from acceptance.probes.dialog.gateway import RECALL, Butler, Conversation, Turn, forgotten, keep, new_word
+from acceptance.finding import Finding, Severity
+from acceptance.probes.dialog.gateway import RECALL, Butler, Conversation, Turn, keep, new_word
 
 
 @dataclass(frozen=True)
@@ -19,22 +20,27 @@ class Crowd:
     conversations: tuple[Conversation, ...]
     seconds: float
 
-    def findings(self) -> list[str]:
+    def findings(self) -> list[Finding]:
         """Name what is wrong with any of them: a bad answer, another's words, a session shared or changed."""
         found = []
         if missing := len(self.words) - len(self.conversations):
-            found.append(f"{missing} of {len(self.words)} conversations did not end within {self.seconds:.1f} s")
+            expected, late = f"an end within {self.seconds:.1f} s", f"{missing} of {len(self.words)} that did not end"
+            found.append(Finding("not ended", "conversations", expected, late))
         for talk in self.conversations:
             found += [*talk.findings(), *talk.strayed(), *self._mixed_up(talk.turns[-1])]
         shared = Counter(talk.session_id for talk in self.conversations)
-        found += [f"session {name} was given to {users} users" for name, users in shared.items() if users > 1]
+        for name, users in shared.items():
+            if users > 1:
+                given = f"it was given to {users} users"
+                found.append(Finding("shared session", f"session {name}", "one user", given, Severity.CRITICAL))
         return found
 
-    def _mixed_up(self, turn: Turn) -> list[str]:
+    def _mixed_up(self, turn: Turn) -> list[Finding]:
         own = self.words[turn.user_id]
-        lost = forgotten(turn, own)
         others = [word for word in self.words.values() if word != own and word in turn.reply]
-        return [*([lost] if lost else []), *(f"{turn.user_id} was told another user's word {word}" for word in others)]
+        told = [f"{turn.user_id} was told another user's word {word}" for word in others]
+        leaked = [Finding("another's words", turn.user_id, f"{own} alone", each, Severity.CRITICAL) for each in told]
+        return [*turn.forgot(own), *leaked]
 
 
 def crowd(butler: Butler, users: Sequence[str], deadline_s: float) -> Crowd:
@@ -98,7 +104,7 @@ class Chat:
     bad: int = 0
     _seats: deque[_Seat] = field(default_factory=deque)
 
-    def turn(self) -> list[str]:
+    def turn(self) -> list[Finding]:
         """Have the next user keep a word, or ask for it in the same session; gives what was wrong."""
         seat = self._seats.popleft() if len(self._seats) >= self.at_a_time else _Seat(self.new_user())
         found = self._recall(seat) if seat.turns % 2 else self._keep(seat)
@@ -108,20 +114,16 @@ class Chat:
             self._seats.append(seat)
         return found
 
-    def _keep(self, seat: _Seat) -> list[str]:
+    def _keep(self, seat: _Seat) -> list[Finding]:
         seat.word = new_word()
         turn = self.butler.say(seat.user, keep(seat.word), seat.session or None)
         seat.session = seat.session or turn.session_id
-        return turn.findings() or _strayed(turn, seat.session)
+        return turn.findings() or turn.strayed(seat.session)
 
-    def _recall(self, seat: _Seat) -> list[str]:
+    def _recall(self, seat: _Seat) -> list[Finding]:
         turn = self.butler.say(seat.user, RECALL, seat.session)
         if found := turn.findings():
             return found
-        lost = forgotten(turn, seat.word)
+        lost = turn.forgot(seat.word)
         self.lost = self.lost + 1 if lost else 0
-        return [lost] if lost else _strayed(turn, seat.session)
-
-
-def _strayed(turn: Turn, session: str) -> list[str]:
-    return [] if turn.session_id == session else [f"expected session {session!r}, found {turn.session_id!r}"]
+        return lost or turn.strayed(seat.session)

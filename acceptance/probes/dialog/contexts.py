@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from pymongo.database import Database
 
+from acceptance.finding import Finding
 from acceptance.observe.collections import FIELDS
 from acceptance.observe.mongo import asking
 from acceptance.observe.prometheus import Prometheus
@@ -43,7 +45,7 @@ def context_after(mongo: Database[dict[str, Any]], turn: Turn) -> Context | None
     )
 
 
-def findings(context: Context | None, user_id: str | None, said: Sequence[str]) -> list[str]:
+def findings(context: Context | None, user_id: str | None, said: Sequence[str]) -> list[Finding]:
     """Name what a stored context lacks.
 
     Args:
@@ -52,22 +54,23 @@ def findings(context: Context | None, user_id: str | None, said: Sequence[str]) 
         said: What the user said, oldest first; all of it must be in ``data``, in that order.
     """
     if context is None:
-        return [f"expected a document in {COLLECTION}, found none"]
+        return [Finding("not stored", COLLECTION, f"a document in {COLLECTION}", "none")]
+    wrong = partial(Finding, "wrongly stored", f"{COLLECTION}, session {context.get('session_id')}")
     found = [
-        f"expected {name} in the document, found {sorted(context)}"
+        wrong(f"{name} in the document", str(sorted(context)))
         for name in FIELDS[COLLECTION]
         if context.get(name) is None
     ]
     if user_id is not None and context.get("user_id") != user_id:
-        found.append(f"expected user_id {user_id!r}, found {context.get('user_id')!r}")
+        found.append(wrong(f"user_id {user_id!r}", repr(context.get("user_id"))))
     steps = context.get("step_count")
     if not isinstance(steps, int) or steps < 1:
-        found.append(f"expected step_count of at least 1, found {steps!r}")
+        found.append(wrong("step_count of at least 1", repr(steps)))
     stored = list(texts(context.get("data")))
     remaining = iter(stored)  # `in` consumes it, so the order counts
     lost = next((message for message in said if message not in remaining), None)
     if lost is not None:
-        found.append(f"expected {lost!r} in data, after what was said before it; found {stored}")
+        found.append(wrong(f"{lost!r} in data, after what was said before it", str(stored)))
     return found
 
 

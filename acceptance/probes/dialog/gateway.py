@@ -14,6 +14,7 @@ from typing import Any
 
 import httpx
 
+from acceptance.finding import Finding, about
 from acceptance.probes.http.client import Called, Caller, brief
 from acceptance.probes.http.exchange import Exchange
 
@@ -60,20 +61,34 @@ class Turn:
     reply: str
     mode: str
 
-    def findings(self) -> list[str]:
+    def findings(self) -> list[Finding]:
         """Name what is wrong with the answer; empty when it is a good one."""
         if self.exchange.status != httpx.codes.OK:
-            return [f"expected 200, found: {brief(self.exchange)}"]
+            return [self.wrong("bad answer", "200", brief(self.exchange))]
         found = []
         if not self.session_id:
-            found.append(f"expected a session_id, found none in {self.exchange.body[:200]!r}")
+            found.append(self.wrong("bad answer", "a session_id", f"none in {self.exchange.body[:200]!r}"))
         if not self.reply.strip():
-            found.append(f"expected a reply to {self.message!r}, found none in {self.exchange.body[:200]!r}")
+            found.append(self.wrong("bad answer", "a reply", f"none in {self.exchange.body[:200]!r}"))
         elif words := error_in(self.reply):
-            found.append(f"expected an answer to {self.message!r}, found an error text ({words!r}): {self.reply!r}")
+            found.append(self.wrong("bad answer", "an answer", f"an error text ({words!r}): {self.reply!r}"))
         if self.mode.lower() not in MODES:
-            found.append(f"expected a mode of {sorted(MODES)}, found {self.mode!r}")
+            found.append(self.wrong("bad answer", f"a mode of {sorted(MODES)}", repr(self.mode)))
         return found
+
+    def strayed(self, session_id: str) -> list[Finding]:
+        """Say that the answer belongs to another session than this; empty when it does not."""
+        same = self.session_id == session_id
+        return [] if same else [self.wrong("other session", f"session {session_id!r}", repr(self.session_id))]
+
+    def forgot(self, word: str) -> list[Finding]:
+        """Say that the reply does not know a word said before; empty when it does."""
+        told = word in self.reply
+        return [] if told else [self.wrong("forgotten", f"{word!r}, said before, in the answer", repr(self.reply))]
+
+    def wrong(self, kind: str, expected: str, found: str) -> Finding:
+        """Make a finding of this message."""
+        return Finding(kind, f"{self.user_id}, {self.message!r}", expected, found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,17 +124,14 @@ class Conversation:
         """What the user said."""
         return [turn.message for turn in self.turns]
 
-    def findings(self) -> list[str]:
+    def findings(self) -> list[Finding]:
         """Name what is wrong with any answer."""
-        return [f"turn {number}: {fault}" for number, turn in enumerate(self.turns, 1) for fault in turn.findings()]
+        return [each for number, turn in enumerate(self.turns, 1) for each in about(f"turn {number}", turn.findings())]
 
-    def strayed(self) -> list[str]:
+    def strayed(self) -> list[Finding]:
         """Name the turns whose answer belongs to another session than the conversation."""
-        return [
-            f"turn {number}: expected session {self.session_id!r}, found {turn.session_id!r}"
-            for number, turn in enumerate(self.turns, 1)
-            if turn.session_id != self.session_id
-        ]
+        turns = enumerate(self.turns, 1)
+        return [each for number, turn in turns for each in about(f"turn {number}", turn.strayed(self.session_id))]
 
 
 def converse(
@@ -148,13 +160,6 @@ def converse(
     return Conversation(tuple(turns), tuple(contexts))
 
 
-def forgotten(turn: Turn, word: str) -> str | None:
-    """Say that a reply does not know a word said before; None when it does."""
-    if word in turn.reply:
-        return None
-    return f"expected {word!r}, said before, in the answer to {turn.message!r}; found {turn.reply!r}"
-
-
 def _body(user_id: str, message: str, session_id: str | None) -> dict[str, str]:
     return {"user_id": user_id, "message": message} | ({"session_id": session_id} if session_id else {})
 
@@ -168,7 +173,7 @@ def _text(value: object) -> str:
     return value if isinstance(value, str) else ""
 
 
-def of_channel(turn: Turn, channel: str, modes: Collection[str]) -> list[str]:
+def of_channel(turn: Turn, channel: str, modes: Collection[str]) -> list[Finding]:
     """Name what keeps an answer from being about this channel: another mode, or the channel is not named.
 
     Args:
@@ -178,7 +183,8 @@ def of_channel(turn: Turn, channel: str, modes: Collection[str]) -> list[str]:
     """
     found = []
     if turn.mode.lower() not in modes:
-        found.append(f"expected mode {' or '.join(sorted(modes))}, found {turn.mode!r}: {turn.reply[:200]!r}")
+        expected = f"mode {' or '.join(sorted(modes))}"
+        found.append(turn.wrong("other answer", expected, f"{turn.mode!r}: {turn.reply[:200]!r}"))
     if channel.lower() not in turn.reply.lower():
-        found.append(f"expected an answer about {channel!r}, found {turn.reply[:200]!r}")
+        found.append(turn.wrong("other answer", f"an answer about {channel!r}", repr(turn.reply[:200])))
     return found

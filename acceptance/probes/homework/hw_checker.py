@@ -15,6 +15,7 @@ from typing import Any
 import httpx
 
 from acceptance.envfile.file import EnvFile
+from acceptance.finding import Finding
 from acceptance.probes.http.client import Called, Caller, brief
 from acceptance.target.model import Target
 from acceptance.verdict import Inconclusive
@@ -71,13 +72,13 @@ class HwChecker:
             raise Inconclusive(f"{target.env_file}: expected {API_KEY}, found none; without it no review can be proved")
         return cls(Caller(target.hw_checker_url, target.http_timeout_s, trace_header="", headers={"X-API-Key": key}))
 
-    def health_findings(self) -> list[str]:
+    def health_findings(self) -> list[Finding]:
         """Name what is wrong with its ``/health``; the checklist expects ``{"status":"ok"}``."""
         answer = self.caller.get("/health")
         good = answer.exchange.status == httpx.codes.OK and answer.get("status") == "ok"
-        return [] if good else [f'expected 200 {{"status":"ok"}}, found: {brief(answer.exchange)}']
+        return [] if good else [Finding("not healthy", "HW checker", '200 {"status":"ok"}', brief(answer.exchange))]
 
-    def outage(self, within_s: float, looks: int = 2) -> list[str]:
+    def outage(self, within_s: float, looks: int = 2) -> list[Finding]:
         """Name what keeps it from being depended on: not healthy, or its data are not given, or not in time.
 
         Args:
@@ -91,10 +92,11 @@ class HwChecker:
             try:
                 self.checks(days=1)
             except Inconclusive as error:
-                return [str(error)]
+                return [Finding("out of reach", "HW checker", "its checks", str(error))]
             if (took := time.monotonic() - started) < within_s:
                 return []
-        return [f"expected its checks within {within_s:g} s, found {took:.1f} s in the last of {looks} looks"]
+        late = f"{took:.1f} s in the last of {looks} looks"
+        return [Finding("too slow", "HW checker", f"its checks within {within_s:g} s", late)]
 
     def checks(self, days: int) -> list[Check]:
         """Give the checks of the last ``days`` days, of all students.

@@ -9,6 +9,7 @@ from fnmatch import fnmatchcase
 
 import httpx
 
+from acceptance.finding import Finding
 from acceptance.probes.homework.hw_checker import Check, HwChecker
 from acceptance.probes.homework.worker import DAYS, Homework
 from acceptance.verdict import Inconclusive
@@ -64,7 +65,7 @@ class HomeworkTraffic:
         ours = [one for one in all_students if any(fnmatchcase(one, name) for name in self.students)]
         self._commits = itertools.cycle(reviewable(self._checks, *(ours or self.students)))
 
-    def send(self) -> list[str]:
+    def send(self) -> list[Finding]:
         """Send the next request; gives what was wrong with its answer or effect.
 
         Raises:
@@ -76,13 +77,13 @@ class HomeworkTraffic:
                 return self._review(check)
         return self._list(next(self._students))
 
-    def _list(self, student_id: str) -> list[str]:
+    def _list(self, student_id: str) -> list[Finding]:
         listing = self.homework.listing(student_id)
         found = listing.findings() or listing.lost(self._checks)
         self.bad_lists = self.bad_lists + 1 if found else 0
         return found
 
-    def _review(self, check: Check) -> list[str]:
+    def _review(self, check: Check) -> list[Finding]:
         done = self.homework.request_review(self.checker, check, self.patience_s)
         if done.exchange.status == httpx.codes.ACCEPTED:
             self.missing = 0 if done.submitted else self.missing + 1

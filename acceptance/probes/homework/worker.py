@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx
 
+from acceptance.finding import Finding
 from acceptance.observe.prometheus import Prometheus
 from acceptance.polling import poll
 from acceptance.probes.homework.hw_checker import Check, HwChecker
@@ -37,16 +38,15 @@ class Listing:
         """The commits' hashes."""
         return {str(row["hash"]) for row in self.rows or () if isinstance(row, dict) and row.get("hash")}
 
-    def findings(self) -> list[str]:
+    def findings(self) -> list[Finding]:
         """Name what is wrong with the answer alone; an empty list of commits is a good form."""
         if self.exchange.status != httpx.codes.OK or self.rows is None:
-            return [f'expected 200 {{"commits":[...]}}, found: {brief(self.exchange)}']
+            return [self._wrong("bad answer", '200 {"commits":[...]}', brief(self.exchange))]
         bad = [row for row in self.rows if not _is_commit(row, self.student_id)]
-        return (
-            [f"expected a hash, a date and student {self.student_id!r} of each commit, found {bad[:3]}"] if bad else []
-        )
+        expected = f"a hash, a date and student {self.student_id!r} of each commit"
+        return [self._wrong("bad answer", expected, str(bad[:3]))] if bad else []
 
-    def lost(self, checks: Sequence[Check], days: int = DAYS) -> list[str]:
+    def lost(self, checks: Sequence[Check], days: int = DAYS) -> list[Finding]:
         """Name the commits that the HW checker knows of the student and the list lacks; a day's leeway at the far end.
 
         Args:
@@ -55,18 +55,18 @@ class Listing:
         """
         surely = datetime.now(UTC) - timedelta(days=days - 1)
         its = {check.commit_hash for check in checks if self._has(check) and check.enqueued_at > surely}
-        return [
-            f"the HW checker has commit {name} of {self.student_id}, the list has not"
-            for name in sorted(its - self.hashes)
-        ]
+        missing = sorted(its - self.hashes)
+        return [self._wrong("lost commit", f"commit {name}, which the HW checker has", "none") for name in missing]
 
-    def foreign(self, checks: Sequence[Check]) -> list[str]:
+    def foreign(self, checks: Sequence[Check]) -> list[Finding]:
         """Name the commits of the list that the HW checker does not know of the student."""
         its = {check.commit_hash for check in checks if self._has(check)}
-        return [
-            f"the list has commit {name} of {self.student_id}, the HW checker has not"
-            for name in sorted(self.hashes - its)
-        ]
+        strange = sorted(self.hashes - its)
+        expected = "only commits that the HW checker has"
+        return [self._wrong("foreign commit", expected, f"commit {name}, which it has not") for name in strange]
+
+    def _wrong(self, kind: str, expected: str, found: str) -> Finding:
+        return Finding(kind, f"list of {self.student_id}", expected, found)
 
     def _has(self, check: Check) -> bool:
         return check.student_id == self.student_id
@@ -87,21 +87,20 @@ class Requested:
         """Whether the checker queued the commit since the request."""
         return self.after.job_id != self.before.job_id or self.after.enqueued_at > self.before.enqueued_at
 
-    def findings(self) -> list[str]:
+    def findings(self) -> list[Finding]:
         """Name what is wrong with the answer or with its effect."""
+        commit = f"commit {self.before.commit_hash} of {self.before.student_id}"
         if self.exchange.status != httpx.codes.ACCEPTED:
-            return [f"expected 202, found: {brief(self.exchange)}"]
+            return [Finding("bad answer", commit, "202", brief(self.exchange))]
         found = [
-            f"expected a {name}, found {self.exchange.body[:200]!r}"
+            Finding("bad answer", commit, f"a {name}", repr(self.exchange.body[:200]))
             for name in ("review_id", "status")
             if not getattr(self, name)
         ]
         if not self.submitted:
-            commit = f"commit {self.before.commit_hash} of {self.before.student_id}"
-            found.append(
-                f"expected the HW checker to have queued {commit} again; "
-                f"found it last queued at {self.after.enqueued_at}, before the request (review {self.review_id!r})"
-            )
+            queued = f"last queued at {self.after.enqueued_at}, before the request (review {self.review_id!r})"
+            expected = f"the HW checker to have queued {commit} again"
+            found.append(Finding("not submitted", commit, expected, queued))
         return found
 
 

@@ -11,12 +11,13 @@ from typing import Any
 import httpx
 from pymongo.database import Database
 
+from acceptance.finding import Finding
 from acceptance.observe.logs import Logs
 from acceptance.observe.mongo import asking
 from acceptance.observe.prometheus import Prometheus
 from acceptance.polling import poll
 from acceptance.probes.archives.archives import Archive, good, new_nonce, zip_bytes
-from acceptance.probes.http.client import Caller
+from acceptance.probes.http.client import Caller, brief
 from acceptance.probes.http.exchange import Exchange
 from acceptance.probes.reviews.result import EFFECTS, ENDED, Review, Submitted
 from acceptance.probes.storage.uploads import Upload, Uploader, file_part
@@ -117,13 +118,13 @@ PATH = "/health/components"
 COMPONENTS = ("RateLimiter", "LogAnalysisPipeline", "ReportPublisher")
 
 
-def component_findings(worker: Caller) -> list[str]:
+def component_findings(worker: Caller) -> list[Finding]:
     """Name the collaborators that are not healthy, or what keeps them from being seen; a 200 says nothing."""
     answer = worker.get(PATH)
     if answer.exchange.status != httpx.codes.OK or not isinstance(answer.payload, dict):
-        return [f"expected 200 with the state of each collaborator, found: {answer.exchange.explain()}"]
+        return [Finding("not healthy", PATH, "200 with the state of each collaborator", brief(answer.exchange))]
     return [
-        f"expected {name} to be healthy, found {answer.get(name) or 'no word of it'}"
+        Finding("not healthy", name, f"{name} to be healthy", str(answer.get(name) or "no word of it"))
         for name in COMPONENTS
         if answer.get(name) != "healthy"
     ]

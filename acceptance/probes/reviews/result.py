@@ -13,7 +13,9 @@ from typing import Any
 
 import httpx
 
+from acceptance.finding import Finding, Severity
 from acceptance.observe.logs import LogLine
+from acceptance.probes.http.client import brief
 from acceptance.probes.http.exchange import Exchange
 
 ENDED = ("succeeded", "failed")
@@ -90,25 +92,27 @@ class Review:
         created, finished = moment(self._task("created_at")), moment(self._task("finished_at"))
         return (finished - created).total_seconds() if created and finished else None
 
-    def lacks(self, effect: str) -> list[str]:
+    def lacks(self, effect: str) -> list[Finding]:
         """Name what is missing of one of the four effects: of what is stored, and of what is logged."""
         event, task = EFFECTS[effect], self.submitted.task_id
         good, shown = self._stored(effect)
-        found = [] if good else [f"expected of {task}: {effect}, found {shown}"]
+        found = [] if good else [Finding("missing effect", task, effect, shown)]
         if event not in (self.lines or {}):
-            found.append(f"expected the log event {event} with {task}, found {sorted(self.lines or {}) or 'none'}")
+            logged = str(sorted(self.lines or {}) or "none")
+            found.append(Finding("not logged", task, f"the log event {event}", logged, Severity.MEDIUM))
         return found
 
-    def findings(self) -> list[str]:
+    def findings(self) -> list[Finding]:
         """Name everything that is wrong; empty when the review was done as it should be."""
         exchange = self.submitted.exchange
         if exchange.status != httpx.codes.CREATED or not self.submitted.task_id:
-            return [f"expected 201 with a task_id, found: {exchange.explain()}"]
+            return [Finding("not taken", self.submitted.student_id, "201 with a task_id", brief(exchange))]
         if not self.succeeded:
             end = ": ".join(map(str, filter(None, (self._task("status"), self._task("error"))))) or "no task"
             waited = (datetime.now(UTC) - self.submitted.at).total_seconds()
-            words = f"expected task {self.submitted.task_id} to have succeeded, found after {waited:.0f} s {end}"
-            return [words, *self.lacks("rate limit checked")]
+            subject, expected = self.submitted.task_id, f"task {self.submitted.task_id} to have succeeded"
+            failed = Finding("review failed", subject, expected, f"after {waited:.0f} s {end}")
+            return [failed, *self.lacks("rate limit checked")]
         return [fault for effect in EFFECTS for fault in self.lacks(effect)]
 
     def as_json(self) -> dict[str, Any]:

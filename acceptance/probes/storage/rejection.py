@@ -14,6 +14,7 @@ from pathlib import Path
 from acceptance.finding import Finding, Severity
 from acceptance.observe.logs import LogLine, Logs
 from acceptance.polling import poll
+from acceptance.probes.http.client import brief
 from acceptance.probes.http.exchange import Exchange, leaks
 from acceptance.probes.storage.snapshot import Tree, attribute, diff
 from acceptance.probes.storage.uploads import Upload, Uploader
@@ -51,8 +52,7 @@ class Refusal:
             kept = f"kept in the storage: {', '.join(map(str, self.kept))}"
             found.append(say("accepted", expected="nothing kept", found=kept))
         if not (answer.refused if status is None else answer.status == status):
-            seen = answer.explain().replace("\n", " ")
-            found.append(say("accepted", expected=str(status or "a 4xx"), found=seen))
+            found.append(say("accepted", expected=str(status or "a 4xx"), found=brief(answer)))
         for leak in leaks(answer.body):
             told = f"the refusal tells {leak}: {answer.body!r}"
             found.append(say("leaked", expected="no internals", found=told, severity=Severity.MEDIUM))

@@ -16,15 +16,7 @@ from acceptance.observe.logs import Logs
 from acceptance.preparation.codescan import can_scan, vulnerabilities
 from acceptance.preparation.flagcheck import flag_faults, flag_states, new_path_metrics, ticket_fault
 from acceptance.preparation.staging import Staging, staging_runs
-from acceptance.probes.health import (
-    dashboard,
-    grafana_faults,
-    hw_checker_faults,
-    mongo_faults,
-    own_alerts,
-    prometheus_faults,
-    service_faults,
-)
+from acceptance.probes.health import PARTS, dashboard, mongo_findings, own_alerts
 from acceptance.record.history import Unreadable
 from acceptance.target.model import load_target
 from acceptance.verdict import Inconclusive, Outcome, Verdict
@@ -124,21 +116,22 @@ def test_a_running_service_that_exports_what_only_a_flag_brings_is_found(target)
 )
 def test_grafana_is_well_only_with_its_own_answer(target, site, body, status, said):
     there = replace(target, grafana=replace(target.grafana, url=site(body, status)))
-    faults = grafana_faults(there)
-    assert faults == said or said in faults[0]
+    found = PARTS["grafana"](there, "")
+    assert found == said or said in str(found[0])
 
 
 def test_what_does_not_answer_is_a_fault_by_name(target):
     away = replace(target, prometheus_url="http://127.0.0.1:1", hw_checker_url="http://127.0.0.1:1")
     service = replace(target.services["api"], url="http://127.0.0.1:1")
-    faults = [*prometheus_faults(away), *hw_checker_faults(away), *service_faults(service, 1)]
-    assert [fault.partition(":")[0] for fault in faults] == ["Prometheus", "HW checker", "butler-api"]
+    away = replace(away, services={**target.services, "api": service})
+    found = [finding for part in ("prometheus", "hw-checker", "api-health") for finding in PARTS[part](away, "")]
+    assert [finding.subject for finding in found] == ["Prometheus", "HW checker", "butler-api"]
 
 
 def test_a_mongodb_that_does_not_answer_is_a_fault_without_its_password(target):
-    (fault,) = mongo_faults(target, "ops1234abcd-probe-1")
-    assert fault.startswith("MongoDB: expected to write and read a document in 1 s")
-    assert "pw-1234" not in fault
+    (found,) = mongo_findings(target, "ops1234abcd-probe-1")
+    assert str(found).startswith("MongoDB: expected to write and read a document in 1 s")
+    assert "pw-1234" not in str(found)
 
 
 def test_a_dashboard_is_kept_and_a_login_page_is_not(target, site):

@@ -13,12 +13,13 @@ import httpx
 import pytest
 from pymongo.errors import ServerSelectionTimeoutError
 
+from acceptance.finding import summary
 from acceptance.observe.collections import look_at
 from acceptance.observe.error_spike import new_complaints
 from acceptance.observe.logs import Logs
 from acceptance.probes.dialog import contexts
 from acceptance.probes.dialog.concurrent_users import Chat, crowd
-from acceptance.probes.dialog.gateway import RECALL, Butler, converse, error_in, forgotten, keep
+from acceptance.probes.dialog.gateway import RECALL, Butler, converse, error_in, keep
 from acceptance.probes.http.client import Caller
 from acceptance.stage import Stage
 from acceptance.stages.user_triggers import HardFault
@@ -83,7 +84,7 @@ def test_a_good_answer_has_no_findings_and_carries_our_trace() -> None:
 )
 def test_a_200_with_a_bad_content_is_found_out(field: str, value: object, complaint: str) -> None:
     answer = TinyButler(spoilt(**{field: value})).client().say("u", "Hello")
-    assert complaint in "; ".join(answer.findings())
+    assert complaint in summary(answer.findings())
 
 
 @pytest.mark.parametrize("body", [b"", b"not json", b"[]", b'"text"'])
@@ -97,9 +98,9 @@ def test_no_answer_and_a_bad_status_are_findings_of_their_own() -> None:
         raise httpx.ConnectError("refused", request=request)
 
     silent = Butler(Caller("http://bot", transport=httpx.MockTransport(refuse))).say("u", "Hello")
-    assert silent.findings()[0].startswith("expected 200, found: ")
-    assert "no answer: ConnectError: refused" in silent.findings()[0]
-    assert "answered 503" in TinyButler(status=503).client().say("u", "Hello").findings()[0]
+    assert "expected 200, found POST " in str(silent.findings()[0])
+    assert "no answer: ConnectError: refused" in str(silent.findings()[0])
+    assert "answered 503" in str(TinyButler(status=503).client().say("u", "Hello").findings()[0])
 
 
 @pytest.mark.parametrize(
@@ -140,7 +141,7 @@ def test_a_conversation_stays_in_the_session_that_the_first_answer_named() -> No
     talk = converse(tiny.client(), "u", ["Hello", keep("lantern-1"), RECALL], look=lambda turn: turn.message)
     assert (talk.findings(), talk.strayed(), talk.session_id) == ([], [], "session-1")
     assert [json.loads(each.content).get("session_id") for each in tiny.requests] == [None, "session-1", "session-1"]
-    assert forgotten(talk.turns[-1], "lantern-1") is None
+    assert talk.turns[-1].forgot("lantern-1") == []
     assert talk.contexts == tuple(talk.said)
 
 
@@ -149,8 +150,12 @@ def test_a_session_that_changes_and_a_history_that_is_lost_are_found_out() -> No
     talk = converse(
         TinyButler(lambda answer: {**answer, "session_id": next(names)}).client(), "u", ["Hello", keep("w"), RECALL]
     )
-    assert talk.strayed() == ["turn 2: expected session 'a', found 'b'", "turn 3: expected session 'a', found 'c'"]
-    assert "expected 'lantern-x', said before" in str(forgotten(talk.turns[-1], "lantern-x"))
+    assert [str(each).partition(":")[0] for each in talk.strayed()] == ["turn 2", "turn 3"]
+    assert [str(each).rpartition(": ")[2] for each in talk.strayed()] == [
+        "expected session 'a', found 'b'",
+        "expected session 'a', found 'c'",
+    ]
+    assert "expected 'lantern-x', said before" in summary(talk.turns[-1].forgot("lantern-x"))
 
 
 def context(**fields: Any) -> dict[str, Any]:
@@ -177,7 +182,7 @@ def test_a_kept_context_has_no_findings_whatever_the_shape_of_its_history() -> N
     ],
 )
 def test_what_a_context_lacks_is_named(stored: dict[str, Any] | None, said: list[str], complaint: str) -> None:
-    assert complaint in "; ".join(contexts.findings(stored, "u", said))
+    assert complaint in summary(contexts.findings(stored, "u", said))
 
 
 class DownMongo:
@@ -210,8 +215,8 @@ def test_a_good_crowd_has_no_findings() -> None:
 
 
 def test_a_crowd_in_one_session_is_mixed_up() -> None:
-    found = "; ".join(crowd(TinyButler(one_session="one").client(), USERS, deadline_s=20).findings())
-    assert "session one was given to 30 users" in found
+    found = " ".join(map(str, crowd(TinyButler(one_session="one").client(), USERS, deadline_s=20).findings()))
+    assert "session one: expected one user, found it was given to 30 users" in found
     assert "was told another user's word" in found
 
 
@@ -221,7 +226,7 @@ def test_a_crowd_that_is_not_answered_in_time_is_given_up() -> None:
         return httpx.Response(200)
 
     done = crowd(Butler(Caller("http://bot", transport=httpx.MockTransport(hang))), USERS, deadline_s=0.2)
-    assert done.findings()[0].startswith("30 of 30 conversations did not end within 0.")
+    assert "expected an end within 0.2 s, found 30 of 30 that did not end" in summary(done.findings())
 
 
 def test_chat_takes_users_in_turn_and_asks_each_for_its_own_word() -> None:
