@@ -1,0 +1,89 @@
+"""Mutate the lab's services at random and print which mutants the suite catches.
+
+    python -m tests.mutants --sample 30 --seed 1 [--labs 2] [--ledger FILE]
+
+Each mutant gets a lab of its own and the stage that owns its code, with a short soak. The ledger makes it resumable: a
+mutant that stands there is not tried again. Exit code 0: ended; 2: wrong use.
+"""
+
+import argparse
+import json
+import sys
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from pathlib import Path
+
+sys.path[:0] = [str(Path(__file__).resolve().parents[1]), str(Path(__file__).resolve().parents[2])]
+
+from acceptance.gates.statistics import Count, proportion_bounds  # noqa: E402
+from mutants.places import places, sample  # noqa: E402
+from mutants.trial import ROOT, Result, trial  # noqa: E402
+
+ALPHA = 0.025
+
+
+def main() -> int:
+    """Try a sample and print the table."""
+    parser = argparse.ArgumentParser(prog="python -m tests.mutants", description=__doc__.partition("\n")[0])
+    parser.add_argument("--sample", type=int, default=30)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--labs", type=int, default=2, help="labs side by side")
+    parser.add_argument("--ledger", type=Path, default=ROOT / "reports" / "mutants.jsonl")
+    options = parser.parse_args()
+    chosen = sample(ROOT, options.sample, options.seed)
+    known = {line["key"]: line for line in _read(options.ledger)}
+    keys = {json.dumps(place.as_json(), sort_keys=True): place for place in chosen}
+    left = [place for key, place in keys.items() if key not in known]
+    print(f"{len(places(ROOT))} places, {len(chosen)} drawn, seed {options.seed}, {len(left)} left to try", flush=True)
+    begin = time.monotonic()
+    with ThreadPoolExecutor(options.labs) as pool, options.ledger.open("a", encoding="utf-8") as ledger:
+        for done, future in enumerate(as_completed([pool.submit(trial, place) for place in left]), 1):
+            result = future.result()
+            line = {"key": json.dumps(result.place.as_json(), sort_keys=True), **result.as_json()}
+            ledger.write(json.dumps(line) + "\n")
+            ledger.flush()
+            print(_told(result, done, len(left), begin), flush=True)
+            known[line["key"]] = line
+    _table([known[key] for key in keys])
+    return 0
+
+
+def _read(ledger: Path) -> list[dict]:  # type: ignore[type-arg]
+    return [json.loads(line) for line in ledger.read_text(encoding="utf-8").splitlines()] if ledger.exists() else []
+
+
+def _told(result: Result, done: int, of: int, begin: float) -> str:
+    remaining = (time.monotonic() - begin) / done * (of - done)
+    place = result.place
+    where = f"{place.file}:{place.line} {place.kind}: {result.change}"
+    return f"[{done}/{of}, {remaining:.0f} s left] {result.ended} by {result.by}: {where}"
+
+
+def _table(lines: list[dict]) -> None:  # type: ignore[type-arg]
+    for name, of in (("all", lambda line: "all"), ("stage", _stage), ("kind", _kind)):
+        for value in sorted({of(line) for line in lines}):
+            group = [line for line in lines if of(line) == value]
+            ended = Counter(line["ended"] for line in group)
+            noticed = ended["caught"] + ended["does not start"]
+            low, high = proportion_bounds(Count(noticed, len(group)), ALPHA)
+            print(f"{name:6} {value:33} {noticed:4} of {len(group):4} caught, 95 %: {low:.0%}-{high:.0%} {dict(ended)}")
+    for line in lines:
+        if line["ended"] == "survived":
+            print(f"survived: {line['place']['file']}:{line['place']['line']} {line['change']}")
+
+
+def _stage(line: dict) -> str:  # type: ignore[type-arg]
+    from mutants.places import Place
+
+    return Place(**line["place"]).stage
+
+
+def _kind(line: dict) -> str:  # type: ignore[type-arg]
+    from mutants.places import Place
+
+    return Place(**line["place"]).kind
+
+
+if __name__ == "__main__":
+    sys.exit(main())

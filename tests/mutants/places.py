@@ -1,0 +1,147 @@
+"""Where the lab's services can be mutated, by a mutation library's own operators, and which stage owns the place."""
+
+from __future__ import annotations
+
+import ast
+import io
+import random
+import tokenize
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from functools import cache
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import cosmic_ray.ast
+import cosmic_ray.mutating
+import cosmic_ray.plugins
+
+#: A line that speaks of a fault is a hook of the catalogue: to mutate it would mutate the fault and not the service.
+HOOK = "fault"
+#: Operators that only change what nobody runs (decorators) or that are the same as another one.
+LEFT_OUT = (
+    "RemoveDecorator",
+    "VariableReplacer",
+    "VariableInserter",
+    "ExceptionReplacer",
+    "_Is",
+    "_RShift",
+    "_LShift",
+    "_Pow",
+    "_FloorDiv",
+    "_Bit",
+    "_Mod",
+)
+HOMEWORK = ("homework.py", "checker.py")
+
+
+@dataclass(frozen=True)
+class Place:
+    """One mutation: the n-th position of an operator in a file.
+
+    Attributes:
+        file: From the root of the checkout.
+        operator: The library's name of it.
+        occurrence: Counted from 0 in the file.
+        line: Where it is.
+    """
+
+    file: str
+    operator: str
+    occurrence: int
+    line: int
+
+    @property
+    def stage(self) -> str:
+        """The stage whose checks are asked to notice."""
+        service, name = Path(self.file).parts[1:3]
+        if service == "worker":
+            return "21_01b" if name in HOMEWORK else "21_01d"
+        return {"api": "21_01c", "bot": "21_01a"}[service]
+
+    @property
+    def kind(self) -> str:
+        """The operator in two or three words."""
+        return self.operator.removeprefix("core/").partition("_")[0]
+
+    def as_json(self) -> dict[str, Any]:
+        """Give the form of the ledger."""
+        return asdict(self)
+
+    def mutated(self, source: str) -> str:
+        """Give the file's text with this one mutation.
+
+        Raises:
+            LookupError: The file has no such place any more.
+        """
+        made = cosmic_ray.mutating.mutate_code(source, _operator(self.operator), self.occurrence)
+        if made is None:
+            raise LookupError(f"{self.file}: expected place {self.occurrence} of {self.operator}, found none")
+        return str(made)
+
+    def compiles(self, root: Path) -> bool:
+        """Tell whether the mutant is a program at all; one that is none would be caught by anybody."""
+        try:
+            ast.parse(self.mutated((root / self.file).read_text(encoding="utf-8")))
+        except SyntaxError:
+            return False
+        return True
+
+
+def places(root: Path) -> list[Place]:
+    """List every place of the three services in a stable order."""
+    files = [path for service in ("api", "bot", "worker") for path in sorted((root / "lab" / service).glob("*.py"))]
+    return [place for path in files if path.name != "faults.py" for place in _of_file(root, path)]
+
+
+def sample(root: Path, number: int, seed: int) -> list[Place]:
+    """Draw places at random; a line is drawn first, then one of its mutations, so that busy lines do not win."""
+    by_line: dict[tuple[str, int], list[Place]] = {}
+    for place in places(root):
+        by_line.setdefault((place.file, place.line), []).append(place)
+    draw = random.Random(seed)
+    drawn = (draw.choice(by_line[line]) for line in draw.sample(sorted(by_line), len(by_line)))
+    return list(islice((place for place in drawn if place.compiles(root)), number))
+
+
+def _of_file(root: Path, path: Path) -> Iterator[Place]:
+    source = path.read_text(encoding="utf-8")
+    tree = cosmic_ray.ast.get_ast(source)
+    hooks = {number for number, line in enumerate(source.splitlines(), 1) if HOOK in line} | _docstrings(source)
+    for name in cosmic_ray.plugins.operator_names():
+        if any(part in name for part in LEFT_OUT):
+            continue
+        positions = _Positions(_operator(name))
+        positions.walk(tree)
+        for occurrence, line in enumerate(positions.lines):
+            if line not in hooks:
+                yield Place(str(path.relative_to(root)), name, occurrence, line)
+
+
+def _docstrings(source: str) -> set[int]:
+    tokens = tokenize.generate_tokens(io.StringIO(source).readline)
+    return {
+        line
+        for token in tokens
+        if token.type == tokenize.STRING and token.string.startswith('"""')
+        for line in range(token.start[0], token.end[0] + 1)
+    }
+
+
+class _Positions(cosmic_ray.ast.Visitor):  # type: ignore[misc]
+    """Collects the lines of an operator's positions, in the order in which the library counts them."""
+
+    def __init__(self, operator: Any) -> None:
+        self._operator = operator
+        self.lines: list[int] = []
+
+    def visit(self, node: Any) -> Any:
+        """Note the positions at this node."""
+        self.lines += [start[0] for start, _ in self._operator.mutation_positions(node)]
+        return node
+
+
+@cache
+def _operator(name: str) -> Any:
+    return cosmic_ray.plugins.get_operator(name)()
