@@ -63,7 +63,7 @@ def test_broken_archive_is_refused(make, refuse):
 @pytest.mark.parametrize("make", [archives.eicar_zip, archives.eicar_bare], ids=["eicar-in-zip", "eicar-bare"])
 def test_virus_is_refused(make, refuse, av_enabled):
     """AV scan hook: the test virus is refused, logged and counted."""
-    found = refuse(make(), event="av_scan_reject")
+    found = refuse(make(), event="av_scan_reject", status=422)
     assert found == [], summary(found)
 
 

@@ -19,6 +19,8 @@ from acceptance.probes.http.exchange import Exchange, leaks
 from acceptance.probes.storage.snapshot import Tree, attribute, diff
 from acceptance.probes.storage.uploads import Upload, Uploader
 
+#: What the contract answers for a digest that does not match, a broken archive or a bad identifier.
+CONTRACT_STATUSES = (400, 422)
 #: How long a log line may take from the answer to where we read it, in seconds.
 LOG_DELAY_S = 3.0
 
@@ -44,21 +46,23 @@ class Refusal:
 
         Args:
             event: The log event that must have been written, None where none is asked for.
-            status: The exact status, by default any 4xx about the request.
+            status: The exact status, by default one of those that the contract names for a bad upload.
         """
         answer, found = self.exchange, []
         say = partial(Finding, subject=self.what)
         if self.kept:
             kept = f"kept in the storage: {', '.join(map(str, self.kept))}"
             found.append(say("accepted", expected="nothing kept", found=kept))
-        if not (answer.refused if status is None else answer.status == status):
-            found.append(say("accepted", expected=str(status or "a 4xx"), found=brief(answer)))
+        wanted = CONTRACT_STATUSES if status is None else (status,)
+        if answer.status not in wanted:
+            kind = "wrong status" if answer.refused else "accepted"
+            found.append(say(kind, expected=" or ".join(map(str, wanted)), found=brief(answer)))
         for leak in leaks(answer.body):
             told = f"the refusal tells {leak}: {answer.body!r}"
             found.append(say("leaked", expected="no internals", found=told, severity=Severity.MEDIUM))
         if event and event not in self.events:
-            wanted, seen = f"the log event {event} for trace {answer.trace_id}", str(list(self.events))
-            found.append(say("not logged", expected=wanted, found=seen, severity=Severity.LOW))
+            logged, seen = f"the log event {event} for trace {answer.trace_id}", str(list(self.events))
+            found.append(say("not logged", expected=logged, found=seen, severity=Severity.LOW))
         return found
 
 

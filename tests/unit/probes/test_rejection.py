@@ -1,0 +1,35 @@
+"""A refusal is proper with the contract's own status, nothing kept, nothing told, and its event logged."""
+
+from pathlib import Path
+
+import pytest
+
+from acceptance.probes.http.exchange import Exchange
+from acceptance.probes.storage.rejection import Refusal
+
+
+def refusal(status, kept=(), events=("checksum_failed",), body='{"detail": "no"}'):
+    exchange = Exchange("POST", "http://here/api/v1/reviews", status, "", {}, body, 0.1, 9, "t1")
+    return Refusal("half a zip", exchange, kept, events)
+
+
+@pytest.mark.parametrize(
+    ("seen", "kinds"),
+    [
+        (refusal(400), []),
+        (refusal(422), []),
+        (refusal(421), ["wrong status"]),
+        (refusal(404), ["accepted"]),
+        (refusal(201), ["accepted"]),
+        (refusal(422, kept=(Path("/store/a.zip"),)), ["accepted"]),
+        (refusal(422, events=()), ["not logged"]),
+        (refusal(422, body='{"detail": "at /srv/app/main.py, line 3"}'), ["leaked"]),
+    ],
+    ids=["400", "422", "421", "404", "201", "kept", "not logged", "leaked"],
+)
+def test_refusal_is_judged_by_status_effect_and_log(seen, kinds):
+    assert sorted({finding.kind for finding in seen.findings("checksum_failed")}) == kinds
+
+
+def test_one_status_can_be_asked_for():
+    assert [finding.kind for finding in refusal(400).findings("checksum_failed", status=422)] == ["wrong status"]
