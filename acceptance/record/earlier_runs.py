@@ -59,7 +59,7 @@ def load_whole(folder: Path) -> Record:
     if deployment.unread:
         raise Unread(
             "expected the records of all runs of this ticket, found some that cannot be believed: "
-            f"{'; '.join(deployment.unread)}; draw one that was cut short with render_record.py"
+            f"{'; '.join(deployment.unread)}; draw one that was cut short with scripts/ops/record.py render"
         )
     return build(deployment.as_one())
 

@@ -139,13 +139,13 @@ def _folders(root: Path) -> Iterator[Path]:
 
 def _read(folder: Path, name: str) -> Run:
     if not (folder / JSON).is_file():
-        left = "it has an event log: draw it with scripts/ops/render_record.py" if (folder / EVENTS).exists() else ""
+        left = "it has an event log: draw it with scripts/ops/record.py render" if (folder / EVENTS).exists() else ""
         raise Unsealed(f"no {JSON}; {left or 'and no event log'}")
     text = (folder / JSON).read_bytes()
     if not (folder / MANIFEST).is_file():
-        raise Unsealed(f"no {MANIFEST}: the run could not finish its record; see scripts/ops/render_record.py")
+        raise Unsealed(f"no {MANIFEST}: the run could not finish its record; see scripts/ops/record.py render")
     if f"{hashlib.sha256(text).hexdigest()}  {JSON}" not in (folder / MANIFEST).read_text(encoding="utf-8"):
-        raise Unsealed(f"{JSON} is not the one of {MANIFEST}: changed after the run; see scripts/ops/verify_record.py")
+        raise Unsealed(f"{JSON} is not the one of {MANIFEST}: changed after the run; see scripts/ops/record.py verify")
     raw = json.loads(text)
     if raw.get("schema") != SCHEMA_ID:
         raise Unsealed(f"{JSON}: expected schema {SCHEMA_ID}, found {raw.get('schema')}")

@@ -113,7 +113,7 @@ def _next_step(record: Record, exit_code: int) -> str:
         return "finish the rollback by hand, NOW: see below"
     if record.outcome is Outcome.GO:
         if record.facts.mode == "deploy":
-            return "attach the record to the ticket; log entry: scripts/ops/deployment_log.py"
+            return "attach the record to the ticket; log entry: scripts/ops/record.py log"
         return "the flags are back; deploy in the window with --mode deploy --ticket TICKET"
     return {
         Outcome.NO_GO: "do not go on; attach the record to the ticket, write the incident entry, find the cause",

@@ -34,7 +34,7 @@ def sign(folder: Path, key: Path) -> Path:
     """
     sealed = folder / MANIFEST
     if not sealed.is_file():
-        raise Inconclusive(f"{folder}: expected {MANIFEST} to sign, found none; draw it with render_record.py")
+        raise Inconclusive(f"{folder}: expected {MANIFEST} to sign, found none; use scripts/ops/record.py render")
     # Through standard input: with a file, ssh-keygen asks at the terminal before it replaces a signature.
     done = _ssh_keygen("sign", sealed, "-q", "-f", str(key))
     if done.returncode != 0:
@@ -54,7 +54,7 @@ def signer(folder: Path, allowed_signers: Path) -> str:
     if not allowed_signers.is_file():
         raise Inconclusive(f"{allowed_signers}: expected a file of allowed signers, found none; see ssh-keygen(1)")
     if not signature.is_file():
-        raise ValueError(f"{SIGNATURE}: expected a signature, found none; sign with scripts/ops/sign_record.py")
+        raise ValueError(f"{SIGNATURE}: expected a signature, found none; sign with scripts/ops/record.py sign")
     who = ["-s", str(signature), "-f", str(allowed_signers)]
     found = _ssh_keygen("find-principals", folder / MANIFEST, *who)
     name = found.stdout.decode(errors="replace").partition("\n")[0].strip()

@@ -22,7 +22,7 @@ def test_healthy_deployment_stage_by_stage_is_green_to_the_end(tmp_path: Path) -
     assert ended.folder is not None
     assert verify(ended.folder) == []
     told = subprocess.run(
-        [sys.executable, ROOT / "scripts" / "ops" / "deployment_log.py", ended.folder],
+        [sys.executable, ROOT / "scripts" / "ops" / "record.py", "log", ended.folder],
         check=True,
         stdout=subprocess.PIPE,
         text=True,

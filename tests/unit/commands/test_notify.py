@@ -24,7 +24,7 @@ from acceptance.commands.notify import ATTEMPTS, channels, send_mail, send_post
 from acceptance.record.publish import publish
 from acceptance.verdict import Inconclusive
 
-NOTIFY = Path(__file__).parents[3] / "scripts" / "ops" / "notify.py"
+NOTIFY = Path(__file__).parents[3] / "scripts" / "ops" / "record.py"
 
 
 @contextmanager
@@ -259,7 +259,7 @@ def folder(tmp_path):
 
 def notify(folder, *args, **environment):
     kept = {name: value for name, value in os.environ.items() if name not in ("OPS_WEBHOOK_URL", "SMTP_URL")}
-    argv = [sys.executable, NOTIFY, folder, *args]
+    argv = [sys.executable, NOTIFY, "notify", folder, *args]
     return subprocess.run(argv, capture_output=True, text=True, check=False, env=kept | environment)
 
 

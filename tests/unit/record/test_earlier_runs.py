@@ -66,7 +66,7 @@ def test_run_that_cannot_be_believed_is_named_and_not_read(reports, harm):
         (reports / EARLIER / "MANIFEST.sha256").unlink()
     found = deployment_of(reports / OWN)
     assert (len(found.runs), [each.partition(":")[0] for each in found.unread]) == (2, [EARLIER])
-    with pytest.raises(Unread, match=f"{EARLIER}.*render_record.py"):
+    with pytest.raises(Unread, match=f"{EARLIER}.*record.py render"):
         load_whole(reports / OWN)
 
 
@@ -77,22 +77,22 @@ def test_text_of_the_last_run_tells_of_all(reports):
 
 
 def test_deployment_log_tells_of_all_runs_or_of_one(reports):
-    assert "stage 21_01c, done in 11 s" in script("deployment_log.py", reports / OWN).stdout
-    assert "- **Rollbacks**: None" in script("deployment_log.py", reports / OWN, "--this-run").stdout
+    assert "stage 21_01c, done in 11 s" in script("record.py", "log", reports / OWN).stdout
+    assert "- **Rollbacks**: None" in script("record.py", "log", reports / OWN, "--this-run").stdout
 
 
 def test_deployment_log_is_silent_where_a_run_is_not_to_be_believed(reports):
     (reports / EARLIER / "record.json").write_text("{}")
-    refused = script("deployment_log.py", reports / OWN)
+    refused = script("record.py", "log", reports / OWN)
     assert (refused.returncode, refused.stdout) == (1, "")
     assert EARLIER in refused.stderr
-    assert script("deployment_log.py", reports / OWN, "--this-run").returncode == 0
+    assert script("record.py", "log", reports / OWN, "--this-run").returncode == 0
 
 
 def test_nothing_is_sent_where_a_run_is_not_to_be_believed(reports):
     publish(reports / OWN)
-    assert script("notify.py", reports / OWN, "--dry-run").returncode == 0
+    assert script("record.py", "notify", reports / OWN, "--dry-run").returncode == 0
     (reports / EARLIER / "record.json").write_text("{}")
-    refused = script("notify.py", reports / OWN, "--dry-run")
+    refused = script("record.py", "notify", reports / OWN, "--dry-run")
     assert (refused.returncode, refused.stdout) == (1, "")
     assert EARLIER in refused.stderr

@@ -20,7 +20,7 @@ from acceptance.record.history_page import history, spark
 from acceptance.record.publish import manifest, publish
 from acceptance.verdict import Outcome, Verdict
 
-SCRIPT = Path(__file__).parents[3] / "scripts" / "ops" / "history.py"
+SCRIPT = Path(__file__).parents[3] / "scripts" / "ops" / "record.py"
 KINDS = ("go", "no_go", "inconclusive", "rollback_failed")
 
 
@@ -105,7 +105,7 @@ def damage_nothing(folder):
     ("damage", "why"),
     [
         (damage_nothing, "no record.json; and no event log"),
-        (lambda folder: (folder / "record.json").unlink(), "draw it with scripts/ops/render_record.py"),
+        (lambda folder: (folder / "record.json").unlink(), "draw it with scripts/ops/record.py render"),
         (lambda folder: (folder / "MANIFEST.sha256").unlink(), "the run could not finish its record"),
         (lambda folder: (folder / "record.json").write_text("{}"), "changed after the run"),
         (lambda folder: seal(folder, target=None), "AttributeError"),
@@ -174,7 +174,7 @@ def test_five_hundred_runs_take_less_than_five_seconds(made, tmp_path):
 
 def test_the_command_draws_the_index_and_tells_by_its_exit_code(reports):
     def draw(*args):
-        return subprocess.run([sys.executable, SCRIPT, *args], capture_output=True, text=True, check=False)
+        return subprocess.run([sys.executable, SCRIPT, "history", *args], capture_output=True, text=True, check=False)
 
     done = draw(reports)
     assert (done.returncode, done.stdout) == (0, f"4 runs, 0 folders could not be read: {reports / 'index.html'}\n")

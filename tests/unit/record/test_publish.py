@@ -129,13 +129,13 @@ def test_publishing_twice_changes_nothing(copy):
 
 
 def test_scripts_answer_with_their_exit_codes(copy, tmp_path):
-    intact = script("verify_record.py", copy)
+    intact = script("record.py", "verify", copy)
     assert (intact.returncode, intact.stdout) == (0, f"INTACT: {copy}: every file is as the run left it\n")
     (copy / "junit.xml").write_text("x")
-    changed = script("verify_record.py", copy, "--json")
+    changed = script("record.py", "verify", copy, "--json")
     assert (changed.returncode, json.loads(changed.stdout)["intact"]) == (1, False)
-    assert script("verify_record.py", tmp_path).returncode == 2
-    assert script("render_record.py", tmp_path).returncode == 2
-    drawn = script("render_record.py", copy)
+    assert script("record.py", "verify", tmp_path).returncode == 2
+    assert script("record.py", "render", tmp_path).returncode == 2
+    drawn = script("record.py", "render", copy)
     assert (drawn.returncode, drawn.stdout) == (0, f"NO-GO: {copy / 'record.html'}\n")
-    assert script("verify_record.py", copy).returncode == 0
+    assert script("record.py", "verify", copy).returncode == 0

@@ -82,13 +82,13 @@ def test_what_cannot_be_checked_is_no_verdict(folder, tmp_path, key):
 
 
 def test_the_commands_sign_and_demand_a_signature(folder, key, allowed):
-    unsigned = script("verify_record.py", folder, "--allowed-signers", allowed)
+    unsigned = script("record.py", "verify", folder, "--allowed-signers", allowed)
     assert (unsigned.returncode, "expected a signature, found none" in unsigned.stdout) == (1, True)
-    assert script("sign_record.py", folder, "--key", key).returncode == 0
-    signed = script("verify_record.py", folder, "--allowed-signers", allowed)
+    assert script("record.py", "sign", folder, "--key", key).returncode == 0
+    signed = script("record.py", "verify", folder, "--allowed-signers", allowed)
     assert (signed.returncode, signed.stdout.rstrip().endswith("; signed by olsen@example.com")) == (0, True)
-    assert "signature not checked" in script("verify_record.py", folder).stdout
+    assert "signature not checked" in script("record.py", "verify", folder).stdout
     (folder / "record.html").write_text("GO")
-    assert script("sign_record.py", folder, "--key", key).returncode == 1
+    assert script("record.py", "sign", folder, "--key", key).returncode == 1
     (folder / "MANIFEST.sha256").write_text(manifest(folder))
-    assert script("verify_record.py", folder, "--allowed-signers", allowed).returncode == 1
+    assert script("record.py", "verify", folder, "--allowed-signers", allowed).returncode == 1
