@@ -24,7 +24,7 @@ from acceptance.envfile.file import Change, EnvFile
 from acceptance.events import EventLog
 from acceptance.stage import Stage
 from acceptance.target.model import Target
-from acceptance.verdict import Refused, RollbackFailed
+from acceptance.verdict import MutationFailed, Refused, RollbackFailed
 
 
 class Conductor:
@@ -76,6 +76,7 @@ class Conductor:
             self._events.append("flag.changing", stage=stage.id, flag=flag, value=_word(value))
             self._env.set(flag, _word(value), announce=lambda change: self._promise(held, change))
             restarted = restart(self._restarter, self._events, stage.service)[0]
+            self._require_as_set(flag, value)
             facts = {"before": _word(before), "after": _word(value), "file": str(self._target.env_file)}
             self._events.append("flag.changed", stage=stage.id, flag=flag, **facts)
         held.state = FlagState(stage.id, flag, value, time.time(), restarted)
@@ -103,6 +104,9 @@ class Conductor:
         number = self._loose.restarting(service)
         done = restart(self._restarter, self._events, service)
         self._loose.restarted(number)
+        for held in self._held.values():
+            if held.state:
+                self._require_as_set(held.state.flag, held.state.value)
         return done
 
     def accept(self, stage_id: str) -> bool:
@@ -110,6 +114,8 @@ class Conductor:
         held = self._held[stage_id]
         if held.rollback:
             raise Refused(f"stage {stage_id} was rolled back and cannot be accepted: {held.rollback.reason}")
+        if held.state:
+            self._require_as_set(held.state.flag, held.state.value)
         held.accepted = True
         self._events.append("stage.accepted", stage=stage_id)
         return self._mode == "deploy"
@@ -164,10 +170,15 @@ class Conductor:
             self._held[stage.id] = Held(stage)
         return self._held[stage.id]
 
+    def _require_as_set(self, flag: str, value: bool) -> None:
+        """Read a flag again: a restart command may write the env file itself, and so may anybody."""
+        if drift := self._env.drift(flag, value):
+            raise MutationFailed(str(drift))
+
     def _checked_flag(self, flag: str, held: Held) -> bool:
         """Read the flag; a stage starts from false, for there is nothing to compare with otherwise."""
-        if faults := [finding.message for finding in self._env.diagnose([flag]) if finding.severity == "refuse"]:
-            raise Refused("; ".join(faults))
+        if faults := self._env.refusals([flag]):
+            raise Refused("; ".join(map(str, faults)))
         value = self._env.flag(flag)
         if value and held.change is None:
             raise Refused(

@@ -54,6 +54,7 @@ class Undo:
             steps.append(" ".join(filter(None, [f"{change.path} put back ({restored.outcome})", restored.note])))
             done = self._restart(service)
             steps += [*map(_told, done)]
+            _require_still_back(env, change)
             steps += on_the_old_path(self._target, change, done)
         except Exception as error:
             raise self._half_switched(stage_id, service, change.keys[0], steps, error) from error
@@ -146,6 +147,15 @@ def recover(target: Target, journal: Journal, events: Events | None, restarter: 
     if failures:
         raise RecoveryNeeded("\n".join([f"{journal.path}:", *failures, *(f"undone: {each}" for each in accounts)]))
     return accounts
+
+
+def _require_still_back(env: EnvFile, change: Change) -> None:
+    """Read the file again after the restart, whose command may write it."""
+    if not env.is_restored(change):
+        raise MutationFailed(
+            f"{change.path}: {change.keys[0]} was put back, and after the restart it is {change.value} again: the "
+            "restart command, or somebody else, writes this file"
+        )
 
 
 def _stubbornly(errors: tuple[type[Exception], ...], act: Callable[..., Any], *args: Any, **options: Any) -> Any:

@@ -1,16 +1,21 @@
-"""Replace a file's content in one step, durably, with its mode and owner kept."""
+"""Replace a file's content in one step, durably, with its mode, owner, ACL and extended attributes kept."""
 
 from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Callable
 from pathlib import Path
 
-from acceptance.disk import owner_name, sync_folder, user_name
+from acceptance.disk import owner_name, sync_folder
+from acceptance.envfile.obstacles import attributes
+
+_THE_KERNELS = frozenset({"security.ima", "security.evm"})
+"""Digests of a file's content and attributes, which the kernel writes for itself."""
 
 
-class OwnerWouldChange(PermissionError):
-    """This process may not give the new file to the old file's owner."""
+class WouldChange(PermissionError):
+    """This process may not give the new file the old one's owner, ACL or attributes."""
 
 
 def scratch_of(path: Path) -> Path:
@@ -18,20 +23,25 @@ def scratch_of(path: Path) -> Path:
     return path.with_name(f"{path.name}.acceptance.tmp")
 
 
-def replace_bytes(path: Path, content: bytes) -> None:
+def replace_bytes(path: Path, content: bytes, before_rename: Callable[[], object] = lambda: None) -> None:
     """Give `path`, an existing regular file, new content. A reader sees the old file or the new one.
 
     The caller holds a lock: writers share one temporary name, so that what a killed one left is overwritten.
 
+    Args:
+        path: The file.
+        content: What is to be in it.
+        before_rename: Called when the new file is complete; what it raises leaves the old one untouched.
+
     Raises:
-        OwnerWouldChange: Before anything is changed.
+        WouldChange: Before anything is changed.
         OSError: Disk full, read-only or the like; the file is as it was.
     """
-    old = path.stat()
     scratch = scratch_of(path)
     scratch.unlink(missing_ok=True)
     try:
-        _write(scratch, content, old)
+        _write(scratch, content, path)
+        before_rename()
         scratch.replace(path)
     except BaseException:
         scratch.unlink(missing_ok=True)
@@ -39,25 +49,30 @@ def replace_bytes(path: Path, content: bytes) -> None:
     sync_folder(path.parent)
 
 
-def owner_obstacle(path: Path) -> str | None:
-    """Why this process could not keep the owner of `path`, or None when it can (or is root)."""
-    found = path.stat()
-    groups = {os.getegid(), *os.getgroups()}
-    if os.geteuid() == 0 or (found.st_uid == os.geteuid() and found.st_gid in groups):
-        return None
-    return f"it belongs to {owner_name(found)} and this process runs as {user_name(os.geteuid())}"
-
-
-def _write(scratch: Path, content: bytes, like: os.stat_result) -> None:
+def _write(scratch: Path, content: bytes, like: Path) -> None:
     """Write and sync the new file. It is private until its owner is right: the content holds secrets."""
+    old = like.stat()
     with open(scratch, "xb", opener=lambda name, flags: os.open(name, flags, 0o600)) as stream:
         new = os.fstat(stream.fileno())
-        if (new.st_uid, new.st_gid) != (like.st_uid, like.st_gid):
+        if (new.st_uid, new.st_gid) != (old.st_uid, old.st_gid):
             try:
-                os.fchown(stream.fileno(), like.st_uid, like.st_gid)
+                os.fchown(stream.fileno(), old.st_uid, old.st_gid)
             except PermissionError as error:
-                raise OwnerWouldChange(f"owner {owner_name(like)} would become {owner_name(new)}") from error
+                raise WouldChange(f"owner {owner_name(old)} would become {owner_name(new)}") from error
         stream.write(content)
         stream.flush()
-        os.fchmod(stream.fileno(), stat.S_IMODE(like.st_mode))
+        _carry_over(attributes(like), stream.fileno())
+        os.fchmod(stream.fileno(), stat.S_IMODE(old.st_mode))
         os.fsync(stream.fileno())
+
+
+def _carry_over(wanted: dict[str, bytes], fd: int) -> None:
+    """Give a file these attributes, its ACL among them, and no others: a folder's default ACL gives it some."""
+    present = attributes(fd)
+    for name in sorted((wanted.keys() | present.keys()) - _THE_KERNELS):
+        if wanted.get(name) == present.get(name):
+            continue
+        try:
+            os.setxattr(fd, name, wanted[name]) if name in wanted else os.removexattr(fd, name)
+        except OSError as error:
+            raise WouldChange(f"its attribute {name} would be lost ({error.strerror})") from error

@@ -1,133 +1,125 @@
 """Look at an env file before anything is changed: what would refuse a flag change, and what would mislead.
 
-Messages name the file, the key and the remedy, and never the value of another key.
+Findings name the file, the line and the key, and never the value of another key. Those of `Severity.HIGH` refuse.
 """
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
-from acceptance.envfile.atomic import owner_obstacle
-from acceptance.envfile.text import BOM, Statement, statements
+from acceptance.envfile.obstacles import obstacles
+from acceptance.envfile.readers import open_quote, readings
+from acceptance.envfile.text import BOM, Statement, naming, statements
+from acceptance.finding import Finding, Severity
 
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing to correct or to know.
-
-    Attributes:
-        severity: `refuse` when the suite must not touch the file as it is; `warn` otherwise.
-        key: The flag concerned, or nothing for the file as a whole.
-        line: Its line, from 1; None for the file as a whole.
-        message: File, key, what was found and expected, and the remedy.
-    """
-
-    severity: Literal["refuse", "warn"]
-    key: str
-    line: int | None
-    message: str
+MISSING = "flag missing"
 
 
 def diagnose(path: Path, keys: Iterable[str]) -> list[Finding]:
     """Return everything to correct or to know before one of these flags is changed; refusals first."""
     try:
         real = path.resolve(strict=True)
-        text = real.read_bytes().decode("utf-8", "surrogateescape")
+        content = real.read_bytes()
     except FileNotFoundError:
-        return [_file("refuse", path, "no such file; correct ENV_FILE in the target file, or create the file")]
+        return [_file(path, "a file", "none", "correct ENV_FILE in the target file, or create the file")]
     except (OSError, RuntimeError) as error:
         reason = getattr(error, "strerror", None) or error
-        return [_file("refuse", path, f"cannot be read: {reason}; make it a regular file that this user may read")]
+        return [_file(path, "a regular file that this user may read", f"{reason}", "correct its mode or its owner")]
+    text = content.decode("utf-8", "surrogateescape")
     lines = statements(text)
-    findings = [*_of_file(path, real, text)]
+    findings = [*_of_file(path, real, content)]
     for key in keys:
         findings += _of_key(path, key, lines, text)
-    return sorted(findings, key=lambda finding: finding.severity != "refuse")
+    return sorted(findings, key=lambda finding: -finding.severity)
 
 
-def _of_file(path: Path, real: Path, text: str) -> Iterator[Finding]:
-    if not os.access(real.parent, os.W_OK | os.X_OK):
-        yield _file(
-            "refuse",
-            path,
-            f"its folder {real.parent} is not writable, so the file cannot be replaced; run as a user who may",
-        )
-    if obstacle := owner_obstacle(real):
-        yield _file("refuse", path, f"{obstacle}, so a change would change its owner; run as the owner or root")
+def _of_file(path: Path, real: Path, content: bytes) -> Iterator[Finding]:
+    for found, remedy in obstacles(real):
+        yield _file(path, "a file that can be replaced as it is", found, remedy)
     if path.is_symlink():
-        yield _file("warn", path, f"is a symbolic link; the real file {real} is changed, and the link stays")
-    if text and not text.endswith(("\n", "\r")):
-        yield _file(
-            "warn",
-            path,
-            "has no newline at its end, so `>>` would glue the next key to the last line; add an empty line",
-        )
+        yield _file(path, "a regular file", "a symbolic link", f"the real file {real} is changed, the link stays", _LOW)
+    if content and not content.endswith((b"\n", b"\r")):
+        yield _file(path, "a newline at its end", "none", "`>>` would glue the next key to the last line; add it", _LOW)
+    try:
+        content.decode()
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        who = "`docker run --env-file` and python-dotenv refuse the whole file, a shell reads it"
+        yield _file(path, "UTF-8", f"another encoding on line {line}", f"{who}; save it as UTF-8", _LOW)
 
 
 def _of_key(path: Path, key: str, lines: list[Statement], text: str) -> Iterator[Finding]:
+    plain = f"the plain line {key}=false"
+    for odd in naming(text, key):
+        strange = "a line that names it and cannot be read as KEY=value"
+        yield _line(path, odd, key, plain, strange, f"write {plain}; Compose also reads `{key}: true`")
     found = [s for s in lines if s.key == key]
-    named = re.compile(rf"\s*(?:export\s+)?{re.escape(key)}\b")
-    for broken in (s for s in lines if not s.readable and named.match(s.text)):
-        yield _line("refuse", path, broken, key, f"cannot be read; write {key}=false there, with quotes closed")
     if not found:
-        text_only = re.search(rf"^\s*(?:export\s+)?{re.escape(key)}\s*=", text, re.MULTILINE)
-        state, remedy = "is missing", f"stage 21_00 adds it, or add the line {key}=false"
-        if text_only:
-            state, remedy = (
-                "stands only inside another key's quotes, or on a line that cannot be read",
-                "close the quotes",
-            )
-        yield Finding("refuse", key, None, f"{path}: {key} {state}; {remedy}")
+        inside = re.search(rf"^\s*(?:export\s+)?{re.escape(key)}\s*=", text, re.MULTILINE)
+        where, remedy = "no line of it", f"stage 21_00 adds it, or add the line {key}=false"
+        if inside:
+            where, remedy = "it only inside another key's quotes, or on a line that cannot be read", "close the quotes"
+        yield Finding("flag hidden" if inside else MISSING, f"{path}: {key}", plain, where, next_step=remedy)
         return
     for statement in found:
-        yield from _of_line(path, key, statement)
+        yield from _of_line(path, key, statement, text)
     if text.startswith(BOM) and found[0] is next((s for s in lines if s.text), None):
-        yield _line("refuse", path, found[0], key, "follows a byte order mark; a shell misses it; remove the mark")
+        yield _line(path, found[0], key, plain, "a byte order mark before it; a shell misses it", "remove the mark")
     winner = found[-1]
     if (winner.value or "").lower() not in ("true", "false"):
-        shown = "nothing" if not winner.value else repr(winner.value[:20])
-        yield _line("refuse", path, winner, key, f"holds {shown}; expected true or false; correct the line")
+        yield _line(path, winner, key, "true or false", _shown(winner.value), "correct the line")
     if len(found) > 1:
-        yield _line("warn", path, winner, key, _duplicates(found))
+        yield _line(path, winner, key, "one line", _duplicates(found), "the suite changes all of them; keep one", _LOW)
 
 
-def _of_line(path: Path, key: str, statement: Statement) -> Iterator[Finding]:
+def _of_line(path: Path, key: str, statement: Statement, text: str) -> Iterator[Finding]:
+    plain = f"the plain line {key}=false"
     if statement.value is None:
-        yield _line("refuse", path, statement, key, f"has no '='; write {key}=false there")
+        yield _line(path, statement, key, plain, "no '='", f"write {plain}")
         return
     if statement.line_end.startswith("\r"):
-        yield _line(
-            "refuse",
-            path,
-            statement,
-            key,
-            r"ends in a carriage return, so a shell reads 'false\r'; remove it with: sed -i 's/\r$//' FILE",
-        )
-    if statement.exported:
-        yield _line("warn", path, statement, key, "is written with `export `, which `grep ^KEY=` misses; it stays")
-    if statement.quote:
-        yield _line("warn", path, statement, key, "has quotes, which the checklist's grep and sed miss; they stay")
-    if re.search(r"\s=|=\s+[^\s#]", statement.text):
-        yield _line("warn", path, statement, key, "has spaces around '=', which a shell does not accept")
+        remedy = r"remove it with: sed -i 's/\r$//' FILE"
+        yield _line(path, statement, key, plain, r"a carriage return; a shell reads 'false\r'", remedy)
+    read = readings(statement)
+    if (opened := open_quote(text, statement.start)) is not None:
+        above = text.count("\n", 0, opened) + 1
+        read["a shell"] = f"nothing, for the quotation mark on line {above} is still open"
+    if len(set(read.values())) > 1:
+        told = ", ".join(f"{who} reads {_shown(what)}" for who, what in read.items())
+        yield _line(path, statement, key, plain, told, "write it so if another than python-dotenv reads the file", _LOW)
 
 
 def _duplicates(found: list[Statement]) -> str:
-    places = ", ".join(str(s.line) for s in found)
     winner = found[-1]
-    text = f"is set on lines {places}; line {winner.line} wins, as for a shell and Docker Compose"
+    text = f"lines {', '.join(str(s.line) for s in found)}, of which line {winner.line} wins"
     if len({(s.value or "").lower() for s in found}) > 1:
-        text += "; they differ: " + ", ".join(f"line {s.line} holds {(s.value or '')[:20]!r}" for s in found)
-    return text + "; the suite changes all of them; keep one line"
+        text += "; they differ: " + ", ".join(f"line {s.line} holds {_shown(s.value)}" for s in found)
+    return text
 
 
-def _file(severity: Literal["refuse", "warn"], path: Path, text: str) -> Finding:
-    return Finding(severity, "", None, f"{path}: {text}")
+def _shown(value: str | None) -> str:
+    """Give a flag's value; words about it are longer than any flag's, and are given as they are."""
+    if not value:
+        return "nothing"
+    return value if value.startswith(("nothing", "an error")) else repr(value[:20])
 
 
-def _line(severity: Literal["refuse", "warn"], path: Path, statement: Statement, key: str, text: str) -> Finding:
-    return Finding(severity, key, statement.line, f"{path}: line {statement.line}: {key} {text}")
+_LOW = Severity.LOW
+
+
+def _file(path: Path, expected: str, found: str, remedy: str, severity: Severity = Severity.HIGH) -> Finding:
+    return Finding("env file", str(path), expected, found, severity, remedy)
+
+
+def _line(
+    path: Path,
+    statement: Statement,
+    key: str,
+    expected: str,
+    found: str,
+    remedy: str,
+    severity: Severity = Severity.HIGH,
+) -> Finding:
+    return Finding("flag line", f"{path}: line {statement.line}: {key}", expected, found, severity, remedy)

@@ -14,8 +14,9 @@ from io import StringIO
 from pathlib import Path
 
 from dotenv import dotenv_values
+from tenacity import Retrying, retry_if_exception_type, stop_after_attempt
 
-from acceptance.envfile.atomic import OwnerWouldChange, replace_bytes, scratch_of
+from acceptance.envfile.atomic import WouldChange, replace_bytes, scratch_of
 from acceptance.envfile.change import (
     Change,
     EnvFileConflict,
@@ -25,14 +26,21 @@ from acceptance.envfile.change import (
     encode,
     undone,
 )
-from acceptance.envfile.check import Finding, diagnose
+from acceptance.envfile.check import MISSING, diagnose
 from acceptance.envfile.flock import flocked
+from acceptance.envfile.obstacles import obstacles
 from acceptance.envfile.planning import plan_append, plan_set
 from acceptance.envfile.text import BOM
+from acceptance.finding import Finding, Severity
 
-__all__ = ["Change", "EnvFile", "EnvFileConflict", "EnvFileError", "Finding", "Restored"]
+__all__ = ["Change", "EnvFile", "EnvFileConflict", "EnvFileError", "Restored"]
 
+_TRIES = 5
 Announce = Callable[[Change], object]
+
+
+class ChangedMeanwhile(EnvFileError):
+    """Somebody else changed the file between our reading it and our replacing it."""
 
 
 class EnvFile:
@@ -86,8 +94,10 @@ class EnvFile:
             EnvFileError: Key absent or not plain, or the file cannot be replaced; nothing was changed.
         """
         with self._locked() as real:
-            change, new = plan_set(str(self.path), self._text(real), key, value)
-            self._apply(real, change, new, announce)
+            self._require_replaceable(real)
+            text = self._text(real)
+            change, new = plan_set(str(self.path), text, key, value)
+            self._apply(real, change, text, new, announce)
         return change
 
     def append(self, lines: Mapping[str, str], comment: str, announce: Announce | None = None) -> Change:
@@ -102,8 +112,10 @@ class EnvFile:
             EnvFileError: A key is there already, or the file cannot be replaced; nothing was changed.
         """
         with self._locked() as real:
-            change, new = plan_append(str(self.path), self._text(real), lines, comment)
-            self._apply(real, change, new, announce)
+            self._require_replaceable(real)
+            text = self._text(real)
+            change, new = plan_append(str(self.path), text, lines, comment)
+            self._apply(real, change, text, new, announce)
         return change
 
     def restore(self, change: Change) -> Restored:
@@ -115,12 +127,42 @@ class EnvFile:
         """
         if change.path != str(self.path):
             raise EnvFileError(f"{self.path}: this change is one of {change.path}; restore it there")
+        again = Retrying(retry=retry_if_exception_type(ChangedMeanwhile), stop=stop_after_attempt(_TRIES), reraise=True)
         with self._locked() as real:
-            text = self._text(real)
-            back, restored = undone(change, text)
-            if back != text:
-                self._replace(real, back)
+            return again(self._take_back, change, real)
+
+    def _take_back(self, change: Change, real: Path) -> Restored:
+        text = self._text(real)
+        back, restored = undone(change, text)
+        if back != text:
+            self._replace(real, text, back)
         return restored
+
+    def is_restored(self, change: Change) -> bool:
+        """Tell whether there is nothing of a change to take back (any more).
+
+        Raises:
+            EnvFileConflict: Somebody else changed the key itself.
+            EnvFileError: The file cannot be read.
+        """
+        return undone(change, self._text(self._real()))[1].outcome == "already"
+
+    def drift(self, key: str, value: bool) -> Finding | None:
+        """Return a finding when a flag is no longer what this run made it; never raises."""
+        wanted = str(value).lower()
+        try:
+            found = self.read().get(key, "no line of it")
+        except (EnvFileError, OSError) as error:
+            found = f"a file that cannot be read ({error})"
+        if found.lower() == wanted:
+            return None
+        remedy = "somebody else, or the restart command itself, wrote the file; find out who before you start again"
+        return Finding("flag changed by others", f"{self.path}: {key}", wanted, found[:200], next_step=remedy)
+
+    def refusals(self, keys: Iterable[str], *, may_be_missing: bool = False) -> list[Finding]:
+        """Return what keeps these flags from being changed."""
+        found = [each for each in self.diagnose(keys) if each.severity >= Severity.HIGH]
+        return [each for each in found if not (may_be_missing and each.kind == MISSING)]
 
     def diagnose(self, keys: Iterable[str]) -> list[Finding]:
         """Return what would refuse or mislead a change of these flags; see `acceptance.envfile.check`."""
@@ -161,16 +203,28 @@ class EnvFile:
                 raise self._unwritable(real, error) from error
             yield real
 
-    def _apply(self, real: Path, change: Change, new: str, announce: Announce | None) -> None:
+    def _require_replaceable(self, real: Path) -> None:
+        if found := [f"{what}; {remedy}" for what, remedy in obstacles(real)]:
+            raise EnvFileError(f"{self.path}: {'; '.join(found)}; nothing was changed")
+
+    def _apply(self, real: Path, change: Change, old: str, new: str, announce: Announce | None) -> None:
         if announce:
             announce(change)
-        if change.sha256_after != change.sha256_before:
-            self._replace(real, new)
+        if new != old:
+            self._replace(real, old, new)
 
-    def _replace(self, real: Path, text: str) -> None:
+    def _require_same(self, real: Path, text: str) -> None:
+        """Look once more right before the file is replaced: not everybody who edits it knows our lock."""
+        if self._real() != real or self._text(real) != text:
+            raise ChangedMeanwhile(
+                f"{self.path}: somebody else changed it while this run was about to; their change is kept and nothing "
+                "of ours was written; see who it was, then start again"
+            )
+
+    def _replace(self, real: Path, old: str, new: str) -> None:
         try:
-            replace_bytes(real, encode(text))
-        except OwnerWouldChange as error:
+            replace_bytes(real, encode(new), lambda: self._require_same(real, old))
+        except WouldChange as error:
             raise EnvFileError(
                 f"{self.path}: {error}; nothing was changed; run as the file's owner or as root"
             ) from error

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 
 from acceptance.envfile.change import Change, EnvFileError, encode, sha256
-from acceptance.envfile.text import BOM, occurrences, replaced, statements
+from acceptance.envfile.text import BOM, naming, occurrences, replaced, statements
 
 _PLAIN = re.compile(r"[A-Za-z0-9_.,:/@%+-]+")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -19,6 +19,7 @@ def plan_set(path: str, text: str, key: str, value: str) -> tuple[Change, str]:
         EnvFileError: Key absent, without `=`, or value not a plain word.
     """
     _require_plain(path, key, value)
+    _require_readable(path, text, key)
     found = occurrences(text, key)
     if not found:
         raise EnvFileError(
@@ -51,6 +52,7 @@ def plan_append(path: str, text: str, lines: Mapping[str, str], comment: str) ->
     """
     for key, value in lines.items():
         _require_plain(path, key, value)
+    _require_readable(path, text, *lines)
     if present := occurrences(text, *lines):
         where = ", ".join(f"{s.key} on line {s.line}" for s in present)
         raise EnvFileError(f"{path}: {where} is there already; nothing was added; use the lines that are there")
@@ -78,6 +80,15 @@ def _require_plain(path: str, key: str, value: str) -> None:
         raise EnvFileError(
             f"{path}: {key[:60]!r} cannot be written; expected a plain name, and a value without spaces, quotes, "
             f"# or $; nothing was changed"
+        )
+
+
+def _require_readable(path: str, text: str, *keys: str) -> None:
+    """Refuse where a line names a key and we cannot read it: another reader may, and it may win."""
+    if odd := naming(text, *keys):
+        raise EnvFileError(
+            f"{path}: line {odd[0].line} names {', '.join(keys)} and cannot be read as KEY=value; nothing was changed; "
+            "write it as a plain line KEY=false"
         )
 
 

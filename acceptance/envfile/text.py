@@ -103,6 +103,16 @@ def occurrences(text: str, *keys: str) -> list[Statement]:
     return [statement for statement in statements(text) if statement.key in keys]
 
 
+def naming(text: str, *keys: str) -> list[Statement]:
+    """Return the lines that name one of these keys and that we do not read as setting it, comments left out.
+
+    Another reader may: Compose takes `KEY: true`, a shell `declare -x KEY=true`.
+    """
+    name = re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, keys))})(?!\w)")
+    found = [s for s in statements(text) if s.key not in keys and not s.text.lstrip().startswith("#")]
+    return [s for s in found if name.search(s.key or ("" if s.readable else s.text))]
+
+
 def replaced(text: str, edits: list[tuple[Statement, str | None]]) -> str:
     """Return `text` with the text of some statements replaced, or with None removed with its line end."""
     for statement, new in sorted(edits, key=lambda edit: -edit[0].start):

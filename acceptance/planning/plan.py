@@ -153,7 +153,7 @@ class Plan:
         try:
             if flag not in env.read() and any("add_flags" in check.calls for check in self.checks):
                 return  # a check before it adds it
-            found = [finding.message for finding in env.diagnose([flag]) if finding.severity == "refuse"]
+            found = [str(finding) for finding in env.refusals([flag])]
             if not found and env.flag(flag):
                 found = [f"{env.path}: {flag} is already true; expected false before its stage"]
             self.refusals += found

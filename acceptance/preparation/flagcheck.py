@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from difflib import get_close_matches
 
 from acceptance.envfile.file import EnvFile
+from acceptance.finding import Severity
 from acceptance.observe.exported import NEW_PATHS
 from acceptance.observe.prometheus import Prometheus
 from acceptance.target.model import Target
@@ -31,14 +32,19 @@ def flag_faults(
     """
     env, flags = EnvFile(target.env_file), list(target.flags.values())
     there = env.read()
-    if may_be_missing and not any(flag in there for flag in flags):
-        return _misspelt(target, there)
-    faults = [finding.message for finding in env.diagnose(flags) if finding.severity == "refuse"]
+    none_there = may_be_missing and not any(flag in there for flag in flags)
+    faults = [str(finding) for finding in env.refusals(flags, may_be_missing=none_there)]
     for flag in flags:
         wanted = (expected or {}).get(flag, False)
         if there.get(flag, "").lower() == str(not wanted).lower():
             faults.append(f"{target.env_file}: {flag} is {str(not wanted).lower()}, expected {str(wanted).lower()}")
     return [*faults, *_misspelt(target, there)]
+
+
+def flag_notes(target: Target) -> list[str]:
+    """Tell what is no fault but may mislead a reader of the env file: who reads a line how, duplicates, a link."""
+    findings = EnvFile(target.env_file).diagnose(target.flags.values())
+    return [str(finding) for finding in findings if finding.severity < Severity.HIGH]
 
 
 def flag_states(target: Target) -> dict[str, str]:

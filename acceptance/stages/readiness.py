@@ -43,7 +43,7 @@ def make_sure(target: Target, stage: Stage) -> None:
 def env_faults(target: Target, flag: str) -> list[str]:
     """Name what keeps a flag from being switched on; a stage begins with its flag false."""
     env = EnvFile(target.env_file)
-    faults = [finding.message for finding in env.diagnose([flag]) if finding.severity == "refuse"]
+    faults = [str(finding) for finding in env.refusals([flag])]
     if not faults and env.flag(flag):
         faults.append(
             f"{target.env_file}: {flag} is already true; expected false before its stage. "

@@ -9,6 +9,7 @@ from functools import cached_property
 from acceptance.conduct.client import RemoteConductor
 from acceptance.conduct.run import Run
 from acceptance.conduct.stage_state import FlagState
+from acceptance.envfile.file import EnvFile
 from acceptance.events import EventLog
 from acceptance.gates.measures import GateResult
 from acceptance.observe.logs import Logs
@@ -92,10 +93,17 @@ class StageWork:
                 seconds=self.target.soak_seconds or self.stage.soak_minutes * 60,
                 step=self.target.scrape_interval_s,
                 per_minute=self.target.traffic_per_minute,
-                stopped=lambda: self.watch.fired.reason if self.watch and self.watch.fired else "",
+                stopped=self._stopped,
                 tell=self.tell,
             )
         return self._soaked
+
+    def _stopped(self) -> str:
+        """Say why the soak must end now: a trigger fired, or somebody else switched the flag in the env file."""
+        if self.watch and self.watch.fired:
+            return self.watch.fired.reason
+        drift = EnvFile(self.target.env_file).drift(self.target.flags[self.stage.id], value=True)
+        return str(drift or "")
 
     def close(self) -> None:
         """End the watch."""

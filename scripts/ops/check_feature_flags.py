@@ -5,7 +5,7 @@ import argparse
 import sys
 
 from acceptance.commands import cli
-from acceptance.preparation.flagcheck import flag_faults, flag_states
+from acceptance.preparation.flagcheck import flag_faults, flag_notes, flag_states
 from acceptance.target.model import Target
 from acceptance.verdict import Refused
 
@@ -23,7 +23,9 @@ def _act(target: Target, args: argparse.Namespace) -> cli.Answer:
     states = flag_states(target)
     told = ", ".join(f"{flag}={value}" for flag, value in states.items())
     faults = flag_faults(target, expected=expected)
-    return cli.Answer([*faults, f"found {told}"] if faults else [], f"{target.env_file}: {told}", states)
+    notes = flag_notes(target)
+    line = "; to know: ".join([f"{target.env_file}: {told}", *notes])
+    return cli.Answer([*faults, *notes, f"found {told}"] if faults else [], line, {**states, "notes": notes})
 
 
 def _expectation(text: str, target: Target) -> tuple[str, bool]:

@@ -7,7 +7,9 @@ from small_target import BEFORE, FLAG, STAGE, Restarter, small_target
 
 from acceptance.conduct.conductor import Conductor
 from acceptance.conduct.journal import Journal
+from acceptance.conduct.manual_recovery import by_hand_commands
 from acceptance.conduct.undo import recover
+from acceptance.envfile.file import EnvFile
 from acceptance.events import EventLog, read_events
 from acceptance.verdict import MutationFailed, RecoveryNeeded, Refused, RollbackFailed
 
@@ -144,11 +146,11 @@ def test_failed_rollback_is_loud_and_stays_in_the_journal(conduct, restarter, jo
     restarter.failures = 99
     with pytest.raises(RollbackFailed) as failure:
         conductor.rollback("21_01c", "a check failed")
-    by_hand = [f"printf '%s=false\\n' {FLAG} >> {target.env_file}", f"cd {target.infra_dir} && make day-12-restart-api"]
+    by_hand = by_hand_commands(target, "api", FLAG)
     assert all(command in str(failure.value) for command in by_hand), failure.value
     assert len(journal.pending()) == 1
     last = [event.data for event in read_events(events.path) if event.kind == "rollback.finished"][-1]
-    assert (last["ok"], last["by_hand"][:2]) == (False, by_hand)
+    assert (last["ok"], last["by_hand"][:3]) == (False, by_hand)
 
 
 def test_flip_that_did_not_take_is_undone_at_the_end(conduct, restarter, target):
@@ -207,3 +209,42 @@ def test_recovery_that_fails_leaves_the_journal_open(conduct, target, journal, e
     with pytest.raises(RecoveryNeeded, match="could not be undone"):
         recover(target, Journal(journal.path, "run-2"), events, restarter)
     assert len(Journal(journal.path, "run-3").pending()) == 1
+
+
+@pytest.fixture
+def rewritten(monkeypatch, target, restarter):
+    """Let each restart write the env file itself, from a template say."""
+
+    def to(value):
+        restart = restarter.restart
+
+        def and_write(key, **options):
+            target.env_file.write_text(BEFORE.replace("=false", f"={value}"))
+            return restart(key, **options)
+
+        monkeypatch.setattr(restarter, "restart", and_write)
+
+    return to
+
+
+def test_restart_command_that_sets_the_flag_back_is_told(conduct, rewritten):
+    rewritten("false")
+    with pytest.raises(MutationFailed, match=f"{FLAG}: expected true, found false; .*the restart command"):
+        conduct().set_flag(STAGE, True)
+
+
+def test_restart_command_that_sets_the_flag_again_is_a_failed_rollback(conduct, rewritten, events):
+    rewritten("true")
+    conductor = conduct()
+    conductor.set_flag(STAGE, True)
+    with pytest.raises(RollbackFailed, match="after the restart"):
+        conductor.rollback("21_01c", "a check failed")
+    assert [event.data["ok"] for event in read_events(events.path) if event.kind == "rollback.finished"] == [False]
+
+
+def test_flag_that_others_switched_off_is_not_accepted(conduct, target):
+    conductor = conduct()
+    conductor.set_flag(STAGE, True)
+    EnvFile(target.env_file).set(FLAG, "false")
+    with pytest.raises(MutationFailed, match=f"{FLAG}: expected true, found false; somebody else"):
+        conductor.accept("21_01c")

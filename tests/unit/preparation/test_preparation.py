@@ -75,7 +75,7 @@ def test_flags_may_all_be_missing_before_they_are_added_but_not_some_of_them(tar
     assert flag_faults(target, may_be_missing=True) == []
     assert len(flag_faults(target)) == 4
     target.env_file.write_text(FALSE.partition("\n")[2])
-    assert "USE_NEW_DIALOG_CONTEXT_REPO is missing" in "; ".join(flag_faults(target, may_be_missing=True))
+    assert "USE_NEW_DIALOG_CONTEXT_REPO: expected the plain line" in "; ".join(flag_faults(target, may_be_missing=True))
 
 
 def test_a_flag_spelt_another_way_is_named_although_none_of_ours_is_there(target):

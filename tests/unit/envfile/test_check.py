@@ -1,0 +1,228 @@
+"""What an env file's lines mean to whom: compared with bash, python-dotenv and the docker command themselves."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+from dotenv import dotenv_values
+
+from acceptance.envfile.file import EnvFile, EnvFileError
+from acceptance.envfile.readers import ABSENT, REFUSED, compose, docker_run, readings, shell
+from acceptance.envfile.text import occurrences
+from acceptance.finding import Severity
+
+KEY = "USE_NEW_STORAGE_ADAPTER"
+CANARY = "canary-of-another-key"
+REFUSE, TELL = Severity.HIGH, Severity.LOW
+
+
+@pytest.fixture
+def env(tmp_path):
+    return EnvFile(tmp_path / ".env.infra")
+
+
+def diagnosis(env, content):
+    env.path.write_bytes(content.encode() if isinstance(content, str) else content)
+    findings = env.diagnose([KEY])
+    assert all(str(env.path) in str(finding) for finding in findings)
+    assert CANARY not in repr(findings)
+    return {str(finding).removeprefix(f"{env.path}: "): finding.severity for finding in findings}
+
+
+def test_a_plain_file_gives_no_finding(env):
+    content = f"# it's a comment\nMONGO_PASSWORD={CANARY}\r\nNOTE='see {KEY}'\nA=\"it's\"\n{KEY}=false\nB=it's\n"
+    assert diagnosis(env, content) == {}
+
+
+@pytest.mark.parametrize(
+    "content, severity, says",
+    [
+        ("A=1\n", REFUSE, "{k}: .*found no line of it; stage 21_00 adds it"),
+        ("A='x\n{k}=false\ny'\n", REFUSE, "{k}: .*only inside another key's quotes"),
+        ("{k}=maybe\n", REFUSE, "line 1: {k}: expected true or false, found 'maybe'"),
+        ("{k}=\n", REFUSE, "line 1: {k}: expected true or false, found nothing"),
+        ("{k}\n", REFUSE, "line 1: {k}: .*found no '='"),
+        ('A=1\n{k}="false\n', REFUSE, "line 2: {k}: .*cannot be read"),
+        ("{k}=false\r\n", REFUSE, "line 1: {k}: .*carriage return"),
+        ("\ufeff{k}=false\n", REFUSE, "line 1: {k}: .*byte order mark"),
+        ("A=1\n{k}: true\n", REFUSE, "line 2: {k}: .*cannot be read as KEY=value.*Compose also reads"),
+        ("{k}=false\n{k}: true\n", REFUSE, "line 2: {k}: .*cannot be read"),
+        ("{k}:true\n", REFUSE, "line 1: {k}: .*cannot be read"),
+        ("{k}=false\n- {k}=true\n", REFUSE, "line 2: {k}: .*cannot be read"),
+        ("declare -x {k}=true\n", REFUSE, "line 1: {k}: .*cannot be read"),
+        ("set {k} true\n", REFUSE, "line 1: {k}: .*cannot be read"),
+        ('{k}=false\n"{k}"=true\n', REFUSE, "line 2: {k}: .*cannot be read"),
+        ("{k}=false\n\n{k}=false\n", TELL, "line 3: {k}: expected one line, found lines 1, 3, of which line 3 wins"),
+        ("{k}=true\n{k}=false\n", TELL, "they differ: line 1 holds 'true', line 2 holds 'false'"),
+        ("export {k}=false\n", TELL, "docker run --env-file reads an error"),
+        ("{k}='false'\n", TELL, "docker run --env-file reads \"'false'\""),
+        ("{k} = false\n", TELL, "line 1: {k}: .*a shell reads nothing, Compose reads 'false'"),
+        ("{k}=false", TELL, "expected a newline at its end"),
+        ("{k}=false\t# x\n", TELL, r"a shell reads 'false', Compose reads 'false\\t# x'"),
+        ("{k}=false\u00a0\n", TELL, r"a shell reads 'false\\xa0', Compose reads 'false'"),
+        ('{k}="false"#x\n', TELL, "a shell reads 'false#x', Compose reads 'false'"),
+        ("NAME=it's\n{k}=false\n", TELL, "a shell reads nothing, for the quotation mark on line 1 is still open"),
+        ("'{k}'=false\n", TELL, "a shell reads nothing, Compose reads an error, for the whole file"),
+        (b"# \xe9\nUSE_NEW_STORAGE_ADAPTER=false\n", TELL, "expected UTF-8, found another encoding on line 1"),
+    ],
+)
+def test_diagnosis(env, content, severity, says):
+    found = diagnosis(env, content.format(k=KEY) if isinstance(content, str) else content)
+    assert [sev for message, sev in found.items() if re.search(says.format(k=KEY), message)] == [severity], found
+
+
+@pytest.mark.parametrize("line", [f"{KEY}: true", f"declare -x {KEY}=true", f'"{KEY}"=true'])
+def test_neither_set_nor_append_goes_past_a_line_that_another_reader_takes(env, line):
+    env.path.write_text(f"{line}\n")
+    with pytest.raises(EnvFileError, match=r"line 1 names .* cannot be read.*nothing was changed"):
+        env.append({KEY: "false"}, "flags")
+    env.path.write_text(f"{KEY}=false\n{line}\n")
+    with pytest.raises(EnvFileError, match="line 2 names"):
+        env.set(KEY, "true")
+
+
+def test_diagnosis_never_shows_values_of_other_keys(env):
+    """`diagnosis` looks for the canary in every message."""
+    assert len(diagnosis(env, f'X_TOKEN="{CANARY}\nexport {KEY}=maybe\r\n{KEY}=1\nY={CANARY}\n{CANARY}')) >= 4
+
+
+def test_a_missing_file_a_folder_and_a_dangling_link(env, tmp_path):
+    assert "correct ENV_FILE" in str(*env.refusals([KEY]))
+    env.path.symlink_to(tmp_path / "nowhere")
+    assert "expected a file, found none" in str(*env.refusals([KEY]))
+    assert "found Is a directory" in str(*EnvFile(tmp_path).refusals([KEY]))
+
+
+def test_the_real_file_of_a_link_is_named(env, tmp_path):
+    (tmp_path / "real.env").write_text(f"{KEY}=false\n")
+    env.path.symlink_to("real.env")
+    [finding] = env.diagnose([KEY])
+    assert (finding.severity, str(tmp_path / "real.env") in str(finding)) == (TELL, True)
+
+
+def test_an_unwritable_folder_refuses(env, monkeypatch):
+    env.path.write_text(f"{KEY}=false\n")
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    assert "is not writable" in str(*env.refusals([KEY]))
+
+
+# --- the readers, against the programs themselves
+
+LINES = {
+    "plain": f"{KEY}=false",
+    "indented": f"  {KEY}=false",
+    "exported": f"export {KEY}=false",
+    "single quotes": f"{KEY}='false'",
+    "double quotes": f'{KEY}="false"',
+    "comment": f"{KEY}=false # x",
+    "comment behind a tab": f"{KEY}=false\t# x",
+    "no comment": f"{KEY}=false#x",
+    "comment close to the quotes": f'{KEY}="false"#x',
+    "no-break space behind": f"{KEY}=false\u00a0",
+    "no-break space before": f"{KEY}=\u00a0false",
+    "quoted key": f"'{KEY}'=false",
+    "spaces": f"{KEY} = false",
+    "space before the value": f"{KEY}= false",
+    "two words": f"{KEY}=false true",
+    "pieces": f"{KEY}=fa'ls'e",
+}
+
+
+@pytest.mark.parametrize("line", LINES.values(), ids=LINES)
+def test_a_shell_reads_it_so(env, line):
+    env.path.write_text(f"{line}\n")
+    script = f'. "$0" 2>/dev/null; printf %s "${{{KEY}-{ABSENT}}}"'
+    for program in ("bash", "sh"):
+        done = subprocess.run([program, "-c", script, env.path], capture_output=True, check=True)
+        assert done.stdout.decode() == shell(KEY, line)
+
+
+@pytest.mark.parametrize("line", LINES.values(), ids=LINES)
+def test_python_dotenv_reads_it_so(env, line):
+    env.path.write_text(f"{line}\n")
+    [statement] = occurrences(f"{line}\n", KEY)
+    assert dotenv_values(env.path)[KEY] == readings(statement)["python-dotenv"]
+
+
+@pytest.fixture(scope="module")
+def docker():
+    """The docker command, before a stand-in for its daemon that notes the environment of what is created."""
+    if not shutil.which("docker"):
+        pytest.skip("the docker command is not here")
+
+    created = []
+
+    class Daemon(BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.answer(b"{}")
+
+        def do_HEAD(self):
+            self.answer(b"")
+
+        def do_POST(self):
+            created.append(json.loads(self.rfile.read(int(self.headers["Content-Length"])))["Env"])
+            self.answer(b'{"Id":"x","Warnings":[]}')
+
+        def answer(self, body):
+            self.send_response(201 if self.command == "POST" else 200)
+            self.send_header("Api-Version", "1.44")
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_):
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Daemon) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        surroundings = {**os.environ, "DOCKER_HOST": f"tcp://127.0.0.1:{server.server_port}"}
+
+        def create(path):
+            created.clear()
+            command = ["docker", "create", "--env-file", path, "image"]
+            done = subprocess.run(command, env=surroundings, capture_output=True, text=True, check=False)
+            if done.returncode:
+                return REFUSED if "invalid env file" in done.stderr else done.stderr
+            return dict(each.partition("=")[::2] for each in created[0]).get(KEY, ABSENT)
+
+        yield create
+        server.shutdown()
+
+
+@pytest.mark.parametrize("line", LINES.values(), ids=LINES)
+def test_docker_run_reads_it_so(env, docker, line):
+    env.path.write_text(f"{line}\n")
+    assert docker(env.path) == docker_run(KEY, line)
+
+
+def test_docker_run_refuses_a_file_of_another_encoding(env, docker):
+    env.path.write_bytes(f"# \xe9\n{KEY}=false\n".encode("latin-1"))
+    assert docker(env.path) == REFUSED
+    with pytest.raises(UnicodeDecodeError):
+        dotenv_values(env.path)
+
+
+@pytest.mark.parametrize(
+    "name, value",
+    [
+        ("plain", "false"),
+        ("exported", "false"),
+        ("single quotes", "false"),
+        ("comment", "false"),
+        ("comment behind a tab", "false\t# x"),
+        ("no comment", "false#x"),
+        ("comment close to the quotes", "false"),
+        ("no-break space behind", "false"),
+        ("quoted key", REFUSED),
+        ("spaces", "false"),
+    ],
+)
+def test_compose_reads_it_so_by_its_documentation_and_source(name, value):
+    """Compose itself was not to be had; the lines of its page on env files, and its parser as it stands, were read."""
+    assert compose(KEY, LINES[name]) == value
