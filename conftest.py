@@ -1,6 +1,7 @@
 """Names the plugins of the suite; what they do is said in ``fixtures/``."""
 
 pytest_plugins = (
+    "fixtures.stages",
     "fixtures.options",
     "fixtures.record",
     "fixtures.run",

@@ -1,19 +1,22 @@
-"""A stage of the deployment, as its ``stage.toml`` describes it, and the order of phases within it."""
+"""A stage of the deployment with its gates and triggers, as its `stage.toml` describes it, and the order of phases."""
 
 from __future__ import annotations
 
-import tomllib
-from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from string import Template
-from typing import Any, TypeVar
+from typing import Annotated, TypeVar
 
-from acceptance.gates.measures import Gate, Measure, Trigger
+from pydantic import Field
+
+from acceptance.gates.measures import Gate, Measure, Threshold, Trigger
+from acceptance.stage_folders import Declared, StageError, described, listing, read, stage_of
+
+__all__ = ["PHASES", "Stage", "StageError", "load_stage", "load_stages", "phase_of", "place_of", "stage_of"]
 
 AnyMeasure = TypeVar("AnyMeasure", bound=Measure)
 
-#: The phases of a stage in the order in which they run; a phase is the name of its test file.
 PHASES = (
     "preflight",
     "deploy",
@@ -25,45 +28,23 @@ PHASES = (
     "documentation",
     "exit_gate",
 )
+"""The phases of a stage in the order in which they run; a phase is the name of its test file."""
 
-
-class StageError(Exception):
-    """A ``stage.toml`` is missing or says something that no stage can mean."""
+POSSIBLE = (0.0, 1e-9, 0.5, 1.0, 2.0, 1e12)
+"""Values that a measure may have, from the least to more than any; a share ends at 1."""
 
 
 @dataclass(frozen=True)
-class Stage:
+class Stage(Declared):
     """One stage.
 
     Attributes:
-        id: ``21_01c``, or ``pre_deployment``, ``post_deployment``, ``post_24h``.
-        title: The checklist's own title.
-        order: Position in the deployment.
-        risk: The checklist's own words.
-        service: Which service is restarted: ``bot``, ``worker``, ``api`` or ``all``; empty for stages without.
-        flagged: Whether the stage has a feature flag (its name is the target file's).
-        planned_minutes: What the checklist plans for the whole stage.
-        soak_minutes: How long the checklist watches the stage with its flag on.
-        rollback_minutes: Within what time the rollback plan wants the old behaviour back.
-        depends_on: Stages without which this one is not started.
-        provoked_alerts: Alerts that the stage's own security tests are bound to fire.
         gates: What must hold over the soak.
         triggers: What ends the stage at once.
     """
 
-    id: str
-    title: str
-    order: int
-    risk: str = "None"
-    service: str = ""
-    flagged: bool = False
-    planned_minutes: float = 0
-    soak_minutes: float = 0
-    rollback_minutes: float = 0
-    depends_on: tuple[str, ...] = ()
-    provoked_alerts: tuple[str, ...] = ()
-    gates: tuple[Gate, ...] = ()
-    triggers: tuple[Trigger, ...] = ()
+    gates: Annotated[tuple[Gate, ...], Field(alias="gate")] = ()
+    triggers: Annotated[tuple[Trigger, ...], Field(alias="trigger")] = ()
 
     def at(self, job: str) -> Stage:
         """Give the stage with its queries filled in for a service's Prometheus job."""
@@ -78,42 +59,94 @@ class Stage:
         """Find a gate by its id."""
         return next(gate for gate in self.gates if gate.id == gate_id)
 
+    def faults(self) -> list[str]:
+        """Name what no single key can tell, also of its gates and triggers."""
+        named = [("[[gate]]", self.gates), ("[[trigger]]", self.triggers)]
+        return [
+            *super().faults(),
+            *(f"{table} {fault}" for table, measures in named for fault in measure_faults(measures)),
+        ]
+
 
 def load_stage(folder: Path) -> Stage:
-    """Read ``stage.toml`` of a stage's folder.
+    """Read `stage.toml` of a stage's folder.
 
     Raises:
-        StageError: The file is missing, is not TOML, or has a key that a stage does not have.
+        StageError: The file is missing, is not TOML, or describes no possible stage; lists every fault.
     """
-    path = folder / "stage.toml"
-    try:
-        raw: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, tomllib.TOMLDecodeError) as error:
-        raise StageError(f"{path}: expected a stage description, found {error}") from error
-    try:
-        return Stage(
-            id=stage_of(folder),
-            gates=tuple(Gate(**_lists_to_tuples(gate)) for gate in raw.pop("gate", [])),
-            triggers=tuple(Trigger(**_lists_to_tuples(trigger)) for trigger in raw.pop("trigger", [])),
-            **_lists_to_tuples(raw),
-        )
-    except TypeError as error:
-        known = ", ".join(field.name for field in fields(Stage))
-        raise StageError(f"{path}: {error}; a stage has: {known}; gates and triggers as in {__name__}") from error
+    stage = described(Stage, folder, read(folder))
+    if faults := stage.faults():
+        raise StageError(listing(folder, faults))
+    return stage
 
 
-def stage_of(folder: Path) -> str:
-    """Give the stage id of a folder below ``ops_tests``: ``stage_21_01c`` is stage ``21_01c``."""
-    return folder.name.removeprefix("stage_")
+def load_stages(checks: Path) -> dict[str, Stage]:
+    """Read every stage below a folder, in the order of the deployment.
+
+    Raises:
+        StageError: With the faults of every file, and what is wrong between them.
+    """
+    found: list[Stage] = []
+    faults: list[str] = []
+    for path in sorted(checks.glob("*/stage.toml")):
+        try:
+            found.append(load_stage(path.parent))
+        except StageError as error:
+            faults.append(str(error))
+    stages = {stage.id: stage for stage in sorted(found, key=lambda stage: stage.order)}
+    if faults := faults or [*_between(stages)]:
+        raise StageError("\n".join(faults))
+    return stages
+
+
+def measure_faults(measures: Sequence[Measure]) -> Iterator[str]:
+    """Name what is wrong with gates or triggers that each have keys of the right kind."""
+    seen: set[str] = set()
+    for measure in measures:
+        if measure.id in seen:
+            yield f"{measure.id}: id: expected each id once, found it again; choose another"
+        seen.add(measure.id)
+        if not measure.query:
+            yield f"{measure.id}: query: expected what is measured, found nothing; without it nothing can fail; add it"
+        yield from _threshold_faults(measure)
+
+
+def _threshold_faults(measure: Measure) -> Iterator[str]:
+    threshold, where = Threshold(measure.threshold), f"{measure.id}: threshold: "
+    values = [value for value in POSSIBLE if value <= 1 or measure.unit != "ratio"]
+    try:
+        holds = [threshold.holds(value) for value in values]
+    except (LookupError, ValueError):
+        holds = []
+    if not holds or len(measure.threshold.split()) != len(("<", "0.1")):
+        yield f'{where}expected a comparison with a number, such as "< 0.1", found {measure.threshold!r}; correct it'
+    elif len(set(holds)) == 1:
+        words = ("never fires", "always fires") if isinstance(measure, Trigger) else ("never holds", "can never fail")
+        yield f"{where}expected one that decides, found {measure.threshold!r}, which {words[holds[0]]}; correct it"
+
+
+def _between(stages: dict[str, Stage]) -> Iterator[str]:
+    """Name what is wrong between stages that are each sound."""
+    places: dict[int, str] = {}
+    for stage in stages.values():
+        where = f"{stage.marker}/stage.toml: "
+        if (before := places.setdefault(stage.order, stage.id)) != stage.id:
+            yield f"{where}order: expected a place of its own, found {stage.order}, as stage {before}; choose another"
+        for other in stage.depends_on:
+            if other not in stages:
+                known = ", ".join(stages)
+                yield f"{where}depends_on: expected a stage that there is ({known}), found {other!r}; correct it"
+            elif stages[other].order >= stage.order:
+                yield f"{where}depends_on: expected a stage before this one, found {other!r}; correct one of the orders"
 
 
 def phase_of(file: Path) -> str:
-    """Give the phase of a test file: ``test_flag_on.py`` is phase ``flag_on``."""
+    """Give the phase of a test file: `test_flag_on.py` is phase `flag_on`."""
     return file.stem.removeprefix("test_")
 
 
 def place_of(nodeid: str) -> tuple[str, str] | None:
-    """Give (stage id, phase) of a pytest node id below ``ops_tests``, else None.
+    """Give (stage id, phase) of a pytest node id below `ops_tests`, else None.
 
     The controller of xdist holds node ids only, so the place must be derivable from one.
     """
@@ -122,7 +155,3 @@ def place_of(nodeid: str) -> tuple[str, str] | None:
         return None
     below = parts[parts.index("ops_tests") + 1 :]
     return (stage_of(Path(below[0])), phase_of(Path(below[-1]))) if len(below) == 2 else None
-
-
-def _lists_to_tuples(table: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: tuple(value) if isinstance(value, list) else value for key, value in table.items()}

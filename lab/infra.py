@@ -5,6 +5,8 @@ import shlex
 import sys
 from pathlib import Path
 
+from lab.flags import env_lines
+
 MAX_UPLOAD_BYTES = 100 << 20
 RESTARTS = {
     "day-12-restart-butler": "butler:butler-bot",
@@ -40,15 +42,7 @@ STORAGE_AV_SCAN_ENABLED=true
 STORAGE_CLAMD={clamd}
 
 # --- Epic 21 feature flags (default: false; one stage at a time, see the deployment checklist)
-# 21_01a, butler-bot
-USE_NEW_DIALOG_CONTEXT_REPO=false
-# 21_01b, butler-worker
-USE_NEW_HOMEWORK_REVIEW_SERVICE=false
-# 21_01c, butler-api
-USE_NEW_STORAGE_ADAPTER=false
-# 21_01d, butler-worker
-USE_DECOMPOSED_USE_CASE=false
-"""
+{flags}"""
 
 
 def env_infra(storage: Path, clamd: str) -> str:
@@ -63,6 +57,7 @@ def env_infra(storage: Path, clamd: str) -> str:
         storage=storage,
         clamd=clamd,
         limit=MAX_UPLOAD_BYTES,
+        flags=env_lines(),
     )
 
 

@@ -8,11 +8,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from acceptance.events import Event, read_events
+from acceptance.stage_folders import flagged
 from acceptance.target.model import load_target
 
 ROOT = Path(__file__).resolve().parents[1]
-STAGE = 'title = "{id}"\norder = {order}\nservice = "{service}"\nflagged = true\ndepends_on = {depends}\n'
-SERVICES = {"21_01a": "bot", "21_01b": "worker", "21_01c": "api", "21_01d": "worker"}
+STAGE = """title = "{0.title}"
+order = {0.order}
+service = "{0.service}"
+flag = "{0.flag}"
+flag_key = "{0.flag_key}"
+metrics = "{0.metrics}"
+proof = "test_{phase}.py::{name}"
+depends_on = {depends}
+"""
 
 
 @dataclass
@@ -39,6 +47,12 @@ class Finished:
         return self.of("run.finished")[-1]["outcome"]
 
 
+def proof(phases):
+    """Phase and name of the first check that asks for `flag_on`; it stands for the one that proves the new path."""
+    found = [(phase, name) for phase, body in phases.items() for name in re.findall(r"def (test_\w+)\(.*flag_on", body)]
+    return found[0] if found else ("flag_on", "test_none")
+
+
 class Project:
     """A folder with stages of a few lines each."""
 
@@ -53,8 +67,9 @@ class Project:
     def stage(self, stage_id, depends=(), **phases):
         folder = self.folder / "ops_tests" / f"stage_{stage_id}"
         folder.mkdir()
-        order = list(SERVICES).index(stage_id)
-        text = STAGE.format(id=stage_id, order=order, service=SERVICES[stage_id], depends=list(depends))
+        real = next(stage for stage in flagged() if stage.id == stage_id)
+        phase, name = proof(phases)
+        text = STAGE.format(real, phase=phase, name=name, depends=list(depends))
         (folder / "stage.toml").write_text(text)
         (folder / "__init__.py").write_text("")
         for phase, body in phases.items():

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 
 from acceptance.conduct.services import Restarted
 from acceptance.envfile.file import Change
-from acceptance.observe.exported import NEW_PATHS, still_exported
+from acceptance.observe.exported import new_paths, still_exported
 from acceptance.observe.prometheus import Prometheus
 from acceptance.target.model import Service, Target
 from acceptance.verdict import MutationFailed
@@ -38,7 +38,7 @@ def _switched_off(target: Target, change: Change) -> Iterator[tuple[str, Service
     """Give flag, service and prefix of the new path's metrics."""
     if (change.previous or "false").lower() == "true":
         return
-    for stage, (key, prefix) in NEW_PATHS.items():
+    for stage, (key, prefix) in new_paths().items():
         if (flag := target.flags[stage]) in change.keys:
             yield flag, target.services[key], prefix
 

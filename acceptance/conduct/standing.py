@@ -12,7 +12,7 @@ from acceptance.conduct.journal import Journal
 from acceptance.conduct.manual_recovery import by_hand_commands
 from acceptance.envfile.file import EnvFile, EnvFileError
 from acceptance.finding import Finding, Severity
-from acceptance.observe.exported import NEW_PATHS
+from acceptance.observe.exported import new_paths
 from acceptance.observe.health import is_healthy
 from acceptance.observe.prometheus import Prometheus
 from acceptance.target import by_hand
@@ -46,7 +46,7 @@ def _flag(target: Target, stage: str, value: str, stays: bool) -> Finding | None
         )
     if stays:
         return None
-    commands = "; ".join(by_hand_commands(target, NEW_PATHS[stage][0], flag)[:2])
+    commands = "; ".join(by_hand_commands(target, new_paths()[stage][0], flag)[:2])
     step = f"leave it if somebody enabled it on purpose, else: {commands}"
     return Finding("flag", where, "false: the journal knows of no stage that left it enabled", value, next_step=step)
 
@@ -58,7 +58,7 @@ def _services(target: Target, on: set[str]) -> Iterator[Finding]:
         if not is_healthy(service, min(target.http_timeout_s, 3.0)):
             step = f"see its log; restart it: {by_hand.restart(target, service.key)}"
             yield Finding("service", service.name, f"200 of {service.url}/health", "another answer", next_step=step)
-    for stage, (key, prefix) in NEW_PATHS.items():
+    for stage, (key, prefix) in new_paths().items():
         service = target.services[key]
         if stage in on:
             continue

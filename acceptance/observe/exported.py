@@ -7,19 +7,18 @@ absent says something only of a scrape that began after what would have made it.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import cast
 
 from acceptance.observe.prometheus import Prometheus
 from acceptance.polling import poll
+from acceptance.stage_folders import flagged
 from acceptance.target.model import ServiceKey
 from acceptance.verdict import Inconclusive
 
-#: Stage -> service whose new code exports metrics of this prefix; the old code exports none (contract, "Metrics").
-NEW_PATHS: Mapping[str, tuple[ServiceKey, str]] = {
-    "21_01a": ("bot", "dialog_context_repository_"),
-    "21_01b": ("worker", "homework_review_service_"),
-    "21_01c": ("api", "review_archive_storage_"),
-    "21_01d": ("worker", "review_submission_"),
-}
+
+def new_paths() -> Mapping[str, tuple[ServiceKey, str]]:
+    """Give, by stage, the service whose new code exports metrics and how their names begin; the old code has none."""
+    return {stage.id: (cast("ServiceKey", stage.service), stage.metrics) for stage in flagged()}
 
 
 def names_after(prometheus: Prometheus, job: str, prefix: str, patience_s: float) -> set[str]:

@@ -17,7 +17,6 @@ from acceptance.conduct.testdata import OWNED
 from acceptance.conduct.window import Window
 from acceptance.envfile.file import EnvFile
 from acceptance.gates.measures import Measure
-from acceptance.observe.exported import NEW_PATHS
 from acceptance.planning.side_effects import count, doings
 from acceptance.stage import Stage
 from acceptance.target.model import Target
@@ -133,9 +132,9 @@ class Plan:
             yield "  put back (it is a rehearsal)"
         yield from self._row("change", f"{self.target.flags[stage.id]} back in {self.target.env_file}")
         yield from self._restart(stage, journal=False)
-        key, prefix = NEW_PATHS[stage.id]
-        job = self.target.services[key].job
-        yield from self._row("query", f'{{__name__=~"{prefix}.*", job="{job}"}}, until it gives nothing: the old path')
+        job = self.target.service(stage.service).job
+        selector = f'{{__name__=~"{stage.metrics}.*", job="{job}"}}'
+        yield from self._row("query", f"{selector}, until it gives nothing: the old path")
 
     def _ending(self) -> Iterator[str]:
         yield "end"

@@ -11,7 +11,7 @@ from difflib import get_close_matches
 
 from acceptance.envfile.file import EnvFile
 from acceptance.finding import Severity
-from acceptance.observe.exported import NEW_PATHS
+from acceptance.observe.exported import new_paths
 from acceptance.observe.prometheus import Prometheus
 from acceptance.target.model import Target
 
@@ -61,7 +61,7 @@ def new_path_metrics(target: Target, prometheus: Prometheus) -> dict[str, set[st
     """
     found = {
         target.flags[stage]: prometheus.names(target.services[key].job, prefix)
-        for stage, (key, prefix) in NEW_PATHS.items()
+        for stage, (key, prefix) in new_paths().items()
     }
     return {flag: names for flag, names in found.items() if names}
 

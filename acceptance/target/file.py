@@ -12,7 +12,7 @@ from typing import Any
 
 from acceptance.envfile.text import Statement, statements
 from acceptance.redact import HIDDEN, Redactor
-from acceptance.target.keys import KEYS
+from acceptance.target.keys import all_keys
 from acceptance.target.parsers import Malformed
 from acceptance.verdict import Refused
 
@@ -42,7 +42,7 @@ _BASE_IS_FAULTY = Fault("", None, "")
 
 
 def read_settings(path: Path) -> Settings:
-    """Return the value of every key in `KEYS`, parsed.
+    """Return the value of every key in `all_keys`, parsed.
 
     A secret that the file leaves out may come from the process environment; nothing else does, and an
     explicit value of the file always wins.
@@ -52,10 +52,10 @@ def read_settings(path: Path) -> Settings:
     """
     lines = statements(_text_of(path))
     faults: list[Fault] = [*_unreadable(lines), *_unknown(lines), *_repeated(lines)]
-    given = {s.key: s for s in lines if s.key is not None and s.key in KEYS and s.value is not None}
+    given = {s.key: s for s in lines if s.key is not None and s.key in all_keys() and s.value is not None}
     texts: dict[str, str] = {}
     parsed: dict[str, Any] = {}
-    for name in KEYS:
+    for name in all_keys():
         result = _parse(name, given.get(name), texts, provided="TARGET_PROVIDER" in given)
         if isinstance(result, Fault):
             faults.append(result)
@@ -73,7 +73,7 @@ def read_settings(path: Path) -> Settings:
 
 def _parse(name: str, statement: Statement | None, texts: dict[str, str], *, provided: bool) -> Any:
     """Return the value of one key, or its Fault; the text is left in `texts` for defaults that use it."""
-    key = KEYS[name]
+    key = all_keys()[name]
     text = statement.value if statement else (os.environ.get(name) or None if key.secret else None)
     if text is None:
         if key.secret and provided:
@@ -108,11 +108,11 @@ def _text_of(path: Path) -> str:
 
 def _missing(name: str) -> str:
     try:
-        KEYS[name].parse("")
+        all_keys()[name].parse("")
         expected = "any text, also none"
     except Malformed as error:
         expected = str(error)
-    or_set_it = ", or set it in the environment" if KEYS[name].secret else ""
+    or_set_it = ", or set it in the environment" if all_keys()[name].secret else ""
     return f"is missing: expected {expected}; add the line {name}=VALUE{or_set_it}"
 
 
@@ -126,9 +126,9 @@ def _unreadable(lines: list[Statement]) -> list[Fault]:
 def _unknown(lines: list[Statement]) -> list[Fault]:
     faults = []
     for statement in lines:
-        if statement.key is None or statement.key in KEYS:
+        if statement.key is None or statement.key in all_keys():
             continue
-        near = get_close_matches(statement.key.upper(), KEYS, n=1)
+        near = get_close_matches(statement.key.upper(), all_keys(), n=1)
         remedy = f"did you mean {near[0]}?" if near else "remove the line; targets/*.env.example list all keys"
         faults.append(Fault(statement.key[:60], statement.line, f"is no key of a target file; {remedy}"))
     return faults

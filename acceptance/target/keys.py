@@ -6,7 +6,9 @@ A default may name other keys in braces, so that one changed folder or name move
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
+from acceptance.stage_folders import flagged
 from acceptance.target.parsers import (
     Parser,
     anything,
@@ -80,10 +82,6 @@ KEYS: dict[str, Key] = {
     "HW_CHECKER_URL": Key(http_url, "https://hw-checker.example.com"),
     "MONGODB_URL": Key(mongo_url, secret=True),
     "MONGODB_DATABASE": Key(word, "butler"),
-    "FLAG_DIALOG": Key(flag_name, "USE_NEW_DIALOG_CONTEXT_REPO"),
-    "FLAG_HOMEWORK": Key(flag_name, "USE_NEW_HOMEWORK_REVIEW_SERVICE"),
-    "FLAG_STORAGE": Key(flag_name, "USE_NEW_STORAGE_ADAPTER"),
-    "FLAG_USE_CASE": Key(flag_name, "USE_DECOMPOSED_USE_CASE"),
     "STORAGE_ROOT": Key(path, "/var/butler/review_archives"),
     "LEGACY_STORAGE_ROOT": Key(path, "{STORAGE_ROOT}"),
     "STORAGE_OWNER": Key(owner, "butler:butler"),
@@ -105,3 +103,13 @@ KEYS: dict[str, Key] = {
     "RESTART_TIMEOUT_SECONDS": Key(seconds, "60"),
     "HTTP_TIMEOUT_SECONDS": Key(seconds, "10"),
 }
+
+
+@cache
+def all_keys() -> dict[str, Key]:
+    """Give every key, also those of the flags, which the stages' folders declare.
+
+    Raises:
+        StageError: A `stage.toml` cannot be read.
+    """
+    return KEYS | {stage.target_key: Key(flag_name, stage.flag) for stage in flagged()}

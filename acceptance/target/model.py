@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Literal, cast
 
 from acceptance.redact import secrets_of
+from acceptance.stage_folders import flagged
 from acceptance.target.file import Settings, TargetError, read_settings
 from acceptance.target.parts import Grafana, Known, Mongo, Service, ServiceKey, Storage
 from acceptance.target.shown import Public, flat
@@ -48,7 +49,7 @@ class Target(Public):
         services: By short name: bot, worker, api.
         restart_all: Command that restarts all of them (checklist 21_00.checklist.4).
         clamd: `unix:///PATH` or `tcp://HOST:PORT`; None when there is no scanner.
-        flags: Flag name by stage, `21_01a` to `21_01d`.
+        flags: Flag name by the id of the stage that declares it, in the order of the deployment.
         soak_seconds: A scaled soak, lab only; None is the checklist's own.
         scrape_interval_s: Prometheus' scrape interval, in seconds.
         traffic_per_minute: Threshold of the synthetic requests per minute.
@@ -191,12 +192,7 @@ def _target(path: Path, s: Settings) -> Target:
             min_free_bytes=s["MIN_FREE_BYTES"],
         ),
         clamd=s["CLAMD"],
-        flags={
-            "21_01a": s["FLAG_DIALOG"],
-            "21_01b": s["FLAG_HOMEWORK"],
-            "21_01c": s["FLAG_STORAGE"],
-            "21_01d": s["FLAG_USE_CASE"],
-        },
+        flags={stage.id: s[stage.target_key] for stage in flagged()},
         soak_seconds=s["SOAK_SECONDS"],
         scrape_interval_s=s["SCRAPE_INTERVAL_SECONDS"],
         traffic_per_minute=s["TRAFFIC_PER_MINUTE"],

@@ -7,9 +7,10 @@ from pathlib import Path
 from lab.api.metrics import StorageMetrics
 from lab.api.refusal import Refusal
 from lab.api.storage import INCOMING, LegacyStorage, NewStorage
+from lab.flags import flag_of
 from lab.service import Settings, log
 
-FLAG = "USE_NEW_STORAGE_ADAPTER"
+FLAG = flag_of("21_01c")
 
 
 @dataclass(frozen=True)

@@ -17,9 +17,10 @@ from lab.bot.messages import BODY_LIMIT, parse
 from lab.bot.metrics import DURATION, ERRORS, MESSAGES, export_fault_gauges
 from lab.bot.repository import ContextRepository, RepositoryError
 from lab.bot.turn import Dialog, ForeignSessionError
+from lab.flags import flag_of
 from lab.service import Settings, application, log, run
 
-FLAG = "USE_NEW_DIALOG_CONTEXT_REPO"
+FLAG = flag_of("21_01a")
 
 
 def build(settings: Settings) -> Starlette:

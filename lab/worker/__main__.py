@@ -8,6 +8,7 @@ from typing import Any
 from pymongo import AsyncMongoClient
 from starlette.applications import Starlette
 
+from lab.flags import flag_of
 from lab.service import Settings, application, log, run
 from lab.worker.checker import CheckerClient
 from lab.worker.components import component_states
@@ -19,8 +20,8 @@ from lab.worker.routes import components_route, homework_routes
 from lab.worker.tasks import Tasks
 from lab.worker.use_case import DecomposedReview
 
-HOMEWORK_FLAG = "USE_NEW_HOMEWORK_REVIEW_SERVICE"
-USE_CASE_FLAG = "USE_DECOMPOSED_USE_CASE"
+HOMEWORK_FLAG = flag_of("21_01b")
+USE_CASE_FLAG = flag_of("21_01d")
 
 
 def build(settings: Settings) -> Starlette:

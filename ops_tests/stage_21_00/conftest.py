@@ -10,9 +10,10 @@ from acceptance.baseline.files import FILE, Baseline, measure, save
 from acceptance.conduct.run import Run
 from acceptance.observe.prometheus import Prometheus
 from acceptance.probes.traffic import Probe, drive
-from acceptance.stage import Stage, load_stage
+from acceptance.stage import Stage
 from acceptance.stages.readiness import make_sure
 from acceptance.target.model import Target
+from fixtures.stages import stages
 from fixtures.target import NewId
 
 #: Of the baseline's length: enough to see whether the restarted services serve.
@@ -20,9 +21,9 @@ AFTERWARDS = 0.2
 
 
 @pytest.fixture(scope="session")
-def preparation(request: pytest.FixtureRequest) -> Stage:
+def preparation(pytestconfig: pytest.Config) -> Stage:
     """This stage's numbers."""
-    return load_stage(request.config.rootpath / "ops_tests" / "stage_21_00")
+    return stages(pytestconfig)["21_00"]
 
 
 @pytest.fixture(scope="session")

@@ -18,7 +18,7 @@ from acceptance.events import EventLog
 from acceptance.stage import Stage
 from acceptance.target.model import load_target
 
-STAGE = Stage("21_01c", "Storage Abstraction", 50, service="api", flagged=True)
+STAGE = Stage("21_01c", "Storage Abstraction", 50, service="api", flag="USE_NEW_STORAGE_ADAPTER")
 FLAG = "USE_NEW_STORAGE_ADAPTER"
 PREFIX = "ops0123abcd"
 BEFORE = f"# flags\nexport {FLAG}=false  # storage\nOTHER=1\n"

@@ -5,7 +5,7 @@ from acceptance.stage import Stage
 from acceptance.target.model import load_target
 from acceptance.verdict import MutationFailed
 
-STAGE = Stage("21_01c", "Storage Abstraction", 50, service="api", flagged=True)
+STAGE = Stage("21_01c", "Storage Abstraction", 50, service="api", flag="USE_NEW_STORAGE_ADAPTER")
 FLAG = "USE_NEW_STORAGE_ADAPTER"
 BEFORE = f"# flags\nexport {FLAG}=false  # storage\nOTHER=1\n"
 PREFIX = "ops0123abcd"

@@ -1,27 +1,39 @@
-"""Stages as files: what a ``stage.toml`` may say, and where a test stands."""
+"""Stages as files: what a `stage.toml` may say, what it is told when it is wrong, and where a test stands."""
+
+from pathlib import Path
 
 import pytest
 
-from acceptance.stage import StageError, load_stage, place_of
+from acceptance.stage import StageError, load_stage, load_stages, place_of
+from acceptance.stage_folders import declared
 
-GOOD = """
+CHECKS = Path(__file__).resolve().parents[2] / "ops_tests"
+TOP = """
 title = "Storage"
 order = 50
+service = "api"
+flag = "USE_NEW_STORAGE_ADAPTER"
+metrics = "x_"
+proof = "test_flag_on.py::test_new"
+"""
+GATE = """
 [[gate]]
 id = "errors"
 title = "No errors"
 items = ["21_01c.exit.1"]
 kind = "count"
-query = 'sum(x{job="$job"})'
-total = 'sum(y{job="$job"})'
+query = 'x{job="$job"}'
+total = 'y{job="$job"}'
 threshold = "== 0"
+unit = "ratio"
 """
+GOOD = TOP + GATE
 
 
 @pytest.fixture
 def load(tmp_path):
-    def make(text):
-        folder = tmp_path / "stage_21_01c"
+    def make(text, stage="21_01c"):
+        folder = tmp_path / f"stage_{stage}"
         folder.mkdir()
         (folder / "stage.toml").write_text(text)
         return load_stage(folder)
@@ -29,22 +41,84 @@ def load(tmp_path):
     return make
 
 
-def test_stage_takes_its_id_from_its_folder(load):
+def test_stage_takes_its_id_and_marker_from_its_folder(load):
     stage = load(GOOD)
-    assert (stage.id, stage.gate("errors").items) == ("21_01c", ("21_01c.exit.1",))
+    assert (stage.id, stage.marker, stage.target_key) == ("21_01c", "stage_21_01c", "FLAG_21_01C")
+    assert stage.gate("errors").items == ("21_01c.exit.1",)
 
 
 def test_queries_are_filled_in_for_a_job(load):
-    assert load(GOOD).at("butler-api").gates[0].query == 'sum(x{job="butler-api"})'
+    assert load(GOOD).at("butler-api").gates[0].query == 'x{job="butler-api"}'
 
 
 @pytest.mark.parametrize(
-    ("text", "told"), [(GOOD + "colour = 3", "colour"), ("title = ", "expected a stage"), ("order = 1", "title")]
+    ("old", "new", "told"),
+    [
+        ("title", "colour = 3\ntitle", "colour: there is no such key"),
+        ("title", "riks = 'None'\ntitle", "riks: there is no such key; did you mean risk?"),
+        ('title = "Storage"', "", "title: expected a value, found no such key; add it"),
+        ('title = "Storage"', "title = ", "expected a stage's description in TOML"),
+        ("title", 'id = "21_02"\ntitle', "id: expected '21_01c' as the folder says, found '21_02'"),
+        ("order = 50", 'order = "ten"', "order: input should be a valid integer, found 'ten'; correct it"),
+        ("order = 50", "order = true", "order: input should be a valid integer, found True"),
+        ("order = 50", "order = 5\nsoak_minutes = -1", "soak_minutes: input should be greater than or equal to 0"),
+        ('"api"', '"apy"', "service: input should be '', 'bot', 'worker', 'api' or 'all', found 'apy'"),
+        ('"api"', '"all"', "service: expected the service that reads the flag, since `flag` is set, found 'all'"),
+        ('proof = "test_flag_on.py::test_new"', "", "proof: expected the check that proves that the new path is at"),
+        ('metrics = "x_"', "", "metrics: expected what the names"),
+        ('"count"', '"cuont"', "[[gate]] no 1 kind: input should be "),
+        ("kind", "knid", "[[gate]] no 1 knid: there is no such key; did you mean kind?"),
+        ('"== 0"', '"less than 3"', "errors: threshold: expected a comparison with a number"),
+        ('"== 0"', '"< 3 s"', "errors: threshold: expected a comparison with a number"),
+        ('"== 0"', "0", "threshold: input should be a valid string, found 0"),
+        ('"== 0"', '">= 0"', "errors: threshold: expected one that decides, found '>= 0', which can never fail"),
+        ('"== 0"', '"<= 1"', "found '<= 1', which can never fail"),
+        ('"== 0"', '"< 0"', "found '< 0', which never holds"),
+        ("""'x{job="$job"}'""", "''", "errors: query: expected what is measured, found nothing"),
+        ("[[gate]]", "[[gate]]\n" + GATE.partition("]]")[2] + "[[gate]]", "errors: id: expected each id once"),
+        (
+            "[[gate]]",
+            "[[trigger]]" + GATE.partition("]]")[2].replace("== 0", "> 1") + "[[gate]]",
+            "'> 1', which never fires",
+        ),
+    ],
 )
-def test_faulty_stage_names_the_file_and_the_fault(load, text, told):
-    with pytest.raises(StageError, match=told) as failure:
-        load(text)
-    assert "stage_21_01c/stage.toml" in str(failure.value)
+def test_a_faulty_stage_is_told_with_file_key_and_remedy(load, old, new, told):
+    assert old in GOOD
+    with pytest.raises(StageError) as failure:
+        load(GOOD.replace(old, new, 1))
+    assert told in str(failure.value)
+    assert "stage_21_01c/stage.toml: " in str(failure.value)
+
+
+def test_every_fault_of_a_file_is_told_at_once(load):
+    with pytest.raises(StageError) as failure:
+        load(GOOD.replace("50", '"ten"').replace('"count"', '"cuont"'))
+    assert len(str(failure.value).splitlines()) == 2
+
+
+@pytest.mark.parametrize(
+    ("other", "told"),
+    [
+        (
+            "order = 40\ndepends_on = ['21_09']",
+            "depends_on: expected a stage that there is (21_01b, 21_01c)",
+        ),
+        ("order = 50", "stage_21_01c/stage.toml: order: expected a place of its own, found 50, as stage 21_01b"),
+        ("order = 40\ndepends_on = ['21_01c']", "depends_on: expected a stage before this one, found '21_01c'"),
+    ],
+)
+def test_what_is_wrong_between_stages_is_told(load, tmp_path, other, told):
+    load("title = 'B'\n" + other, "21_01b")
+    load(GOOD)
+    with pytest.raises(StageError) as failure:
+        load_stages(tmp_path)
+    assert told in str(failure.value)
+
+
+def test_all_processes_know_the_stages_of_this_suite():
+    """What the conductor, the scripts and the lab know of stages is what their folders say."""
+    assert [stage.id for stage in declared()] == [*load_stages(CHECKS)]
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,8 @@ from acceptance.stage import Stage
 from acceptance.target.model import load_target
 from fixtures.selection import by_phase
 
-STAGE = Stage("21_01c", "Storage", 50, service="api", flagged=True, planned_minutes=45, rollback_minutes=20)
-OTHER = Stage("21_01d", "Use case", 60, service="worker", flagged=True, planned_minutes=180, rollback_minutes=15)
+STAGE = Stage("21_01c", "Storage", 50, service="api", flag="F", planned_minutes=45, rollback_minutes=20)
+OTHER = Stage("21_01d", "Use case", 60, service="worker", flag="F", planned_minutes=180, rollback_minutes=15)
 STAGES = {"21_01c": STAGE, "21_01d": OTHER}
 NODE = "ops_tests/stage_21_01c/test_flag_on.py::test_x"
 SWITCHES = Selected(NODE, frozenset({"flag_on"}))

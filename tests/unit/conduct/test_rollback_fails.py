@@ -17,7 +17,7 @@ from acceptance.events import EventLog, read_events
 from acceptance.verdict import Inconclusive, MutationFailed, RecoveryNeeded, Refused, RollbackFailed
 
 WORKER = replace(STAGE, id="21_01b", service="worker")
-ADDING = replace(STAGE, id="21_00", service="all", flagged=False)
+ADDING = replace(STAGE, id="21_00", service="all", flag="")
 HOMEWORK = "USE_NEW_HOMEWORK_REVIEW_SERVICE"
 
 

@@ -11,7 +11,7 @@ from acceptance.stage import Stage
 from acceptance.verdict import Refused, RollbackFailed
 
 STAGE = Stage("21_00", "Preparation", 20, service="all")
-LATER = Stage("21_01c", "Storage", 50, service="api", flagged=True)
+LATER = Stage("21_01c", "Storage", 50, service="api", flag="USE_NEW_STORAGE_ADAPTER")
 BEFORE = "MONGO_PASSWORD=x\n# ours\nUSE_DECOMPOSED_USE_CASE=false"  # without an end of line
 
 

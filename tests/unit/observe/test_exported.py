@@ -1,9 +1,8 @@
 """What a job exports: looked at by a scrape of every instance that began after the question, or not at all."""
 
 import pytest
-from small_target import small_target
 
-from acceptance.observe.exported import NEW_PATHS, await_scrape, names_after, still_exported
+from acceptance.observe.exported import await_scrape, names_after, still_exported
 from acceptance.observe.prometheus import Sample
 from acceptance.verdict import Inconclusive
 
@@ -63,7 +62,3 @@ def test_what_ends_in_time_is_no_longer_exported():
     old = Prometheus([NOW], names=[("new_total",), ("new_total",), ()])
     assert still_exported(old, JOB, "new_", 5) == set()
     assert still_exported(Prometheus([NOW], names=[("new_total",)]), JOB, "new_", 0.2) == {"new_total"}
-
-
-def test_every_flag_has_a_new_path(tmp_path):
-    assert set(NEW_PATHS) == set(small_target(tmp_path).flags)
