@@ -278,7 +278,10 @@ def test_a_file_that_is_none(tmp_path, make, says):
         load_target(tmp_path / "x.env")
 
 
-@given(text=st.text(max_size=200) | st.lists(st.sampled_from([*all_keys(), "=", "x", "\n", "'", '"', "$", " "])).map("".join))
+@given(
+    text=st.text(max_size=200)
+    | st.lists(st.sampled_from([*all_keys(), "=", "x", "\n", "'", '"', "$", " "])).map("".join)
+)
 def test_any_text_is_read_or_refused(tmp_path_factory, text):
     """Never another error: a traceback tells an operator nothing."""
     path = tmp_path_factory.getbasetemp() / "any.env"
