@@ -1,0 +1,70 @@
+"""What the tests said of a state of the tree, a line each, so that a run that was interrupted goes on where it was.
+
+A pytest plugin too: `-p tests.ledger --ledger=FILE --tree=STATE` writes down each test as it ends.
+"""
+
+import json
+import os
+import subprocess
+import tempfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """How one test ended in one state of the tree."""
+
+    tree: str
+    test: str
+    outcome: str
+    seconds: float
+
+
+def read(ledger: Path) -> list[Entry]:
+    """Read all lines; one that a dying process left torn is none."""
+    lines = ledger.read_text().splitlines() if ledger.is_file() else []
+    return [Entry(**json.loads(line)) for line in lines if line.endswith("}")]
+
+
+def write(ledger: Path, entry: Entry) -> None:
+    with ledger.open("a") as stream:
+        stream.write(json.dumps(asdict(entry)) + "\n")
+
+
+def tree_state() -> str:
+    """Name the tree as it is now: tracked files, changed ones and new ones, without what git ignores."""
+    with tempfile.TemporaryDirectory() as folder:
+        environment = os.environ | {"GIT_INDEX_FILE": f"{folder}/index"}
+        for command in (["read-tree", "HEAD"], ["add", "--all"], ["write-tree"]):
+            done = subprocess.run(["git", *command], cwd=ROOT, env=environment, check=True, stdout=subprocess.PIPE)
+    return done.stdout.decode().strip()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--ledger", type=Path, help="write down here how each test ends")
+    parser.addoption("--tree", default="", help="the state of the tree, for the ledger")
+
+
+class Writer:
+    """Writes a test down when its last phase has ended; the worst of its phases counts."""
+
+    def __init__(self, ledger: Path, tree: str) -> None:
+        self.ledger, self.tree, self.seen = ledger, tree, {}
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        outcome, seconds = self.seen.get(report.nodeid, ("passed", 0.0))
+        worst = max(outcome, report.outcome, key=("passed", "skipped", "failed").index)
+        self.seen[report.nodeid] = worst, seconds + report.duration
+        if report.when == "teardown":
+            write(self.ledger, Entry(self.tree, report.nodeid, *self.seen.pop(report.nodeid)))
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    # Under xdist the controller hears of every test; a worker would write each a second time.
+    if config.getoption("ledger") and not hasattr(config, "workerinput"):
+        config.pluginmanager.register(Writer(config.getoption("ledger"), config.getoption("tree")))
