@@ -75,6 +75,7 @@ class EventLog:
             }
             event = Event(**body, hash=_digest(body))
             line = json.dumps(body | {"hash": event.hash}).encode() + b"\n"
+            # guard: half-an-event-is-a-full-disk
             if stream.write(line) != len(line):  # a disk takes what still fits
                 raise OSError(errno.ENOSPC, "only a part of the event could be written", str(self.path))
         return event

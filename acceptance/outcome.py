@@ -57,7 +57,7 @@ def close_run(
         *(f"{verdict.value}: {name}" for verdict in bad for name in of[verdict]),
     )
     unrun = len(of[Verdict.NOT_RUN])
-    if rollback_failure:
+    if rollback_failure:  # guard: exit-code-12-of-the-run
         return Closing(Outcome.NO_GO, (f"ROLLBACK FAILED: {rollback_failure}", *reasons), ExitCode.ROLLBACK_FAILED)
     if interrupted_by or pytest_status == _PYTEST_INTERRUPTED:
         why = f"interrupted by {interrupted_by or 'the operator'}; what was changed was put back"

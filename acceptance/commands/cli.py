@@ -27,7 +27,7 @@ from acceptance.target.model import Target, TargetError, find_target, is_provide
 from acceptance.verdict import ExitCode, Inconclusive, MutationFailed, Refused, RollbackFailed, Verdict
 
 _SAID: tuple[tuple[type[Exception], str, int], ...] = (
-    (RollbackFailed, "ROLLBACK FAILED", ExitCode.ROLLBACK_FAILED),
+    (RollbackFailed, "ROLLBACK FAILED", ExitCode.ROLLBACK_FAILED),  # guard: exit-code-12-of-a-command
     (MutationFailed, Verdict.FAIL, 1),
     (Inconclusive, Verdict.INCONCLUSIVE, 2),
     (Refused, "REFUSED", 2),

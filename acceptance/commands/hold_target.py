@@ -43,7 +43,7 @@ def holding(
         Refused: Mutations are not allowed, or somebody else holds the target.
         RollbackFailed: At the end something could not be undone; the message says what.
     """
-    if not target.allow_mutations:
+    if not target.allow_mutations:  # guard: allow-mutations-in-a-command
         raise Refused(
             f"{target.source}: expected ALLOW_MUTATIONS=true, since this command changes the target; "
             "nothing was changed; set it if this target may be changed"

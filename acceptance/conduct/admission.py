@@ -81,6 +81,7 @@ def refusal(
     """
     if target.provider:
         return None  # the target that it starts says for itself what is allowed
+    # guard: allow-mutations-before-the-run
     if any(check.changes or check.writes for check in checks) and not target.allow_mutations:
         return (
             f"{target.source}: ALLOW_MUTATIONS is not true, so the suite may not switch a flag, restart a service or "

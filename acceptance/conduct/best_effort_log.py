@@ -35,6 +35,7 @@ class BestEffort:
             return
         try:
             self._events.append(kind, **data)
+        # guard: full-event-log-does-not-stop-the-undo
         except Exception as error:  # disk full, folder gone, log damaged: none of it may stop an undo
             self.lost.append(f"{kind} ({error})")
             with suppress(OSError):

@@ -30,7 +30,7 @@ class LooseEnds:
     def restarting(self, service: str) -> int:
         """Promise a restart that is about to be made; returns the intent's number, for ``restarted``."""
         number = self._promises.restart(service)
-        self._restarts[number] = service
+        self._restarts[number] = service  # guard: restart-journalled-before-it-is-made
         return number
 
     def restarted(self, number: int) -> None:
@@ -49,7 +49,7 @@ class LooseEnds:
     def expect_data(self, prefix: str) -> None:
         """Promise to remove the test data with this prefix, once."""
         if not self._data:
-            self._data = (self._promises.data(prefix), prefix)
+            self._data = (self._promises.data(prefix), prefix)  # guard: test-data-journalled-before-it-is-written
 
     def tie_up(self) -> list[str]:
         """Undo them all; returns what went wrong, having tried each."""

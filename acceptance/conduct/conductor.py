@@ -165,7 +165,7 @@ class Conductor:
     def _begin(self, stage: Stage) -> Held:
         if stage.id not in self._held:
             self._promises.allow(f"start stage {stage.id}")
-            if refusal := self._may_start(stage):
+            if refusal := self._may_start(stage):  # guard: the-conductor-asks-before-it-opens-a-stage
                 raise Refused(refusal)
             self._held[stage.id] = Held(stage)
         return self._held[stage.id]
@@ -190,7 +190,7 @@ class Conductor:
     def _promise(self, held: Held, change: Change) -> None:
         """Journal how a stage's first change is undone; a later one of the same stage has the same undo."""
         # At the last moment: the lock may have been lost since the stage began.
-        self._promises.allow(f"set {change.keys[0]}")
+        self._promises.allow(f"set {change.keys[0]}")  # guard: lock-asked-at-the-last-moment
         if held.change is None:
             held.intent = self._promises.flag(held.stage.service, change)
             held.change = change

@@ -61,7 +61,7 @@ def held_target(run: Run, target: Target) -> Iterator[tuple[EventLog, Journal, R
     owner = Owner(sockets.gethostname(), os.getpid(), run.operator, run.id, run.started)
     with TargetLock(target.journal_dir, owner, target.env_file) as lock:
         journal = Journal(target.journal_file, run.id)
-        recover(target, journal, events, restarter)
+        recover(target, journal, events, restarter)  # guard: undone-before-the-run-begins
         journal.open()
         yield events, journal, restarter, lock
 
@@ -80,7 +80,7 @@ def main(argv: list[str] | None = None) -> int:
                 events,
                 restarter,
                 run.mode,
-                may_start=lambda stage: may_start(run, target, stage),
+                may_start=lambda stage: may_start(run, target, stage),  # guard: the-guardian-knows-the-window
                 lost=lock.lost,
             )
             undone = _serve(run, Guardian(conductor, events))

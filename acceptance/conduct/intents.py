@@ -43,9 +43,9 @@ class Promises:
         Raises:
             Refused: It may not.
         """
-        if lost := self._lost():
+        if lost := self._lost():  # guard: lost-lock-forbids-every-change
             raise Refused(f"the target's lock is lost, so the suite may not {what}: {lost}; see who else is at work")
-        if not self._target.allow_mutations:
+        if not self._target.allow_mutations:  # guard: allow-mutations-in-the-conductor
             raise Refused(
                 f"{self._target.source}: ALLOW_MUTATIONS is not true, so the suite may not {what}; "
                 "set it to true in the target file if this target may be changed"
@@ -84,7 +84,7 @@ class Promises:
         """Note the same after the undo: a journal that cannot be written then is tried again at the end."""
         try:
             self._journal.settle(number, how)
-        except OSError:
+        except OSError:  # guard: journal-that-fills-in-the-undo
             self._unsettled[number] = how
         else:
             self._unsettled.pop(number, None)

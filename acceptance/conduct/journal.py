@@ -61,7 +61,7 @@ class Journal:
         Raises:
             RecoveryNeeded: An earlier run left intents that nobody settled.
         """
-        if left := self.pending():
+        if left := self.pending():  # guard: no-new-run-over-an-open-journal
             raise RecoveryNeeded(
                 f"{self.path}: run {left[0].run} ended without undoing {len(left)} change(s), "
                 f"the last being «{left[0].what}»; run scripts/ops/recover.py"
@@ -92,7 +92,7 @@ class Journal:
         Raises:
             RecoveryNeeded: Intents are pending.
         """
-        if left := self.pending():
+        if left := self.pending():  # guard: no-closing-over-an-open-intent
             raise RecoveryNeeded(f"{self.path}: cannot be closed, «{left[0].what}» is not undone")
         self._append("close")
 
@@ -137,14 +137,14 @@ class Journal:
         lines = self.path.read_bytes().splitlines(keepends=True) if self.path.exists() else []
         for number, line in enumerate(lines):
             entry = _decode(line)
-            if entry is None and number == len(lines) - 1:
+            if entry is None and number == len(lines) - 1:  # guard: torn-last-line
                 return  # torn by a crash: its mutation never began
             if entry is None:
                 raise RecoveryNeeded(
                     f"{self.path}, line {number + 1}: the checksum does not fit, so what to undo is not known; "
                     "compare the env file with its backup by hand, then move the journal away"
                 )
-            if entry.version > VERSION:
+            if entry.version > VERSION:  # guard: journal-of-a-newer-version
                 raise RecoveryNeeded(
                     f"{self.path}: written by version {entry.version} of the journal, this suite reads up to "
                     f"{VERSION}; run recover.py of the newer suite"
@@ -166,20 +166,21 @@ class Journal:
         try:
             if fresh:
                 os.fchmod(descriptor, SHARED)
-            os.lseek(descriptor, _whole_length(descriptor), os.SEEK_SET)
+            os.lseek(descriptor, _whole_length(descriptor), os.SEEK_SET)  # guard: torn-tail-written-over
+            # guard: half-a-journal-line-is-a-full-disk
             if os.write(descriptor, line) < len(line):  # a short write is how a disk says that it is full
                 raise OSError(errno.ENOSPC, "the journal's disk is full", str(self.path))
             os.ftruncate(descriptor, os.lseek(descriptor, 0, os.SEEK_CUR))
-            os.fsync(descriptor)
+            os.fsync(descriptor)  # guard: journal-synced-before-the-mutation
         finally:
             os.close(descriptor)
-        if fresh:
+        if fresh:  # guard: journals-folder-synced-when-it-is-new
             sync_folder(self.path.parent)
 
 
 def _decode(line: bytes) -> Entry | None:
     checksum, _, body = line.rstrip(b"\n").partition(b" ")
-    if not line.endswith(b"\n") or checksum != b"%08x" % zlib.crc32(body):
+    if not line.endswith(b"\n") or checksum != b"%08x" % zlib.crc32(body):  # guard: checksum-of-a-line
         return None
     known = {one.name for one in fields(Entry)}
     return Entry(**{key: value for key, value in json.loads(body).items() if key in known})

@@ -100,7 +100,7 @@ class TargetLock:
                 os.pwrite(self._fd, self._owner.to_json().encode(), 0)
                 self._held = stack.pop_all()
         except BlockingIOError:
-            raise LockHeld(self._who_holds_it()) from None
+            raise LockHeld(self._who_holds_it()) from None  # guard: lock-on-one-host
         except OSError as error:
             raise LockUnusable(_unusable(self.file.parent, error)) from error
 

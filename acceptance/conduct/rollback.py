@@ -69,6 +69,7 @@ class WayBack:
         for stage_id in reversed(list(self._held)):
             try:
                 self.rollback(stage_id, reason)
+            # guard: one-stage-does-not-keep-others-on
             except Exception as error:  # whatever it is, the other stages are to be put back too
                 failures.append(str(error))
         return failures
@@ -85,7 +86,7 @@ class WayBack:
         """Keep an accepted stage's flag on; what cannot be noted as kept is put back, as by any next run."""
         try:
             self._promises.settle(held.intent or 0, "accepted", [self._target.flags[held.stage.id]])
-        except OSError as error:
+        except OSError as error:  # guard: acceptance-that-cannot-be-journalled-is-none
             self.rollback(held.stage.id, f"accepted, but that cannot be journalled: {error}")
             return False
         held.state = held.change = held.intent = None

@@ -76,7 +76,7 @@ class Restarter:
         blind = not need_proof and not any(before.values())
         begin = time.monotonic()
         exit_code, output = run_command(command, self._target)
-        if exit_code:
+        if exit_code:  # guard: exit-code-of-the-restart-command
             raise MutationFailed(
                 f"«{command}» in {self._target.infra_dir} ended with {exit_code}, expected 0: {output[-400:]}"
             )
@@ -96,6 +96,7 @@ class Restarter:
     def _back(self, service: Service, before: Sequence[float], blind: bool) -> float | None:
         """Wait until a service is healthy and, unless Prometheus is blind, newer processes of it are seen."""
         timeout = self._target.http_timeout_s
+        # guard: service-must-be-healthy-again
         self._wait(lambda: is_healthy(service, timeout), f"{service.name}: {service.url}/health answers 200")
         if blind:
             return None
@@ -120,7 +121,7 @@ class Restarter:
         try:
             return Retrying(
                 retry=retry_if_result(lambda found: not found),
-                stop=stop_after_delay(patience),
+                stop=stop_after_delay(patience),  # guard: waiting-for-a-service-comes-to-an-end
                 wait=wait_fixed(0.2),
             )(condition)
         except RetryError as error:
@@ -165,7 +166,7 @@ def run_command(command: str, target: Target) -> tuple[int, str]:
         try:
             code = process.wait(target.restart_timeout_s)
         except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
+            os.killpg(process.pid, signal.SIGKILL)  # guard: what-the-command-started-is-ended-too
             process.wait()
             return 124, f"did not end within {target.restart_timeout_s:g} s and was killed"
         output.seek(0)

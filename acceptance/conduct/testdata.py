@@ -45,7 +45,7 @@ def purge(target: Target, prefix: str) -> Purged:
         Inconclusive: MongoDB is out of reach.
         OSError: A file cannot be removed, or a folder not be read; all else was removed.
     """
-    if len(prefix) < 10 or not prefix.isalnum():
+    if len(prefix) < 10 or not prefix.isalnum():  # guard: what-is-no-prefix-removes-nothing
         raise ValueError(f"expected a run's prefix, found {prefix!r}")
     failures: list[OSError] = []
     files = 0

@@ -55,7 +55,7 @@ class Undo:
             done = self._restart(service)
             steps += [*map(_told, done)]
             _require_still_back(env, change)
-            steps += on_the_old_path(self._target, change, done)
+            steps += on_the_old_path(self._target, change, done)  # guard: new-process-must-be-on-the-old-path
         except Exception as error:
             raise self._half_switched(stage_id, service, change.keys[0], steps, error) from error
         return "; ".join(filter(None, [*steps, self._events.note()]))
@@ -100,6 +100,7 @@ class Undo:
         by_hand = [*by_hand_commands(self._target, service, flag), recover_by_hand(self._target.source)]
         state = state_found(self._target)
         facts = {"account": account, "seconds": None, "by_hand": by_hand, "state": state}
+        # guard: failed-rollback-is-an-event
         self._events.append("rollback.finished", stage=stage_id, ok=False, **facts)
         lines = [
             f"stage {stage_id} is half-switched: {account}",
@@ -138,7 +139,8 @@ def recover(target: Target, journal: Journal, events: Events | None, restarter: 
     for entry in sorted(journal.adopt(), key=lambda entry: entry.undo["kind"] == "data"):
         try:
             account = undo.entry(entry)
-            journal.settle(entry.id, f"undone: {account}")
+            journal.settle(entry.id, f"undone: {account}")  # guard: undone-only-once
+        # guard: one-entry-does-not-keep-others-open
         except Exception as error:  # whatever it is, the rest is to be undone all the same
             failures.append(f"«{entry.what}» of run {entry.run} could not be undone: {error}")
             continue
@@ -162,7 +164,7 @@ def _stubbornly(errors: tuple[type[Exception], ...], act: Callable[..., Any], *a
     """Try three times: a lock, a disk or a service may come free."""
     trying = Retrying(
         retry=retry_if_exception_type(errors),
-        stop=stop_after_attempt(3),
+        stop=stop_after_attempt(3),  # guard: retries-come-to-an-end
         wait=wait_exponential(0.5, max=5),
         reraise=True,
     )

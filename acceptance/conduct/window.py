@@ -53,7 +53,7 @@ class Window:
         Raises:
             ValueError: A duration is negative, or `now` is naive.
         """
-        if planned < timedelta() or rollback < timedelta():
+        if planned < timedelta() or rollback < timedelta():  # guard: a-negative-duration-does-not-fit
             raise ValueError(f"durations must not be negative: planned {planned}, rollback {rollback}")
         window = Window.current(now)
         return window is not None and planned + rollback <= window.end - now
@@ -77,7 +77,7 @@ class Window:
 
 def _of_week(now: datetime) -> Interval:
     """Return the window of the week, Monday to Sunday UTC, that `now` is in."""
-    if now.utcoffset() is None:
+    if now.utcoffset() is None:  # guard: naive-time
         raise ValueError(f"naive time {now}: the window needs a time with its zone, such as datetime.now(UTC)")
     day = now.astimezone(UTC).date()
     return _from(datetime.combine(day + timedelta(days=_SATURDAY - day.weekday()), _OPENS))

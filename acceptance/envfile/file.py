@@ -208,7 +208,7 @@ class EnvFile:
             raise EnvFileError(f"{self.path}: {'; '.join(found)}; nothing was changed")
 
     def _apply(self, real: Path, change: Change, old: str, new: str, announce: Announce | None) -> None:
-        if announce:
+        if announce:  # guard: journal-before-the-write
             announce(change)
         if new != old:
             self._replace(real, old, new)

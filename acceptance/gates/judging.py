@@ -127,13 +127,13 @@ def can_fail(gate: Measure, finite_buckets: Sequence[float]) -> str | None:
 
 
 def _blindness(gate: Measure, samples: Samples, seen: int) -> str | None:
-    if samples.reported == 0:
+    if samples.reported == 0:  # guard: empty-window-of-a-soak
         return "the service was not scraped in the window; is Prometheus up and its target healthy?"
-    if samples.reported < 0.8 * samples.expected:
+    if samples.reported < 0.8 * samples.expected:  # guard: gaps-in-a-window
         return f"expected {samples.expected} scrapes in the window, found {samples.reported}"
     if gate.total and not samples.total:
         return f"no series for {gate.total}; expected one once the flag is on"
-    if seen < gate.min_samples:
+    if seen < gate.min_samples:  # guard: too-few-samples
         return f"expected at least {gate.min_samples} samples, found {seen}"
     if gate.kind == "value" and not samples.query:
         return f"no series for {gate.query}"

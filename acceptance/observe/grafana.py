@@ -115,7 +115,7 @@ class Grafana:
         if status == httpx.codes.NOT_FOUND:
             return None
         model = body.get("dashboard")
-        if status != httpx.codes.OK or not isinstance(model, dict):
+        if status != httpx.codes.OK or not isinstance(model, dict):  # guard: json-of-another-form
             raise self._odd(f"dashboard {uid}", f"{status} {str(body)[:200]}")
         variables = variables_of(model, interval_s)
         queries = tuple(
@@ -177,7 +177,7 @@ class Grafana:
             body = answer.json()
         except httpx.HTTPError as error:
             raise self._odd(path, f"{type(error).__name__}: {error}") from error
-        except ValueError:
+        except ValueError:  # guard: grafana-that-answers-with-html
             kind = answer.headers.get("content-type", "no type")
             raise self._odd(path, f"{answer.status_code} with {kind} instead of JSON: {answer.text[:80]!r}") from None
         if answer.status_code in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):

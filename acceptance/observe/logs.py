@@ -63,7 +63,7 @@ class Logs:
             seen += 1
             if line.at >= start and (not wanted or line.event in wanted):
                 found.append(line)
-        if not seen:
+        if not seen:  # guard: log-that-is-empty
             raise Inconclusive(
                 f"{self.source} holds no JSON log line: expected the service's log there; "
                 "an empty log proves nothing, check the *_LOGS key of the target file"

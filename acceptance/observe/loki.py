@@ -43,7 +43,7 @@ class Loki:
         """
         seconds = max(1, math.ceil(end - start))
         found = self._ask("query", query=f"sum(count_over_time({query} [{seconds}s]))", time=_nanos(end))
-        if not isinstance(found, dict) or found.get("resultType") != "vector":
+        if not isinstance(found, dict) or found.get("resultType") != "vector":  # guard: lokis-own-word-for-success
             raise self._odd("query", f"expected a vector, found {str(found)[:200]}")
         return round(sum(float(row["value"][1]) for row in found["result"]))
 
@@ -68,7 +68,7 @@ class Loki:
             raise self._odd(path, f"{type(error).__name__}: {error}") from error
         except ValueError:
             body = None
-        if not isinstance(body, dict) or body.get("status") != "success":
+        if not isinstance(body, dict) or body.get("status") != "success":  # guard: loki-that-answers-500
             raise self._odd(path, f"{answer.status_code} {answer.text.strip()[:200]!r}")
         return body.get("data")
 

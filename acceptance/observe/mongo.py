@@ -37,7 +37,7 @@ def database(target: Target) -> Iterator[Database[dict[str, Any]]]:
     )
     try:
         yield client[target.mongo.database]
-    except PyMongoError as error:
+    except PyMongoError as error:  # guard: mongodb-that-is-away
         raise Inconclusive(
             f"MongoDB did not answer ({type(error).__name__}); check MONGODB_URL of {target.source.name}, "
             "that the server runs and that its user may read the database"

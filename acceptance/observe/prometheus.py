@@ -144,6 +144,7 @@ class Prometheus:
 
         try:
             return call()
+        # guard: prometheus-that-answers-with-an-error
         except (PrometheusApiClientException, RequestException, ValueError, LookupError, TypeError) as error:
             raise Inconclusive(
                 f"Prometheus at {self.url} did not answer «{what}»: {error}; "

@@ -69,7 +69,7 @@ def panel(record: Record, page: Path, exit_code: int, width: int, standing: Stan
     yield from _wrapped("next", _next_step(record, exit_code), width)
     if exit_code == ExitCode.RECOVERY_NEEDED:
         yield Row(f"  {recover}")
-    for done in failed:
+    for done in failed:  # guard: rollback-failed-comes-last-as-an-alarm
         yield from _alarm(record, done, width, standing)
     if exit_code == ExitCode.ROLLBACK_FAILED and not failed:
         yield Row("ROLLBACK FAILED", "loud", title=True)
@@ -127,10 +127,11 @@ def _alarm(record: Record, failed: Rollback, width: int, standing: Standing) -> 
     first = next(done for done in record.rollbacks if done.stage == failed.stage and not done.routine)
     yield from _wrapped("why", f"rolled back because: {first.reason}", width, "bad")
     yield from _wrapped("tried", failed.account, width, "bad")
+    # guard: state-is-seen-at-the-end-at-the-terminal
     for line in standing(failed.stage) or ["the state of flag and service could not be seen"]:
         yield from _wrapped("now", line, width, "bad")
     yield Row("DO NOW, BY HAND:", "loud")
-    for command in failed.by_hand:
+    for command in failed.by_hand:  # guard: commands-are-the-terminals-last-lines
         yield Row(f"  {command}", "bad")
 
 

@@ -78,6 +78,7 @@ class Flow:
                 planned_minutes=progress.stage.planned_minutes,
             )
             # Told before its first check: a stage that does not fit any more is not half done.
+            # guard: window-asked-again-at-each-stage
             if not progress.ended and (why_not := self._not_now(progress.stage)):
                 progress.ended, progress.ended_as = why_not, Verdict.NOT_RUN
         needed = [other for other in progress.stage.depends_on if other in self._stages]

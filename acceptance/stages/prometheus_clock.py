@@ -37,7 +37,7 @@ class Observer:
         Raises:
             Inconclusive: It does not keep our time, does not say when it started, or does not answer.
         """
-        if fault := clock_fault(prometheus, step):
+        if fault := clock_fault(prometheus, step):  # guard: prometheus-keeps-our-time-before-the-soak
             raise Inconclusive(fault)
         return cls(prometheus, step, prometheus.started())
 
@@ -47,7 +47,7 @@ class Observer:
         Raises:
             Inconclusive: It does not answer.
         """
-        if (again := self.prometheus.started()) != self.started:
+        if (again := self.prometheus.started()) != self.started:  # guard: prometheus-that-restarted
             return (
                 f"Prometheus at {self.prometheus.url} was restarted at {again:%Y-%m-%d %H:%M:%S} UTC, in the soak; "
                 "what it missed cannot be known; soak again"

@@ -75,7 +75,7 @@ class Lookback:
         Raises:
             Inconclusive: Prometheus is out of reach, or keeps another time than we do.
         """
-        if fault := clock_fault(self.prometheus, self.step):
+        if fault := clock_fault(self.prometheus, self.step):  # guard: prometheus-keeps-our-time-when-looking-back
             raise Inconclusive(fault)
         settled = time.time() + 2 * self.step  # the last requests are in the next scrape
 
@@ -206,7 +206,7 @@ class Hindsight:
             found = [each.explain() for each in mine if each.verdict is Verdict.FAIL]
             bad += [*found, self.way_back(stage)] if found else []
             unseen += [each.explain() for each in mine if each.verdict is Verdict.INCONCLUSIVE]
-        if unseen and not bad:
+        if unseen and not bad:  # guard: nothing-seen-of-an-accepted-stage
             raise Inconclusive("; ".join(unseen))
         return bad
 

@@ -97,7 +97,7 @@ def soak(
             pause.wait(max(0.0, min(due, begin + seconds) - time.monotonic()))
     pause.wait(2 * step)  # the last requests are in the next scrape
     end = time.time()
-    if abs(jump := end - start - (time.monotonic() - begin)) > max(1.0, step):
+    if abs(jump := end - start - (time.monotonic() - begin)) > max(1.0, step):  # guard: clock-that-was-set-is-no-pass
         raise Inconclusive(
             f"the clock was set by {jump:+.0f} s in the soak, so what Prometheus holds cannot be matched with it; "
             "see that time is kept (chronyc tracking, timedatectl) and soak again"

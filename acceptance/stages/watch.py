@@ -67,10 +67,10 @@ class Watch(threading.Thread):
                 self.fired = self.look(time.time())
                 seen = time.monotonic()
                 self.evaluations += 1
-            except Exception as error:
+            except Exception as error:  # guard: watch-holds-through-an-outage
                 # A monitoring outage, or a fault of our own, is not a bad release: hold, but not for ever.
                 if (blind := time.monotonic() - seen) > self._outlook.blind_limit:
-                    self.fired = self._blind(blind, str(error))
+                    self.fired = self._blind(blind, str(error))  # guard: watch-that-is-blind-for-too-long
             if self.fired:
                 self._over.set()
                 self._on_fire(self.fired)

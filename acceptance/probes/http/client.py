@@ -98,7 +98,7 @@ class Caller:
             started = time.monotonic()
             try:
                 answer = client.request(method, self._url(path), headers={**self.headers, **traced}, **what)
-            except httpx.HTTPError as error:
+            except httpx.HTTPError as error:  # guard: name-that-does-not-resolve-services
                 return self._failed(error, method, path, started, trace_id)
         return _answered(answer, started, trace_id)
 

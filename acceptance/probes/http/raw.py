@@ -77,7 +77,7 @@ def request(
             except (BrokenPipeError, ConnectionResetError, ssl.SSLEOFError):
                 pass  # the server closed early: what it said before is still to be read
             _read(connection, reply)
-    except (OSError, http.client.HTTPException) as problem:
+    except (OSError, http.client.HTTPException) as problem:  # guard: name-that-does-not-resolve-uploads
         if reply.status is None:
             reply.error = _reason(problem)
     return reply
