@@ -12,6 +12,7 @@ from pathlib import Path
 from dotenv import dotenv_values
 
 from lab import infra, monitoring
+from lab.log import log_format
 
 _LONGEST = 75  # characters: a socket's path may have 107, with run/supervisor.sock.PID behind HOME
 
@@ -126,6 +127,7 @@ def _target(layout: Layout, ports: Mapping[str, int], clamd: str) -> str:
         "RESTART_API": "make day-12-restart-api",
         "RESTART_ALL": "make day-12-restart-all",
         **{f"{key}_LOGS": f"file://{layout.log(name)}" for key, name in services.items()},
+        "LOG_FORMAT": log_format(),
         "STORAGE_ROOT": layout.storage,
         "LEGACY_STORAGE_ROOT": layout.storage,
         "STORAGE_OWNER": owner,

@@ -123,9 +123,7 @@ def visit(target: Target) -> Iterator[Visit]:
             number = next(numbers)
             return f"{run.prefix}{number}" if run.prefix.isdigit() else f"{run.prefix}-{word}-{number}"
 
-        yield Visit(
-            target, run.prefix, new_id, uploader_of(target, run.trace_prefix), Logs(target.services["api"].logs)
-        )
+        yield Visit(target, run.prefix, new_id, uploader_of(target, run.trace_prefix), Logs.of(target.services["api"]))
 
 
 def uploader_of(target: Target, trace_prefix: str = "") -> Uploader:

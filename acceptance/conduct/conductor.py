@@ -70,7 +70,7 @@ class Conductor:
             raise Refused(f"stage {stage.id} was rolled back ({held.rollback.reason}); it is not started again")
         if held.state and held.state.value is value:
             return held.state
-        before = self._checked_flag(flag, held)
+        intended, before = time.time(), self._checked_flag(flag, held)
         restarted = None
         if before is not value:
             self._events.append("flag.changing", stage=stage.id, flag=flag, value=_word(value))
@@ -79,7 +79,7 @@ class Conductor:
             self._require_as_set(flag, value)
             facts = {"before": _word(before), "after": _word(value), "file": str(self._target.env_file)}
             self._events.append("flag.changed", stage=stage.id, flag=flag, **facts)
-        held.state = FlagState(stage.id, flag, value, time.time(), restarted)
+        held.state = FlagState(stage.id, flag, value, time.time(), restarted, intended)
         return held.state
 
     def add_flags(self, stage: Stage, flags: Sequence[str]) -> tuple[str, ...]:

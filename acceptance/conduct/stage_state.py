@@ -18,6 +18,7 @@ class FlagState:
 
     Attributes:
         since: When the service was seen back, unix seconds.
+        intended: Before anything was changed for it, unix seconds: what is new counts from here on.
         restarted: None where the service already ran with this value.
     """
 
@@ -26,6 +27,7 @@ class FlagState:
     value: bool
     since: float
     restarted: Restarted | None
+    intended: float = 0.0
 
 
 @dataclass(frozen=True)

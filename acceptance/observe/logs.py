@@ -1,124 +1,155 @@
-"""The services' logs, wherever the target keeps them: a file, Docker, or journald.
+"""The services' logs, wherever the target keeps them, and what of the time asked for they cover.
 
-Source: checklist items 21_01a.monitor.2, 21_01c.monitor.2 (``docker logs butler-api --since 20m | grep ...``).
-Loki is read by ``acceptance.observe.loki``.
+Source: checklist items 21_01a.monitor.2, 21_01c.monitor.2 (`docker logs butler-api --since 20m | grep ...`).
+Loki is read by `acceptance.observe.loki`.
 """
 
 from __future__ import annotations
 
-import json
-import subprocess
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any
-from urllib.parse import urlsplit
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
 
+from acceptance.observe.log_entries import entries
+from acceptance.observe.log_lines import LogLine
+from acceptance.observe.log_sources import CONTEXT, oldest, written
+from acceptance.target.log_format import LogFormat
+from acceptance.target.parts import Service
 from acceptance.verdict import Inconclusive
+
+_REMEDY = "check the *_LOGS and *_LOG_FORMAT keys of the target file"
 
 
 @dataclass(frozen=True)
-class LogLine:
-    """One JSON log line. ``fields`` holds the whole object."""
+class Excerpt:
+    """The lines of a log since a moment, and what is known of them as a whole.
 
-    at: datetime
-    event: str
-    level: str
-    trace_id: str
-    fields: Mapping[str, Any]
-
-    def mentions(self, token: str) -> bool:
-        """Tell whether any of its values holds ``token``."""
-        return any(token in str(value) for value in self.fields.values())
-
-    def brief(self) -> str:
-        """Give time, level, event and message for an assertion message."""
-        message = self.fields.get("message", "")
-        return f"{self.at:%H:%M:%S} {self.level} {self.event} {message}".strip()
-
-
-class Logs:
-    """The log of one service.
-
-    Args:
-        source: ``file:///path``, ``docker://container`` or ``journald://unit``, from the target file.
+    Attributes:
+        source: Where the log lies.
+        start: The moment asked for.
+        lines: Those written since then, also those without a time that their neighbours place there.
+        begin: When the log begins; None where it holds no time at all.
+        newest: The last time in it.
+        unplaced: Lines that may have been written since then or before.
+        latest: The line before `start`, for a log that has been quiet since.
     """
 
-    def __init__(self, source: str, timeout_s: float = 30) -> None:
-        self.source = source
-        self._timeout_s = timeout_s
+    source: str
+    start: datetime
+    lines: tuple[LogLine, ...]
+    begin: datetime | None
+    newest: datetime | None
+    unplaced: tuple[LogLine, ...] = ()
+    latest: LogLine | None = None
 
-    def since(self, start: datetime, events: Iterable[str] = ()) -> list[LogLine]:
-        """Give the lines written at or after ``start``, all or only those of the named events.
+    def sure(self) -> Excerpt:
+        """Give itself when no line without a time could change what it says.
 
         Raises:
-            Inconclusive: The source cannot be read, or holds no line at all from which to tell
-                that logging works.
+            Inconclusive: No line has a time, or one without a time looks like trouble and may be of this stretch.
+        """
+        if self.begin is None:
+            raise Inconclusive(
+                f"{self.source}: expected lines with a time in the declared format, found none; what has no time "
+                f"proves nothing; {_REMEDY}"
+            )
+        if trouble := [line for line in self.unplaced if line.is_warning]:
+            raise Inconclusive(without_time(self.source, self.start, trouble))
+        return self
+
+    def naming(self, events: Iterable[str]) -> list[LogLine]:
+        """Give the lines of the named events.
+
+        Raises:
+            Inconclusive: This log names no events, so that none of these is no evidence.
         """
         wanted = frozenset(events)
-        seen = 0
-        found = []
-        for line in self._lines(start):
-            seen += 1
-            if line.at >= start and (not wanted or line.event in wanted):
-                found.append(line)
-        if not seen:  # guard: log-that-is-empty
+        found = [line for line in self.lines if any(map(line.tells_of, wanted))]
+        shown = self.lines or ((self.latest,) if self.latest else ())
+        if not found and not any(line.event for line in shown):
             raise Inconclusive(
-                f"{self.source} holds no JSON log line: expected the service's log there; "
-                "an empty log proves nothing, check the *_LOGS key of the target file"
+                f"{self.source}: expected lines that name their event, such as {', '.join(sorted(wanted))}, found "
+                f"{len(shown)} without one; that none tells of these proves nothing; {_REMEDY}, "
+                "or leave events out of LOG_SHOWS if the service logs none"
             )
         return found
 
-    def _lines(self, start: datetime) -> Iterator[LogLine]:
-        parts = urlsplit(self.source)
-        if parts.scheme == "file":
-            return _parse(_file_lines(Path(parts.path)))
-        stamp = start.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        if parts.scheme == "docker":
-            return _parse(self._command(["docker", "logs", parts.netloc, "--since", stamp]))
-        if parts.scheme == "journald":
-            since = start.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-            return _parse(self._command(["journalctl", "-u", parts.netloc, "-o", "cat", "--since", since]))
-        raise Inconclusive(f"{self.source}: expected file://, docker:// or journald://; correct the target file")
 
-    def _command(self, argv: list[str]) -> Iterable[str]:
-        try:
-            # The real services write to stderr; docker keeps the two apart.
-            done = subprocess.run(
-                argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=self._timeout_s, check=False
-            )
-        except (OSError, subprocess.TimeoutExpired) as error:
-            raise Inconclusive(f"«{' '.join(argv)}» did not give the log: {error}") from error
-        text = done.stdout.decode(errors="replace")
-        if done.returncode:
-            raise Inconclusive(f"«{' '.join(argv)}» ended with {done.returncode}: {text[-300:]}")
-        return text.splitlines()
+@dataclass(frozen=True)
+class Logs:
+    """The log of one service.
 
-
-def _file_lines(path: Path) -> Iterator[str]:
-    try:
-        with path.open(encoding="utf-8", errors="replace") as stream:
-            yield from stream
-    except OSError as error:
-        raise Inconclusive(f"{path}: the log cannot be read ({error}); check the *_LOGS key") from error
-
-
-def _parse(lines: Iterable[str]) -> Iterator[LogLine]:
-    """Parse JSON lines.
-
-    A line that is not JSON (a stack trace, a line wrapped at 80 columns) takes the time of the one before;
-    it is kept as an error when it reads like one, so that a crash outside the logger is not overlooked.
+    Attributes:
+        source: `file:///path`, `docker://container` or `journald://unit`, from the target file.
+        form: How its lines are written.
+        timeout_s: Longest time that Docker or journald may take.
     """
-    last = datetime.fromtimestamp(0, UTC)
-    for line in lines:
-        try:
-            fields = json.loads(line)
-            at = datetime.fromisoformat(fields["timestamp"])
-        except (ValueError, KeyError, TypeError):
-            if any(word in line for word in ("Traceback", "ERROR", "CRITICAL")):
-                yield LogLine(last, "unparsed", "ERROR", "", {"message": line.strip()})
-            continue
-        last = at if at.tzinfo else at.replace(tzinfo=UTC)
-        text = {name: str(fields.get(name, "")) for name in ("event", "level", "trace_id")}
-        yield LogLine(at=last, fields=fields, **text)
+
+    source: str
+    form: LogFormat = field(default_factory=LogFormat)
+    timeout_s: float = 30
+
+    @classmethod
+    def of(cls, service: Service) -> Logs:
+        """Give the log of a service as the target file describes it."""
+        return cls(service.logs, service.log_format)
+
+    def read(self, start: datetime) -> Excerpt:
+        """Read what was written at or after `start`, and how much of that time the log covers.
+
+        Raises:
+            Inconclusive: The source cannot be read, or holds no line at all.
+        """
+        lines, begin = self._held(start)
+        if not lines and begin is None:  # guard: log-that-is-empty
+            raise Inconclusive(
+                f"{self.source} holds no log line: expected the service's log there; "
+                f"an empty log proves nothing, {_REMEDY}"
+            )
+        placed = [(line, line.since(start)) for line in lines]
+        return Excerpt(
+            source=self.source,
+            start=start,
+            lines=tuple(line for line, after in placed if after),
+            begin=begin,
+            newest=max((line.at for line in lines if line.at), default=None),
+            unplaced=tuple(line for line, after in placed if after is None),
+            latest=next((line for line, after in reversed(placed) if after is False), None),
+        )
+
+    def _held(self, start: datetime) -> tuple[list[LogLine], datetime | None]:
+        """Give the lines from some time before `start` on, and when the log begins."""
+        for tail in (True, False):
+            held = written(self.source, start, self.timeout_s, tail=tail)
+            lines = entries(held.lines, self.form, held.ended)
+            begin = _first(lines)
+            if held.whole:
+                return lines, begin
+            if not self.source.startswith("file:") or (begin and begin < start - CONTEXT):
+                break
+        if begin is None or begin > start:
+            begin = _first(entries(oldest(self.source, self.timeout_s), self.form)) or begin
+        return lines, begin
+
+    def since(self, start: datetime, events: Iterable[str] = ()) -> list[LogLine]:
+        """Give the lines written at or after `start`, all or only those of the named events.
+
+        Raises:
+            Inconclusive: The log cannot be read, holds no line with a time, or cannot answer for this stretch or
+                these events.
+        """
+        excerpt = self.read(start).sure()
+        wanted = tuple(events)
+        return excerpt.naming(wanted) if wanted else list(excerpt.lines)
+
+
+def _first(lines: Iterable[LogLine]) -> datetime | None:
+    return min((line.at for line in lines if line.at), default=None)
+
+
+def without_time(source: str, start: datetime, trouble: Sequence[LogLine]) -> str:
+    """Say that lines look like trouble and may be from after a moment or before it."""
+    return (
+        f"{source}: expected each error line to have a time, found {len(trouble)} without one that may be of the time "
+        f"since {start:%H:%M:%S}: {trouble[-1].brief()}; {_REMEDY}"
+    )

@@ -7,16 +7,33 @@ lines are counted by ``count_over_time``, and whatever keeps us from an answer i
 
 from __future__ import annotations
 
+import json
 import math
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
 
+from acceptance.observe.log_comparison import Comparison, compared
+from acceptance.observe.log_entries import Raw, entries
+from acceptance.observe.log_lines import LogLine
+from acceptance.target.log_format import LogFormat
+from acceptance.target.parts import Service
 from acceptance.verdict import Inconclusive
 
 LABEL = "service"
 """Promtail's label for the service's name (target contract, on logs)."""
+
+SUSPECT = (
+    '|~ "(?i)err|crit|fatal|panic|emerg|alert|severe|traceback|exception|warn|segmentation|out of memory'
+    '|(level|severity|lvl|levelno|priority).{1,4}[3-6]0"'
+)
+"""Selects all lines that may be a warning or worse; which of them are is decided as for any other log."""
+
+_PAGE = 1000
+_MOST_PAGES = 100
 
 
 @dataclass(frozen=True)
@@ -47,17 +64,32 @@ class Loki:
             raise self._odd("query", f"expected a vector, found {str(found)[:200]}")
         return round(sum(float(row["value"][1]) for row in found["result"]))
 
-    def lines(self, query: str, start: float, end: float, limit: int, *, oldest: bool = False) -> list[Line]:
-        """Give the newest (or oldest) lines that a log query selects, at most ``limit``, by time."""
-        span = {"start": _nanos(start), "end": _nanos(end), "limit": str(limit)}
-        found = self._ask("query_range", query=query, direction="forward" if oldest else "backward", **span)
+    def lines(self, query: str, start: float, end: float, form: LogFormat | None = None) -> list[LogLine]:
+        """Give all entries that a log query selects in [start, end), however many pages they take.
+
+        Raises:
+            Inconclusive: There are more of them than can be read.
+        """
+        raws: list[Raw] = []
+        for _ in range(_MOST_PAGES):
+            page = self._page(query, start, end, _PAGE, "forward")
+            raws += [Raw(text, datetime.fromtimestamp(at, UTC)) for at, text in page]
+            if len(page) < _PAGE:
+                return entries(raws, form or LogFormat())
+            start = page[-1][0] + 1e-6
+        raise self._odd("query_range", f"more than {_MOST_PAGES * _PAGE} lines of {query}")
+
+    def begins(self, query: str, start: float, end: float) -> datetime | None:
+        """Give the time of the first line that a query selects; None when there is none."""
+        found = self._page(query, start, end, 1, "forward")
+        return datetime.fromtimestamp(found[0][0], UTC) if found else None
+
+    def _page(self, query: str, start: float, end: float, limit: int, direction: str) -> list[tuple[float, str]]:
+        span = {"start": _nanos(start), "end": _nanos(end), "limit": str(limit), "direction": direction}
+        found = self._ask("query_range", query=query, **span)
         if not isinstance(found, dict) or found.get("resultType") != "streams":
             raise self._odd("query_range", f"expected streams, found {str(found)[:200]}")
-        return sorted(
-            Line(int(at) / 1e9, stream["stream"].get(LABEL, ""), text)
-            for stream in found["result"]
-            for at, text in stream["values"]
-        )
+        return sorted((int(at) / 1e9, text) for stream in found["result"] for at, text in stream["values"])
 
     def _ask(self, path: str, **params: str) -> Any:
         try:
@@ -78,13 +110,27 @@ class Loki:
         )
 
 
-@dataclass(frozen=True, order=True)
-class Line:
-    """One log line: unix seconds, the service that wrote it, its text."""
+def compare_in_loki(
+    loki: Loki, service: Service, change: datetime, now: datetime, ours: Callable[[LogLine], bool]
+) -> Comparison:
+    """Compare what Loki holds of a service since a change with as long a time before.
 
-    at: float
-    service: str
-    text: str
+    Args:
+        loki: Where to look.
+        service: Whose log.
+        change: The moment before anything was changed, aware.
+        now: The end, aware.
+        ours: Tells the lines of our own requests, which do not count.
+
+    Raises:
+        Inconclusive: Loki does not answer.
+    """
+    selector = f"{{{LABEL}={json.dumps(service.name)}}}"
+    start, middle, end = (change - (now - change)).timestamp(), change.timestamp(), now.timestamp()
+    begin = loki.begins(selector, start, end) or now
+    lines = loki.lines(f"{selector} {SUSPECT}", start, end, service.log_format)
+    found = compared(f"{service.name} in {loki.url}", lines, begin, change, now, ours=ours)
+    return replace(found, seen=loki.count(selector, middle, end))
 
 
 def _nanos(moment: float) -> str:

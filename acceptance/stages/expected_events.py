@@ -5,6 +5,26 @@ from __future__ import annotations
 import math
 import time
 from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from acceptance.observe.log_lines import LogLine
+
+_SLACK_S = 3.0
+"""How far the clocks may differ (`acceptance.stages.log_probe`), and how late a line may be written."""
+
+
+@dataclass
+class _Spell:
+    """A stretch in which we attack, in unix seconds."""
+
+    begin: float
+    requests: int
+    end: float = math.inf
+
+    def holds(self, line: LogLine) -> bool:
+        return line.at is not None and self.begin - _SLACK_S <= line.at.timestamp() <= self.end + _SLACK_S
 
 
 class OwnEvents:
@@ -19,6 +39,7 @@ class OwnEvents:
         self._may: Counter[str] = Counter()
         self._open: Counter[str] = Counter()
         self._told: dict[str, float] = {}
+        self._spells: list[_Spell] = []
 
     def expect(self, event: str) -> None:
         """Announce an event that the service must count, such as ``checksum_failed``."""
@@ -38,6 +59,37 @@ class OwnEvents:
         """Tell what was counted since ``begin``."""
         self.allow(event, count)
         self._open[event] -= 1
+
+    @contextmanager
+    def attacking(self, requests: int) -> Iterator[None]:
+        """Take the log events of a stretch for our own, one a request, where no trace id tells whose they are."""
+        spell = _Spell(time.time(), requests)
+        self._spells.append(spell)
+        try:
+            yield
+        finally:
+            spell.end = time.time()
+
+    def foreign(self, lines: Iterable[LogLine], is_ours: Callable[[LogLine], bool], *, traced: bool) -> list[LogLine]:
+        """Give the lines that no request of ours caused.
+
+        Args:
+            lines: Of security events.
+            is_ours: Tells our own by trace id or test data.
+            traced: Whether the services read the trace id that we send, so that another id is another's.
+        """
+        left = {id(spell): spell.requests for spell in self._spells}
+        found = []
+        for line in lines:
+            if is_ours(line):
+                continue
+            spells = () if traced and line.trace_id else self._spells
+            spell = next((each for each in spells if left[id(each)] and each.holds(line)), None)
+            if spell:
+                left[id(spell)] -= 1
+            else:
+                found.append(line)
+        return found
 
     def span(self, event: str) -> tuple[int, float]:
         """Give how many must and how many may have been counted; the latter is infinite after ``begin``."""

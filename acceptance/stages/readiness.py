@@ -88,7 +88,7 @@ def _answers(service: Service, target: Target) -> str:
 
 
 def _tells(service: Service) -> str:
-    Logs(service.logs).since(datetime.now(UTC))
+    Logs.of(service).since(datetime.now(UTC))
     return ""
 
 

@@ -115,7 +115,7 @@ class Lookback:
         return replace(quiet, verdict=Verdict.PASS, reason=reason)
 
     def _log_events(self, trigger: Trigger) -> GateResult:
-        lines = Logs(self.service.logs).since(datetime.fromtimestamp(self.begin, UTC), trigger.query.split("|"))
+        lines = Logs.of(self.service).since(datetime.fromtimestamp(self.begin, UTC), trigger.query.split("|"))
         foreign = [line.brief() for line in lines if not line.trace_id.startswith(self.trace_prefix)]
         verdict = Verdict.FAIL if Threshold(trigger.threshold).holds(len(foreign)) else Verdict.PASS
         reason = "; ".join([f"found {len(foreign)} {trigger.unit}; fires at {trigger.threshold}", *foreign[:3]])

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from acceptance.conduct.client import RemoteConductor
@@ -12,6 +12,7 @@ from acceptance.conduct.stage_state import FlagState
 from acceptance.envfile.file import EnvFile
 from acceptance.events import EventLog
 from acceptance.gates.measures import GateResult
+from acceptance.observe.log_lines import LogLine, of_ours
 from acceptance.observe.logs import Logs
 from acceptance.observe.prometheus import Prometheus
 from acceptance.stage import Stage
@@ -42,6 +43,15 @@ class StageWork:
         """Fill the queries in for this target's Prometheus job."""
         if self.stage.service in self.target.services:
             self.stage = self.stage.at(self.service.job)
+            if "events" not in self.service.log_format.shows:  # a documented limit of the deployment, so not blindness
+                seen = tuple(each for each in self.stage.triggers if each.kind != "log_events")
+                self.stage = replace(self.stage, triggers=seen)
+
+    def foreign(self, lines: Iterable[LogLine]) -> list[LogLine]:
+        """Give the lines of security events that no request of ours caused."""
+        traced = bool(self.target.trace_header)
+        ours = of_ours(self.run.trace_prefix if traced else "", self.run.prefix)
+        return self.own.foreign(lines, ours, traced=traced)
 
     @property
     def service(self) -> Service:
@@ -56,7 +66,7 @@ class StageWork:
     @cached_property
     def logs(self) -> Logs:
         """The log of the stage's service."""
-        return Logs(self.service.logs)
+        return Logs.of(self.service)
 
     @cached_property
     def alerts_before(self) -> frozenset[str]:
@@ -74,7 +84,9 @@ class StageWork:
                 logs=self.logs,
                 job=self.service.job,
                 alerts_before=before,
-                trace_prefix=self.run.trace_prefix,
+                trace_prefix=self.run.trace_prefix if self.target.trace_header else "",
+                data_prefix=self.run.prefix,
+                changed=state.intended,
                 step=step,
                 blind_limit=max(30.0, 5 * step),
             )

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 
 from acceptance.gates.measures import GateResult, Measure, Samples, Trigger
 from acceptance.gates.triggers import fires
+from acceptance.observe.log_lines import of_ours
 from acceptance.observe.logs import Logs
 from acceptance.observe.prometheus import Prometheus
 from acceptance.stage import Stage
@@ -28,9 +29,11 @@ class Outlook:
     Attributes:
         job: Prometheus job of the stage's service.
         alerts_before: Alerts that already fired before the flag was set.
-        trace_prefix: Log lines with a trace id like this are the suite's own.
+        trace_prefix: Log lines with a trace id like this are the suite's own; empty where services read none.
         step: Seconds between evaluations: the scrape interval.
         blind_limit: Seconds without an answer after which the stage is rolled back.
+        data_prefix: What the suite's test data begins with.
+        changed: Before the flag was changed, unix seconds: log events count from here on.
     """
 
     prometheus: Prometheus
@@ -40,6 +43,8 @@ class Outlook:
     trace_prefix: str
     step: float
     blind_limit: float
+    data_prefix: str = ""
+    changed: float = 0.0
 
 
 class Watch(threading.Thread):
@@ -113,8 +118,11 @@ class Watch(threading.Thread):
 
     def foreign_events(self, trigger: Trigger) -> list[str]:
         """Give the log lines of the trigger's events that no probe of ours caused."""
-        lines = self._outlook.logs.since(datetime.fromtimestamp(self._since, UTC), trigger.query.split("|"))
-        return [line.brief() for line in lines if not line.trace_id.startswith(self._outlook.trace_prefix)]
+        changed = datetime.fromtimestamp(self._outlook.changed or self._since, UTC)
+        lines = self._outlook.logs.since(changed, trigger.query.split("|"))
+        traced = bool(self._outlook.trace_prefix)
+        ours = of_ours(self._outlook.trace_prefix, self._outlook.data_prefix)
+        return [line.brief() for line in self._own.foreign(lines, ours, traced=traced)]
 
     def _blind(self, seconds: float, why: str) -> GateResult:
         blind = Measure("blind", "The watch must see", (), "value", "up", f"< {self._outlook.blind_limit:g}", unit="s")

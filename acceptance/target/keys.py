@@ -18,6 +18,9 @@ from acceptance.target.parsers import (
     file_name,
     flag_name,
     http_url,
+    log_fields,
+    log_pattern,
+    log_shows,
     log_source,
     mode,
     mongo_url,
@@ -31,6 +34,7 @@ from acceptance.target.parsers import (
     seconds,
     word,
     word_or_nothing,
+    zone,
 )
 
 
@@ -49,12 +53,23 @@ class Key:
     secret: bool = False
 
 
+_LOGS: dict[str, Key] = {
+    "LOG_FORMAT": Key(one_of("json", "logfmt", "text", "rich"), "json"),
+    "LOG_PATTERN": Key(log_pattern, ""),
+    "LOG_FIELDS": Key(log_fields, "time=timestamp level=level event=event trace=trace_id numbers=python"),
+    "LOG_ZONE": Key(zone, "UTC"),
+    "LOG_SHOWS": Key(log_shows, "requests events"),
+}
+"""How the services write their logs; each has the same keys with its own name before it, for one that differs."""
+
+
 def _service(upper: str, name: str, port: int, restart: str) -> dict[str, Key]:
     return {
         f"{upper}_NAME": Key(word, name),
         f"{upper}_URL": Key(http_url, f"http://127.0.0.1:{port}"),
         f"{upper}_JOB": Key(word, f"{{{upper}_NAME}}"),
         f"{upper}_LOGS": Key(log_source, f"docker://{{{upper}_NAME}}"),
+        **{f"{upper}_{name}": Key(key.parse, f"{{{name}}}") for name, key in _LOGS.items()},
         f"RESTART_{upper}": Key(command, f"make {restart}"),
     }
 
@@ -68,6 +83,7 @@ KEYS: dict[str, Key] = {
     "CODE_DIR": Key(path, "~/studies/AI_Challenge"),
     "ENV_FILE": Key(path, "{INFRA_DIR}/.env.infra"),
     "JOURNAL_DIR": Key(optional(path), ""),
+    **_LOGS,
     **_service("BOT", "butler-bot", 8001, "day-12-restart-butler"),
     **_service("WORKER", "butler-worker", 8002, "day-12-restart-workers"),
     **_service("API", "butler-api", 8000, "day-12-restart-api"),

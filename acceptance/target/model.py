@@ -15,6 +15,7 @@ from typing import Literal, cast
 from acceptance.redact import secrets_of
 from acceptance.stage_folders import flagged
 from acceptance.target.file import Settings, TargetError, read_settings
+from acceptance.target.log_format import LogFormat
 from acceptance.target.parts import Grafana, Known, Mongo, Service, ServiceKey, Storage
 from acceptance.target.shown import Public, flat
 
@@ -215,4 +216,6 @@ def _beside(env_file: Path) -> Path:
 def _service(key: ServiceKey, s: Settings) -> Service:
     upper = key.upper()
     name, url, job, logs = (s[f"{upper}_{word}"] for word in ("NAME", "URL", "JOB", "LOGS"))
-    return Service(key, name, url, job, logs, restart=s[f"RESTART_{upper}"])
+    words = ("FORMAT", "PATTERN", "FIELDS", "ZONE", "SHOWS")
+    log_format = LogFormat(*(s[f"{upper}_LOG_{word}"] for word in words))
+    return Service(key, name, url, job, logs, s[f"RESTART_{upper}"], log_format)

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
+from acceptance.target.log_format import FIELDS, SHOWS, zone_of
+
 
 class Malformed(ValueError):
     """A value is not what its key expects; carries the expectation."""
@@ -164,6 +166,45 @@ def log_source(text: str) -> str:
         raise Malformed(f"{expected}; not Loki, whose lines come late and are cut off at a limit")
     if scheme not in ("docker", "journald") or not re.fullmatch(r"[\w.@-]+", rest):
         raise Malformed(expected)
+    return text
+
+
+def log_pattern(text: str) -> str:
+    """Return a regular expression of a log line that names its time and its level; empty for the usual forms."""
+    expected = "a regular expression with the groups (?P<time>...) and (?P<level>...), or nothing"
+    try:
+        groups = re.compile(text).groupindex
+    except re.error as error:
+        raise Malformed(f"{expected} ({error})") from error
+    if text and not {"time", "level"} <= set(groups):
+        raise Malformed(expected)
+    return text
+
+
+def log_fields(text: str) -> dict[str, str]:
+    """Return what the fields of a log are called, those left out by the contract."""
+    pairs = dict(pair.partition("=")[::2] for pair in text.split())
+    if set(pairs) - set(FIELDS) or not all(pairs.values()) or pairs.get("numbers", "python") not in ("python", "pino"):
+        raise Malformed(
+            "pairs such as time=timestamp level=severity event=event trace=trace_id numbers=python (or pino)"
+        )
+    return {**FIELDS, **pairs}
+
+
+def log_shows(text: str) -> tuple[str, ...]:
+    """Return what a service logs, in words."""
+    parsed = tuple(text.split())
+    if set(parsed) - set(SHOWS):
+        raise Malformed(f"any of {', '.join(SHOWS)} with a space between them, or nothing")
+    return parsed
+
+
+def zone(text: str) -> str:
+    """Return a time zone."""
+    try:
+        zone_of(text)
+    except (ValueError, OSError) as error:
+        raise Malformed("a time zone such as UTC, Europe/Berlin or +01:00") from error
     return text
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from acceptance.target.log_format import LogFormat
 from acceptance.target.shown import Public
 
 ServiceKey = Literal["bot", "worker", "api"]
@@ -22,6 +23,7 @@ class Service(Public):
         job: Value of the Prometheus label `job`.
         logs: Where its log is read: `docker://NAME`, `journald://UNIT` or `file:///PATH`.
         restart: Shell-like command that restarts it, run in the infra folder.
+        log_format: How it writes its log.
     """
 
     key: ServiceKey
@@ -30,6 +32,7 @@ class Service(Public):
     job: str
     logs: str
     restart: str
+    log_format: LogFormat = field(default_factory=LogFormat)
 
 
 @dataclass(frozen=True, repr=False)

@@ -40,7 +40,7 @@ Judged = Callable[[Mapping[str, Sequence[GateResult]]], list[str]]
 @pytest.fixture(scope="session")
 def reviews(uploader: Uploader, mongo: Database[dict[str, Any]], target: Target) -> Reviews:
     """The review pipeline as a student sees it."""
-    return Reviews(uploader, mongo, Logs(target.services["worker"].logs))
+    return Reviews(uploader, mongo, Logs.of(target.services["worker"]))
 
 
 @pytest.fixture

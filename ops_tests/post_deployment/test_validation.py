@@ -1,14 +1,14 @@
 """Post-deployment, validation."""
 
 import time
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from acceptance.evidence import Evidence
 from acceptance.finding import summary
-from acceptance.observe.error_level import error_level, judge_level
-from acceptance.observe.loki import LABEL
+from acceptance.observe.log_lines import of_ours
+from acceptance.observe.loki import LABEL, compare_in_loki
 from acceptance.observe.panels import look_at, scrape_gaps
 from acceptance.observe.prometheus import rule_findings
 from acceptance.polling import poll
@@ -107,13 +107,15 @@ def test_services_write_to_loki(loki, target, since):
 
 
 @pytest.mark.checklist("post.validation.4")
-def test_no_error_spike(loki, stage_work, since, run, evidence):
+@pytest.mark.parametrize("key", ["bot", "worker", "api"])
+def test_no_error_spike(key, loki, target, stage_work, since, run, evidence):
     """Check Loki logs (no error spikes): low count, on the level of the time before the run."""
     increase, few = stage_work.stage.gate("error-increase"), stage_work.stage.gate("few-errors")
-    level = error_level(loki, increase.query, time.time(), since, run.trace_prefix)
-    result = judge_level(increase, few, level)
-    lines = [f"{line.service}: {line.text}" for line in level.newest]
-    evidence.add(Evidence("log", "newest error lines", {"source": loki.url, "since": level.start, "lines": lines}))
+    now = datetime.now(UTC)
+    ours = of_ours(run.trace_prefix, run.prefix)
+    level = compare_in_loki(loki, target.services[key], now - timedelta(seconds=since), now, ours)
+    evidence.add(level.evidence())
+    result = level.judged(increase, few)
     evidence.add(result.evidence())
     assert result.judged().verdict is Verdict.PASS, result.explain()
 

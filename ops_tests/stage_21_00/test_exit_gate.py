@@ -6,7 +6,9 @@ import pytest
 
 from acceptance.baseline.files import FILE, gaps, load, summary
 from acceptance.evidence import Evidence
-from acceptance.observe.error_spike import error_level
+from acceptance.finding import summary as told
+from acceptance.observe.log_comparison import compare
+from acceptance.observe.log_lines import of_ours
 from acceptance.observe.logs import Logs
 from acceptance.preparation.flagcheck import flag_faults, flag_states
 from acceptance.verdict import Inconclusive
@@ -31,9 +33,10 @@ def test_no_error_spike_in_logs(key, served, target, prometheus, run, evidence):
     if not started:
         raise Inconclusive(f"Prometheus sees no running process of job {service.job}")
     moment, now = datetime.fromtimestamp(started[0], UTC), datetime.now(UTC)
-    level = error_level(service.name, Logs(service.logs), moment, now, ours=run.trace_prefix)
-    evidence.add(Evidence("log", level.explain(), {"source": service.logs, "since": moment, "lines": level.lines}))
-    assert not level.spike, level.explain()
+    level = compare(Logs.of(service), moment, now, ours=of_ours(run.trace_prefix, run.prefix))
+    evidence.add(level.evidence())
+    found = level.increase()
+    assert found == [], told(found)
 
 
 @pytest.mark.checklist("21_00.exit.3")

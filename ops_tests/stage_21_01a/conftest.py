@@ -41,7 +41,7 @@ def butler(target: Target, run: Run) -> Butler:
 @pytest.fixture(scope="session")
 def bot_logs(target: Target) -> Logs:
     """The log of ``butler-bot``."""
-    return Logs(target.services["bot"].logs)
+    return Logs.of(target.services["bot"])
 
 
 @pytest.fixture(scope="session")

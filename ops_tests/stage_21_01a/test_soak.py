@@ -4,9 +4,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from acceptance.evidence import Evidence
 from acceptance.finding import summary
-from acceptance.observe.error_spike import new_complaints
+from acceptance.observe.log_comparison import compare
 from acceptance.probes.dialog import contexts
 from acceptance.probes.dialog.gateway import RECALL, keep
 from acceptance.verdict import Verdict
@@ -38,12 +37,10 @@ def test_every_turn_of_the_soak_was_good(soaked):
 @pytest.mark.checklist("21_01a.monitor.2")
 def test_no_new_errors_in_the_log(flag_on, soaked, bot_logs, evidence):
     """Check application logs: no warnings or errors of a kind that was not there before the flag."""
-    start = datetime.fromtimestamp(flag_on.since, UTC)
-    lines = [line.brief() for line in new_complaints(bot_logs, start)]
-    evidence.add(
-        Evidence("log", "new warnings and errors", {"source": bot_logs.source, "since": start, "lines": lines})
-    )
-    assert lines == [], "; ".join(lines[:5])
+    level = compare(bot_logs, datetime.fromtimestamp(flag_on.intended, UTC), datetime.now(UTC))
+    evidence.add(level.evidence())
+    found = [*level.new_kinds(), *level.increase()]
+    assert found == [], summary(found)
 
 
 @pytest.mark.checklist("21_01a.monitor.4")

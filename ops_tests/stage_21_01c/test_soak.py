@@ -30,10 +30,12 @@ def test_every_upload_of_the_soak_was_stored(soaked):
 
 
 @pytest.mark.checklist("21_01c.monitor.2")
-def test_no_unexpected_security_events(soaked, api_logs, run, evidence):
-    """Check logs for security events: none but those that our own probes provoked."""
-    start = datetime.fromtimestamp(soaked.start, UTC)
-    foreign = [line.brief() for line in api_logs.since(start, EVENTS) if not line.trace_id.startswith(run.trace_prefix)]
+def test_no_unexpected_security_events(soaked, flag_on, api_logs, stage_work, evidence):
+    """Check logs for security events: none since the flag change but those that our own probes provoked."""
+    if "events" not in stage_work.service.log_format.shows:
+        pytest.skip("LOG_SHOWS of the target file says that the service logs no events")
+    start = datetime.fromtimestamp(flag_on.intended, UTC)
+    foreign = [line.brief() for line in stage_work.foreign(api_logs.since(start, EVENTS))]
     evidence.add(Evidence("log", "security events", {"source": api_logs.source, "since": start, "lines": foreign}))
     assert foreign == [], "; ".join(foreign[:5])
 

@@ -39,7 +39,7 @@ TIMES_THE_SLO = 3
 @pytest.fixture(scope="session")
 def reviews(uploader: Uploader, mongo: Database[dict[str, Any]], target: Target) -> Reviews:
     """The review pipeline: the API takes the work, the worker's log and the database show what became of it."""
-    return Reviews(uploader, mongo, Logs(target.services["worker"].logs))
+    return Reviews(uploader, mongo, Logs.of(target.services["worker"]))
 
 
 @pytest.fixture(scope="module")

@@ -28,7 +28,7 @@ def _act(target: Target, args: argparse.Namespace) -> cli.Answer:
     worker = target.services["worker"]
     uploader = Uploader(target.services["api"].url, max(60.0, target.http_timeout_s), target.trace_header)
     with database(target) as mongo:
-        reviews = Reviews(uploader, mongo, Logs(worker.logs))
+        reviews = Reviews(uploader, mongo, Logs.of(worker))
         submitted = reviews.submit(args.student_id, args.assignment)
         review = reviews.follow(submitted, args.within, target.http_timeout_s)
     found = review.findings()

@@ -118,8 +118,9 @@ class Rig:
             self.fault(name, on=False)
 
     def events(self, service: str) -> list[dict[str, Any]]:
-        """The log lines of the service so far."""
-        return [json.loads(line) for line in (self.home / "logs" / f"{service}.log").read_text().splitlines()]
+        """The log lines of the service so far, but for those of the requests as such."""
+        lines = map(json.loads, (self.home / "logs" / f"{service}.log").read_text().splitlines())
+        return [line for line in lines if line["event"] != "request"]
 
     def metrics(self, service: str) -> str:
         return self.http.get(self.url(service, "/metrics")).text

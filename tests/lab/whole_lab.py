@@ -101,9 +101,10 @@ class WholeLab:
         return self.http.post(self.reviews, content=body, headers={"content-type": kind, **headers})
 
     def events(self) -> list[dict[str, Any]]:
-        """The lines of butler-api's log."""
+        """The lines of butler-api's log, but for those of the requests as such."""
         lines = (self.home / "logs" / "butler-api.log").read_text().splitlines()
-        return [json.loads(line) for line in lines if line.startswith("{")]
+        found = [json.loads(line) for line in lines if line.startswith("{")]
+        return [line for line in found if line["event"] != "request"]
 
     @contextlib.contextmanager
     def new_events(self) -> Iterator[list[dict[str, Any]]]:

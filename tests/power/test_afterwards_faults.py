@@ -54,7 +54,7 @@ POWER = (
     Post(("grafana-gap",), ("test_dashboard_shows_what_there_is",), "found none for", k="dashboard"),
     Unseen(("loki-500",), ("test_services_write_to_loki",), "500", k="to_loki"),
     Unseen(("loki-stream-missing",), ("test_services_write_to_loki",), "['butler-worker']", k="to_loki"),
-    Post(("loki-error-spike",), ("test_no_error_spike",), "error lines in", k="error_spike"),
+    Post(("loki-error-spike",), ("test_no_error_spike[bot]",), "error lines, ", k="error_spike"),
     Post(("dialog-error-reply",), ("test_butler_responds",), "found an error text", k="butler"),
     Post(
         ("review-report-empty",),

@@ -68,7 +68,7 @@ POWER = (
     Power(
         ("errors-after-restart",),
         ("test_no_error_spike_in_logs[bot]",),
-        "a spike from",
+        "error lines, ",
         stage="21_00",
         only=("deploy", "exit_gate"),
         also=("test_no_error_spike_in_logs[worker]", "test_no_error_spike_in_logs[api]"),

@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 
 from acceptance.finding import Finding, Severity
-from acceptance.observe.logs import LogLine
+from acceptance.observe.log_lines import LogLine
 from acceptance.probes.http.client import brief
 from acceptance.probes.http.exchange import Exchange
 

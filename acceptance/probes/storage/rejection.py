@@ -12,7 +12,8 @@ from functools import partial
 from pathlib import Path
 
 from acceptance.finding import Finding, Severity
-from acceptance.observe.logs import LogLine, Logs
+from acceptance.observe.log_lines import LogLine
+from acceptance.observe.logs import Logs
 from acceptance.polling import poll
 from acceptance.probes.http.client import brief
 from acceptance.probes.http.exchange import Exchange, leaks

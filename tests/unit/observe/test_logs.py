@@ -1,4 +1,4 @@
-"""Logs: what is not seen is not "no errors"."""
+"""Logs: one notion of a line, a level and an error, whatever writes them; what is not seen is not "no errors"."""
 
 import json
 import os
@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from acceptance.observe.logs import Logs
+from acceptance.target.log_format import FIELDS, LogFormat
 from acceptance.verdict import Inconclusive
 
 NOON = datetime(2026, 11, 28, 12, tzinfo=UTC)
@@ -21,9 +22,9 @@ def line(event, minutes=0, **fields):
 def logs(tmp_path):
     path = tmp_path / "api.log"
 
-    def make(text):
+    def make(text, **form):
         path.write_text(text)
-        return Logs(f"file://{path}")
+        return Logs(f"file://{path}", LogFormat(**form))
 
     return make
 
@@ -41,25 +42,151 @@ def test_only_the_events_asked_for(logs):
     assert events(logs(text).since(NOON, ["path_traversal"])) == ["path_traversal"]
 
 
-def test_zone_of_the_service_does_not_matter(logs):
-    local = json.dumps({"timestamp": "2026-11-28T13:30:00+01:00", "event": "half_past"}) + "\n"
-    assert events(logs(local).since(NOON)) == ["half_past"]
+@pytest.mark.parametrize(
+    "stated",
+    [
+        '"timestamp": "2026-11-28T13:30:00+01:00", "level": "ERROR"',
+        '"timestamp": "2026-11-28T12:30:00Z", "level": 50',
+        '"timestamp": "2026-11-28T12:30:00Z", "level": 40',
+        '"timestamp": "2026-11-28T12:30:00Z", "severity": "ERROR"',
+        '"asctime": "2026-11-28 12:30:00,000", "levelname": "ERROR"',
+        '"time": 1795869000000, "level": "err"',
+        '"ts": 1795869000.5, "lvl": "crit"',
+        '"timestamp": "2026-11-28T12:30:00Z", "level": "panic"',
+        '"@timestamp": "2026-11-28T12:30:00.000Z", "log": {"level": "fatal"}',
+        '"timestamp": "2026-11-28T12:30:00Z", "level": "\\u001b[31mERROR\\u001b[0m"',
+        '"timestamp": "2026-11-28T12:30:00Z", "PRIORITY": "3"',
+        '"timestamp": "2026-11-28T12:30:00Z", "message": "Traceback (most recent call last):"',
+    ],
+)
+def test_every_spelling_of_an_error_in_json_is_an_error(logs, stated):
+    found = logs(line("before", -1) + "{" + stated + ', "event": "e"}\n').since(NOON)
+    assert [(entry.is_error, entry.at >= NOON) for entry in found] == [(True, True)]
 
 
-def test_stack_trace_outside_the_logger_is_an_error_of_that_time(logs):
-    crash = line("request", -1) + "Traceback (most recent call last):\n" + line("next", 1) + "  wrapped at 80 columns\n"
-    assert events(logs(crash).since(NOON - timedelta(minutes=2))) == ["request", "unparsed", "next"]
-    assert events(logs(crash).since(NOON)) == ["next"]
+@pytest.mark.parametrize(
+    ("text", "form"),
+    [
+        ("2026-11-28 12:30:00,123 - bot - ERROR - boom", {"kind": "text"}),
+        ("2026-11-28T12:30:00Z \x1b[31mERROR\x1b[0m boom", {"kind": "text"}),
+        ("2026-11-28 12:30:00.123 | CRITICAL | app:run:12 - boom", {"kind": "text"}),
+        ("[2026-11-28 12:30:00 +0000] [12] [ERROR] boom", {"kind": "text"}),
+        ("2026/11/28 12:30:00 [crit] 7#7: boom", {"kind": "text"}),
+        ("2026-11-28 13:30:00,123 - bot - ERROR - boom", {"kind": "text", "zone": "Europe/Berlin"}),
+        ("[11/28/26 12:30:00] ERROR    boom                app.py:12", {"kind": "rich"}),
+        ("ERR 28.11.2026 boom", {"kind": "text", "pattern": r"(?P<level>\w+) (?P<time>[\d.]+) (?P<message>.*)"}),
+        ('time=2026-11-28T12:30:00Z level=error msg="boom in it" user=u1', {"kind": "logfmt"}),
+        ('ts=1795869000 severity=panic msg="boom"', {"kind": "logfmt"}),
+        (
+            '{"when": "2026-11-28T12:30:00Z", "how": 50, "msg": "boom"}',
+            {"fields": {**FIELDS, "time": "when", "level": "how"}},
+        ),
+    ],
+)
+def test_every_form_of_an_error_line_is_an_error(logs, text, form):
+    (found,) = logs(f"{text}\n", **form).read(NOON).lines or logs(f"{text}\n", **form).read(NOON).unplaced
+    assert (found.is_error, "boom" in found.message) == (True, True)
+    if "28.11" not in text:
+        assert found.at.replace(microsecond=0, second=0) == NOON + timedelta(minutes=30)
+
+
+@pytest.mark.parametrize(
+    ("level", "numbers", "meant"),
+    [
+        (30, "python", "WARNING"),
+        (30, "pino", "INFO"),
+        (40, "pino", "WARNING"),
+        (4, "pino", "WARNING"),
+        (60, "pino", "CRITICAL"),
+    ],
+)
+def test_levels_in_figures_mean_what_the_target_file_says(logs, level, numbers, meant):
+    (found,) = logs(line("e", level=level), fields={**FIELDS, "numbers": numbers}).since(NOON)
+    assert found.level == meant
+
+
+def test_an_information_that_speaks_of_an_error_is_none(logs):
+    told = line("e", message="ERROR rate is 0") + "2026-11-28 12:00:00,001 - bot - INFO - no error, FATAL or panic\n"
+    assert [entry.is_error for entry in logs(told, kind="text").since(NOON)] == [False, False]
+
+
+TRACE = 'Traceback (most recent call last):\n  File "x.py", line 1\nKeyError: 1\n'
+CHAIN = TRACE + "\nDuring handling of the above exception, another one:\n\n" + TRACE.replace("KeyError", "OSError")
+
+
+@pytest.mark.parametrize(
+    ("text", "form", "exceptions"),
+    [
+        (line("a") + TRACE + line("b", 1), {}, ["", "KeyError", ""]),
+        (line("a") + CHAIN + line("b", 1), {}, ["", "OSError", ""]),
+        (
+            f"2026-11-28 12:00:00,1 ERROR boom\n{TRACE}2026-11-28 12:00:01,1 INFO ok\n",
+            {"kind": "text"},
+            ["KeyError", ""],
+        ),
+        (line("a", level="ERROR", traceback=TRACE), {}, ["KeyError"]),
+        (json.dumps(json.loads(line("a")), indent=1) + "\n" + line("b"), {}, ["", ""]),
+        (line("a")[:30] + "\n" + line("a")[30:] + line("b"), {}, ["", ""]),
+        (
+            "[11/28/26 12:00:00] ERROR    a long\n" + " " * 29 + "message\n" + " " * 20 + "INFO     b\n",
+            {"kind": "rich"},
+            ["", ""],
+        ),
+    ],
+    ids=["crash", "chained", "logged", "in a field", "indented JSON", "split JSON", "wrapped by Rich"],
+)
+def test_what_belongs_together_is_one_entry(logs, text, form, exceptions):
+    found = logs(text, **form).since(NOON)
+    assert [entry.exception for entry in found] == exceptions
+    assert all(entry.since(NOON) for entry in found)
+
+
+def test_a_line_without_a_time_lies_between_its_neighbours(logs):
+    crash = line("request", -1) + TRACE + line("next", 1) + line("last", 2)
+    assert events(logs(crash).since(NOON - timedelta(minutes=2))) == ["request", "", "next", "last"]
+    with pytest.raises(Inconclusive, match="to have a time, found 1 without one"):
+        logs(crash).since(NOON)
+    assert events(logs(crash).since(NOON + timedelta(minutes=2))) == ["last"]
+
+
+def test_a_line_without_a_time_says_nothing_of_others(logs):
+    """It used to be dated 1970, and counted as proof that the log can be read."""
+    text = "ERROR - old\n" + "ERROR - Failed to save dialog context: boom\n" * 30
+    with pytest.raises(Inconclusive, match="expected lines with a time in the declared format"):
+        logs(text).since(NOON)
 
 
 @pytest.mark.parametrize("text", ["", "not json at all\n"], ids=["empty", "no-json"])
 def test_log_without_a_line_is_inconclusive(logs, text):
-    with pytest.raises(Inconclusive, match="an empty log proves nothing"):
+    with pytest.raises(Inconclusive, match="prove"):
         logs(text).since(NOON)
+
+
+def test_a_log_that_names_no_event_does_not_say_that_there_was_none(logs):
+    text = "2026-11-28 12:00:00,000 - api - INFO - Archive stored\n"
+    with pytest.raises(Inconclusive, match="expected lines that name their event"):
+        logs(text, kind="text").since(NOON, ["path_traversal"])
+    told = "2026-11-28 12:00:00,000 - api - WARNING - refused (path_traversal)\n"
+    assert len(logs(text + told, kind="text").since(NOON, ["path_traversal"])) == 1
 
 
 def test_quiet_log_with_older_lines_is_really_quiet(logs):
     assert logs(line("before", -1)).since(NOON) == []
+    assert logs(line("before", -1)).since(NOON, ["path_traversal"]) == []
+
+
+def test_of_a_long_file_only_the_end_is_read(logs, monkeypatch):
+    monkeypatch.setattr("acceptance.observe.log_sources.TAIL", 1000)
+    text = "".join(line(f"e{minute}", minute) for minute in range(-60, 3))
+    found = logs(text).read(NOON)
+    assert (events(found.lines), found.begin < NOON) == (["e0", "e1", "e2"], True)
+    assert len(logs(text).since(NOON - timedelta(minutes=30))) == 33
+
+
+def test_a_log_that_was_rotated_is_read_with_the_one_before(logs, tmp_path):
+    log = logs(line("after", 1))
+    (tmp_path / "api.log.1").write_text(line("before", -1) + line("at"))
+    assert events(log.since(NOON)) == ["at", "after"]
 
 
 @pytest.mark.parametrize(
@@ -75,10 +202,24 @@ def test_source_out_of_reach_is_inconclusive(source, told):
         Logs(source).since(NOON)
 
 
-def test_docker_is_asked_for_both_streams_in_utc(tmp_path, monkeypatch):
-    docker = tmp_path / "docker"
-    docker.write_text(f'#!/bin/sh\necho \'{line("args").strip()[:-1]}, "args": "\'"$*"\'"}}\' >&2\n')
-    docker.chmod(0o755)
+JOURNAL = {"__REALTIME_TIMESTAMP": "1795867200000000", "PRIORITY": "6", "MESSAGE": "ERROR - boom"}
+DATED = "2026-11-28T12:00:00.000000000Z ERROR - boom"
+
+
+@pytest.mark.parametrize(
+    ("command", "source", "output", "asked"),
+    [
+        ("docker", "docker://api", DATED, "logs --timestamps --since 2026-11-28T11:58:00Z api"),
+        ("journalctl", "journald://api", json.dumps(JOURNAL), "-u api -o json --since 2026-11-28 11:58:00 UTC"),
+    ],
+)
+def test_docker_and_journald_date_each_line(tmp_path, monkeypatch, command, source, output, asked):
+    program = tmp_path / command
+    program.write_text(
+        f"#!/bin/sh\necho \"$*\" >>{tmp_path}/asked\ncat <<'END' >&2\n{output}\nEND\n"
+    )  # as Butler: stderr
+    program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
-    found = Logs("docker://butler-api").since(NOON)
-    assert found[0].fields["args"] == "logs butler-api --since 2026-11-28T12:00:00Z"  # the real one logs to stderr
+    (found,) = Logs(source).since(NOON)
+    assert (found.at, found.is_error, "boom" in found.message) == (NOON, True, True)
+    assert (tmp_path / "asked").read_text().splitlines()[0] == asked

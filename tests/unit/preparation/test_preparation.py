@@ -11,8 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from acceptance.observe.error_spike import error_level
-from acceptance.observe.logs import Logs
 from acceptance.preparation.codescan import can_scan, vulnerabilities
 from acceptance.preparation.flagcheck import flag_faults, flag_states, new_path_metrics, ticket_fault
 from acceptance.preparation.staging import Staging, staging_runs
@@ -149,55 +147,6 @@ def test_a_dashboard_is_kept_and_a_login_page_is_not(target, site):
 def test_alerts_of_other_jobs_are_not_ours(target):
     alerts = {"A{job=butler-api,x=1}", "B{job=node}", "C{severity=critical}"}
     assert own_alerts(alerts, target) == ["A{job=butler-api,x=1}", "C{severity=critical}"]
-
-
-@pytest.fixture
-def level(tmp_path):
-    """Gives the error level of a log with errors at these seconds around a restart at 0, until 60."""
-
-    def of(*seconds, ours=(), first=-600):
-        def line(at, level="ERROR", trace="f" * 32):
-            stamp = (NOW + timedelta(seconds=at)).isoformat()
-            return json.dumps(
-                {"timestamp": stamp, "level": level, "event": "e", "message": f"at {at}", "trace_id": trace}
-            )
-
-        lines = [line(first, "INFO"), *map(line, seconds), *(line(at, trace="0" * 32) for at in ours)]
-        (tmp_path / "log").write_text("\n".join(lines))
-        logs = Logs(f"file://{tmp_path}/log")
-        return error_level("butler-api", logs, NOW, NOW + timedelta(seconds=60), ours="0" * 16)
-
-    return of
-
-
-@pytest.mark.parametrize(
-    ("seconds", "spike"),
-    [
-        ([], False),
-        ([5], False),
-        ([5, 6], False),
-        ([5, 6, 7], True),
-        (list(range(-600, 60, 10)), False),  # as many as ever
-        ([*range(-600, 60, 10), *range(1, 60, 2)], True),
-    ],
-)
-def test_a_spike_is_more_errors_than_before_and_three_at_least(level, seconds, spike):
-    found = level(*seconds)
-    assert found.spike is spike, found.explain()
-
-
-def test_errors_of_our_own_requests_do_not_count(level):
-    assert level(ours=[1, 2, 3, 4, 5]).after.events == 0
-
-
-def test_an_error_level_says_its_numbers_and_what_would_be_a_spike(level):
-    assert level(-30, 5).explain() == (
-        "butler-api: 1 errors in 60 s, before 1 in 600 s; a spike from 3 on: 18:00:05 ERROR e at 5"
-    )
-
-
-def test_a_log_that_begins_late_is_compared_with_what_it_holds(level):
-    assert level(first=-30).before.of == 30
 
 
 def record(folder, number, outcome, hours, target="staging"):

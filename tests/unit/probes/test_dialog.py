@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -15,8 +13,6 @@ from pymongo.errors import ServerSelectionTimeoutError
 
 from acceptance.finding import summary
 from acceptance.observe.collections import look_at
-from acceptance.observe.error_spike import new_complaints
-from acceptance.observe.logs import Logs
 from acceptance.probes.dialog import contexts
 from acceptance.probes.dialog.concurrent_users import Chat, crowd
 from acceptance.probes.dialog.gateway import RECALL, Butler, converse, error_in, keep
@@ -279,39 +275,3 @@ def test_a_hard_fault_is_recorded_ends_the_stage_and_cuts_short_what_goes_on() -
         ("trigger.fired", "lost-history", Verdict.FAIL, 2, "> 1"),
         (Verdict.FAIL, "trigger lost-history: Gone: 2 in a row, the last: w unknown"),
     ]
-
-
-FLAG_ON = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
-
-
-def log_of(folder: Path, *lines: tuple[int, str, str, str]) -> Logs:
-    path = folder / "bot.log"
-    rows = [
-        {"timestamp": (FLAG_ON + timedelta(seconds=at)).isoformat(), "level": level, "event": event, "message": message}
-        for at, level, event, message in lines
-    ]
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    return Logs(f"file://{path}")
-
-
-def test_only_complaints_of_a_new_kind_are_news(tmp_path: Path) -> None:
-    logs = log_of(
-        tmp_path,
-        (-90, "WARNING", "slow", "took 12 s in session 4f2a"),
-        (5, "WARNING", "slow", "took 950 s in session 77ab1"),
-        (6, "INFO", "turn", "fine"),
-        (7, "ERROR", "dialog_turn_failed", "no context"),
-        (8, "CRITICAL", "slow", "other words"),
-    )
-    assert [line.event for line in new_complaints(logs, FLAG_ON)] == ["dialog_turn_failed", "slow"]
-
-
-def test_what_is_older_than_the_lookback_is_forgotten(tmp_path: Path) -> None:
-    logs = log_of(tmp_path, (-7200, "ERROR", "old", "x"), (1, "ERROR", "old", "x"))
-    assert len(new_complaints(logs, FLAG_ON)) == 1
-    assert new_complaints(logs, FLAG_ON, lookback=timedelta(hours=3)) == []
-
-
-def test_an_empty_log_is_not_a_clean_one(tmp_path: Path) -> None:
-    with pytest.raises(Inconclusive):
-        new_complaints(log_of(tmp_path), FLAG_ON)

@@ -12,7 +12,7 @@ from pymongo.errors import ServerSelectionTimeoutError
 
 from acceptance.finding import summary
 from acceptance.gates.measures import Gate
-from acceptance.observe.logs import LogLine
+from acceptance.observe.log_lines import LogLine
 from acceptance.probes.flag_path import path_findings
 from acceptance.probes.http.client import Caller
 from acceptance.probes.http.exchange import Exchange

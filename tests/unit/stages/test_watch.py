@@ -7,7 +7,7 @@ import pytest
 import time_machine
 
 from acceptance.gates.measures import Samples, Trigger
-from acceptance.observe.logs import LogLine
+from acceptance.observe.log_lines import LogLine
 from acceptance.stage import Stage
 from acceptance.stages.expected_events import OwnEvents
 from acceptance.stages.watch import Outlook, Watch

@@ -1,0 +1,242 @@
+"""Is the log worse than before a change? One answer for files, Docker, journald and Loki.
+
+Source: checklist items 21_00.exit.2 ("no error spike in logs"), 21_01a.monitor.2 ("no new errors"), post.validation.4
+("low count, baseline level"). Stated: one failure writes many lines, so lines are not counted but incidents: an error
+and all that follows it within a dead time are one. Given the incidents before and after, those after are binomial if
+nothing changed (exact conditional test); a dead time makes them rarer together, never more likely to be an increase.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from acceptance.evidence import Evidence
+from acceptance.finding import Finding, Severity
+from acceptance.gates.measures import Gate, GateResult, Threshold
+from acceptance.gates.statistics import Count, increase_p, least_seen, rate_ratio
+from acceptance.observe.log_lines import LogLine
+from acceptance.observe.logs import Excerpt, Logs, without_time
+from acceptance.verdict import Inconclusive, Verdict
+
+INCREASE = Gate("error-increase", "No more errors in the log than before", (), "value", "errors", ">= 0.001", unit="p")
+FEW = Gate("few-errors", "Errors that need no excuse", (), "value", "errors", "<= 1", unit="errors/min")
+LOOKBACK = timedelta(hours=1)
+TIMES = 2.0
+"""What was seen must exclude this many times the rate of before."""
+RESTART = timedelta(seconds=60)
+"""How long after a change the log of a re-created container may begin."""
+_DEAD_TIME_S = (1.0, 30.0)
+_SHARE = 10
+"""The shorter stretch holds at least so many dead times."""
+_COVERED_S = 60.0
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The errors of a log before and after a change.
+
+    Attributes:
+        source: Where the log lies, or whose it is.
+        before: Incidents in so many seconds that the log covers.
+        after: The same since the change.
+        seen: All lines since the change, errors or not.
+        errors: The error lines since the change.
+        new: Warnings and errors since the change of a kind that did not occur before.
+        start: The change, unix seconds.
+        end: Until when it was looked at.
+    """
+
+    source: str
+    before: Count
+    after: Count
+    seen: int
+    errors: tuple[LogLine, ...]
+    new: tuple[LogLine, ...]
+    start: float
+    end: float
+
+    @property
+    def comparable(self) -> bool:
+        """Whether the log covers enough of the time before to compare with."""
+        return self.before.of > 0 and self.before.of >= min(_COVERED_S, self.after.of / 4)
+
+    def judged(self, increase: Gate = INCREASE, few: Gate = FEW) -> GateResult:
+        """Judge whether there are more errors; pure.
+
+        FAIL when they rose, or when they are surely more than a few and the time before had not half as many. PASS
+        when there are none, or they did not rise and may be a few or have at most doubled. What is between is
+        INCONCLUSIVE, and so is a log without a line, or errors with nothing to compare them with.
+
+        Args:
+            increase: Threshold of the p of either test.
+            few: Threshold of the errors a minute that need no excuse.
+        """
+        if not self.seen:
+            told = f"no line of {self.source} in {self.end - self.start:.0f} s: that is no good news"
+            return GateResult(increase, Verdict.INCONCLUSIVE, None, 0, told, self.start, self.end)
+        before, after, likely = self.before, self.after, Threshold(increase.threshold)
+        p = increase_p(before, after) if self.comparable else None
+        many = not likely.holds(poisson_tail(after.events, Threshold(few.threshold).limit * after.of / 60))
+        rose = p is not None and not likely.holds(p)
+        unlike = many and after.rate > TIMES * (before.rate if before.of else 0.0)
+        good = not after.events or (self.comparable and (not many or rate_ratio(before, after, 0.05)[1] <= TIMES))
+        verdict = Verdict.FAIL if rose or unlike else Verdict.PASS if good else Verdict.INCONCLUSIVE
+        return GateResult(increase, verdict, p, self.seen, self._told(p, likely, few), self.start, self.end)
+
+    def _told(self, p: float | None, likely: Threshold, few: Gate) -> str:
+        told = f"{self.source}: {len(self.errors)} error lines, {self.after.events} incidents in {self.after.of:.0f} s"
+        told += f"; a few are {few.threshold} a minute"
+        if p is None:
+            told += f"; the log covers {self.before.of:.0f} s of the time before: too little to compare with"
+        else:
+            least = least_seen(self.before, self.after.of, likely.limit)
+            told += f"; before {self.before.events} in {self.before.of:.0f} s: p = {p:.3g}, expected {likely.text}"
+            told += f"; from {least} on it would be an increase"
+        return "; ".join([told, *(line.brief() for line in self.errors[:3])])
+
+    def evidence(self) -> Evidence:
+        """Give it for the record."""
+        lines = list(dict.fromkeys(line.brief() for line in (*self.errors[:20], *self.new[:20])))
+        facts = {"source": self.source, "since": datetime.fromtimestamp(self.start, UTC), "lines": lines}
+        return Evidence("log", self.judged().reason.partition("; a few")[0], facts)
+
+    def increase(self) -> list[Finding]:
+        """Find whether there are more errors than before.
+
+        Raises:
+            Inconclusive: That cannot be told.
+        """
+        result = self.judged().judged()
+        if result.verdict is Verdict.PASS:
+            return []
+        return [Finding("more errors", self.source, "no more errors in the log than before", result.reason)]
+
+    def new_kinds(self) -> list[Finding]:
+        """Find the kinds of warnings and errors that were not there before.
+
+        Raises:
+            Inconclusive: There are some, but the log does not cover the time before.
+        """
+        if self.new and not self.comparable:
+            raise Inconclusive(
+                f"{self.source}: expected a log that goes back before the change, to tell new errors from old ones; it "
+                f"covers {self.before.of:.0f} s of that time, and since then there is: {self.new[0].brief()}; keep the "
+                "log over a restart (journald, a file, Loki), or see whether these are known"
+            )
+        worst = {line.kind: line for line in reversed(self.new)}
+        return [
+            Finding(
+                "new error" if line.is_error else "new warning",
+                line.event or line.exception or line.message[:60],
+                "no warning or error of a kind that was not there before the change",
+                f"{sum(other.kind == kind for other in self.new)} in {self.source}, the first: {line.brief()}",
+                Severity.HIGH if line.is_error else Severity.MEDIUM,
+            )
+            for kind, line in worst.items()
+        ]
+
+
+def compare(
+    logs: Logs,
+    change: datetime,
+    now: datetime,
+    *,
+    ours: Callable[[LogLine], bool] = lambda _: False,
+    lookback: timedelta = LOOKBACK,
+) -> Comparison:
+    """Compare a service's log since a change with the time before it.
+
+    Args:
+        logs: Its log.
+        change: The moment before anything was changed, aware.
+        now: The end, aware.
+        ours: Tells the lines of our own requests, which do not count.
+        lookback: How long before the change counts as before; less where the log begins later.
+
+    Raises:
+        Inconclusive: The log cannot be read, does not cover the time since the change, or holds lines that cannot be
+            placed in time.
+    """
+    excerpt = logs.read(change - lookback).sure()
+    if excerpt.begin and excerpt.begin > change + RESTART:
+        raise Inconclusive(
+            f"{logs.source}: expected the log of the time since {change:%H:%M:%S}, found that it begins at "
+            f"{excerpt.begin:%H:%M:%S}; was it rotated or cut? Keep it, and run again"
+        )
+    if "requests" in logs.form.shows and not (excerpt.newest and excerpt.newest >= change):
+        raise Inconclusive(
+            f"{logs.source}: expected lines since {change:%H:%M:%S}, as requests were sent since, found none; "
+            "is this still the log of the running service? Check the *_LOGS key of the target file"
+        )
+    return compared(logs.source, excerpt.lines, _begin(excerpt), change, now, ours=ours)
+
+
+def compared(
+    source: str,
+    lines: Sequence[LogLine],
+    begin: datetime,
+    change: datetime,
+    now: datetime,
+    *,
+    ours: Callable[[LogLine], bool] = lambda _: False,
+) -> Comparison:
+    """Compare the lines before and after a change; pure.
+
+    Args:
+        source: Where the log lies, or whose it is.
+        lines: All of both stretches.
+        begin: From when on the log covers the time.
+        change: The moment of the change.
+        now: The end.
+        ours: Tells the lines of our own requests.
+
+    Raises:
+        Inconclusive: A line that looks like trouble has no time, and may be of either side of the change.
+    """
+    if unsure := [line for line in lines if line.since(change) is None and line.is_warning]:
+        raise Inconclusive(without_time(source, change, unsure))
+    after = [line for line in lines if line.since(change)]
+    before = [line for line in lines if not line.since(change)]
+    bad_after, bad_before = (_foreign(each, ours) for each in (after, before))
+    seconds = max(0.0, (change - begin).total_seconds()), max(1.0, (now - max(begin, change)).total_seconds())
+    dead = min(max(min(seconds) / _SHARE, _DEAD_TIME_S[0]), _DEAD_TIME_S[1])
+    known = {line.kind for line in bad_before}
+    return Comparison(
+        source=source,
+        before=Count(incidents(bad_before, dead), seconds[0]),
+        after=Count(incidents(bad_after, dead), seconds[1]),
+        seen=len(after),
+        errors=tuple(line for line in bad_after if line.is_error),
+        new=tuple(line for line in bad_after if line.kind not in known),
+        start=change.timestamp(),
+        end=now.timestamp(),
+    )
+
+
+def incidents(lines: Iterable[LogLine], dead_s: float) -> int:
+    """Count the errors that come more than a dead time after the start of the last counted one."""
+    count, last = 0, -math.inf
+    times = [line.at or line.after or line.before for line in lines if line.is_error]
+    for at in sorted(each.timestamp() for each in times if each):
+        if at >= last + dead_s:
+            count, last = count + 1, at
+    return count
+
+
+def _foreign(lines: Iterable[LogLine], ours: Callable[[LogLine], bool]) -> list[LogLine]:
+    return [line for line in lines if line.is_warning and not ours(line)]
+
+
+def _begin(excerpt: Excerpt) -> datetime:
+    return max(excerpt.begin or excerpt.start, excerpt.start)
+
+
+def poisson_tail(events: int, mean: float) -> float:
+    """P(X >= events) for X Poisson with this mean."""
+    if mean <= 0:
+        return 0.0 if events else 1.0
+    terms = (math.exp(k * math.log(mean) - mean - math.lgamma(k + 1)) for k in range(events))
+    return max(0.0, 1 - math.fsum(terms))

@@ -1,0 +1,164 @@
+"""One log line of any of the declared forms: its time, level, event, trace and message."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta, tzinfo
+from typing import Any, NamedTuple
+
+from acceptance.observe.log_lines import LogLine, level_of
+from acceptance.target.log_format import LogFormat, zone_of
+
+_ISO = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?: ?(?:Z|[+-]\d\d:?\d\d))?"
+_FORMS = (
+    (r"\d\d/\d\d/\d\d \d\d:\d\d:\d\d", "%m/%d/%y %H:%M:%S"),
+    (r"\d{4}/\d\d/\d\d \d\d:\d\d:\d\d", "%Y/%m/%d %H:%M:%S"),
+    (r"\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4}", "%d/%b/%Y:%H:%M:%S %z"),
+)
+_TIME = re.compile("|".join([_ISO, *(pattern for pattern, _ in _FORMS)]))
+_LEVEL = re.compile(r"\b(?:[A-Z]{3,9}|err|error|warn|warning|info|debug|crit|critical|fatal|panic|emerg|alert)\b")
+_FIRST_WORD = re.compile(r"\W?([A-Za-z]{3,9})\W")
+_HEAD = 60
+"""Within so many characters a text line says when it was written and how bad it is."""
+_RICH = re.compile(r"(?:\[(?P<time>[^\]]{8,40})\]| {8,40}) *(?P<level>[A-Z]{4,8}) +(?P<message>\S.*)")
+_RICH_SOURCE = re.compile(r" {2,}\S+:\d+$")
+_LOGFMT = re.compile(r'([\w.@-]+)=("(?:[^"\\]|\\.)*"|\S*)')
+_OTHER = {
+    "time": ("time", "ts", "@timestamp", "asctime", "datetime", "date", "t"),
+    "level": (
+        "severity",
+        "levelname",
+        "level_name",
+        "lvl",
+        "loglevel",
+        "log_level",
+        "log.level",
+        "levelno",
+        "PRIORITY",
+    ),
+    "event": (),
+    "trace": ("traceId", "trace.id"),
+}
+_MESSAGE = ("message", "msg", "log", "text", "MESSAGE", "event")
+EPOCH_SECONDS = 1e11
+"""A number above is one of milliseconds, or of a finer unit."""
+
+
+class Head(NamedTuple):
+    """The start of a text line: its time, its level, and what comes after."""
+
+    at: datetime | None
+    exact: timedelta
+    level: str
+    groups: Mapping[str, str]
+
+
+def fields_of(text: str, kind: str) -> dict[str, Any] | None:
+    """Read a line that has fields; None when it is none."""
+    if text.startswith("{"):
+        try:
+            found = json.loads(text)
+        except (ValueError, RecursionError):
+            return None
+        return found if isinstance(found, dict) else None
+    if kind != "logfmt":
+        return None
+    pairs = {name: _unquoted(value) for name, value in _LOGFMT.findall(text)}
+    return pairs if len(pairs) > 1 else None
+
+
+def line_of_fields(fields: dict[str, Any], text: str, form: LogFormat) -> LogLine:
+    """Make the line of an object."""
+    at, exact = moment_of(_named(fields, "time", form), zone_of(form.zone))
+    level = level_of(_named(fields, "level", form), form.fields["numbers"])
+    message = next((fields[name] for name in _MESSAGE if fields.get(name)), "")
+    event, trace = (str(_named(fields, name, form)) for name in ("event", "trace"))
+    return LogLine(at, event, level, trace, {**fields, "message": message}, text, exact=exact)
+
+
+def line_of_text(head: Head | None, text: str) -> LogLine:
+    """Make the line of a text entry."""
+    if head is None:
+        return LogLine(None, "", "", "", {"message": text}, text)
+    groups = head.groups
+    first, _, more = text.partition("\n")
+    message = groups.get("message") or first
+    fields = {**groups, "message": "\n".join(filter(None, [message, more]))}
+    return LogLine(
+        head.at, groups.get("event", ""), head.level, groups.get("trace", ""), fields, text, exact=head.exact
+    )
+
+
+def head_of(text: str, form: LogFormat) -> Head | None:
+    """Read the start of a text line; None when it does not begin an entry.
+
+    A time without a zone is believed only where the target file says that the log is text, and so what its zone is.
+    """
+    zone = zone_of(form.zone) if form.kind in ("text", "rich") else None
+    declared = form.pattern or (_RICH if form.kind == "rich" else None)
+    if declared and (found := re.match(declared, text)):
+        groups = {name: value for name, value in found.groupdict().items() if value}
+        if level := level_of(groups["level"], form.fields["numbers"]):
+            if "message" in groups:
+                groups["message"] = _RICH_SOURCE.sub("", groups["message"])
+            return Head(*moment_of(groups.get("time", ""), zone), level, groups)
+    if (stated := _TIME.search(text, 0, _HEAD)) and stated.start() <= 2:
+        at, exact = moment_of(stated[0], zone)
+        named = (level_of(word[0]) for word in _LEVEL.finditer(text, stated.end(), stated.end() + _HEAD))
+        return Head(at, exact, next(filter(None, named), ""), {})
+    word = _FIRST_WORD.match(text)
+    level = level_of(word[1]) if word else ""
+    return Head(None, timedelta(0), level, {}) if level else None
+
+
+def moment_of(stated: object, zone: tzinfo | None) -> tuple[datetime | None, timedelta]:
+    """Read a time, aware, and how far behind it the true one may be; None for what is none, or has no known zone."""
+    if isinstance(stated, int | float) and not isinstance(stated, bool):
+        return _of_epoch(float(stated)), timedelta(0)
+    text = str(stated).strip()
+    if re.fullmatch(r"\d{10}(?:\d{3}){0,3}(?:\.\d+)?", text):
+        return _of_epoch(float(text)), timedelta(0)
+    at = _read(text)
+    if at and not at.tzinfo:
+        at = at.replace(tzinfo=zone) if zone else None
+    return at, timedelta(0) if re.search(r":\d\d[.,]\d", text) else timedelta(seconds=1)
+
+
+def _read(text: str) -> datetime | None:
+    try:
+        return datetime.fromisoformat(re.sub(r"(?<=\d) (?=[+-]\d\d:?\d\d$|Z$)", "", text))
+    except ValueError:
+        pass
+    for pattern, form in _FORMS:
+        if re.fullmatch(pattern, text):
+            try:
+                return datetime.strptime(text, form)  # noqa: DTZ007 - the caller knows the zone
+            except ValueError:
+                return None
+    return None
+
+
+def _of_epoch(value: float) -> datetime | None:
+    while value > EPOCH_SECONDS:
+        value /= 1000
+    try:
+        return datetime.fromtimestamp(value, UTC)
+    except (ValueError, OSError, OverflowError):
+        return None
+
+
+def _named(fields: Mapping[str, Any], name: str, form: LogFormat) -> Any:
+    """Give the value of a field by what the target file calls it, or by one of its usual names."""
+    for each in (form.fields[name], *_OTHER[name]):
+        if each in fields:
+            return fields[each]
+        outer, _, inner = each.partition(".")
+        if inner and isinstance(fields.get(outer), Mapping) and inner in fields[outer]:
+            return fields[outer][inner]
+    return ""
+
+
+def _unquoted(value: str) -> str:
+    return value[1:-1].replace('\\"', '"') if value.startswith('"') else value

@@ -1,0 +1,164 @@
+"""What a log line says, whoever wrote it: one notion of a level, of an error line, and of the kind of a line."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+_WORDS = {
+    "CRITICAL": "crit critical fatal panic dpanic emerg emergency alert c f",
+    "ERROR": "err error severe e",
+    "WARNING": "warn warning w",
+    "INFO": "info information informational notice success i n",
+    "DEBUG": "debug trace verbose fine d v t",
+}
+_LEVELS = {word: level for level, words in _WORDS.items() for word in words.split()}
+_STEPS: Mapping[str, Mapping[int, str]] = {
+    "python": {50: "CRITICAL", 40: "ERROR", 30: "WARNING", 20: "INFO", 8: "DEBUG"},
+    "pino": {60: "CRITICAL", 50: "ERROR", 40: "WARNING", 30: "INFO", 8: "DEBUG"},
+}
+_SYSLOG = ("CRITICAL", "CRITICAL", "CRITICAL", "ERROR", "WARNING", "INFO", "INFO", "DEBUG")
+
+ERRORS = ("ERROR", "CRITICAL")
+WARNINGS = ("WARNING", *ERRORS)
+TRACEBACK = "Traceback (most recent call last)"
+
+#: What reads like trouble in a line that states no level.
+_TROUBLE = re.compile(
+    r"\b(ERROR|ERR|CRIT|CRITICAL|FATAL|PANIC|EMERG|SEVERE)\b|Traceback \(most recent call last\)|Segmentation fault"
+    r"|\bOut of memory\b|^\W*(?:error|fatal|panic|critical)\b|\[(?:error|err|fatal|panic|crit|critical|emerg|alert)\]"
+    r"|\b(?:level|severity|lvl)\W{1,4}(?:error|err|fatal|panic|crit|critical)\b|^[\w.]+(?:Error|Exception): ",
+    re.MULTILINE,
+)
+_ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07]*\x07)")
+_EXCEPTION = re.compile(r"^([A-Za-z_][\w.]*?)(?::\s|$)")
+_VARIES = re.compile(r"\b(?=\w*\d)[\w-]+|\d+")
+
+
+def plain(text: str) -> str:
+    """Take the colours and the end of the line away."""
+    return _ANSI.sub("", text).rstrip("\r\n")
+
+
+def level_of(value: object, numbers: str = "python") -> str:
+    """Give the level that a word or a number means: CRITICAL, ERROR, WARNING, INFO, DEBUG, or none.
+
+    Args:
+        value: As the line has it; 0 to 7 are those of syslog.
+        numbers: What other numbers mean, `python` or `pino`.
+    """
+    text = plain(str(value)).strip().strip("[]<>:").lower()
+    if not re.fullmatch(r"\d{1,3}", text):
+        return _LEVELS.get(text, "")
+    number = int(text)
+    if number < len(_SYSLOG):
+        return _SYSLOG[number]
+    return next(level for least, level in _STEPS[numbers].items() if number >= least)
+
+
+def reads_like_trouble(text: str) -> bool:
+    """Whether a text without a level tells of an error."""
+    return bool(_TROUBLE.search(text))
+
+
+@dataclass(frozen=True)
+class LogLine:
+    """One entry of a log, with the lines that continue it.
+
+    Attributes:
+        at: When it was written, aware; None where the line does not say.
+        event: Name of its event; empty where the log has none.
+        level: CRITICAL, ERROR, WARNING, INFO or DEBUG; empty where the line does not say.
+        trace_id: Of its request; empty where the log has none.
+        fields: All its fields; `message` at least.
+        text: As it was written.
+        after: It was not written before this, as its neighbours show; None where nothing shows it.
+        before: It was not written after this.
+        exact: How far behind `at` the true time may be: a second where the time has no fraction.
+    """
+
+    at: datetime | None
+    event: str
+    level: str
+    trace_id: str
+    fields: Mapping[str, Any]
+    text: str = ""
+    after: datetime | None = field(default=None, compare=False)
+    before: datetime | None = field(default=None, compare=False)
+    exact: timedelta = timedelta(0)
+
+    @property
+    def is_error(self) -> bool:
+        """Whether it is an error, by its level or, where it states none, by its words."""
+        return self.level in ERRORS or (not self.level and reads_like_trouble(self.text or self.message))
+
+    @property
+    def is_warning(self) -> bool:
+        """Whether it is a warning or worse."""
+        return self.level in WARNINGS or self.is_error
+
+    @property
+    def message(self) -> str:
+        """Its message."""
+        return str(self.fields.get("message", ""))
+
+    @property
+    def exception(self) -> str:
+        """The type of the exception that it tells of; empty where it tells of none."""
+        if stated := self.fields.get("error_type") or self.fields.get("exc_type"):
+            return str(stated)
+        told = "\n".join(
+            [self.text, *(str(self.fields.get(name) or "") for name in ("traceback", "exc_info", "stack"))]
+        )
+        if TRACEBACK not in told:
+            return ""
+        last = [line for line in told.splitlines() if line.strip() and not line.startswith((" ", "\t", "{"))][-1]
+        found = _EXCEPTION.match(last)
+        return found[1] if found else ""
+
+    @property
+    def kind(self) -> tuple[str, str, str]:
+        """What sort of line it is: event, exception type, and message without what varies."""
+        return self.event, self.exception, _VARIES.sub("#", self.message.partition("\n")[0])
+
+    def since(self, start: datetime) -> bool | None:
+        """Whether it was written at or after a moment; None where that cannot be told."""
+        if self.at:
+            return self.at + self.exact >= start
+        if self.after and self.after >= start:
+            return True
+        return False if self.before and self.before < start else None
+
+    def tells_of(self, event: str) -> bool:
+        """Whether it is of an event: by its field or, in a log without events, by its words."""
+        return self.event == event or (not self.event and event in self.text)
+
+    def mentions(self, token: str) -> bool:
+        """Whether any of its values holds `token`, also where a line was wrapped within it."""
+        if any(token in str(value) for value in self.fields.values()):
+            return True
+        return token in self.text or token in "".join(self.text.split())
+
+    def brief(self) -> str:
+        """Give time, level, event and message for an assertion message."""
+        when = f"{self.at:%H:%M:%S}" if self.at else "(no time)"
+        return " ".join(filter(None, [when, self.level, self.event, self.message.partition("\n")[0][:300]]))
+
+
+def of_ours(trace_prefix: str, data_prefix: str) -> Callable[[LogLine], bool]:
+    """Make what tells the lines of our own requests.
+
+    Args:
+        trace_prefix: What our trace ids begin with; empty where the services read none.
+        data_prefix: What our test data begins with: where there are no trace ids, a line that names it is ours.
+    """
+
+    def is_ours(line: LogLine) -> bool:
+        if trace_prefix and line.trace_id:
+            return line.trace_id.startswith(trace_prefix)
+        return bool(data_prefix) and line.mentions(data_prefix)
+
+    return is_ours

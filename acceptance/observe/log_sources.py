@@ -1,0 +1,168 @@
+"""Where a service's log lies: a file, Docker, or journald. Docker and journald give each line a time of their own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import threading
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from acceptance.observe.log_entries import Raw
+from acceptance.observe.log_lines import level_of
+from acceptance.verdict import Inconclusive
+
+CONTEXT = timedelta(minutes=2)
+"""Read from so much earlier on: the first line of an entry may lie before the moment asked for."""
+
+TAIL = 4 << 20
+"""So many bytes of a file are read first; all of it only where these do not reach back far enough."""
+
+_OLDEST = 200
+"""Lines at the start of a log within which one has a time."""
+
+
+@dataclass(frozen=True)
+class Written:
+    """What a source holds.
+
+    Attributes:
+        lines: As they were written.
+        ended: When the newest was written, where the source says so.
+        whole: Whether the lines are all that the source holds, so that the first of them is where the log begins.
+    """
+
+    lines: list[Raw]
+    ended: datetime | None = None
+    whole: bool = True
+
+
+def written(source: str, start: datetime, timeout_s: float, *, tail: bool = False) -> Written:
+    """Read a log from some time before a moment on.
+
+    Args:
+        source: Where it lies.
+        start: The moment.
+        timeout_s: Longest time for Docker and journald.
+        tail: Read no more of a file than its end.
+
+    Raises:
+        Inconclusive: The source cannot be read.
+    """
+    parts = urlsplit(source)
+    since = (start - CONTEXT).astimezone(UTC)
+    if parts.scheme == "file":
+        return _of_files(Path(parts.path), since, tail=tail)
+    if parts.scheme == "docker":
+        stamp = since.strftime("%Y-%m-%dT%H:%M:%SZ")
+        argv = ["docker", "logs", "--timestamps", "--since", stamp, parts.netloc]
+        return Written([_of_docker(line) for line in _output(argv, timeout_s)], whole=False)
+    if parts.scheme == "journald":
+        argv = ["journalctl", "-u", parts.netloc, "-o", "json", "--since", since.strftime("%Y-%m-%d %H:%M:%S UTC")]
+        return Written([_of_journal(line) for line in _output(argv, timeout_s)], whole=False)
+    raise Inconclusive(f"{source}: expected file://, docker:// or journald://; correct the target file")
+
+
+def oldest(source: str, timeout_s: float) -> list[Raw]:
+    """Give the first lines that a log holds.
+
+    Raises:
+        Inconclusive: The source cannot be read.
+    """
+    parts = urlsplit(source)
+    if parts.scheme == "docker":
+        return [_of_docker(line) for line in _first_of(["docker", "logs", "--timestamps", parts.netloc], timeout_s)]
+    if parts.scheme == "journald":
+        argv = ["journalctl", "-u", parts.netloc, "-o", "json"]
+        return [_of_journal(line) for line in _first_of(argv, timeout_s)]
+    with Path(parts.path).open(encoding="utf-8", errors="replace") as stream:
+        return [_of_file(line) for line in islice(stream, _OLDEST)]
+
+
+def _of_files(path: Path, since: datetime, *, tail: bool) -> Written:
+    """Read a file, and the one before it where that was rotated away since."""
+    try:
+        status = path.stat()
+        if tail and status.st_size > TAIL:
+            return Written([_of_file(line) for line in _end_of(path)], whole=False)
+        lines = [_of_file(line) for line in _lines(path)]
+        before = path.with_name(f"{path.name}.1")
+        if before.is_file() and before.stat().st_mtime >= since.timestamp():
+            lines = [*map(_of_file, _lines(before)), *lines]
+    except OSError as error:
+        raise Inconclusive(f"{path}: the log cannot be read ({error}); check the *_LOGS key") from error
+    return Written(lines, datetime.fromtimestamp(status.st_mtime, UTC))
+
+
+def _lines(path: Path) -> list[str]:
+    return path.read_text(encoding="utf-8", errors="replace").split("\n")
+
+
+def _end_of(path: Path) -> list[str]:
+    with path.open("rb") as stream:
+        stream.seek(-TAIL, os.SEEK_END)
+        return stream.read().decode(errors="replace").split("\n")[1:]  # the first may be half a line
+
+
+def _of_file(line: str) -> Raw:
+    """Read a line of a file, also of Docker's own (`json-file`), which wraps what the container wrote."""
+    if not line.startswith('{"log":'):
+        return Raw(line)
+    try:
+        found = json.loads(line)
+        return Raw(str(found["log"]), datetime.fromisoformat(found["time"]))
+    except (ValueError, KeyError, TypeError):
+        return Raw(line)
+
+
+def _of_docker(line: str) -> Raw:
+    stamp, _, text = line.partition(" ")
+    try:
+        return Raw(text, datetime.fromisoformat(stamp))
+    except ValueError:
+        return Raw(line)
+
+
+def _of_journal(line: str) -> Raw:
+    try:
+        found = json.loads(line)
+        message = found.get("MESSAGE")
+        # What is no UTF-8 comes as numbers.
+        text = bytes(message).decode(errors="replace") if isinstance(message, list) else str(message or "")
+        at = datetime.fromtimestamp(int(found["__REALTIME_TIMESTAMP"]) / 1e6, UTC)
+    except (ValueError, KeyError, TypeError):
+        return Raw(line)
+    level = level_of(found.get("PRIORITY", ""))
+    return Raw(text, at, level if level != "INFO" else "")  # 6 is what every unit's output gets
+
+
+def _output(argv: list[str], timeout_s: float) -> list[str]:
+    try:
+        # The real services write to stderr; docker keeps the two apart.
+        done = subprocess.run(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=timeout_s, check=False)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise Inconclusive(f"«{' '.join(argv)}» did not give the log: {error}") from error
+    text = done.stdout.decode(errors="replace")
+    if done.returncode:
+        raise Inconclusive(f"«{' '.join(argv)}» ended with {done.returncode}: {text[-300:]}")
+    return text.splitlines()
+
+
+def _first_of(argv: list[str], timeout_s: float) -> list[str]:
+    """Read the first lines of a command's output, which may be long, and end the command."""
+    try:
+        with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as running:
+            stop = threading.Timer(timeout_s, running.kill)
+            stop.start()
+            try:
+                lines = [line.decode(errors="replace").rstrip("\n") for line in islice(running.stdout or (), _OLDEST)]
+            finally:
+                stop.cancel()
+                running.kill()
+    except OSError as error:
+        raise Inconclusive(f"«{' '.join(argv)}» did not give the log: {error}") from error
+    return lines

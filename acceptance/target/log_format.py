@@ -1,0 +1,56 @@
+"""How one service writes its log, as its target file declares it; the defaults are the contract's JSON lines."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, tzinfo
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+from acceptance.target.shown import Public
+
+LogKind = Literal["json", "logfmt", "text", "rich"]
+FIELDS: Mapping[str, str] = {
+    "time": "timestamp",
+    "level": "level",
+    "event": "event",
+    "trace": "trace_id",
+    "numbers": "python",
+}
+SHOWS = ("requests", "events")
+
+
+@dataclass(frozen=True, repr=False)
+class LogFormat(Public):
+    """The form of a log.
+
+    Attributes:
+        kind: `json` and `logfmt` have fields; `text` has a time and a level in each first line; `rich` is text in the
+            columns of Rich, wrapped, to the second, with the time left out where it is that of the line before.
+        pattern: Regular expression of a text line with the groups `time` and `level`, and perhaps `message`, `event`
+            and `trace`; empty for the usual forms.
+        fields: What the fields are called: time, level, event, trace. `numbers` says what a level in figures means:
+            `python` (40 is an error) or `pino` (50 is one).
+        zone: The time zone of times that name none, such as `UTC`, `Europe/Berlin` or `+01:00`.
+        shows: What the service logs: `requests` (each request leaves a line), `events` (lines name their event).
+    """
+
+    kind: LogKind = "json"
+    pattern: str = ""
+    fields: Mapping[str, str] = field(default_factory=lambda: FIELDS)
+    zone: str = "UTC"
+    shows: tuple[str, ...] = SHOWS
+
+
+def zone_of(text: str) -> tzinfo:
+    """Read a time zone.
+
+    Raises:
+        ValueError: There is none of that name.
+    """
+    if text == "UTC":
+        return UTC
+    if text[:1] in ("+", "-"):
+        return datetime.fromisoformat(f"2000-01-01T00:00{text}").tzinfo or UTC
+    return ZoneInfo(text)
