@@ -6,7 +6,6 @@ breach by a run that watches the target, and removes the test data also after SI
 
 from __future__ import annotations
 
-import itertools
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -16,16 +15,16 @@ from pathlib import Path
 
 from acceptance.conduct.client import RemoteConductor, start_guardian
 from acceptance.conduct.run import Run, new_run
+from acceptance.conduct.testdata import new_ids
 from acceptance.envfile.file import EnvFile
 from acceptance.observe.logs import Logs
 from acceptance.probes.archives.archives import good
+from acceptance.probes.clients import Clients
 from acceptance.probes.http.exchange import Exchange
 from acceptance.probes.storage.directory import copies_of
 from acceptance.probes.storage.uploads import Upload, Uploader
 from acceptance.target.model import Target
 from acceptance.verdict import Inconclusive, Refused
-
-_UPLOAD_S = 60.0  # 150 MB take longer than a plain call
 
 
 @contextmanager
@@ -117,23 +116,8 @@ def visit(target: Target) -> Iterator[Visit]:
     """
     with holding(target) as (run, conductor):
         conductor.expect_data(run.prefix)
-        numbers = itertools.count(1)
-
-        def new_id(word: str) -> str:
-            number = next(numbers)
-            return f"{run.prefix}{number}" if run.prefix.isdigit() else f"{run.prefix}-{word}-{number}"
-
-        yield Visit(target, run.prefix, new_id, uploader_of(target, run.trace_prefix), Logs.of(target.services["api"]))
-
-
-def uploader_of(target: Target, trace_prefix: str = "") -> Uploader:
-    """Make the client that uploads to a target's review API as a student would."""
-    return Uploader(
-        target.services["api"].url,
-        timeout_s=max(_UPLOAD_S, target.http_timeout_s),
-        trace_header=target.trace_header,
-        trace_prefix=trace_prefix,
-    )
+        clients = Clients(target, run.trace_prefix)
+        yield Visit(target, run.prefix, new_ids(run.prefix), clients.uploader, clients.logs("api"))
 
 
 def _flat(answer: Exchange) -> str:

@@ -15,6 +15,7 @@ from acceptance.envfile.file import EnvFile
 from acceptance.gates.measures import Measure
 from acceptance.observe.health import is_healthy
 from acceptance.observe.prometheus import Prometheus
+from acceptance.probes.clients import Clients
 from acceptance.stage import Stage
 from acceptance.target.model import Target
 from acceptance.verdict import RollbackFailed
@@ -55,7 +56,7 @@ def drill(target: Target, stage: Stage, conductor: RemoteConductor, *, record_me
         MutationFailed: The flag could not be switched on; the end of the hold puts it back.
         Inconclusive: Prometheus does not answer.
     """
-    prometheus = Prometheus(target.prometheus_url, target.http_timeout_s)
+    prometheus = Clients(target).prometheus
     service = target.service(stage.service)
     metrics: dict[str, Mapping[str, float | None]] = {}
 

@@ -6,9 +6,11 @@ ours; nothing else is touched.
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -28,6 +30,12 @@ OWNED = {
 def new_prefix(style: Literal["text", "numeric"] = "text") -> str:
     """Make a run's prefix for test ids: ``ops`` and 8 hex digits, or 9 and 9 digits where ids must be numeric."""
     return f"9{secrets.randbelow(10**9):09d}" if style == "numeric" else f"ops{secrets.token_hex(4)}"
+
+
+def new_ids(prefix: str) -> Callable[[str], str]:
+    """Make what makes ids of test users of a run, each another: from a word, or digits alone where the prefix is."""
+    numbers = itertools.count(1)
+    return lambda word: f"{prefix}{next(numbers)}" if prefix.isdigit() else f"{prefix}-{word}-{next(numbers)}"
 
 
 @dataclass(frozen=True)

@@ -15,15 +15,15 @@ from pymongo.errors import PyMongoError
 
 from acceptance.finding import Finding, Severity
 from acceptance.observe.mongo import database
-from acceptance.observe.prometheus import Prometheus
 from acceptance.polling import poll
-from acceptance.probes.http.client import Called, Caller, brief
+from acceptance.probes.clients import Clients
+from acceptance.probes.http.client import Called, brief
 from acceptance.probes.reviews.pipeline import component_findings
 from acceptance.target.model import ServiceKey, Target
 from acceptance.verdict import Inconclusive
 
-#: Looks at one part of a target, its calls under trace ids with this prefix; names what is wrong.
-Look = Callable[[Target, str], list[Finding]]
+#: Looks at one part of a target; names what is wrong.
+Look = Callable[[Clients], list[Finding]]
 
 NOBODY = "rev_00000000000000000000000000000000"
 
@@ -31,8 +31,8 @@ NOBODY = "rev_00000000000000000000000000000000"
 def _answers(name: str, url: Callable[[Target], str], path: str, holds: Mapping[str, object] | None = None) -> Look:
     """Make a look that expects 200 of a path, and a JSON object that holds what is given."""
 
-    def look(target: Target, trace: str) -> list[Finding]:
-        answer = _caller(target, trace, url(target)).get(path)
+    def look(clients: Clients) -> list[Finding]:
+        answer = clients.caller_of(url(clients.target)).get(path)
         return _unlike(name, answer, httpx.codes.OK, holds or {})
 
     return look
@@ -55,54 +55,53 @@ def _health(key: ServiceKey) -> Look:
     return _answers(f"butler-{key}", lambda target: target.services[key].url, "/health")
 
 
-def _dialog(target: Target, trace: str) -> list[Finding]:
-    body = {"user_id": target.known.student, "message": ""}
-    answer = _caller(target, trace, target.services["bot"].url).post("/api/v1/dialog/messages", body).exchange
+def _dialog(clients: Clients) -> list[Finding]:
+    body = {"user_id": clients.target.known.student, "message": ""}
+    answer = clients.caller("bot").post("/api/v1/dialog/messages", body).exchange
     expected = "a message without text to be refused"
     return [] if answer.refused else [_wrong("dialog gateway", expected, brief(answer))]
 
 
-def _reviews(target: Target, trace: str) -> list[Finding]:
-    answer = _caller(target, trace, target.services["api"].url).get(f"/api/v1/reviews/{NOBODY}").exchange
+def _reviews(clients: Clients) -> list[Finding]:
+    answer = clients.caller("api").get(f"/api/v1/reviews/{NOBODY}").exchange
     good = answer.status == httpx.codes.NOT_FOUND and answer.detail
     expected = '404 {"detail": ...} of a review that does not exist'
     return [] if good else [_wrong("review API", expected, brief(answer))]
 
 
-def _homework(target: Target, trace: str) -> list[Finding]:
-    student = target.known.student
-    answer = _caller(target, trace, target.services["worker"].url).get("/homework/list", student_id=student, days=7)
+def _homework(clients: Clients) -> list[Finding]:
+    student = clients.target.known.student
+    answer = clients.caller("worker").get("/homework/list", student_id=student, days=7)
     good = answer.exchange.status == httpx.codes.OK and isinstance(answer.get("commits"), list)
     return [] if good else [_wrong("homework list", '200 {"commits": [...]}', brief(answer.exchange))]
 
 
-def _components(target: Target, trace: str) -> list[Finding]:
-    return component_findings(_caller(target, trace, target.services["worker"].url))
+def _components(clients: Clients) -> list[Finding]:
+    return component_findings(clients.caller("worker"))
 
 
-def _mongodb(target: Target, _: str) -> list[Finding]:
+def _mongodb(clients: Clients) -> list[Finding]:
     try:
-        with database(target) as mongo:
+        with clients.database() as mongo:
             names = set(mongo.list_collection_names())
     except Inconclusive as error:
         return [_wrong("MongoDB", "its collections", str(error))]
-    expected, found = f"{target.mongo.database}.long_tasks", str(sorted(names) or "nothing")
+    expected, found = f"{clients.target.mongo.database}.long_tasks", str(sorted(names) or "nothing")
     return [] if "long_tasks" in names else [_wrong("MongoDB", expected, found)]
 
 
-def _prometheus(target: Target, trace: str) -> list[Finding]:
-    if found := _answers("Prometheus", lambda its: its.prometheus_url, "/-/ready")(target, trace):
+def _prometheus(clients: Clients) -> list[Finding]:
+    if found := _answers("Prometheus", lambda its: its.prometheus_url, "/-/ready")(clients):
         return found
-    prometheus = Prometheus(target.prometheus_url, target.http_timeout_s)
     try:
-        down = poll(prometheus.down_targets, lambda targets: not targets, target.scrape_patience_s)
+        down = poll(clients.prometheus.down_targets, lambda targets: not targets, clients.target.scrape_patience_s)
     except Inconclusive as error:
         return [_wrong("Prometheus", "its targets", str(error))]
     return [_wrong("Prometheus target", "it up", each) for each in down]
 
 
-def _alertmanager(target: Target, trace: str) -> list[Finding]:
-    answer = _caller(target, trace, target.alertmanager_url).get("/api/v2/status")
+def _alertmanager(clients: Clients) -> list[Finding]:
+    answer = clients.caller_of(clients.target.alertmanager_url).get("/api/v2/status")
     good = answer.get("versionInfo")
     return [] if good else [_wrong("Alertmanager", "its status", brief(answer.exchange))]
 
@@ -129,10 +128,6 @@ PARTS: Mapping[str, Look] = {
     **INFRASTRUCTURE,
 }
 """All parts, by name."""
-
-
-def _caller(target: Target, trace: str, url: str) -> Caller:
-    return Caller(url, target.http_timeout_s, target.trace_header, trace)
 
 
 def _wrong(subject: str, expected: str, found: str) -> Finding:

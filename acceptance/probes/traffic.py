@@ -12,10 +12,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from acceptance.probes.archives.archives import good
-from acceptance.probes.dialog.gateway import Butler
-from acceptance.probes.http.client import Called, Caller
-from acceptance.probes.storage.uploads import Upload, Uploader
-from acceptance.target.model import Service, Target
+from acceptance.probes.clients import Clients
+from acceptance.probes.http.client import Called
+from acceptance.probes.storage.uploads import Upload
+from acceptance.target.model import Target
 
 #: Sends one request; returns its seconds, and what was wrong with the answer, or nothing.
 Send = Callable[[], tuple[float, str]]
@@ -46,22 +46,18 @@ def drive(
 
 def senders(target: Target, new_id: Callable[[str], str], trace_prefix: str) -> Mapping[str, Send]:
     """Give one kind of request for each service, by its name: a message, a list of homework, an upload."""
-
-    def caller(service: Service) -> Caller:
-        return Caller(service.url, target.http_timeout_s, target.trace_header, trace_prefix)
-
+    clients = Clients(target, trace_prefix)
     bot, worker, api = (target.services[key] for key in ("bot", "worker", "api"))
-    uploader = Uploader(api.url, max(60.0, target.http_timeout_s), target.trace_header, trace_prefix=trace_prefix)
 
     def message() -> tuple[float, str]:
-        turn = Butler(caller(bot)).say(new_id("baseline"), "Hello")  # 200 with an error text is no good answer
+        turn = clients.butler.say(new_id("baseline"), "Hello")  # 200 with an error text is no good answer
         return turn.exchange.elapsed_s, _line("; ".join(map(str, turn.findings())))
 
     def homework() -> tuple[float, str]:
-        return _judged(caller(worker).get("/homework/list", student_id=new_id("baseline"), days=7), "commits")
+        return _judged(clients.caller("worker").get("/homework/list", student_id=new_id("baseline"), days=7), "commits")
 
     def upload() -> tuple[float, str]:
-        answer = uploader.send(Upload(new_id("baseline"), "hw00", good()))
+        answer = clients.uploader.send(Upload(new_id("baseline"), "hw00", good()))
         return answer.elapsed_s, "" if answer.status == 201 else _line(f"expected 201, found {answer.explain()}")
 
     return {bot.name: message, worker.name: homework, api.name: upload}

@@ -6,24 +6,17 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from itertools import chain
-from typing import Any
 
 import pytest
-from pymongo.database import Database
 
 from acceptance.conduct.run import Run
 from acceptance.evidence import Evidence
 from acceptance.gates.measures import GateResult
 from acceptance.observe.grafana import Dashboard, Grafana
-from acceptance.observe.logs import Logs
-from acceptance.observe.loki import Loki
 from acceptance.observe.panels import seen_since
 from acceptance.observe.prometheus import Prometheus
 from acceptance.polling import poll
 from acceptance.probes.dialog.gateway import Butler, Turn
-from acceptance.probes.http.client import Caller
-from acceptance.probes.reviews.pipeline import Reviews
-from acceptance.probes.storage.uploads import Uploader
 from acceptance.record.deployment import Deployment
 from acceptance.stages.flow import Flow, weighed
 from acceptance.stages.recheck import Hindsight
@@ -37,17 +30,9 @@ Held = Callable[..., list[str]]
 Judged = Callable[[Mapping[str, Sequence[GateResult]]], list[str]]
 
 
-@pytest.fixture(scope="session")
-def reviews(uploader: Uploader, mongo: Database[dict[str, Any]], target: Target) -> Reviews:
-    """The review pipeline as a student sees it."""
-    return Reviews(uploader, mongo, Logs.of(target.services["worker"]))
-
-
 @pytest.fixture
-def ask(target: Target, run: Run, new_id: NewId, evidence: EvidenceBox) -> Callable[[str], Turn]:
+def ask(butler: Butler, new_id: NewId, evidence: EvidenceBox) -> Callable[[str], Turn]:
     """Sends one message to Butler as a new user, and puts the answer into the record."""
-    bot = target.services["bot"].url
-    butler = Butler(Caller(bot, target.http_timeout_s, target.trace_header, trace_prefix=run.trace_prefix))
 
     def send(message: str) -> Turn:
         turn = butler.say(new_id("user"), message)
@@ -55,19 +40,6 @@ def ask(target: Target, run: Run, new_id: NewId, evidence: EvidenceBox) -> Calla
         return turn
 
     return send
-
-
-@pytest.fixture(scope="session")
-def loki(target: Target) -> Loki:
-    """The target's Loki."""
-    return Loki(target.loki_url, target.http_timeout_s)
-
-
-@pytest.fixture(scope="session")
-def grafana(target: Target) -> Grafana:
-    """The target's Grafana."""
-    its = target.grafana
-    return Grafana(its.url, its.user, its.password, target.http_timeout_s)
 
 
 @pytest.fixture(scope="module")

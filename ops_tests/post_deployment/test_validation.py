@@ -24,9 +24,9 @@ REVIEW_PATIENCE_S = 90  # three times the SLO: a slow review must be told from o
 @pytest.mark.smoke
 @pytest.mark.checklist("post.validation.1")
 @pytest.mark.parametrize("part", PARTS)
-def test_smoke(part, target, run):
+def test_smoke(part, clients):
     """Run full smoke test suite: the part answers, and with something that it only knows if it works."""
-    found = PARTS[part](target, run.trace_prefix)
+    found = PARTS[part](clients)
     assert found == [], summary(found)
 
 

@@ -31,9 +31,9 @@ def test_feature_flags_are_in_the_env_file(stage_work, target, evidence):
 
 @pytest.mark.checklist("21_00.checklist.3")
 @pytest.mark.parametrize("part", INFRASTRUCTURE)
-def test_infrastructure_answers(part, target, run):
+def test_infrastructure_answers(part, clients):
     """Test infrastructure validated: the parts that Butler stands on."""
-    found = PARTS[part](target, run.trace_prefix)
+    found = PARTS[part](clients)
     assert found == [], summary(found)
 
 
@@ -47,9 +47,9 @@ def test_mongodb_keeps_a_document(target, new_id):
 
 @pytest.mark.checklist("21_00.checklist.3")
 @pytest.mark.parametrize("key", ["bot", "worker", "api"])
-def test_service_is_healthy(key, target, run):
+def test_service_is_healthy(key, clients):
     """Test infrastructure validated: each service says that it is well."""
-    found = PARTS[f"{key}-health"](target, run.trace_prefix)
+    found = PARTS[f"{key}-health"](clients)
     assert found == [], summary(found)
 
 

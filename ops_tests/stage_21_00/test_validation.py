@@ -35,9 +35,9 @@ def test_no_alert_fires(prometheus, target, patience, evidence):
 
 
 @pytest.mark.checklist("21_00.checklist.5")
-def test_grafana_is_well(target, run):
+def test_grafana_is_well(clients):
     """Validate no impact: Grafana reaches its database."""
-    found = PARTS["grafana"](target, run.trace_prefix)
+    found = PARTS["grafana"](clients)
     assert found == [], summary(found)
 
 

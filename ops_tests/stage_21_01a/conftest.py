@@ -9,17 +9,13 @@ from typing import Any
 import pytest
 from pymongo.database import Database
 
-from acceptance.conduct.run import Run
 from acceptance.evidence import Evidence
-from acceptance.observe.logs import Logs
 from acceptance.probes.dialog.concurrent_users import Chat
 from acceptance.probes.dialog.contexts import context_after
 from acceptance.probes.dialog.gateway import Butler, Conversation, converse, new_word
-from acceptance.probes.http.client import Caller
 from acceptance.stages.session import StageWork
 from acceptance.stages.soak import SoakReport
 from acceptance.stages.user_triggers import HardFault
-from acceptance.target.model import Target
 from fixtures.evidence import EvidenceBox
 from fixtures.target import NewId
 
@@ -28,20 +24,6 @@ Talk = Callable[..., Conversation]
 # Once a reply may put it in other words; twice in a row the history is not there.
 LOST_HISTORY = HardFault("lost-history", "What was said before is not known", ["trigger.6"], limit=1)
 BAD_ANSWERS = HardFault("bad-answers", "Messages get no good answer", ["trigger.6"], limit=2)
-
-
-@pytest.fixture(scope="session")
-def butler(target: Target, run: Run) -> Butler:
-    """The dialog gateway, as a user reaches it."""
-    return Butler(
-        Caller(target.services["bot"].url, target.http_timeout_s, target.trace_header, trace_prefix=run.trace_prefix)
-    )
-
-
-@pytest.fixture(scope="session")
-def bot_logs(target: Target) -> Logs:
-    """The log of ``butler-bot``."""
-    return Logs.of(target.services["bot"])
 
 
 @pytest.fixture(scope="session")

@@ -7,11 +7,9 @@ from contextlib import contextmanager
 
 import pytest
 
-from acceptance.conduct.run import Run
 from acceptance.probes.homework.hw_checker import RESCHEDULE, HwChecker, HwCheckerDown
 from acceptance.probes.homework.traffic import HomeworkTraffic
 from acceptance.probes.homework.worker import Homework
-from acceptance.probes.http.client import Caller
 from acceptance.stages.session import StageWork
 from acceptance.stages.soak import SoakReport
 from acceptance.stages.user_triggers import HardFault
@@ -21,19 +19,6 @@ from acceptance.verdict import Inconclusive
 # A busy checker may show one late; a list may meet a restart of the network once or twice.
 MISSING = HardFault("submissions-missing", "Accepted reviews do not appear at the HW checker", ["trigger.6"], limit=1)
 BAD_LISTS = HardFault("bad-lists", "Lists lack commits that the HW checker has", ["trigger.6"], limit=2)
-
-
-@pytest.fixture(scope="session")
-def homework(target: Target, run: Run) -> Homework:
-    """The worker's homework calls, as a user's bot reaches them."""
-    worker = target.services["worker"].url
-    return Homework(Caller(worker, target.http_timeout_s, target.trace_header, trace_prefix=run.trace_prefix))
-
-
-@pytest.fixture(scope="session")
-def checker(target: Target) -> HwChecker:
-    """The HW checker itself: what Butler says of it is compared with what it says."""
-    return HwChecker.of(target)
 
 
 @pytest.fixture(scope="session")

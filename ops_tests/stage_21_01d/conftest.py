@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import pytest
-from pymongo.database import Database
 
-from acceptance.conduct.run import Run
 from acceptance.evidence import Evidence
 from acceptance.gates.measures import Threshold
-from acceptance.observe.logs import Logs
-from acceptance.probes.http.client import Caller
 from acceptance.probes.reviews.pipeline import Reviews
 from acceptance.probes.reviews.result import Review
 from acceptance.probes.reviews.traffic import ReviewTraffic
-from acceptance.probes.storage.uploads import Uploader
 from acceptance.stages.session import StageWork
 from acceptance.stages.soak import SoakReport
 from acceptance.stages.user_triggers import HardFault
@@ -36,23 +30,10 @@ TIMES_THE_SLO = 3
 """How long a review is waited for: a slow one must be told from one that is lost."""
 
 
-@pytest.fixture(scope="session")
-def reviews(uploader: Uploader, mongo: Database[dict[str, Any]], target: Target) -> Reviews:
-    """The review pipeline: the API takes the work, the worker's log and the database show what became of it."""
-    return Reviews(uploader, mongo, Logs.of(target.services["worker"]))
-
-
 @pytest.fixture(scope="module")
 def patience_s(stage_work: StageWork) -> float:
     """Seconds within which a review must end."""
     return TIMES_THE_SLO * Threshold(stage_work.stage.gate("latency-p95").threshold).limit
-
-
-@pytest.fixture(scope="session")
-def worker(target: Target, run: Run) -> Caller:
-    """The worker's HTTP calls."""
-    url = target.services["worker"].url
-    return Caller(url, target.http_timeout_s, target.trace_header, trace_prefix=run.trace_prefix)
 
 
 @pytest.fixture(scope="module")

@@ -6,9 +6,8 @@ import sys
 
 from acceptance.commands import cli
 from acceptance.finding import Finding
-from acceptance.observe.mongo import database
-from acceptance.observe.prometheus import Prometheus
 from acceptance.polling import poll
+from acceptance.probes.clients import Clients
 from acceptance.probes.dialog import contexts
 from acceptance.target.model import Target
 
@@ -19,12 +18,12 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _act(target: Target, args: argparse.Namespace) -> cli.Answer:
-    with database(target) as mongo:
+    clients = Clients(target)
+    with clients.database() as mongo:
         context = contexts.context_of(mongo, args.session_id)
     found = contexts.findings(context, None, [])
     job = target.services["bot"].job
-    prometheus = Prometheus(target.prometheus_url, target.http_timeout_s)
-    saved = 0 if found else poll(lambda: contexts.saves(prometheus, job), bool, target.scrape_patience_s)
+    saved = 0 if found else poll(lambda: contexts.saves(clients.prometheus, job), bool, target.scrape_patience_s)
     if not found and not saved:
         expected = f"a successful save in {contexts.OPERATIONS}"
         none, flag = "none: the context is there, but not via the repository", target.flags["21_01a"]

@@ -5,7 +5,7 @@ import argparse
 import sys
 
 from acceptance.commands import cli
-from acceptance.probes.http.client import Caller
+from acceptance.probes.clients import Clients
 from acceptance.probes.reviews.pipeline import COMPONENTS, component_findings
 from acceptance.target.model import Target
 
@@ -15,7 +15,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _act(target: Target, _: argparse.Namespace) -> cli.Answer:
-    worker = Caller(target.services["worker"].url, target.http_timeout_s, target.trace_header)
+    worker = Clients(target).caller("worker")
     return cli.Answer(component_findings(worker), f"{', '.join(COMPONENTS)}: all healthy", {"components": COMPONENTS})
 
 

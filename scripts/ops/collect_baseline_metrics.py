@@ -7,7 +7,7 @@ from pathlib import Path
 
 from acceptance.baseline.files import collect, gaps, save, summary
 from acceptance.commands import cli
-from acceptance.observe.prometheus import Prometheus
+from acceptance.probes.clients import Clients
 from acceptance.target.model import Target
 
 
@@ -19,7 +19,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _act(target: Target, args: argparse.Namespace) -> cli.Answer:
-    prometheus = Prometheus(target.prometheus_url, target.http_timeout_s)
+    prometheus = Clients(target).prometheus
     found = collect(target, prometheus, args.seconds or target.soak_seconds or 3600)
     save(found, args.output)
     told = summary(found)

@@ -6,8 +6,7 @@ import sys
 from dataclasses import asdict
 
 from acceptance.commands import cli
-from acceptance.probes.dialog.gateway import Butler
-from acceptance.probes.http.client import Caller
+from acceptance.probes.clients import Clients
 from acceptance.target.model import Target
 
 EPILOG = "The message goes to the user that you name and its conversation stays: choose a test user of your own."
@@ -21,8 +20,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _act(target: Target, args: argparse.Namespace) -> cli.Answer:
-    butler = Butler(Caller(target.services["bot"].url, target.http_timeout_s, target.trace_header))
-    turn = butler.say(args.user_id, args.message, args.session_id)
+    turn = Clients(target).butler.say(args.user_id, args.message, args.session_id)
     found = turn.findings()
     if not found and args.session_id:
         found = turn.strayed(args.session_id)

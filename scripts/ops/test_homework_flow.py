@@ -8,12 +8,10 @@ from typing import Any
 
 from acceptance.commands import cli
 from acceptance.envfile.file import EnvFile
-from acceptance.observe.prometheus import Prometheus
+from acceptance.probes.clients import Clients
 from acceptance.probes.flag_path import path_findings
-from acceptance.probes.homework.hw_checker import HwChecker
 from acceptance.probes.homework.traffic import reviewable
-from acceptance.probes.homework.worker import DAYS, REQUESTS, Homework, served
-from acceptance.probes.http.client import Caller
+from acceptance.probes.homework.worker import DAYS, REQUESTS, served
 from acceptance.target.model import Target
 
 EPILOG = (
@@ -30,8 +28,8 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
 
 def _act(target: Target, args: argparse.Namespace) -> cli.Answer:
     worker = target.services["worker"]
-    homework = Homework(Caller(worker.url, target.http_timeout_s, target.trace_header))
-    checker = HwChecker.of(target)
+    clients = Clients(target)
+    homework, checker = clients.homework, clients.checker
     checks = checker.checks(DAYS + 1)
     newest = reviewable(checks, args.student_id)[0]
     listing = homework.listing(args.student_id)
@@ -44,9 +42,8 @@ def _act(target: Target, args: argparse.Namespace) -> cli.Answer:
         facts["review"] = asdict(requested.exchange) | {"after": asdict(requested.after)}
         done.append(f"review {requested.review_id} of {newest.commit_hash} is at the HW checker")
     new = EnvFile(target.env_file).flag(target.flags["21_01b"])
-    prometheus = Prometheus(target.prometheus_url, target.http_timeout_s)
     patience = target.scrape_patience_s
-    found = found or path_findings(lambda: served(prometheus, worker.job), REQUESTS, worker.job, new, patience)
+    found = found or path_findings(lambda: served(clients.prometheus, worker.job), REQUESTS, worker.job, new, patience)
     done.append(f"via the {'new service' if new else 'old client'}")
     return cli.Answer(found, f"{args.student_id}: {', '.join(done)}", facts)
 

@@ -6,12 +6,9 @@ import sys
 
 from acceptance.commands import cli
 from acceptance.envfile.file import EnvFile
-from acceptance.observe.logs import Logs
-from acceptance.observe.mongo import database
-from acceptance.observe.prometheus import Prometheus
+from acceptance.probes.clients import Clients
 from acceptance.probes.flag_path import path_findings
-from acceptance.probes.reviews.pipeline import DURATIONS, Reviews, counted
-from acceptance.probes.storage.uploads import Uploader
+from acceptance.probes.reviews.pipeline import DURATIONS, counted
 from acceptance.target.model import Target
 
 EPILOG = "The submission stays, and its report is published: choose a test student of your own, such as test_user."
@@ -26,17 +23,16 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
 
 def _act(target: Target, args: argparse.Namespace) -> cli.Answer:
     worker = target.services["worker"]
-    uploader = Uploader(target.services["api"].url, max(60.0, target.http_timeout_s), target.trace_header)
-    with database(target) as mongo:
-        reviews = Reviews(uploader, mongo, Logs.of(worker))
+    clients = Clients(target)
+    with clients.database() as mongo:
+        reviews = clients.reviews(mongo)
         submitted = reviews.submit(args.student_id, args.assignment)
         review = reviews.follow(submitted, args.within, target.http_timeout_s)
     found = review.findings()
     new = EnvFile(target.env_file).flag(target.flags["21_01d"])
     if not found:
-        prometheus = Prometheus(target.prometheus_url, target.http_timeout_s)
         patience = target.scrape_patience_s
-        found = path_findings(lambda: counted(prometheus, worker.job), DURATIONS, worker.job, new, patience)
+        found = path_findings(lambda: counted(clients.prometheus, worker.job), DURATIONS, worker.job, new, patience)
     path = "decomposed" if new else "monolithic"
     taken = f"{review.seconds:.2f} s" if review.seconds is not None else "no time known"
     line = f"{submitted.task_id}: rate limit checked, log analysis appended, report persisted and published, {taken}"

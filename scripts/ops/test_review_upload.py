@@ -8,8 +8,8 @@ import argparse
 import sys
 
 from acceptance.commands.cli import Answer, main
-from acceptance.commands.hold_target import uploader_of
 from acceptance.probes.archives.archives import good
+from acceptance.probes.clients import Clients
 from acceptance.probes.storage.directory import copies_of
 from acceptance.probes.storage.uploads import Upload
 from acceptance.target.model import Target
@@ -30,7 +30,7 @@ def act(target: Target, args: argparse.Namespace) -> Answer:
     if target.student_ids == "numeric" and not args.student_id.isdigit():
         raise Refused(f"--student-id {args.student_id}: expected digits, as STUDENT_IDS=numeric of {where} says")
     archive = good()
-    answer = uploader_of(target).send(Upload(args.student_id, args.assignment_id, archive))
+    answer = Clients(target).uploader.send(Upload(args.student_id, args.assignment_id, archive))
     said = answer.explain().replace("\n", " ")
     if answer.status is None or answer.status in {401, 404, 405, 408, 429}:
         raise Inconclusive(f"the upload was not looked at: {said}; check API_URL in {where}, and the service")

@@ -14,6 +14,7 @@ import pytest
 from acceptance.preparation.codescan import can_scan, vulnerabilities
 from acceptance.preparation.flagcheck import flag_faults, flag_states, new_path_metrics, ticket_fault
 from acceptance.preparation.staging import Staging, staging_runs
+from acceptance.probes.clients import Clients
 from acceptance.probes.health import PARTS, dashboard, mongo_findings, own_alerts
 from acceptance.record.history import Unreadable
 from acceptance.target.model import load_target
@@ -114,7 +115,7 @@ def test_a_running_service_that_exports_what_only_a_flag_brings_is_found(target)
 )
 def test_grafana_is_well_only_with_its_own_answer(target, site, body, status, said):
     there = replace(target, grafana=replace(target.grafana, url=site(body, status)))
-    found = PARTS["grafana"](there, "")
+    found = PARTS["grafana"](Clients(there))
     assert found == said or said in str(found[0])
 
 
@@ -122,7 +123,7 @@ def test_what_does_not_answer_is_a_fault_by_name(target):
     away = replace(target, prometheus_url="http://127.0.0.1:1", hw_checker_url="http://127.0.0.1:1")
     service = replace(target.services["api"], url="http://127.0.0.1:1")
     away = replace(away, services={**target.services, "api": service})
-    found = [finding for part in ("prometheus", "hw-checker", "api-health") for finding in PARTS[part](away, "")]
+    found = [finding for part in ("prometheus", "hw-checker", "api-health") for finding in PARTS[part](Clients(away))]
     assert [finding.subject for finding in found] == ["Prometheus", "HW checker", "butler-api"]
 
 
