@@ -73,6 +73,8 @@ def _clients(target: Target) -> Mapping[str, tuple[str, str]]:
         "uploader": ("request", f"POST {url['api']}/api/v1/reviews, as a student"),
         "butler": ("request", f"POST to {url['bot']}, messages as a user"),
         "homework": ("request", f"requests to {url['worker']}, as a student"),
+        "reviews": ("request", f"POST {url['api']}/api/v1/reviews, submissions that are followed to their report"),
+        "worker": ("request", f"requests to {url['worker']}"),
         "checker": ("request", f"requests to {target.hw_checker_url}, as Butler makes them"),
         "new_id": ("test data", "of users whose ids begin with the run's prefix"),
         "mongo": ("query", f"documents of MongoDB's {target.mongo.database}"),
