@@ -6,23 +6,14 @@ free of it.
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
-import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
 from acceptance.checklist import GENERATED, Item, load_items
+from acceptance.planning import collection
 from acceptance.verdict import Inconclusive
-
-OUTPUT = "OPS_COLLECTED"
-"""Environment variable by which ``fixtures.collected`` is told where to write."""
-
-_TIMEOUT_S = 120.0
 
 
 class Kind(StrEnum):
@@ -53,31 +44,16 @@ class Row:
     checks: tuple[Check, ...]
 
 
-def collect(project: Path, checks: str = "ops_tests") -> tuple[Check, ...]:
+def collect(project: Path) -> tuple[Check, ...]:
     """Ask pytest which checks there are, in the order in which they would run.
 
-    Args:
-        project: Folder with the pytest configuration.
-        checks: What to collect, below it.
-
     Raises:
-        Inconclusive: The collection failed; the message has the end of what pytest said.
+        Inconclusive: Something cannot be collected; the message names it.
     """
-    argv = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "fixtures.collected", checks]
-    with tempfile.TemporaryDirectory() as scratch:
-        found = Path(scratch) / "collected.json"
-        environment = os.environ | {OUTPUT: str(found)}
-        try:
-            done = subprocess.run(
-                argv, cwd=project, env=environment, capture_output=True, text=True, check=False, timeout=_TIMEOUT_S
-            )
-        except subprocess.TimeoutExpired as error:
-            raise Inconclusive(f"{project}: collecting {checks} took more than {_TIMEOUT_S:g} s") from error
-        if done.returncode != 0 or not found.is_file():
-            said = (done.stdout + done.stderr).strip()[-2000:]
-            raise Inconclusive(f"{project}: collecting {checks} ended with code {done.returncode}: {said}")
-        raw = json.loads(found.read_text(encoding="utf-8"))
-    return tuple(_folded(raw))
+    found = collection.collect(project)
+    if found.faults:
+        raise Inconclusive("; ".join(f"{fault['nodeid']} {fault['title']}" for fault in found.faults))
+    return tuple(_folded(found.checks))
 
 
 def _folded(raw: Iterable[Mapping[str, object]]) -> Iterable[Check]:

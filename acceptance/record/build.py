@@ -11,11 +11,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 from acceptance.events import GENESIS, Event, expecting
-from acceptance.record.checks import count, fold_checks, fold_findings
+from acceptance.outcome import Closing, Ending, ending_of
+from acceptance.record.checks import count, fold_checks, fold_findings, verdict_of
 from acceptance.record.formatting import between
 from acceptance.record.reconcile import Grounds, judge
-from acceptance.record.schema import Check, Facts, Record
-from acceptance.record.signoffs import fold_lines, fold_sign_offs, fold_waivers, unheard
+from acceptance.record.schema import Facts, Record
+from acceptance.record.signoffs import covered, fold_lines, fold_sign_offs, fold_waivers, unheard
 from acceptance.record.stages import fold_flags, fold_rollbacks, fold_stages
 from acceptance.record.timeline import timeline
 from acceptance.verdict import Outcome, Verdict
@@ -37,26 +38,32 @@ def build(events: Iterable[Event]) -> Record:
     facts, flags = _facts(log), fold_flags(log)
     if facts.planned_minutes is None:
         facts = replace(facts, planned_minutes=sum(stage.planned_minutes or 0 for stage in stages) or None)
+    accepted = {event.data.get("stage") for event in log if event.kind == "stage.accepted"}
+    claims = [claim for event in log if event.kind == "run.finished" and (claim := _outcome(event.data))]
     grounds = Grounds(
-        claimed=_outcome(end),
-        claimed_reasons=_explained([str(reason) for reason in end.get("reasons") or ()], checks),
+        ending=ending_of(end) if end else None,
+        claimed=max(claims, key=list(Outcome).index, default=None),
+        claimed_reasons=[str(reason) for reason in end.get("reasons") or ()],
         expected=any(event.data.get("checks") for event in log if event.kind == "checks.expected"),
         checks=checks,
+        triggers=_fired(log),
+        unaccepted=[stage.id for stage in stages if stage.flag and stage.started_at and stage.id not in accepted],
         rollbacks=rollbacks,
         flags=flags,
-        may_stay_on={stage.flag for stage in stages if stage.kept and stage.id in passed},
+        may_stay_on={stage.flag for stage in stages if stage.kept and stage.id in passed & accepted},
         awaiting=sum(line.state == "AWAITING" for line in lines),
         waived={waiver.item for waiver in waivers if waiver.valid},
         facts=facts,
+        covered=covered(lines, [stage.id for stage in stages]),
         begun=any(event.kind == "run.started" for event in log),
-        trouble=(*unreal, *_refusals(log)),
+        trouble=(*unreal, *surprises, *_refusals(log)),
     )
-    outcome, reasons = judge(grounds)
+    closing = judge(grounds)
     return Record(
-        outcome=outcome,
+        outcome=closing.outcome,
         claimed=grounds.claimed,
-        reasons=reasons,
-        facts=facts,
+        reasons=closing.reasons,
+        facts=replace(facts, exit_code=closing.exit_code if end else None),
         counts=count(checks),
         stages=stages,
         lines=lines,
@@ -73,15 +80,25 @@ def build(events: Iterable[Event]) -> Record:
     )
 
 
-def _explained(reasons: Sequence[str], checks: Sequence[Check]) -> tuple[str, ...]:
-    """Say a reason that only names a check (``FAIL: <node id>``) in that check's own words."""
-    by_name = {f"{check.verdict}: {check.nodeid}": check for check in checks}
-    return tuple(
-        f"{found.title.rstrip('.') or found.name}: {found.reason or found.verdict}"
-        if (found := by_name.get(each))
-        else each
-        for each in reasons
-    )
+def conclude(events: Iterable[Event], ending: Ending) -> Closing:
+    """Derive how a run ends, before its last event is written."""
+    log = list(events)
+    record = build([*log, _end(log, ending.as_json())])
+    return Closing(record.outcome, record.reasons, record.facts.exit_code or 0)
+
+
+def _fired(log: Sequence[Event]) -> list[tuple[Verdict, str]]:
+    """Give the triggers that fired, but for those of an earlier try: rolled back, and the stage accepted since."""
+    open_: list[tuple[str, Verdict, str]] = []
+    for event in log:
+        stage = str(event.data.get("stage"))
+        if event.kind == "trigger.fired":
+            words = f"{event.data.get('trigger')}: {event.data.get('reason')}"
+            open_.append((stage, verdict_of(event.data.get("verdict", "FAIL")), words))
+        elif event.kind == "stage.accepted":
+            undone = any(each.kind == "rollback.started" and each.data.get("stage") == stage for each in log)
+            open_ = [each for each in open_ if each[0] != stage or not undone]
+    return [(verdict, words) for _, verdict, words in open_]
 
 
 def _refusals(log: Sequence[Event]) -> list[str]:
@@ -97,18 +114,19 @@ def _last(log: Sequence[Event], kind: str) -> Mapping[str, Any]:
 
 def _outcome(end: Mapping[str, Any]) -> Outcome | None:
     try:
-        return Outcome(end["outcome"]) if end else None
-    except (KeyError, ValueError):
+        return Outcome(end["outcome"]) if "outcome" in end else None
+    except ValueError:
         return Outcome.INCONCLUSIVE
 
 
 def _facts(log: Sequence[Event]) -> Facts:
-    start, end = _last(log, "run.started"), _last(log, "run.finished")
+    start = _last(log, "run.started")
     first, last = (log[0].at, log[-1].at) if log else ("", "")
     texts = ("run_id", "ticket", "operator", "mode", "target_kind", "suite_version", "commit", "host", "python")
     return Facts(
         **{name: str(start.get(name) or "") for name in texts},
         target=start.get("target") or {},
+        surroundings=start.get("surroundings") or {},
         argv=tuple(str(word) for word in start.get("argv") or ()),
         planned_minutes=start.get("planned_minutes"),
         soak_note=str(start.get("soak_note") or ""),
@@ -117,23 +135,21 @@ def _facts(log: Sequence[Event]) -> Facts:
         started_at=first,
         finished_at=last,
         seconds=between(first, last),
-        exit_code=end.get("exit_code"),
+        exit_code=None,
     )
 
 
 def so_far(events: Iterable[Event]) -> Record:
     """Build the record of an event log to which more is still being written.
 
-    Checks to come are left out and the run claims a GO; as always, the record shows a worse outcome when the events
-    before it do not bear that out.
+    Checks to come are left out.
     """
     log = list(events)
     done = {event.data.get("nodeid") for event in log if event.kind == "check.finished"}
     only_done = (expecting(event, lambda check: check.get("nodeid") in done) for event in log)
-    return build([*only_done, _end(log)])
+    return build([*only_done, _end(log, Ending().as_json())])
 
 
-def _end(log: list[Event]) -> Event:
-    data = {"outcome": Outcome.GO.value, "reasons": [], "exit_code": 0}
+def _end(log: Sequence[Event], data: Mapping[str, Any]) -> Event:
     last = log[-1].hash if log else ""
     return Event(len(log), datetime.now(UTC).isoformat(timespec="milliseconds"), "run.finished", data, last, "")

@@ -13,6 +13,7 @@ from acceptance.stage import place_of
 from acceptance.verdict import Verdict, worst
 
 NEVER_RAN = "the run ended before it"
+LEFT_OUT = "left out of this run, although its stage has it"
 
 
 def verdict_of(value: object) -> Verdict:
@@ -59,7 +60,7 @@ def _check(number: int, nodeid: str, plan: Mapping[str, Any], ends: Sequence[Eve
         items=tuple(str(item) for item in data.get("items") or ()),
         title=str(data.get("title") or ""),
         verdict=verdict,
-        reason=str(telling.get("reason") or "") if ends else NEVER_RAN,
+        reason=str(telling.get("reason") or "") if ends else LEFT_OUT if plan.get("left_out") else NEVER_RAN,
         seconds=float(seconds) if ends and isinstance(seconds, int | float) else None,
         worker=str(data.get("worker") or ""),
         at=ends[-1].at if ends else "",

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from acceptance.record.schema import Record, Rollback
+from acceptance.record.signoffs import covered
 from acceptance.verdict import ExitCode, Outcome
 
 Mark = Literal["", "good", "bad", "warn", "loud"]
@@ -32,7 +33,7 @@ class Row:
 Standing = Callable[[str], Sequence[str]]
 
 _WORDS: dict[Outcome, tuple[str, Mark]] = {
-    Outcome.GO: ("GO: everything was checked and is good", "good"),
+    Outcome.GO: ("GO", "good"),
     Outcome.NO_GO: ("NO-GO: something is broken", "bad"),
     Outcome.INCONCLUSIVE: ("INCONCLUSIVE: not everything could be seen", "warn"),
     Outcome.INTERRUPTED: ("INTERRUPTED: ended before its time", "warn"),
@@ -86,8 +87,9 @@ def _headline(record: Record, exit_code: int) -> tuple[str, Mark]:
     if exit_code == ExitCode.ROLLBACK_FAILED:
         return f"NO-GO: a rollback failed (exit {exit_code})", "bad"
     words, mark = _WORDS[record.outcome]
-    if record.outcome is Outcome.GO and record.facts.mode != "deploy":
-        words = "GO, as a rehearsal: everything was checked and is good"
+    if record.outcome is Outcome.GO:
+        rehearsal = "" if record.facts.mode == "deploy" else ", as a rehearsal"
+        words = f"GO{rehearsal}: {covered(record.lines, [stage.id for stage in record.stages])}"
     return f"{words} (exit {exit_code})", mark
 
 

@@ -1,4 +1,4 @@
-"""The outcome of a run: what it claimed, or worse when its own events do not bear the claim out."""
+"""The one outcome of a run, derived from its events; everything that tells an outcome tells this one."""
 
 from __future__ import annotations
 
@@ -6,9 +6,13 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from acceptance.outcome import EXPLAINED, INTERRUPTED, NOTHING_RAN, REFUSED, Closing, Ending
 from acceptance.record.schema import Check, Facts, Rollback
 from acceptance.record.timeline import on
-from acceptance.verdict import Outcome, Verdict
+from acceptance.verdict import ExitCode, Outcome, Verdict
+
+_RANK = (Outcome.GO, Outcome.INCONCLUSIVE, Outcome.NO_GO, Outcome.INTERRUPTED)
+_STAND_FOR = {Verdict.INCONCLUSIVE: "could not see", Verdict.NOT_RUN: "did not run"}
 
 
 @dataclass(frozen=True)
@@ -16,20 +20,25 @@ class Grounds:
     """All that the outcome rests on.
 
     Attributes:
-        claimed: What ``run.finished`` said, None without one.
+        ending: How pytest ended; None when the log ends without `run.finished`.
+        claimed: The worst outcome that a `run.finished` said; None where none said one.
         claimed_reasons: The reasons that it gave.
         expected: Whether any check was expected at all.
-        checks: All checks.
+        checks: All checks, also those that were expected and never ran.
+        triggers: What fired and was neither rolled back nor followed by an acceptance, by verdict.
+        unaccepted: Flagged stages that began and were not accepted.
         rollbacks: All rollbacks.
         flags: Flag -> last known value.
-        may_stay_on: Flags of stages that ended with the flag kept.
+        may_stay_on: Flags of stages that were accepted and ended with the flag kept.
         awaiting: How many sign-offs are missing.
         waived: Items with a valid waiver: a check of waived items only does not decide.
+        covered: How many lines of the checklist were checked, in words: what a GO rests on.
         facts: Mode and kind of target decide what a missing sign-off means.
         begun: Whether the run began at all; if not, it was refused before anything was changed.
         trouble: What makes a GO impossible to believe, such as checks that name unknown items.
     """
 
+    ending: Ending | None
     claimed: Outcome | None
     claimed_reasons: Sequence[str]
     expected: bool
@@ -40,30 +49,64 @@ class Grounds:
     awaiting: int
     waived: Collection[str]
     facts: Facts
+    covered: str = ""
     begun: bool = True
+    triggers: Sequence[tuple[Verdict, str]] = field(default=())
+    unaccepted: Sequence[str] = field(default=())
     trouble: Sequence[str] = field(default=())
 
 
-def judge(grounds: Grounds) -> tuple[Outcome, tuple[str, ...]]:
-    """Give the outcome and its reasons, most important first; a reason of the run's own comes before ours.
+def judge(grounds: Grounds) -> Closing:
+    """Give the outcome, its reasons with the worst first, and the exit code that follows.
 
     Zero checks are never GO (design.md, "What measuring the peers taught", 3), nor is a run whose log ends
-    without a word, nor a production run that lacks a sign-off.
+    without a word, nor one whose exit status no check explains, nor a production run that lacks a sign-off.
     """
-    bad, open_ = _failures(grounds), _gaps(grounds)
-    claimed = grounds.claimed or (Outcome.INTERRUPTED if grounds.begun else Outcome.INCONCLUSIVE)
+    bad, open_, cut = _failures(grounds), _gaps(grounds), _interruption(grounds)
     derived = Outcome.NO_GO if bad else Outcome.INCONCLUSIVE if open_ else Outcome.GO
-    rank = (Outcome.GO, Outcome.INCONCLUSIVE, Outcome.NO_GO, Outcome.INTERRUPTED)
-    outcome = max(claimed, derived, key=rank.index)
-    ours = [*bad, *open_]
-    if not grounds.begun:
-        ours.insert(0, "the run did not begin: nothing was changed")
-    elif grounds.claimed is None:
-        ours.insert(0, "the event log ends without run.finished: the run was killed or its host went down")
-    elif outcome is not grounds.claimed:
+    if cut and not _rollback_failed(grounds):
+        derived = Outcome.INTERRUPTED
+    outcome = max(grounds.claimed or derived, derived, key=_RANK.index)
+    ours = [*cut, *bad, *open_]
+    if grounds.claimed and outcome is not grounds.claimed:
         ours.insert(0, f"the run claimed {grounds.claimed}, which its own events do not bear out")
     reasons = tuple(dict.fromkeys([*_urgent(grounds), *grounds.claimed_reasons, *ours]))
-    return outcome, reasons or (f"every expected check ran, and none failed: {len(grounds.checks)}",)
+    told = reasons or (f"{grounds.covered}; every expected check ran, and none failed: {len(grounds.checks)}",)
+    return Closing(outcome, told, _exit_code(outcome, grounds))
+
+
+def _exit_code(outcome: Outcome, grounds: Grounds) -> int:
+    deciding = _deciding(grounds)
+    seen = {check.verdict for check in deciding}
+    status = (grounds.ending or Ending()).pytest_status
+    if outcome is Outcome.GO:
+        return 0
+    if _rollback_failed(grounds):  # guard: exit-code-12-of-the-run
+        return ExitCode.ROLLBACK_FAILED
+    if outcome is not Outcome.INCONCLUSIVE:
+        return INTERRUPTED if outcome is Outcome.INTERRUPTED else 1
+    if any(check.reason.startswith(REFUSED) for check in deciding):
+        return ExitCode.REFUSED
+    if status not in EXPLAINED:
+        return status
+    if Verdict.INCONCLUSIVE in seen:
+        return ExitCode.INCONCLUSIVE
+    if Verdict.PASS not in seen and not seen - {Verdict.SKIPPED}:
+        return NOTHING_RAN
+    return ExitCode.NOT_RUN if Verdict.NOT_RUN in seen else status or ExitCode.INCONCLUSIVE
+
+
+def _interruption(grounds: Grounds) -> list[str]:
+    if not grounds.begun:
+        return []
+    if grounds.ending is None:
+        return ["the event log ends without run.finished: the run was killed or its host went down"]
+    signal = grounds.ending.interrupted_by
+    return [f"interrupted by {signal}; what was changed was put back"] if signal else []
+
+
+def _rollback_failed(grounds: Grounds) -> bool:
+    return bool(grounds.ending and grounds.ending.rollback_failure)
 
 
 def _urgent(grounds: Grounds) -> list[str]:
@@ -76,25 +119,54 @@ def _urgent(grounds: Grounds) -> list[str]:
         for flag, value in grounds.flags.items()
         if on(value) and flag not in grounds.may_stay_on
     ]
-    return failed + left
+    told = (
+        [f"ROLLBACK FAILED: {grounds.ending.rollback_failure}"] if grounds.ending and _rollback_failed(grounds) else []
+    )
+    return told + failed + left
 
 
 def _failures(grounds: Grounds) -> list[str]:
     undone = [f"the rollback of stage {each.stage} did not end" for each in grounds.rollbacks if each.ok is None]
     failing = [check for check in _deciding(grounds) if check.verdict is Verdict.FAIL]
-    return [*_urgent(grounds), *undone, *([f"{_checks(len(failing))} failed"] if failing else [])]
+    fired = [f"TRIGGER: {reason}" for verdict, reason in grounds.triggers if verdict is Verdict.FAIL]
+    named = [_named(check) for check in failing]
+    return [*_urgent(grounds), *undone, *fired, *named, *([f"{_checks(len(failing))} failed"] if failing else [])]
 
 
 def _gaps(grounds: Grounds) -> list[str]:
-    reasons = [] if grounds.expected else ["no check was expected to run: nothing was proved"]
-    for verdict, words in ((Verdict.INCONCLUSIVE, "could not see"), (Verdict.NOT_RUN, "did not run")):
-        if found := sum(check.verdict is verdict for check in _deciding(grounds)):
+    reasons = [] if grounds.begun else ["the run did not begin: nothing was changed"]
+    if not grounds.expected:
+        reasons.append("no check was expected to run: nothing was proved")
+    deciding = _deciding(grounds)
+    reasons += [_named(check) for check in deciding if check.verdict is Verdict.INCONCLUSIVE]
+    reasons += [
+        f"TRIGGER could not see: {reason}" for verdict, reason in grounds.triggers if verdict is not Verdict.FAIL
+    ]
+    for verdict, words in _STAND_FOR.items():
+        if found := sum(check.verdict is verdict for check in deciding):
             reasons.append(f"{_checks(found)} {words}")
     if grounds.expected and not any(check.verdict is Verdict.PASS for check in grounds.checks):
         reasons.append("no check passed: nothing was proved")
+    reasons += [f"stage {stage} was not accepted" for stage in grounds.unaccepted]
     if grounds.awaiting and grounds.facts.target_kind == "production" and grounds.facts.mode == "deploy":
         reasons.append(f"sign-offs missing: {grounds.awaiting}; a production GO needs them all")
-    return [*reasons, *grounds.trouble]
+    return [*reasons, *_unexplained(grounds), *grounds.trouble]
+
+
+def _unexplained(grounds: Grounds) -> list[str]:
+    """Say an exit status of pytest that no verdict stands for, such as that of a file which does not import."""
+    status = (grounds.ending or Ending()).pytest_status
+    failing = any(check.verdict in (Verdict.FAIL, Verdict.INCONCLUSIVE) for check in grounds.checks)
+    if status in EXPLAINED and (status != 1 or failing):
+        return []
+    return [f"pytest ended with status {status}, which no check explains: see the terminal"]
+
+
+def _named(check: Check) -> str:
+    """Say a check and what it found in its own words; its node id where it has none."""
+    if not check.title:
+        return f"{check.verdict}: {check.nodeid}"
+    return f"{check.title.rstrip('.')}: {check.reason or check.verdict}"
 
 
 def _deciding(grounds: Grounds) -> list[Check]:

@@ -200,6 +200,7 @@ class Facts:
     host: str = ""
     python: str = ""
     argv: tuple[str, ...] = ()
+    surroundings: Mapping[str, Any] = field(default_factory=dict)
     planned_minutes: float | None = None
     soak_note: str = ""
     window: Mapping[str, Any] | None = None

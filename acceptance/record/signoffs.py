@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from acceptance.checklist import load_items, status
+from acceptance.checklist import State, load_items, status
 from acceptance.events import Event, first
 from acceptance.record.formatting import parse
 from acceptance.record.schema import Check, Line, SignOff, Waiver
@@ -65,6 +65,21 @@ def _waiver(event: Event, operator: str) -> Waiver:
 def chapters_of(stages: Iterable[str]) -> set[str]:
     """Give the checklist chapters that a run of these stages answers for."""
     return {CHAPTER_OF_STAGE.get(stage, stage.removeprefix("stage_")) for stage in stages}
+
+
+def covered(lines: Iterable[Line], stages: Iterable[str]) -> str:
+    """Say how many of the lines that a run answers for were checked, and what became of the rest."""
+    chapters = chapters_of(stages)
+    states = [line.state for line in lines if line.chapter in chapters or line.checks]
+    rest = {
+        "await a person": states.count(State.AWAITING),
+        "waived": states.count(State.WAIVED),
+        "not run": states.count(State.NOT_RUN),
+        "could not be seen": states.count(State.INCONCLUSIVE),
+        "failed": states.count(State.FAIL),
+    }
+    told = [f"{count} {words}" for words, count in rest.items() if count]
+    return ", ".join([f"{states.count(State.PASS)} of {len(states)} lines checked", *told])
 
 
 def fold_lines(

@@ -14,6 +14,7 @@ from acceptance.checklist import item as item_of
 from acceptance.checklist import load_items
 from acceptance.conduct.client import RemoteConductor
 from acceptance.events import EventLog
+from acceptance.planning.collection import stage_named
 from acceptance.stage import Stage
 from acceptance.stages.session import StageWork
 from acceptance.verdict import Inconclusive, Refused, RollbackFailed, Verdict, worst
@@ -37,7 +38,6 @@ class Progress:
     unfit: str = ""
     verdicts: dict[str, Verdict] = field(default_factory=dict)
     answered: dict[str, set[Verdict]] = field(default_factory=dict)
-    deselected: list[str] = field(default_factory=list)
     work: StageWork | None = None
 
 
@@ -51,21 +51,25 @@ class Flow:
         conductor: RemoteConductor,
         events: EventLog,
         not_now: Callable[[Stage], str | None] = lambda _: None,
+        expected: Callable[[], Sequence[str]] = tuple,
     ) -> None:
         self._stages = {name: Progress(stage) for name, stage in stages.items()}
         self._flags = flags
         self._conductor = conductor
         self._events = events
         self._not_now = not_now
+        self._expected = expected
         self._one_at_a_time = threading.RLock()
         self._current: str | None = None
+        self._running = ""
 
     def stage(self, stage_id: str) -> Progress:
         """Give a stage's progress."""
         return self._stages[stage_id]
 
-    def enter(self, stage_id: str) -> str:
-        """Note that a check of this stage comes next; returns why it may not run, or an empty string."""
+    def enter(self, stage_id: str, nodeid: str = "") -> str:
+        """Note that this check of the stage comes next; returns why it may not run, or an empty string."""
+        self._running = nodeid
         progress = self._stages[stage_id]
         if self._current != stage_id:
             self._current = stage_id
@@ -135,16 +139,14 @@ class Flow:
         return weighed({item: self.seen(item) for item in items}, "in this run")
 
     def unmet(self, stage_id: str, besides: Sequence[str] = ()) -> list[str]:
-        """Name what keeps a stage from being accepted: unanswered items, bad ones, checks left out.
+        """Name what keeps a stage from being accepted: checks of it that did not run, unanswered items, bad ones.
 
         Args:
             stage_id: The stage.
             besides: Items that the accepting test answers itself.
         """
         progress = self._stages[stage_id]
-        reasons = []
-        if left_out := progress.deselected:
-            reasons.append(f"{len(left_out)} check(s) were left out of this run, the first of them {left_out[0]}")
+        reasons = self._not_run(progress)
         for item in load_items():
             if not item.id.startswith(f"{stage_id}.") or item.id in besides:
                 continue
@@ -154,6 +156,17 @@ class Flow:
             elif bad := seen - {Verdict.PASS, Verdict.SKIPPED}:
                 reasons.append(f"{item.id} is {', '.join(sorted(bad))}: {item.text}")
         return reasons
+
+    def _not_run(self, progress: Progress) -> list[str]:
+        """Compare what ran with all checks of the stage, by node id; the one that asks is still running."""
+        expected = [nodeid for nodeid in self._expected() if stage_named(nodeid) in (progress.stage.id, "")]
+        if not expected:
+            return [f"it is not known which checks stage {progress.stage.id} has"]
+        ran = {nodeid for nodeid, verdict in progress.verdicts.items() if verdict is not Verdict.NOT_RUN}
+        missing = [nodeid for nodeid in expected if nodeid not in ran | {self._running}]
+        if not missing:
+            return []
+        return [f"{len(missing)} of {len(expected)} checks did not run or are left out, the first of them {missing[0]}"]
 
 
 def weighed(seen: Mapping[str, set[Verdict]], where: str) -> list[str]:

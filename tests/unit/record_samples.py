@@ -31,6 +31,7 @@ def go(folder: Path) -> Path:
         writer.say("stage.started", pause=1, **STAGE)
         sign(writer, "21_01c.deploy.1", "21_01c.preflight.2")
         through(writer, "preflight", "deploy", "flag_off", "flag_on", "security", "soak", "exit_gate")
+        writer.say("stage.accepted", stage="21_01c")
         writer.say("stage.finished", pause=1, stage="21_01c", verdict="PASS", reason="", kept=True)
         writer.say(
             "run.finished", pause=1, outcome="GO", reasons=["all planned checks passed; the flag was kept"], exit_code=0
@@ -292,6 +293,8 @@ def whole(folder: Path) -> Path:
                         seconds=14.0,
                         by_hand=[],
                     )
+            if flag and not bad:
+                writer.say("stage.accepted", stage=stage)
             writer.say(
                 "stage.finished",
                 pause=1,

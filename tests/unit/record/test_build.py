@@ -10,8 +10,13 @@ from acceptance.checklist import State
 from acceptance.events import read_events
 from acceptance.finding import Finding, Severity, as_evidence
 from acceptance.record.build import build
+<<<<<<< HEAD
 from acceptance.record.html import page
 from acceptance.record.publish import as_json, load
+=======
+from acceptance.record.checks import LEFT_OUT
+from acceptance.record.publish import load
+>>>>>>> ed674f2 (Completeness is the stage folder's own collection; one outcome follows from the log)
 from acceptance.verdict import Outcome, Verdict
 
 KILLED = "the event log ends without run.finished: the run was killed or its host went down"
@@ -54,6 +59,7 @@ def test_go_when_all_that_was_expected_passed(folded):
     assert (record.outcome, record.counts) == (Outcome.GO, {"PASS": 1})
 
 
+<<<<<<< HEAD
 OUTSIDE = Finding("written outside", "case <7>", "no file outside", "/etc/x", Severity.CRITICAL)
 SERVER = Finding("answered 500", "case 1", "400", "500", Severity.MEDIUM)
 
@@ -80,6 +86,65 @@ def test_a_check_that_passed_shows_what_it_claimed_and_saw(folded):
     record = folded(STARTED, expected(NODE), finished(claims=[{"expected": "free > least", "observed": "12 > 10"}]))
     assert as_json(record)["checks"][0]["claims"] == [{"expected": "free > least", "observed": "12 > 10"}]
     assert "<code>12 &gt; 10</code>" in page(record)
+=======
+def ended(status=0, **more):
+    return ("run.finished", {"pytest_status": status, **more})
+
+
+BEGUN = ("stage.started", {"stage": "21_01c", "flag": "F"})
+ACCEPTED = ("stage.accepted", {"stage": "21_01c"})
+KEPT = ("stage.finished", {"stage": "21_01c", "verdict": "PASS", "kept": True})
+UNDONE = [("rollback.started", {"stage": "21_01c"}), ("rollback.finished", {"stage": "21_01c", "ok": True})]
+REFUSAL = {"verdict": "INCONCLUSIVE", "reason": "refused: the flag is on already"}
+
+
+def fired(verdict="FAIL"):
+    return ("trigger.fired", {"stage": "21_01c", "trigger": "errors", "reason": "7 %", "verdict": verdict})
+
+
+@pytest.mark.parametrize(
+    ("events", "outcome", "code"),
+    [
+        ([finished(), ended()], Outcome.GO, 0),
+        ([finished(verdict="FAIL"), ended(1)], Outcome.NO_GO, 1),
+        ([finished(verdict="INCONCLUSIVE"), ended(1)], Outcome.INCONCLUSIVE, 10),
+        ([finished(**REFUSAL), ended(1)], Outcome.INCONCLUSIVE, 13),
+        ([ended()], Outcome.INCONCLUSIVE, 11),
+        ([finished(verdict="SKIPPED"), ended()], Outcome.INCONCLUSIVE, 5),
+        ([finished(), ended(1)], Outcome.INCONCLUSIVE, 1),
+        ([finished(), ended(2)], Outcome.INCONCLUSIVE, 2),
+        ([finished(), ended(3)], Outcome.INCONCLUSIVE, 3),
+        ([finished(), finished(OTHER), ended()], Outcome.INCONCLUSIVE, 10),
+        ([finished(verdict="FAIL"), ended(2)], Outcome.NO_GO, 1),
+        ([finished(), ended(2, interrupted_by="SIGTERM")], Outcome.INTERRUPTED, 2),
+        ([finished(), ended(rollback_failure="flag on")], Outcome.NO_GO, 12),
+        ([finished(), ended(2, interrupted_by="SIGINT", rollback_failure="flag on")], Outcome.NO_GO, 12),
+        ([finished(), fired(), ended()], Outcome.NO_GO, 1),
+        ([finished(), fired("INCONCLUSIVE"), ended()], Outcome.INCONCLUSIVE, 10),
+        ([finished(), fired(), *UNDONE, ended()], Outcome.NO_GO, 1),
+        ([finished(), fired(), *UNDONE, BEGUN, ACCEPTED, KEPT, ended()], Outcome.GO, 0),
+        ([finished(), fired(), BEGUN, ACCEPTED, KEPT, ended()], Outcome.NO_GO, 1),
+        ([finished(), ("run.finished", {"outcome": "NO-GO"}), GO], Outcome.NO_GO, 1),
+        ([finished(), BEGUN, changed("true"), ACCEPTED, KEPT, ended()], Outcome.GO, 0),
+        ([finished(), BEGUN, changed("true"), KEPT, ended()], Outcome.NO_GO, 1),
+        ([finished(), BEGUN, KEPT, ended()], Outcome.INCONCLUSIVE, 10),
+    ],
+    ids=["good", "failed", "could-not-see", "refused", "did-not-run", "only-skipped", "unexplained-status",
+         "ended-early", "internal-error", "not-expected", "failed-and-stopped", "interrupted", "rollback-failed",
+         "interrupted-and-rollback-failed", "trigger-without-rollback", "blind-watch", "trigger", "second-try-is-good",
+         "accepted-after-a-trigger", "no-go-then-go", "accepted-and-kept", "left-on-without-acceptance",
+         "not-accepted"],
+)  # fmt: skip
+def test_one_outcome_and_exit_code_follow_from_the_log(folded, events, outcome, code):
+    record = folded(STARTED, expected(NODE), *events)
+    assert (record.outcome, record.facts.exit_code) == (outcome, code), record.reasons
+
+
+def test_what_the_run_did_not_select_is_not_run_with_its_reason(folded):
+    plan = expected(NODE)[1]["checks"] + [{"nodeid": OTHER, "items": [], "left_out": True}]
+    record = folded(STARTED, ("checks.expected", {"checks": plan}), finished(), ended())
+    assert (record.outcome, record.facts.exit_code, record.checks[1].reason) == (Outcome.INCONCLUSIVE, 11, LEFT_OUT)
+>>>>>>> ed674f2 (Completeness is the stage folder's own collection; one outcome follows from the log)
 
 
 @pytest.mark.parametrize(
@@ -128,14 +193,15 @@ def test_a_check_that_finished_twice_keeps_the_worse_verdict_and_all_evidence(fo
 
 
 def test_a_reason_that_names_a_check_is_said_in_its_words(folded):
-    end = ("run.finished", {"outcome": "NO-GO", "reasons": [f"FAIL: {NODE}"]})
-    record = folded(STARTED, expected(NODE, title="No write errors."), finished(verdict="FAIL", reason="found 12"), end)
-    assert record.reasons[0] == "No write errors: found 12"
+    record = folded(STARTED, expected(NODE, title="No write errors."), finished(verdict="FAIL", reason="found 12"), GO)
+    assert record.reasons[1:3] == ("No write errors: found 12", "1 check failed")
 
 
 def test_a_go_says_what_it_rests_on(folded):
     record = folded(STARTED, expected(NODE), finished(), GO)
-    assert record.reasons == ("every expected check ran, and none failed: 1",)
+    assert record.reasons == (
+        "1 of 19 lines checked, 2 await a person, 16 not run; every expected check ran, and none failed: 1",
+    )
 
 
 def test_a_check_that_nobody_expected_is_told(folded):
@@ -171,6 +237,7 @@ def test_a_rehearsal_that_put_its_flag_back_is_no_rollback(folded):
         ("run.started", {"mode": "rehearse"}), expected(NODE),
         ("stage.started", {"stage": "21_01c", "flag": "F"}), changed("true"), finished(),
         ("flag.restored", {"stage": "21_01c", "flag": "F", "account": "a", "seconds": 1.5}),
+        ("stage.accepted", {"stage": "21_01c"}),
         ("stage.finished", {"stage": "21_01c", "verdict": "PASS", "kept": False}), GO,
     )  # fmt: skip
     assert (record.outcome, record.flags) == (Outcome.GO, {"F": "false"})

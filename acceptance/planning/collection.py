@@ -1,0 +1,131 @@
+"""Ask pytest which checks there are, whatever the run in hand selects: what a complete stage is measured against.
+
+The question is put in a process of its own. Neither this run's options, ini overrides and plugins nor
+`PYTEST_ADDOPTS` reach it, so what leaves a check out of the run does not leave it out here. What a conftest may still
+hide is found by reading the files: a test function that is written and not collected is a fault.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from acceptance.stage import stage_of
+
+OUTPUT = "OPS_COLLECTED"
+"""Environment variable by which `fixtures.collected` is told where to write."""
+
+CHECKS = "ops_tests"
+"""Folder of the checks, below the project's root."""
+
+_TIMEOUT_S = 120.0
+_OF_THE_RUN = ("PYTEST_ADDOPTS", "PYTEST_PLUGINS")
+_ARGUMENTS = ("--collect-only", "-qq", "--continue-on-collection-errors", "-c", os.devnull, "-p", "fixtures.collected")
+_WITHOUT = ("-p", "no:cacheprovider", "-p", "no:warnings")
+
+
+@dataclass(frozen=True)
+class Collection:
+    """All checks, in their own order, and what could not be collected.
+
+    Attributes:
+        checks: `nodeid`, `items`, `title` and `by_hand` of each.
+        faults: `nodeid` (of a check, a file, a folder) and `title` of each.
+    """
+
+    checks: tuple[Mapping[str, Any], ...] = ()
+    faults: tuple[Mapping[str, Any], ...] = ()
+
+    def expected(self, selected: Iterable[str]) -> list[dict[str, Any]]:
+        """Give every check of each stage of which one is selected, and what could not be collected of it."""
+        chosen = set(selected)
+        stages = {stage_named(nodeid) for nodeid in chosen} | {""}
+        found = [
+            {name: check[name] for name in ("nodeid", "items", "title")}
+            | ({} if check["nodeid"] in chosen else {"left_out": True})
+            for check in self.checks
+            if stage_named(check["nodeid"]) in stages
+        ]
+        return [*found, *(dict(fault) for fault in self.faults if stage_named(fault["nodeid"]) in stages)]
+
+
+class Collecting:
+    """A collection in progress; it needs about two seconds, in which the run's own goes on."""
+
+    def __init__(self, project: Path) -> None:
+        self._project = project
+        self._scratch = tempfile.TemporaryDirectory(prefix="butler-collection-")
+        self._found = Path(self._scratch.name) / "collected.json"
+        kept = {name: value for name, value in os.environ.items() if name not in _OF_THE_RUN}
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "pytest", *_ARGUMENTS, *_WITHOUT, f"--rootdir={project}", CHECKS],
+            cwd=project,
+            env=kept | {OUTPUT: str(self._found), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,  # a Ctrl-C is the run's; it stops this process by `cancel`
+        )
+
+    def result(self) -> Collection:
+        """Wait for the collection; one that fails is a fault of every stage."""
+        try:
+            said, _ = self._process.communicate(timeout=_TIMEOUT_S)
+            raw = json.loads(self._found.read_text(encoding="utf-8"))
+        except subprocess.TimeoutExpired:
+            return _nothing(f"took more than {_TIMEOUT_S:g} s")
+        except (OSError, ValueError):
+            return _nothing(f"ended with code {self._process.returncode}: {said.strip()[-2000:]}")
+        finally:
+            self.cancel()
+        hidden = _hidden(self._project, {str(check["nodeid"]) for check in raw["checks"]}, raw["faults"])
+        return Collection(tuple(raw["checks"]), (*raw["faults"], *hidden))
+
+    def cancel(self) -> None:
+        """Stop it, if it still runs, and remove what it wrote."""
+        self._process.kill()
+        self._process.wait()
+        self._scratch.cleanup()
+
+
+def collect(project: Path) -> Collection:
+    """Collect all checks of a project and wait for them."""
+    return Collecting(project).result()
+
+
+def stage_named(nodeid: str) -> str:
+    """Give the stage of a node id, of a file or of a folder below `ops_tests`; empty where it has none."""
+    parts = Path(nodeid.partition("::")[0]).parts
+    return stage_of(Path(parts[1])) if len(parts) > 1 and parts[0] == CHECKS else ""
+
+
+def _nothing(why: str) -> Collection:
+    return Collection((), ({"nodeid": CHECKS, "title": f"the suite's own collection {why}"},))
+
+
+def _hidden(project: Path, nodeids: set[str], faults: Iterable[Mapping[str, Any]]) -> Iterator[dict[str, str]]:
+    """Name the test functions that stand in a stage's files and were not collected."""
+    functions = {nodeid.partition("[")[0] for nodeid in nodeids}
+    told = {fault["nodeid"] for fault in faults}
+    for path in sorted((project / CHECKS).glob("*/test_*.py")):
+        file = path.relative_to(project).as_posix()
+        for name in _written(path) if file not in told else ():
+            if f"{file}::{name}" not in functions:
+                yield {"nodeid": f"{file}::{name}", "title": "stands in the file, and pytest does not collect it"}
+
+
+def _written(path: Path) -> list[str]:
+    try:
+        tree = ast.parse(path.read_bytes())
+    except (OSError, SyntaxError, ValueError):
+        return []  # its collection failed, and says so
+    return [each.name for each in tree.body if isinstance(each, ast.FunctionDef) and each.name.startswith("test_")]

@@ -1,0 +1,33 @@
+"""Name the exact text that a run is made of: its stages, the checklist, and the suite itself."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from importlib.resources import files
+from pathlib import Path
+
+from acceptance.planning.collection import CHECKS
+
+_SUITE = ("acceptance", "fixtures")
+
+
+def digests(project: Path) -> dict[str, str]:
+    """Give the SHA-256 of each `stage.toml`, of the checklist, and of all files of the checks and of the suite."""
+    suite = Path(str(files("acceptance"))).parent
+    folders = [project / CHECKS, *(suite / name for name in _SUITE)]
+    found = {path.relative_to(project).as_posix(): _of([path]) for path in sorted((project / CHECKS).glob("*/*.toml"))}
+    found["checklist"] = _of([suite / "acceptance" / "data" / "checklist_items.tsv"])
+    found["suite"] = _of(path for folder in folders for path in sorted(folder.rglob("*")) if _counts(path))
+    return found
+
+
+def _counts(path: Path) -> bool:
+    return path.is_file() and "__pycache__" not in path.parts
+
+
+def _of(paths: Iterable[Path]) -> str:
+    total = hashlib.sha256()
+    for path in paths:
+        total.update(f"{path.parent.name}/{path.name}\0".encode() + path.read_bytes() + b"\0")
+    return total.hexdigest()
