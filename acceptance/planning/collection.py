@@ -18,8 +18,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from acceptance.stage import stage_of
-
 OUTPUT = "OPS_COLLECTED"
 """Environment variable by which `fixtures.collected` is told where to write."""
 
@@ -84,9 +82,11 @@ class Collecting:
         except subprocess.TimeoutExpired:
             return _nothing(f"took more than {_TIMEOUT_S:g} s")
         except (OSError, ValueError):
-            return _nothing(f"ended with code {self._process.returncode}: {said.strip()[-2000:]}")
+            raw = {"checks": [], "faults": []}
         finally:
             self.cancel()
+        if self._process.returncode and not raw["faults"]:
+            return _nothing(f"ended with code {self._process.returncode}: {said.strip()[-2000:]}")
         hidden = _hidden(self._project, {str(check["nodeid"]) for check in raw["checks"]}, raw["faults"])
         return Collection(tuple(raw["checks"]), (*raw["faults"], *hidden))
 
@@ -104,8 +104,8 @@ def collect(project: Path) -> Collection:
 
 def stage_named(nodeid: str) -> str:
     """Give the stage of a node id, of a file or of a folder below `ops_tests`; empty where it has none."""
-    parts = Path(nodeid.partition("::")[0]).parts
-    return stage_of(Path(parts[1])) if len(parts) > 1 and parts[0] == CHECKS else ""
+    root, _, below = nodeid.partition("::")[0].partition("/")
+    return below.partition("/")[0].removeprefix("stage_") if below and root == CHECKS else ""
 
 
 def _nothing(why: str) -> Collection:
