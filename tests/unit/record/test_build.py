@@ -10,13 +10,9 @@ from acceptance.checklist import State
 from acceptance.events import read_events
 from acceptance.finding import Finding, Severity, as_evidence
 from acceptance.record.build import build
-<<<<<<< HEAD
+from acceptance.record.checks import LEFT_OUT
 from acceptance.record.html import page
 from acceptance.record.publish import as_json, load
-=======
-from acceptance.record.checks import LEFT_OUT
-from acceptance.record.publish import load
->>>>>>> ed674f2 (Completeness is the stage folder's own collection; one outcome follows from the log)
 from acceptance.verdict import Outcome, Verdict
 
 KILLED = "the event log ends without run.finished: the run was killed or its host went down"
@@ -59,7 +55,6 @@ def test_go_when_all_that_was_expected_passed(folded):
     assert (record.outcome, record.counts) == (Outcome.GO, {"PASS": 1})
 
 
-<<<<<<< HEAD
 OUTSIDE = Finding("written outside", "case <7>", "no file outside", "/etc/x", Severity.CRITICAL)
 SERVER = Finding("answered 500", "case 1", "400", "500", Severity.MEDIUM)
 
@@ -86,7 +81,8 @@ def test_a_check_that_passed_shows_what_it_claimed_and_saw(folded):
     record = folded(STARTED, expected(NODE), finished(claims=[{"expected": "free > least", "observed": "12 > 10"}]))
     assert as_json(record)["checks"][0]["claims"] == [{"expected": "free > least", "observed": "12 > 10"}]
     assert "<code>12 &gt; 10</code>" in page(record)
-=======
+
+
 def ended(status=0, **more):
     return ("run.finished", {"pytest_status": status, **more})
 
@@ -144,7 +140,6 @@ def test_what_the_run_did_not_select_is_not_run_with_its_reason(folded):
     plan = expected(NODE)[1]["checks"] + [{"nodeid": OTHER, "items": [], "left_out": True}]
     record = folded(STARTED, ("checks.expected", {"checks": plan}), finished(), ended())
     assert (record.outcome, record.facts.exit_code, record.checks[1].reason) == (Outcome.INCONCLUSIVE, 11, LEFT_OUT)
->>>>>>> ed674f2 (Completeness is the stage folder's own collection; one outcome follows from the log)
 
 
 @pytest.mark.parametrize(
