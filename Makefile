@@ -1,15 +1,19 @@
-# The two commands of the README. Everything else is plain pytest, see there.
+# The commands of the README. Everything else is plain pytest, see docs/contributing.md.
 VENV ?= .venv
 PYTHON ?= python3
 SUITE := $(VENV)/bin/python -m pytest
+TIERS := $(VENV)/bin/python -m tests.tiers
 
-.PHONY: rehearse test clean
+.PHONY: rehearse test prove clean
 
 rehearse: $(VENV)/ready ## set up, start the embedded lab, run stage 21_01c, leave the record
 	$(SUITE) -m stage_21_01c
 
-test: $(VENV)/ready ## our own tests, through tox
-	$(VENV)/bin/tox run
+test: $(VENV)/ready ## our own tests, the quick part
+	$(TIERS) quick
+
+prove: $(VENV)/ready ## our own tests, all of them; what passed before in this state of the tree is not run again
+	$(TIERS) all
 
 $(VENV)/ready: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -17,5 +21,5 @@ $(VENV)/ready: pyproject.toml
 	$(VENV)/bin/python -m lab fetch
 	touch $@
 
-clean: ## remove what set-up made
-	rm -rf $(VENV) .tox
+clean: ## remove what set-up made, and what was noted of earlier tests
+	rm -rf $(VENV) .tiers

@@ -53,7 +53,7 @@ LINT = {
 }
 POWER = "tests/power"
 STEPS = (
-    Step("unit", ("tests/unit", "tests/scripts"), ("-n2", "--dist=loadfile"), 0.2),
+    Step("unit", ("tests/unit", "tests/scripts", "tests/mutants"), ("-n2", "--dist=loadfile"), 0.2),
     Step("plugin", ("tests/plugin",), ("-n2",), 4.0),
     Step("lab", ("tests/lab",), (), 1.0, sample=0),
     Step("dependencies", ("tests/dependencies",), (), 6.0, sample=0),
@@ -67,7 +67,7 @@ STEPS = (
         sample=3,
         always=(
             f"{POWER}/test_healthy.py::test_healthy_lab_is_green[1]",
-            f"{POWER}/test_storage_faults.py::test_whole_stage_ends_at_a_fault",
+            f"{POWER}/test_storage_faults.py::test_fault_turns_its_check_red[21_01c-checksum-not-verified]",
         ),
     ),
 )
@@ -138,7 +138,7 @@ def chosen(step: Step, tier: str) -> list[str]:
 
 
 def bar(total: float) -> "tqdm[None]":
-    shape = "{desc}: {percentage:3.0f}% |{bar:30}| {elapsed} gone, about {remaining} left\n"
+    shape = "{desc}{percentage:3.0f}% |{bar:30}| {elapsed} gone, about {remaining} left\n"
     if sys.stderr.isatty():
         shape = shape.rstrip()
     return tqdm(total=total, bar_format=shape, mininterval=SECONDS_BETWEEN_LINES, miniters=0, smoothing=0.02)
