@@ -13,6 +13,7 @@ from typing import Any
 
 import httpx
 
+from acceptance.finding import Finding
 from acceptance.gates.measures import Series
 from acceptance.verdict import Inconclusive
 
@@ -95,14 +96,16 @@ class Grafana:
     timeout_s: float = 10.0
     transport: Any = field(default=None, repr=False)
 
-    def health_findings(self) -> list[str]:
+    def health_findings(self) -> list[Finding]:
         """Name what is wrong with its health: no answer, another's answer, or a database that is not ok."""
         try:
             status, body = self._ask("GET", "/api/health")
         except Inconclusive as error:
-            return [str(error)]
-        good = status == httpx.codes.OK and body.get("database") == "ok"
-        return [] if good else [f'expected 200 {{"database": "ok"}} of {self.url}/api/health, found {status} {body}']
+            return [Finding("not well", "Grafana", "an answer", str(error))]
+        if status == httpx.codes.OK and body.get("database") == "ok":
+            return []
+        expected = f'200 {{"database": "ok"}} of {self.url}/api/health'
+        return [Finding("not well", "Grafana", expected, f"{status} {body}")]
 
     def dashboard(self, uid: str, interval_s: float) -> Dashboard | None:
         """Read a dashboard; None when Grafana says that there is none with this uid.

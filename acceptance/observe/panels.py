@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
+from acceptance.finding import Finding
 from acceptance.gates.measures import Series
 from acceptance.observe.grafana import Dashboard, Grafana, PanelQuery, Shown
 from acceptance.observe.prometheus import Prometheus
@@ -39,24 +41,24 @@ class Panel:
     shown: Coverage | None
     held: Coverage | None
 
-    def findings(self, step: float) -> list[str]:
+    def findings(self, step: float) -> list[Finding]:
         """Name what the panel does not show though Prometheus has it; a few steps' difference is no gap."""
-        name, slack = f"panel {self.query.panel!r}", 3 * step
+        wrong, slack = partial(Finding, "not shown", f"panel {self.query.panel!r}"), 3 * step
         if self.error:
-            return [f"{name}: expected data, found the error {self.error!r} for «{self.query.expression}»"]
+            return [wrong("data", f"the error {self.error!r} for «{self.query.expression}»")]
         if self.held is None:
             return []
         if self.shown is None:
-            return [f"{name}: expected {self.held.series} series, found none for «{self.query.expression}»"]
+            return [wrong(f"{self.held.series} series", f"none for «{self.query.expression}»")]
         found = []
         if self.shown.series < self.held.series:
-            found.append(f"{name}: expected {self.held.series} series, found {self.shown.series}")
+            found.append(wrong(f"{self.held.series} series", str(self.shown.series)))
         if (late := self.shown.first - self.held.first) > slack:
-            found.append(f"{name}: its data begin {late:.0f} s late")
+            found.append(wrong("all that Prometheus holds", f"its data begin {late:.0f} s late"))
         if (old := self.held.last - self.shown.last) > slack:
-            found.append(f"{name}: its newest data are {old:.0f} s old")
+            found.append(wrong("all that Prometheus holds", f"its newest data are {old:.0f} s old"))
         if (gap := self.shown.widest - self.held.widest) > slack:
-            found.append(f"{name}: a gap of {gap:.0f} s")
+            found.append(wrong("all that Prometheus holds", f"a gap of {gap:.0f} s"))
         return found
 
     def as_json(self) -> dict[str, Any]:
@@ -91,7 +93,7 @@ def seen_since(prometheus: Prometheus, start: float, end: float, step: float) ->
     return found.first if found else end
 
 
-def scrape_gaps(prometheus: Prometheus, job: str, start: float, end: float, step: float) -> list[str]:
+def scrape_gaps(prometheus: Prometheus, job: str, start: float, end: float, step: float) -> list[Finding]:
     """Name the stretches of a window in which not a single scrape of a job succeeded.
 
     A scrape that fails leaves a sample too, ``up`` of 0, and no metrics: a service that answers 503 is a gap.
@@ -107,13 +109,15 @@ def scrape_gaps(prometheus: Prometheus, job: str, start: float, end: float, step
     query = f'sum(sum_over_time(up{{job="{job}"}}[{max(1, round(1000 * allowed))}ms])) > 0'
     seen = coverage(prometheus.range(query, start, end, step).values())
     if seen is None:
-        return [f"{job}: expected scrapes, found none that succeeded in {end - start:.0f} s; look at its target"]
+        none = f"none that succeeded in {end - start:.0f} s"
+        return [Finding("not scraped", job, "scrapes", none, next_step="look at its target")]
     edges = [(start, seen.first), (seen.last, end)]
     holes = [(a, b) for a, b in edges if b - a > 2 * step]
-    found = [f"{job}: no successful scrape for {b - a + allowed:.0f} s at the edge of the window" for a, b in holes]
+    gaps = [f"for {b - a + allowed:.0f} s at the edge of the window" for a, b in holes]
     if seen.widest > 2 * step:
-        found.append(f"{job}: no successful scrape for {seen.widest + allowed:.0f} s within the window")
-    return found
+        gaps.append(f"for {seen.widest + allowed:.0f} s within the window")
+    expected = f"a successful scrape every {allowed:g} s"
+    return [Finding("not scraped", job, expected, f"no successful scrape {gap}") for gap in gaps]
 
 
 def _look_at(

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import httpx
 
+from acceptance.finding import Finding
 from acceptance.gates.measures import Measure, Samples, Series
 from acceptance.verdict import Inconclusive
 
@@ -167,7 +168,7 @@ def _alert(labels: Mapping[str, str]) -> str:
     return labels["alertname"] + "{" + ",".join(f"{name}={value}" for name, value in sorted(rest.items())) + "}"
 
 
-def rule_findings(url: str, timeout_s: float, transport: Any = None) -> list[str]:
+def rule_findings(url: str, timeout_s: float, transport: Any = None) -> list[Finding]:
     """Name the alerting rules that cannot be evaluated.
 
     Raises:
@@ -182,7 +183,7 @@ def rule_findings(url: str, timeout_s: float, transport: Any = None) -> list[str
     if not rules:
         raise Inconclusive(f"Prometheus at {url} has no alerting rule: that none fires says nothing; load the rules")
     return [
-        f"alert {rule['name']}: expected it to be evaluated, found {rule.get('lastError') or rule['health']}"
+        Finding("not evaluated", f"alert {rule['name']}", "it to be evaluated", rule.get("lastError") or rule["health"])
         for rule in rules
         if rule["health"] == "err"
     ]

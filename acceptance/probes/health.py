@@ -33,26 +33,30 @@ def _answers(name: str, url: Callable[[Target], str], path: str, holds: Mapping[
 
     def look(clients: Clients) -> list[Finding]:
         answer = clients.caller_of(url(clients.target)).get(path)
-        return _unlike(name, answer, httpx.codes.OK, holds or {})
+        return _unlike(name, answer, holds or {})
 
     return look
 
 
-def _unlike(name: str, answer: Called, status: int, holds: Mapping[str, object]) -> list[Finding]:
+def _unlike(name: str, answer: Called, holds: Mapping[str, object] | None = None) -> list[Finding]:
     exchange, payload = answer.exchange, answer.payload
     if exchange.status is None:
         return [_wrong(name, f"an answer of {exchange.url}", str(exchange.error))]
-    if exchange.status != status:
-        return [_wrong(name, f"{status} from {exchange.url}", f"{exchange.status}: {exchange.body[:200]}")]
+    if exchange.status != httpx.codes.OK:
+        return [_wrong(name, f"200 from {exchange.url}", f"{exchange.status}: {exchange.body[:200]}")]
     if holds and payload is None:
         return [_wrong(name, f"JSON from {exchange.url}", repr(exchange.body[:80]))]
     held = not holds or (isinstance(payload, dict) and holds.items() <= payload.items())
-    return [] if held else [_wrong(name, f"{dict(holds)} from {exchange.url}", exchange.body[:200])]
+    return [] if held else [_wrong(name, f"{dict(holds or {})} from {exchange.url}", exchange.body[:200])]
 
 
 def _health(key: ServiceKey) -> Look:
     """Make a look at a service's health. It may stay green with MongoDB frozen, so MongoDB is asked by itself."""
-    return _answers(f"butler-{key}", lambda target: target.services[key].url, "/health")
+
+    def look(clients: Clients) -> list[Finding]:
+        return _unlike(clients.target.services[key].name, clients.caller(key).get("/health"))
+
+    return look
 
 
 def _dialog(clients: Clients) -> list[Finding]:
