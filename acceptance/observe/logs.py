@@ -48,10 +48,10 @@ class Excerpt:
         Raises:
             Inconclusive: No line has a time, or one without a time looks like trouble and may be of this stretch.
         """
-        if self.begin is None:
+        if self.begin is None:  # guard: log-that-is-empty
             raise Inconclusive(
-                f"{self.source}: expected lines with a time in the declared format, found none; what has no time "
-                f"proves nothing; {_REMEDY}"
+                f"{self.source}: expected lines with a time in the declared format, found none; an empty log and lines "
+                f"without a time prove nothing; {_REMEDY}"
             )
         if trouble := [line for line in self.unplaced if line.is_warning]:
             raise Inconclusive(without_time(self.source, self.start, trouble))
@@ -98,14 +98,9 @@ class Logs:
         """Read what was written at or after `start`, and how much of that time the log covers.
 
         Raises:
-            Inconclusive: The source cannot be read, or holds no line at all.
+            Inconclusive: The source cannot be read.
         """
         lines, begin = self._held(start)
-        if not lines and begin is None:  # guard: log-that-is-empty
-            raise Inconclusive(
-                f"{self.source} holds no log line: expected the service's log there; "
-                f"an empty log proves nothing, {_REMEDY}"
-            )
         placed = [(line, line.since(start)) for line in lines]
         return Excerpt(
             source=self.source,
