@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from acceptance.observe.log_formats import fields_of, head_of, line_of_fields, line_of_text
 from acceptance.observe.log_lines import TRACEBACK, LogLine, plain, reads_like_trouble
@@ -83,7 +83,9 @@ def _entry(block: list[Raw], form: LogFormat) -> LogLine:
         line = line_of_fields(fields, text, form)
     else:
         line = line_of_text(head_of(block[0].text, form), text)
-    return replace(line, at=line.at or block[0].at, level=line.level or block[0].level)
+    if block[0].at:  # the transport's time is one clock's, and names its zone
+        line = replace(line, at=block[0].at, exact=timedelta(0))
+    return replace(line, level=line.level or block[0].level)
 
 
 def _placed(lines: list[LogLine], ended: datetime | None) -> list[LogLine]:

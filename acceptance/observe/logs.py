@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 
 from acceptance.observe.log_entries import entries
 from acceptance.observe.log_lines import LogLine
@@ -111,6 +111,15 @@ class Logs:
             unplaced=tuple(line for line, after in placed if after is None),
             latest=next((line for line, after in reversed(placed) if after is False), None),
         )
+
+    def newest(self) -> list[LogLine]:
+        """Give the lines at the end of the log, whenever they say that they were written.
+
+        Raises:
+            Inconclusive: The source cannot be read.
+        """
+        held = written(self.source, datetime.now(UTC), self.timeout_s, tail=True)
+        return entries(held.lines, self.form, held.ended)
 
     def _held(self, start: datetime) -> tuple[list[LogLine], datetime | None]:
         """Give the lines from some time before `start` on, and when the log begins."""

@@ -11,18 +11,20 @@ from datetime import UTC, datetime
 from functools import partial
 
 from acceptance.envfile.file import EnvFile
+from acceptance.evidence import Evidence
 from acceptance.observe.health import is_healthy
 from acceptance.observe.logs import Logs
 from acceptance.observe.mongo import database
 from acceptance.observe.prometheus import Prometheus
 from acceptance.stage import Stage
+from acceptance.stages.log_probe import probe
 from acceptance.stages.prometheus_clock import Observer
 from acceptance.target.model import Service, Target
 from acceptance.verdict import Inconclusive, Refused
 
 
-def make_sure(target: Target, stage: Stage) -> None:
-    """Return only if the stage can be begun; only looks.
+def make_sure(target: Target, stage: Stage) -> list[Evidence]:
+    """Return only if the stage can be begun, with what was found of our own requests in the logs; only looks.
 
     Args:
         target: The deployment.
@@ -33,11 +35,13 @@ def make_sure(target: Target, stage: Stage) -> None:
         Inconclusive: Something that the stage needs to see by does not answer.
     """
     refused = env_faults(target, target.flags[stage.id]) if stage.flagged else []
-    blind = list(blind_spots(target, stage))
+    seen: list[Evidence] = []
+    blind = list(blind_spots(target, stage, seen))
     if refused:
         raise Refused("; ".join([*refused, *blind]))
     if blind:
-        raise Inconclusive("; ".join(blind))
+        raise Inconclusive("; ".join(blind), seen)
+    return seen
 
 
 def env_faults(target: Target, flag: str) -> list[str]:
@@ -52,8 +56,14 @@ def env_faults(target: Target, flag: str) -> list[str]:
     return faults
 
 
-def blind_spots(target: Target, stage: Stage) -> Iterator[str]:
-    """Name what the stage needs to see by and cannot, each with the key of the target file to look at."""
+def blind_spots(target: Target, stage: Stage, seen: list[Evidence]) -> Iterator[str]:
+    """Name what the stage needs to see by and cannot, each with the key of the target file to look at.
+
+    Args:
+        target: The deployment.
+        stage: A stage with a service.
+        seen: Takes what was found of our own requests in the logs.
+    """
     questions: dict[str, Callable[[], str]] = {
         "MONGODB_URL": partial(_reads, target),
         "PROMETHEUS_URL": partial(_can_be_believed, target),
@@ -62,7 +72,7 @@ def blind_spots(target: Target, stage: Stage) -> Iterator[str]:
         if stage.service in (service.key, "all"):
             key = service.key.upper()
             questions[f"{key}_URL"] = partial(_answers, service, target)
-            questions[f"{key}_LOGS"] = partial(_tells, service)
+            questions[f"{key}_LOGS"] = partial(_tells, service, target, seen)
             questions[f"PROMETHEUS_URL, {key}_JOB"] = partial(_scrapes, service, target)
     for key, ask in questions.items():
         try:
@@ -87,7 +97,11 @@ def _answers(service: Service, target: Target) -> str:
     return f"expected 200 of {service.url}/health, found none; correct the address or start {service.name}"
 
 
-def _tells(service: Service) -> str:
+def _tells(service: Service, target: Target, seen: list[Evidence]) -> str:
+    if "requests" in service.log_format.shows:
+        probed = probe(service, target)
+        seen.append(probed.evidence())
+        return probed.wrong(target.trace_header)
     Logs.of(service).since(datetime.now(UTC))
     return ""
 

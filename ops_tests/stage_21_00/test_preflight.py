@@ -14,9 +14,10 @@ pytestmark = [pytest.mark.stage_21_00]
 
 
 @pytest.mark.checklist("21_00.checklist.3", "21_00.checklist.4")
-def test_services_can_be_restarted_and_watched(target, stage_work):
+def test_services_can_be_restarted_and_watched(target, stage_work, evidence):
     """Test infrastructure validated: by what a restart is proved is seen to answer, before the env file is touched."""
-    make_sure(target, stage_work.stage)
+    for seen in make_sure(target, stage_work.stage):
+        evidence.add(seen)
 
 
 @pytest.mark.checklist("21_00.checklist.1")

@@ -8,9 +8,10 @@ pytestmark = [pytest.mark.stage_21_01a]
 
 
 @pytest.mark.checklist("21_01a.deploy.3", "21_01a.rollout.2")
-def test_stage_can_be_switched_and_watched(target, stage_work):
+def test_stage_can_be_switched_and_watched(target, stage_work, evidence):
     """Deploy and enable feature flag: the env file can be switched, and what the stage sees by answers."""
-    make_sure(target, stage_work.stage)
+    for seen in make_sure(target, stage_work.stage):
+        evidence.add(seen)
 
 
 @pytest.mark.signoff

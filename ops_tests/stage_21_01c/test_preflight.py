@@ -12,9 +12,10 @@ pytestmark = [pytest.mark.stage_21_01c]
 
 
 @pytest.mark.checklist("21_01c.deploy.2", "21_01c.rollout.2")
-def test_stage_can_be_switched_and_watched(target, stage_work):
+def test_stage_can_be_switched_and_watched(target, stage_work, evidence):
     """Deploy and enable feature flag: the env file can be switched, and what the stage sees by answers."""
-    make_sure(target, stage_work.stage)
+    for seen in make_sure(target, stage_work.stage):
+        evidence.add(seen)
 
 
 @pytest.mark.checklist("21_01c.preflight.1")

@@ -200,7 +200,7 @@ def test_prometheus_with_another_time_is_no_witness(ahead, target):
     with server(prometheus(ahead)) as url, bounded():
         with pytest.raises(Inconclusive, match=rf"240\.\d s {which} ours, at most 1 s"):
             soaked(url, traffic=pytest.fail)
-        spots = list(blind_spots(target(PROMETHEUS_URL=url), Stage("21_01c", "Storage", 50)))
+        spots = list(blind_spots(target(PROMETHEUS_URL=url), Stage("21_01c", "Storage", 50), []))
     assert any(f"PROMETHEUS_URL: the clock of Prometheus at {url}" in spot for spot in spots), spots
 
 

@@ -1,0 +1,113 @@
+"""One request of ours, found again in the service's log before anything is changed.
+
+It shows that this is the log of the running service, that its lines are read in the form that they have, how far its
+clock is from ours, and whether our requests can be told from others'. Source: checklist items 21_01a.monitor.2 and
+21_01c.monitor.2, which prove nothing on a log that tells of nothing.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from acceptance.evidence import Evidence
+from acceptance.observe.log_lines import LogLine
+from acceptance.observe.logs import Logs
+from acceptance.polling import poll
+from acceptance.probes.http.client import Caller
+from acceptance.target.model import Service, Target
+
+MOST = timedelta(seconds=2)
+"""How far the clocks may differ: the change is told from what came before it by time."""
+
+_PATIENCE_S = 10.0
+_TRACE_DIGITS = 16
+
+
+@dataclass(frozen=True)
+class Probed:
+    """What became of the request.
+
+    Attributes:
+        service: Whose log.
+        path: What was asked for; nothing is there.
+        sent: When it was sent.
+        answered: When its answer was there.
+        line: Its line in the log; None when there is none.
+        traced: Whether the line has the trace id that we sent.
+    """
+
+    service: Service
+    path: str
+    sent: datetime
+    answered: datetime
+    line: LogLine | None
+    traced: bool
+
+    @property
+    def ahead(self) -> timedelta:
+        """How far the log's clock is ahead of ours (below nought: behind), given that the answer took its time."""
+        if not self.line or not self.line.at:
+            return timedelta(0)
+        early, late = self.sent - self.line.at - self.line.exact, self.line.at - self.answered
+        return -early if early > timedelta(0) else max(late, timedelta(0))
+
+    def evidence(self) -> Evidence:
+        """Give it for the record."""
+        line = self.line
+        told = {
+            "source": self.service.logs,
+            "format": self.service.log_format.kind,
+            "clock": f"{self.ahead.total_seconds():+.1f} s from ours",
+            "trace id": "ours" if self.traced else "not ours" if line and line.trace_id else "none",
+            "lines": [line.text] if line else [],
+        }
+        return Evidence("log", f"our GET {self.path} in the log of {self.service.name}", told)
+
+    def wrong(self, trace_header: str) -> str:
+        """Say what keeps the log from being believed, or nothing."""
+        source, line = self.service.logs, self.line
+        key = self.service.key.upper()
+        if line is None:
+            return (
+                f"expected a line of our GET {self.path} in {source} within {_PATIENCE_S:.0f} s, found none; see that "
+                f"it is the running service's log and that it logs requests, or take requests out of {key}_LOG_SHOWS"
+            )
+        if line.at is None:
+            return (
+                f"expected a time in the line of our request, as {self.service.log_format.kind} has it, found none: "
+                f"{line.text[:160]!r}; set {key}_LOG_FORMAT, {key}_LOG_FIELDS or {key}_LOG_PATTERN to what it is"
+            )
+        if abs(self.ahead) > MOST:
+            return (
+                f"expected our request of {self.sent:%H:%M:%S} UTC at most {MOST.seconds} s from its time, found "
+                f"it {self.ahead.total_seconds():+.0f} s away: {line.text[:160]!r}; see that both hosts keep time "
+                f"(chronyc tracking, timedatectl), or set {key}_LOG_ZONE if its times name no zone"
+            )
+        if trace_header and line.trace_id and not self.traced:
+            return (
+                f"expected the trace id that we sent in {trace_header}, found {line.trace_id}: our own attacks could "
+                "not be told from others'; set TRACE_HEADER to the header that the service reads, or leave it empty"
+            )
+        return ""
+
+
+def probe(service: Service, target: Target) -> Probed:
+    """Send one request to a service and look for it in its log; reads, and asks for a page that is not there.
+
+    Raises:
+        Inconclusive: The log cannot be read.
+    """
+    mark = secrets.token_hex(_TRACE_DIGITS // 2)
+    path, logs = f"/ops-{mark}", Logs.of(service)
+    sent = datetime.now(UTC)
+    Caller(service.url, target.http_timeout_s, target.trace_header, mark).get(path)
+    answered = datetime.now(UTC)
+
+    def find() -> LogLine | None:
+        lines = [each for each in logs.newest() if each.trace_id.startswith(mark) or each.mentions(mark)]
+        return next((each for each in lines if each.mentions(path)), lines[0] if lines else None)
+
+    line = poll(find, lambda found: found is not None, _PATIENCE_S)
+    return Probed(service, path, sent, answered, line, bool(line and line.trace_id.startswith(mark)))

@@ -1,0 +1,88 @@
+"""The probe of a log: one request of ours must be in it, under its time and with its trace id."""
+
+import json
+import threading
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import pytest
+from small_target import small_target
+
+from acceptance.stages import log_probe
+from acceptance.stages.log_probe import probe
+
+HOUR = timedelta(hours=1)
+
+
+def as_json(path, trace, ahead):
+    at = (datetime.now(UTC) + ahead).isoformat()
+    return json.dumps({"timestamp": at, "level": "INFO", "event": "request", "path": path, "trace_id": trace})
+
+
+def as_text(path, _, ahead):
+    return f"{datetime.now(UTC) + ahead:%Y-%m-%d %H:%M:%S},123 - api - INFO - GET {path} 404"
+
+
+@pytest.fixture
+def probed(tmp_path, monkeypatch):
+    """Probes a service that logs its requests in some way, and says what is wrong."""
+    monkeypatch.setattr(log_probe, "_PATIENCE_S", 0.3)
+
+    def of(write, ahead=timedelta(0), **keys):
+        log = tmp_path / "api.log"
+        log.touch()
+
+        class Service(BaseHTTPRequestHandler):
+            def do_GET(self):
+                trace = (
+                    self.headers.get("traceparent", "--").split("-")[1] if keys.get("TRACE_HEADER") != "" else "f" * 32
+                )
+                with log.open("a") as stream:
+                    stream.write(write(self.path, trace, ahead) + "\n")
+                self.send_error(404)
+
+            def log_message(self, *_):
+                pass
+
+        server = HTTPServer(("127.0.0.1", 0), Service)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        target = small_target(
+            tmp_path, API_LOGS=f"file://{log}", API_URL=f"http://127.0.0.1:{server.server_port}", **keys
+        )
+        try:
+            return probe(target.services["api"], target).wrong(target.trace_header)
+        finally:
+            server.shutdown()
+            server.server_close()
+
+    return of
+
+
+@pytest.mark.parametrize(
+    ("write", "ahead", "keys", "said"),
+    [
+        (as_json, 0, {}, ""),
+        (as_text, 0, {"LOG_FORMAT": "text"}, ""),
+        (as_text, 2, {"LOG_FORMAT": "text", "LOG_ZONE": "+02:00"}, ""),
+        (as_json, 0, {"TRACE_HEADER": ""}, ""),
+        (lambda *_: "started", 0, {}, "expected a line of our GET /ops-"),
+        (as_text, 0, {}, "expected a time in the line of our request, as json has it"),
+        (as_text, 2, {"LOG_FORMAT": "text"}, "set API_LOG_ZONE"),
+        (as_json, -1, {}, "s away: "),
+        (lambda path, _, ahead: as_json(path, "f" * 32, ahead), 0, {}, "expected the trace id that we sent"),
+    ],
+    ids=[
+        "JSON",
+        "text",
+        "zone",
+        "no header",
+        "no requests",
+        "another form",
+        "another zone",
+        "clock",
+        "header not read",
+    ],
+)
+def test_what_keeps_a_log_from_being_believed_is_said(probed, write, ahead, keys, said):
+    wrong = probed(write, ahead * HOUR, **keys)
+    assert said in wrong if said else wrong == ""
