@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from enum import IntEnum, StrEnum
+from typing import TypeVar
 
 from acceptance.evidence import Evidence
+
+Wrong = TypeVar("Wrong")
 
 
 class Verdict(StrEnum):
@@ -80,3 +83,19 @@ class RollbackFailed(Exception):
     """The undo itself failed; the message lists the state found and the commands to finish by hand."""
 
     exit_code = ExitCode.ROLLBACK_FAILED
+
+
+def bad_or_blind(bad: Sequence[Wrong], unseen: Sequence[str], told: str = "") -> list[Wrong]:
+    """Give what is bad, which counts before what could not be seen; empty when all was seen to be good.
+
+    Args:
+        bad: What is bad.
+        unseen: What could not be seen.
+        told: Begins the message about what could not be seen.
+
+    Raises:
+        Inconclusive: Nothing is bad, and something could not be seen.
+    """
+    if unseen and not bad:
+        raise Inconclusive(told + "; ".join(unseen))
+    return list(bad)

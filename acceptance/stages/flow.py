@@ -17,7 +17,7 @@ from acceptance.events import EventLog
 from acceptance.planning.collection import stage_named
 from acceptance.stage import Stage
 from acceptance.stages.session import StageWork
-from acceptance.verdict import Inconclusive, Refused, RollbackFailed, Verdict, worst
+from acceptance.verdict import Refused, RollbackFailed, Verdict, bad_or_blind, worst
 
 _BAD = (Verdict.FAIL, Verdict.INCONCLUSIVE)
 
@@ -183,6 +183,5 @@ def weighed(seen: Mapping[str, set[Verdict]], where: str) -> list[str]:
     """
     told = {item: verdicts - {Verdict.SKIPPED} for item, verdicts in seen.items()}
     bad = [f"{item} is FAIL: {item_of(item).text}" for item in told if Verdict.FAIL in told[item]]
-    if not bad and (unseen := [item for item in told if told[item] != {Verdict.PASS}]):
-        raise Inconclusive(f"not seen to be good {where}: {', '.join(unseen)}")
-    return bad
+    unseen = ", ".join(item for item in told if told[item] != {Verdict.PASS})
+    return bad_or_blind(bad, [unseen] if unseen else [], f"not seen to be good {where}: ")

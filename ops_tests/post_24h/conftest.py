@@ -13,7 +13,7 @@ from acceptance.conduct.run import Run
 from acceptance.evidence import Evidence
 from acceptance.observe.prometheus import Prometheus
 from acceptance.target.model import Target
-from acceptance.verdict import Inconclusive, Verdict
+from acceptance.verdict import Verdict, bad_or_blind
 from fixtures.evidence import EvidenceBox
 from fixtures.target import NewId
 
@@ -55,9 +55,7 @@ def judge(comparisons: list[Comparison], evidence: EvidenceBox) -> Judge:
         evidence.add(Evidence("document", f"before and after: {group}", shown))
         bad = [each.explain() for each in chosen if each.verdict is Verdict.FAIL]
         unseen = [each.explain() for each in chosen if each.verdict is Verdict.INCONCLUSIVE]
-        if not bad and (unseen or not chosen):
-            raise Inconclusive("; ".join(unseen) or f"nothing of {group} was compared")
-        return bad
+        return bad_or_blind(bad, unseen if chosen else [f"nothing of {group} was compared"])
 
     return of
 

@@ -19,7 +19,7 @@ from acceptance.probes.attacks.runner import run
 from acceptance.probes.storage.rejection import LOG_DELAY_S
 from acceptance.probes.storage.uploads import Uploader
 from acceptance.target.model import Storage
-from acceptance.verdict import Inconclusive
+from acceptance.verdict import bad_or_blind
 
 #: The events that a refused attack may leave.
 EVENTS = ("path_traversal", "size_limit", "checksum_failed", "av_scan_reject")
@@ -44,9 +44,9 @@ class Attacks:
             Inconclusive: Nothing is wrong, and some answers say nothing about their attacks (401, 404, 429 ...).
         """
         found = [*self.results.findings, *self._unlogged()]
-        if not found and (unseen := self.results.unseen):
-            raise Inconclusive(f"{len(unseen)} of {len(self.results)} attacks say nothing; the first: {unseen[0]}")
-        return found
+        unseen = self.results.unseen
+        told = f"{len(unseen)} of {len(self.results)} attacks say nothing; the first: "
+        return bad_or_blind(found, unseen[:1], told)
 
     def as_evidence(self) -> Evidence:
         """Give what was answered to each attack, one line each."""
