@@ -51,7 +51,7 @@ class Stage(Declared):
 
         def filled(measure: AnyMeasure) -> AnyMeasure:
             query, total = (Template(text).safe_substitute(job=job) for text in (measure.query, measure.total))
-            return replace(measure, query=query, total=total)
+            return replace(measure, query=query, total=total, job=job)
 
         return replace(self, gates=tuple(map(filled, self.gates)), triggers=tuple(map(filled, self.triggers)))
 

@@ -8,18 +8,17 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 from acceptance.baseline.readings import Baseline, Calls, Readings
 from acceptance.disk import free_bytes
-from acceptance.gates.measures import Series
+from acceptance.gates.measures import Measure
+from acceptance.gates.series import Row, Samples, Series, gained, histograms
 from acceptance.observe.prometheus import Prometheus
 from acceptance.polling import poll
 from acceptance.probes.traffic import Probe, drive
 from acceptance.target.model import Target
 from acceptance.verdict import Inconclusive
-
-#: Most samples kept of one series.
-_POINTS = 240
 
 
 @dataclass(frozen=True)
@@ -71,7 +70,7 @@ def collect(
     # Prometheus answers in milliseconds: a finer start would make its first point lie after the start.
     end = round(time.time() if end is None else end, 3)
     start = round(end - seconds, 3)
-    step = max(target.scrape_interval_s, seconds / _POINTS)
+    step = target.scrape_interval_s
     look = _Look(prometheus, start, end, step)
     services = {
         service.name: look.readings(service.job, (probes or {}).get(service.name, ()))
@@ -130,26 +129,56 @@ class _Look:
         calls = {family.name: self._calls(family, job) for family in FAMILIES}
         return Readings(
             up=self._one(f'min(up{{job="{job}"}})'),
-            cpu=self._one(f'sum(process_cpu_seconds_total{{job="{job}"}})'),
+            cpu=self._gained("process_cpu_seconds_total", job),
             memory=self._one(f'sum(process_resident_memory_bytes{{job="{job}"}})'),
             calls={name: found for name, found in calls.items() if found.total},
             probes=tuple(probes),
         )
 
     def _calls(self, family: Family, job: str) -> Calls:
-        total = self._one(f'sum({family.total}{{job="{job}"}})')
+        total = self._gained(family.total, job)
         if not total:
             return Calls()
         counter, _, labels = family.errors.partition("|")
         return Calls(
             total=total,
-            errors=self._one(f'sum({counter}{{job="{job}"{labels and ","}{labels}}})'),
-            seconds=self._one(f'sum({family.latency}_sum{{job="{job}"}})'),
-            buckets=self._prometheus.range(f'sum by (le) ({family.latency}_bucket{{job="{job}"}})', *self._when),
+            errors=self._gained(counter, job, labels),
+            seconds=self._gained(f"{family.latency}_sum", job),
+            buckets=self._buckets(f"{family.latency}_bucket", job),
         )
+
+    def _samples(self, name: str, job: str, labels: str = "") -> Samples:
+        selector = f'{name}{{job="{job}"{labels and ","}{labels}}}'
+        measure = Measure(name, name, (), "count", selector, ">= 0")
+        samples = self._prometheus.samples(measure, job, *self._when)
+        if fault := samples.fault():
+            raise Inconclusive(f"job {job}: {fault}")
+        return samples
+
+    def _gained(self, name: str, job: str, labels: str = "") -> Series:
+        """Give what a counter gained since the start, of all instances; nothing where it is not exported."""
+        samples = self._samples(name, job, labels)
+        return _summed(samples.query, samples)
+
+    def _buckets(self, name: str, job: str) -> dict[str, Series]:
+        samples = self._samples(name, job)
+        try:
+            found = histograms(samples.query)
+        except ValueError as error:
+            raise Inconclusive(f"job {job}: {error}") from error
+        bounds = sorted({bound for histogram in found for bound in histogram.buckets})
+        return {
+            str(bound): _summed([each.buckets[bound] for each in found if bound in each.buckets], samples)
+            for bound in bounds
+        }
 
     def _one(self, query: str) -> Series:
         return next(iter(self._prometheus.range(query, *self._when).values()), ())
+
+
+def _summed(rows: Sequence[Row], samples: Samples) -> Series:
+    gains = gained(rows, samples)
+    return [(samples.start, 0.0), *zip(gains, accumulate(gains.values()), strict=True)] if rows else []
 
 
 def _free(target: Target) -> int | None:

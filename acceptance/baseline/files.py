@@ -19,7 +19,7 @@ from acceptance.baseline import readings as of
 from acceptance.baseline.collecting import collect, measure
 from acceptance.baseline.readings import Baseline, Calls, Readings
 from acceptance.baseline.rules import Comparison, compare
-from acceptance.gates.measures import Series
+from acceptance.gates.series import Series
 from acceptance.gates.statistics import nearest_rank
 from acceptance.probes.traffic import Probe
 from acceptance.verdict import Inconclusive

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from statistics import fmean
 
-from acceptance.gates.judging import increase, quantile_of
-from acceptance.gates.measures import Series
+from acceptance.gates.judging import quantile_edge
+from acceptance.gates.series import Series
 from acceptance.gates.statistics import Count
 from acceptance.probes.traffic import Probe
 
@@ -24,7 +25,7 @@ class Calls:
     """The raw counters of one family of metrics, such as ``butler_messages``.
 
     Attributes:
-        total: Calls so far; empty where the service does not export the family.
+        total: Calls since the stretch began, of all instances together; empty where the family is not exported.
         errors: Those that failed; empty until the first.
         seconds: Sum of their durations.
         buckets: Upper bound as Prometheus writes it -> calls at or below it.
@@ -92,7 +93,9 @@ def between(series: Series, start: float, end: float) -> Series:
 
 def growth(series: Series, start: float, end: float) -> float:
     """Count what a counter gained in (start, end]; a restart of its process is no loss."""
-    return increase(between(series, start, end), start)
+    values = [0.0, *(value for _, value in between(series, start, end))]
+    values = values if series and series[0][0] > start else values[1:]
+    return sum(new - old if new >= old else new for old, new in pairwise(values))
 
 
 def errors_of(calls: Calls, stretch: Baseline) -> Count:
@@ -136,9 +139,9 @@ def bucket_counts(calls: Calls, stretch: Baseline) -> dict[float, float]:
 
 
 def quantiles(calls: Calls, stretch: Baseline) -> dict[str, float]:
-    """Give p50, p95 and p99 in seconds as Prometheus would interpolate them; NaN without calls."""
+    """Give the bucket bounds in seconds at or below which p50, p95 and p99 lie; NaN without calls."""
     counts = bucket_counts(calls, stretch)
-    return {f"p{round(100 * q)}": quantile_of(counts, q) for q in (0.5, 0.95, 0.99)}
+    return {f"p{round(100 * q)}": quantile_edge(counts, q) for q in (0.5, 0.95, 0.99)}
 
 
 def _covered(series: Series, start: float, end: float) -> bool:

@@ -22,7 +22,7 @@ from typing import Any
 
 from acceptance.baseline import readings as of
 from acceptance.baseline.readings import Baseline, Readings
-from acceptance.gates.judging import quantile_of
+from acceptance.gates.judging import quantile_edge
 from acceptance.gates.statistics import (
     Count,
     binomial_tail,
@@ -148,7 +148,7 @@ def judge_p95(
         reason = f"no bucket ends at or above {limit.allowed(edge):.3g} s: the histogram cannot show it"
         return replace(_blind(subject, measure, limit, samples), reason=reason)
     over = Count(samples[1] - round(after[min(above)]), samples[1])
-    values = quantile_of(before, 0.95), quantile_of(after, 0.95)
+    values = quantile_edge(before, 0.95), quantile_edge(after, 0.95)
     return _judged_tail(subject, measure, values, min(above), over, samples[0], limit, alpha)
 
 

@@ -1,163 +1,205 @@
-"""The pure judging of gates: raw samples in, verdict out. Triggers are judged on the same numbers, see ``firing``.
+"""The pure judging of gates: raw samples in, verdict out.
 
-PromQL alone is blind in three ways: the first errors that a series ever shows give a ``rate`` of 0, a
-misspelt metric and a healthy one both give an empty vector, and ``histogram_quantile`` is capped at the largest
-finite bucket. So the raw samples since the window began are fetched, and the numbers are worked out here: counter
-deltas from the first sample on, presence required, and a quantile beyond the last finite bucket is infinite.
+PromQL alone is blind in three ways: the first errors that a series ever shows give a `rate` of 0, a misspelt metric and
+a healthy one both give an empty vector, and `histogram_quantile` is capped at the largest finite bucket and guesses
+what lies between two bounds. So the raw samples since the window began are fetched, and counted here.
+
+**Ratios and latency have one judge**: how many of n were over the threshold, and could that be so if only the allowed
+share is (exact binomial)? A bucket holds what lies between two bounds. Where the threshold lies between them, a gate
+fails by those surely over it, and passes only if it holds with those that may be over it as well.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Mapping
+from functools import cache
 
-from acceptance.gates.measures import GateResult, Measure, Samples, Series, Threshold
+from acceptance.gates.measures import GateResult, Measure, Threshold
+from acceptance.gates.series import Samples, gained, histograms, increase
+from acceptance.gates.statistics import Count, binomial_tail, least_over
 from acceptance.verdict import Verdict
 
+#: Probability of failing a release that shows just the allowed share, where it is asked once.
+ALPHA = 0.05
+#: A service that is bad half of the time must be found out at 95 %; with fewer events nothing is said.
+BROKEN = 0.5
 
-def judge(gate: Measure, samples: Samples) -> GateResult:
+
+def judge(gate: Measure, samples: Samples, alpha: float = ALPHA) -> GateResult:
     """Judge a gate on raw samples; pure.
 
     Args:
         gate: What to judge.
         samples: What Prometheus held.
+        alpha: Of ratios and quantiles.
 
     Returns:
-        PASS or FAIL when there was enough to see, else INCONCLUSIVE with the reason.
+        PASS or FAIL when there was enough data, else INCONCLUSIVE with the reason.
     """
-    seen = round(increase(samples.total, samples.start)) if gate.total else samples.reported
-    blind = _blindness(gate, samples, seen)
+    if why := no_data(gate, samples):
+        return GateResult(gate, Verdict.INCONCLUSIVE, None, seen(gate, samples), why, samples.start, samples.end)
+    if gate.kind == "ratio":
+        sure = maybe = totalled(bad_counts(gate, samples))
+    elif gate.kind == "quantile":
+        sure, maybe = (totalled(bad_counts(gate, samples, surely=surely)) for surely in (True, False))
+    else:
+        return _compared(gate, samples)
+    verdict, reason = judge_share(sure, maybe, gate.share, alpha)
     points = curve(gate, samples)
     value = points[-1][1] if points else None
-    if blind is None and value is None:
-        blind = "no value came back"
-    if blind is None and value is not None and math.isnan(value):
-        blind = "the value is not a number"
-    if blind is not None or value is None:
-        return GateResult(gate, Verdict.INCONCLUSIVE, value, seen, blind or "", samples.start, samples.end, points)
-    holds = Threshold(gate.threshold).holds(value)
-    text = f"expected {gate.threshold} {gate.unit}".rstrip() + f", found {value:.4g} over {seen} samples"
-    verdict = Verdict.PASS if holds else Verdict.FAIL
-    return GateResult(gate, verdict, value, seen, text, samples.start, samples.end, points)
+    reason += f" over {gate.threshold.split()[1]} {gate.unit}" * (gate.kind == "quantile")
+    return GateResult(gate, verdict, value, round(sure.of), reason, samples.start, samples.end, points)
 
 
-def curve(
-    measure: Measure, samples: Samples, own: float = 0, since: Callable[[float], float] | None = None, newest: int = 0
-) -> list[tuple[float, float]]:
-    """Work out the measure's value at the sample times of the window.
+def judge_share(sure: Count, maybe: Count, share: float, alpha: float = ALPHA) -> tuple[Verdict, str]:
+    """Judge how many of n were bad; asked once.
 
     Args:
-        measure: What to work out.
-        samples: What Prometheus held.
-        own: Events on the counter that the suite itself provoked, to be subtracted.
-        since: From when on the value at a time counts; from the window's start by default.
-        newest: At so many of the newest times only; at all of them by default.
+        sure: Those that surely were.
+        maybe: Those that may have been, of the same n.
+        share: How many may be.
+        alpha: Probability of a FAIL if just this share is bad.
+
+    Returns:
+        The verdict and what was found.
     """
+    of = round(sure.of)
+    told = f"expected at most {share:.3g} of them, found {sure.events} of {of}"
+    if binomial_tail(sure.events, of, share) < alpha:
+        return Verdict.FAIL, told
+    if of < (least := fewest(share, alpha)):
+        return Verdict.INCONCLUSIVE, f"expected at least {least} events to judge by, found {of}; {sure.events} are bad"
+    if binomial_tail(maybe.events, of, share) < alpha:
+        told += f" for certain and {maybe.events} possibly: the histogram has no bucket that ends at the threshold"
+        return Verdict.INCONCLUSIVE, told
+    return Verdict.PASS, told
+
+
+@cache
+def fewest(share: float, alpha: float = ALPHA) -> int:
+    """Count the events from which on a service that is bad half of the time is found out, at 95 %."""
+    return next(n for n in range(1, 10_000) if binomial_tail(least_over(share, n, alpha), n, BROKEN) >= 0.95)
+
+
+def bad_counts(measure: Measure, samples: Samples, *, surely: bool = True) -> dict[float, Count]:
+    """Count the bad events of all, by the time of the sample.
+
+    Args:
+        measure: A ratio or quantile.
+        samples: What Prometheus held.
+        surely: Of a quantile: those over the bucket bound above the threshold; else those over the one below it.
+    """
+    if measure.kind == "ratio":
+        bad, of = gained(samples.query, samples), gained(samples.total, samples)
+        return {at: _of(bad.get(at, 0), of.get(at, 0)) for at in sorted({*bad, *of})}
+    found: dict[float, Count] = {}
+    for histogram in histograms(samples.query):
+        within = histogram.over(Threshold(measure.threshold).limit)[0 if surely else 1]
+        good = gained([within], samples) if within else {}
+        for at, count in gained([histogram.count], samples).items():
+            before = found.get(at, Count(0, 0))
+            found[at] = _of(before.events + count - good.get(at, 0), before.of + count)
+    return dict(sorted(found.items()))
+
+
+def totalled(counts: Mapping[float, Count]) -> Count:
+    """Add counts up."""
+    return Count(sum(each.events for each in counts.values()), sum(each.of for each in counts.values()))
+
+
+def _of(bad: float, of: float) -> Count:
+    """Give a count that can be one: an error may be counted a scrape before its request is."""
+    return Count(round(bad), max(round(of), round(bad)))
+
+
+def curve(measure: Measure, samples: Samples) -> list[tuple[float, float]]:
+    """Give the measure's value at each sample of the window, of all events up to then: for people and charts."""
     if measure.kind in ("value", "alerts", "log_events"):
-        return _highest(samples)[-newest:]
-    since = since or (lambda _: samples.start)
-    times = _times(samples)[-newest:]
+        return _worst(measure, samples)
     if measure.kind == "quantile":
-        return [(at, _quantile(measure, samples, since(at), at)) for at in times]
-    bad = next(iter(samples.query.values()), ())
-    points = []
-    for at in times:
-        count = max(0.0, increase(until(bad, at), since(at)) - own)
-        if measure.kind == "ratio":
-            total = increase(until(samples.total, at), since(at))
-            count = count / total if total else math.nan
-        points.append((at, count))
+        return list(_quantiles(measure, samples))
+    bad, of = gained(samples.query, samples), gained(samples.total, samples)
+    points, count, total = [], 0.0, 0.0
+    for at in sorted({*bad, *of}):
+        count, total = count + bad.get(at, 0), total + of.get(at, 0)
+        points.append((at, count if measure.kind == "count" else count / total if total else math.nan))
     return points
 
 
-def increase(series: Series, start: float) -> float:
-    """Count new events on a counter since ``start``.
-
-    A series that first shows within the window began at 0; a fall means that the process restarted.
-    """
-    before = [value for at, value in series if at <= start]
-    last = before[-1] if before else 0.0
-    total = 0.0
-    for at, value in series:
-        if at > start:
-            total += value - last if value >= last else value
-            last = value
-    return total
-
-
-def quantile_of(buckets: Mapping[float, float], quantile: float) -> float:
-    """Estimate a quantile from histogram deltas, as ``histogram_quantile`` does, but beyond the last
-    finite bucket it is infinite rather than capped.
+def quantile_edge(buckets: Mapping[float, float], quantile: float) -> float:
+    """Give the upper bound of the bucket that holds a quantile; infinite beyond the last finite one, NaN of nothing.
 
     Args:
-        buckets: Upper bound in the metric's unit -> observations at or below it.
+        buckets: Upper bound -> observations at or below it.
         quantile: Between 0 and 1.
-
-    Returns:
-        The estimate, NaN without observations.
     """
-    bounds = sorted(buckets)
-    count = buckets[bounds[-1]] if bounds else 0.0
-    if count <= 0:
-        return math.nan
-    rank = quantile * count
-    lower, below = 0.0, 0.0
-    for bound in bounds:
-        if buckets[bound] >= rank:
-            if math.isinf(bound):
-                return math.inf
-            share = (rank - below) / (buckets[bound] - below) if buckets[bound] > below else 1.0
-            return lower + (bound - lower) * share
-        lower, below = bound, buckets[bound]
-    return math.inf
+    count = max(buckets.values(), default=0)
+    return (
+        min((bound for bound, below in buckets.items() if below >= quantile * count), default=math.inf)
+        if count
+        else math.nan
+    )
 
 
-def can_fail(gate: Measure, finite_buckets: Sequence[float]) -> str | None:
-    """Lint a quantile gate: name what keeps it from ever failing, else None.
-
-    A bound above the largest finite bucket is answered by infinity and so can fail, but only just:
-    between that bucket and the bound nothing is told apart.
-    """
-    if gate.kind != "quantile" or not finite_buckets:
-        return None
-    limit = Threshold(gate.threshold).limit
-    if limit > max(finite_buckets):
-        return f"{gate.id}: bound {limit:g} lies above the largest finite bucket {max(finite_buckets):g}"
-    return None
-
-
-def _blindness(gate: Measure, samples: Samples, seen: int) -> str | None:
+def no_data(measure: Measure, samples: Samples) -> str:
+    """Say why nothing can be judged by these samples, or nothing."""
     if samples.reported == 0:  # guard: empty-window-of-a-soak
         return "the service was not scraped in the window; is Prometheus up and its target healthy?"
     if samples.reported < 0.8 * samples.expected:  # guard: gaps-in-a-window
         return f"expected {samples.expected} scrapes in the window, found {samples.reported}"
-    if gate.total and not samples.total:
-        return f"no series for {gate.total}; expected one once the flag is on"
-    if seen < gate.min_samples:  # guard: too-few-samples
-        return f"expected at least {gate.min_samples} samples, found {seen}"
-    if gate.kind == "value" and not samples.query:
-        return f"no series for {gate.query}"
-    return None
+    if fault := samples.fault():
+        return fault
+    if measure.total and not samples.total:
+        return f"no series for {measure.total}; expected one once the flag is on"
+    if measure.kind in ("value", "quantile") and not samples.query:
+        return f"no series for {measure.query}"
+    if measure.total and seen(measure, samples) < 1:  # guard: too-few-samples
+        return "expected at least 1 event to judge by, found 0"
+    if measure.kind == "quantile":
+        try:
+            histograms(samples.query)
+        except ValueError as error:
+            return str(error)
+    return ""
 
 
-def _highest(samples: Samples) -> list[tuple[float, float]]:
-    by_time: dict[float, float] = {}
-    for series in samples.query.values():
-        for at, value in series:
+def seen(measure: Measure, samples: Samples) -> int:
+    """Count the events that a measure is judged by; the scrapes where it counts none."""
+    return round(increase(samples.total, samples)) if measure.total else samples.reported
+
+
+def _compared(gate: Measure, samples: Samples) -> GateResult:
+    points = curve(gate, samples)
+    value = points[-1][1] if points else None
+    number = seen(gate, samples)
+    if value is None or math.isnan(value):
+        why = "no value came back" if value is None else "the value is not a number"
+        return GateResult(gate, Verdict.INCONCLUSIVE, value, number, why, samples.start, samples.end, points)
+    verdict = Verdict.PASS if Threshold(gate.threshold).holds(value) else Verdict.FAIL
+    text = f"expected {gate.threshold} {gate.unit}".rstrip() + f", found {value:.4g} over {number} samples"
+    return GateResult(gate, verdict, value, number, text, samples.start, samples.end, points)
+
+
+def _worst(measure: Measure, samples: Samples) -> list[tuple[float, float]]:
+    """Give at each time the value of the instance that is worst by the threshold."""
+    by_time: dict[float, list[float]] = {}
+    for row in samples.query:
+        for at, value in row.points:
             if at > samples.start:
-                by_time[at] = max(value, by_time.get(at, -math.inf))
-    return sorted(by_time.items())
+                by_time.setdefault(at, []).append(value)
+    return [(at, next(filter(measure.is_bad, values), max(values))) for at, values in sorted(by_time.items())]
 
 
-def _quantile(measure: Measure, samples: Samples, start: float, at: float) -> float:
-    deltas = {float(le): increase(until(series, at), start) for le, series in samples.query.items()}
-    return quantile_of(deltas, measure.quantile)
-
-
-def _times(samples: Samples) -> list[float]:
-    return sorted({at for at, _ in samples.total if at > samples.start})
-
-
-def until(series: Series, at: float) -> Series:
-    """Give the part of a series that was there at a time."""
-    return [point for point in series if point[0] <= at]
+def _quantiles(measure: Measure, samples: Samples) -> Iterator[tuple[float, float]]:
+    found: dict[float, dict[float, float]] = {}
+    counted: dict[float, float] = {}
+    for histogram in histograms(samples.query):
+        for bound, row in histogram.buckets.items():
+            for at, count in gained([row], samples).items():
+                found.setdefault(at, {})
+                found[at][bound] = found[at].get(bound, 0) + count
+    for at, gains in sorted(found.items()):
+        for bound, count in gains.items():
+            counted[bound] = counted.get(bound, 0) + count
+        yield at, quantile_edge(counted, measure.quantile)

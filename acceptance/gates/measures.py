@@ -7,16 +7,15 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from acceptance.evidence import Evidence
+from acceptance.gates.series import Series
 from acceptance.verdict import Inconclusive, Verdict
 
-#: One series of raw samples: (unix seconds, value), ascending.
-Series = Sequence[tuple[float, float]]
-Kind = Literal["ratio", "count", "quantile", "value", "alerts", "log_events"]
+Kind = Literal["ratio", "count", "quantile", "average", "value", "alerts", "log_events"]
 
 _BOUNDS: Mapping[str, Callable[[float, float], bool]] = {
     "<": operator.lt,
@@ -51,16 +50,17 @@ class Measure:
         id: Readable name, part of the test id.
         title: The claim, in the checklist's words.
         items: Checklist items that it answers.
-        kind: ``count`` of new events on ``query``; ``ratio`` of new events on ``query`` to those on ``total``;
-            ``quantile`` of the histogram buckets that ``query`` selects; ``value``: the highest of ``query``.
-            For triggers also ``alerts``: number of alerts that fire and did not before; ``log_events``: number
-            of log events named by ``query`` (``a|b``) that are not the suite's own.
-        query: PromQL selector or expression; ``$job`` is the Prometheus job of the stage's service.
-        total: PromQL of the counter that proves there was something to see; not for ``value``.
+        kind: `count`: new events on `query`. `ratio`: how many of the new events on `total` are on `query` too.
+            `quantile`: how many observations of the histogram whose buckets `query` selects are over the threshold;
+            `1 - quantile` of them may be. `average`: seconds on `query` by events on `total`. `value`: the samples of
+            `query` themselves. For triggers also `alerts`: number of alerts that fire and did not before;
+            `log_events`: number of log events named by `query` (`a|b`) that are not the suite's own.
+        query: PromQL selector, of raw series: no `sum()`; `$job` is the Prometheus job of the stage's service.
+        total: Selector of the counter that proves there was something to count; not for `value`.
         threshold: For a gate what must hold, for a trigger what fires it.
-        unit: Of the value: ``s``, ``errors``, ``ratio``.
-        quantile: For kind ``quantile``.
-        min_samples: Events on ``total`` below which nothing is said.
+        unit: Of the value: `s`, `errors`, `ratio`.
+        quantile: For kind `quantile`.
+        job: The Prometheus job; filled in by `Stage.at`.
     """
 
     id: str
@@ -72,7 +72,16 @@ class Measure:
     total: str = ""
     unit: str = ""
     quantile: float = 0.95
-    min_samples: int = 1
+    job: str = ""
+
+    def is_bad(self, value: float) -> bool:
+        """Tell whether a value breaks the threshold; for a trigger, whether it fires."""
+        return not Threshold(self.threshold).holds(value)
+
+    @property
+    def share(self) -> float:
+        """The share of events that may be bad, for kinds `ratio` and `quantile`."""
+        return Threshold(self.threshold).limit if self.kind == "ratio" else 1 - self.quantile
 
 
 @dataclass(frozen=True)
@@ -82,46 +91,22 @@ class Gate(Measure):
 
 @dataclass(frozen=True)
 class Trigger(Measure):
-    """A threshold that, once crossed in ``breaches`` of the last ``of`` looks, rolls the stage back.
+    """A threshold that, once crossed, rolls the stage back.
 
-    One spike in a metric is no broken release, so metrics take several looks; hard faults take one.
+    Ratios, quantiles and averages fire when the counts prove it, see `acceptance.gates.sequential`.
 
     Attributes:
+        in_a_row: For `value` and `alerts`: at so many evaluations one after the other.
         own_events: Name of the ledger entry whose expected count is subtracted, so that the
             suite's own security probes do not fire it.
-        recent_minutes: A ratio or quantile is also judged over the newest minutes alone.
     """
 
-    breaches: int = 1
-    of: int = 1
+    in_a_row: int = 1
     own_events: str = ""
-    recent_minutes: float = 5
 
-
-@dataclass(frozen=True)
-class Samples:
-    """The raw samples of one measure over one window.
-
-    Attributes:
-        start: Window start, unix seconds.
-        end: Window end, unix seconds.
-        step: Seconds between samples.
-        query: The series of ``query``; for a quantile one for each ``le``.
-        total: The series of ``total``, empty where the measure has none.
-        reported: Number of scrapes of the service within the window, from ``up``.
-    """
-
-    start: float
-    end: float
-    step: float
-    query: Mapping[str, Series]
-    total: Series = ()
-    reported: int = 0
-
-    @property
-    def expected(self) -> int:
-        """How many scrapes the window should hold."""
-        return max(1, math.floor((self.end - self.start) / self.step))
+    def is_bad(self, value: float) -> bool:
+        """Tell whether a value fires it."""
+        return Threshold(self.threshold).holds(value)
 
 
 @dataclass(frozen=True)

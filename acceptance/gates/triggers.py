@@ -1,94 +1,123 @@
 """Whether a trigger fires; pure.
 
-Two views of the same samples: everything since flag-on, and the newest minutes alone. The first has the most to go
-by; the second sees a release that goes bad late, which a long good beginning would dilute below any threshold.
+A trigger is asked at every scrape, of all that was counted since the flag change began. Ratios, quantiles and averages
+fire when the evidence is strong enough for all of these evaluations together. So the same samples give the same answer,
+whether they are looked at as they come or afterwards.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from itertools import groupby
+from typing import TypeVar
 
-from acceptance.gates.judging import curve, increase, until
-from acceptance.gates.measures import GateResult, Samples, Series, Threshold, Trigger
+from acceptance.gates.judging import bad_counts, curve, no_data, seen
+from acceptance.gates.measures import GateResult, Threshold, Trigger
+from acceptance.gates.sequential import mean_evidence, share_evidence
+from acceptance.gates.series import Samples, Series, gained
+from acceptance.gates.statistics import Count
 from acceptance.verdict import Verdict
 
-#: From when on the value at a time counts, both in unix seconds; and that in words.
-View = tuple[Callable[[float], float], str]
+T = TypeVar("T")
+
+#: Probability that a trigger ever fires where just the allowed share is bad; where less is bad, it is far smaller.
+ALPHA = 0.05
 
 
-def fires(trigger: Trigger, samples: Samples, own: float = 0, quiet_since: float = 0) -> GateResult | None:
-    """Say whether a trigger fires on the samples; None while it does not, or cannot see enough.
+def evaluate(
+    trigger: Trigger, samples: Samples, own: float = 0, quiet_since: float = 0, alpha: float = ALPHA
+) -> GateResult:
+    """Say whether a trigger fired at any time in the window.
 
     Args:
         trigger: What to judge.
-        samples: What Prometheus held since flag-on.
-        own: Events on ``query`` that the suite itself provoked, to be subtracted.
-        quiet_since: Unix seconds from when on it provoked none; the newest minutes are looked at from then on, since
-            which of them hold how many of our own is not known.
+        samples: What Prometheus held.
+        own: Events on `query` that the suite itself provoked, to be subtracted from a count.
+        quiet_since: Unix seconds from when on it provoked none. Ratios, quantiles and averages count from then on:
+            which of the earlier events are our own is not known.
+        alpha: Probability that it fires in the whole window where just the allowed share is bad.
+
+    Returns:
+        FAIL if it fired, PASS if it did not, INCONCLUSIVE if there was no data.
     """
-    (whole, over), *recent = _views(trigger, samples, "since flag-on", quiet_since)
-    if result := _breached(trigger, samples, own, whole, over):
-        return result
-    return next((_breached(trigger, samples, 0, since, over) for since, over in recent), None)
+    found = _fired(trigger, samples, own, quiet_since, alpha)
+    points = curve(trigger, samples) if trigger.kind != "quantile" or not no_data(trigger, samples) else ()
+    value = points[-1][1] if points else None
+    verdict, reason = Verdict.PASS, f"did not fire; fires at {trigger.threshold} {trigger.unit}".rstrip()
+    if found:
+        at, value, text = found
+        verdict = Verdict.FAIL
+        reason = f"at {datetime.fromtimestamp(at, UTC):%H:%M:%S} UTC {text}; fires at {trigger.threshold}"
+    elif trigger.kind not in ("alerts", "log_events") and (why := no_data(trigger, samples)):
+        verdict, reason = Verdict.INCONCLUSIVE, why
+    number = seen(trigger, samples)
+    return GateResult(trigger, verdict, value, number, reason, samples.start, samples.end, points)
 
 
-def fired(trigger: Trigger, samples: Samples) -> GateResult | None:
-    """Say when a trigger would first have fired, had it been looked at all along; None if it would not.
+def _fired(
+    trigger: Trigger, samples: Samples, own: float, quiet_since: float, alpha: float
+) -> tuple[float, float, str] | None:
+    """Give when, at what value, and what was found."""
+    holds = Threshold(trigger.threshold).holds
+    if trigger.kind == "count":
+        over = ((at, value - own) for at, value in curve(trigger, samples))
+        return next(((at, value, f"found {value:g} {trigger.unit}") for at, value in over if holds(value)), None)
+    if trigger.kind in ("value", "alerts", "log_events"):
+        return _in_a_row(trigger, curve(trigger, samples))
+    since = quiet_since if trigger.own_events else 0
+    if trigger.kind == "average":
+        return _mean_over(trigger, samples, since, alpha)
+    try:
+        counts = [(at, count) for at, count in bad_counts(trigger, samples).items() if at > since]
+    except ValueError:  # an incomplete histogram proves nothing
+        return None
+    return _share_over(trigger, samples.step, counts, alpha)
 
-    Args:
-        trigger: What to judge; neither of alerts nor of log events, which are counted at the moment of a look.
-        samples: What Prometheus held of a time in which the suite itself provoked nothing.
-    """
-    for since, over in _views(trigger, samples, "since then"):
-        points = _looks(trigger, samples, 0, since)
-        for last in range(1, len(points) + 1):
-            if result := _held(trigger, samples, points[max(0, last - trigger.of) : last], since, over):
-                at = datetime.fromtimestamp(points[last - 1][0], UTC)
-                return replace(result, reason=f"at {at:%H:%M:%S} UTC {result.reason}", series=points)
+
+def _in_a_row(trigger: Trigger, points: Series) -> tuple[float, float, str] | None:
+    run = 0
+    for at, value in points:
+        run = run + 1 if Threshold(trigger.threshold).holds(value) else 0
+        if run == trigger.in_a_row:
+            return at, value, f"found {value:g} {trigger.unit}".rstrip() + f" {run} times in a row"
     return None
 
 
-def _views(trigger: Trigger, samples: Samples, whole: str, quiet_since: float = 0) -> list[View]:
-    """Give the views that a trigger is judged by: everything, in words ``whole``, first."""
-    views: list[View] = [(lambda _: samples.start, whole)]
-    if trigger.kind in ("ratio", "quantile"):
-        newest = 60 * trigger.recent_minutes
-        recent = f"over the last {trigger.recent_minutes:g} min"
-        views.append((lambda at: max(samples.start, quiet_since, at - newest), recent))
-    return views
-
-
-def _breached(
-    trigger: Trigger, samples: Samples, own: float, since: Callable[[float], float], over: str
-) -> GateResult | None:
-    return _held(trigger, samples, _looks(trigger, samples, own, since, newest=trigger.of), since, over)
-
-
-def _looks(
-    trigger: Trigger, samples: Samples, own: float, since: Callable[[float], float], newest: int = 0
-) -> list[tuple[float, float]]:
-    """Give what a trigger shows at each look, NaN where it cannot see enough."""
-    return [
-        (at, value if _enough(trigger, samples, since(at), at) else math.nan)
-        for at, value in curve(trigger, samples, own, since, newest=newest)
+def _share_over(
+    trigger: Trigger, step: float, counts: Sequence[tuple[float, Count]], alpha: float
+) -> tuple[float, float, str] | None:
+    scrapes = [
+        (at, Count(sum(each.events for each in mine), sum(each.of for each in mine)))
+        for at, mine in _by_scrape(counts, step)
     ]
+    bad, of = 0, 0.0
+    evidence = share_evidence([count for _, count in scrapes], trigger.share)
+    for (at, count), log in zip(scrapes, evidence, strict=True):
+        bad, of = bad + count.events, of + count.of
+        if log >= -math.log(alpha):
+            what = f" {trigger.threshold} {trigger.unit}" if trigger.kind == "quantile" else ""
+            return at, bad / of, f"found {bad} of {of:g}{what}, at most {trigger.share:.3g} of them may be"
+    return None
 
 
-def _held(
-    trigger: Trigger, samples: Samples, points: Series, since: Callable[[float], float], over: str
-) -> GateResult | None:
-    """Judge the newest looks."""
-    breaches = [value for _, value in points if Threshold(trigger.threshold).holds(value)]
-    if len(breaches) < trigger.breaches:
-        return None
-    reason = f"found {breaches[-1]:.4g} {trigger.unit} {over}, in {len(breaches)} of the last {trigger.of} looks; "
-    reason += f"fires at {trigger.threshold}"
-    seen = round(increase(samples.total, since(samples.end)))
-    return GateResult(trigger, Verdict.FAIL, breaches[-1], seen, reason, samples.start, samples.end, points)
+def _mean_over(trigger: Trigger, samples: Samples, since: float, alpha: float) -> tuple[float, float, str] | None:
+    seconds, of = gained(samples.query, samples), gained(samples.total, samples)
+    pairs = [(at, (seconds.get(at, 0.0), count)) for at, count in of.items() if at > since]
+    scrapes = [(at, (sum(s for s, _ in mine), sum(n for _, n in mine))) for at, mine in _by_scrape(pairs, samples.step)]
+    scrapes = [(at, pair) for at, pair in scrapes if pair[1] > 0]
+    evidence = mean_evidence([took / count for _, (took, count) in scrapes], Threshold(trigger.threshold).limit)
+    whole, number = 0.0, 0.0
+    for (at, (took, count)), log in zip(scrapes, evidence, strict=True):
+        whole, number = whole + took, number + count
+        if log >= -math.log(alpha):
+            return at, whole / number, f"found {whole / number:.3g} {trigger.unit} on average of {number:g}"
+    return None
 
 
-def _enough(trigger: Trigger, samples: Samples, start: float, at: float) -> bool:
-    return not trigger.total or increase(until(samples.total, at), start) >= trigger.min_samples
+def _by_scrape(points: Sequence[tuple[float, T]], step: float) -> Iterator[tuple[float, list[T]]]:
+    """Put together what the instances showed within one scrape interval; the time is the last one's."""
+    for _, mine in groupby(points, key=lambda point: math.floor(point[0] / step)):
+        found = list(mine)
+        yield found[-1][0], [value for _, value in found]

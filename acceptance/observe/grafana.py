@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 
 from acceptance.finding import Finding
-from acceptance.gates.measures import Series
+from acceptance.gates.series import Series
 from acceptance.verdict import Inconclusive
 
 ALL = "$__all"

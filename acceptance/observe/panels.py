@@ -14,7 +14,7 @@ from itertools import pairwise
 from typing import Any
 
 from acceptance.finding import Finding
-from acceptance.gates.measures import Series
+from acceptance.gates.series import Series
 from acceptance.observe.grafana import Dashboard, Grafana, PanelQuery, Shown
 from acceptance.observe.prometheus import Prometheus
 

@@ -1,7 +1,8 @@
 """Prometheus as the suite sees it: through prometheus-api-client, with deadlines and honest blindness.
 
-The client has no default time-out and retries for six seconds, and it rounds times to whole seconds; both are
-set right here. Whatever keeps us from an answer is ``Inconclusive``, never an empty result.
+The client has no default time-out and retries for six seconds, it rounds times to whole seconds, and it drops what
+Prometheus says beside its rows; all of this is set right here. Whatever keeps us from a whole answer is `Inconclusive`,
+never an empty or a partial result.
 """
 
 from __future__ import annotations
@@ -15,11 +16,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import httpx
 
 from acceptance.finding import Finding
-from acceptance.gates.measures import Measure, Samples, Series
+from acceptance.gates.measures import Measure
+from acceptance.gates.series import Row, Samples, Series
 from acceptance.verdict import Inconclusive
 
 if TYPE_CHECKING:
     from prometheus_api_client import PrometheusConnect
+    from requests import Response
 
 Answer = TypeVar("Answer")
 
@@ -31,6 +34,12 @@ class Sample:
     labels: Mapping[str, str]
     value: float
     at: float
+
+
+#: So long before a window a counter's last sample is looked for: Prometheus' own default.
+LOOKBACK_S = 300.0
+#: Scrapes that may be lost before a window.
+LOST_SCRAPES = 5
 
 
 class Prometheus:
@@ -47,16 +56,20 @@ class Prometheus:
     def _client(self) -> PrometheusConnect:
         # Imported at first use: it pulls in requests, which collection must not wait for.
         from prometheus_api_client import PrometheusConnect
+        from requests import Session
         from urllib3 import Retry
 
-        once_more = Retry(total=1, backoff_factor=0.2, status_forcelist=[502, 503, 504])
-        return PrometheusConnect(url=self.url, retry=once_more, timeout=self._timeout_s)
+        # The last answer is given, for its body says why.
+        once_more = Retry(total=1, backoff_factor=0.2, status_forcelist=[502, 503, 504], raise_on_status=False)
+        session = Session()
+        session.hooks["response"].append(_be_whole)
+        return PrometheusConnect(url=self.url, retry=once_more, timeout=self._timeout_s, session=session)
 
     def instant(self, query: str, at: float | None = None) -> list[Sample]:
         """Evaluate ``query`` at one moment (now by default); an empty list is an empty vector."""
         params = {} if at is None else {"time": str(at)}
         rows = self._ask(query, lambda: self._client.custom_query(query, params=params))
-        return [Sample(row["metric"], float(row["value"][1]), float(row["value"][0])) for row in rows]
+        return self._ask(query, lambda: [Sample(row["metric"], *_points(row)[0][::-1]) for row in rows])
 
     def range(self, query: str, start: float, end: float, step: float) -> dict[str, Series]:
         """Evaluate ``query`` every ``step`` seconds.
@@ -67,22 +80,26 @@ class Prometheus:
         moments = (datetime.fromtimestamp(start, UTC), datetime.fromtimestamp(end, UTC))
         exact = {"start": str(start), "end": str(end)}  # the client would round them to whole seconds
         rows = self._ask(query, lambda: self._client.custom_query_range(query, *moments, step=str(step), params=exact))
-        return {_key(row["metric"]): [(float(at), float(v)) for at, v in row["values"]] for row in rows}
+        return self._ask(query, lambda: {_key(row["metric"]): _points(row) for row in rows})
+
+    def raw(self, selector: str, start: float, end: float) -> list[Row]:
+        """Give the samples that were scraped in [start, end], as they are, with the labels of each series."""
+        query = f"{selector}[{max(1, round((end - start) * 1000))}ms]"
+        rows = self._ask(query, lambda: self._client.custom_query(query, params={"time": str(end)}))
+        return self._ask(query, lambda: [Row(row["metric"], _points(row)) for row in rows])
 
     def samples(self, measure: Measure, job: str, start: float, end: float, step: float) -> Samples:
-        """Fetch what ``acceptance.gates.judging`` needs for a gate or trigger over [start, end]."""
-        # Prometheus answers in milliseconds: a finer start would make its first point lie after the start.
-        start, end = round(start, 3), round(end, 3)
-        total = self.range(measure.total, start, end, step) if measure.total else {}
-        window = f"{max(1, round((end - start) * 1000))}ms"
-        scraped = self.instant(f'min(sum_over_time(up{{job="{job}"}}[{window}]))', end)  # half a service is half unseen
+        """Fetch what `acceptance.gates` needs for a gate or trigger over [start, end], and of the time before."""
+        before = start - max(LOOKBACK_S, LOST_SCRAPES * step)
+        scrapes = self.raw(f'{{__name__=~"up|process_start_time_seconds",job="{job}"}}', before, end)
         return Samples(
             start=start,
             end=end,
             step=step,
-            query=self.range(measure.query, start, end, step),
-            total=next(iter(total.values()), ()),
-            reported=round(sum(sample.value for sample in scraped)),
+            query=self.raw(measure.query, before, end),
+            total=self.raw(measure.total, before, end) if measure.total else (),
+            up=[row for row in scrapes if row.labels["__name__"] == "up"],
+            started=[row for row in scrapes if row.labels["__name__"] != "up"],
         )
 
     def process_starts(self, job: str) -> list[float]:
@@ -126,7 +143,7 @@ class Prometheus:
 
         Source: checklist item 21_00.checklist.5.
         """
-        targets = self._ask("targets", lambda: self._client.get_targets(state="active"))["activeTargets"]
+        targets = self._ask("targets", lambda: self._client.get_targets(state="active")["activeTargets"])
         if not targets:
             raise Inconclusive(f"{self.url} has no active targets: expected the Butler services among them")
         return [
@@ -151,6 +168,35 @@ class Prometheus:
                 f"Prometheus at {self.url} did not answer «{what}»: {error}; "
                 "check that it runs and that PROMETHEUS_URL of the target file is right"
             ) from error
+
+
+def _be_whole(response: Response, **_: Any) -> None:
+    """Refuse an answer that says itself that it is not good, or not whole.
+
+    Raises:
+        ValueError: With what the answer says.
+    """
+    try:
+        body = response.json()
+    except ValueError:
+        body = None
+    facts = body if isinstance(body, dict) else {}
+    if response.status_code != 200 or facts.get("status") != "success":
+        raise ValueError(f"HTTP {response.status_code}: {facts.get('error') or response.text[:200]!r}")
+    said = [*(facts.get("warnings") or []), *(["the answer is partial"] if facts.get("isPartial") else [])]
+    if said:
+        raise ValueError(f"the answer may lack something: {'; '.join(map(str, said))}")
+
+
+def _points(row: Mapping[str, Any]) -> list[tuple[float, float]]:
+    """Read the samples of one row; a sample may be no number, but never missing.
+
+    Raises:
+        ValueError: It is missing, or the row holds native histograms.
+    """
+    if "histogram" in row or "histograms" in row:
+        raise ValueError(f"{row['metric']} holds native histograms, which this suite does not read; export buckets too")
+    return [(float(at), float(value)) for at, value in row.get("values") or [row["value"]]]
 
 
 def _instance(labels: Mapping[str, str]) -> str:

@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
-from acceptance.gates.measures import Gate, GateResult, Threshold
-from acceptance.verdict import Inconclusive
+from acceptance.gates.measures import Gate, GateResult
+from acceptance.stages.watch_state import WatchState
+from acceptance.verdict import Inconclusive, Verdict
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ class Look:
         elapsed: Seconds since its start.
         total: Seconds that it lasts.
         gates: What each gate is worth so far; empty before the first look.
-        triggers: How many triggers are being watched.
+        watch: How the watch stands; None where there is none.
         fired: The reason why the soak must end, or empty.
     """
 
@@ -31,7 +32,7 @@ class Look:
     elapsed: float
     total: float
     gates: Sequence[GateResult] = ()
-    triggers: int = 0
+    watch: WatchState | None = None
     fired: str = ""
 
 
@@ -69,7 +70,7 @@ def shown(result: GateResult, *, unit: bool = True) -> str:
     threshold = f"({gate.threshold} {gate.unit if unit else ''}".rstrip() + ")"
     if result.value is None:
         return f"{gate.id} no data {threshold}"
-    mark = "" if Threshold(gate.threshold).holds(result.value) else "! "
+    mark = "! " if result.verdict is Verdict.FAIL else ""
     return f"{mark}{gate.id} {result.value:.3g} {threshold}"
 
 
@@ -119,7 +120,9 @@ def _times(look: Look) -> str:
 
 
 def _tail(look: Look) -> str:
-    return f"TRIGGER: {look.fired}" if look.fired else f"{look.triggers} triggers quiet"
+    if look.fired:
+        return f"TRIGGER: {look.fired}"
+    return look.watch.told() if look.watch else "no watch"
 
 
 def _clock(seconds: float) -> str:

@@ -16,9 +16,10 @@ from datetime import UTC, datetime
 from functools import cache, cached_property
 
 from acceptance.conduct.manual_recovery import by_hand_commands
-from acceptance.gates.judging import judge
-from acceptance.gates.measures import GateResult, Measure, Samples, Threshold, Trigger
-from acceptance.gates.triggers import fired
+from acceptance.gates.judging import fewest, judge
+from acceptance.gates.measures import GateResult, Measure, Threshold, Trigger
+from acceptance.gates.series import Row, Samples
+from acceptance.gates.triggers import evaluate
 from acceptance.observe.logs import Logs
 from acceptance.observe.prometheus import Prometheus
 from acceptance.polling import poll
@@ -101,18 +102,7 @@ class Lookback:
         if trigger.kind == "log_events":
             return self._log_events(trigger)
         samples = self._samples(trigger, self.begin)
-        if trigger.kind == "value":
-            samples = without(samples, self.restarted)
-        if result := fired(trigger, samples):
-            return result
-        quiet = judge(trigger, samples)
-        if quiet.verdict is Verdict.INCONCLUSIVE:
-            return quiet
-        reason = (
-            f"never held; found {quiet.value:.4g} {trigger.unit}".rstrip()
-            + f" at the end; fires at {trigger.threshold}"
-        )
-        return replace(quiet, verdict=Verdict.PASS, reason=reason)
+        return evaluate(trigger, without(samples, self.restarted) if trigger.kind == "value" else samples)
 
     def _log_events(self, trigger: Trigger) -> GateResult:
         lines = Logs.of(self.service).since(datetime.fromtimestamp(self.begin, UTC), trigger.query.split("|"))
@@ -133,12 +123,15 @@ class Lookback:
 
 def without(samples: Samples, spells: Sequence[Spell]) -> Samples:
     """Leave out what was sampled in some spells."""
-    query = {
-        name: [(at, value) for at, value in series if not any(begin <= at <= end for begin, end in spells)]
-        for name, series in samples.query.items()
-    }
+    query = [
+        Row(row.labels, [point for point in row.points if not any(begin <= point[0] <= end for begin, end in spells)])
+        for row in samples.query
+    ]
     return replace(samples, query=query)
 
+
+FEWEST = fewest(0.05)
+"""Events that a p95 needs to be judged by."""
 
 MARGIN = 1.5
 """Times the fewest samples that a measure needs, so that a slow request or two do not matter."""
@@ -239,8 +232,7 @@ class Hindsight:
     @cached_property
     def _driven(self) -> float:
         """Send requests to all services, just enough for every measure; gives when they began."""
-        fewest = max(one.min_samples for stage in self._stages.values() for one in (*stage.gates, *stage.triggers))
-        number, rate = math.ceil(MARGIN * fewest), self._target.traffic_per_minute
+        number, rate = math.ceil(MARGIN * FEWEST), self._target.traffic_per_minute
         seconds = max(LEAST_S, 60 * number / rate)
         sparing = replace(self._target, traffic_per_minute=min(rate, math.ceil(60 * number / seconds)))
         began = time.time()

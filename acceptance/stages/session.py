@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -11,7 +11,7 @@ from acceptance.conduct.run import Run
 from acceptance.conduct.stage_state import FlagState
 from acceptance.envfile.file import EnvFile
 from acceptance.events import EventLog
-from acceptance.gates.measures import GateResult
+from acceptance.gates.measures import GateResult, Trigger
 from acceptance.observe.log_lines import LogLine, of_ours
 from acceptance.observe.logs import Logs
 from acceptance.observe.prometheus import Prometheus
@@ -23,10 +23,27 @@ from acceptance.stages.watch import Outlook, Watch
 from acceptance.target.model import Service, Target
 from acceptance.verdict import Verdict
 
+#: How long a watch may be blind where the stage does not say: so many scrapes, and at least so many seconds.
+BLIND_SCRAPES, LEAST_BLIND_S = 5, 30.0
+
+
+def error_rates(stages: Iterable[Stage], target: Target) -> Iterator[Trigger]:
+    """Give the triggers for "error rate >5% for any component", each of its own service and named by its stage."""
+    for stage in stages:
+        for trigger in stage.at(target.service(stage.service).job).triggers:
+            if trigger.kind == "ratio" and "trigger.1" in trigger.items:
+                yield replace(trigger, id=f"{stage.id}-{trigger.id}", own_events="")
+
 
 @dataclass
 class StageWork:
-    """What the checks of one stage share; ``end`` is called when a trigger fires, ``tell`` shows how the soak goes."""
+    """What the checks of one stage share.
+
+    Attributes:
+        end: Called when a trigger fires.
+        others: The other stages: the watch also sees the error rates of their services.
+        tell: Shows how the soak goes.
+    """
 
     stage: Stage
     target: Target
@@ -37,6 +54,7 @@ class StageWork:
     own: OwnEvents = field(default_factory=OwnEvents)
     watch: Watch | None = None
     tell: Tell | None = None
+    others: tuple[Stage, ...] = ()
     _soaked: SoakReport | None = None
 
     def __post_init__(self) -> None:
@@ -86,11 +104,12 @@ class StageWork:
                 alerts_before=before,
                 trace_prefix=self.run.trace_prefix if self.target.trace_header else "",
                 data_prefix=self.run.prefix,
-                changed=state.intended,
                 step=step,
-                blind_limit=max(30.0, 5 * step),
+                blind_limit=self.stage.blind_seconds or max(LEAST_BLIND_S, BLIND_SCRAPES * step),
+                back=state.since,
+                others=tuple(error_rates(self.others, self.target)),
             )
-            self.watch = Watch(self.stage, outlook, state.since, self.own, self._fired)
+            self.watch = Watch(self.stage, outlook, state.intended, self.own, self._fired)
             self.watch.start()
         return state
 
@@ -106,6 +125,7 @@ class StageWork:
                 step=self.target.scrape_interval_s,
                 per_minute=self.target.traffic_per_minute,
                 stopped=self._stopped,
+                watch=lambda: self.watch.state if self.watch else None,
                 tell=self.tell,
             )
         return self._soaked

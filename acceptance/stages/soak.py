@@ -19,6 +19,7 @@ from acceptance.observe.prometheus import Prometheus
 from acceptance.stage import Stage
 from acceptance.stages.progress import GateLooks, Look, Tell
 from acceptance.stages.prometheus_clock import Observer, unsettled
+from acceptance.stages.watch_state import WatchState
 from acceptance.verdict import Inconclusive
 
 #: Sends one synthetic request; returns what was wrong with the answer, or None.
@@ -55,6 +56,7 @@ def soak(
     per_minute: float,
     stopped: Callable[[], str],
     tell: Tell | None = None,
+    watch: Callable[[], WatchState | None] = lambda: None,
 ) -> SoakReport:
     """Keep the stage under traffic for ``seconds`` and judge its gates.
 
@@ -65,9 +67,10 @@ def soak(
         traffic: One synthetic request.
         seconds: Length.
         step: The scrape interval in seconds.
-        per_minute: Threshold of the traffic.
+        per_minute: Volume of the traffic.
         stopped: Gives the reason why the soak must end now, or an empty string.
         tell: Shown a look before each request; None where nobody watches.
+        watch: Gives how the watch stands.
 
     Raises:
         Inconclusive: It was stopped before its time, the clock was set meanwhile, or Prometheus keeps another time,
@@ -86,7 +89,7 @@ def soak(
     with looks.looking() if tell else nullcontext():
         while (left := begin + seconds - time.monotonic()) > 0:  # the wall clock may be set in between
             if tell:
-                tell(Look(stage.id, seconds - left, seconds, looks.latest, len(stage.triggers), stopped()))
+                tell(Look(stage.id, seconds - left, seconds, looks.latest, watch(), stopped()))
             if reason := stopped():
                 cut = f"the soak ended {left:.0f} s early: {reason}"
                 raise Inconclusive(cut, _so_far(stage.gates, judged, cut))
@@ -106,7 +109,7 @@ def soak(
     if lost := observer.lost():
         raise Inconclusive(lost, unsettled(results.values(), lost))
     if tell:
-        tell(Look(stage.id, seconds, seconds, tuple(results.values()), len(stage.triggers), stopped()))
+        tell(Look(stage.id, seconds, seconds, tuple(results.values()), watch(), stopped()))
     return SoakReport(start, end, sent, tuple(complaints), results)
 
 

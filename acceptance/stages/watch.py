@@ -1,4 +1,4 @@
-"""The watch: looks at every trigger of a stage from the moment of flag-on, and acts on the first that fires.
+"""The watch: evaluates every trigger of a stage from the flag change on, and acts on the first that fires.
 
 Who observes is not who changes: the watch only asks for the rollback. Source: the checklist's "Rollback Trigger
 Checklist" and the limits of the target contract.
@@ -9,31 +9,35 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from types import MappingProxyType
 
-from acceptance.gates.measures import GateResult, Measure, Samples, Trigger
-from acceptance.gates.triggers import fires
+from acceptance.gates.measures import GateResult, Measure, Trigger
+from acceptance.gates.series import Row, Samples
+from acceptance.gates.triggers import evaluate
 from acceptance.observe.log_lines import of_ours
 from acceptance.observe.logs import Logs
 from acceptance.observe.prometheus import Prometheus
 from acceptance.stage import Stage
 from acceptance.stages.expected_events import OwnEvents
+from acceptance.stages.watch_state import WatchState
 from acceptance.verdict import Verdict
 
 
 @dataclass(frozen=True)
 class Outlook:
-    """Where a watch evaluations.
+    """What a watch evaluates with.
 
     Attributes:
         job: Prometheus job of the stage's service.
         alerts_before: Alerts that already fired before the flag was set.
         trace_prefix: Log lines with a trace id like this are the suite's own; empty where services read none.
-        step: Seconds between evaluations: the scrape interval.
-        blind_limit: Seconds without an answer after which the stage is rolled back.
         data_prefix: What the suite's test data begins with.
-        changed: Before the flag was changed, unix seconds: log events count from here on.
+        step: Seconds between evaluations: the scrape interval.
+        blind_limit: Seconds without newer data after which the stage is rolled back.
+        back: When the service was back after the flag change, unix seconds: that it was down before is no fault.
+        others: Triggers of the other services: "error rate >5% for any component".
     """
 
     prometheus: Prometheus
@@ -44,11 +48,45 @@ class Outlook:
     step: float
     blind_limit: float
     data_prefix: str = ""
-    changed: float = 0.0
+    back: float = 0.0
+    others: tuple[Trigger, ...] = ()
+
+
+@dataclass
+class _Freshness:
+    """Since when there was nothing newer; by the monotonic clock, for a wall clock may be set back.
+
+    Attributes:
+        newest: When the newest scrape was, unix seconds.
+        since: When that was first seen, monotonic seconds.
+    """
+
+    newest: float = 0.0
+    since: float = field(default_factory=time.monotonic)
+
+    def note(self, newest: float) -> bool:
+        """Take what an evaluation was made on; returns whether it is newer than that of the one before."""
+        if newest <= self.newest:
+            return False
+        self.newest, self.since = newest, time.monotonic()
+        return True
+
+    def blind(self) -> float:
+        """Give the seconds without newer data; data that arrive, but are old, are no newer data."""
+        waited = time.monotonic() - self.since
+        return max(waited, time.time() - self.newest) if self.newest else waited
 
 
 class Watch(threading.Thread):
-    """Watches one stage; ``on_fire`` is called once, from this thread, with the trigger's result."""
+    """Watches one stage; `on_fire` is called once, from this thread, with the trigger's result.
+
+    Args:
+        stage: Whose triggers.
+        outlook: What to evaluate with.
+        since: When the flag change began, unix seconds: what comes after it is new.
+        own: Events that the suite itself provokes.
+        on_fire: Asks for the rollback.
+    """
 
     def __init__(
         self, stage: Stage, outlook: Outlook, since: float, own: OwnEvents, on_fire: Callable[[GateResult], None]
@@ -60,56 +98,80 @@ class Watch(threading.Thread):
         self._own = own
         self._on_fire = on_fire
         self._history: dict[str, list[tuple[float, float]]] = {}
+        self._results: dict[str, GateResult] = {}
+        self._fresh = _Freshness()
         self._over = threading.Event()
         self.fired: GateResult | None = None
         self.evaluations = 0
 
+    @property
+    def state(self) -> WatchState:
+        """How the watch stands, for people."""
+        told = {name: _told(result) for name, result in list(self._results.items())}
+        limit = self._outlook.blind_limit
+        return WatchState(self._fresh.blind(), limit, self._outlook.step, self.evaluations, MappingProxyType(told))
+
     def run(self) -> None:
-        """Look once every scrape interval until stopped or until a trigger fires."""
-        seen = time.monotonic()  # a wall clock that is set back would prolong the blindness
+        """Evaluate once every scrape interval until stopped or until a trigger fires."""
         while not self._over.wait(self._outlook.step):
+            why = "Prometheus answers, but holds no newer sample"
             try:
                 self.fired = self.look(time.time())
-                seen = time.monotonic()
-                self.evaluations += 1
             except Exception as error:  # guard: watch-holds-through-an-outage
                 # A monitoring outage, or a fault of our own, is not a bad release: hold, but not for ever.
-                if (blind := time.monotonic() - seen) > self._outlook.blind_limit:
-                    self.fired = self._blind(blind, str(error))  # guard: watch-that-is-blind-for-too-long
+                why = str(error)
+            if not self.fired and (blind := self._fresh.blind()) > self._outlook.blind_limit:
+                self.fired = self._blind(blind, why)  # guard: watch-that-is-blind-for-too-long
             if self.fired:
                 self._over.set()
                 self._on_fire(self.fired)
 
     def stop(self) -> None:
-        """End the watch; safe from within ``on_fire``."""
+        """End the watch; safe from within `on_fire`."""
         self._over.set()
         if threading.current_thread() is not self and self.is_alive():
             self.join()
 
     def look(self, now: float) -> GateResult | None:
-        """Look at all triggers once; the first that fires, or None.
+        """Evaluate all triggers once; the first that fires, or None. Counts as an evaluation on newer data only.
 
         Raises:
-            Inconclusive: Prometheus or the log is out of reach.
+            Inconclusive: None fires, and Prometheus or the log is out of reach.
         """
-        for trigger in self._stage.triggers:
-            samples = self._samples(trigger, now)
-            # Asked after the samples are: whatever of ours they hold was announced before it was counted.
-            own = self._own.span(trigger.own_events)[1]
-            # One request may still be in flight, and its count shows with the next scrape only.
-            quiet_since = self._own.quiet_since(trigger.own_events) + 2 * self._outlook.step
-            if fired := fires(trigger, samples, own, quiet_since):
-                return fired
+        newest, errors = now, []
+        for trigger in (*self._stage.triggers, *self._outlook.others):
+            try:
+                samples = self._samples(trigger, now)
+            except Exception as error:  # the next trigger may have the data that this one lacks
+                errors.append(error)
+                continue
+            if samples.up and trigger in self._stage.triggers:
+                newest = min(newest, samples.newest)
+            result = self._evaluated(trigger, samples)
+            if result.verdict is Verdict.FAIL:
+                return result
+        if errors:
+            raise errors[0]
+        self.evaluations += self._fresh.note(newest)
         return None
+
+    def _evaluated(self, trigger: Trigger, samples: Samples) -> GateResult:
+        # Asked after the samples are: whatever of ours they hold was announced before it was counted.
+        own = self._own.span(trigger.own_events)[1]
+        # One request may still be in flight, and its count shows with the next scrape only.
+        quiet_since = self._own.quiet_since(trigger.own_events) + 2 * self._outlook.step
+        result = self._results[trigger.id] = evaluate(trigger, samples, own, quiet_since)
+        return result
 
     def _samples(self, trigger: Trigger, now: float) -> Samples:
         outlook = self._outlook
         if trigger.kind not in ("alerts", "log_events"):
-            return outlook.prometheus.samples(trigger, outlook.job, self._since, now, outlook.step)
+            since = max(self._since, outlook.back) if trigger.kind == "value" else self._since
+            return outlook.prometheus.samples(trigger, trigger.job or outlook.job, since, now, outlook.step)
         count = len(self.new_alerts() if trigger.kind == "alerts" else self.foreign_events(trigger))
         history = self._history.setdefault(trigger.id, [])
         history.append((now, count))
-        return Samples(self._since, now, outlook.step, {"": history})
+        return Samples(self._since, now, outlook.step, [Row({}, history)])
 
     def new_alerts(self) -> set[str]:
         """Name the alerts that fire now, did not before, and are not provoked by our own security tests."""
@@ -118,8 +180,7 @@ class Watch(threading.Thread):
 
     def foreign_events(self, trigger: Trigger) -> list[str]:
         """Give the log lines of the trigger's events that no probe of ours caused."""
-        changed = datetime.fromtimestamp(self._outlook.changed or self._since, UTC)
-        lines = self._outlook.logs.since(changed, trigger.query.split("|"))
+        lines = self._outlook.logs.since(datetime.fromtimestamp(self._since, UTC), trigger.query.split("|"))
         traced = bool(self._outlook.trace_prefix)
         ours = of_ours(self._outlook.trace_prefix, self._outlook.data_prefix)
         return [line.brief() for line in self._own.foreign(lines, ours, traced=traced)]
@@ -129,3 +190,8 @@ class Watch(threading.Thread):
         reason = f"nothing seen for {seconds:.0f} s, at most {self._outlook.blind_limit:g} s allowed: {why}"
         now = time.time()
         return GateResult(blind, Verdict.INCONCLUSIVE, seconds, 0, reason, now - seconds, now)
+
+
+def _told(result: GateResult) -> str:
+    words = {Verdict.PASS: "quiet", Verdict.FAIL: "FIRED"}
+    return words.get(result.verdict) or f"no data: {result.reason}"

@@ -88,6 +88,10 @@ def prometheus(ahead=0.0, starts=lambda: 0, up=1000):
             data = {"startTime": f"{2001 + starts()}-01-01T00:00:00.123456789Z"}
         elif "query=time" in path:
             data = {"resultType": "scalar", "result": [now, str(now)]}
+        elif "%5B" in path:  # raw samples
+            points = [[now - age / 100, "1"] for age in range(200, -1, -1)]
+            labels = {"__name__": "up"}
+            data = {"resultType": "matrix", "result": [{"metric": labels, "values": points}]}
         elif "query_range" in path:
             data = {"resultType": "matrix", "result": [{"metric": {}, "values": [[now - 0.1, "1"], [now, "1"]]}]}
         else:

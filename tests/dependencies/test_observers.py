@@ -8,7 +8,8 @@ import pytest
 import time_machine
 
 from acceptance.gates.judging import judge
-from acceptance.gates.measures import Gate, Samples, Trigger
+from acceptance.gates.measures import Gate, Trigger
+from acceptance.gates.series import Row, Samples
 from acceptance.observe.grafana import Grafana
 from acceptance.observe.logs import Logs
 from acceptance.observe.loki import Loki
@@ -148,8 +149,9 @@ def test_log_that_is_gone_or_empty_is_not_a_log_without_errors(tmp_path):
 def test_scrape_target_that_flaps_is_not_a_pass():
     """A service that was scraped three times in four was not watched, however good the values are."""
     gate = Gate("errors", "No errors", (), "value", "errors", "== 0")
-    values = [(float(at), 0.0) for at in range(21)]
-    flapping, steady = (judge(gate, Samples(0.0, 20.0, 1.0, {"": values}, (), seen)) for seen in (15, 20))
+    values = [Row({}, [(float(at), 0.0) for at in range(21)])]
+    scrapes = ([Row({}, [(float(at), float(at <= good)) for at in range(21)])] for good in (15, 20))
+    flapping, steady = (judge(gate, Samples(0.0, 20.0, 1.0, values, (), up)) for up in scrapes)
     assert (flapping.verdict, steady.verdict) == (Verdict.INCONCLUSIVE, Verdict.PASS)
     assert "found 15" in flapping.reason
 

@@ -10,12 +10,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
+from acceptance.gates.judging import judge_share
 from acceptance.gates.measures import Gate, GateResult, Threshold
-from acceptance.gates.statistics import nearest_rank
+from acceptance.gates.statistics import Count, nearest_rank
 from acceptance.polling import poll
 from acceptance.probes.reviews.pipeline import Reviews
 from acceptance.probes.reviews.result import Review, Submitted
-from acceptance.verdict import Verdict
 
 
 @dataclass
@@ -79,7 +79,7 @@ def end_to_end(gate: Gate, reviews: Sequence[Review]) -> GateResult:
     A review without an end counts with the time that it has had so far.
 
     Args:
-        gate: Of the pipeline's own metric: threshold, quantile and fewest samples are taken from it.
+        gate: Of the pipeline's own metric: threshold and quantile are taken from it.
         reviews: What was sent.
     """
     taken = [each for each in reviews if each.submitted.task_id]
@@ -95,18 +95,10 @@ def end_to_end(gate: Gate, reviews: Sequence[Review]) -> GateResult:
     curve = sorted((each.submitted.at.timestamp(), time) for each, time in zip(taken, times, strict=True))
     window = (curve[0][0], curve[-1][0]) if curve else (0.0, 0.0)
     value = nearest_rank(times, gate.quantile) if times else None
-    slow = sum(not Threshold(gate.threshold).holds(time) for time in times)
-    # So many slow ones are too many whatever those that are missing would have taken.
-    if slow > (1 - gate.quantile) * max(len(times), gate.min_samples):
-        verdict, reason = (
-            Verdict.FAIL,
-            f"expected {gate.threshold} {gate.unit}, found {value:.4g}; {slow} were too slow",
-        )
-    elif len(times) < gate.min_samples:
-        verdict, reason = Verdict.INCONCLUSIVE, f"expected at least {gate.min_samples} reviews, found {len(times)}"
-    else:
-        verdict, reason = Verdict.PASS, f"expected {gate.threshold} {gate.unit}, found {value:.4g}"
-    return GateResult(its, verdict, value, len(times), f"{reason} over {len(times)} reviews", *window, curve)
+    slow = Count(sum(not Threshold(gate.threshold).holds(time) for time in times), len(times))
+    verdict, reason = judge_share(slow, slow, gate.share)
+    reason = f"{reason} not {gate.threshold} {gate.unit}"
+    return GateResult(its, verdict, value, len(times), reason, *window, curve)
 
 
 def _age(submitted: Submitted) -> float:

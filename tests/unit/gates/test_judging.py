@@ -3,94 +3,151 @@
 import math
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from samples_of import buckets, row, samples
 
-from acceptance.gates.judging import can_fail, increase, judge, quantile_of
-from acceptance.gates.measures import Gate, Samples
+from acceptance.gates.judging import fewest, judge, quantile_edge
+from acceptance.gates.measures import Gate
+from acceptance.gates.series import increase
 from acceptance.verdict import Verdict
 
-
-def gate(kind="count", threshold="== 0", min_samples=1, total="total"):
-    return Gate("g", "title", ("i",), kind, "query", threshold, total=total, min_samples=min_samples)
+NAN = math.nan
 
 
-def samples(query, total=((0, 0), (1, 5), (2, 10)), reported=2, end=2):
-    return Samples(
-        start=0,
-        end=end,
-        step=1,
-        query={"": query} if isinstance(query, list) else query,
-        total=total,
-        reported=reported,
-    )
-
-
-def test_first_error_that_a_series_ever_shows_counts():
-    # rate() gives 0 here: the series has a single sample, at 1.
-    result = judge(gate(), samples([(2, 1)]))
-    assert (result.verdict, result.value) == (Verdict.FAIL, 1)
-
-
-def test_no_errors_with_traffic_passes():
-    result = judge(gate(), samples([]))
-    assert (result.verdict, result.value, result.samples) == (Verdict.PASS, 0, 10)
-
-
-def test_errors_before_the_window_do_not_count():
-    assert judge(gate(), samples([(0, 7), (1, 7), (2, 7)])).verdict is Verdict.PASS
-
-
-def test_counter_reset_counts_from_zero():
-    assert increase([(0, 9), (1, 10), (2, 2), (3, 3)], start=0) == 1 + 2 + 1
+def gate(kind="count", threshold="== 0", total="total", unit=""):
+    return Gate("g", "title", ("i",), kind, "query", threshold, total=total, unit=unit)
 
 
 @pytest.mark.parametrize(
-    ("blind", "reason"),
+    ("errors", "verdict", "value"),
     [
-        (samples([], reported=0), "not scraped"),
-        (samples([], total=()), "no series"),
-        (samples([], total=((0, 0), (1, 0), (2, 0))), "at least 1 samples, found 0"),
-        (samples([], reported=2, end=10), "expected 10 scrapes"),
+        ([(2, 1)], "FAIL", 1),  # rate() gives 0 here: the series has a single sample, at 1
+        ([], "PASS", 0),
+        ([(0, 7), (1, 7), (2, 7)], "PASS", 0),
+        ([row((0, 3), (2, 3), instance="a"), row((0, 0), (2, 50), instance="b")], "FAIL", 50),
+        ([row((0, 70), (2, 70), instance="a"), row((0, 5), (2, 5), instance="b")], "PASS", 0),
+        ([row((0, 70), (2, 70), instance="a"), row((0, 5), (1, 0), (2, 5), instance="b")], "FAIL", 5),
+        ([row((0, 70), (1, 70), (2, 70), instance="a"), row((0, 5), (2, 5), instance="b")], "PASS", 0),
+        ([row((0, 70), (2, 70), instance="a"), row((0, 60), (1, 0), (2, 10), instance="b")], "FAIL", 10),
     ],
-    ids=["prometheus-was-down", "metric-misspelt", "no-traffic", "gap-in-the-window"],
+    ids=[
+        "the first error that a series ever shows",
+        "none",
+        "before the window",
+        "of the second instance",
+        "none of two",
+        "of one instance, after its restart",
+        "a failed scrape of one instance is no error",
+        "a restart of one behind the other",
+    ],
 )
-def test_not_seeing_is_inconclusive(blind, reason):
-    result = judge(gate(), blind)
+def test_errors_are_counted_for_each_series_and_then_added(errors, verdict, value):
+    result = judge(gate(), samples(errors))
+    assert (result.verdict, result.value or 0) == (verdict, value)
+
+
+def test_new_process_begins_at_nought_even_where_its_counter_does_not_fall():
+    start = row((0, 100.0), (1, 100.0), (2, 200.0), instance="a")
+    errors = [row((0, 2), (1, 2), (2, 3), instance="a")]
+    assert increase(errors, samples(errors, started=[start])) == 3
+
+
+START = [row((0, 100.0), (1, 100.0), (2, 100.0), instance="a")]
+NO_DATA = {
+    "prometheus was down": (samples([], up=[]), "not scraped"),
+    "one of two instances was not scraped": (samples([], up=[row((1, 1), (2, 1)), row((0, 1))]), "not scraped"),
+    "metric misspelt": (samples([], total=()), "no series"),
+    "no traffic": (samples([], total=((0, 0), (1, 0), (2, 0))), "at least 1 event to judge by, found 0"),
+    "gap in the window": (samples([], end=10, up=[row((1, 1), (2, 1))]), "expected 10 scrapes"),
+    "a sample is no number": (samples([(0, 3), (1, NAN), (2, 8)]), "1 samples are no number (nan)"),
+    "a sample of the total is infinite": (samples([], total=[(0, 0), (1, math.inf)]), "no number (inf)"),
+    "one process is scraped twice": (
+        samples([], started=[*START, row((1, 100.0), (2, 100.0), instance="b")]),
+        "scraped more than once, as a and b",
+    ),
+    "two processes answer in turn": (
+        samples([], started=[row((0, 100.0), (1, 200.0), (2, 100.0), instance="a")]),
+        "two processes answer in turn at a",
+    ),
+}
+
+
+@pytest.mark.parametrize(("held", "reason"), NO_DATA.values(), ids=NO_DATA)
+def test_no_data_is_inconclusive(held, reason):
+    result = judge(gate(), held)
     assert result.verdict is Verdict.INCONCLUSIVE
     assert reason in result.reason
 
 
-def test_nan_is_inconclusive():
-    result = judge(gate("value", "< 1", total=""), samples([(1, math.nan), (2, math.nan)]))
-    assert result.verdict is Verdict.INCONCLUSIVE
+def slow(share, of=100, edge="0_1"):
+    """A histogram of so many observations, of which this share is over the edge."""
+    return buckets(**{f"le_{edge}": [(0, 0), (2, round(of * (1 - share)))], "le_inf": [(0, 0), (2, of)]})
 
 
-def test_quantile_beyond_the_last_finite_bucket_fails_any_bound():
-    # histogram_quantile would say 2.5 here, and a threshold of 30 s could never fail.
-    buckets = {"2.5": [(0, 0), (2, 0)], "+Inf": [(0, 0), (2, 10)]}
-    result = judge(gate("quantile", "< 30"), samples(buckets))
-    assert (result.verdict, result.value) == (Verdict.FAIL, math.inf)
+P95 = gate("quantile", "< 0.1", unit="s")
 
 
-def test_quantile_interpolates_as_prometheus_does():
-    assert quantile_of({0.1: 50, 0.2: 100, math.inf: 100}, 0.95) == pytest.approx(0.19)
+@pytest.mark.parametrize(
+    ("rows", "of", "verdict"),
+    [
+        (slow(0.03), 100, "PASS"),
+        (slow(0.05), 100, "PASS"),
+        (slow(0.2), 100, "FAIL"),
+        (slow(1, 3), 3, "FAIL"),
+        (slow(0, 3), 3, "INCONCLUSIVE"),
+        (slow(1, edge="0_05"), 100, "INCONCLUSIVE"),
+        (slow(1, edge="0_25"), 100, "FAIL"),
+        (slow(0, edge="0_25"), 100, "INCONCLUSIVE"),
+    ],
+    ids=[
+        "3 % are slow",
+        "just as many as may be",
+        "20 % are slow",
+        "all of few",
+        "none of few",
+        "over the edge below: how slow is not known",
+        "over the edge above",
+        "within the edge above: how fast is not known",
+    ],
+)
+def test_latency_is_judged_by_how_many_were_over_the_threshold(rows, of, verdict):
+    result = judge(P95, samples(rows, [(0, 0), (2, of)]))
+    assert result.verdict == verdict, result.reason
 
 
-def test_quantile_without_observations_is_not_a_number():
-    assert math.isnan(quantile_of({0.1: 0, math.inf: 0}, 0.95))
+def test_one_bound_is_one_bucket_however_it_is_spelt():
+    """Prometheus 3 writes `1.0` where the one before it wrote `1`: the counter goes on."""
+    rows = [
+        row((0, 500), le="1"),
+        row((1, 510), (2, 520), le="1.0"),
+        row((0, 500), (1, 510), (2, 520), le="+Inf"),
+    ]
+    result = judge(gate("quantile", "< 1"), samples(rows, [(0, 500), (2, 520)]))
+    assert (result.verdict, result.value, result.samples) == (Verdict.PASS, 1.0, 20)
 
 
-@given(st.lists(st.integers(0, 50), min_size=1, max_size=8), st.floats(0.01, 1))
-def test_quantile_never_lies_below_a_bucket_that_holds_too_few(counts, quantile):
-    bounds = [float(number + 1) for number in range(len(counts))]
-    cumulative = dict(zip(bounds, [sum(counts[: n + 1]) for n in range(len(counts))], strict=True))
-    value = quantile_of(cumulative | {math.inf: sum(counts)}, quantile)
-    if sum(counts):
-        assert sum(cumulative[threshold] < quantile * sum(counts) for threshold in bounds if threshold < value) >= 0
-        assert all(cumulative[threshold] >= quantile * sum(counts) for threshold in bounds if threshold >= value)
+def test_histogram_that_lacks_its_last_bucket_is_no_data():
+    held = samples(buckets(le_0_1=[(0, 0), (2, 90)]), [(0, 0), (2, 100)])
+    assert "has no bucket +Inf" in judge(P95, held).reason
 
 
-def test_gate_whose_bound_no_bucket_can_tell_is_named():
-    assert "above the largest finite bucket 2.5" in str(can_fail(gate("quantile", "< 30"), [0.1, 2.5]))
-    assert can_fail(gate("quantile", "< 2"), [0.1, 2.5]) is None
+def test_two_instances_with_different_buckets_are_counted_each_by_its_own():
+    """The old release has no bucket at 0.1 s."""
+    old = [row((0, 0), (2, 50), instance="a", le=le) for le in ("0.05", "+Inf")]
+    new = [row((0, 0), (2, 50), instance="b", le=le) for le in ("0.1", "+Inf")]
+    assert judge(P95, samples([*old, *new], [(0, 0), (2, 100)])).verdict is Verdict.PASS
+
+
+@pytest.mark.parametrize(
+    ("counts", "edge"),
+    [({0.1: 50, 0.2: 100, math.inf: 100}, 0.2), ({0.1: 95, math.inf: 100}, 0.1), ({0.1: 94, math.inf: 100}, math.inf)],
+)
+def test_shown_quantile_is_a_bound_and_nothing_between_two(counts, edge):
+    assert quantile_edge(counts, 0.95) == edge
+
+
+def test_quantile_of_nothing_is_not_a_number():
+    assert math.isnan(quantile_edge({0.1: 0, math.inf: 0}, 0.95))
+
+
+def test_so_many_events_find_out_a_service_that_is_bad_half_of_the_time():
+    assert 9 <= fewest(0.05) <= 15

@@ -3,101 +3,117 @@
 import math
 
 import pytest
+from samples_of import buckets, row, samples
 
-from acceptance.gates.measures import Samples, Trigger
-from acceptance.gates.triggers import fired, fires
+from acceptance.gates.measures import Trigger
+from acceptance.gates.triggers import evaluate
+from acceptance.verdict import Verdict
 
 MINUTE = 60
-ALL_GOOD_TO_THE_END = [(at, 10.0 * at) for at in range(0, 40 * MINUTE, 15)]
+ALL = [(at, 10.0 * at) for at in range(0, 40 * MINUTE, 15)]
 
 
 def trigger(kind="ratio", threshold="> 0.05", **facts):
     return Trigger("t", "title", ("trigger.1",), kind, "bad", threshold, total="total", **facts)
 
 
-def samples(query, total=((0, 0), (1, 5), (2, 10)), end=2, start=0):
-    return Samples(start, end, 1, {"": query} if isinstance(query, list) else query, total, end)
-
-
-def going_bad(at_second, share):
-    """Ten requests a second for 40 minutes, of which this share fails from then on."""
-    return [(at, max(0, at - at_second) * 10 * share) for at, _ in ALL_GOOD_TO_THE_END]
-
-
-def test_trigger_needs_its_k_of_n():
-    spike = samples([(0, 0), (1, 0), (2, 1), (3, 1)], total=((0, 0), (1, 10), (2, 19), (3, 100)), end=3)
-    assert fires(trigger(breaches=2, of=3), spike) is None
-    assert fires(trigger(breaches=1, of=3), spike) is not None
-
-
-def test_trigger_subtracts_what_our_own_probes_caused():
-    ours = samples([(0, 0), (1, 2), (2, 4)])
-    assert fires(trigger(), ours, own=4, quiet_since=2) is None
-    assert fires(trigger(), ours, own=2, quiet_since=2).value == pytest.approx(0.2)
-
-
-def test_trigger_is_quiet_while_what_is_counted_may_be_ours():
-    assert fires(trigger(), samples([(0, 0), (1, 2), (2, 4)]), own=math.inf, quiet_since=math.inf) is None
-
-
-def test_trigger_stays_quiet_below_its_fewest_samples():
-    assert fires(trigger(min_samples=100), samples([(0, 0), (1, 5), (2, 10)])) is None
-
-
-def test_release_that_goes_bad_late_is_not_diluted_by_its_good_beginning():
-    late = samples(going_bad(38 * MINUTE, 0.3), ALL_GOOD_TO_THE_END, end=40 * MINUTE)
-    fired = fires(trigger(breaches=3, of=5, min_samples=20), late)
-    assert fired.value > 0.05
-    assert "over the last 5 min" in fired.reason
-    assert fires(trigger(breaches=3, of=5, min_samples=20, recent_minutes=60), late) is None
-
-
-def test_latency_that_goes_bad_late_is_not_diluted_either():
-    slow = going_bad(39 * MINUTE, 0.9)
-    fast = [(at, good - bad) for (at, good), (_, bad) in zip(ALL_GOOD_TO_THE_END, slow, strict=True)]
-    late = samples({"0.1": fast, "2.5": ALL_GOOD_TO_THE_END, "+Inf": ALL_GOOD_TO_THE_END}, ALL_GOOD_TO_THE_END, 2400)
-    assert "over the last 5 min" in fires(trigger("quantile", "> 0.2"), late).reason
-    assert fires(trigger("quantile", "> 0.2", recent_minutes=60), late) is None
-
-
-def test_newest_minutes_begin_after_our_own_probes():
-    """Own failures of two minutes ago are no news, failures since then are."""
-    ours = samples(going_bad(38 * MINUTE, 0.3), ALL_GOOD_TO_THE_END, end=40 * MINUTE)
-    counted = ours.query[""][-1][1]
-    assert fires(trigger(), ours, own=counted, quiet_since=40 * MINUTE) is None
-    assert fires(trigger(), ours, own=counted / 2, quiet_since=39 * MINUTE).value == pytest.approx(0.3)
-
-
-def test_newest_minutes_need_enough_to_see():
-    """Two requests in the last minutes, one of which failed, are no rate."""
-    total = [(0, 0), (15, 1000), (900, 1001), (915, 1002)]
-    few = samples([(0, 0), (15, 0), (900, 0), (915, 1)], total, end=915)
-    assert fires(trigger(min_samples=20), few) is None
-    assert fires(trigger(min_samples=1), few).value == pytest.approx(0.5)
-
-
 def over(minutes, share):
-    """Ten requests a second for 40 minutes, of which this share failed in these minutes and none before or after."""
+    """Ten requests a second for 40 minutes, of which this share is bad in these minutes and none before or after."""
     begin, end = (MINUTE * minute for minute in minutes)
-    return samples(
-        [(at, max(0, min(at, end) - begin) * 10 * share) for at, _ in ALL_GOOD_TO_THE_END], ALL_GOOD_TO_THE_END, 2400
-    )
+    return [(at, max(0, min(at, end) - begin) * 10 * share) for at, _ in ALL]
 
 
-def test_trigger_that_held_and_is_over_is_found_afterwards():
-    bad = over((10, 12), 0.3)
-    assert fires(trigger(breaches=3, of=5, min_samples=20), bad) is None, "at the end nothing is to be seen of it"
-    found = fired(trigger(breaches=3, of=5, min_samples=20), bad)
-    assert (found.verdict, found.value > 0.05) == ("FAIL", True)
-    assert found.reason.startswith("at 00:11:30 UTC found "), "when it began"
+def fired(trigger, query, total=ALL, own=0, quiet_since=0):
+    up = [row(*((at, 1.0) for at, _ in ALL))]
+    return evaluate(trigger, samples(query, total, end=2400, step=15, up=up), own, quiet_since)
 
 
-def test_trigger_that_never_held_is_not_found_afterwards():
-    assert fired(trigger(breaches=3, of=5, min_samples=20), over((10, 12), 0.04)) is None
+def slow(bad):
+    """Histogram of which so many took over 0.2 s."""
+    fast = [(at, good - late) for (at, good), (_, late) in zip(ALL, bad, strict=True)]
+    return buckets(le_0_1=fast, le_0_25=fast, le_inf=ALL)
 
 
-def test_looks_that_are_not_close_together_do_not_hold_afterwards():
-    spikes = samples([(at, 1.0 if at in (60, 300, 600) else 0.0) for at, _ in ALL_GOOD_TO_THE_END], end=2400)
-    down = trigger("value", "> 0", breaches=3, of=3)
-    assert fired(down, spikes) is None
-    assert fired(down, samples([(at, float(60 <= at <= 90)) for at, _ in ALL_GOOD_TO_THE_END], end=2400)) is not None
+@pytest.mark.parametrize(
+    ("minutes", "share", "verdict", "when"),
+    [
+        ((0, 40), 0.04, "PASS", ""),
+        ((0, 40), 0.1, "FAIL", "at 00:0"),
+        ((38, 40), 0.3, "FAIL", "at 00:38:"),
+        ((10, 12), 0.3, "FAIL", "at 00:10:"),
+    ],
+    ids=["under the threshold", "over it all along", "bad late", "bad for a while and good again"],
+)
+def test_share_that_is_over_the_threshold_fires_soon_and_whenever_it_was(minutes, share, verdict, when):
+    for found in (
+        fired(trigger(), over(minutes, share)),
+        fired(trigger("quantile", "> 0.2"), slow(over(minutes, share))),
+    ):
+        assert (found.verdict, when in found.reason) == (verdict, True), found.reason
+
+
+def test_one_bad_request_among_the_first_is_no_proof():
+    few = [(at, min(19.0, float(at))) for at, _ in ALL]
+    assert fired(trigger(), [(at, float(at >= 15)) for at, _ in ALL], few).verdict is Verdict.PASS
+    assert fired(trigger(), few, few).verdict is Verdict.FAIL, "all of 15 are"
+
+
+def test_what_may_be_under_the_threshold_does_not_fire():
+    """0.2 s lies between two bounds: what took between 0.1 and 0.25 s may have been quick enough."""
+    fast = [(at, 0.0) for at, _ in ALL]
+    rows = buckets(le_0_1=fast, le_0_25=ALL, le_inf=ALL)
+    assert fired(trigger("quantile", "> 0.2"), rows).verdict is Verdict.PASS
+
+
+def test_one_very_long_operation_does_not_prove_an_average():
+    once = [(at, 30.0 * (at >= 15)) for at, _ in ALL]
+    few = [(at, at / 15) for at, _ in ALL]
+    average = trigger("average", "> 0.5", unit="s")
+    assert fired(average, once, few).verdict is Verdict.PASS
+    always = fired(average, [(at, 2 * at / 15) for at, _ in ALL], few)
+    assert (always.verdict, always.value) == (Verdict.FAIL, pytest.approx(2))
+
+
+COUNT = {"kind": "count", "threshold": "> 0", "own_events": "x"}
+
+
+@pytest.mark.parametrize(
+    ("own", "verdict"), [(4, "PASS"), (3, "FAIL"), (math.inf, "PASS")], ids=["ours", "one more", "open"]
+)
+def test_count_leaves_out_what_our_own_probes_caused(own, verdict):
+    assert fired(trigger(**COUNT), [(0, 0), (15, 2), (30, 4)], own=own).verdict == verdict
+
+
+def test_share_counts_from_when_our_own_probes_were_over():
+    """Own failures of two minutes ago are no news, failures since then are."""
+    bad = over((38, 40), 0.3)
+    assert fired(trigger(own_events="x"), bad, quiet_since=40 * MINUTE).verdict is not Verdict.FAIL
+    assert fired(trigger(own_events="x"), bad, quiet_since=39 * MINUTE).value == pytest.approx(0.3)
+
+
+@pytest.mark.parametrize(
+    ("down_at", "verdict"),
+    [((60, 300, 600), "PASS"), ((60, 75), "PASS"), ((60, 75, 90), "FAIL")],
+    ids=["apart", "twice", "three times in a row"],
+)
+def test_service_is_down_only_for_some_scrapes_in_a_row(down_at, verdict):
+    up = [(at, float(at not in down_at)) for at, _ in ALL]
+    assert fired(trigger("value", "< 1", in_a_row=3), up).verdict == verdict
+
+
+def test_one_of_two_instances_that_is_down_is_seen():
+    rows = [row(*((at, 1.0) for at, _ in ALL), instance="a"), row(*((at, 0.0) for at, _ in ALL), instance="b")]
+    assert fired(trigger("value", "< 1", in_a_row=3), rows).verdict is Verdict.FAIL
+
+
+@pytest.mark.parametrize(
+    ("kind", "threshold", "query"),
+    [
+        ("ratio", "> 0.05", []),
+        ("quantile", "> 0.2", []),
+        ("quantile", "> 0.2", buckets(le_1=ALL)),
+        ("average", "> 1", []),
+    ],
+)
+def test_trigger_without_data_says_so_and_does_not_fire(kind, threshold, query):
+    assert fired(trigger(kind, threshold), query, ()).verdict is Verdict.INCONCLUSIVE

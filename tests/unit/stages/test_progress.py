@@ -4,18 +4,30 @@ import threading
 
 import pytest
 
-from acceptance.gates.measures import Gate, GateResult
+from acceptance.gates.measures import Gate, GateResult, Threshold
 from acceptance.polling import poll
 from acceptance.stages.progress import GateLooks, Look, Tenths, line, short_line, shown
+from acceptance.stages.watch_state import WatchState
 from acceptance.verdict import Inconclusive, Verdict
 
 
 def result(gate_id, value, threshold="< 2", unit="s"):
     gate = Gate(gate_id, gate_id, (), "value", "q", threshold, unit=unit)
-    return GateResult(gate, Verdict.PASS, value, 1, "", 0, 1)
+    good = value is not None and Threshold(threshold).holds(value)
+    return GateResult(gate, Verdict.PASS if good else Verdict.FAIL, value, 1, "", 0, 1)
 
 
 GOOD = (result("write-errors", 0.0, "== 0", "errors"), result("checksum-failures", 0.0, "== 0"), result("p95", 0.0432))
+
+
+SEVEN = WatchState(1.0, 75.0, 15.0, 9, {str(n): "quiet" for n in range(7)})
+
+
+def test_blindness_is_counted_and_data_that_are_missing_are_told():
+    assert WatchState(40.0, 75.0, 15.0).told() == "BLIND 40 s of 75 s"
+    assert WatchState(30.0, 75.0, 15.0, 1, {"a": "quiet", "b": "no data: none"}).told() == (
+        "1 triggers quiet, 1 without data"
+    )
 
 
 def test_value_stands_beside_its_bound():
@@ -31,23 +43,23 @@ def test_not_a_number_is_a_breach():
 
 
 def test_log_line_holds_every_gate():
-    said = line(Look("21_01c", 75, 1200, GOOD, triggers=7))
+    said = line(Look("21_01c", 75, 1200, GOOD, SEVEN))
     assert said.startswith("soak 21_01c 1:15/20:00  write-errors 0 (== 0 errors)")
     assert said.endswith("p95 0.0432 (< 2 s)  7 triggers quiet")
 
 
 @pytest.mark.parametrize("width", [20, 40, 79, 120])
 def test_terminal_line_never_exceeds_its_width(width):
-    assert len(short_line(Look("21_01c", 75, 1200, GOOD, triggers=7), width)) <= width
+    assert len(short_line(Look("21_01c", 75, 1200, GOOD, SEVEN), width)) <= width
 
 
 def test_gates_that_do_not_fit_together_take_turns():
-    lines = [short_line(Look("21_01c", 75, 1200, GOOD, triggers=7), 79, turn) for turn in range(3)]
+    lines = [short_line(Look("21_01c", 75, 1200, GOOD, SEVEN), 79, turn) for turn in range(3)]
     assert all(any(gate.gate.id in each for each in lines) for gate in GOOD)
 
 
 def test_a_breach_always_shows():
-    look = Look("21_01c", 75, 1200, (*GOOD, result("write-latency", 3.1)), triggers=7)
+    look = Look("21_01c", 75, 1200, (*GOOD, result("write-latency", 3.1)), SEVEN)
     assert all("! write-latency 3.1" in short_line(look, 79, turn) for turn in range(3))
 
 

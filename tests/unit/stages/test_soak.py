@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from acceptance.gates.measures import Gate, Samples
+from acceptance.gates.measures import Gate
+from acceptance.gates.series import Row, Samples
 from acceptance.stage import Stage
 from acceptance.stages.prometheus_clock import clock_fault
 from acceptance.stages.soak import soak
@@ -28,7 +29,10 @@ class Prometheus:
         return datetime.fromtimestamp(self.starts.pop(0) if len(self.starts) > 1 else self.starts[0], UTC)
 
     def samples(self, _gate, _job, start, end, step):
-        return Samples(start, end, step, {"": [(start, 0), (end, self.bad)]}, [(start, 0), (end, 9)], reported=1000)
+        up = [Row({}, [(end, 1.0)] * 1000)]
+        return Samples(
+            start, end, step, [Row({}, [(start, 0), (end, self.bad)])], [Row({}, [(start, 0), (end, 9)])], up
+        )
 
 
 def run(traffic=lambda: None, seconds=0.2, stopped=lambda: "", per_minute=6000, prometheus=None):

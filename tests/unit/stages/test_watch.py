@@ -1,12 +1,14 @@
 """The watch: acts on the first trigger, holds through an outage, and does not take our own probes for a fault."""
 
 import threading
+import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
 import time_machine
 
-from acceptance.gates.measures import Samples, Trigger
+from acceptance.gates.measures import Trigger
+from acceptance.gates.series import Row, Samples
 from acceptance.observe.log_lines import LogLine
 from acceptance.stage import Stage
 from acceptance.stages.expected_events import OwnEvents
@@ -15,6 +17,7 @@ from acceptance.verdict import Inconclusive, Verdict
 
 FAILURES = Trigger("failures", "Failures", ("trigger.3",), "count", "bad", "> 0", own_events="checksum_failed")
 ALERTS = Trigger("alerts", "New alerts", ("trigger.7",), "alerts", "ALERTS", "> 0")
+OTHERS = Trigger("21_01a-failures", "Of another service", ("trigger.1",), "ratio", "bad", "> 0.05", "all", job="bot")
 EVENTS = Trigger("events", "Incident", ("trigger.4",), "log_events", "path_traversal|other", "> 0")
 
 
@@ -22,12 +25,16 @@ class Prometheus:
     """Answers with what a test puts in."""
 
     def __init__(self):
-        self.failures, self.alerts, self.blind = 0, set(), False
+        self.failures, self.alerts, self.blind, self.newest = 0, set(), False, lambda end: end
 
-    def samples(self, _measure, _job, start, end, step):
+    def samples(self, measure, _job, start, end, step):
         if self.blind:
             raise Inconclusive("Prometheus is away")
-        return Samples(start, end, step, {"": [(start, 0), (end, self.failures)]}, [(start, 0), (end, 10)], 1)
+        up = [Row({}, [(start, 1.0), (self.newest(end), 1.0)])]
+        failures = self.failures if measure is not OTHERS else 10
+        return Samples(
+            start, end, step, [Row({}, [(start, 0), (end, failures)])], [Row({}, [(start, 0), (end, 10)])], up
+        )
 
     def firing_alerts(self):
         return self.alerts
@@ -64,9 +71,9 @@ def own():
 def watch(prometheus, logs, own):
     fired = threading.Event()
 
-    def make(trigger, blind_limit=60.0, provoked=()):
+    def make(trigger, blind_limit=60.0, provoked=(), others=()):
         stage = Stage("21_01c", "t", 1, triggers=(trigger,), provoked_alerts=tuple(provoked))
-        outlook = Outlook(prometheus, logs, "api", frozenset({"Old{}"}), "aaaa", 0.01, blind_limit)
+        outlook = Outlook(prometheus, logs, "api", frozenset({"Old{}"}), "aaaa", 0.01, blind_limit, others=others)
         made = Watch(stage, outlook, 1000.0, own, lambda _: fired.set())
         made.told = fired
         return made
@@ -162,6 +169,47 @@ def test_fault_of_our_own_is_blindness_and_does_not_end_the_watch_in_silence(wat
     running.start()
     assert running.told.wait(5)
     assert (running.fired.gate.id, "division" in running.fired.reason) == ("blind", True)
+
+
+FROZEN = time.time()
+
+
+@pytest.mark.parametrize(
+    "newest",
+    [lambda _: time.time() - 900, lambda _: FROZEN, lambda end: end - 3600],
+    ids=["job removed", "data frozen", "data come, and are an hour old"],
+)
+def test_watch_is_blind_without_newer_data_whatever_prometheus_answers(watch, prometheus, newest):
+    prometheus.newest = newest
+    running = watch(FAILURES, blind_limit=1.5)
+    running.start()
+    assert running.told.wait(5)
+    assert (running.fired.gate.id, running.fired.verdict) == ("blind", Verdict.INCONCLUSIVE)
+    assert "holds no newer sample" in running.fired.reason
+    assert running.evaluations <= 1 or newest(time.time()) > time.time() - 3700, "only those on newer data count"
+    assert running.state.told().startswith("BLIND ")
+
+
+def test_state_of_the_watch_is_told(watch, prometheus):
+    running = watch(FAILURES)
+    now = time.time()
+    running._since = now - 0.01
+    running.look(now)
+    state = running.state
+    assert (state.evaluations, state.blind, state.told()) == (1, False, "1 triggers quiet")
+
+
+def test_error_rate_of_another_service_is_watched_too(watch):
+    assert watch(FAILURES, others=(OTHERS,)).look(1010.0).gate.id == "21_01a-failures"
+
+
+def test_trigger_without_data_does_not_hide_one_that_fires(watch, prometheus, monkeypatch):
+    """The log cannot be read; the alert is there all the same."""
+    prometheus.alerts = {"New{}"}
+    running = watch(EVENTS)
+    monkeypatch.setattr(running, "foreign_events", lambda _: 1 / 0)
+    running._stage = Stage("21_01c", "t", 1, triggers=(EVENTS, ALERTS))
+    assert running.look(1010.0).gate.id == "alerts"
 
 
 def test_stop_ends_the_watch(watch):

@@ -1,0 +1,165 @@
+"""Raw samples, and the one policy for reading counters from them. Pure.
+
+Each series gains on its own, then the gains are added: a sum over instances hides a restart of one behind the other and
+shows a failed scrape of one as a fall and a rise. A counter that first shows within the window began at 0. A fall, or a
+new start of the process, begins at 0 again. Samples that are not finite are left out, and told as a fault.
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+#: One series of raw samples: (unix seconds, value), ascending.
+Series = Sequence[tuple[float, float]]
+#: Two start times that are nearer than this, in seconds, are one process's: some clients work it out at each scrape.
+SAME_START_S = 0.1
+
+
+@dataclass(frozen=True)
+class Row:
+    """One series with its labels."""
+
+    labels: Mapping[str, str]
+    points: Series
+
+    @property
+    def instance(self) -> str:
+        """The scraped address; empty where there is no such label."""
+        return self.labels.get("instance", "")
+
+
+@dataclass(frozen=True)
+class Samples:
+    """The raw samples of one measure, of its window and of some time before.
+
+    Attributes:
+        start: Window start, unix seconds.
+        end: Window end, unix seconds.
+        step: Seconds between scrapes.
+        query: The series of `query`; for a quantile the buckets of the histograms.
+        total: The series of `total`, empty where the measure has none.
+        up: Of each instance of the service, 1 or 0 a scrape.
+        started: Of each instance, when its process started, unix seconds.
+    """
+
+    start: float
+    end: float
+    step: float
+    query: Sequence[Row]
+    total: Sequence[Row] = ()
+    up: Sequence[Row] = ()
+    started: Sequence[Row] = ()
+
+    @property
+    def expected(self) -> int:
+        """How many scrapes of each instance the window should hold."""
+        return max(1, math.floor((self.end - self.start) / self.step))
+
+    @property
+    def reported(self) -> int:
+        """How many good scrapes there were of the instance with the fewest: half a service is half not seen."""
+        return min((sum(up == 1 for at, up in row.points if at > self.start) for row in self.up), default=0)
+
+    @property
+    def newest(self) -> float:
+        """When the newest scrape of as many instances as there were before was, unix seconds; 0 for none."""
+        last = sorted((row.points[-1][0] for row in self.up if row.points), reverse=True)
+        before = sum(bool(row.points) and row.points[0][0] <= self.start for row in self.up)
+        return last[max(1, min(before, len(last))) - 1] if last else 0.0
+
+    def fault(self) -> str:
+        """Say why the samples cannot be counted, or nothing."""
+        for row in (*self.query, *self.total):
+            if bad := [value for at, value in row.points if at > self.start and not math.isfinite(value)]:
+                return f"{len(bad)} samples are no number ({bad[0]}) in {shown(row.labels)}"
+        return self._process_fault()
+
+    def _process_fault(self) -> str:
+        for row in self.started:
+            if any(later < earlier - SAME_START_S for (_, earlier), (_, later) in pairwise(row.points)):
+                return f"two processes answer in turn at {row.instance}: their counters cannot be told apart"
+        latest = Counter(row.points[-1][1] for row in self.started if row.points and row.points[-1][0] > self.start)
+        if twice := [row.instance for row in self.started if row.points and latest[row.points[-1][1]] > 1]:
+            return f"one process is scraped more than once, as {' and '.join(sorted(twice))}: it would count twice"
+        return ""
+
+
+def gains(row: Row, samples: Samples) -> Iterator[tuple[float, float]]:
+    """Give what a counter gained at each of its samples within the window."""
+    starts = next((one.points for one in samples.started if one.instance == row.instance), ())
+    times = [at for at, _ in starts]
+    last, process = 0.0, None
+    for at, value in row.points:
+        if not math.isfinite(value):
+            continue
+        place = bisect_right(times, at)
+        now = starts[place - 1][1] if place else None
+        if at > samples.start:
+            new = value < last or (process is not None and now is not None and now > process + SAME_START_S)
+            yield at, value if new else value - last
+        last, process = value, now
+
+
+def gained(rows: Sequence[Row], samples: Samples) -> dict[float, float]:
+    """Give what all series together gained, by the time of the sample, ascending."""
+    found: dict[float, float] = {}
+    for row in rows:
+        for at, gain in gains(row, samples):
+            found[at] = found.get(at, 0.0) + gain
+    return dict(sorted(found.items()))
+
+
+def increase(rows: Sequence[Row], samples: Samples) -> float:
+    """Count the new events on some counters in the window."""
+    return sum(gained(rows, samples).values())
+
+
+@dataclass(frozen=True)
+class Histogram:
+    """One histogram: upper bound -> its counter. A bound has one spelling here, whether `le` is `1` or `1.0`."""
+
+    labels: Mapping[str, str]
+    buckets: Mapping[float, Row]
+
+    @property
+    def count(self) -> Row:
+        """The counter of all observations."""
+        return self.buckets[math.inf]
+
+    def over(self, limit: float) -> tuple[Row | None, Row | None]:
+        """Give the counters at or below the nearest bound from `limit` up, and from `limit` down; None for none."""
+        above = min(bound for bound in self.buckets if bound >= limit)
+        below = max((bound for bound in self.buckets if bound <= limit), default=None)
+        return self.buckets[above], None if below is None else self.buckets[below]
+
+
+def histograms(rows: Sequence[Row]) -> list[Histogram]:
+    """Put the buckets of each histogram together.
+
+    Raises:
+        ValueError: One has no bucket `+Inf`, or a row has no bound.
+    """
+    found: dict[tuple[tuple[str, str], ...], dict[float, dict[float, float]]] = {}
+    for row in rows:
+        rest = tuple(sorted((name, value) for name, value in row.labels.items() if name != "le"))
+        points = found.setdefault(rest, {}).setdefault(float(row.labels.get("le", "nan")), {})
+        for at, value in row.points:
+            points[at] = max(value, points.get(at, value))
+    incomplete = [dict(rest) for rest, buckets in found.items() if math.inf not in buckets]
+    if incomplete:
+        raise ValueError(f"the histogram {shown(incomplete[0])} has no bucket +Inf")
+    return [
+        Histogram(dict(rest), {bound: Row(dict(rest), sorted(points.items())) for bound, points in buckets.items()})
+        for rest, buckets in found.items()
+    ]
+
+
+def shown(labels: Mapping[str, str]) -> str:
+    """Write a series as Prometheus does."""
+    rest = ",".join(f'{name}="{value}"' for name, value in sorted(labels.items()) if name != "__name__")
+    return f"{labels.get('__name__', '')}{{{rest}}}"
