@@ -66,11 +66,11 @@ class EventLog:
             seq, prev, end = _tip(stream.fileno())
             stream.truncate(end)  # a line that a dying process left torn
             stream.seek(end)
-            body = {
+            body: dict[str, Any] = {
                 "seq": seq,
                 "at": datetime.now(UTC).isoformat(timespec="milliseconds"),
                 "kind": kind,
-                "data": self._redactor.data(json.loads(json.dumps(data, default=str))),
+                "data": self._redactor.facts(json.loads(json.dumps(data, default=str))),
                 "prev": prev,
             }
             event = Event(**body, hash=_digest(body))

@@ -19,9 +19,15 @@ HIDDEN = "[redacted]"
 SHORT = 4
 """Below this length a value is found everywhere by chance: hiding each `on` or `1` would spoil the record."""
 
-_NAMES = r"passwords?|passwd|passphrase|tokens?|secrets?|api[_ -]?keys?|private[_-]?key|credentials?"
+_ENDINGS = r"(?<=[^\W_])[_-](?:pass|pwd|key|auth|salt|webhook)s?(?![^\W_])(?!_)|webhook_url"
+_NAMES = (
+    r"passwords?|passwd|passphrase|tokens?|secrets?|api[_ -]?keys?|private[_-]?key|credentials?"
+    rf"|account[_-]?key|access[_-]?key|shared[_-]?access|{_ENDINGS}"
+)
 _LOOKS_SECRET = re.compile(_NAMES, re.IGNORECASE)
 _IS_SECRET = re.compile(rf"(?:{_NAMES})$", re.IGNORECASE)
+_INNER = re.compile(r"(?:^|[;&?\s])([\w.-]{1,64})=([^;&\s\"']+)")
+"""A pair within a value: `AccountKey=...;` of a connection string, `?token=...` of an address."""
 _NOT_SECRET = frozenset({"", "true", "false", "yes", "no", "on", "off", "none", "null"})
 
 # Every repetition is possessive, or bounded: a text of 1 MB is read once, whatever it holds.
@@ -37,7 +43,17 @@ _HEADER = re.compile(
 _OPTION = re.compile(
     rf"((?<![\w-])--(?=\w)[\w-]{{0,64}}?(?:{_NAMES})[\w-]{{0,64}}[ \t]{{1,8}})({_QUOTED}|{_BARE})", re.IGNORECASE
 )
+_HOOK = re.compile(
+    r"""(https?://(?:hooks\.[^\s"'<>/]{1,100}/|[^\s"'<>/]{1,100}/(?:[\w-]{1,40}/){0,4}?(?:webhooks?[\w-]{0,20}/|bot(?=\d+:))))"""
+    r"""([^\s"'<>/]+(?:/[^\s"'<>/]+)*)""",
+    re.IGNORECASE,
+)
+"""An address that is itself the secret: an incoming webhook, a Telegram bot's API."""
 _BEARER = re.compile(r"(\bbearer[ \t]{1,8})([\w.~+/=-]{8,}+)", re.IGNORECASE)
+_HALF_BEHIND = re.compile(r"""[^\s"'<>]{1,128}\Z""")
+_HALF_BEFORE = re.compile(r"""\A[^\s"'<>]{1,128}""")
+STRUCTURAL = frozenset({"stage", "service", "path", "flag", "file", "command", "by_hand"})
+"""Facts of an event that name a part of the deployment, and no secret; a secret that equals one is weak."""
 _WORD = re.compile(r"""[^\s"'<>]++""")
 
 
@@ -46,8 +62,10 @@ def looks_secret(name: str) -> bool:
     return _LOOKS_SECRET.search(name) is not None
 
 
-def secrets_of(env: Mapping[str, str]) -> list[str]:
-    """Pick the values that must never be shown: those under secret names, and passwords within URLs.
+def named_secrets(env: Mapping[str, str]) -> dict[str, str]:
+    """Pick the values that must never be shown, each with the key that holds it.
+
+    Those are the values under secret names, the passwords within URLs, and what secret names hold within a value.
 
     A value of fewer than four characters is left out unless its key *ends* in PASSWORD, TOKEN and so on
     (`MONGO_PASSWORD=abc`, not `TOKEN_TTL=60`): the key then says that it is one, and a spoilt record is
@@ -56,18 +74,24 @@ def secrets_of(env: Mapping[str, str]) -> list[str]:
 
     Args:
         env: Keys and values of an env file, a target file or a process environment.
-
-    Returns:
-        The secrets in order, without repetition.
     """
-    found: dict[str, None] = {}
+    found: dict[str, str] = {}
     for key, value in env.items():
         if looks_secret(key) and (len(value) >= SHORT or _IS_SECRET.search(key)):
-            found[value] = None
+            found.setdefault(value, key)
+        inner = [text for name, text in _INNER.findall(value) if looks_secret(name)]
         for _, credentials, _ in _url_credentials(value):
             password = credentials.partition(":")[2]
-            found.update((form, None) for form in (password, unquote(password)) if len(form) >= SHORT)
-    return [value for value in found if value.lower() not in _NOT_SECRET]
+            inner += [password, unquote(password)]
+        for text in inner:
+            if len(text) >= SHORT:
+                found.setdefault(text, key)
+    return {value: key for value, key in found.items() if value.lower() not in _NOT_SECRET}
+
+
+def secrets_of(env: Mapping[str, str]) -> list[str]:
+    """Give the values of `named_secrets`, in order."""
+    return list(named_secrets(env))
 
 
 class Redactor:
@@ -92,9 +116,17 @@ class Redactor:
             text = self._known.sub(HIDDEN, text)
         if "://" in text:
             text = _WORD.sub(lambda word: _without_credentials(word[0]), text)
+            text = _HOOK.sub(_hide_value, text)
         for shape in (_HEADER, _BEARER, _OPTION, _NAMED):
             text = shape.sub(_hide_value, text)
         return text
+
+    def facts(self, facts: Mapping[str, Any]) -> dict[str, Any]:
+        """Return an event's facts without any secret. Names stay names, and a command for a person stays one."""
+        return {
+            key: fact if key == "by_hand" else _SHAPES.data(fact) if key in STRUCTURAL else self.data({key: fact})[key]
+            for key, fact in facts.items()
+        }
 
     def data(self, obj: Any) -> Any:
         """Return a copy of a JSON-able value without any secret; all that a secret name holds is hidden."""
@@ -108,6 +140,19 @@ class Redactor:
         if isinstance(obj, (list, tuple)):
             return _sequence_like(obj, map(self.data, obj))
         return obj
+
+
+_SHAPES = Redactor([])
+
+
+def cut(text: str, most: int) -> str:
+    """Return the beginning of a text, cut between words: half a secret is one that no redactor knows."""
+    return text if len(text) <= most else _HALF_BEHIND.sub("", text[:most]) + "..."
+
+
+def cut_front(text: str, most: int) -> str:
+    """Return the end of a text, cut between words, as `cut` does."""
+    return text if len(text) <= most else "..." + _HALF_BEFORE.sub("", text[-most:])
 
 
 def _veiled(value: Any) -> Any:

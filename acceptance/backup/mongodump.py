@@ -12,6 +12,7 @@ from typing import Any
 from pymongo.database import Database
 
 from acceptance.backup.bsondump import BackupFailed, Content, collections_of, content_of, read
+from acceptance.redact import HIDDEN, cut_front
 from acceptance.target.model import Target
 
 _PATIENCE_S = 3600.0
@@ -56,5 +57,5 @@ def _run(target: Target, folder: Path) -> None:
     finally:
         Path(config).unlink()
     if done.returncode:
-        said = done.stderr.decode(errors="replace").strip().replace(target.mongo.url, "[redacted]")[-400:]
-        raise BackupFailed(f"mongodump ended with {done.returncode}, expected 0: {said}")
+        said = done.stderr.decode(errors="replace").strip().replace(target.mongo.url, HIDDEN)
+        raise BackupFailed(f"mongodump ended with {done.returncode}, expected 0: {cut_front(said, 400)}")

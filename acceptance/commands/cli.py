@@ -22,8 +22,9 @@ from pathlib import Path
 from typing import Any
 
 from acceptance.finding import Finding, counts, ranked
-from acceptance.redact import Redactor, secrets_of
+from acceptance.redact import Redactor
 from acceptance.target.model import Target, TargetError, find_target, is_provided, load_target
+from acceptance.target.redaction import redactor
 from acceptance.verdict import ExitCode, Inconclusive, MutationFailed, Refused, RollbackFailed, Verdict
 
 _SAID: tuple[tuple[type[Exception], str, int], ...] = (
@@ -73,7 +74,7 @@ def main(
     hide = Redactor([])
     try:
         target = chosen_target(args.target)
-        hide = Redactor(target.secrets() + secrets_of(os.environ))
+        hide = redactor(target)
         answer = act(target, args)
     except tuple(kind for kind, *_ in _SAID) as error:
         word, code = next((word, code) for kind, word, code in _SAID if isinstance(error, kind))

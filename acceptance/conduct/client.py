@@ -21,10 +21,10 @@ from acceptance.conduct.run import Run
 from acceptance.conduct.services import Restarted
 from acceptance.conduct.stage_state import FlagState, Rollback
 from acceptance.events import EventLog
-from acceptance.redact import Redactor
 from acceptance.stage import Stage
 from acceptance.target import by_hand
 from acceptance.target.model import load_target
+from acceptance.target.redaction import redactor
 from acceptance.verdict import RecoveryNeeded, Refused, RollbackFailed
 
 _FACTS = "run.json"
@@ -117,7 +117,7 @@ class RemoteConductor:
         run = Run.load(self._socket.parent / _FACTS)
         target = load_target(run.target_file)
         try:
-            recover_target(target, run.id, EventLog(run.events, Redactor(target.secrets())))
+            recover_target(target, run.id, EventLog(run.events, redactor(target)))
         except (Refused, OSError) as error:
             raise RollbackFailed(
                 f"the guardian is gone and its changes could not be undone: {error}\n"

@@ -35,9 +35,9 @@ from acceptance.conduct.undo import recover
 from acceptance.envfile.file import EnvFile
 from acceptance.events import EventLog, read_events
 from acceptance.observe.prometheus import Prometheus
-from acceptance.redact import Redactor, secrets_of
 from acceptance.stage import Stage
 from acceptance.target.model import Target, load_target
+from acceptance.target.redaction import redactor
 from acceptance.verdict import Refused, RollbackFailed
 
 __all__ = ["Guardian", "held_target", "main", "may_start"]
@@ -55,8 +55,8 @@ def held_target(run: Run, target: Target) -> Iterator[tuple[EventLog, Journal, R
     Raises:
         Refused: Somebody else holds the target, or what a crashed run left cannot be undone.
     """
-    redactor = Redactor(target.secrets() + secrets_of(EnvFile(target.env_file).read()))
-    events = EventLog(run.events, redactor)
+    EnvFile(target.env_file).read()  # refuses a target whose flags nobody can read
+    events = EventLog(run.events, redactor(target))
     restarter = Restarter(target, Prometheus(target.prometheus_url, target.http_timeout_s))
     owner = Owner(sockets.gethostname(), os.getpid(), run.operator, run.id, run.started)
     with TargetLock(target.journal_dir, owner, target.env_file) as lock:

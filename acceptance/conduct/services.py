@@ -20,6 +20,7 @@ from tenacity import RetryError, Retrying, retry_if_result, stop_after_delay, wa
 
 from acceptance.observe.health import is_healthy
 from acceptance.observe.prometheus import Prometheus
+from acceptance.redact import cut_front
 from acceptance.target.model import Service, Target
 from acceptance.verdict import Inconclusive, MutationFailed
 
@@ -78,7 +79,7 @@ class Restarter:
         exit_code, output = run_command(command, self._target)
         if exit_code:  # guard: exit-code-of-the-restart-command
             raise MutationFailed(
-                f"«{command}» in {self._target.infra_dir} ended with {exit_code}, expected 0: {output[-400:]}"
+                f"«{command}» in {self._target.infra_dir} ended with {exit_code}, expected 0: {cut_front(output, 400)}"
             )
         return tuple(
             Restarted(
@@ -170,4 +171,4 @@ def run_command(command: str, target: Target) -> tuple[int, str]:
             process.wait()
             return 124, f"did not end within {target.restart_timeout_s:g} s and was killed"
         output.seek(0)
-        return code, output.read().decode(errors="replace")[-4000:]
+        return code, cut_front(output.read().decode(errors="replace"), 4000)

@@ -15,6 +15,7 @@ import httpx
 
 from acceptance.finding import Finding
 from acceptance.gates.series import Series
+from acceptance.redact import cut
 from acceptance.verdict import Inconclusive
 
 ALL = "$__all"
@@ -119,7 +120,7 @@ class Grafana:
             return None
         model = body.get("dashboard")
         if status != httpx.codes.OK or not isinstance(model, dict):  # guard: json-of-another-form
-            raise self._odd(f"dashboard {uid}", f"{status} {str(body)[:200]}")
+            raise self._odd(f"dashboard {uid}", f"{status} {cut(str(body), 200)}")
         variables = variables_of(model, interval_s)
         queries = tuple(
             PanelQuery(str(panel.get("title") or panel.get("id")), filled(expression, variables), source)
@@ -150,7 +151,7 @@ class Grafana:
         if not isinstance(result, dict):
             if status in (httpx.codes.BAD_REQUEST, httpx.codes.NOT_FOUND):
                 return Shown((), f"{status} {body.get('message') if isinstance(body, dict) else body}")
-            raise self._odd("/api/ds/query", f"{status} {str(body)[:200]}")
+            raise self._odd("/api/ds/query", f"{status} {cut(str(body), 200)}")
         if error := result.get("error"):
             return Shown((), str(error))
         return Shown(tuple(filter(None, map(_series, result.get("frames") or ()))))
@@ -182,7 +183,8 @@ class Grafana:
             raise self._odd(path, f"{type(error).__name__}: {error}") from error
         except ValueError:  # guard: grafana-that-answers-with-html
             kind = answer.headers.get("content-type", "no type")
-            raise self._odd(path, f"{answer.status_code} with {kind} instead of JSON: {answer.text[:80]!r}") from None
+            found = f"{answer.status_code} with {kind} instead of JSON: {cut(answer.text, 80)!r}"
+            raise self._odd(path, found) from None
         if answer.status_code in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
             raise self._odd(path, f"{answer.status_code}: GRAFANA_USER and GRAFANA_PASSWORD are not taken")
         return answer.status_code, body

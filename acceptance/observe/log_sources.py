@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from acceptance.observe.log_entries import Raw
 from acceptance.observe.log_lines import level_of
+from acceptance.redact import cut_front
 from acceptance.verdict import Inconclusive
 
 CONTEXT = timedelta(minutes=2)
@@ -148,7 +149,7 @@ def _output(argv: list[str], timeout_s: float) -> list[str]:
         raise Inconclusive(f"«{' '.join(argv)}» did not give the log: {error}") from error
     text = done.stdout.decode(errors="replace")
     if done.returncode:
-        raise Inconclusive(f"«{' '.join(argv)}» ended with {done.returncode}: {text[-300:]}")
+        raise Inconclusive(f"«{' '.join(argv)}» ended with {done.returncode}: {cut_front(text, 300)}")
     return text.splitlines()
 
 

@@ -19,6 +19,7 @@ import httpx
 from acceptance.observe.log_comparison import Comparison, compared
 from acceptance.observe.log_entries import Raw, entries
 from acceptance.observe.log_lines import LogLine
+from acceptance.redact import cut
 from acceptance.target.log_format import LogFormat
 from acceptance.target.parts import Service
 from acceptance.verdict import Inconclusive
@@ -61,7 +62,7 @@ class Loki:
         seconds = max(1, math.ceil(end - start))
         found = self._ask("query", query=f"sum(count_over_time({query} [{seconds}s]))", time=_nanos(end))
         if not isinstance(found, dict) or found.get("resultType") != "vector":  # guard: lokis-own-word-for-success
-            raise self._odd("query", f"expected a vector, found {str(found)[:200]}")
+            raise self._odd("query", f"expected a vector, found {cut(str(found), 200)}")
         return round(sum(float(row["value"][1]) for row in found["result"]))
 
     def lines(self, query: str, start: float, end: float, form: LogFormat | None = None) -> list[LogLine]:
@@ -88,7 +89,7 @@ class Loki:
         span = {"start": _nanos(start), "end": _nanos(end), "limit": str(limit), "direction": direction}
         found = self._ask("query_range", query=query, **span)
         if not isinstance(found, dict) or found.get("resultType") != "streams":
-            raise self._odd("query_range", f"expected streams, found {str(found)[:200]}")
+            raise self._odd("query_range", f"expected streams, found {cut(str(found), 200)}")
         return sorted((int(at) / 1e9, text) for stream in found["result"] for at, text in stream["values"])
 
     def _ask(self, path: str, **params: str) -> Any:
@@ -101,7 +102,7 @@ class Loki:
         except ValueError:
             body = None
         if not isinstance(body, dict) or body.get("status") != "success":  # guard: loki-that-answers-500
-            raise self._odd(path, f"{answer.status_code} {answer.text.strip()[:200]!r}")
+            raise self._odd(path, f"{answer.status_code} {cut(answer.text.strip(), 200)!r}")
         return body.get("data")
 
     def _odd(self, path: str, found: str) -> Inconclusive:

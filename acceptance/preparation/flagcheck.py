@@ -14,6 +14,7 @@ from acceptance.finding import Severity
 from acceptance.observe.exported import new_paths
 from acceptance.observe.prometheus import Prometheus
 from acceptance.target.model import Target
+from acceptance.target.redaction import weak_secrets
 
 
 def flag_faults(
@@ -43,7 +44,7 @@ def flag_faults(
 
 def flag_notes(target: Target) -> list[str]:
     """Tell what is no fault but may mislead a reader of the env file: who reads a line how, duplicates, a link."""
-    findings = EnvFile(target.env_file).diagnose(target.flags.values())
+    findings = [*EnvFile(target.env_file).diagnose(target.flags.values()), *weak_secrets(target)]
     return [str(finding) for finding in findings if finding.severity < Severity.HIGH]
 
 

@@ -19,6 +19,7 @@ from acceptance.polling import poll
 from acceptance.probes.clients import Clients
 from acceptance.probes.http.client import Called, brief
 from acceptance.probes.reviews.pipeline import component_findings
+from acceptance.redact import cut
 from acceptance.target.model import ServiceKey, Target
 from acceptance.verdict import Inconclusive
 
@@ -43,11 +44,11 @@ def _unlike(name: str, answer: Called, holds: Mapping[str, object] | None = None
     if exchange.status is None:
         return [_wrong(name, f"an answer of {exchange.url}", str(exchange.error))]
     if exchange.status != httpx.codes.OK:
-        return [_wrong(name, f"200 from {exchange.url}", f"{exchange.status}: {exchange.body[:200]}")]
+        return [_wrong(name, f"200 from {exchange.url}", f"{exchange.status}: {cut(exchange.body, 200)}")]
     if holds and payload is None:
-        return [_wrong(name, f"JSON from {exchange.url}", repr(exchange.body[:80]))]
+        return [_wrong(name, f"JSON from {exchange.url}", repr(cut(exchange.body, 80)))]
     held = not holds or (isinstance(payload, dict) and holds.items() <= payload.items())
-    return [] if held else [_wrong(name, f"{dict(holds or {})} from {exchange.url}", exchange.body[:200])]
+    return [] if held else [_wrong(name, f"{dict(holds or {})} from {exchange.url}", cut(exchange.body, 200))]
 
 
 def _health(key: ServiceKey) -> Look:

@@ -17,7 +17,7 @@ from acceptance.stage_folders import flagged
 from acceptance.target.file import Settings, TargetError, read_settings
 from acceptance.target.log_format import LogFormat
 from acceptance.target.parts import Grafana, Known, Mongo, Service, ServiceKey, Storage
-from acceptance.target.shown import Public, flat
+from acceptance.target.shown import Public, flat, hidden
 
 __all__ = [
     "Grafana",
@@ -116,7 +116,7 @@ class Target(Public):
     def secrets(self) -> list[str]:
         """Return the secret values that this target holds, for a `Redactor`."""
         urls = {key: value for key, value in flat("", self, hide=False) if "://" in value}
-        return secrets_of(urls | {"GRAFANA_PASSWORD": self.grafana.password})
+        return [*secrets_of(urls), *(text for text in hidden(self) if "://" not in text)]
 
 
 def load_target(path: Path) -> Target:

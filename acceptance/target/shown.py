@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any
 
@@ -17,6 +17,18 @@ class Public:
     def __repr__(self) -> str:
         shown = (f"{f.name}={getattr(self, f.name)!r}" for f in fields(self) if f.repr)  # type: ignore[arg-type]
         return _SHAPES.text(f"{type(self).__name__}({', '.join(shown)})")
+
+
+def hidden(value: Any) -> Iterator[str]:
+    """Give the values of a dataclass, and of those within it, that its `repr` leaves out: the secrets."""
+    for each in fields(value):
+        member = getattr(value, each.name)
+        if not each.repr:
+            yield from [str(member)] if member else []
+        elif is_dataclass(member):
+            yield from hidden(member)
+        elif isinstance(member, Mapping):
+            yield from (text for one in member.values() if is_dataclass(one) for text in hidden(one))
 
 
 def flat(name: str, value: Any, *, hide: bool = True) -> list[tuple[str, str]]:

@@ -17,6 +17,7 @@ import httpx
 from acceptance.finding import Finding, about
 from acceptance.probes.http.client import Called, Caller, brief
 from acceptance.probes.http.exchange import Exchange
+from acceptance.redact import cut
 
 _ERROR = re.compile(
     r"\b(?:an?|some|internal|unexpected|server) error\b|\berror (?:occurred|while|code)|\btraceback\b|\bexception\b"
@@ -67,9 +68,9 @@ class Turn:
             return [self.wrong("bad answer", "200", brief(self.exchange))]
         found = []
         if not self.session_id:
-            found.append(self.wrong("bad answer", "a session_id", f"none in {self.exchange.body[:200]!r}"))
+            found.append(self.wrong("bad answer", "a session_id", f"none in {cut(self.exchange.body, 200)!r}"))
         if not self.reply.strip():
-            found.append(self.wrong("bad answer", "a reply", f"none in {self.exchange.body[:200]!r}"))
+            found.append(self.wrong("bad answer", "a reply", f"none in {cut(self.exchange.body, 200)!r}"))
         elif words := error_in(self.reply):
             found.append(self.wrong("bad answer", "an answer", f"an error text ({words!r}): {self.reply!r}"))
         if self.mode.lower() not in MODES:
@@ -184,7 +185,7 @@ def of_channel(turn: Turn, channel: str, modes: Collection[str]) -> list[Finding
     found = []
     if turn.mode.lower() not in modes:
         expected = f"mode {' or '.join(sorted(modes))}"
-        found.append(turn.wrong("other answer", expected, f"{turn.mode!r}: {turn.reply[:200]!r}"))
+        found.append(turn.wrong("other answer", expected, f"{turn.mode!r}: {cut(turn.reply, 200)!r}"))
     if channel.lower() not in turn.reply.lower():
-        found.append(turn.wrong("other answer", f"an answer about {channel!r}", repr(turn.reply[:200])))
+        found.append(turn.wrong("other answer", f"an answer about {channel!r}", repr(cut(turn.reply, 200))))
     return found

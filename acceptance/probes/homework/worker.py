@@ -16,6 +16,7 @@ from acceptance.polling import poll
 from acceptance.probes.homework.hw_checker import Check, HwChecker
 from acceptance.probes.http.client import Called, Caller, brief
 from acceptance.probes.http.exchange import Exchange
+from acceptance.redact import cut
 
 LIST_PATH = "/homework/list"
 REVIEWS_PATH = "/homework/reviews"
@@ -93,7 +94,7 @@ class Requested:
         if self.exchange.status != httpx.codes.ACCEPTED:
             return [Finding("bad answer", commit, "202", brief(self.exchange))]
         found = [
-            Finding("bad answer", commit, f"a {name}", repr(self.exchange.body[:200]))
+            Finding("bad answer", commit, f"a {name}", repr(cut(self.exchange.body, 200)))
             for name in ("review_id", "status")
             if not getattr(self, name)
         ]

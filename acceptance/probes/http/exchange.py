@@ -8,6 +8,8 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from acceptance.redact import cut
+
 BODY_LIMIT = 4096
 """Bytes of a response body that are kept: enough for any refusal, too few to fill a record."""
 
@@ -81,7 +83,7 @@ class Exchange:
         did = f"{self.method} {self.url} ({self.sent_bytes} body bytes, {self.elapsed_s:.2f} s, trace {self.trace_id})"
         if self.error is not None:
             return f"{did}\nno answer: {self.error}"
-        body = self.body if len(self.body) <= 200 else f"{self.body[:200]}..."
+        body = cut(self.body, 200)
         return f"{did}\nanswered {self.status} {self.reason}".rstrip() + f": {body!r}"
 
 

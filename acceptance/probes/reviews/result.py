@@ -17,6 +17,7 @@ from acceptance.finding import Finding, Severity
 from acceptance.observe.log_lines import LogLine
 from acceptance.probes.http.client import brief
 from acceptance.probes.http.exchange import Exchange
+from acceptance.redact import cut
 
 ENDED = ("succeeded", "failed")
 """States of a task of which nothing more comes."""
@@ -127,7 +128,7 @@ class Review:
         field = {"log analysis appended": "log_analysis", "report published": "published_at"}.get(effect, "report")
         value = (self.report or {}).get(field)
         good = {"log_analysis": self.analysed, "published_at": self.published, "report": bool(str(value or "").strip())}
-        return good[field], f"{field} = {str(value)[:200]}" if self.report else "no document in homework_reviews"
+        return good[field], f"{field} = {cut(str(value), 200)}" if self.report else "no document in homework_reviews"
 
     def _task(self, name: str) -> Any:
         return (self.task or {}).get(name)

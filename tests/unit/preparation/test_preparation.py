@@ -73,6 +73,8 @@ def test_flags_may_all_be_missing_before_they_are_added_but_not_some_of_them(tar
     target.env_file.write_text("OTHER=1\n")
     assert flag_faults(target, may_be_missing=True) == []
     assert len(flag_faults(target)) == 4
+    target.env_file.write_text("USE_NEW_STORAGE_ADAPTER: true\n")
+    assert "line 1: USE_NEW_STORAGE_ADAPTER: expected" in "; ".join(flag_faults(target, may_be_missing=True))
     target.env_file.write_text(FALSE.partition("\n")[2])
     assert "USE_NEW_DIALOG_CONTEXT_REPO: expected the plain line" in "; ".join(flag_faults(target, may_be_missing=True))
 

@@ -1,0 +1,61 @@
+"""Make the redactor of a target: every program of the suite, from a test run to a script, takes it from here."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+
+from acceptance.envfile.file import EnvFile
+from acceptance.finding import Finding, Severity
+from acceptance.redact import HIDDEN, SHORT, Redactor, named_secrets
+from acceptance.target.model import Target
+from acceptance.verdict import Refused
+
+_COMMON = "butler production staging lab admin root mongodb grafana redis postgres password secret 21_00"
+_COMMANDS = ("restart_all", ".restart", "provider", "command")
+
+
+def redactor(target: Target) -> Redactor:
+    """Hide the secrets of the target file, of the env file and of this process's environment, but weak ones."""
+    return Redactor([secret for secret in _secrets(target) if not _is_weak(secret, target)])
+
+
+def weak_secrets(target: Target) -> list[Finding]:
+    """Tell which secrets equal a part of a name, a path or a stage, which hiding them everywhere would spoil.
+
+    They are still hidden wherever their own name, a URL or a header announces them.
+    """
+    return [
+        Finding(
+            "weak secret",
+            key,
+            "a secret that stands nowhere else",
+            "one that is a common word, or a part of this target's names, paths or commands",
+            Severity.MEDIUM,
+            "it is hidden only beside its own name; choose a random one",
+        )
+        for secret, key in _secrets(target).items()
+        if _is_weak(secret, target)
+    ]
+
+
+def _secrets(target: Target) -> dict[str, str]:
+    """Give every secret that this process can know, and the key that holds it."""
+    known = dict.fromkeys(target.secrets(), target.source.name)
+    with suppress(Refused):  # an env file that cannot be read has nothing to show either
+        known |= named_secrets(EnvFile(target.env_file).read())
+    return named_secrets(os.environ) | known
+
+
+def _is_weak(secret: str, target: Target) -> bool:
+    plain = secret.isalpha() or secret.isdigit() or len(secret) < SHORT
+    return any(secret in text for text in _shown(target, commands=plain))
+
+
+def _shown(target: Target, *, commands: bool) -> Iterator[str]:
+    """Give what every reader sees of a target; a command's words only where a secret is no accident in them."""
+    yield from [_COMMON, *target.flags, *target.flags.values()]
+    for name, text in target.public().items():
+        if HIDDEN not in text and (commands or not name.endswith(_COMMANDS)):
+            yield text
