@@ -94,6 +94,11 @@ class Logs:
         """Give the log of a service as the target file describes it."""
         return cls(service.logs, service.log_format)
 
+    @property
+    def names_events(self) -> bool:
+        """Whether the target file says that its lines name their event."""
+        return "events" in self.form.shows
+
     def read(self, start: datetime) -> Excerpt:
         """Read what was written at or after `start`, and how much of that time the log covers.
 

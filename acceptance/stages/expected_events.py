@@ -60,6 +60,10 @@ class OwnEvents:
         self.allow(event, count)
         self._open[event] -= 1
 
+    def settle(self, event: str, counted: int) -> None:
+        """Take what was counted once our own probes are over for all that they may have caused: no more is ours."""
+        self._may[event] = max(0, min(self._may[event], counted - self._must[event]))
+
     @contextmanager
     def attacking(self, requests: int) -> Iterator[None]:
         """Take the log events of a stretch for our own, one a request, where no trace id tells whose they are."""

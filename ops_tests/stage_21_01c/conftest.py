@@ -7,22 +7,25 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Any
 
+import httpx
 import pytest
 
 from acceptance.envfile.file import EnvFile
 from acceptance.evidence import Evidence
-from acceptance.finding import Finding
+from acceptance.finding import Finding, summary
 from acceptance.observe.exported import await_scrape
 from acceptance.observe.logs import Logs
 from acceptance.polling import poll
 from acceptance.probes.archives.archives import Archive, good
 from acceptance.probes.attacks.attacks import Attacks, attack
 from acceptance.probes.attacks.corpus import load_cases
-from acceptance.probes.storage.directory import copies_of
+from acceptance.probes.http.client import brief
+from acceptance.probes.storage.kept_archives import KeptArchives
 from acceptance.probes.storage.rejection import try_upload
 from acceptance.probes.storage.uploads import OF_ARCHIVE, Upload, Uploader
 from acceptance.stages.session import StageWork
 from acceptance.stages.soak import SoakReport, Traffic
+from acceptance.stages.user_triggers import HardFault
 from acceptance.target.model import Storage, Target
 from fixtures.evidence import EvidenceBox
 from fixtures.target import NewId
@@ -30,16 +33,35 @@ from fixtures.target import NewId
 Refuse = Callable[..., list[Finding]]
 
 
+NOT_STORED = HardFault("not-stored", "An accepted archive is not on disk", ["trigger.3"], limit=0)
+ARCHIVE_LOST = HardFault("archive-lost", "An archive stored before is gone or changed", ["trigger.3"], limit=0)
+NOT_ACCEPTED = HardFault("not-accepted", "Good archives are not accepted", ["trigger.6"], limit=2)
+
+
 @pytest.fixture(scope="session")
-def student_upload(uploader: Uploader, storage: Storage, new_id: NewId) -> Traffic:
-    """One good homework upload; complains when it is not accepted or not on disk."""
+def kept(storage: Storage) -> KeptArchives:
+    """The archives that this stage has stored, to be read again."""
+    return KeptArchives(storage.root)
+
+
+@pytest.fixture(scope="module")
+def student_upload(uploader: Uploader, stage_work: StageWork, kept: KeptArchives, new_id: NewId) -> Traffic:
+    """One good homework upload, and one of the earlier archives read again; what a user would lose ends the stage."""
+    refused = 0
 
     def send() -> str | None:
+        nonlocal refused
         archive = good()
         answer = uploader.send(Upload(new_id("soak"), "hw02", archive))
-        if answer.status != 201:
-            return answer.explain()
-        return None if copies_of(archive, storage.root) else f"accepted but not on disk: {answer.explain()}"
+        refused = 0 if answer.status == httpx.codes.CREATED else refused + 1
+        if refused:
+            found = [Finding("not accepted", archive.description, "201", brief(answer))]
+            NOT_ACCEPTED.check(stage_work, refused, found)
+            return summary(found)
+        stored, lost = kept.keep(archive), kept.lost_next()
+        NOT_STORED.check(stage_work, len(stored), stored)
+        ARCHIVE_LOST.check(stage_work, len(lost), lost)
+        return None
 
     return send
 
@@ -56,8 +78,7 @@ def attacks(
 ) -> Attacks:
     """The whole corpus, run once; each check then looks at its own case."""
     prefix, cases = stage_work.run.prefix, load_cases()
-    stage_work.own.allow("checksum_failed", sum(case.expect_event != "path_traversal" for case in cases))
-    with own_errors(stage_work):
+    with own_errors(stage_work), stage_work.own.attacking(len(cases)):
         return attack(
             cases, uploader, storage, api_logs, attacker=new_id("attacker"), victim=new_id("victim"), prefix=prefix
         )
@@ -65,13 +86,13 @@ def attacks(
 
 @contextmanager
 def own_errors(work: StageWork) -> Iterator[None]:
-    """Take the write errors that are counted meanwhile for our own, and exactly those once it is over.
+    """Take the failures that are counted meanwhile for our own, and exactly those once it is over.
 
     A service that lets attacks through may stumble over them. A trigger that then says "cannot be written" would hide
     what the attack's own check has to tell: what was written where. Where no scrape shows how many they were, all of
     the stage stay ours, and it is inconclusive.
     """
-    ours = [trigger for trigger in work.stage.triggers if trigger.own_events in ("write_error", "permission_error")]
+    ours = [trigger for trigger in work.stage.triggers if trigger.own_events]
     before = {trigger.id: counted(work, trigger.query) for trigger in ours}
     for trigger in ours:
         work.own.begin(trigger.own_events)
@@ -103,9 +124,10 @@ def refuse(
         # Before it is sent, so that the watch does not take it for a student's.
         stage_work.own.expect(event) if event else stage_work.own.allow("checksum_failed")
         upload = Upload(new_id("refuse"), "hw02", archive, declared_sha256=declared_sha256)
-        refusal = try_upload(uploader, upload, storage.root, api_logs, event=event, **how)
+        with stage_work.own.attacking(1):
+            refusal = try_upload(uploader, upload, storage.root, api_logs, event=event, **how)
         evidence.add(Evidence("http", archive.description, asdict(refusal.exchange)))
-        return refusal.findings(event, status)
+        return refusal.findings(event if api_logs.names_events else None, status)
 
     return send
 
@@ -137,4 +159,7 @@ def checksum_failures(refuse: Refuse, stage_work: StageWork) -> tuple[int, int, 
     least, most = stage_work.own.span("checksum_failed")
     query = 'sum(review_archive_storage_checksum_failures_total{job="$job"})'
     patience = stage_work.target.scrape_patience_s
-    return least, poll(lambda: round(counted(stage_work, query)), lambda count: count >= least, patience), most
+    await_scrape(stage_work.prometheus, stage_work.service.job, patience)
+    found = poll(lambda: round(counted(stage_work, query)), lambda count: count >= least, patience)
+    stage_work.own.settle("checksum_failed", found)
+    return least, found, most

@@ -11,10 +11,11 @@ pytestmark = [pytest.mark.stage_21_01c, pytest.mark.smoke, pytest.mark.usefixtur
 
 
 @pytest.mark.checklist("21_01c.rollout.1")
-def test_upload_lands_in_the_old_place(uploader, storage, new_id):
+def test_upload_lands_in_the_old_place(uploader, storage, kept, new_id):
     """Validate with flag off: the file is in the old location, byte for byte."""
     archive = good()
     answer = uploader.send(Upload(new_id("off"), "hw01", archive))
+    kept.keep(archive, storage.legacy_root)
     copies = copies_of(archive, storage.legacy_root)
     assert (answer.status, len(copies)) == (201, 1), (
         f"expected 201 and one copy below {storage.legacy_root}, found {answer.status} and {copies}\n{answer.explain()}"

@@ -13,10 +13,12 @@ pytestmark = [pytest.mark.stage_21_01c, pytest.mark.smoke, pytest.mark.usefixtur
 
 
 @pytest.fixture(scope="module")
-def uploaded(uploader, new_id):
-    """One good upload with the new adapter: the upload and its answer."""
+def uploaded(uploader, kept, new_id):
+    """One good upload with the new adapter, to be read again later: the upload and its answer."""
     upload = Upload(new_id("on"), "hw02", good())
-    return upload, uploader.send(upload)
+    answer = uploader.send(upload)
+    kept.keep(upload.archive)
+    return upload, answer
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import pytest
 
 from acceptance.disk import free_bytes
 from acceptance.evidence import Evidence
+from acceptance.finding import summary
 from acceptance.verdict import Verdict
 
 pytestmark = [pytest.mark.stage_21_01c, pytest.mark.soak]
@@ -27,6 +28,13 @@ def test_every_upload_of_the_soak_was_stored(soaked):
     """Prometheus metrics: what the counters say is true, each upload is on disk."""
     complaints = "; ".join(soaked.complaints[:5]).replace("\n", " ")
     assert (soaked.sent > 0, soaked.complaints) == (True, ()), complaints
+
+
+@pytest.mark.checklist("21_01c.monitor.1")
+def test_archives_of_the_stage_are_still_there(soaked, kept):
+    """Prometheus metrics: what was stored since the stage began is there at the end of its soak, byte for byte."""
+    found = kept.lost()
+    assert found == [], summary(found)
 
 
 @pytest.mark.checklist("21_01c.monitor.2")

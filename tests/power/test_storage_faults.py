@@ -165,7 +165,7 @@ POWER = (
     ),
     # Slow ones are the trigger's, which has the same bound; few ones are no proof of quick ones.
     Soak((), ("test_gate_holds[write-latency-p95]",), "expected at least 10 samples", INCONCLUSIVE, FEW, k="latency"),
-    Soak(("archive-not-kept",), ("test_every_upload_of_the_soak_was_stored",), "accepted but not on disk"),
+    Soak(("archive-not-kept",), ("trigger not-stored",), "expected a file below"),
     Soak((), ("test_no_unexpected_security_events",), "av_scan_reject", by=Means("foreign-viruses", foreign_viruses)),
     Soak((), ("test_disk_has_room",), "assert", settings=FULL_DISK | {"SOAK_SECONDS": "1"}, k="room"),
     Exit((), ("test_no_file_write_errors",), "expected at least 10 samples", INCONCLUSIVE, FEW, k="file_write"),

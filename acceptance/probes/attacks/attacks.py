@@ -31,11 +31,12 @@ class Attacks:
 
     Attributes:
         results: By case id.
-        events: Log events by trace id; by the empty string when the service does not take ours.
+        events: Log events by trace id; by the empty string when the service does not take ours; None where the target
+            file says that its log names no events.
     """
 
     results: Results
-    events: Mapping[str, Counter[str]]
+    events: Mapping[str, Counter[str]] | None
 
     def findings(self) -> list[Finding]:
         """Name everything that is wrong, worst first; empty when every attack was refused, without effect, and logged.
@@ -69,9 +70,12 @@ class Attacks:
             yield result.finding("not logged", Severity.LOW, expected, str(found or "none"))
 
     def _of(self, trace_id: str) -> Counter[str]:
-        return self.events.get(trace_id, Counter()) if "" not in self.events else self.events[""]
+        events = self.events or {}
+        return events.get(trace_id, Counter()) if "" not in events else events[""]
 
     def _logged(self, event: str, trace_id: str) -> bool:
+        if self.events is None:
+            return True
         if "" not in self.events:
             return self._of(trace_id)[event] > 0
         # Without our trace ids events can only be counted: as many as there were attacks that ask for them.
@@ -93,9 +97,12 @@ def attack(
     results = run(cases, uploader, roots=roots, students=Students(attacker, victim), run_prefix=prefix)
 
     def look() -> Attacks:
+        if not logs.names_events:
+            return Attacks(results, None)
         by_trace: dict[str, Counter[str]] = {} if uploader.trace_header else {"": Counter()}
         for line in logs.since(start, EVENTS):
-            by_trace.setdefault(line.trace_id if uploader.trace_header else "", Counter())[line.event] += 1
+            event = next(filter(line.tells_of, EVENTS))
+            by_trace.setdefault(line.trace_id if uploader.trace_header else "", Counter())[event] += 1
         return Attacks(results, by_trace)
 
     try:

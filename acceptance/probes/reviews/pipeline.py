@@ -71,8 +71,11 @@ class Reviews:
             return Review(submitted)
         its = {"task_id": submitted.task_id}
         task, report = (next(iter(self._find(name, its)), None) for name in ("long_tasks", "homework_reviews"))
+        if not self.logs.names_events:
+            return Review(submitted, task, report)
         written = self.logs.since(submitted.at - _CLOCKS_DIFFER, EFFECTS.values())
-        lines = {line.event: line for line in written if line.mentions(submitted.task_id)}
+        its_own = [line for line in written if line.mentions(submitted.task_id)]
+        lines = {event: line for event in EFFECTS.values() for line in its_own if line.tells_of(event)}
         return Review(submitted, task, report, lines)
 
     def follow(self, submitted: Submitted, patience_s: float, settle_s: float) -> Review:

@@ -53,7 +53,8 @@ class Review:
         submitted: The submission.
         task: Its document in ``long_tasks``, None when there is none.
         report: Its document in ``homework_reviews``, None when there is none.
-        lines: The log lines of the four effects with its task id, by event; the last of each.
+        lines: The log lines of the four effects with its task id, by event; the last of each. None where the target
+            file says that the log names no events: then what is stored must show the effects.
     """
 
     submitted: Submitted
@@ -98,8 +99,8 @@ class Review:
         event, task = EFFECTS[effect], self.submitted.task_id
         good, shown = self._stored(effect)
         found = [] if good else [Finding("missing effect", task, effect, shown)]
-        if event not in (self.lines or {}):
-            logged = str(sorted(self.lines or {}) or "none")
+        if self.lines is not None and event not in self.lines:
+            logged = str(sorted(self.lines) or "none")
             found.append(Finding("not logged", task, f"the log event {event}", logged, Severity.MEDIUM))
         return found
 

@@ -98,7 +98,8 @@ def events_of(logs: Logs, start: datetime, is_its: Callable[[LogLine], bool], wa
     """Give the events that belong to a request, waiting a little for the one that is wanted."""
 
     def read() -> tuple[str, ...]:
-        return tuple(line.event for line in logs.since(start) if is_its(line))
+        its = [line for line in logs.since(start) if is_its(line)]
+        return tuple(wanted if wanted and line.tells_of(wanted) else line.event for line in its)
 
     return poll(read, lambda found: wanted is None or wanted in found, LOG_DELAY_S)
 

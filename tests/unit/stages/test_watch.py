@@ -134,6 +134,29 @@ def test_event_of_our_own_trace_is_no_incident(watch, logs):
     assert watch(EVENTS).look(1010.0) is not None
 
 
+def test_where_no_trace_is_read_our_attacks_are_told_by_when_we_made_them_and_by_their_test_data(own):
+    """As many events as attacks, while they are made; one more, or one at another time, is somebody's."""
+    outlook = Outlook(None, Logs(), "api", frozenset(), "", 0.01, 60, data_prefix="ops7")
+    watch = Watch(Stage("21_01c", "t", 1, triggers=(EVENTS,)), outlook, 1000.0, own, lambda _: None)
+    by_words = LogLine(datetime.now(UTC), "path_traversal", "WARNING", "f" * 32, {"student_id": "../ops7-x"})
+    outlook.logs.lines = [event("path_traversal", "f" * 32), event("path_traversal", "e" * 32), by_words]
+    assert len(watch.foreign_events(EVENTS)) == 2
+    with own.attacking(2):
+        assert watch.look(1010.0) is None
+    outlook.logs.lines += [event("path_traversal", "d" * 32)]
+    assert len(watch.foreign_events(EVENTS)) == 1
+    with time_machine.travel(datetime.now(UTC) + timedelta(minutes=5), tick=False):
+        outlook.logs.lines = [event("path_traversal", "c" * 32)]
+    assert len(watch.foreign_events(EVENTS)) == 1
+
+
+def test_what_our_attacks_may_have_caused_is_settled_by_what_was_counted(own):
+    own.expect("checksum_failed")
+    own.allow("checksum_failed", 8)
+    own.settle("checksum_failed", 3)
+    assert own.span("checksum_failed") == (1, 3)
+
+
 def test_first_firing_is_acted_on_once(watch, prometheus):
     running = watch(FAILURES)
     prometheus.failures = 1
