@@ -22,7 +22,7 @@ from acceptance.probes.attacks.corpus import load_cases
 from acceptance.probes.http.client import brief
 from acceptance.probes.storage.kept_archives import KeptArchives
 from acceptance.probes.storage.rejection import try_upload
-from acceptance.probes.storage.uploads import OF_ARCHIVE, Upload, Uploader
+from acceptance.probes.storage.uploads import OF_ARCHIVE, Upload, Uploader, upload_in
 from acceptance.stages.session import StageWork
 from acceptance.stages.soak import SoakReport, Traffic
 from acceptance.stages.user_triggers import HardFault
@@ -119,11 +119,12 @@ def refuse(
         event: str | None,
         status: int | None = None,
         declared_sha256: str | None = OF_ARCHIVE,
+        field: str = "new_zip",
         **how: Any,
     ) -> list[Finding]:
         # Before it is sent, so that the watch does not take it for a student's.
         stage_work.own.expect(event) if event else stage_work.own.allow("checksum_failed")
-        upload = Upload(new_id("refuse"), "hw02", archive, declared_sha256=declared_sha256)
+        upload = upload_in(field, new_id("refuse"), archive, declared_sha256)
         with stage_work.own.attacking(1):
             refusal = try_upload(uploader, upload, storage.root, api_logs, event=event, **how)
         evidence.add(Evidence("http", archive.description, asdict(refusal.exchange)))

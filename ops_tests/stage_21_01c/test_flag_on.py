@@ -4,10 +4,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from acceptance.finding import summary
 from acceptance.polling import poll
 from acceptance.probes.archives.archives import good
+from acceptance.probes.http.client import Called
 from acceptance.probes.storage.directory import copies_of, sha256_of
-from acceptance.probes.storage.uploads import Upload
+from acceptance.probes.storage.oracle import Submission
+from acceptance.probes.storage.uploads import REVIEWS_PATH, Upload
 
 pytestmark = [pytest.mark.stage_21_01c, pytest.mark.smoke, pytest.mark.usefixtures("flag_on")]
 
@@ -19,6 +22,13 @@ def uploaded(uploader, kept, new_id):
     answer = uploader.send(upload)
     kept.keep(upload.archive)
     return upload, answer
+
+
+@pytest.fixture(scope="module")
+def submitted(uploader, new_id):
+    """One submission with all the files that a student may send, and its answer."""
+    submission = Submission.of(new_id("files"), "hw02", good(), good(), good())
+    return submission, Called.of(uploader.send(submission.upload()))
 
 
 @pytest.fixture
@@ -74,3 +84,38 @@ def test_new_storage_metrics_appear(uploaded, prometheus, stage_work):
         stage_work.target.scrape_patience_s,
     )
     assert "review_archive_storage_operations_total" in seen
+
+
+@pytest.mark.checklist("21_01c.rollout.3")
+def test_answer_is_what_was_sent(submitted):
+    """Smoke test with flag on: the answer to a submission of several files names its student, assignment and task."""
+    submission, answer = submitted
+    found = submission.answer_findings(answer, 201, datetime.now(UTC))
+    assert found == [], summary(found)
+
+
+@pytest.mark.checklist("21_01c.rollout.3")
+def test_task_can_be_asked_for(submitted, clients):
+    """Smoke test with flag on: the task of a submission is answered under its id."""
+    submission, answer = submitted
+    later = clients.caller("api").get(f"{REVIEWS_PATH}/{answer.get('task_id')}")
+    found = submission.answer_findings(later, 200, datetime.now(UTC))
+    assert (found, later.get("task_id")) == ([], answer.get("task_id")), summary(found)
+
+
+@pytest.mark.checklist("21_01c.rollout.3")
+def test_each_file_is_stored_once(submitted, storage):
+    """Smoke test with flag on, 1: each file of a submission is stored, byte for byte, once."""
+    found = submitted[0].file_findings(storage.root)
+    assert found == [], summary(found)
+
+
+@pytest.mark.checksum
+@pytest.mark.checklist("21_01c.rollout.3")
+def test_documents_say_all_that_was_sent(submitted, mongo, storage):
+    """Smoke test with flag on, 2 and 3: one document for each file, each field of it right, and no other document."""
+    submission, answer = submitted
+    whose = {"student_id": submission.student_id}
+    documents = list(mongo["review_archives"].find(whose))
+    found = submission.document_findings(documents, answer.get("task_id"), storage.root)
+    assert found == [], summary(found)

@@ -25,6 +25,9 @@ BROKEN = {
 }
 
 
+OTHER_FIELDS = ("old_zip", "logs_zip")
+
+
 @pytest.mark.checksum
 @pytest.mark.checklist("21_01c.security.1")
 @pytest.mark.parametrize("make", TAMPERED.values(), ids=TAMPERED)
@@ -56,6 +59,23 @@ def test_missing_digest_is_refused_where_required(refuse, digest_required):
 def test_broken_archive_is_refused(make, refuse):
     """Test checksum rejection: what is no sound archive is refused though its digest is right."""
     found = refuse(make(), event=None)
+    assert found == [], summary(found)
+
+
+@pytest.mark.checksum
+@pytest.mark.checklist("21_01c.security.1")
+@pytest.mark.parametrize("field", OTHER_FIELDS)
+def test_broken_archive_beside_a_good_one_is_refused(field, refuse):
+    """Test checksum rejection: each file of a submission is looked into, not the first alone."""
+    found = refuse(archives.truncated(), event=None, field=field)
+    assert found == [], summary(found)
+
+
+@pytest.mark.checklist("21_01c.preflight.3")
+@pytest.mark.parametrize("field", OTHER_FIELDS)
+def test_virus_beside_a_good_archive_is_refused(field, refuse, av_enabled):
+    """AV scan hook: each file of a submission is scanned, not the first alone."""
+    found = refuse(archives.eicar_zip(), event="av_scan_reject", status=422, field=field)
     assert found == [], summary(found)
 
 

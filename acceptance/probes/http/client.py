@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 import ssl
 import time
@@ -43,6 +44,14 @@ class Called:
 
     exchange: Exchange
     payload: Any
+
+    @classmethod
+    def of(cls, exchange: Exchange) -> Called:
+        """Decode the answer of an exchange whose body was not cut."""
+        try:
+            return cls(exchange, json.loads(exchange.body))
+        except ValueError:
+            return cls(exchange, None)
 
     def get(self, name: str) -> Any:
         """Give a field of the answer; None when the answer is no object or lacks it."""

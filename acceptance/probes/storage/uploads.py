@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from acceptance.probes.archives.archives import Archive
+from acceptance.probes.archives.archives import Archive, good
 from acceptance.probes.http import raw
 from acceptance.probes.http.client import trace
 from acceptance.probes.http.exchange import BODY_LIMIT, Exchange
@@ -58,6 +58,13 @@ def file_part(
     """Make the part of a file field from an archive."""
     content = Content(archive.size, archive.chunks)
     return Part(name, content, _raw(filename), _raw(filename_star), b"application/zip")
+
+
+def upload_in(field: str, student_id: str, archive: Archive, declared_sha256: str | None = OF_ARCHIVE) -> Upload:
+    """Make an upload that holds an archive in this file field, beside a good one where that is not `new_zip`."""
+    if field == "new_zip":
+        return Upload(student_id, "hw02", archive, declared_sha256=declared_sha256)
+    return Upload(student_id, "hw02", good(), extra=(file_part(field.encode(), archive, f"{field}.zip"),))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,128 @@
+"""Say all that one submission must lead to, and compare (21_01c.rollout.3; contract, "HTTP" and "MongoDB").
+
+What was sent determines all that must come back: each field of the answer, of the later question for the task, and of
+one document and one file for each archive, and that there is nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from acceptance.finding import Finding, Severity
+from acceptance.probes.archives.archives import Archive
+from acceptance.probes.http.client import Called, brief
+from acceptance.probes.storage.directory import copies_of
+from acceptance.probes.storage.metadata import checksum_findings, metadata_findings
+from acceptance.probes.storage.uploads import Upload, file_part
+
+Document = Mapping[str, Any]
+STATES = ("queued", "running", "succeeded", "failed")
+
+
+@dataclass(frozen=True)
+class Sent:
+    """An archive of a submission: the form field, the kind that the contract gives it, and its file name."""
+
+    field: str
+    kind: str
+    filename: str
+    archive: Archive
+
+
+@dataclass(frozen=True)
+class Submission:
+    """One submission with several files; the first of them is `new_zip`."""
+
+    student_id: str
+    assignment_id: str
+    files: tuple[Sent, ...]
+
+    @classmethod
+    def of(cls, student_id: str, assignment_id: str, new: Archive, old: Archive, logs: Archive) -> Submission:
+        """Make a submission with all the files that the contract knows, under names as students give them."""
+        files = (
+            Sent("new_zip", "new", "new.zip", new),
+            Sent("old_zip", "previous", "старая работа.zip", old),
+            Sent("logs_zip", "logs", "logs (1).zip", logs),
+        )
+        return cls(student_id, assignment_id, files)
+
+    def upload(self) -> Upload:
+        """Give the request."""
+        first, *others = self.files
+        extra = tuple(file_part(each.field.encode(), each.archive, each.filename) for each in others)
+        return Upload(self.student_id, self.assignment_id, first.archive, filename=first.filename, extra=extra)
+
+    def answer_findings(self, called: Called, status: int, now: datetime) -> list[Finding]:
+        """Compare an answer about the task with what was sent.
+
+        Args:
+            called: The answer to the submission, or to the later question for its task.
+            status: 201 or 200.
+            now: Aware; `created_at` is not in its future.
+        """
+        if called.exchange.status != status:
+            return [self._wrong("bad answer", f"{status}", brief(called.exchange))]
+        expected = {"student_id": self.student_id, "assignment_id": self.assignment_id}
+        found = [
+            self._wrong("bad answer", f"{name} {value!r}", repr(called.get(name)))
+            for name, value in expected.items()
+            if called.get(name) != value
+        ]
+        if called.get("status") not in STATES:
+            found.append(self._wrong("bad answer", f"a status of {STATES}", repr(called.get("status"))))
+        if not called.get("task_id"):
+            found.append(self._wrong("bad answer", "a task_id", repr(called.get("task_id"))))
+        return [*found, *self._time_findings(called.get("created_at"), now)]
+
+    def document_findings(self, documents: Sequence[Document], task_id: str, root: Path) -> list[Finding]:
+        """Compare the documents of this student and assignment with what was sent: one for each file, no other."""
+        kinds = sorted(str(document.get("kind")) for document in documents)
+        if kinds != sorted(each.kind for each in self.files):
+            expected = f"one document for each of {sorted(each.kind for each in self.files)}"
+            return [self._wrong("wrong documents", expected, f"{kinds}", Severity.CRITICAL)]
+        by_kind = {document["kind"]: document for document in documents}
+        return [each for sent in self.files for each in self._one(sent, by_kind[sent.kind], task_id, root)]
+
+    def file_findings(self, root: Path) -> list[Finding]:
+        """Compare the files below the storage with what was sent: one for each archive, byte for byte."""
+        copies = {each.field: copies_of(each.archive, root) for each in self.files}
+        return [
+            self._wrong("wrong files", f"one file that is {field} byte for byte", f"{len(paths)}", Severity.CRITICAL)
+            for field, paths in copies.items()
+            if len(paths) != 1
+        ]
+
+    def _one(self, sent: Sent, document: Document, task_id: str, root: Path) -> list[Finding]:
+        expected = {
+            "task_id": task_id,
+            "student_id": self.student_id,
+            "assignment_id": self.assignment_id,
+            "filename": sent.filename,
+            "size_bytes": sent.archive.size,
+            "sha256": sent.archive.sha256,
+            "backend": "local_fs",
+        }
+        found = [
+            self._wrong("wrong metadata", f"{sent.kind}: {name} {value!r}", repr(document.get(name)))
+            for name, value in expected.items()
+            if document.get(name) != value
+        ]
+        now = datetime.now(UTC)
+        return [*found, *metadata_findings(document, root, now), *checksum_findings(document, root)]
+
+    def _time_findings(self, value: object, now: datetime) -> list[Finding]:
+        try:
+            at = datetime.fromisoformat(str(value))
+        except ValueError:
+            return [self._wrong("bad answer", "created_at: a time", repr(value))]
+        at = at if at.tzinfo else at.replace(tzinfo=UTC)
+        age = (now - at).total_seconds()
+        return [] if -60 < age < 600 else [self._wrong("bad answer", f"created_at: about {now:%H:%M:%S} UTC", f"{at}")]
+
+    def _wrong(self, kind: str, expected: str, found: str, severity: Severity = Severity.HIGH) -> Finding:
+        return Finding(kind, f"submission of {self.student_id}", expected, found, severity)

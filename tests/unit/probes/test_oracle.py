@@ -1,0 +1,91 @@
+"""What was sent determines all that must come back: each wrong field, missing document and lost file is a finding."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from acceptance.probes.archives.archives import good
+from acceptance.probes.http.client import Called
+from acceptance.probes.http.exchange import Exchange
+from acceptance.probes.storage.oracle import Submission
+
+NOW = datetime.now(UTC)
+SUBMISSION = Submission.of("student", "hw02", good(), good(), good())
+ANSWER = {
+    "task_id": "rev_1",
+    "status": "queued",
+    "student_id": "student",
+    "assignment_id": "hw02",
+    "created_at": NOW.isoformat(),
+}
+
+
+def called(payload, status=201):
+    return Called(Exchange("POST", "http://here", status, "", {}, "", 0.1, 9, "t1"), payload)
+
+
+@pytest.fixture
+def documents(tmp_path):
+    """The documents and files that a good service makes of the submission."""
+    made = []
+    for sent in SUBMISSION.files:
+        path = tmp_path / f"{sent.kind}.zip"
+        path.write_bytes(sent.archive.read())
+        facts = {"size_bytes": sent.archive.size, "sha256": sent.archive.sha256, "uploaded_at": NOW}
+        names = {"kind": sent.kind, "filename": sent.filename, "path": str(path), "backend": "local_fs"}
+        made.append({"task_id": "rev_1", "student_id": "student", "assignment_id": "hw02", **names, **facts})
+    return made
+
+
+@pytest.mark.parametrize(
+    ("change", "wrong"),
+    [
+        ({}, False),
+        ({"student_id": "another"}, True),
+        ({"assignment_id": None}, True),
+        ({"status": "lost"}, True),
+        ({"task_id": ""}, True),
+        ({"created_at": "yesterday"}, True),
+        ({"created_at": "2020-01-01T00:00:00+00:00"}, True),
+    ],
+    ids=str,
+)
+def test_each_field_of_the_answer_counts(change, wrong):
+    assert bool(SUBMISSION.answer_findings(called(ANSWER | change), 201, NOW)) is wrong
+
+
+def test_status_of_the_answer_counts():
+    assert SUBMISSION.answer_findings(called(ANSWER, 404), 200, NOW)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"task_id": "rev_2"},
+        {"student_id": "another"},
+        {"assignment_id": "hw03"},
+        {"filename": "???.zip"},
+        {"size_bytes": 1},
+        {"sha256": "0" * 64},
+        {"path": "/nowhere/NEW.zip"},
+        {"backend": "s3"},
+        {"uploaded_at": "now"},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("number", range(3))
+def test_each_field_of_each_document_counts(documents, tmp_path, number, change):
+    assert SUBMISSION.document_findings(documents, "rev_1", tmp_path) == []
+    documents[number] |= change
+    assert SUBMISSION.document_findings(documents, "rev_1", tmp_path)
+
+
+def test_one_document_for_each_file_and_no_other(documents, tmp_path):
+    assert SUBMISSION.document_findings(documents[:2], "rev_1", tmp_path)
+    assert SUBMISSION.document_findings([*documents, documents[0]], "rev_1", tmp_path)
+
+
+def test_one_file_for_each_archive(documents, tmp_path):
+    assert SUBMISSION.file_findings(tmp_path) == []
+    (tmp_path / "copy.zip").write_bytes(SUBMISSION.files[1].archive.read())
+    assert len(SUBMISSION.file_findings(tmp_path)) == 1
