@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import tempfile
+import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -36,13 +37,25 @@ def write(ledger: Path, entry: Entry) -> None:
         stream.write(json.dumps(asdict(entry)) + "\n")
 
 
+def git(*command: str, **environment: str) -> str:
+    """Ask git about the checkout, whoever owns it; gives nothing where there is none."""
+    argv = ["git", "-c", f"safe.directory={ROOT}", *command]
+    done = subprocess.run(argv, cwd=ROOT, env=os.environ | environment, check=False, capture_output=True, text=True)
+    return "" if done.returncode else done.stdout.strip()
+
+
 def tree_state() -> str:
-    """Name the tree as it is now: tracked files, changed ones and new ones, without what git ignores."""
+    """Name the tree as it is now: tracked files, changed ones and new ones, without what git ignores.
+
+    Nothing is written to the repository, for it may be somebody else's. Without git no two states are the same.
+    """
+    objects = str(ROOT / git("rev-parse", "--git-path", "objects"))
     with tempfile.TemporaryDirectory() as folder:
-        environment = os.environ | {"GIT_INDEX_FILE": f"{folder}/index"}
-        for command in (["read-tree", "HEAD"], ["add", "--all"], ["write-tree"]):
-            done = subprocess.run(["git", *command], cwd=ROOT, env=environment, check=True, stdout=subprocess.PIPE)
-    return done.stdout.decode().strip()
+        places = {"GIT_INDEX_FILE": f"{folder}/index", "GIT_OBJECT_DIRECTORY": folder}
+        places["GIT_ALTERNATE_OBJECT_DIRECTORIES"] = objects
+        for command in (["read-tree", "HEAD"], ["add", "--all"]):
+            git(*command, **places)
+        return git("write-tree", **places) or f"unknown at {time.time_ns()}"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -1,9 +1,5 @@
 """A lab under production's rules, and a clock that starts where a test wants it, in every process of a run."""
 
-import os
-import subprocess
-import sys
-
 from small_project import ROOT
 
 GOOD = "def test_good(flag_on): assert flag_on.restarted.proved\n"
@@ -29,18 +25,8 @@ def run_at(project, now, *args, zone="UTC"):
     """Run the project with the clock of its processes, the guardian's too, starting at ``now``."""
     (project.folder / "clock").mkdir(exist_ok=True)
     (project.folder / "clock" / "sitecustomize.py").write_text(FROZEN)
-    process = subprocess.Popen(
-        [sys.executable, "-m", "pytest", f"--target={project.lab}", f"--reports={project.folder / 'out'}", *args],
-        cwd=project.folder,
-        env=os.environ
-        | {"PYTHONPATH": f"{project.folder / 'clock'}:{ROOT}", "PYTHONDONTWRITEBYTECODE": "1"}
-        | {"TESTED_NOW": now, "TZ": zone},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    return project.finish(process)
+    path = f"{project.folder / 'clock'}:{ROOT}"
+    return project.finish(project.start(*args, PYTHONPATH=path, TESTED_NOW=now, TZ=zone))
 
 
 def planned(project, stage_id, minutes):

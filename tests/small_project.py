@@ -76,16 +76,20 @@ class Project:
             (folder / f"test_{phase}.py").write_text(f"import pytest, os, signal, time, pathlib\n{body}")
         return self
 
+    def process(self, *args, **environment):
+        """What `Popen` needs to run the project; without Hypothesis' plugin, which no user has and which is slow."""
+        options = [f"--target={self.lab}", f"--reports={self.folder / 'out'}", "-pno:hypothesispytest"]
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "OPS_"))}
+        return {
+            "args": [sys.executable, "-m", "pytest", *options, *args],
+            "cwd": self.folder,
+            "env": kept | {"PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"} | environment,
+        }
+
     def start(self, *args, **environment):
-        return subprocess.Popen(
-            [sys.executable, "-m", "pytest", f"--target={self.lab}", f"--reports={self.folder / 'out'}", *args],
-            cwd=self.folder,
-            env=os.environ | {"PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"} | environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
+        to = subprocess.PIPE
+        options = {"stdin": subprocess.DEVNULL, "stdout": to, "stderr": subprocess.STDOUT, "text": True}
+        return subprocess.Popen(**self.process(*args, **environment) | options)
 
     def run(self, *args):
         return self.finish(self.start(*args))

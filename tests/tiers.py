@@ -18,7 +18,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from tests.ledger import ROOT, Entry, read, tree_state, write
+from tests.ledger import ROOT, Entry, git, read, tree_state, write
 
 WORK = ROOT / ".tiers"
 LEDGER = WORK / "ledger.jsonl"
@@ -129,10 +129,10 @@ def chosen(step: Step, tier: str) -> list[str]:
     always = [test for test in tests if test.partition("[")[0] in step.always or test in step.always]
     if missing := [name for name in step.always if not any(test.startswith(name) for test in always)]:
         sys.exit(f"{step.name}: no test {missing}; correct `always` of the step in {Path(__file__).name}")
-    commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, stdout=subprocess.PIPE, check=True).stdout
+    commit = git("rev-parse", "HEAD")
     others = sorted(
         (test for test in tests if test not in always),
-        key=lambda test: hashlib.sha256(commit + test.encode()).digest(),
+        key=lambda test: hashlib.sha256(f"{commit}{test}".encode()).digest(),
     )
     return [*always, *others[: step.sample]]
 
@@ -170,10 +170,9 @@ def run(step: Step, tests: list[str], tree: str, expected: dict[str, float], pro
                 progress.set_description(f"{step.name} {gone}/{len(tests)}", refresh=False)
                 progress.update(sum(expected.get(entry.test, 0.0) for entry in ended))
         except KeyboardInterrupt:
-            os.killpg(process.pid, signal.SIGINT)
-            process.wait()
-            print("interrupted: the next call goes on from here", file=sys.stderr)
-            sys.exit(130)
+            os.killpg(process.pid, signal.SIGINT)  # its labs end with it
+            process.wait(120)
+            raise
     entries = {entry.test: entry for entry in read(LEDGER)[before:]}
     bad = [test for test in tests if test not in entries or entries[test].outcome == "failed"]
     skipped = sum(entry.outcome == "skipped" for entry in entries.values())
@@ -186,4 +185,8 @@ def run(step: Step, tests: list[str], tree: str, expected: dict[str, float], pro
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        print("interrupted: the next call goes on from here", file=sys.stderr)
+        sys.exit(128 + signal.SIGINT)

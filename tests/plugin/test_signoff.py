@@ -146,9 +146,7 @@ class Person:
         self.project, self.text = project, ""
         self.mine, theirs = pty.openpty()
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "pytest", f"--target={project.lab}", f"--reports={project.folder / 'out'}", *args],
-            cwd=project.folder,
-            env=os.environ | {"PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1", "TERM": "dumb"},
+            **project.process(*args, TERM="dumb"),
             stdin=theirs,
             stdout=theirs,
             stderr=theirs,

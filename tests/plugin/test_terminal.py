@@ -6,7 +6,6 @@ import pty
 import re
 import struct
 import subprocess
-import sys
 import termios
 from pathlib import Path
 
@@ -47,15 +46,10 @@ def at_terminal(project, *args, **environment):
     """Run the project at a terminal of 80 by 24; returns everything that was written to it."""
     controller, terminal = pty.openpty()
     fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
-    env = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "CI", "NO_COLOR")}
-    process = subprocess.Popen(
-        [sys.executable, "-m", "pytest", f"--target={project.lab}", f"--reports={project.folder / 'out'}", *args],
-        cwd=project.folder,
-        env=env | {"PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1", "TERM": "xterm"} | environment,
-        stdin=terminal,
-        stdout=terminal,
-        stderr=terminal,
-    )
+    options = project.process(*args, **{"TERM": "xterm"} | environment)
+    for name in {"COLUMNS", "CI", "NO_COLOR"} - environment.keys():
+        options["env"].pop(name, None)
+    process = subprocess.Popen(**options, stdin=terminal, stdout=terminal, stderr=terminal)
     os.close(terminal)
     seen = b""
     while True:
