@@ -1,0 +1,47 @@
+"""A deployment whose services log plain text: trouble in it is seen, or it is said that it cannot be seen."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from held_lab import SHORT, broken, held_lab, retold
+
+from power.stage_run import left_over, run_stage
+
+READY = "test_stage_can_be_switched_and_watched"
+EVENTS = ("trigger blind", "test_tampered_archive_is_refused[tampered-start]", "test_attacks_are_blocked")
+
+
+@pytest.fixture(scope="module")
+def text_lab() -> Iterator[Path]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LAB_LOG_FORMAT", "text")
+        with held_lab() as target:
+            yield target
+
+
+@pytest.mark.parametrize(
+    ("stage", "settings", "faults", "code", "red"),
+    [
+        ("21_01a", {}, (), 0, ("nothing",)),
+        ("21_01a", {}, ("errors-after-restart",), 1, ("test_no_new_errors_in_the_log",)),
+        ("21_01a", {"LOG_FORMAT": "json"}, (), 10, (READY,)),
+        ("21_01c", {}, (), 10, EVENTS),
+        ("21_01c", {"LOG_SHOWS": "requests"}, (), 0, ("nothing",)),
+    ],
+    ids=["healthy", "errors", "JSON declared", "no events", "no events declared"],
+)
+def test_text_log(
+    text_lab: Path, tmp_path: Path, stage: str, settings: dict[str, str], faults: tuple[str, ...], code: int, red: tuple
+) -> None:
+    with broken(text_lab, *faults):
+        ended = run_stage(retold(text_lab, "quick", **SHORT | settings), tmp_path, stage=stage)
+    assert ended.code == code, ended.explain()
+    assert ended.first_red in red, ended.explain()
+    assert left_over(text_lab) == []
+
+
+def test_a_sound_service_that_reads_no_trace_header_is_accepted(held_target: Path, tmp_path: Path) -> None:
+    """Our own attacks are told by when we made them, and by their test data."""
+    ended = run_stage(retold(held_target, "headless", TRACE_HEADER="", **SHORT), tmp_path)
+    assert (ended.first_red, ended.code) == ("nothing", 0), ended.explain()
