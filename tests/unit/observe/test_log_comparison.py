@@ -151,7 +151,7 @@ def test_what_our_own_requests_cause_does_not_count(log):
 
 
 def test_clusters_of_lines_are_not_independent_errors():
-    """An unchanged service with bursts of errors: 500 comparisons; by lines a tenth of them would be an increase."""
+    """An unchanged service with bursts of errors: 500 comparisons; by lines 143 of them would be an increase."""
     chance, alarms = random.Random(11), 0
     for _ in range(500):
         lines, now = [], -900.0
