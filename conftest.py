@@ -5,6 +5,7 @@ pytest_plugins = (
     "fixtures.options",
     "fixtures.record",
     "fixtures.run",
+    "fixtures.interruption",
     "fixtures.redaction",
     "fixtures.terminal",
     "fixtures.plan",

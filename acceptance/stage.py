@@ -55,6 +55,10 @@ class Stage(Declared):
 
         return replace(self, gates=tuple(map(filled, self.gates)), triggers=tuple(map(filled, self.triggers)))
 
+    def lease_seconds(self, scrape_interval_s: float) -> float:
+        """Give the limit of blindness at a target: of a few scrapes, each may be missed by chance."""
+        return max(self.blind_seconds, 5 * scrape_interval_s)
+
     def gate(self, gate_id: str) -> Gate:
         """Find a gate by its id."""
         return next(gate for gate in self.gates if gate.id == gate_id)

@@ -52,7 +52,7 @@ class Declared:
         summary: What the stage changes, for the summary e-mail.
         planned_minutes: What the checklist plans for the whole stage.
         soak_minutes: How long the checklist watches the stage with its flag on.
-        blind_seconds: How long the watch may be without newer data; 0 for the default, a few scrapes.
+        blind_seconds: How long the flag may be on without an evaluation on newer data; five scrapes at least.
         rollback_minutes: Within what time the rollback plan wants the old behaviour back.
         depends_on: Stages without which this one is not started.
         provoked_alerts: Alerts that the stage's own security tests are bound to fire.
@@ -72,7 +72,7 @@ class Declared:
     summary: str = ""
     planned_minutes: Minutes = 0
     soak_minutes: Minutes = 0
-    blind_seconds: Annotated[float, Field(ge=0)] = 0
+    blind_seconds: Annotated[float, Field(gt=0)] = 30
     rollback_minutes: Minutes = 0
     depends_on: tuple[str, ...] = ()
     provoked_alerts: tuple[str, ...] = ()

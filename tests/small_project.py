@@ -2,6 +2,7 @@
 
 import os
 import re
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -21,6 +22,11 @@ metrics = "{0.metrics}"
 proof = "test_{phase}.py::{name}"
 depends_on = {depends}
 """
+
+
+def attentive():
+    """Let Ctrl-C reach a run also where we were started in the background, which ignores it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 @dataclass
@@ -89,6 +95,7 @@ class Project:
     def start(self, *args, **environment):
         to = subprocess.PIPE
         options = {"stdin": subprocess.DEVNULL, "stdout": to, "stderr": subprocess.STDOUT, "text": True}
+        options |= {"preexec_fn": attentive}
         return subprocess.Popen(**self.process(*args, **environment) | options)
 
     def run(self, *args):

@@ -1,4 +1,4 @@
-"""The conductor as the test processes see it: the same calls, over the guardian's socket."""
+"""The conductor as the test processes see it: the same calls, over the watchdog's socket."""
 
 from __future__ import annotations
 
@@ -6,16 +6,18 @@ import json
 import os
 import select
 import signal
-import socket as sockets
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from multiprocessing.connection import Client
+from dataclasses import dataclass
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any
 
+from acceptance.conduct.connection import GuardianGone, Line
 from acceptance.conduct.recovery import recover_target
 from acceptance.conduct.run import Run
 from acceptance.conduct.services import Restarted
@@ -29,10 +31,8 @@ from acceptance.verdict import RecoveryNeeded, Refused, RollbackFailed
 
 _FACTS = "run.json"
 """The run's facts, beside the guardian's socket."""
-
-
-class GuardianGone(Refused):
-    """The guardian does not answer any more: it was killed, or it has ended the run."""
+_BEAT_S, _FROZEN_S = 2.0, 30.0
+"""Seconds of a call after which the watchdog is asked whether it lives, and that it may take to say so."""
 
 
 def end_this_process() -> None:
@@ -45,21 +45,43 @@ def end_this_process() -> None:
         os.kill(os.getpid(), signal.SIGTERM)
 
 
+@dataclass
+class _Call:
+    """A call that was asked for, and how it went: None while it is not over, then (done, value or exception)."""
+
+    name: str
+    args: tuple[Any, ...]
+    ended: tuple[bool, Any] | None = None
+
+
 class RemoteConductor:
-    """One connection to the guardian; the first one of a run is its lease on the target.
+    """One connection to the watchdog; the first one of a run is its lease on the target.
+
+    A thread of its own makes the calls, one after the other: whatever is raised in the thread that waits for one, by a
+    signal for instance, the call itself goes on to its end, and the next one begins after it.
 
     Args:
-        socket: The guardian's address.
-        on_loss: Called from a thread when the guardian ends before this side said goodbye.
+        socket: The watchdog's address.
+        on_loss: Called from a thread when the watchdog ends before this side said goodbye.
+        waiting: Told once a second which call is still being waited for, and for how many seconds.
     """
 
-    def __init__(self, socket: Path, on_loss: Callable[[], None] = end_this_process) -> None:
+    def __init__(
+        self,
+        socket: Path,
+        on_loss: Callable[[], None] = end_this_process,
+        waiting: Callable[[str, float], None] = lambda _name, _seconds: None,
+    ) -> None:
         self._socket = socket
-        self._connection = Client(str(socket), family="AF_UNIX")
-        self._one_at_a_time = threading.Lock()
+        self._line = Line(socket)
+        self._renewals: Line | None = None
+        self._one_renewal = threading.Lock()
+        self._calls: SimpleQueue[_Call] = SimpleQueue()
         self._said_goodbye = False
         self._on_loss = on_loss
+        self._waiting = waiting
         threading.Thread(target=self._watch, name="guardian-watch", daemon=True).start()
+        threading.Thread(target=self._make_calls, name="guardian-calls", daemon=True).start()
 
     def expect_data(self, prefix: str) -> None:
         """See ``Conductor.expect_data``."""
@@ -106,12 +128,26 @@ class RemoteConductor:
             return ()
         return accepted
 
+    def renew(self, stage_id: str, fresh: bool = True) -> str:
+        """Renew the lease of a stage whose flag is on, if its evaluation was on fresh data; not from the main thread.
+
+        Returns:
+            Why the stage was rolled back, or an empty string.
+
+        Raises:
+            GuardianGone: The watchdog does not answer.
+        """
+        with self._one_renewal:
+            if self._renewals is None:
+                self._renewals = Line(self._socket)
+            said: str = self._renewals.ask("renew", stage_id, fresh, patience_s=_FROZEN_S)
+        return said
+
     def close(self) -> None:
         """Give the lease back."""
         self._said_goodbye = True
-        with suppress(OSError), sockets.socket(fileno=os.dup(self._connection.fileno())) as end:
-            end.shutdown(sockets.SHUT_RDWR)  # closing alone does not reach the other end while the watch looks
-        self._connection.close()
+        for line in filter(None, (self._renewals, self._line)):
+            line.close()
 
     def _undo_without_it(self) -> None:
         run = Run.load(self._socket.parent / _FACTS)
@@ -128,7 +164,7 @@ class RemoteConductor:
         """Wait until the other end is closed, whatever else goes over the connection."""
         watching = select.poll()
         try:
-            watching.register(self._connection.fileno(), select.POLLRDHUP)
+            watching.register(self._line.fileno(), select.POLLRDHUP)
             watching.poll()
         except (OSError, ValueError):
             return
@@ -136,18 +172,41 @@ class RemoteConductor:
             self._on_loss()
 
     def _call(self, name: str, *args: Any) -> Any:
-        with self._one_at_a_time:
-            try:
-                self._connection.send((name, args))
-                done, value = self._connection.recv()
-            except (EOFError, OSError) as error:
-                raise GuardianGone(
-                    f"the guardian is gone ({type(error).__name__}) and cannot «{name}»; the run ends here, and what "
-                    "is open is undone at its end; if that fails: scripts/ops/recover.py"
-                ) from error
+        call = _Call(name, args)
+        self._calls.put(call)
+        begin = told = time.monotonic()
+        pause = 0.001
+        while call.ended is None:  # without a lock, which a signal could leave behind
+            time.sleep(pause)
+            pause = min(2 * pause, 0.05)
+            if (now := time.monotonic()) - told >= 1:
+                told = now
+                self._waiting(name, now - begin)
+        done, value = call.ended
         if done:
             return value
         raise value
+
+    def _make_calls(self) -> None:
+        while True:
+            call = self._calls.get()
+            try:
+                call.ended = (True, self._line.ask(call.name, *call.args, patience_s=_BEAT_S, busy=self._beat))
+            except BaseException as error:  # it is the caller's, whatever it is
+                call.ended = (False, error)
+
+    def _beat(self) -> None:
+        """Look whether a watchdog that is silent still lives; end one that hangs, so that its lock becomes free.
+
+        Raises:
+            GuardianGone: It does not.
+        """
+        try:
+            self.renew("", fresh=False)
+        except GuardianGone:
+            with suppress(OSError):
+                os.kill(self._line.peer(), signal.SIGKILL)
+            raise
 
 
 def start_guardian(run: Run, private: Path, keep_open: Sequence[int] = ()) -> subprocess.Popen[bytes]:

@@ -21,6 +21,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
+from functools import partial
 from multiprocessing.connection import Listener
 from pathlib import Path
 
@@ -83,7 +84,8 @@ def main(argv: list[str] | None = None) -> int:
                 may_start=lambda stage: may_start(run, target, stage),  # guard: the-guardian-knows-the-window
                 lost=lock.lost,
             )
-            undone = _serve(run, Guardian(conductor, events))
+            lease_s = partial(Stage.lease_seconds, scrape_interval_s=target.scrape_interval_s)
+            undone = _serve(run, Guardian(conductor, events, lease_s))
             _draw_what_the_run_did_not(run.folder)
             return 0 if undone else int(RollbackFailed.exit_code)
     except Exception as error:

@@ -1,12 +1,12 @@
-"""Who may ask the conductor, and for how long: the connections of one run to its guardian."""
+"""Who may ask the conductor, and for how long: the connections of one run to its watchdog, and its leases."""
 
 from __future__ import annotations
 
 import os
 import signal
-import socket as sockets
-import struct
 import threading
+import time
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 from multiprocessing.connection import Connection, Listener
@@ -15,7 +15,9 @@ from typing import Any
 
 from acceptance.conduct.best_effort_log import BestEffort, Events
 from acceptance.conduct.conductor import Conductor
+from acceptance.conduct.connection import peer
 from acceptance.polling import poll
+from acceptance.stage import Stage
 from acceptance.verdict import Refused, RollbackFailed
 
 #: What a client may ask for.
@@ -24,21 +26,32 @@ CALLS = frozenset({"expect_data", "set_flag", "add_flags", "restart", "accept", 
 _OPENING = frozenset({"set_flag", "add_flags", "restart"})
 #: Seconds that the processes of a run that is over are given to end, before their test data is removed.
 PATIENCE_S = 15.0
+_LOOK_S = 0.25
 
 
 class Guardian:
     """Serves one run's conductor to the processes of that run, one call at a time.
 
     The first connection is the controller's, and its end is the end of the run. A later one is a worker's; the stage
-    that it had in hand is rolled back when it ends in the middle of it.
+    that it had in hand is rolled back when it ends in the middle of it. A stage whose flag is on has a lease: each
+    evaluation of its triggers on fresh data renews it, and past its deadline the stage is rolled back, whatever the
+    cause: a run that was stopped, that hangs, or that cannot see.
+
+    Args:
+        conductor: What is served.
+        events: Where it is told.
+        lease_s: How long a stage's flag may be on without such an evaluation, in seconds.
     """
 
-    def __init__(self, conductor: Conductor, events: Events) -> None:
+    def __init__(self, conductor: Conductor, events: Events, lease_s: Callable[[Stage], float] = lambda _: 600) -> None:
         self._conductor = conductor
         self._told = BestEffort(events)
         self._one_at_a_time = threading.Lock()
         self._connections: set[Connection] = set()
         self._stages: dict[str, Connection] = {}
+        self._lease_s = lease_s
+        self._leases: dict[str, tuple[float, float]] = {}  # by stage: when it ends, and its length
+        self._expired: dict[str, str] = {}
         self._said_goodbye = False
         self._undone = True
         self.over = threading.Event()
@@ -47,6 +60,7 @@ class Guardian:
     def serve(self, listener: Listener) -> None:
         """Accept connections until the first one, the controller's, has ended."""
         lease = True
+        threading.Thread(target=self._keep_deadlines, name="deadlines", daemon=True).start()
         while not self.over.is_set():
             try:
                 connection = listener.accept()
@@ -97,8 +111,8 @@ class Guardian:
         """End the processes that are still connected, as the run that they belong to is over."""
         for connection in list(self._connections):
             with suppress(OSError):
-                if (peer := _peer(connection)) != os.getpid():
-                    os.kill(peer, signal.SIGTERM)
+                if (pid := peer(connection)) != os.getpid():
+                    os.kill(pid, signal.SIGTERM)
 
     def _hold(self, connection: Connection, lease: bool) -> None:
         try:
@@ -121,30 +135,67 @@ class Guardian:
                     self._conductor.rollback(stage_id, "the process that made its checks ended in the middle of it")
 
     def _answer(self, connection: Connection) -> None:
-        call, args = connection.recv()
+        number, call, args = connection.recv()
+        if call == "renew":  # without waiting for a change in progress
+            connection.send((number, True, self._renew(*args)))
+            return
         with self._one_at_a_time:
             try:
-                answer = (True, self._do(connection, call, args))
+                answer = (number, True, self._do(connection, call, args))
             except Exception as error:
-                answer = (False, error)
+                answer = (number, False, error)
         try:
             connection.send(answer)
         except (TypeError, AttributeError, ValueError):  # an error that does not travel
-            connection.send((False, RuntimeError(f"{type(answer[1]).__name__}: {answer[1]}")))
+            connection.send((number, False, RuntimeError(f"{type(answer[2]).__name__}: {answer[2]}")))
 
     def _do(self, connection: Connection, call: str, args: tuple[Any, ...]) -> Any:
         if call not in CALLS or self._said_goodbye or (self.over.is_set() and call != "finish"):
-            raise Refused(f"the guardian does not do «{call}» (any more): {self.reason or 'the run is over'}")
+            raise Refused(f"the watchdog does not do «{call}» (any more): {self.reason or 'the run is over'}")
         if call == "finish":
             self._said_goodbye = True
             return self._finish(*args)
         if call in _OPENING:
             self._stages[args[0].id] = connection
-        return getattr(self._conductor, call)(*args)
+        if call in ("rollback", "end_stage"):
+            self._leases.pop(args[0], None)
+        done = getattr(self._conductor, call)(*args)
+        if call == "set_flag":
+            self._begin_lease(*args)
+        return done
+
+    def _begin_lease(self, stage: Stage, value: bool) -> None:
+        if value:
+            length = self._lease_s(stage)
+            self._leases.setdefault(stage.id, (_now() + length, length))
+        else:
+            self._leases.pop(stage.id, None)
+
+    def _renew(self, stage_id: str, fresh: bool) -> str:
+        if fresh and (lease := self._leases.get(stage_id)):
+            self._leases[stage_id] = (_now() + lease[1], lease[1])
+        return self._expired.get(stage_id, "")
+
+    def _keep_deadlines(self) -> None:
+        while not self.over.wait(_LOOK_S):
+            for stage_id in [stage_id for stage_id, (end, _) in list(self._leases.items()) if _now() > end]:
+                with self._one_at_a_time:  # a change in progress is awaited, and may have ended the lease
+                    self._expire(stage_id)
+
+    def _expire(self, stage_id: str) -> None:
+        end, length = self._leases.get(stage_id, (float("inf"), 0.0))
+        if _now() <= end or self.over.is_set():
+            return
+        del self._leases[stage_id]
+        why = (
+            f"no evaluation on fresh data for {length:g} s (blind_seconds): "
+            "the run was stopped or hangs, or monitoring gives nothing new"
+        )
+        self._expired[stage_id] = why
+        with suppress(RollbackFailed):  # told by its own event, and tried again at the end
+            self._conductor.rollback(stage_id, why)
 
 
-def _peer(connection: Connection) -> int:
-    """Give the process id at the other end."""
-    with sockets.socket(fileno=os.dup(connection.fileno())) as end:
-        pid, _, _ = struct.unpack("3i", end.getsockopt(sockets.SOL_SOCKET, sockets.SO_PEERCRED, 12))
-    return int(pid)
+def _now() -> float:
+    """Give seconds of a clock that nobody sets, and that goes on while the machine is suspended."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)

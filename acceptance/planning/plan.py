@@ -71,6 +71,9 @@ class Plan:
         yield f"stage {stage.id}: {stage.title}: {count(len(checks), 'check')}, {minutes}"
         if any(check.changes for check in checks):
             yield from self._row("window", self._window(stage, start))
+            if stage.flagged:
+                limit = stage.lease_seconds(self.target.scrape_interval_s)
+                yield from self._row("lease", f"{limit:g} s: rolled back when not evaluated on fresh data for so long")
         on, begun = False, False
         for phase, group in groupby(checks, key=lambda check: check.phase):
             found = list(group)

@@ -109,12 +109,15 @@ class Flow:
             if progress.ended or not progress.stage.flagged:
                 return
             progress.ended, progress.ended_as = reason, verdict
-        # Without the lock: the watch that is stopped here may be about to end the stage itself.
+        # Without the lock: the watch that is stopped here may be about to end the stage itself. And rolled back first:
+        # an evaluation in progress takes as long as Prometheus does to answer.
         if progress.work:
-            progress.work.close()
+            progress.work.cancel()
         # A rollback that fails is told by the conductor's own events, and again by its goodbye.
         with suppress(RollbackFailed, Refused):
             self._conductor.rollback(stage_id, reason)
+        if progress.work:
+            progress.work.close()
 
     def leave(self, stage_id: str) -> None:
         """Note that no further test of this stage comes: its flag is kept if accepted, else put back."""

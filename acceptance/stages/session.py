@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 
 from acceptance.conduct.client import RemoteConductor
 from acceptance.conduct.run import Run
@@ -22,9 +22,6 @@ from acceptance.stages.soak import SoakReport, Traffic, soak
 from acceptance.stages.watch import Outlook, Watch
 from acceptance.target.model import Service, Target
 from acceptance.verdict import Verdict
-
-#: How long a watch may be blind where the stage does not say: so many scrapes, and at least so many seconds.
-BLIND_SCRAPES, LEAST_BLIND_S = 5, 30.0
 
 
 def error_rates(stages: Iterable[Stage], target: Target) -> Iterator[Trigger]:
@@ -105,11 +102,12 @@ class StageWork:
                 trace_prefix=self.run.trace_prefix if self.target.trace_header else "",
                 data_prefix=self.run.prefix,
                 step=step,
-                blind_limit=self.stage.blind_seconds or max(LEAST_BLIND_S, BLIND_SCRAPES * step),
+                blind_limit=self.stage.lease_seconds(step),
                 back=state.since,
                 others=tuple(error_rates(self.others, self.target)),
             )
-            self.watch = Watch(self.stage, outlook, state.intended, self.own, self._fired)
+            renew = partial(self.conductor.renew, self.stage.id)
+            self.watch = Watch(self.stage, outlook, state.intended, self.own, self._fired, renew)
             self.watch.start()
         return state
 
@@ -136,6 +134,11 @@ class StageWork:
             return self.watch.fired.reason
         drift = EnvFile(self.target.env_file).drift(self.target.flags[self.stage.id], value=True)
         return str(drift or "")
+
+    def cancel(self) -> None:
+        """Let the watch end, without waiting for it."""
+        if self.watch:
+            self.watch.cancel()
 
     def close(self) -> None:
         """End the watch."""

@@ -22,7 +22,7 @@ from acceptance.observe.prometheus import Prometheus
 from acceptance.stage import Stage
 from acceptance.stages.expected_events import OwnEvents
 from acceptance.stages.watch_state import WatchState
-from acceptance.verdict import Verdict
+from acceptance.verdict import Refused, Verdict
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Outlook:
         trace_prefix: Log lines with a trace id like this are the suite's own; empty where services read none.
         data_prefix: What the suite's test data begins with.
         step: Seconds between evaluations: the scrape interval.
-        blind_limit: Seconds without newer data after which the stage is rolled back.
+        blind_limit: Seconds without an evaluation on newer data after which the watchdog rolls the stage back.
         back: When the service was back after the flag change, unix seconds: that it was down before is no fault.
         others: Triggers of the other services: "error rate >5% for any component".
     """
@@ -86,10 +86,17 @@ class Watch(threading.Thread):
         since: When the flag change began, unix seconds: what comes after it is new.
         own: Events that the suite itself provokes.
         on_fire: Asks for the rollback.
+        renew: Told after each evaluation whether it was on fresh data; says why the stage was rolled back, if so.
     """
 
     def __init__(
-        self, stage: Stage, outlook: Outlook, since: float, own: OwnEvents, on_fire: Callable[[GateResult], None]
+        self,
+        stage: Stage,
+        outlook: Outlook,
+        since: float,
+        own: OwnEvents,
+        on_fire: Callable[[GateResult], None],
+        renew: Callable[[bool], str] = lambda _: "",
     ) -> None:
         super().__init__(name=f"watch of {stage.id}", daemon=True)
         self._stage = stage
@@ -97,6 +104,7 @@ class Watch(threading.Thread):
         self._since = since
         self._own = own
         self._on_fire = on_fire
+        self._renew = renew
         self._history: dict[str, list[tuple[float, float]]] = {}
         self._results: dict[str, GateResult] = {}
         self._fresh = _Freshness()
@@ -114,21 +122,27 @@ class Watch(threading.Thread):
     def run(self) -> None:
         """Evaluate once every scrape interval until stopped or until a trigger fires."""
         while not self._over.wait(self._outlook.step):
-            why = "Prometheus answers, but holds no newer sample"
+            fired, before, why = None, self.evaluations, "Prometheus answers, but holds no newer sample"
             try:
-                self.fired = self.look(time.time())
+                fired = self.look(time.time())
             except Exception as error:  # guard: watch-holds-through-an-outage
                 # A monitoring outage, or a fault of our own, is not a bad release: hold, but not for ever.
                 why = str(error)
-            if not self.fired and (blind := self._fresh.blind()) > self._outlook.blind_limit:
-                self.fired = self._blind(blind, why)  # guard: watch-that-is-blind-for-too-long
+            if self._over.is_set():
+                return  # the stage has ended meanwhile: what was seen may be of its rollback
+            fresh = self.evaluations > before and self._fresh.blind() <= self._outlook.blind_limit
+            self.fired = fired or self._blind(fresh, why)  # guard: watch-that-is-blind-for-too-long
             if self.fired:
                 self._over.set()
                 self._on_fire(self.fired)
 
+    def cancel(self) -> None:
+        """Let the watch end without waiting for the evaluation in progress, which then changes nothing any more."""
+        self._over.set()
+
     def stop(self) -> None:
         """End the watch; safe from within `on_fire`."""
-        self._over.set()
+        self.cancel()
         if threading.current_thread() is not self and self.is_alive():
             self.join()
 
@@ -185,11 +199,17 @@ class Watch(threading.Thread):
         ours = of_ours(self._outlook.trace_prefix, self._outlook.data_prefix)
         return [line.brief() for line in self._own.foreign(lines, ours, traced=traced)]
 
-    def _blind(self, seconds: float, why: str) -> GateResult:
-        blind = Measure("blind", "The watch must see", (), "value", "up", f"< {self._outlook.blind_limit:g}", unit="s")
-        reason = f"nothing seen for {seconds:.0f} s, at most {self._outlook.blind_limit:g} s allowed: {why}"
-        now = time.time()
-        return GateResult(blind, Verdict.INCONCLUSIVE, seconds, 0, reason, now - seconds, now)
+    def _blind(self, fresh: bool, error: str) -> GateResult | None:
+        """Renew the lease after an evaluation on fresh data; says so where the watchdog has rolled the stage back."""
+        try:
+            why = self._renew(fresh)
+        except Refused:  # the watchdog is gone: its end ends the run
+            return None
+        if not why:
+            return None
+        limit, now = self._outlook.blind_limit, time.time()
+        blind = Measure("blind", "The watch must see", (), "value", "up", f"< {limit:g}", unit="s")
+        return GateResult(blind, Verdict.INCONCLUSIVE, limit, 0, f"{why}: {error}", now - limit, now)
 
 
 def _told(result: GateResult) -> str:

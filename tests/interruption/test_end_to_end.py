@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from contextlib import contextmanager
 
 import pytest
@@ -54,12 +55,17 @@ class Scene:
         environment = os.environ | {"PYTHONPATH": str(ROOT)}
         return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
 
-    def killed_in_restart(self, place, *victims):
-        """Start a run, wait until its restart is at ``place``, kill these, and let the restart go on."""
+    def stopped_in_restart(self, place):
+        """Start a run and wait until its restart is at ``place``, where it stays until it is let go."""
         (self.infra / f"wait-{place}").touch()
         process = self.start()
         assert poll((self.infra / "waiting").exists, bool, 60)
         (self.infra / "waiting").unlink()
+        return process
+
+    def killed_in_restart(self, place, *victims):
+        """Start a run, wait until its restart is at ``place``, and kill these."""
+        process = self.stopped_in_restart(place)
         running = processes(self.mark).items()
         guardian = next(pid for pid, command in running if "acceptance.conduct.guardian" in command)
         for victim in victims:
@@ -142,6 +148,43 @@ def test_controller_killed_in_a_restart_is_undone_once_that_has_ended(scene, pla
     assert poll(lambda: journal_fault(scene.target), lambda fault: not fault, 60) == []
     assert done.code == -signal.SIGKILL
     assert poll(lambda: list(scene.project.folder.glob("out/*/record.html")), bool, 30), "the guardian draws the page"
+
+
+@pytest.mark.parametrize("signals", [["SIGINT"], ["SIGTERM"], ["SIGINT", "SIGINT"], ["SIGHUP", "SIGTERM", "SIGINT"]])
+def test_signals_while_the_flag_is_switched_have_one_ending(scene, signals):
+    """Exit code 2, a panel with the truth as the last word, and somebody who says meanwhile what is going on."""
+    scene.project.stage("21_01c", flag_on=GOOD)
+    process = scene.stopped_in_restart("before")
+    for name in signals:
+        process.send_signal(getattr(signal, name))
+        time.sleep(1.2)  # as a person presses again, while nothing seems to happen
+    scene.let_go()
+    done = scene.project.finish(process)
+    assert (done.code, done.outcome) == (2, "INTERRUPTED"), done.output
+    assert "undo, 1 s: restarting" in done.output
+    last = done.output[done.output.rindex("INTERRUPTED") :]
+    assert ("flags now" in last, "=true" in last, "undo," in last) == (True, False, False), last
+    assert "Traceback" not in done.output
+
+
+def test_stopped_run_is_rolled_back_when_its_lease_ends_and_says_so_when_it_goes_on(scene):
+    """Ctrl-Z, a debugger, a frozen cgroup: the flag is on, and nobody looks."""
+    scene.project.stage(
+        "21_01c",
+        flag_on=GOOD,
+        soak="def test_waits(flag_on):\n    pathlib.Path(__file__).with_name('soaking').touch()\n    time.sleep(6)\n",
+        exit_gate="def test_accepted(stage_work): stage_work.conductor.accept('21_01c')\n",
+    )
+    stage_file = scene.project.folder / "ops_tests" / "stage_21_01c" / "stage.toml"
+    stage_file.write_text("blind_seconds = 6\n" + stage_file.read_text())
+    process = scene.start()
+    assert poll(lambda: list(scene.project.folder.glob("ops_tests/*/soaking")), bool, 30)
+    process.send_signal(signal.SIGSTOP)
+    assert poll(scene.project.flags, lambda on: not on, 60) == []
+    process.send_signal(signal.SIGCONT)
+    done = scene.project.finish(process)
+    assert (done.code in (10, 11), done.outcome) == (True, "INCONCLUSIVE"), done.output
+    assert "no evaluation on fresh data for 6 s" in done.of("rollback.started")[0]["reason"]
 
 
 @pytest.mark.parametrize("place", ["before", "after"])

@@ -13,6 +13,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from small_project import attentive
 
 from acceptance.polling import poll
 from fixtures.signoff import answer, deadline_of
@@ -151,7 +152,7 @@ class Person:
             stdout=theirs,
             stderr=theirs,
             start_new_session=True,
-            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+            preexec_fn=lambda: (attentive(), fcntl.ioctl(0, termios.TIOCSCTTY, 0)),
         )
         os.close(theirs)
         os.set_blocking(self.mine, False)

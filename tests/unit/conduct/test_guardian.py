@@ -4,8 +4,10 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from contextlib import suppress
 from multiprocessing.connection import Client, Listener
+from types import SimpleNamespace
 
 import pytest
 from dependencies.faulty import server
@@ -45,6 +47,9 @@ class Conductor:
     def rollback(self, stage_id, reason):
         self.done.append(f"rollback: {reason}")
 
+    def end_stage(self, stage_id):
+        self.done.append("end")
+
     def roll_back_all(self, reason):
         self.done.append("flags back")
         return []
@@ -59,10 +64,12 @@ class Conductor:
 class Served:
     """A guardian that serves in this process."""
 
+    lease_s = 600.0
+
     def __init__(self, folder):
         self.conductor = Conductor()
         self.events = EventLog(folder / "events.jsonl")
-        self.guardian = Guardian(self.conductor, self.events)
+        self.guardian = Guardian(self.conductor, self.events, lambda _: self.lease_s)
         self.address = folder / "guardian"
         self._listener = Listener(str(self.address), family="AF_UNIX")
         threading.Thread(target=self.guardian.serve, args=(self._listener,), daemon=True).start()
@@ -200,6 +207,64 @@ def test_error_that_does_not_travel_is_told_in_words(served):
         lease.set_flag(STAGE, True)
 
 
+def test_an_answer_belongs_to_its_call_whatever_interrupts_the_wait(served, monkeypatch):
+    """A signal in the middle of a call: the next one does not read the answer of the one before."""
+    link = served.link()
+    served.conductor.go.clear()
+    pressed = iter([KeyboardInterrupt, KeyboardInterrupt])
+
+    def pressing(seconds):
+        if error := next(pressed, None):
+            raise error
+        threading.Event().wait(seconds)
+
+    monkeypatch.setattr("acceptance.conduct.client.time", SimpleNamespace(sleep=pressing, monotonic=time.monotonic))
+    for _ in range(2):
+        with pytest.raises(KeyboardInterrupt):
+            link.set_flag(STAGE, True)
+    served.conductor.go.set()
+    assert link.finish("SIGINT") == ("21_01c",)
+    assert served.conductor.done == ["flag True", "flag True", "finish"]  # neither was cut short
+
+
+def test_waiting_is_told_every_second(served):
+    told = []
+    link = RemoteConductor(served.address, on_loss=lambda: None, waiting=lambda *facts: told.append(facts))
+    served.links.append(link)
+    served.conductor.go.clear()
+    threading.Timer(2.5, served.conductor.go.set).start()
+    link.set_flag(STAGE, True)
+    assert [(name, int(seconds)) for name, seconds in told] == [("set_flag", 1), ("set_flag", 2)]
+
+
+def test_flag_without_a_renewal_is_rolled_back_at_its_deadline(served):
+    """A run that was stopped, hangs, or sees nothing: the socket is open, and nobody looks."""
+    served.lease_s = 0.5
+    link = served.link()
+    link.set_flag(STAGE, True)
+    for _ in range(4):
+        time.sleep(0.2)
+        assert link.renew("21_01c") == ""
+    assert served.conductor.done == ["flag True"]
+    assert poll(lambda: link.renew("21_01c", fresh=False), bool, 5).startswith("no evaluation on fresh data for 0.5 s")
+    assert len(served.conductor.done) == 2
+
+
+@pytest.mark.parametrize("end", ["end_stage", "rollback", "off"])
+def test_stage_that_is_over_has_no_deadline(served, end):
+    served.lease_s = 0.3
+    link = served.link()
+    link.set_flag(STAGE, True)
+    {
+        "end_stage": lambda: link.end_stage("21_01c"),
+        "rollback": lambda: link.rollback("21_01c", "seen"),
+        "off": lambda: link.set_flag(STAGE, False),
+    }[end]()
+    before = list(served.conductor.done)
+    time.sleep(0.8)
+    assert served.conductor.done == before
+
+
 def test_lease_that_talks_nonsense_ends_the_run(served):
     nonsense = Client(str(served.address), family="AF_UNIX")
     nonsense.send_bytes(b"no pickle")
@@ -274,6 +339,16 @@ def test_killed_guardian_is_undone_by_the_goodbye_of_its_run(started):
     assert not journal_of(target).is_closed()
     assert link.finish("SIGTERM") == ()
     assert journal_of(target).is_closed()
+
+
+def test_watchdog_that_hangs_is_ended_and_undone_by_the_goodbye_of_its_run(started, monkeypatch):
+    run, target, process = started
+    monkeypatch.setattr("acceptance.conduct.client._BEAT_S", 0.2)
+    monkeypatch.setattr("acceptance.conduct.client._FROZEN_S", 0.5)
+    link = RemoteConductor(run.socket, on_loss=lambda: None)
+    process.send_signal(signal.SIGSTOP)
+    assert link.finish("SIGTERM") == ()
+    assert (process.wait(5), journal_of(target).is_closed()) == (-signal.SIGKILL, True)
 
 
 def test_killed_guardian_whose_changes_cannot_be_undone_is_a_failed_rollback(started):

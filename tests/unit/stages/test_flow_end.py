@@ -31,6 +31,9 @@ class WatchThatFires:
     def __init__(self, flow: Flow) -> None:
         self._thread = threading.Thread(target=flow.end, args=("21_01a", Verdict.FAIL, "trigger"), daemon=True)
 
+    def cancel(self) -> None:
+        """Take note only."""
+
     def close(self) -> None:
         self._thread.start()
         self._thread.join(5)
@@ -52,6 +55,22 @@ def test_a_trigger_that_fires_while_a_failed_check_ends_the_stage_does_not_block
     flow.end("21_01a", Verdict.FAIL, "check")
     assert recorder.calls == [("rollback", "21_01a", "check")]
     assert flow.stage("21_01a").ended == "check"
+
+
+def test_rollback_does_not_wait_for_an_evaluation_in_progress(recorder: Recorder) -> None:
+    """A slow Prometheus may hold an evaluation for minutes."""
+
+    class SlowWatch:
+        def cancel(self) -> None:
+            recorder.calls.append(("cancel",))
+
+        def close(self) -> None:
+            recorder.calls.append(("joined",))
+
+    flow = flow_of(recorder)
+    flow.stage("21_01a").work = SlowWatch()  # type: ignore[assignment]
+    flow.end("21_01a", Verdict.FAIL, "check")
+    assert [call[0] for call in recorder.calls] == ["cancel", "rollback", "joined"]
 
 
 def test_a_stage_may_depend_on_one_that_is_not_there(recorder: Recorder) -> None:

@@ -3,6 +3,7 @@
 import threading
 import time
 from datetime import UTC, datetime, timedelta
+from unittest.mock import Mock
 
 import pytest
 import time_machine
@@ -10,6 +11,7 @@ import time_machine
 from acceptance.gates.measures import Trigger
 from acceptance.gates.series import Row, Samples
 from acceptance.observe.log_lines import LogLine
+from acceptance.polling import poll
 from acceptance.stage import Stage
 from acceptance.stages.expected_events import OwnEvents
 from acceptance.stages.watch import Outlook, Watch
@@ -25,11 +27,9 @@ class Prometheus:
     """Answers with what a test puts in."""
 
     def __init__(self):
-        self.failures, self.alerts, self.blind, self.newest = 0, set(), False, lambda end: end
+        self.failures, self.alerts, self.newest = 0, set(), lambda end: end
 
     def samples(self, measure, _job, start, end, step):
-        if self.blind:
-            raise Inconclusive("Prometheus is away")
         up = [Row({}, [(start, 1.0), (self.newest(end), 1.0)])]
         failures = self.failures if measure is not OTHERS else 10
         return Samples(
@@ -71,10 +71,10 @@ def own():
 def watch(prometheus, logs, own):
     fired = threading.Event()
 
-    def make(trigger, blind_limit=60.0, provoked=(), others=()):
+    def make(trigger, blind_limit=60.0, provoked=(), others=(), renew=lambda _: ""):
         stage = Stage("21_01c", "t", 1, triggers=(trigger,), provoked_alerts=tuple(provoked))
         outlook = Outlook(prometheus, logs, "api", frozenset({"Old{}"}), "aaaa", 0.01, blind_limit, others=others)
-        made = Watch(stage, outlook, 1000.0, own, lambda _: fired.set())
+        made = Watch(stage, outlook, 1000.0, own, lambda _: fired.set(), renew)
         made.told = fired
         return made
 
@@ -166,32 +166,51 @@ def test_first_firing_is_acted_on_once(watch, prometheus):
     assert (running.is_alive(), running.fired.gate.id) == (False, "failures")
 
 
-def test_outage_is_held_then_rolls_back_as_inconclusive(watch, prometheus):
-    prometheus.blind = True
-    patient, impatient = watch(FAILURES, blind_limit=60), watch(FAILURES, blind_limit=0.05)
-    impatient.start()
-    assert impatient.told.wait(5)
-    assert (impatient.fired.gate.id, impatient.fired.verdict) == ("blind", Verdict.INCONCLUSIVE)
-    patient.start()
-    patient.stop()
-    assert patient.fired is None
+class Lease:
+    """A watchdog that notes what it is told, and rolls back when it was told of nothing fresh so many times."""
+
+    def __init__(self, patience):
+        self.told, self._patience = [], patience
+
+    def __call__(self, fresh):
+        self.told.append(fresh)
+        old = self.told[-self._patience :]
+        return "rolled back" if len(old) == self._patience and not any(old) else ""
 
 
-def test_clock_that_is_set_back_does_not_prolong_the_blindness(watch, prometheus):
-    prometheus.blind = True
-    with time_machine.travel(datetime.now(UTC), tick=True) as clock:
-        running = watch(FAILURES, blind_limit=0.3)
-        running.start()
-        clock.shift(timedelta(hours=-1))
-        assert running.told.wait(5)
-
-
-def test_fault_of_our_own_is_blindness_and_does_not_end_the_watch_in_silence(watch, prometheus, monkeypatch):
-    monkeypatch.setattr(prometheus, "samples", lambda *_: 1 / 0)
-    running = watch(FAILURES, blind_limit=0.05)
+@pytest.mark.parametrize("error", [Inconclusive("Prometheus is away"), ZeroDivisionError("a fault of ours")])
+def test_outage_is_held_until_the_watchdog_says_that_it_was_too_long(watch, prometheus, monkeypatch, error):
+    monkeypatch.setattr(prometheus, "samples", Mock(side_effect=error))
+    lease = Lease(3)
+    running = watch(FAILURES, renew=lease)
     running.start()
     assert running.told.wait(5)
-    assert (running.fired.gate.id, "division" in running.fired.reason) == ("blind", True)
+    assert (running.fired.gate.id, running.fired.verdict) == ("blind", Verdict.INCONCLUSIVE)
+    assert (running.fired.reason.startswith("rolled back: "), lease.told) == (True, [False] * 3)
+
+
+def test_evaluations_on_newer_data_renew_the_lease(watch):
+    lease = Lease(3)
+    running = watch(FAILURES, renew=lease)
+    running.start()
+    assert poll(lambda: lease.told[:4], lambda seen: len(seen) == 4, 5)[:4] == [True] * 4
+    running.stop()
+    assert running.fired is None
+
+
+def test_what_is_seen_after_the_watch_was_cancelled_is_nothing(watch, prometheus):
+    """The stage was rolled back while Prometheus was slow: its service is down for that."""
+    running = watch(FAILURES)
+    asked = prometheus.samples
+
+    def slow(*args):
+        running.cancel()
+        return asked(*args)
+
+    prometheus.samples, prometheus.failures = slow, 1
+    running.start()
+    running.join(5)
+    assert (running.is_alive(), running.fired) == (False, None)
 
 
 FROZEN = time.time()
@@ -204,7 +223,7 @@ FROZEN = time.time()
 )
 def test_watch_is_blind_without_newer_data_whatever_prometheus_answers(watch, prometheus, newest):
     prometheus.newest = newest
-    running = watch(FAILURES, blind_limit=1.5)
+    running = watch(FAILURES, blind_limit=1.5, renew=Lease(160))
     running.start()
     assert running.told.wait(5)
     assert (running.fired.gate.id, running.fired.verdict) == ("blind", Verdict.INCONCLUSIVE)
