@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any, NamedTuple
 
-from acceptance.observe.log_formats import fields_of, head_of, line_of_fields, line_of_text
+from acceptance.observe.log_formats import Head, fields_of, head_of, line_of_fields, line_of_text
 from acceptance.observe.log_lines import TRACEBACK, LogLine, plain, reads_like_trouble
 from acceptance.target.log_format import LogFormat
 
@@ -25,6 +26,20 @@ class Raw:
     text: str
     at: datetime | None = None
     level: str = ""
+
+
+class _Line(NamedTuple):
+    """A line as it was read, and what it holds: fields, or the head of a text entry, or neither."""
+
+    raw: Raw
+    text: str
+    fields: dict[str, Any] | None
+    head: Head | None
+
+    @property
+    def begins(self) -> bool:
+        """Whether it begins an entry."""
+        return self.fields is not None or self.head is not None
 
 
 def entries(raws: Iterable[Raw], form: LogFormat, ended: datetime | None = None) -> list[LogLine]:
@@ -44,48 +59,54 @@ def entries(raws: Iterable[Raw], form: LogFormat, ended: datetime | None = None)
     return _placed(lines, ended)
 
 
-def _blocks(raws: Iterable[Raw], form: LogFormat) -> Iterator[list[Raw]]:
-    block: list[Raw] = []
-    for each in raws:
-        raw = replace(each, text=plain(each.text))
-        if block and len(block) < _MOST_LINES and _continues(block, raw.text, form):
-            block.append(raw)
-        elif raw.text.strip():
+def _blocks(raws: Iterable[Raw], form: LogFormat) -> Iterator[list[_Line]]:
+    block: list[_Line] = []
+    for raw in raws:
+        line = _read(raw, form)
+        if block and len(block) < _MOST_LINES and _continues(block, line, form):
+            block.append(line)
+        elif line.text.strip():
             if block:
                 yield block
-            block = [raw]
+            block = [line]
     if block:
         yield block
 
 
-def _continues(block: list[Raw], text: str, form: LogFormat) -> bool:
+def _read(raw: Raw, form: LogFormat) -> _Line:
+    text = plain(raw.text)
+    fields = fields_of(text, form.kind)
+    return _Line(raw, text, fields, head_of(text, form) if fields is None else None)
+
+
+def _continues(block: list[_Line], line: _Line, form: LogFormat) -> bool:
     """Whether a line belongs to the entry before it."""
-    first, last = block[0].text, block[-1].text
-    if first.startswith("{") and fields_of("".join(raw.text for raw in block), form.kind) is None:
-        return fields_of(text, form.kind) is None and head_of(text, form) is None
-    if fields_of(text, form.kind) is not None or head_of(text, form) is not None:
+    first, last, text = block[0], block[-1].text, line.text
+    if line.begins:
         return False
-    in_traceback = any(raw.text.lstrip().startswith(TRACEBACK) for raw in block)
+    if first.text.startswith("{") and first.fields is None and _joined(block, form) is None:
+        return True
     if not text.strip() or text[0] in " \t" or text.startswith(_CHAINED):
         return True
     if text.startswith(TRACEBACK):
-        logged = head_of(first, form)
-        return last.startswith(_CHAINED) or not last or bool(logged and logged.level not in ("", "INFO", "DEBUG"))
-    if in_traceback:
+        logged = first.head.level if first.head else ""
+        return last.startswith(_CHAINED) or not last or logged not in ("", "INFO", "DEBUG")
+    if any(each.text.lstrip().startswith(TRACEBACK) for each in block):
         return last[:1] in (" ", "\t") or last.startswith(TRACEBACK)
-    return form.kind in ("text", "rich") and not reads_like_trouble(text) and head_of(first, form) is not None
+    return form.kind in ("text", "rich") and not reads_like_trouble(text) and first.head is not None
 
 
-def _entry(block: list[Raw], form: LogFormat) -> LogLine:
-    text = "\n".join(raw.text for raw in block).rstrip()
-    fields = fields_of("".join(raw.text for raw in block), form.kind)
-    if fields is not None:
-        line = line_of_fields(fields, text, form)
-    else:
-        line = line_of_text(head_of(block[0].text, form), text)
-    if block[0].at:  # the transport's time is one clock's, and names its zone
-        line = replace(line, at=block[0].at, exact=timedelta(0))
-    return replace(line, level=line.level or block[0].level)
+def _joined(block: list[_Line], form: LogFormat) -> dict[str, Any] | None:
+    return fields_of("".join(each.text for each in block), form.kind)
+
+
+def _entry(block: list[_Line], form: LogFormat) -> LogLine:
+    first, text = block[0], "\n".join(each.text for each in block).rstrip()
+    fields = _joined(block, form) if first.text.startswith("{") and first.fields is None else first.fields
+    line = line_of_text(first.head, text) if fields is None else line_of_fields(fields, text, form)
+    if first.raw.at:  # the transport's time is one clock's, and names its zone
+        line = replace(line, at=first.raw.at, exact=timedelta(0))
+    return line if line.level or not first.raw.level else replace(line, level=first.raw.level)
 
 
 def _placed(lines: list[LogLine], ended: datetime | None) -> list[LogLine]:

@@ -17,6 +17,9 @@ _FORMS = (
     (r"\d{4}/\d\d/\d\d \d\d:\d\d:\d\d", "%Y/%m/%d %H:%M:%S"),
     (r"\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4}", "%d/%b/%Y:%H:%M:%S %z"),
 )
+_EPOCH = re.compile(r"\d{10}(?:\d{3}){0,3}(?:\.\d+)?")
+_FRACTION = re.compile(r":\d\d[.,]\d")
+_SPACED_ZONE = re.compile(r"(?<=\d) (?=[+-]\d\d:?\d\d$|Z$)")
 _TIME = re.compile("|".join([_ISO, *(pattern for pattern, _ in _FORMS)]))
 _LEVEL = re.compile(r"\b(?:[A-Z]{3,9}|err|error|warn|warning|info|debug|crit|critical|fatal|panic|emerg|alert)\b")
 _FIRST_WORD = re.compile(r"\W?([A-Za-z]{3,9})\W")
@@ -118,19 +121,20 @@ def moment_of(stated: object, zone: tzinfo | None) -> tuple[datetime | None, tim
     if isinstance(stated, int | float) and not isinstance(stated, bool):
         return _of_epoch(float(stated)), timedelta(0)
     text = str(stated).strip()
-    if re.fullmatch(r"\d{10}(?:\d{3}){0,3}(?:\.\d+)?", text):
+    if _EPOCH.fullmatch(text):
         return _of_epoch(float(text)), timedelta(0)
     at = _read(text)
     if at and not at.tzinfo:
         at = at.replace(tzinfo=zone) if zone else None
-    return at, timedelta(0) if re.search(r":\d\d[.,]\d", text) else timedelta(seconds=1)
+    return at, timedelta(0) if _FRACTION.search(text) else timedelta(seconds=1)
 
 
 def _read(text: str) -> datetime | None:
-    try:
-        return datetime.fromisoformat(re.sub(r"(?<=\d) (?=[+-]\d\d:?\d\d$|Z$)", "", text))
-    except ValueError:
-        pass
+    for iso in (text, _SPACED_ZONE.sub("", text)):
+        try:
+            return datetime.fromisoformat(iso)
+        except ValueError:
+            pass
     for pattern, form in _FORMS:
         if re.fullmatch(pattern, text):
             try:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 _WORDS = {
@@ -40,7 +41,7 @@ _VARIES = re.compile(r"\b(?=\w*\d)[\w-]+|\d+")
 
 def plain(text: str) -> str:
     """Take the colours and the end of the line away."""
-    return _ANSI.sub("", text).rstrip("\r\n")
+    return (_ANSI.sub("", text) if "\x1b" in text else text).rstrip("\r\n")
 
 
 def level_of(value: object, numbers: str = "python") -> str:
@@ -50,7 +51,12 @@ def level_of(value: object, numbers: str = "python") -> str:
         value: As the line has it; 0 to 7 are those of syslog.
         numbers: What other numbers mean, `python` or `pino`.
     """
-    text = plain(str(value)).strip().strip("[]<>:").lower()
+    return _level_of(str(value), numbers)
+
+
+@lru_cache(1024)
+def _level_of(word: str, numbers: str) -> str:
+    text = plain(word).strip().strip("[]<>:").lower()
     if not re.fullmatch(r"\d{1,3}", text):
         return _LEVELS.get(text, "")
     number = int(text)

@@ -20,8 +20,8 @@ from acceptance.verdict import Inconclusive
 CONTEXT = timedelta(minutes=2)
 """Read from so much earlier on: the first line of an entry may lie before the moment asked for."""
 
-TAIL = 4 << 20
-"""So many bytes of a file are read first; all of it only where these do not reach back far enough."""
+TAILS = (1 << 20, 16 << 20)
+"""So many bytes of a file are read first, and then; all of it only where these do not reach back far enough."""
 
 _OLDEST = 200
 """Lines at the start of a log within which one has a time."""
@@ -42,14 +42,14 @@ class Written:
     whole: bool = True
 
 
-def written(source: str, start: datetime, timeout_s: float, *, tail: bool = False) -> Written:
+def written(source: str, start: datetime, timeout_s: float, tail: int = 0) -> Written:
     """Read a log from some time before a moment on.
 
     Args:
         source: Where it lies.
         start: The moment.
         timeout_s: Longest time for Docker and journald.
-        tail: Read no more of a file than its end.
+        tail: Read no more of a file than so many bytes at its end; 0 for all of it.
 
     Raises:
         Inconclusive: The source cannot be read.
@@ -57,7 +57,7 @@ def written(source: str, start: datetime, timeout_s: float, *, tail: bool = Fals
     parts = urlsplit(source)
     since = (start - CONTEXT).astimezone(UTC)
     if parts.scheme == "file":
-        return _of_files(Path(parts.path), since, tail=tail)
+        return _of_files(Path(parts.path), since, tail)
     if parts.scheme == "docker":
         stamp = since.strftime("%Y-%m-%dT%H:%M:%SZ")
         argv = ["docker", "logs", "--timestamps", "--since", stamp, parts.netloc]
@@ -84,12 +84,12 @@ def oldest(source: str, timeout_s: float) -> list[Raw]:
         return [_of_file(line) for line in islice(stream, _OLDEST)]
 
 
-def _of_files(path: Path, since: datetime, *, tail: bool) -> Written:
+def _of_files(path: Path, since: datetime, tail: int) -> Written:
     """Read a file, and the one before it where that was rotated away since."""
     try:
         status = path.stat()
-        if tail and status.st_size > TAIL:
-            return Written([_of_file(line) for line in _end_of(path)], whole=False)
+        if tail and status.st_size > tail:
+            return Written([_of_file(line) for line in _end_of(path, tail)], whole=False)
         lines = [_of_file(line) for line in _lines(path)]
         before = path.with_name(f"{path.name}.1")
         if before.is_file() and before.stat().st_mtime >= since.timestamp():
@@ -103,9 +103,9 @@ def _lines(path: Path) -> list[str]:
     return path.read_text(encoding="utf-8", errors="replace").split("\n")
 
 
-def _end_of(path: Path) -> list[str]:
+def _end_of(path: Path, tail: int) -> list[str]:
     with path.open("rb") as stream:
-        stream.seek(-TAIL, os.SEEK_END)
+        stream.seek(-tail, os.SEEK_END)
         return stream.read().decode(errors="replace").split("\n")[1:]  # the first may be half a line
 
 

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 
 from acceptance.observe.log_entries import entries
 from acceptance.observe.log_lines import LogLine
-from acceptance.observe.log_sources import CONTEXT, oldest, written
+from acceptance.observe.log_sources import CONTEXT, TAILS, oldest, written
 from acceptance.target.log_format import LogFormat
 from acceptance.target.parts import Service
 from acceptance.verdict import Inconclusive
@@ -123,13 +123,13 @@ class Logs:
         Raises:
             Inconclusive: The source cannot be read.
         """
-        held = written(self.source, datetime.now(UTC), self.timeout_s, tail=True)
+        held = written(self.source, datetime.now(UTC), self.timeout_s, TAILS[0])
         return entries(held.lines, self.form, held.ended)
 
     def _held(self, start: datetime) -> tuple[list[LogLine], datetime | None]:
         """Give the lines from some time before `start` on, and when the log begins."""
-        for tail in (True, False):
-            held = written(self.source, start, self.timeout_s, tail=tail)
+        for tail in (*TAILS, 0):
+            held = written(self.source, start, self.timeout_s, tail)
             lines = entries(held.lines, self.form, held.ended)
             begin = _first(lines)
             if held.whole:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
+from functools import cache
 from typing import Literal
 from zoneinfo import ZoneInfo
 
@@ -43,6 +44,7 @@ class LogFormat(Public):
     shows: tuple[str, ...] = SHOWS
 
 
+@cache
 def zone_of(text: str) -> tzinfo:
     """Read a time zone.
 

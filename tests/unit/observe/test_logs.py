@@ -176,7 +176,7 @@ def test_quiet_log_with_older_lines_is_really_quiet(logs):
 
 
 def test_of_a_long_file_only_the_end_is_read(logs, monkeypatch):
-    monkeypatch.setattr("acceptance.observe.log_sources.TAIL", 1000)
+    monkeypatch.setattr("acceptance.observe.logs.TAILS", (1000,))
     text = "".join(line(f"e{minute}", minute) for minute in range(-60, 3))
     found = logs(text).read(NOON)
     assert (events(found.lines), found.begin < NOON) == (["e0", "e1", "e2"], True)
