@@ -7,29 +7,33 @@ Than Expected".
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
+from typing import Any, Self
 
 from acceptance.conduct.window import Window
+from acceptance.effects import Effect
 from acceptance.stage import Stage, place_of
 from acceptance.target.model import Target
 
 
 @dataclass(frozen=True)
 class Selected:
-    """A check that is to run, and what can be told of it before.
+    """A check that is to run, and what is known of it before.
 
     Attributes:
         nodeid: pytest's.
+        effects: What it declares that it may do to the target; none for one that only looks.
         fixtures: All fixtures that it needs, directly or not.
-        calls: The names that its own body and its stage's fixtures use, such as ``restart``.
         own: Its stage's own fixtures, each with its description.
+        title: What it claims.
     """
 
     nodeid: str
+    effects: frozenset[Effect] = frozenset()
     fixtures: frozenset[str] = frozenset()
-    calls: frozenset[str] = frozenset()
     own: tuple[tuple[str, str], ...] = ()
+    title: str = ""
 
     @property
     def stage(self) -> str:
@@ -50,18 +54,39 @@ class Selected:
 
     @property
     def restarts(self) -> bool:
-        """Whether it restarts a service itself."""
-        return "restart" in self.calls and "stage_work" in self.fixtures
+        """Whether it restarts a service itself, and not to switch a flag."""
+        return "restart" in self.fixtures
 
     @property
     def changes(self) -> bool:
         """Whether it switches or adds a flag or restarts a service: the window is for that."""
-        return self.wants_flag is not None or self.restarts or "add_flags" in self.calls
+        return bool(self.effects - {Effect.DATA})
 
     @property
     def writes(self) -> bool:
         """Whether it leaves test data on the target until the run ends."""
-        return "new_id" in self.fixtures
+        return Effect.DATA in self.effects
+
+    def faults(self, stage: Stage) -> list[str]:
+        """Name what its stage lacks for what the check declares."""
+        if self.wants_flag is not None and not stage.flagged:
+            return [f"{self.nodeid}: asks for a flag, and {stage.marker}/stage.toml has none; add `flag` there"]
+        if {"flag_on", "flag_off"} <= self.fixtures:
+            return [f"{self.nodeid}: asks for flag_on and flag_off; ask for one"]
+        if self.restarts and not stage.service:
+            return [f"{self.nodeid}: restarts a service, and {stage.marker}/stage.toml has none; add `service` there"]
+        return []
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give plain JSON-able data, for another process."""
+        return asdict(self) | {"effects": sorted(self.effects), "fixtures": sorted(self.fixtures)}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """Make the check that `to_dict` gave."""
+        effects = frozenset(Effect(each) for each in data["effects"])
+        own = tuple((name, text) for name, text in data["own"])
+        return cls(**{**data, "effects": effects, "fixtures": frozenset(data["fixtures"]), "own": own})
 
 
 def late(target: Target, stage: Stage, outside_window: str, now: datetime) -> str | None:

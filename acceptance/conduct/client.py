@@ -22,6 +22,7 @@ from acceptance.conduct.recovery import recover_target
 from acceptance.conduct.run import Run
 from acceptance.conduct.services import Restarted
 from acceptance.conduct.stage_state import FlagState, Rollback
+from acceptance.effects import Effect, about_to
 from acceptance.events import EventLog
 from acceptance.stage import Stage
 from acceptance.target import by_hand
@@ -85,20 +86,24 @@ class RemoteConductor:
 
     def expect_data(self, prefix: str) -> None:
         """See ``Conductor.expect_data``."""
+        about_to(Effect.DATA, "it announces test data")
         self._call("expect_data", prefix)
 
     def set_flag(self, stage: Stage, value: bool) -> FlagState:
         """See ``Conductor.set_flag``."""
+        about_to(Effect.FLAG, f"it sets the flag of stage {stage.id}")
         state: FlagState = self._call("set_flag", stage, value)
         return state
 
     def add_flags(self, stage: Stage, flags: Sequence[str]) -> tuple[str, ...]:
         """See ``Conductor.add_flags``."""
+        about_to(Effect.FLAG, "it adds flags")
         added: tuple[str, ...] = self._call("add_flags", stage, tuple(flags))
         return added
 
     def restart(self, stage: Stage, service: str) -> tuple[Restarted, ...]:
         """See ``Conductor.restart``."""
+        about_to(Effect.RESTART, f"it restarts {service}")
         done: tuple[Restarted, ...] = self._call("restart", stage, service)
         return done
 

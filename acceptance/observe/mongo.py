@@ -9,9 +9,16 @@ from typing import Any
 from pymongo import MongoClient
 from pymongo.database import Database
 from pymongo.errors import PyMongoError
+from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStartedEvent, CommandSucceededEvent
 
+from acceptance.effects import Effect, seen
 from acceptance.target.model import Target
 from acceptance.verdict import Inconclusive
+
+WRITES = frozenset(
+    ("insert", "update", "delete", "findAndModify", "bulkWrite", "create", "createIndexes", "drop", "dropDatabase")
+)
+"""The commands of MongoDB that change what is stored."""
 
 
 @contextmanager
@@ -29,11 +36,25 @@ def asking(collection: str) -> Iterator[None]:
         ) from error
 
 
+class _Writes(CommandListener):
+    """Notes each command that writes: a listener cannot refuse it, but the check that sent it fails."""
+
+    def started(self, event: CommandStartedEvent) -> None:
+        if event.command_name in WRITES:
+            seen(Effect.DATA, f"MongoDB's {event.command_name} in {event.database_name}")
+
+    def succeeded(self, event: CommandSucceededEvent) -> None: ...
+
+    def failed(self, event: CommandFailedEvent) -> None: ...
+
+
 @contextmanager
 def database(target: Target) -> Iterator[Database[dict[str, Any]]]:
     """Connect to the target's database; whatever keeps us from it is ``Inconclusive``."""
     client: MongoClient[dict[str, Any]] = MongoClient(
-        target.mongo.url, serverSelectionTimeoutMS=round(target.http_timeout_s * 1000)
+        target.mongo.url,
+        serverSelectionTimeoutMS=round(target.http_timeout_s * 1000),
+        event_listeners=[_Writes()],
     )
     try:
         yield client[target.mongo.database]

@@ -17,7 +17,7 @@ from acceptance.conduct.testdata import OWNED
 from acceptance.conduct.window import Window
 from acceptance.envfile.file import EnvFile
 from acceptance.gates.measures import Measure
-from acceptance.planning.side_effects import count, doings
+from acceptance.planning.side_effects import count, side_effects
 from acceptance.stage import Stage
 from acceptance.target.model import Target
 from acceptance.verdict import RecoveryNeeded, Refused
@@ -87,7 +87,7 @@ class Plan:
                     yield from self._switch(stage, on)
                 if check.restarts:
                     yield from self._restart(stage)
-            for label, words in doings(self.target, found, self._soak_seconds(stage)):
+            for label, words in side_effects(self.target, found):
                 yield from self._row(label, words)
             if any("soaked" in check.fixtures for check in found) and soaks:
                 soaks = False
@@ -153,7 +153,7 @@ class Plan:
             return
         env, flag = EnvFile(self.target.env_file), self.target.flags[stage.id]
         try:
-            if flag not in env.read() and any("add_flags" in check.calls for check in self.checks):
+            if flag not in env.read() and any("add_flags" in check.fixtures for check in self.checks):
                 return  # a check before it adds it
             found = [str(finding) for finding in env.refusals([flag])]
             if not found and env.flag(flag):

@@ -7,8 +7,8 @@ pytestmark = [pytest.mark.stage_21_00]
 
 @pytest.mark.checklist("21_00.checklist.4")
 @pytest.mark.usefixtures("ready")
-def test_all_services_restart(stage_work, target):
+def test_all_services_restart(restart, target):
     """Services restarted (to load new feature flags): Prometheus sees a new process of each."""
-    restarted = stage_work.conductor.restart(stage_work.stage, "all")
+    restarted = restart()
     expected = {service.name for service in target.services.values()}
     assert {done.service for done in restarted if done.proved} == expected, restarted

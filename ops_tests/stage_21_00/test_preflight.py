@@ -22,9 +22,9 @@ def test_services_can_be_restarted_and_watched(target, stage_work, evidence):
 
 @pytest.mark.checklist("21_00.checklist.1")
 @pytest.mark.usefixtures("ready")
-def test_feature_flags_are_in_the_env_file(stage_work, target, evidence):
+def test_feature_flags_are_in_the_env_file(add_flags, target, evidence):
     """Feature flag configuration added to .env.infra: what is missing is added as false, what is there stays."""
-    added = stage_work.conductor.add_flags(stage_work.stage, tuple(target.flags.values()))
+    added = add_flags()
     evidence.add(Evidence("files", f"{target.env_file}: added {', '.join(added) or 'nothing'}", flag_states(target)))
     faults = flag_faults(target)
     assert not faults, "; ".join(faults)

@@ -15,9 +15,9 @@ def test_deployment_pr_is_merged(signoff):
 
 
 @pytest.mark.checklist("21_01a.deploy.3")
-def test_bot_restarts(stage_work):
+def test_bot_restarts(restart, stage_work):
     """Restart services: the bot restarts and Prometheus sees the new process."""
-    restarted = stage_work.conductor.restart(stage_work.stage, "bot")
+    restarted = restart()
     assert [done.service for done in restarted if done.proved] == [stage_work.service.name], restarted
 
 

@@ -13,7 +13,7 @@ def test_deployment_pr_is_merged(signoff):
 
 
 @pytest.mark.checklist("21_01c.deploy.2")
-def test_service_runs_the_deployed_code(stage_work):
+def test_service_runs_the_deployed_code(restart, stage_work):
     """Deploy to production: the API restarts and Prometheus sees the new process."""
-    restarted = stage_work.conductor.restart(stage_work.stage, "api")
-    assert [done.service for done in restarted if done.proved] == ["butler-api"], restarted
+    restarted = restart()
+    assert [done.service for done in restarted if done.proved] == [stage_work.service.name], restarted

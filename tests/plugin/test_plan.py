@@ -169,10 +169,10 @@ def test_every_trigger_and_gate_is_named(healthy):
 @pytest.mark.parametrize(
     ("where", "told"),
     [
-        ("pre_deployment", "write       a backup below"),
-        ("pre_deployment", "write       the backup, restored into a scratch database"),
+        ("pre_deployment", "uses        backup: A fresh backup"),
+        ("pre_deployment", "look        Monitoring baselines captured"),
         ("stage_21_00", "change      flags that"),
-        ("stage_21_00", "traffic     the baseline: 300 s of requests"),
+        ("stage_21_00", "uses        baseline: The baseline of this run, measured under traffic"),
         ("stage_21_00", "command     make day-12-restart-all"),
         ("stage_21_01a", "request     POST to http://127.0.0.1"),
         ("stage_21_01d", "uses        review: One submission to the new use case."),

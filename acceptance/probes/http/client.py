@@ -13,6 +13,7 @@ from typing import Any
 
 import httpx
 
+from acceptance.effects import Effect, about_to
 from acceptance.probes.http.exchange import BODY_LIMIT, Exchange
 
 
@@ -82,12 +83,15 @@ class Caller:
         """GET `path` with these query parameters."""
         return self._call("GET", path, params=params)
 
-    def post(self, path: str, body: Mapping[str, Any]) -> Called:
-        """POST `body` as JSON to `path`."""
+    def post(self, path: str, body: Mapping[str, Any], *, writes: bool = True) -> Called:
+        """POST `body` as JSON to `path`; `writes` is false only for what leaves nothing with a sound service."""
+        if writes:
+            about_to(Effect.DATA, f"POST {path}")
         return self._call("POST", path, json=dict(body))
 
     async def apost(self, client: httpx.AsyncClient, path: str, body: Mapping[str, Any]) -> Called:
         """Do as `post` over a client that many calls share."""
+        about_to(Effect.DATA, f"POST {path}")
         trace_id, traced = trace(self.trace_header, self.trace_prefix)
         started = time.monotonic()
         try:

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
+from acceptance.effects import Effect, about_to
 from acceptance.probes.http.exchange import BODY_LIMIT
 
 _PATIENCE_S = 2.0
@@ -62,6 +63,7 @@ def request(
     Returns:
         The answer; `error` is set when there was none. Network errors are never raised.
     """
+    about_to(Effect.DATA, f"{method} {url}")
     reply = Reply()
     connection = _connection(url, deadline)
     try:

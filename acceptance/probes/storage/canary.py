@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from acceptance.effects import Effect, about_to
 from acceptance.verdict import Inconclusive
 
 
@@ -23,6 +24,7 @@ class Canaries:
         Raises:
             Inconclusive: When a folder cannot be written to.
         """
+        about_to(Effect.DATA, f"it plants {name}")
         digests: dict[Path, str] = {}
         for folder in folders:
             path = folder / name

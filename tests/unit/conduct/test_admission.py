@@ -1,5 +1,6 @@
 """What keeps a run or a stage from beginning, at every edge of the window; the clock is given, so no day matters."""
 
+import json
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -8,19 +9,19 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from acceptance.conduct.admission import Selected, late, overrun, refusal
+from acceptance.effects import Effect
 from acceptance.stage import Stage
 from acceptance.target.model import load_target
-from fixtures.selection import by_phase
 
 STAGE = Stage("21_01c", "Storage", 50, service="api", flag="F", planned_minutes=45, rollback_minutes=20)
 OTHER = Stage("21_01d", "Use case", 60, service="worker", flag="F", planned_minutes=180, rollback_minutes=15)
 STAGES = {"21_01c": STAGE, "21_01d": OTHER}
 NODE = "ops_tests/stage_21_01c/test_flag_on.py::test_x"
-SWITCHES = Selected(NODE, frozenset({"flag_on"}))
-LOOKS = Selected("ops_tests/stage_21_01c/test_preflight.py::test_x", frozenset({"storage"}))
-WRITES = Selected(NODE, frozenset({"new_id"}))
-RESTARTS = Selected(NODE, frozenset({"stage_work"}), frozenset({"restart"}))
-LONG = Selected("ops_tests/stage_21_01d/test_flag_on.py::test_x", frozenset({"flag_on"}))
+SWITCHES = Selected(NODE, frozenset({Effect.FLAG, Effect.RESTART}), frozenset({"flag_on"}))
+LOOKS = Selected("ops_tests/stage_21_01c/test_preflight.py::test_x", fixtures=frozenset({"storage"}))
+WRITES = Selected(NODE, frozenset({Effect.DATA}))
+RESTARTS = Selected(NODE, frozenset({Effect.RESTART}), frozenset({"restart"}))
+LONG = replace(SWITCHES, nodeid="ops_tests/stage_21_01d/test_flag_on.py::test_x")
 
 
 @pytest.fixture(scope="module")
@@ -94,14 +95,19 @@ def test_a_later_stage_that_does_not_fit_does_not_keep_the_first_from_beginning(
 
 
 @pytest.mark.parametrize(
-    ("check", "changes"),
+    ("check", "stage", "told"),
     [
-        ("ops_tests/stage_21_01c/test_flag_on.py::test_x", True),
-        ("ops_tests/stage_21_00/test_deploy.py::test_x", True),
-        ("ops_tests/stage_21_01c/test_preflight.py::test_x", False),
-        ("ops_tests/post_deployment/test_documentation.py::test_x", False),
-        ("tests/test_x.py::test_x", False),
+        (SWITCHES, replace(STAGE, flag=""), "stage_21_01c/stage.toml has none; add `flag` there"),
+        (RESTARTS, replace(STAGE, service=""), "stage_21_01c/stage.toml has none; add `service` there"),
+        (replace(SWITCHES, fixtures=frozenset({"flag_on", "flag_off"})), STAGE, "ask for one"),
     ],
 )
-def test_check_of_which_only_the_node_id_is_known_is_judged_by_its_phase(check, changes):
-    assert by_phase(check).changes is changes
+def test_what_a_stage_lacks_for_its_check_is_told(check, stage, told):
+    assert told in check.faults(stage)[0]
+    assert check.nodeid in check.faults(stage)[0]
+    assert LOOKS.faults(stage) == []
+
+
+@pytest.mark.parametrize("check", [SWITCHES, LOOKS, replace(WRITES, own=(("x", "Does it."),), title="T")])
+def test_a_declaration_survives_the_way_from_a_worker(check):
+    assert Selected.from_dict(json.loads(json.dumps(check.to_dict()))) == check

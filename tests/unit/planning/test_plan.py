@@ -7,6 +7,7 @@ import pytest
 
 from acceptance.conduct.admission import Selected
 from acceptance.conduct.journal import Journal
+from acceptance.effects import Effect
 from acceptance.gates.measures import Gate, Trigger
 from acceptance.planning.plan import Plan
 from acceptance.stage import Stage
@@ -32,8 +33,17 @@ LATER = replace(STAGE, id="21_01d", title="Use case", service="worker", planned_
 SATURDAY = datetime(2026, 11, 28, 2, 0, tzinfo=UTC)
 
 
-def check(phase, *fixtures, stage="21_01c", calls=()):
-    return Selected(f"ops_tests/stage_{stage}/test_{phase}.py::test_x", frozenset(fixtures), frozenset(calls))
+EFFECTS = {
+    "flag_on": (Effect.FLAG, Effect.RESTART),
+    "flag_off": (Effect.FLAG, Effect.RESTART),
+    "add_flags": (Effect.FLAG,),
+    "writes_data": (Effect.DATA,),
+}
+
+
+def check(phase, *fixtures, stage="21_01c"):
+    effects = frozenset(effect for name in fixtures for effect in EFFECTS.get(name, ()))
+    return Selected(f"ops_tests/stage_{stage}/test_{phase}.py::test_x", effects, frozenset(fixtures))
 
 
 @pytest.fixture
@@ -114,14 +124,19 @@ def test_a_stages_own_fixture_is_told_in_its_own_words(target):
     assert "uses        letters: Writes letters to the dean." in plan(target, own)[0]
 
 
+def test_a_check_that_only_looks_is_told_by_what_it_claims(target):
+    looks = replace(check("preflight", "target"), title="No target is down.")
+    assert "look        No target is down." in plan(target, looks, replace(looks, nodeid=f"{looks.nodeid}y"))[0]
+
+
 def test_a_flag_that_a_check_before_adds_may_be_absent(target):
     target.env_file.write_text("OTHER=1\n")
     switches = check("flag_on", "flag_on")
-    adds = check("preflight", "stage_work", calls=["add_flags"])
+    adds = check("preflight", "stage_work", "add_flags")
     assert plan(target, switches)[1] != []
     assert plan(target, adds, switches)[1] == []
 
 
 def test_lines_fit_the_terminal_where_words_allow(target):
-    lines, _ = plan(target, check("flag_on", "flag_on", "new_id"), width=80)
+    lines, _ = plan(target, check("flag_on", "flag_on", "new_id", "writes_data"), width=80)
     assert max(len(line) for line in lines if "/" not in line) <= 80
