@@ -53,7 +53,12 @@ class Stage(Declared):
             query, total = (Template(text).safe_substitute(job=job) for text in (measure.query, measure.total))
             return replace(measure, query=query, total=total, job=job)
 
-        return replace(self, gates=tuple(map(filled, self.gates)), triggers=tuple(map(filled, self.triggers)))
+        return replace(
+            self,
+            traffic_counter=Template(self.traffic_counter).safe_substitute(job=job),
+            gates=tuple(map(filled, self.gates)),
+            triggers=tuple(map(filled, self.triggers)),
+        )
 
     def lease_seconds(self, scrape_interval_s: float) -> float:
         """Give the limit of blindness at a target: of a few scrapes, each may be missed by chance."""

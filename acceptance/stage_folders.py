@@ -54,6 +54,8 @@ class Declared:
         soak_minutes: How long the checklist watches the stage with its flag on.
         blind_seconds: How long the flag may be on without an evaluation on newer data; five scrapes at least.
         rollback_minutes: Within what time the rollback plan wants the old behaviour back.
+        traffic_counter: Selector of the counter that grows by one for each good request of the soak's own traffic.
+        traffic_in_flight: How many of them may still be under way when the soak ends.
         depends_on: Stages without which this one is not started.
         provoked_alerts: Alerts that the stage's own security tests are bound to fire.
     """
@@ -74,6 +76,8 @@ class Declared:
     soak_minutes: Minutes = 0
     blind_seconds: Annotated[float, Field(gt=0)] = 30
     rollback_minutes: Minutes = 0
+    traffic_counter: str = ""
+    traffic_in_flight: Annotated[int, Field(ge=0)] = 0
     depends_on: tuple[str, ...] = ()
     provoked_alerts: tuple[str, ...] = ()
 

@@ -24,7 +24,19 @@ from acceptance.gates.statistics import nearest_rank
 from acceptance.probes.traffic import Probe
 from acceptance.verdict import Inconclusive
 
-__all__ = ["FILE", "Baseline", "Comparison", "collect", "compare", "gaps", "load", "measure", "save", "summary"]
+__all__ = [
+    "FILE",
+    "Baseline",
+    "Comparison",
+    "collect",
+    "compare",
+    "gaps",
+    "load",
+    "measure",
+    "save",
+    "summary",
+    "uncounted",
+]
 
 #: Name of the baseline in a run's folder.
 FILE = "baseline.json"
@@ -78,6 +90,18 @@ def gaps(baseline: Baseline) -> list[str]:
         if faults := [probe.fault for probe in readings.probes if probe.fault]:
             found.append(f"{name}: {len(faults)} of {len(readings.probes)} own requests failed, first: {faults[0]}")
     return found
+
+
+def uncounted(baseline: Baseline) -> str:
+    """Say that a baseline counted no call of any service, or nothing: there would be nothing to compare with."""
+    totals = [of.errors_of(calls, baseline).of for each in baseline.services.values() for calls in each.calls.values()]
+    if sum(totals):
+        return ""
+    sent = sum(len(each.probes) for each in baseline.services.values())
+    return (
+        f"expected calls in Prometheus' counters, found 0 of every service, while we sent {sent} requests of our own; "
+        "look at the targets of Prometheus and at the *_JOB keys, and collect it again under traffic"
+    )
 
 
 def _summary(readings: Readings, baseline: Baseline) -> dict[str, Any]:

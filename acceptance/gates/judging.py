@@ -82,6 +82,22 @@ def fewest(share: float, alpha: float = ALPHA) -> int:
     return next(n for n in range(1, 10_000) if binomial_tail(least_over(share, n, alpha), n, BROKEN) >= 0.95)
 
 
+def traffic_fault(sent: int, gained: float, in_flight: int = 0) -> str:
+    """Say why counters that gained so much cannot be believed, or nothing; users' traffic may come on top.
+
+    Args:
+        sent: Good requests of our own, each of which counts once.
+        gained: What the counter gained meanwhile.
+        in_flight: How many of ours may not be counted yet.
+    """
+    found = f"we sent {sent} good requests, and the counters gained {gained:g}"
+    if gained < sent - in_flight:
+        return f"{found}: metrics stand still, or an instance is not scraped; look at the targets of Prometheus"
+    if sent and not in_flight and gained > sent and gained % sent == 0:
+        return f"{found}, {gained / sent:g} times as many: an instance is scraped more than once; look at its targets"
+    return ""
+
+
 def bad_counts(measure: Measure, samples: Samples, *, surely: bool = True) -> dict[float, Count]:
     """Count the bad events of all, by the time of the sample.
 

@@ -7,7 +7,7 @@ never an empty or a partial result.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -138,19 +138,35 @@ class Prometheus:
             if float(row["values"][-1][0]) >= scraped.get(_instance(row["metric"]), float("inf"))
         }
 
-    def down_targets(self) -> list[str]:
-        """Name the active targets that are not up; no targets at all is Inconclusive.
+    def down_targets(self, jobs: Iterable[str] = ()) -> list[str]:
+        """Name the active targets that are not up. Source: checklist item 21_00.checklist.5.
 
-        Source: checklist item 21_00.checklist.5.
+        Args:
+            jobs: Jobs that must have a target.
+
+        Raises:
+            Inconclusive: None is down, and there are no targets at all, or none of one of these jobs.
         """
         targets = self._ask("targets", lambda: self._client.get_targets(state="active")["activeTargets"])
         if not targets:
             raise Inconclusive(f"{self.url} has no active targets: expected the Butler services among them")
-        return [
+        down = [
             f"{target['labels'].get('job')} at {target['scrapeUrl']}: {target['lastError'] or target['health']}"
             for target in targets
             if target["health"] != "up"
         ]
+        if not down and (missing := sorted({*jobs} - {str(target["labels"].get("job")) for target in targets})):
+            raise Inconclusive(
+                f"{self.url} scrapes no target of job {', '.join(missing)}: whether it is up is not known; "
+                "correct the *_JOB keys of the target file, or the configuration of Prometheus"
+            )
+        return down
+
+    def scrape_intervals(self, job: str) -> set[str]:
+        """Give how often the job's targets are scraped, as Prometheus' own configuration says, such as `1m0s`."""
+        targets = self._ask("targets", lambda: self._client.get_targets(state="active")["activeTargets"])
+        mine = [target for target in targets if target["labels"].get("job") == job]
+        return {target["scrapeInterval"] for target in mine if "scrapeInterval" in target}
 
     def firing_alerts(self, at: float | None = None) -> set[str]:
         """Name the alerts that fire (now by default), as ``name{labels}``. Source: post.validation.2, trigger.7."""

@@ -15,6 +15,7 @@ from acceptance.observe.exported import new_paths
 from acceptance.observe.prometheus import Prometheus
 from acceptance.target.model import Target
 from acceptance.target.redaction import weak_secrets
+from acceptance.verdict import Inconclusive
 
 
 def flag_faults(
@@ -58,13 +59,20 @@ def new_path_metrics(target: Target, prometheus: Prometheus) -> dict[str, set[st
     """Name the metrics that services export although their flag is off, by flag; none is good.
 
     Raises:
-        Inconclusive: Prometheus is out of reach.
+        Inconclusive: Prometheus is out of reach, or sees no process of a service: that it exports nothing says nothing.
     """
     found = {
         target.flags[stage]: prometheus.names(target.services[key].job, prefix)
         for stage, (key, prefix) in new_paths().items()
     }
-    return {flag: names for flag, names in found.items() if names}
+    seen = {flag: names for flag, names in found.items() if names}
+    jobs = {target.services[key].job for key, _ in new_paths().values()}
+    if not seen and (missing := sorted(job for job in jobs if not prometheus.process_starts(job))):
+        raise Inconclusive(
+            f"Prometheus at {prometheus.url} sees no running process of job {', '.join(missing)}: what it exports "
+            "is not known; correct the *_JOB keys of the target file, or the configuration of Prometheus"
+        )
+    return seen
 
 
 def _misspelt(target: Target, there: Mapping[str, str]) -> list[str]:

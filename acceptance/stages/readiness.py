@@ -6,7 +6,10 @@ A wrong address or a broken env file must not be found out by a rollback. Source
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
 
@@ -31,10 +34,11 @@ def make_sure(target: Target, stage: Stage) -> list[Evidence]:
         stage: A stage with a service.
 
     Raises:
-        Refused: The env file cannot be switched as it is.
+        Refused: The env file cannot be switched as it is, or the scrape interval is not that of Prometheus.
         Inconclusive: Something that the stage needs to see by does not answer.
     """
     refused = env_faults(target, target.flags[stage.id]) if stage.flagged else []
+    refused += interval_faults(target, stage)
     seen: list[Evidence] = []
     blind = list(blind_spots(target, stage, seen))
     if refused:
@@ -54,6 +58,32 @@ def env_faults(target: Target, flag: str) -> list[str]:
             "Set it to false and restart the service, or leave the stage out"
         )
     return faults
+
+
+def interval_faults(target: Target, stage: Stage) -> list[str]:
+    """Name the services that Prometheus scrapes at another interval than the target file says, by its configuration.
+
+    Every window is made from the interval: a wrong one is found out after the whole soak otherwise.
+    """
+    prometheus = Prometheus(target.prometheus_url, target.http_timeout_s)
+    faults = []
+    for service in target.services.values():
+        if stage.service not in (service.key, "all"):
+            continue
+        with suppress(Inconclusive):  # `blind_spots` tells it
+            faults += [
+                f"{target.source}: SCRAPE_INTERVAL_SECONDS: expected what Prometheus is configured with for job "
+                f"{service.job}, {interval}, found {target.scrape_interval_s:g} s; correct the one or the other"
+                for interval in sorted(prometheus.scrape_intervals(service.job))
+                if not math.isclose(in_seconds(interval), target.scrape_interval_s, rel_tol=0.01)
+            ]
+    return faults
+
+
+def in_seconds(duration: str) -> float:
+    """Read a duration as Prometheus writes it: `1m0s`, `500ms`."""
+    unit_s = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
+    return sum(float(number) * unit_s[unit] for number, unit in re.findall(r"([\d.]+)(ms|s|m|h|d)", duration))
 
 
 def blind_spots(target: Target, stage: Stage, seen: list[Evidence]) -> Iterator[str]:

@@ -16,9 +16,10 @@ from datetime import UTC, datetime
 from functools import cache, cached_property
 
 from acceptance.conduct.manual_recovery import by_hand_commands
-from acceptance.gates.judging import fewest, judge
-from acceptance.gates.measures import GateResult, Measure, Threshold, Trigger
-from acceptance.gates.series import Row, Samples
+from acceptance.gates.judging import ALPHA, fewest, judge
+from acceptance.gates.measures import Gate, GateResult, Measure, Threshold, Trigger
+from acceptance.gates.series import Row, Samples, increase
+from acceptance.gates.statistics import Count, increase_p
 from acceptance.gates.triggers import evaluate
 from acceptance.observe.logs import Logs
 from acceptance.observe.prometheus import Prometheus
@@ -45,6 +46,8 @@ class Lookback:
         step: The scrape interval in seconds.
         restarted: When the suite restarted the service, for other stages too: that it is down then is no fault.
         trace_prefix: Log lines with a trace id like this are the suite's own.
+        soak_s: How long its soak was, in seconds.
+        evaluations: How many gates and triggers are judged of all stages together: one error for all of them.
     """
 
     stage: Stage
@@ -55,6 +58,8 @@ class Lookback:
     prometheus: Prometheus
     restarted: Sequence[Spell]
     trace_prefix: str
+    soak_s: float = 900.0
+    evaluations: int = 1
 
     @property
     def begin(self) -> float:
@@ -81,13 +86,33 @@ class Lookback:
         settled = time.time() + 2 * self.step  # the last requests are in the next scrape
 
         def judged(start: float) -> list[GateResult]:
-            return [judge(gate, self._samples(gate, start)) for gate in self.stage.gates]
+            return [self._gate(gate, start) for gate in self.stage.gates]
 
         def shown(results: list[GateResult]) -> bool:
             return time.time() > settled and all(result.verdict is not Verdict.INCONCLUSIVE for result in results)
 
         now = poll(lambda: judged(self.driven), shown, patience_s, every=self.step)
         return [*self._told(judged(self.begin), "since", self._span), *self._told(now, "now", "now")]
+
+    def _gate(self, gate: Gate, start: float) -> GateResult:
+        """Judge a gate; a count of errors against the rate of the soak that the stage was accepted for.
+
+        One error in hours of users' requests is no reason to undo what was accepted.
+        """
+        alpha = ALPHA / self.evaluations
+        samples = self._samples(gate, start)
+        found = judge(gate, samples, alpha)
+        if gate.kind != "count" or found.verdict is not Verdict.FAIL:
+            return found
+        soak = self.prometheus.samples(gate, self.service.job, self.since - self.soak_s, self.since, self.step)
+        before = Count(0, increase(soak.total, soak))  # else it would not have been accepted
+        after = Count(round(increase(samples.query, samples)), increase(samples.total, samples))
+        if not before.of or (p := increase_p(before, after)) < alpha:
+            return found
+        rates = f"{after.events} of {after.of:g}, in its soak {before.events} of {before.of:g}"
+        return replace(
+            found, verdict=Verdict.PASS, reason=f"{rates}: no increase (p = {p:.3g}, called one below {alpha:.2g})"
+        )
 
     def triggers(self) -> list[GateResult]:
         """Judge the triggers as if they had been looked at ever since; new alerts are for ``post.validation.2``.
@@ -104,7 +129,8 @@ class Lookback:
         if trigger.kind == "log_events":
             return self._log_events(trigger)
         samples = self._samples(trigger, self.begin)
-        return evaluate(trigger, without(samples, self.restarted) if trigger.kind == "value" else samples)
+        left = without(samples, self.restarted) if trigger.kind == "value" else samples
+        return evaluate(trigger, left, alpha=ALPHA / self.evaluations)
 
     def _log_events(self, trigger: Trigger) -> GateResult:
         lines = Logs.of(self.service).since(datetime.fromtimestamp(self.begin, UTC), trigger.query.split("|"))
@@ -131,9 +157,6 @@ def without(samples: Samples, spells: Sequence[Spell]) -> Samples:
     ]
     return replace(samples, query=query)
 
-
-FEWEST = fewest(0.05)
-"""Events that a p95 needs to be judged by."""
 
 MARGIN = 1.5
 """Times the fewest samples that a measure needs, so that a slow request or two do not matter."""
@@ -229,12 +252,20 @@ class Hindsight:
             prometheus=self._prometheus,
             restarted=[spell for log in self._deployment.runs for spell in restarts(log, service)],
             trace_prefix=self._trace_prefix,
+            soak_s=self._target.soak_seconds or 60 * self._stages[stage_id].soak_minutes,
+            evaluations=self._evaluations,
         )
+
+    @property
+    def _evaluations(self) -> int:
+        """How many gates, twice, and triggers are judged of all stages together: one error for all of them."""
+        return sum(2 * len(stage.gates) + len(stage.triggers) for stage in self._stages.values())
 
     @cached_property
     def _driven(self) -> float:
         """Send requests to all services, just enough for every measure; gives when they began."""
-        number, rate = math.ceil(MARGIN * FEWEST), self._target.traffic_per_minute
+        events = fewest(0.05, ALPHA / self._evaluations)  # of a p95
+        number, rate = math.ceil(MARGIN * events), self._target.traffic_per_minute
         seconds = max(LEAST_S, 60 * number / rate)
         sparing = replace(self._target, traffic_per_minute=min(rate, math.ceil(60 * number / seconds)))
         began = time.time()

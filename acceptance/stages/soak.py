@@ -10,17 +10,18 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from acceptance.evidence import Evidence
-from acceptance.gates.judging import judge
+from acceptance.gates.judging import judge, traffic_fault
 from acceptance.gates.measures import Gate, GateResult
+from acceptance.gates.series import increase
 from acceptance.observe.prometheus import Prometheus
 from acceptance.stage import Stage
 from acceptance.stages.progress import GateLooks, Look, Tell
 from acceptance.stages.prometheus_clock import Observer, unsettled
 from acceptance.stages.watch_state import WatchState
-from acceptance.verdict import Inconclusive
+from acceptance.verdict import Inconclusive, Verdict
 
 #: Sends one synthetic request; returns what was wrong with the answer, or None.
 Traffic = Callable[[], str | None]
@@ -106,11 +107,29 @@ def soak(
             "see that time is kept (chronyc tracking, timedatectl) and soak again"
         )
     results = {gate.id: judge(gate, prometheus.samples(gate, job, start, end, step)) for gate in stage.gates}
+    if why := _uncounted(stage, prometheus, job, (start, end, step), sent - len(complaints)):
+        results = {name: doubted(result, why) for name, result in results.items()}
     if lost := observer.lost():
         raise Inconclusive(lost, unsettled(results.values(), lost))
     if tell:
         tell(Look(stage.id, seconds, seconds, tuple(results.values()), watch(), stopped()))
     return SoakReport(start, end, sent, tuple(complaints), results)
+
+
+def _uncounted(stage: Stage, prometheus: Prometheus, job: str, when: tuple[float, float, float], good: int) -> str:
+    """Say why the counters cannot be believed, by what we sent ourselves; nothing where the stage names no counter."""
+    if not stage.traffic_counter:
+        return ""
+    control = Gate("synthetic-traffic", "Our own traffic is counted", (), "count", stage.traffic_counter, ">= 0")
+    samples = prometheus.samples(control, job, *when)
+    return traffic_fault(good, increase(samples.query, samples), stage.traffic_in_flight)
+
+
+def doubted(result: GateResult, why: str) -> GateResult:
+    """Give a result that cannot be believed: what was good is not known to be."""
+    if result.verdict is not Verdict.PASS:
+        return result
+    return replace(result, verdict=Verdict.INCONCLUSIVE, reason=f"{why}; as counted: {result.reason}")
 
 
 def _so_far(gates: Sequence[Gate], judged: Callable[[Gate], GateResult], why: str) -> tuple[Evidence, ...]:

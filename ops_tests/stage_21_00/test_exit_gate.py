@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from acceptance.baseline.files import FILE, gaps, load, summary
+from acceptance.baseline.files import FILE, gaps, load, summary, uncounted
 from acceptance.evidence import Evidence
 from acceptance.finding import summary as told
 from acceptance.observe.log_comparison import compare
@@ -46,3 +46,5 @@ def test_baseline_is_captured(run, evidence):
     evidence.add(Evidence("document", f"{FILE} in the record's folder", summary(kept)))
     missing = gaps(kept)
     assert not missing, "; ".join(missing)
+    if why := uncounted(kept):
+        raise Inconclusive(why)

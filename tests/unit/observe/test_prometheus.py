@@ -1,0 +1,78 @@
+"""What Prometheus says beside its rows, and rows that are none: never an empty or a partial result."""
+
+import json
+from dataclasses import replace
+from functools import partial
+
+import pytest
+from dependencies.faulty import server
+from small_target import small_target
+
+from acceptance.observe.prometheus import Prometheus
+from acceptance.preparation.flagcheck import new_path_metrics
+from acceptance.stage import Stage
+from acceptance.stages.readiness import in_seconds, interval_faults
+from acceptance.verdict import Inconclusive
+
+
+def answer(rows=(), code=200, **beside):
+    body = {"status": "success", "data": {"resultType": "matrix", "result": list(rows)}} | beside
+    return code, "application/json", json.dumps(body).encode()
+
+
+FULL = answer(code=503, status="error", error="queue is full")
+GOOD = {"metric": {"instance": "a"}, "values": [[1, "2"], [2, "NaN"]]}
+BAD = {
+    "warnings": (answer([GOOD], warnings=["remote read failed"]), "remote read failed"),
+    "partial": (answer([GOOD], isPartial=True), "the answer is partial"),
+    "only histograms": (answer([{"metric": {"a": "b"}, "histograms": [[1, {}]]}]), "native histograms"),
+    "null value": (answer([{"metric": {}, "values": [[1, None]]}]), "did not answer"),
+    "no value": (answer([{"metric": {}}]), "did not answer"),
+    "503 with a body": (
+        FULL,
+        "HTTP 503: 'queue is full'",
+    ),
+    "a list": ((200, "application/json", b"[]"), "HTTP 200: '\\[\\]'"),
+}
+
+
+@pytest.mark.parametrize(("given", "said"), BAD.values(), ids=BAD)
+def test_answer_that_is_not_whole_is_inconclusive_with_its_reason(given, said):
+    with server(lambda _: given) as url, pytest.raises(Inconclusive, match=said):
+        Prometheus(url, 2).raw("bad_total", 0, 10)
+
+
+def test_samples_come_with_their_labels():
+    with server(lambda _: answer([GOOD])) as url:
+        (row,) = Prometheus(url, 2).raw("bad_total", 0, 10)
+    assert (row.instance, row.points[0], len(row.points)) == ("a", (1.0, 2.0), 2)
+
+
+def targets(*jobs, interval="15s"):
+    active = [{"labels": {"job": job}, "scrapeUrl": job, "health": "up", "scrapeInterval": interval} for job in jobs]
+    return 200, "application/json", json.dumps({"status": "success", "data": {"activeTargets": active}}).encode()
+
+
+def test_job_that_is_not_scraped_at_all_is_not_up():
+    with server(lambda _: targets("butler-api")) as url:
+        ask = partial(Prometheus(url, 2).down_targets, ["butler-api", "butler-bot"])
+        with pytest.raises(Inconclusive, match="scrapes no target of job butler-bot"):
+            ask()
+
+
+def test_service_that_is_not_scraped_exports_nothing_that_anybody_knows_of(tmp_path):
+    with server(lambda _: answer()) as url, pytest.raises(Inconclusive, match="no running process of job butler-api"):
+        new_path_metrics(small_target(tmp_path, PROMETHEUS_URL=url), Prometheus(url, 2))
+
+
+@pytest.mark.parametrize(("configured", "faults"), [("15s", 0), ("1m0s", 1)])
+def test_scrape_interval_is_that_of_prometheus(configured, faults, tmp_path):
+    with server(lambda _: targets("butler-api", interval=configured)) as url:
+        target = replace(small_target(tmp_path), prometheus_url=url)
+        found = interval_faults(target, Stage("21_01c", "t", 1, service="api"))
+    assert [configured in each for each in found] == [True] * faults, found
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("1m0s", 60), ("500ms", 0.5), ("1h2m3s", 3723)])
+def test_durations_are_read(text, seconds):
+    assert in_seconds(text) == seconds
