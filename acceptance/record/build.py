@@ -6,11 +6,20 @@ The page, the texts and ``record.json`` are drawn from what ``build`` gives, and
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from acceptance.events import GENESIS, Event, expecting
+from acceptance.kinds import (
+    CheckFinished,
+    ChecksExpected,
+    Note,
+    RollbackStarted,
+    RunStarted,
+    StageAccepted,
+    TriggerFired,
+)
 from acceptance.outcome import Closing, Ending, ending_of
 from acceptance.record.checks import count, fold_checks, fold_findings, verdict_of
 from acceptance.record.formatting import between
@@ -38,13 +47,13 @@ def build(events: Iterable[Event]) -> Record:
     facts, flags = _facts(log), fold_flags(log)
     if facts.planned_minutes is None:
         facts = replace(facts, planned_minutes=sum(stage.planned_minutes or 0 for stage in stages) or None)
-    accepted = {event.data.get("stage") for event in log if event.kind == "stage.accepted"}
+    accepted = {each.stage for each in StageAccepted.all(log)}
     claims = [claim for event in log if event.kind == "run.finished" and (claim := _outcome(event.data))]
     grounds = Grounds(
         ending=ending_of(end) if end else None,
         claimed=max(claims, key=list(Outcome).index, default=None),
         claimed_reasons=[str(reason) for reason in end.get("reasons") or ()],
-        expected=any(event.data.get("checks") for event in log if event.kind == "checks.expected"),
+        expected=any(each.checks for each in ChecksExpected.all(log)),
         checks=checks,
         triggers=_fired(log),
         unaccepted=[stage.id for stage in stages if stage.flag and stage.started_at and stage.id not in accepted],
@@ -91,13 +100,11 @@ def _fired(log: Sequence[Event]) -> list[tuple[Verdict, str]]:
     """Give the triggers that fired, but for those of an earlier try: rolled back, and the stage accepted since."""
     open_: list[tuple[str, Verdict, str]] = []
     for event in log:
-        stage = str(event.data.get("stage"))
-        if event.kind == "trigger.fired":
-            words = f"{event.data.get('trigger')}: {event.data.get('reason')}"
-            open_.append((stage, verdict_of(event.data.get("verdict", "FAIL")), words))
-        elif event.kind == "stage.accepted":
-            undone = any(each.kind == "rollback.started" and each.data.get("stage") == stage for each in log)
-            open_ = [each for each in open_ if each[0] != stage or not undone]
+        if fired := TriggerFired.read(event):
+            open_.append((fired.stage, verdict_of(fired.verdict), f"{fired.trigger}: {fired.reason}"))
+        elif accepted := StageAccepted.read(event):
+            undone = any(each.stage == accepted.stage for each in RollbackStarted.all(log))
+            open_ = [each for each in open_ if each[0] != accepted.stage or not undone]
     return [(verdict, words) for _, verdict, words in open_]
 
 
@@ -105,7 +112,7 @@ def _refusals(log: Sequence[Event]) -> list[str]:
     """Give the notes of a run that was not begun: they say why."""
     if any(event.kind == "run.started" for event in log):
         return []
-    return [str(event.data.get("text")) for event in log if event.kind == "note"]
+    return [note.text for note in Note.all(log)]
 
 
 def _last(log: Sequence[Event], kind: str) -> Mapping[str, Any]:
@@ -120,18 +127,10 @@ def _outcome(end: Mapping[str, Any]) -> Outcome | None:
 
 
 def _facts(log: Sequence[Event]) -> Facts:
-    start = _last(log, "run.started")
+    start = RunStarted.last(log)
     first, last = (log[0].at, log[-1].at) if log else ("", "")
-    texts = ("run_id", "ticket", "operator", "mode", "target_kind", "suite_version", "commit", "host", "python")
     return Facts(
-        **{name: str(start.get(name) or "") for name in texts},
-        target=start.get("target") or {},
-        surroundings=start.get("surroundings") or {},
-        argv=tuple(str(word) for word in start.get("argv") or ()),
-        planned_minutes=start.get("planned_minutes"),
-        soak_note=str(start.get("soak_note") or ""),
-        window=start.get("window"),
-        outside_window=start.get("outside_window"),
+        **{each.name: getattr(start, each.name) for each in fields(start)},
         started_at=first,
         finished_at=last,
         seconds=between(first, last),
@@ -145,7 +144,7 @@ def so_far(events: Iterable[Event]) -> Record:
     Checks to come are left out.
     """
     log = list(events)
-    done = {event.data.get("nodeid") for event in log if event.kind == "check.finished"}
+    done = {each.nodeid for each in CheckFinished.all(log)}
     only_done = (expecting(event, lambda check: check.get("nodeid") in done) for event in log)
     return build([*only_done, _end(log, Ending().as_json())])
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from acceptance.events import Event
 from acceptance.finding import Finding, ranked
+from acceptance.kinds import CheckFinished, ChecksExpected
 from acceptance.record.schema import Check, Claim, Counts, FindingKind, Gate, Group, Phase
 from acceptance.stage import place_of
 from acceptance.verdict import Verdict, worst
@@ -31,13 +32,13 @@ def fold_checks(events: Iterable[Event]) -> tuple[tuple[Check, ...], tuple[str, 
     and the evidence of both.
     """
     expected: dict[str, Mapping[str, Any]] = {}
-    finished: dict[str, list[Event]] = {}
+    finished: dict[str, list[tuple[CheckFinished, str]]] = {}
     for event in events:
-        if event.kind == "checks.expected":
-            for each in event.data.get("checks") or ():
+        if planned := ChecksExpected.read(event):
+            for each in planned.checks:
                 expected.setdefault(str(each.get("nodeid")), each)
-        elif event.kind == "check.finished":
-            finished.setdefault(str(event.data.get("nodeid")), []).append(event)
+        elif end := CheckFinished.read(event):
+            finished.setdefault(end.nodeid, []).append((end, event.at))
     surprises = [nodeid for nodeid in finished if nodeid not in expected]
     checks = tuple(
         _check(number, nodeid, expected.get(nodeid, {}), finished.get(nodeid, []))
@@ -46,28 +47,26 @@ def fold_checks(events: Iterable[Event]) -> tuple[tuple[Check, ...], tuple[str, 
     return checks, tuple(f"{nodeid} ran, but was not expected to" for nodeid in surprises)
 
 
-def _check(number: int, nodeid: str, plan: Mapping[str, Any], ends: Sequence[Event]) -> Check:
-    data = {**plan, **(ends[-1].data if ends else {})}
-    verdict = worst(verdict_of(end.data.get("verdict")) for end in ends)
-    telling = next((end.data for end in ends if verdict_of(end.data.get("verdict")) is verdict), data)
-    seconds = data.get("seconds")
+def _check(number: int, nodeid: str, plan: Mapping[str, Any], told: Sequence[tuple[CheckFinished, str]]) -> Check:
+    planned, ends = CheckFinished.of(plan), [end for end, _ in told]
+    last, at = told[-1] if told else (planned, "")
+    verdict = worst(verdict_of(end.verdict) for end in ends)
+    telling = next((end for end in ends if verdict_of(end.verdict) is verdict), last)
     stage, phase = place_of(nodeid) or ("", "")  # what xdist's controller expects is a bare node id
     return Check(
         number=number,
         nodeid=nodeid,
-        stage=str(data.get("stage") or stage),
-        phase=str(data.get("phase") or phase),
-        items=tuple(str(item) for item in data.get("items") or ()),
-        title=str(data.get("title") or ""),
+        stage=last.stage or planned.stage or stage,
+        phase=last.phase or planned.phase or phase,
+        items=last.items or planned.items,
+        title=last.title or planned.title,
         verdict=verdict,
-        reason=str(telling.get("reason") or "") if ends else LEFT_OUT if plan.get("left_out") else NEVER_RAN,
-        seconds=float(seconds) if ends and isinstance(seconds, int | float) else None,
-        worker=str(data.get("worker") or ""),
-        at=ends[-1].at if ends else "",
-        claims=tuple(
-            Claim(each["expected"], each["observed"]) for end in ends for each in end.data.get("claims") or ()
-        ),
-        evidence=tuple(piece for end in ends for piece in end.data.get("evidence") or ()),
+        reason=telling.reason if ends else LEFT_OUT if plan.get("left_out") else NEVER_RAN,
+        seconds=last.seconds if ends else None,
+        worker=last.worker,
+        at=at,
+        claims=tuple(Claim(each["expected"], each["observed"]) for end in ends for each in end.claims),
+        evidence=tuple(piece for end in ends for piece in end.evidence),
     )
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from acceptance.checklist import State, load_items, status
-from acceptance.events import Event, first
+from acceptance.events import Event
+from acceptance.kinds import RunStarted, SignoffGiven, WaiverUsed
 from acceptance.record.formatting import parse
 from acceptance.record.schema import Check, Line, SignOff, Waiver
 from acceptance.signoff import objection, same_person
@@ -16,50 +17,36 @@ CHAPTER_OF_STAGE = {"pre_deployment": "pre", "post_deployment": "post", "post_24
 def fold_sign_offs(log: Sequence[Event]) -> dict[str, SignOff]:
     """Give item -> its sign-off; the last one counts. Without a name it is none, nor from one who may not give it."""
     operator = _operator(log)
-    given = [
-        event
-        for event in log
-        if event.kind == "signoff.given"
-        and not objection(str(event.data.get("item")), str(event.data.get("name") or ""), operator)
-    ]
     return {
-        str(event.data.get("item")): SignOff(
-            item=str(event.data.get("item")),
-            name=str(event.data["name"]),
-            at=str(event.data.get("at") or event.at),
-            note=str(event.data.get("note") or ""),
-        )
-        for event in given
+        given.item: SignOff(given.item, given.name, given.at or event.at, given.note)
+        for event in log
+        if (given := SignoffGiven.read(event)) and not objection(given.item, given.name, operator)
     }
 
 
 def unheard(log: Sequence[Event]) -> tuple[str, ...]:
     """Say which sign-offs do not count, and why."""
     operator = _operator(log)
-    given = [event.data for event in log if event.kind == "signoff.given"]
-    told = [objection(str(each.get("item")), str(each.get("name") or ""), operator) for each in given]
+    told = [objection(each.item, each.name, operator) for each in SignoffGiven.all(log)]
     return tuple(f"sign-off that does not count: {each}" for each in told if each)
 
 
 def fold_waivers(log: Sequence[Event]) -> tuple[Waiver, ...]:
     """Give all waivers; one without a reason, a second person or a future expiry is shown, but does not count."""
     operator = _operator(log)
-    return tuple(_waiver(event, operator) for event in log if event.kind == "waiver.used")
+    return tuple(_waiver(used, event.at, operator) for event in log if (used := WaiverUsed.read(event)))
 
 
 def _operator(log: Iterable[Event]) -> str:
-    return str(first(log, "run.started").get("operator") or "")
+    return next(iter(RunStarted.all(log)), RunStarted()).operator
 
 
-def _waiver(event: Event, operator: str) -> Waiver:
-    words = [str(event.data.get(key) or "") for key in ("item", "reason", "approver", "expires")]
-    item, reason, approver, expires = words
-    until, now = parse(expires), parse(event.at)
+def _waiver(used: WaiverUsed, at: str, operator: str) -> Waiver:
+    until, now = parse(used.expires), parse(at)
     # A bare date is the last day on which the waiver holds.
-    alive = bool(until and now and (until.date() >= now.date() if len(expires) <= 10 else until > now))
-    return Waiver(
-        item, reason, approver, expires, bool(reason and approver and alive) and not same_person(approver, operator)
-    )
+    alive = bool(until and now and (until.date() >= now.date() if len(used.expires) <= 10 else until > now))
+    valid = bool(used.reason and used.approver and alive) and not same_person(used.approver, operator)
+    return Waiver(used.item, used.reason, used.approver, used.expires, valid)
 
 
 def chapters_of(stages: Iterable[str]) -> set[str]:

@@ -7,6 +7,16 @@ from dataclasses import replace
 from typing import Any
 
 from acceptance.events import Event
+from acceptance.kinds import (
+    FlagChanged,
+    FlagChanging,
+    FlagRestored,
+    RollbackFinished,
+    RollbackStarted,
+    StageFinished,
+    StageStarted,
+    TriggerFired,
+)
 from acceptance.record import checks as fold
 from acceptance.record.formatting import between
 from acceptance.record.schema import Check, Moment, Rollback, Stage
@@ -18,8 +28,8 @@ def fold_stages(log: Sequence[Event], checks: Sequence[Check], moments: Sequence
 
     A stage that began and did not end is at best NOT RUN, whatever its checks say.
     """
-    starts = {str(event.data.get("stage")): event for event in log if event.kind == "stage.started"}
-    ends = {str(event.data.get("stage")): event for event in log if event.kind == "stage.finished"}
+    starts = {begun.stage: (begun, event.at) for event in log if (begun := StageStarted.read(event))}
+    ends = {ended.stage: (ended, event.at) for event in log if (ended := StageFinished.read(event))}
     names = dict.fromkeys([*(check.stage for check in checks if check.stage), *starts, *ends])
     return tuple(
         _stage(
@@ -35,26 +45,27 @@ def fold_stages(log: Sequence[Event], checks: Sequence[Check], moments: Sequence
 
 def _stage(
     name: str,
-    start: Event | None,
-    end: Event | None,
+    start: tuple[StageStarted, str] | None,
+    end: tuple[StageFinished, str] | None,
     checks: Sequence[Check],
     moments: tuple[Moment, ...],
 ) -> Stage:
-    plan, close = (start.data if start else {}), (end.data if end else {})
+    plan, started_at = start or (StageStarted(), "")
+    close, finished_at = end or (StageFinished(), "")
     seen = [check.verdict for check in checks]
-    told = fold.verdict_of(close.get("verdict")) if end else Verdict.NOT_RUN
+    told = fold.verdict_of(close.verdict) if end else Verdict.NOT_RUN
     return Stage(
         id=name,
-        title=str(plan.get("title") or ""),
-        risk=str(plan.get("risk") or ""),
-        flag=str(plan.get("flag") or ""),
-        planned_minutes=plan.get("planned_minutes"),
+        title=plan.title,
+        risk=plan.risk,
+        flag=plan.flag,
+        planned_minutes=plan.planned_minutes,
         verdict=worst([*seen, told] if start or end else seen),
-        reason=str(close.get("reason") or ("the run ended before the stage did" if start and not end else "")),
-        kept=close.get("kept"),
-        started_at=start.at if start else "",
-        finished_at=end.at if end else "",
-        seconds=between(start.at, end.at) if start and end else None,
+        reason=close.reason or ("the run ended before the stage did" if start and not end else ""),
+        kept=close.kept,
+        started_at=started_at,
+        finished_at=finished_at,
+        seconds=between(started_at, finished_at) if start and end else None,
         counts=fold.count(checks),
         phases=fold.phases(checks),
         gates=fold.gates(checks),
@@ -68,27 +79,21 @@ def fold_rollbacks(log: Sequence[Event]) -> tuple[Rollback, ...]:
     result: list[Rollback] = []
     fired: dict[str, list[str]] = {}
     for event in log:
-        stage = str(event.data.get("stage") or "")
-        if event.kind == "trigger.fired":
-            fired.setdefault(stage, []).append(str(event.data.get("trigger")))
-        elif event.kind == "rollback.started":
-            triggers, reason = tuple(fired.pop(stage, ())), str(event.data.get("reason") or "")
-            result.append(Rollback(stage, reason, None, "", None, (), event.at, triggers))
-        elif event.kind == "flag.restored":
-            account, seconds = str(event.data.get("account") or ""), event.data.get("seconds")
+        if trigger := TriggerFired.read(event):
+            fired.setdefault(trigger.stage, []).append(trigger.trigger)
+        elif begun := RollbackStarted.read(event):
+            triggers = tuple(fired.pop(begun.stage, ()))
+            result.append(Rollback(begun.stage, begun.reason, None, "", None, (), event.at, triggers))
+        elif back := FlagRestored.read(event):
             why = "the rehearsal is over"
-            result.append(Rollback(stage, why, True, account, seconds, (), event.at, routine=True))
-        elif event.kind == "rollback.finished":
-            places = [place for place, each in enumerate(result) if each.stage == stage]
+            result.append(Rollback(back.stage, why, True, back.account, back.seconds, (), event.at, routine=True))
+        elif end := RollbackFinished.read(event):
+            places = [place for place, each in enumerate(result) if each.stage == end.stage]
             if not places:
-                result.append(Rollback(stage, "", None, "", None, (), event.at))
+                result.append(Rollback(end.stage, "", None, "", None, (), event.at))
             place = places[-1] if places else -1
             result[place] = replace(
-                result[place],
-                ok=event.data.get("ok") is True,
-                account=str(event.data.get("account") or ""),
-                seconds=event.data.get("seconds"),
-                by_hand=tuple(str(command) for command in event.data.get("by_hand") or ()),
+                result[place], ok=end.ok, account=end.account, seconds=end.seconds, by_hand=end.by_hand
             )
     return tuple(result)
 
@@ -102,14 +107,14 @@ def fold_flags(log: Sequence[Event]) -> dict[str, Any]:
     flags: dict[str, Any] = {}
     before: dict[str, dict[str, Any]] = {}
     for event in log:
-        stage, flag = str(event.data.get("stage") or ""), str(event.data.get("flag"))
-        if event.kind == "flag.changing":
-            flags[flag] = event.data.get("value")
-            before.setdefault(stage, {}).setdefault(flag, None)
-        elif event.kind == "flag.changed":
-            flags[flag] = event.data.get("after")
-            old = before.setdefault(stage, {})
-            old[flag] = event.data.get("before") if old.get(flag) is None else old[flag]
-        elif event.kind == "flag.restored" or (event.kind == "rollback.finished" and event.data.get("ok") is True):
-            flags |= {name: "false" if old is None else old for name, old in before.pop(stage, {}).items()}
+        back = FlagRestored.read(event) or ((end := RollbackFinished.read(event)) and end.ok and end)
+        if changing := FlagChanging.read(event):
+            flags[changing.flag] = changing.value
+            before.setdefault(changing.stage, {}).setdefault(changing.flag, None)
+        elif changed := FlagChanged.read(event):
+            flags[changed.flag] = changed.after
+            old = before.setdefault(changed.stage, {})
+            old[changed.flag] = changed.before if old.get(changed.flag) is None else old[changed.flag]
+        elif back:
+            flags |= {name: "false" if old is None else old for name, old in before.pop(back.stage, {}).items()}
     return flags

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from typing import Any
 
+from acceptance import kinds
 from acceptance.events import Event
 from acceptance.record.schema import Moment
-
-Data = Mapping[str, Any]
 
 
 def on(value: object) -> bool:
@@ -23,7 +22,7 @@ def timeline(events: Iterable[Event]) -> tuple[Moment, ...]:
         # A service's restart does not say for which stage it is: it is for the one spoken of last.
         current = str(event.data.get("stage") or current)
         if words := _WORDS.get(event.kind):
-            text, mark = words(event.data)
+            text, mark = words(kinds.KINDS[event.kind].of(event.data))
             stage = current if event.kind.startswith("service.") else str(event.data.get("stage") or "")
             result.append(Moment(event.at, event.kind, text, stage, mark))
     return tuple(result)
@@ -45,55 +44,52 @@ def _verdict_mark(verdict: object) -> str:
     return marks.get(str(verdict), "warn")
 
 
-def _restarted(data: Data) -> tuple[str, str]:
-    code = data.get("exit_code")
-    name, before, now = data.get("service"), data.get("started_before"), data.get("started_after")
-    if code not in (0, None):
-        return f"{name}: restart command ended with exit code {code} ({data.get('command')})", "bad"
+def _restarted(data: kinds.ServiceRestarted) -> tuple[str, str]:
+    before, now = data.started_before, data.started_after
+    if data.exit_code not in (0, None):
+        return f"{data.service}: restart command ended with exit code {data.exit_code} ({data.command})", "bad"
     if now is None:
-        return f"{name}: restarted and healthy, but a new process was not seen ({data.get('command')})", "warn"
+        return f"{data.service}: restarted and healthy, but a new process was not seen ({data.command})", "warn"
     if before is not None and now <= before:
-        return f"{name}: restart command ended well, but the process is the old one", "bad"
-    return f"{name} restarted in {_seconds(data)} ({data.get('command')})", ""
+        return f"{data.service}: restart command ended well, but the process is the old one", "bad"
+    return f"{data.service} restarted in {_seconds(data.seconds)} ({data.command})", ""
 
 
-def _rolled_back(data: Data) -> tuple[str, str]:
-    state = "finished" if data.get("ok") else "FAILED"
-    return f"Rollback {state}: {data.get('account')}", "good" if data.get("ok") else "bad"
+def _rolled_back(data: kinds.RollbackFinished) -> tuple[str, str]:
+    return f"Rollback {'finished' if data.ok else 'FAILED'}: {data.account}", "good" if data.ok else "bad"
 
 
-def _seconds(data: Data) -> str:
-    seconds = data.get("seconds")
-    return f"{seconds:.1f} s" if isinstance(seconds, int | float) else "an unknown time"
+def _stage_finished(data: kinds.StageFinished) -> tuple[str, str]:
+    why = f", {data.reason}" if data.reason else ""
+    kept = " (flag kept on)" if data.kept else ""
+    return f"Stage {data.stage} finished: {data.verdict}{why}{kept}", _verdict_mark(data.verdict)
 
 
-_WORDS: dict[str, Callable[[Data], tuple[str, str]]] = {
-    "run.started": lambda d: (f"Run started by {d.get('operator') or 'nobody named'} ({d.get('mode')})", ""),
-    "stage.started": lambda d: (f"Stage {d.get('stage')} started: {d.get('title')}", ""),
-    "flag.changing": lambda d: (f"{d.get('flag')}: about to be set to {d.get('value')}", ""),
-    "flag.changed": lambda d: (f"{d.get('flag')} changed from {d.get('before')} to {d.get('after')}", ""),
-    "service.restarting": lambda d: (f"{d.get('service')}: restart asked for", ""),
+def _fired(data: kinds.TriggerFired) -> tuple[str, str]:
+    return f"Trigger {data.trigger} fired: {data.value} against {data.threshold}: {data.reason}", "bad"
+
+
+def _seconds(seconds: float | None) -> str:
+    return f"{seconds:.1f} s" if seconds is not None else "an unknown time"
+
+
+_WORDS: dict[str, Callable[[Any], tuple[str, str]]] = {
+    "run.started": lambda d: (f"Run started by {d.operator or 'nobody named'} ({d.mode})", ""),
+    "stage.started": lambda d: (f"Stage {d.stage} started: {d.title}", ""),
+    "flag.changing": lambda d: (f"{d.flag}: about to be set to {d.value}", ""),
+    "flag.changed": lambda d: (f"{d.flag} changed from {d.before} to {d.after}", ""),
+    "service.restarting": lambda d: (f"{d.service}: restart asked for", ""),
     "service.restarted": _restarted,
-    "trigger.fired": lambda d: (
-        f"Trigger {d.get('trigger')} fired: {d.get('value')} against {d.get('threshold')}: {d.get('reason')}",
-        "bad",
-    ),
-    "stage.accepted": lambda d: (f"Stage {d.get('stage')} accepted by its exit gate", "good"),
-    "flag.restored": lambda d: (f"{d.get('flag')} set back after the rehearsal, in {_seconds(d)}", "good"),
-    "rollback.started": lambda d: (f"Rollback started: {d.get('reason')}", "warn"),
+    "trigger.fired": _fired,
+    "stage.accepted": lambda d: (f"Stage {d.stage} accepted by its exit gate", "good"),
+    "flag.restored": lambda d: (f"{d.flag} set back after the rehearsal, in {_seconds(d.seconds)}", "good"),
+    "rollback.started": lambda d: (f"Rollback started: {d.reason}", "warn"),
     "rollback.finished": _rolled_back,
-    "recovery.undone": lambda d: (f"Left over from run {d.get('run')} and undone: {d.get('what')}", "warn"),
-    "signoff.given": lambda d: (f"{d.get('item')} signed off by {d.get('name')}", "good"),
-    "waiver.used": lambda d: (
-        f"{d.get('item')} waived by {d.get('approver')} until {d.get('expires')}",
-        "warn",
-    ),
-    "interrupted": lambda d: (f"Interrupted by {d.get('signal')}", "bad"),
-    "note": lambda d: (str(d.get("text") or ""), ""),
-    "stage.finished": lambda d: (
-        f"Stage {d.get('stage')} finished: {d.get('verdict')}{', ' if d.get('reason') else ''}"
-        f"{d.get('reason') or ''}{' (flag kept on)' if d.get('kept') else ''}",
-        _verdict_mark(d.get("verdict")),
-    ),
-    "run.finished": lambda d: (f"Run finished: {d.get('outcome')}", _verdict_mark(d.get("outcome"))),
+    "recovery.undone": lambda d: (f"Left over from run {d.run} and undone: {d.what}", "warn"),
+    "signoff.given": lambda d: (f"{d.item} signed off by {d.name}", "good"),
+    "waiver.used": lambda d: (f"{d.item} waived by {d.approver} until {d.expires}", "warn"),
+    "interrupted": lambda d: (f"Interrupted by {d.signal}", "bad"),
+    "note": lambda d: (d.text, ""),
+    "stage.finished": _stage_finished,
+    "run.finished": lambda d: (f"Run finished: {d.outcome}", _verdict_mark(d.outcome)),
 }

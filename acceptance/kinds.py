@@ -1,0 +1,317 @@
+"""The kinds of events of a run's log, each with its fields: what writes an event and what reads it use the same type.
+
+Reading forgives, since a log may be older than this code or torn: what is missing is empty, and what is unknown is left
+out. Writing does not: the type checker knows the fields.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, ClassVar, Protocol, Self, get_args, get_origin, get_type_hints
+
+
+class Log(Protocol):
+    """Where events are written; `acceptance.events.EventLog` is one."""
+
+    def append(self, kind: str, /, **data: Any) -> object:
+        """Write one event."""
+
+
+class Told(Protocol):
+    """An event of the log, as `read` finds it there."""
+
+    @property
+    def kind(self) -> str:
+        """Give its dotted name."""
+
+    @property
+    def data(self) -> Mapping[str, Any]:
+        """Give its fields."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kind:
+    """A kind of event; `kind` is its dotted name in the log."""
+
+    kind: ClassVar[str] = ""
+
+    @classmethod
+    def read(cls, event: Told) -> Self | None:
+        """Give an event as this kind; None when it is of another."""
+        return cls.of(event.data) if event.kind == cls.kind else None
+
+    @classmethod
+    def all(cls, log: Iterable[Told]) -> list[Self]:
+        """Give all events of this kind, in order."""
+        return [found for event in log if (found := cls.read(event)) is not None]
+
+    @classmethod
+    def last(cls, log: Iterable[Told]) -> Self:
+        """Give the last event of this kind, an empty one where there is none."""
+        return next(reversed(cls.all(log)), cls())
+
+    @classmethod
+    def of(cls, data: Mapping[str, Any]) -> Self:
+        """Read the fields; one that is missing or null is what the type has for empty."""
+        hints = get_type_hints(cls)
+        known = {each.name: data[each.name] for each in fields(cls) if data.get(each.name) is not None}
+        return cls(**{name: _as(hints[name], value) for name, value in known.items()})
+
+    def tell(self, log: Log) -> None:
+        """Write it."""
+        log.append(self.kind, **{each.name: getattr(self, each.name) for each in fields(self)})
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunStarted(Kind):
+    """A run began: what, where, by whom, in which mode, and on what grounds outside its window."""
+
+    kind = "run.started"
+    run_id: str = ""
+    suite_version: str = ""
+    commit: str = ""
+    target: Mapping[str, Any] = field(default_factory=dict)
+    target_kind: str = ""
+    mode: str = ""
+    operator: str = ""
+    ticket: str = ""
+    host: str = ""
+    python: str = ""
+    argv: tuple[str, ...] = ()
+    surroundings: Mapping[str, Any] = field(default_factory=dict)
+    planned_minutes: float | None = None
+    soak_note: str = ""
+    outside_window: str | None = None
+    window: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChecksExpected(Kind):
+    """The checks that a run must answer."""
+
+    kind = "checks.expected"
+    checks: tuple[Mapping[str, Any], ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class StageStarted(Kind):
+    """A stage began."""
+
+    kind = "stage.started"
+    stage: str = ""
+    title: str = ""
+    risk: str = ""
+    flag: str = ""
+    planned_minutes: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class StageFinished(Kind):
+    """A stage ended; `kept`: its flag is left on; `evaluations` of its triggers, None where its flag was never on."""
+
+    kind = "stage.finished"
+    stage: str = ""
+    verdict: str = ""
+    reason: str = ""
+    kept: bool | None = None
+    evaluations: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class StageAccepted(Kind):
+    """A stage's exit gate accepted it."""
+
+    kind = "stage.accepted"
+    stage: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FlagChanging(Kind):
+    """A flag is about to be changed; without a `flag.changed` after it, the change counts as made."""
+
+    kind = "flag.changing"
+    stage: str = ""
+    flag: str = ""
+    value: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FlagChanged(Kind):
+    """A flag was changed, and its service restarted."""
+
+    kind = "flag.changed"
+    stage: str = ""
+    flag: str = ""
+    before: str | None = None
+    after: str = ""
+    file: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FlagRestored(Kind):
+    """A flag was put back because a rehearsal was over; no rollback."""
+
+    kind = "flag.restored"
+    stage: str = ""
+    flag: str = ""
+    account: str = ""
+    seconds: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServiceRestarting(Kind):
+    """A service is about to be restarted."""
+
+    kind = "service.restarting"
+    service: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServiceRestarted(Kind):
+    """A service was restarted; starts are those of its process, in unix seconds."""
+
+    kind = "service.restarted"
+    service: str = ""
+    command: str = ""
+    exit_code: int | None = None
+    output: str = ""
+    started_before: float | None = None
+    started_after: float | None = None
+    seconds: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class TriggerFired(Kind):
+    """A rollback trigger fired; INCONCLUSIVE where its watch went blind."""
+
+    kind = "trigger.fired"
+    stage: str = ""
+    trigger: str = ""
+    items: tuple[str, ...] = ()
+    value: float | None = None
+    threshold: str = ""
+    reason: str = ""
+    verdict: str = "FAIL"
+
+
+@dataclass(frozen=True, kw_only=True)
+class RollbackStarted(Kind):
+    """A stage is being rolled back."""
+
+    kind = "rollback.started"
+    stage: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RollbackFinished(Kind):
+    """A rollback ended; a second one replaces the first. `state`: what was found then, where it failed."""
+
+    kind = "rollback.finished"
+    stage: str = ""
+    ok: bool = False
+    account: str = ""
+    seconds: float | None = None
+    by_hand: tuple[str, ...] = ()
+    state: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecoveryUndone(Kind):
+    """What an earlier run had left was undone."""
+
+    kind = "recovery.undone"
+    run: str = ""
+    what: str = ""
+    account: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckFinished(Kind):
+    """A check ended: its verdict, what it claimed and saw, and its evidence."""
+
+    kind = "check.finished"
+    nodeid: str = ""
+    stage: str = ""
+    phase: str = ""
+    items: tuple[str, ...] = ()
+    title: str = ""
+    verdict: str = ""
+    reason: str = ""
+    seconds: float | None = None
+    worker: str = ""
+    claims: tuple[Mapping[str, str], ...] = ()
+    evidence: tuple[Mapping[str, Any], ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class SignoffGiven(Kind):
+    """A person confirmed an item."""
+
+    kind = "signoff.given"
+    item: str = ""
+    name: str = ""
+    at: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class WaiverUsed(Kind):
+    """An item was let pass without proof; a bare date in `expires` is the last good day."""
+
+    kind = "waiver.used"
+    item: str = ""
+    reason: str = ""
+    approver: str = ""
+    expires: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Interrupted(Kind):
+    """A run was ended by a signal."""
+
+    kind = "interrupted"
+    signal: str = ""
+    at: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Note(Kind):
+    """A sentence for the reader."""
+
+    kind = "note"
+    text: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunFinished(Kind):
+    """A run ended: what it claims, and what that follows from."""
+
+    kind = "run.finished"
+    outcome: str = ""
+    reasons: tuple[str, ...] = ()
+    exit_code: int | None = None
+    pytest_status: int | None = None
+    interrupted_by: str = ""
+    rollback_failure: str = ""
+
+
+KINDS: Mapping[str, type[Kind]] = {each.kind: each for each in Kind.__subclasses__()}
+"""Every kind, by its name."""
+
+
+def _as(hint: Any, value: Any) -> Any:
+    """Give a value as its field's type where that loses nothing: text for text, a tuple for a list."""
+    if get_origin(hint) is tuple:
+        inner = get_args(hint)[0]
+        found = tuple(value) if isinstance(value, list | tuple) else ()
+        return tuple(map(str, found)) if inner is str else found
+    options = set(get_args(hint)) or {hint}
+    if str in options and get_origin(hint) is not Mapping:
+        return str(value)
+    if bool in options:
+        return value is True
+    if options & {int, float}:
+        return value if isinstance(value, int | float) else None
+    return value
