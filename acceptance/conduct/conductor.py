@@ -22,6 +22,7 @@ from acceptance.conduct.stage_state import FlagState, Held, Mode, Rollback
 from acceptance.conduct.undo import Undo, restart
 from acceptance.envfile.file import Change, EnvFile
 from acceptance.events import EventLog
+from acceptance.kinds import FlagChanged, FlagChanging, Note, StageAccepted
 from acceptance.stage import Stage
 from acceptance.target.model import Target
 from acceptance.verdict import MutationFailed, Refused, RollbackFailed
@@ -73,12 +74,14 @@ class Conductor:
         intended, before = time.time(), self._checked_flag(flag, held)
         restarted = None
         if before is not value:
-            self._events.append("flag.changing", stage=stage.id, flag=flag, value=_word(value))
+            FlagChanging(stage=stage.id, flag=flag, value=_word(value)).tell(self._events)
             self._env.set(flag, _word(value), announce=lambda change: self._promise(held, change))
             restarted = restart(self._restarter, self._events, stage.service)[0]
             self._require_as_set(flag, value)
-            facts = {"before": _word(before), "after": _word(value), "file": str(self._target.env_file)}
-            self._events.append("flag.changed", stage=stage.id, flag=flag, **facts)
+            changed = FlagChanged(
+                stage=stage.id, flag=flag, before=_word(before), after=_word(value), file=str(self._target.env_file)
+            )
+            changed.tell(self._events)
         held.state = FlagState(stage.id, flag, value, time.time(), restarted, intended)
         return held.state
 
@@ -93,7 +96,7 @@ class Conductor:
         if missing := tuple(flag for flag in flags if flag not in present):
             comment = f"Epic 21 feature flags (added {datetime.now(UTC):%Y-%m-%d %H:%M} UTC)"
             self._env.append(dict.fromkeys(missing, "false"), comment, announce=self._loose.adding)
-            self._events.append("note", text=f"added to {self._target.env_file}, as false: {', '.join(missing)}")
+            Note(text=f"added to {self._target.env_file}, as false: {', '.join(missing)}").tell(self._events)
             if self._mode == "deploy":
                 self._loose.added_to_stay()
         return missing
@@ -117,7 +120,7 @@ class Conductor:
         if held.state:
             self._require_as_set(held.state.flag, held.state.value)
         held.accepted = True
-        self._events.append("stage.accepted", stage=stage_id)
+        StageAccepted(stage=stage_id).tell(self._events)
         return self._mode == "deploy"
 
     def rollback(self, stage_id: str, reason: str) -> Rollback | None:

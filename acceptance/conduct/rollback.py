@@ -10,6 +10,7 @@ from acceptance.conduct.intents import Promises
 from acceptance.conduct.stage_state import Held, Mode, Rollback
 from acceptance.conduct.undo import Undo
 from acceptance.envfile.file import Change
+from acceptance.kinds import FlagRestored, RollbackFinished, RollbackStarted
 from acceptance.target.model import Target
 
 
@@ -40,10 +41,10 @@ class WayBack:
         held = self._held.get(stage_id)
         if held is None or held.rollback or held.change is None:
             return held.rollback if held else None
-        self._told.append("rollback.started", stage=stage_id, reason=reason)
+        RollbackStarted(stage=stage_id, reason=reason).tell(self._told)
         held.rollback = self._put_back(held, held.change, reason)
-        facts = {"account": held.rollback.account, "seconds": held.rollback.seconds}
-        self._told.append("rollback.finished", stage=stage_id, ok=True, by_hand=[], **facts)
+        done = held.rollback
+        RollbackFinished(stage=stage_id, ok=True, account=done.account, seconds=done.seconds).tell(self._told)
         return held.rollback
 
     def end_stage(self, stage_id: str) -> bool:
@@ -54,13 +55,8 @@ class WayBack:
         if held.accepted and self._mode == "deploy":
             return self._keep(held)
         done = self._put_back(held, held.change, "the rehearsal is over")
-        self._told.append(
-            "flag.restored",
-            stage=stage_id,
-            flag=self._target.flags[stage_id],
-            account=done.account,
-            seconds=done.seconds,
-        )
+        flag = self._target.flags[stage_id]
+        FlagRestored(stage=stage_id, flag=flag, account=done.account, seconds=done.seconds).tell(self._told)
         return False
 
     def roll_back_all(self, reason: str) -> list[str]:

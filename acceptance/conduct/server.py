@@ -16,6 +16,7 @@ from typing import Any
 from acceptance.conduct.best_effort_log import BestEffort, Events
 from acceptance.conduct.conductor import Conductor
 from acceptance.conduct.connection import peer
+from acceptance.kinds import Interrupted, Note
 from acceptance.polling import poll
 from acceptance.stage import Stage
 from acceptance.verdict import Refused, RollbackFailed
@@ -85,7 +86,7 @@ class Guardian:
             with self._one_at_a_time:
                 return self._undone
         reason = self.reason or "the test run ended without a goodbye"
-        self._told.append("interrupted", signal=reason, at=datetime.now(UTC).isoformat(timespec="seconds"))
+        Interrupted(signal=reason, at=datetime.now(UTC).isoformat(timespec="seconds")).tell(self._told)
         self._send_away()
         with self._one_at_a_time:  # a change in progress is awaited: it cannot be undone before it is made
             self._conductor.roll_back_all(reason)
@@ -100,7 +101,7 @@ class Guardian:
         try:
             accepted = self._conductor.finish(reason)
         except RollbackFailed as error:
-            self._told.append("note", text=str(error))
+            Note(text=str(error)).tell(self._told)
             if self._said_goodbye:
                 raise
             return ()

@@ -16,6 +16,7 @@ from acceptance.conduct.old_path_proof import on_the_old_path
 from acceptance.conduct.services import Restarted, Restarter
 from acceptance.conduct.testdata import purge
 from acceptance.envfile.file import Change, EnvFile, EnvFileError
+from acceptance.kinds import RecoveryUndone, RollbackFinished, ServiceRestarted, ServiceRestarting
 from acceptance.target.by_hand import recover as recover_by_hand
 from acceptance.target.model import Target
 from acceptance.verdict import MutationFailed, RecoveryNeeded, RollbackFailed
@@ -99,9 +100,9 @@ class Undo:
         account = "; ".join([*steps, f"then failed: {error}"])
         by_hand = [*by_hand_commands(self._target, service, flag), recover_by_hand(self._target.source)]
         state = state_found(self._target)
-        facts = {"account": account, "seconds": None, "by_hand": by_hand, "state": state}
+        failed = RollbackFinished(stage=stage_id, account=account, by_hand=tuple(by_hand), state=tuple(state))
         # guard: failed-rollback-is-an-event
-        self._events.append("rollback.finished", stage=stage_id, ok=False, **facts)
+        failed.tell(self._events)
         lines = [
             f"stage {stage_id} is half-switched: {account}",
             *filter(None, [self._events.note()]),
@@ -115,10 +116,10 @@ class Undo:
 
 def restart(restarter: Restarter, events: Events, service: str, *, need_proof: bool = True) -> tuple[Restarted, ...]:
     """Restart a service with its events before and after."""
-    events.append("service.restarting", service=service)
+    ServiceRestarting(service=service).tell(events)
     done = restarter.restart(service, need_proof=need_proof)
     for one in done:
-        events.append("service.restarted", **one.as_json())
+        ServiceRestarted(**one.as_json()).tell(events)
     return done
 
 
@@ -144,7 +145,7 @@ def recover(target: Target, journal: Journal, events: Events | None, restarter: 
         except Exception as error:  # whatever it is, the rest is to be undone all the same
             failures.append(f"«{entry.what}» of run {entry.run} could not be undone: {error}")
             continue
-        told.append("recovery.undone", run=entry.run, what=entry.what, account=account)
+        RecoveryUndone(run=entry.run, what=entry.what, account=account).tell(told)
         accounts.append(f"{entry.what} (run {entry.run}): {account}")
     if failures:
         raise RecoveryNeeded("\n".join([f"{journal.path}:", *failures, *(f"undone: {each}" for each in accounts)]))

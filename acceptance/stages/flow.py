@@ -14,6 +14,7 @@ from acceptance.checklist import item as item_of
 from acceptance.checklist import load_items
 from acceptance.conduct.client import RemoteConductor
 from acceptance.events import EventLog
+from acceptance.kinds import StageFinished, StageStarted
 from acceptance.planning.collection import stage_named
 from acceptance.stage import Stage
 from acceptance.stages.session import StageWork
@@ -73,14 +74,13 @@ class Flow:
         progress = self._stages[stage_id]
         if self._current != stage_id:
             self._current = stage_id
-            self._events.append(
-                "stage.started",
+            StageStarted(
                 stage=stage_id,
                 title=progress.stage.title,
                 risk=progress.stage.risk,
                 flag=self._flags.get(stage_id, ""),
                 planned_minutes=progress.stage.planned_minutes,
-            )
+            ).tell(self._events)
             # Told before its first check: a stage that does not fit any more is not half done.
             # guard: window-asked-again-at-each-stage
             if not progress.ended and (why_not := self._not_now(progress.stage)):
@@ -129,8 +129,13 @@ class Flow:
             kept = self._conductor.end_stage(stage_id)
         verdict = worst([*progress.verdicts.values(), progress.ended_as])
         watch = progress.work.watch if progress.work else None
-        facts = {"reason": progress.ended, "kept": kept, "evaluations": watch.evaluations if watch else None}
-        self._events.append("stage.finished", stage=stage_id, verdict=verdict.value, **facts)
+        StageFinished(
+            stage=stage_id,
+            verdict=verdict.value,
+            reason=progress.ended,
+            kept=kept,
+            evaluations=watch.evaluations if watch else None,
+        ).tell(self._events)
         self._current = None
 
     def seen(self, item: str) -> set[Verdict]:

@@ -12,6 +12,7 @@ from acceptance.conduct.stage_state import FlagState
 from acceptance.envfile.file import EnvFile
 from acceptance.events import EventLog
 from acceptance.gates.measures import GateResult, Trigger
+from acceptance.kinds import TriggerFired
 from acceptance.observe.log_lines import LogLine, of_ours
 from acceptance.observe.logs import Logs
 from acceptance.observe.prometheus import Prometheus
@@ -146,15 +147,16 @@ class StageWork:
             self.watch.stop()
 
     def _fired(self, fired: GateResult) -> None:
-        facts = {
-            "trigger": fired.gate.id,
-            "items": fired.gate.items,
-            "value": fired.value,
-            "threshold": fired.gate.threshold,
-        }
+        event = TriggerFired(
+            stage=self.stage.id,
+            trigger=fired.gate.id,
+            items=fired.gate.items,
+            value=fired.value,
+            threshold=fired.gate.threshold,
+            reason=fired.reason,
+            verdict=fired.verdict.value,
+        )
         try:
-            self.events.append(
-                "trigger.fired", stage=self.stage.id, verdict=fired.verdict, reason=fired.reason, **facts
-            )
+            event.tell(self.events)
         finally:  # a full disk must not keep the rollback from happening
             self.end(fired.verdict, f"trigger {fired.gate.id}: {fired.gate.title}: {fired.reason}")

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from acceptance.finding import Finding
+from acceptance.kinds import TriggerFired
 from acceptance.stages.session import StageWork
 from acceptance.verdict import Inconclusive, Verdict
 
@@ -44,7 +45,13 @@ class HardFault:
         if count <= self.limit:
             return
         reason = f"{count} in a row, the last: {'; '.join(map(str, found))}"
-        facts = {"trigger": self.id, "items": list(self.items), "value": count, "threshold": f"> {self.limit}"}
-        work.events.append("trigger.fired", stage=work.stage.id, verdict=Verdict.FAIL, reason=reason, **facts)
+        TriggerFired(
+            stage=work.stage.id,
+            trigger=self.id,
+            items=tuple(self.items),
+            value=count,
+            threshold=f"> {self.limit}",
+            reason=reason,
+        ).tell(work.events)
         work.end(Verdict.FAIL, f"trigger {self.id}: {self.title}: {reason}")
         raise Inconclusive(f"trigger {self.id}: {reason}")
