@@ -4,6 +4,7 @@ import os
 import select
 import shutil
 import signal
+import stat
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -64,14 +65,23 @@ def _life(place: layout.Layout, found: binaries.Binaries, wanted_faults: Sequenc
     return 0
 
 
+def _lease() -> list[int]:
+    """Give standard input where its end says that nobody needs the lab any more: a pipe or a terminal, no /dev/null."""
+    if sys.stdin is None:
+        return []
+    number = sys.stdin.fileno()
+    mode = os.fstat(number).st_mode
+    return [number] if stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode) or os.isatty(number) else []
+
+
 def _wait_for_end(keeper: subprocess.Popen[bytes]) -> None:
-    watched = os.pidfd_open(keeper.pid)
+    watched, lease = os.pidfd_open(keeper.pid), _lease()
     try:
         while True:
-            readable, _, _ = select.select([sys.stdin.fileno(), watched], [], [])
+            readable, _, _ = select.select([*lease, watched], [], [])
             if watched in readable:
                 raise supervise.StartError(f"supervisord ended unasked with code {keeper.poll()}")
-            if not os.read(sys.stdin.fileno(), 4096):
+            if not os.read(lease[0], 4096):
                 return
     finally:
         os.close(watched)

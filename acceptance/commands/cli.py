@@ -34,7 +34,7 @@ _SAID: tuple[tuple[type[Exception], str, int], ...] = (
     (Refused, "REFUSED", 2),
     (OSError, "REFUSED", 2),
 )
-TARGETS = Path(__file__).resolve().parent.parent / "targets"
+TARGETS = Path(__file__).resolve().parents[2] / "targets"
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,8 @@ import sys
 from dataclasses import asdict
 from datetime import UTC, datetime
 
+import _environment  # noqa: F401 - first: it finds the packages
+
 from acceptance.backup.making import BackupFailed, back_up, retention
 from acceptance.backup.restoring import faults_of, restore_faults
 from acceptance.commands import cli

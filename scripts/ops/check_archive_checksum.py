@@ -4,6 +4,8 @@
 import argparse
 import sys
 
+import _environment  # noqa: F401 - first: it finds the packages
+
 from acceptance.commands.archives import answer_on_newest, assignment
 from acceptance.commands.cli import Answer, main
 from acceptance.probes.storage.metadata import checksum_findings

@@ -6,6 +6,8 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
+import _environment  # noqa: F401 - first: it finds the packages
+
 from acceptance.commands.archives import answer_on_newest, assignment
 from acceptance.commands.cli import Answer, main
 from acceptance.finding import Finding

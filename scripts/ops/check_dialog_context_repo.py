@@ -4,6 +4,8 @@
 import argparse
 import sys
 
+import _environment  # noqa: F401 - first: it finds the packages
+
 from acceptance.commands import cli
 from acceptance.finding import Finding
 from acceptance.polling import poll

@@ -4,6 +4,8 @@
 import argparse
 import sys
 
+import _environment  # noqa: F401 - first: it finds the packages
+
 from acceptance.commands import cli
 from acceptance.preparation.flagcheck import flag_faults, flag_notes, flag_states
 from acceptance.target.model import Target

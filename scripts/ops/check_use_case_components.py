@@ -4,6 +4,8 @@
 import argparse
 import sys
 
+import _environment  # noqa: F401 - first: it finds the packages
+
 from acceptance.commands import cli
 from acceptance.probes.clients import Clients
 from acceptance.probes.reviews.pipeline import COMPONENTS, component_findings

@@ -11,6 +11,8 @@ import sys
 from collections import Counter
 from pathlib import Path
 
+import _environment  # noqa: F401 - first: it finds the packages
+
 from acceptance.commands.coverage import Kind, Row, collect, matrix, unknown
 from acceptance.verdict import Inconclusive
 

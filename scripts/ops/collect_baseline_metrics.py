@@ -5,6 +5,8 @@ import argparse
 import sys
 from pathlib import Path
 
+import _environment  # noqa: F401 - first: it finds the packages
+
 from acceptance.baseline.files import collect, gaps, save, summary
 from acceptance.commands import cli
 from acceptance.probes.clients import Clients

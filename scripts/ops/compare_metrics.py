@@ -8,6 +8,8 @@ import argparse
 import sys
 from pathlib import Path
 
+import _environment  # noqa: F401 - first: it finds the packages
+
 from acceptance.baseline.files import Baseline, collect, compare, load
 from acceptance.commands import cli
 from acceptance.observe.prometheus import Prometheus

@@ -15,6 +15,8 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
+import _environment  # noqa: F401 - first: it finds the packages
+
 from acceptance.commands.nightly import expired, last_night, night_of, remember
 from acceptance.commands.notify import channels, send_post
 from acceptance.record.history import Run, read_runs

@@ -4,6 +4,8 @@
 import sys
 from pathlib import Path
 
+import _environment  # noqa: F401 - first: it finds the packages
+
 from acceptance.commands.record import run
 
 if __name__ == "__main__":

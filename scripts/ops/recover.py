@@ -9,6 +9,8 @@ reach.
 import argparse
 import sys
 
+import _environment  # noqa: F401 - first: it finds the packages
+
 from acceptance.commands.cli import Answer, main
 from acceptance.conduct.lock import LockHeld, LockUnusable
 from acceptance.conduct.recovery import by_hand, open_changes, recover_target, standing

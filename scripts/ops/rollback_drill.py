@@ -7,6 +7,8 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
+import _environment  # noqa: F401 - first: it finds the packages
+
 from acceptance.commands.cli import Answer, main
 from acceptance.commands.hold_target import holding
 from acceptance.commands.rollback_drill import drill

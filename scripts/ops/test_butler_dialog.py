@@ -5,6 +5,8 @@ import argparse
 import sys
 from dataclasses import asdict
 
+import _environment  # noqa: F401 - first: it finds the packages
+
 from acceptance.commands import cli
 from acceptance.probes.clients import Clients
 from acceptance.target.model import Target

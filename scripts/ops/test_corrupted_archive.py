@@ -5,6 +5,8 @@ import argparse
 import sys
 from dataclasses import replace
 
+import _environment  # noqa: F401 - first: it finds the packages
+
 from acceptance.commands.cli import Answer, main
 from acceptance.commands.hold_target import visit
 from acceptance.finding import Finding, about

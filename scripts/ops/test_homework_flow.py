@@ -6,6 +6,8 @@ import sys
 from dataclasses import asdict
 from typing import Any
 
+import _environment  # noqa: F401 - first: it finds the packages
+
 from acceptance.commands import cli
 from acceptance.envfile.file import EnvFile
 from acceptance.probes.clients import Clients

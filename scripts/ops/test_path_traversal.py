@@ -4,6 +4,8 @@
 import argparse
 import sys
 
+import _environment  # noqa: F401 - first: it finds the packages
+
 from acceptance.commands.cli import Answer, main
 from acceptance.commands.hold_target import visit
 from acceptance.finding import about

@@ -7,6 +7,8 @@ The archive stays, for the checklist's next lines look at it.
 import argparse
 import sys
 
+import _environment  # noqa: F401 - first: it finds the packages
+
 from acceptance.commands.cli import Answer, main
 from acceptance.probes.archives.archives import good
 from acceptance.probes.clients import Clients

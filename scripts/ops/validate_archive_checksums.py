@@ -5,6 +5,8 @@ import argparse
 import sys
 from datetime import UTC, datetime
 
+import _environment  # noqa: F401 - first: it finds the packages
+
 from acceptance.commands.cli import Answer, main
 from acceptance.commands.units import duration
 from acceptance.observe.mongo import database

@@ -181,3 +181,11 @@ def test_ports_are_the_ones_in_the_target_file(lab: WholeLab) -> None:
     ports = json.loads((lab.home / "ports.json").read_text())
     assert lab.target["API_URL"] == f"http://127.0.0.1:{ports['butler-api']}"
     assert len(set(ports.values())) == 9
+
+
+@pytest.mark.parametrize("end, held", [("", 1), ("</dev/null", 0), ("<&-", 0)], ids=["pipe", "/dev/null", "closed"])
+def test_only_a_standard_input_that_somebody_can_end_is_a_lease(end: str, held: int) -> None:
+    """With none, as under nohup, cron or a service manager, the lab lives until it is told to stop."""
+    program = f"exec {sys.executable} -c 'from lab.serve import _lease; print(len(_lease()))' {end}"
+    done = subprocess.run(["sh", "-c", program], cwd=ROOT, input=b"", capture_output=True, check=True)
+    assert int(done.stdout) == held
