@@ -98,7 +98,11 @@ def test_target_file_that_is_a_folder(tmp_path: Path) -> None:
         ({"JOURNAL_DIR": "/proc/nowhere"}, REFUSED, ("/proc/nowhere", "JOURNAL_DIR", "nothing was changed")),
         ({"ALLOW_MUTATIONS": "false"}, REFUSED, ("ALLOW_MUTATIONS", "set it to true")),
         ({"STORAGE_ROOT": "/nowhere/archives"}, 1, ("STORAGE_ROOT /nowhere/archives", "found no folder there")),
-        ({"FLAG_STORAGE": "USE_NEW_STORAGE_SERVICE"}, REFUSED, ("USE_NEW_STORAGE_SERVICE is missing", "add the line")),
+        (
+            {"FLAG_STORAGE": "USE_NEW_STORAGE_SERVICE"},
+            REFUSED,
+            ("USE_NEW_STORAGE_SERVICE=false, found no line of it", "add the line"),
+        ),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
 )
@@ -124,11 +128,11 @@ def test_wrong_credentials_are_not_shown(held_target: Path, target: Target, tmp_
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (lambda text: text.replace(f"{FLAG}=false\n", ""), ("is missing", f"add the line {FLAG}=false")),
+        (lambda text: text.replace(f"{FLAG}=false\n", ""), ("found no line of it", f"add the line {FLAG}=false")),
         (lambda text: text.replace(f"{FLAG}=false", f"{FLAG}=maybe"), ("'maybe'", "expected true or false")),
-        (lambda text: text.replace(f"{FLAG}=false", f"{FLAG}="), ("holds nothing", "expected true or false")),
-        (lambda text: text.replace(f"{FLAG}=false", FLAG), ("has no '='", f"write {FLAG}=false")),
-        (lambda text: text.replace(f"{FLAG}=false", f'{FLAG}="false'), ("cannot be read", "quotes closed")),
+        (lambda text: text.replace(f"{FLAG}=false", f"{FLAG}="), ("found nothing", "expected true or false")),
+        (lambda text: text.replace(f"{FLAG}=false", FLAG), ("found no '='", f"write the plain line {FLAG}=false")),
+        (lambda text: text.replace(f"{FLAG}=false", f'{FLAG}="false'), ("cannot be read", "the plain line")),
         (lambda text: text.replace(f"{FLAG}=false", f"{FLAG}=true"), ("is already true", "Set it to false")),
         (lambda text: f"{text}{FLAG}=true\n", ("is already true",)),
         (lambda text: text.replace("\n", "\r\n"), ("carriage return", "sed -i")),

@@ -8,7 +8,7 @@ from importlib.metadata import packages_distributions
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-OURS = {"acceptance", "fixtures", "ops_tests", "lab"}
+OURS = {"acceptance", "fixtures", "ops_tests", "lab", "_environment"}
 
 
 def imported(folder):

@@ -71,11 +71,11 @@ def test_flags_that_are_all_there_and_false_pass(command):
     [
         (FLAGS.replace("ADAPTER=false", "ADAPTER=true"), "USE_NEW_STORAGE_ADAPTER is true, expected false"),
         (FLAGS + "USE_NEW_STORAGE_ADAPTER=true\n", "USE_NEW_STORAGE_ADAPTER is true, expected false"),
-        (FLAGS.replace("USE_NEW_STORAGE_ADAPTER=false\n", ""), "USE_NEW_STORAGE_ADAPTER is missing"),
+        (FLAGS.replace("USE_NEW_STORAGE_ADAPTER=false\n", ""), "USE_NEW_STORAGE_ADAPTER=false, found no line of it"),
         (FLAGS.replace("STORAGE_ADAPTER", "STORAGE_SERVICE"), "and USE_NEW_STORAGE_SERVICE is there"),
-        (FLAGS.replace("\n", "\r\n"), "ends in a carriage return"),
-        (FLAGS.replace("ADAPTER=false", "ADAPTER=no"), "holds 'no'; expected true or false"),
-        ("", "USE_DECOMPOSED_USE_CASE is missing"),
+        (FLAGS.replace("\n", "\r\n"), "a carriage return"),
+        (FLAGS.replace("ADAPTER=false", "ADAPTER=no"), "expected true or false, found 'no'"),
+        ("", "USE_DECOMPOSED_USE_CASE=false, found no line of it"),
     ],
     ids=["true", "true by a duplicate", "missing", "misspelt", "crlf", "no boolean", "empty file"],
 )
