@@ -103,7 +103,10 @@ def _joined(block: list[_Line], form: LogFormat) -> dict[str, Any] | None:
 def _entry(block: list[_Line], form: LogFormat) -> LogLine:
     first, text = block[0], "\n".join(each.text for each in block).rstrip()
     fields = _joined(block, form) if first.text.startswith("{") and first.fields is None else first.fields
-    line = line_of_text(first.head, text) if fields is None else line_of_fields(fields, text, form)
+    if fields is None:
+        line = line_of_text(first.head, text, wrapped=form.kind == "rich")
+    else:
+        line = line_of_fields(fields, text, form)
     if first.raw.at:  # the transport's time is one clock's, and names its zone
         line = replace(line, at=first.raw.at, exact=timedelta(0))
     return line if line.level or not first.raw.level else replace(line, level=first.raw.level)

@@ -6,9 +6,10 @@ import json
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta, tzinfo
+from textwrap import dedent
 from typing import Any, NamedTuple
 
-from acceptance.observe.log_lines import LogLine, level_of
+from acceptance.observe.log_lines import TRACEBACK, LogLine, level_of
 from acceptance.target.log_format import LogFormat, zone_of
 
 _ISO = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?: ?(?:Z|[+-]\d\d:?\d\d))?"
@@ -81,13 +82,19 @@ def line_of_fields(fields: dict[str, Any], text: str, form: LogFormat) -> LogLin
     return LogLine(at, event, level, trace, {**fields, "message": message}, text, exact=exact)
 
 
-def line_of_text(head: Head | None, text: str) -> LogLine:
-    """Make the line of a text entry."""
+def line_of_text(head: Head | None, text: str, *, wrapped: bool = False) -> LogLine:
+    """Make the line of a text entry; where long lines are wrapped, the message is put together again."""
+    first, _, more = text.partition("\n")
+    if wrapped:
+        more = dedent(more)
+        text = f"{first}\n{more}".rstrip()
     if head is None:
         return LogLine(None, "", "", "", {"message": text}, text)
     groups = head.groups
-    first, _, more = text.partition("\n")
     message = groups.get("message") or first
+    if wrapped:
+        said, trace, rest = more.partition(TRACEBACK)
+        message, more = " ".join([message, *said.split()]), trace + rest
     fields = {**groups, "message": "\n".join(filter(None, [message, more]))}
     return LogLine(
         head.at, groups.get("event", ""), head.level, groups.get("trace", ""), fields, text, exact=head.exact
@@ -109,10 +116,12 @@ def head_of(text: str, form: LogFormat) -> Head | None:
             return Head(*moment_of(groups.get("time", ""), zone), level, groups)
     if (stated := _TIME.search(text, 0, _HEAD)) and stated.start() <= 2:
         at, exact = moment_of(stated[0], zone)
-        named = (level_of(word[0]) for word in _LEVEL.finditer(text, stated.end(), stated.end() + _HEAD))
-        return Head(at, exact, next(filter(None, named), ""), {})
-    word = _FIRST_WORD.match(text)
-    level = level_of(word[1]) if word else ""
+        for word in _LEVEL.finditer(text, stated.end(), stated.end() + _HEAD):
+            if level := level_of(word[0]):
+                return Head(at, exact, level, {"message": text[word.end() :].lstrip(" -:|])")})
+        return Head(at, exact, "", {"message": text[stated.end() :].lstrip(" -:|])")})
+    first = _FIRST_WORD.match(text)
+    level = level_of(first[1]) if first else ""
     return Head(None, timedelta(0), level, {}) if level else None
 
 

@@ -121,8 +121,8 @@ class LogLine:
         )
         if TRACEBACK not in told:
             return ""
-        last = [line for line in told.splitlines() if line.strip() and not line.startswith((" ", "\t", "{"))][-1]
-        found = _EXCEPTION.match(last)
+        outer = [line for line in told.splitlines() if line.strip() and not line.startswith((" ", "\t", "{"))]
+        found = _EXCEPTION.match(outer[-1]) if outer else None
         return found[1] if found else ""
 
     @property

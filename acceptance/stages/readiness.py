@@ -102,7 +102,7 @@ def blind_spots(target: Target, stage: Stage, seen: list[Evidence]) -> Iterator[
         if stage.service in (service.key, "all"):
             key = service.key.upper()
             questions[f"{key}_URL"] = partial(_answers, service, target)
-            questions[f"{key}_LOGS"] = partial(_tells, service, target, seen)
+            questions[f"{key}_LOGS"] = partial(_tells, service, target, stage, seen)
             questions[f"PROMETHEUS_URL, {key}_JOB"] = partial(_scrapes, service, target)
     for key, ask in questions.items():
         try:
@@ -127,12 +127,19 @@ def _answers(service: Service, target: Target) -> str:
     return f"expected 200 of {service.url}/health, found none; correct the address or start {service.name}"
 
 
-def _tells(service: Service, target: Target, seen: list[Evidence]) -> str:
+def _tells(service: Service, target: Target, stage: Stage, seen: list[Evidence]) -> str:
+    logs = Logs.of(service)
+    by_events = any(trigger.kind == "log_events" for trigger in stage.triggers)
+    if by_events and logs.names_events and not any(line.event for line in logs.newest()):
+        return (
+            f"expected lines that name their event in {logs.source}, since {stage.id} watches events, found none; "
+            f"correct {service.key.upper()}_LOG_FORMAT or _LOG_FIELDS, or take events out of _LOG_SHOWS if it logs none"
+        )
     if "requests" in service.log_format.shows:
         probed = probe(service, target)
         seen.append(probed.evidence())
         return probed.wrong(target.trace_header)
-    Logs.of(service).since(datetime.now(UTC))
+    logs.since(datetime.now(UTC))
     return ""
 
 

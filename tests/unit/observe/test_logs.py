@@ -141,6 +141,16 @@ def test_what_belongs_together_is_one_entry(logs, text, form, exceptions):
     assert all(entry.since(NOON) for entry in found)
 
 
+def test_a_message_that_rich_wraps_is_of_one_kind_wherever_it_is_cut(logs):
+    def wrapped(*lines):
+        return "[11/28/26 12:00:00] ERROR    " + ("\n" + " " * 29).join(lines) + "\n"
+
+    trace = ["Traceback (most recent call last):", '  File "x.py", line 1', "KeyError: 1"]
+    text = wrapped("Turn of user u1 failed", *trace) + wrapped("Turn of user", "u22 failed", *trace)
+    found = logs(text, kind="rich").since(NOON)
+    assert {line.kind for line in found} == {("", "KeyError", "Turn of user # failed")}
+
+
 def test_a_line_without_a_time_lies_between_its_neighbours(logs):
     crash = line("request", -1) + TRACE + line("next", 1) + line("last", 2)
     assert events(logs(crash).since(NOON - timedelta(minutes=2))) == ["request", "", "next", "last"]
