@@ -117,6 +117,9 @@ def measure_faults(measures: Sequence[Measure]) -> Iterator[str]:
         seen.add(measure.id)
         if not measure.query:
             yield f"{measure.id}: query: expected what is measured, found nothing; without it nothing can fail; add it"
+        if any(word in f"{measure.query} {measure.total}" for word in ("sum(", "sum (", "rate(", "increase(")):
+            told = "expected a selector of raw series: each gains on its own, and then the gains are added"
+            yield f"{measure.id}: query: {told}; found a function; leave it out"
         yield from _threshold_faults(measure)
 
 

@@ -30,7 +30,9 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--soaks", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=21)
     options = parser.parse_args(arguments)
-    print("| stage | service | scrapes | rolled back by a trigger | median after | stopped by trigger or gate |")
+    print(
+        "| stage | service | scrapes | rolled back by a trigger | median after | stopped by trigger or latency gate |"
+    )
     print("| --- | --- | --- | --- | --- | --- |", flush=True)
     for stage in (load_stage(STAGES / f"stage_21_01{letter}") for letter in "abcd"):
         for name, service in SERVICES.items():

@@ -75,6 +75,7 @@ def test_queries_are_filled_in_for_a_job(load):
         ('"== 0"', '"<= 1"', "found '<= 1', which can never fail"),
         ('"== 0"', '"< 0"', "found '< 0', which never holds"),
         ("""'x{job="$job"}'""", "''", "errors: query: expected what is measured, found nothing"),
+        ("""'x{job="$job"}'""", """'sum(x{job="$job"})'""", "errors: query: expected a selector of raw series"),
         ("[[gate]]", "[[gate]]\n" + GATE.partition("]]")[2] + "[[gate]]", "errors: id: expected each id once"),
         (
             "[[gate]]",
