@@ -1,52 +1,29 @@
-"""The deployment checklist as data: its 119 lines, their order and words, and what a run made of each.
+"""The deployment checklist as data: its lines, their order and words, and what a run made of each.
 
-The lines come from ``deployment_checklist.md``; ``acceptance/data/checklist_items.tsv`` gives them ids.
+The lines come from `deployment_checklist.md`; `acceptance/data/checklist_items.tsv` gives them ids and says who
+answers them.
 """
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
 from importlib.resources import files
-from typing import Protocol
+from typing import Literal, Protocol
 
 from acceptance.verdict import Verdict
 
-CHAPTERS: dict[str, str] = {
-    "pre": "Pre-Deployment (Friday before deployment window)",
-    "21_00": "Stage 21_00: Preparation",
-    "21_01a": "Stage 21_01a: Dialog Context Repository",
-    "21_01b": "Stage 21_01b: Homework Review Service",
-    "21_01c": "Stage 21_01c: Storage Abstraction",
-    "21_01d": "Stage 21_01d: Use Case Decomposition",
-    "post": "Post-Deployment (Within 1 Hour After Window)",
-    "post24": "Post-Deployment (Within 24 Hours)",
-    "post48": "Retrospective (Scheduled Within 48 Hours)",
-    "trigger": "Rollback Trigger Checklist",
-    "acceptance": "Acceptance Criteria",
-}
+
+def _rows(name: str) -> Iterator[list[str]]:
+    text = files("acceptance").joinpath("data", name).read_text(encoding="utf-8")
+    return (line.split("\t") for line in text.splitlines()[1:] if line)
+
+
+CHAPTERS: Mapping[str, str] = {row[0]: row[1] for row in _rows("checklist_chapters.tsv")}
 """The first part of an item id -> the document's heading, in document order."""
-
-SIGN_OFFS: frozenset[str] = frozenset(
-    {
-        *(f"pre.planning.{number}" for number in (2, 4, 5)),
-        *(f"pre.technical.{number}" for number in (2, 6, 8, 9, 10, 11)),
-        *(f"21_01{stage}.deploy.1" for stage in "abcd"),
-        *("21_01a.preflight.1", "21_01a.preflight.2", "21_01c.preflight.2"),
-        *("post48.retrospective.1", "post48.retrospective.2", "acceptance.8"),
-    }
-)
-"""Items that only a person can confirm: no probe sees a phone list, a reviewed plan or a merged request.
-
-What the checklist calls a manual test is a probe's where one can do it. `tests/unit/commands/test_coverage.py` holds
-this set to the markers of the checks.
-"""
-
-GENERATED: frozenset[str] = frozenset({"post.documentation.1", "post.documentation.2", "post24.communication.1"})
-"""Items that the suite answers with a document of its own: ``acceptance.record.messages``."""
 
 
 @dataclass(frozen=True)
@@ -57,12 +34,14 @@ class Item:
         id: Such as ``21_01c.exit.3``.
         line: Line of ``deployment_checklist.md``, from 1.
         level: ``top``, or ``sub`` for an indented line that belongs to the ``top`` line above it.
+        answered_by: A check, a person (a sign-off), or a document that the suite writes.
         text: The document's words, Markdown marks of emphasis removed.
     """
 
     id: str
     line: int
     level: str
+    answered_by: Literal["check", "person", "document"]
     text: str
 
     @property
@@ -121,9 +100,23 @@ class ItemStatus:
 @cache
 def load_items() -> tuple[Item, ...]:
     """Read all items in document order."""
-    text = files("acceptance").joinpath("data/checklist_items.tsv").read_text(encoding="utf-8")
-    rows = (line.split("\t") for line in text.splitlines()[1:] if line)
-    return tuple(Item(ident, int(line), level, words) for ident, line, level, words in rows)
+    rows = _rows("checklist_items.tsv")
+    return tuple(Item(ident, int(line), level, by, words) for ident, line, level, by, words in rows)  # type: ignore[arg-type]
+
+
+def _answered_by(whom: str) -> frozenset[str]:
+    return frozenset(item.id for item in load_items() if item.answered_by == whom)
+
+
+SIGN_OFFS = _answered_by("person")
+"""Items that only a person can confirm: no probe sees a phone list, a reviewed plan or a merged request.
+
+What the checklist calls a manual test is a probe's where one can do it. `tests/unit/commands/test_coverage.py` holds
+this set to the markers of the checks.
+"""
+
+GENERATED = _answered_by("document")
+"""Items that the suite answers with a document of its own: `acceptance.record.messages`."""
 
 
 def item(item_id: str) -> Item:

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from email.message import EmailMessage
+from itertools import groupby
+from string import ascii_lowercase
 
 from acceptance.checklist import State
 from acceptance.record import formatting
 from acceptance.record.formatting import parse
 from acceptance.record.schema import Record, Rollback, Stage
 from acceptance.record.timeline import on
+from acceptance.stage_folders import flagged
 from acceptance.verdict import Outcome, Verdict
 
 
@@ -33,15 +36,25 @@ def claims(record: Record) -> list[str]:
 
 
 def stages_name(record: Record) -> str:
-    """Name the stages as the checklist does: ``Stage 21_01a-d``, or one by one when they do not follow on."""
-    names = [stage.id for stage in record.stages if stage.id.startswith("21_")]
-    if not names:
-        return "without a stage"
-    tails = [name.removeprefix("21_01") for name in names if name.startswith("21_01") and len(name) == 6]
-    run = "".join(tails)
-    if len(tails) < 2 or run not in "abcd":
-        return f"Stage {', '.join(names)}"
-    return f"Stage {', '.join([*(name for name in names if name[5:] not in tails), f'21_01{run[0]}-{run[-1]}'])}"
+    """Name the stages as the checklist does: `Stage 21_01a-d` where their letters follow on, else one by one."""
+    names = [stage.id for stage in record.stages if stage.id[:1].isdigit()]
+    told = [_run(base, [name.removeprefix(base) for name in group]) for base, group in groupby(names, _base)]
+    return f"Stage {', '.join(told)}" if told else "without a stage"
+
+
+def _base(stage_id: str) -> str:
+    return stage_id.rstrip(ascii_lowercase)
+
+
+def _run(base: str, letters: list[str]) -> str:
+    if len(letters) > 1 and "".join(letters) in ascii_lowercase:
+        return f"{base}{letters[0]}-{letters[-1]}"
+    return ", ".join(f"{base}{letter}" for letter in letters)
+
+
+def summaries() -> dict[str, str]:
+    """Give what each stage with a flag changes, by its id."""
+    return {stage.id: stage.summary for stage in flagged()}
 
 
 def stands(stage: Stage) -> bool:
@@ -58,13 +71,6 @@ def _claim(text: str, grounds: list[bool]) -> str:
 
 
 LOG_PATH = "docs/specs/epic_21/architect/deployment_log.md"
-
-CHANGED = {
-    "21_01a": "Dialog context repository abstraction",
-    "21_01b": "Homework review service interface",
-    "21_01c": "Storage adapter with security hardening",
-    "21_01d": "Use case decomposition (collaborators)",
-}
 
 
 def deployment_log(record: Record) -> str:
@@ -123,7 +129,7 @@ def summary_email(record: Record, sender: str = "", recipients: Iterable[str] = 
     if people := ", ".join(recipients):
         message["To"] = people
     verb = "rehearsed" if kind == "rehearsal" else "deployed"
-    changed = [f"- {CHANGED[stage.id]}" for stage in record.stages if stage.id in CHANGED and stands(stage)]
+    changed = [f"- {summaries()[stage.id]}" for stage in record.stages if stage.id in summaries() and stands(stage)]
     did = {Outcome.GO: "was successfully", Outcome.NO_GO: "was NOT successfully"}.get(
         record.outcome, "was not provably"
     )
@@ -224,7 +230,7 @@ def _in_window(record: Record) -> str:
 def _next_steps(record: Record) -> list[str]:
     lit = [flag for flag, value in record.flags.items() if on(value)]
     if record.outcome is Outcome.GO and lit:
-        return ["- Monitor for 7 days before Stage 21_02", "- Collect feedback from ops team"]
+        return ["- Monitor for 7 days before the next stage", "- Collect feedback from ops team"]
     if record.outcome is Outcome.GO:
         return ["- Deploy in the next window"]
     open_stages = [stage.id for stage in record.stages if stage.verdict is not Verdict.PASS and not stands(stage)]

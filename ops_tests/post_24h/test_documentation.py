@@ -3,7 +3,7 @@
 import pytest
 
 from acceptance.evidence import Evidence
-from acceptance.record.messages import CHANGED, summary_email
+from acceptance.record.messages import summaries, summary_email
 
 pytestmark = [pytest.mark.post_24h]
 
@@ -16,7 +16,7 @@ def test_summary_email_is_generated(record, run, deployment, evidence):
     email = summary_email(record)
     text = f"Subject: {email['Subject']}\n\n{email.get_content()}"
     evidence.add(Evidence("document", "summary e-mail, as of now", {"text": text}))
-    kept = [CHANGED[stage.id] for stage in record.stages if stage.id in CHANGED and stage.kept]
+    kept = [summaries()[stage.id] for stage in record.stages if stage.id in summaries() and stage.kept]
     undone = [f"- Rolled back: stage {each.stage}, " for each in record.rollbacks if not each.routine]
     facts = [str(record.outcome), deployment.began[:10], run.operator, *SECTIONS, *kept, *undone]
     missing = [fact for fact in facts if fact not in text]
