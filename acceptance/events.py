@@ -70,7 +70,7 @@ class EventLog:
                 "seq": seq,
                 "at": datetime.now(UTC).isoformat(timespec="milliseconds"),
                 "kind": kind,
-                "data": self._redactor.facts(json.loads(json.dumps(data, default=str))),
+                "data": self._redactor.facts(_plain(data)),
                 "prev": prev,
             }
             event = Event(**body, hash=_digest(body))
@@ -116,6 +116,11 @@ def expecting(event: Event, wanted: Callable[[Mapping[str, Any]], bool]) -> Even
         return event
     checks = [check for check in event.data.get("checks") or () if wanted(check)]
     return replace(event, data={**event.data, "checks": checks})
+
+
+def _plain(data: Mapping[str, Any]) -> Any:
+    """Give what JSON and UTF-8 can hold; a byte of a hostile file name that is no text shows as `?`."""
+    return json.loads(json.dumps(data, default=str, ensure_ascii=False).encode("utf-8", "replace"))
 
 
 def _digest(body: Mapping[str, Any]) -> str:

@@ -30,6 +30,13 @@ def test_several_processes_make_one_chain(log):
     assert [event.seq for event in read_events(log.path)] == list(range(160))
 
 
+def test_a_hostile_file_name_does_not_keep_the_record_from_being_written(log):
+    """A name need not be text: one with a lone surrogate can be put into no page."""
+    log.append("note", text="wrote /x/\udcc0\udcaf")
+    (event,) = read_events(log.path)
+    assert event.data["text"].encode() == b"wrote /x/??"
+
+
 def test_secrets_do_not_enter(log):
     log.append("note", text="the password is s3cret-canary", deep=[{"url": "mongodb://u:s3cret-canary@h/"}])
     assert b"s3cret-canary" not in log.path.read_bytes()

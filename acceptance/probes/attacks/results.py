@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -150,4 +151,5 @@ def emptied(results: Results) -> list[Path]:
 
 def _some(things: Sequence[object], most: int = 3) -> str:
     more = f" and {len(things) - most} more" if len(things) > most else ""
-    return ", ".join(map(str, things[:most])) + more
+    text = ", ".join(map(str, things[:most])) + more
+    return os.fsencode(text).decode("utf-8", "backslashreplace")  # a hostile name need not be text
