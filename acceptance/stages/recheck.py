@@ -21,6 +21,7 @@ from acceptance.gates.measures import Gate, GateResult, Measure, Threshold, Trig
 from acceptance.gates.series import Row, Samples, increase
 from acceptance.gates.statistics import Count, increase_p
 from acceptance.gates.triggers import evaluate
+from acceptance.observe.log_lines import of_ours
 from acceptance.observe.logs import Logs
 from acceptance.observe.prometheus import Prometheus
 from acceptance.polling import poll
@@ -134,7 +135,8 @@ class Lookback:
 
     def _log_events(self, trigger: Trigger) -> GateResult:
         lines = Logs.of(self.service).since(datetime.fromtimestamp(self.begin, UTC), trigger.query.split("|"))
-        foreign = [line.brief() for line in lines if not line.trace_id.startswith(self.trace_prefix)]
+        is_ours = of_ours(self.trace_prefix, "")
+        foreign = [line.brief() for line in lines if not is_ours(line)]
         verdict = Verdict.FAIL if Threshold(trigger.threshold).holds(len(foreign)) else Verdict.PASS
         reason = "; ".join([f"found {len(foreign)} {trigger.unit}; fires at {trigger.threshold}", *foreign[:3]])
         return GateResult(trigger, verdict, len(foreign), len(foreign), reason, self.begin, time.time())

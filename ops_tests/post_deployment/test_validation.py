@@ -7,7 +7,6 @@ import pytest
 
 from acceptance.evidence import Evidence
 from acceptance.finding import summary
-from acceptance.observe.log_lines import of_ours
 from acceptance.observe.loki import LABEL, compare_in_loki
 from acceptance.observe.panels import look_at, scrape_gaps
 from acceptance.observe.prometheus import rule_findings
@@ -108,11 +107,10 @@ def test_services_write_to_loki(loki, target, since):
 
 @pytest.mark.checklist("post.validation.4")
 @pytest.mark.parametrize("key", ["bot", "worker", "api"])
-def test_no_error_spike(key, loki, target, stage_work, since, run, evidence):
+def test_no_error_spike(key, loki, target, stage_work, since, ours, evidence):
     """Check Loki logs (no error spikes): low count, on the level of the time before the run."""
     increase, few = stage_work.stage.gate("error-increase"), stage_work.stage.gate("few-errors")
     now = datetime.now(UTC)
-    ours = of_ours(run.trace_prefix, run.prefix)
     level = compare_in_loki(loki, target.services[key], now - timedelta(seconds=since), now, ours)
     evidence.add(level.evidence())
     result = level.judged(increase, few)

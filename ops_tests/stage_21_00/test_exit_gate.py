@@ -8,7 +8,6 @@ from acceptance.baseline.files import FILE, gaps, load, summary, uncounted
 from acceptance.evidence import Evidence
 from acceptance.finding import summary as told
 from acceptance.observe.log_comparison import compare
-from acceptance.observe.log_lines import of_ours
 from acceptance.observe.logs import Logs
 from acceptance.preparation.flagcheck import flag_faults, flag_states
 from acceptance.verdict import Inconclusive
@@ -26,14 +25,14 @@ def test_all_flags_are_present_and_false(target, evidence):
 
 @pytest.mark.checklist("21_00.exit.2")
 @pytest.mark.parametrize("key", ["bot", "worker", "api"])
-def test_no_error_spike_in_logs(key, served, target, prometheus, run, evidence):
+def test_no_error_spike_in_logs(key, served, target, prometheus, ours, evidence):
     """Services running normally: no error spike in the logs since the service started."""
     service = target.services[key]
     started = prometheus.process_starts(service.job)
     if not started:
         raise Inconclusive(f"Prometheus sees no running process of job {service.job}")
     moment, now = datetime.fromtimestamp(started[0], UTC), datetime.now(UTC)
-    level = compare(Logs.of(service), moment, now, ours=of_ours(run.trace_prefix, run.prefix))
+    level = compare(Logs.of(service), moment, now, ours=ours)
     evidence.add(level.evidence())
     found = level.increase()
     assert found == [], told(found)
