@@ -95,6 +95,7 @@ def _monitoring(layout: Layout, ports: Mapping[str, int], binaries: Binaries) ->
         f"--web.listen-address=127.0.0.1:{ports['prometheus']}",
         "--scrape.discovery-reload-interval=1s",
         "--web.enable-lifecycle",
+        "--web.enable-admin-api",  # a test deletes what Prometheus saw of the one before, and waits for nothing
     )
     alertmanager = (
         str(binaries.alertmanager),

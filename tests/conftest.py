@@ -5,6 +5,11 @@ from pathlib import Path
 
 import pytest
 from held_lab import held_lab
+from hypothesis import HealthCheck, settings
+
+# A busy machine is no fault of ours: it generates and runs examples slowly.
+settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy")
 
 
 @pytest.fixture(scope="session")

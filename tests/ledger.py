@@ -10,6 +10,7 @@ import tempfile
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -26,15 +27,27 @@ class Entry:
     seconds: float
 
 
-def read(ledger: Path) -> list[Entry]:
-    """Read all lines; one that a dying process left torn is none."""
-    lines = ledger.read_text().splitlines() if ledger.is_file() else []
-    return [Entry(**json.loads(line)) for line in lines if line.endswith("}")]
-
-
 def write(ledger: Path, entry: Entry) -> None:
     with ledger.open("a") as stream:
         stream.write(json.dumps(asdict(entry)) + "\n")
+
+
+def read_on(stream: IO[str]) -> list[Entry]:
+    """Read the lines that are there by now; one that is only half written is left for the next time."""
+    entries = []
+    while (line := stream.readline()).endswith("\n"):
+        entries.append(Entry(**json.loads(line)))
+    stream.seek(stream.tell() - len(line.encode()))
+    return entries
+
+
+def latest(ledger: Path) -> dict[str, Entry]:
+    """Give the last entry of each test, and leave only those in the file."""
+    ledger.touch()
+    with ledger.open() as stream:
+        entries = {entry.test: entry for entry in read_on(stream)}
+    ledger.write_text("".join(json.dumps(asdict(entry)) + "\n" for entry in entries.values()))
+    return entries
 
 
 def git(*command: str, **environment: str) -> str:

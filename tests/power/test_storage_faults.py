@@ -89,7 +89,7 @@ POWER = (
     Power(("flag-ignored",), ("test_checksum_is_recorded",), "no document for"),
     Power(("checksum-not-verified",), (TAMPERED,), "expected a 4xx"),
     Power(("traversal-student-id",), (ATTACKS,), "wrote outside the storage root"),
-    Power(("write-errors",), ("trigger permission-errors", ATTACKS), "", code=(1, 10)),
+    Power(("write-errors",), ("trigger permission-errors", "test_answer_is_what_was_sent", ATTACKS), "", code=(1, 10)),
     Power(("slow-writes",), ("trigger write-latency", "trigger new-alerts"), "found"),
     # A green /health is believed by nobody: with the storage gone the stage is red all the same.
     Off(("health-lies", "disk-gone"), ("test_upload_lands_in_the_old_place",), "found 500"),
