@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from acceptance.baseline.files import FILE, compare, gaps, load, save, summary
+from acceptance.baseline.files import FILE, compare, gaps, load, save, summary, uncounted
 from acceptance.baseline.lookup import baseline_of
 from acceptance.baseline.readings import Baseline, Calls, Readings, cpu_levels, errors_of, growth
 from acceptance.baseline.rules import CPU, LATENCY, MEMORY, judge_errors, judge_levels, judge_p95, judge_tail
@@ -211,6 +211,17 @@ def test_gaps_name_a_service_that_was_down_unscraped_or_failed_our_requests():
         "failing": replace(readings, probes=(Probe(1.0, 0.1, "expected 200, found 500"),)),
     }
     assert [gap.partition(":")[0] for gap in gaps(replace(good, services=bad))] == list(bad)
+
+
+def test_baseline_without_a_counted_call_says_how_many_were_sent():
+    """Found out a day later, there is nothing to compare with."""
+    full = stretch(random.Random(21))
+    readings = replace(full.services["butler-bot"], calls={})
+    sent = len(readings.probes)
+    assert uncounted(full) == ""
+    assert f"found 0 of every service, while we sent {sent} requests" in uncounted(
+        replace(full, services={"butler-bot": readings})
+    )
 
 
 def test_a_counter_grows_over_a_restart_and_from_its_first_appearance():
