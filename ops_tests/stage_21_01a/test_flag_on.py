@@ -58,6 +58,15 @@ def test_step_count_grows(conversation):
 
 
 @pytest.mark.checklist("21_01a.rollout.3")
+def test_steps_are_counted_as_before(begun_before, conversation):
+    """Smoke test with flag on: a conversation of as many turns has the steps that it had with the flag off."""
+    if not begun_before:
+        pytest.skip("no conversation was begun with the flag off: run test_flag_off.py too")
+    before, now = contexts.steps(begun_before[0].contexts), contexts.steps(conversation.contexts)
+    assert now == before, f"expected step_count {before} after the turns, as with the flag off, found {now}"
+
+
+@pytest.mark.checklist("21_01a.rollout.3")
 def test_history_is_used(conversation, word):
     """Smoke test with flag on: Butler knows what was said before."""
     found = conversation.turns[-1].forgot(word)

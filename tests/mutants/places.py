@@ -17,8 +17,10 @@ import cosmic_ray.ast
 import cosmic_ray.mutating
 import cosmic_ray.plugins
 
-#: A line that speaks of a fault is a hook of the catalogue: to mutate it would mutate the fault and not the service.
-HOOK = "fault"
+#: Lines that speak of a fault, and blocks below them, are hooks of the catalogue: mutated, they change only the fault.
+HOOKS = ("fault", "_broken(")
+#: Files that hold nothing but hooks.
+HOOK_FILES = ("faults.py", "seeded.py", "lingering.py")
 #: Operators that only change what nobody runs (decorators) or that are the same as another one.
 LEFT_OUT = (
     "RemoveDecorator",
@@ -92,7 +94,7 @@ class Place:
 def places(root: Path) -> list[Place]:
     """List every place of the three services in a stable order."""
     files = [path for service in ("api", "bot", "worker") for path in sorted((root / "lab" / service).glob("*.py"))]
-    return [place for path in files if path.name != "faults.py" for place in _of_file(root, path)]
+    return [place for path in files if path.name not in HOOK_FILES for place in _of_file(root, path)]
 
 
 def sample(root: Path, number: int, seed: int) -> list[Place]:
@@ -108,7 +110,7 @@ def sample(root: Path, number: int, seed: int) -> list[Place]:
 def _of_file(root: Path, path: Path) -> Iterator[Place]:
     source = path.read_text(encoding="utf-8")
     tree = cosmic_ray.ast.get_ast(source)
-    hooks = {number for number, line in enumerate(source.splitlines(), 1) if HOOK in line} | _docstrings(source)
+    hooks = hook_lines(source) | _docstrings(source)
     for name in cosmic_ray.plugins.operator_names():
         if any(part in name for part in LEFT_OUT):
             continue
@@ -117,6 +119,16 @@ def _of_file(root: Path, path: Path) -> Iterator[Place]:
         for occurrence, line in enumerate(positions.lines):
             if line not in hooks:
                 yield Place(str(path.relative_to(root)), name, occurrence, line)
+
+
+def hook_lines(source: str) -> set[int]:
+    """Give the lines of a file's hooks: those that name one, and what stands below such a condition."""
+    lines = source.splitlines()
+    hooks = {number for number, line in enumerate(lines, 1) if any(hook in line for hook in HOOKS)}
+    blocks = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.If) and node.test.lineno in hooks]
+    return hooks | {
+        n for block in blocks for each in block.body for n in range(each.lineno, (each.end_lineno or 0) + 1)
+    }
 
 
 def _docstrings(source: str) -> set[int]:

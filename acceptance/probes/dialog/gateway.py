@@ -42,8 +42,8 @@ RECALL = "What did I say before?"
 
 
 def new_word() -> str:
-    """Make a word that no other message holds."""
-    return f"lantern-{secrets.token_hex(4)}"
+    """Make a word that no other message holds; Butler's users write Russian and emoji, so it is not ASCII."""
+    return f"фонарь-{secrets.token_hex(4)}-🏮"
 
 
 def keep(word: str) -> str:

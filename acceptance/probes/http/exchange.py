@@ -62,12 +62,12 @@ class Exchange:
 
     @property
     def refused(self) -> bool:
-        """Whether the service looked at the request and said no: a 4xx that is about the request.
+        """Whether the service, or what stands before it, says that it does not want this request's content.
 
-        401, 404, 405, 408 and 429 say nothing about a payload: a wrong URL, a missing login or a rate
-        limit answers the same to a good upload.
+        Named one by one: 401, 404, 405, 408 and 429 would answer a good upload too, and any other 4xx means something
+        else (421, 423, 451 ...), so that who answers it has not said no to what was sent.
         """
-        return self.status is not None and 400 <= self.status < 500 and self.status not in {401, 404, 405, 408, 429}
+        return self.status in {400, 403, 411, 413, 414, 415, 422, 431}
 
     @property
     def detail(self) -> object:

@@ -18,14 +18,15 @@ def refusal(status, kept=(), events=("checksum_failed",), body='{"detail": "no"}
     [
         (refusal(400), []),
         (refusal(422), []),
-        (refusal(421), ["wrong status"]),
+        (refusal(415), ["wrong status"]),
+        (refusal(421), ["accepted"]),
         (refusal(404), ["accepted"]),
         (refusal(201), ["accepted"]),
         (refusal(422, kept=(Path("/store/a.zip"),)), ["accepted"]),
         (refusal(422, events=()), ["not logged"]),
         (refusal(422, body='{"detail": "at /srv/app/main.py, line 3"}'), ["leaked"]),
     ],
-    ids=["400", "422", "421", "404", "201", "kept", "not logged", "leaked"],
+    ids=["400", "422", "415", "421", "404", "201", "kept", "not logged", "leaked"],
 )
 def test_refusal_is_judged_by_status_effect_and_log(seen, kinds):
     assert sorted({finding.kind for finding in seen.findings("checksum_failed")}) == kinds

@@ -255,7 +255,18 @@ def test_an_echo_of_the_payload_is_no_leak_but_the_storage_root_is() -> None:
 
 @pytest.mark.parametrize(
     ("status", "refused"),
-    [(400, True), (413, True), (422, True), (429, False), (404, False), (500, False), (201, False), (None, False)],
+    [
+        (400, True),
+        (413, True),
+        (422, True),
+        (421, False),
+        (423, False),
+        (429, False),
+        (404, False),
+        (500, False),
+        (201, False),
+        (None, False),
+    ],
 )
 def test_only_a_4xx_about_the_payload_is_a_refusal(status: int | None, refused: bool) -> None:
     exchange = Exchange("POST", "http://x", status, "", {}, '{"detail":"no"}', 0.1, 5, "t" * 32)
