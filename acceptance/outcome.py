@@ -29,11 +29,13 @@ class Ending:
         pytest_status: The exit status that pytest itself arrived at.
         interrupted_by: Name of the signal that ended the run, or empty.
         rollback_failure: What could not be undone, or empty.
+        data_left: Which test data could not be removed, or empty.
     """
 
     pytest_status: int = 0
     interrupted_by: str = ""
     rollback_failure: str = ""
+    data_left: str = ""
 
     def as_json(self) -> dict[str, Any]:
         """Give its part of the event `run.finished`."""
@@ -43,7 +45,7 @@ class Ending:
 def ending_of(data: Mapping[str, Any]) -> Ending:
     """Read what `Ending.as_json` gave; a log without it ended as well as its exit code says."""
     status = data.get("pytest_status", data.get("exit_code"))
-    told = (str(data.get(name) or "") for name in ("interrupted_by", "rollback_failure"))
+    told = (str(data.get(name) or "") for name in ("interrupted_by", "rollback_failure", "data_left"))
     return Ending(status if isinstance(status, int) else 0, *told)
 
 

@@ -75,6 +75,12 @@ class RecoveryNeeded(Refused):
     exit_code = ExitCode.RECOVERY_NEEDED
 
 
+class DataLeft(RecoveryNeeded):
+    """Flags and services are in order, but test data is left; the message names it. The next start removes it."""
+
+    exit_code = ExitCode.INCONCLUSIVE
+
+
 class MutationFailed(Exception):
     """A flag change or a restart did not take effect on the target."""
 

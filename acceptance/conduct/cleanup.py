@@ -52,8 +52,8 @@ class LooseEnds:
             self._data = (self._promises.data(prefix), prefix)  # guard: test-data-journalled-before-it-is-written
 
     def tie_up(self) -> list[str]:
-        """Undo them all; returns what went wrong, having tried each."""
-        return [*self._repeat_restarts(), *self._remove_added(), *self._remove_data()]
+        """Repeat restarts and take added flags out; returns what went wrong, having tried each."""
+        return [*self._repeat_restarts(), *self._remove_added()]
 
     def _repeat_restarts(self) -> list[str]:
         failures = []
@@ -83,7 +83,8 @@ class LooseEnds:
             number, self._added = self._added[0], None
             self._promises.settle_if_possible(number, how)
 
-    def _remove_data(self) -> list[str]:
+    def remove_data(self) -> list[str]:
+        """Remove the test data; returns what is left."""
         if self._data is None:
             return []
         number, prefix = self._data

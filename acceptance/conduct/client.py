@@ -28,7 +28,7 @@ from acceptance.stage import Stage
 from acceptance.target import by_hand
 from acceptance.target.model import load_target
 from acceptance.target.redaction import redactor
-from acceptance.verdict import RecoveryNeeded, Refused, RollbackFailed
+from acceptance.verdict import DataLeft, RecoveryNeeded, Refused, RollbackFailed
 
 _FACTS = "run.json"
 """The run's facts, beside the guardian's socket."""
@@ -159,6 +159,8 @@ class RemoteConductor:
         target = load_target(run.target_file)
         try:
             recover_target(target, run.id, EventLog(run.events, redactor(target)))
+        except DataLeft:
+            raise
         except (Refused, OSError) as error:
             raise RollbackFailed(
                 f"the guardian is gone and its changes could not be undone: {error}\n"

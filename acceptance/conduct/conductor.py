@@ -25,7 +25,7 @@ from acceptance.events import EventLog
 from acceptance.kinds import FlagChanged, FlagChanging, Note, StageAccepted
 from acceptance.stage import Stage
 from acceptance.target.model import Target
-from acceptance.verdict import MutationFailed, Refused, RollbackFailed
+from acceptance.verdict import DataLeft, MutationFailed, Refused, RollbackFailed
 
 
 class Conductor:
@@ -156,13 +156,17 @@ class Conductor:
 
         Raises:
             RollbackFailed: Something is not undone; everything else was still tried, the journal stays open.
+            DataLeft: Only test data is left.
         """
         failures = [*self.roll_back_all(reason), *self._loose.tie_up()]
+        left = self._loose.remove_data()
         self._promises.settle_the_rest()
         if not failures:
             failures = self._promises.close()
         if failures:
-            raise RollbackFailed("\n".join(failures))
+            raise RollbackFailed("\n".join([*failures, *left]))
+        if left:
+            raise DataLeft("\n".join(left))
         return tuple(stage_id for stage_id, held in self._held.items() if held.accepted and not held.rollback)
 
     def _begin(self, stage: Stage) -> Held:

@@ -39,7 +39,7 @@ from acceptance.observe.prometheus import Prometheus
 from acceptance.stage import Stage
 from acceptance.target.model import Target, load_target
 from acceptance.target.redaction import redactor
-from acceptance.verdict import Refused, RollbackFailed
+from acceptance.verdict import DataLeft, Refused, RollbackFailed
 
 __all__ = ["Guardian", "held_target", "main", "may_start"]
 
@@ -62,7 +62,10 @@ def held_target(run: Run, target: Target) -> Iterator[tuple[EventLog, Journal, R
     owner = Owner(sockets.gethostname(), os.getpid(), run.operator, run.id, run.started)
     with TargetLock(target.journal_dir, owner, target.env_file) as lock:
         journal = Journal(target.journal_file, run.id)
-        recover(target, journal, events, restarter)  # guard: undone-before-the-run-begins
+        try:
+            recover(target, journal, events, restarter)  # guard: undone-before-the-run-begins
+        except DataLeft as left:  # flags and services are in order: no reason not to begin
+            events.append("note", text=f"test data of an earlier run is left: {left}")
         journal.open()
         yield events, journal, restarter, lock
 

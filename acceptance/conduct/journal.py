@@ -58,17 +58,20 @@ class Journal:
     def open(self) -> None:
         """Start this run's journal; a closed one of an earlier run is set aside first.
 
+        One that names test data which could not be removed yet goes on: it is no reason not to begin.
+
         Raises:
             RecoveryNeeded: An earlier run left intents that nobody settled.
         """
-        if left := self.pending():  # guard: no-new-run-over-an-open-journal
+        pending = self.adopt()
+        if left := _changes(pending):  # guard: no-new-run-over-an-open-journal
             raise RecoveryNeeded(
                 f"{self.path}: run {left[0].run} ended without undoing {len(left)} change(s), "
                 f"the last being «{left[0].what}»; run scripts/ops/recover.py"
             )
         self.path.parent.mkdir(parents=True, exist_ok=True)
         stay = tuple(sorted(self.left_enabled()))
-        if self.path.exists():
+        if self.path.exists() and not pending:
             self.path.replace(self.path.with_suffix(".closed"))
         self._append("open", left_enabled=stay)
 
@@ -87,12 +90,12 @@ class Journal:
         self._append("settle", id=number, what=how, left_enabled=tuple(left_enabled))
 
     def close(self) -> None:
-        """End the journal; only an empty list of pending intents may be closed.
+        """End the journal; nothing but test data may be left to undo.
 
         Raises:
             RecoveryNeeded: Intents are pending.
         """
-        if left := self.pending():  # guard: no-closing-over-an-open-intent
+        if left := _changes(self.pending()):  # guard: no-closing-over-an-open-intent
             raise RecoveryNeeded(f"{self.path}: cannot be closed, «{left[0].what}» is not undone")
         self._append("close")
 
@@ -176,6 +179,11 @@ class Journal:
             os.close(descriptor)
         if fresh:  # guard: journals-folder-synced-when-it-is-new
             sync_folder(self.path.parent)
+
+
+def _changes(entries: Iterable[Entry]) -> list[Entry]:
+    """Leave out test data."""
+    return [entry for entry in entries if entry.undo.get("kind") != "data"]
 
 
 def _decode(line: bytes) -> Entry | None:

@@ -19,7 +19,7 @@ from acceptance.conduct.connection import peer
 from acceptance.kinds import Interrupted, Note
 from acceptance.polling import poll
 from acceptance.stage import Stage
-from acceptance.verdict import Refused, RollbackFailed
+from acceptance.verdict import DataLeft, Refused, RollbackFailed
 
 #: What a client may ask for.
 CALLS = frozenset({"expect_data", "set_flag", "add_flags", "restart", "accept", "rollback", "end_stage", "finish"})
@@ -100,7 +100,8 @@ class Guardian:
         self._undone = False
         try:
             accepted = self._conductor.finish(reason)
-        except RollbackFailed as error:
+        except (RollbackFailed, DataLeft) as error:
+            self._undone = isinstance(error, DataLeft)
             Note(text=str(error)).tell(self._told)
             if self._said_goodbye:
                 raise

@@ -18,6 +18,7 @@ from typing import Any
 
 from tenacity import RetryError, Retrying, retry_if_result, stop_after_delay, wait_fixed
 
+from acceptance.observe.exported import last_attempt
 from acceptance.observe.health import is_healthy
 from acceptance.observe.prometheus import Prometheus
 from acceptance.redact import cut_front
@@ -75,6 +76,7 @@ class Restarter:
         command = self._target.restart_all if key == "all" else services[0].restart
         before = {service.key: self._started(service) for service in services}
         blind = not need_proof and not any(before.values())
+        scraped = {} if need_proof or blind else {service.key: self._scraped(service) for service in services}
         begin = time.monotonic()
         exit_code, output = run_command(command, self._target)
         if exit_code:  # guard: exit-code-of-the-restart-command
@@ -88,14 +90,21 @@ class Restarter:
                 exit_code=exit_code,
                 output=output,
                 started_before=max(before[service.key], default=None),
-                started_after=self._back(service, before[service.key], blind),
+                started_after=self._back(service, before[service.key], blind, scraped.get(service.key)),
                 seconds=time.monotonic() - begin,
             )
             for service in services
         )
 
-    def _back(self, service: Service, before: Sequence[float], blind: bool) -> float | None:
-        """Wait until a service is healthy and, unless Prometheus is blind, newer processes of it are seen."""
+    def _back(self, service: Service, before: Sequence[float], blind: bool, scraped: float | None) -> float | None:
+        """Wait until a service is healthy and, unless Prometheus is blind, newer processes of it are seen.
+
+        Args:
+            service: Which.
+            before: Start times of its processes before.
+            blind: Whether Prometheus saw none then, and no proof is needed.
+            scraped: When it was last scraped then; None where proof is needed.
+        """
         timeout = self._target.http_timeout_s
         # guard: service-must-be-healthy-again
         self._wait(lambda: is_healthy(service, timeout), f"{service.name}: {service.url}/health answers 200")
@@ -104,8 +113,19 @@ class Restarter:
         wanted = f"{len(before)} processes" if len(before) > 1 else "a process"
         newest = max(before, default=None)
         claim = f"{service.name}: Prometheus sees {wanted} of job {service.job} newer than {newest}"
-        after: float | None = self._wait(lambda: self._newer(service, before), claim)
+        try:
+            after: float | None = self._wait(lambda: self._newer(service, before), claim)
+        except MutationFailed:
+            if scraped is not None and self._scraped(service) <= scraped:
+                return None  # stale or gone since: the service answers, and another restart would show no more
+            raise
         return after
+
+    def _scraped(self, service: Service) -> float:
+        try:
+            return last_attempt(self._prometheus, service.job)
+        except Inconclusive:
+            return 0.0
 
     def _started(self, service: Service) -> list[float]:
         try:

@@ -19,7 +19,7 @@ from acceptance.envfile.file import Change, EnvFile, EnvFileError
 from acceptance.kinds import RecoveryUndone, RollbackFinished, ServiceRestarted, ServiceRestarting
 from acceptance.target.by_hand import recover as recover_by_hand
 from acceptance.target.model import Target
-from acceptance.verdict import MutationFailed, RecoveryNeeded, RollbackFailed
+from acceptance.verdict import DataLeft, MutationFailed, RecoveryNeeded, RollbackFailed
 
 __all__ = ["Undo", "by_hand_commands", "recover", "restart"]
 
@@ -132,9 +132,10 @@ def recover(target: Target, journal: Journal, events: Events | None, restarter: 
         One account for each change; empty when nothing was open.
 
     Raises:
-        RecoveryNeeded: Something could not be undone, or the journal is not ours to undo.
+        DataLeft: Only test data could not be removed.
+        RecoveryNeeded: Something else could not be undone, or the journal cannot be read.
     """
-    accounts, failures = [], []
+    accounts, failures, only_data = [], [], True
     told = BestEffort(events)
     undo = Undo(target, told, restarter)
     for entry in sorted(journal.adopt(), key=lambda entry: entry.undo["kind"] == "data"):
@@ -144,11 +145,13 @@ def recover(target: Target, journal: Journal, events: Events | None, restarter: 
         # guard: one-entry-does-not-keep-others-open
         except Exception as error:  # whatever it is, the rest is to be undone all the same
             failures.append(f"«{entry.what}» of run {entry.run} could not be undone: {error}")
+            only_data = only_data and entry.undo["kind"] == "data"
             continue
         RecoveryUndone(run=entry.run, what=entry.what, account=account).tell(told)
         accounts.append(f"{entry.what} (run {entry.run}): {account}")
     if failures:
-        raise RecoveryNeeded("\n".join([f"{journal.path}:", *failures, *(f"undone: {each}" for each in accounts)]))
+        lines = [f"{journal.path}:", *failures, *(f"undone: {each}" for each in accounts)]
+        raise (DataLeft if only_data else RecoveryNeeded)("\n".join(lines))
     return accounts
 
 

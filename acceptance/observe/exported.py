@@ -76,6 +76,15 @@ def still_exported(prometheus: Prometheus, job: str, prefix: str, patience_s: fl
     return poll(lambda: prometheus.names(job, prefix), lambda names: not names, patience_s)
 
 
+def last_attempt(prometheus: Prometheus, job: str) -> float:
+    """Give when the job's target that was looked at longest ago was last scraped, with success or not; 0 for none.
+
+    Raises:
+        Inconclusive: Prometheus is out of reach.
+    """
+    return min((sample.value for sample in prometheus.instant(f'timestamp(up{{job="{job}"}})')), default=0.0)
+
+
 def _last_scrape(prometheus: Prometheus, job: str) -> float:
     """Give when the job's target that was scraped longest ago was last scraped; 0 for none, or where one is down."""
     up = f'up{{job="{job}"}}'

@@ -14,7 +14,7 @@ from acceptance.conduct.journal import Journal
 from acceptance.conduct.manual_recovery import state_found
 from acceptance.conduct.undo import recover
 from acceptance.events import EventLog, read_events
-from acceptance.verdict import Inconclusive, MutationFailed, RecoveryNeeded, Refused, RollbackFailed
+from acceptance.verdict import DataLeft, Inconclusive, MutationFailed, RecoveryNeeded, Refused, RollbackFailed
 
 WORKER = replace(STAGE, id="21_01b", service="worker")
 ADDING = replace(STAGE, id="21_00", service="all", flag="")
@@ -221,10 +221,15 @@ def test_restart_that_never_succeeds_is_told_with_its_command(world):
 def test_database_out_of_reach_leaves_the_data_open_and_no_flag(world):
     world.conductor.expect_data(PREFIX)
     world.conductor.set_flag(STAGE, True)
-    with pytest.raises(RollbackFailed, match=f"test data of {PREFIX} is not removed.*MongoDB did not answer"):
+    with pytest.raises(DataLeft, match=f"test data of {PREFIX} is not removed.*MongoDB did not answer"):
         world.conductor.finish("SIGTERM")
     assert world.flags_on() == []
     assert [entry.undo["kind"] for entry in world.journal.pending()] == ["data"]
+    with pytest.raises(DataLeft):
+        world.recover()
+    following = Journal(world.journal.path, "run-3")
+    following.open()  # it is no reason not to begin, and it is not forgotten
+    assert [entry.undo for entry in following.pending()] == [{"kind": "data", "prefix": PREFIX}]
 
 
 def test_recovery_puts_flags_back_before_and_although_the_data_cannot_be_removed(world, monkeypatch):

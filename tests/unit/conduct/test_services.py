@@ -3,6 +3,7 @@
 import os
 import time
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from dependencies.faulty import server
 from small_target import small_target
 
 from acceptance.conduct.services import Restarter, run_command
+from acceptance.observe.prometheus import Sample
 from acceptance.polling import poll
 from acceptance.verdict import Inconclusive, MutationFailed
 
@@ -112,3 +114,33 @@ def test_rollback_needs_no_prometheus_and_a_change_does(healthy):
     assert [one.proved for one in restarter.restart("api", need_proof=False)] == [False]
     with pytest.raises(MutationFailed, match="Prometheus sees a process"):
         restarter.restart("api")
+
+
+class GoneSince:
+    """A Prometheus that saw the process and its scrapes before a restart, and nothing new since."""
+
+    def __init__(self, scrapes):
+        self.scrapes = list(scrapes)
+
+    def process_starts(self, job):
+        return [7.0]
+
+    def instant(self, query):
+        at = self.scrapes.pop(0)
+        if at is None:
+            raise Inconclusive("Prometheus does not answer")
+        return [Sample({}, at, at)]
+
+
+@pytest.mark.parametrize(("scrapes", "known"), [((5.0, 5.0), False), ((5.0, None), False), ((5.0, 9.0), True)])
+def test_rollback_is_done_where_prometheus_is_stale_or_gone_and_not_where_it_sees_the_old_process(
+    target, monkeypatch, scrapes, known
+):
+    monkeypatch.setattr("acceptance.conduct.services.is_healthy", lambda *_: True)
+    target = replace(target, services={"api": replace(target.services["api"], restart="true")}, restart_timeout_s=0.3)
+    restarter = Restarter(target, GoneSince(scrapes))
+    if known:
+        with pytest.raises(MutationFailed, match="Prometheus sees a process"):
+            restarter.restart("api", need_proof=False)
+    else:
+        assert restarter.restart("api", need_proof=False)[0].started_after is None

@@ -114,6 +114,7 @@ def fired(verdict="FAIL"):
         ([finished(verdict="FAIL"), ended(2)], Outcome.NO_GO, 1),
         ([finished(), ended(2, interrupted_by="SIGTERM")], Outcome.INTERRUPTED, 2),
         ([finished(), ended(rollback_failure="flag on")], Outcome.NO_GO, 12),
+        ([finished(), ended(data_left="documents")], Outcome.INCONCLUSIVE, 10),
         ([finished(), ended(2, interrupted_by="SIGINT", rollback_failure="flag on")], Outcome.NO_GO, 12),
         ([finished(), fired(), ended()], Outcome.NO_GO, 1),
         ([finished(), fired("INCONCLUSIVE"), ended()], Outcome.INCONCLUSIVE, 10),
