@@ -295,6 +295,7 @@ class RunFinished(Kind):
     pytest_status: int | None = None
     interrupted_by: str = ""
     rollback_failure: str = ""
+    data_left: str = ""
 
 
 KINDS: Mapping[str, type[Kind]] = {each.kind: each for each in Kind.__subclasses__()}

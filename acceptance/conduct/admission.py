@@ -7,8 +7,8 @@ Than Expected".
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime, timedelta
 from typing import Any, Self
 
 from acceptance.conduct.window import Window
@@ -95,6 +95,15 @@ def late(target: Target, stage: Stage, outside_window: str, now: datetime) -> st
         return None
     planned, rollback = (timedelta(minutes=minutes) for minutes in (stage.planned_minutes, stage.rollback_minutes))
     return Window.refusal(now, planned, rollback)
+
+
+def still_in_time(
+    target: Target, stage: Stage, minutes: float, outside_window: str, now: datetime | None = None
+) -> str | None:
+    """Say why so many more minutes of a stage that has begun, and its rollback, do not fit any more, or None."""
+    rest = replace(stage, planned_minutes=minutes)
+    why = late(target, rest, outside_window, now or datetime.now(UTC))
+    return f"stage {stage.id} runs late: {why}" if why else None
 
 
 def refusal(

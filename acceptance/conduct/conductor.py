@@ -32,6 +32,7 @@ class Conductor:
     """Makes and undoes the changes of one run.
 
     The caller holds the target's lock and has opened the journal. ``may_start`` says why a stage may not start,
+    ``in_time`` why so many more minutes of it and its rollback do not fit any more,
     ``lost`` why the lock is no longer ours; both None while all is well. Methods raise ``Refused`` before anything is
     changed, ``MutationFailed`` when a change did not take effect, ``RollbackFailed`` when the undo did not.
     """
@@ -45,6 +46,7 @@ class Conductor:
         mode: Mode = "rehearse",
         may_start: Callable[[Stage], str | None] = lambda _: None,
         lost: Callable[[], str | None] = lambda: None,
+        in_time: Callable[[Stage, float], str | None] = lambda *_: None,
     ) -> None:
         self._target = target
         self._env = EnvFile(target.env_file)
@@ -52,6 +54,7 @@ class Conductor:
         self._restarter = restarter
         self._mode = mode
         self._may_start = may_start
+        self._in_time = in_time
         self._held: dict[str, Held] = {}
         told = BestEffort(events)  # for the way back, which no full disk may stop
         undo = Undo(target, told, restarter)
@@ -71,6 +74,8 @@ class Conductor:
             raise Refused(f"stage {stage.id} was rolled back ({held.rollback.reason}); it is not started again")
         if held.state and held.state.value is value:
             return held.state
+        if value:
+            self._require_time(stage, (self._target.soak_seconds or stage.soak_minutes * 60) / 60)
         intended, before = time.time(), self._checked_flag(flag, held)
         restarted = None
         if before is not value:
@@ -119,6 +124,7 @@ class Conductor:
             raise Refused(f"stage {stage_id} was rolled back and cannot be accepted: {held.rollback.reason}")
         if held.state:
             self._require_as_set(held.state.flag, held.state.value)
+        self._require_time(held.stage, 0)
         held.accepted = True
         StageAccepted(stage=stage_id).tell(self._events)
         return self._mode == "deploy"
@@ -168,6 +174,11 @@ class Conductor:
         if left:
             raise DataLeft("\n".join(left))
         return tuple(stage_id for stage_id, held in self._held.items() if held.accepted and not held.rollback)
+
+    def _require_time(self, stage: Stage, minutes: float) -> None:
+        """Ask the window again: it was asked when the stage began, and checks may take longer than planned."""
+        if refusal := self._in_time(stage, minutes):
+            raise Refused(refusal)
 
     def _begin(self, stage: Stage) -> Held:
         if stage.id not in self._held:

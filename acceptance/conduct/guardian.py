@@ -25,7 +25,7 @@ from functools import partial
 from multiprocessing.connection import Listener
 from pathlib import Path
 
-from acceptance.conduct.admission import late
+from acceptance.conduct.admission import late, still_in_time
 from acceptance.conduct.conductor import Conductor
 from acceptance.conduct.journal import Journal
 from acceptance.conduct.lock import Owner, TargetLock
@@ -35,6 +35,7 @@ from acceptance.conduct.services import Restarter
 from acceptance.conduct.undo import recover
 from acceptance.envfile.file import EnvFile
 from acceptance.events import EventLog, read_events
+from acceptance.kinds import Note
 from acceptance.observe.prometheus import Prometheus
 from acceptance.stage import Stage
 from acceptance.target.model import Target, load_target
@@ -65,7 +66,7 @@ def held_target(run: Run, target: Target) -> Iterator[tuple[EventLog, Journal, R
         try:
             recover(target, journal, events, restarter)  # guard: undone-before-the-run-begins
         except DataLeft as left:  # flags and services are in order: no reason not to begin
-            events.append("note", text=f"test data of an earlier run is left: {left}")
+            Note(text=f"test data of an earlier run is left: {left}").tell(events)
         journal.open()
         yield events, journal, restarter, lock
 
@@ -85,6 +86,7 @@ def main(argv: list[str] | None = None) -> int:
                 restarter,
                 run.mode,
                 may_start=lambda stage: may_start(run, target, stage),  # guard: the-guardian-knows-the-window
+                in_time=lambda stage, minutes: still_in_time(target, stage, minutes, run.outside_window),
                 lost=lock.lost,
             )
             lease_s = partial(Stage.lease_seconds, scrape_interval_s=target.scrape_interval_s)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 
+from acceptance.conduct.admission import still_in_time
 from acceptance.conduct.client import RemoteConductor
 from acceptance.conduct.run import Run
 from acceptance.conduct.stage_state import FlagState
@@ -22,7 +23,7 @@ from acceptance.stages.progress import Tell
 from acceptance.stages.soak import SoakReport, Traffic, soak
 from acceptance.stages.watch import Outlook, Watch
 from acceptance.target.model import Service, Target
-from acceptance.verdict import Verdict
+from acceptance.verdict import Refused, Verdict
 
 
 def error_rates(stages: Iterable[Stage], target: Target) -> Iterator[Trigger]:
@@ -115,6 +116,9 @@ class StageWork:
     def soak(self, traffic: Traffic) -> SoakReport:
         """Soak the stage, once; later calls give the same report."""
         if self._soaked is None:
+            minutes = (self.target.soak_seconds or self.stage.soak_minutes * 60) / 60
+            if late := still_in_time(self.target, self.stage, minutes, self.run.outside_window):
+                raise Refused(late)
             self._soaked = soak(
                 self.stage,
                 self.prometheus,

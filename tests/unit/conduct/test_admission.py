@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from acceptance.conduct.admission import Selected, late, overrun, refusal
+from acceptance.conduct.admission import Selected, late, overrun, refusal, still_in_time
 from acceptance.effects import Effect
 from acceptance.stage import Stage
 from acceptance.target.model import load_target
@@ -111,3 +111,20 @@ def test_what_a_stage_lacks_for_its_check_is_told(check, stage, told):
 @pytest.mark.parametrize("check", [SWITCHES, LOOKS, replace(WRITES, own=(("x", "Does it."),), title="T")])
 def test_a_declaration_survives_the_way_from_a_worker(check):
     assert Selected.from_dict(json.loads(json.dumps(check.to_dict()))) == check
+
+
+@pytest.mark.parametrize(
+    ("minutes", "now", "fits"),
+    [
+        (20, "2026-11-28T05:20", True),
+        (20, "2026-11-28T05:21", False),
+        (20, "2026-11-28T05:59:30", False),
+        (0, "2026-11-28T05:40", True),
+        (0, "2026-11-28T06:20", False),
+    ],
+)
+def test_what_is_left_of_a_stage_and_its_rollback_must_still_fit(production, minutes, now, fits):
+    why = still_in_time(production, STAGE, minutes, "", at(now))
+    assert (why is None) is fits
+    assert fits or why.startswith("stage 21_01c runs late: it is Sat 2026-11-28")
+    assert still_in_time(production, STAGE, minutes, "approved by K. Adeyemi", at(now)) is None

@@ -194,6 +194,26 @@ def test_stage_that_may_not_start_is_refused_before_anything(target, journal, ev
     assert (flag(target), restarter.restarts, journal.pending()) == (BEFORE, [], [])
 
 
+@pytest.mark.parametrize("late_at", ["flag-on", "acceptance"])
+def test_window_is_asked_again_at_flag_on_and_at_acceptance(target, journal, events, restarter, late_at):
+    """Switched at 05:59:30, accepted at 06:20: the stage had begun in time."""
+    asked = []
+
+    def in_time(stage, minutes):
+        asked.append(minutes)
+        return "runs late" if late_at == ("flag-on" if minutes else "acceptance") else None
+
+    conductor = Conductor(target, journal, events, restarter, "deploy", in_time=in_time)
+    stage = replace(STAGE, soak_minutes=20)
+    conductor.set_flag(stage, False)
+    if late_at == "acceptance":
+        conductor.set_flag(stage, True)
+    with pytest.raises(Refused, match="runs late"):
+        conductor.set_flag(stage, True) if late_at == "flag-on" else conductor.accept("21_01c")
+    conductor.end_stage("21_01c")
+    assert (flag(target), asked) == (BEFORE, [20] if late_at == "flag-on" else [20, 0])
+
+
 def test_what_a_crash_left_is_undone_from_the_journal(conduct, target, journal, events, restarter):
     conduct().set_flag(STAGE, True)  # and then the process is gone
     later = Journal(journal.path, "run-2")
