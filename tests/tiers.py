@@ -55,11 +55,20 @@ LINT = {
     "lint-imports": ["lint-imports"],
 }
 POWER = "tests/power"
+REMOVALS = "tests/removals/test_guards.py"
 STEPS = (
     Step("unit", ("tests/unit", "tests/scripts", "tests/mutants"), ("-n2", "--dist=loadfile"), 0.2, beside=True),
     Step("plugin", ("tests/plugin",), ("-n2",), 4.0, beside=True),
     Step("lab", ("tests/lab",), ("-n2", "--dist=loadfile"), 1.0, sample=0, beside=True),
-    Step("removals", ("tests/removals",), ("-n2",), 4.0, sample=2, beside=True),
+    Step(
+        "removals",
+        ("tests/removals",),
+        ("-n2",),
+        4.0,
+        sample=2,
+        always=(f"{REMOVALS}::test_every_row_names_a_test", f"{REMOVALS}::test_every_mark_has_a_row"),
+        beside=True,
+    ),
     Step("dependencies", ("tests/dependencies",), ("-n2", "--dist=loadfile"), 6.0, sample=0),
     Step("interruption", ("tests/interruption",), ("-n2", "--dist=worksteal"), 10.0, sample=2),
     Step(

@@ -24,6 +24,20 @@ def test_tests_are_green_in_a_copy_while_every_guard_is_in_place(tmp_path):
     assert " passed" in said, said[-6000:]
 
 
+def test_every_row_names_a_test():
+    missing = [guard for guard in GUARDS if f"def {name_of(guard.test)}(" not in file_of(guard.test)]
+    assert [f"{guard.name}: {guard.test}" for guard in missing] == [], "correct the test of these rows in guards.toml"
+
+
+def name_of(test):
+    return test.partition("::")[2].partition("[")[0]
+
+
+def file_of(test):
+    file = ROOT / test.partition("::")[0]
+    return file.read_text() if file.is_file() else ""
+
+
 def test_every_mark_has_a_row():
     assert sorted(marks(ROOT)) == sorted(guard.name for guard in GUARDS), "a mark of the source or a row is missing"
 
