@@ -128,7 +128,7 @@ def refuse(
         with stage_work.own.attacking(1):
             refusal = try_upload(uploader, upload, storage.root, api_logs, event=event, **how)
         evidence.add(Evidence("http", archive.description, asdict(refusal.exchange)))
-        return refusal.findings(event if api_logs.names_events else None, status)
+        return refusal.findings(event, status)
 
     return send
 
