@@ -128,6 +128,7 @@ def fired(verdict="FAIL"):
     ],
     ids=["good", "failed", "could-not-see", "refused", "did-not-run", "only-skipped", "unexplained-status",
          "ended-early", "internal-error", "not-expected", "failed-and-stopped", "interrupted", "rollback-failed",
+         "data-left",
          "interrupted-and-rollback-failed", "trigger-without-rollback", "blind-watch", "trigger", "second-try-is-good",
          "accepted-after-a-trigger", "no-go-then-go", "accepted-and-kept", "left-on-without-acceptance",
          "not-accepted"],
