@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
-from acceptance.finding import Finding
+from acceptance.finding import Finding, summary
 from acceptance.polling import poll
 
 
@@ -26,3 +26,10 @@ def path_findings(counted: Callable[[], object], metric: str, job: str, new: boo
         return []
     expected, found = f"a count in {metric}, for the flag is true", "nothing: the old path is at work"
     return [Finding("old path at work", job, expected, found, next_step="restart it")]
+
+
+def answered(findings: Sequence[Finding]) -> str:
+    """Say how the requests were answered that should have shown the new path: a broken service shows none either."""
+    return (
+        f"our requests were not answered well: {summary(findings)}" if findings else "our requests were answered well"
+    )

@@ -8,6 +8,7 @@ from acceptance.polling import poll
 from acceptance.probes.dialog import contexts
 from acceptance.probes.dialog.concurrent_users import crowd
 from acceptance.probes.dialog.gateway import RECALL, keep
+from acceptance.probes.flag_path import answered
 
 pytestmark = [pytest.mark.stage_21_01a, pytest.mark.smoke, pytest.mark.usefixtures("flag_on")]
 
@@ -26,6 +27,18 @@ def test_flag_change_restarted_the_bot(flag_on):
     """Enable feature flag: the process that runs now started after the change."""
     assert flag_on.restarted, "the flag was on already: nothing was switched"
     assert flag_on.restarted.proved, flag_on.restarted
+
+
+@pytest.mark.checklist("21_01a.rollout.2", "21_01a.rollout.3")
+def test_contexts_are_saved_via_the_repository(conversation, prometheus, stage_work):
+    """Verify context saved via repository: only the new one counts its operations, so the flag is really read."""
+    job, turns = stage_work.service.job, len(conversation.turns)
+    patience = stage_work.target.scrape_patience_s
+    saved = poll(lambda: contexts.saves(prometheus, job), lambda count: count >= turns, patience)
+    assert saved >= turns, (
+        f"{'some messages take the old path' if saved else 'the flag has no effect'}: expected {turns} saves by the "
+        f"repository, found {saved:g} in {contexts.OPERATIONS} of {job}; {answered(conversation.findings())}"
+    )
 
 
 @pytest.mark.checklist("21_01a.rollout.3")
@@ -71,15 +84,6 @@ def test_history_is_used(conversation, word):
     """Smoke test with flag on: Butler knows what was said before."""
     found = conversation.turns[-1].forgot(word)
     assert found == [], summary(found)
-
-
-@pytest.mark.checklist("21_01a.rollout.2", "21_01a.rollout.3")
-def test_contexts_are_saved_via_the_repository(conversation, prometheus, stage_work):
-    """Verify context saved via repository: only the new one counts its operations, so the flag is really read."""
-    job, turns = stage_work.service.job, len(conversation.turns)
-    patience = stage_work.target.scrape_patience_s
-    saved = poll(lambda: contexts.saves(prometheus, job), lambda count: count >= turns, patience)
-    assert saved >= turns, f"expected {turns} saves by the repository, found {saved} in {contexts.OPERATIONS} of {job}"
 
 
 @pytest.mark.checklist("21_01a.rollout.3")

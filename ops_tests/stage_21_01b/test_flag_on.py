@@ -7,6 +7,7 @@ import pytest
 from acceptance.evidence import Evidence
 from acceptance.finding import summary
 from acceptance.polling import poll
+from acceptance.probes.flag_path import answered
 from acceptance.probes.homework.traffic import reviewable
 from acceptance.probes.homework.worker import DAYS, REQUESTS, served
 
@@ -39,6 +40,18 @@ def test_flag_change_restarted_the_worker(flag_on):
     assert flag_on.restarted.proved, flag_on.restarted
 
 
+@pytest.mark.checklist("21_01b.rollout.2", "21_01b.rollout.3")
+def test_requests_go_via_the_new_service(listing, requested, prometheus, stage_work):
+    """Review requested via new service: only it counts its requests, so the flag is really read."""
+    job, operations = stage_work.service.job, {"list_commits", "request_review"}
+    patience = stage_work.target.scrape_patience_s
+    counted = poll(lambda: served(prometheus, job), lambda seen: operations <= {*seen}, patience)
+    assert operations <= {*counted}, (
+        f"{'some requests take the old path' if counted else 'the flag has no effect'}: expected {sorted(operations)} "
+        f"in {REQUESTS} of {job}, found {counted}; {answered([*listing.findings(), *requested.findings()])}"
+    )
+
+
 @pytest.mark.checklist("21_01b.rollout.3")
 def test_list_is_what_the_hw_checker_knows(listing, checker, student, evidence):
     """Smoke test with flag on: no commit is missing, none is another's."""
@@ -58,12 +71,3 @@ def test_review_is_requested(requested, evidence):
     )
     found = requested.findings()
     assert found == [], summary(found)
-
-
-@pytest.mark.checklist("21_01b.rollout.2", "21_01b.rollout.3")
-def test_requests_go_via_the_new_service(listing, requested, prometheus, stage_work):
-    """Review requested via new service: only it counts its requests, so the flag is really read."""
-    job, operations = stage_work.service.job, {"list_commits", "request_review"}
-    patience = stage_work.target.scrape_patience_s
-    counted = poll(lambda: served(prometheus, job), lambda seen: operations <= {*seen}, patience)
-    assert operations <= {*counted}, f"expected {sorted(operations)} in {REQUESTS} of {job}, found {counted}"

@@ -65,7 +65,7 @@ POWER = (
         only=("flag_off", "flag_on"),
     ),
     On(("dialog-mixes-users",), ("test_many_sessions_at_once",), "was told another user's word"),
-    On(("dialog-flag-ignored",), ("test_contexts_are_saved_via_the_repository",), "saves by the repository, found 0"),
+    On(("dialog-flag-ignored",), ("test_contexts_are_saved_via_the_repository",), "the flag has no effect"),
     Soak(("dialog-error-reply",), ("trigger bad-answers",), "found an error text"),
     Soak(("dialog-slow",), ("trigger repository-latency",), "fires at > 0.2", settings={"SOAK_SECONDS": "12"}),
     Soak(("dialog-errors",), ("trigger repository-failures", "trigger failed-messages"), "fires at > 0.05"),

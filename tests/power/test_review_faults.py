@@ -47,7 +47,7 @@ POWER = (
     On(("review-no-log-analysis",), ("test_component_executed[log-analysis-appended]",), "found log_analysis = None"),
     On(("review-report-empty",), ("test_component_executed[report-persisted]",), "found report ="),
     On(("review-not-published",), ("test_component_executed[report-published]",), "found published_at = None"),
-    On(("use-case-flag-ignored",), ("test_review_is_counted_by_the_new_use_case",), "the old use case is still"),
+    On(("use-case-flag-ignored",), ("test_review_is_counted_by_the_new_use_case",), "the flag has no effect"),
     Soak(("review-errors",), ("trigger pipeline-failures", "trigger bad-reviews"), "found"),
     Soak(("rate-limit-always",), ("trigger unexpected-429",), "rate limit"),
     Soak(("review-no-log-analysis",), ("trigger no-log-analysis",), "log analysis appended"),
