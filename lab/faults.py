@@ -86,6 +86,11 @@ STORAGE_FAULTS: tuple[Fault, ...] = tuple(
             "the make targets succeed without restarting anything",
             "deploy.2 rollout.2 21_00.checklist.4 21_01a.deploy.3 21_01b.deploy.2 21_01d.deploy.2",
         ),
+        (
+            "old-code",
+            "a process that starts runs the commit of the last deployment",
+            "deploy.2 21_01a.deploy.2 21_01b.deploy.2 21_01d.deploy.2",
+        ),
         ("service-does-not-come-back", "with the flag on, the process ends at its start", "rollout.2"),
         ("event-missing", "refusals are not logged", "security.2 security.1 security.3"),
         (

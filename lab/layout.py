@@ -11,7 +11,7 @@ from pathlib import Path
 
 from dotenv import dotenv_values
 
-from lab import infra, monitoring
+from lab import code, infra, monitoring
 from lab.log import log_format
 
 _LONGEST = 75  # characters: a socket's path may have 107, with run/supervisor.sock.PID behind HOME
@@ -81,6 +81,7 @@ def write(layout: Layout, ports: Mapping[str, int]) -> None:
     layout.data("clamd").mkdir()
     layout.storage.mkdir(parents=True)
     layout.storage.chmod(0o750)
+    code.make(layout.home)
     (layout.outside / "canary.txt").write_text("Nothing may be written here.\n")
     (layout.home / "ports.json").write_text(json.dumps(dict(ports), indent=1) + "\n")
     clamd = f"unix://{layout.clamd}"
@@ -114,6 +115,8 @@ def _target(layout: Layout, ports: Mapping[str, int], clamd: str) -> str:
         "ALLOW_MUTATIONS": "true",
         "INFRA_DIR": layout.infra,
         "ENV_FILE": layout.env_file,
+        "CODE_DIR": home / code.CODE,
+        "RUNNING_COMMIT": "metric:butler_build_info:commit",
         "BACKUP_DIR": home / "backup",
         **{f"{key}_URL": f"http://127.0.0.1:{ports[name]}" for key, name in addresses.items()},
         "GRAFANA_USER": "admin",

@@ -26,6 +26,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Lifespan, Message, Receive, Scope, Send
 
+from lab.code import announce
 from lab.log import JsonHandler, log, new_trace, set_service, trace_id
 
 __all__ = ["Settings", "application", "health_route", "log", "new_trace", "run", "trace_id"]
@@ -151,6 +152,7 @@ async def _http_error(_: Request, error: Exception) -> Response:
 
 def _metrics_route(fault: Callable[[str], bool]) -> Route:
     """Make `/metrics`: Prometheus text of the process, includes process_start_time_seconds."""
+    announce(fault)
     noisy = fault("errors-after-restart")  # from its start on: else there would be no difference to see
 
     async def metrics(__: Request) -> Response:

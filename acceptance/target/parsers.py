@@ -221,6 +221,22 @@ def scanner(text: str) -> str | None:
     return text
 
 
+def branch(text: str) -> str:
+    """Return a branch of a remote: what is deployed must be its newest commit."""
+    if not re.fullmatch(r"[\w.-]+/[\w./-]+", text):
+        raise Malformed("REMOTE/BRANCH, such as origin/main")
+    return text
+
+
+def commit_source(text: str) -> str:
+    """Return where a running service says of which commit it is."""
+    kind, _, rest = text.partition(":")
+    form = {"metric": r"[a-zA-Z_]\w*:[a-zA-Z_]\w*", "http": r"/[^\s:]*:[\w.]+", "command": r".*\S.*"}.get(kind)
+    if form is None or not re.fullmatch(form, rest):
+        raise Malformed("metric:NAME:LABEL, http:/PATH:KEY or command:WORDS with {NAME} for the service, or nothing")
+    return text
+
+
 def optional(parse: Parser) -> Parser:
     """Return a parser that gives None for nothing."""
     return lambda text: parse(text) if text else None

@@ -2,6 +2,7 @@
 
 import pytest
 
+from acceptance.finding import summary
 from acceptance.probes.http.client import brief
 
 pytestmark = [pytest.mark.stage_21_01a]
@@ -26,3 +27,10 @@ def test_deployed_code_serves_the_gateway(butler, new_id):
     """Deploy to production: the code that runs has the gateway, and refuses a message without text."""
     answer = butler.say(new_id("deploy"), "").exchange
     assert answer.refused, brief(answer)
+
+
+@pytest.mark.checklist("21_01a.deploy.2")
+def test_running_code_is_the_newest_of_the_main_branch(code, stage_work):
+    """Deploy to production: the process says the commit of the checkout, which is the newest of the main branch."""
+    found = code(stage_work.service).findings()
+    assert found == [], summary(found)

@@ -2,6 +2,8 @@
 
 import pytest
 
+from acceptance.finding import summary
+
 pytestmark = [pytest.mark.stage_21_01b]
 
 
@@ -17,3 +19,10 @@ def test_worker_runs_the_deployed_code(restart, stage_work):
     """Deploy to production: the worker restarts and Prometheus sees the new process."""
     restarted = restart()
     assert [done.service for done in restarted if done.proved] == [stage_work.service.name], restarted
+
+
+@pytest.mark.checklist("21_01b.deploy.2")
+def test_running_code_is_the_newest_of_the_main_branch(code, stage_work):
+    """Deploy to production: the process says the commit of the checkout, which is the newest of the main branch."""
+    found = code(stage_work.service).findings()
+    assert found == [], summary(found)

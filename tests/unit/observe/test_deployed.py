@@ -1,0 +1,75 @@
+"""Which Butler runs: the checkout, its main branch, and what the services say of themselves."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from acceptance.finding import summary
+from acceptance.observe.deployed import deployed
+from acceptance.observe.prometheus import Sample
+from acceptance.verdict import Inconclusive
+from lab.code import _git, make
+
+API = SimpleNamespace(name="butler-api", job="butler-api", url="http://127.0.0.1:9")
+
+
+@pytest.fixture
+def deployment(tmp_path):
+    """A checkout as the lab makes it, and how to ask about it: what do its processes say?"""
+    checkout = make(tmp_path)
+    commit = (checkout / ".git/refs/heads/main").read_text().strip()
+
+    def ask(*says, by="metric:info:commit", code_dir=checkout):
+        metrics = SimpleNamespace(instant=lambda query: [Sample({"commit": each}, 1, 0) for each in says])
+        target = SimpleNamespace(code_dir=code_dir, main_branch="origin/main", running_commit=by, infra_dir=tmp_path,
+                                 source=tmp_path / "x.env", http_timeout_s=0.2)  # fmt: skip
+        return deployed(target, [API], metrics)
+
+    return SimpleNamespace(ask=ask, commit=commit, checkout=checkout, folder=tmp_path)
+
+
+def test_running_commit_of_the_main_branch_is_good(deployment):
+    assert deployment.ask(deployment.commit).findings() == []
+    assert deployment.ask(deployment.commit[:7]).findings() == []
+    assert deployment.ask(by=f"command:echo {deployment.commit}").findings() == []
+
+
+def test_old_code_in_one_of_two_processes_is_told(deployment):
+    found = deployment.ask(deployment.commit, "0" * 40).findings()
+    assert "butler-api: expected the commit of CODE_DIR" in summary(found)
+    assert "0" * 40 in summary(found)
+
+
+def test_checkout_behind_its_main_branch_is_told(deployment):
+    _git(deployment.checkout, "reset", "-q", "--hard", "before")
+    old = deployment.ask((deployment.checkout / ".git/refs/heads/before").read_text().strip())
+    assert [each.subject for each in old.findings()] == ["CODE_DIR"]
+
+
+def test_changed_file_of_the_checkout_is_told(deployment):
+    (deployment.checkout / "src" / "butler.py").write_text("RELEASE = 'by hand'\n")
+    assert "src/butler.py changed" in summary(deployment.ask(deployment.commit).findings())
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        lambda it: it.ask(by=None),
+        lambda it: it.ask(),
+        lambda it: it.ask(""),
+        lambda it: it.ask("unknown"),
+        lambda it: it.ask(by="http:/health:commit"),
+        lambda it: it.ask(by="command:false"),
+        lambda it: it.ask(it.commit, code_dir=it.folder / "nowhere"),
+    ],
+    ids=["not-configured", "no-series", "empty-label", "no-commit", "no-answer", "command-fails", "no-checkout"],
+)
+def test_nobody_says_is_inconclusive(deployment, how):
+    with pytest.raises(Inconclusive):
+        how(deployment).findings()
+
+
+def test_remote_that_does_not_answer_is_inconclusive(deployment):
+    deployment.checkout.with_name("code.git").rename(deployment.folder / "gone")
+    with pytest.raises(Inconclusive, match="ls-remote"):
+        deployment.ask(deployment.commit).findings()
