@@ -103,6 +103,15 @@ RestartsNothing = partial(
     settings={"RESTART_TIMEOUT_SECONDS": "2"},
     only=("deploy",),
 )
+#: The service goes on with the code of the last deployment; wants ``stage``.
+OldCode = partial(
+    Power,
+    ("old-code",),
+    ("test_running_code_is_the_newest_of_the_main_branch",),
+    "expected the commit of CODE_DIR",
+    only=("deploy",),
+    restarts=True,
+)
 #: A job that Prometheus does not scrape; wants ``stage``, and as ``settings`` the key that names it.
 Unwatched = partial(
     Power,

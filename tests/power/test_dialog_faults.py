@@ -9,7 +9,7 @@ import pytest
 
 from acceptance.target.model import load_target
 from lab.bot.faults import DIALOG_FAULTS
-from power.table import INCONCLUSIVE, Means, Power, RestartsNothing, Unwatched, assert_noticed
+from power.table import INCONCLUSIVE, Means, OldCode, Power, RestartsNothing, Unwatched, assert_noticed
 
 
 @contextmanager
@@ -25,6 +25,7 @@ Soak = partial(Power, stage="21_01a", only=("soak",))
 Exit = partial(Power, stage="21_01a", only=("exit_gate",))
 
 POWER = (
+    OldCode(stage="21_01a"),
     Unwatched(stage="21_01a", settings={"BOT_JOB": "nobody"}),
     RestartsNothing(red=("test_bot_restarts",), stage="21_01a", k="restarts"),
     Deploy(

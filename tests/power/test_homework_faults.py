@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from lab.worker.faults import HOMEWORK_FAULTS
-from power.table import INCONCLUSIVE, Power, RestartsNothing, Unwatched, assert_noticed
+from power.table import INCONCLUSIVE, OldCode, Power, RestartsNothing, Unwatched, assert_noticed
 
 Off = partial(Power, stage="21_01b", only=("flag_off",))
 On = partial(Power, stage="21_01b", only=("flag_on",))
@@ -18,6 +18,7 @@ FEW = {"TRAFFIC_PER_MINUTE": "30", "SOAK_SECONDS": "1"}
 """Too few requests to say anything of."""
 
 POWER = (
+    OldCode(stage="21_01b"),
     # Somebody else's service: the stage is left out, which is neither good nor a fault of the deployment.
     Before(("hw-checker-down",), ("test_hw_checker_can_be_depended_on",), "reschedule it"),
     Before(("hw-checker-slow",), ("test_hw_checker_can_be_depended_on",), "reschedule it", settings=IMPATIENT),

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from lab.worker.faults import USE_CASE_FAULTS
-from power.table import INCONCLUSIVE, Power, RestartsNothing, Unwatched, assert_noticed
+from power.table import INCONCLUSIVE, OldCode, Power, RestartsNothing, Unwatched, assert_noticed
 
 IMPATIENT = {"HTTP_TIMEOUT_SECONDS": "3"}
 FEW = {"TRAFFIC_PER_MINUTE": "100"}
@@ -22,6 +22,7 @@ TOO_FEW = {"TRAFFIC_PER_MINUTE": "60", "SOAK_SECONDS": "1"}
 """Too few reviews to say anything of."""
 
 POWER = (
+    OldCode(stage="21_01d"),
     Unwatched(stage="21_01d", settings={"WORKER_JOB": "nobody"}),
     RestartsNothing(red=("test_worker_runs_the_deployed_code",), stage="21_01d"),
     Off(("review-report-empty",), ("test_effect_shows[report-persisted]",), "report persisted, found report ="),

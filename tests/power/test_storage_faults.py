@@ -17,7 +17,7 @@ from acceptance.probes.storage.uploads import Upload, Uploader
 from acceptance.target.model import load_target
 from lab.faults import STORAGE_FAULTS
 from power.means import stopped
-from power.table import INCONCLUSIVE, Means, Power, RestartsNothing, Unwatched, assert_noticed
+from power.table import INCONCLUSIVE, Means, OldCode, Power, RestartsNothing, Unwatched, assert_noticed
 
 TAMPERED = "test_tampered_archive_is_refused[tampered-start]"
 ATTACKS = "test_attacks_are_blocked"
@@ -67,6 +67,7 @@ def foreign_viruses(target_file: Path) -> Iterator[dict[str, str]]:
 
 
 POWER = (
+    OldCode(stage="21_01c"),
     Unwatched(stage="21_01c", settings={"API_JOB": "nobody"}),
     Before(
         (),
