@@ -10,15 +10,22 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from acceptance.conduct.client import RemoteConductor
+from acceptance.conduct.run import Run
 from acceptance.conduct.services import are_newer
+from acceptance.conduct.testdata import new_ids
 from acceptance.envfile.file import EnvFile
 from acceptance.gates.measures import Measure
 from acceptance.observe.health import is_healthy
 from acceptance.observe.prometheus import Prometheus
+from acceptance.polling import poll
 from acceptance.probes.clients import Clients
+from acceptance.probes.traffic import senders
 from acceptance.stage import Stage
 from acceptance.target.model import Target
 from acceptance.verdict import RollbackFailed
+
+REVIEW_S = 60.0
+"""Longest time, in seconds, until a worker that sleeps between two looks at its tasks takes one (contract)."""
 
 
 @dataclass(frozen=True)
@@ -48,8 +55,10 @@ class Drill:
         return asdict(self)
 
 
-def drill(target: Target, stage: Stage, conductor: RemoteConductor, *, record_metrics: bool) -> Drill:
-    """Switch the stage's flag on and roll it back.
+def drill(target: Target, stage: Stage, conductor: RemoteConductor, run: Run, *, record_metrics: bool) -> Drill:
+    """Switch the stage's flag on, use the service, and roll it back.
+
+    A flag without an effect is a finding: where the service ignores it, going back proves nothing.
 
     Raises:
         Refused: Nothing was changed: the flag is not false, or it is outside the window.
@@ -67,10 +76,12 @@ def drill(target: Target, stage: Stage, conductor: RemoteConductor, *, record_me
     before = target.env_file.read_bytes()
     look("before")
     state = conductor.set_flag(stage, True)
-    look("flag_on")
-    switched = prometheus.process_starts(service.job)
     findings, account, seconds = [], "", None
     try:
+        conductor.expect_data(run.prefix)
+        findings += without_effect(target, stage, run)
+        look("flag_on")
+        switched = prometheus.process_starts(service.job)
         if done := conductor.rollback(stage.id, "rollback drill"):
             account, seconds = done.account, done.seconds
     except RollbackFailed as error:
@@ -91,6 +102,22 @@ def drill(target: Target, stage: Stage, conductor: RemoteConductor, *, record_me
     findings += overdue(seconds, allowed)
     on_s = state.restarted.seconds if state.restarted else None
     return Drill(stage.id, target.flags[stage.id], on_s, seconds, allowed, account, findings, metrics)
+
+
+def without_effect(target: Target, stage: Stage, run: Run) -> list[str]:
+    """Say that the flag has no effect where one request to each service makes nothing of the new path count."""
+    service, prometheus = target.service(stage.service), Clients(target).prometheus
+    faults = [
+        fault for _, fault in (send() for send in senders(target, new_ids(run.prefix), run.trace_prefix).values())
+    ]
+    patience = target.scrape_patience_s + REVIEW_S
+    if poll(lambda: prometheus.names(service.job, stage.metrics), bool, patience):
+        return []
+    answers = "; ".join(filter(None, faults)) or "all were answered well"
+    return [
+        f"the flag has no effect: expected {stage.metrics}* of {service.name} after a request to each service, found "
+        f"none for {patience:g} s ({answers}); so the way back is not proved"
+    ]
 
 
 def overdue(seconds: float | None, allowed_s: float) -> list[str]:

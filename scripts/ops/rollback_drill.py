@@ -42,7 +42,7 @@ def act(target: Target, args: argparse.Namespace) -> Answer:
     if not stage.flagged:
         raise Refused(f"--stage {args.stage}: expected a stage with a flag, of which there is something to roll back")
     with holding(target, args.reports, args.outside_window) as (run, conductor):
-        done = drill(target, stage, conductor, record_metrics=args.record_metrics)
+        done = drill(target, stage, conductor, run, record_metrics=args.record_metrics)
     facts = {"run": run.id, "at": run.started.isoformat(), "operator": run.operator, "environment": args.environment}
     account = run.folder / "rollback_drill.json"
     account.write_text(json.dumps(facts | asdict(done), indent=1, default=str) + "\n")

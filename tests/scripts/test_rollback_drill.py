@@ -7,6 +7,7 @@ from commands import run
 from held_lab import SHORT, broken, retold
 
 from acceptance.commands.rollback_drill import overdue
+from acceptance.envfile.file import EnvFile
 from acceptance.target.model import load_target
 
 DRILL = "rollback_drill.py --stage 21_01c"
@@ -37,6 +38,13 @@ def test_restart_that_does_nothing_fails(held_target: Path, tmp_path: Path) -> N
     assert (code, "ROLLBACK FAILED: " in said, "newer than" in said) == (12, True, True), said
     code, said = run(f"{DRILL} --environment lab --reports {tmp_path}", held_target)
     assert code == 0, f"the next drill first undoes what the failed one left: {said}"
+
+
+def test_service_that_ignores_the_flag_fails(held_target: Path, tmp_path: Path) -> None:
+    with broken(held_target, "flag-ignored"):
+        code, said = run(f"{DRILL} --environment lab --reports {tmp_path}", held_target)
+    assert (code, said.startswith("FAIL"), "the flag has no effect" in said) == (1, True, True), said
+    assert not EnvFile(load_target(held_target).env_file).flag("USE_NEW_STORAGE_ADAPTER")
 
 
 def test_production_must_be_spelled(held_target: Path) -> None:
