@@ -87,6 +87,19 @@ class RunStarted(Kind):
 
 
 @dataclass(frozen=True, kw_only=True)
+class CodeSeen(Kind):
+    """Which Butler it was before or after the run; see `acceptance.observe.deployed.Code`."""
+
+    kind = "code.seen"
+    moment: str = ""
+    checkout: str = ""
+    main: str = ""
+    changed: tuple[str, ...] = ()
+    running: Mapping[str, Any] = field(default_factory=dict)
+    unknown: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
 class ChecksExpected(Kind):
     """The checks that a run must answer."""
 

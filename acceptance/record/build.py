@@ -6,7 +6,7 @@ The page, the texts and ``record.json`` are drawn from what ``build`` gives, and
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import fields, replace
+from dataclasses import asdict, fields, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,6 +14,7 @@ from acceptance.events import GENESIS, Event, expecting
 from acceptance.kinds import (
     CheckFinished,
     ChecksExpected,
+    CodeSeen,
     Note,
     RollbackStarted,
     RunStarted,
@@ -65,7 +66,7 @@ def build(events: Iterable[Event]) -> Record:
         facts=facts,
         covered=covered(lines, [stage.id for stage in stages]),
         begun=any(event.kind == "run.started" for event in log),
-        trouble=(*unreal, *surprises, *_refusals(log)),
+        trouble=(*unreal, *_changed(facts.code), *surprises, *_refusals(log)),
     )
     closing = judge(grounds)
     return Record(
@@ -94,6 +95,13 @@ def conclude(events: Iterable[Event], ending: Ending) -> Closing:
     log = list(events)
     record = build([*log, _end(log, ending.as_json())])
     return Closing(record.outcome, record.reasons, record.facts.exit_code or 0)
+
+
+def _changed(code: Mapping[str, Any]) -> list[str]:
+    """Say that the checkout became another one during the run: nobody knows which of the two was tested."""
+    before, after = (str(code.get(moment, {}).get("checkout") or "") for moment in ("before", "after"))
+    told = f"CODE_DIR was at {before} when the run began and at {after} when it ended"
+    return [told] if before and after and before != after else []
 
 
 def _fired(log: Sequence[Event]) -> list[tuple[Verdict, str]]:
@@ -131,6 +139,7 @@ def _facts(log: Sequence[Event]) -> Facts:
     first, last = (log[0].at, log[-1].at) if log else ("", "")
     return Facts(
         **{each.name: getattr(start, each.name) for each in fields(start)},
+        code={seen.moment: asdict(seen) for seen in CodeSeen.all(log)},
         started_at=first,
         finished_at=last,
         seconds=between(first, last),

@@ -1,4 +1,4 @@
-"""The record for other tools: CTRF (Common Test Report Format) and an in-toto test-result statement.
+"""The record for other tools: CTRF (Common Test Report Format), JUnit and an in-toto test-result statement.
 
 Both say less than ``record.json``, and never more: nothing that was not proved is reported as passed. The CTRF
 plugins for pytest see pytest's own results, in which NOT RUN is a skip and AWAITING too, so the mapping is ours.
@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from typing import Any
+from xml.etree.ElementTree import Element, SubElement, tostring
 
 from acceptance.record.formatting import host_of, parse
-from acceptance.record.schema import Check, Record
+from acceptance.record.schema import Check, Facts, Record
 from acceptance.verdict import Outcome, Verdict
 
 CTRF_SPEC = "0.0.0"
@@ -25,6 +27,15 @@ _STATUS = {
     Verdict.NOT_RUN: "pending",
     Verdict.INCONCLUSIVE: "other",
 }
+
+
+_JUNIT = {
+    Verdict.FAIL: "failure",
+    Verdict.INCONCLUSIVE: "error",
+    Verdict.NOT_RUN: "error",
+    Verdict.SKIPPED: "skipped",
+}
+_UNPRINTABLE = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def ctrf(record: Record) -> dict[str, Any]:
@@ -50,8 +61,14 @@ def ctrf(record: Record) -> dict[str, Any]:
             "environment": {
                 "appName": "Butler",
                 "testEnvironment": host_of(facts),
-                "commit": facts.commit,
-                "extra": {"run": facts.run_id, "ticket": facts.ticket, "mode": facts.mode, "operator": facts.operator},
+                **({"commit": commit} if (commit := butler_commit(facts)) else {}),
+                "extra": {
+                    "suiteCommit": facts.commit,
+                    "run": facts.run_id,
+                    "ticket": facts.ticket,
+                    "mode": facts.mode,
+                    "operator": facts.operator,
+                },
             },
         },
     }
@@ -60,7 +77,8 @@ def ctrf(record: Record) -> dict[str, Any]:
 def statement(record: Record, log_digest: str) -> dict[str, Any]:
     """Give the in-toto statement: this log says that this target, in this configuration, had this result.
 
-    The subject is the event log, whose digest names the run: a deployment in place has no artifact to digest.
+    The subject is the commit that all of Butler's services say they run, where they do, and the event log, whose
+    digest names the run.
     A GO is PASSED, with waivers WARNED; everything else is FAILED, so that a policy which knows only these three
     words lets nothing through that was not proved.
 
@@ -73,7 +91,10 @@ def statement(record: Record, log_digest: str) -> dict[str, Any]:
     target = json.dumps(dict(facts.target), sort_keys=True).encode()
     return {
         "_type": STATEMENT,
-        "subject": [{"name": f"{facts.run_id or 'run'}/events.jsonl", "digest": {"sha256": log_digest}}],
+        "subject": [
+            *([{"name": "butler", "digest": {"gitCommit": commit}}] if (commit := butler_commit(facts)) else []),
+            {"name": f"{facts.run_id or 'run'}/events.jsonl", "digest": {"sha256": log_digest}},
+        ],
         "predicateType": TEST_RESULT,
         "predicate": {
             "result": passed if record.outcome is Outcome.GO else "FAILED",
@@ -90,6 +111,40 @@ def statement(record: Record, log_digest: str) -> dict[str, Any]:
             "failedTests": _names(record, Verdict.FAIL),
         },
     }
+
+
+def butler_commit(facts: Facts) -> str:
+    """Give the full name of the commit that each service says it runs; empty where that is not known."""
+    seen = facts.code.get("after") or facts.code.get("before") or {}
+    checkout, running = str(seen.get("checkout") or ""), list((seen.get("running") or {}).values())
+    said = {commit for commits in running for commit in commits}
+    alike = bool(said) and all(checkout.startswith(commit) for commit in said)
+    return checkout if alike and not seen.get("changed") and not seen.get("unknown") else ""
+
+
+def junit(record: Record) -> str:
+    """Give the run as JUnit XML: what was not proved is an error or a failure, and so is an outcome that is not GO."""
+    suite = Element("testsuite", name=f"butler {host_of(record.facts)}", timestamp=record.facts.started_at)
+    for check in record.checks:
+        case = _case(suite, f"{check.stage}.{check.phase}", check.nodeid, check.seconds or 0)
+        if element := _JUNIT.get(check.verdict):
+            _said(case, element, check.verdict.value, check.reason)
+    run = _case(suite, "run", f"outcome of {record.facts.run_id}", record.facts.seconds or 0)
+    if record.outcome is not Outcome.GO:
+        _said(run, "failure", record.outcome.value, "; ".join(record.reasons))
+    suite.set("tests", str(len(record.checks) + 1))
+    for plural, element in (("failures", "failure"), ("errors", "error"), ("skipped", "skipped")):
+        suite.set(plural, str(len(suite.findall(f"testcase/{element}"))))
+    return '<?xml version="1.0" encoding="utf-8"?>\n' + tostring(suite, encoding="unicode") + "\n"
+
+
+def _case(suite: Element, where: str, name: str, seconds: float) -> Element:
+    return SubElement(suite, "testcase", classname=where, name=name, time=f"{seconds:.3f}")
+
+
+def _said(case: Element, element: str, kind: str, text: str) -> None:
+    shown = _UNPRINTABLE.sub("?", text)  # XML 1.0 has no words for control characters
+    SubElement(case, element, type=kind, message=shown)
 
 
 def _ctrf_test(check: Check) -> dict[str, Any]:

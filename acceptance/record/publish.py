@@ -13,7 +13,7 @@ from typing import Any
 
 from acceptance.events import read_events
 from acceptance.record.build import build
-from acceptance.record.exports import ctrf, statement
+from acceptance.record.exports import ctrf, junit, statement
 from acceptance.record.html import page
 from acceptance.record.schema import Record
 
@@ -21,6 +21,7 @@ EVENTS = "events.jsonl"
 PAGE = "record.html"
 JSON = "record.json"
 CTRF = "ctrf.json"
+JUNIT = "junit.xml"
 IN_TOTO = "intoto.json"
 MANIFEST = "MANIFEST.sha256"
 SIGNATURE = "MANIFEST.sha256.sig"
@@ -58,6 +59,7 @@ def derived(record: Record, folder: Path) -> dict[str, str]:
     return {
         JSON: to_text(record),
         CTRF: _compact(ctrf(record)),
+        JUNIT: junit(record),
         IN_TOTO: _compact(statement(record, digest(folder / EVENTS))),
     }
 

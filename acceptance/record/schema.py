@@ -197,6 +197,7 @@ class Facts:
     target: Mapping[str, Any] = field(default_factory=dict)
     suite_version: str = ""
     commit: str = ""
+    code: Mapping[str, Any] = field(default_factory=dict)
     host: str = ""
     python: str = ""
     argv: tuple[str, ...] = ()

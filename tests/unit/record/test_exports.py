@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from xml.etree import ElementTree
 
 import jsonschema
 import pytest
@@ -58,6 +59,43 @@ def test_ctrf_counts_every_check_once_and_passes_none_that_did_not(folders, name
     assert sum(summary[word] for word in ("passed", "failed", "pending", "skipped", "other")) == summary["tests"]
     assert summary["passed"] == record.counts.get("PASS", 0)
     assert summary["stop"] >= summary["start"] > 1_700_000_000_000
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_junit_has_every_check_and_one_case_more_for_the_outcome(folders, name):
+    record = load(folders[name])
+    suite = ElementTree.parse(folders[name] / "junit.xml").getroot()
+    bad = sum(record.counts.get(verdict, 0) for verdict in ("FAIL", "INCONCLUSIVE", "NOT RUN"))
+    lost = 0 if record.outcome == "GO" else 1
+    assert int(suite.get("tests")) == len(suite.findall("testcase")) == len(record.checks) + 1
+    assert int(suite.get("failures")) + int(suite.get("errors")) == bad + lost
+    assert (suite.findall("testcase")[-1].find("failure") is None) == (record.outcome == "GO")
+
+
+SHA, OTHER = "a1" * 20, "b2" * 20
+
+
+@pytest.mark.parametrize(
+    ("seen", "commit"),
+    [
+        ({"checkout": SHA, "running": {"bot": [SHA], "api": [SHA[:8]]}}, SHA),
+        ({"checkout": SHA, "running": {"bot": [SHA], "api": [OTHER]}}, ""),
+        ({"checkout": SHA, "running": {"bot": [SHA]}, "unknown": ["api: nobody says"]}, ""),
+        ({"checkout": SHA, "running": {"bot": [SHA]}, "changed": ["src/x.py"]}, ""),
+        ({"checkout": SHA, "running": {}}, ""),
+        ({}, ""),
+    ],
+    ids=["all-say-it", "one-says-another", "one-does-not-say", "changed-files", "nobody-says", "not-asked"],
+)
+def test_commit_in_evidence_is_the_one_that_runs_or_none(tmp_path, seen, commit):
+    """Never the suite's own: that would be a wrong claim."""
+    folder = samples.go(tmp_path / "go")
+    EventLog(folder / "events.jsonl").append("code.seen", moment="after", **seen)
+    publish(folder)
+    subjects = json.loads((folder / "intoto.json").read_text())["subject"]
+    environment = json.loads((folder / "ctrf.json").read_text())["results"]["environment"]
+    named = [each["digest"]["gitCommit"] for each in subjects if each["name"] == "butler"]
+    assert (named, environment.get("commit", "")) == ([commit] if commit else [], commit)
 
 
 COUNT = {"type": "integer", "minimum": 0}

@@ -25,7 +25,6 @@ SCHEMA = json.loads(files("acceptance").joinpath("data/record.schema.json").read
 def sealed(tmp_path_factory):
     """A sealed folder; copy it before you damage it."""
     folder = samples.no_go(tmp_path_factory.mktemp("sealed") / "run")
-    (folder / "junit.xml").write_text("<testsuites/>")
     publish(folder)
     return folder
 
