@@ -68,6 +68,10 @@ class Flow:
         """Give a stage's progress."""
         return self._stages[stage_id]
 
+    def others(self, stage_id: str) -> list[Stage]:
+        """Give the other stages with a flag, of those that there are."""
+        return [each.stage for name, each in self._stages.items() if name != stage_id and each.stage.flagged]
+
     def enter(self, stage_id: str, nodeid: str = "") -> str:
         """Note that this check of the stage comes next; returns why it may not run, or an empty string."""
         self._running = nodeid
