@@ -87,10 +87,10 @@ def _exit_code(outcome: Outcome, grounds: Grounds) -> int:
         return INTERRUPTED if outcome is Outcome.INTERRUPTED else 1
     if any(check.reason.startswith(REFUSED) for check in deciding):
         return ExitCode.REFUSED
-    if status not in EXPLAINED:
-        return status
     if Verdict.INCONCLUSIVE in seen:
         return ExitCode.INCONCLUSIVE
+    if status not in EXPLAINED:
+        return status
     if Verdict.PASS not in seen and not seen - {Verdict.SKIPPED}:
         return NOTHING_RAN
     return ExitCode.NOT_RUN if Verdict.NOT_RUN in seen else status or ExitCode.INCONCLUSIVE
