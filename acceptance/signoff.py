@@ -21,7 +21,9 @@ Whoever runs the suite waives nothing and accepts nothing: approver is not deplo
 
 from __future__ import annotations
 
+import re
 import tomllib
+import unicodedata
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -77,8 +79,13 @@ class SignOffs:
 
 
 def same_person(name: str, other: str) -> bool:
-    """Whether two names are one person's, whatever the case and the spaces."""
-    return name.casefold().split() == other.casefold().split()
+    """Whether two names are one person's, whatever case, spaces, accents, punctuation, and order of their parts."""
+    return _parts(name) == _parts(other)
+
+
+def _parts(name: str) -> list[str]:
+    plain = "".join(each for each in unicodedata.normalize("NFKD", name) if not unicodedata.combining(each))
+    return sorted(re.findall(r"\w+", plain.casefold()))
 
 
 def objection(item_id: str, name: str, operator: str) -> str:

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from acceptance.checklist import accepts, load_items
-from acceptance.signoff import SignOffs, Waiver, interview, load_sign_offs, objection
+from acceptance.signoff import SignOffs, Waiver, interview, load_sign_offs, objection, same_person
 from acceptance.verdict import Refused
 
 NOW = datetime(2026, 11, 28, 3, tzinfo=UTC)
@@ -116,3 +116,9 @@ def test_the_operator_is_asked_for_somebody_else_and_not_for_ever():
     assert interview("21_01c.exit.1", "w", "M. Olsen", ask).name == "K. Adeyemi"
     assert "Not taken" in asked[1]
     assert interview("21_01c.exit.1", "w", "M. Olsen", answers(*["M. Olsen"] * 3)[0]) is None
+
+
+@pytest.mark.parametrize("name", ["Rivera, R.", "r rivera", "  R.  RIVERA ", "R. Rivéra"])
+def test_name_the_other_way_round_is_the_same_person(name):
+    assert same_person(name, "R. Rivera")
+    assert not same_person(name, "M. Rivera")
