@@ -1,6 +1,7 @@
 """A deployment whose services log plain text: trouble in it is seen, or it is said that it cannot be seen."""
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -13,10 +14,11 @@ READY = "test_stage_can_be_switched_and_watched"
 
 @pytest.fixture(scope="module")
 def text_lab() -> Iterator[Path]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("LAB_LOG_FORMAT", "text")
-        with held_lab() as target:
-            yield target
+    with ExitStack() as stack:
+        with pytest.MonkeyPatch.context() as patch:  # while it starts, so that no other lab logs text
+            patch.setenv("LAB_LOG_FORMAT", "text")
+            target = stack.enter_context(held_lab())
+        yield target
 
 
 @pytest.mark.parametrize(
