@@ -6,6 +6,7 @@ Exit code 0: all is green; 1: not so; 130: interrupted, and the next call goes o
 """
 
 import argparse
+import fcntl
 import hashlib
 import os
 import signal
@@ -14,75 +15,16 @@ import sys
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from tqdm import tqdm
 
 from tests.ledger import ROOT, Entry, git, latest, read_on, tree_state, write
+from tests.steps import LINT, STEPS, Step
 
 WORK = ROOT / ".tiers"
 LEDGER = WORK / "ledger.jsonl"
 SECONDS_BETWEEN_LINES = 0.5 if sys.stderr.isatty() else 20.0
-
-
-@dataclass(frozen=True)
-class Step:
-    """Tests that are run together.
-
-    Attributes:
-        paths: Where they are, below the root.
-        options: Pytest's, beside those of every step.
-        typical: Seconds of one test that was never timed here, for the remaining time.
-        sample: How many of them, chosen by the commit, are in the quick tier; None for all.
-        always: What the quick tier runs besides.
-        beside: Whether it may run beside another such step; where times matter, it may not.
-    """
-
-    name: str
-    paths: tuple[str, ...]
-    options: tuple[str, ...] = ()
-    typical: float = 1.0
-    sample: int | None = None
-    always: tuple[str, ...] = field(default=())
-    beside: bool = False
-
-
-LINT = {
-    "ruff check": ["ruff", "check"],
-    "ruff format": ["ruff", "format", "--check"],
-    "mypy": ["mypy"],
-    "lint-imports": ["lint-imports"],
-}
-POWER = "tests/power"
-REMOVALS = "tests/removals/test_guards.py"
-STEPS = (
-    Step("unit", ("tests/unit", "tests/scripts", "tests/mutants"), ("-n2", "--dist=loadfile"), 0.2, beside=True),
-    Step("plugin", ("tests/plugin",), ("-n2",), 4.0, beside=True),
-    Step("lab", ("tests/lab",), ("-n2", "--dist=loadfile"), 1.0, sample=0, beside=True),
-    Step(
-        "removals",
-        ("tests/removals",),
-        ("-n2",),
-        4.0,
-        sample=2,
-        always=(f"{REMOVALS}::test_every_row_names_a_test", f"{REMOVALS}::test_every_mark_has_a_row"),
-        beside=True,
-    ),
-    Step("dependencies", ("tests/dependencies",), ("-n2", "--dist=loadfile"), 6.0, sample=0),
-    Step("interruption", ("tests/interruption",), ("-n2", "--dist=worksteal"), 10.0, sample=2),
-    Step(
-        "power",
-        (POWER,),
-        ("-n3", "--dist=worksteal"),
-        9.0,
-        sample=3,
-        always=(
-            f"{POWER}/test_healthy.py::test_healthy_lab_is_green[1]",
-            f"{POWER}/test_storage_faults.py::test_fault_turns_its_check_red[21_01c-checksum-not-verified]",
-        ),
-    ),
-)
 
 
 def main() -> int:
@@ -96,6 +38,12 @@ def main() -> int:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     WORK.mkdir(exist_ok=True)
+    alone = (WORK / "lock").open("w")  # until we end; two at once would share ledger and logs
+    try:
+        fcntl.flock(alone, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        print("another run of the tests is under way in this checkout: waiting until it ends", flush=True)
+        fcntl.flock(alone, fcntl.LOCK_EX)
     tree = tree_state()
     known = latest(LEDGER)
     done = {test for test, entry in known.items() if entry.tree == tree and entry.outcome != "failed"}
@@ -142,7 +90,7 @@ def chosen(step: Step, tier: str) -> list[str]:
         return tests
     always = [test for test in tests if test.partition("[")[0] in step.always or test in step.always]
     if missing := [name for name in step.always if not any(test.startswith(name) for test in always)]:
-        sys.exit(f"{step.name}: no test {missing}; correct `always` of the step in {Path(__file__).name}")
+        sys.exit(f"{step.name}: no test {missing}; correct `always` of the step in tests/steps.py")
     commit = git("rev-parse", "HEAD")
     others = sorted(
         (test for test in tests if test not in always),
