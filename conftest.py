@@ -1,4 +1,4 @@
-"""Names the plugins of the suite; what they do is said in ``fixtures/``."""
+"""Names the plugins of the suite; what they do is said in `fixtures/`."""
 
 pytest_plugins = (
     "fixtures.stages",

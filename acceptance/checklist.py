@@ -1,4 +1,4 @@
-"""The deployment checklist as data: its lines, their order and words, and what a run made of each.
+"""Read the deployment checklist as data: its lines, their order and words, and what a run made of each.
 
 The lines come from `deployment_checklist.md`; `acceptance/data/checklist_items.tsv` gives them ids and says who
 answers them.
@@ -31,9 +31,9 @@ class Item:
     """One line of the checklist.
 
     Attributes:
-        id: Such as ``21_01c.exit.3``.
-        line: Line of ``deployment_checklist.md``, from 1.
-        level: ``top``, or ``sub`` for an indented line that belongs to the ``top`` line above it.
+        id: Such as `21_01c.exit.3`.
+        line: Line of `deployment_checklist.md`, from 1.
+        level: `top`, or `sub` for an indented line that belongs to the `top` line above it.
         answered_by: A check, a person (a sign-off), or a document that the suite writes.
         text: The document's words, Markdown marks of emphasis removed.
     """
@@ -46,7 +46,7 @@ class Item:
 
     @property
     def chapter(self) -> str:
-        """The part before the first dot, a key of ``CHAPTERS``."""
+        """The part before the first dot, a key of `CHAPTERS`."""
         return self.id.partition(".")[0]
 
 
@@ -74,7 +74,7 @@ class State(StrEnum):
 
 
 class NamesItems(Protocol):
-    """A check as ``status`` needs it: finished or only expected (then its verdict is NOT RUN)."""
+    """A check as `status` needs it: finished or only expected (then its verdict is NOT RUN)."""
 
     @property
     def nodeid(self) -> str: ...  # noqa: D102

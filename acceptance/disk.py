@@ -1,4 +1,4 @@
-"""What several rooms ask of the disk: whose a file is, and that a folder's entries are on it."""
+"""Answer what several rooms ask of the disk: a file's owner, free space, and whether a folder is synced."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def sync_folder(folder: Path) -> None:
 
 
 def free_bytes(path: Path) -> int:
-    """Give the space left for ordinary users on the disk that holds ``path``."""
+    """Give the space left for ordinary users on the disk that holds `path`."""
     try:
         return shutil.disk_usage(path).free
     except OSError as error:

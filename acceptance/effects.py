@@ -1,4 +1,4 @@
-"""What a check may do to a target, and the refusal of what it did not declare.
+"""Declare what a check may do to a target, and refuse what it did not declare.
 
 Whatever changes a target says so here first. While a check runs, that is refused unless the check declared it; outside
 of checks (scripts, the watchdog) nothing is refused. The state is the process's own, not the thread's: one check runs

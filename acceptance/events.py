@@ -1,4 +1,4 @@
-"""The run's event log: append-only, hash-chained, and the only source of the record.
+"""Write and read the run's event log: append-only, hash-chained, the only source of the record.
 
 The HTML page is written at the end and loses what a crashed worker held. This log loses nothing: each
 line is written when the thing happened, by whichever process saw it, and names the hash of the line before.
@@ -29,7 +29,7 @@ class Event:
     Attributes:
         seq: Position, from 0 without gaps.
         at: When it was written, UTC, RFC 3339.
-        kind: Dotted name, such as ``check.finished``; the list is in ``docs/record.md``.
+        kind: Dotted name, such as `check.finished`; the list is in `docs/record.md`.
         data: JSON-able facts, already redacted.
         prev: SHA-256 of the line before, or zeros.
         hash: SHA-256 over the five fields above.
@@ -111,7 +111,7 @@ def first(events: Iterable[Event], kind: str) -> Mapping[str, Any]:
 
 
 def expecting(event: Event, wanted: Callable[[Mapping[str, Any]], bool]) -> Event:
-    """Give ``checks.expected`` with those of its checks alone that are wanted; any other event as it is."""
+    """Give `checks.expected` with those of its checks alone that are wanted; any other event as it is."""
     if event.kind != "checks.expected":
         return event
     checks = [check for check in event.data.get("checks") or () if wanted(check)]

@@ -1,4 +1,4 @@
-"""Evidence: what a check saw, in a form that survives the way into the record."""
+"""Keep what a check saw in a form that survives the way into the record."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Evidence:
     Attributes:
         kind: How the record shows it.
         title: What it is, in a few words.
-        data: JSON-able facts; their shape depends on ``kind`` and is described in ``docs/record.md``.
+        data: JSON-able facts; their shape depends on `kind` and is described in `docs/record.md`.
     """
 
     kind: Kind

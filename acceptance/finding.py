@@ -1,4 +1,4 @@
-"""A finding: one thing that is wrong, as probes and observers return it and the record groups and ranks it."""
+"""Describe one thing that is wrong, as probes and observers return it and the record groups and ranks it."""
 
 from __future__ import annotations
 

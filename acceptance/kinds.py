@@ -1,4 +1,4 @@
-"""The kinds of events of a run's log, each with its fields: what writes an event and what reads it use the same type.
+"""Define the kinds of events in a run's log, each with its fields, for those who write and those who read.
 
 Reading forgives, since a log may be older than this code or torn: what is missing is empty, and what is unknown is left
 out. Writing does not: the type checker knows the fields.

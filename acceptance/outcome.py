@@ -1,4 +1,4 @@
-"""How a run ends: its outcome for the change manager, and its exit code for the caller."""
+"""Derive a run's outcome for the change manager, and its exit code for the caller."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Waiting for a condition, with a deadline and without hiding what was seen last."""
+"""Wait for a condition, with a deadline, and keep what was seen last."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Seen = TypeVar("Seen")
 
 
 def poll(look: Callable[[], Seen], good: Callable[[Seen], bool], seconds: float, every: float = 0.1) -> Seen:
-    """Look until ``good`` or until ``seconds`` have passed; returns what was seen last, good or not."""
+    """Look until `good` or until `seconds` have passed; returns what was seen last, good or not."""
     return Retrying(
         retry=retry_if_result(lambda seen: not good(seen)),
         stop=stop_after_delay(seconds),

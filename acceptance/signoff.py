@@ -1,4 +1,4 @@
-"""Sign-offs: what only a person can confirm, with name, time and note; and waivers, which expire.
+"""Read sign-offs and waivers: what only a person can confirm or set aside.
 
 Read from a TOML file::
 
@@ -40,7 +40,7 @@ Ask = Callable[[str], str | None]
 
 @dataclass(frozen=True)
 class SignOff:
-    """One confirmation; ``at`` is aware."""
+    """One confirmation; `at` is aware."""
 
     item: str
     name: str

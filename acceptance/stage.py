@@ -1,4 +1,4 @@
-"""A stage of the deployment with its gates and triggers, as its `stage.toml` describes it, and the order of phases."""
+"""Describe a stage with its gates and triggers, as its `stage.toml` does, and the order of phases."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the top of each stage's `stage.toml` declares: all that the rest of the suite needs to know of a stage.
+"""Read the top of each stage's `stage.toml`: all that the rest of the suite needs to know of a stage.
 
 A stage is a folder below `ops_tests`. Its id is the folder's name without `stage_`, its marker is the folder's name.
 Gates and triggers, which need more than values, are added by `acceptance.stage`.

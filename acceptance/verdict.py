@@ -1,4 +1,4 @@
-"""The words that a run ends with, and the errors that lead to each of them."""
+"""Define the words that a run ends with, and the errors that lead to each of them."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def worst(verdicts: Iterable[Verdict]) -> Verdict:
 class Inconclusive(Exception):
     """The check could not see: no data, too few samples, or the observer itself is out of reach.
 
-    ``evidence`` is what was seen all the same; it goes into the record.
+    `evidence` is what was seen all the same; it goes into the record.
     """
 
     def __init__(self, message: str = "", evidence: Sequence[Evidence] = ()) -> None:

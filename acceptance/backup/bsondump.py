@@ -1,4 +1,4 @@
-"""Dumping a database and putting it back, in mongodump's own layout: ``DB/COLLECTION.bson`` and ``.metadata.json``.
+"""Dump and restore a database in the layout of mongodump: `DB/COLLECTION.bson` and `.metadata.json`.
 
 Stands in where mongodump is not installed, and reads what mongodump wrote. Documents go through as the raw bytes that
 the server sent; nothing is decoded and encoded again. Source: checklist item pre.technical.3.
@@ -40,7 +40,7 @@ class Content:
 
 
 class Tally:
-    """Takes documents as they pass, and gives their ``Content``."""
+    """Takes documents as they pass, and gives their `Content`."""
 
     def __init__(self) -> None:
         self._documents = 0
@@ -67,7 +67,7 @@ def collections_of(database: Database[dict[str, Any]]) -> list[str]:
 
 
 def dump(database: Database[dict[str, Any]], folder: Path) -> dict[str, Content]:
-    """Write every collection below ``folder`` and say what was read from the server.
+    """Write every collection below `folder` and say what was read from the server.
 
     Raises:
         OSError: A file cannot be written.
@@ -79,7 +79,7 @@ def dump(database: Database[dict[str, Any]], folder: Path) -> dict[str, Content]
 
 
 def read(path: Path) -> Iterator[RawBSONDocument]:
-    """Read the documents of a ``.bson`` file.
+    """Read the documents of a `.bson` file.
 
     Raises:
         BackupFailed: The file is missing, cut off or no BSON.

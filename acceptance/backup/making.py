@@ -1,6 +1,6 @@
-"""Backups before a deployment: the database and the configuration, in one folder of the day.
+"""Make the backups before a deployment: the database and the configuration, in one folder of the day.
 
-A backup that cannot be restored is none: ``acceptance.backup.restoring`` proves that this one can.
+A backup that cannot be restored is none: `acceptance.backup.restoring` proves that this one can.
 Source: checklist items pre.technical.3, post.backup.1.
 """
 

@@ -1,4 +1,4 @@
-"""mongodump, where the deployment's host has it. Source: checklist item pre.technical.3."""
+"""Run mongodump where the deployment's host has it (checklist item pre.technical.3)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _PATIENCE_S = 3600.0
 
 
 def mongodump(target: Target, database: Database[dict[str, Any]], folder: Path) -> dict[str, Content]:
-    """Have mongodump write the target's database below ``folder``, and say what its files hold.
+    """Have mongodump write the target's database below `folder`, and say what its files hold.
 
     Others may write meanwhile, so a collection's count must lie between those before and after.
 

@@ -1,4 +1,4 @@
-"""Files that only this user may read: backups hold secrets and personal data. Source: pre.technical.3."""
+"""Write files that only this user may read: backups hold secrets and personal data (pre.technical.3)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Proving a backup: its files are read again, and restored into a scratch database beside the real one.
+"""Prove a backup: read its files again and restore them into a scratch database beside the real one.
 
 Source: checklist item pre.technical.3 ("Backups verified").
 """

@@ -1,4 +1,4 @@
-"""How long backups are kept: 7 days, and the newest for ever. Source: checklist item post.backup.1."""
+"""Remove old backups: they are kept for 7 days, and the newest for ever (checklist item post.backup.1)."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def name_of(now: datetime) -> str:
 
 
 def retention(folder: Path, days: float, now: datetime, dry_run: bool) -> Retention:
-    """Remove the backups in ``folder`` that are older than ``days``.
+    """Remove the backups in `folder` that are older than `days`.
 
     Only folders of our own names are touched, never a link, never the newest, never the newest that was finished.
 

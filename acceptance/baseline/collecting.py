@@ -1,4 +1,4 @@
-"""Collecting a baseline: the raw samples that Prometheus holds of each service, and our own requests to them.
+"""Collect a baseline: the raw samples that Prometheus holds of each service, and our own requests to them.
 
 Source: checklist items pre.technical.5, 21_00.checklist.2; the metric names are the target contract's.
 """
@@ -62,7 +62,7 @@ def collect(
     end: float | None = None,
     probes: Mapping[str, Sequence[Probe]] | None = None,
 ) -> Baseline:
-    """Collect the last ``seconds`` up to ``end`` (now by default), with our own requests of that time, if any.
+    """Collect the last `seconds` up to `end` (now by default), with our own requests of that time, if any.
 
     Raises:
         Inconclusive: Prometheus is out of reach, or scraped none of the services in that time.
@@ -89,17 +89,17 @@ def collect(
 def measure(
     target: Target, prometheus: Prometheus, seconds: float, *, new_id: Callable[[str], str], trace_prefix: str
 ) -> Baseline:
-    """Send traffic to every service for ``seconds``, so that there is something to see, and collect that time.
+    """Send traffic to every service for `seconds`, so that there is something to see, and collect that time.
 
     Args:
-        target: Where; its ``traffic_per_minute`` bounds the requests to each service.
+        target: Where; its `traffic_per_minute` bounds the requests to each service.
         prometheus: Its Prometheus.
         seconds: Length.
         new_id: Makes the id of a test user; what it owns is removed at the end of the run.
         trace_prefix: Of the run.
 
     Raises:
-        Inconclusive: As for ``collect``.
+        Inconclusive: As for `collect`.
     """
     start = time.time()
     probes = drive(target, seconds, new_id=new_id, trace_prefix=trace_prefix)
@@ -109,7 +109,7 @@ def measure(
 
 
 def _await_scrapes(target: Target, prometheus: Prometheus, since: float) -> None:
-    """Wait until every service was scraped after ``since``, so that its last requests are counted; or give up."""
+    """Wait until every service was scraped after `since`, so that its last requests are counted; or give up."""
     query = " or ".join(f'timestamp(up{{job="{service.job}"}})' for service in target.services.values())
 
     def oldest() -> float:

@@ -1,6 +1,6 @@
-"""The baseline: collected before a deployment, kept as a file, compared with what is there after it.
+"""Write and read the baseline file, and compare it with what is there after the deployment.
 
-``collect`` looks at what Prometheus holds, ``measure`` sends some traffic first, ``compare`` judges.
+`collect` looks at what Prometheus holds, `measure` sends some traffic first, `compare` judges.
 Source: checklist items pre.technical.5, 21_00.checklist.2, 21_00.exit.3, post24.monitoring.1-5.
 """
 
@@ -53,7 +53,7 @@ def save(baseline: Baseline, path: Path) -> None:
 
 
 def load(path: Path) -> Baseline:
-    """Read what ``save`` wrote.
+    """Read what `save` wrote.
 
     Raises:
         Inconclusive: There is no such file, or it is no baseline.

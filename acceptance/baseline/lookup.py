@@ -1,4 +1,4 @@
-"""Which baseline a deployment is compared with: a given file's, or that of the run that collected it.
+"""Find the baseline that a deployment is compared with: a given file, or that of the run that collected it.
 
 Source: post24.monitoring.1, whose own command names a file.
 """
@@ -16,7 +16,7 @@ def baseline_of(target: str, folder: Path, given: Path | None) -> Baseline:
 
     Args:
         target: Its name.
-        folder: The run's own folder, for ``newest_baseline``.
+        folder: The run's own folder, for `newest_baseline`.
         given: The file that was asked for; None for the newest.
 
     Raises:

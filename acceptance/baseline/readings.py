@@ -1,4 +1,4 @@
-"""What a baseline is made of: raw samples of each service over one stretch of time, and what follows from them.
+"""Hold the raw samples of each service over one stretch of time, and compute figures from them.
 
 Only raw samples are kept; every number is worked out from them again, so that a baseline of last week is judged by
 today's rules. Source: checklist items pre.technical.5, 21_00.checklist.2, post24.monitoring.1-5.
@@ -22,7 +22,7 @@ WINDOWS = 8
 
 @dataclass(frozen=True)
 class Calls:
-    """The raw counters of one family of metrics, such as ``butler_messages``.
+    """The raw counters of one family of metrics, such as `butler_messages`.
 
     Attributes:
         total: Calls since the stretch began, of all instances together; empty where the family is not exported.
@@ -86,7 +86,7 @@ class Baseline:
 
 
 def between(series: Series, start: float, end: float) -> Series:
-    """Give the samples of (start, end], led by the last one at or before ``start``."""
+    """Give the samples of (start, end], led by the last one at or before `start`."""
     before = [point for point in series if point[0] <= start]
     return [*before[-1:], *(point for point in series if start < point[0] <= end)]
 

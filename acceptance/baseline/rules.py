@@ -1,4 +1,4 @@
-"""Before and after: the rules by which two numbers are compared. Pure; the tests are in ``statistics``.
+"""Compare two numbers, before and after a change, by stated rules. Pure; the tests are in `statistics`.
 
 - **errors**: FAIL when they rose (exact conditional binomial test), or when more than 5 % are shown (exact, at 95 %);
   PASS when they did not rise and 5 % are excluded, which takes 59 requests without an error.
@@ -215,7 +215,7 @@ class Comparison:
 
     Attributes:
         subject: The service, or what else it is about.
-        measure: Such as ``errors of butler_messages``.
+        measure: Such as `errors of butler_messages`.
         verdict: PASS, FAIL, INCONCLUSIVE, or SKIPPED where nothing was to be compared.
         reason: What decided, with the numbers.
         before: The baseline's number.

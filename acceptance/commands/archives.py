@@ -1,6 +1,6 @@
-"""What the commands share that look at the newest archive of an assignment: their arguments and their answer.
+"""Share the arguments and the answer of the commands that read the newest archive of an assignment.
 
-Source: ``check_archive_checksum.py`` and ``check_archive_metadata.py`` of 21_01c.rollout.3.
+Source: `check_archive_checksum.py` and `check_archive_metadata.py` of 21_01c.rollout.3.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from acceptance.target.model import Target
 
 
 def assignment(parser: argparse.ArgumentParser) -> None:
-    """Add the checklist's own argument, and one to narrow it, for ``answer_on_newest``."""
+    """Add the checklist's own argument, and one to narrow it, for `answer_on_newest`."""
     parser.add_argument("--assignment", required=True)
     parser.add_argument("--student-id", help="only this student's archives")
 
@@ -30,7 +30,7 @@ def answer_on_newest(
 
     Args:
         target: The deployment.
-        args: With what ``assignment`` added.
+        args: With what `assignment` added.
         judge: Gives the findings of a document and the storage's root.
         line: The good news; fields of the document stand in braces.
     """

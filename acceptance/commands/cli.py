@@ -1,4 +1,4 @@
-"""What the commands of ``scripts/ops`` share: the target, one clear line of verdict, ``--json``, and exit codes.
+"""Share what every command of `scripts/ops` needs: the target, one verdict line, `--json`, exit codes.
 
 The word in front of each line, and the exit code:
 
@@ -46,7 +46,7 @@ class Answer:
     Attributes:
         findings: What is wrong; empty when the expectation holds.
         line: The good news in one line, with its numbers.
-        facts: For ``--json``.
+        facts: For `--json`.
     """
 
     findings: Sequence[Finding | str]
@@ -64,7 +64,7 @@ def main(
 
     Args:
         doc: The script's docstring; its first line is the help.
-        act: What the command does; it may raise any of ``acceptance.verdict``'s exceptions.
+        act: What the command does; it may raise any of `acceptance.verdict`'s exceptions.
         arguments: Adds the command's own arguments.
         argv: Command line without the program, for tests.
     """
@@ -101,7 +101,7 @@ def told(findings: Sequence[Finding | str]) -> list[str]:
 
 
 def structured(findings: Sequence[Finding | str]) -> dict[str, Any]:
-    """Give the findings for ``--json``, worst first."""
+    """Give the findings for `--json`, worst first."""
     nouns = ranked(each for each in findings if isinstance(each, Finding))
     return {"counts": counts(nouns), "findings": [each.as_json() for each in nouns]} if nouns else {}
 

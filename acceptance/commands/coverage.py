@@ -1,4 +1,4 @@
-"""Which check answers which item of the checklist, and how: by a probe, by a person, or by a document.
+"""Tell which check answers which checklist item, and how: by a probe, by a person, or by a document.
 
 What exists is asked of pytest itself, in a process of its own: markers are its business, and the library stays
 free of it.
@@ -27,7 +27,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True)
 class Check:
-    """One test function with all its cases; ``by_hand`` is True where it only asks a person."""
+    """One test function with all its cases; `by_hand` is True where it only asks a person."""
 
     name: str
     items: tuple[str, ...]

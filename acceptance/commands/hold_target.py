@@ -68,13 +68,13 @@ def holding(
 
 @dataclass(frozen=True)
 class Visit:
-    """A command's own test users and clients; see ``visit``.
+    """A command's own test users and clients; see `visit`.
 
     Attributes:
         prefix: What all its test data begins with.
         new_id: Makes the id of a test user from a word.
         uploader: Sends archives, with trace ids of the command's own.
-        logs: The log of ``butler-api``.
+        logs: The log of `butler-api`.
     """
 
     target: Target
@@ -111,7 +111,7 @@ def visit(target: Target) -> Iterator[Visit]:
     """Hold the target for a command that sends test data; the data is removed whatever ends the command.
 
     Raises:
-        Refused: As ``holding``.
+        Refused: As `holding`.
         RollbackFailed: The data could not be removed.
     """
     with holding(target) as (run, conductor):

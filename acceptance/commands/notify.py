@@ -1,10 +1,10 @@
-"""Send a run's texts: the post for ``#ops-shared`` by webhook, the summary by SMTP; only where configured.
+"""Send a run's texts: the post for `#ops-shared` by webhook, the summary by SMTP; only where configured.
 
 Configured by the environment, for the addresses hold secrets and belong to the operator, not to the target:
 
-- ``OPS_WEBHOOK_URL``: incoming webhook of Slack, or of anything that takes its JSON.
-- ``SMTP_URL``: ``smtp://HOST[:587]``, ``smtps://HOST[:465]``, with ``USER:PASSWORD@`` where the server asks for it.
-- ``MAIL_TO``: recipients, with commas. ``MAIL_FROM``: the sender.
+- `OPS_WEBHOOK_URL`: incoming webhook of Slack, or of anything that takes its JSON.
+- `SMTP_URL`: `smtp://HOST[:587]`, `smtps://HOST[:465]`, with `USER:PASSWORD@` where the server asks for it.
+- `MAIL_TO`: recipients, with commas. `MAIL_FROM`: the sender.
 
 What was already delivered is not sent again: only what surely did not arrive is tried once more.
 """
@@ -104,8 +104,8 @@ def send_mail(url: str, message: EmailMessage, timeout_s: float = 10.0, pause_s:
     """Hand an e-mail to an SMTP server, with TLS wherever the server has it; a password never goes without.
 
     Args:
-        url: ``smtp://`` or ``smtps://``, as in ``SMTP_URL``.
-        message: With ``From`` and ``To``.
+        url: `smtp://` or `smtps://`, as in `SMTP_URL`.
+        message: With `From` and `To`.
         timeout_s: Longest wait for each answer of the server.
         pause_s: Wait before the second attempt; doubled before the third.
 

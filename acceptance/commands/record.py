@@ -1,4 +1,4 @@
-"""What can be done with a run's record: verify, render, sign, tell, send, and an index over many.
+"""Verify, render, sign, tell and send a run's record, and render an index over many.
 
 Exit codes are the same for all: 0 done; 1 it was changed after the run, or a part could not be done; 2 wrong usage, no
 record there, or nothing configured.

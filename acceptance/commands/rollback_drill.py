@@ -1,6 +1,6 @@
-"""The rollback drill: switch a stage on and back, prove that the old behaviour is there, and time it.
+"""Switch a stage on and back, prove that the old behaviour is there, and time it.
 
-Source: checklist item pre.technical.2; the rollback plan's limits ("rollback within") stand in each ``stage.toml``.
+Source: checklist item pre.technical.2; the rollback plan's limits ("rollback within") stand in each `stage.toml`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Sizes and durations as the checklist writes them: ``150MB``, ``1h``."""
+"""Read sizes and durations as the checklist writes them: `150MB`, `1h`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _QUANTITY = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([A-Za-z]*)\s*", re.ASCII)
 
 
 def size(text: str) -> int:
-    """Read a size in bytes: ``150MB`` is 150,000,000, ``100MiB`` is 104,857,600, a bare number is bytes.
+    """Read a size in bytes: `150MB` is 150,000,000, `100MiB` is 104,857,600, a bare number is bytes.
 
     Raises:
         ArgumentTypeError: It is no size above zero.
@@ -24,7 +24,7 @@ def size(text: str) -> int:
 
 
 def duration(text: str) -> timedelta:
-    """Read a duration: ``90s``, ``30m``, ``1h``, ``2d``.
+    """Read a duration: `90s`, `30m`, `1h`, `2d`.
 
     Raises:
         ArgumentTypeError: It is no duration above zero, or its unit is missing.

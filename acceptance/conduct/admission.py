@@ -1,4 +1,4 @@
-"""What keeps a run, or a stage of it, from beginning: mutations not allowed, the window. Pure; nothing is changed yet.
+"""Say what keeps a run or a stage from beginning: mutations not allowed, the window. Pure; changes nothing.
 
 Source: issue "Never half-switched", items 6 and 8; the checklist's special consideration "If Deployment Takes Longer
 Than Expected".
@@ -90,7 +90,7 @@ class Selected:
 
 
 def late(target: Target, stage: Stage, outside_window: str, now: datetime) -> str | None:
-    """Say why a stage may not begin at ``now``, or None: the window holds for production without a stated reason."""
+    """Say why a stage may not begin at `now`, or None: the window holds for production without a stated reason."""
     if target.kind != "production" or outside_window:
         return None
     planned, rollback = (timedelta(minutes=minutes) for minutes in (stage.planned_minutes, stage.rollback_minutes))

@@ -1,4 +1,4 @@
-"""Telling what is being undone, when even the telling may fail.
+"""Log what is being undone, and go on undoing when the log itself cannot be written.
 
 A disk that is full for the event log must not keep a flag from being put back: the rollback matters more than its
 record. What could not be written is said on standard error and goes into the account of the rollback.
@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 
 class Events(Protocol):
-    """Where events are written; ``acceptance.events.EventLog`` is one."""
+    """Where events are written; `acceptance.events.EventLog` is one."""
 
     def append(self, kind: str, /, **data: Any) -> object:
         """Write one event."""
@@ -30,7 +30,7 @@ class BestEffort:
         self.lost: list[str] = []
 
     def append(self, kind: str, /, **data: Any) -> None:
-        """Write one event; one that cannot be written is remembered in ``lost`` and told on standard error."""
+        """Write one event; one that cannot be written is remembered in `lost` and told on standard error."""
         if self._events is None:
             return
         try:

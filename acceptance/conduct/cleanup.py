@@ -1,4 +1,4 @@
-"""What only the end of a run undoes: restarts that did not end well, flags that a rehearsal added, test data."""
+"""Undo what only the end of a run undoes: restarts that did not end well, added flags, test data."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class LooseEnds:
         self._data: tuple[int, str] | None = None
 
     def restarting(self, service: str) -> int:
-        """Promise a restart that is about to be made; returns the intent's number, for ``restarted``."""
+        """Promise a restart that is about to be made; returns the intent's number, for `restarted`."""
         number = self._promises.restart(service)
         self._restarts[number] = service  # guard: restart-journalled-before-it-is-made
         return number

@@ -1,4 +1,4 @@
-"""The conductor as the test processes see it: the same calls, over the watchdog's socket."""
+"""Call the conductor from a test process, over the watchdog's socket."""
 
 from __future__ import annotations
 
@@ -85,43 +85,43 @@ class RemoteConductor:
         threading.Thread(target=self._make_calls, name="guardian-calls", daemon=True).start()
 
     def expect_data(self, prefix: str) -> None:
-        """See ``Conductor.expect_data``."""
+        """See `Conductor.expect_data`."""
         about_to(Effect.DATA, "it announces test data")
         self._call("expect_data", prefix)
 
     def set_flag(self, stage: Stage, value: bool) -> FlagState:
-        """See ``Conductor.set_flag``."""
+        """See `Conductor.set_flag`."""
         about_to(Effect.FLAG, f"it sets the flag of stage {stage.id}")
         state: FlagState = self._call("set_flag", stage, value)
         return state
 
     def add_flags(self, stage: Stage, flags: Sequence[str]) -> tuple[str, ...]:
-        """See ``Conductor.add_flags``."""
+        """See `Conductor.add_flags`."""
         about_to(Effect.FLAG, "it adds flags")
         added: tuple[str, ...] = self._call("add_flags", stage, tuple(flags))
         return added
 
     def restart(self, stage: Stage, service: str) -> tuple[Restarted, ...]:
-        """See ``Conductor.restart``."""
+        """See `Conductor.restart`."""
         about_to(Effect.RESTART, f"it restarts {service}")
         done: tuple[Restarted, ...] = self._call("restart", stage, service)
         return done
 
     def accept(self, stage_id: str) -> bool:
-        """See ``Conductor.accept``."""
+        """See `Conductor.accept`."""
         return bool(self._call("accept", stage_id))
 
     def rollback(self, stage_id: str, reason: str) -> Rollback | None:
-        """See ``Conductor.rollback``."""
+        """See `Conductor.rollback`."""
         account: Rollback | None = self._call("rollback", stage_id, reason)
         return account
 
     def end_stage(self, stage_id: str) -> bool:
-        """See ``Conductor.end_stage``."""
+        """See `Conductor.end_stage`."""
         return bool(self._call("end_stage", stage_id))
 
     def finish(self, reason: str) -> tuple[str, ...]:
-        """See ``Conductor.finish``; after it the guardian leaves when the connection is closed.
+        """See `Conductor.finish`; after it the guardian leaves when the connection is closed.
 
         Where the guardian is gone, what it left open is undone from its journal, here and now.
         """

@@ -1,8 +1,8 @@
-"""The conductor: the one party that changes a target, and that undoes what it changed.
+"""Change a target and undo what was changed; the conductor is the only part of the suite that does.
 
-It promises each change in the journal before it makes it (``promises`` says what, when, and what undoes it), changes
+It promises each change in the journal before it makes it (`promises` says what, when, and what undoes it), changes
 the flag, restarts the service, proves the restart, and puts all of it back unless the stage was accepted: stages' flags
-by ``wayback``, the rest by ``looseends``. It runs in a process of its own (``acceptance.conduct.guardian``), so that
+by `wayback`, the rest by `looseends`. It runs in a process of its own (`acceptance.conduct.guardian`), so that
 whatever happens to the test run, the undo is still there. Tests only read.
 """
 
@@ -31,10 +31,10 @@ from acceptance.verdict import DataLeft, MutationFailed, Refused, RollbackFailed
 class Conductor:
     """Makes and undoes the changes of one run.
 
-    The caller holds the target's lock and has opened the journal. ``may_start`` says why a stage may not start,
-    ``in_time`` why so many more minutes of it and its rollback do not fit any more,
-    ``lost`` why the lock is no longer ours; both None while all is well. Methods raise ``Refused`` before anything is
-    changed, ``MutationFailed`` when a change did not take effect, ``RollbackFailed`` when the undo did not.
+    The caller holds the target's lock and has opened the journal. `may_start` says why a stage may not start,
+    `in_time` why so many more minutes of it and its rollback do not fit any more,
+    `lost` why the lock is no longer ours; both None while all is well. Methods raise `Refused` before anything is
+    changed, `MutationFailed` when a change did not take effect, `RollbackFailed` when the undo did not.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class Conductor:
         self._loose.expect_data(prefix)
 
     def set_flag(self, stage: Stage, value: bool) -> FlagState:
-        """Bring a stage's flag to ``value`` and its service to run with it; nothing to do is no restart."""
+        """Bring a stage's flag to `value` and its service to run with it; nothing to do is no restart."""
         held = self._begin(stage)
         flag = self._target.flags[stage.id]
         if held.rollback:
@@ -94,7 +94,7 @@ class Conductor:
         """Append the flags that the env file lacks, as false, for later stages to switch (21_00.checklist.1).
 
         Returns:
-            Those that were added. They stay in mode ``deploy``; a rehearsal takes them out again at its end.
+            Those that were added. They stay in mode `deploy`; a rehearsal takes them out again at its end.
         """
         self._begin(stage)
         present = self._env.read()
@@ -118,7 +118,7 @@ class Conductor:
         return done
 
     def accept(self, stage_id: str) -> bool:
-        """Take a stage as passed. Its flag stays on in mode ``deploy``; returns whether it will."""
+        """Take a stage as passed. Its flag stays on in mode `deploy`; returns whether it will."""
         held = self._held[stage_id]
         if held.rollback:
             raise Refused(f"stage {stage_id} was rolled back and cannot be accepted: {held.rollback.reason}")
@@ -138,13 +138,13 @@ class Conductor:
         return self._back.rollback(stage_id, reason)
 
     def end_stage(self, stage_id: str) -> bool:
-        """Leave a stage: keep its flag if it was accepted in mode ``deploy``, else put it back.
+        """Leave a stage: keep its flag if it was accepted in mode `deploy`, else put it back.
 
         Returns:
             Whether the flag was kept on.
 
         Raises:
-            RollbackFailed: As for ``rollback``.
+            RollbackFailed: As for `rollback`.
         """
         return self._back.end_stage(stage_id)
 
@@ -155,7 +155,7 @@ class Conductor:
     def finish(self, reason: str) -> tuple[str, ...]:
         """End the run: leave every open stage, tie up the loose ends, close the journal.
 
-        A stage that is still open was cut short: it is rolled back for ``reason``.
+        A stage that is still open was cut short: it is rolled back for `reason`.
 
         Returns:
             The stages that were accepted.

@@ -1,4 +1,4 @@
-"""The guardian: the process that holds the conductor, so that the undo outlives the test run.
+"""Run the watchdog: the process that holds the conductor, so that the undo outlives the test run.
 
 It is detached from the terminal and alive as long as the run's connection to it is. When that connection ends
 without a goodbye (a second Ctrl-C, SIGKILL, a crash), the kernel closes the socket and the guardian puts the target
@@ -6,7 +6,7 @@ back at once. The journal covers the death of the guardian itself.
 
     python -m acceptance.conduct.guardian RUN.json
 
-prints one JSON line, ``{"ready": true}`` or ``{"refused": "why", "exit_code": 13}``, and serves. Its standard input
+prints one JSON line, `{"ready": true}` or `{"refused": "why", "exit_code": 13}`, and serves. Its standard input
 is a second lease: it ends with the run also when that died before it connected.
 """
 

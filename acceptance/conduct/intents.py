@@ -1,14 +1,14 @@
-"""What is journalled, when, and what undoes it: every change of a target is promised here before it is made.
+"""Journal each change of a target before it is made, with what undoes it.
 
-- A stage's flag: promised before its first write to the env file. Undone by ``wayback``, at a failure or when the stage
+- A stage's flag: promised before its first write to the env file. Undone by `wayback`, at a failure or when the stage
   ends: its lines are put back and its service restarts.
-- A restart for its own sake: promised before the command runs. Repeated by ``looseends``, at the end of the run, if it
+- A restart for its own sake: promised before the command runs. Repeated by `looseends`, at the end of the run, if it
   did not end well.
-- Flags that were missing: promised before they are appended. In a rehearsal taken out by ``looseends``, at the end of
+- Flags that were missing: promised before they are appended. In a rehearsal taken out by `looseends`, at the end of
   the run, and all services restart.
-- Test data: promised before the first id is given away. What carries its prefix is removed by ``looseends``, last.
+- Test data: promised before the first id is given away. What carries its prefix is removed by `looseends`, last.
 
-A flag that is kept is settled without being undone. After a crash ``acceptance.conduct.undo.recover`` reads the same
+A flag that is kept is settled without being undone. After a crash `acceptance.conduct.undo.recover` reads the same
 intents and does the same.
 """
 
@@ -23,7 +23,7 @@ from acceptance.verdict import RecoveryNeeded, Refused
 
 
 class Promises:
-    """The run's intents in the journal; the methods that make one raise ``Refused`` where no change is allowed.
+    """The run's intents in the journal; the methods that make one raise `Refused` where no change is allowed.
 
     Args:
         target: Whose target file says whether changes are allowed at all.

@@ -1,4 +1,4 @@
-"""The undo journal of one target, beside its env file: written and synced before each mutation, read after a crash.
+"""Write and read the undo journal of a target: beside its env file, synced before each change.
 
 Append-only JSON lines, each with a checksum. An intent without a settlement is a change that may have
 happened; undoing it must therefore be harmless when it did not. A torn last line is an intent whose mutation
@@ -30,11 +30,11 @@ class Entry:
     """One line.
 
     Attributes:
-        op: ``open`` by a run, ``intend`` to mutate, ``settle`` an intent, ``close`` by the run.
-        id: Number of the intent, for ``intend`` and ``settle``.
+        op: `open` by a run, `intend` to mutate, `settle` an intent, `close` by the run.
+        id: Number of the intent, for `intend` and `settle`.
         what: The mutation, or how it was settled, in words.
-        undo: What undoes the intent: ``{"kind": "flag" | "restart" | "data" | ..., ...}``.
-        left_enabled: Flags that stay on by choice: by this settlement, or for ``open`` by all runs before.
+        undo: What undoes the intent: `{"kind": "flag" | "restart" | "data" | ..., ...}`.
+        left_enabled: Flags that stay on by choice: by this settlement, or for `open` by all runs before.
     """
 
     op: Op
@@ -122,7 +122,7 @@ class Journal:
         """Give the flags that accepted stages left enabled, and that no later run has changed.
 
         Raises:
-            RecoveryNeeded: As for ``pending``.
+            RecoveryNeeded: As for `pending`.
         """
         flags: set[str] = set()
         for entry in self.entries():
@@ -135,7 +135,7 @@ class Journal:
         """Read all whole lines in order.
 
         Raises:
-            RecoveryNeeded: As for ``pending``.
+            RecoveryNeeded: As for `pending`.
         """
         lines = self.path.read_bytes().splitlines(keepends=True) if self.path.exists() else []
         for number, line in enumerate(lines):

@@ -1,4 +1,4 @@
-"""One run at a time for each target: an exclusive `flock` on a file beside the target's env file.
+"""Let one run at a time change a target: an exclusive `flock` on a file beside the target's env file.
 
 The kernel holds the lock and releases it when its holder dies, so a crash never makes anybody wait, and nothing has to
 be kept fresh. Who holds it is written into the file, for people only. The folder has the env file's group, so that

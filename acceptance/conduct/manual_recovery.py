@@ -1,4 +1,4 @@
-"""What a person needs when an undo has failed: the state of every flag and service, and the commands to finish."""
+"""Tell a person what an undo that failed needs: the state of every flag and service, and the commands."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether a service that was put back is on its old path: a new process that is healthy may take the new one still.
+"""Prove that a service is on its old path after a rollback: a new, healthy process may still take the new one.
 
 A plain restart of a container, for one, does not read the env file again. What shows it is the metrics that only the
 new path exports, as Prometheus saw them on the new process. Source: contract, "Metrics"; rollback plan.

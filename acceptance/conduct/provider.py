@@ -1,6 +1,6 @@
-"""A provided target: one that a command of the target file starts, and that ends when nobody needs it any more.
+"""Start a target by a command of the target file, and end it when nobody needs it any more.
 
-The command prints ``READY <target file>`` on its standard output and runs until its standard input ends. Whoever holds
+The command prints `READY <target file>` on its standard output and runs until its standard input ends. Whoever holds
 that input open (the test run, the guardian) keeps the target alive; the kernel closes it when the last of them is gone.
 """
 
@@ -40,7 +40,7 @@ class Provider:
 
 
 def start_provider(command: str, folder: Path, log: Path) -> Provider:
-    """Start a provider in ``folder`` and wait until its target is ready; its errors go to ``log``.
+    """Start a provider in `folder` and wait until its target is ready; its errors go to `log`.
 
     Raises:
         Refused: It ended instead, with the end of what it said.

@@ -1,6 +1,6 @@
-"""Bringing a target into order without a run: what a crash left open is undone, or only listed.
+"""Put a target in order without a run: undo what a crash left open, or only list it.
 
-For ``scripts/ops/recover.py``, and for a run whose guardian was killed.
+For `scripts/ops/recover.py`, and for a run whose guardian was killed.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def open_changes(target: Target) -> list[Entry]:
 
 
 def standing(target: Target) -> list[Finding]:
-    """Name what is not as expected although no change is open; see ``acceptance.conduct.standing``.
+    """Name what is not as expected although no change is open; see `acceptance.conduct.standing`.
 
     Raises:
         RecoveryNeeded: The journal cannot be read.

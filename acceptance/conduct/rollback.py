@@ -1,4 +1,4 @@
-"""The way back of the stages' flags: put back at a failure, a trigger or the end of a rehearsal; kept once accepted."""
+"""Put the flags of stages back: at a failure, at a trigger, or at the end of a rehearsal."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class WayBack:
         self._mode = mode
 
     def rollback(self, stage_id: str, reason: str) -> Rollback | None:
-        """See ``Conductor.rollback``."""
+        """See `Conductor.rollback`."""
         held = self._held.get(stage_id)
         if held is None or held.rollback or held.change is None:
             return held.rollback if held else None
@@ -48,7 +48,7 @@ class WayBack:
         return held.rollback
 
     def end_stage(self, stage_id: str) -> bool:
-        """See ``Conductor.end_stage``."""
+        """See `Conductor.end_stage`."""
         held = self._held.get(stage_id)
         if held is None or held.change is None or held.rollback or held.rollback_failed:
             return False  # what failed is tried once more at the end of the run
@@ -60,7 +60,7 @@ class WayBack:
         return False
 
     def roll_back_all(self, reason: str) -> list[str]:
-        """See ``Conductor.roll_back_all``."""
+        """See `Conductor.roll_back_all`."""
         failures = []
         for stage_id in reversed(list(self._held)):
             try:

@@ -1,4 +1,4 @@
-"""One run of the suite: who started it, on what, in which mode, and where its record goes."""
+"""Describe one run of the suite: who started it, on what, in which mode, and where its record goes."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class Run:
 
     @classmethod
     def load(cls, path: Path) -> Run:
-        """Read what ``save`` wrote."""
+        """Read what `save` wrote."""
         raw = json.loads(path.read_text())
         paths = {name: Path(raw[name]) for name in ("target_file", "folder", "socket")}
         return cls(**raw | paths | {"started": datetime.fromisoformat(raw["started"])})
@@ -68,7 +68,7 @@ class Run:
 def new_run(
     target: Target, reports: Path, private: Path, *, mode: Mode, operator: str, ticket: str, outside_window: str
 ) -> Run:
-    """Begin a run: make its record's folder below ``reports`` and name it."""
+    """Begin a run: make its record's folder below `reports` and name it."""
     now = datetime.now(UTC)
     run_id = f"{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"
     folder = reports / f"{target.name}-{run_id}"

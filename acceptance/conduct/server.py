@@ -1,4 +1,4 @@
-"""Who may ask the conductor, and for how long: the connections of one run to its watchdog, and its leases."""
+"""Answer the test processes of one run, and keep the lease of the run."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class Guardian:
             lease = False
 
     def end(self, reason: str = "") -> None:
-        """End the run: from now on nothing but ``finish`` is answered; ``leave`` then undoes what is open."""
+        """End the run: from now on nothing but `finish` is answered; `leave` then undoes what is open."""
         self.reason = self.reason or reason
         self.over.set()
 

@@ -1,8 +1,8 @@
-"""Restarting a service and proving that it really restarted.
+"""Restart a service and prove that it really restarted.
 
-A make target that ends with 0 proves nothing: ``docker compose restart`` does not reload an env file, and a target
+A make target that ends with 0 proves nothing: `docker compose restart` does not reload an env file, and a target
 may do nothing at all. Proof is a newer process start time, seen by Prometheus, and a healthy answer.
-Source: checklist items ``*.deploy.*`` and ``*.rollout.2``; contract, "Services".
+Source: checklist items `*.deploy.*` and `*.rollout.2`; contract, "Services".
 """
 
 from __future__ import annotations
@@ -62,9 +62,9 @@ class Restarter:
         self._prometheus = prometheus
 
     def restart(self, key: str, *, need_proof: bool = True) -> tuple[Restarted, ...]:
-        """Restart ``bot``, ``worker``, ``api`` or ``all`` and wait until each service is back.
+        """Restart `bot`, `worker`, `api` or `all` and wait until each service is back.
 
-        Without ``need_proof`` a Prometheus that does not answer is no obstacle: a rollback must not wait for it.
+        Without `need_proof` a Prometheus that does not answer is no obstacle: a rollback must not wait for it.
 
         Returns:
             One account for each service that the command restarts.

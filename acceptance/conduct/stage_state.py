@@ -1,4 +1,4 @@
-"""A stage in hand: what was changed for it, how its flag stands, and how it ended."""
+"""Hold the state of a stage: what was changed for it, how its flag stands, and how it ended."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class FlagState:
 
 @dataclass(frozen=True)
 class Rollback:
-    """The account of one rollback; ``seconds`` from the decision until the old behaviour was back."""
+    """The account of one rollback; `seconds` from the decision until the old behaviour was back."""
 
     stage: str
     reason: str

@@ -1,4 +1,4 @@
-"""Removing what a run put into the target, and only that.
+"""Remove what a run put into the target, and only that.
 
 Every test user, session and archive carries the run's prefix. The prefix is long and random, so what carries it is
 ours; nothing else is touched.
@@ -28,7 +28,7 @@ OWNED = {
 
 
 def new_prefix(style: Literal["text", "numeric"] = "text") -> str:
-    """Make a run's prefix for test ids: ``ops`` and 8 hex digits, or 9 and 9 digits where ids must be numeric."""
+    """Make a run's prefix for test ids: `ops` and 8 hex digits, or 9 and 9 digits where ids must be numeric."""
     return f"9{secrets.randbelow(10**9):09d}" if style == "numeric" else f"ops{secrets.token_hex(4)}"
 
 

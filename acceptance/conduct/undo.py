@@ -1,4 +1,4 @@
-"""Undoing what a run changed: by the conductor at the end of a stage, or from the journal after a crash."""
+"""Undo what a run changed: by the conductor at the end of a stage, or from the journal after a crash."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The maintenance window, Saturday 02:00-06:00 UTC (checklist "Schedule", pre.planning.1). Pure.
+"""Compute the maintenance window, Saturday 02:00-06:00 UTC (checklist "Schedule", pre.planning.1). Pure.
 
 Every function takes the time that it judges, so that a clock can be frozen and nothing is judged twice by
 two clocks. The window is UTC's: the operator's own zone, and its clock changes, only show in `now`.

@@ -1,4 +1,4 @@
-"""What an edit of an env file did, and how to take it back although others edit the file too. Pure text."""
+"""Describe what an edit of an env file did, and take it back although others edit the file too. Pure text."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The env file with the flags: read with python-dotenv, written by our own small atomic writer.
+"""Read the env file with python-dotenv, and write it with our own small atomic writer.
 
 `dotenv.set_key` adds quotes that break the checklist's own grep, loses the owner, replaces a symbolic link
 and loses concurrent updates. This writer changes the value of one key on every line that sets it, so that a

@@ -1,4 +1,4 @@
-"""The text of an env file: where each key stands, and what an edit of its value does to it. Pure.
+"""Find each key in the text of an env file, and edit its value. Pure.
 
 python-dotenv's parser says what is a key, a value, a comment or a value over several lines, so that what
 is written here is what `dotenv_values` reads. Everything else of the text is kept to the byte.

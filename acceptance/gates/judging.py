@@ -1,4 +1,4 @@
-"""The pure judging of gates: raw samples in, verdict out.
+"""Judge gates: raw samples in, verdict out. Pure.
 
 PromQL alone is blind in three ways: the first errors that a series ever shows give a `rate` of 0, a misspelt metric and
 a healthy one both give an empty vector, and `histogram_quantile` is capped at the largest finite bucket and guesses

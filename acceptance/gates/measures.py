@@ -1,6 +1,6 @@
-"""Gates and triggers: what is measured and against which threshold.
+"""Describe gates and triggers: what is measured, and the threshold that it is compared with.
 
-A gate names selectors rather than finished expressions; ``acceptance.gates.judging`` says why.
+A gate names selectors rather than finished expressions; `acceptance.gates.judging` says why.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _BOUNDS: Mapping[str, Callable[[float, float], bool]] = {
 
 @dataclass(frozen=True)
 class Threshold:
-    """A comparison with a number, such as ``< 0.1``."""
+    """A comparison with a number, such as `< 0.1`."""
 
     text: str
 
@@ -141,7 +141,7 @@ class GateResult:
         return Evidence("gate", self.gate.title, self.as_json())
 
     def as_json(self) -> dict[str, Any]:
-        """Give the evidence form (kind ``gate`` in ``docs/record.md``)."""
+        """Give the evidence form (kind `gate` in `docs/record.md`)."""
         finite = self.value is not None and math.isfinite(self.value)
         return {
             "id": self.gate.id,

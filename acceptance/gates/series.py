@@ -1,4 +1,4 @@
-"""Raw samples, and the one policy for reading counters from them. Pure.
+"""Read counters from raw samples, by one policy. Pure.
 
 Each series gains on its own, then the gains are added: a sum over instances hides a restart of one behind the other and
 shows a failed scrape of one as a fall and a rise. A counter that first shows within the window began at 0. A fall, or a

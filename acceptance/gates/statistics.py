@@ -1,4 +1,4 @@
-"""The two tests that comparisons rest on, both exact and both one-sided. Pure.
+"""Compare counts and levels by exact, one-sided tests. Pure.
 
 **Counts** (errors of requests, errors over seconds): given how many events there were in all, the share that falls into
 the second period is binomial if the rate did not change. No large numbers are needed, none is rounded away.
@@ -55,14 +55,14 @@ def increase_p(before: Count, after: Count) -> float:
 
 
 def rate_ratio(before: Count, after: Count, alpha: float) -> tuple[float, float]:
-    """Give one-sided bounds, each at ``1 - alpha``, of the rate after divided by that before (Clopper-Pearson)."""
+    """Give one-sided bounds, each at `1 - alpha`, of the rate after divided by that before (Clopper-Pearson)."""
     low, high = proportion_bounds(Count(after.events, before.events + after.events), alpha)
     scale = before.of / after.of
     return scale * low / (1 - low) if low < 1 else math.inf, scale * high / (1 - high) if high < 1 else math.inf
 
 
 def proportion_bounds(count: Count, alpha: float) -> tuple[float, float]:
-    """Give one-sided exact bounds, each at ``1 - alpha``, of a proportion (Clopper-Pearson); (0, 1) of nothing."""
+    """Give one-sided exact bounds, each at `1 - alpha`, of a proportion (Clopper-Pearson); (0, 1) of nothing."""
     hits, of = count.events, count.of
     low = 0.0 if not hits else _root(lambda p: binomial_tail(hits, of, p) - alpha)
     high = 1.0 if hits >= of else _root(lambda p: binomial_tail(hits + 1, of, p) - (1 - alpha))
@@ -70,12 +70,12 @@ def proportion_bounds(count: Count, alpha: float) -> tuple[float, float]:
 
 
 def least_seen(before: Count, of: float, alpha: float) -> int:
-    """Count the events after, out of ``of``, from which on it is called an increase over a baseline of something."""
+    """Count the events after, out of `of`, from which on it is called an increase over a baseline of something."""
     return _first(lambda events: increase_p(before, Count(events, of)) < alpha)
 
 
 def least_over(share: float, of: float, alpha: float) -> int:
-    """Count the events out of ``of`` from which on more than ``share`` is shown."""
+    """Count the events out of `of` from which on more than `share` is shown."""
     return _first(lambda events: binomial_tail(events, of, share) < alpha)
 
 
@@ -125,7 +125,7 @@ def rank_sums_below(first: int, second: int) -> tuple[float, ...]:
 
 
 def binomial_tail(hits: int, of: float, p: float) -> float:
-    """P(X >= hits) for X binomial of ``of`` trials: the regularised incomplete beta function."""
+    """P(X >= hits) for X binomial of `of` trials: the regularised incomplete beta function."""
     if hits <= 0:
         return 1.0
     if hits > of or p <= 0:

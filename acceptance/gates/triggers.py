@@ -1,4 +1,4 @@
-"""Whether a trigger fires; pure.
+"""Decide whether a trigger fires. Pure.
 
 A trigger is asked at every scrape, of all that was counted since the flag change began. Ratios, quantiles and averages
 fire when the evidence is strong enough for all of these evaluations together. So the same samples give the same answer,

@@ -1,4 +1,4 @@
-"""Butler's collections: whether they hold documents, and of the contract's form (target contract, "MongoDB")."""
+"""Check that Butler's collections hold documents of the contract's form (target contract, "MongoDB")."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which Butler: the commit of the checkout, of the main branch, and what each running service says of itself."""
+"""Find out which Butler runs: the commit of the checkout, of the main branch, and what each service says."""
 
 from __future__ import annotations
 

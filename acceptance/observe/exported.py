@@ -1,4 +1,4 @@
-"""What a job exports after something was done: looked at when a scrape has seen it, not before.
+"""Read what a job exports after an act, once a scrape has seen it.
 
 A counter has no series until its first event, and Prometheus none of it until the next scrape. So that a metric is
 absent says something only of a scrape that began after what would have made it. Source: "Validate with flag off".

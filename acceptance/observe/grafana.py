@@ -1,7 +1,7 @@
-"""Grafana by its current API: its health, a dashboard by uid, and what its panels' queries give (post.validation.3).
+"""Ask Grafana by its current API: health, a dashboard by uid, and its panels' queries (post.validation.3).
 
-The checklist's ``/api/dashboards/db/`` was removed, and a proxy's login page is 200 too: only JSON of the right form is
-an answer. Panels are asked for through ``POST /api/ds/query``, the way that a browser takes.
+The checklist's `/api/dashboards/db/` was removed, and a proxy's login page is 200 too: only JSON of the right form is
+an answer. Panels are asked for through `POST /api/ds/query`, the way that a browser takes.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def variables_of(model: Mapping[str, Any], interval_s: float) -> dict[str, str]:
     """Read the variables of a dashboard's JSON model as they are set now.
 
     Args:
-        model: As ``GET /api/dashboards/uid/{uid}`` gives it.
+        model: As `GET /api/dashboards/uid/{uid}` gives it.
         interval_s: Seconds between points; Grafana's rate interval is four times that.
     """
     step = max(1, round(interval_s))
@@ -86,9 +86,9 @@ class Shown:
 
 @dataclass(frozen=True)
 class Grafana:
-    """One Grafana; ``transport`` stands in for the network in tests.
+    """One Grafana; `transport` stands in for the network in tests.
 
-    Every method but ``health_findings`` raises ``Inconclusive`` when it does not answer as Grafana does.
+    Every method but `health_findings` raises `Inconclusive` when it does not answer as Grafana does.
     """
 
     url: str
@@ -130,12 +130,12 @@ class Grafana:
         return Dashboard(str(model.get("title")), queries)
 
     def titles(self) -> list[str]:
-        """Name the dashboards that there are, as ``uid (title)``."""
+        """Name the dashboards that there are, as `uid (title)`."""
         _, body = self._ask("GET", "/api/search", params={"type": "dash-db"})
         return [f"{hit.get('uid')} ({hit.get('title')})" for hit in body] if isinstance(body, list) else []
 
     def shown(self, query: PanelQuery, start: float, end: float, step: float) -> Shown:
-        """Ask a panel's query over a range (unix seconds), one point every ``step`` seconds."""
+        """Ask a panel's query over a range (unix seconds), one point every `step` seconds."""
         asked = {
             "refId": "A",
             "datasource": {"uid": query.source, "type": "prometheus"},

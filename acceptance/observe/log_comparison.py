@@ -1,4 +1,4 @@
-"""Is the log worse than before a change? One answer for files, Docker, journald and Loki.
+"""Tell whether a log is worse than before a change: one answer for files, Docker, journald and Loki.
 
 Source: checklist items 21_00.exit.2 ("no error spike in logs"), 21_01a.monitor.2 ("no new errors"), post.validation.4
 ("low count, baseline level"). Stated: one failure writes many lines, so lines are not counted but incidents: an error

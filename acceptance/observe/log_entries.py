@@ -1,4 +1,4 @@
-"""From the lines of a log to its entries: what belongs together is joined, and what has no time is placed.
+"""Make entries of a log's lines: join what belongs together, and place what has no time.
 
 A traceback, a JSON object over several lines and a message that was wrapped at 80 columns are one entry each. An entry
 without a time of its own lies between its neighbours, and says nothing of any other line.

@@ -1,4 +1,4 @@
-"""One log line of any of the declared forms: its time, level, event, trace and message."""
+"""Read one log line of any declared form: its time, level, event, trace id and message."""
 
 from __future__ import annotations
 

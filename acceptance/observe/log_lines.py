@@ -1,4 +1,4 @@
-"""What a log line says, whoever wrote it: one notion of a level, of an error line, and of the kind of a line."""
+"""Say what a log line means: one notion of a level, of an error line, and of the kind of a line."""
 
 from __future__ import annotations
 

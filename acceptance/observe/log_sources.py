@@ -1,4 +1,4 @@
-"""Where a service's log lies: a file, Docker, or journald. Docker and journald give each line a time of their own."""
+"""Fetch the lines of a service's log from a file, Docker or journald."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The services' logs, wherever the target keeps them, and what of the time asked for they cover.
+"""Read the services' logs, and tell which part of the time asked for they cover.
 
 Source: checklist items 21_01a.monitor.2, 21_01c.monitor.2 (`docker logs butler-api --since 20m | grep ...`).
 Loki is read by `acceptance.observe.loki`.

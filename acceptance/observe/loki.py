@@ -1,8 +1,8 @@
-"""Loki: which services' logs it holds, and how many lines a query selects (post.validation.4).
+"""Ask Loki which services' logs it holds, and how many lines a query selects (post.validation.4).
 
-The checklist's own query (``{stream="butler"}``, ``start=1h``, counted by ``length``) names a label that does not exist
+The checklist's own query (`{stream="butler"}`, `start=1h`, counted by `length`) names a label that does not exist
 and a time that is none, and would count streams: each of the three reads as "no errors". Here times are nanoseconds,
-lines are counted by ``count_over_time``, and whatever keeps us from an answer is ``Inconclusive``.
+lines are counted by `count_over_time`, and whatever keeps us from an answer is `Inconclusive`.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _MOST_PAGES = 100
 
 @dataclass(frozen=True)
 class Loki:
-    """Queries against one Loki; ``transport`` stands in for the network in tests."""
+    """Queries against one Loki; `transport` stands in for the network in tests."""
 
     url: str
     timeout_s: float = 10.0
@@ -57,7 +57,7 @@ class Loki:
     def count(self, query: str, start: float, end: float) -> int:
         """Count the lines that a log query selects in (start, end], to the second.
 
-        A count of nought also comes of a selector that matches no stream: see ``label_values`` first.
+        A count of nought also comes of a selector that matches no stream: see `label_values` first.
         """
         seconds = max(1, math.ceil(end - start))
         found = self._ask("query", query=f"sum(count_over_time({query} [{seconds}s]))", time=_nanos(end))

@@ -1,4 +1,4 @@
-"""What a MongoDB that does not answer comes to: not seen, and so neither good nor bad."""
+"""Connect to MongoDB; one that does not answer is no data, neither good nor bad."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class _Writes(CommandListener):
 
 @contextmanager
 def database(target: Target) -> Iterator[Database[dict[str, Any]]]:
-    """Connect to the target's database; whatever keeps us from it is ``Inconclusive``."""
+    """Connect to the target's database; whatever keeps us from it is `Inconclusive`."""
     client: MongoClient[dict[str, Any]] = MongoClient(
         target.mongo.url,
         serverSelectionTimeoutMS=round(target.http_timeout_s * 1000),

@@ -1,4 +1,4 @@
-"""Whether a dashboard shows what there is, without a gap (post.validation.3: "data flowing, no gaps").
+"""Check that a dashboard shows data without a gap (post.validation.3: "data flowing, no gaps").
 
 Grafana is compared with Prometheus itself: whatever Prometheus holds must be on the panel. A panel that is empty
 because its metric does not exist (a flag that is off) is told from one that has lost its data. Whether Prometheus holds
@@ -24,7 +24,7 @@ LOST_SCRAPES = 5
 
 @dataclass(frozen=True)
 class Coverage:
-    """What part of a window has data, in unix seconds; ``widest`` is the longest step between two points."""
+    """What part of a window has data, in unix seconds; `widest` is the longest step between two points."""
 
     series: int
     first: float
@@ -96,7 +96,7 @@ def seen_since(prometheus: Prometheus, start: float, end: float, step: float) ->
 def scrape_gaps(prometheus: Prometheus, job: str, start: float, end: float, step: float) -> list[Finding]:
     """Name the stretches of a window in which not a single scrape of a job succeeded.
 
-    A scrape that fails leaves a sample too, ``up`` of 0, and no metrics: a service that answers 503 is a gap.
+    A scrape that fails leaves a sample too, `up` of 0, and no metrics: a service that answers 503 is a gap.
 
     Args:
         prometheus: Where to look.

@@ -1,4 +1,4 @@
-"""Prometheus as the suite sees it: through prometheus-api-client, with deadlines and honest blindness.
+"""Query Prometheus through prometheus-api-client, with deadlines; what is not whole is no data.
 
 The client has no default time-out and retries for six seconds, it rounds times to whole seconds, and it drops what
 Prometheus says beside its rows; all of this is set right here. Whatever keeps us from a whole answer is `Inconclusive`,
@@ -45,7 +45,7 @@ LOST_SCRAPES = 5
 class Prometheus:
     """Queries against one Prometheus server.
 
-    Every method raises ``Inconclusive`` when the server is out of reach, slow, or answers with an error.
+    Every method raises `Inconclusive` when the server is out of reach, slow, or answers with an error.
     """
 
     def __init__(self, url: str, timeout_s: float = 10) -> None:
@@ -66,16 +66,16 @@ class Prometheus:
         return PrometheusConnect(url=self.url, retry=once_more, timeout=self._timeout_s, session=session)
 
     def instant(self, query: str, at: float | None = None) -> list[Sample]:
-        """Evaluate ``query`` at one moment (now by default); an empty list is an empty vector."""
+        """Evaluate `query` at one moment (now by default); an empty list is an empty vector."""
         params = {} if at is None else {"time": str(at)}
         rows = self._ask(query, lambda: self._client.custom_query(query, params=params))
         return self._ask(query, lambda: [Sample(row["metric"], *_points(row)[0][::-1]) for row in rows])
 
     def range(self, query: str, start: float, end: float, step: float) -> dict[str, Series]:
-        """Evaluate ``query`` every ``step`` seconds.
+        """Evaluate `query` every `step` seconds.
 
         Returns:
-            Series by label set as text; a histogram bucket is keyed by its ``le`` alone.
+            Series by label set as text; a histogram bucket is keyed by its `le` alone.
         """
         moments = (datetime.fromtimestamp(start, UTC), datetime.fromtimestamp(end, UTC))
         exact = {"start": str(start), "end": str(end)}  # the client would round them to whole seconds
@@ -169,7 +169,7 @@ class Prometheus:
         return {target["scrapeInterval"] for target in mine if "scrapeInterval" in target}
 
     def firing_alerts(self, at: float | None = None) -> set[str]:
-        """Name the alerts that fire (now by default), as ``name{labels}``. Source: post.validation.2, trigger.7."""
+        """Name the alerts that fire (now by default), as `name{labels}`. Source: post.validation.2, trigger.7."""
         return {_alert(sample.labels) for sample in self.instant('ALERTS{alertstate="firing"}', at)}
 
     def _ask(self, what: str, call: Callable[[], Answer]) -> Answer:

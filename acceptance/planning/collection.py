@@ -1,4 +1,4 @@
-"""Ask pytest which checks there are, whatever the run in hand selects: what a complete stage is measured against.
+"""Ask pytest for all checks there are, whatever this run selects: a complete stage is measured against them.
 
 The question is put in a process of its own. Neither this run's options, ini overrides and plugins nor
 `PYTEST_ADDOPTS` reach it, so what leaves a check out of the run does not leave it out here. What a conftest may still

@@ -1,4 +1,4 @@
-"""The dry run: every mutation, command, request and query that a run would make, in order, and none made.
+"""Tell every change, command, request and query that a run would make, in order, and make none.
 
 Only the target file, the env file and the journal are read. Source: issue "Never half-switched", item 7.
 """
@@ -39,7 +39,7 @@ class Plan:
     refusals: list[str] = field(default_factory=list)
 
     def lines(self) -> Iterator[str]:
-        """Give the whole plan; afterwards ``refusals`` is complete."""
+        """Give the whole plan; afterwards `refusals` is complete."""
         if why := refusal(self.target, self.stages, self.checks, self.outside_window, self.now):
             self.refusals.append(why)
         yield f"PLAN for target {self.target.name} ({self.target.kind}), mode {self.mode}: nothing is changed"

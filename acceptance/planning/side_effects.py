@@ -1,4 +1,4 @@
-"""What checks do beside switching flags, as they declare it and in their fixtures' own words: for `--plan`."""
+"""Tell what checks do beside switching flags, as they declare it (for `--plan`)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The security scan of Butler's code by bandit, where it is installed and the code is at hand (pre.technical.7)."""
+"""Scan Butler's code by bandit, where it is installed and the code is at hand (pre.technical.7)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def can_scan(code: Path) -> bool:
 
 
 def vulnerabilities(code: Path) -> list[str]:
-    """Scan ``src`` of a checkout, or all of it; name each finding of medium severity or above.
+    """Scan `src` of a checkout, or all of it; name each finding of medium severity or above.
 
     Raises:
         Inconclusive: bandit gave no report, or could not read every file.

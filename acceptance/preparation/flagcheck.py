@@ -1,6 +1,6 @@
-"""Are the flags what they should be: in the env file, and in the services that run?
+"""Check that the flags are what they should be: in the env file, and in the services that run.
 
-Source: checklist items pre.technical.4, 21_00.exit.1; rollback plan ``check_feature_flags.py``.
+Source: checklist items pre.technical.4, 21_00.exit.1; rollback plan `check_feature_flags.py`.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def flag_notes(target: Target) -> list[str]:
 
 
 def flag_states(target: Target) -> dict[str, str]:
-    """Give each flag's value as it stands, ``absent`` where it is not there."""
+    """Give each flag's value as it stands, `absent` where it is not there."""
     there = EnvFile(target.env_file).read()
     return {flag: there.get(flag, "absent") for flag in target.flags.values()}
 

@@ -1,4 +1,4 @@
-"""Was the deployment good in staging? Read from the records of its runs (pre.technical.1). Pure but for reading."""
+"""Read from staging's records whether the deployment was good there (pre.technical.1). Pure but for reading."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class Staging:
 
 
 def staging_runs(reports: Path, name: str = "staging", besides: str = "", stages: Iterable[str] = ()) -> Staging | None:
-    """Read the records below ``reports``; None when there is none of the target ``name``.
+    """Read the records below `reports`; None when there is none of the target `name`.
 
     Args:
         reports: The folder of the records.
@@ -80,7 +80,7 @@ def staging_runs(reports: Path, name: str = "staging", besides: str = "", stages
 
 
 def _later(broken: Iterable[Unreadable], name: str, since: datetime) -> tuple[str, ...]:
-    """Pick a target's runs that began after ``since``, by the time in their folder's name."""
+    """Pick a target's runs that began after `since`, by the time in their folder's name."""
     named = re.compile(rf"{re.escape(name)}-(\d{{8}}T\d{{6}})Z-\w+")
     times = {each: named.fullmatch(Path(each.folder).name) for each in broken}
     return tuple(

@@ -1,4 +1,4 @@
-"""The clients of one target: who asks it something gets the client here, and each is built once."""
+"""Build each client of a target once, for all who ask it something."""
 
 from __future__ import annotations
 

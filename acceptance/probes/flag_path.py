@@ -1,4 +1,4 @@
-"""Which path is at work, the old or the new: only the new one counts itself (21_01b and 21_01d, rollout.1-3)."""
+"""Tell whether the old or the new path is at work (21_01b and 21_01d, rollout.1-3)."""
 
 from __future__ import annotations
 

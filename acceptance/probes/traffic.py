@@ -1,4 +1,4 @@
-"""A little traffic to every service through its public API, timed: so that a silent deployment has something to show.
+"""Send a little timed traffic to every service, so that a silent deployment has something to show.
 
 Source: checklist items 21_00.checklist.2 and .5, post24.monitoring.1; contract, "HTTP".
 """
@@ -24,10 +24,10 @@ Send = Callable[[], tuple[float, str]]
 def drive(
     target: Target, seconds: float, *, new_id: Callable[[str], str], trace_prefix: str
 ) -> dict[str, tuple[Probe, ...]]:
-    """Send requests to all services side by side for ``seconds``.
+    """Send requests to all services side by side for `seconds`.
 
     Args:
-        target: Each service gets at most its ``traffic_per_minute``.
+        target: Each service gets at most its `traffic_per_minute`.
         seconds: Length.
         new_id: Makes the id of a test user.
         trace_prefix: First half of every trace id.
@@ -75,7 +75,7 @@ def _line(text: str) -> str:
 
 
 def _steady(send: Send, until: float, pause: float) -> tuple[Probe, ...]:
-    """Send one request every ``pause`` seconds; one that takes longer is followed by the next at once."""
+    """Send one request every `pause` seconds; one that takes longer is followed by the next at once."""
     probes = []
     idle = threading.Event()
     due = time.time()

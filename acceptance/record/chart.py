@@ -1,4 +1,4 @@
-"""Inline SVG of a gate's soak: the series, its threshold, and the moments when the flag went on or a trigger fired.
+"""Draw a gate's soak as inline SVG: series, threshold, and when the flag went on or a trigger fired.
 
 No script, no external style: the page's own style sheet gives the colours through classes.
 """
@@ -26,7 +26,7 @@ Point = tuple[float, float]
 
 @dataclass(frozen=True)
 class Mark:
-    """A moment to draw: unix seconds, its words, and a class (``flag`` or ``trigger``)."""
+    """A moment to draw: unix seconds, its words, and a class (`flag` or `trigger`)."""
 
     at: float
     text: str
@@ -52,13 +52,13 @@ class Scale:
 
 
 def limit_of(threshold: object) -> float | None:
-    """Take the number out of a threshold: ``0.1``, or ``< 0.1``; None when there is none."""
+    """Take the number out of a threshold: `0.1`, or `< 0.1`; None when there is none."""
     found = re.search(r"[-+]?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?", str(threshold))
     return float(found[0]) if found and threshold is not None else None
 
 
 def points_of(series: object) -> list[Point]:
-    """Read ``[[unix, value], ...]``; points that are no finite numbers are left out."""
+    """Read `[[unix, value], ...]`; points that are no finite numbers are left out."""
     points = []
     for pair in series if isinstance(series, Sequence) else ():
         try:
@@ -85,12 +85,12 @@ def draw(series: Sequence[Point], threshold: object, marks: Iterable[Mark], labe
     Args:
         series: Points of (unix seconds, value), ascending.
         threshold: The gate's threshold; a line is drawn when it holds a number.
-        marks: Moments to draw; those further from the series than it is long, and than ``NEAR_S``, are left out.
+        marks: Moments to draw; those further from the series than it is long, and than `NEAR_S`, are left out.
         label: What a screen reader says.
         unit: Written at the axis.
 
     Returns:
-        An ``<svg>`` element, or empty markup for fewer than two points.
+        An `<svg>` element, or empty markup for fewer than two points.
     """
     if len(series) < 2:
         return Markup("")

@@ -1,7 +1,7 @@
-"""A deployment: the runs of one change, which are often several, for on-call starts stage after stage.
+"""Judge a deployment of several runs, as on-call starts stage after stage. Pure.
 
 The checks after it judge the stages, whichever run each was in. Where a stage was tried more than once the last try
-decides, but no rollback is forgotten. Pure; ``acceptance.record.earlier_runs`` finds the runs.
+decides, but no rollback is forgotten. Pure; `acceptance.record.earlier_runs` finds the runs.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The earlier runs of a deployment, by their records: the same ticket on the same target, side by side."""
+"""Read the earlier runs of a deployment from their records: the same ticket on the same target."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ class Unread(Inconclusive):
 def deployment_of(folder: Path) -> Deployment:
     """Read the deployment that a run belongs to, up to that run.
 
-    Its runs have the ticket and the target in common and are in mode ``deploy``; their folders are neighbours. A run
-    without a ticket stands alone, and so does a rehearsal. What ``verify`` does not find intact is named, not read.
+    Its runs have the ticket and the target in common and are in mode `deploy`; their folders are neighbours. A run
+    without a ticket stands alone, and so does a rehearsal. What `verify` does not find intact is named, not read.
 
     Args:
         folder: The run's own folder; its record may still be in the making.

@@ -1,6 +1,6 @@
-"""The record for other tools: CTRF (Common Test Report Format), JUnit and an in-toto test-result statement.
+"""Write the record for other tools: CTRF, JUnit and an in-toto test-result statement.
 
-Both say less than ``record.json``, and never more: nothing that was not proved is reported as passed. The CTRF
+Both say less than `record.json`, and never more: nothing that was not proved is reported as passed. The CTRF
 plugins for pytest see pytest's own results, in which NOT RUN is a skip and AWAITING too, so the mapping is ours.
 """
 
@@ -41,7 +41,7 @@ _UNPRINTABLE = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010fff
 def ctrf(record: Record) -> dict[str, Any]:
     """Give the run as a CTRF report; durations are milliseconds, times unix milliseconds.
 
-    INCONCLUSIVE is ``other`` and NOT RUN is ``pending``: CTRF has no nearer words. Ours stand in ``rawStatus``.
+    INCONCLUSIVE is `other` and NOT RUN is `pending`: CTRF has no nearer words. Ours stand in `rawStatus`.
     """
     statuses = [_STATUS[check.verdict] for check in record.checks]
     facts = record.facts
@@ -84,7 +84,7 @@ def statement(record: Record, log_digest: str) -> dict[str, Any]:
 
     Args:
         record: The run.
-        log_digest: SHA-256 of ``events.jsonl``, hex.
+        log_digest: SHA-256 of `events.jsonl`, hex.
     """
     facts, waived = record.facts, any(waiver.valid for waiver in record.waivers)
     passed = "WARNED" if waived else "PASSED"

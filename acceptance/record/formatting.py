@@ -1,4 +1,4 @@
-"""How the record says things: verdict signs, counts, flags, and one sentence for an outcome."""
+"""Write verdict signs, counts, times, flags, and one sentence for an outcome."""
 
 from __future__ import annotations
 
@@ -40,14 +40,14 @@ def shown_verdict(check: Check) -> str:
 
 
 def heading(stage: Stage) -> str:
-    """Name a stage as the checklist does: ``Stage 21_01c: Storage Abstraction``."""
+    """Name a stage as the checklist does: `Stage 21_01c: Storage Abstraction`."""
     if not stage.id[:1].isdigit():
         return stage.title or pretty(stage.id)
     return f"Stage {stage.id}: {stage.title}" if stage.title else f"Stage {stage.id}"
 
 
 def tally(counts: Mapping[str, int]) -> str:
-    """Show counts as ``39 passed, 1 failed, 9 not run``."""
+    """Show counts as `39 passed, 1 failed, 9 not run`."""
     names = {"PASS": "passed", "FAIL": "failed"}
     return ", ".join(f"{count:,} {names.get(word, word.lower())}" for word, count in counts.items()) or "no checks"
 
@@ -69,7 +69,7 @@ def begin(text: str) -> str:
 
 
 def pretty(name: str) -> str:
-    """Show a phase or kind in words: ``flag_off`` as ``Flag off``."""
+    """Show a phase or kind in words: `flag_off` as `Flag off`."""
     words = name.replace("_", " ").strip() or "no phase"
     return {"preflight": "Pre-flight"}.get(words, words[:1].upper() + words[1:])
 
@@ -178,7 +178,7 @@ def between(start: object, end: object) -> float | None:
 
 
 def clock(at: object, reference: object = None) -> str:
-    """Show a time as ``02:04:11``, with its date when that is not the reference's."""
+    """Show a time as `02:04:11`, with its date when that is not the reference's."""
     found, base = parse(at), parse(reference)
     if found is None:
         return "unknown"
@@ -186,7 +186,7 @@ def clock(at: object, reference: object = None) -> str:
 
 
 def span(start: object, end: object) -> str:
-    """Show two times as ``Sat 29 Nov 2025, 02:04–02:26 UTC``."""
+    """Show two times as `Sat 29 Nov 2025, 02:04–02:26 UTC`."""
     first, last = parse(start), parse(end)
     if not first or not last:
         return "unknown"
@@ -195,7 +195,7 @@ def span(start: object, end: object) -> str:
 
 
 def day(at: object) -> str:
-    """Show the date of a time, ``2025-11-29``."""
+    """Show the date of a time, `2025-11-29`."""
     found = parse(at)
     return f"{found:%Y-%m-%d}" if found else "unknown date"
 
@@ -205,7 +205,7 @@ def _day(at: datetime) -> str:
 
 
 def duration(seconds: float | None) -> str:
-    """Show seconds as the checklist does: ``2h 30min``, ``41 min``, or ``12.4 s``."""
+    """Show seconds as the checklist does: `2h 30min`, `41 min`, or `12.4 s`."""
     if seconds is None:
         return "unknown"
     if seconds < 1:
@@ -217,7 +217,7 @@ def duration(seconds: float | None) -> str:
 
 
 def against_plan(seconds: float | None, planned_minutes: float | None) -> str:
-    """Show a duration beside its plan: ``22 min of 45 min planned``."""
+    """Show a duration beside its plan: `22 min of 45 min planned`."""
     if not planned_minutes:
         return f"{duration(seconds)} (no plan given)"
     over = (seconds or 0) / 60 - planned_minutes

@@ -1,6 +1,6 @@
-"""What many runs tell together: outcomes, gates over time, checks that flip, time to rollback. Pure but for reading.
+"""Read what many runs tell together: outcomes, gates over time, checks that flip, time to rollback.
 
-Made from each folder's ``record.json``. A folder that cannot be read is named with the reason: a run that is
+Made from each folder's `record.json`. A folder that cannot be read is named with the reason: a run that is
 missing from a history without a word would make it look better than it was.
 """
 
@@ -21,7 +21,7 @@ from acceptance.verdict import Outcome, Verdict
 
 @dataclass(frozen=True)
 class Point:
-    """What one run measured at one gate; ``value`` is None where it could not see."""
+    """What one run measured at one gate; `value` is None where it could not see."""
 
     run: Run
     value: float | None
@@ -30,7 +30,7 @@ class Point:
 
 @dataclass(frozen=True)
 class Run:
-    """One run, as far as a history needs it. ``verdicts`` is node id -> verdict; ``seconds`` the run's length."""
+    """One run, as far as a history needs it. `verdicts` is node id -> verdict; `seconds` the run's length."""
 
     folder: str
     outcome: Outcome
@@ -77,7 +77,7 @@ class Trend:
 
 @dataclass(frozen=True)
 class Flaky:
-    """A check whose verdict changed although suite commit and target did not; ``seen`` is oldest first."""
+    """A check whose verdict changed although suite commit and target did not; `seen` is oldest first."""
 
     nodeid: str
     target: str
@@ -92,7 +92,7 @@ class Flaky:
 
 @dataclass(frozen=True)
 class Undone:
-    """Rollbacks of one stage on one target; seconds over those that ended well. ``routine``: after a rehearsal."""
+    """Rollbacks of one stage on one target; seconds over those that ended well. `routine`: after a rehearsal."""
 
     target: str
     stage: str

@@ -1,4 +1,4 @@
-"""The index over all runs as HTML: server-side rendered, one file, no script, in the record's own style."""
+"""Render the index over all runs as one HTML file without script, in the record's own style."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SHOWN = 50
 
 
 def history(runs: Sequence[Run], unreadable: Sequence[Unreadable]) -> str:
-    """Give the page over these runs, oldest first as ``read_runs`` gives them."""
+    """Give the page over these runs, oldest first as `read_runs` gives them."""
     by_target: dict[str, list[Run]] = {}
     for run in runs:
         by_target.setdefault(f"{run.target}, {run.mode or 'mode unknown'}", []).append(run)

@@ -1,6 +1,6 @@
-"""The record as HTML: server-side rendered, self-contained, right without JavaScript.
+"""Render the record as one HTML file that is right without JavaScript.
 
-``report_part`` is what ``fixtures.record`` puts into pytest-html's report; ``page`` wraps it into a page of its own,
+`report_part` is what `fixtures.record` puts into pytest-html's report; `page` wraps it into a page of its own,
 for a run that was killed before pytest-html could write.
 """
 
@@ -77,7 +77,7 @@ def _context(record: Record, note: str) -> dict[str, Any]:
 
 @cache
 def environment() -> Environment:
-    """Give the templates with the filters of ``words``, ``times`` and ``chart``."""
+    """Give the templates with the filters of `words`, `times` and `chart`."""
     environment = Environment(
         loader=PackageLoader("acceptance", "data"),
         autoescape=True,

@@ -1,4 +1,4 @@
-"""The texts that leave the suite after a run, in the checklist's own formats and from the record alone.
+"""Write the texts that leave the suite after a run, in the checklist's formats, from the record alone.
 
 A line claims only what the record bears: what was not checked is said to be so, and a rehearsal is called one.
 Sources: post.documentation.1 and .2, post24.communication.1; the incident entry is ours.
@@ -97,11 +97,11 @@ def deployment_log(record: Record) -> str:
 
 
 def ops_post(record: Record, next_deployment: str = "") -> str:
-    """Give the post for ``#ops-shared`` (post.documentation.2).
+    """Give the post for `#ops-shared` (post.documentation.2).
 
     Args:
         record: The run.
-        next_deployment: What comes next and when, such as ``Stage 21_02 (planned: 2025-12-06)``.
+        next_deployment: What comes next and when, such as `Stage 21_02 (planned: 2025-12-06)`.
     """
     sign = {Outcome.GO: "✅", Outcome.NO_GO: "❌"}.get(record.outcome, "⚠️")
     done = "Complete" if record.outcome is Outcome.GO else record.outcome

@@ -1,4 +1,4 @@
-"""The closing panel: how a run ended, for the person at the terminal. Pure; drawn from the record.
+"""Write the closing panel: how a run ended, for the person at the terminal. Pure.
 
 A rollback that failed is said last and loudest, with the commands to finish it by hand, and nothing follows it.
 """
@@ -22,7 +22,7 @@ _LABEL = 14
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the panel; a ``title`` is drawn across the whole width."""
+    """One line of the panel; a `title` is drawn across the whole width."""
 
     text: str
     mark: Mark = ""
@@ -48,7 +48,7 @@ def panel(record: Record, page: Path, exit_code: int, width: int, standing: Stan
         page: The record's page, as the reader would name it.
         exit_code: The run's.
         width: Columns; only commands and paths, which are copied, may be longer.
-        standing: See ``Standing``; asked only for a stage whose rollback failed.
+        standing: See `Standing`; asked only for a stage whose rollback failed.
         recover: The command that undoes what is open on this target.
     """
     words, mark = _headline(record, exit_code)

@@ -1,4 +1,4 @@
-"""Write what belongs beside the event log: the page, ``record.json``, the exports, the manifest."""
+"""Write what belongs beside the event log: the page, `record.json`, the exports, the manifest."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def load(folder: Path) -> Record:
     """Build the record of a run's folder from its event log.
 
     Raises:
-        FileNotFoundError: The folder holds no ``events.jsonl``.
+        FileNotFoundError: The folder holds no `events.jsonl`.
         TamperedLog: The log was changed after it was written.
     """
     path = folder / EVENTS
@@ -45,12 +45,12 @@ def load(folder: Path) -> Record:
 
 
 def as_json(record: Record) -> dict[str, Any]:
-    """Give the record as plain JSON: the shape of ``acceptance/data/record.schema.json``."""
+    """Give the record as plain JSON: the shape of `acceptance/data/record.schema.json`."""
     return {"schema": SCHEMA_ID, **_plain(record), "awaiting": [line.id for line in record.awaiting]}
 
 
 def to_text(record: Record) -> str:
-    """Give ``record.json``'s exact text: the same record always gives the same bytes."""
+    """Give `record.json`'s exact text: the same record always gives the same bytes."""
     return _compact(as_json(record))
 
 
@@ -65,7 +65,7 @@ def derived(record: Record, folder: Path) -> dict[str, str]:
 
 
 def publish(folder: Path, page_path: Path | None = None) -> Record:
-    """Write what follows from the log and the manifest, and the page unless ``page_path`` (pytest-html's) is there.
+    """Write what follows from the log and the manifest, and the page unless `page_path` (pytest-html's) is there.
 
     Call it last: what changes afterwards in the folder no longer fits the manifest. To call it again is harmless.
     """

@@ -1,4 +1,4 @@
-"""The one outcome of a run, derived from its events; everything that tells an outcome tells this one."""
+"""Derive the one outcome of a run from its events; everything that tells an outcome tells this one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The shapes of a record: frozen, JSON-able, and all that a page, a text or a machine needs to know."""
+"""Define the shapes of a record: frozen, JSON-able, all that a page, a text or a machine needs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Counts = Mapping[str, int]
 
 @dataclass(frozen=True)
 class Moment:
-    """One thing that happened. ``at`` is UTC, RFC 3339; ``mark`` is ``good``, ``bad``, ``warn`` or empty."""
+    """One thing that happened. `at` is UTC, RFC 3339; `mark` is `good`, `bad`, `warn` or empty."""
 
     at: str
     kind: str
@@ -33,9 +33,9 @@ class Claim:
 
 @dataclass(frozen=True)
 class Check:
-    """One check of the run, finished or not; ``seconds`` is None when it never ran.
+    """One check of the run, finished or not; `seconds` is None when it never ran.
 
-    ``number`` is its place in the run, from 1, and its anchor on the page. Evidence is as the event log has it.
+    `number` is its place in the run, from 1, and its anchor on the page. Evidence is as the event log has it.
     """
 
     number: int
@@ -54,13 +54,13 @@ class Check:
 
     @property
     def name(self) -> str:
-        """The node id without its file: ``test_x[case]``."""
+        """The node id without its file: `test_x[case]`."""
         return self.nodeid.partition("::")[2] or self.nodeid
 
 
 @dataclass(frozen=True)
 class Gate:
-    """One measured gate; ``piece`` is the place of its evidence (with the series) in check number ``check``."""
+    """One measured gate; `piece` is the place of its evidence (with the series) in check number `check`."""
 
     id: str
     title: str
@@ -79,7 +79,7 @@ class Gate:
 
 @dataclass(frozen=True)
 class FindingKind:
-    """All findings of one kind, worst first; ``checks`` holds the numbers of the checks that found them."""
+    """All findings of one kind, worst first; `checks` holds the numbers of the checks that found them."""
 
     kind: str
     severity: str
@@ -100,7 +100,7 @@ class Phase:
 
 @dataclass(frozen=True)
 class Group:
-    """Security checks of one kind: all cases of one test function; ``failing`` holds check numbers."""
+    """Security checks of one kind: all cases of one test function; `failing` holds check numbers."""
 
     kind: str
     title: str
@@ -111,9 +111,9 @@ class Group:
 
 @dataclass(frozen=True)
 class Rollback:
-    """One rollback: why, how it ended (``ok`` is None when the log ends before) and what is left to do by hand.
+    """One rollback: why, how it ended (`ok` is None when the log ends before) and what is left to do by hand.
 
-    ``routine`` is True where a rehearsal put its flag back, as it should.
+    `routine` is True where a rehearsal put its flag back, as it should.
     """
 
     stage: str
@@ -129,7 +129,7 @@ class Rollback:
 
 @dataclass(frozen=True)
 class Stage:
-    """One stage with all that was seen in it; ``seconds`` is None when it did not start or not end."""
+    """One stage with all that was seen in it; `seconds` is None when it did not start or not end."""
 
     id: str
     title: str
@@ -161,7 +161,7 @@ class SignOff:
 
 @dataclass(frozen=True)
 class Waiver:
-    """Who let an item pass without proof, why, and until when; ``valid`` is False once it had expired."""
+    """Who let an item pass without proof, why, and until when; `valid` is False once it had expired."""
 
     item: str
     reason: str
@@ -172,7 +172,7 @@ class Waiver:
 
 @dataclass(frozen=True)
 class Line:
-    """One checklist item with its state; ``checks`` holds check numbers."""
+    """One checklist item with its state; `checks` holds check numbers."""
 
     id: str
     chapter: str
@@ -218,7 +218,7 @@ class Record:
 
     Attributes:
         outcome: The run's outcome: what the run claimed, or worse when its events do not bear the claim out.
-        claimed: What ``run.finished`` said; None when the log ends without it.
+        claimed: What `run.finished` said; None when the log ends without it.
         reasons: Why, most important first.
         findings: What was wrong, by kind, worst first.
         problems: What does not fit together in the log itself.

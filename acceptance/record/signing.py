@@ -1,7 +1,7 @@
-"""A signature over a run's manifest, with the operator's SSH key: OpenSSH's own ``ssh-keygen -Y``.
+"""Sign a run's manifest with the operator's SSH key, by OpenSSH's own `ssh-keygen -Y`.
 
 It answers what the manifest alone cannot: whether somebody rewrote log, record and manifest together. The key
-stays where it is (a file, an agent, a token); every machine that reaches production has ``ssh-keygen``.
+stays where it is (a file, an agent, a token); every machine that reaches production has `ssh-keygen`.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def sign(folder: Path, key: Path) -> Path:
         The signature's file.
 
     Raises:
-        Inconclusive: There is no manifest, or ``ssh-keygen`` could not sign; the message has its words.
+        Inconclusive: There is no manifest, or `ssh-keygen` could not sign; the message has its words.
     """
     sealed = folder / MANIFEST
     if not sealed.is_file():
@@ -48,7 +48,7 @@ def signer(folder: Path, allowed_signers: Path) -> str:
 
     Raises:
         ValueError: No signature, one by a key that is not allowed, or one that does not fit the manifest.
-        Inconclusive: The allowed signers file or ``ssh-keygen`` could not be read or run.
+        Inconclusive: The allowed signers file or `ssh-keygen` could not be read or run.
     """
     signature = folder / SIGNATURE
     if not allowed_signers.is_file():

@@ -1,4 +1,4 @@
-"""What people answered for: sign-offs, waivers, and the checklist lines that they and the checks settle."""
+"""Tell what people answered for: sign-offs, waivers, and the checklist lines that they settle."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The words of the timeline: one sentence per event that a reader must know of."""
+"""Write one sentence for each event that a reader of the timeline must know of."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The ledger of what the suite itself provokes, so that no trigger takes our own probes for a broken release."""
+"""Keep account of the synthetic events, so that no trigger takes our own probes for a broken release."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class OwnEvents:
         self._spells: list[_Spell] = []
 
     def expect(self, event: str) -> None:
-        """Announce an event that the service must count, such as ``checksum_failed``."""
+        """Announce an event that the service must count, such as `checksum_failed`."""
         self._told[event] = time.time()
         self._must[event] += 1
 
@@ -52,11 +52,11 @@ class OwnEvents:
         self._may[event] += count
 
     def begin(self, event: str) -> None:
-        """Take whatever is counted from now on for our own, until ``end`` tells how much it was."""
+        """Take whatever is counted from now on for our own, until `end` tells how much it was."""
         self._open[event] += 1
 
     def end(self, event: str, count: int) -> None:
-        """Tell what was counted since ``begin``."""
+        """Tell what was counted since `begin`."""
         self.allow(event, count)
         self._open[event] -= 1
 
@@ -96,10 +96,10 @@ class OwnEvents:
         return found
 
     def span(self, event: str) -> tuple[int, float]:
-        """Give how many must and how many may have been counted; the latter is infinite after ``begin``."""
+        """Give how many must and how many may have been counted; the latter is infinite after `begin`."""
         most = math.inf if self._open[event] else self._must[event] + self._may[event]
         return self._must[event], most
 
     def quiet_since(self, event: str) -> float:
-        """Give the unix seconds since when none was announced; infinite after ``begin``."""
+        """Give the unix seconds since when none was announced; infinite after `begin`."""
         return math.inf if self._open[event] else self._told.get(event, 0.0)

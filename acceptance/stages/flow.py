@@ -1,4 +1,4 @@
-"""The flow of a run: the first failure of a flagged stage ends it and rolls it back, once.
+"""End a flagged stage at its first failure and roll it back, once.
 
 What is left of that stage, and of the stages that depend on it, is not run, and each says why.
 """
@@ -147,7 +147,7 @@ class Flow:
         return {verdict for progress in self._stages.values() for verdict in progress.answered.get(item, set())}
 
     def weigh(self, *items: str) -> list[str]:
-        """Name those of some items that a check so far has seen to be bad; see ``weighed``."""
+        """Name those of some items that a check so far has seen to be bad; see `weighed`."""
         return weighed({item: self.seen(item) for item in items}, "in this run")
 
     def unmet(self, stage_id: str, besides: Sequence[str] = ()) -> list[str]:
@@ -188,7 +188,7 @@ def weighed(seen: Mapping[str, set[Verdict]], where: str) -> list[str]:
 
     Args:
         seen: The verdicts of the checks of each item.
-        where: Among which checks, such as ``in this run``.
+        where: Among which checks, such as `in this run`.
 
     Raises:
         Inconclusive: None is seen to be bad, but not each is seen to be good.

@@ -1,4 +1,4 @@
-"""One request of ours, found again in the service's log before anything is changed.
+"""Find one request of ours in the service's log before anything is changed.
 
 It shows that this is the log of the running service, that its lines are read in the form that they have, how far its
 clock is from ours, and whether our requests can be told from others'. Source: checklist items 21_01a.monitor.2 and

@@ -1,6 +1,6 @@
-"""How a soak is going, for the person who watches it: time, each gate's value against its threshold, the triggers.
+"""Show how a soak is going: time, each gate's value against its threshold, the triggers.
 
-What is shown here decides nothing; the gates are judged once, at the end, by ``acceptance.stages.soak``.
+What is shown here decides nothing; the gates are judged once, at the end, by `acceptance.stages.soak`.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ class GateLooks:
 
 
 def shown(result: GateResult, *, unit: bool = True) -> str:
-    """Give a gate as ``id value (threshold unit)``; ``!`` marks one that would not pass now."""
+    """Give a gate as `id value (threshold unit)`; `!` marks one that would not pass now."""
     gate = result.gate
     threshold = f"({gate.threshold} {gate.unit if unit else ''}".rstrip() + ")"
     if result.value is None:

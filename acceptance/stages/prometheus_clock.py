@@ -1,4 +1,4 @@
-"""Whether what Prometheus tells of a soak can be believed: it keeps our time, and it was there all along.
+"""Check that Prometheus can be believed about a soak: it keeps our time, and was there all along.
 
 Windows are made by our clock and asked for in Prometheus' time. A gap too short for the gates to notice still hides
 what happened in it. Source: issue "Never half-switched", item 9.
@@ -42,7 +42,7 @@ class Observer:
         return cls(prometheus, step, prometheus.started())
 
     def lost(self) -> str:
-        """Say why what was asked since ``now`` cannot be believed, or nothing.
+        """Say why what was asked since `now` cannot be believed, or nothing.
 
         Raises:
             Inconclusive: It does not answer.

@@ -1,4 +1,4 @@
-"""Whether a stage can be switched, watched and put back, seen before anything is changed.
+"""Check that a stage can be switched, watched and undone, before anything is changed.
 
 A wrong address or a broken env file must not be found out by a rollback. Source: issue "Stage 21_01c works end to end",
 "Bad input"; checklist items *.deploy.* and *.rollout.2, which need all of this.

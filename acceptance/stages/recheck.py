@@ -1,4 +1,4 @@
-"""Accepted stages are still held to their gates when the deployment is over.
+"""Judge accepted stages again when the deployment is over.
 
 The watch of a stage ends with its acceptance, and its flag stays on while the next stages run, for hours: what goes bad
 then, nobody would see. So all of that time is judged at the end. A quiet night must read neither as good nor as a
@@ -116,7 +116,7 @@ class Lookback:
         )
 
     def triggers(self) -> list[GateResult]:
-        """Judge the triggers as if they had been looked at ever since; new alerts are for ``post.validation.2``.
+        """Judge the triggers as if they had been looked at ever since; new alerts are for `post.validation.2`.
 
         Raises:
             Inconclusive: Prometheus or the log is out of reach.
@@ -201,7 +201,7 @@ class Hindsight:
         self.triggers = cache(self._triggers)
 
     def kept(self, stage_id: str) -> Kept:
-        """See ``acceptance.record.deployment.kept``."""
+        """See `acceptance.record.deployment.kept`."""
         return kept(self._deployment.of(stage_id), stage_id)
 
     def with_trigger(self, item: str) -> list[str]:

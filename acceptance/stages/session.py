@@ -1,4 +1,4 @@
-"""The stage in hand: its flag, its watch and its soak, for the checks that ask for them."""
+"""Hold the stage in hand for the checks that ask for it: its flag, its watch and its soak."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ class StageWork:
         return frozenset(self.prometheus.firing_alerts())
 
     def flag(self, value: bool) -> FlagState:
-        """Bring the flag to ``value``; once it is on, the watch looks until the stage is over."""
+        """Bring the flag to `value`; once it is on, the watch looks until the stage is over."""
         before = self.alerts_before
         state = self.conductor.set_flag(self.stage, value)
         if value and self.watch is None:

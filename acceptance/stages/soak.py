@@ -1,4 +1,4 @@
-"""The soak: the stage's service under synthetic traffic for as long as the checklist watches it.
+"""Soak a stage: its service under synthetic traffic for as long as the checklist watches it.
 
 The full time must elapse; traffic runs all along so that there is something to see; then every gate is judged
 on one range query over the whole window.
@@ -59,7 +59,7 @@ def soak(
     tell: Tell | None = None,
     watch: Callable[[], WatchState | None] = lambda: None,
 ) -> SoakReport:
-    """Keep the stage under traffic for ``seconds`` and judge its gates.
+    """Keep the stage under traffic for `seconds` and judge its gates.
 
     Args:
         stage: Whose gates.

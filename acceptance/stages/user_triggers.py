@@ -1,4 +1,4 @@
-"""Triggers that only a user can see: what our own traffic finds out ends the stage at once.
+"""End a stage for what only a user can see, as our own traffic finds it.
 
 "Lost history" and "submissions not appearing" (target contract, "Limits that gates compare with") leave no trace in
 metrics or logs, so that the watch cannot look for them.
@@ -17,7 +17,7 @@ from acceptance.verdict import Inconclusive, Verdict
 
 @dataclass(frozen=True)
 class HardFault:
-    """Something of which ``limit`` in a row are no chance.
+    """Something of which `limit` in a row are no chance.
 
     Attributes:
         id: The trigger's name in the record.

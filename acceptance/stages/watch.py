@@ -1,4 +1,4 @@
-"""The watch: evaluates every trigger of a stage from the flag change on, and acts on the first that fires.
+"""Evaluate every trigger of a stage from the flag change on, and act on the first that fires.
 
 Who observes is not who changes: the watch only asks for the rollback. Source: the checklist's "Rollback Trigger
 Checklist" and the limits of the target contract.

@@ -1,4 +1,4 @@
-"""How a watch stands: what people are shown of it, at the terminal and in the record."""
+"""Describe how a watch stands, for the terminal and the record."""
 
 from __future__ import annotations
 

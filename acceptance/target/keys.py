@@ -1,4 +1,4 @@
-"""The keys of a target file: what each may hold, and its default (checklist and target contract).
+"""List the keys of a target file: what each may hold, and its default (checklist and target contract).
 
 A default may name other keys in braces, so that one changed folder or name moves what depends on it.
 """

@@ -1,4 +1,4 @@
-"""How one service writes its log, as its target file declares it; the defaults are the contract's JSON lines."""
+"""Describe how one service writes its log, as its target file declares it."""
 
 from __future__ import annotations
 

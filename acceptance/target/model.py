@@ -1,4 +1,4 @@
-"""A target: every address, name, command and limit of one Butler deployment (docs: target contract).
+"""Describe a target: every address, name, command and limit of one Butler deployment.
 
 The suite reads them from `targets/NAME.env` and nowhere else, so that a deployment that differs is a
 change of configuration, never of code. The keys and their defaults are listed in `acceptance.target.keys`.
@@ -103,7 +103,7 @@ class Target(Public):
         """Give one of the services by its short name.
 
         Raises:
-            KeyError: There is none of that name, such as ``all``.
+            KeyError: There is none of that name, such as `all`.
         """
         return self.services[cast("ServiceKey", key)]
 

@@ -1,4 +1,4 @@
-"""What the value of a key may be: each function turns text into a value or says what it expected."""
+"""Turn the text of a key into a value, or say what was expected."""
 
 from __future__ import annotations
 

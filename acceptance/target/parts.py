@@ -1,4 +1,4 @@
-"""The parts of a target: its services, stores and dashboards, and whom the suite may speak for."""
+"""Describe the parts of a target: its services, stores and dashboards, and whom the suite may speak for."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a target shows of itself: every setting by dotted name, without its secrets."""
+"""Show a target's settings by dotted name, without its secrets."""
 
 from __future__ import annotations
 

@@ -70,7 +70,7 @@ def deployed(deployment: Deployment, target: Target) -> list[str]:
 
 @pytest.fixture
 def weigh(flow: Flow, deployment: Deployment) -> Callable[..., list[str]]:
-    """Names those of some items that were seen to be bad, in this run or else in their stage's; see ``weighed``."""
+    """Names those of some items that were seen to be bad, in this run or else in their stage's; see `weighed`."""
 
     def of(*items: str) -> list[str]:
         return weighed({item: flow.seen(item) or deployment.seen(item) for item in items}, f"in {deployment.extent}")
@@ -123,7 +123,7 @@ def quiet(hindsight: Hindsight, judged: Judged, deployed: list[str], deployment:
 
 @pytest.fixture
 def judged(hindsight: Hindsight, evidence: EvidenceBox) -> Judged:
-    """Puts results, by stage, into the record, and names those that are bad; see ``Hindsight.findings``."""
+    """Puts results, by stage, into the record, and names those that are bad; see `Hindsight.findings`."""
 
     def of(results: Mapping[str, Sequence[GateResult]]) -> list[str]:
         for result in chain.from_iterable(results.values()):

@@ -1,6 +1,6 @@
 """The rollback triggers and the acceptance criteria; what was no part of the deployment is inconclusive.
 
-An earlier run is part of it by its ticket, see ``acceptance.record.earlier_runs``.
+An earlier run is part of it by its ticket, see `acceptance.record.earlier_runs`.
 """
 
 import pytest

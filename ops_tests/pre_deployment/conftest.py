@@ -11,5 +11,5 @@ from fixtures.target import NewId
 
 @pytest.fixture(scope="session")
 def backup(target: Target, new_id: NewId) -> Backup:
-    """A fresh backup; ``new_id`` asks for leave to restore it into a database of this run."""
+    """A fresh backup; `new_id` asks for leave to restore it into a database of this run."""
     return back_up(target)

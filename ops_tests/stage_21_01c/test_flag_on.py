@@ -33,7 +33,7 @@ def submitted(uploader, new_id):
 
 @pytest.fixture
 def document(uploaded, mongo):
-    """The ``review_archives`` document of that upload; empty when there is none."""
+    """The `review_archives` document of that upload; empty when there is none."""
     upload, _ = uploaded
     found = mongo["review_archives"].find_one({"student_id": upload.student_id, "assignment_id": "hw02"})
     return found or {}

@@ -1,4 +1,4 @@
-"""Archives with hostile members: names that climb out, links that point out, and files written through them.
+"""Make archives with hostile members: names and links that point outside, and files written through them.
 
 The hostile member's content is the nonce, so that it can be recognised wherever it was extracted.
 """

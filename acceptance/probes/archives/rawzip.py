@@ -1,4 +1,4 @@
-"""Zip records byte by byte, for archives that `zipfile` refuses to write: raw names, false sizes, shared data.
+"""Write zip records byte by byte, for archives that `zipfile` refuses to write.
 
 Layout as in PKWARE's APPNOTE.TXT, sections 4.3.7, 4.3.12 and 4.3.16; without zip64.
 """

@@ -1,4 +1,4 @@
-"""Zip bombs: small on the wire, huge when unpacked. A service must refuse each before it has unpacked it.
+"""Make zip bombs: small on the wire, huge unpacked. A service must refuse each before it unpacks it.
 
 None is larger than 1 MB and none takes a second to write. All but the many empty members unpack to at least
 768 MiB. Source: CWE-409, and D. Fifield, "A better zip bomb" (USENIX WOOT 2019) for the overlapping members.

@@ -1,4 +1,4 @@
-"""The attack corpus run once against a target, with the log events that each attack left (21_01c.security.2)."""
+"""Run the attack corpus once, and read the log events that each attack left (21_01c.security.2)."""
 
 from __future__ import annotations
 

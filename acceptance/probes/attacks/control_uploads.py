@@ -1,4 +1,4 @@
-"""The good uploads that go before the attacks: without them a refusal proves nothing.
+"""Send good uploads before the attacks: without them a refusal proves nothing.
 
 A service that refuses everything, or a wrong address, would pass every attack; and only what was seen to
 arrive on disk can be seen to be overwritten.

@@ -1,4 +1,4 @@
-"""The corpus of attacks on the review API: reading it, checking it, and making an upload of each case.
+"""Read and check the attack corpus, and make an upload of each case.
 
 The cases are `acceptance/data/traversal.tsv`; `acceptance/data/README.md` says how to add one.
 """

@@ -1,4 +1,4 @@
-"""Where a hostile path would land if a service fell for it, in all the ways in which one may read it.
+"""List where a hostile path may lead, in all the ways in which a service may read it.
 
 Lexical and read-only: the places are computed, then only looked at. This sees what lies outside every
 watched folder, such as `/tmp/x`.

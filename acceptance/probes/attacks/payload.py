@@ -1,4 +1,4 @@
-r"""The notation of payloads in the traversal corpus, turned into bytes.
+r"""Turn the payloads of the corpus from their notation into bytes.
 
 - `\xHH` one byte, `\uHHHH` a character as UTF-8, `\0 \t \n \r`, and `\\` a backslash.
 - `{name}` one of the run's values, `{name|X}` the same with every `/` written as `X`.

@@ -1,4 +1,4 @@
-"""Cases of the corpus made ready to send in one run: values filled in, archives built, landing places known."""
+"""Make the cases of the corpus ready to send: values filled in, archives built, places known."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a run of the corpus found: judged case by case, from what was answered and what was written."""
+"""Judge each case of the corpus by what was answered and what was written."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Many users talk to Butler at once, and many over a long time (stage 21_01a: 100 concurrent sessions; its soak)."""
+"""Talk to Butler as many users at once, and as many over a long time (stage 21_01a)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from acceptance.probes.dialog.gateway import RECALL, Butler, Conversation, Turn,
 
 @dataclass(frozen=True)
 class Crowd:
-    """What came of conversations held at once; ``words`` by user, unfinished ones are missing."""
+    """What came of conversations held at once; `words` by user, unfinished ones are missing."""
 
     words: dict[str, str]
     conversations: tuple[Conversation, ...]

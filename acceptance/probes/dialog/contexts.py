@@ -1,4 +1,4 @@
-"""Stored dialog contexts: what ``dialog_contexts`` holds of a conversation (target contract, "MongoDB")."""
+"""Read what `dialog_contexts` holds of a conversation (target contract, "MongoDB")."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def findings(context: Context | None, user_id: str | None, said: Sequence[str]) 
     Args:
         context: The document, None when there is none.
         user_id: Whose it must be; None where that is not known.
-        said: What the user said, oldest first; all of it must be in ``data``, in that order.
+        said: What the user said, oldest first; all of it must be in `data`, in that order.
     """
     if context is None:
         return [Finding("not stored", COLLECTION, f"a document in {COLLECTION}", "none")]
@@ -87,7 +87,7 @@ def texts(value: object) -> Iterator[str]:
 
 
 def steps(contexts: Sequence[Context | None]) -> list[Any]:
-    """Give ``step_count`` of each context, None where there is none."""
+    """Give `step_count` of each context, None where there is none."""
     return [context.get("step_count") if context else None for context in contexts]
 
 

@@ -53,7 +53,7 @@ def keep(word: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One message and its answer; ``session_id``, ``reply`` and ``mode`` are empty where the answer lacks them."""
+    """One message and its answer; `session_id`, `reply` and `mode` are empty where the answer lacks them."""
 
     user_id: str
     message: str
@@ -103,14 +103,14 @@ class Butler:
         return _turn(user_id, message, self.caller.post(MESSAGES_PATH, _body(user_id, message, session_id)))
 
     async def asay(self, client: httpx.AsyncClient, user_id: str, message: str, session_id: str | None = None) -> Turn:
-        """Do as ``say`` over a client that many conversations share."""
+        """Do as `say` over a client that many conversations share."""
         called = await self.caller.apost(client, MESSAGES_PATH, _body(user_id, message, session_id))
         return _turn(user_id, message, called)
 
 
 @dataclass(frozen=True)
 class Conversation:
-    """Turns of one user, and the stored context after each of them as ``look`` gave it."""
+    """Turns of one user, and the stored context after each of them as `look` gave it."""
 
     turns: tuple[Turn, ...]
     contexts: tuple[Any, ...] = ()

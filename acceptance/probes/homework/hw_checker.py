@@ -1,4 +1,4 @@
-"""The external HW checker, looked at directly: its health, and what it knows of students and their commits.
+"""Ask the external HW checker itself: its health, and what it knows of students and their commits.
 
 Source: checklist item 21_01b.monitor.2; target contract, "HTTP". That a review was requested is proved here, on the
 checker's side, not by the worker's 202.
@@ -39,7 +39,7 @@ class HwCheckerDown(Inconclusive):
 
 @dataclass(frozen=True)
 class Check:
-    """One job of the checker; ``enqueued_at`` is aware, and moves when the check is asked for again."""
+    """One job of the checker; `enqueued_at` is aware, and moves when the check is asked for again."""
 
     job_id: str
     student_id: str
@@ -55,7 +55,7 @@ class Check:
 
 @dataclass(frozen=True)
 class HwChecker:
-    """The checker; ``caller`` carries the API key."""
+    """The checker; `caller` carries the API key."""
 
     caller: Caller
 
@@ -73,7 +73,7 @@ class HwChecker:
         return cls(Caller(target.hw_checker_url, target.http_timeout_s, trace_header="", headers={"X-API-Key": key}))
 
     def health_findings(self) -> list[Finding]:
-        """Name what is wrong with its ``/health``; the checklist expects ``{"status":"ok"}``."""
+        """Name what is wrong with its `/health`; the checklist expects `{"status":"ok"}`."""
         answer = self.caller.get("/health")
         good = answer.exchange.status == httpx.codes.OK and answer.get("status") == "ok"
         return [] if good else [Finding("not healthy", "HW checker", '200 {"status":"ok"}', brief(answer.exchange))]
@@ -99,7 +99,7 @@ class HwChecker:
         return [Finding("too slow", "HW checker", f"its checks within {within_s:g} s", late)]
 
     def checks(self, days: int) -> list[Check]:
-        """Give the checks of the last ``days`` days, of all students.
+        """Give the checks of the last `days` days, of all students.
 
         Raises:
             HwCheckerDown: The checker does not answer, refuses the key, or answers in another form.
@@ -120,7 +120,7 @@ class HwChecker:
         """Give the newest check of the same commit if it was queued since yesterday, else the same check again.
 
         Raises:
-            HwCheckerDown, Inconclusive: As for ``checks``.
+            HwCheckerDown, Inconclusive: As for `checks`.
         """
         commit = (check.student_id, check.commit_hash)
         its = [each for each in self.checks(days=1) if (each.student_id, each.commit_hash) == commit]

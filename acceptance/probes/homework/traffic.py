@@ -1,4 +1,4 @@
-"""Synthetic traffic of stage 21_01b's soak: lists over many students, and reviews of the test students' commits."""
+"""Send the synthetic traffic of stage 21_01b: lists over many students, reviews of test students' commits."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class HomeworkTraffic:
     Attributes:
         homework: The worker.
         checker: Where a request must appear.
-        students: Names of those whose commits may be reviewed again, being nobody's; a name may end with a ``*``.
+        students: Names of those whose commits may be reviewed again, being nobody's; a name may end with a `*`.
         patience_s: Within how many seconds.
         missing: How many accepted requests in a row did not appear.
         bad_lists: How many lists in a row were not whole.

@@ -28,7 +28,7 @@ _HASH = re.compile(r"[0-9a-f]{7,64}", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Listing:
-    """The answer to "which commits has this student"; ``rows`` is what it holds, None when it is no list."""
+    """The answer to "which commits has this student"; `rows` is what it holds, None when it is no list."""
 
     student_id: str
     exchange: Exchange

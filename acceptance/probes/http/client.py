@@ -1,4 +1,4 @@
-"""Plain JSON calls of a service, and what came back (target contract, "HTTP")."""
+"""Send plain JSON calls to a service (target contract, "HTTP")."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def trace(header: str, prefix: str) -> tuple[str, dict[str, str]]:
     """Make a fresh trace id and the header that carries it.
 
     Args:
-        header: W3C ``traceparent``, a header that takes the bare id, or empty for a service that takes none.
+        header: W3C `traceparent`, a header that takes the bare id, or empty for a service that takes none.
         prefix: First hex digits of the id.
 
     Returns:

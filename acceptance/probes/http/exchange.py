@@ -1,4 +1,4 @@
-"""What one HTTP request sent and got back, and what a refusal's body may not say."""
+"""Describe one HTTP request and its answer, and find what a refusal's body may not say."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A multipart/form-data encoder that sends what it is given: hostile names go out raw.
+"""Encode multipart/form-data as it is given: hostile names go out raw.
 
 Ordinary encoders escape quotes, control bytes and non-ASCII names, which is the very thing an attack on
 the file name must not have done to it. The length is known before the first byte is made.

@@ -87,7 +87,7 @@ class Reviews:
             settle_s: Seconds within which its effects must show once it has succeeded.
 
         Raises:
-            Inconclusive: As for ``look``.
+            Inconclusive: As for `look`.
         """
         if submitted.task_id:
             poll(lambda: self.ended([submitted]), bool, patience_s)

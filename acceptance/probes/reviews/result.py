@@ -1,4 +1,4 @@
-"""What became of a submission for review, judged by its effects (stage 21_01d; contract, "MongoDB" and log events).
+"""Judge what became of a submission by its effects (stage 21_01d; contract, "MongoDB" and log events).
 
 A 201 says that the submission was taken, nothing more. The four effects that the checklist names count: what is
 stored of each, and its log event with the task's id.
@@ -33,7 +33,7 @@ EFFECTS: Mapping[str, str] = {
 
 @dataclass(frozen=True)
 class Submitted:
-    """The answer to a submission; ``task_id`` is empty where it was not taken, ``at`` is aware."""
+    """The answer to a submission; `task_id` is empty where it was not taken, `at` is aware."""
 
     student_id: str
     exchange: Exchange
@@ -41,7 +41,7 @@ class Submitted:
     at: datetime
 
     def as_json(self) -> dict[str, Any]:
-        """Give the exchange for the record (evidence of kind ``http``)."""
+        """Give the exchange for the record (evidence of kind `http`)."""
         return asdict(self.exchange)
 
 
@@ -51,8 +51,8 @@ class Review:
 
     Attributes:
         submitted: The submission.
-        task: Its document in ``long_tasks``, None when there is none.
-        report: Its document in ``homework_reviews``, None when there is none.
+        task: Its document in `long_tasks`, None when there is none.
+        report: Its document in `homework_reviews`, None when there is none.
         lines: The log lines of the four effects with its task id, by event; the last of each. None where the target
             file says that the log names no events: then what is stored must show the effects.
     """
@@ -90,7 +90,7 @@ class Review:
 
     @property
     def seconds(self) -> float | None:
-        """From ``created_at`` to ``finished_at``; None while either is missing."""
+        """From `created_at` to `finished_at`; None while either is missing."""
         created, finished = moment(self._task("created_at")), moment(self._task("finished_at"))
         return (finished - created).total_seconds() if created and finished else None
 

@@ -1,4 +1,4 @@
-"""Synthetic traffic of stage 21_01d's soak: submissions that are followed to their end while new ones are sent.
+"""Send the synthetic traffic of stage 21_01d: submissions that are followed to their end.
 
 A review may take a minute, so that one at a time would leave next to nothing to see; a few are under way at once.
 Each is judged by its effects, and its time from end to end is kept: the pipeline's own metric does not see the queue.

@@ -1,4 +1,4 @@
-"""Files of known content that nobody may touch: a hit on one is a hit whoever answers what."""
+"""Place files of known content that nobody may touch, and find out whether somebody did."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The review archives on disk: the folder itself, the files in it, the space left (21_01c.preflight.1, .monitor.3)."""
+"""Look at the review archives on disk: the folder and its files (21_01c.preflight.1, .monitor.3)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from acceptance.verdict import Inconclusive
 
 @dataclass(frozen=True)
 class Folder:
-    """A folder's owner as ``user:group`` and its permission bits."""
+    """A folder's owner as `user:group` and its permission bits."""
 
     path: Path
     owner: str
@@ -33,10 +33,10 @@ def look_at(path: Path) -> Folder | None:
 
 
 def copies_of(archive: Archive, root: Path) -> list[Path]:
-    """Find the files below ``root`` that are this archive, byte for byte.
+    """Find the files below `root` that are this archive, byte for byte.
 
     Raises:
-        Inconclusive: ``root`` cannot be listed.
+        Inconclusive: `root` cannot be listed.
     """
     if not os.access(root, os.R_OK | os.X_OK):
         raise Inconclusive(f"{root} cannot be listed by this user; run as the storage's owner or as root")

@@ -1,4 +1,4 @@
-"""The archives that a stage has stored: read again to its end, for one that is lost later is lost all the same."""
+"""Read the archives that a stage has stored again, to its end: one that is lost later is lost."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""What MongoDB says of stored archives, against the files themselves (21_01c.rollout.3; rollback plan, data check).
+"""Compare what MongoDB says of stored archives with the files (21_01c.rollout.3; rollback plan, data check).
 
-Collection ``review_archives``: one document for each archive that the new adapter stored (contract, "MongoDB").
+Collection `review_archives`: one document for each archive that the new adapter stored (contract, "MongoDB").
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Proving a refusal by its effect: nothing kept, nothing told, and the security event logged.
+"""Prove a refusal by its effect: nothing kept, nothing told, and the security event logged.
 
 Source: checklist 21_01c.security.1 and .3; the contract's "A status code is not proof".
 """

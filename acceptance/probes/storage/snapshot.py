@@ -1,4 +1,4 @@
-"""What lies below folders before and after an act, and whose upload a new file is (checklist 21_01c.security.2).
+"""Compare what lies below folders before and after an act, and tell whose upload a new file is.
 
 A status code is no proof: what was written where decides.
 """
