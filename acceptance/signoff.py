@@ -27,13 +27,15 @@ import unicodedata
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from acceptance.checklist import UnknownItem, accepts, item
 from acceptance.verdict import Refused
 
+OLDEST = timedelta(days=30)
+"""An older signature is of another deployment."""
 Ask = Callable[[str], str | None]
 """Puts a question to a person; None when nobody answers any more (end of input, deadline)."""
 
@@ -158,6 +160,8 @@ def _signature_fault(entry: SignOff, operator: str, now: datetime) -> str:
         return f"{entry.item}: expected at = a time with its zone, found {entry.at!r}"
     if entry.at > now:
         return f"{entry.item}: signed at {entry.at}, which is still to come"
+    if now - entry.at > OLDEST:
+        return f"{entry.item}: expected a signature of the last {OLDEST.days} days, found {entry.at}; sign it again"
     return objection(entry.item, entry.name, operator)
 
 

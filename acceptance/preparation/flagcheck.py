@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from difflib import get_close_matches
 
 from acceptance.envfile.file import EnvFile
@@ -88,11 +89,23 @@ def _misspelt(target: Target, there: Mapping[str, str]) -> list[str]:
     ]
 
 
-_FORM = re.compile(r"[A-Z][A-Z0-9]+-(?:\d{4}-(?:0[1-9]|1[0-2])-)?\d+")
+_FORM = re.compile(r"[A-Z][A-Z0-9]+-(?:(?P<year>\d{4})-(?P<month>0[1-9]|1[0-2])-)?\d+")
+OLDEST_TICKET = timedelta(days=730)
+"""A ticket that names an earlier month than this is another change's, or made up."""
 
 
-def ticket_fault(ticket: str) -> str:
-    """Say what is wrong with a ticket's form; empty when nothing is. Whether it exists, only the tracker knows."""
-    if _FORM.fullmatch(ticket):
-        return ""
-    return f"expected a ticket such as CHG-2025-11-042, found {ticket!r}; give the real one with --ticket"
+def ticket_fault(ticket: str, now: datetime) -> str:
+    """Say what is wrong with a ticket's form or month; empty when nothing is. Only the tracker knows whether it exists.
+
+    Args:
+        ticket: As it was given.
+        now: The present, aware.
+    """
+    found = _FORM.fullmatch(ticket)
+    if not found:
+        return f"expected a ticket such as CHG-2025-11-042, found {ticket!r}; give the real one with --ticket"
+    if found["year"]:
+        month = datetime(max(1, int(found["year"])), int(found["month"]), 1, tzinfo=UTC)
+        if not now - OLDEST_TICKET <= month <= now:
+            return f"expected a ticket of the last two years, found {ticket!r}; give the real one with --ticket"
+    return ""

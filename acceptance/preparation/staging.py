@@ -25,6 +25,7 @@ class Staging:
         runs: How many there are.
         since: Start of the first GO after the last run that was none; None when the last one was none.
         last: Folder and outcome of the last run.
+        newest: When the last run began; None where its record does not say.
         unread: Folders of later runs whose record cannot be read, each with the reason: nobody knows how they ended.
         unaccepted: Stages that were not accepted, or not the last time that they were tried.
     """
@@ -34,13 +35,14 @@ class Staging:
     last: str
     unread: tuple[str, ...] = ()
     unaccepted: tuple[str, ...] = ()
+    newest: datetime | None = None
 
     def faults(self, now: datetime) -> list[str]:
         """Name what keeps staging from being good for 48 hours.
 
         Raises:
-            Inconclusive: Nothing of what can be read, but not every record since can be, or no record accepts a stage:
-                a GO of some checks alone says nothing of a deployment.
+            Inconclusive: Nothing of what can be read, but not every record since can be, nobody looked within these 48
+                hours, or no record accepts a stage: a GO of some checks alone says nothing of a deployment.
         """
         if self.since is None:
             return [f"expected the last of {self.runs} staging runs to end GO, found {self.last}"]
@@ -53,6 +55,11 @@ class Staging:
             raise Inconclusive(f"expected a record of every staging run since {self.since}, found {self.unread[0]}")
         if self.unaccepted:
             raise Inconclusive(f"expected every stage accepted in staging, found no record of {self.unaccepted}")
+        if self.newest is None or now - self.newest > QUIET:
+            raise Inconclusive(
+                f"expected a staging run within the last 48 hours, found the last one at {self.newest}, so that nobody "
+                "has looked since; run the suite on staging"
+            )
         return []
 
 
@@ -76,7 +83,8 @@ def staging_runs(reports: Path, name: str = "staging", besides: str = "", stages
         good.append(run)
     since = parse(good[-1].started_at) if good else None
     unread = _later((each for each in broken if Path(each.folder).name != besides), name, since) if since else ()
-    return Staging(len(runs), since, f"{runs[-1].outcome} ({runs[-1].folder})", unread, _unaccepted(runs, stages))
+    last, unaccepted = f"{runs[-1].outcome} ({runs[-1].folder})", _unaccepted(runs, stages)
+    return Staging(len(runs), since, last, unread, unaccepted, parse(runs[-1].started_at))
 
 
 def _later(broken: Iterable[Unreadable], name: str, since: datetime) -> tuple[str, ...]:

@@ -39,5 +39,5 @@ def test_change_ticket_is_named(run, target):
     """Change ticket created: the run names it, in the tracker's form."""
     if not run.ticket and target.kind != "production":
         pytest.skip("AWAITING a change ticket: give it with --ticket; production needs one")
-    fault = ticket_fault(run.ticket)
+    fault = ticket_fault(run.ticket, datetime.now(UTC))
     assert not fault, fault

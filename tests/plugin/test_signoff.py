@@ -18,6 +18,7 @@ from small_project import attentive
 from acceptance.polling import poll
 from fixtures.signoff import answer, deadline_of
 
+NOW = datetime.now(UTC)
 ROOT = Path(__file__).resolve().parents[2]
 ITEM, WORDS = "21_01c.preflight.2", "Checksum validation tested in staging"
 ASKS = f"""
@@ -52,7 +53,7 @@ def signs(project, text):
 
 
 def signed(item=ITEM, name="K. Adeyemi"):
-    return f'[[signoff]]\nitem = "{item}"\nname = "{name}"\nat = 2025-11-28T02:05:00Z\nnote = "seen"\n'
+    return f'[[signoff]]\nitem = "{item}"\nname = "{name}"\nat = {NOW:%Y-%m-%dT%H:%M:%SZ}\nnote = "seen"\n'
 
 
 def waived(item=ITEM, expires="2999-01-01"):

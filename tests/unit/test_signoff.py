@@ -44,6 +44,7 @@ def test_no_file_is_no_sign_off():
         ("[[sign-off]]\nitem='x'\n", "found sign-off"),
         (SIGNED.replace("R. Rivera", " "), "a sign-off needs a name"),
         (SIGNED.replace('"R. Rivera"', "7"), "expected texts in quotes, found \\[7\\]"),
+        (SIGNED.replace("2026", "2020"), "expected a signature of the last 30 days"),
         (SIGNED.replace("02:05:00Z", "02:05:00"), "expected at = a time with its zone"),
         (SIGNED.replace("02:05", "03:05"), "which is still to come"),
         (SIGNED.replace("deploy.1", "deploy.9"), "nearest: 21_01c.deploy"),

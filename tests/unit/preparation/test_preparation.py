@@ -165,7 +165,7 @@ def record(folder, number, outcome, hours, target="staging"):
 @pytest.mark.parametrize(
     ("outcomes", "said"),
     [
-        ([(Outcome.GO, 50)], []),
+        ([(Outcome.GO, 50), (Outcome.GO, 1)], []),
         ([(Outcome.NO_GO, 90), (Outcome.GO, 60), (Outcome.GO, 1)], []),
         ([(Outcome.GO, 47)], "for 48 hours, found 47.0"),
         ([(Outcome.GO, 90), (Outcome.NO_GO, 60), (Outcome.GO, 20)], "found 20.0"),
@@ -181,9 +181,18 @@ def test_staging_is_good_after_48_hours_without_a_run_that_was_no_go(monkeypatch
     assert faults == said or said in faults[0]
 
 
+def test_a_go_since_which_nobody_looked_is_no_48_hours_without_an_issue(monkeypatch, tmp_path):
+    monkeypatch.setattr("acceptance.preparation.staging.read_runs", lambda _: ([record("r", 0, Outcome.GO, 49)], []))
+    with pytest.raises(Inconclusive, match="nobody has looked since"):
+        staging_runs(tmp_path).faults(NOW)
+
+
 def test_a_later_run_of_staging_whose_record_cannot_be_read_may_have_ended_badly(monkeypatch, tmp_path):
     def judged(folder, besides=""):
-        seen = [record("r", 0, Outcome.GO, 50)], [Unreadable(f"2026/{folder}", "no record.json")]
+        seen = (
+            [record("r", 0, Outcome.GO, 50), record("r", 1, Outcome.GO, 1)],
+            [Unreadable(f"2026/{folder}", "no record.json")],
+        )
         monkeypatch.setattr("acceptance.preparation.staging.read_runs", lambda _: seen)
         return staging_runs(tmp_path, besides=besides).faults(NOW)
 
@@ -206,7 +215,7 @@ def test_a_go_that_accepted_no_stage_is_no_deployment_of_staging(monkeypatch, tm
     check = "ops_tests/stage_{}/test_exit_gate.py::test_stage_is_accepted"
     runs = [
         replace(
-            record("r", number, Outcome.GO, 60 - number),
+            record("r", number, Outcome.GO, 60 - 59 * number),
             verdicts={check.format(stage): verdict for stage, verdict in found.items()},
         )
         for number, found in enumerate(accepted)
@@ -228,12 +237,17 @@ def test_without_a_record_of_staging_nothing_is_claimed(tmp_path):
 
 @pytest.mark.parametrize("ticket", ["CHG-2025-11-042", "CHG-2025-11-1234", "OPS-77"])
 def test_a_ticket_in_the_trackers_form_is_taken(ticket):
-    assert ticket_fault(ticket) == ""
+    assert ticket_fault(ticket, NOW) == ""
+
+
+@pytest.mark.parametrize("ticket", ["CHG-1999-01-1", "CHG-0000-01-1", "CHG-2031-01-001"])
+def test_a_ticket_of_another_time_is_refused(ticket):
+    assert "expected a ticket of the last two years" in ticket_fault(ticket, NOW)
 
 
 @pytest.mark.parametrize("ticket", ["", "CHG-2025-11-XXX", "CHG-2025-13-001", "chg-2025-11-001", "CHG", "see mail"])
 def test_a_placeholder_or_anything_else_is_no_ticket(ticket):
-    assert "give the real one with --ticket" in ticket_fault(ticket)
+    assert "give the real one with --ticket" in ticket_fault(ticket, NOW)
 
 
 @pytest.fixture
