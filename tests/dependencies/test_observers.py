@@ -8,7 +8,7 @@ import pytest
 import time_machine
 
 from acceptance.gates.judging import judge
-from acceptance.gates.measures import Gate, Trigger
+from acceptance.gates.measures import Gate
 from acceptance.gates.series import Row, Samples
 from acceptance.observe.grafana import Grafana
 from acceptance.observe.logs import Logs
@@ -19,10 +19,8 @@ from acceptance.probes.archives import archives
 from acceptance.probes.http.client import Caller
 from acceptance.probes.storage.uploads import Upload, Uploader
 from acceptance.stage import Stage
-from acceptance.stages.expected_events import OwnEvents
 from acceptance.stages.readiness import blind_spots
 from acceptance.stages.soak import soak
-from acceptance.stages.watch import Outlook, Watch
 from acceptance.verdict import Inconclusive, Verdict
 from dependencies.faulty import expired_tls, matrix, prometheus, server, vector
 
@@ -212,20 +210,6 @@ def test_prometheus_that_does_not_tell_when_it_started_is_no_witness():
         told = pytest.raises(Inconclusive, match="did not answer «status/runtimeinfo»")
         with server(lambda path, said=said: said if "runtimeinfo" in path else answer(path)) as url, bounded(), told:
             soaked(url, traffic=pytest.fail)
-
-
-def test_watch_that_sees_nothing_for_too_long_ends_the_stage(tmp_path):
-    fired = []
-    stage = Stage("21_01c", "S", 50, triggers=(Trigger("errors", "E", (), "value", "errors", "> 0"),))
-    outlook = Outlook(
-        Prometheus("http://127.0.0.1:1", 1), Logs(f"file://{tmp_path / 'none'}"), "api", frozenset(), "x", 0.1, 1.0
-    )
-    watch = Watch(stage, outlook, time.time(), OwnEvents(), fired.append)
-    with bounded():
-        watch.start()
-        watch.join(BOUND_S)
-    assert fired[0].verdict is Verdict.INCONCLUSIVE
-    assert "nothing seen for" in fired[0].reason
 
 
 @pytest.mark.parametrize("hours", [-1, 1], ids=["back", "ahead"])

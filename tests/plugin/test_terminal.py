@@ -139,7 +139,7 @@ def test_failed_rollback_is_the_last_and_loudest(project):
     )
     done = project.run()
     marker.unlink()
-    (project.folder / "ops_tests" / "stage_21_01c" / "test_flag_on.py").write_text("def test_fine(flag_on): pass\n")
+    (project.folder / "ops_tests" / "stage_21_01c" / "test_flag_on.py").write_text("def test_bad(flag_on): pass\n")
     after = project.run()  # undoes what was left, before anything else
     lines = done.output.rstrip().splitlines()
     alarm = next(number for number, each in enumerate(lines) if "ROLLBACK FAILED: STAGE 21_01c" in each)
@@ -149,5 +149,5 @@ def test_failed_rollback_is_the_last_and_loudest(project):
     assert by_hand == [f"  {command}" for command in done.of("rollback.finished")[-1]["by_hand"]]
     assert "USE_NEW_STORAGE_ADAPTER is false in" in " ".join(lines[alarm:])
     assert "/health answers 200" in " ".join(lines[alarm:])
-    assert "recovery.undone" in after.kinds()
+    assert "recovery.undone" in after.kinds(), after.output
     assert any(each.startswith("undone first") for each in closing(after.output)), after.output
