@@ -19,14 +19,14 @@ from acceptance.verdict import ExitCode
 ROOT = Path(__file__).resolve().parents[1]
 EXAMPLE = ROOT / "targets" / "production.env.example"
 EXIT_CODES = {
-    0: "GO, or a good part of a stage (which is no GO: the record says INCONCLUSIVE)",
+    0: "GO",
     1: "NO-GO: a check failed or a trigger fired; the stage was rolled back",
     2: "INTERRUPTED: the run was ended from outside; its changes were undone",
     3: "an internal error; its changes were undone",
     4: "the command line or the target file is wrong; nothing was changed",
     5: "no check was selected",
     ExitCode.INCONCLUSIVE: "INCONCLUSIVE: something could not be checked",
-    ExitCode.NOT_RUN: "INCONCLUSIVE: a check that was expected did not run",
+    ExitCode.NOT_RUN: "INCONCLUSIVE: a check of a stage did not run, such as in a part of it",
     ExitCode.ROLLBACK_FAILED: "ROLLBACK FAILED: act now, by the commands on the screen and in the record",
     ExitCode.REFUSED: "refused: the lock, the window, the target file; nothing was changed",
     ExitCode.RECOVERY_NEEDED: "an earlier run's changes could not be undone: `scripts/ops/recover.py`",
