@@ -71,3 +71,27 @@ def test_sample_is_the_commits_own(monkeypatch):
         samples.append(tiers.chosen(step, "quick"))
     assert (samples[0] == samples[1], samples[0] == samples[2], len(samples[0])) == (True, False, 3)
     assert len(tiers.chosen(step, "all")) > 3
+
+
+ONCE = (
+    "import os\ndef test_once():\n    seen = os.path.exists('seen')\n    open('seen', 'w').close()\n    assert seen\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "still", "flaky"),
+    [(ONCE, "test_once", [], True), (BAD, "test_bad", ["it"], False)],
+    ids=["passes by itself", "fails again"],
+)
+def test_what_failed_runs_once_more_by_itself(run, capsys, text, name, still, flaky):
+    step, tests = tiers.Step("it", ("test_it.py",)), [f"test_it.py::{name}"]
+    assert run(text, name)[0] == ["it"]
+    assert tiers.once_more([step], {step: tests}, "now") == still
+    assert ("FLAKY: test_it.py::test_once" in capsys.readouterr().out) is flaky
+
+
+def test_many_failures_are_no_matter_of_luck(run, monkeypatch):
+    monkeypatch.setattr(tiers, "MOST_ONCE_MORE", 0)
+    step = tiers.Step("it", ("test_it.py",))
+    run(ONCE, "test_once")
+    assert tiers.once_more([step], {step: ["test_it.py::test_once"]}, "now") == ["it"]
