@@ -93,10 +93,18 @@ def seen_since(prometheus: Prometheus, start: float, end: float, step: float) ->
     return found.first if found else end
 
 
-def scrape_gaps(prometheus: Prometheus, job: str, start: float, end: float, step: float) -> list[Finding]:
+def scrape_gaps(
+    prometheus: Prometheus,
+    job: str,
+    start: float,
+    end: float,
+    step: float,
+    restarted: Iterable[tuple[float, float]] = (),
+) -> list[Finding]:
     """Name the stretches of a window in which not a single scrape of a job succeeded.
 
     A scrape that fails leaves a sample too, `up` of 0, and no metrics: a service that answers 503 is a gap.
+    While the suite itself restarts a service it cannot be scraped, however long that takes.
 
     Args:
         prometheus: Where to look.
@@ -104,11 +112,14 @@ def scrape_gaps(prometheus: Prometheus, job: str, start: float, end: float, step
         start: Unix seconds.
         end: Unix seconds.
         step: The scrape interval in seconds.
+        restarted: When the suite restarted the service, begin and end in unix seconds.
     """
     allowed = LOST_SCRAPES * step
     query = f'sum(sum_over_time(up{{job="{job}"}}[{max(1, round(1000 * allowed))}ms])) > 0'
-    seen = coverage(prometheus.range(query, start, end, step).values())
-    if seen is None:
+    held = list(prometheus.range(query, start, end, step).values())
+    ours = [[(at, 1.0) for at in _every(step, max(begin, start), min(back, end))] for begin, back in restarted]
+    seen = coverage([*held, *ours])
+    if seen is None or not any(held):
         none = f"none that succeeded in {end - start:.0f} s"
         return [Finding("not scraped", job, "scrapes", none, next_step="look at its target")]
     edges = [(start, seen.first), (seen.last, end)]
@@ -118,6 +129,10 @@ def scrape_gaps(prometheus: Prometheus, job: str, start: float, end: float, step
         gaps.append(f"for {seen.widest + allowed:.0f} s within the window")
     expected = f"a successful scrape every {allowed:g} s"
     return [Finding("not scraped", job, expected, f"no successful scrape {gap}") for gap in gaps]
+
+
+def _every(step: float, begin: float, end: float) -> list[float]:
+    return [begin + step * number for number in range(1 + int((end - begin) / step))] if end >= begin else []
 
 
 def _look_at(

@@ -17,7 +17,7 @@ from acceptance.observe.panels import seen_since
 from acceptance.observe.prometheus import Prometheus
 from acceptance.polling import poll
 from acceptance.probes.dialog.gateway import Butler, Turn
-from acceptance.record.deployment import Deployment
+from acceptance.record.deployment import Deployment, Spell, restarts
 from acceptance.stages.flow import Flow, weighed
 from acceptance.stages.recheck import Hindsight
 from acceptance.stages.session import StageWork
@@ -60,6 +60,15 @@ def last_minutes(prometheus: Prometheus, target: Target, stage_work: StageWork) 
         return seen_since(prometheus, end - seconds, end, step), end
 
     return poll(window, lambda found: found[1] - found[0] >= 10 * step, 30 * step)
+
+
+@pytest.fixture(scope="module")
+def our_restarts(deployment: Deployment, target: Target) -> dict[str, list[Spell]]:
+    """By the key of a service, when this deployment restarted it: it could not be scraped then."""
+    return {
+        key: [spell for log in deployment.runs for spell in restarts(log, service)]
+        for key, service in target.services.items()
+    }
 
 
 @pytest.fixture(scope="session")

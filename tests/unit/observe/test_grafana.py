@@ -243,6 +243,17 @@ def test_scrape_that_fails_is_as_good_as_none(kind, lost, words):
     assert words in summary(found)
 
 
+@pytest.mark.parametrize(
+    ("restarted", "found"),
+    [([(28, 39)], 0), ([(28, 31)], 1), ([(0, 20), (45, 60)], 1), ([(-20, 90)], 0)],
+    ids=["ours", "ours was over sooner", "ours were others", "longer than the window"],
+)
+def test_only_a_restart_of_ours_excuses_a_gap(restarted, found):
+    up = Scrapes(*(int(at not in range(30, 40)) for at in range(61)))
+    assert len(scrape_gaps(up, "butler-bot", 0, 60, 1, restarted)) == found
+    assert "none that succeeded" in summary(scrape_gaps(Scrapes(*[0] * 61), "butler-bot", 0, 60, 1, restarted))
+
+
 def test_young_target_is_seen_since_its_first_scrape():
     assert seen_since(FakePrometheus(42, 43), 0, 60, 1) == 42
     assert seen_since(FakePrometheus(), 0, 60, 1) == 60
