@@ -23,6 +23,9 @@ Off = partial(Power, stage="21_01a", only=("flag_off",))
 On = partial(Power, stage="21_01a", only=("flag_on",))
 Soak = partial(Power, stage="21_01a", only=("soak",))
 Exit = partial(Power, stage="21_01a", only=("exit_gate",))
+TOO_SLOW = "expected at most 0.05 of them, found "
+LONGER = {"SOAK_SECONDS": "15"}
+"""So many operations that one in ten cannot be one in twenty by chance."""
 
 POWER = (
     OldCode(stage="21_01a"),
@@ -76,7 +79,7 @@ POWER = (
     Soak(
         ("dialog-errors-seldom",), ("test_every_turn_of_the_soak_was_good",), "503 Service Unavailable", k="every_turn"
     ),
-    Soak(("dialog-slow-seldom",), ("test_gate_holds[repository-latency-p95]",), "expected < 0.1 s, found 0.1"),
+    Soak(("dialog-slow-seldom",), ("test_gate_holds[repository-latency-p95]",), TOO_SLOW, settings=LONGER),
     # What the soak's own traffic does not say or ask.
     Soak(("dialog-greeting-fails",), ("test_messages_are_taken",), "[503, 200, 200]"),
     Soak(("dialog-greeting-error-reply",), ("test_responses_are_good",), "'Hello': expected an answer"),
@@ -85,7 +88,7 @@ POWER = (
     Soak((), ("test_user_facing_validation",), "not seen to be good", INCONCLUSIVE, k="user_facing"),
     Exit((), ("test_flag_is_enabled",), "not seen to be good", INCONCLUSIVE, k="flag_is_enabled"),
     Exit(("dialog-errors-seldom",), ("test_no_error_rate_increase",), "expected == 0 errors, found 1", k="error_rate"),
-    Exit(("dialog-slow-seldom",), ("test_latency_is_within_slo",), "expected < 0.1 s, found 0.1", k="latency"),
+    Exit(("dialog-slow-seldom",), ("test_latency_is_within_slo",), TOO_SLOW, settings=LONGER, k="latency"),
     Exit((), ("test_user_facing_validation_was_successful",), "not seen to be good", INCONCLUSIVE, k="user_facing"),
     Exit((), ("test_stage_is_accepted",), "21_01a.exit.1 was not checked", INCONCLUSIVE, k="accepted"),
 )

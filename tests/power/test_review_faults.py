@@ -65,7 +65,7 @@ POWER = (
     Soak(
         (),
         ("test_gate_holds[latency-p95]",),
-        "expected at least 10 samples",
+        "to judge by, found ",
         INCONCLUSIVE,
         settings=TOO_FEW,
         k="latency",
@@ -78,9 +78,7 @@ POWER = (
         k="no_errors",
     ),
     Exit((), ("test_all_collaborators_are_operational",), "not seen to be good", INCONCLUSIVE, k="collaborators"),
-    Exit(
-        (), ("test_latency_is_within_slo",), "expected at least 10 samples", INCONCLUSIVE, settings=TOO_FEW, k="latency"
-    ),
+    Exit((), ("test_latency_is_within_slo",), "to judge by, found ", INCONCLUSIVE, settings=TOO_FEW, k="latency"),
     Exit(
         ("review-report-empty",),
         ("test_review_submission",),
