@@ -101,8 +101,11 @@ class Caller:
         return _answered(answer, started, trace_id)
 
     def async_client(self, connections: int) -> httpx.AsyncClient:
-        """Make a client for `apost`, of at most so many connections; a call may wait for one as for an answer."""
-        limits = httpx.Limits(max_connections=connections)
+        """Make a client for `apost`, of at most so many connections; a call may wait for one as for an answer.
+
+        None is used twice: a busy server that closes an idle one while we send on it would look like a lost answer.
+        """
+        limits = httpx.Limits(max_connections=connections, max_keepalive_connections=0)
         return httpx.AsyncClient(timeout=self.timeout_s, limits=limits, transport=self.transport, verify=_tls())
 
     def _call(self, method: str, path: str, **what: Any) -> Called:

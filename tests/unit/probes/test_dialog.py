@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import httpx
@@ -208,6 +210,33 @@ USERS = [f"user-{number}" for number in range(30)]
 def test_a_good_crowd_has_no_findings() -> None:
     done = crowd(TinyButler().client(), USERS, deadline_s=20)
     assert (done.findings(), len(done.conversations)) == ([], 30)
+
+
+def test_a_crowd_waits_for_its_last_while_the_service_closes_what_is_idle() -> None:
+    """It closes a connection that was idle for long just as the next message comes, as a busy one does."""
+    tiny = TinyButler()
+
+    class Closing(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"  # so that connections are kept
+
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            answer = tiny(httpx.Request("POST", "http://bot", content=body)).content
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(answer)))
+            self.end_headers()
+            self.wfile.write(answer)
+            self.connection.recv(1)  # the next message: never read to its end
+            self.close_connection = True
+
+        def log_message(self, *_: object) -> None:
+            """Be silent."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Closing) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        done = crowd(Butler(Caller(f"http://127.0.0.1:{server.server_port}")), USERS[:4], deadline_s=20)
+        server.shutdown()
+    assert (done.findings(), len(done.conversations)) == ([], 4)
 
 
 def test_a_crowd_in_one_session_is_mixed_up() -> None:
