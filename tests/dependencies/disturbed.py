@@ -23,7 +23,7 @@ from acceptance.verdict import Inconclusive
 
 SOAK = "ops_tests/stage_21_01c/test_soak.py"
 #: No run may take longer, whatever fails under it.
-DEADLINE_S = 90
+DEADLINE_S = 150
 
 
 class Running:
@@ -43,7 +43,7 @@ class Running:
 
     def soaking(self):
         """Wait until the soak has been under way for two seconds."""
-        seen = poll(self._soaks, lambda soaks: soaks or self.process.poll() is not None, 60)
+        seen = poll(self._soaks, lambda soaks: soaks or self.process.poll() is not None, DEADLINE_S)
         assert seen, f"there was no soak:\n{self.output}"
         return self
 

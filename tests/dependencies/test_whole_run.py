@@ -40,8 +40,8 @@ def lab():
 
 @pytest.fixture
 def short(lab):
-    """Its target file with a soak long enough to be disturbed."""
-    return retold(lab, "disturbed", **SHORT | {"SOAK_SECONDS": "6", "HTTP_TIMEOUT_SECONDS": "2"})
+    """Its target file with a soak long enough to be disturbed, also where it takes seconds to tell supervisord."""
+    return retold(lab, "disturbed", **SHORT | {"SOAK_SECONDS": "12", "HTTP_TIMEOUT_SECONDS": "2"})
 
 
 def amiss(run, code, *words):
@@ -138,7 +138,7 @@ def test_database_drops_every_connection_in_a_read(short, tmp_path):
 
 def test_scrape_target_flaps(lab, short, tmp_path):
     """One scrape in three fails, too few in a row for a trigger; the uploads are late but all stored."""
-    with running(retold(short, "longer", SOAK_SECONDS="8"), tmp_path, SOAK) as run:
+    with running(short, tmp_path, SOAK) as run:
         run.soaking()
         flap(lab, "butler:butler-api", 3)
         run = run.finish()
