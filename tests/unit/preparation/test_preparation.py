@@ -90,13 +90,16 @@ def test_another_key_that_resembles_a_flag_is_no_fault_while_the_flag_is_there(t
 
 
 class Exporting:
-    """Stands in for Prometheus: the names that jobs export."""
+    """Stands in for Prometheus: the names that jobs export; all of them run."""
 
     def __init__(self, **names):
         self._names = names
 
     def names(self, job, prefix):
         return {name for name in self._names.get(job.replace("-", "_"), ()) if name.startswith(prefix)}
+
+    def process_starts(self, job):
+        return [1.0]
 
 
 def test_a_running_service_that_exports_what_only_a_flag_brings_is_found(target):
