@@ -102,7 +102,7 @@ class Project:
         return self.finish(self.start(*args))
 
     def finish(self, process):
-        output = process.communicate(timeout=120)[0]
+        output = process.communicate(timeout=300)[0]
         logs = sorted(self.folder.glob("out/*/events.jsonl"), key=lambda path: path.stat().st_mtime)
         return Finished(process.returncode, output, list(read_events(logs[-1])) if logs else [])
 

@@ -13,7 +13,7 @@ LATER = "def test_later(flag_on): pass\n"
 WAIT = """
 def test_waits(flag_on, tmp_path_factory):
     pathlib.Path('waiting').touch()
-    time.sleep(60)
+    time.sleep(300)
 """
 
 
@@ -87,7 +87,7 @@ def test_deploy_keeps_the_flag_of_an_accepted_stage(project):
 
 def interrupted(project, number):
     process = project.stage("21_01c", flag_on=WAIT).start()
-    poll(lambda: (project.folder / "waiting").exists(), bool, 30)
+    assert poll(lambda: (project.folder / "waiting").exists(), bool, 120), "the check was not begun"
     assert project.flags() == ["USE_NEW_STORAGE_ADAPTER"]
     process.send_signal(number)
     return process
@@ -107,8 +107,8 @@ def test_sigterm_rolls_back_and_is_recorded(project):
 def test_sigkill_leaves_the_undo_to_the_guardian(project):
     done = project.finish(interrupted(project, signal.SIGKILL))
     assert done.code == -signal.SIGKILL
-    assert poll(project.flags, lambda on: on == [], 30) == []
-    poll(project.journal_is_closed, bool, 30)
+    assert poll(project.flags, lambda on: on == [], 120) == []
+    poll(project.journal_is_closed, bool, 120)
 
 
 def test_second_run_is_told_who_holds_the_target(project):

@@ -77,7 +77,7 @@ class Trap:
             env=os.environ | {"PYTHONDONTWRITEBYTECODE": "1", "COLUMNS": "80"},
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=300,
             check=False,
         )
 

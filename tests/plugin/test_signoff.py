@@ -164,7 +164,7 @@ class Person:
         return self.text
 
     def sees(self, words):
-        poll(self.read, lambda text: words in text, 60)
+        poll(self.read, lambda text: words in text, 120)
         assert words in self.text, self.text
         return self
 
@@ -178,7 +178,7 @@ class Person:
             self.read()
             return self.process.poll()
 
-        poll(over, lambda code: code is not None, 90)
+        poll(over, lambda code: code is not None, 240)
         os.close(self.mine)
         done = self.project.finish(self.process)
         done.output = self.text

@@ -37,7 +37,7 @@ def start(line: str, target: Path | str | None) -> subprocess.Popen[str]:
 def run(line: str, target: Path | str | None) -> tuple[int, str]:
     """Run a command line; gives its exit code and all that it said."""
     process = start(line, target)
-    said = process.communicate(timeout=120)[0]
+    said = process.communicate(timeout=300)[0]
     return process.returncode, said
 
 
