@@ -28,7 +28,7 @@ def _run_lab(*arguments: str) -> Iterator[WholeLab]:
             yield lab
     finally:
         process.stdin.close()
-        if process.wait(30):
+        if process.wait(120):
             pytest.fail(f"lab serve ended with {process.returncode}: {process.stderr.read()}")
 
 

@@ -26,7 +26,7 @@ NAMES = (
 SECRETS = {"GRAFANA_PASSWORD": "grafana-secret", "HW_CHECKER_API_KEY": "checker-secret"}
 
 
-def until(condition: Callable[[], Any], what: str, seconds: float = 15) -> Any:
+def until(condition: Callable[[], Any], what: str, seconds: float = 60) -> Any:
     """Wait till the condition gives something true, and give that."""
     deadline = time.monotonic() + seconds
     while not (found := condition()):

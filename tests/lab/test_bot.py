@@ -102,8 +102,9 @@ def test_wishes_about_channels_are_served(bot, message, mode, names):
 
 def test_100_sessions_at_once_keep_apart(bot):
     async def converse() -> list[str]:
-        limits = httpx.Limits(max_connections=100)
-        async with httpx.AsyncClient(limits=limits, timeout=20) as client:
+        # A connection for each request: the server closes those that wait for long, as on a busy machine.
+        limits = httpx.Limits(max_connections=100, max_keepalive_connections=0)
+        async with httpx.AsyncClient(limits=limits, timeout=60) as client:
 
             async def one(number: int) -> str:
                 said = {"user_id": f"user{number}", "message": f"my number is {number}"}
