@@ -50,13 +50,13 @@ class Running:
     def _soaks(self):
         return re.search(r"^soak 21_01c 0:(?!0[01])", self.output, re.MULTILINE)
 
-    def finish(self):
+    def finish(self, within_s=DEADLINE_S):
         """Wait for the end, which must come in time."""
         try:
-            code = self.process.wait(DEADLINE_S)
+            code = self.process.wait(within_s)
         except subprocess.TimeoutExpired:
             self.process.kill()
-            pytest.fail(f"the run did not end within {DEADLINE_S} s:\n{self.output}")
+            pytest.fail(f"the run did not end within {within_s} s:\n{self.output}")
         self._reader.join()
         return ended(code, self.output, time.monotonic() - self._begin, self.reports)
 

@@ -24,6 +24,7 @@ STAGE = "21_01a"
 #: A whole stage that is deployed, and the checks that look back at it.
 WHOLE, EXIT = f"ops_tests/stage_{STAGE}", "ops_tests/post_deployment/test_exit_gate.py"
 PARTS = (WHOLE, EXIT, "--mode=deploy")
+WITHIN_S = 400
 TICKET = ("--mode=deploy", "--ticket=CHG-1")
 SINCE = {
     "test_accepted_stage_shows_no_errors_since[21_01a]",
@@ -38,7 +39,8 @@ FAULTS = ("dialog-errors", "dialog-slow")
 @pytest.fixture(scope="module")
 def lab():
     with held_lab() as held:
-        yield retold(held, "quick", **SHORT)
+        # A soak of few messages proves no increase afterwards.
+        yield retold(held, "quick", **SHORT | {"SOAK_SECONDS": "20"})
 
 
 @pytest.fixture
@@ -66,7 +68,7 @@ def accepted_then(spoil: Callable[[], object], target_file: Path, reports: Path)
     with running(target_file, reports, *PARTS) as run:
         assert poll(lambda: kept(reports), bool, 300), f"the stage was not accepted:\n{run.output}"
         spoil()
-        return run.finish()
+        return run.finish(WITHIN_S)
 
 
 def kept(reports: Path) -> bool:
@@ -95,16 +97,16 @@ def test_stage_of_an_earlier_run_is_judged_by_its_ticket(target_file, tmp_path):
     """Each stage is a run of its own; the one that looks back at the end must not know less for it."""
     target = load_target(target_file)
     with running(target_file, tmp_path, WHOLE, *TICKET) as run:
-        first = run.finish()
+        first = run.finish(WITHIN_S)
     assert (first.code, first.outcome) == (0, "GO"), first.explain()
     with broken(target_file, *FAULTS):
         users_write(target_file)
         with running(target_file, tmp_path, EXIT, *TICKET) as run:
-            second = run.finish()
+            second = run.finish(WITHIN_S)
     assert second.failed.keys() >= SINCE, second.explain()
     EnvFile(target.env_file).set(target.flags[STAGE], "false")
     with running(target_file, tmp_path, EXIT, *TICKET, "-kflags_were_enabled") as run:
-        third = run.finish()
+        third = run.finish(WITHIN_S)
     assert "21_01a was accepted, and USE_NEW_DIALOG_CONTEXT_REPO is off" in third.reason, third.explain()
 
 

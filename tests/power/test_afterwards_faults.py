@@ -55,6 +55,13 @@ POWER = (
     Unseen(("loki-500",), ("test_services_write_to_loki",), "500", k="to_loki"),
     Unseen(("loki-stream-missing",), ("test_services_write_to_loki",), "['butler-worker']", k="to_loki"),
     Post(("loki-error-spike",), ("test_no_error_spike[bot]",), "error lines, ", k="error_spike"),
+    Unseen(
+        ("loki-500",),
+        ("test_no_error_spike[bot]",),
+        "500",
+        k="error_spike",
+        also=("test_no_error_spike[worker]", "test_no_error_spike[api]"),
+    ),
     Post(("dialog-error-reply",), ("test_butler_responds",), "found an error text", k="butler"),
     Post(
         ("review-report-empty",),

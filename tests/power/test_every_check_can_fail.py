@@ -22,9 +22,11 @@ from held_lab import ROOT
 ALIKE = {
     "21_01c::test_another_archive_is_not_overwritten",
     "21_01c::test_archive_up_to_the_limit_is_accepted",
+    "21_01c::test_broken_archive_beside_a_good_one_is_refused",
     "21_01c::test_broken_archive_is_refused",
     "21_01c::test_oversized_archive_is_refused",
     "21_01c::test_tampered_archive_is_refused",
+    "21_01c::test_virus_beside_a_good_archive_is_refused",
     "21_01c::test_virus_is_refused",
     "post_deployment::test_accepted_stage_is_within_its_slo_since",
     "post_deployment::test_accepted_stage_shows_no_errors_since",

@@ -102,6 +102,23 @@ POWER = (
     On(("wrong-checksum-recorded",), ("test_checksum_is_recorded",), "expected"),
     On(("archive-not-kept",), ("test_file_is_saved",), "found 201 and 0"),
     On(("wrong-size-recorded",), ("test_metadata_is_persisted",), "bytes, found {"),
+    # A submission of several files.
+    On(("disk-gone",), ("test_answer_is_what_was_sent",), "201", k="answer_is"),
+    On(("disk-gone",), ("test_task_can_be_asked_for",), "200", k="task_can"),
+    On(("archive-not-kept",), ("test_each_file_is_stored_once",), "found", k="stored_once"),
+    On(("wrong-size-recorded",), ("test_documents_say_all_that_was_sent",), "found", k="documents_say"),
+    Security(
+        ("checksum-not-verified",),
+        ("test_broken_archive_beside_a_good_one_is_refused[old_zip]",),
+        "a 4xx",
+        k="broken_archive_beside and old_zip",
+    ),
+    Security(
+        ("av-not-scanned",),
+        ("test_virus_beside_a_good_archive_is_refused[old_zip]",),
+        "expected a 4xx",
+        k="virus_beside and old_zip",
+    ),
     Security(
         ("checksum-not-verified",), ("test_wrong_digest_of_a_good_archive_is_refused",), "a 4xx", k="wrong_digest"
     ),
@@ -155,6 +172,20 @@ POWER = (
     ),
     # Too little for a trigger, too much for the stage.
     Soak(("write-errors-seldom",), ("test_gate_holds[write-errors]",), "expected == 0 errors, found", settings=MANY),
+    Soak(
+        ("write-errors-seldom",),
+        ("test_every_upload_of_the_soak_was_stored",),
+        "500",
+        settings=MANY,
+        k="every_upload",
+    ),
+    Soak(
+        (),
+        ("test_archives_of_the_stage_are_still_there",),
+        "the archive that was stored there",
+        k="still_there",
+        arguments_too=("-ptests.power.amiss.loss",),
+    ),
     # The trigger bears as many failures as our own broken archives may have counted; the soak bears none.
     Power(
         ("refuses-good-archives",),
