@@ -85,7 +85,7 @@ def main(argv: list[str] | None = None) -> int:
                 events,
                 restarter,
                 run.mode,
-                may_start=lambda stage: may_start(run, target, stage),  # guard: the-guardian-knows-the-window
+                may_start=lambda stage: may_start(run, target, stage),
                 in_time=lambda stage, minutes: still_in_time(target, stage, minutes, run.outside_window),
                 lost=lock.lost,
             )

@@ -86,10 +86,10 @@ def test_a_production_deployment_without_its_sign_off_is_rolled_back_and_no_go(p
 
 
 def test_a_production_deployment_whose_checks_never_asked_is_no_go_either(production):
-    """The run claims GO; the record takes it back, and so does the exit code."""
+    """Every check passed; run, record and exit code say by the same rule that sign-offs are missing."""
     production.stage("21_01c", preflight="def test_good(): pass\n", exit_gate=ACCEPTS)
     done = production.run(*DEPLOY)
-    assert (done.code, done.outcome, record(production)["outcome"]) == (10, "GO", "INCONCLUSIVE"), done.output
+    assert (done.code, done.outcome, record(production)["outcome"]) == (10, "INCONCLUSIVE", "INCONCLUSIVE"), done.output
     assert "a production GO needs them all" in done.output
 
 
