@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import acceptance.conduct.cleanup
+import acceptance.conduct.old_path_proof
 import acceptance.conduct.undo
 from acceptance.conduct.conductor import Conductor
 from acceptance.conduct.journal import Journal
@@ -118,9 +119,10 @@ class World:
 
 
 def stand_in(world, monkeypatch):
-    """Put the world's own purge in place of the one that needs MongoDB."""
+    """Put the world's own purge and metrics in place of MongoDB and Prometheus, which it does not have."""
     monkeypatch.setattr(acceptance.conduct.cleanup, "purge", world.purge)
     monkeypatch.setattr(acceptance.conduct.undo, "purge", world.purge)
+    monkeypatch.setattr(acceptance.conduct.old_path_proof, "still_exported", lambda *_: set())
 
 
 def moments(act):
