@@ -7,11 +7,15 @@ import pytest
 from acceptance.disk import free_bytes
 from acceptance.evidence import Evidence
 from acceptance.finding import summary
+from acceptance.gates.judging import ALPHA
+from acceptance.gates.statistics import binomial_tail
 from acceptance.verdict import Verdict
 
 pytestmark = [pytest.mark.stage_21_01c, pytest.mark.soak]
 
 EVENTS = ("checksum_failed", "path_traversal", "av_scan_reject")
+WRONG_DIGESTS = 0.01
+"""The share of uploads that users may declare a wrong digest of; the same as of the gate `checksum-failures`."""
 
 
 @pytest.mark.checklist("21_01c.monitor.1")
@@ -39,13 +43,16 @@ def test_archives_of_the_stage_are_still_there(soaked, kept):
 
 @pytest.mark.checklist("21_01c.monitor.2")
 def test_no_unexpected_security_events(soaked, flag_on, api_logs, stage_work, evidence):
-    """Check logs for security events: none since the flag change but those that our own probes provoked."""
+    """Check logs for security events: beside our own no attack, and no more wrong digests than users make."""
     if "events" not in stage_work.service.log_format.shows:
         pytest.skip("LOG_SHOWS of the target file says that the service logs no events")
     start = datetime.fromtimestamp(flag_on.intended, UTC)
-    foreign = [line.brief() for line in stage_work.foreign(api_logs.since(start, EVENTS))]
-    evidence.add(Evidence("log", "security events", {"source": api_logs.source, "since": start, "lines": foreign}))
-    assert foreign == [], "; ".join(foreign[:5])
+    lines = {name: [line.brief() for line in stage_work.foreign(api_logs.since(start, [name]))] for name in EVENTS}
+    evidence.add(Evidence("log", "security events", {"source": api_logs.source, "since": start, "lines": lines}))
+    wrong, uploads = lines["checksum_failed"], soaked.results["checksum-failures"].samples
+    unusual = wrong if binomial_tail(len(wrong), uploads, WRONG_DIGESTS) < ALPHA else []
+    found = [*lines["path_traversal"], *lines["av_scan_reject"], *unusual]
+    assert found == [], f"{len(found)} security events of others beside {uploads} uploads: {'; '.join(found[:5])}"
 
 
 @pytest.mark.checklist("21_01c.monitor.3")
