@@ -9,7 +9,7 @@ from typing import Any
 from acceptance.verdict import Outcome
 
 REFUSED = "refused:"
-"""How the reason of a check begins that the target or the guardian did not let happen."""
+"""How the reason of a check begins that the target or the watchdog did not let happen."""
 
 INTERRUPTED = 2
 """pytest's exit status after a signal, and after a plugin such as `--stepwise` that stopped the session."""

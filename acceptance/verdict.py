@@ -91,17 +91,17 @@ class RollbackFailed(Exception):
     exit_code = ExitCode.ROLLBACK_FAILED
 
 
-def bad_or_blind(bad: Sequence[Wrong], unseen: Sequence[str], told: str = "") -> list[Wrong]:
+def bad_or_blind(bad: Sequence[Wrong], no_data: Sequence[str], told: str = "") -> list[Wrong]:
     """Give what is bad, which counts before what could not be seen; empty when all was seen to be good.
 
     Args:
         bad: What is bad.
-        unseen: What could not be seen.
+        no_data: What could not be seen.
         told: Begins the message about what could not be seen.
 
     Raises:
         Inconclusive: Nothing is bad, and something could not be seen.
     """
-    if unseen and not bad:
-        raise Inconclusive(told + "; ".join(unseen))
+    if no_data and not bad:
+        raise Inconclusive(told + "; ".join(no_data))
     return list(bad)

@@ -22,7 +22,7 @@ def production(project, **settings):
 
 
 def run_at(project, now, *args, zone="UTC"):
-    """Run the project with the clock of its processes, the guardian's too, starting at ``now``."""
+    """Run the project with the clock of its processes, the watchdog's too, starting at ``now``."""
     (project.folder / "clock").mkdir(exist_ok=True)
     (project.folder / "clock" / "sitecustomize.py").write_text(FROZEN)
     path = f"{project.folder / 'clock'}:{ROOT}"

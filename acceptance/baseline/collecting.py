@@ -71,9 +71,9 @@ def collect(
     end = round(time.time() if end is None else end, 3)
     start = round(end - seconds, 3)
     step = target.scrape_interval_s
-    look = _Look(prometheus, start, end, step)
+    window = _Window(prometheus, start, end, step)
     services = {
-        service.name: look.readings(service.job, (probes or {}).get(service.name, ()))
+        service.name: window.readings(service.job, (probes or {}).get(service.name, ()))
         for service in target.services.values()
     }
     if not any(readings.up for readings in services.values()):
@@ -118,7 +118,7 @@ def _await_scrapes(target: Target, prometheus: Prometheus, since: float) -> None
     poll(oldest, lambda at: at > since, target.scrape_patience_s)
 
 
-class _Look:
+class _Window:
     """One stretch of time, as Prometheus holds it."""
 
     def __init__(self, prometheus: Prometheus, start: float, end: float, step: float) -> None:

@@ -1,6 +1,6 @@
 """Hold a target for one command that changes it, so that whatever ends the command, the undo still happens.
 
-The same guardian as a test run's does it: it holds the target's lock, so that a command's attacks are not taken for a
+The same watchdog as a test run's does it: it holds the target's lock, so that a command's attacks are not taken for a
 breach by a run that watches the target, and removes the test data also after SIGKILL.
 """
 
@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from acceptance.conduct.client import RemoteConductor, start_guardian
+from acceptance.conduct.client import RemoteConductor, start_watchdog
 from acceptance.conduct.run import Run, new_run
 from acceptance.conduct.testdata import new_ids
 from acceptance.envfile.file import EnvFile
@@ -52,7 +52,7 @@ def holding(
         target, reports or private, private, mode="rehearse", operator="", ticket="", outside_window=outside_window
     )
     try:
-        guardian = start_guardian(run, private)
+        watchdog = start_watchdog(run, private)
         conductor = RemoteConductor(run.socket)
         try:
             yield run, conductor
@@ -61,14 +61,14 @@ def holding(
                 conductor.finish("the command ended")
             finally:
                 conductor.close()
-                guardian.wait()
+                watchdog.wait()
     finally:
         shutil.rmtree(private, ignore_errors=True)
 
 
 @dataclass(frozen=True)
-class Visit:
-    """A command's own test users and clients; see `visit`.
+class CommandSession:
+    """A command's own test users and clients; see `command_session`.
 
     Attributes:
         prefix: What all its test data begins with.
@@ -107,7 +107,7 @@ class Visit:
 
 
 @contextmanager
-def visit(target: Target) -> Iterator[Visit]:
+def command_session(target: Target) -> Iterator[CommandSession]:
     """Hold the target for a command that sends test data; the data is removed whatever ends the command.
 
     Raises:
@@ -117,7 +117,7 @@ def visit(target: Target) -> Iterator[Visit]:
     with holding(target) as (run, conductor):
         conductor.expect_data(run.prefix)
         clients = Clients(target, run.trace_prefix)
-        yield Visit(target, run.prefix, new_ids(run.prefix), clients.uploader, clients.logs("api"))
+        yield CommandSession(target, run.prefix, new_ids(run.prefix), clients.uploader, clients.logs("api"))
 
 
 def _flat(answer: Exchange) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from acceptance.conduct.intents import Promises
+from acceptance.conduct.intents import Intents
 from acceptance.conduct.testdata import purge
 from acceptance.conduct.undo import Undo
 from acceptance.envfile.file import Change
@@ -10,18 +10,18 @@ from acceptance.target import by_hand
 from acceptance.target.model import Target
 
 
-class LooseEnds:
+class Cleanup:
     """Remembers them while the run goes on, and ties them up; each is promised before it comes to be.
 
     Args:
         target: Where they are.
-        promises: Where they are journalled.
+        intents: Where they are journalled.
         undo: Restarts services and puts lines back.
     """
 
-    def __init__(self, target: Target, promises: Promises, undo: Undo) -> None:
+    def __init__(self, target: Target, intents: Intents, undo: Undo) -> None:
         self._target = target
-        self._promises = promises
+        self._intents = intents
         self._undo = undo
         self._restarts: dict[int, str] = {}
         self._added: tuple[int, Change] | None = None
@@ -29,18 +29,18 @@ class LooseEnds:
 
     def restarting(self, service: str) -> int:
         """Promise a restart that is about to be made; returns the intent's number, for `restarted`."""
-        number = self._promises.restart(service)
+        number = self._intents.restart(service)
         self._restarts[number] = service  # guard: restart-journalled-before-it-is-made
         return number
 
     def restarted(self, number: int) -> None:
         """Take a restart as having ended well."""
         del self._restarts[number]
-        self._promises.settle(number, "restarted")
+        self._intents.settle(number, "restarted")
 
     def adding(self, change: Change) -> None:
         """Promise to take flags out again that are about to be added."""
-        self._added = (self._promises.added(change), change)
+        self._added = (self._intents.added(change), change)
 
     def added_to_stay(self) -> None:
         """Keep the added flags: a deployment's later stages switch them."""
@@ -49,7 +49,7 @@ class LooseEnds:
     def expect_data(self, prefix: str) -> None:
         """Promise to remove the test data with this prefix, once."""
         if not self._data:
-            self._data = (self._promises.data(prefix), prefix)  # guard: test-data-journalled-before-it-is-written
+            self._data = (self._intents.data(prefix), prefix)  # guard: test-data-journalled-before-it-is-written
 
     def tie_up(self) -> list[str]:
         """Repeat restarts and take added flags out; returns what went wrong, having tried each."""
@@ -65,7 +65,7 @@ class LooseEnds:
                 failures.append(f"{service} did not come back: {error}. By hand:\n  {command}")
             else:
                 del self._restarts[number]
-                self._promises.settle_if_possible(number, account)
+                self._intents.settle_if_possible(number, account)
         return failures
 
     def _remove_added(self) -> list[str]:
@@ -81,7 +81,7 @@ class LooseEnds:
     def _settle_added(self, how: str) -> None:
         if self._added:
             number, self._added = self._added[0], None
-            self._promises.settle_if_possible(number, how)
+            self._intents.settle_if_possible(number, how)
 
     def remove_data(self) -> list[str]:
         """Remove the test data; returns what is left."""
@@ -94,5 +94,5 @@ class LooseEnds:
             later = f"the next run removes it, or: {by_hand.recover(self._target.source)}"
             return [f"test data of {prefix} is not removed: {error}; {later}"]
         self._data = None
-        self._promises.settle_if_possible(number, f"removed {purged.documents} documents, {purged.files} files")
+        self._intents.settle_if_possible(number, f"removed {purged.documents} documents, {purged.files} files")
         return []

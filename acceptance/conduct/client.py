@@ -17,7 +17,7 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
 
-from acceptance.conduct.connection import GuardianGone, Line
+from acceptance.conduct.connection import Line, WatchdogGone
 from acceptance.conduct.recovery import recover_target
 from acceptance.conduct.run import Run
 from acceptance.conduct.services import Restarted
@@ -31,13 +31,13 @@ from acceptance.target.redaction import redactor
 from acceptance.verdict import DataLeft, RecoveryNeeded, Refused, RollbackFailed
 
 _FACTS = "run.json"
-"""The run's facts, beside the guardian's socket."""
+"""The run's facts, beside the watchdog's socket."""
 _BEAT_S, _FROZEN_S = 2.0, 30.0
 """Seconds of a call after which the watchdog is asked whether it lives, and that it may take to say so."""
 
 
 def end_this_process() -> None:
-    """End the run as a user would who ends this process: without its guardian it may change nothing.
+    """End the run as a user would who ends this process: without its watchdog it may change nothing.
 
     Only where SIGTERM leads to a goodbye: a process that would just die of it could undo nothing any more, such as
     a run between its last check and its end. Its next call tells it.
@@ -81,8 +81,8 @@ class RemoteConductor:
         self._said_goodbye = False
         self._on_loss = on_loss
         self._waiting = waiting
-        threading.Thread(target=self._watch, name="guardian-watch", daemon=True).start()
-        threading.Thread(target=self._make_calls, name="guardian-calls", daemon=True).start()
+        threading.Thread(target=self._watch, name="watchdog-watch", daemon=True).start()
+        threading.Thread(target=self._make_calls, name="watchdog-calls", daemon=True).start()
 
     def expect_data(self, prefix: str) -> None:
         """See `Conductor.expect_data`."""
@@ -121,14 +121,14 @@ class RemoteConductor:
         return bool(self._call("end_stage", stage_id))
 
     def finish(self, reason: str) -> tuple[str, ...]:
-        """See `Conductor.finish`; after it the guardian leaves when the connection is closed.
+        """See `Conductor.finish`; after it the watchdog leaves when the connection is closed.
 
-        Where the guardian is gone, what it left open is undone from its journal, here and now.
+        Where the watchdog is gone, what it left open is undone from its journal, here and now.
         """
         self._said_goodbye = True
         try:
             accepted: tuple[str, ...] = self._call("finish", reason)
-        except GuardianGone:
+        except WatchdogGone:
             self._undo_without_it()
             return ()
         return accepted
@@ -140,7 +140,7 @@ class RemoteConductor:
             Why the stage was rolled back, or an empty string.
 
         Raises:
-            GuardianGone: The watchdog does not answer.
+            WatchdogGone: The watchdog does not answer.
         """
         with self._one_renewal:
             if self._renewals is None:
@@ -163,7 +163,7 @@ class RemoteConductor:
             raise
         except (Refused, OSError) as error:
             raise RollbackFailed(
-                f"the guardian is gone and its changes could not be undone: {error}\n"
+                f"the watchdog is gone and its changes could not be undone: {error}\n"
                 f"Finish with: {by_hand.recover(run.target_file)}"
             ) from error
 
@@ -206,45 +206,45 @@ class RemoteConductor:
         """Look whether a watchdog that is silent still lives; end one that hangs, so that its lock becomes free.
 
         Raises:
-            GuardianGone: It does not.
+            WatchdogGone: It does not.
         """
         try:
             self.renew("", fresh=False)
-        except GuardianGone:
+        except WatchdogGone:
             with suppress(OSError):
                 os.kill(self._line.peer(), signal.SIGKILL)
             raise
 
 
-def start_guardian(run: Run, private: Path, keep_open: Sequence[int] = ()) -> subprocess.Popen[bytes]:
-    """Start the guardian of a run, detached from the terminal, and wait until it holds the target.
+def start_watchdog(run: Run, private: Path, keep_open: Sequence[int] = ()) -> subprocess.Popen[bytes]:
+    """Start the watchdog of a run, detached from the terminal, and wait until it holds the target.
 
     Args:
         run: The run.
         private: A folder that only this user may enter; the socket is there.
-        keep_open: File descriptors that the guardian inherits (the lease of a provided target).
+        keep_open: File descriptors that the watchdog inherits (the lease of a provided target).
 
     Returns:
-        The guardian's process; it ends its run when this object is dropped.
+        The watchdog's process; it ends its run when this object is dropped.
 
     Raises:
         Refused: The target is held by another run, or needs recovery first.
     """
     facts = private / _FACTS
     run.save(facts)
-    with (run.folder / "guardian.log").open("wb") as log:
+    with (run.folder / "watchdog.log").open("wb") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "acceptance.conduct.guardian", str(facts)],
-            stdin=subprocess.PIPE,  # never written to: its end tells the guardian that this process is gone
+            stdin=subprocess.PIPE,  # never written to: its end tells the watchdog that this process is gone
             stdout=subprocess.PIPE,
             stderr=log,
             start_new_session=True,
             pass_fds=tuple(keep_open),
         )
     if process.stdout is None:  # for the type checker: stdout is a pipe
-        raise Refused("the guardian has no output")
+        raise Refused("the watchdog has no output")
     line = process.stdout.readline()
-    answer = json.loads(line) if line else {"refused": f"the guardian died, see {run.folder / 'guardian.log'}"}
+    answer = json.loads(line) if line else {"refused": f"the watchdog died, see {run.folder / 'watchdog.log'}"}
     if "refused" in answer:
         process.wait()
         kind = RecoveryNeeded if answer.get("exit_code") == RecoveryNeeded.exit_code else Refused

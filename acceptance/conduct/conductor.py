@@ -2,7 +2,7 @@
 
 It promises each change in the journal before it makes it (`promises` says what, when, and what undoes it), changes
 the flag, restarts the service, proves the restart, and puts all of it back unless the stage was accepted: stages' flags
-by `wayback`, the rest by `looseends`. It runs in a process of its own (`acceptance.conduct.guardian`), so that
+by `rollback`, the rest by `cleanup`. It runs in a process of its own (`acceptance.conduct.guardian`), so that
 whatever happens to the test run, the undo is still there. Tests only read.
 """
 
@@ -13,12 +13,12 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 from acceptance.conduct.best_effort_log import BestEffort
-from acceptance.conduct.cleanup import LooseEnds
-from acceptance.conduct.intents import Promises
+from acceptance.conduct.cleanup import Cleanup
+from acceptance.conduct.intents import Intents
 from acceptance.conduct.journal import Journal
-from acceptance.conduct.rollback import WayBack
+from acceptance.conduct.rollback import StageUndo
 from acceptance.conduct.services import Restarted, Restarter
-from acceptance.conduct.stage_state import FlagState, Held, Mode, Rollback
+from acceptance.conduct.stage_state import FlagState, Mode, Rollback, StageState
 from acceptance.conduct.undo import Undo, restart
 from acceptance.envfile.file import Change, EnvFile
 from acceptance.events import EventLog
@@ -55,40 +55,40 @@ class Conductor:
         self._mode = mode
         self._may_start = may_start
         self._in_time = in_time
-        self._held: dict[str, Held] = {}
+        self._stages: dict[str, StageState] = {}
         told = BestEffort(events)  # for the way back, which no full disk may stop
         undo = Undo(target, told, restarter)
-        self._promises = Promises(target, journal, lost)
-        self._loose = LooseEnds(target, self._promises, undo)
-        self._back = WayBack(target, self._held, self._promises, undo, told, mode)
+        self._intents = Intents(target, journal, lost)
+        self._cleanup = Cleanup(target, self._intents, undo)
+        self._stage_undo = StageUndo(target, self._stages, self._intents, undo, told, mode)
 
     def expect_data(self, prefix: str) -> None:
         """Announce that test data with this prefix will be written; the end of the run removes it."""
-        self._loose.expect_data(prefix)
+        self._cleanup.expect_data(prefix)
 
     def set_flag(self, stage: Stage, value: bool) -> FlagState:
         """Bring a stage's flag to `value` and its service to run with it; nothing to do is no restart."""
-        held = self._begin(stage)
+        state = self._begin(stage)
         flag = self._target.flags[stage.id]
-        if held.rollback:
-            raise Refused(f"stage {stage.id} was rolled back ({held.rollback.reason}); it is not started again")
-        if held.state and held.state.value is value:
-            return held.state
+        if state.rollback:
+            raise Refused(f"stage {stage.id} was rolled back ({state.rollback.reason}); it is not started again")
+        if state.flag and state.flag.value is value:
+            return state.flag
         if value:
             self._require_time(stage, (self._target.soak_seconds or stage.soak_minutes * 60) / 60)
-        intended, before = time.time(), self._checked_flag(flag, held)
+        intended, before = time.time(), self._checked_flag(flag, state)
         restarted = None
         if before is not value:
             FlagChanging(stage=stage.id, flag=flag, value=_word(value)).tell(self._events)
-            self._env.set(flag, _word(value), announce=lambda change: self._promise(held, change))
+            self._env.set(flag, _word(value), announce=lambda change: self._journal_change(state, change))
             restarted = restart(self._restarter, self._events, stage.service)[0]
             self._require_as_set(flag, value)
             changed = FlagChanged(
                 stage=stage.id, flag=flag, before=_word(before), after=_word(value), file=str(self._target.env_file)
             )
             changed.tell(self._events)
-        held.state = FlagState(stage.id, flag, value, time.time(), restarted, intended)
-        return held.state
+        state.flag = FlagState(stage.id, flag, value, time.time(), restarted, intended)
+        return state.flag
 
     def add_flags(self, stage: Stage, flags: Sequence[str]) -> tuple[str, ...]:
         """Append the flags that the env file lacks, as false, for later stages to switch (21_00.checklist.1).
@@ -100,32 +100,32 @@ class Conductor:
         present = self._env.read()
         if missing := tuple(flag for flag in flags if flag not in present):
             comment = f"Epic 21 feature flags (added {datetime.now(UTC):%Y-%m-%d %H:%M} UTC)"
-            self._env.append(dict.fromkeys(missing, "false"), comment, announce=self._loose.adding)
+            self._env.append(dict.fromkeys(missing, "false"), comment, announce=self._cleanup.adding)
             Note(text=f"added to {self._target.env_file}, as false: {', '.join(missing)}").tell(self._events)
             if self._mode == "deploy":
-                self._loose.added_to_stay()
+                self._cleanup.added_to_stay()
         return missing
 
     def restart(self, stage: Stage, service: str) -> tuple[Restarted, ...]:
         """Restart a service as part of a stage; one that does not end well is repeated at the end of the run."""
         self._begin(stage)
-        number = self._loose.restarting(service)
+        number = self._cleanup.restarting(service)
         done = restart(self._restarter, self._events, service)
-        self._loose.restarted(number)
-        for held in self._held.values():
-            if held.state:
-                self._require_as_set(held.state.flag, held.state.value)
+        self._cleanup.restarted(number)
+        for state in self._stages.values():
+            if state.flag:
+                self._require_as_set(state.flag.flag, state.flag.value)
         return done
 
     def accept(self, stage_id: str) -> bool:
         """Take a stage as passed. Its flag stays on in mode `deploy`; returns whether it will."""
-        held = self._held[stage_id]
-        if held.rollback:
-            raise Refused(f"stage {stage_id} was rolled back and cannot be accepted: {held.rollback.reason}")
-        if held.state:
-            self._require_as_set(held.state.flag, held.state.value)
-        self._require_time(held.stage, 0)
-        held.accepted = True
+        state = self._stages[stage_id]
+        if state.rollback:
+            raise Refused(f"stage {stage_id} was rolled back and cannot be accepted: {state.rollback.reason}")
+        if state.flag:
+            self._require_as_set(state.flag.flag, state.flag.value)
+        self._require_time(state.stage, 0)
+        state.accepted = True
         StageAccepted(stage=stage_id).tell(self._events)
         return self._mode == "deploy"
 
@@ -135,7 +135,7 @@ class Conductor:
         Raises:
             RollbackFailed: The old behaviour is not back; the message says what to do by hand.
         """
-        return self._back.rollback(stage_id, reason)
+        return self._stage_undo.rollback(stage_id, reason)
 
     def end_stage(self, stage_id: str) -> bool:
         """Leave a stage: keep its flag if it was accepted in mode `deploy`, else put it back.
@@ -146,11 +146,11 @@ class Conductor:
         Raises:
             RollbackFailed: As for `rollback`.
         """
-        return self._back.end_stage(stage_id)
+        return self._stage_undo.end_stage(stage_id)
 
     def roll_back_all(self, reason: str) -> list[str]:
         """Roll back every stage that is still open; returns what went wrong, having tried them all."""
-        return self._back.roll_back_all(reason)
+        return self._stage_undo.roll_back_all(reason)
 
     def finish(self, reason: str) -> tuple[str, ...]:
         """End the run: leave every open stage, tie up the loose ends, close the journal.
@@ -164,54 +164,54 @@ class Conductor:
             RollbackFailed: Something is not undone; everything else was still tried, the journal stays open.
             DataLeft: Only test data is left.
         """
-        failures = [*self.roll_back_all(reason), *self._loose.tie_up()]
-        left = self._loose.remove_data()
-        self._promises.settle_the_rest()
+        failures = [*self.roll_back_all(reason), *self._cleanup.tie_up()]
+        left = self._cleanup.remove_data()
+        self._intents.settle_the_rest()
         if not failures:
-            failures = self._promises.close()
+            failures = self._intents.close()
         if failures:
             raise RollbackFailed("\n".join([*failures, *left]))
         if left:
             raise DataLeft("\n".join(left))
-        return tuple(stage_id for stage_id, held in self._held.items() if held.accepted and not held.rollback)
+        return tuple(stage_id for stage_id, state in self._stages.items() if state.accepted and not state.rollback)
 
     def _require_time(self, stage: Stage, minutes: float) -> None:
         """Ask the window again: it was asked when the stage began, and checks may take longer than planned."""
         if refusal := self._in_time(stage, minutes):
             raise Refused(refusal)
 
-    def _begin(self, stage: Stage) -> Held:
-        if stage.id not in self._held:
-            self._promises.allow(f"start stage {stage.id}")
+    def _begin(self, stage: Stage) -> StageState:
+        if stage.id not in self._stages:
+            self._intents.allow(f"start stage {stage.id}")
             if refusal := self._may_start(stage):  # guard: the-conductor-asks-before-it-opens-a-stage
                 raise Refused(refusal)
-            self._held[stage.id] = Held(stage)
-        return self._held[stage.id]
+            self._stages[stage.id] = StageState(stage)
+        return self._stages[stage.id]
 
     def _require_as_set(self, flag: str, value: bool) -> None:
         """Read a flag again: a restart command may write the env file itself, and so may anybody."""
         if drift := self._env.drift(flag, value):
             raise MutationFailed(str(drift))
 
-    def _checked_flag(self, flag: str, held: Held) -> bool:
+    def _checked_flag(self, flag: str, state: StageState) -> bool:
         """Read the flag; a stage starts from false, for there is nothing to compare with otherwise."""
         if faults := self._env.refusals([flag]):
             raise Refused("; ".join(map(str, faults)))
         value = self._env.flag(flag)
-        if value and held.change is None:
+        if value and state.change is None:
             raise Refused(
                 f"{self._target.env_file}: {flag} is already true; expected false before its stage "
                 "(pre.technical.4). Set it to false and restart the service, or leave the stage out"
             )
         return value
 
-    def _promise(self, held: Held, change: Change) -> None:
+    def _journal_change(self, state: StageState, change: Change) -> None:
         """Journal how a stage's first change is undone; a later one of the same stage has the same undo."""
         # At the last moment: the lock may have been lost since the stage began.
-        self._promises.allow(f"set {change.keys[0]}")  # guard: lock-asked-at-the-last-moment
-        if held.change is None:
-            held.intent = self._promises.flag(held.stage.service, change)
-            held.change = change
+        self._intents.allow(f"set {change.keys[0]}")  # guard: lock-asked-at-the-last-moment
+        if state.change is None:
+            state.intent = self._intents.flag(state.stage.service, change)
+            state.change = change
 
 
 def _word(value: bool) -> str:

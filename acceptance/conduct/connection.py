@@ -18,7 +18,7 @@ from typing import Any
 from acceptance.verdict import Refused
 
 
-class GuardianGone(Refused):
+class WatchdogGone(Refused):
     """The watchdog does not answer any more: it was killed, it hangs, or it has ended the run."""
 
 
@@ -43,7 +43,7 @@ class Line:
             busy: Called after each such silence, to look whether it makes sense to go on; by default it does not.
 
         Raises:
-            GuardianGone: The connection has ended, or there was no answer in time.
+            WatchdogGone: The connection has ended, or there was no answer in time.
         """
         number = next(self._numbers)
         try:
@@ -52,11 +52,11 @@ class Line:
             while answered != number:
                 while not self._connection.poll(patience_s):
                     if busy is None:
-                        raise GuardianGone(f"the watchdog has not answered «{name}» for {patience_s:g} s")
+                        raise WatchdogGone(f"the watchdog has not answered «{name}» for {patience_s:g} s")
                     busy()
                 answered, done, value = self._connection.recv()
         except (EOFError, OSError) as error:
-            raise GuardianGone(
+            raise WatchdogGone(
                 f"the watchdog is gone ({type(error).__name__}) and cannot «{name}»; the run ends here, and what "
                 "is open is undone at its end; if that fails: scripts/ops/recover.py"
             ) from error

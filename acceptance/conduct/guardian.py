@@ -1,8 +1,8 @@
 """Run the watchdog: the process that holds the conductor, so that the undo outlives the test run.
 
 It is detached from the terminal and alive as long as the run's connection to it is. When that connection ends
-without a goodbye (a second Ctrl-C, SIGKILL, a crash), the kernel closes the socket and the guardian puts the target
-back at once. The journal covers the death of the guardian itself.
+without a goodbye (a second Ctrl-C, SIGKILL, a crash), the kernel closes the socket and the watchdog puts the target
+back at once. The journal covers the death of the watchdog itself.
 
     python -m acceptance.conduct.guardian RUN.json
 
@@ -30,7 +30,7 @@ from acceptance.conduct.conductor import Conductor
 from acceptance.conduct.journal import Journal
 from acceptance.conduct.lock import Owner, TargetLock
 from acceptance.conduct.run import Run
-from acceptance.conduct.server import Guardian
+from acceptance.conduct.server import Watchdog
 from acceptance.conduct.services import Restarter
 from acceptance.conduct.undo import recover
 from acceptance.envfile.file import EnvFile
@@ -42,7 +42,7 @@ from acceptance.target.model import Target, load_target
 from acceptance.target.redaction import redactor
 from acceptance.verdict import DataLeft, Refused, RollbackFailed
 
-__all__ = ["Guardian", "held_target", "main", "may_start"]
+__all__ = ["Watchdog", "held_target", "main", "may_start"]
 
 
 def may_start(run: Run, target: Target, stage: Stage) -> str | None:
@@ -90,7 +90,7 @@ def main(argv: list[str] | None = None) -> int:
                 lost=lock.lost,
             )
             lease_s = partial(Stage.lease_seconds, scrape_interval_s=target.scrape_interval_s)
-            undone = _serve(run, Guardian(conductor, events, lease_s))
+            undone = _serve(run, Watchdog(conductor, events, lease_s))
             _draw_what_the_run_did_not(run.folder)
             return 0 if undone else int(RollbackFailed.exit_code)
     except Exception as error:
@@ -100,21 +100,21 @@ def main(argv: list[str] | None = None) -> int:
         return code
 
 
-def _serve(run: Run, guardian: Guardian) -> bool:
+def _serve(run: Run, watchdog: Watchdog) -> bool:
     def stop(number: int, _frame: object) -> None:
-        guardian.end(f"the guardian got {signal.Signals(number).name}")
+        watchdog.end(f"the watchdog got {signal.Signals(number).name}")
 
     def hold_input() -> None:
         os.read(sys.stdin.fileno(), 1)  # not by sys.stdin: its lock would abort the interpreter at its end
-        guardian.end()
+        watchdog.end()
 
     signal.signal(signal.SIGTERM, stop)
     with Listener(str(run.socket), family="AF_UNIX") as listener:
-        threading.Thread(target=guardian.serve, args=(listener,), daemon=True).start()
+        threading.Thread(target=watchdog.serve, args=(listener,), daemon=True).start()
         print(json.dumps({"ready": True}), flush=True)
         threading.Thread(target=hold_input, daemon=True).start()
-        guardian.over.wait()
-        return guardian.leave()
+        watchdog.over.wait()
+        return watchdog.leave()
 
 
 def _draw_what_the_run_did_not(folder: Path) -> None:

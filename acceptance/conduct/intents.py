@@ -1,12 +1,12 @@
 """Journal each change of a target before it is made, with what undoes it.
 
-- A stage's flag: promised before its first write to the env file. Undone by `wayback`, at a failure or when the stage
+- A stage's flag: promised before its first write to the env file. Undone by `rollback`, at a failure or when the stage
   ends: its lines are put back and its service restarts.
-- A restart for its own sake: promised before the command runs. Repeated by `looseends`, at the end of the run, if it
+- A restart for its own sake: promised before the command runs. Repeated by `cleanup`, at the end of the run, if it
   did not end well.
-- Flags that were missing: promised before they are appended. In a rehearsal taken out by `looseends`, at the end of
+- Flags that were missing: promised before they are appended. In a rehearsal taken out by `cleanup`, at the end of
   the run, and all services restart.
-- Test data: promised before the first id is given away. What carries its prefix is removed by `looseends`, last.
+- Test data: promised before the first id is given away. What carries its prefix is removed by `cleanup`, last.
 
 A flag that is kept is settled without being undone. After a crash `acceptance.conduct.undo.recover` reads the same
 intents and does the same.
@@ -22,7 +22,7 @@ from acceptance.target.model import Target
 from acceptance.verdict import RecoveryNeeded, Refused
 
 
-class Promises:
+class Intents:
     """The run's intents in the journal; the methods that make one raise `Refused` where no change is allowed.
 
     Args:

@@ -1,7 +1,7 @@
 """Start a target by a command of the target file, and end it when nobody needs it any more.
 
 The command prints `READY <target file>` on its standard output and runs until its standard input ends. Whoever holds
-that input open (the test run, the guardian) keeps the target alive; the kernel closes it when the last of them is gone.
+that input open (the test run, the watchdog) keeps the target alive; the kernel closes it when the last of them is gone.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Provider:
         return self.process.stdin.fileno()
 
     def end(self, timeout_s: float = 60) -> None:
-        """Give the lease back and wait until the target is gone; the guardian must have left before."""
+        """Give the lease back and wait until the target is gone; the watchdog must have left before."""
         if self.process.stdin:
             self.process.stdin.close()
         try:

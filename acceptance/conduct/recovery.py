@@ -1,6 +1,6 @@
 """Put a target in order without a run: undo what a crash left open, or only list it.
 
-For `scripts/ops/recover.py`, and for a run whose guardian was killed.
+For `scripts/ops/recover.py`, and for a run whose watchdog was killed.
 """
 
 from __future__ import annotations

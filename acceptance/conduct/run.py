@@ -21,14 +21,14 @@ from acceptance.target.model import Target
 
 @dataclass(frozen=True)
 class Run:
-    """The facts of a run, shared by the test process, its workers and the guardian.
+    """The facts of a run, shared by the test process, its workers and the watchdog.
 
     Attributes:
         id: UTC time of the start and four random hex digits; name of the record's folder.
         prefix: What every test user, session and archive of the run begins with.
         target_file: The target file read (for a provided target: the one that the provider wrote).
         folder: Where the record goes.
-        socket: Address of the guardian.
+        socket: Address of the watchdog.
         outside_window: The reason for working outside the maintenance window, or empty.
     """
 
@@ -79,7 +79,7 @@ def new_run(
         target_file=target.source,
         mode=mode,
         folder=folder,
-        socket=private / "guardian",
+        socket=private / "watchdog",
         operator=operator or getpass.getuser(),
         ticket=ticket,
         outside_window=outside_window,

@@ -30,7 +30,7 @@ PATIENCE_S = 15.0
 _LOOK_S = 0.25
 
 
-class Guardian:
+class Watchdog:
     """Serves one run's conductor to the processes of that run, one call at a time.
 
     The first connection is the controller's, and its end is the end of the run. A later one is a worker's; the stage

@@ -41,19 +41,19 @@ class Rollback:
 
 
 @dataclass
-class Held:
+class StageState:
     """One stage that was begun.
 
     Attributes:
         intent: Number in the journal of its flag's first change; None while nothing is to be undone.
         change: That change: what undoes it undoes the later ones as well.
-        state: How its flag stands; None where that is not known.
+        flag: How its flag stands; None where that is not known.
     """
 
     stage: Stage
     intent: int | None = None
     change: Change | None = None
-    state: FlagState | None = None
+    flag: FlagState | None = None
     rollback: Rollback | None = None
     rollback_failed: bool = False
     accepted: bool = False

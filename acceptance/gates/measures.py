@@ -97,12 +97,12 @@ class Trigger(Measure):
 
     Attributes:
         in_a_row: For `value` and `alerts`: at so many evaluations one after the other.
-        own_events: Name of the ledger entry whose expected count is subtracted, so that the
+        synthetic_events: Name of the ledger entry whose expected count is subtracted, so that the
             suite's own security probes do not fire it.
     """
 
     in_a_row: int = 1
-    own_events: str = ""
+    synthetic_events: str = ""
 
     def is_bad(self, value: float) -> bool:
         """Tell whether a value fires it."""

@@ -27,7 +27,7 @@ ALPHA = 0.05
 
 
 def evaluate(
-    trigger: Trigger, samples: Samples, own: float = 0, quiet_since: float = 0, alpha: float = ALPHA
+    trigger: Trigger, samples: Samples, own: float = 0, undisturbed_since: float = 0, alpha: float = ALPHA
 ) -> GateResult:
     """Say whether a trigger fired at any time in the window.
 
@@ -35,14 +35,14 @@ def evaluate(
         trigger: What to judge.
         samples: What Prometheus held.
         own: Events on `query` that the suite itself provoked, to be subtracted from a count.
-        quiet_since: Unix seconds from when on it provoked none. Ratios, quantiles and averages count from then on:
+        undisturbed_since: Unix seconds from when on it provoked none. Ratios, quantiles, averages count from then on:
             which of the earlier events are our own is not known.
         alpha: Probability that it fires in the whole window where just the allowed share is bad.
 
     Returns:
         FAIL if it fired, PASS if it did not, INCONCLUSIVE if there was no data.
     """
-    found = _fired(trigger, samples, own, quiet_since, alpha)
+    found = _fired(trigger, samples, own, undisturbed_since, alpha)
     points = curve(trigger, samples) if trigger.kind != "quantile" or not no_data(trigger, samples) else ()
     value = points[-1][1] if points else None
     verdict, reason = Verdict.PASS, f"did not fire; fires at {trigger.threshold} {trigger.unit}".rstrip()
@@ -57,7 +57,7 @@ def evaluate(
 
 
 def _fired(
-    trigger: Trigger, samples: Samples, own: float, quiet_since: float, alpha: float
+    trigger: Trigger, samples: Samples, own: float, undisturbed_since: float, alpha: float
 ) -> tuple[float, float, str] | None:
     """Give when, at what value, and what was found."""
     holds = Threshold(trigger.threshold).holds
@@ -66,7 +66,7 @@ def _fired(
         return next(((at, value, f"found {value:g} {trigger.unit}") for at, value in over if holds(value)), None)
     if trigger.kind in ("value", "alerts", "log_events"):
         return _in_a_row(trigger, curve(trigger, samples))
-    since = quiet_since if trigger.own_events else 0
+    since = undisturbed_since if trigger.synthetic_events else 0
     if trigger.kind == "average":
         return _mean_over(trigger, samples, since, alpha)
     try:

@@ -22,7 +22,7 @@ NEWEST = 20
 
 
 @dataclass(frozen=True)
-class Look:
+class CollectionState:
     """What a collection holds: documents in all, how many were read, and what is wrong."""
 
     count: int
@@ -30,7 +30,7 @@ class Look:
     findings: tuple[str, ...]
 
 
-def look_at(mongo: Database[dict[str, Any]], name: str) -> Look:
+def look_at(mongo: Database[dict[str, Any]], name: str) -> CollectionState:
     """Count a collection's documents and read the newest.
 
     Raises:
@@ -40,9 +40,9 @@ def look_at(mongo: Database[dict[str, Any]], name: str) -> Look:
         count = mongo[name].count_documents({})
         newest = list(mongo[name].find().sort("_id", DESCENDING).limit(NEWEST))
     if not count:
-        return Look(0, 0, (f"expected documents in {mongo.name}.{name}, found none",))
+        return CollectionState(0, 0, (f"expected documents in {mongo.name}.{name}, found none",))
     bad = [f"document {each['_id']} lacks {', '.join(lacks)}" for each in newest if (lacks := _lacks(each, name))]
-    return Look(count, len(newest), tuple(bad))
+    return CollectionState(count, len(newest), tuple(bad))
 
 
 def _lacks(document: Mapping[str, Any], name: str) -> list[str]:

@@ -23,20 +23,20 @@ from acceptance.redact import cut
 from acceptance.target.model import ServiceKey, Target
 from acceptance.verdict import Inconclusive
 
-#: Looks at one part of a target; names what is wrong.
-Look = Callable[[Clients], list[Finding]]
+#: Asks one part of a target; names what is wrong.
+Probe = Callable[[Clients], list[Finding]]
 
 NOBODY = "rev_00000000000000000000000000000000"
 
 
-def _answers(name: str, url: Callable[[Target], str], path: str, holds: Mapping[str, object] | None = None) -> Look:
-    """Make a look that expects 200 of a path, and a JSON object that holds what is given."""
+def _answers(name: str, url: Callable[[Target], str], path: str, holds: Mapping[str, object] | None = None) -> Probe:
+    """Make a probe that expects 200 of a path, and a JSON object that holds what is given."""
 
-    def look(clients: Clients) -> list[Finding]:
+    def probe(clients: Clients) -> list[Finding]:
         answer = clients.caller_of(url(clients.target)).get(path)
         return _unlike(name, answer, holds or {})
 
-    return look
+    return probe
 
 
 def _unlike(name: str, answer: Called, holds: Mapping[str, object] | None = None) -> list[Finding]:
@@ -51,13 +51,13 @@ def _unlike(name: str, answer: Called, holds: Mapping[str, object] | None = None
     return [] if held else [_wrong(name, f"{dict(holds or {})} from {exchange.url}", cut(exchange.body, 200))]
 
 
-def _health(key: ServiceKey) -> Look:
-    """Make a look at a service's health. It may stay green with MongoDB frozen, so MongoDB is asked by itself."""
+def _health(key: ServiceKey) -> Probe:
+    """Make a probe at a service's health. It may stay green with MongoDB frozen, so MongoDB is asked by itself."""
 
-    def look(clients: Clients) -> list[Finding]:
+    def probe(clients: Clients) -> list[Finding]:
         return _unlike(clients.target.services[key].name, clients.caller(key).get("/health"))
 
-    return look
+    return probe
 
 
 def _dialog(clients: Clients) -> list[Finding]:
@@ -112,7 +112,7 @@ def _alertmanager(clients: Clients) -> list[Finding]:
 
 
 #: What each stage stands on, by name; the second half of `PARTS`.
-INFRASTRUCTURE: Mapping[str, Look] = {
+INFRASTRUCTURE: Mapping[str, Probe] = {
     "hw-checker": _answers("HW checker", lambda target: target.hw_checker_url, "/health", {"status": "ok"}),
     "prometheus": _prometheus,
     "alertmanager": _alertmanager,
@@ -121,7 +121,7 @@ INFRASTRUCTURE: Mapping[str, Look] = {
     # A login page with 200 is no answer.
     "grafana": _answers("Grafana", lambda target: target.grafana.url, "/api/health", {"database": "ok"}),
 }
-PARTS: Mapping[str, Look] = {
+PARTS: Mapping[str, Probe] = {
     "bot-health": _health("bot"),
     "worker-health": _health("worker"),
     "api-health": _health("api"),

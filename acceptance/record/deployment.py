@@ -138,7 +138,7 @@ Spell = tuple[float, float]
 
 
 @dataclass(frozen=True)
-class Kept:
+class LeftEnabled:
     """What was made of a flagged stage.
 
     Attributes:
@@ -150,7 +150,7 @@ class Kept:
     why_not: str = ""
 
 
-def kept(events: Iterable[Event], stage_id: str) -> Kept:
+def left_enabled(events: Iterable[Event], stage_id: str) -> LeftEnabled:
     """Tell whether a stage's flag was kept on, and since when, by the log of the run that decides about it.
 
     Raises:
@@ -163,13 +163,13 @@ def kept(events: Iterable[Event], stage_id: str) -> Kept:
             "before it, and keep their records beside its own"
         )
     if undone := mine.get("rollback.started"):
-        return Kept(why_not=f"{stage_id} was rolled back: {undone.data['reason']}")
+        return LeftEnabled(why_not=f"{stage_id} was rolled back: {undone.data['reason']}")
     if "flag.restored" in mine:
-        return Kept(why_not=f"the flag of {stage_id} was put back at its end, so none of it is left on")
+        return LeftEnabled(why_not=f"the flag of {stage_id} was put back at its end, so none of it is left on")
     accepted, finished = mine.get("stage.accepted"), mine.get("stage.finished")
     if accepted is None or finished is None or not finished.data["kept"]:
-        return Kept(why_not=f"{stage_id} was not accepted")
-    return Kept(_seconds(accepted))
+        return LeftEnabled(why_not=f"{stage_id} was not accepted")
+    return LeftEnabled(_seconds(accepted))
 
 
 def restarts(events: Iterable[Event], service: Service) -> list[Spell]:

@@ -75,7 +75,7 @@ def _stage(
 
 
 def fold_rollbacks(log: Sequence[Event]) -> tuple[Rollback, ...]:
-    """Give one rollback for each that started; a second end of it (a retry, the guardian) replaces the first."""
+    """Give one rollback for each that started; a second end of it (a retry, the watchdog) replaces the first."""
     result: list[Rollback] = []
     fired: dict[str, list[str]] = {}
     for event in log:

@@ -27,7 +27,7 @@ class _Spell:
         return line.at is not None and self.begin - _SLACK_S <= line.at.timestamp() <= self.end + _SLACK_S
 
 
-class OwnEvents:
+class SyntheticEvents:
     """Counts the events that the suite's own probes cause; told before they are sent.
 
     Some must be counted by the service, such as a refused digest; others may be, such as a damaged archive, of which
@@ -100,6 +100,6 @@ class OwnEvents:
         most = math.inf if self._open[event] else self._must[event] + self._may[event]
         return self._must[event], most
 
-    def quiet_since(self, event: str) -> float:
+    def undisturbed_since(self, event: str) -> float:
         """Give the unix seconds since when none was announced; infinite after `begin`."""
         return math.inf if self._open[event] else self._told.get(event, 0.0)

@@ -195,5 +195,5 @@ def weighed(seen: Mapping[str, set[Verdict]], where: str) -> list[str]:
     """
     told = {item: verdicts - {Verdict.SKIPPED} for item, verdicts in seen.items()}
     bad = [f"{item} is FAIL: {item_of(item).text}" for item in told if Verdict.FAIL in told[item]]
-    unseen = ", ".join(item for item in told if told[item] != {Verdict.PASS})
-    return bad_or_blind(bad, [unseen] if unseen else [], f"not seen to be good {where}: ")
+    no_data = ", ".join(item for item in told if told[item] != {Verdict.PASS})
+    return bad_or_blind(bad, [no_data] if no_data else [], f"not seen to be good {where}: ")

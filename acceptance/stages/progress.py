@@ -16,14 +16,14 @@ from acceptance.verdict import Inconclusive, Verdict
 
 
 @dataclass(frozen=True)
-class Look:
+class SoakProgress:
     """One look at a running soak.
 
     Attributes:
         stage: Stage id.
         elapsed: Seconds since its start.
         total: Seconds that it lasts.
-        gates: What each gate is worth so far; empty before the first look.
+        gates: What each gate is worth so far; empty before the first progress.
         watch: How the watch stands; None where there is none.
         fired: The reason why the soak must end, or empty.
     """
@@ -36,11 +36,11 @@ class Look:
     fired: str = ""
 
 
-Tell = Callable[[Look], None]
+Tell = Callable[[SoakProgress], None]
 
 
 @dataclass
-class GateLooks:
+class GateEvaluations:
     """Looks at the gates from a thread of its own: a slow Prometheus must not hold up the traffic."""
 
     gates: Sequence[Gate]
@@ -50,9 +50,9 @@ class GateLooks:
     _over: threading.Event = field(default_factory=threading.Event)
 
     @contextmanager
-    def looking(self) -> Iterator[GateLooks]:
+    def running(self) -> Iterator[GateEvaluations]:
         """Look as long as the block lasts; a look that is under way at its end is not waited for."""
-        threading.Thread(target=self._run, name="gate looks", daemon=True).start()
+        threading.Thread(target=self._run, name="gate evaluations", daemon=True).start()
         try:
             yield self
         finally:
@@ -74,25 +74,25 @@ def shown(result: GateResult, *, unit: bool = True) -> str:
     return f"{mark}{gate.id} {result.value:.3g} {threshold}"
 
 
-def line(look: Look) -> str:
+def line(progress: SoakProgress) -> str:
     """Give everything in one line, for a log file."""
-    texts = [shown(result) for result in look.gates] or ["no gate seen yet"]
-    return "  ".join([f"soak {look.stage} {_times(look)}", *texts, _tail(look)])
+    texts = [shown(result) for result in progress.gates] or ["no gate seen yet"]
+    return "  ".join([f"soak {progress.stage} {_times(progress)}", *texts, _tail(progress)])
 
 
-def short_line(look: Look, width: int, turn: int = 0) -> str:
+def short_line(progress: SoakProgress, width: int, turn: int = 0) -> str:
     """Give what fits into a terminal's line: breaches first, then the gates in turn.
 
     Args:
-        look: What was seen.
+        progress: What was seen.
         width: Most characters.
         turn: Which of the good gates comes first.
     """
-    texts = [shown(result, unit=False) for result in look.gates] or ["no gate seen yet"]
+    texts = [shown(result, unit=False) for result in progress.gates] or ["no gate seen yet"]
     bad = [text for text in texts if text.startswith("! ")]
     good = [text for text in texts if text not in bad]
     start = turn % len(good) if good else 0
-    head, tail = f"soak {_times(look)}", _tail(look)
+    head, tail = f"soak {_times(progress)}", _tail(progress)
     chosen: list[str] = []
     for text in [*bad, *good[start:], *good[:start]]:
         if not chosen or len("  ".join([head, *chosen, text, tail])) <= width:
@@ -106,23 +106,23 @@ class Tenths:
 
     _last: int = -1
 
-    def due(self, look: Look) -> bool:
+    def due(self, progress: SoakProgress) -> bool:
         """Whether this look begins another tenth."""
-        tenth = int(10 * look.elapsed / look.total) if look.total else 10
+        tenth = int(10 * progress.elapsed / progress.total) if progress.total else 10
         if tenth <= self._last and self._last >= 0:
             return False
         self._last = tenth
         return True
 
 
-def _times(look: Look) -> str:
-    return f"{_clock(look.elapsed)}/{_clock(look.total)}"
+def _times(progress: SoakProgress) -> str:
+    return f"{_clock(progress.elapsed)}/{_clock(progress.total)}"
 
 
-def _tail(look: Look) -> str:
-    if look.fired:
-        return f"TRIGGER: {look.fired}"
-    return look.watch.told() if look.watch else "no watch"
+def _tail(progress: SoakProgress) -> str:
+    if progress.fired:
+        return f"TRIGGER: {progress.fired}"
+    return progress.watch.told() if progress.watch else "no watch"
 
 
 def _clock(seconds: float) -> str:

@@ -27,7 +27,7 @@ from acceptance.verdict import Inconclusive, Refused
 
 
 def make_sure(target: Target, stage: Stage) -> list[Evidence]:
-    """Return only if the stage can be begun, with what was found of our own requests in the logs; only looks.
+    """Return only if the stage can be begun, with what was found of our own requests in the logs; only evaluations.
 
     Args:
         target: The deployment.

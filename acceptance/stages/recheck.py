@@ -26,7 +26,7 @@ from acceptance.observe.logs import Logs
 from acceptance.observe.prometheus import Prometheus
 from acceptance.polling import poll
 from acceptance.probes.traffic import drive
-from acceptance.record.deployment import Deployment, Kept, Spell, kept, restarts
+from acceptance.record.deployment import Deployment, LeftEnabled, Spell, left_enabled, restarts
 from acceptance.stage import Stage
 from acceptance.stages.prometheus_clock import clock_fault
 from acceptance.target.model import Service, Target
@@ -170,7 +170,7 @@ TIMES_THE_SLO = 3
 """How long our last requests may take to show: a slow review must be told from one that is lost."""
 
 
-class Hindsight:
+class Recheck:
     """Looks back at the stages that a deployment has accepted; each is judged once, and our own requests are sent once.
 
     Args:
@@ -200,15 +200,15 @@ class Hindsight:
         self.gates = cache(self._gates)
         self.triggers = cache(self._triggers)
 
-    def kept(self, stage_id: str) -> Kept:
-        """See `acceptance.record.deployment.kept`."""
-        return kept(self._deployment.of(stage_id), stage_id)
+    def left_enabled(self, stage_id: str) -> LeftEnabled:
+        """See `acceptance.record.deployment.left_enabled`."""
+        return left_enabled(self._deployment.of(stage_id), stage_id)
 
     def with_trigger(self, item: str) -> list[str]:
         """Name the stages that have a trigger of a checklist item."""
         return [name for name, stage in self._stages.items() if any(item in each.items for each in stage.triggers)]
 
-    def way_back(self, stage_id: str) -> str:
+    def commands_by_hand(self, stage_id: str) -> str:
         """Say how a person takes a stage back: no run puts back what was accepted."""
         flag = self._target.flags[stage_id]
         commands = "; ".join(by_hand_commands(self._target, self._stages[stage_id].service, flag))
@@ -221,13 +221,13 @@ class Hindsight:
             Inconclusive: Nothing is seen to be bad, but something could not be seen.
         """
         bad: list[str] = []
-        unseen: list[str] = []
+        no_data: list[str] = []
         for stage, mine in results.items():
             found = [each.explain() for each in mine if each.verdict is Verdict.FAIL]
-            bad += [*found, self.way_back(stage)] if found else []
-            unseen += [each.explain() for each in mine if each.verdict is Verdict.INCONCLUSIVE]
-        if unseen and not bad:  # guard: nothing-seen-of-an-accepted-stage
-            raise Inconclusive("; ".join(unseen))
+            bad += [*found, self.commands_by_hand(stage)] if found else []
+            no_data += [each.explain() for each in mine if each.verdict is Verdict.INCONCLUSIVE]
+        if no_data and not bad:  # guard: nothing-seen-of-an-accepted-stage
+            raise Inconclusive("; ".join(no_data))
         return bad
 
     def _gates(self, stage_id: str) -> list[GateResult]:
@@ -241,7 +241,7 @@ class Hindsight:
         return self._lookback(stage_id).triggers()
 
     def _lookback(self, stage_id: str) -> Lookback:
-        since = self.kept(stage_id).since
+        since = self.left_enabled(stage_id).since
         if since is None:
             raise Inconclusive(f"{stage_id}: expected an accepted stage to look back at, found none")
         service = self._target.service(self._stages[stage_id].service)

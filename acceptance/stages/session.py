@@ -18,7 +18,7 @@ from acceptance.observe.log_lines import LogLine, of_ours
 from acceptance.observe.logs import Logs
 from acceptance.observe.prometheus import Prometheus
 from acceptance.stage import Stage
-from acceptance.stages.expected_events import OwnEvents
+from acceptance.stages.expected_events import SyntheticEvents
 from acceptance.stages.progress import Tell
 from acceptance.stages.soak import SoakReport, Traffic, soak
 from acceptance.stages.watch import Outlook, Watch
@@ -31,7 +31,7 @@ def error_rates(stages: Iterable[Stage], target: Target) -> Iterator[Trigger]:
     for stage in stages:
         for trigger in stage.at(target.service(stage.service).job).triggers:
             if trigger.kind == "ratio" and "trigger.1" in trigger.items:
-                yield replace(trigger, id=f"{stage.id}-{trigger.id}", own_events="")
+                yield replace(trigger, id=f"{stage.id}-{trigger.id}", synthetic_events="")
 
 
 @dataclass
@@ -50,7 +50,7 @@ class StageWork:
     conductor: RemoteConductor
     events: EventLog
     end: Callable[[Verdict, str], None]
-    own: OwnEvents = field(default_factory=OwnEvents)
+    synthetic: SyntheticEvents = field(default_factory=SyntheticEvents)
     watch: Watch | None = None
     tell: Tell | None = None
     others: tuple[Stage, ...] = ()
@@ -68,7 +68,7 @@ class StageWork:
         """Give the lines of security events that no request of ours caused."""
         traced = bool(self.target.trace_header)
         ours = of_ours(self.run.trace_prefix if traced else "", self.run.prefix)
-        return self.own.foreign(lines, ours, traced=traced)
+        return self.synthetic.foreign(lines, ours, traced=traced)
 
     @property
     def service(self) -> Service:
@@ -109,7 +109,7 @@ class StageWork:
                 others=tuple(error_rates(self.others, self.target)),
             )
             renew = partial(self.conductor.renew, self.stage.id)
-            self.watch = Watch(self.stage, outlook, state.intended, self.own, self._fired, renew)
+            self.watch = Watch(self.stage, outlook, state.intended, self.synthetic, self._fired, renew)
             self.watch.start()
         return state
 

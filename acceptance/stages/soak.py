@@ -18,7 +18,7 @@ from acceptance.gates.measures import Gate, GateResult
 from acceptance.gates.series import increase
 from acceptance.observe.prometheus import Prometheus
 from acceptance.stage import Stage
-from acceptance.stages.progress import GateLooks, Look, Tell
+from acceptance.stages.progress import GateEvaluations, SoakProgress, Tell
 from acceptance.stages.prometheus_clock import Observer, unsettled
 from acceptance.stages.watch_state import WatchState
 from acceptance.verdict import Inconclusive, Verdict
@@ -86,11 +86,11 @@ def soak(
     def judged(gate: Gate) -> GateResult:
         return judge(gate, prometheus.samples(gate, job, start, time.time(), step))
 
-    looks = GateLooks(stage.gates, judged, step)
-    with looks.looking() if tell else nullcontext():
+    evaluations = GateEvaluations(stage.gates, judged, step)
+    with evaluations.running() if tell else nullcontext():
         while (left := begin + seconds - time.monotonic()) > 0:  # the wall clock may be set in between
             if tell:
-                tell(Look(stage.id, seconds - left, seconds, looks.latest, watch(), stopped()))
+                tell(SoakProgress(stage.id, seconds - left, seconds, evaluations.latest, watch(), stopped()))
             if reason := stopped():
                 cut = f"the soak ended {left:.0f} s early: {reason}"
                 raise Inconclusive(cut, _so_far(stage.gates, judged, cut))
@@ -112,7 +112,7 @@ def soak(
     if lost := observer.lost():
         raise Inconclusive(lost, unsettled(results.values(), lost))
     if tell:
-        tell(Look(stage.id, seconds, seconds, tuple(results.values()), watch(), stopped()))
+        tell(SoakProgress(stage.id, seconds, seconds, tuple(results.values()), watch(), stopped()))
     return SoakReport(start, end, sent, tuple(complaints), results)
 
 

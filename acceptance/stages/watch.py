@@ -20,7 +20,7 @@ from acceptance.observe.log_lines import of_ours
 from acceptance.observe.logs import Logs
 from acceptance.observe.prometheus import Prometheus
 from acceptance.stage import Stage
-from acceptance.stages.expected_events import OwnEvents
+from acceptance.stages.expected_events import SyntheticEvents
 from acceptance.stages.watch_state import WatchState
 from acceptance.verdict import Refused, Verdict
 
@@ -94,7 +94,7 @@ class Watch(threading.Thread):
         stage: Stage,
         outlook: Outlook,
         since: float,
-        own: OwnEvents,
+        own: SyntheticEvents,
         on_fire: Callable[[GateResult], None],
         renew: Callable[[bool], str] = lambda _: "",
     ) -> None:
@@ -124,7 +124,7 @@ class Watch(threading.Thread):
         while not self._over.wait(self._outlook.step):
             fired, before, why = None, self.evaluations, "Prometheus answers, but holds no newer sample"
             try:
-                fired = self.look(time.time())
+                fired = self.evaluate(time.time())
             except Exception as error:  # guard: watch-holds-through-an-outage
                 # A monitoring outage, or a fault of our own, is not a bad release: hold, but not for ever.
                 why = str(error)
@@ -146,7 +146,7 @@ class Watch(threading.Thread):
         if threading.current_thread() is not self and self.is_alive():
             self.join()
 
-    def look(self, now: float) -> GateResult | None:
+    def evaluate(self, now: float) -> GateResult | None:
         """Evaluate all triggers once; the first that fires, or None. Counts as an evaluation on newer data only.
 
         Raises:
@@ -171,10 +171,10 @@ class Watch(threading.Thread):
 
     def _evaluated(self, trigger: Trigger, samples: Samples) -> GateResult:
         # Asked after the samples are: whatever of ours they hold was announced before it was counted.
-        own = self._own.span(trigger.own_events)[1]
+        own = self._own.span(trigger.synthetic_events)[1]
         # One request may still be in flight, and its count shows with the next scrape only.
-        quiet_since = self._own.quiet_since(trigger.own_events) + 2 * self._outlook.step
-        result = self._results[trigger.id] = evaluate(trigger, samples, own, quiet_since)
+        undisturbed_since = self._own.undisturbed_since(trigger.synthetic_events) + 2 * self._outlook.step
+        result = self._results[trigger.id] = evaluate(trigger, samples, own, undisturbed_since)
         return result
 
     def _samples(self, trigger: Trigger, now: float) -> Samples:

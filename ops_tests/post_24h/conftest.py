@@ -54,8 +54,8 @@ def judge(comparisons: list[Comparison], evidence: EvidenceBox) -> Judge:
         shown = {"comparisons": [each.as_json() for each in chosen]}
         evidence.add(Evidence("document", f"before and after: {group}", shown))
         bad = [each.explain() for each in chosen if each.verdict is Verdict.FAIL]
-        unseen = [each.explain() for each in chosen if each.verdict is Verdict.INCONCLUSIVE]
-        return bad_or_blind(bad, unseen if chosen else [f"nothing of {group} was compared"])
+        no_data = [each.explain() for each in chosen if each.verdict is Verdict.INCONCLUSIVE]
+        return bad_or_blind(bad, no_data if chosen else [f"nothing of {group} was compared"])
 
     return of
 

@@ -19,14 +19,14 @@ from acceptance.polling import poll
 from acceptance.probes.dialog.gateway import Butler, Turn
 from acceptance.record.deployment import Deployment, Spell, restarts
 from acceptance.stages.flow import Flow, weighed
-from acceptance.stages.recheck import Hindsight
+from acceptance.stages.recheck import Recheck
 from acceptance.stages.session import StageWork
 from acceptance.target.model import Target
 from acceptance.verdict import Inconclusive
 from fixtures.evidence import EvidenceBox
 from fixtures.target import NewId
 
-Held = Callable[..., list[str]]
+Rechecked = Callable[..., list[str]]
 Judged = Callable[[Mapping[str, Sequence[GateResult]]], list[str]]
 
 
@@ -94,49 +94,49 @@ def provoked(flow: Flow, target: Target) -> set[str]:
 
 
 @pytest.fixture(scope="session")
-def hindsight(
+def recheck(
     target: Target, run: Run, deployment: Deployment, prometheus: Prometheus, flow: Flow, new_id: NewId
-) -> Hindsight:
+) -> Recheck:
     """What became of the accepted stages since; a short stretch of requests comes first, if there is such a stage."""
     stages = {name: flow.stage(name).stage for name in target.flags}
-    return Hindsight(target, deployment, prometheus, stages, new_id, run.trace_prefix)
+    return Recheck(target, deployment, prometheus, stages, new_id, run.trace_prefix)
 
 
 @pytest.fixture
-def held(hindsight: Hindsight, judged: Judged) -> Held:
+def rechecked_gates(recheck: Recheck, judged: Judged) -> Rechecked:
     """Names the gates of these kinds that an accepted stage does not hold any more, and how to take it back."""
 
     def of(stage: str, *kinds: str) -> list[str]:
-        if why_not := hindsight.kept(stage).why_not:
+        if why_not := recheck.left_enabled(stage).why_not:
             pytest.skip(why_not)
-        return judged({stage: [each for each in hindsight.gates(stage) if each.gate.kind in kinds]})
+        return judged({stage: [each for each in recheck.gates(stage) if each.gate.kind in kinds]})
 
     return of
 
 
 @pytest.fixture
-def quiet(hindsight: Hindsight, judged: Judged, deployed: list[str], deployment: Deployment) -> Held:
+def rechecked_triggers(recheck: Recheck, judged: Judged, deployed: list[str], deployment: Deployment) -> Rechecked:
     """Names the triggers of an item that held in an accepted stage since, and how to take it back."""
 
     def of(item: str) -> list[str]:
-        stages = {name: hindsight.kept(name) for name in hindsight.with_trigger(item) if name in deployed}
+        stages = {name: recheck.left_enabled(name) for name in recheck.with_trigger(item) if name in deployed}
         if not stages:
             raise Inconclusive(f"no stage that can show {item} was part of {deployment.extent}")
-        on = [name for name, kept in stages.items() if kept.since]
+        on = [name for name, left in stages.items() if left.since]
         if not on:
-            pytest.skip("; ".join(kept.why_not for kept in stages.values()))
-        return judged({name: [each for each in hindsight.triggers(name) if item in each.gate.items] for name in on})
+            pytest.skip("; ".join(left.why_not for left in stages.values()))
+        return judged({name: [each for each in recheck.triggers(name) if item in each.gate.items] for name in on})
 
     return of
 
 
 @pytest.fixture
-def judged(hindsight: Hindsight, evidence: EvidenceBox) -> Judged:
-    """Puts results, by stage, into the record, and names those that are bad; see `Hindsight.findings`."""
+def judged(recheck: Recheck, evidence: EvidenceBox) -> Judged:
+    """Puts results, by stage, into the record, and names those that are bad; see `Recheck.findings`."""
 
     def of(results: Mapping[str, Sequence[GateResult]]) -> list[str]:
         for result in chain.from_iterable(results.values()):
             evidence.add(result.evidence())
-        return hindsight.findings(results)
+        return recheck.findings(results)
 
     return of

@@ -27,7 +27,7 @@ FLAGGED = ("21_01a", "21_01b", "21_01c", "21_01d")
 @pytest.mark.parametrize(
     "item", [pytest.param(item, id=name, marks=pytest.mark.checklist(item)) for item, name in TRIGGERS.items()]
 )
-def test_trigger_was_watched_and_did_not_fire(item, deployment, hindsight, deployed):
+def test_trigger_was_watched_and_did_not_fire(item, deployment, recheck, deployed):
     """Rollback trigger: every stage that was switched looked out for it, and it did not fire."""
     fired = [
         f"{stage}, {event.data['trigger']}: {event.data['reason']}"
@@ -36,7 +36,7 @@ def test_trigger_was_watched_and_did_not_fire(item, deployment, hindsight, deplo
         if item in event.data["items"]
     ]
     assert fired == [], "; ".join(fired)
-    watched = hindsight.with_trigger(item)
+    watched = recheck.with_trigger(item)
     evaluations = {stage: number for stage in watched if (number := deployment.evaluations(stage)) is not None}
     if not evaluations or min(evaluations.values()) == 0:
         raise Inconclusive(
@@ -57,12 +57,12 @@ def test_all_stages_were_deployed_without_rollback(deployment, target, evidence)
 
 
 @pytest.mark.checklist("acceptance.2")
-def test_all_flags_were_enabled(weigh, target, hindsight, deployed):
+def test_all_flags_were_enabled(weigh, target, recheck, deployed):
     """All feature flags enabled successfully: and what was kept on is on still."""
-    kept = [stage for stage in deployed if hindsight.kept(stage).since]
+    left = [stage for stage in deployed if recheck.left_enabled(stage).since]
     env = EnvFile(target.env_file)
     off = [
-        f"{stage} was accepted, and {target.flags[stage]} is off" for stage in kept if not env.flag(target.flags[stage])
+        f"{stage} was accepted, and {target.flags[stage]} is off" for stage in left if not env.flag(target.flags[stage])
     ]
     found = off or weigh(*(f"{stage}.rollout.2" for stage in target.flags))
     assert found == [], "; ".join(found)
@@ -84,17 +84,17 @@ def test_latency_is_within_slos(weigh):
 
 @pytest.mark.checklist("acceptance.3")
 @pytest.mark.parametrize("stage", FLAGGED)
-def test_accepted_stage_shows_no_errors_since(stage, held):
+def test_accepted_stage_shows_no_errors_since(stage, rechecked_gates):
     """No error rate increase in Prometheus: nor since the stage was accepted, up to now and under requests of ours."""
-    found = held(stage, "count", "ratio")
+    found = rechecked_gates(stage, "count", "ratio")
     assert found == [], "; ".join(found)
 
 
 @pytest.mark.checklist("acceptance.4")
 @pytest.mark.parametrize("stage", FLAGGED)
-def test_accepted_stage_is_within_its_slo_since(stage, held):
+def test_accepted_stage_is_within_its_slo_since(stage, rechecked_gates):
     """Latency within SLOs: also since the stage was accepted, and now, under requests of ours."""
-    found = held(stage, "quantile")
+    found = rechecked_gates(stage, "quantile")
     assert found == [], "; ".join(found)
 
 
@@ -107,9 +107,9 @@ def test_accepted_stage_is_within_its_slo_since(stage, held):
         if name != "new-alerts"
     ],
 )
-def test_trigger_did_not_hold_in_an_accepted_stage_since(item, quiet):
+def test_trigger_did_not_hold_in_an_accepted_stage_since(item, rechecked_triggers):
     """Rollback trigger: nor did it hold since a stage was accepted, while nobody watched that stage any more."""
-    found = quiet(item)
+    found = rechecked_triggers(item)
     assert found == [], "; ".join(found)
 
 

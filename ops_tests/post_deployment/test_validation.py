@@ -101,9 +101,9 @@ def since(run, stage_work):
 def test_services_write_to_loki(loki, target, since):
     """Check Loki logs: it has those of every service, else an empty answer says nothing."""
     names = {service.name for service in target.services.values()}
-    held = loki.label_values(LABEL, time.time() - since, time.time())
-    if missing := sorted(names - held):
-        raise Inconclusive(f"expected logs of {missing} under the label {LABEL}, found those of {sorted(held)}")
+    present = loki.label_values(LABEL, time.time() - since, time.time())
+    if missing := sorted(names - present):
+        raise Inconclusive(f"expected logs of {missing} under the label {LABEL}, found those of {sorted(present)}")
 
 
 @pytest.mark.checklist("post.validation.4")

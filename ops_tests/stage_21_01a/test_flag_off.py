@@ -28,7 +28,7 @@ def test_butler_answers(conversation, show):
 @pytest.mark.checklist("21_01a.rollout.1")
 def test_session_stays_the_same(conversation):
     """Validate with flag off: a conversation is one session."""
-    found = conversation.strayed()
+    found = conversation.other_session()
     assert found == [], summary(found)
 
 

@@ -6,14 +6,14 @@ from acceptance.evidence import Evidence
 from acceptance.finding import summary
 from acceptance.polling import poll
 from acceptance.probes.dialog import contexts
-from acceptance.probes.dialog.concurrent_users import crowd
+from acceptance.probes.dialog.concurrent_users import converse_at_once
 from acceptance.probes.dialog.gateway import RECALL, keep
 from acceptance.probes.flag_path import answered
 
 pytestmark = [pytest.mark.stage_21_01a, pytest.mark.smoke, pytest.mark.usefixtures("flag_on")]
 
 SESSIONS = 100
-CROWD_DEADLINE_S = 60
+CONCURRENT_DEADLINE_S = 60
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +52,7 @@ def test_butler_answers(conversation, show):
 @pytest.mark.checklist("21_01a.rollout.3")
 def test_session_stays_the_same(conversation):
     """Smoke test with flag on: a conversation is one session."""
-    found = conversation.strayed()
+    found = conversation.other_session()
     assert found == [], summary(found)
 
 
@@ -94,16 +94,16 @@ def test_conversation_of_the_old_code_goes_on(begun_before, talk):
     user, session = begun_before[0].turns[0].user_id, begun_before[0].session_id
     more = talk(user, RECALL, session_id=session)
     said = [*begun_before[0].said, RECALL]
-    found = [*more.findings(), *more.strayed(), *contexts.findings(more.contexts[-1], user, said)]
+    found = [*more.findings(), *more.other_session(), *contexts.findings(more.contexts[-1], user, said)]
     assert (found, more.session_id) == ([], session), summary(found)
 
 
 @pytest.mark.checklist("21_01a.rollout.3")
 def test_many_sessions_at_once(butler, new_id, evidence):
     """Smoke test with flag on: 100 concurrent sessions are answered, each with its own history."""
-    done = crowd(butler, [new_id("crowd") for _ in range(SESSIONS)], CROWD_DEADLINE_S)
+    done = converse_at_once(butler, [new_id("together") for _ in range(SESSIONS)], CONCURRENT_DEADLINE_S)
     evidence.add(
-        Evidence("text", "crowd", {"text": f"{len(done.conversations)} conversations in {done.seconds:.2f} s"})
+        Evidence("text", "at once", {"text": f"{len(done.conversations)} conversations in {done.seconds:.2f} s"})
     )
     found = done.findings()
     assert found == [], summary(found)

@@ -61,7 +61,11 @@ def test_responses_are_good(conversation):
 def test_history_is_maintained(conversation, word):
     """Check conversation history maintained: in what Butler says and in what it keeps."""
     last, stored = conversation.turns[-1], conversation.contexts[-1]
-    found = [*last.forgot(word), *conversation.strayed(), *contexts.findings(stored, last.user_id, conversation.said)]
+    found = [
+        *last.forgot(word),
+        *conversation.other_session(),
+        *contexts.findings(stored, last.user_id, conversation.said),
+    ]
     assert found == [], summary(found)
 
 

@@ -78,7 +78,7 @@ def attacks(
 ) -> Attacks:
     """The whole corpus, run once; each check then looks at its own case."""
     prefix, cases = stage_work.run.prefix, load_cases()
-    with own_errors(stage_work), stage_work.own.attacking(len(cases)):
+    with own_errors(stage_work), stage_work.synthetic.attacking(len(cases)):
         return attack(
             cases, uploader, storage, api_logs, attacker=new_id("attacker"), victim=new_id("victim"), prefix=prefix
         )
@@ -92,14 +92,14 @@ def own_errors(work: StageWork) -> Iterator[None]:
     what the attack's own check has to tell: what was written where. Where no scrape shows how many they were, all of
     the stage stay ours, and it is inconclusive.
     """
-    ours = [trigger for trigger in work.stage.triggers if trigger.own_events]
+    ours = [trigger for trigger in work.stage.triggers if trigger.synthetic_events]
     before = {trigger.id: counted(work, trigger.query) for trigger in ours}
     for trigger in ours:
-        work.own.begin(trigger.own_events)
+        work.synthetic.begin(trigger.synthetic_events)
     yield
     await_scrape(work.prometheus, work.service.job, work.target.scrape_patience_s)
     for trigger in ours:
-        work.own.end(trigger.own_events, round(counted(work, trigger.query) - before[trigger.id]))
+        work.synthetic.end(trigger.synthetic_events, round(counted(work, trigger.query) - before[trigger.id]))
 
 
 def counted(work: StageWork, query: str) -> float:
@@ -123,9 +123,9 @@ def refuse(
         **how: Any,
     ) -> list[Finding]:
         # Before it is sent, so that the watch does not take it for a student's.
-        stage_work.own.expect(event) if event else stage_work.own.allow("checksum_failed")
+        stage_work.synthetic.expect(event) if event else stage_work.synthetic.allow("checksum_failed")
         upload = upload_in(field, new_id("refuse"), archive, declared_sha256)
-        with stage_work.own.attacking(1):
+        with stage_work.synthetic.attacking(1):
             refusal = try_upload(uploader, upload, storage.root, api_logs, event=event, **how)
         evidence.add(Evidence("http", archive.description, asdict(refusal.exchange)))
         return refusal.findings(event, status)
@@ -157,10 +157,10 @@ def digest_required(env: dict[str, str]) -> None:
 def checksum_failures(refuse: Refuse, stage_work: StageWork) -> tuple[int, int, float]:
     """Checksum failures since flag-on: how many must, how many the service did, and how many it may have counted."""
     refuse(good(), event="checksum_failed", declared_sha256="0" * 64)  # at least one, also when run alone
-    least, most = stage_work.own.span("checksum_failed")
+    least, most = stage_work.synthetic.span("checksum_failed")
     query = 'sum(review_archive_storage_checksum_failures_total{job="$job"})'
     patience = stage_work.target.scrape_patience_s
     await_scrape(stage_work.prometheus, stage_work.service.job, patience)
     found = poll(lambda: round(counted(stage_work, query)), lambda count: count >= least, patience)
-    stage_work.own.settle("checksum_failed", found)
+    stage_work.synthetic.settle("checksum_failed", found)
     return least, found, most

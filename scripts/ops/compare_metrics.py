@@ -27,10 +27,10 @@ def _act(target: Target, args: argparse.Namespace) -> cli.Answer:
     before = load(args.baseline)
     results = compare(before, _current(target, args.current, before.end - before.start))
     worse = [each.told() for each in results if each.verdict is Verdict.FAIL]
-    unseen = [each for each in results if each.verdict is Verdict.INCONCLUSIVE]
-    others = "\n".join(f"  {each.explain()}" for each in [*unseen, *(each for each in results if each not in unseen)])
-    if unseen and not worse:
-        raise Inconclusive(f"{len(unseen)} of {len(results)} comparisons could not be told\n{others}")
+    no_data = [each for each in results if each.verdict is Verdict.INCONCLUSIVE]
+    others = "\n".join(f"  {each.explain()}" for each in [*no_data, *(each for each in results if each not in no_data)])
+    if no_data and not worse:
+        raise Inconclusive(f"{len(no_data)} of {len(results)} comparisons could not be told\n{others}")
     facts = {"comparisons": [each.as_json() for each in results]}
     return cli.Answer(worse, f"{len(results)} comparisons, none is worse\n{others}", facts)
 

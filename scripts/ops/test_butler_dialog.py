@@ -25,7 +25,7 @@ def _act(target: Target, args: argparse.Namespace) -> cli.Answer:
     turn = Clients(target).butler.say(args.user_id, args.message, args.session_id)
     found = turn.findings()
     if not found and args.session_id:
-        found = turn.strayed(args.session_id)
+        found = turn.other_session(args.session_id)
     line = f"session {turn.session_id}, mode {turn.mode}, {turn.exchange.elapsed_s:.2f} s: {turn.reply!r}"
     return cli.Answer(found, line, asdict(turn))
 

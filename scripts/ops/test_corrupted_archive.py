@@ -8,7 +8,7 @@ from dataclasses import replace
 import _environment  # noqa: F401 - first: it finds the packages
 
 from acceptance.commands.cli import Answer, main
-from acceptance.commands.hold_target import visit
+from acceptance.commands.hold_target import command_session
 from acceptance.finding import Finding, about
 from acceptance.probes.archives.archives import Archive, bit_flip, good, truncated
 from acceptance.probes.storage.rejection import try_upload
@@ -31,7 +31,7 @@ def act(target: Target, _: argparse.Namespace) -> Answer:
     """Send them, and judge by what is kept and logged."""
     findings: list[Finding] = []
     tried = damaged()
-    with visit(target) as ours:
+    with command_session(target) as ours:
         ours.see_a_good_upload()
         for name, archive in tried.items():
             upload = Upload(ours.new_id("damaged"), "hw02", archive)

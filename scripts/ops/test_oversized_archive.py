@@ -7,7 +7,7 @@ import sys
 import _environment  # noqa: F401 - first: it finds the packages
 
 from acceptance.commands.cli import Answer, main
-from acceptance.commands.hold_target import visit
+from acceptance.commands.hold_target import command_session
 from acceptance.commands.units import size
 from acceptance.finding import Finding, about
 from acceptance.probes.archives.archives import of_exact_size
@@ -34,7 +34,7 @@ def act(target: Target, args: argparse.Namespace) -> Answer:
         )
     findings: list[Finding] = []
     archive = of_exact_size(args.size)
-    with visit(target) as ours:
+    with command_session(target) as ours:
         ours.see_a_good_upload()
         for chunked in (False, True):
             upload, how = Upload(ours.new_id("oversized"), "hw02", archive), "chunked" if chunked else "with its length"

@@ -7,7 +7,7 @@ import sys
 import _environment  # noqa: F401 - first: it finds the packages
 
 from acceptance.commands.cli import Answer, main
-from acceptance.commands.hold_target import visit
+from acceptance.commands.hold_target import command_session
 from acceptance.finding import about
 from acceptance.probes.attacks.attacks import attack
 from acceptance.probes.attacks.corpus import load_cases
@@ -17,7 +17,7 @@ from acceptance.target.model import Target
 def act(target: Target, _: argparse.Namespace) -> Answer:
     """Attack once, and judge each case by what was written where."""
     cases = load_cases()
-    with visit(target) as ours:
+    with command_session(target) as ours:
         who = {"attacker": ours.new_id("attacker"), "victim": ours.new_id("victim"), "prefix": ours.prefix}
         attacks = attack(cases, ours.uploader, target.storage, ours.logs, **who)
         findings = about("", attacks.findings(), ours.hint())

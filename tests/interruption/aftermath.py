@@ -31,7 +31,7 @@ def processes(mark):
     return found
 
 
-def complaints(target, mark, env_before, restarted="lab.api"):
+def faults_left(target, mark, env_before, restarted="lab.api"):
     """Say what a run did not leave as it was; empty when all is well. Does not look at the journal.
 
     ``restarted`` is the module of the service whose flag was switched.

@@ -14,17 +14,17 @@ from dataclasses import dataclass, field, replace
 from small_project import Project
 
 from acceptance.polling import poll
-from interruption.aftermath import MARK, complaints, journal_fault, processes
+from interruption.aftermath import MARK, faults_left, journal_fault, processes
 from interruption.checks import stage_of
 
 SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP", "SIGKILL")
 CELLS = [
-    *itertools.product(SIGNALS, ["plain"], ["controller", "guardian"]),
-    *itertools.product(SIGNALS, ["xdist"], ["controller", "worker", "guardian"]),
+    *itertools.product(SIGNALS, ["plain"], ["controller", "watchdog"]),
+    *itertools.product(SIGNALS, ["xdist"], ["controller", "worker", "watchdog"]),
 ]
 ARGS = {"plain": (), "xdist": ("-n", "2")}
 VICTIM_WITHIN_S = 60
-_MARKS = {"guardian": "acceptance.conduct.guardian", "worker": "sys.stdin.readline"}
+_MARKS = {"watchdog": "acceptance.conduct.guardian", "worker": "sys.stdin.readline"}
 
 
 @dataclass(frozen=True)
@@ -99,9 +99,9 @@ class Arena:
         except subprocess.TimeoutExpired:
             process.kill()
             return hit, flag_on, [f"{kill}: the run did not end within 120 s"]
-        faults = complaints(project.target, mark, env_before)
+        faults = faults_left(project.target, mark, env_before)
         if journal_fault(project.target):
-            faults = self._next_start(env_before)  # controller and guardian are both gone: the journal's turn
+            faults = self._next_start(env_before)  # controller and watchdog are both gone: the journal's turn
         if faults:
             (project.folder / "output.txt").write_text(output)
         else:
@@ -113,7 +113,7 @@ class Arena:
         project, mark = self._project()
         done = project.start("-k", "test_off", **{MARK: mark})
         output = done.communicate(timeout=120)[0]
-        faults = complaints(project.target, mark, env_before) + journal_fault(project.target)
+        faults = faults_left(project.target, mark, env_before) + journal_fault(project.target)
         return [f"after the next start ({done.returncode}): {fault}\n{output[-800:]}" for fault in faults]
 
     def _project(self):

@@ -13,7 +13,7 @@ from small_project import ROOT, Project
 
 from acceptance.conduct.journal import Journal
 from acceptance.polling import poll
-from interruption.aftermath import MARK, complaints, journal_fault, leftovers, processes
+from interruption.aftermath import MARK, faults_left, journal_fault, leftovers, processes
 
 FAILS = (
     "\ndef test_fails(flag_on, target):\n    (target.infra_dir / 'broken').touch()\n    assert 'seen' == 'expected'\n"
@@ -67,16 +67,16 @@ class Scene:
         """Start a run, wait until its restart is at ``place``, and kill these."""
         process = self.stopped_in_restart(place)
         running = processes(self.mark).items()
-        guardian = next(pid for pid, command in running if "acceptance.conduct.guardian" in command)
+        watchdog = next(pid for pid, command in running if "acceptance.conduct.guardian" in command)
         for victim in victims:
-            os.kill({"controller": process.pid, "guardian": guardian}[victim], signal.SIGKILL)
+            os.kill({"controller": process.pid, "watchdog": watchdog}[victim], signal.SIGKILL)
         return process
 
     def let_go(self):
         self.gate.write_text("go\n")
 
     def faults(self):
-        return complaints(self.target, self.mark, self.env_before, self.restarted) + journal_fault(self.target)
+        return faults_left(self.target, self.mark, self.env_before, self.restarted) + journal_fault(self.target)
 
     def pending(self):
         return [entry.undo["kind"] for entry in Journal(self.target.journal_file, "look").pending()]
@@ -142,12 +142,12 @@ def test_controller_killed_in_a_restart_is_undone_once_that_has_ended(scene, pla
     scene.project.stage("21_01c", flag_on=GOOD)
     process = scene.killed_in_restart(place, "controller")
     process.wait(10)
-    assert scene.target.env_file.read_bytes() != scene.env_before  # the guardian waits for the change in progress
+    assert scene.target.env_file.read_bytes() != scene.env_before  # the watchdog waits for the change in progress
     scene.let_go()
     done = scene.project.finish(process)
     assert poll(lambda: journal_fault(scene.target), lambda fault: not fault, 60) == []
     assert done.code == -signal.SIGKILL
-    assert poll(lambda: list(scene.project.folder.glob("out/*/record.html")), bool, 30), "the guardian draws the page"
+    assert poll(lambda: list(scene.project.folder.glob("out/*/record.html")), bool, 30), "the watchdog draws the page"
 
 
 @pytest.mark.parametrize("signals", [["SIGINT"], ["SIGTERM"], ["SIGINT", "SIGINT"], ["SIGHUP", "SIGTERM", "SIGINT"]])
@@ -188,11 +188,11 @@ def test_stopped_run_is_rolled_back_when_its_lease_ends_and_says_so_when_it_goes
 
 
 @pytest.mark.parametrize("place", ["before", "after"])
-def test_guardian_killed_in_a_restart_ends_the_run_which_undoes_it(scene, place):
+def test_watchdog_killed_in_a_restart_ends_the_run_which_undoes_it(scene, place):
     scene.project.stage("21_01c", flag_on=GOOD)
-    process = scene.killed_in_restart(place, "guardian")
+    process = scene.killed_in_restart(place, "watchdog")
     done = scene.project.finish(process)
-    scene.let_go()  # the restart itself outlived the guardian
+    scene.let_go()  # the restart itself outlived the watchdog
     assert done.outcome == "INTERRUPTED", done.output
     assert "recovery.undone" in done.kinds()
 
@@ -200,7 +200,7 @@ def test_guardian_killed_in_a_restart_ends_the_run_which_undoes_it(scene, place)
 @pytest.mark.parametrize("place", ["before", "after"])
 def test_all_killed_in_a_restart_is_undone_by_the_next_start(scene, place):
     scene.project.stage("21_01c", flag_on=GOOD)
-    process = scene.killed_in_restart(place, "guardian", "controller")
+    process = scene.killed_in_restart(place, "watchdog", "controller")
     process.wait(10)
     assert scene.pending() == ["flag"]
     scene.let_go()

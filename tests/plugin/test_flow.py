@@ -104,7 +104,7 @@ def test_sigterm_rolls_back_and_is_recorded(project):
     assert "SIGTERM" in done.of("run.finished")[0]["reasons"][0]
 
 
-def test_sigkill_leaves_the_undo_to_the_guardian(project):
+def test_sigkill_leaves_the_undo_to_the_watchdog(project):
     done = project.finish(interrupted(project, signal.SIGKILL))
     assert done.code == -signal.SIGKILL
     assert poll(project.flags, lambda on: on == [], 120) == []

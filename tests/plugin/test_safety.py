@@ -56,7 +56,7 @@ def test_refused_under_xdist_too(project):
     assert nothing_was_changed(project, done, before)
 
 
-def test_the_guardian_refuses_by_itself(project):
+def test_the_watchdog_refuses_by_itself(project):
     """The second net: were the run's own question removed, the process that makes the changes asks again."""
     production(project).stage("21_01c", flag_on=GOOD)
     (project.folder / "conftest.py").write_text(
@@ -218,7 +218,7 @@ def test_secrets_are_nowhere(project, workers):
     files = {path.name: path.read_text(errors="replace") for path in folder.iterdir() if path.is_file()}
     files |= {path.name: path.read_text() for path in project.target.journal_dir.iterdir() if path.is_file()}
     files["terminal"] = done.output
-    wanted = {"record.html", "record.json", "junit.xml", "events.jsonl", "guardian.log", "undo.journal"}
+    wanted = {"record.html", "record.json", "junit.xml", "events.jsonl", "watchdog.log", "undo.journal"}
     assert wanted <= set(files)
     assert {"test_good": "PASS", "test_http_body": "FAIL", "test_skipped": "SKIPPED"}.items() <= done.verdicts().items()
     assert "[redacted]" in done.output

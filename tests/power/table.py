@@ -45,7 +45,7 @@ class Power:
         told: What the reason of the first red must say.
         code: Exit codes that the run may end with.
         settings: Of the target file, beside the short times.
-        unseen: Items of the catalogue that one look cannot turn red; the stage is red all the same.
+        not_shown: Items of the catalogue that one look cannot turn red; the stage is red all the same.
         stage: Whose checks are run.
         only: The phases that show it, such as ``flag_on``; none for all.
         k: Pytest's ``-k``, where one check of a phase is enough.
@@ -61,7 +61,7 @@ class Power:
     told: str
     code: tuple[int, ...] = (1,)
     settings: dict[str, str] = field(default_factory=dict)
-    unseen: frozenset[str] = frozenset()
+    not_shown: frozenset[str] = frozenset()
     stage: str = "21_01c"
     only: tuple[str, ...] = ()
     k: str = ""
@@ -183,7 +183,7 @@ def assert_noticed(power: Power, held_target: Path, reports: Path) -> None:
     assert [name for name in power.also if name not in found] == [], f"{found}\n{ended.explain()}"
     if power.faults:
         assert ended.red_items & power.items, f"expected one of {sorted(power.items)} red, found {ended.red_items}"
-    assert ended.all_green(power.items - power.unseen) == []
+    assert ended.all_green(power.items - power.not_shown) == []
 
 
 def assert_failed(ended: StageRun, told: Mapping[str, str]) -> None:

@@ -159,7 +159,7 @@ POWER = (
         ("overwrite-other-student",),
         (COLLIDING,),
         "found 0 of it",
-        unseen=frozenset({"21_01c.rollout.3"}),
+        not_shown=frozenset({"21_01c.rollout.3"}),
         k="overwritten",
     ),
     Security(

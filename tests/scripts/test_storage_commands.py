@@ -11,7 +11,7 @@ import pytest
 from commands import left_of_tests, run, start, switched_on
 from held_lab import broken, retold
 
-from acceptance.conduct.client import RemoteConductor, start_guardian
+from acceptance.conduct.client import RemoteConductor, start_watchdog
 from acceptance.conduct.run import new_run
 from acceptance.observe.mongo import database
 from acceptance.polling import poll
@@ -201,14 +201,14 @@ def test_database_out_of_reach_is_not_judged(command: str, held_target: Path) ->
 def test_attack_waits_for_a_run_that_holds_the_target(target: Target, tmp_path: Path) -> None:
     facts = {"mode": "rehearse", "operator": "somebody", "ticket": "", "outside_window": ""}
     held = new_run(target, tmp_path, tmp_path, **facts)
-    guardian = start_guardian(held, tmp_path)
+    watchdog = start_watchdog(held, tmp_path)
     conductor = RemoteConductor(held.socket)
     try:
         code, said = run(ATTACKS[0], target.source)
     finally:
         conductor.finish("over")
         conductor.close()
-        guardian.wait()
+        watchdog.wait()
     assert (code, "target in use" in said, "somebody" in said) == (2, True, True), said
 
 

@@ -5,9 +5,9 @@ import pytest
 from acceptance.verdict import Inconclusive, bad_or_blind
 
 
-@pytest.mark.parametrize(("bad", "unseen"), [([], []), (["a"], []), (["a"], ["b"])])
-def test_what_is_bad_is_given_whatever_could_not_be_seen(bad, unseen):
-    assert bad_or_blind(bad, unseen) == bad
+@pytest.mark.parametrize(("bad", "no_data"), [([], []), (["a"], []), (["a"], ["b"])])
+def test_what_is_bad_is_given_whatever_could_not_be_seen(bad, no_data):
+    assert bad_or_blind(bad, no_data) == bad
 
 
 def test_what_could_not_be_seen_is_not_good():

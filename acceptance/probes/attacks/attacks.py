@@ -45,9 +45,9 @@ class Attacks:
             Inconclusive: Nothing is wrong, and some answers say nothing about their attacks (401, 404, 429 ...).
         """
         found = [*self.results.findings, *self._unlogged()]
-        unseen = self.results.unseen
-        told = f"{len(unseen)} of {len(self.results)} attacks say nothing; the first: "
-        return bad_or_blind(found, unseen[:1], told)
+        no_data = self.results.no_data
+        told = f"{len(no_data)} of {len(self.results)} attacks say nothing; the first: "
+        return bad_or_blind(found, no_data[:1], told)
 
     def as_evidence(self) -> Evidence:
         """Give what was answered to each attack, one line each."""
@@ -60,7 +60,7 @@ class Attacks:
             result
             for result in self.results.values()
             if (wanted := result.case.expect_event) != "any"
-            and result.unseen is None
+            and result.no_data is None
             and not self._logged(wanted, result.exchange.trace_id)
         ]
 
@@ -79,7 +79,7 @@ class Attacks:
         if "" not in self.events:
             return self._of(trace_id)[event] > 0
         # Without our trace ids events can only be counted: as many as there were attacks that ask for them.
-        asked = sum(seen.case.expect_event == event and seen.unseen is None for seen in self.results.values())
+        asked = sum(seen.case.expect_event == event and seen.no_data is None for seen in self.results.values())
         return self.events[""][event] >= asked
 
 

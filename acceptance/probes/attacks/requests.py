@@ -20,7 +20,7 @@ _UP = "/".join([".."] * 16)
 
 
 @dataclass(frozen=True, slots=True)
-class Shot:
+class Attack:
     """One case ready to send.
 
     Attributes:
@@ -52,7 +52,7 @@ def tag_of(run_prefix: str, number: int) -> str:
 
 def prepare(
     cases: Iterable[Case], roots: StorageRoots, students: Students, run_prefix: str, canary: Path, controls: Controls
-) -> list[Shot]:
+) -> list[Attack]:
     """Make the cases ready."""
     shared = {
         "up": _UP,
@@ -65,31 +65,31 @@ def prepare(
         "victim_file": str(min(controls.victim)),
     }
     bases = (roots.root, roots.root / students.attacker, *roots.watch_dirs)
-    shots = []
+    attacks = []
     for number, case in enumerate(cases, 1):
         tag = tag_of(run_prefix, number)
         values = shared | {"tag": tag, "assignment": tag, "outside": str(roots.canary_dir / f"new-{tag}")}
         payload = case.payload.encode() if case.field == "bomb" else expand(case.payload, values)
         nonce = new_nonce()
         places = escape_targets.places(case.field, payload, (*bases, roots.root / students.attacker / tag))
-        shots.append(Shot(case, payload, build(case, payload, values, nonce), nonce, tag, frozenset(places)))
-    return shots
+        attacks.append(Attack(case, payload, build(case, payload, values, nonce), nonce, tag, frozenset(places)))
+    return attacks
 
 
-def fire(shots: Sequence[Shot], uploader: Uploader, concurrency: int, deadline_s: float) -> list[Exchange]:
+def send_all(attacks: Sequence[Attack], uploader: Uploader, concurrency: int, deadline_s: float) -> list[Exchange]:
     """Send all, so many at a time; what is not sent before the deadline has no trace id.
 
     Bombs go first: a service works on one for seconds, in which the other workers send the rest.
     """
     deadline = time.monotonic() + deadline_s
 
-    def one(shot: Shot) -> Exchange:
+    def one(attack: Attack) -> Exchange:
         if time.monotonic() > deadline:
             why = f"not sent: the {deadline_s:g} s of the whole run had passed"
             return Exchange("POST", uploader.url, None, "", {}, "", 0.0, 0, "", why)
-        return uploader.send(shot.upload)
+        return uploader.send(attack.upload)
 
     with ThreadPoolExecutor(concurrency, "attack") as pool:
-        first = sorted(shots, key=lambda shot: shot.case.field != "bomb")
-        answers = {shot.tag: pool.submit(one, shot) for shot in first}
-        return [answers[shot.tag].result() for shot in shots]
+        first = sorted(attacks, key=lambda attack: attack.case.field != "bomb")
+        answers = {attack.tag: pool.submit(one, attack) for attack in first}
+        return [answers[attack.tag].result() for attack in attacks]

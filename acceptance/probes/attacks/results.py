@@ -47,7 +47,7 @@ class CaseResult:
     leaks: tuple[str, ...] = ()
 
     @property
-    def unseen(self) -> str | None:
+    def no_data(self) -> str | None:
         """Why nothing is known: not sent, or answered 401, 404, 405, 408 or 429; `None` when it is."""
         status = self.exchange.status
         if not self.exchange.trace_id:
@@ -78,7 +78,7 @@ class CaseResult:
 
     def _answer(self) -> Iterator[Finding]:
         exchange, status = self.exchange, self.exchange.status
-        if self.unseen is None and not exchange.refused:
+        if self.no_data is None and not exchange.refused:
             kind = (
                 "accepted" if status and status < 500 else f"answered {status // 100 * 100}" if status else "no answer"
             )
@@ -129,9 +129,9 @@ class Results(Mapping[str, CaseResult]):
         )
 
     @property
-    def unseen(self) -> list[str]:
+    def no_data(self) -> list[str]:
         """The cases on which nothing can be said; a pass with any of these is inconclusive."""
-        return [result.unseen for result in self.values() if result.unseen is not None]
+        return [result.no_data for result in self.values() if result.no_data is not None]
 
 
 def removals(results: Results) -> list[Path]:

@@ -16,7 +16,7 @@ from acceptance.probes.archives.archives import new_nonce
 from acceptance.probes.attacks import escape_targets
 from acceptance.probes.attacks.control_uploads import StorageRoots, Students, upload_controls
 from acceptance.probes.attacks.corpus import Case
-from acceptance.probes.attacks.requests import Shot, fire, prepare, tag_of
+from acceptance.probes.attacks.requests import Attack, prepare, send_all, tag_of
 from acceptance.probes.attacks.results import CaseResult, Results
 from acceptance.probes.http.exchange import Exchange, leaks
 from acceptance.probes.storage.canary import Canaries
@@ -58,19 +58,19 @@ def run(
     canary = roots.canary_dir / f"canary-{run_prefix}.txt"
     try:
         controls = upload_controls(uploader, roots, students, run_prefix)
-        shots = prepare(cases, roots, students, run_prefix, canary, controls)
-        exchanges, changes = _attack(shots, uploader, roots, run_prefix, concurrency, deadline_s)
-        owners = {shot.nonce: shot.case.id for shot in shots}
-        found = attribute(changes, owners, {shot.tag.encode(): shot.case.id for shot in shots}).with_parents()
-        refused = [shot.case.id for shot, exchange in zip(shots, exchanges, strict=True) if exchange.refused]
+        attacks = prepare(cases, roots, students, run_prefix, canary, controls)
+        exchanges, changes = _attack(attacks, uploader, roots, run_prefix, concurrency, deadline_s)
+        owners = {attack.nonce: attack.case.id for attack in attacks}
+        found = attribute(changes, owners, {attack.tag.encode(): attack.case.id for attack in attacks}).with_parents()
+        refused = [attack.case.id for attack, exchange in zip(attacks, exchanges, strict=True) if exchange.refused]
         _await_tidying(path for case in refused for path in found.of.get(case, ()) if roots.holds(path))
         broken = controls.broken()
     except Inconclusive:
         canaries.remove()
         raise
     results = {
-        shot.case.id: _result(shot, exchange, found, roots, broken)
-        for shot, exchange in zip(shots, exchanges, strict=True)
+        attack.case.id: _result(attack, exchange, found, roots, broken)
+        for attack, exchange in zip(attacks, exchanges, strict=True)
     }
     unknown = (*found.unattributed, *changes.vanished)
     stray = (*(path for path in unknown if not roots.holds(path)), *(broken & set(unknown)))
@@ -80,14 +80,14 @@ def run(
 
 
 def _attack(
-    shots: Sequence[Shot], uploader: Uploader, roots: StorageRoots, run_prefix: str, concurrency: int, deadline_s: float
+    attacks: Sequence[Attack], uploader: Uploader, roots: StorageRoots, prefix: str, concurrency: int, deadline_s: float
 ) -> tuple[list[Exchange], Changes]:
-    """Send all shots between two looks; give the answers and what is different."""
+    """Send all attacks between two snapshots; give the answers and what is different."""
     folders = (roots.root, roots.canary_dir, *roots.watch_dirs)
-    places = {place for shot in shots for place in shot.places}
-    mark = tag_of(run_prefix, 0)[:-4]
+    places = {place for attack in attacks for place in attack.places}
+    mark = tag_of(prefix, 0)[:-4]
     before, sites = Tree.of(folders), escape_targets.look(places | escape_targets.marked(places, mark))
-    exchanges = fire(shots, uploader, concurrency, deadline_s)
+    exchanges = send_all(attacks, uploader, concurrency, deadline_s)
     changes = diff(before, Tree.of(folders))
     return exchanges, _with_unwatched(changes, before, places, sites, roots, mark)
 
@@ -95,7 +95,7 @@ def _attack(
 def _with_unwatched(
     changes: Changes, before: Tree, places: set[Path], sites: Mapping[Path, Stat], roots: StorageRoots, mark: str
 ) -> Changes:
-    """Add what became of the landing places that lie in no watched folder."""
+    """Add what became of the places that lie in no watched folder."""
     marked = escape_targets.marked(places, mark)
     now = escape_targets.look(places | marked | escape_targets.below(marked))
     real = {path: _real(path) for path in now}
@@ -124,18 +124,18 @@ def _await_tidying(paths: Iterable[Path]) -> None:
 
 
 def _result(
-    shot: Shot, exchange: Exchange, found: Attribution, roots: StorageRoots, broken: frozenset[Path]
+    attack: Attack, exchange: Exchange, found: Attribution, roots: StorageRoots, broken: frozenset[Path]
 ) -> CaseResult:
-    paths = found.of.get(shot.case.id, [])
+    paths = found.of.get(attack.case.id, [])
     owned = {path for others in found.of.values() for path in others}
-    blamed = broken & set(paths) or ("{victim" in shot.case.payload and broken - owned)
+    blamed = broken & set(paths) or ("{victim" in attack.case.payload and broken - owned)
     return CaseResult(
-        case=shot.case,
+        case=attack.case,
         exchange=exchange,
         written_outside=tuple(path for path in paths if not roots.holds(path)),
         written_inside=tuple(path for path in paths if roots.holds(path) and _is_left(path)),
         victim_intact=not blamed,
-        leaks=tuple(leaks(exchange.body, sent=shot.echoes(), private=[str(roots.root)])),
+        leaks=tuple(leaks(exchange.body, sent=attack.echoes(), private=[str(roots.root)])),
     )
 
 

@@ -13,7 +13,7 @@ from acceptance.probes.dialog.gateway import RECALL, Butler, Conversation, Turn,
 
 
 @dataclass(frozen=True)
-class Crowd:
+class ConcurrentUsers:
     """What came of conversations held at once; `words` by user, unfinished ones are missing."""
 
     words: dict[str, str]
@@ -27,7 +27,7 @@ class Crowd:
             expected, late = f"an end within {self.seconds:.1f} s", f"{missing} of {len(self.words)} that did not end"
             found.append(Finding("not ended", "conversations", expected, late))
         for talk in self.conversations:
-            found += [*talk.findings(), *talk.strayed(), *self._mixed_up(talk.turns[-1])]
+            found += [*talk.findings(), *talk.other_session(), *self._mixed_up(talk.turns[-1])]
         shared = Counter(talk.session_id for talk in self.conversations)
         for name, users in shared.items():
             if users > 1:
@@ -43,7 +43,7 @@ class Crowd:
         return [*turn.forgot(own), *leaked]
 
 
-def crowd(butler: Butler, users: Sequence[str], deadline_s: float) -> Crowd:
+def converse_at_once(butler: Butler, users: Sequence[str], deadline_s: float) -> ConcurrentUsers:
     """Have all users talk at once, two turns each: a word to keep, then the question what was said.
 
     Args:
@@ -51,10 +51,10 @@ def crowd(butler: Butler, users: Sequence[str], deadline_s: float) -> Crowd:
         users: As many connections are opened.
         deadline_s: Conversations that take longer are given up.
     """
-    return asyncio.run(_crowd(butler, users, deadline_s))
+    return asyncio.run(_converse_at_once(butler, users, deadline_s))
 
 
-async def _crowd(butler: Butler, users: Sequence[str], deadline_s: float) -> Crowd:
+async def _converse_at_once(butler: Butler, users: Sequence[str], deadline_s: float) -> ConcurrentUsers:
     words = {user: new_word() for user in users}
     all_kept = asyncio.Barrier(len(users))
     started = time.monotonic()
@@ -70,7 +70,7 @@ async def _crowd(butler: Butler, users: Sequence[str], deadline_s: float) -> Cro
         for task in late:
             task.cancel()
         await asyncio.gather(*late, return_exceptions=True)
-    return Crowd(words, tuple(task.result() for task in tasks if task in done), time.monotonic() - started)
+    return ConcurrentUsers(words, tuple(task.result() for task in tasks if task in done), time.monotonic() - started)
 
 
 @dataclass
@@ -118,7 +118,7 @@ class Chat:
         seat.word = new_word()
         turn = self.butler.say(seat.user, keep(seat.word), seat.session or None)
         seat.session = seat.session or turn.session_id
-        return turn.findings() or turn.strayed(seat.session)
+        return turn.findings() or turn.other_session(seat.session)
 
     def _recall(self, seat: _Seat) -> list[Finding]:
         turn = self.butler.say(seat.user, RECALL, seat.session)
@@ -126,4 +126,4 @@ class Chat:
             return found
         lost = turn.forgot(seat.word)
         self.lost = self.lost + 1 if lost else 0
-        return lost or turn.strayed(seat.session)
+        return lost or turn.other_session(seat.session)

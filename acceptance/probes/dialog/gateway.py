@@ -77,7 +77,7 @@ class Turn:
             found.append(self.wrong("bad answer", f"a mode of {sorted(MODES)}", repr(self.mode)))
         return found
 
-    def strayed(self, session_id: str) -> list[Finding]:
+    def other_session(self, session_id: str) -> list[Finding]:
         """Say that the answer belongs to another session than this; empty when it does not."""
         same = self.session_id == session_id
         return [] if same else [self.wrong("other session", f"session {session_id!r}", repr(self.session_id))]
@@ -129,10 +129,10 @@ class Conversation:
         """Name what is wrong with any answer."""
         return [each for number, turn in enumerate(self.turns, 1) for each in about(f"turn {number}", turn.findings())]
 
-    def strayed(self) -> list[Finding]:
+    def other_session(self) -> list[Finding]:
         """Name the turns whose answer belongs to another session than the conversation."""
         turns = enumerate(self.turns, 1)
-        return [each for number, turn in turns for each in about(f"turn {number}", turn.strayed(self.session_id))]
+        return [each for number, turn in turns for each in about(f"turn {number}", turn.other_session(self.session_id))]
 
 
 def converse(

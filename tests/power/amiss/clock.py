@@ -1,4 +1,4 @@
-"""The run's clock, not the guardian's, stands an hour before the end of the maintenance window."""
+"""The run's clock, not the watchdog's, stands an hour before the end of the maintenance window."""
 
 from datetime import UTC, datetime, timedelta
 

@@ -205,7 +205,7 @@ def test_gaps_name_a_service_that_was_down_unscraped_or_failed_our_requests():
     readings = good.services["butler-bot"]
     assert gaps(good) == []
     bad = {
-        "unseen": Readings(),
+        "no_data": Readings(),
         "down": replace(readings, up=[(1.0, 1.0), (2.0, 0.0)]),
         "blind": replace(readings, memory=()),
         "failing": replace(readings, probes=(Probe(1.0, 0.1, "expected 200, found 500"),)),

@@ -1,4 +1,4 @@
-"""The guardian ends well for the target, whoever dies: the controller, a worker, or itself."""
+"""The watchdog ends well for the target, whoever dies: the controller, a worker, or itself."""
 
 import signal
 import subprocess
@@ -14,10 +14,10 @@ from dependencies.faulty import server
 from small_target import PREFIX, STAGE, small_target
 
 from acceptance.commands.hold_target import holding
-from acceptance.conduct.client import GuardianGone, RemoteConductor, end_this_process, start_guardian
+from acceptance.conduct.client import RemoteConductor, WatchdogGone, end_this_process, start_watchdog
 from acceptance.conduct.journal import Journal
 from acceptance.conduct.run import new_run
-from acceptance.conduct.server import Guardian
+from acceptance.conduct.server import Watchdog
 from acceptance.events import EventLog, read_events
 from acceptance.polling import poll
 from acceptance.verdict import DataLeft, Refused, RollbackFailed
@@ -62,23 +62,23 @@ class Conductor:
 
 
 class Served:
-    """A guardian that serves in this process."""
+    """A watchdog that serves in this process."""
 
     lease_s = 600.0
 
     def __init__(self, folder):
         self.conductor = Conductor()
         self.events = EventLog(folder / "events.jsonl")
-        self.guardian = Guardian(self.conductor, self.events, lambda _: self.lease_s)
-        self.address = folder / "guardian"
+        self.watchdog = Watchdog(self.conductor, self.events, lambda _: self.lease_s)
+        self.address = folder / "watchdog"
         self._listener = Listener(str(self.address), family="AF_UNIX")
-        threading.Thread(target=self.guardian.serve, args=(self._listener,), daemon=True).start()
+        threading.Thread(target=self.watchdog.serve, args=(self._listener,), daemon=True).start()
         self.links = []
 
     def link(self):
-        before = len(self.guardian._connections)
+        before = len(self.watchdog._connections)
         self.links.append(RemoteConductor(self.address, on_loss=lambda: None))
-        poll(lambda: len(self.guardian._connections), lambda number: number > before, 5)
+        poll(lambda: len(self.watchdog._connections), lambda number: number > before, 5)
         return self.links[-1]
 
     def kinds(self):
@@ -107,15 +107,15 @@ def test_goodbye_is_the_end_and_nothing_is_done_twice(served):
     lease = served.link()
     assert lease.finish("over") == ("21_01c",)
     lease.close()
-    assert served.guardian.over.wait(5)
-    assert served.guardian.leave() is True
+    assert served.watchdog.over.wait(5)
+    assert served.watchdog.leave() is True
     assert (served.conductor.done, served.kinds()) == (["finish"], [])
 
 
 def test_lease_that_ends_without_goodbye_undoes_flags_then_all(served):
     served.link().close()
-    assert served.guardian.over.wait(5)
-    assert served.guardian.leave() is True
+    assert served.watchdog.over.wait(5)
+    assert served.watchdog.leave() is True
     assert served.conductor.done == ["flags back", "finish"]
     assert served.kinds() == ["interrupted"]
 
@@ -126,8 +126,8 @@ def test_change_in_progress_is_awaited_and_then_undone(served):
     threading.Thread(target=quietly, args=(lease.set_flag, STAGE, True), daemon=True).start()
     assert served.conductor.in_progress.wait(5)
     lease.close()
-    served.guardian.end()
-    leaving = threading.Thread(target=served.guardian.leave)
+    served.watchdog.end()
+    leaving = threading.Thread(target=served.watchdog.leave)
     leaving.start()
     leaving.join(0.3)
     assert (leaving.is_alive(), served.conductor.done) == (True, [])
@@ -139,7 +139,7 @@ def test_change_in_progress_is_awaited_and_then_undone(served):
 def test_worker_that_outlives_the_controller_changes_nothing(served):
     lease, worker = served.link(), served.link()
     lease.close()
-    assert served.guardian.over.wait(5)
+    assert served.watchdog.over.wait(5)
     for act in (lambda: worker.set_flag(STAGE, True), lambda: worker.accept("21_01c")):
         with pytest.raises(Refused, match="does not do"):
             act()
@@ -152,7 +152,7 @@ def test_worker_that_dies_in_a_stage_has_it_rolled_back_at_once(served):
     worker.close()
     done = poll(lambda: list(served.conductor.done), lambda done: len(done) == 2, 5)
     assert done == ["flag True", "rollback: the process that made its checks ended in the middle of it"]
-    assert not served.guardian.over.is_set()
+    assert not served.watchdog.over.is_set()
     lease.finish("over")
 
 
@@ -164,12 +164,12 @@ def test_worker_is_sent_away_before_the_test_data_is_removed(served):
     )
     worker = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
     assert worker.stdout.readline() == b"here\n"
-    poll(lambda: len(served.guardian._connections), lambda number: number == 2, 5)
+    poll(lambda: len(served.watchdog._connections), lambda number: number == 2, 5)
     finish = served.conductor.finish
     served.conductor.finish = lambda reason: served.conductor.done.append(worker.poll()) or finish(reason)
     lease.close()
-    assert served.guardian.over.wait(5)
-    served.guardian.leave()
+    assert served.watchdog.over.wait(5)
+    served.watchdog.leave()
     assert worker.wait(5) == -signal.SIGTERM
     assert served.conductor.done[0] == "flags back"
     assert "finish" in served.conductor.done
@@ -177,24 +177,24 @@ def test_worker_is_sent_away_before_the_test_data_is_removed(served):
 
 def test_sigterm_lets_the_run_say_goodbye_itself(served):
     lease = served.link()
-    served.guardian.end("the guardian got SIGTERM")
-    leaving = threading.Thread(target=served.guardian.leave)
+    served.watchdog.end("the watchdog got SIGTERM")
+    leaving = threading.Thread(target=served.watchdog.leave)
     leaving.start()
     poll(lambda: list(served.conductor.done), bool, 5)
     assert lease.finish("SIGTERM") == ("21_01c",)
     leaving.join(5)
     assert (leaving.is_alive(), served.conductor.done) == (False, ["flags back", "finish"])
-    assert next(read_events(served.events.path)).data["signal"] == "the guardian got SIGTERM"
+    assert next(read_events(served.events.path)).data["signal"] == "the watchdog got SIGTERM"
 
 
-def test_rollback_that_failed_at_the_goodbye_is_the_guardians_answer_too(served):
+def test_rollback_that_failed_at_the_goodbye_is_the_watchdogs_answer_too(served):
     served.conductor.failure = RollbackFailed("half-switched")
     lease = served.link()
     with pytest.raises(RollbackFailed, match="half-switched"):
         lease.finish("over")
     lease.close()
-    assert served.guardian.over.wait(5)
-    assert served.guardian.leave() is False
+    assert served.watchdog.over.wait(5)
+    assert served.watchdog.leave() is False
 
 
 def test_error_that_does_not_travel_is_told_in_words(served):
@@ -268,21 +268,21 @@ def test_stage_that_is_over_has_no_deadline(served, end):
 def test_lease_that_talks_nonsense_ends_the_run(served):
     nonsense = Client(str(served.address), family="AF_UNIX")
     nonsense.send_bytes(b"no pickle")
-    assert served.guardian.over.wait(5)
+    assert served.watchdog.over.wait(5)
 
 
-def test_loss_of_the_guardian_is_noticed_and_a_goodbye_is_none(tmp_path):
+def test_loss_of_the_watchdog_is_noticed_and_a_goodbye_is_none(tmp_path):
     lost = []
-    with Listener(str(tmp_path / "guardian"), family="AF_UNIX") as listener:
+    with Listener(str(tmp_path / "watchdog"), family="AF_UNIX") as listener:
         for close_first in (True, False):
-            link = RemoteConductor(tmp_path / "guardian", on_loss=lambda: lost.append("lost"))
+            link = RemoteConductor(tmp_path / "watchdog", on_loss=lambda: lost.append("lost"))
             other = listener.accept()
             if close_first:
                 link.close()
             other.close()
             poll(lambda: list(lost), bool, 0.5 if close_first else 5)
             assert lost == ([] if close_first else ["lost"])
-    with pytest.raises(GuardianGone, match="is gone"):
+    with pytest.raises(WatchdogGone, match="is gone"):
         link.accept("21_01c")
 
 
@@ -303,10 +303,10 @@ def run_of(target, folder):
 
 @pytest.fixture
 def started(tmp_path):
-    """A guardian in a process of its own, over a target that nobody serves."""
+    """A watchdog in a process of its own, over a target that nobody serves."""
     target = small_target(tmp_path)
     run = run_of(target, tmp_path)
-    process = start_guardian(run, tmp_path)
+    process = start_watchdog(run, tmp_path)
     yield run, target, process
     process.kill()
     process.wait()
@@ -316,7 +316,7 @@ def journal_of(target, run="look"):
     return Journal(target.journal_file, run)
 
 
-def test_controller_that_dies_before_it_connects_ends_the_guardian(started):
+def test_controller_that_dies_before_it_connects_ends_the_watchdog(started):
     _, target, process = started
     process.stdin.close()
     assert process.wait(20) == 0
@@ -331,7 +331,7 @@ def test_log_and_page_of_a_run_without_goodbye_say_interrupted(started):
     assert "INTERRUPTED" in (run.folder / "record.html").read_text()
 
 
-def test_killed_guardian_is_undone_by_the_goodbye_of_its_run(started):
+def test_killed_watchdog_is_undone_by_the_goodbye_of_its_run(started):
     run, target, process = started
     link = RemoteConductor(run.socket, on_loss=lambda: None)
     process.kill()
@@ -351,7 +351,7 @@ def test_watchdog_that_hangs_is_ended_and_undone_by_the_goodbye_of_its_run(start
     assert (process.wait(5), journal_of(target).is_closed()) == (-signal.SIGKILL, True)
 
 
-def test_killed_guardian_whose_test_data_cannot_be_removed_is_told_as_that(started):
+def test_killed_watchdog_whose_test_data_cannot_be_removed_is_told_as_that(started):
     run, target, process = started
     link = RemoteConductor(run.socket, on_loss=lambda: None)
     link.expect_data(PREFIX)
@@ -369,7 +369,7 @@ def test_what_a_crashed_run_left_is_undone_before_the_next_begins(tmp_path):
         crashed = journal_of(target, "run-1")
         crashed.open()
         crashed.intend("restart api", {"kind": "restart", "service": "api"})
-        process = start_guardian(run_of(target, tmp_path), tmp_path)
+        process = start_watchdog(run_of(target, tmp_path), tmp_path)
         assert (tmp_path / "restarted").exists()
         process.stdin.close()
         assert process.wait(20) == 0

@@ -23,9 +23,9 @@ def over(minutes, share):
     return [(at, max(0, min(at, end) - begin) * 10 * share) for at, _ in ALL]
 
 
-def fired(trigger, query, total=ALL, own=0, quiet_since=0):
+def fired(trigger, query, total=ALL, own=0, undisturbed_since=0):
     up = [row(*((at, 1.0) for at, _ in ALL))]
-    return evaluate(trigger, samples(query, total, end=2400, step=15, up=up), own, quiet_since)
+    return evaluate(trigger, samples(query, total, end=2400, step=15, up=up), own, undisturbed_since)
 
 
 def slow(bad):
@@ -74,7 +74,7 @@ def test_one_very_long_operation_does_not_prove_an_average():
     assert (always.verdict, always.value) == (Verdict.FAIL, pytest.approx(2))
 
 
-COUNT = {"kind": "count", "threshold": "> 0", "own_events": "x"}
+COUNT = {"kind": "count", "threshold": "> 0", "synthetic_events": "x"}
 
 
 @pytest.mark.parametrize(
@@ -87,8 +87,8 @@ def test_count_leaves_out_what_our_own_probes_caused(own, verdict):
 def test_share_counts_from_when_our_own_probes_were_over():
     """Own failures of two minutes ago are no news, failures since then are."""
     bad = over((38, 40), 0.3)
-    assert fired(trigger(own_events="x"), bad, quiet_since=40 * MINUTE).verdict is not Verdict.FAIL
-    assert fired(trigger(own_events="x"), bad, quiet_since=39 * MINUTE).value == pytest.approx(0.3)
+    assert fired(trigger(synthetic_events="x"), bad, undisturbed_since=40 * MINUTE).verdict is not Verdict.FAIL
+    assert fired(trigger(synthetic_events="x"), bad, undisturbed_since=39 * MINUTE).value == pytest.approx(0.3)
 
 
 @pytest.mark.parametrize(

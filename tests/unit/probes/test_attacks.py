@@ -158,7 +158,7 @@ def test_a_sound_service_has_no_finding_in_the_whole_corpus_in_ten_seconds(home:
     start, work = time.monotonic(), time.process_time()
     results = attack(home, SOUND, CORPUS)
     assert results.findings == []
-    assert results.unseen == []
+    assert results.no_data == []
     assert list(results) == [case.id for case in CORPUS]
     assert time.process_time() - work < 10, "seconds of work, whatever else the machine does"
     assert time.monotonic() - start < 60
@@ -237,13 +237,13 @@ def test_a_server_error_is_no_refusal(home: Path) -> None:
 def test_a_rate_limit_is_neither_good_nor_bad(home: Path) -> None:
     results = attack(home, "limits-rate")
     assert results.findings == []
-    assert "429 says nothing about the payload" in results.unseen[0]
+    assert "429 says nothing about the payload" in results.no_data[0]
 
 
 def test_what_the_deadline_left_unsent_is_neither_good_nor_bad(home: Path) -> None:
     results = attack(home, SOUND, deadline_s=-1)
     assert results.findings == []
-    assert "not sent" in results.unseen[0]
+    assert "not sent" in results.no_data[0]
 
 
 def test_findings_are_grouped_worst_first_and_hold_request_and_answer(home: Path) -> None:

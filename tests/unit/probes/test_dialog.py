@@ -1,4 +1,4 @@
-"""Dialog probes: what is a good answer, a kept context, a crowd that is not mixed up. Butler is a few lines here."""
+"""Dialog probes: what is a good answer, a kept context, users who are not mixed up. Butler is a few lines here."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pymongo.errors import ServerSelectionTimeoutError
 from acceptance.finding import summary
 from acceptance.observe.collections import look_at
 from acceptance.probes.dialog import contexts
-from acceptance.probes.dialog.concurrent_users import Chat, crowd
+from acceptance.probes.dialog.concurrent_users import Chat, converse_at_once
 from acceptance.probes.dialog.gateway import RECALL, Butler, converse, error_in, keep
 from acceptance.probes.http.client import Caller
 from acceptance.stage import Stage
@@ -69,7 +69,7 @@ def test_a_good_answer_has_no_findings_and_carries_our_trace() -> None:
 
 
 @pytest.mark.parametrize(
-    ("field", "value", "complaint"),
+    ("field", "value", "wrong"),
     [
         ("reply", "Sorry, an error occurred. Please try again.", "found an error text ('an error')"),
         ("reply", "  ", "expected a reply"),
@@ -80,9 +80,9 @@ def test_a_good_answer_has_no_findings_and_carries_our_trace() -> None:
         ("mode", None, "expected a mode of"),
     ],
 )
-def test_a_200_with_a_bad_content_is_found_out(field: str, value: object, complaint: str) -> None:
+def test_a_200_with_a_bad_content_is_found_out(field: str, value: object, wrong: str) -> None:
     answer = TinyButler(spoilt(**{field: value})).client().say("u", "Hello")
-    assert complaint in summary(answer.findings())
+    assert wrong in summary(answer.findings())
 
 
 @pytest.mark.parametrize("body", [b"", b"not json", b"[]", b'"text"'])
@@ -137,7 +137,7 @@ def test_good_replies_are_no_error_texts(reply: str) -> None:
 def test_a_conversation_stays_in_the_session_that_the_first_answer_named() -> None:
     tiny = TinyButler()
     talk = converse(tiny.client(), "u", ["Hello", keep("lantern-1"), RECALL], look=lambda turn: turn.message)
-    assert (talk.findings(), talk.strayed(), talk.session_id) == ([], [], "session-1")
+    assert (talk.findings(), talk.other_session(), talk.session_id) == ([], [], "session-1")
     assert [json.loads(each.content).get("session_id") for each in tiny.requests] == [None, "session-1", "session-1"]
     assert talk.turns[-1].forgot("lantern-1") == []
     assert talk.contexts == tuple(talk.said)
@@ -148,8 +148,8 @@ def test_a_session_that_changes_and_a_history_that_is_lost_are_found_out() -> No
     talk = converse(
         TinyButler(lambda answer: {**answer, "session_id": next(names)}).client(), "u", ["Hello", keep("w"), RECALL]
     )
-    assert [str(each).partition(":")[0] for each in talk.strayed()] == ["turn 2", "turn 3"]
-    assert [str(each).rpartition(": ")[2] for each in talk.strayed()] == [
+    assert [str(each).partition(":")[0] for each in talk.other_session()] == ["turn 2", "turn 3"]
+    assert [str(each).rpartition(": ")[2] for each in talk.other_session()] == [
         "expected session 'a', found 'b'",
         "expected session 'a', found 'c'",
     ]
@@ -167,7 +167,7 @@ def test_a_kept_context_has_no_findings_whatever_the_shape_of_its_history() -> N
 
 
 @pytest.mark.parametrize(
-    ("stored", "said", "complaint"),
+    ("stored", "said", "wrong"),
     [
         (None, [], "found none"),
         (context(data=None), [], "expected data in the document"),
@@ -179,8 +179,8 @@ def test_a_kept_context_has_no_findings_whatever_the_shape_of_its_history() -> N
         (context(), ["one", "one"], "expected 'one' in data"),
     ],
 )
-def test_what_a_context_lacks_is_named(stored: dict[str, Any] | None, said: list[str], complaint: str) -> None:
-    assert complaint in summary(contexts.findings(stored, "u", said))
+def test_what_a_context_lacks_is_named(stored: dict[str, Any] | None, said: list[str], wrong: str) -> None:
+    assert wrong in summary(contexts.findings(stored, "u", said))
 
 
 class DownMongo:
@@ -208,7 +208,7 @@ USERS = [f"user-{number}" for number in range(30)]
 
 
 def test_a_good_crowd_has_no_findings() -> None:
-    done = crowd(TinyButler().client(), USERS, deadline_s=20)
+    done = converse_at_once(TinyButler().client(), USERS, deadline_s=20)
     assert (done.findings(), len(done.conversations)) == ([], 30)
 
 
@@ -234,13 +234,15 @@ def test_a_crowd_waits_for_its_last_while_the_service_closes_what_is_idle() -> N
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Closing) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        done = crowd(Butler(Caller(f"http://127.0.0.1:{server.server_port}")), USERS[:4], deadline_s=20)
+        done = converse_at_once(Butler(Caller(f"http://127.0.0.1:{server.server_port}")), USERS[:4], deadline_s=20)
         server.shutdown()
     assert (done.findings(), len(done.conversations)) == ([], 4)
 
 
 def test_a_crowd_in_one_session_is_mixed_up() -> None:
-    found = " ".join(map(str, crowd(TinyButler(one_session="one").client(), USERS, deadline_s=20).findings()))
+    found = " ".join(
+        map(str, converse_at_once(TinyButler(one_session="one").client(), USERS, deadline_s=20).findings())
+    )
     assert "session one: expected one user, found it was given to 30 users" in found
     assert "was told another user's word" in found
 
@@ -250,7 +252,7 @@ def test_a_crowd_that_is_not_answered_in_time_is_given_up() -> None:
         await asyncio.Event().wait()
         return httpx.Response(200)
 
-    done = crowd(Butler(Caller("http://bot", transport=httpx.MockTransport(hang))), USERS, deadline_s=0.2)
+    done = converse_at_once(Butler(Caller("http://bot", transport=httpx.MockTransport(hang))), USERS, deadline_s=0.2)
     assert "expected an end within 0.2 s, found 30 of 30 that did not end" in summary(done.findings())
 
 

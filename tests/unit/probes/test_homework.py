@@ -302,7 +302,7 @@ COUNTED = [Sample({"operation": "list_commits"}, 3, 0)]
 
 
 @pytest.mark.parametrize(
-    ("new", "answers", "complaint"),
+    ("new", "answers", "wrong"),
     [
         (True, [[], COUNTED], ""),
         (True, [[]], "nothing: the old path is at work"),
@@ -312,8 +312,8 @@ COUNTED = [Sample({"operation": "list_commits"}, 3, 0)]
     ids=["new seen late", "new not seen", "old", "old not restarted"],
 )
 def test_the_path_that_the_flag_asks_for_must_be_the_one_seen(
-    new: bool, answers: list[list[Sample]], complaint: str
+    new: bool, answers: list[list[Sample]], wrong: str
 ) -> None:
     metrics: Any = Metrics(*answers)
     found = path_findings(lambda: served(metrics, "butler-worker"), REQUESTS, "butler-worker", new, patience_s=0.3)
-    assert (complaint in summary(found), bool(found)) == (True, bool(complaint))
+    assert (wrong in summary(found), bool(found)) == (True, bool(wrong))

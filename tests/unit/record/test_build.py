@@ -251,9 +251,9 @@ def test_a_second_end_of_a_rollback_replaces_the_first(folded):
     end = ("rollback.finished", {"stage": "21_01c", "ok": False, "account": "first"})
     record = folded(
         STARTED, expected(NODE), ("rollback.started", {"stage": "21_01c", "reason": "r"}), end,
-        ("rollback.finished", {"stage": "21_01c", "ok": True, "account": "the guardian did it"}),
+        ("rollback.finished", {"stage": "21_01c", "ok": True, "account": "the watchdog did it"}),
     )  # fmt: skip
-    assert [(each.ok, each.account, each.reason) for each in record.rollbacks] == [(True, "the guardian did it", "r")]
+    assert [(each.ok, each.account, each.reason) for each in record.rollbacks] == [(True, "the watchdog did it", "r")]
 
 
 def test_a_stage_that_began_and_did_not_end_did_not_pass(folded):

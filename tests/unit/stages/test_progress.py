@@ -6,7 +6,7 @@ import pytest
 
 from acceptance.gates.measures import Gate, GateResult, Threshold
 from acceptance.polling import poll
-from acceptance.stages.progress import GateLooks, Look, Tenths, line, short_line, shown
+from acceptance.stages.progress import GateEvaluations, SoakProgress, Tenths, line, short_line, shown
 from acceptance.stages.watch_state import WatchState
 from acceptance.verdict import Inconclusive, Verdict
 
@@ -43,33 +43,33 @@ def test_not_a_number_is_a_breach():
 
 
 def test_log_line_holds_every_gate():
-    said = line(Look("21_01c", 75, 1200, GOOD, SEVEN))
+    said = line(SoakProgress("21_01c", 75, 1200, GOOD, SEVEN))
     assert said.startswith("soak 21_01c 1:15/20:00  write-errors 0 (== 0 errors)")
     assert said.endswith("p95 0.0432 (< 2 s)  7 triggers quiet")
 
 
 @pytest.mark.parametrize("width", [20, 40, 79, 120])
 def test_terminal_line_never_exceeds_its_width(width):
-    assert len(short_line(Look("21_01c", 75, 1200, GOOD, SEVEN), width)) <= width
+    assert len(short_line(SoakProgress("21_01c", 75, 1200, GOOD, SEVEN), width)) <= width
 
 
 def test_gates_that_do_not_fit_together_take_turns():
-    lines = [short_line(Look("21_01c", 75, 1200, GOOD, SEVEN), 79, turn) for turn in range(3)]
+    lines = [short_line(SoakProgress("21_01c", 75, 1200, GOOD, SEVEN), 79, turn) for turn in range(3)]
     assert all(any(gate.gate.id in each for each in lines) for gate in GOOD)
 
 
 def test_a_breach_always_shows():
-    look = Look("21_01c", 75, 1200, (*GOOD, result("write-latency", 3.1)), SEVEN)
+    look = SoakProgress("21_01c", 75, 1200, (*GOOD, result("write-latency", 3.1)), SEVEN)
     assert all("! write-latency 3.1" in short_line(look, 79, turn) for turn in range(3))
 
 
 def test_a_trigger_that_fired_is_said_instead_of_quiet():
-    assert short_line(Look("21_01c", 5, 9, fired="write failures"), 79).endswith("TRIGGER: write failures")
+    assert short_line(SoakProgress("21_01c", 5, 9, fired="write failures"), 79).endswith("TRIGGER: write failures")
 
 
 def test_a_log_gets_one_line_for_each_tenth():
     tenths = Tenths()
-    due = [second for second in range(101) if tenths.due(Look("s", second, 100))]
+    due = [second for second in range(101) if tenths.due(SoakProgress("s", second, 100))]
     assert due == [0, 10, 20, 30, 40, 50, 60, 70, 80, 90, 100]
 
 
@@ -84,7 +84,7 @@ def test_a_blind_look_keeps_what_was_seen_before():
             raise Inconclusive("no answer")
         return result("p95", value)
 
-    looks = GateLooks([GOOD[0].gate], judged, 0.01)
-    with looks.looking():
-        assert poll(lambda: [each.value for each in looks.latest], lambda seen: seen == [3.0], 5) == [3.0]
+    evaluations = GateEvaluations([GOOD[0].gate], judged, 0.01)
+    with evaluations.running():
+        assert poll(lambda: [each.value for each in evaluations.latest], lambda seen: seen == [3.0], 5) == [3.0]
     assert blind.is_set()

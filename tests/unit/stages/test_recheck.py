@@ -9,10 +9,10 @@ from small_target import FLAG, small_target
 from acceptance.events import Event
 from acceptance.gates.measures import Gate, Trigger
 from acceptance.gates.series import Row, Samples
-from acceptance.record.deployment import Deployment, Kept, kept, restarts
+from acceptance.record.deployment import Deployment, LeftEnabled, left_enabled, restarts
 from acceptance.stage import Stage
 from acceptance.stages import recheck
-from acceptance.stages.recheck import Hindsight, Lookback, without
+from acceptance.stages.recheck import Lookback, Recheck, without
 from acceptance.verdict import Inconclusive, Verdict
 
 ERRORS = Gate("errors", "No errors", ("21_01c.exit.1",), "count", "bad", "== 0", total="total")
@@ -50,7 +50,7 @@ ACCEPTED = of_stage("stage.started", "stage.accepted", "stage.finished")
 
 
 def test_accepted_stage_is_kept_since_its_acceptance():
-    assert kept(log(*ACCEPTED), "21_01c") == Kept(since=T0 + 1)
+    assert left_enabled(log(*ACCEPTED), "21_01c") == LeftEnabled(since=T0 + 1)
 
 
 @pytest.mark.parametrize(
@@ -65,13 +65,13 @@ def test_accepted_stage_is_kept_since_its_acceptance():
     ids=["rolled back", "rolled back late", "rehearsed", "not accepted", "not at its end"],
 )
 def test_stage_whose_flag_is_not_on_is_held_to_nothing(events, why):
-    found = kept(log(*events), "21_01c")
+    found = left_enabled(log(*events), "21_01c")
     assert (found.since, why in found.why_not) == (None, True), found
 
 
 def test_stage_of_another_run_is_not_seen_to_be_good():
     with pytest.raises(Inconclusive, match="21_01c was no part of this deployment"):
-        kept(log(*of_stage("stage.started", stage="21_01a")), "21_01c")
+        left_enabled(log(*of_stage("stage.started", stage="21_01a")), "21_01c")
 
 
 def test_restart_lasts_until_the_service_is_back_however_often_it_is_tried(tmp_path):
@@ -199,7 +199,7 @@ def looking_back(tmp_path, prometheus, events=ACCEPTED):
     accepted_at = datetime.now(UTC) - timedelta(minutes=2)
     told = [Event(n, accepted_at.isoformat(), kind, data, "", "") for n, (kind, data) in enumerate(events)]
     target = small_target(tmp_path, SCRAPE_INTERVAL_SECONDS="0.2")
-    return Hindsight(target, Deployment((told,)), prometheus, {"21_01c": STAGE}, str, "0f")
+    return Recheck(target, Deployment((told,)), prometheus, {"21_01c": STAGE}, str, "0f")
 
 
 def test_requests_of_our_own_come_first_and_once(tmp_path, sent):

@@ -13,11 +13,11 @@ from acceptance.gates.series import Row, Samples
 from acceptance.observe.log_lines import LogLine
 from acceptance.polling import poll
 from acceptance.stage import Stage
-from acceptance.stages.expected_events import OwnEvents
+from acceptance.stages.expected_events import SyntheticEvents
 from acceptance.stages.watch import Outlook, Watch
 from acceptance.verdict import Inconclusive, Verdict
 
-FAILURES = Trigger("failures", "Failures", ("trigger.3",), "count", "bad", "> 0", own_events="checksum_failed")
+FAILURES = Trigger("failures", "Failures", ("trigger.3",), "count", "bad", "> 0", synthetic_events="checksum_failed")
 ALERTS = Trigger("alerts", "New alerts", ("trigger.7",), "alerts", "ALERTS", "> 0")
 OTHERS = Trigger("21_01a-failures", "Of another service", ("trigger.1",), "ratio", "bad", "> 0.05", "all", job="bot")
 EVENTS = Trigger("events", "Incident", ("trigger.4",), "log_events", "path_traversal|other", "> 0")
@@ -64,7 +64,7 @@ def logs():
 
 @pytest.fixture
 def own():
-    return OwnEvents()
+    return SyntheticEvents()
 
 
 @pytest.fixture
@@ -82,24 +82,24 @@ def watch(prometheus, logs, own):
 
 
 def test_quiet_triggers_do_not_fire(watch):
-    assert watch(FAILURES).look(1010.0) is None
+    assert watch(FAILURES).evaluate(1010.0) is None
 
 
 def test_own_failures_do_not_fire_and_one_more_does(watch, prometheus, own):
     prometheus.failures = 3
     own.expect("checksum_failed")
     own.allow("checksum_failed", 2)
-    assert watch(FAILURES).look(1010.0) is None
+    assert watch(FAILURES).evaluate(1010.0) is None
     prometheus.failures = 4
-    assert watch(FAILURES).look(1010.0).value == 1
+    assert watch(FAILURES).evaluate(1010.0).value == 1
 
 
 def test_whatever_is_counted_while_our_attack_runs_is_ours(watch, prometheus, own):
     own.begin("checksum_failed")
     prometheus.failures = 7
-    assert watch(FAILURES).look(1010.0) is None
+    assert watch(FAILURES).evaluate(1010.0) is None
     own.end("checksum_failed", 6)
-    assert watch(FAILURES).look(1010.0).value == 1
+    assert watch(FAILURES).evaluate(1010.0).value == 1
 
 
 def test_event_that_is_announced_and_counted_while_the_watch_asks_is_ours(watch, prometheus, own):
@@ -112,26 +112,26 @@ def test_event_that_is_announced_and_counted_while_the_watch_asks_is_ours(watch,
         return asked(*args)
 
     prometheus.samples = samples
-    assert watch(FAILURES).look(1010.0) is None
+    assert watch(FAILURES).evaluate(1010.0) is None
 
 
 def test_alert_that_fired_before_is_not_news(watch, prometheus):
     prometheus.alerts = {"Old{}"}
-    assert watch(ALERTS).look(1010.0) is None
+    assert watch(ALERTS).evaluate(1010.0) is None
     prometheus.alerts = {"Old{}", "New{job=api}"}
-    assert watch(ALERTS).look(1010.0).verdict is Verdict.FAIL
+    assert watch(ALERTS).evaluate(1010.0).verdict is Verdict.FAIL
 
 
 def test_alert_that_our_security_tests_provoke_is_not_news(watch, prometheus):
     prometheus.alerts = {"Checksums{job=api}"}
-    assert watch(ALERTS, provoked=["Checksums"]).look(1010.0) is None
+    assert watch(ALERTS, provoked=["Checksums"]).evaluate(1010.0) is None
 
 
 def test_event_of_our_own_trace_is_no_incident(watch, logs):
     logs.lines = [event("path_traversal", "aaaa1234")]
-    assert watch(EVENTS).look(1010.0) is None
+    assert watch(EVENTS).evaluate(1010.0) is None
     logs.lines += [event("path_traversal", "bbbb1234")]
-    assert watch(EVENTS).look(1010.0) is not None
+    assert watch(EVENTS).evaluate(1010.0) is not None
 
 
 def test_where_no_trace_is_read_our_attacks_are_told_by_when_we_made_them_and_by_their_test_data(own):
@@ -142,7 +142,7 @@ def test_where_no_trace_is_read_our_attacks_are_told_by_when_we_made_them_and_by
     outlook.logs.lines = [event("path_traversal", "f" * 32), event("path_traversal", "e" * 32), by_words]
     assert len(watch.foreign_events(EVENTS)) == 2
     with own.attacking(2):
-        assert watch.look(1010.0) is None
+        assert watch.evaluate(1010.0) is None
     outlook.logs.lines += [event("path_traversal", "d" * 32)]
     assert len(watch.foreign_events(EVENTS)) == 1
     with time_machine.travel(datetime.now(UTC) + timedelta(minutes=5), tick=False):
@@ -236,13 +236,13 @@ def test_state_of_the_watch_is_told(watch, prometheus):
     running = watch(FAILURES)
     now = time.time()
     running._since = now - 0.01
-    running.look(now)
+    running.evaluate(now)
     state = running.state
     assert (state.evaluations, state.blind, state.told()) == (1, False, "1 triggers quiet")
 
 
 def test_error_rate_of_another_service_is_watched_too(watch):
-    assert watch(FAILURES, others=(OTHERS,)).look(1010.0).gate.id == "21_01a-failures"
+    assert watch(FAILURES, others=(OTHERS,)).evaluate(1010.0).gate.id == "21_01a-failures"
 
 
 def test_trigger_without_data_does_not_hide_one_that_fires(watch, prometheus, monkeypatch):
@@ -251,7 +251,7 @@ def test_trigger_without_data_does_not_hide_one_that_fires(watch, prometheus, mo
     running = watch(EVENTS)
     monkeypatch.setattr(running, "foreign_events", lambda _: 1 / 0)
     running._stage = Stage("21_01c", "t", 1, triggers=(EVENTS, ALERTS))
-    assert running.look(1010.0).gate.id == "alerts"
+    assert running.evaluate(1010.0).gate.id == "alerts"
 
 
 def test_stop_ends_the_watch(watch):
