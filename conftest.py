@@ -15,6 +15,7 @@ pytest_plugins = (
     "fixtures.results",
     "fixtures.target",
     "fixtures.flags",
+    "fixtures.response_times",
     "fixtures.clients",
     "fixtures.signoff",
     "fixtures.deployment",

@@ -80,6 +80,7 @@ STORAGE_FAULTS: tuple[Fault, ...] = tuple(
             "rollout.3 monitor.1 exit.1",
         ),
         ("errors-not-counted", "refusals and write errors leave no trace in the metrics", "security.1 monitor.1"),
+        ("writes-late", "keeping an archive takes 0.3 s more, well below the limit", "monitor.1 trigger.2"),
         ("slow-writes", "keeping an archive takes more than 2 s", "monitor.1 trigger.2 trigger.7"),
         (
             "restart-does-nothing",

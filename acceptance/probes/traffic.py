@@ -22,7 +22,7 @@ Send = Callable[[], tuple[float, str]]
 
 
 def drive(
-    target: Target, seconds: float, *, new_id: Callable[[str], str], trace_prefix: str
+    target: Target, seconds: float, *, new_id: Callable[[str], str], trace_prefix: str, least: int = 0
 ) -> dict[str, tuple[Probe, ...]]:
     """Send requests to all services side by side for `seconds`.
 
@@ -31,6 +31,7 @@ def drive(
         seconds: Length.
         new_id: Makes the id of a test user.
         trace_prefix: First half of every trace id.
+        least: Requests to each service, however long they take.
 
     Returns:
         By the service's name, in the order sent.
@@ -39,7 +40,8 @@ def drive(
     until = time.time() + seconds
     with ThreadPoolExecutor(len(sends)) as pool:
         running = {
-            name: pool.submit(_steady, send, until, 60 / target.traffic_per_minute) for name, send in sends.items()
+            name: pool.submit(_steady, send, until, 60 / target.traffic_per_minute, least)
+            for name, send in sends.items()
         }
         return {name: probes.result() for name, probes in running.items()}
 
@@ -74,15 +76,20 @@ def _line(text: str) -> str:
     return " ".join(text.split())
 
 
-def _steady(send: Send, until: float, pause: float) -> tuple[Probe, ...]:
+def in_turn(send: Send, count: int, pause: float) -> tuple[Probe, ...]:
+    """Send so many requests, one every `pause` seconds."""
+    return _steady(send, time.time(), pause, count)
+
+
+def _steady(send: Send, until: float, pause: float, least: int) -> tuple[Probe, ...]:
     """Send one request every `pause` seconds; one that takes longer is followed by the next at once."""
-    probes = []
+    probes: list[Probe] = []
     idle = threading.Event()
     due = time.time()
-    while (now := time.time()) < until:
+    while (now := time.time()) < until or len(probes) < least:
         probes.append(Probe(now, *send()))
         due = max(due + pause, time.time())
-        idle.wait(max(0.0, min(due, until) - time.time()))
+        idle.wait(max(0.0, (due if len(probes) < least else min(due, until)) - time.time()))
     return tuple(probes)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 
@@ -17,6 +17,7 @@ from acceptance.kinds import TriggerFired
 from acceptance.observe.log_lines import LogLine, of_ours
 from acceptance.observe.logs import Logs
 from acceptance.observe.prometheus import Prometheus
+from acceptance.probes.traffic import Probe
 from acceptance.stage import Stage
 from acceptance.stages.expected_events import SyntheticEvents
 from acceptance.stages.progress import Tell
@@ -42,6 +43,7 @@ class StageWork:
         end: Called when a trigger fires.
         others: The other stages: the watch also sees the error rates of their services.
         tell: Shows how the soak goes.
+        times_off: Timed requests with the flag off: the run's own baseline.
     """
 
     stage: Stage
@@ -54,6 +56,7 @@ class StageWork:
     watch: Watch | None = None
     tell: Tell | None = None
     others: tuple[Stage, ...] = ()
+    times_off: Sequence[Probe] = ()
     _soaked: SoakReport | None = None
 
     def __post_init__(self) -> None:

@@ -73,6 +73,8 @@ class Saving:
         try:
             if self._broken("slow-writes"):
                 await asyncio.sleep(2.2)
+            if self._broken("writes-late"):
+                await asyncio.sleep(0.3)
             self._fail_as_seeded()
             if self._careless():
                 await asyncio.to_thread(seeded.keep, file, place)

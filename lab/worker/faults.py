@@ -46,6 +46,12 @@ HOMEWORK_FAULTS = (
         ("21_01b.monitor.1", "21_01b.exit.2", "trigger.2"),
     ),
     Fault(
+        "homework-answers-late",
+        "21_01b",
+        "new path: each request takes 0.3 s more, well below the SLO",
+        ("21_01b.monitor.1", "trigger.2"),
+    ),
+    Fault(
         "homework-of-others",
         "21_01b",
         "both paths: the list of a student holds every student's commits",

@@ -14,6 +14,7 @@ from lab.measured import Measured
 from lab.service import Settings
 from lab.worker.checker import CheckerError, Commit, Review
 
+LATE_SECONDS = 0.3  # well below the SLO of 2 s, and a multiple of what it was
 SLOW_SECONDS = 2.5  # the fault's delay: over the SLO of 2 s
 
 
@@ -78,6 +79,8 @@ class HomeworkReviewService:
         """Do what the seeded faults of a request do."""
         if self._fault("homework-slow"):
             await asyncio.sleep(SLOW_SECONDS)
+        if self._fault("homework-answers-late"):
+            await asyncio.sleep(LATE_SECONDS)
         call = next(self._calls)
         for fault, every in (("homework-errors", 5), ("homework-errors-seldom", 11)):
             if self._fault(fault) and call % every == 0:

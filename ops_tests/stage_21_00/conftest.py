@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import pytest
 
 from acceptance.baseline.files import FILE, Baseline, measure, save
+from acceptance.baseline.response_times import REQUESTS
 from acceptance.conduct.run import Run
 from acceptance.observe.prometheus import Prometheus
 from acceptance.probes.traffic import Probe, drive
@@ -53,4 +54,5 @@ def served(
     ready: None, target: Target, run: Run, new_id: NewId, baseline_seconds: float
 ) -> Mapping[str, Sequence[Probe]]:
     """Requests to every service; the checks that ask for it come after the restart."""
-    return drive(target, AFTERWARDS * baseline_seconds, new_id=new_id, trace_prefix=run.trace_prefix)
+    seconds = AFTERWARDS * baseline_seconds
+    return drive(target, seconds, new_id=new_id, trace_prefix=run.trace_prefix, least=REQUESTS)

@@ -2,6 +2,7 @@
 
 import pytest
 
+from acceptance.baseline.response_times import slower
 from acceptance.evidence import Evidence
 from acceptance.finding import summary
 from acceptance.polling import poll
@@ -50,3 +51,13 @@ def test_users_are_served(key, served, target):
     faults = [probe.fault for probe in probes if probe.fault]
     assert probes, "expected requests, sent none"
     assert not faults, f"{len(faults)} of {len(probes)} requests failed, first: {faults[0]}"
+
+
+@pytest.mark.checklist("21_00.checklist.5", "trigger.2")
+@pytest.mark.parametrize("key", ["bot", "worker", "api"])
+def test_users_wait_no_longer(key, served, baseline, target):
+    """Validate no impact: requests take at most twice as long as before the restart."""
+    name = target.services[key].name
+    before, after = ([probe.seconds for probe in side] for side in (baseline.services[name].probes, served[name]))
+    found = slower(name, before, after)
+    assert found == [], summary(found)

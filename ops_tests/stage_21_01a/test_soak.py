@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from acceptance.baseline.response_times import slower
 from acceptance.finding import summary
 from acceptance.observe.log_comparison import compare
 from acceptance.probes.dialog import contexts
@@ -74,3 +75,11 @@ def test_user_facing_validation(flow):
     """User-facing validation (manual test in Telegram): all of its steps were good, over the bot's gateway."""
     found = flow.weigh("21_01a.monitor.4", "21_01a.monitor.5", "21_01a.monitor.6")
     assert found == [], "; ".join(found)
+
+
+@pytest.mark.checklist("21_01a.monitor.1", "trigger.2")
+def test_latency_is_at_most_twice_the_baseline(times_on, stage_work):
+    """Latency >2x baseline: the same requests take at most twice as long as with the flag off."""
+    before, after = ([probe.seconds for probe in side] for side in (stage_work.times_off, times_on))
+    found = slower(stage_work.service.name, before, after)
+    assert found == [], summary(found)

@@ -42,3 +42,10 @@ def test_service_metrics_are_absent(listing, prometheus, stage_work):
     job, patience = stage_work.service.job, stage_work.target.scrape_patience_s
     found = names_after(prometheus, job, "homework_review_service_", patience)
     assert found == set(), f"expected none with the flag off, found {sorted(found)}: the new code is at work"
+
+
+@pytest.mark.checklist("21_01b.rollout.1", "trigger.2")
+def test_requests_are_answered_and_timed(times_off):
+    """Validate with flag off: requests are answered, and their times are the baseline of this run."""
+    faults = [probe.fault for probe in times_off if probe.fault]
+    assert (len(times_off) > 0, faults) == (True, []), f"{len(faults)} of {len(times_off)} failed: {faults[:3]}"

@@ -2,6 +2,7 @@
 
 import pytest
 
+from acceptance.baseline.response_times import slower
 from acceptance.finding import summary
 from acceptance.verdict import Verdict
 
@@ -27,4 +28,12 @@ def test_every_request_of_the_soak_was_good(soaked):
 def test_hw_checker_is_healthy(soaked, checker):
     """External API health: {"status":"ok"}."""
     found = checker.health_findings()
+    assert found == [], summary(found)
+
+
+@pytest.mark.checklist("21_01b.monitor.1", "trigger.2")
+def test_latency_is_at_most_twice_the_baseline(times_on, stage_work):
+    """Latency >2x baseline: the same requests take at most twice as long as with the flag off."""
+    before, after = ([probe.seconds for probe in side] for side in (stage_work.times_off, times_on))
+    found = slower(stage_work.service.name, before, after)
     assert found == [], summary(found)

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from acceptance.baseline.response_times import slower
 from acceptance.disk import free_bytes
 from acceptance.evidence import Evidence
 from acceptance.finding import summary
@@ -59,3 +60,11 @@ def test_no_unexpected_security_events(soaked, flag_on, api_logs, stage_work, ev
 def test_disk_has_room(soaked, storage):
     """Disk usage: more than 10 GB are free."""
     assert free_bytes(storage.root) > storage.min_free_bytes
+
+
+@pytest.mark.checklist("21_01c.monitor.1", "trigger.2")
+def test_latency_is_at_most_twice_the_baseline(times_on, stage_work):
+    """Latency >2x baseline: the same requests take at most twice as long as with the flag off."""
+    before, after = ([probe.seconds for probe in side] for side in (stage_work.times_off, times_on))
+    found = slower(stage_work.service.name, before, after)
+    assert found == [], summary(found)

@@ -92,6 +92,14 @@ POWER = (
     Soak(("dialog-greeting-fails",), ("test_messages_are_taken",), "[503, 200, 200]"),
     Soak(("dialog-greeting-error-reply",), ("test_responses_are_good",), "'Hello': expected an answer"),
     Soak(("dialog-history-cut",), ("test_history_is_maintained",), "Hello"),
+    Power(
+        ("dialog-answers-late",),
+        ("test_latency_is_at_most_twice_the_baseline",),
+        "requests as quick as before",
+        stage="21_01a",
+        only=("flag_off", "soak"),
+        k="timed or twice",
+    ),
     # Nobody looked: no data is never good.
     Soak((), ("test_user_facing_validation",), "not seen to be good", INCONCLUSIVE, k="user_facing"),
     Exit((), ("test_flag_is_enabled",), "not seen to be good", INCONCLUSIVE, k="flag_is_enabled"),

@@ -48,6 +48,15 @@ POWER = (
     Soak(("hw-checker-says-ill",), ("test_hw_checker_is_healthy",), 'expected 200 {"status":"ok"}'),
     # Slow ones are the trigger's, which has the same bound; few ones are no proof of quick ones.
     Soak((), ("test_gate_holds[latency-p95]",), "to judge by, found ", INCONCLUSIVE, FEW, k="latency"),
+    Power(
+        ("homework-answers-late",),
+        ("test_latency_is_at_most_twice_the_baseline",),
+        "requests as quick as before",
+        stage="21_01b",
+        only=("flag_off", "soak"),
+        k="timed or twice",
+    ),
+    Soak((), ("test_latency_is_at_most_twice_the_baseline",), "timed requests", INCONCLUSIVE, k="twice"),
     Exit(
         ("homework-errors-seldom",),
         ("test_no_increase_in_hw_checker_errors",),

@@ -224,6 +224,13 @@ POWER = (
         only=("soak",),
         k="every_upload",
     ),
+    Power(
+        ("writes-late",),
+        ("test_latency_is_at_most_twice_the_baseline",),
+        "requests as quick as before",
+        only=("flag_off", "soak"),
+        k="timed or twice",
+    ),
     # Three after many good ones: too few for the trigger, too many for the gate.
     Soak((), ("test_gate_holds[checksum-failures]",), "found 3 of", by=Means("wrong-digests", wrong_digests)),
     # Slow ones are the trigger's, which has the same bound; few ones are no proof of quick ones.

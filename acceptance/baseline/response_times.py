@@ -1,0 +1,56 @@
+"""Compare the times of our own requests, before and after a change. Pure.
+
+Source: checklist item trigger.2 ("Latency >2x baseline"). The thresholds of `stage.toml` are constants and let 10 ms
+become 150 ms; the baseline here is the run's own, measured on the same day, target and request.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from acceptance.finding import Finding
+from acceptance.gates.statistics import level_ratio
+from acceptance.verdict import Inconclusive
+
+REQUESTS = 12
+"""How many are sent on each side."""
+FEWEST = 7
+"""With fewer on each side not even times that are all longer prove anything at `ALPHA`."""
+ALPHA = 0.001
+"""Probability that equal times are called longer."""
+TIMES = 2.0
+RESOLUTION_S = 0.05
+"""What is shorter counts as this, in seconds: nobody notices it, and a busy machine makes it."""
+
+
+def slower(subject: str, before: Sequence[float], after: Sequence[float]) -> list[Finding]:
+    """Say whether requests take over twice as long as before.
+
+    Args:
+        subject: Whose they are.
+        before: Seconds of each, before the change.
+        after: The same after it.
+
+    Raises:
+        Inconclusive: There are too few to tell.
+    """
+    if min(len(before), len(after)) < FEWEST:
+        raise Inconclusive(
+            f"{subject}: expected at least {FEWEST} timed requests before and after the change, "
+            f"found {len(before)} and {len(after)}; run the stage from its flag-off phase"
+        )
+    ratio = level_ratio(before, after, ALPHA, RESOLUTION_S)
+    if ratio.low <= 1 or ratio.estimate <= TIMES:
+        return []
+    return [
+        Finding(
+            "slower than before",
+            subject,
+            f"requests as quick as before ({_middle(before):.3g} s, median of {len(before)}), at most {TIMES:g} x",
+            f"{_middle(after):.3g} s, median of {len(after)}: {ratio.estimate:.3g} x (p = {ratio.p:.2g})",
+        )
+    ]
+
+
+def _middle(seconds: Sequence[float]) -> float:
+    return sorted(seconds)[len(seconds) // 2]

@@ -1,0 +1,29 @@
+"""Requests that take over twice as long as before are found, and nothing that a busy machine does."""
+
+import pytest
+
+from acceptance.baseline.response_times import slower
+from acceptance.verdict import Inconclusive
+
+QUICK = [0.008, 0.01, 0.012] * 4
+
+
+@pytest.mark.parametrize(
+    ("after", "found"),
+    [
+        ([0.15, 0.16, 0.17] * 4, 1),
+        ([2.0] * 12, 1),
+        ([0.03, 0.04, 0.045] * 4, 0),
+        ([*QUICK[:9], 3.0, 3.0, 3.0], 0),
+        ([0.06, 0.09, 0.12] * 4, 0),
+    ],
+    ids=["10 ms become 150 ms", "2 s", "below what anybody notices", "three slow ones", "less than twice of 50 ms"],
+)
+def test_response_times_are_compared_with_the_runs_own(after, found):
+    assert len(slower("butler-bot", QUICK, after)) == found
+
+
+@pytest.mark.parametrize(("before", "after"), [([], QUICK), (QUICK, [9.0] * 6)])
+def test_too_few_requests_prove_nothing(before, after):
+    with pytest.raises(Inconclusive, match="at least 7 timed requests"):
+        slower("butler-bot", before, after)
