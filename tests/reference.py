@@ -129,7 +129,7 @@ def _row(name: str, comment: str) -> str:
     key = KEYS[name]
     default = "required" if key.default is None and not key.secret else f"`{key.default}`" if key.default else ""
     note = "secret; taken from the environment when the file leaves it out. " if key.secret else ""
-    return f"| `{name}` | {default} | {note}{comment} |".replace("  ", " ")
+    return f"| `{name}` | {default} | {note}{comment or key.about} |".replace("  ", " ")
 
 
 PAGES = {

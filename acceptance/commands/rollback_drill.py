@@ -15,8 +15,9 @@ from acceptance.conduct.services import are_newer
 from acceptance.conduct.testdata import new_ids
 from acceptance.envfile.file import EnvFile
 from acceptance.gates.measures import Measure
-from acceptance.observe.health import is_healthy
+from acceptance.observe.health import health_fault, healthy_answer
 from acceptance.observe.prometheus import Prometheus
+from acceptance.observe.started import starts
 from acceptance.polling import poll
 from acceptance.probes.clients import Clients
 from acceptance.probes.traffic import senders
@@ -81,18 +82,16 @@ def drill(target: Target, stage: Stage, conductor: RemoteConductor, run: Run, *,
         conductor.expect_data(run.prefix)
         findings += without_effect(target, stage, run)
         look("flag_on")
-        switched = prometheus.process_starts(service.job)
+        switched = starts(service, target, prometheus)
         if done := conductor.rollback(stage.id, "rollback drill"):
             account, seconds = done.account, done.seconds
     except RollbackFailed as error:
         findings.append(str(error))
     look("after")
     findings += _not_back(target, stage, before)
-    if not is_healthy(service, target.http_timeout_s):
-        findings.append(
-            f"{service.name}: expected 200 of {service.url}/health after the rollback, found another answer"
-        )
-    started = prometheus.process_starts(service.job)
+    if fault := health_fault(service, target.http_timeout_s):
+        findings.append(f"{service.name}: expected {healthy_answer(service)} after the rollback, found {fault}")
+    started = starts(service, target, prometheus)
     if not switched or not are_newer(started, switched):
         findings.append(
             f"{service.name}: expected {len(switched)} processes newer than {switched} after the rollback, "

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from acceptance.envfile.file import EnvFile, EnvFileError
-from acceptance.observe.health import is_healthy
+from acceptance.observe.health import health_fault
 from acceptance.stage import Stage
 from acceptance.target import by_hand
-from acceptance.target.model import Target
+from acceptance.target.model import Service, Target
 
 
 def by_hand_commands(target: Target, service: str, flag: str) -> list[str]:
@@ -21,11 +21,16 @@ def state_found(target: Target, stage: Stage | None = None) -> list[str]:
     flags = [f"{name} is {_flag(env, name)} in {target.env_file}" for name in names]
     patience = min(target.http_timeout_s, 3.0)
     services = [
-        f"{service.name}: {service.url}/health {'answers' if is_healthy(service, patience) else 'does not answer'} 200"
+        f"{service.name}: {service.health_url} {_answers(service, patience)}"
         for service in target.services.values()
         if stage is None or stage.service in (service.key, "all")
     ]
     return flags + services
+
+
+def _answers(service: Service, patience: float) -> str:
+    fault = health_fault(service, patience)
+    return f"does not answer {service.health.status}: {fault}" if fault else f"answers {service.health.status}"
 
 
 def _flag(env: EnvFile, flag: str) -> str:

@@ -1,7 +1,7 @@
 """Restart a service and prove that it really restarted.
 
-A make target that ends with 0 proves nothing: `docker compose restart` does not reload an env file, and a target
-may do nothing at all. Proof is a newer process start time, seen by Prometheus, and a healthy answer.
+A make target that ends with 0 proves nothing: it may do nothing at all. Proof is a newer process start time, by what
+the target file names (a metric, Docker, systemd, `/proc`, a command), and a healthy answer.
 Source: checklist items `*.deploy.*` and `*.rollout.2`; contract, "Services".
 """
 
@@ -13,14 +13,16 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from tenacity import RetryError, Retrying, retry_if_result, stop_after_delay, wait_fixed
 
-from acceptance.observe.exported import last_attempt
-from acceptance.observe.health import is_healthy
+from acceptance.observe.exported import await_scrape, last_attempt
+from acceptance.observe.health import health_fault, healthy_answer, is_healthy
 from acceptance.observe.prometheus import Prometheus
+from acceptance.observe.started import shown_by, starts
 from acceptance.redact import cut_front
 from acceptance.target.model import Service, Target
 from acceptance.verdict import Inconclusive, MutationFailed
@@ -31,8 +33,8 @@ class Restarted:
     """What a restart did.
 
     Attributes:
-        started_before: Start of the newest process before, unix seconds; None when nothing was scraped.
-        started_after: Start of the oldest process after, as Prometheus saw it; None when that could not be seen.
+        started_before: Start of the newest process before, unix seconds; None when none was seen.
+        started_after: Start of the oldest process after; None when that could not be seen.
         seconds: From the command's start until the service was seen back.
     """
 
@@ -46,7 +48,7 @@ class Restarted:
 
     @property
     def proved(self) -> bool:
-        """Whether Prometheus saw a newer process."""
+        """Whether a newer process was seen."""
         return self.started_after is not None and self.started_after > (self.started_before or 0)
 
     def as_json(self) -> dict[str, Any]:
@@ -107,19 +109,30 @@ class Restarter:
         """
         timeout = self._target.http_timeout_s
         # guard: service-must-be-healthy-again
-        self._wait(lambda: is_healthy(service, timeout), f"{service.name}: {service.url}/health answers 200")
+        self._wait(
+            lambda: is_healthy(service, timeout),
+            f"{service.name}: {healthy_answer(service)}",
+            lambda: f"it did not come true, found {health_fault(service, timeout) or 'it, too late'}",
+        )
         if blind:
             return None
         wanted = f"{len(before)} processes" if len(before) > 1 else "a process"
         newest = max(before, default=None)
-        claim = f"{service.name}: Prometheus sees {wanted} of job {service.job} newer than {newest}"
+        claim = f"{service.name}: {shown_by(service)} shows {wanted} newer than {newest}"
         try:
             after: float | None = self._wait(lambda: self._newer(service, before), claim)
         except MutationFailed:
-            if scraped is not None and self._scraped(service) <= scraped:
+            if service.started == "metric" and scraped is not None and self._scraped(service) <= scraped:
                 return None  # stale or gone since: the service answers, and another restart would show no more
             raise
+        self._await_scrape(service, scraped)
         return after
+
+    def _await_scrape(self, service: Service, scraped: float | None) -> None:
+        """Let Prometheus see the new process too, where something else showed its start: its counters begin at 0."""
+        if service.started != "metric":
+            with suppress(*([Inconclusive] if scraped is not None else [])):
+                await_scrape(self._prometheus, service.job, self._target.scrape_patience_s)
 
     def _scraped(self, service: Service) -> float:
         try:
@@ -129,7 +142,7 @@ class Restarter:
 
     def _started(self, service: Service) -> list[float]:
         try:
-            return self._prometheus.process_starts(service.job)
+            return starts(service, self._target, self._prometheus)
         except Inconclusive:
             return []
 
@@ -137,7 +150,9 @@ class Restarter:
         after = self._started(service)
         return min(after) if are_newer(after, before) else None
 
-    def _wait(self, condition: Callable[[], Any], claim: str) -> Any:
+    def _wait(
+        self, condition: Callable[[], Any], claim: str, found: Callable[[], str] = lambda: "it did not come true"
+    ) -> Any:
         patience = self._target.restart_timeout_s
         try:
             return Retrying(
@@ -147,7 +162,7 @@ class Restarter:
             )(condition)
         except RetryError as error:
             raise MutationFailed(
-                f"expected within {patience:g} s: {claim}; it did not come true; look at the service's log"
+                f"expected within {patience:g} s: {claim}; {found()}; look at the service's log"
             ) from error
 
 

@@ -13,7 +13,7 @@ from acceptance.conduct.manual_recovery import by_hand_commands
 from acceptance.envfile.file import EnvFile, EnvFileError
 from acceptance.finding import Finding, Severity
 from acceptance.observe.exported import new_paths
-from acceptance.observe.health import is_healthy
+from acceptance.observe.health import health_fault, healthy_answer
 from acceptance.observe.prometheus import Prometheus
 from acceptance.target import by_hand
 from acceptance.target.model import Target
@@ -55,9 +55,9 @@ def _services(target: Target, on: set[str]) -> Iterator[Finding]:
     """Yield the services that do not answer, or that take the new path although its flag is false."""
     prometheus = Prometheus(target.prometheus_url, target.http_timeout_s)
     for service in target.services.values():
-        if not is_healthy(service, min(target.http_timeout_s, 3.0)):
+        if fault := health_fault(service, min(target.http_timeout_s, 3.0)):
             step = f"see its log; restart it: {by_hand.restart(target, service.key)}"
-            yield Finding("service", service.name, f"200 of {service.url}/health", "another answer", next_step=step)
+            yield Finding("service", service.name, healthy_answer(service), fault, next_step=step)
     for stage, (key, prefix) in new_paths().items():
         service = target.services[key]
         if stage in on:

@@ -107,6 +107,10 @@ class Prometheus:
         found = self.instant(f'process_start_time_seconds{{job="{job}"}} and on (instance) up{{job="{job}"}} == 1')
         return sorted(sample.value for sample in found)
 
+    def is_up(self, job: str) -> bool:
+        """Tell whether any target of the job is up."""
+        return bool(self.instant(f'up{{job="{job}"}} == 1'))
+
     def clock(self) -> float:
         """Give the server's own time in unix seconds, exact to the millisecond."""
         return self._ask("time()", lambda: float(self._client.custom_query("time()")[1]))

@@ -17,6 +17,7 @@ from acceptance.conduct.testdata import OWNED
 from acceptance.conduct.window import Window
 from acceptance.envfile.file import EnvFile
 from acceptance.gates.measures import Measure
+from acceptance.observe.started import shown_by
 from acceptance.planning.side_effects import count, side_effects
 from acceptance.stage import Stage
 from acceptance.target.model import Target
@@ -115,8 +116,8 @@ class Plan:
             yield from self._row("journal", f"restart {stage.service or 'the service'}")
         yield from self._row("command", f"{commands.get(stage.service, target.restart_all)}  (in {target.infra_dir})")
         for one in services:
-            yield from self._row("request", f"GET {one.url}/health, until it answers, {target.restart_timeout_s:g} s")
-            yield from self._row("query", f'process_start_time_seconds{{job="{one.job}"}}, until it is newer')
+            yield from self._row("request", f"GET {one.health_url}, until it answers, {target.restart_timeout_s:g} s")
+            yield from self._row("query", f"{shown_by(one)}: when it started, until that is newer")
 
     def _soak(self, stage: Stage) -> Iterator[str]:
         seconds, rate = self._soak_seconds(stage), self.target.traffic_per_minute

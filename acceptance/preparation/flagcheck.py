@@ -68,7 +68,7 @@ def new_path_metrics(target: Target, prometheus: Prometheus) -> dict[str, set[st
     }
     seen = {flag: names for flag, names in found.items() if names}
     jobs = {target.services[key].job for key, _ in new_paths().values()}
-    if not seen and (missing := sorted(job for job in jobs if not prometheus.process_starts(job))):
+    if not seen and (missing := sorted(job for job in jobs if not prometheus.is_up(job))):
         raise Inconclusive(
             f"Prometheus at {prometheus.url} sees no running process of job {', '.join(missing)}: what it exports "
             "is not known; correct the *_JOB keys of the target file, or the configuration of Prometheus"

@@ -14,6 +14,7 @@ import pymongo
 from pymongo.errors import PyMongoError
 
 from acceptance.finding import Finding, Severity
+from acceptance.observe.health import health_fault, healthy_answer
 from acceptance.observe.mongo import database
 from acceptance.polling import poll
 from acceptance.probes.clients import Clients
@@ -55,7 +56,9 @@ def _health(key: ServiceKey) -> Probe:
     """Make a probe at a service's health. It may stay green with MongoDB frozen, so MongoDB is asked by itself."""
 
     def probe(clients: Clients) -> list[Finding]:
-        return _unlike(clients.target.services[key].name, clients.caller(key).get("/health"))
+        service = clients.target.services[key]
+        fault = health_fault(service, clients.target.http_timeout_s)
+        return [_wrong(service.name, healthy_answer(service), fault)] if fault else []
 
     return probe
 

@@ -15,10 +15,11 @@ from functools import partial
 
 from acceptance.envfile.file import EnvFile
 from acceptance.evidence import Evidence
-from acceptance.observe.health import is_healthy
+from acceptance.observe.health import health_fault, healthy_answer
 from acceptance.observe.logs import Logs
 from acceptance.observe.mongo import database
 from acceptance.observe.prometheus import Prometheus
+from acceptance.observe.started import shown_by, starts
 from acceptance.stage import Stage
 from acceptance.stages.log_probe import probe
 from acceptance.stages.prometheus_clock import Observer
@@ -103,7 +104,7 @@ def blind_spots(target: Target, stage: Stage, seen: list[Evidence]) -> Iterator[
             key = service.key.upper()
             questions[f"{key}_URL"] = partial(_answers, service, target)
             questions[f"{key}_LOGS"] = partial(_tells, service, target, stage, seen)
-            questions[f"PROMETHEUS_URL, {key}_JOB"] = partial(_scrapes, service, target)
+            questions[f"PROMETHEUS_URL, {key}_JOB, {key}_STARTED"] = partial(_scrapes, service, target)
     for key, ask in questions.items():
         try:
             wrong = ask()
@@ -122,9 +123,11 @@ def _reads(target: Target) -> str:
 
 
 def _answers(service: Service, target: Target) -> str:
-    if is_healthy(service, target.http_timeout_s):
+    fault = health_fault(service, target.http_timeout_s)
+    if not fault:
         return ""
-    return f"expected 200 of {service.url}/health, found none; correct the address or start {service.name}"
+    key = f"{service.key.upper()}_HEALTH"
+    return f"expected {healthy_answer(service)}, found {fault}; correct the address or {key}, or start {service.name}"
 
 
 def _tells(service: Service, target: Target, stage: Stage, seen: list[Evidence]) -> str:
@@ -150,9 +153,14 @@ def _can_be_believed(target: Target) -> str:
 
 def _scrapes(service: Service, target: Target) -> str:
     prometheus = Prometheus(target.prometheus_url, target.http_timeout_s)
-    if prometheus.process_starts(service.job):
+    if not prometheus.is_up(service.job):
+        return (
+            f"{target.prometheus_url} answers, but has no process of job {service.job} that is up; "
+            f"correct the job's name, or see why Prometheus does not scrape {service.name}"
+        )
+    if starts(service, target, prometheus):
         return ""
     return (
-        f"{target.prometheus_url} answers, but has no process of job {service.job} that is up; "
-        f"correct the job's name, or see why Prometheus does not scrape {service.name}"
+        f"expected {shown_by(service)} to show when {service.name} started, which proves a restart, found nothing; "
+        f"set {service.key.upper()}_STARTED to what does: docker:, systemd:, process: or command:"
     )

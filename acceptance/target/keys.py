@@ -38,6 +38,7 @@ from acceptance.target.parsers import (
     word_or_nothing,
     zone,
 )
+from acceptance.target.service_parsers import health, start_proof
 
 
 @dataclass(frozen=True)
@@ -48,11 +49,13 @@ class Key:
         parse: Turns the text into a value, or raises `Malformed`.
         default: Text used when the key is absent; None when the key is required.
         secret: Never shown, and taken from the process environment when the file leaves it out.
+        about: What it is, for a key that few deployments need: it stands in the reference, not in the examples.
     """
 
     parse: Parser
     default: str | None = None
     secret: bool = False
+    about: str = ""
 
 
 _LOGS: dict[str, Key] = {
@@ -65,11 +68,24 @@ _LOGS: dict[str, Key] = {
 """How the services write their logs; each has the same keys with its own name before it, for one that differs."""
 
 
+_HEALTH = (
+    "Where the service tells its health: /PATH, /PATH STATUS or /PATH STATUS TEXT (a text that the body must hold). "
+    "A redirect is followed to the same path with or without a final slash, or to https, and to no other page."
+)
+_STARTED = (
+    "What shows when its processes started, which proves a restart: metric (process_start_time_seconds), "
+    "docker:CONTAINER, systemd:UNIT, process:REGEX (of a command line in /proc of this machine), or command:WORDS, run "
+    "in INFRA_DIR, which print a time for each process: unix seconds, or ISO 8601 with a zone."
+)
+
+
 def _service(upper: str, name: str, port: int, restart: str) -> dict[str, Key]:
     return {
         f"{upper}_NAME": Key(word, name),
         f"{upper}_URL": Key(http_url, f"http://127.0.0.1:{port}"),
         f"{upper}_JOB": Key(word, f"{{{upper}_NAME}}"),
+        f"{upper}_HEALTH": Key(health, "/health", about=_HEALTH),
+        f"{upper}_STARTED": Key(start_proof, "metric", about=_STARTED),
         f"{upper}_LOGS": Key(log_source, f"docker://{{{upper}_NAME}}"),
         **{f"{upper}_{name}": Key(key.parse, f"{{{name}}}") for name, key in _LOGS.items()},
         f"RESTART_{upper}": Key(command, f"make {restart}"),

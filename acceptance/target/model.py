@@ -224,4 +224,5 @@ def _service(key: ServiceKey, s: Settings) -> Service:
     name, url, job, logs = (s[f"{upper}_{word}"] for word in ("NAME", "URL", "JOB", "LOGS"))
     words = ("FORMAT", "PATTERN", "FIELDS", "ZONE", "SHOWS")
     log_format = LogFormat(*(s[f"{upper}_LOG_{word}"] for word in words))
-    return Service(key, name, url, job, logs, s[f"RESTART_{upper}"], log_format)
+    health, started = s[f"{upper}_HEALTH"], s[f"{upper}_STARTED"]
+    return Service(key, name, url, job, logs, s[f"RESTART_{upper}"], log_format, health, started)

@@ -13,17 +13,29 @@ ServiceKey = Literal["bot", "worker", "api"]
 
 
 @dataclass(frozen=True, repr=False)
+class Health(Public):
+    """What a healthy service answers: at which path, with which status, and a text that the body must hold."""
+
+    path: str = "/health"
+    status: int = 200
+    text: str = ""
+
+
+@dataclass(frozen=True, repr=False)
 class Service(Public):
     """One of Butler's three services.
 
     Attributes:
         key: The suite's short name.
         name: Its name in logs and containers, such as `butler-api`.
-        url: Base of its HTTP calls, without a final slash; `/health` and `/metrics` are below it.
+        url: Base of its HTTP calls, without a final slash.
         job: Value of the Prometheus label `job`.
         logs: Where its log is read: `docker://NAME`, `journald://UNIT` or `file:///PATH`.
         restart: Shell-like command that restarts it, run in the infra folder.
         log_format: How it writes its log.
+        health: Where it tells its health, and how.
+        started: What shows when its processes started: `metric`, `docker:NAME`, `systemd:UNIT`, `process:REGEX` or
+            `command:WORDS`; see `acceptance.observe.started`.
     """
 
     key: ServiceKey
@@ -33,6 +45,13 @@ class Service(Public):
     logs: str
     restart: str
     log_format: LogFormat = field(default_factory=LogFormat)
+    health: Health = field(default_factory=Health)
+    started: str = "metric"
+
+    @property
+    def health_url(self) -> str:
+        """Full address of its health."""
+        return self.url + self.health.path
 
 
 @dataclass(frozen=True, repr=False)

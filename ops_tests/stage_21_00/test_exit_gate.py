@@ -9,6 +9,7 @@ from acceptance.evidence import Evidence
 from acceptance.finding import summary as told
 from acceptance.observe.log_comparison import compare
 from acceptance.observe.logs import Logs
+from acceptance.observe.started import shown_by, starts
 from acceptance.preparation.flagcheck import flag_faults, flag_states
 from acceptance.verdict import Inconclusive
 
@@ -28,9 +29,9 @@ def test_all_flags_are_present_and_false(target, evidence):
 def test_no_error_spike_in_logs(key, served, target, prometheus, ours, evidence):
     """Services running normally: no error spike in the logs since the service started."""
     service = target.services[key]
-    started = prometheus.process_starts(service.job)
+    started = starts(service, target, prometheus)
     if not started:
-        raise Inconclusive(f"Prometheus sees no running process of job {service.job}")
+        raise Inconclusive(f"{shown_by(service)} shows no running process of {service.name}")
     moment, now = datetime.fromtimestamp(started[0], UTC), datetime.now(UTC)
     level = compare(Logs.of(service), moment, now, ours=ours)
     evidence.add(level.evidence())

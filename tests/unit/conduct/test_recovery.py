@@ -28,7 +28,7 @@ def target(tmp_path):
 def restarter(monkeypatch):
     made = Restarter()
     monkeypatch.setattr(acceptance.conduct.recovery, "Restarter", lambda *_: made)
-    monkeypatch.setattr(acceptance.conduct.standing, "is_healthy", lambda *_: True)
+    monkeypatch.setattr(acceptance.conduct.standing, "health_fault", lambda *_: "")
     return made
 
 

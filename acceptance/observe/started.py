@@ -1,0 +1,111 @@
+"""Tell when the processes of a service started: by its metric, Docker, systemd, `/proc` or a command.
+
+A service need not export `process_start_time_seconds`. What shows its start is a key of the target file.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
+from os import sysconf
+from pathlib import Path
+
+from acceptance.observe.prometheus import Prometheus
+from acceptance.redact import cut
+from acceptance.target.model import Service, Target
+from acceptance.verdict import Inconclusive
+
+# Read once: worked out anew, they would move with each correction of the clock, and an old process would look newer.
+_BOOT = time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
+_MONOTONIC = time.time() - time.monotonic()
+
+
+def starts(service: Service, target: Target, prometheus: Prometheus) -> list[float]:
+    """Give the start times (unix seconds) of the service's processes, the oldest first; empty for none.
+
+    Raises:
+        Inconclusive: What shows them cannot be asked, or does not answer with times.
+    """
+    kind, _, rest = service.started.partition(":")
+    if kind == "metric":
+        return prometheus.process_starts(service.job)
+    return sorted(_ASK[kind](rest, target))
+
+
+def shown_by(service: Service) -> str:
+    """Say what shows the start of a service's processes."""
+    if service.started == "metric":
+        return f"Prometheus (process_start_time_seconds of job {service.job})"
+    return f"«{service.started}»"
+
+
+def _docker(names: str, target: Target) -> Iterator[float]:
+    form = "{{if .State.Running}}{{.State.StartedAt}}{{end}}"
+    return _times(["docker", "inspect", "--type", "container", "--format", form, *names.split()], target)
+
+
+def _systemd(units: str, target: Target) -> Iterator[float]:
+    """Ask systemd in the monotonic clock, which no time zone and no correction of the clock moves."""
+    command = ["systemctl", "show", "--property", "ActiveState,ExecMainStartTimestampMonotonic", *units.split()]
+    for block in _run(command, target).split("\n\n"):
+        facts = dict(line.partition("=")[::2] for line in block.splitlines())
+        if facts.get("ActiveState") == "active" and facts.get("ExecMainStartTimestampMonotonic", "0") != "0":
+            yield int(facts["ExecMainStartTimestampMonotonic"]) / 1e6 + _MONOTONIC
+
+
+def _process(pattern: str, _: Target) -> Iterator[float]:
+    """Read the start of each process whose command line matches; a forked worker counts as one of its own."""
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            line = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
+            if re.search(pattern, line):
+                ticks = int((folder / "stat").read_text().rpartition(")")[2].split()[19])
+                yield _BOOT + ticks / sysconf("SC_CLK_TCK")
+        except OSError:
+            continue  # ended meanwhile
+
+
+def _command(words: str, target: Target) -> Iterator[float]:
+    return _times(shlex.split(words), target)
+
+
+_ASK: Mapping[str, Callable[[str, Target], Iterator[float]]] = {
+    "docker": _docker,
+    "systemd": _systemd,
+    "process": _process,
+    "command": _command,
+}
+
+
+def _times(command: list[str], target: Target) -> Iterator[float]:
+    """Read one time from each word of a command's output: unix seconds, or ISO 8601 with a zone."""
+    for text in _run(command, target).split():
+        try:
+            yield float(text) if re.fullmatch(r"[0-9]+(\.[0-9]+)?", text) else _moment(text)
+        except ValueError as error:
+            expected = "unix seconds or ISO 8601 with a zone, one for each process"
+            raise Inconclusive(f"«{shlex.join(command)}»: expected {expected}, found {cut(text, 80)!r}") from error
+
+
+def _moment(text: str) -> float:
+    moment = datetime.fromisoformat(re.sub(r"(\.[0-9]{6})[0-9]+", r"\1", text))
+    if moment.tzinfo is None:
+        raise ValueError("no zone")
+    return moment.astimezone(UTC).timestamp()
+
+
+def _run(command: list[str], target: Target) -> str:
+    try:
+        done = subprocess.run(
+            command, cwd=target.infra_dir, capture_output=True, text=True, timeout=target.http_timeout_s, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise Inconclusive(f"«{shlex.join(command)}» cannot tell when a service started: {error}") from error
+    if done.returncode:
+        said = cut(done.stderr.strip(), 200)
+        raise Inconclusive(f"«{shlex.join(command)}» ended with {done.returncode}, expected 0: {said}")
+    return done.stdout

@@ -1,0 +1,32 @@
+"""Turn the text of a key that describes a service into a value, or say what was expected."""
+
+from __future__ import annotations
+
+import re
+
+from acceptance.target.parsers import Malformed, command
+from acceptance.target.parts import Health
+
+
+def health(text: str) -> Health:
+    """Return where a service tells its health: the path, perhaps the status, perhaps a text that the body holds."""
+    found = re.fullmatch(r"(/[^\s?#]*)(?: ([1-5][0-9][0-9])(?: (\S.*))?)?", text)
+    if not found:
+        raise Malformed("/PATH, /PATH STATUS or /PATH STATUS TEXT, such as /health, or /ready 200 UP")
+    return Health(found[1], int(found[2] or 200), found[3] or "")
+
+
+def start_proof(text: str) -> str:
+    """Return what shows when the processes of a service started."""
+    kind, _, rest = text.partition(":")
+    names = {"docker": r"[\w.-]+( [\w.-]+)*", "systemd": r"[\w.@-]+( [\w.@-]+)*", "process": ".+", "command": ".+"}
+    if text != "metric" and not re.fullmatch(names.get(kind, "(?!)"), rest):
+        raise Malformed("metric, docker:CONTAINER, systemd:UNIT, process:REGEX or command:WORDS")
+    if kind == "command":
+        command(rest)
+    if kind == "process":
+        try:
+            re.compile(rest)
+        except re.error as error:
+            raise Malformed(f"a regular expression after process: ({error})") from error
+    return text

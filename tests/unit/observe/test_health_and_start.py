@@ -1,0 +1,134 @@
+"""A service tells its health and its start in other ways than ours: by redirect, another path or body, no metric."""
+
+import os
+import subprocess
+import sys
+import threading
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+from small_target import small_target
+
+from acceptance.observe.health import health_fault
+from acceptance.observe.started import shown_by, starts
+from acceptance.polling import poll
+from acceptance.target.model import TargetError
+from acceptance.verdict import Inconclusive
+
+PAGES = {
+    "/slash": (307, "/slash/"),
+    "/slash/": (200, "ok"),
+    "/guarded": (302, "/login?next=/guarded"),
+    "/login": (200, "Log in"),
+    "/elsewhere": (307, "http://localhost:1/elsewhere"),
+    "/round": (307, "/round/"),
+    "/round/": (307, "/round"),
+    "/ready": (204, ""),
+    "/health": (200, '{"status":"DOWN"}'),
+}
+
+
+@contextmanager
+def pages():
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            status, said = PAGES[self.path.partition("?")[0]]
+            self.send_response(status)
+            self.send_header(*(("Location", said) if 300 <= status < 400 else ("X-Is", "body")))
+            self.end_headers()
+            if status == 200:
+                self.wfile.write(said.encode())
+
+        def log_message(self, *_):
+            pass
+
+    http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=http.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{http.server_port}"
+    finally:
+        http.shutdown()
+        http.server_close()
+
+
+@pytest.mark.parametrize(
+    ("declared", "fault"),
+    [
+        ("/slash", ""),
+        ("/ready 204", ""),
+        ("/ready", "204"),
+        ("/guarded", "302, which leads to /login?next=/guarded"),
+        ("/elsewhere", "307, which leads to http://localhost:1/elsewhere"),
+        ("/round", "307, which leads to /round"),
+        ("/health", ""),
+        ('/health 200 {"status":"UP"}', '200 without \'{"status":"UP"}\''),
+    ],
+)
+def test_health_is_what_the_target_file_says(tmp_path, declared, fault):
+    with pages() as url:
+        found = health_fault(small_target(tmp_path, API_URL=url, API_HEALTH=f"'{declared}'").services["api"], 2)
+    assert found.startswith(fault) if fault else found == ""
+
+
+def started(tmp_path, proof):
+    target = small_target(tmp_path, HTTP_TIMEOUT_SECONDS="10", API_STARTED=f"'{proof}'")
+    return starts(target.services["api"], target, None)
+
+
+def test_start_is_read_from_proc_and_is_newer_after_a_restart(tmp_path):
+    mark = f"mark-{os.getpid()}"
+    looks = []
+    for _ in range(2):
+        with subprocess.Popen([sys.executable, "-c", "input()", mark], stdin=subprocess.PIPE) as process:
+            looks.append(poll(lambda: started(tmp_path, f"process:input.*{mark}$"), bool, 5))
+            assert looks[-1] == started(tmp_path, f"process:input.*{mark}$")
+            process.kill()
+    assert [len(look) for look in looks] == [1, 1]
+    assert looks[0] < looks[1]
+    assert started(tmp_path, f"process:input.*{mark}$") == []
+
+
+@pytest.mark.parametrize(
+    ("program", "said", "times"),
+    [
+        ("docker", "2026-03-01T10:00:05.123456789Z\\n\\n2026-03-01T10:00:00Z", [1772359200.0, 1772359205.123456]),
+        ("docker", "", []),
+        ("kubectl", "2026-03-01T11:00:00+01:00 1772359205", [1772359200.0, 1772359205.0]),
+    ],
+)
+def test_start_is_what_a_program_tells(tmp_path, monkeypatch, program, said, times):
+    stub(tmp_path, monkeypatch, program, f"printf '{said}'")
+    proof = {"docker": "docker:one two", "kubectl": "command:kubectl get pods"}[program]
+    assert started(tmp_path, proof) == times
+
+
+@pytest.mark.parametrize("state, count", [("active", 1), ("failed", 0), ("activating", 0)])
+def test_start_of_a_unit_counts_only_while_it_is_active(tmp_path, monkeypatch, state, count):
+    stub(tmp_path, monkeypatch, "systemctl", f"printf 'ActiveState={state}\\nExecMainStartTimestampMonotonic=1000000'")
+    assert len(started(tmp_path, "systemd:butler-api.service")) == count
+
+
+@pytest.mark.parametrize("line", ["echo soon", "echo 2026-03-01T10:00:00", "echo broken >&2; exit 3"])
+def test_what_tells_no_time_is_no_data(tmp_path, monkeypatch, line):
+    stub(tmp_path, monkeypatch, "kubectl", line)
+    with pytest.raises(Inconclusive, match="kubectl"):
+        started(tmp_path, "command:kubectl get pods")
+
+
+@pytest.mark.parametrize("key, value", [("API_STARTED", "docker"), ("API_STARTED", "process:("), ("API_HEALTH", "up")])
+def test_other_forms_are_refused(tmp_path, key, value):
+    with pytest.raises(TargetError, match=key):
+        small_target(tmp_path, **{key: value})
+
+
+def test_what_shows_the_start_is_told(tmp_path):
+    api = small_target(tmp_path, API_STARTED="systemd:butler-api").services["api"]
+    assert shown_by(api) == "«systemd:butler-api»"
+
+
+def stub(folder, monkeypatch, name, line):
+    program = folder / name
+    program.write_text(f"#!/bin/sh\n{line}\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
