@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
 from itertools import chain
 
 import pytest
@@ -36,7 +35,7 @@ def ask(butler: Butler, new_id: NewId, evidence: EvidenceBox) -> Callable[[str],
 
     def send(message: str) -> Turn:
         turn = butler.say(new_id("user"), message)
-        evidence.add(Evidence("http", message, asdict(turn.exchange)))
+        evidence.add(Evidence("http", message, turn.exchange.as_json()))
         return turn
 
     return send

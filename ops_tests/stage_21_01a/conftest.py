@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict
 from typing import Any
 
 import pytest
@@ -68,7 +67,7 @@ def show(evidence: EvidenceBox) -> Callable[[Conversation], None]:
 
     def add(conversation: Conversation) -> None:
         for turn in conversation.turns:
-            evidence.add(Evidence("http", f"{turn.user_id}: {turn.message}", asdict(turn.exchange)))
+            evidence.add(Evidence("http", f"{turn.user_id}: {turn.message}", turn.exchange.as_json()))
         if conversation.contexts:
             evidence.add(Evidence("document", "stored context", {"last": conversation.contexts[-1]}))
 

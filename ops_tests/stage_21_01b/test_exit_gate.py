@@ -1,7 +1,5 @@
 """Stage 21_01b, exit gate: accepts the stage, after counting that everything it depends on was seen to be good."""
 
-from dataclasses import asdict
-
 import pytest
 
 from acceptance.evidence import Evidence
@@ -36,7 +34,7 @@ def test_homework_submission(flag_on, homework, checker, student, target, eviden
     assert known, f"no commit of {student} in the list: {brief(listing.exchange)}"
     idle_first = sorted(known, key=lambda check: not check.idle)
     requested = homework.request_review(checker, idle_first[0], patience_s=target.http_timeout_s)
-    evidence.add(Evidence("http", "review request", asdict(requested.exchange)))
+    evidence.add(Evidence("http", "review request", requested.exchange.as_json()))
     found = [*listing.findings(), *requested.findings()]
     assert found == [], summary(found)
 

@@ -1,7 +1,5 @@
 """Stage 21_01b, gradual rollout: the old behaviour still works."""
 
-from dataclasses import asdict
-
 import pytest
 
 from acceptance.evidence import Evidence
@@ -22,7 +20,7 @@ def listing(homework, student):
 @pytest.mark.checklist("21_01b.rollout.1")
 def test_commits_are_listed(listing, evidence):
     """Validate with flag off: lists commits, old HWCheckerClient path."""
-    evidence.add(Evidence("http", "list", asdict(listing.exchange)))
+    evidence.add(Evidence("http", "list", listing.exchange.as_json()))
     found = listing.findings()
     assert found == [], summary(found)
 

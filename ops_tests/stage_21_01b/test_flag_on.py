@@ -55,7 +55,7 @@ def test_requests_go_via_the_new_service(listing, requested, prometheus, stage_w
 @pytest.mark.checklist("21_01b.rollout.3")
 def test_list_is_what_the_hw_checker_knows(listing, checker, student, evidence):
     """Smoke test with flag on: no commit is missing, none is another's."""
-    evidence.add(Evidence("http", "list", asdict(listing.exchange)))
+    evidence.add(Evidence("http", "list", listing.exchange.as_json()))
     checks = checker.checks(DAYS + 1)
     assert reviewable(checks, student)  # else an empty list would prove nothing
     found = [*listing.findings(), *listing.lost(checks), *listing.foreign(checks)]
@@ -65,7 +65,7 @@ def test_list_is_what_the_hw_checker_knows(listing, checker, student, evidence):
 @pytest.mark.checklist("21_01b.rollout.3")
 def test_review_is_requested(requested, evidence):
     """Smoke test with flag on: review requested successfully, and the HW checker has it."""
-    evidence.add(Evidence("http", "review request", asdict(requested.exchange)))
+    evidence.add(Evidence("http", "review request", requested.exchange.as_json()))
     evidence.add(
         Evidence("document", "HW checker", {"before": asdict(requested.before), "after": asdict(requested.after)})
     )

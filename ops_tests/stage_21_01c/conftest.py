@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
 from typing import Any
 
 import httpx
@@ -127,7 +126,7 @@ def refuse(
         upload = upload_in(field, new_id("refuse"), archive, declared_sha256)
         with stage_work.synthetic.attacking(1):
             refusal = try_upload(uploader, upload, storage.root, api_logs, event=event, **how)
-        evidence.add(Evidence("http", archive.description, asdict(refusal.exchange)))
+        evidence.add(Evidence("http", archive.description, refusal.exchange.as_json()))
         return refusal.findings(event, status)
 
     return send

@@ -36,12 +36,12 @@ def _act(target: Target, args: argparse.Namespace) -> cli.Answer:
     newest = reviewable(checks, args.student_id)[0]
     listing = homework.listing(args.student_id)
     found = [*listing.findings(), *listing.lost(checks), *listing.foreign(checks)]
-    facts: dict[str, Any] = {"list": asdict(listing.exchange)}
+    facts: dict[str, Any] = {"list": listing.exchange.as_json()}
     done = [f"{len(listing.hashes)} commits listed"]
     if args.request_review and not found:
         requested = homework.request_review(checker, newest, patience_s=target.http_timeout_s)
         found = requested.findings()
-        facts["review"] = asdict(requested.exchange) | {"after": asdict(requested.after)}
+        facts["review"] = requested.exchange.as_json() | {"after": asdict(requested.after)}
         done.append(f"review {requested.review_id} of {newest.commit_hash} is at the HW checker")
     new = EnvFile(target.env_file).flag(target.flags["21_01b"])
     patience = target.scrape_patience_s

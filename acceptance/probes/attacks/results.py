@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from acceptance.evidence import Evidence
@@ -64,7 +64,9 @@ class CaseResult:
     def finding(self, kind: str, severity: Severity, expected: str, found: str) -> Finding:
         """Make a finding of this case, with its request and answer."""
         name = f"{self.case.id} ({self.case.source})"
-        return Finding(kind, name, expected, found, severity, evidence=(Evidence("http", name, asdict(self.exchange)),))
+        return Finding(
+            kind, name, expected, found, severity, evidence=(Evidence("http", name, self.exchange.as_json()),)
+        )
 
     def _effects(self) -> Iterator[Finding]:
         if self.written_outside:

@@ -135,7 +135,7 @@ def _result(
         written_outside=tuple(path for path in paths if not roots.holds(path)),
         written_inside=tuple(path for path in paths if roots.holds(path) and _is_left(path)),
         victim_intact=not blamed,
-        leaks=tuple(leaks(exchange.body, sent=attack.echoes(), private=[str(roots.root)])),
+        leaks=tuple(leaks(exchange.body, sent=attack.echoes(), form=attack.upload.form(), private=[str(roots.root)])),
     )
 
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import json
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field
 
 from acceptance.redact import cut
 
-BODY_LIMIT = 4096
-"""Bytes of a response body that are kept: enough for any refusal, too few to fill a record."""
+BODY_LIMIT = 1 << 20
+"""Bytes of a response body that are read and judged: a refusal may echo what was sent."""
+SHOWN = 4096
+"""Characters of it that go into the record."""
 
 _PRIVATE_HOST = r"(?:10\.\d{1,3}|192\.168|172\.(?:1[6-9]|2\d|3[01])|127\.\d{1,3})(?:\.\d{1,3}){2}"
 _INTERNALS: tuple[tuple[str, str], ...] = (
@@ -72,11 +75,12 @@ class Exchange:
     @property
     def detail(self) -> object:
         """The contract's `detail` of a refusal, `None` when the body is not `{"detail": ...}`."""
-        try:
-            answer = json.loads(self.body)
-        except ValueError:
-            return None
+        answer = _decoded(self.body)
         return answer.get("detail") if isinstance(answer, dict) else None
+
+    def as_json(self) -> dict[str, object]:
+        """Give the facts for the record, where a long body is cut."""
+        return asdict(self) | {"body": cut(self.body, SHOWN)}
 
     def explain(self) -> str:
         """Say in one or two lines what happened, for an assertion's message."""
@@ -84,10 +88,11 @@ class Exchange:
         if self.error is not None:
             return f"{did}\nno answer: {self.error}"
         body = cut(self.body, 200)
-        return f"{did}\nanswered {self.status} {self.reason}".rstrip() + f": {body!r}"
+        leads = f" leads to {self.headers['location']}" if "location" in self.headers else ""
+        return f"{did}\nanswered {self.status} {self.reason}".rstrip() + f"{leads}: {body!r}"
 
 
-def leaks(body: str, *, sent: Iterable[str] = (), private: Iterable[str] = ()) -> list[str]:
+def leaks(body: str, *, sent: Iterable[str] = (), form: Iterable[bytes] = (), private: Iterable[str] = ()) -> list[str]:
     """Name the internals found in a refusal's body.
 
     The target contract wants `{"detail": "..."}` with no stack trace, path, address or secret.
@@ -95,21 +100,69 @@ def leaks(body: str, *, sent: Iterable[str] = (), private: Iterable[str] = ()) -
     Args:
         body: The answer's body.
         sent: Texts which the request itself held; an echo of them is no leak.
+        form: The request's body in pieces, such as an archive; an echo of any part of it is none either.
         private: Texts which may never appear, such as the storage root or a secret.
 
     Returns:
         One `kind: what was found` for each kind; empty when the body is clean.
     """
-    text = body
-    with contextlib.suppress(ValueError):
-        text = "\n".join(_strings(json.loads(body)))  # undoes JSON's escapes, so that an echo compares equal
-    for echo in sorted(filter(None, sent), key=len, reverse=True):
+    decoded = _decoded(body)  # undoes JSON's escapes, so that an echo compares equal
+    texts = [body] if decoded is None else list(_strings(decoded))
+    echoes = sorted(filter(None, sent), key=len, reverse=True)
+    rest = [_without(text, echoes) for text in texts]
+    told = [f"private text: {secret}" for secret in private if secret and any(secret in text for text in rest)]
+    if not _internals("\n".join(rest)):
+        return told
+    pieces = [(_without(piece, echoes), piece) for text in texts for piece in text.split("\ufffd")]
+    foreign = [piece for piece, whole in pieces if _internals(piece) and not _is_echo(whole, form)]
+    return told + _internals("\n".join(foreign))
+
+
+def _without(text: str, echoes: Iterable[str]) -> str:
+    for echo in echoes:
         text = text.replace(echo, "<echo>")
-    found = [f"private text: {secret}" for secret in private if secret and secret in text]
-    for label, pattern in _PATTERNS:
-        if match := pattern.search(text):
-            found.append(f"{label}: {match.group(0).strip()[:120]}")
-    return found
+    return text
+
+
+def _decoded(body: str) -> object:
+    """Decode JSON, also where we have cut it within a text of it; None for anything else."""
+    ends = [""]
+    if len(body.encode(errors="replace")) > BODY_LIMIT - 4:  # half a character may be lost
+        body, ends = re.sub(r"\\(?:u[0-9a-fA-F]{0,3})?$", "", body), ['"}', '"]}', '"}]}', '"}}', '"}}]}']
+    for end in ends:
+        with contextlib.suppress(ValueError):
+            return json.loads(body + end)
+    return None
+
+
+def _internals(text: str) -> list[str]:
+    found = {label: pattern.search(text) for label, pattern in _PATTERNS}
+    return [f"{label}: {match.group(0).strip()[:120]}" for label, match in found.items() if match]
+
+
+def _is_echo(text: str, form: Iterable[bytes]) -> bool:
+    """Tell whether a text is a part of what was sent, as it is or as Python shows bytes."""
+    return any(_holds(form, reading) for reading in _readings(text) if reading)
+
+
+def _readings(text: str) -> Iterator[bytes]:
+    yield text.encode(errors="surrogateescape")
+    try:
+        yield text.encode("latin-1")
+        literal = ast.literal_eval(text)
+        yield literal if isinstance(literal, bytes) else b""
+    except (ValueError, SyntaxError):
+        return
+
+
+def _holds(pieces: Iterable[bytes], wanted: bytes) -> bool:
+    """Search pieces one by one, also over their seams."""
+    before = b""
+    for piece in pieces:
+        if wanted in (window := before + piece):
+            return True
+        before = window[-len(wanted) + 1 :]
+    return False
 
 
 def _strings(value: object) -> Iterable[str]:

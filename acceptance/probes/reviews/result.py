@@ -7,7 +7,7 @@ stored of each, and its log event with the task's id.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -42,7 +42,7 @@ class Submitted:
 
     def as_json(self) -> dict[str, Any]:
         """Give the exchange for the record (evidence of kind `http`)."""
-        return asdict(self.exchange)
+        return self.exchange.as_json()
 
 
 @dataclass(frozen=True)

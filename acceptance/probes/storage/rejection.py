@@ -5,7 +5,7 @@ Source: checklist 21_01c.security.1 and .3; the contract's "A status code is not
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -19,6 +19,7 @@ from acceptance.probes.http.client import brief
 from acceptance.probes.http.exchange import Exchange, leaks
 from acceptance.probes.storage.snapshot import Tree, attribute, diff
 from acceptance.probes.storage.uploads import Upload, Uploader
+from acceptance.redact import cut
 
 #: What the contract answers for a digest that does not match, a broken archive or a bad identifier.
 CONTRACT_STATUSES = (400, 422)
@@ -36,6 +37,7 @@ class Refusal:
         kept: Files in the storage that carry the upload's nonce or its student.
         events: Log events of this request.
         names_events: Whether the log names events at all; the target file says so.
+        form: What was sent, in pieces: an answer may echo it.
     """
 
     what: str
@@ -43,6 +45,7 @@ class Refusal:
     kept: tuple[Path, ...]
     events: tuple[str, ...]
     names_events: bool = True
+    form: Iterable[bytes] = ()
 
     def findings(self, event: str | None, status: int | None = None) -> list[Finding]:
         """Name everything that is wrong; an empty list is a proper refusal.
@@ -60,8 +63,8 @@ class Refusal:
         if answer.status not in wanted:
             kind = "wrong status" if answer.refused else "accepted"
             found.append(say(kind, expected=" or ".join(map(str, wanted)), found=brief(answer)))
-        for leak in leaks(answer.body):
-            told = f"the refusal tells {leak}: {answer.body!r}"
+        for leak in leaks(answer.body, form=self.form):
+            told = f"the refusal tells {leak}: {cut(answer.body, 400)!r}"
             found.append(say("leaked", expected="no internals", found=told, severity=Severity.MEDIUM))
         if event and self.names_events and event not in self.events:
             logged, seen = f"the log event {event} for trace {answer.trace_id}", str(list(self.events))
@@ -94,7 +97,7 @@ def try_upload(
     token = _bytes(upload.student_id).decode(errors="replace")
     wanted = event if logs.names_events else None
     events = events_of(logs, start, lambda line: line.trace_id == answer.trace_id or line.mentions(token), wanted)
-    return Refusal(upload.archive.description, answer, tuple(kept), events, logs.names_events)
+    return Refusal(upload.archive.description, answer, tuple(kept), events, logs.names_events, upload.form())
 
 
 def events_of(logs: Logs, start: datetime, is_its: Callable[[LogLine], bool], wanted: str | None) -> tuple[str, ...]:

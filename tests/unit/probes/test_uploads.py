@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import re
 import socket
 import socketserver
@@ -273,3 +274,37 @@ def test_only_a_4xx_about_the_payload_is_a_refusal(status: int | None, refused: 
     assert exchange.refused is refused
     assert exchange.detail == "no"
     assert str(status) in exchange.explain()
+
+
+# Bytes of an archive that read as a Windows path, a Unix path and a line of code; `\xff` is no UTF-8.
+HOSTILE = b"PK\x03\x04 A:\\x /var/lib/x app.py:3 " + b"x" * 6000 + b"\xff /srv/y"
+
+
+@pytest.mark.parametrize(
+    "echo",
+    [repr(HOSTILE), HOSTILE.decode("latin-1"), HOSTILE.decode("utf-8", "replace"), HOSTILE[:30].decode("latin-1")],
+    ids=["repr", "latin-1", "replaced", "in part"],
+)
+def test_an_echo_of_the_archive_is_no_leak_whatever_its_length_and_what_stands_beside_it_is(echo: str) -> None:
+    def body(message: str) -> str:
+        return json.dumps({"detail": [{"type": "value_error", "msg": message, "input": echo}]})
+
+    pieces = [HOSTILE[:25], HOSTILE[25:]]
+    assert leaks(body("no zip"), form=pieces) == []
+    assert leaks(body("no zip: /srv/app/main.py"), form=pieces) == ["absolute path: /srv/app/main.py"]
+    assert leaks(body("no zip"), form=[b"another"])
+
+
+@pytest.mark.parametrize("size", [100, 5_000, 2 << 20])
+def test_a_long_refusal_has_its_detail_and_is_short_in_the_record(size: int) -> None:
+    said = json.dumps({"detail": [{"msg": "no zip", "input": "\u00e4" * size}]}).encode()
+
+    def refuse(sock: socket.socket, seen: Seen) -> None:
+        drain(sock, seen, announced(seen))
+        sock.sendall(b"HTTP/1.1 422 X\r\nContent-Length: %d\r\n\r\n%b" % (len(said), said))
+
+    with serving(refuse) as peer:
+        answer = Uploader(peer.url, 10).send(upload(500))
+    assert isinstance(answer.detail, list)
+    assert answer.detail[0]["msg"] == "no zip"
+    assert len(str(answer.as_json()["body"])) < 5_000
