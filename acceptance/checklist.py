@@ -173,15 +173,19 @@ def status(
     return result
 
 
-def _asks(check: NamesItems) -> bool:
+AWAITING = "AWAITING"
+"""How the reason of a check begins that waits for a person, or for a text that a person sends."""
+
+
+def asks(phase: str, reason: str) -> bool:
     """Whether a check does nothing but ask for a signature: by its phase, or by what it said when it got none."""
-    return check.phase == "signoff" or check.reason.startswith("AWAITING")
+    return phase == "signoff" or reason.startswith(AWAITING)
 
 
 def _judge(item: Item, checks: Sequence[NamesItems], signed: bool, in_run: bool) -> ItemStatus:
     nodeids = tuple(check.nodeid for check in checks)
     verdicts = [check.verdict for check in checks]
-    by_hand = item.id in SIGN_OFFS or any(_asks(check) for check in checks)
+    by_hand = item.id in SIGN_OFFS or any(asks(check.phase, check.reason) for check in checks)
     for verdict in (Verdict.FAIL, *(() if by_hand and not signed else (Verdict.INCONCLUSIVE,))):
         if count := verdicts.count(verdict):
             return ItemStatus(State(verdict.value), f"{count} of {len(checks)} checks {verdict}", nodeids)

@@ -281,6 +281,20 @@ class WaiverUsed(Kind):
 
 
 @dataclass(frozen=True, kw_only=True)
+class MessageSent(Kind):
+    """A text of a deployment was delivered; `what` is `post` or `email`, `by` who sent it. Kept beside the records."""
+
+    kind = "message.sent"
+    what: str = ""
+    to: str = ""
+    text: str = ""
+    run_id: str = ""
+    ticket: str = ""
+    target: str = ""
+    by: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Interrupted(Kind):
     """A run was ended by a signal."""
 

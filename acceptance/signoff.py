@@ -21,6 +21,7 @@ Whoever runs the suite waives nothing and accepts nothing: approver is not deplo
 
 from __future__ import annotations
 
+import getpass
 import re
 import tomllib
 import unicodedata
@@ -78,6 +79,12 @@ class SignOffs:
         if found is None or self.waiver(item_id, today):
             return ""
         return f"the waiver of {found.approver} expired on {found.expires}"
+
+
+def who(environment: Mapping[str, str]) -> str:
+    """Give the login of this process, and that of who became it by sudo."""
+    login, before = getpass.getuser(), environment.get("SUDO_USER", "")
+    return f"{login} (sudo by {before})" if before and before != login else login
 
 
 def same_person(name: str, other: str) -> bool:

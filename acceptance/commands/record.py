@@ -20,11 +20,14 @@ from acceptance.record import messages
 from acceptance.record.earlier_runs import Unread, load_whole
 from acceptance.record.history import read_runs
 from acceptance.record.history_page import history as history_page
+from acceptance.record.log_entry import append
 from acceptance.record.publish import SIGNATURE, load, replace_text
 from acceptance.record.publish import render as render_page
+from acceptance.record.receipts import keep_receipt
 from acceptance.record.signing import sign as sign_folder
 from acceptance.record.signing import signer
 from acceptance.record.verify import NoRecord, verify
+from acceptance.signoff import who
 from acceptance.verdict import Inconclusive
 
 TEXTS = ("log", "post", "email", "incident")
@@ -94,7 +97,8 @@ def history(options: Namespace) -> int:
 def log(options: Namespace) -> int:
     """Print a text: log entry, #ops-shared post, summary e-mail, or a run's rollback incident.
 
-    They tell of the run and of the earlier ones with its ticket; an incident is the run's own.
+    They tell of the run and of the earlier ones with its ticket; an incident is the run's own. `--append` puts the
+    entry into the deployment log of the run's target.
     """
     record = (load if options.this_run or options.text == "incident" else load_whole)(options.folder)
     email = messages.summary_email(record)
@@ -108,6 +112,12 @@ def log(options: Namespace) -> int:
         print(f"{options.folder}: nothing was rolled back, so there is no incident", file=sys.stderr)
         return 1
     print(text, end="")
+    if options.append is not None:
+        file = Path(options.append or str(record.facts.target.get("deployment_log") or ""))
+        if options.text != "log" or not file.is_file():
+            raise Inconclusive(f"nothing was appended: expected --text log and a deployment log, found {file}")
+        append(file, text)
+        print(f"APPENDED: {file}", file=sys.stderr)
     return 0
 
 
@@ -131,7 +141,12 @@ def notify(options: Namespace) -> int:
         return 0
     if not any(address for address, _, _ in chosen.values()):
         raise Inconclusive("nothing to send to: set OPS_WEBHOOK_URL, or SMTP_URL, MAIL_TO and MAIL_FROM")
-    return max([_send(name, act) for name, (address, _, act) in chosen.items() if address])
+    by, reports = who(os.environ), options.folder.resolve().parent
+    return max(
+        _send(name, act, lambda to, name=name, text=text: keep_receipt(reports, record, name, to, text, by))  # type: ignore[misc]
+        for name, (address, text, act) in chosen.items()
+        if address
+    )
 
 
 def _parser(reports: Path) -> argparse.ArgumentParser:
@@ -154,6 +169,7 @@ def _parser(reports: Path) -> argparse.ArgumentParser:
     index = command("history", history, nargs="?", default=reports, help="where records are (default: reports/)")
     told = command("log", log)
     told.add_argument("--text", choices=TEXTS, default="log", help="which (default: %(default)s)")
+    told.add_argument("--append", nargs="?", const="", metavar="FILE", help="append the entry to the deployment log")
     told.add_argument("--this-run", action="store_true", help="tell of this run alone")
     sent = command("notify", notify)
     sent.add_argument("--dry-run", action="store_true", help="show what would be sent and where; send nothing")
@@ -176,9 +192,11 @@ def _signed(folder: Path, name: str) -> str:
     return "; signature not checked, for that give --allowed-signers" if (folder / SIGNATURE).exists() else ""
 
 
-def _send(name: str, act: Callable[[], str]) -> int:
+def _send(name: str, act: Callable[[], str], keep: Callable[[str], None]) -> int:
     try:
-        print(f"SENT: {name}: {act()}")
+        to = act()
+        print(f"SENT: {name}: {to}")
+        keep(to)
     except Inconclusive as error:
         print(f"NOT SENT: {name}: {error}", file=sys.stderr)
         return 1

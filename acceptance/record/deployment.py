@@ -67,6 +67,13 @@ class Deployment:
         """When the first run with a stage of the epic began, else the one in hand: UTC, RFC 3339."""
         return self.runs[self._first][0].at
 
+    def stages_over(self) -> str:
+        """Say when the last stage of the epic ended: UTC, RFC 3339; empty where none did."""
+        ends = [
+            each.at for log in self.runs for each in log if each.kind == "stage.finished" and _is_epic(_stage(each))
+        ]
+        return max(ends, default="")
+
     @property
     def extent(self) -> str:
         """Name what is known of it, for a reason."""
@@ -117,7 +124,11 @@ class Deployment:
 
     @property
     def _first(self) -> int:
-        return min((place for stage, place in self._begun if stage.startswith("21_")), default=len(self.runs) - 1)
+        return min((place for stage, place in self._begun if _is_epic(stage)), default=len(self.runs) - 1)
+
+
+def _is_epic(stage: str) -> bool:
+    return stage.startswith("21_")
 
 
 def _stage(event: Event) -> str:

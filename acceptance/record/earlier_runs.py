@@ -10,6 +10,7 @@ from typing import Any
 from acceptance.events import first, read_events
 from acceptance.record.build import build
 from acceptance.record.deployment import Deployment
+from acceptance.record.documents import before_the_documents
 from acceptance.record.publish import EVENTS
 from acceptance.record.schema import Record
 from acceptance.record.verify import NoRecord, verify
@@ -48,7 +49,7 @@ def deployment_of(folder: Path) -> Deployment:
 
 
 def load_whole(folder: Path) -> Record:
-    """Build the record of a run and of the earlier ones of its deployment, as if they were one.
+    """Build the record of a run and of the earlier ones of its deployment, as if they were one; for its texts.
 
     Raises:
         Unread: An earlier one cannot be believed.
@@ -61,7 +62,7 @@ def load_whole(folder: Path) -> Record:
             "expected the records of all runs of this ticket, found some that cannot be believed: "
             f"{'; '.join(deployment.unread)}; draw one that was cut short with scripts/ops/record.py render"
         )
-    return build(deployment.as_one())
+    return build(before_the_documents(deployment.as_one()))
 
 
 def _earlier(folder: Path, start: Mapping[str, Any]) -> Iterable[Path]:

@@ -86,7 +86,7 @@ def deployment_log(record: Record) -> str:
             "",
             f"- **Date**: {when}",
             f"- **Duration**: {formatting.duration(facts.seconds)} (planned: {planned})",
-            f"- **Outcome**: {record.outcome} on {formatting.host_of(facts)}, ticket {facts.ticket or 'none'}",
+            f"- **Outcome**: {record.outcome} on {formatting.host_of(facts)}, {_reference(record)}",
             f"- **Issues**: {_issues(record)}",
             f"- **Rollbacks**: {'; '.join(_rollback(each) for each in undone) or 'None'}",
             f"- **Deployed by**: {facts.operator or 'unknown'}",
@@ -185,6 +185,11 @@ def _incident(record: Record, each: Rollback) -> str:
             "",
         ]
     )
+
+
+def _reference(record: Record) -> str:
+    """Name what the entry is found again by."""
+    return f"ticket {record.facts.ticket}" if record.facts.ticket else f"ticket none, run {record.facts.run_id}"
 
 
 def _kind(record: Record) -> str:

@@ -99,6 +99,7 @@ KEYS: dict[str, Key] = {
     "ALLOW_MUTATIONS": Key(boolean, "false"),
     "INFRA_DIR": Key(path, "~/work/infra"),
     "CODE_DIR": Key(path, "~/studies/AI_Challenge"),
+    "DEPLOYMENT_LOG": Key(path, "{CODE_DIR}/docs/specs/epic_21/architect/deployment_log.md"),
     "MAIN_BRANCH": Key(branch, "origin/main"),
     "RUNNING_COMMIT": Key(optional(commit_source), ""),
     "ENV_FILE": Key(path, "{INFRA_DIR}/.env.infra"),

@@ -47,6 +47,7 @@ class Target(Public):
         allow_mutations: Whether flags, restarts and test data are allowed at all.
         journal_dir: Where the journal and the lock are: beside the env file, unless the target file says otherwise.
         code_dir: Checkout of Butler's code, for the security scan (pre.technical.7); it need not be on this machine.
+        deployment_log: The file that each deployment gets an entry in (post.documentation.1).
         main_branch: Remote and branch whose newest commit is to be deployed (21_01*.deploy.2).
         running_commit: Where a running service says of which commit it is; None where it does not.
         services: By short name: bot, worker, api.
@@ -70,6 +71,7 @@ class Target(Public):
     infra_dir: Path
     env_file: Path
     code_dir: Path
+    deployment_log: Path
     main_branch: str
     running_commit: str | None
     journal_dir: Path
@@ -178,6 +180,7 @@ def _target(path: Path, s: Settings) -> Target:
         infra_dir=s["INFRA_DIR"],
         env_file=s["ENV_FILE"],
         code_dir=s["CODE_DIR"],
+        deployment_log=s["DEPLOYMENT_LOG"],
         main_branch=s["MAIN_BRANCH"],
         running_commit=s["RUNNING_COMMIT"],
         journal_dir=s["JOURNAL_DIR"] or _beside(s["ENV_FILE"]),

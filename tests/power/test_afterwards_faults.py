@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
@@ -9,7 +10,10 @@ import httpx
 import pytest
 from held_lab import SHORT, broken, held_lab, retold
 
+from acceptance.events import EventLog
+from acceptance.kinds import MessageSent
 from acceptance.probes.health import PARTS
+from acceptance.record.receipts import RECEIPTS
 from acceptance.target.model import load_target
 from lab.bot.faults import DIALOG_FAULTS
 from lab.standins.faults import PLATFORM_FAULTS
@@ -103,21 +107,32 @@ SEEN = (
 #: What of the stages and of the hour after is enough for that.
 PART = (
     "(21_01a and soak) or requests_go_via or tampered-start or error_spike or grafana_is or butler_responds"
-    " or user_facing or generated or exit_gate"
+    " or user_facing or has_its_entry or was_sent or exit_gate"
 )
 #: The texts for people, when they keep silent about a rollback -> what the check of each must say.
 TEXTS = {
-    "test_deployment_log_entry_is_generated": "expected ['rollback of stage 21_01a",
-    "test_ops_post_is_generated": "expected ['- Rolled back: stage 21_01a",
-    "test_deployment_log_is_updated": "post.documentation.1 is FAIL",
-    "test_summary_email_is_generated": "expected ['- Rolled back: stage 21_01a",
+    "test_deployment_log_has_its_entry": "expected rollback of stage 21_01a",
+    "test_ops_post_was_sent": "expected Rolled back: stage 21_01a",
+    "test_stakeholders_were_notified": "expected Rolled back: stage 21_01a",
+    "test_deployment_log_is_updated": "expected rollback of stage 21_01a",
+    "test_summary_email_was_sent": "expected Rolled back: stage 21_01a",
 }
+TICKET = "CHG-2026-11-042"
+ENTRY = f"""## Deployment: {datetime.now(UTC):%Y-%m-%d} Stage 21_01a-c, {TICKET}
+
+- **Date**: {datetime.now(UTC):%Y-%m-%d}
+- **Duration**: 2h 30min
+- **Issues**: None
+- **Rollbacks**: None
+- **Deployed by**: R. Rivera
+- **Validated by**: K. Adeyemi
+"""
 #: What a run that saw nothing knows nothing of.
 UNSEEN = (
     *(f"test_trigger_was_watched_and_did_not_fire[{name}]" for name in TRIGGERS.values()),
     "test_latency_is_within_slos",
 )
-RED = {f"post_24h::{check}" for check in (*TOLD, "test_summary_email_is_generated")}
+RED = {f"post_24h::{check}" for check in (*TOLD, "test_summary_email_was_sent")}
 RED |= {f"post_deployment::{check}" for check in (*GATE, *TEXTS, *UNSEEN) if "email" not in check}
 RED |= {"post_deployment::test_alerting_rules_are_evaluated"}
 
@@ -185,12 +200,16 @@ def test_rules_that_are_gone_turn_their_check_red(target_file: Path, tmp_path: P
 
 
 def test_run_that_saw_what_is_bad_fails_at_its_exit_gate(target_file: Path, tmp_path: Path) -> None:
+    (log := tmp_path / "deployment_log.md").write_text(ENTRY)
+    for what in ("post", "email"):
+        sent = MessageSent(what=what, text="Deployment Complete", ticket=TICKET, target=load_target(target_file).name)
+        sent.tell(EventLog(tmp_path / RECEIPTS))
     with broken(target_file, *SEEN):
         ended = run_stage(
-            retold(target_file, "quick", **SHORT),
+            retold(target_file, "quick", **SHORT, DEPLOYMENT_LOG=str(log)),
             tmp_path,
             f"-k{PART}",
-            "-ptests.power.amiss.silence",
+            f"--ticket={TICKET}",
             stage="stage_21_01a or stage_21_01b or stage_21_01c or post_deployment or post_24h",
         )
     assert_failed(ended, GATE | TEXTS)
