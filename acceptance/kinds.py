@@ -121,7 +121,11 @@ class StageStarted(Kind):
 
 @dataclass(frozen=True, kw_only=True)
 class StageFinished(Kind):
-    """A stage ended; `kept`: its flag is left on; `evaluations` of its triggers, None where its flag was never on."""
+    """A stage ended.
+
+    `kept`: its flag is left on. `evaluations` of its triggers, None where its flag was never on. `triggers`: how each
+    stood at last, see `acceptance.stages.watch_state.TriggerState`.
+    """
 
     kind = "stage.finished"
     stage: str = ""
@@ -129,6 +133,7 @@ class StageFinished(Kind):
     reason: str = ""
     kept: bool | None = None
     evaluations: int | None = None
+    triggers: tuple[Mapping[str, Any], ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

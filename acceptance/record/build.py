@@ -41,7 +41,7 @@ def build(events: Iterable[Event]) -> Record:
     passed = {stage.id for stage in stages if stage.verdict is Verdict.PASS}
     rollbacks = fold_rollbacks(log)
     signed, waivers = fold_sign_offs(log), fold_waivers(log)
-    lines = fold_lines(checks, [stage.id for stage in stages], signed, waivers)
+    lines = fold_lines(checks, stages, signed, waivers)
     unknown = sorted({item for check in checks for item in check.items} - {line.id for line in lines})
     unreal = tuple(f"the checklist has no item {item}, which a check names" for item in unknown)
     end = _last(log, "run.finished")

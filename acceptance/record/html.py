@@ -68,6 +68,10 @@ def _context(record: Record, note: str) -> dict[str, Any]:
             stage.id: [(phase, _split(record.checks, stage.id, phase.name)) for phase in stage.phases]
             for stage in record.stages
         },
+        "watched": {
+            item: [stage.id for stage in record.stages if any(item in each.items for each in stage.triggers)]
+            for item in {item for stage in record.stages for each in stage.triggers for item in each.items}
+        },
         "failing": [check for check in record.checks if check.verdict is Verdict.FAIL],
         "undone": [each for each in record.rollbacks if not each.routine],
         "restored": [each for each in record.rollbacks if each.routine],

@@ -78,6 +78,22 @@ class Gate:
 
 
 @dataclass(frozen=True)
+class TriggerSeen:
+    """One trigger as it stood when its stage ended; PASS: it did not fire, INCONCLUSIVE: it had no data."""
+
+    id: str
+    title: str
+    items: tuple[str, ...]
+    threshold: str
+    unit: str
+    value: float | None
+    evaluations: int | None
+    age_s: float | None
+    verdict: Verdict
+    reason: str
+
+
+@dataclass(frozen=True)
 class FindingKind:
     """All findings of one kind, worst first; `checks` holds the numbers of the checks that found them."""
 
@@ -145,6 +161,7 @@ class Stage:
     counts: Counts
     phases: tuple[Phase, ...]
     gates: tuple[Gate, ...]
+    triggers: tuple[TriggerSeen, ...]
     security: tuple[Group, ...]
     timeline: tuple[Moment, ...]
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from acceptance.checklist import State, load_items, status
+from acceptance.checklist import ItemStatus, State, load_items, status
 from acceptance.events import Event
 from acceptance.kinds import RunStarted, SignoffGiven, WaiverUsed
 from acceptance.record.formatting import parse
-from acceptance.record.schema import Check, Line, SignOff, Waiver
+from acceptance.record.schema import Check, Line, SignOff, Stage, TriggerSeen, Waiver
 from acceptance.signoff import objection, same_person
+from acceptance.verdict import Verdict, worst
 
 CHAPTER_OF_STAGE = {"pre_deployment": "pre", "post_deployment": "post", "post_24h": "post24", "post_48h": "post48"}
 
@@ -69,13 +70,27 @@ def covered(lines: Iterable[Line], stages: Iterable[str]) -> str:
     return ", ".join([f"{states.count(State.PASS)} of {len(states)} lines checked", *told])
 
 
+def _watched(checked: ItemStatus, triggers: Sequence[TriggerSeen]) -> ItemStatus:
+    """Judge a line of the trigger checklist by its triggers; checks that name it too can only make it worse."""
+    verdict = worst(each.verdict for each in triggers)
+    if checked.state is State.WAIVED or (checked.checks and verdict is Verdict.PASS):
+        return checked
+    names = ", ".join(dict.fromkeys(each.id for each in triggers if each.verdict is verdict))
+    words = {Verdict.PASS: "evaluated, did not fire", Verdict.FAIL: "FIRED"}
+    return ItemStatus(State(verdict.value), f"{words.get(verdict, 'no data')}: {names}", checked.checks)
+
+
 def fold_lines(
-    checks: Sequence[Check], stages: Iterable[str], signed: Mapping[str, SignOff], waivers: Iterable[Waiver]
+    checks: Sequence[Check], stages: Sequence[Stage], signed: Mapping[str, SignOff], waivers: Iterable[Waiver]
 ) -> tuple[Line, ...]:
     """Give every line of the checklist with its state, in the document's order."""
     waived = {waiver.item: waiver for waiver in waivers}
     valid = {item for item, waiver in waived.items() if waiver.valid}
-    found = status(load_items(), checks, signed=signed, waived=valid, chapters=chapters_of(stages))
+    chapters = chapters_of(stage.id for stage in stages)
+    found = status(load_items(), checks, signed=signed, waived=valid, chapters=chapters)
+    for item in load_items():
+        if seen := [each for stage in stages for each in stage.triggers if item.id in each.items]:
+            found[item.id] = _watched(found[item.id], seen)
     numbers = {check.nodeid: check.number for check in checks}
     return tuple(
         Line(

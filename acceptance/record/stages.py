@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
 from typing import Any
 
 from acceptance.events import Event
@@ -19,7 +19,7 @@ from acceptance.kinds import (
 )
 from acceptance.record import checks as fold
 from acceptance.record.formatting import between
-from acceptance.record.schema import Check, Moment, Rollback, Stage
+from acceptance.record.schema import Check, Moment, Rollback, Stage, TriggerSeen
 from acceptance.verdict import Verdict, worst
 
 
@@ -38,6 +38,12 @@ def fold_stages(log: Sequence[Event], checks: Sequence[Check], moments: Sequence
             ends.get(name),
             [check for check in checks if check.stage == name],
             tuple(moment for moment in moments if moment.stage == name),
+            [
+                each
+                for event in log
+                if (each := TriggerFired.read(event)) and each.stage == name
+                if event.at >= starts.get(name, (None, ""))[1]  # of this try, not of one before
+            ],
         )
         for name in names
     )
@@ -49,6 +55,7 @@ def _stage(
     end: tuple[StageFinished, str] | None,
     checks: Sequence[Check],
     moments: tuple[Moment, ...],
+    fired: Sequence[TriggerFired],
 ) -> Stage:
     plan, started_at = start or (StageStarted(), "")
     close, finished_at = end or (StageFinished(), "")
@@ -69,8 +76,34 @@ def _stage(
         counts=fold.count(checks),
         phases=fold.phases(checks),
         gates=fold.gates(checks),
+        triggers=_triggers(close, fired),
         security=fold.security_groups(checks),
         timeline=moments,
+    )
+
+
+def _triggers(close: StageFinished, fired: Sequence[TriggerFired]) -> tuple[TriggerSeen, ...]:
+    """Give every trigger, worst first; one that fired in a run that was killed stands in its own event only."""
+    told = [_trigger(each) for each in close.triggers]
+    bad = {each.id for each in told if each.verdict is not Verdict.PASS}
+    events = [{**asdict(each), "id": each.trigger} for each in fired if each.trigger not in bad]
+    alone = {each.id: each for each in map(_trigger, events)}
+    rows = [*alone.values(), *(each for each in told if each.id not in alone)]
+    return tuple(sorted(rows, key=lambda row: (row.verdict is not Verdict.FAIL, row.verdict is Verdict.PASS)))
+
+
+def _trigger(data: Mapping[str, Any]) -> TriggerSeen:
+    return TriggerSeen(
+        id=str(data.get("id") or ""),
+        title=str(data.get("title") or data.get("id") or ""),
+        items=tuple(map(str, data.get("items") or ())),
+        threshold=str(data.get("threshold") or ""),
+        unit=str(data.get("unit") or ""),
+        value=data.get("value"),
+        evaluations=data.get("evaluations"),
+        age_s=data.get("age_s"),
+        verdict=fold.verdict_of(data.get("verdict")),
+        reason=str(data.get("reason") or ""),
     )
 
 

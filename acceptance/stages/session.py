@@ -23,6 +23,7 @@ from acceptance.stages.expected_events import SyntheticEvents
 from acceptance.stages.progress import Tell
 from acceptance.stages.soak import SoakReport, Traffic, soak
 from acceptance.stages.watch import Outlook, Watch
+from acceptance.stages.watch_state import TriggerState
 from acceptance.target.model import Service, Target
 from acceptance.verdict import Refused, Verdict
 
@@ -44,6 +45,7 @@ class StageWork:
         others: The other stages: the watch also sees the error rates of their services.
         tell: Shows how the soak goes.
         times_off: Timed requests with the flag off: the run's own baseline.
+        user_triggers: What only our own traffic finds, as it stood last.
     """
 
     stage: Stage
@@ -57,6 +59,7 @@ class StageWork:
     tell: Tell | None = None
     others: tuple[Stage, ...] = ()
     times_off: Sequence[Probe] = ()
+    user_triggers: dict[str, TriggerState] = field(default_factory=dict)
     _soaked: SoakReport | None = None
 
     def __post_init__(self) -> None:
@@ -142,6 +145,12 @@ class StageWork:
             return self.watch.fired.reason
         drift = EnvFile(self.target.env_file).drift(self.target.flags[self.stage.id], value=True)
         return str(drift or "")
+
+    @property
+    def triggers(self) -> tuple[TriggerState, ...]:
+        """How every trigger stands: those of the watch, and those of our own traffic."""
+        watched = self.watch.state.triggers if self.watch else ()
+        return (*watched, *self.user_triggers.values())
 
     def cancel(self) -> None:
         """Let the watch end, without waiting for it."""

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from acceptance.finding import Finding
 from acceptance.kinds import TriggerFired
 from acceptance.stages.session import StageWork
+from acceptance.stages.watch_state import TriggerState
 from acceptance.verdict import Inconclusive, Verdict
 
 
@@ -42,9 +43,24 @@ class HardFault:
         Raises:
             Inconclusive: It fired: what was going on is cut short.
         """
-        if count <= self.limit:
+        fires = count > self.limit
+        told = f"{count} in a row, the last: {'; '.join(map(str, found))}" if count else "none"
+        reason = told if fires else f"did not fire; found {told}"
+        before = work.user_triggers.get(self.id)
+        work.user_triggers[self.id] = TriggerState(
+            self.id,
+            self.title,
+            tuple(self.items),
+            f"> {self.limit}",
+            "in a row",
+            value=count,
+            evaluations=before.evaluations + 1 if before else 1,
+            age_s=0.0,
+            verdict=Verdict.FAIL if fires else Verdict.PASS,
+            reason=reason,
+        )
+        if not fires:
             return
-        reason = f"{count} in a row, the last: {'; '.join(map(str, found))}"
         TriggerFired(
             stage=work.stage.id,
             trigger=self.id,

@@ -6,12 +6,12 @@ Checklist" and the limits of the target contract.
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from types import MappingProxyType
 
 from acceptance.gates.measures import GateResult, Measure, Trigger
 from acceptance.gates.series import Row, Samples
@@ -21,7 +21,7 @@ from acceptance.observe.logs import Logs
 from acceptance.observe.prometheus import Prometheus
 from acceptance.stage import Stage
 from acceptance.stages.expected_events import SyntheticEvents
-from acceptance.stages.watch_state import WatchState
+from acceptance.stages.watch_state import TriggerState, WatchState
 from acceptance.verdict import Refused, Verdict
 
 
@@ -106,7 +106,8 @@ class Watch(threading.Thread):
         self._on_fire = on_fire
         self._renew = renew
         self._history: dict[str, list[tuple[float, float]]] = {}
-        self._results: dict[str, GateResult] = {}
+        every = (*stage.triggers, *outlook.others)
+        self._triggers = {each.id: TriggerState(each.id, each.title, each.items, each.threshold) for each in every}
         self._fresh = _Freshness()
         self._over = threading.Event()
         self.fired: GateResult | None = None
@@ -115,9 +116,8 @@ class Watch(threading.Thread):
     @property
     def state(self) -> WatchState:
         """How the watch stands, for people."""
-        told = {name: _told(result) for name, result in list(self._results.items())}
-        limit = self._outlook.blind_limit
-        return WatchState(self._fresh.blind(), limit, self._outlook.step, self.evaluations, MappingProxyType(told))
+        triggers, limit = tuple(self._triggers.values()), self._outlook.blind_limit
+        return WatchState(self._fresh.blind(), limit, self._outlook.step, self.evaluations, triggers)
 
     def run(self) -> None:
         """Evaluate once every scrape interval until stopped or until a trigger fires."""
@@ -174,8 +174,23 @@ class Watch(threading.Thread):
         own = self._own.span(trigger.synthetic_events)[1]
         # One request may still be in flight, and its count shows with the next scrape only.
         undisturbed_since = self._own.undisturbed_since(trigger.synthetic_events) + 2 * self._outlook.step
-        result = self._results[trigger.id] = evaluate(trigger, samples, own, undisturbed_since)
+        result = evaluate(trigger, samples, own, undisturbed_since)
+        self._note(result, samples.end - samples.newest if samples.up else 0.0)
         return result
+
+    def _note(self, result: GateResult, age: float) -> None:
+        """Remember how a trigger stood, for people."""
+        gate = result.gate
+        told = self._triggers.get(gate.id) or TriggerState(gate.id, gate.title, gate.items, gate.threshold)
+        self._triggers[gate.id] = replace(
+            told,
+            unit=gate.unit,
+            value=result.value if result.value is None or math.isfinite(result.value) else None,
+            evaluations=told.evaluations + (result.verdict is not Verdict.INCONCLUSIVE),
+            age_s=round(age, 1),
+            verdict=result.verdict,
+            reason=result.reason,
+        )
 
     def _samples(self, trigger: Trigger, now: float) -> Samples:
         outlook = self._outlook
@@ -209,9 +224,6 @@ class Watch(threading.Thread):
             return None
         limit, now = self._outlook.blind_limit, time.time()
         blind = Measure("blind", "The watch must see", (), "value", "up", f"< {limit:g}", unit="s")
-        return GateResult(blind, Verdict.INCONCLUSIVE, limit, 0, f"{why}: {error}", now - limit, now)
-
-
-def _told(result: GateResult) -> str:
-    words = {Verdict.PASS: "quiet", Verdict.FAIL: "FIRED"}
-    return words.get(result.verdict) or f"no data: {result.reason}"
+        result = GateResult(blind, Verdict.INCONCLUSIVE, limit, 0, f"{why}: {error}", now - limit, now)
+        self._note(result, self._fresh.blind())
+        return result

@@ -1,9 +1,44 @@
-"""Describe how a watch stands, for the terminal and the record."""
+"""Describe how a watch and each of its triggers stand, for the terminal and the record."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from acceptance.verdict import Verdict
+
+_WORDS = {Verdict.PASS: "quiet", Verdict.FAIL: "FIRED"}
+
+
+@dataclass(frozen=True)
+class TriggerState:
+    """How one trigger stands.
+
+    Attributes:
+        evaluations: How often it was evaluated and had data.
+        age_s: How old the newest data were at the last evaluation; None where it was never evaluated.
+        verdict: PASS: it did not fire. INCONCLUSIVE: it had no data, or was never evaluated.
+    """
+
+    id: str
+    title: str
+    items: tuple[str, ...]
+    threshold: str
+    unit: str = ""
+    value: float | None = None
+    evaluations: int = 0
+    age_s: float | None = None
+    verdict: Verdict = Verdict.INCONCLUSIVE
+    reason: str = "it was never evaluated"
+
+    @property
+    def word(self) -> str:
+        """Give its state in one or two words."""
+        return _WORDS.get(self.verdict, "no data")
+
+    def as_json(self) -> dict[str, Any]:
+        """Give the form that goes into the event log."""
+        return asdict(self)
 
 
 @dataclass(frozen=True)
@@ -15,14 +50,14 @@ class WatchState:
         blind_limit_s: Seconds after which the stage is rolled back for that.
         step_s: The scrape interval in seconds: data are never newer than that.
         evaluations: How often the triggers were evaluated on newer data.
-        triggers: By trigger id: `quiet`, `FIRED`, or `no data` with the reason.
+        triggers: Each trigger that is watched.
     """
 
     age_s: float
     blind_limit_s: float
     step_s: float
     evaluations: int = 0
-    triggers: Mapping[str, str] = field(default_factory=dict)
+    triggers: tuple[TriggerState, ...] = ()
 
     @property
     def blind(self) -> bool:
@@ -33,6 +68,6 @@ class WatchState:
         """Say it in a few words: `BLIND 23 s of 75 s`, or `5 triggers quiet, 2 without data`."""
         if self.blind:
             return f"BLIND {self.age_s:.0f} s of {self.blind_limit_s:.0f} s"
-        quiet = sum(state == "quiet" for state in self.triggers.values())
+        quiet = sum(each.word == "quiet" for each in self.triggers)
         without = len(self.triggers) - quiet
         return f"{quiet} triggers quiet" + (f", {without} without data" if without else "")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 from record_writer import (
     CHECKS,
@@ -25,6 +26,18 @@ from record_writer import (
 from acceptance.checklist import SIGN_OFFS, load_items
 
 
+def triggers(**verdicts: str) -> list[dict[str, Any]]:
+    """How the stage's triggers stood at its end."""
+    words = {"FAIL": (0.034, "14 of 412 storage operations failed"), "PASS": (0.0, "did not fire; fires at > 0.02")}
+    every = [("write_failures", "Write failures above 2 %", "trigger.1"), ("alerts", "New alerts", "trigger.7")]
+    return [
+        {"id": id, "title": title, "items": [item], "threshold": "> 0.02", "unit": "ratio", "evaluations": 84,
+         "age_s": 2.0, "value": words[verdict][0], "verdict": verdict, "reason": words[verdict][1]}
+        for id, title, item in every
+        for verdict in [verdicts.get(id, "PASS")]
+    ]  # fmt: skip
+
+
 def go(folder: Path) -> Path:
     """A deployment that went well; its flag is kept."""
     with run(folder) as writer:
@@ -32,7 +45,8 @@ def go(folder: Path) -> Path:
         sign(writer, "21_01c.deploy.1", "21_01c.preflight.2")
         through(writer, "preflight", "deploy", "flag_off", "flag_on", "security", "soak", "exit_gate")
         writer.say("stage.accepted", stage="21_01c")
-        writer.say("stage.finished", pause=1, stage="21_01c", verdict="PASS", reason="", kept=True)
+        finished = {"stage": "21_01c", "verdict": "PASS", "reason": "", "kept": True}
+        writer.say("stage.finished", pause=1, **finished, evaluations=84, triggers=triggers(write_failures="PASS"))
         writer.say(
             "run.finished", pause=1, outcome="GO", reasons=["all planned checks passed; the flag was kept"], exit_code=0
         )
@@ -97,6 +111,8 @@ def no_go(folder: Path) -> Path:
             verdict="FAIL",
             reason="trigger write_failures fired; rolled back",
             kept=False,
+            evaluations=25,
+            triggers=triggers(write_failures="FAIL"),
         )
         writer.say(
             "run.finished",

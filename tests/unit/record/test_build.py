@@ -94,8 +94,35 @@ UNDONE = [("rollback.started", {"stage": "21_01c"}), ("rollback.finished", {"sta
 REFUSAL = {"verdict": "INCONCLUSIVE", "reason": "refused: the flag is on already"}
 
 
-def fired(verdict="FAIL"):
-    return ("trigger.fired", {"stage": "21_01c", "trigger": "errors", "reason": "7 %", "verdict": verdict})
+def fired(verdict="FAIL", **more):
+    return ("trigger.fired", {"stage": "21_01c", "trigger": "errors", "reason": "7 %", "verdict": verdict, **more})
+
+
+WATCHED = {"id": "errors", "items": ["trigger.1"], "value": 0.0, "threshold": "> 5", "evaluations": 32, "age_s": 1.5}
+
+
+def ended_with(verdict):
+    return ("stage.finished", {**KEPT[1], "triggers": [WATCHED | {"verdict": verdict}]})
+
+
+@pytest.mark.parametrize(
+    ("events", "verdict", "said"),
+    [
+        ([ended_with("PASS")], "PASS", "did not fire"),
+        ([ended_with("")], "INCONCLUSIVE", "no data"),
+        ([fired(items=["trigger.1"])], "FAIL", "FIRED"),
+        ([fired(items=["trigger.1"]), ended_with("PASS")], "FAIL", "FIRED"),
+        ([fired(items=["trigger.1"]), BEGUN, ended_with("PASS")], "PASS", "did not fire"),
+    ],
+    ids=["did not fire", "no data", "fired and killed", "fired at the last moment", "fired in an earlier try"],
+)
+def test_every_trigger_of_a_stage_stands_in_the_record_and_answers_its_line(folded, events, verdict, said):
+    record = folded(STARTED, expected(NODE), BEGUN, finished(), *events)
+    [[seen]] = [stage.triggers for stage in record.stages]
+    [line] = [line for line in record.lines if line.id == "trigger.1"]
+    assert (seen.id, seen.verdict, line.state) == ("errors", verdict, verdict)
+    assert said in line.why
+    assert said in page(record).partition('id="t-21_01c"')[2].partition("</table>")[0]
 
 
 @pytest.mark.parametrize(

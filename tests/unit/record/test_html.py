@@ -99,7 +99,7 @@ def test_every_line_of_the_checklist_is_there_in_order(pages, tmp_path):
 def test_no_verdict_is_told_by_colour_alone(pages):
     """Each coloured sign holds a mark and the word, or the count of what did not pass."""
     for text in re.findall(r'<span class="b v-[^"]*">(.*?)</span> ([A-Z -]+)</span>', pages["no_go"]):
-        assert text[1] in {"PASS", "FAIL", "NOT RUN", "AWAITING", "INCONCLUSIVE", "SKIPPED", "WAIVED"}
+        assert text[1] in {"PASS", "FAIL", "NOT RUN", "AWAITING", "INCONCLUSIVE", "SKIPPED", "WAIVED", "FIRED"}
 
 
 def test_evidence_of_what_did_not_pass_is_always_shown(tmp_path, monkeypatch):

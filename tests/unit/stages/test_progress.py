@@ -7,7 +7,7 @@ import pytest
 from acceptance.gates.measures import Gate, GateResult, Threshold
 from acceptance.polling import poll
 from acceptance.stages.progress import GateEvaluations, SoakProgress, Tenths, line, short_line, shown
-from acceptance.stages.watch_state import WatchState
+from acceptance.stages.watch_state import TriggerState, WatchState
 from acceptance.verdict import Inconclusive, Verdict
 
 
@@ -20,12 +20,16 @@ def result(gate_id, value, threshold="< 2", unit="s"):
 GOOD = (result("write-errors", 0.0, "== 0", "errors"), result("checksum-failures", 0.0, "== 0"), result("p95", 0.0432))
 
 
-SEVEN = WatchState(1.0, 75.0, 15.0, 9, {str(n): "quiet" for n in range(7)})
+def trigger(name, verdict=Verdict.PASS, value=0.0):
+    return TriggerState(name, name, (), "> 0", "errors", value, 9, 1.0, verdict, "")
+
+
+SEVEN = WatchState(1.0, 75.0, 15.0, 9, tuple(trigger(str(n)) for n in range(7)))
 
 
 def test_blindness_is_counted_and_data_that_are_missing_are_told():
     assert WatchState(40.0, 75.0, 15.0).told() == "BLIND 40 s of 75 s"
-    assert WatchState(30.0, 75.0, 15.0, 1, {"a": "quiet", "b": "no data: none"}).told() == (
+    assert WatchState(30.0, 75.0, 15.0, 1, (trigger("a"), trigger("b", Verdict.INCONCLUSIVE))).told() == (
         "1 triggers quiet, 1 without data"
     )
 

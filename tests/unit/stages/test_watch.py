@@ -241,6 +241,26 @@ def test_state_of_the_watch_is_told(watch, prometheus):
     assert (state.evaluations, state.blind, state.told()) == (1, False, "1 triggers quiet")
 
 
+@pytest.mark.parametrize(
+    ("age", "failures", "seen"),
+    [
+        (0, 0, (0, 1, 0.0, Verdict.PASS)),
+        (2, 1, (1, 1, 2.0, Verdict.FAIL)),
+        (None, 0, (None, 0, None, Verdict.INCONCLUSIVE)),
+    ],
+    ids=["did not fire", "fired", "never evaluated"],
+)
+def test_each_trigger_is_told_with_value_evaluations_and_age_of_its_data(watch, prometheus, age, failures, seen):
+    running = watch(FAILURES)
+    if age is not None:
+        prometheus.failures, prometheus.newest = failures, lambda end: end - age
+        running._since = 1009.99
+        running.look(1010.0)
+    [told] = running.state.triggers
+    assert (told.value, told.evaluations, told.age_s, told.verdict) == seen
+    assert (told.id, told.threshold, told.items) == ("failures", "> 0", ("trigger.3",))
+
+
 def test_error_rate_of_another_service_is_watched_too(watch):
     assert watch(FAILURES, others=(OTHERS,)).evaluate(1010.0).gate.id == "21_01a-failures"
 
