@@ -255,7 +255,7 @@ def test_each_trigger_is_told_with_value_evaluations_and_age_of_its_data(watch, 
     if age is not None:
         prometheus.failures, prometheus.newest = failures, lambda end: end - age
         running._since = 1009.99
-        running.look(1010.0)
+        running.evaluate(1010.0)
     [told] = running.state.triggers
     assert (told.value, told.evaluations, told.age_s, told.verdict) == seen
     assert (told.id, told.threshold, told.items) == ("failures", "> 0", ("trigger.3",))
