@@ -18,7 +18,7 @@ from acceptance.evidence import Evidence
 from acceptance.observe.health import health_fault, healthy_answer
 from acceptance.observe.logs import Logs
 from acceptance.observe.mongo import database
-from acceptance.observe.prometheus import Prometheus
+from acceptance.observe.prometheus import Prometheus, rule_findings
 from acceptance.observe.started import shown_by, starts
 from acceptance.stage import Stage
 from acceptance.stages.log_probe import probe
@@ -99,6 +99,8 @@ def blind_spots(target: Target, stage: Stage, seen: list[Evidence]) -> Iterator[
         "MONGODB_URL": partial(_reads, target),
         "PROMETHEUS_URL": partial(_can_be_believed, target),
     }
+    if any(trigger.kind == "alerts" for trigger in stage.triggers):
+        questions["PROMETHEUS_URL, alert rules"] = partial(_has_rules, target)
     for service in target.services.values():
         if stage.service in (service.key, "all"):
             key = service.key.upper()
@@ -149,6 +151,10 @@ def _tells(service: Service, target: Target, stage: Stage, seen: list[Evidence])
 def _can_be_believed(target: Target) -> str:
     Observer.now(Prometheus(target.prometheus_url, target.http_timeout_s), target.scrape_interval_s)
     return ""
+
+
+def _has_rules(target: Target) -> str:
+    return "; ".join(map(str, rule_findings(target.prometheus_url, target.http_timeout_s)))
 
 
 def _scrapes(service: Service, target: Target) -> str:

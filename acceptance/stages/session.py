@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from functools import cached_property, partial
 
 from acceptance.conduct.admission import still_in_time
@@ -12,11 +13,14 @@ from acceptance.conduct.run import Run
 from acceptance.conduct.stage_state import FlagState
 from acceptance.envfile.file import EnvFile
 from acceptance.events import EventLog
+from acceptance.finding import Finding
 from acceptance.gates.measures import GateResult, Trigger
+from acceptance.gates.series import SAME_START_S
 from acceptance.kinds import TriggerFired
 from acceptance.observe.log_lines import LogLine, of_ours
 from acceptance.observe.logs import Logs
 from acceptance.observe.prometheus import Prometheus
+from acceptance.observe.started import shown_by, starts
 from acceptance.probes.traffic import Probe
 from acceptance.stage import Stage
 from acceptance.stages.expected_events import SyntheticEvents
@@ -25,7 +29,7 @@ from acceptance.stages.soak import SoakReport, Traffic, soak
 from acceptance.stages.watch import Outlook, Watch
 from acceptance.stages.watch_state import TriggerState
 from acceptance.target.model import Service, Target
-from acceptance.verdict import Refused, Verdict
+from acceptance.verdict import Inconclusive, Refused, Verdict
 
 
 def error_rates(stages: Iterable[Stage], target: Target) -> Iterator[Trigger]:
@@ -34,6 +38,10 @@ def error_rates(stages: Iterable[Stage], target: Target) -> Iterator[Trigger]:
         for trigger in stage.at(target.service(stage.service).job).triggers:
             if trigger.kind == "ratio" and "trigger.1" in trigger.items:
                 yield replace(trigger, id=f"{stage.id}-{trigger.id}", synthetic_events="")
+
+
+def _clock(at: float) -> str:
+    return f"{datetime.fromtimestamp(at, UTC):%H:%M:%S} UTC"
 
 
 @dataclass
@@ -61,6 +69,7 @@ class StageWork:
     times_off: Sequence[Probe] = ()
     user_triggers: dict[str, TriggerState] = field(default_factory=dict)
     _soaked: SoakReport | None = None
+    _born: float = 0.0
 
     def __post_init__(self) -> None:
         """Fill the queries in for this target's Prometheus job."""
@@ -100,6 +109,8 @@ class StageWork:
         """Bring the flag to `value`; once it is on, the watch looks until the stage is over."""
         before = self.alerts_before
         state = self.conductor.set_flag(self.stage, value)
+        if value and not self._born:
+            self._born = max(starts(self.service, self.target, self.prometheus), default=0.0)
         if value and self.watch is None:
             step = self.target.scrape_interval_s
             outlook = Outlook(
@@ -138,6 +149,23 @@ class StageWork:
                 tell=self.tell,
             )
         return self._soaked
+
+    def restarted_itself(self) -> list[Finding]:
+        """Say whether the processes that ran once the flag was on are others now: nobody restarted them since.
+
+        Raises:
+            Inconclusive: No process is seen now.
+        """
+        service, now = self.service, starts(self.service, self.target, self.prometheus)
+        if not now:
+            raise Inconclusive(f"expected a running process of {service.name} by {shown_by(service)}, found none")
+        return [
+            Finding(
+                "restarted by itself", service.name, f"the process of {_clock(self._born)} to run on", _clock(start)
+            )
+            for start in now
+            if start > self._born + SAME_START_S
+        ]
 
     def _stopped(self) -> str:
         """Say why the soak must end now: a trigger fired, or somebody else switched the flag in the env file."""

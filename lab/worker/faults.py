@@ -91,6 +91,12 @@ USE_CASE_FAULTS = (
         ("21_01d.rollout.3", "21_01d.exit.1", "21_01d.monitor.1", "trigger.6"),
     ),
     Fault(
+        "review-counts-wrongly",
+        "21_01d",
+        "new path: the log analysis finds one error too few",
+        ("21_01d.rollout.3", "21_01d.monitor.1"),
+    ),
+    Fault(
         "review-not-published",
         "21_01d",
         "new path: the report is stored, the task succeeds, nothing is published",

@@ -39,7 +39,10 @@ class LogAnalysisPipeline:
         """The analysis of the task's logs."""
         if self._fault("review-no-log-analysis"):
             return None
-        return await self._reports.analyse_logs(task)
+        analysis = await self._reports.analyse_logs(task)
+        if self._fault("review-counts-wrongly"):
+            analysis["errors"] -= 1
+        return analysis
 
 
 class ReportPublisher:

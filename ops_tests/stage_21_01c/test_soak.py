@@ -68,3 +68,10 @@ def test_latency_is_at_most_twice_the_baseline(times_on, stage_work):
     before, after = ([probe.seconds for probe in side] for side in (stage_work.times_off, times_on))
     found = slower(stage_work.service.name, before, after)
     assert found == [], summary(found)
+
+
+@pytest.mark.checklist("21_01c.monitor.1", "trigger.5")
+def test_service_ran_through(soaked, stage_work):
+    """Services restart only when they are told to: the process of flag-on still runs at the end of the soak."""
+    found = stage_work.restarted_itself()
+    assert found == [], summary(found)

@@ -36,6 +36,12 @@ def patience_s(stage_work: StageWork) -> float:
     return TIMES_THE_SLO * Threshold(stage_work.stage.gate("latency-p95").threshold).limit
 
 
+@pytest.fixture(scope="session")
+def reviewed_before() -> list[Review]:
+    """The review by the old path, once it was done; the new path must come to the same."""
+    return []
+
+
 @pytest.fixture(scope="module")
 def traffic(reviews: Reviews, new_id: NewId, patience_s: float, target: Target) -> ReviewTraffic:
     """The soak's submissions."""

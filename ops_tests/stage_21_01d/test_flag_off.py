@@ -11,9 +11,10 @@ pytestmark = [pytest.mark.stage_21_01d, pytest.mark.smoke, pytest.mark.usefixtur
 
 
 @pytest.fixture(scope="module")
-def review(reviews, new_id, patience_s, target):
+def review(reviews, new_id, patience_s, target, reviewed_before):
     """One submission to the old, monolithic use case."""
-    return reviews.follow(reviews.submit(new_id("off"), "hw03"), patience_s, target.http_timeout_s)
+    reviewed_before.append(reviews.follow(reviews.submit(new_id("off"), "hw03"), patience_s, target.http_timeout_s))
+    return reviewed_before[-1]
 
 
 @pytest.mark.checklist("21_01d.rollout.1")

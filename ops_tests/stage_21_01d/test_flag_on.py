@@ -6,7 +6,7 @@ from acceptance.finding import summary
 from acceptance.polling import poll
 from acceptance.probes.flag_path import answered
 from acceptance.probes.reviews.pipeline import DURATIONS, component_findings, counted
-from acceptance.probes.reviews.result import EFFECTS
+from acceptance.probes.reviews.result import EFFECTS, changed
 
 pytestmark = [pytest.mark.stage_21_01d, pytest.mark.smoke, pytest.mark.usefixtures("flag_on")]
 
@@ -56,3 +56,12 @@ def test_component_executed(effect, review):
     """Verify all components executed: the effect is stored, and the structured log has its event."""
     lacks = review.lacks(effect)
     assert lacks == [], summary(lacks)
+
+
+@pytest.mark.checklist("21_01d.rollout.3")
+def test_review_is_as_with_the_flag_off(reviewed_before, review):
+    """Smoke test with flag on: the same work is analysed as by the old path, and no field is lost."""
+    if not reviewed_before:
+        pytest.skip("no submission was reviewed with the flag off: run test_flag_off.py too")
+    found = changed(reviewed_before[0], review)
+    assert found == [], summary(found)

@@ -4,6 +4,7 @@ import pytest
 
 from acceptance.finding import summary
 from acceptance.probes.reviews.pipeline import component_findings
+from acceptance.probes.reviews.result import changed
 from acceptance.probes.reviews.traffic import end_to_end
 from acceptance.verdict import Verdict
 
@@ -28,9 +29,10 @@ def test_gate_holds(gate_id, soaked, evidence):
 
 
 @pytest.mark.checklist("21_01d.monitor.1")
-def test_every_review_of_the_soak_was_good(soaked, traffic):
+def test_every_review_of_the_soak_was_good(soaked, traffic, reviewed_before):
     """Prometheus metrics: what the counters say is true, each review was analysed, stored and published."""
     found = [fault for review in traffic.finish() for fault in review.findings()]
+    found += [each for old in reviewed_before for review in traffic.done for each in changed(old, review)]
     assert (len(traffic.done), found) == (soaked.sent, []), summary(found)
 
 
@@ -38,4 +40,11 @@ def test_every_review_of_the_soak_was_good(soaked, traffic):
 def test_components_are_healthy(soaked, worker):
     """Component health: RateLimiter, LogAnalysisPipeline, ReportPublisher all healthy."""
     found = component_findings(worker)
+    assert found == [], summary(found)
+
+
+@pytest.mark.checklist("21_01d.monitor.1", "trigger.5")
+def test_service_ran_through(soaked, stage_work):
+    """Services restart only when they are told to: the process of flag-on still runs at the end of the soak."""
+    found = stage_work.restarted_itself()
     assert found == [], summary(found)

@@ -100,6 +100,13 @@ POWER = (
         only=("flag_off", "soak"),
         k="timed or twice",
     ),
+    Soak(
+        (),
+        ("test_service_ran_through",),
+        "to run on",
+        k="ran_through",
+        arguments_too=("-ptests.power.amiss.restart",),
+    ),
     # Nobody looked: no data is never good.
     Soak((), ("test_user_facing_validation",), "not seen to be good", INCONCLUSIVE, k="user_facing"),
     Exit((), ("test_flag_is_enabled",), "not seen to be good", INCONCLUSIVE, k="flag_is_enabled"),

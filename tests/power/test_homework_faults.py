@@ -56,6 +56,13 @@ POWER = (
         only=("flag_off", "soak"),
         k="timed or twice",
     ),
+    Soak(
+        (),
+        ("test_service_ran_through",),
+        "to run on",
+        k="ran_through",
+        arguments_too=("-ptests.power.amiss.restart",),
+    ),
     Soak((), ("test_latency_is_at_most_twice_the_baseline",), "timed requests", INCONCLUSIVE, k="twice"),
     Exit(
         ("homework-errors-seldom",),

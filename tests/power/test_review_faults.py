@@ -42,6 +42,14 @@ POWER = (
         restarts=True,
     ),
     On(("use-case-does-not-come-back",), ("test_flag_change_restarted_the_worker",), "expected"),
+    Power(
+        ("review-counts-wrongly",),
+        ("test_review_is_as_with_the_flag_off",),
+        "as by the old path",
+        stage="21_01d",
+        only=("flag_off", "flag_on"),
+        k="is_done or as_with",
+    ),
     On(("component-unhealthy",), ("test_components_are_healthy_before_the_soak",), "LogAnalysisPipeline"),
     On(("rate-limit-always",), ("test_review_is_done",), "found it refused: rate limit"),
     On(("rate-limit-always",), ("test_component_executed[rate-limit-checked]",), "found it refused", k="limit"),
@@ -57,6 +65,13 @@ POWER = (
     # Both take longer than the SLO of 30 s, so their runs do too.
     Soak(("review-slow",), ("trigger latency", "test_reviews_end_in_time", "test_gate_holds[latency-p95]"), "found"),
     Soak(("review-begins-late",), ("test_reviews_end_in_time",), "not < 30 s", settings=FEW),
+    Soak(
+        (),
+        ("test_service_ran_through",),
+        "to run on",
+        k="ran_through",
+        arguments_too=("-ptests.power.amiss.restart",),
+    ),
     # Too little for a trigger, too much for the stage.
     Soak(("review-errors-seldom",), ("test_gate_holds[pipeline-errors]",), "expected == 0 errors", settings=LONGER),
     Soak(("review-hits-miscounted",), ("test_gate_holds[rate-limit-hits]",), "expected == 0 ref", settings=LONGER),

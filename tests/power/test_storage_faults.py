@@ -231,6 +231,13 @@ POWER = (
         only=("flag_off", "soak"),
         k="timed or twice",
     ),
+    Soak(
+        (),
+        ("test_service_ran_through",),
+        "to run on",
+        k="ran_through",
+        arguments_too=("-ptests.power.amiss.restart",),
+    ),
     # Three after many good ones: too few for the trigger, too many for the gate.
     Soak((), ("test_gate_holds[checksum-failures]",), "found 3 of", by=Means("wrong-digests", wrong_digests)),
     # Slow ones are the trigger's, which has the same bound; few ones are no proof of quick ones.

@@ -139,6 +139,28 @@ class Review:
         return line.fields if line else {}
 
 
+def changed(old: Review, new: Review) -> list[Finding]:
+    """Name how the review of the same work differs from that of the old path: its log analysis, and what is stored.
+
+    A log is counted by rules, so what was counted must be the same; a text may be put in other words.
+    """
+    subject = new.submitted.task_id
+    found = []
+    for name, before, now in (("task", old.task, new.task), ("report", old.report, new.report)):
+        lost = [
+            field
+            for field, value in (before or {}).items()
+            if value is not None and not isinstance((now or {}).get(field), type(value))
+        ]
+        if lost:
+            shown = cut(str({field: (now or {}).get(field) for field in lost}), 200)
+            found.append(Finding("lacks what was stored", f"{name} of {subject}", f"{lost} as before", shown))
+    before, now = ((each.report or {}).get("log_analysis") for each in (old, new))
+    if before != now:
+        found.append(Finding("analysed otherwise", subject, f"log_analysis {before}, as by the old path", str(now)))
+    return found
+
+
 def moment(value: object) -> datetime | None:
     """Read a stored time, aware; MongoDB gives UTC without a zone. None for anything else."""
     if isinstance(value, str):
