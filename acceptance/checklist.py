@@ -119,6 +119,12 @@ GENERATED = _answered_by("document")
 """Items that the suite answers with a document of its own: `acceptance.record.messages`."""
 
 
+BY_COMMAND = tuple(
+    item.id for item in load_items() if item.answered_by != "check" or item.id in ("pre.technical.1", "pre.technical.7")
+)
+"""Items that a command may answer in a person's place; of two of them a person is asked where a check cannot see."""
+
+
 def item(item_id: str) -> Item:
     """Give one item.
 

@@ -265,13 +265,15 @@ class CheckFinished(Kind):
 
 @dataclass(frozen=True, kw_only=True)
 class SignoffGiven(Kind):
-    """A person confirmed an item."""
+    """A person confirmed an item; `by`: the login that entered it."""
 
     kind = "signoff.given"
     item: str = ""
     name: str = ""
     at: str = ""
     note: str = ""
+    ticket: str = ""
+    by: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

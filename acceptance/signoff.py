@@ -2,7 +2,7 @@
 
 Read from a TOML file::
 
-    ticket = "CHG-2026-11-042"          # optional; then the file counts for no other change
+    ticket = "CHG-2026-11-042"          # the file counts for no other change; needed in a production deployment
 
     [[signoff]]
     item = "21_01c.deploy.1"
@@ -22,6 +22,7 @@ Whoever runs the suite waives nothing and accepts nothing: approver is not deplo
 from __future__ import annotations
 
 import getpass
+import os
 import re
 import tomllib
 import unicodedata
@@ -63,10 +64,16 @@ class Waiver:
 
 @dataclass(frozen=True)
 class SignOffs:
-    """What a sign-off file holds, by item."""
+    """What a sign-off file holds, by item; `file` names it and its owner."""
 
     given: Mapping[str, SignOff]
     waivers: Mapping[str, Waiver]
+    file: str = ""
+
+    def by(self, given: SignOff) -> str:
+        """Say which login entered a sign-off; of the file's, whose file it is."""
+        login = who(os.environ)
+        return f"{self.file}, read by {login}" if self.given.get(given.item) is given else login
 
     def waiver(self, item_id: str, today: date | None = None) -> Waiver | None:
         """Give the item's waiver while it lasts; an expired one is none."""
@@ -85,6 +92,14 @@ def who(environment: Mapping[str, str]) -> str:
     """Give the login of this process, and that of who became it by sudo."""
     login, before = getpass.getuser(), environment.get("SUDO_USER", "")
     return f"{login} (sudo by {before})" if before and before != login else login
+
+
+def owner_of(file: Path) -> str:
+    """Give the login that a file belongs to; its number where it has no name."""
+    try:
+        return file.owner()
+    except KeyError:
+        return f"user {file.stat().st_uid}"
 
 
 def same_person(name: str, other: str) -> bool:
@@ -106,7 +121,9 @@ def objection(item_id: str, name: str, operator: str) -> str:
     return ""
 
 
-def load_sign_offs(path: Path | None, operator: str, ticket: str = "", now: datetime | None = None) -> SignOffs:
+def load_sign_offs(
+    path: Path | None, operator: str, ticket: str = "", now: datetime | None = None, *, needs_ticket: bool = False
+) -> SignOffs:
     """Read a sign-off file; no file is no sign-offs.
 
     Args:
@@ -114,6 +131,7 @@ def load_sign_offs(path: Path | None, operator: str, ticket: str = "", now: date
         operator: Who runs the suite; a waiver, and the sign-off of an exit gate, needs somebody else.
         ticket: The run's change ticket; a file for another one is refused.
         now: The present, aware; a signature of the future is none.
+        needs_ticket: Whether the file must name its ticket: in a production deployment.
 
     Raises:
         Refused: The file is missing, not TOML, for another ticket, or an entry is wrong; every one is named.
@@ -128,6 +146,10 @@ def load_sign_offs(path: Path | None, operator: str, ticket: str = "", now: date
         raise Refused(f"{path}: expected [[signoff]] and [[waiver]] entries, found: {error}") from error
     unknown = sorted(raw.keys() - {"ticket", "signoff", "waiver"})
     faults = [f"expected ticket, [[signoff]] and [[waiver]], found {', '.join(unknown)}"] if unknown else []
+    if needs_ticket and not raw.get("ticket"):
+        faults.append(
+            f'expected ticket = "{ticket}" above the first entry, found none; a production deployment needs it'
+        )
     if raw.get("ticket") and raw["ticket"] != ticket:
         faults.append(f"it is for ticket {raw['ticket']}, and this run is for {ticket or 'none: give --ticket'}")
     faults += [
@@ -140,7 +162,8 @@ def load_sign_offs(path: Path | None, operator: str, ticket: str = "", now: date
     faults += [fault for waiver in waivers if (fault := _waiver_fault(waiver, operator))]
     if faults:
         raise Refused(f"{path}: " + "; ".join(faults))
-    return SignOffs({each.item: each for each in given}, {each.item: each for each in waivers})
+    file = f"{path.name} of {owner_of(path)}"
+    return SignOffs({each.item: each for each in given}, {each.item: each for each in waivers}, file)
 
 
 def interview(item_id: str, words: str, operator: str, ask: Ask, tries: int = 3) -> SignOff | None:

@@ -7,10 +7,6 @@ Source: checklist items `*.deploy.*` and `*.rollout.2`; contract, "Services".
 
 from __future__ import annotations
 
-import os
-import shlex
-import signal
-import subprocess
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -19,6 +15,7 @@ from typing import Any
 
 from tenacity import RetryError, Retrying, retry_if_result, stop_after_delay, wait_fixed
 
+from acceptance import process
 from acceptance.observe.exported import await_scrape, last_attempt
 from acceptance.observe.health import health_fault, healthy_answer, is_healthy
 from acceptance.observe.prometheus import Prometheus
@@ -179,31 +176,5 @@ def are_newer(after: Sequence[float], before: Sequence[float]) -> bool:
 
 
 def run_command(command: str, target: Target) -> tuple[int, str]:
-    """Run one of the target's commands in its infra folder.
-
-    It has a process group of its own, which is ended with it when its time is over: a restart that goes on behind our
-    back could undo an undo. Its output is kept in memory: a pipe would wait for whatever daemon inherits it.
-
-    Returns:
-        Exit code and the output's end (4,000 characters); 127 when it cannot run, 124 when it does not end.
-    """
-    with os.fdopen(os.memfd_create("output"), "rb") as output:
-        try:
-            process = subprocess.Popen(
-                shlex.split(command),
-                cwd=target.infra_dir,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                process_group=0,
-            )
-        except (OSError, ValueError) as error:
-            return 127, str(error)
-        try:
-            code = process.wait(target.restart_timeout_s)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)  # guard: what-the-command-started-is-ended-too
-            process.wait()
-            return 124, f"did not end within {target.restart_timeout_s:g} s and was killed"
-        output.seek(0)
-        return code, cut_front(output.read().decode(errors="replace"), 4000)
+    """Run one of the target's commands in its infra folder; gives its exit code and its output's end."""
+    return process.run(command, target.infra_dir, target.restart_timeout_s)

@@ -58,6 +58,8 @@ class Plan:
         target = self.target
         if target.provider:
             yield from self._row("command", f"{target.provider} (starts the target; its addresses follow from it)")
+        for item, asked in target.evidence.items():
+            yield from self._row("command", f"{asked.command} (where {item} is asked)")
         yield from self._row("lock", f"{target.journal_dir}/target.lock")
         yield from self._row("journal", f"open {target.journal_file}")
         try:

@@ -9,11 +9,12 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 from typing import Any
 
+from acceptance.checklist import State
 from acceptance.record.formatting import parse
 from acceptance.record.publish import EVENTS, JSON, MANIFEST, PAGE, SCHEMA_ID
 from acceptance.verdict import Outcome, Verdict
@@ -30,7 +31,10 @@ class Point:
 
 @dataclass(frozen=True)
 class Run:
-    """One run, as far as a history needs it. `verdicts` is node id -> verdict; `seconds` the run's length."""
+    """One run, as far as a history needs it.
+
+    `verdicts` is node id -> verdict, `lines` the checklist's items with their state, `seconds` the run's length.
+    """
 
     folder: str
     outcome: Outcome
@@ -47,6 +51,7 @@ class Run:
     gates: Sequence[Mapping[str, Any]]
     verdicts: Mapping[str, Verdict]
     page: bool
+    lines: Mapping[str, State] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -166,6 +171,7 @@ def _read(folder: Path, name: str) -> Run:
         gates=[gate | {"stage": stage["id"]} for stage in raw["stages"] for gate in stage["gates"]],
         verdicts={check["nodeid"]: Verdict(check["verdict"]) for check in raw["checks"]},
         page=(folder / PAGE).is_file(),
+        lines={line["id"]: State(line["state"]) for line in raw["lines"]},
     )
 
 

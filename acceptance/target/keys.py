@@ -5,9 +5,11 @@ A default may name other keys in braces, so that one changed folder or name move
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 
+from acceptance.checklist import BY_COMMAND
 from acceptance.stage_folders import flagged
 from acceptance.target.parsers import (
     Parser,
@@ -19,6 +21,7 @@ from acceptance.target.parsers import (
     count,
     file_name,
     flag_name,
+    hours,
     http_url,
     log_fields,
     log_pattern,
@@ -137,16 +140,28 @@ KEYS: dict[str, Key] = {
     "STUDENT_IDS": Key(one_of("text", "numeric"), "text"),
     "TRACE_HEADER": Key(word_or_nothing, "traceparent"),
     "BACKUP_DIR": Key(path, "/backup"),
+    "EVIDENCE_TIMEOUT_SECONDS": Key(seconds, "600"),
     "RESTART_TIMEOUT_SECONDS": Key(seconds, "60"),
     "HTTP_TIMEOUT_SECONDS": Key(seconds, "10"),
 }
 
 
+def evidence_key(item_id: str) -> str:
+    """Name the key of the command that answers an item: `EVIDENCE_pre_technical_6`."""
+    return f"EVIDENCE_{item_id.replace('.', '_')}"
+
+
+def _evidence() -> Iterator[tuple[str, Key]]:
+    for item_id in BY_COMMAND:
+        yield evidence_key(item_id), Key(optional(command), "")
+        yield f"{evidence_key(item_id)}_MAX_HOURS", Key(optional(hours), "")
+
+
 @cache
 def all_keys() -> dict[str, Key]:
-    """Give every key, also those of the flags, which the stages' folders declare.
+    """Give every key, also those of the flags, which the stages' folders declare, and of the checklist's items.
 
     Raises:
         StageError: A `stage.toml` cannot be read.
     """
-    return KEYS | {stage.target_key: Key(flag_name, stage.flag) for stage in flagged()}
+    return KEYS | {stage.target_key: Key(flag_name, stage.flag) for stage in flagged()} | dict(_evidence())

@@ -12,11 +12,13 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Literal, cast
 
+from acceptance.checklist import BY_COMMAND
 from acceptance.redact import secrets_of
 from acceptance.stage_folders import flagged
 from acceptance.target.file import Settings, TargetError, read_settings
+from acceptance.target.keys import evidence_key
 from acceptance.target.log_format import LogFormat
-from acceptance.target.parts import Grafana, Known, Mongo, Service, ServiceKey, Storage
+from acceptance.target.parts import EvidenceCommand, Grafana, Known, Mongo, Service, ServiceKey, Storage
 from acceptance.target.shown import Public, flat, hidden
 
 __all__ = [
@@ -47,6 +49,8 @@ class Target(Public):
         allow_mutations: Whether flags, restarts and test data are allowed at all.
         journal_dir: Where the journal and the lock are: beside the env file, unless the target file says otherwise.
         code_dir: Checkout of Butler's code, for the security scan (pre.technical.7); it need not be on this machine.
+        evidence: By item of the checklist, the command that answers it in a person's place.
+        evidence_timeout_s: Longest time of such a command, in seconds.
         deployment_log: The file that each deployment gets an entry in (post.documentation.1).
         main_branch: Remote and branch whose newest commit is to be deployed (21_01*.deploy.2).
         running_commit: Where a running service says of which commit it is; None where it does not.
@@ -72,6 +76,8 @@ class Target(Public):
     env_file: Path
     code_dir: Path
     deployment_log: Path
+    evidence: Mapping[str, EvidenceCommand]
+    evidence_timeout_s: float
     main_branch: str
     running_commit: str | None
     journal_dir: Path
@@ -181,6 +187,8 @@ def _target(path: Path, s: Settings) -> Target:
         env_file=s["ENV_FILE"],
         code_dir=s["CODE_DIR"],
         deployment_log=s["DEPLOYMENT_LOG"],
+        evidence=_commands(s),
+        evidence_timeout_s=s["EVIDENCE_TIMEOUT_SECONDS"],
         main_branch=s["MAIN_BRANCH"],
         running_commit=s["RUNNING_COMMIT"],
         journal_dir=s["JOURNAL_DIR"] or _beside(s["ENV_FILE"]),
@@ -214,6 +222,13 @@ def _target(path: Path, s: Settings) -> Target:
         http_timeout_s=s["HTTP_TIMEOUT_SECONDS"],
         provider=s["TARGET_PROVIDER"],
     )
+
+
+def _commands(s: Settings) -> dict[str, EvidenceCommand]:
+    keys = {item_id: evidence_key(item_id) for item_id in BY_COMMAND}
+    return {
+        item_id: EvidenceCommand(s[key], s[f"{key}_MAX_HOURS"]) for item_id, key in keys.items() if s[key] is not None
+    }
 
 
 def _beside(env_file: Path) -> Path:

@@ -96,6 +96,14 @@ def seconds(text: str) -> float:
     return value
 
 
+def hours(text: str) -> float:
+    """Return a number of hours, above zero."""
+    try:
+        return seconds(text)
+    except Malformed:
+        raise Malformed("a number of hours above 0") from None
+
+
 def mode(text: str) -> int:
     """Return permission bits given in octal, such as 750."""
     if not re.fullmatch(r"0?[0-7]{3}", text):

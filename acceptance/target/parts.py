@@ -110,3 +110,16 @@ class Known(Public):
     student_flag_on: str
     soak_students: tuple[str, ...]
     channel: str
+
+
+@dataclass(frozen=True, repr=False)
+class EvidenceCommand(Public):
+    """A command that answers an item of the checklist in a person's place.
+
+    Attributes:
+        command: Run without a shell, in `CODE_DIR` where that is on this machine, else beside the target file.
+        max_age_hours: How old the time that it prints may be, in hours; None where what it prints is of now.
+    """
+
+    command: str
+    max_age_hours: float | None

@@ -1,8 +1,12 @@
 """Stage 21_01c, pre-flight checks."""
 
+from datetime import UTC, datetime
+
 import pytest
 
+from acceptance.checklist import State
 from acceptance.envfile.file import EnvFile
+from acceptance.preparation.drills import passed_in_staging
 from acceptance.probes.archives.archives import eicar
 from acceptance.probes.storage.antivirus import Antivirus
 from acceptance.probes.storage.directory import Folder, look_at
@@ -28,9 +32,14 @@ def test_storage_directory_is_prepared(storage):
 
 @pytest.mark.signoff
 @pytest.mark.checklist("21_01c.preflight.2")
-def test_checksum_validation_was_tested_in_staging(signoff):
-    """Checksum validation tested in staging."""
-    assert signoff("21_01c.preflight.2").name
+def test_checksum_validation_was_tested_in_staging(signoff, run):
+    """Checksum validation tested in staging: its last record says so; without one of the last 30 days, a person."""
+    staging = passed_in_staging(run.folder.parent, "21_01c.security.1", datetime.now(UTC))
+    if staging is None:
+        assert signoff("21_01c.preflight.2").name
+        return
+    folder, began, state = staging
+    assert state is State.PASS, f"expected 21_01c.security.1 to pass in staging, found {state} in {folder} of {began}"
 
 
 @pytest.mark.checklist("21_01c.preflight.3")

@@ -16,7 +16,7 @@ import pytest
 from small_project import attentive
 
 from acceptance.polling import poll
-from fixtures.signoff import answer, deadline_of
+from fixtures.signoff import deadline_of, typed
 
 NOW = datetime.now(UTC)
 ROOT = Path(__file__).resolve().parents[2]
@@ -107,6 +107,24 @@ def test_a_production_deployment_with_all_its_sign_offs_is_go(production):
         folder.rename(production.folder / folder.name)
     done = production.run(*DEPLOY, "--sign-offs", "signs.toml")
     assert (done.code, record(production)["outcome"]) == (0, "GO"), done.output
+
+
+@pytest.mark.parametrize(
+    ("command", "verdict", "code"),
+    [
+        ("bash -c 'echo PR 812 merged by $OPS_WHO'", "PASS", 0),
+        ("bash -c 'echo PR 812 is open; exit 1'", "FAIL", 1),
+        ("true", "INCONCLUSIVE", 10),
+    ],
+)
+def test_a_command_of_the_target_file_answers_in_a_persons_place(command, verdict, code, project):
+    file = project.lab.with_name("evidence.env")
+    file.write_text(f'{project.lab.read_text()}\nEVIDENCE_21_01c_preflight_2="{command}"\n')
+    project.stage("21_01c", preflight=ASKS, exit_gate=ACCEPTS)
+    done = project.run(f"--target={file}")
+    assert (done.verdicts()["test_asks"], done.code) == (verdict, code), done.output
+    [asked] = [check for check in done.of("check.finished") if check["nodeid"].endswith("test_asks")]
+    assert [piece["data"]["argv"] for piece in asked["evidence"] if piece["kind"] == "command"] == [command]
 
 
 def test_a_waived_check_is_left_out_and_amber(project):
@@ -226,8 +244,8 @@ def test_nobody_is_awaited_beyond_the_deadline(monkeypatch, capsys):
     reader, writer = os.pipe()
     with os.fdopen(reader) as silent, os.fdopen(writer, "w") as person:
         monkeypatch.setattr(sys, "stdin", silent)
-        assert answer("Name? ", datetime.now(UTC) + timedelta(seconds=0.05)) is None
+        assert typed("Name? ", datetime.now(UTC) + timedelta(seconds=0.05)) is None
         assert "The window has ended: not signed." in capsys.readouterr().out
         person.write("K. Adeyemi\n")
         person.flush()
-        assert answer("Name? ", datetime.now(UTC) + timedelta(seconds=30)) == "K. Adeyemi\n"
+        assert typed("Name? ", datetime.now(UTC) + timedelta(seconds=30)) == "K. Adeyemi\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -31,6 +32,23 @@ def test_a_file_gives_what_it_says(load):
     found = load(f'ticket = "CHG-1"\n{SIGNED}note = "PR 812"\n{WAIVED}')
     assert (found.given["21_01c.deploy.1"].name, found.given["21_01c.deploy.1"].note) == ("R. Rivera", "PR 812")
     assert found.waiver("pre.technical.7", date(2026, 12, 1)).approver == "T. Lead"
+
+
+def test_file_of_a_production_deployment_names_its_ticket(tmp_path):
+    path = tmp_path / "signs.toml"
+    path.write_text(SIGNED)
+    with pytest.raises(Refused, match='expected ticket = "CHG-1"'):
+        load_sign_offs(path, "M. Olsen", "CHG-1", NOW, needs_ticket=True)
+
+
+def test_who_entered_a_sign_off_is_told_with_the_login_before_sudo(load, monkeypatch):
+    monkeypatch.setenv("LOGNAME", "root")
+    monkeypatch.setenv("SUDO_USER", "rivera")
+    found = load(SIGNED)
+    [given] = found.given.values()
+    assert found.by(given).startswith("signs.toml of ")
+    assert found.by(given).endswith(", read by root (sudo by rivera)")
+    assert found.by(replace(given)) == "root (sudo by rivera)", "typed at the terminal"
 
 
 def test_no_file_is_no_sign_off():

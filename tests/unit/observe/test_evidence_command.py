@@ -1,0 +1,147 @@
+"""A command in a person's place: what it prints is the evidence, and silence is never a pass."""
+
+import re
+import subprocess
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from small_target import small_target
+
+from acceptance.checklist import SIGN_OFFS
+from acceptance.observe.evidence_command import answer
+from acceptance.target.model import TargetError
+from acceptance.verdict import Inconclusive
+
+DOCS = Path(__file__).parents[3] / "docs" / "evidence.md"
+ITEM = "pre.technical.6"
+OWN_RECORDS = {"pre.technical.2", "21_01c.preflight.2", "acceptance.8"}
+NOW = datetime.now(UTC)
+
+
+@pytest.fixture
+def ask(tmp_path):
+    """Ask a command for ITEM."""
+
+    def of(command, hours="", **settings):
+        keys = {"EVIDENCE_pre_technical_6": f'"{command}"', "EVIDENCE_pre_technical_6_MAX_HOURS": hours}
+        target = small_target(tmp_path, CODE_DIR=tmp_path, **keys, **settings)
+        return answer(target, ITEM)
+
+    return of
+
+
+def hours_ago(hours, form="%Y-%m-%dT%H:%M:%SZ"):
+    return f"{NOW - timedelta(hours=hours):{form}}"
+
+
+@pytest.mark.parametrize(
+    ("command", "hours"),
+    [
+        ("echo green", ""),
+        (f"echo green at {hours_ago(3)}", "4"),
+        (f"echo {hours_ago(3, '%Y-%m-%d %H:%M:%S +0000')} and {hours_ago(99)}", "4"),
+    ],
+)
+def test_good_answer_is_evidence_with_its_origin(command, hours, ask, tmp_path):
+    said = ask(command, hours)
+    assert said.findings() == []
+    data = said.evidence().data
+    assert (data["exit_code"], data["folder"], data["argv"]) == (0, str(tmp_path), command)
+    assert data["stdout"].strip() == command.removeprefix("echo ")
+    assert f"{tmp_path.owner()} in here.env of " in said.evidence().title
+
+
+def test_another_exit_code_is_a_no_in_the_commands_words(ask):
+    [found] = ask("bash -c 'echo run 7 is red; exit 1'").findings()
+    assert "found 1: run 7 is red" in str(found)
+
+
+@pytest.mark.parametrize(
+    ("command", "hours", "told"),
+    [
+        ("true", "", "printed nothing"),
+        ("false", "", "printed nothing"),
+        ("no-such-program-here", "", "gave no answer"),
+        ("bash -c 'no-such-program-here || exit 127'", "", "gave no answer"),
+        ("bash -c 'echo half; kill -9 $$'", "", "gave no answer: half"),
+        ("bash -c 'echo begins; sleep 30'", "", "did not end within 0.3 s"),
+        ("echo green", "4", "found none in what it printed"),
+        (f"echo green {hours_ago(0)[:-1]}", "4", "found none in what it printed"),
+        ("echo green 2026-19-45T99:00Z", "4", "found none in what it printed"),
+        (f"echo green {hours_ago(5)}", "4", "found one 5.0 h old"),
+        (f"echo green {hours_ago(-5)}", "4", "found one -5.0 h old"),
+    ],
+)
+def test_silence_is_never_a_pass(command, hours, told, ask):
+    with pytest.raises(Inconclusive, match=re.escape(told)):
+        ask(command, hours, EVIDENCE_TIMEOUT_SECONDS="0.3" if "sleep" in command else "20").findings()
+
+
+def test_item_without_a_command_is_a_persons(tmp_path):
+    assert answer(small_target(tmp_path), ITEM) is None
+
+
+@pytest.mark.parametrize(
+    "key", ["EVIDENCE_21_01c_exit_1", "EVIDENCE_pre_technical_66", "EVIDENCE_pre_technical_6_HOURS"]
+)
+def test_no_command_stands_for_a_check_or_for_no_item(key, tmp_path):
+    with pytest.raises(TargetError, match="is no key of a target file"):
+        small_target(tmp_path, **{key: "true"})
+
+
+def recipes():
+    text = re.search(r"```env\n(.*?)```", DOCS.read_text(encoding="utf-8"), re.DOTALL)[1]
+    return dict(line.split("=", 1) for line in text.splitlines() if line.startswith("EVIDENCE_"))
+
+
+def test_with_the_recipes_few_sign_offs_remain(tmp_path):
+    by_command = small_target(tmp_path, **recipes()).evidence.keys()
+    parents = {"pre.technical.8"}  # answered by the checks of its sub-lines
+    assert len(SIGN_OFFS - by_command - OWN_RECORDS - parents) <= 6
+
+
+def git(folder, *words):
+    who = ("-c", "user.name=t", "-c", "user.email=t@localhost", "-c", "commit.gpgsign=false")
+    subprocess.run(["git", *who, *words], cwd=folder, check=True, capture_output=True)
+
+
+@pytest.fixture
+def code(tmp_path):
+    """A checkout in which nothing of the deployment is merged or documented; then `merge` does both."""
+    code = tmp_path / "code"
+    code.mkdir()
+    for name in ("docs/specs/operations.md", "docs/runbooks/alerts.md", "README.md", "docs/contacts.md"):
+        (code / name).parent.mkdir(parents=True, exist_ok=True)
+        (code / name).write_text("before\n")
+    git(code, "init", "-q", "-b", "main")
+    git(code, "add", ".")
+    git(code, "commit", "-qm", "before")
+    git(code, "branch", "production")
+    git(code, "checkout", "-qb", "ep21-21-01a")
+    for name in ("docs/specs/operations.md", "docs/runbooks/alerts.md", "README.md"):
+        (code / name).write_text("after\n")
+    git(code, "commit", "-qam", "dialog contexts")
+    git(code, "update-ref", "refs/remotes/origin/ep21-21-01a", "HEAD")
+    git(code, "update-ref", "refs/remotes/origin/main", "main")
+
+    def merge():
+        git(code, "checkout", "-q", "main")
+        git(code, "merge", "-q", "--no-ff", "ep21-21-01a")
+        for number in (813, 814, 815):
+            git(code, "commit", "-q", "--allow-empty", "-m", f"a stage (#{number})")
+        git(code, "update-ref", "refs/remotes/origin/main", "main")
+
+    return code, merge
+
+
+def test_recipes_of_plain_git_tell_merged_from_open_and_changed_from_unchanged(code, tmp_path):
+    folder, merge = code
+    plain = {key: text for key, text in recipes().items() if text.startswith('"git ') and "planning" not in key}
+    target = small_target(tmp_path, CODE_DIR=folder, **plain)
+    assert len(target.evidence) == 7
+    for item in target.evidence:
+        with pytest.raises(Inconclusive, match="printed nothing"):
+            answer(target, item).findings()
+    merge()
+    assert [answer(target, item).findings() for item in target.evidence] == [[]] * 7
