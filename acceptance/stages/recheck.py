@@ -19,7 +19,7 @@ from acceptance.conduct.manual_recovery import by_hand_commands
 from acceptance.gates.judging import ALPHA, fewest, judge
 from acceptance.gates.measures import Gate, GateResult, Measure, Threshold, Trigger
 from acceptance.gates.series import Row, Samples, increase
-from acceptance.gates.statistics import Count, increase_p
+from acceptance.gates.statistics import Count, increase_p, proportion_bounds
 from acceptance.gates.triggers import evaluate
 from acceptance.observe.log_lines import of_ours
 from acceptance.observe.logs import Logs
@@ -31,6 +31,9 @@ from acceptance.stage import Stage
 from acceptance.stages.prometheus_clock import clock_fault
 from acceptance.target.model import Service, Target
 from acceptance.verdict import Inconclusive, Verdict
+
+ERROR_RATE = 0.05
+"""Share of errors that rolls a stage back where it has no trigger of its own for that (checklist, trigger.1)."""
 
 LONGEST_S = 8 * 3600.0
 """How far back at most, in seconds: a window and the hours after it. Prometheus gives no more than 11,000 points."""
@@ -98,7 +101,8 @@ class Lookback:
     def _gate(self, gate: Gate, start: float) -> GateResult:
         """Judge a gate; a count of errors against the rate of the soak that the stage was accepted for.
 
-        One error in hours of users' requests is no reason to undo what was accepted.
+        One error in hours of users' requests is no reason to undo what was accepted. A soak of a few requests shows no
+        increase whatever came after it, so the rate must also be surely below the one that rolls a stage back.
         """
         alpha = ALPHA / self.evaluations
         samples = self._samples(gate, start)
@@ -108,12 +112,20 @@ class Lookback:
         soak = self.prometheus.samples(gate, self.service.job, self.since - self.soak_s, self.since, self.step)
         before = Count(0, increase(soak.total, soak))  # else it would not have been accepted
         after = Count(round(increase(samples.query, samples)), increase(samples.total, samples))
-        if not before.of or (p := increase_p(before, after)) < alpha:
+        if before.of < 1 or (p := increase_p(before, after)) < alpha:
             return found
+        verdict, why = self._at_that_rate(after, alpha)
         rates = f"{after.events} of {after.of:g}, in its soak {before.events} of {before.of:g}"
-        return replace(
-            found, verdict=Verdict.PASS, reason=f"{rates}: no increase (p = {p:.3g}, called one below {alpha:.2g})"
-        )
+        told = f"{rates}: no increase is shown (p = {p:.3g}, called one below {alpha:.2g}); {why}"
+        return replace(found, verdict=verdict, reason=told)
+
+    def _at_that_rate(self, after: Count, alpha: float) -> tuple[Verdict, str]:
+        """Judge a rate of errors by itself: good only when it is surely below the one that rolls the stage back."""
+        rates = (each for each in self.stage.triggers if each.kind == "ratio" and "trigger.1" in each.items)
+        limit = min((Threshold(each.threshold).limit for each in rates), default=ERROR_RATE)
+        low, high = proportion_bounds(after, alpha)[0], proportion_bounds(after, ALPHA)[1]
+        told = f"rolled back at {limit:g}, found between {low:.3g} and {high:.3g}"
+        return (Verdict.FAIL if low > limit else Verdict.PASS if high < limit else Verdict.INCONCLUSIVE), told
 
     def triggers(self) -> list[GateResult]:
         """Judge the triggers as if they had been looked at ever since; new alerts are for `post.validation.2`.

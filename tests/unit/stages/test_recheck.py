@@ -92,6 +92,7 @@ class Prometheus:
 
     def __init__(self, bad=lambda _: 0.0, down=lambda _: 0.0, good=10.0, ahead=0.0):
         self.bad, self.down, self.good, self.ahead = bad, down, good, ahead
+        self.count = lambda at: at * good
 
     def clock(self):
         return time.time() + self.ahead
@@ -99,7 +100,7 @@ class Prometheus:
     def samples(self, measure, _job, start, end, step):
         times = [start + number * step for number in range(int((end - start) / step) + 1)]
         value = self.down if measure.kind == "value" else self.bad
-        total = [Row({}, [(at, at * self.good) for at in times])] if measure.total else []
+        total = [Row({}, [(at, self.count(at)) for at in times])] if measure.total else []
         up = [Row({}, [(at, 1.0) for at in times])]
         return Samples(start, end, step, [Row({}, [(at, value(at)) for at in times])], total, up)
 
@@ -132,6 +133,20 @@ def test_one_error_in_hours_is_no_reason_to_take_an_accepted_stage_back(tmp_path
     at_once = time.time() - 90
     look = lookback(Prometheus(bad=lambda at: float(at > at_once)), tmp_path)
     assert verdicts(look.gates(5)) == {"21_01c-errors-since": "PASS", "21_01c-errors-now": "PASS"}
+
+
+@pytest.mark.parametrize(
+    ("errors", "in_soak", "since"),
+    [(60, 16, "FAIL"), (25, 16, "INCONCLUSIVE"), (60, 9000, "FAIL"), (1, 16, "PASS"), (1, 0, "FAIL")],
+    ids=["many, short soak", "some, short soak", "many, long soak", "one, short soak", "one, no soak"],
+)
+def test_errors_after_a_soak_of_a_few_requests_are_not_called_good(errors, in_soak, since, tmp_path):
+    """Of some 550 operations since; a soak of 16 shows no increase, whatever comes after it."""
+    accepted = time.time() - 120
+    server = Prometheus(bad=lambda at: errors * (at > accepted + 20))
+    server.count = lambda at: in_soak * min(1, max(0, 1 - (accepted - at) / 900)) + 4.6 * max(0, at - accepted)
+    look = lookback(server, tmp_path)
+    assert verdicts(look.gates(1))["21_01c-errors-since"] == since
 
 
 def test_stage_that_was_down_for_a_while_is_red_unless_the_suite_restarted_it(tmp_path):
