@@ -82,7 +82,7 @@ class EventLog:
 
 
 def read_events(path: Path) -> Iterator[Event]:
-    """Yield the events of a log in order, checking the chain; a torn last line ends it quietly.
+    """Yield the events of a log in order, checking the chain; a torn last line ends it without an error.
 
     Raises:
         TamperedLog: A complete line was changed, removed or put in.

@@ -123,7 +123,7 @@ class StageStarted(Kind):
 class StageFinished(Kind):
     """A stage ended.
 
-    `kept`: its flag is left on. `evaluations` of its triggers, None where its flag was never on. `triggers`: how each
+    `kept`: its flag is left enabled. `evaluations` of triggers, None where its flag was never on. `triggers`: how each
     stood at last, see `acceptance.stages.watch_state.TriggerState`.
     """
 
@@ -168,7 +168,7 @@ class FlagChanged(Kind):
 
 @dataclass(frozen=True, kw_only=True)
 class FlagRestored(Kind):
-    """A flag was put back because a rehearsal was over; no rollback."""
+    """A flag was restored because a rehearsal was over; no rollback."""
 
     kind = "flag.restored"
     stage: str = ""

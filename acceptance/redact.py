@@ -2,7 +2,7 @@
 
 Three nets, each enough where it applies: the values that are known to be secret, the shapes that carry
 one (a URL's credentials, an Authorization header, `--password X`), and the names that announce one.
-Hiding too much costs a reader a look at the target; hiding too little cannot be undone.
+Hiding too much costs a reader a question to the target; hiding too little cannot be undone.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _NAMES = (
     r"passwords?|passwd|passphrase|tokens?|secrets?|api[_ -]?keys?|private[_-]?key|credentials?"
     rf"|account[_-]?key|access[_-]?key|shared[_-]?access|{_ENDINGS}"
 )
-_LOOKS_SECRET = re.compile(_NAMES, re.IGNORECASE)
+_SECRET_NAME = re.compile(_NAMES, re.IGNORECASE)
 _IS_SECRET = re.compile(rf"(?:{_NAMES})$", re.IGNORECASE)
 _INNER = re.compile(r"(?:^|[;&?\s])([\w.-]{1,64})=([^;&\s\"']+)")
 """A pair within a value: `AccountKey=...;` of a connection string, `?token=...` of an address."""
@@ -59,7 +59,7 @@ _WORD = re.compile(r"""[^\s"'<>]++""")
 
 def looks_secret(name: str) -> bool:
     """Whether a key's name announces a secret: PASSWORD, TOKEN, SECRET, API_KEY and kin, anywhere in it."""
-    return _LOOKS_SECRET.search(name) is not None
+    return _SECRET_NAME.search(name) is not None
 
 
 def named_secrets(env: Mapping[str, str]) -> dict[str, str]:

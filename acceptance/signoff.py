@@ -171,7 +171,7 @@ def interview(item_id: str, words: str, operator: str, ask: Ask, tries: int = 3)
 
     No name, no answer and a name that may not sign are all "not signed": the default is no.
     """
-    question = f"\n{item_id}: {words}\n  Done and seen to be right? Your name (empty: no): "
+    question = f"\n{item_id}: {words}\n  Done and verified? Your name (empty: no): "
     for _ in range(tries):
         name = (ask(question) or "").strip()
         if not name:

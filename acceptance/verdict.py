@@ -50,7 +50,7 @@ def worst(verdicts: Iterable[Verdict]) -> Verdict:
 
 
 class Inconclusive(Exception):
-    """The check could not see: no data, too few samples, or the observer itself is out of reach.
+    """The check could not be judged: no data, too few samples, or the observer itself is out of reach.
 
     `evidence` is what was seen all the same; it goes into the record.
     """
@@ -92,11 +92,11 @@ class RollbackFailed(Exception):
 
 
 def bad_or_blind(bad: Sequence[Wrong], no_data: Sequence[str], told: str = "") -> list[Wrong]:
-    """Give what is bad, which counts before what could not be seen; empty when all was seen to be good.
+    """Give what is bad, which counts before what has no data; empty when all is verified.
 
     Args:
         bad: What is bad.
-        no_data: What could not be seen.
+        no_data: What has no data.
         told: Begins the message about what could not be seen.
 
     Raises:

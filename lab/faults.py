@@ -125,7 +125,7 @@ STORAGE_FAULTS: tuple[Fault, ...] = tuple(
         (
             "write-errors-seldom",
             "every 51st archive fails with 500, counted as an error that the label standard does not know: "
-            "under every trigger's bound",
+            "under every trigger's threshold",
             "monitor.1 exit.1",
         ),
         (

@@ -307,7 +307,7 @@ def _of_family(name: str, family: str, before: Baseline, after: Baseline) -> Ite
     old = before.services[name].calls.get(family)
     new = after.services[name].calls.get(family) if name in after.services else None
     if new is None:
-        lost = "exported before and not now: was a flag put back, were there no calls, or is the metric lost?"
+        lost = "exported before and not now: was a flag rolled back, were there no calls, or is the metric lost?"
         yield _known(name, family, Verdict.INCONCLUSIVE, lost)
         return
     count = of.errors_of(old, before) if old else Count(0, 0)

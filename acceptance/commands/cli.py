@@ -7,7 +7,7 @@ The word in front of each line, and the exit code:
 - INCONCLUSIVE, 2: it could not be seen; no data is never good.
 - REFUSED, 2: nothing was changed: wrong usage, bad target file, target in use, outside the window.
 - TEST DATA LEFT, 10: flags and services are in order, and the lines name the test data that could not be removed.
-- ROLLBACK FAILED, 12, as of a test run: what the command had changed is not all put back; the lines say how to
+- ROLLBACK FAILED, 12, as of a test run: what the command had changed is not all undone; the lines say how to
   finish by hand.
 """
 

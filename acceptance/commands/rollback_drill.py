@@ -26,7 +26,7 @@ from acceptance.target.model import Target
 from acceptance.verdict import RollbackFailed
 
 REVIEW_S = 60.0
-"""Longest time, in seconds, until a worker that sleeps between two looks at its tasks takes one (contract)."""
+"""Longest time, in seconds, until a worker that sleeps before it asks for tasks again takes one (contract)."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def drill(target: Target, stage: Stage, conductor: RemoteConductor, run: Run, *,
 
     Raises:
         Refused: Nothing was changed: the flag is not false, or it is outside the window.
-        MutationFailed: The flag could not be switched on; the end of the hold puts it back.
+        MutationFailed: The flag could not be switched on; the end of the hold restores it.
         Inconclusive: Prometheus does not answer.
     """
     prometheus = Clients(target).prometheus
@@ -115,7 +115,7 @@ def without_effect(target: Target, stage: Stage, run: Run) -> list[str]:
     answers = "; ".join(filter(None, faults)) or "all were answered well"
     return [
         f"the flag has no effect: expected {stage.metrics}* of {service.name} after a request to each service, found "
-        f"none for {patience:g} s ({answers}); so the way back is not proved"
+        f"none for {patience:g} s ({answers}); so the rollback is not proved"
     ]
 
 

@@ -1,6 +1,6 @@
 """Log what is being undone, and go on undoing when the log itself cannot be written.
 
-A disk that is full for the event log must not keep a flag from being put back: the rollback matters more than its
+A disk that is full for the event log must not stop a rollback: the rollback matters more than its
 record. What could not be written is said on standard error and goes into the account of the rollback.
 """
 
@@ -19,7 +19,7 @@ class Events(Protocol):
 
 
 class BestEffort:
-    """An event log for the way back: it never raises.
+    """An event log for the undo: it never raises.
 
     Args:
         events: Where to write; None writes nowhere, as there is no run to write for.

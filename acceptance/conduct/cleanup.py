@@ -11,12 +11,12 @@ from acceptance.target.model import Target
 
 
 class Cleanup:
-    """Remembers them while the run goes on, and ties them up; each is promised before it comes to be.
+    """Remembers them while the run goes on, and undoes them at its end; each is journalled before it is made.
 
     Args:
         target: Where they are.
         intents: Where they are journalled.
-        undo: Restarts services and puts lines back.
+        undo: Restarts services and restores lines.
     """
 
     def __init__(self, target: Target, intents: Intents, undo: Undo) -> None:
@@ -28,7 +28,7 @@ class Cleanup:
         self._data: tuple[int, str] | None = None
 
     def restarting(self, service: str) -> int:
-        """Promise a restart that is about to be made; returns the intent's number, for `restarted`."""
+        """Journal a restart that is about to be made; returns the intent's number, for `restarted`."""
         number = self._intents.restart(service)
         self._restarts[number] = service  # guard: restart-journalled-before-it-is-made
         return number
@@ -39,7 +39,7 @@ class Cleanup:
         self._intents.settle(number, "restarted")
 
     def adding(self, change: Change) -> None:
-        """Promise to take flags out again that are about to be added."""
+        """Journal flags that are about to be added; undone by removing them."""
         self._added = (self._intents.added(change), change)
 
     def added_to_stay(self) -> None:
@@ -47,11 +47,11 @@ class Cleanup:
         self._settle_added("added to stay")
 
     def expect_data(self, prefix: str) -> None:
-        """Promise to remove the test data with this prefix, once."""
+        """Journal test data with this prefix, once; undone by removing it."""
         if not self._data:
             self._data = (self._intents.data(prefix), prefix)  # guard: test-data-journalled-before-it-is-written
 
-    def tie_up(self) -> list[str]:
+    def undo_changes(self) -> list[str]:
         """Repeat restarts and take added flags out; returns what went wrong, having tried each."""
         return [*self._repeat_restarts(), *self._remove_added()]
 

@@ -1,8 +1,8 @@
 """Change a target and undo what was changed; the conductor is the only part of the suite that does.
 
-It promises each change in the journal before it makes it (`promises` says what, when, and what undoes it), changes
-the flag, restarts the service, proves the restart, and puts all of it back unless the stage was accepted: stages' flags
-by `rollback`, the rest by `cleanup`. It runs in a process of its own (`acceptance.conduct.guardian`), so that
+It journals each change before it makes it (`intents` says what, when, and what undoes it), changes the flag,
+restarts the service, proves the restart, and undoes all of it unless the stage was accepted: stages' flags by
+`rollback`, the rest by `cleanup`. It runs in a process of its own (`acceptance.conduct.guardian`), so that
 whatever happens to the test run, the undo is still there. Tests only read.
 """
 
@@ -56,7 +56,7 @@ class Conductor:
         self._may_start = may_start
         self._in_time = in_time
         self._stages: dict[str, StageState] = {}
-        told = BestEffort(events)  # for the way back, which no full disk may stop
+        told = BestEffort(events)  # for the undo, which no full disk may stop
         undo = Undo(target, told, restarter)
         self._intents = Intents(target, journal, lost)
         self._cleanup = Cleanup(target, self._intents, undo)
@@ -130,7 +130,7 @@ class Conductor:
         return self._mode == "deploy"
 
     def rollback(self, stage_id: str, reason: str) -> Rollback | None:
-        """Put a stage's flag back and restart its service, once; None when it changed nothing.
+        """Undo a stage's flag change and restart its service, once; None when it changed nothing.
 
         Raises:
             RollbackFailed: The old behaviour is not back; the message says what to do by hand.
@@ -138,10 +138,10 @@ class Conductor:
         return self._stage_undo.rollback(stage_id, reason)
 
     def end_stage(self, stage_id: str) -> bool:
-        """Leave a stage: keep its flag if it was accepted in mode `deploy`, else put it back.
+        """Leave a stage: leave its flag enabled if it was accepted in mode `deploy`, else undo the change.
 
         Returns:
-            Whether the flag was kept on.
+            Whether the flag is left enabled.
 
         Raises:
             RollbackFailed: As for `rollback`.
@@ -153,7 +153,7 @@ class Conductor:
         return self._stage_undo.roll_back_all(reason)
 
     def finish(self, reason: str) -> tuple[str, ...]:
-        """End the run: leave every open stage, tie up the loose ends, close the journal.
+        """End the run: leave every open stage, undo what else was changed, close the journal.
 
         A stage that is still open was cut short: it is rolled back for `reason`.
 
@@ -164,7 +164,7 @@ class Conductor:
             RollbackFailed: Something is not undone; everything else was still tried, the journal stays open.
             DataLeft: Only test data is left.
         """
-        failures = [*self.roll_back_all(reason), *self._cleanup.tie_up()]
+        failures = [*self.roll_back_all(reason), *self._cleanup.undo_changes()]
         left = self._cleanup.remove_data()
         self._intents.settle_the_rest()
         if not failures:

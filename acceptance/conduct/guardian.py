@@ -1,8 +1,8 @@
 """Run the watchdog: the process that holds the conductor, so that the undo outlives the test run.
 
 It is detached from the terminal and alive as long as the run's connection to it is. When that connection ends
-without a goodbye (a second Ctrl-C, SIGKILL, a crash), the kernel closes the socket and the watchdog puts the target
-back at once. The journal covers the death of the watchdog itself.
+without a goodbye (a second Ctrl-C, SIGKILL, a crash), the kernel closes the socket and the watchdog undoes
+its changes at once. The journal covers the death of the watchdog itself.
 
     python -m acceptance.conduct.guardian RUN.json
 
@@ -72,7 +72,7 @@ def held_target(run: Run, target: Target) -> Iterator[tuple[EventLog, Journal, R
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Serve one run; returns 0 when everything is undone or kept on purpose."""
+    """Serve one run; returns 0 when everything is undone, or left enabled on purpose."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal's Ctrl-C is the test run's business
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     run = Run.load(Path((argv or sys.argv[1:])[0]))
@@ -91,7 +91,7 @@ def main(argv: list[str] | None = None) -> int:
             )
             lease_s = partial(Stage.lease_seconds, scrape_interval_s=target.scrape_interval_s)
             undone = _serve(run, Watchdog(conductor, events, lease_s))
-            _draw_what_the_run_did_not(run.folder)
+            _render_what_the_run_did_not(run.folder)
             return 0 if undone else int(RollbackFailed.exit_code)
     except Exception as error:
         code = int(getattr(error, "exit_code", Refused.exit_code))
@@ -117,8 +117,8 @@ def _serve(run: Run, watchdog: Watchdog) -> bool:
         return watchdog.leave()
 
 
-def _draw_what_the_run_did_not(folder: Path) -> None:
-    """Draw the page of a run that was killed; whatever goes wrong, the target is in order already."""
+def _render_what_the_run_did_not(folder: Path) -> None:
+    """Render the page of a run that was killed; whatever goes wrong, the target is in order already."""
     try:
         if not any(event.kind == "run.finished" for event in read_events(folder / "events.jsonl")):
             from acceptance.record.publish import render  # late: it is needed after a crash only
@@ -126,7 +126,7 @@ def _draw_what_the_run_did_not(folder: Path) -> None:
             render(folder)
     except Exception as error:
         with suppress(OSError):
-            print(f"{folder}: the page could not be drawn: {error}", file=sys.stderr, flush=True)
+            print(f"{folder}: the page could not be rendered: {error}", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -1,15 +1,15 @@
 """Journal each change of a target before it is made, with what undoes it.
 
-- A stage's flag: promised before its first write to the env file. Undone by `rollback`, at a failure or when the stage
-  ends: its lines are put back and its service restarts.
-- A restart for its own sake: promised before the command runs. Repeated by `cleanup`, at the end of the run, if it
+- A stage's flag: journalled before its first write to the env file. Undone by `rollback`, at a failure or when
+  the stage ends: its lines are restored and its service restarts.
+- A restart for its own sake: journalled before the command runs. Repeated by `cleanup`, at the end of the run, if it
   did not end well.
-- Flags that were missing: promised before they are appended. In a rehearsal taken out by `cleanup`, at the end of
+- Flags that were missing: journalled before they are appended. In a rehearsal taken out by `cleanup`, at the end of
   the run, and all services restart.
-- Test data: promised before the first id is given away. What carries its prefix is removed by `cleanup`, last.
+- Test data: journalled before the first id is given away. What carries its prefix is removed by `cleanup`, last.
 
-A flag that is kept is settled without being undone. After a crash `acceptance.conduct.undo.recover` reads the same
-intents and does the same.
+A flag that is left enabled is settled without being undone. After a crash `acceptance.conduct.undo.recover` reads the
+same intents and does the same.
 """
 
 from __future__ import annotations
@@ -52,23 +52,23 @@ class Intents:
             )
 
     def flag(self, service: str, change: Change) -> int:
-        """Promise to put a flag's lines back and to restart its service; returns the intent's number."""
+        """Journal a flag's change; undone by restoring its lines and a restart. Returns the intent's number."""
         undo = {"kind": "flag", "service": service, "change": change.to_dict()}
         return self._journal.intend(f"{change.keys[0]} {change.previous} -> {change.value}", undo)
 
     def restart(self, service: str) -> int:
-        """Promise that a service is up again, by another restart if need be; returns the intent's number."""
+        """Journal a restart; undone by another one if need be. Returns the intent's number."""
         self.allow(f"restart {service}")
         return self._journal.intend(f"restart {service}", {"kind": "restart", "service": service})
 
     def added(self, change: Change) -> int:
-        """Promise to take added flags out again and to restart all services; returns the intent's number."""
+        """Journal added flags; undone by removing them and restarting all services. Returns the intent's number."""
         self.allow(f"add {', '.join(change.keys)}")
         undo = {"kind": "flag", "service": "all", "change": change.to_dict()}
         return self._journal.intend(f"add {change.value}", undo)
 
     def data(self, prefix: str) -> int:
-        """Promise to remove the test data with this prefix; returns the intent's number."""
+        """Journal test data with this prefix; undone by removing it. Returns the intent's number."""
         self.allow("write test data")
         return self._journal.intend(f"test data of {prefix}", {"kind": "data", "prefix": prefix})
 
@@ -99,5 +99,5 @@ class Intents:
         try:
             self._journal.close()
         except (OSError, RecoveryNeeded) as error:
-            return [f"everything is put back, but that could not be noted: {error}; run scripts/ops/recover.py"]
+            return [f"everything is undone, but that could not be noted: {error}; run scripts/ops/recover.py"]
         return []

@@ -17,14 +17,14 @@ from acceptance.verdict import MutationFailed
 
 
 def on_the_old_path(target: Target, change: Change, done: Sequence[Restarted]) -> list[str]:
-    """Say of each flag that a change was taken back of what is known of its service.
+    """Say what is known of the service of each flag whose change was undone.
 
     Costs one query, as the scrape that showed the new process shows what it exports too. Only where that is something
     of the new path, it is waited for to end. A Prometheus that cannot be asked is no obstacle to a rollback.
 
     Args:
         target: Where.
-        change: What was taken back.
+        change: What was undone.
         done: The restarts since.
 
     Raises:

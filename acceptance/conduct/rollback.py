@@ -1,4 +1,4 @@
-"""Put the flags of stages back: at a failure, at a trigger, or at the end of a rehearsal."""
+"""Restore or roll back the flags of stages: at a failure, at a trigger, or at the end of a rehearsal."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from acceptance.target.model import Target
 
 
 class StageUndo:
-    """Puts back what stages changed; each at most once, but for one more try where the first failed.
+    """Undoes what stages changed; each at most once, but for one more try where the first failed.
 
     Args:
         target: Names the flags.
         stages: Those in hand, in the order in which they began; the conductor adds to them.
         intents: What is settled here.
         undo: Does it.
-        told: Where it is told; no full disk may stop the way back.
-        mode: Whether an accepted stage's flag is kept.
+        told: Where it is told; no full disk may stop the undo.
+        mode: Whether an accepted stage's flag is left enabled.
     """
 
     def __init__(
@@ -41,7 +41,7 @@ class StageUndo:
         if state is None or state.rollback or state.change is None:
             return state.rollback if state else None
         RollbackStarted(stage=stage_id, reason=reason).tell(self._told)
-        state.rollback = self._put_back(state, state.change, reason)
+        state.rollback = self._undone(state, state.change, reason)
         done = state.rollback
         RollbackFinished(stage=stage_id, ok=True, account=done.account, seconds=done.seconds).tell(self._told)
         return state.rollback
@@ -52,8 +52,8 @@ class StageUndo:
         if state is None or state.change is None or state.rollback or state.rollback_failed:
             return False  # what failed is tried once more at the end of the run
         if state.accepted and self._mode == "deploy":
-            return self._keep(state)
-        done = self._put_back(state, state.change, "the rehearsal is over")
+            return self._leave_enabled(state)
+        done = self._undone(state, state.change, "the rehearsal is over")
         flag = self._target.flags[stage_id]
         FlagRestored(stage=stage_id, flag=flag, account=done.account, seconds=done.seconds).tell(self._told)
         return False
@@ -65,11 +65,11 @@ class StageUndo:
             try:
                 self.rollback(stage_id, reason)
             # guard: one-stage-does-not-keep-others-on
-            except Exception as error:  # whatever it is, the other stages are to be put back too
+            except Exception as error:  # whatever it is, the other stages are to be rolled back too
                 failures.append(str(error))
         return failures
 
-    def _put_back(self, state: StageState, change: Change, reason: str) -> Rollback:
+    def _undone(self, state: StageState, change: Change, reason: str) -> Rollback:
         begin = time.monotonic()
         state.rollback_failed = True  # until it has not
         account = self._undo.flag(state.stage.id, state.stage.service, change)
@@ -77,8 +77,8 @@ class StageUndo:
         self._settle(state, reason)
         return Rollback(state.stage.id, reason, account, time.monotonic() - begin)
 
-    def _keep(self, state: StageState) -> bool:
-        """Keep an accepted stage's flag on; what cannot be noted as kept is put back, as by any next run."""
+    def _leave_enabled(self, state: StageState) -> bool:
+        """Leave an accepted stage's flag enabled; what cannot be noted as that is rolled back, as by any next run."""
         try:
             self._intents.settle(state.intent or 0, "accepted", [self._target.flags[state.stage.id]])
         except OSError as error:  # guard: acceptance-that-cannot-be-journalled-is-none

@@ -27,7 +27,7 @@ CALLS = frozenset({"expect_data", "set_flag", "add_flags", "restart", "accept", 
 _OPENING = frozenset({"set_flag", "add_flags", "restart"})
 #: Seconds that the processes of a run that is over are given to end, before their test data is removed.
 PATIENCE_S = 15.0
-_LOOK_S = 0.25
+_INTERVAL_S = 0.25
 
 
 class Watchdog:
@@ -79,7 +79,7 @@ class Watchdog:
     def leave(self) -> bool:
         """Undo whatever is still open once the run is over; returns whether all is undone.
 
-        The flags are put back at once. The test data waits until what is left of the run has ended, for a worker that
+        Flags are rolled back at once. The test data waits until what is left of the run has ended, for a worker that
         goes on would write more of it.
         """
         if self._said_goodbye:
@@ -179,7 +179,7 @@ class Watchdog:
         return self._expired.get(stage_id, "")
 
     def _keep_deadlines(self) -> None:
-        while not self.over.wait(_LOOK_S):
+        while not self.over.wait(_INTERVAL_S):
             for stage_id in [stage_id for stage_id, (end, _) in list(self._leases.items()) if _now() > end]:
                 with self._one_at_a_time:  # a change in progress is awaited, and may have ended the lease
                     self._expire(stage_id)

@@ -25,10 +25,10 @@ __all__ = ["Undo", "by_hand_commands", "recover", "restart"]
 
 
 class Undo:
-    """Puts a target back; every method is harmless when it was done before.
+    """Undoes the changes of a target; every method is harmless when it was done before.
 
     Args:
-        target: What to put back.
+        target: What was changed.
         events: Where it is told, as far as that is possible; None tells nobody.
         restarter: Restarts its services.
     """
@@ -52,7 +52,7 @@ class Undo:
         try:
             env = EnvFile(self._target.env_file)
             restored = _stubbornly((EnvFileError, OSError), env.restore, change)
-            steps.append(" ".join(filter(None, [f"{change.path} put back ({restored.outcome})", restored.note])))
+            steps.append(" ".join(filter(None, [f"{change.path} restored ({restored.outcome})", restored.note])))
             done = self._restart(service)
             steps += [*map(_told, done)]
             _require_still_back(env, change)
@@ -65,7 +65,7 @@ class Undo:
         """Restart a service of which a restart did not end well; returns what was done, in words.
 
         Raises:
-            MutationFailed: It does not come back.
+            MutationFailed: It is not up again.
         """
         return "; ".join(map(_told, self._restart(service)))
 
@@ -159,7 +159,7 @@ def _require_still_back(env: EnvFile, change: Change) -> None:
     """Read the file again after the restart, whose command may write it."""
     if not env.is_restored(change):
         raise MutationFailed(
-            f"{change.path}: {change.keys[0]} was put back, and after the restart it is {change.value} again: the "
+            f"{change.path}: {change.keys[0]} was restored, and after the restart it is {change.value} again: the "
             "restart command, or somebody else, writes this file"
         )
 

@@ -1,4 +1,4 @@
-"""Describe what an edit of an env file did, and take it back although others edit the file too. Pure text."""
+"""Describe what an edit of an env file did, and undo it although others edit the file too. Pure text."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class EnvFileConflict(MutationFailed):
 
 @dataclass(frozen=True)
 class Change:
-    """One edit, with all that is needed to take it back; safe to store (lines of its own keys only).
+    """One edit, with all that is needed to undo it; safe to store (lines of its own keys only).
 
     Attributes:
         path: The env file, as the caller named it.
@@ -63,11 +63,11 @@ class Change:
 
 @dataclass(frozen=True)
 class Restored:
-    """How a change was taken back.
+    """How a change was undone.
 
     Attributes:
         outcome: `exact` the file is byte for byte what it was; `merged` our lines are back and what others
-            changed is kept; `already` there was nothing to take back.
+            changed is kept; `already` there was nothing to undo.
         note: One sentence for the record.
     """
 
@@ -91,7 +91,7 @@ def decode(content: bytes) -> str:
 
 
 def undone(change: Change, text: str) -> tuple[str, Restored]:
-    """Return the text with `change` taken back, and how.
+    """Return the text with `change` undone, and how.
 
     Raises:
         EnvFileConflict: The key itself was changed by somebody else.
@@ -130,7 +130,7 @@ def _values_back(change: Change, text: str) -> tuple[str, Restored]:
         raise EnvFileConflict(_conflict(change, foreign, has_ours=bool(ours)))
     kept = f"; line {_lines(foreign)}, set to {original} by others, is kept" if foreign else ""
     if not ours:
-        return text, Restored("already", f"{_names(change)} was set back to {original} by others")
+        return text, Restored("already", f"{_names(change)} was changed to {original} by others")
     if len(ours) == len(change.after):
         edits = [(s, old) for s, (_, old) in zip(ours, change.before, strict=True)]
     else:

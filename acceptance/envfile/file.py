@@ -119,7 +119,7 @@ class EnvFile:
         return change
 
     def restore(self, change: Change) -> Restored:
-        """Take a change back; twice is harmless, and what others changed meanwhile is kept.
+        """Undo a change; twice is harmless, and what others changed meanwhile is kept.
 
         Raises:
             EnvFileConflict: Somebody else changed the key itself; the message says to what.
@@ -139,7 +139,7 @@ class EnvFile:
         return restored
 
     def is_restored(self, change: Change) -> bool:
-        """Tell whether there is nothing of a change to take back (any more).
+        """Tell whether there is nothing of a change to undo (any more).
 
         Raises:
             EnvFileConflict: Somebody else changed the key itself.

@@ -1,4 +1,4 @@
-"""Find what would keep a file from being replaced as it is, before anybody promises to replace it."""
+"""Find what would keep a file from being replaced as it is, before an intent to replace it is journalled."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def obstacles(real: Path) -> Iterator[tuple[str, str]]:
         yield "it is a mount point (a bind mount), which cannot be replaced", f"mount its folder {folder} instead"
     for path, what in ((real, "it"), (folder, f"its folder {folder}")):
         if fixed := _fixed(path):
-            yield f"{what} is {fixed}", f"take it off, and put it back after the run: chattr -ia {path}"
+            yield f"{what} is {fixed}", f"remove it, and add it again after the run: chattr -ia {path}"
 
 
 def attributes(file: int | Path) -> dict[str, bytes]:

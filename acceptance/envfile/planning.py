@@ -1,4 +1,4 @@
-"""Work out an edit of an env file: the new text, and the `Change` that takes it back. Pure text."""
+"""Work out an edit of an env file: the new text, and the `Change` that undoes it. Pure text."""
 
 from __future__ import annotations
 

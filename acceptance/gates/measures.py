@@ -17,7 +17,7 @@ from acceptance.verdict import Inconclusive, Verdict
 
 Kind = Literal["ratio", "count", "quantile", "average", "value", "alerts", "log_events"]
 
-_BOUNDS: Mapping[str, Callable[[float, float], bool]] = {
+_COMPARISONS: Mapping[str, Callable[[float, float], bool]] = {
     "<": operator.lt,
     "<=": operator.le,
     "==": operator.eq,
@@ -39,7 +39,7 @@ class Threshold:
 
     def holds(self, value: float) -> bool:
         """Compare; a NaN holds nothing."""
-        return _BOUNDS[self.text.split()[0]](value, self.limit)
+        return _COMPARISONS[self.text.split()[0]](value, self.limit)
 
 
 @dataclass(frozen=True)
@@ -130,7 +130,7 @@ class GateResult:
         """Give itself when it says something.
 
         Raises:
-            Inconclusive: It could not see enough.
+            Inconclusive: There are not enough data.
         """
         if self.verdict is Verdict.INCONCLUSIVE:
             raise Inconclusive(self.explain())

@@ -4,7 +4,7 @@ Each is a mixture martingale, as of Lindon, Sanden and Shirikian (KDD 2022): the
 some bad releases, over that under the worst good one. Whatever good release it is, the mixture exceeds `1 / alpha` at
 any time at all with a probability of `alpha` at most (Ville). Half of the weight begins with the window; the other half
 is spread over later beginnings, so that a long good time does not hide a release that goes bad late.
-The mixture is over a few points instead of a beta density: the same promise, and one pass over the counts.
+The mixture is over a few points instead of a beta density: the same guarantee, and one pass over the counts.
 """
 
 from __future__ import annotations

@@ -141,12 +141,12 @@ def _git(code: Path, *words: str) -> tuple[str, ...]:
 
 
 def _ran(command: Sequence[str], folder: Path) -> tuple[str, ...]:
-    quiet = os.environ | {"GIT_TERMINAL_PROMPT": "0"}  # nobody is there to answer
+    environment = os.environ | {"GIT_TERMINAL_PROMPT": "0"}  # nobody is there to answer
     try:
         done = subprocess.run(
             command,
             cwd=folder,
-            env=quiet,
+            env=environment,
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,

@@ -31,7 +31,7 @@ class Excerpt:
         begin: When the log begins; None where it holds no time at all.
         newest: The last time in it.
         unplaced: Lines that may have been written since then or before.
-        latest: The line before `start`, for a log that has been quiet since.
+        latest: The line before `start`, for a log without a line since.
     """
 
     source: str
@@ -105,7 +105,7 @@ class Logs:
         Raises:
             Inconclusive: The source cannot be read.
         """
-        lines, begin = self._held(start)
+        lines, begin = self._lines_since(start)
         placed = [(line, line.since(start)) for line in lines]
         return Excerpt(
             source=self.source,
@@ -126,7 +126,7 @@ class Logs:
         held = written(self.source, datetime.now(UTC), self.timeout_s, TAILS[0])
         return entries(held.lines, self.form, held.ended)
 
-    def _held(self, start: datetime) -> tuple[list[LogLine], datetime | None]:
+    def _lines_since(self, start: datetime) -> tuple[list[LogLine], datetime | None]:
         """Give the lines from some time before `start` on, and when the log begins."""
         for tail in (*TAILS, 0):
             held = written(self.source, start, self.timeout_s, tail)

@@ -135,7 +135,7 @@ class Plan:
         if self.mode == "deploy":
             yield from self._row("keep", f"{self.target.flags[stage.id]}=true if the exit gate accepts, else rollback:")
         else:
-            yield "  put back (it is a rehearsal)"
+            yield "  restore (it is a rehearsal)"
         yield from self._row("change", f"{self.target.flags[stage.id]} back in {self.target.env_file}")
         yield from self._restart(stage, journal=False)
         job = self.target.service(stage.service).job

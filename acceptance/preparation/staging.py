@@ -14,7 +14,7 @@ from acceptance.stage import place_of
 from acceptance.verdict import Inconclusive, Outcome, Verdict
 
 #: How long staging must have been without an issue.
-QUIET = timedelta(hours=48)
+WITHOUT_RESTART = timedelta(hours=48)
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Staging:
         """
         if self.since is None:
             return [f"expected the last of {self.runs} staging runs to end GO, found {self.last}"]
-        if now - self.since < QUIET:
+        if now - self.since < WITHOUT_RESTART:
             hours = (now - self.since).total_seconds() / 3600
             return [
                 f"expected staging to be good for 48 hours, found {hours:.1f}, since {self.since:%Y-%m-%d %H:%M} UTC"
@@ -55,7 +55,7 @@ class Staging:
             raise Inconclusive(f"expected a record of every staging run since {self.since}, found {self.unread[0]}")
         if self.unaccepted:
             raise Inconclusive(f"expected every stage accepted in staging, found no record of {self.unaccepted}")
-        if self.newest is None or now - self.newest > QUIET:
+        if self.newest is None or now - self.newest > WITHOUT_RESTART:
             raise Inconclusive(
                 f"expected a staging run within the last 48 hours, found the last one at {self.newest}, so that nobody "
                 "has looked since; run the suite on staging"

@@ -1,6 +1,6 @@
 """Fold an event log into a record. Pure: the same events always give the same record.
 
-The page, the texts and `record.json` are drawn from what `build` gives, and from nothing else.
+The page, the texts and `record.json` are rendered from what `build` gives, and from nothing else.
 """
 
 from __future__ import annotations

@@ -16,10 +16,10 @@ from markupsafe import Markup, escape
 WIDTH, HEIGHT = 640, 168
 LEFT, RIGHT, TOP, BOTTOM = 62, 10, 20, 24
 COLUMNS = 240
-"""Points drawn at most, twice over: the least and the greatest of each column stay, so no spike is lost."""
+"""Points shown at most, twice over: the least and the greatest of each column stay, so no spike is lost."""
 
 NEAR_S = 30.0
-"""A moment this close to a short soak is drawn, even when it is further away than the soak is long."""
+"""A moment this close to a short soak is shown, even when it is further away than the soak is long."""
 
 Point = tuple[float, float]
 
@@ -84,7 +84,7 @@ def draw(series: Sequence[Point], threshold: object, marks: Iterable[Mark], labe
 
     Args:
         series: Points of (unix seconds, value), ascending.
-        threshold: The gate's threshold; a line is drawn when it holds a number.
+        threshold: The gate's threshold; shown when it holds a number.
         marks: Moments to draw; those further from the series than it is long, and than `NEAR_S`, are left out.
         label: What a screen reader says.
         unit: Written at the axis.
@@ -104,7 +104,7 @@ def draw(series: Sequence[Point], threshold: object, marks: Iterable[Mark], labe
     scale = Scale(start, end, low, high + ((high - low) * 0.12 or 1.0))
     parts = [_axes(scale, max(value for _, value in series), unit)]
     if limit is not None:
-        parts.append(_bound(limit, threshold, scale.y(limit)))
+        parts.append(_threshold_line(limit, threshold, scale.y(limit)))
     parts.extend(_marks(shown, scale))
     line = " ".join(f"{scale.x(at):.1f},{scale.y(value):.1f}" for at, value in _thin(series))
     parts.append(f'<polyline class="c-line" points="{line}"/>')
@@ -129,7 +129,7 @@ def _axes(scale: Scale, peak: float, unit: str) -> str:
     return "".join(parts)
 
 
-def _bound(limit: float, threshold: object, at: float) -> str:
+def _threshold_line(limit: float, threshold: object, at: float) -> str:
     text = escape(threshold if isinstance(threshold, str) else number(limit))
     return (
         f'<path class="c-threshold" d="M{LEFT} {at:.1f}H{WIDTH - RIGHT}"/>'

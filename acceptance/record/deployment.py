@@ -153,7 +153,7 @@ class LeftEnabled:
     """What was made of a flagged stage.
 
     Attributes:
-        since: When it was accepted, its flag being kept on, unix seconds; None where the flag is not on.
+        since: When it was accepted, its flag being left enabled, unix seconds; None where the flag is not on.
         why_not: Why there is nothing to hold it to; empty where there is.
     """
 
@@ -162,7 +162,7 @@ class LeftEnabled:
 
 
 def left_enabled(events: Iterable[Event], stage_id: str) -> LeftEnabled:
-    """Tell whether a stage's flag was kept on, and since when, by the log of the run that decides about it.
+    """Tell whether a stage's flag was left enabled, and since when, by the log of the run that decides about it.
 
     Raises:
         Inconclusive: It was no part of such a run.
@@ -176,7 +176,7 @@ def left_enabled(events: Iterable[Event], stage_id: str) -> LeftEnabled:
     if undone := mine.get("rollback.started"):
         return LeftEnabled(why_not=f"{stage_id} was rolled back: {undone.data['reason']}")
     if "flag.restored" in mine:
-        return LeftEnabled(why_not=f"the flag of {stage_id} was put back at its end, so none of it is left on")
+        return LeftEnabled(why_not=f"the flag of {stage_id} was restored at its end, so it is not left enabled")
     accepted, finished = mine.get("stage.accepted"), mine.get("stage.finished")
     if accepted is None or finished is None or not finished.data["kept"]:
         return LeftEnabled(why_not=f"{stage_id} was not accepted")

@@ -60,7 +60,7 @@ def load_whole(folder: Path) -> Record:
     if deployment.unread:
         raise Unread(
             "expected the records of all runs of this ticket, found some that cannot be believed: "
-            f"{'; '.join(deployment.unread)}; draw one that was cut short with scripts/ops/record.py render"
+            f"{'; '.join(deployment.unread)}; render one that was cut short with scripts/ops/record.py render"
         )
     return build(before_the_documents(deployment.as_one()))
 

@@ -74,8 +74,8 @@ def pretty(name: str) -> str:
     return {"preflight": "Pre-flight"}.get(words, words[:1].upper() + words[1:])
 
 
-def left_on(record: Record) -> list[str]:
-    """Name the flags that are on although their stage did not pass with the flag kept."""
+def still_on(record: Record) -> list[str]:
+    """Name the flags that are on although their stage did not pass with the flag left enabled."""
     kept = {stage.flag for stage in record.stages if stage.kept and stage.verdict is Verdict.PASS}
     return sorted(flag for flag, value in record.flags.items() if on(value) and flag not in kept)
 
@@ -86,7 +86,7 @@ def flag_state(stage: Stage, record: Record) -> str:
         return "not changed"
     if not on(record.flags[stage.flag]):
         return "off again"
-    return "STILL ON" if stage.flag in left_on(record) else "kept on"
+    return "STILL ON" if stage.flag in still_on(record) else "left enabled"
 
 
 def flag_words(record: Record) -> str:
@@ -98,16 +98,16 @@ def flag_words(record: Record) -> str:
     lit = sorted(flag for flag, value in record.flags.items() if on(value))
     if not lit:
         return "Every flag that was changed is off again."
-    how = "STILL ON" if left_on(record) else "on and kept"
-    return f"{', '.join(left_on(record) or lit)} {'is' if len(left_on(record) or lit) == 1 else 'are'} {how}."
+    how = "STILL ON" if still_on(record) else "left enabled"
+    return f"{', '.join(still_on(record) or lit)} {'is' if len(still_on(record) or lit) == 1 else 'are'} {how}."
 
 
 def sentence(record: Record) -> str:
     """Say in one sentence what the outcome means for the reader; what must be done at once comes first."""
     if any(each.ok is False for each in record.rollbacks):
         return "Act now: the rollback failed. Finish it by hand."
-    if left_on(record):
-        return "Act now: a flag was left on. Set it back and restart."
+    if still_on(record):
+        return "Act now: a flag was left on. Set it to false and restart."
     failed = [stage.id for stage in record.stages if stage.verdict is Verdict.FAIL]
     told = f"stage {', '.join(failed)} failed" if failed else "something failed"
     if failed and set(failed) <= {each.stage for each in record.rollbacks if each.ok}:

@@ -22,7 +22,7 @@ from acceptance.verdict import Outcome, Verdict
 
 @dataclass(frozen=True)
 class Point:
-    """What one run measured at one gate; `value` is None where it could not see."""
+    """What one run measured at one gate; `value` is None where there were no data."""
 
     run: Run
     value: float | None
@@ -144,7 +144,7 @@ def _folders(root: Path) -> Iterator[Path]:
 
 def _read(folder: Path, name: str) -> Run:
     if not (folder / JSON).is_file():
-        left = "it has an event log: draw it with scripts/ops/record.py render" if (folder / EVENTS).exists() else ""
+        left = "it has an event log: render it with scripts/ops/record.py render" if (folder / EVENTS).exists() else ""
         raise Unsealed(f"no {JSON}; {left or 'and no event log'}")
     text = (folder / JSON).read_bytes()
     if not (folder / MANIFEST).is_file():

@@ -48,7 +48,7 @@ def history(runs: Sequence[Run], unreadable: Sequence[Unreadable]) -> str:
 def spark(trend: Trend) -> Markup:
     """Draw one gate over its runs, evenly spaced: the line, its threshold, and a mark where it did not pass.
 
-    A run that could not see leaves a gap in the line and a mark at the foot.
+    A run without data leaves a gap in the line and a mark at the foot.
     """
     limit = limit_of(trend.threshold)
     values = [*trend.values, *([limit] if limit is not None else [])]
@@ -71,13 +71,13 @@ def spark(trend: Trend) -> Markup:
         if point.verdict is not Verdict.PASS or len(trend.points) == 1:
             x, y = at.split(",")
             marks.append(f'<circle class="h-{_word(point.verdict)}" cx="{x}" cy="{y}" r="3"/>')
-    drawn = [f'<polyline class="c-line" points="{" ".join(line)}"/>' for line in lines if len(line) > 1]
+    shapes = [f'<polyline class="c-line" points="{" ".join(line)}"/>' for line in lines if len(line) > 1]
     if limit is not None:
         y = place(0, limit).split(",")[1]
-        drawn.insert(0, f'<path class="c-threshold" d="M{MARGIN} {y}H{WIDTH - MARGIN}"/>')
+        shapes.insert(0, f'<path class="c-threshold" d="M{MARGIN} {y}H{WIDTH - MARGIN}"/>')
     return Markup(  # noqa: S704 - all text in it went through escape()
         f'<svg class="chart" role="img" aria-label="{escape(_label(trend))}" viewBox="0 0 {WIDTH} {HEIGHT}">'
-        f"{''.join([*drawn, *marks])}</svg>"
+        f"{''.join([*shapes, *marks])}</svg>"
     )
 
 

@@ -29,7 +29,7 @@ EVIDENCE_BUDGET = 1_500_000
 PIECES = 12
 """Pieces of evidence that an open check shows; the others unfold."""
 
-QUIET = (Verdict.PASS, Verdict.SKIPPED)
+GOOD = (Verdict.PASS, Verdict.SKIPPED)
 
 
 def page(record: Record, note: str = "") -> str:
@@ -75,7 +75,7 @@ def _context(record: Record, note: str) -> dict[str, Any]:
         "failing": [check for check in record.checks if check.verdict is Verdict.FAIL],
         "undone": [each for each in record.rollbacks if not each.routine],
         "restored": [each for each in record.rollbacks if each.routine],
-        "QUIET": QUIET,
+        "GOOD": GOOD,
     }
 
 
@@ -115,7 +115,7 @@ def _within_budget(checks: Iterable[Check]) -> frozenset[int]:
     """Give the numbers of the checks whose evidence the page shows: all that did not pass, others while it fits."""
     left, shown = EVIDENCE_BUDGET, set()
     for check in checks:
-        size = 0 if check.verdict not in QUIET else sum(len(json.dumps(piece)) for piece in check.evidence)
+        size = 0 if check.verdict not in GOOD else sum(len(json.dumps(piece)) for piece in check.evidence)
         if size <= left:
             left -= size
             shown.add(check.number)
@@ -125,7 +125,7 @@ def _within_budget(checks: Iterable[Check]) -> frozenset[int]:
 def _split(checks: Sequence[Check], stage: str, phase: str) -> tuple[list[Check], list[Check]]:
     """Give the checks of a phase as (those that did not pass, those that did), each in run order."""
     of_it = [check for check in checks if check.stage == stage and check.phase == phase]
-    return [c for c in of_it if c.verdict not in QUIET], [c for c in of_it if c.verdict in QUIET]
+    return [c for c in of_it if c.verdict not in GOOD], [c for c in of_it if c.verdict in GOOD]
 
 
 def _charts(stage: Stage, record: Record, checks: Mapping[int, Check]) -> list[tuple[Gate, Markup]]:

@@ -28,7 +28,7 @@ def claims(record: Record) -> list[str]:
     return [
         _claim("All feature flags enabled successfully", [stands(stage) for stage in flagged])
         if record.facts.mode != "rehearse"
-        else "Rehearsal: every flag that was enabled was set back",
+        else "Rehearsal: every flag that was enabled was restored",
         _claim("No errors detected in monitoring", [verdict is Verdict.PASS for verdict in gates]),
         _claim("Smoke tests pass", _settled(states["post.validation.1"])),
         _claim("User-facing validation successful", _settled(states["post.validation.5"])),
@@ -58,7 +58,7 @@ def summaries() -> dict[str, str]:
 
 
 def stands(stage: Stage) -> bool:
-    """Whether a stage passed and its flag was kept."""
+    """Whether a stage passed and its flag was left enabled."""
     return bool(stage.kept) and stage.verdict is Verdict.PASS
 
 

@@ -22,7 +22,7 @@ _LABEL = 14
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the panel; a `title` is drawn across the whole width."""
+    """One line of the panel; a `title` is shown across the whole width."""
 
     text: str
     mark: Mark = ""

@@ -79,14 +79,14 @@ def publish(folder: Path, page_path: Path | None = None) -> Record:
 
 
 def render(folder: Path) -> Path:
-    """Draw the page from the event log alone, after a run that could not, and seal the folder again.
+    """Render the page from the event log alone, after a run that could not, and seal the folder again.
 
     Returns:
         The page.
     """
     record = load(folder)
     path = folder / PAGE
-    replace_text(path, page(record, "Drawn afterwards from the event log, not by the run itself."))
+    replace_text(path, page(record, "Rendered afterwards from the event log, not by the run itself."))
     publish(folder, path)
     return path
 

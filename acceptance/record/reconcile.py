@@ -12,7 +12,7 @@ from acceptance.record.timeline import on
 from acceptance.verdict import ExitCode, Outcome, Verdict
 
 _RANK = (Outcome.GO, Outcome.INCONCLUSIVE, Outcome.NO_GO, Outcome.INTERRUPTED)
-_STAND_FOR = {Verdict.INCONCLUSIVE: "could not see", Verdict.NOT_RUN: "did not run"}
+_STAND_FOR = {Verdict.INCONCLUSIVE: "had no data", Verdict.NOT_RUN: "did not run"}
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Grounds:
         unaccepted: Flagged stages that began and were not accepted.
         rollbacks: All rollbacks.
         flags: Flag -> last known value.
-        may_stay_on: Flags of stages that were accepted and ended with the flag kept.
+        may_stay_on: Flags of stages that were accepted and ended with the flag left enabled.
         awaiting: How many sign-offs are missing.
         waived: Items with a valid waiver: a check of waived items only does not decide.
         covered: How many lines of the checklist were checked, in words: what a GO rests on.
@@ -69,7 +69,7 @@ def judge(grounds: Grounds) -> Closing:
     outcome = max(grounds.claimed or derived, derived, key=_RANK.index)
     ours = [*cut, *bad, *open_]
     if grounds.claimed and outcome is not grounds.claimed:
-        ours.insert(0, f"the run claimed {grounds.claimed}, which its own events do not bear out")
+        ours.insert(0, f"the run claimed {grounds.claimed}, which its events contradict")
     reasons = tuple(dict.fromkeys([*_urgent(grounds), *grounds.claimed_reasons, *ours]))
     told = reasons or (f"{grounds.covered}; every expected check ran, and none failed: {len(grounds.checks)}",)
     return Closing(outcome, told, _exit_code(outcome, grounds))
@@ -102,7 +102,7 @@ def _interruption(grounds: Grounds) -> list[str]:
     if grounds.ending is None:
         return ["the event log ends without run.finished: the run was killed or its host went down"]
     signal = grounds.ending.interrupted_by
-    return [f"interrupted by {signal}; what was changed was put back"] if signal else []
+    return [f"interrupted by {signal}; what was changed was undone"] if signal else []
 
 
 def _rollback_failed(grounds: Grounds) -> bool:
@@ -114,8 +114,8 @@ def _urgent(grounds: Grounds) -> list[str]:
         f"ROLLBACK FAILED in stage {each.stage}: {each.account}" for each in grounds.rollbacks if each.ok is False
     ]
     left = [
-        f"{flag} was still {value} when the log ended, although its stage did not pass with the flag kept: "
-        "set it back and restart the service (scripts/ops/recover.py)"
+        f"{flag} was still {value} when the log ended, although its stage did not pass with the flag left enabled: "
+        "set it to false and restart the service (scripts/ops/recover.py)"
         for flag, value in grounds.flags.items()
         if on(value) and flag not in grounds.may_stay_on
     ]
@@ -142,7 +142,7 @@ def _gaps(grounds: Grounds) -> list[str]:
     deciding = _deciding(grounds)
     reasons += [_named(check) for check in deciding if check.verdict is Verdict.INCONCLUSIVE]
     reasons += [
-        f"TRIGGER could not see: {reason}" for verdict, reason in grounds.triggers if verdict is not Verdict.FAIL
+        f"TRIGGER without data: {reason}" for verdict, reason in grounds.triggers if verdict is not Verdict.FAIL
     ]
     for verdict, words in _STAND_FOR.items():
         if found := sum(check.verdict is verdict for check in deciding):

@@ -129,7 +129,7 @@ class Group:
 class Rollback:
     """One rollback: why, how it ended (`ok` is None when the log ends before) and what is left to do by hand.
 
-    `routine` is True where a rehearsal put its flag back, as it should.
+    `routine` is True where a rehearsal restored its flag, as it should.
     """
 
     stage: str

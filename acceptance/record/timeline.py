@@ -61,7 +61,7 @@ def _rolled_back(data: kinds.RollbackFinished) -> tuple[str, str]:
 
 def _stage_finished(data: kinds.StageFinished) -> tuple[str, str]:
     why = f", {data.reason}" if data.reason else ""
-    kept = " (flag kept on)" if data.kept else ""
+    kept = " (flag left enabled)" if data.kept else ""
     return f"Stage {data.stage} finished: {data.verdict}{why}{kept}", _verdict_mark(data.verdict)
 
 
@@ -82,7 +82,7 @@ _WORDS: dict[str, Callable[[Any], tuple[str, str]]] = {
     "service.restarted": _restarted,
     "trigger.fired": _fired,
     "stage.accepted": lambda d: (f"Stage {d.stage} accepted by its exit gate", "good"),
-    "flag.restored": lambda d: (f"{d.flag} set back after the rehearsal, in {_seconds(d.seconds)}", "good"),
+    "flag.restored": lambda d: (f"{d.flag} restored after the rehearsal, in {_seconds(d.seconds)}", "good"),
     "rollback.started": lambda d: (f"Rollback started: {d.reason}", "warn"),
     "rollback.finished": _rolled_back,
     "recovery.undone": lambda d: (f"Left over from run {d.run} and undone: {d.what}", "warn"),

@@ -25,7 +25,7 @@ def verify(folder: Path) -> list[str]:
     sealed = folder / MANIFEST
     if not sealed.is_file():
         raise NoRecord(
-            f"{folder}: expected a run's folder with {MANIFEST}, found none; draw it with scripts/ops/record.py render"
+            f"{folder}: expected a run's folder with {MANIFEST}, found none; make it with scripts/ops/record.py render"
         )
     given = sealed.read_bytes().decode("utf-8", errors="replace")
     return [*_differences(given, manifest(folder)), *_record(folder)]

@@ -117,14 +117,14 @@ class Flow:
         # an evaluation in progress takes as long as Prometheus does to answer.
         if progress.work:
             progress.work.cancel()
-        # A rollback that fails is told by the conductor's own events, and again by its goodbye.
+        # A rollback that fails is in the conductor's events, and again in its goodbye.
         with suppress(RollbackFailed, Refused):
             self._conductor.rollback(stage_id, reason)
         if progress.work:
             progress.work.close()
 
     def leave(self, stage_id: str) -> None:
-        """Note that no further test of this stage comes: its flag is kept if accepted, else put back."""
+        """Note that no further test of this stage comes: its flag is left enabled if accepted, else restored."""
         progress = self._stages[stage_id]
         kept = False
         if progress.work:
@@ -148,7 +148,7 @@ class Flow:
         return {verdict for progress in self._stages.values() for verdict in progress.answered.get(item, set())}
 
     def weigh(self, *items: str) -> list[str]:
-        """Name those of some items that a check so far has seen to be bad; see `weighed`."""
+        """Name those of some items that a check so far found bad; see `weighed`."""
         return weighed({item: self.seen(item) for item in items}, "in this run")
 
     def unmet(self, stage_id: str, besides: Sequence[str] = ()) -> list[str]:
@@ -183,7 +183,7 @@ class Flow:
 
 
 def weighed(seen: Mapping[str, set[Verdict]], where: str) -> list[str]:
-    """Name those of some items that a check has seen to be bad, in the checklist's words.
+    """Name those of some items that a check found bad, in the checklist's words.
 
     A check that was skipped says nothing: the item's other checks decide.
 
@@ -192,9 +192,9 @@ def weighed(seen: Mapping[str, set[Verdict]], where: str) -> list[str]:
         where: Among which checks, such as `in this run`.
 
     Raises:
-        Inconclusive: None is seen to be bad, but not each is seen to be good.
+        Inconclusive: None is bad, but not each is verified.
     """
     told = {item: verdicts - {Verdict.SKIPPED} for item, verdicts in seen.items()}
     bad = [f"{item} is FAIL: {item_of(item).text}" for item in told if Verdict.FAIL in told[item]]
     no_data = ", ".join(item for item in told if told[item] != {Verdict.PASS})
-    return bad_or_blind(bad, [no_data] if no_data else [], f"not seen to be good {where}: ")
+    return bad_or_blind(bad, [no_data] if no_data else [], f"not verified {where}: ")

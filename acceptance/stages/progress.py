@@ -17,7 +17,7 @@ from acceptance.verdict import Inconclusive, Verdict
 
 @dataclass(frozen=True)
 class SoakProgress:
-    """One look at a running soak.
+    """How a running soak stands.
 
     Attributes:
         stage: Stage id.
@@ -41,7 +41,7 @@ Tell = Callable[[SoakProgress], None]
 
 @dataclass
 class GateEvaluations:
-    """Looks at the gates from a thread of its own: a slow Prometheus must not hold up the traffic."""
+    """Evaluates the gates in a thread of its own: a slow Prometheus must not hold up the traffic."""
 
     gates: Sequence[Gate]
     judged: Callable[[Gate], GateResult]
@@ -51,7 +51,7 @@ class GateEvaluations:
 
     @contextmanager
     def running(self) -> Iterator[GateEvaluations]:
-        """Look as long as the block lasts; a look that is under way at its end is not waited for."""
+        """Evaluate as long as the block lasts; an evaluation under way at its end is not waited for."""
         threading.Thread(target=self._run, name="gate evaluations", daemon=True).start()
         try:
             yield self
@@ -102,12 +102,12 @@ def short_line(progress: SoakProgress, width: int, turn: int = 0) -> str:
 
 @dataclass
 class Tenths:
-    """Lets through the first look of each tenth of a soak, and its end: a log file needs no more."""
+    """Lets through the first line of each tenth of a soak, and its end: a log file needs no more."""
 
     _last: int = -1
 
     def due(self, progress: SoakProgress) -> bool:
-        """Whether this look begins another tenth."""
+        """Whether this begins another tenth."""
         tenth = int(10 * progress.elapsed / progress.total) if progress.total else 10
         if tenth <= self._last and self._last >= 0:
             return False

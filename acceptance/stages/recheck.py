@@ -1,8 +1,8 @@
 """Judge accepted stages again when the deployment is over.
 
-The watch of a stage ends with its acceptance, and its flag stays on while the next stages run, for hours: what goes bad
-then, nobody would see. So all of that time is judged at the end. A quiet night must read neither as good nor as a
-fault: requests of our own come first, and after them "no data" is a fault again.
+The watch of a stage ends with its acceptance, and its flag stays on while the next stages run, for hours: nobody would
+see what goes bad then. So all of that time is judged at the end. A night without traffic must read neither as good nor
+as bad: synthetic traffic comes first, and after it "no data" is INCONCLUSIVE again.
 Source: checklist items acceptance.3, acceptance.4 and trigger.1 to trigger.6.
 """
 
@@ -221,16 +221,16 @@ class Recheck:
         return [name for name, stage in self._stages.items() if any(item in each.items for each in stage.triggers)]
 
     def commands_by_hand(self, stage_id: str) -> str:
-        """Say how a person takes a stage back: no run puts back what was accepted."""
+        """Say how a person rolls a stage back: no run undoes what was accepted."""
         flag = self._target.flags[stage_id]
         commands = "; ".join(by_hand_commands(self._target, self._stages[stage_id].service, flag))
-        return f"{stage_id} is accepted and {flag} is on; take it back by hand, now: {commands}"
+        return f"{stage_id} is accepted and {flag} is on; roll it back by hand, now: {commands}"
 
     def findings(self, results: Mapping[str, Sequence[GateResult]]) -> list[str]:
-        """Name what is bad among results by stage, each stage's with its way back.
+        """Name what is bad among results by stage, each stage's with the commands by hand.
 
         Raises:
-            Inconclusive: Nothing is seen to be bad, but something could not be seen.
+            Inconclusive: Nothing is bad, but some results have no data.
         """
         bad: list[str] = []
         no_data: list[str] = []

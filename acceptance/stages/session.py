@@ -26,7 +26,7 @@ from acceptance.stage import Stage
 from acceptance.stages.expected_events import SyntheticEvents
 from acceptance.stages.progress import Tell
 from acceptance.stages.soak import SoakReport, Traffic, soak
-from acceptance.stages.watch import Outlook, Watch
+from acceptance.stages.watch import Watch, WatchInputs
 from acceptance.stages.watch_state import TriggerState
 from acceptance.target.model import Service, Target
 from acceptance.verdict import Inconclusive, Refused, Verdict
@@ -113,7 +113,7 @@ class StageWork:
             self._born = max(starts(self.service, self.target, self.prometheus), default=0.0)
         if value and self.watch is None:
             step = self.target.scrape_interval_s
-            outlook = Outlook(
+            inputs = WatchInputs(
                 prometheus=self.prometheus,
                 logs=self.logs,
                 job=self.service.job,
@@ -126,7 +126,7 @@ class StageWork:
                 others=tuple(error_rates(self.others, self.target)),
             )
             renew = partial(self.conductor.renew, self.stage.id)
-            self.watch = Watch(self.stage, outlook, state.intended, self.synthetic, self._fired, renew)
+            self.watch = Watch(self.stage, inputs, state.intended, self.synthetic, self._fired, renew)
             self.watch.start()
         return state
 

@@ -13,6 +13,7 @@ from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
 
 from acceptance.evidence import Evidence
+from acceptance.finding import Finding
 from acceptance.gates.judging import judge, traffic_fault
 from acceptance.gates.measures import Gate, GateResult
 from acceptance.gates.series import increase
@@ -23,8 +24,8 @@ from acceptance.stages.prometheus_clock import Observer, unsettled
 from acceptance.stages.watch_state import WatchState
 from acceptance.verdict import Inconclusive, Verdict
 
-#: Sends one synthetic request; returns what was wrong with the answer, or None.
-Traffic = Callable[[], str | None]
+#: Sends one synthetic request; returns what was wrong with the answer.
+Traffic = Callable[[], Sequence[Finding]]
 
 
 @dataclass(frozen=True)
@@ -35,14 +36,14 @@ class SoakReport:
         start: Unix seconds.
         end: Unix seconds.
         sent: Synthetic requests sent.
-        complaints: What was wrong with their answers.
+        findings: What was wrong with their answers.
         results: By gate id.
     """
 
     start: float
     end: float
     sent: int
-    complaints: tuple[str, ...]
+    findings: list[Finding]
     results: Mapping[str, GateResult]
 
 
@@ -70,7 +71,7 @@ def soak(
         step: The scrape interval in seconds.
         per_minute: Volume of the traffic.
         stopped: Gives the reason why the soak must end now, or an empty string.
-        tell: Shown a look before each request; None where nobody watches.
+        tell: Shown how the soak stands before each request; None where nobody watches.
         watch: Gives how the watch stands.
 
     Raises:
@@ -81,7 +82,7 @@ def soak(
     pause = threading.Event()
     pause.wait(2 * step)  # what came before, our own security probes among it, must be in the scrape that we start from
     start, begin = time.time(), time.monotonic()
-    sent, complaints = 0, []
+    sent, good, findings = 0, 0, list[Finding]()
 
     def judged(gate: Gate) -> GateResult:
         return judge(gate, prometheus.samples(gate, job, start, time.time(), step))
@@ -95,8 +96,9 @@ def soak(
                 cut = f"the soak ended {left:.0f} s early: {reason}"
                 raise Inconclusive(cut, _so_far(stage.gates, judged, cut))
             sent += 1
-            if complaint := traffic():
-                complaints.append(complaint)
+            wrong = traffic()
+            findings += wrong
+            good += not wrong
             due = begin + sent * 60 / per_minute
             pause.wait(max(0.0, min(due, begin + seconds) - time.monotonic()))
     pause.wait(2 * step)  # the last requests are in the next scrape
@@ -107,13 +109,13 @@ def soak(
             "see that time is kept (chronyc tracking, timedatectl) and soak again"
         )
     results = {gate.id: judge(gate, prometheus.samples(gate, job, start, end, step)) for gate in stage.gates}
-    if why := _uncounted(stage, prometheus, job, (start, end, step), sent - len(complaints)):
+    if why := _uncounted(stage, prometheus, job, (start, end, step), good):
         results = {name: doubted(result, why) for name, result in results.items()}
     if lost := observer.lost():
         raise Inconclusive(lost, unsettled(results.values(), lost))
     if tell:
         tell(SoakProgress(stage.id, seconds, seconds, tuple(results.values()), watch(), stopped()))
-    return SoakReport(start, end, sent, tuple(complaints), results)
+    return SoakReport(start, end, sent, findings, results)
 
 
 def _uncounted(stage: Stage, prometheus: Prometheus, job: str, when: tuple[float, float, float], good: int) -> str:

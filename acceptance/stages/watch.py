@@ -26,7 +26,7 @@ from acceptance.verdict import Refused, Verdict
 
 
 @dataclass(frozen=True)
-class Outlook:
+class WatchInputs:
     """What a watch evaluates with.
 
     Attributes:
@@ -54,7 +54,7 @@ class Outlook:
 
 @dataclass
 class _Freshness:
-    """Since when there was nothing newer; by the monotonic clock, for a wall clock may be set back.
+    """Since when there was nothing newer; by the monotonic clock, for a wall clock may jump.
 
     Attributes:
         newest: When the newest scrape was, unix seconds.
@@ -82,7 +82,7 @@ class Watch(threading.Thread):
 
     Args:
         stage: Whose triggers.
-        outlook: What to evaluate with.
+        inputs: What to evaluate with.
         since: When the flag change began, unix seconds: what comes after it is new.
         own: Events that the suite itself provokes.
         on_fire: Asks for the rollback.
@@ -92,7 +92,7 @@ class Watch(threading.Thread):
     def __init__(
         self,
         stage: Stage,
-        outlook: Outlook,
+        inputs: WatchInputs,
         since: float,
         own: SyntheticEvents,
         on_fire: Callable[[GateResult], None],
@@ -100,13 +100,13 @@ class Watch(threading.Thread):
     ) -> None:
         super().__init__(name=f"watch of {stage.id}", daemon=True)
         self._stage = stage
-        self._outlook = outlook
+        self._inputs = inputs
         self._since = since
         self._own = own
         self._on_fire = on_fire
         self._renew = renew
         self._history: dict[str, list[tuple[float, float]]] = {}
-        every = (*stage.triggers, *outlook.others)
+        every = (*stage.triggers, *inputs.others)
         self._triggers = {each.id: TriggerState(each.id, each.title, each.items, each.threshold) for each in every}
         self._fresh = _Freshness()
         self._over = threading.Event()
@@ -116,12 +116,12 @@ class Watch(threading.Thread):
     @property
     def state(self) -> WatchState:
         """How the watch stands, for people."""
-        triggers, limit = tuple(self._triggers.values()), self._outlook.blind_limit
-        return WatchState(self._fresh.blind(), limit, self._outlook.step, self.evaluations, triggers)
+        triggers, limit = tuple(self._triggers.values()), self._inputs.blind_limit
+        return WatchState(self._fresh.blind(), limit, self._inputs.step, self.evaluations, triggers)
 
     def run(self) -> None:
         """Evaluate once every scrape interval until stopped or until a trigger fires."""
-        while not self._over.wait(self._outlook.step):
+        while not self._over.wait(self._inputs.step):
             fired, before, why = None, self.evaluations, "Prometheus answers, but holds no newer sample"
             try:
                 fired = self.evaluate(time.time())
@@ -130,7 +130,7 @@ class Watch(threading.Thread):
                 why = str(error)
             if self._over.is_set():
                 return  # the stage has ended meanwhile: what was seen may be of its rollback
-            fresh = self.evaluations > before and self._fresh.blind() <= self._outlook.blind_limit
+            fresh = self.evaluations > before and self._fresh.blind() <= self._inputs.blind_limit
             self.fired = fired or self._blind(fresh, why)  # guard: watch-that-is-blind-for-too-long
             if self.fired:
                 self._over.set()
@@ -153,7 +153,7 @@ class Watch(threading.Thread):
             Inconclusive: None fires, and Prometheus or the log is out of reach.
         """
         newest, errors = now, []
-        for trigger in (*self._stage.triggers, *self._outlook.others):
+        for trigger in (*self._stage.triggers, *self._inputs.others):
             try:
                 samples = self._samples(trigger, now)
             except Exception as error:  # the next trigger may have the data that this one lacks
@@ -173,7 +173,7 @@ class Watch(threading.Thread):
         # Asked after the samples are: whatever of ours they hold was announced before it was counted.
         own = self._own.span(trigger.synthetic_events)[1]
         # One request may still be in flight, and its count shows with the next scrape only.
-        undisturbed_since = self._own.undisturbed_since(trigger.synthetic_events) + 2 * self._outlook.step
+        undisturbed_since = self._own.undisturbed_since(trigger.synthetic_events) + 2 * self._inputs.step
         result = evaluate(trigger, samples, own, undisturbed_since)
         self._note(result, samples.end - samples.newest if samples.up else 0.0)
         return result
@@ -193,25 +193,25 @@ class Watch(threading.Thread):
         )
 
     def _samples(self, trigger: Trigger, now: float) -> Samples:
-        outlook = self._outlook
+        inputs = self._inputs
         if trigger.kind not in ("alerts", "log_events"):
-            since = max(self._since, outlook.back) if trigger.kind == "value" else self._since
-            return outlook.prometheus.samples(trigger, trigger.job or outlook.job, since, now, outlook.step)
+            since = max(self._since, inputs.back) if trigger.kind == "value" else self._since
+            return inputs.prometheus.samples(trigger, trigger.job or inputs.job, since, now, inputs.step)
         count = len(self.new_alerts() if trigger.kind == "alerts" else self.foreign_events(trigger))
         history = self._history.setdefault(trigger.id, [])
         history.append((now, count))
-        return Samples(self._since, now, outlook.step, [Row({}, history)])
+        return Samples(self._since, now, inputs.step, [Row({}, history)])
 
     def new_alerts(self) -> set[str]:
         """Name the alerts that fire now, did not before, and are not provoked by our own security tests."""
-        new = self._outlook.prometheus.firing_alerts() - self._outlook.alerts_before
+        new = self._inputs.prometheus.firing_alerts() - self._inputs.alerts_before
         return {alert for alert in new if alert.partition("{")[0] not in self._stage.provoked_alerts}
 
     def foreign_events(self, trigger: Trigger) -> list[str]:
         """Give the log lines of the trigger's events that no probe of ours caused."""
-        lines = self._outlook.logs.since(datetime.fromtimestamp(self._since, UTC), trigger.query.split("|"))
-        traced = bool(self._outlook.trace_prefix)
-        ours = of_ours(self._outlook.trace_prefix, self._outlook.data_prefix)
+        lines = self._inputs.logs.since(datetime.fromtimestamp(self._since, UTC), trigger.query.split("|"))
+        traced = bool(self._inputs.trace_prefix)
+        ours = of_ours(self._inputs.trace_prefix, self._inputs.data_prefix)
         return [line.brief() for line in self._own.foreign(lines, ours, traced=traced)]
 
     def _blind(self, fresh: bool, error: str) -> GateResult | None:
@@ -222,7 +222,7 @@ class Watch(threading.Thread):
             return None
         if not why:
             return None
-        limit, now = self._outlook.blind_limit, time.time()
+        limit, now = self._inputs.blind_limit, time.time()
         blind = Measure("blind", "The watch must see", (), "value", "up", f"< {limit:g}", unit="s")
         result = GateResult(blind, Verdict.INCONCLUSIVE, limit, 0, f"{why}: {error}", now - limit, now)
         self._note(result, self._fresh.blind())

@@ -7,7 +7,7 @@ from typing import Any
 
 from acceptance.verdict import Verdict
 
-_WORDS = {Verdict.PASS: "quiet", Verdict.FAIL: "FIRED"}
+_WORDS = {Verdict.PASS: "not fired", Verdict.FAIL: "FIRED"}
 
 
 @dataclass(frozen=True)
@@ -65,9 +65,9 @@ class WatchState:
         return self.age_s > 2.5 * self.step_s + 1
 
     def told(self) -> str:
-        """Say it in a few words: `BLIND 23 s of 75 s`, or `5 triggers quiet, 2 without data`."""
+        """Say it in a few words: `BLIND 23 s of 75 s`, or `5 triggers not fired, 2 without data`."""
         if self.blind:
             return f"BLIND {self.age_s:.0f} s of {self.blind_limit_s:.0f} s"
-        quiet = sum(each.word == "quiet" for each in self.triggers)
-        without = len(self.triggers) - quiet
-        return f"{quiet} triggers quiet" + (f", {without} without data" if without else "")
+        good = sum(each.word == "not fired" for each in self.triggers)
+        without = len(self.triggers) - good
+        return f"{good} triggers not fired" + (f", {without} without data" if without else "")

@@ -33,7 +33,7 @@ class Records:
         await self._db["long_tasks"].insert_one(dict(task))
 
     async def remove(self, task_id: str) -> None:
-        """Take back what `add` wrote before it failed."""
+        """Undo what `add` wrote before it failed."""
         await self._db["review_archives"].delete_many({"task_id": task_id})
         await self._db["long_tasks"].delete_many({"task_id": task_id})
 

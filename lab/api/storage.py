@@ -58,7 +58,7 @@ def keep(file: IncomingFile, place: Path, root: Path) -> None:
 
 
 def discard(place: Path, root: Path) -> None:
-    """Take back an archive whose record could not be written, and the folders that this empties."""
+    """Remove an archive whose record could not be written, and the folders that this empties."""
     place.unlink(missing_ok=True)
     for folder in place.parents:
         if folder == root:

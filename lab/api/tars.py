@@ -11,17 +11,17 @@ from typing import IO, Any
 from lab.api.names import unsafe_member
 from lab.api.refusal import traversal
 
-MAX_LOOK = 32 << 20  # bytes of tar to look through, unpacked
+MAX_READ = 32 << 20  # bytes of tar to read through, unpacked
 MAX_MEMBERS = 2_000
 _PACKERS: dict[bytes, Callable[[IO[bytes]], Any]] = {b"\x1f\x8b": gzip.open, b"BZ": bz2.open, b"\xfd7": lzma.open}
 _UNREADABLE = (tarfile.TarError, OSError, EOFError, ValueError, zlib.error, lzma.LZMAError)
 
 
 class _Bounded:
-    """A reader that ends after MAX_LOOK bytes, so that a packed bomb costs little."""
+    """A reader that ends after MAX_READ bytes, so that a packed bomb costs little."""
 
     def __init__(self, source: IO[bytes]) -> None:
-        self._source, self._left = source, MAX_LOOK
+        self._source, self._left = source, MAX_READ
 
     def read(self, size: int) -> bytes:
         """Read on, at most what is left of the bound."""

@@ -98,13 +98,13 @@ DIALOG_FAULTS = (
     Fault(
         "dialog-errors-seldom",
         "21_01a",
-        "new path: every 50th repository operation fails, the message gets 503: under every trigger's bound",
+        "new path: every 50th repository operation fails, the message gets 503: under every trigger's threshold",
         ("21_01a.monitor.1", "21_01a.exit.2"),
     ),
     Fault(
         "dialog-slow-seldom",
         "21_01a",
-        "new path: every 10th repository operation takes 0.15 s more: over the SLO, under the trigger's bound",
+        "new path: every 10th repository operation takes 0.15 s more: over the SLO, under the trigger's threshold",
         ("21_01a.monitor.1", "21_01a.exit.3"),
     ),
     Fault(

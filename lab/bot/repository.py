@@ -16,7 +16,7 @@ from lab.service import Settings, log
 
 SLOW_SECONDS = 0.25  # the fault's delay: over the SLO of 100 ms and over twice a usual baseline
 SELDOM_SLOW_SECONDS = 0.15  # of one in ten: a p95 between the SLO of 100 ms and the trigger's 200 ms
-CROWDED_SECONDS = 0.05  # reads of two users within this are mixed up by dialog-mixes-users
+NEAR_SECONDS = 0.05  # reads of two users within this are mixed up by dialog-mixes-users
 
 
 class RepositoryError(RuntimeError):
@@ -84,8 +84,8 @@ class ContextRepository:
             return replace(context, history=context.history[-2:])
         if self._fault("dialog-old-sessions-lost") and context.history and context.history[-1]["at"] < self._started:
             return None
-        crowded = other is not None and other.user_id != context.user_id and self._read[0] - at < CROWDED_SECONDS
-        if other and crowded and self._fault("dialog-mixes-users"):
+        near = other is not None and other.user_id != context.user_id and self._read[0] - at < NEAR_SECONDS
+        if other and near and self._fault("dialog-mixes-users"):
             return replace(context, history=other.history)
         return context
 

@@ -11,7 +11,7 @@ from lab.bot.repository import RepositoryError
 from lab.service import Settings
 
 LATE_SECONDS = 0.15  # of the faults that answer late: nothing of it is in the repository's metrics
-AT_ONCE = 8  # turns; the rest wait their turn, so that a crowd does not slow each database operation down
+AT_ONCE = 8  # turns; the rest wait their turn, so that many users do not slow each database operation down
 
 
 class ForeignSessionError(Exception):

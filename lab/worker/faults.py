@@ -66,7 +66,7 @@ HOMEWORK_FAULTS = (
     Fault(
         "homework-errors-seldom",
         "21_01b",
-        "new path: every 11th request fails with api_error and 502: under every trigger's bound",
+        "new path: every 11th request fails with api_error and 502: under every trigger's threshold",
         ("21_01b.monitor.1", "21_01b.exit.1"),
     ),
     Fault(
@@ -153,7 +153,7 @@ USE_CASE_FAULTS = (
     Fault(
         "review-errors-seldom",
         "21_01d",
-        "new path: every 21st review fails: under every trigger's bound",
+        "new path: every 21st review fails: under every trigger's threshold",
         ("21_01d.monitor.1", "21_01d.exit.1"),
     ),
     Fault(
@@ -165,7 +165,7 @@ USE_CASE_FAULTS = (
     Fault(
         "review-hits-miscounted",
         "21_01d",
-        "new path: every 21st review counts as refused by the rate limit, and is done: under the trigger's bound",
+        "new path: every 21st review counts as refused by the rate limit, and is done: under the trigger's threshold",
         ("21_01d.monitor.1",),
     ),
     Fault(

@@ -78,7 +78,7 @@ def deployed(deployment: Deployment, target: Target) -> list[str]:
 
 @pytest.fixture
 def weigh(flow: Flow, deployment: Deployment) -> Callable[..., list[str]]:
-    """Names those of some items that were seen to be bad, in this run or else in their stage's; see `weighed`."""
+    """Names those of some items that were found bad, in this run or else in their stage's; see `weighed`."""
 
     def of(*items: str) -> list[str]:
         return weighed({item: flow.seen(item) or deployment.seen(item) for item in items}, f"in {deployment.extent}")
@@ -103,7 +103,7 @@ def recheck(
 
 @pytest.fixture
 def rechecked_gates(recheck: Recheck, judged: Judged) -> Rechecked:
-    """Names the gates of these kinds that an accepted stage does not hold any more, and how to take it back."""
+    """Names the gates of these kinds that an accepted stage does not hold any more, and how to roll it back."""
 
     def of(stage: str, *kinds: str) -> list[str]:
         if why_not := recheck.left_enabled(stage).why_not:
@@ -115,7 +115,7 @@ def rechecked_gates(recheck: Recheck, judged: Judged) -> Rechecked:
 
 @pytest.fixture
 def rechecked_triggers(recheck: Recheck, judged: Judged, deployed: list[str], deployment: Deployment) -> Rechecked:
-    """Names the triggers of an item that held in an accepted stage since, and how to take it back."""
+    """Names the triggers of an item that held in an accepted stage since, and how to roll it back."""
 
     def of(item: str) -> list[str]:
         stages = {name: recheck.left_enabled(name) for name in recheck.with_trigger(item) if name in deployed}

@@ -59,7 +59,7 @@ def test_all_stages_were_deployed_without_rollback(deployment, target, evidence)
 
 @pytest.mark.checklist("acceptance.2")
 def test_all_flags_were_enabled(weigh, target, recheck, deployed):
-    """All feature flags enabled successfully: and what was kept on is on still."""
+    """All feature flags enabled successfully: and what was left enabled is on still."""
     left = [stage for stage in deployed if recheck.left_enabled(stage).since]
     env = EnvFile(target.env_file)
     off = [

@@ -9,6 +9,7 @@ import pytest
 from pymongo.database import Database
 
 from acceptance.evidence import Evidence
+from acceptance.finding import Finding
 from acceptance.probes.dialog.concurrent_users import Chat
 from acceptance.probes.dialog.contexts import context_after
 from acceptance.probes.dialog.gateway import Butler, Conversation, converse, new_word
@@ -52,11 +53,11 @@ def soaked(flag_on: object, stage_work: StageWork, butler: Butler, new_id: NewId
     """The stage after its full soak, with one dialog turn of one of many users at a time."""
     chat = Chat(butler, lambda: new_id("soak"))
 
-    def one_turn() -> str | None:
+    def one_turn() -> list[Finding]:
         found = chat.turn()
         LOST_HISTORY.check(stage_work, chat.lost, found)
         BAD_ANSWERS.check(stage_work, chat.bad, found)
-        return "; ".join(map(str, found)) or None
+        return found
 
     return stage_work.soak(one_turn)
 

@@ -1,4 +1,4 @@
-"""Stage 21_01a, exit gate: accepts the stage, after counting that everything it depends on was seen to be good."""
+"""Stage 21_01a, exit gate: accepts the stage, after counting that everything it depends on was verified."""
 
 import pytest
 
@@ -39,7 +39,7 @@ def test_user_facing_validation_was_successful(flow):
 
 @pytest.mark.checklist("21_01a.exit.5")
 def test_stage_is_accepted(flag_on, flow, stage_work):
-    """If any check fails, execute rollback: accepted only when every line was seen to be good."""
+    """If any check fails, execute rollback: accepted only when every line was verified."""
     if unmet := flow.unmet("21_01a", besides=["21_01a.exit.5"]):
         raise Inconclusive("the stage cannot be accepted: " + "; ".join(unmet))
     stage_work.conductor.accept("21_01a")

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 import pytest
 
+from acceptance.finding import Finding
 from acceptance.probes.homework.hw_checker import RESCHEDULE, HwChecker, HwCheckerDown
 from acceptance.probes.homework.traffic import HomeworkTraffic
 from acceptance.probes.homework.worker import Homework
@@ -43,11 +44,11 @@ def soaked(flag_on: object, stage_work: StageWork, homework: Homework, checker: 
     with dependency():
         traffic = HomeworkTraffic(homework, checker, target.known.soak_students, patience_s=target.http_timeout_s)
 
-    def one_request() -> str | None:
+    def one_request() -> list[Finding]:
         with dependency():
             found = traffic.send()
         MISSING.check(stage_work, traffic.missing, found)
         BAD_LISTS.check(stage_work, traffic.bad_lists, found)
-        return "; ".join(map(str, found)) or None
+        return found
 
     return stage_work.soak(one_request)

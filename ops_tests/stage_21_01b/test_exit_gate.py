@@ -1,4 +1,4 @@
-"""Stage 21_01b, exit gate: accepts the stage, after counting that everything it depends on was seen to be good."""
+"""Stage 21_01b, exit gate: accepts the stage, after counting that everything it depends on was verified."""
 
 import pytest
 
@@ -41,7 +41,7 @@ def test_homework_submission(flag_on, homework, checker, student, target, eviden
 
 @pytest.mark.checklist("21_01b.exit.3")
 def test_stage_is_accepted(flag_on, flow, stage_work):
-    """Exit gate: accepted only when every line was seen to be good."""
+    """Exit gate: accepted only when every line was verified."""
     if unmet := flow.unmet("21_01b"):
         raise Inconclusive("the stage cannot be accepted: " + "; ".join(unmet))
     stage_work.conductor.accept("21_01b")

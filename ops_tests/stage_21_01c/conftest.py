@@ -11,7 +11,7 @@ import pytest
 
 from acceptance.envfile.file import EnvFile
 from acceptance.evidence import Evidence
-from acceptance.finding import Finding, summary
+from acceptance.finding import Finding
 from acceptance.observe.exported import await_scrape
 from acceptance.observe.logs import Logs
 from acceptance.polling import poll
@@ -48,7 +48,7 @@ def student_upload(uploader: Uploader, stage_work: StageWork, kept: KeptArchives
     """One good homework upload, and one of the earlier archives read again; what a user would lose ends the stage."""
     refused = 0
 
-    def send() -> str | None:
+    def send() -> list[Finding]:
         nonlocal refused
         archive = good()
         answer = uploader.send(Upload(new_id("soak"), "hw02", archive))
@@ -56,11 +56,11 @@ def student_upload(uploader: Uploader, stage_work: StageWork, kept: KeptArchives
         if refused:
             found = [Finding("not accepted", archive.description, "201", brief(answer))]
             NOT_ACCEPTED.check(stage_work, refused, found)
-            return summary(found)
+            return found
         stored, lost = kept.keep(archive), kept.lost_next()
         NOT_STORED.check(stage_work, len(stored), stored)
         ARCHIVE_LOST.check(stage_work, len(lost), lost)
-        return None
+        return []
 
     return send
 

@@ -1,4 +1,4 @@
-"""Stage 21_01c, exit gate: accepts the stage, after counting that everything it depends on was seen to be good."""
+"""Stage 21_01c, exit gate: accepts the stage, after counting that everything it depends on was verified."""
 
 import pytest
 
@@ -37,7 +37,7 @@ def test_disk_usage_is_normal(storage):
 
 @pytest.mark.checklist("21_01c.exit.5")
 def test_stage_is_accepted(flag_on, flow, stage_work):
-    """If any check fails, execute rollback immediately: accepted only when every line was seen to be good."""
+    """If any check fails, execute rollback immediately: accepted only when every line was verified."""
     if unmet := flow.unmet("21_01c", besides=["21_01c.exit.5"]):
         raise Inconclusive("the stage cannot be accepted: " + "; ".join(unmet))
     stage_work.conductor.accept("21_01c")

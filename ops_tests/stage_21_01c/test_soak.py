@@ -31,8 +31,8 @@ def test_gate_holds(gate_id, soaked, evidence):
 @pytest.mark.checklist("21_01c.monitor.1")
 def test_every_upload_of_the_soak_was_stored(soaked):
     """Prometheus metrics: what the counters say is true, each upload is on disk."""
-    complaints = "; ".join(soaked.complaints[:5]).replace("\n", " ")
-    assert (soaked.sent > 0, soaked.complaints) == (True, ()), complaints
+    assert soaked.findings == [], summary(soaked.findings)
+    assert soaked.sent > 0, "expected requests of ours in the soak, found none"
 
 
 @pytest.mark.checklist("21_01c.monitor.1")

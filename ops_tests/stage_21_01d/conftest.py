@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from acceptance.evidence import Evidence
+from acceptance.finding import Finding
 from acceptance.gates.measures import Threshold
 from acceptance.probes.reviews.pipeline import Reviews
 from acceptance.probes.reviews.result import Review
@@ -53,9 +54,9 @@ def soaked(flag_on: object, stage_work: StageWork, traffic: ReviewTraffic) -> So
     """The stage after its full soak, with a few reviews under way at a time."""
     bad = 0
 
-    def one_submission() -> str | None:
+    def one_submission() -> list[Finding]:
         nonlocal bad
-        complaints = []
+        wrong: list[Finding] = []
         for review in traffic.send():
             found = review.findings()
             bad = bad + 1 if found else 0
@@ -63,8 +64,8 @@ def soaked(flag_on: object, stage_work: StageWork, traffic: ReviewTraffic) -> So
             NO_LOG_ANALYSIS.check(stage_work, int(review.succeeded and not review.analysed), found)
             NOT_PUBLISHED.check(stage_work, int(review.succeeded and not review.published), found)
             BAD_REVIEWS.check(stage_work, bad, found)
-            complaints += found
-        return "; ".join(map(str, complaints)) or None
+            wrong += found
+        return wrong
 
     return stage_work.soak(one_submission)
 

@@ -1,4 +1,4 @@
-"""Stage 21_01d, exit gate: accepts the stage, after counting that everything it depends on was seen to be good."""
+"""Stage 21_01d, exit gate: accepts the stage, after counting that everything it depends on was verified."""
 
 import pytest
 
@@ -40,7 +40,7 @@ def test_review_submission(flag_on, reviews, new_id, patience_s, target, show):
 
 @pytest.mark.checklist("21_01d.exit.4")
 def test_stage_is_accepted(flag_on, flow, stage_work):
-    """Exit gate: accepted only when every line was seen to be good."""
+    """Exit gate: accepted only when every line was verified."""
     if unmet := flow.unmet("21_01d"):
         raise Inconclusive("the stage cannot be accepted: " + "; ".join(unmet))
     stage_work.conductor.accept("21_01d")

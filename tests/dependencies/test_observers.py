@@ -157,7 +157,7 @@ def test_scrape_target_that_flaps_is_not_a_pass():
 UP = Gate("up", "Up", (), "value", "up", ">= 1")
 
 
-def soaked(url, traffic=lambda: None, gates=(UP,), seconds=0.5):
+def soaked(url, traffic=lambda: [], gates=(UP,), seconds=0.5):
     """A short soak that looks at this Prometheus."""
     stage = Stage("21_01c", "Storage", 50, gates=gates)
     return soak(
@@ -182,7 +182,7 @@ def test_prometheus_that_restarts_in_the_soak_is_no_pass_however_short_its_gap()
     requests = []
     told = pytest.raises(Inconclusive, match="restarted at 2002-01-01 00:00:00 UTC, in the soak")
     with server(prometheus(starts=lambda: bool(requests))) as url, bounded(), told:
-        soaked(url, traffic=lambda: requests.append(1))
+        soaked(url, traffic=lambda: requests.append(1) or [])
 
 
 def test_prometheus_that_is_gone_at_the_end_of_the_soak_is_inconclusive():
@@ -190,7 +190,7 @@ def test_prometheus_that_is_gone_at_the_end_of_the_soak_is_inconclusive():
     requests, answer = [], prometheus()
     told = pytest.raises(Inconclusive, match="did not answer")
     with server(lambda path: ANSWERS["500"] if requests else answer(path)) as url, bounded(), told:
-        soaked(url, traffic=lambda: requests.append(1))
+        soaked(url, traffic=lambda: requests.append(1) or [])
 
 
 @pytest.mark.parametrize("ahead", [-240, 240], ids=["behind", "ahead"])

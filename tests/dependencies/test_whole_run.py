@@ -96,7 +96,7 @@ def test_database_restarts_in_the_soak(lab, short, tmp_path):
 
 
 def test_database_stops_for_good_in_the_soak(lab, short, tmp_path):
-    """The flag is put back, and the test data stays in the journal until MongoDB is there again.
+    """The flag is rolled back, and the test data stays in the journal until MongoDB is there again.
 
     The health of the service stays green without MongoDB, as the real one's does (target contract).
     """

@@ -50,10 +50,10 @@ def faults_left(target, mark, env_before, restarted="lab.api"):
 
 
 def stale(target, module):
-    """Name a service that started before the env file last changed: it may run with what was taken back."""
+    """Name a service that started before the env file last changed: it may run with what was undone."""
     changed = target.env_file.stat().st_mtime
     started = max(map(_started, _of_lab(target, module)), default=0.0)
-    return [f"{module} started {changed - started:.2f} s before the env file was put back"] * (started < changed)
+    return [f"{module} started {changed - started:.2f} s before the env file was restored"] * (started < changed)
 
 
 def leftovers(target):

@@ -107,7 +107,7 @@ def test_a_changed_log_is_told_and_not_green(project):
     )
     result = run(project)
     assert result.ret == pytest.ExitCode.INTERNAL_ERROR
-    result.stderr.fnmatch_lines(["record: the record could not be drawn from *the log was changed*"])
+    result.stderr.fnmatch_lines(["record: the record could not be rendered from *the log was changed*"])
     assert "NO RECORD" in (project.path / "run" / "record.html").read_text()
 
 

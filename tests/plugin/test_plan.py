@@ -147,7 +147,7 @@ def test_every_mutation_is_told_in_order(healthy):
         "security (",
         "soak        1200 s of traffic, at most 1200 requests (60 a minute)",
         "query       gate write-errors holds at == 0:",
-        "put back",
+        "restore",
         f"change      {FLAG} back",
         "command     make day-12-restart-api",
         "remove      what bears the run's prefix",

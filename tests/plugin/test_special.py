@@ -19,7 +19,7 @@ FLAGS = {
 
 @pytest.fixture
 def project(tmp_path, lab):
-    """An empty project; flags that a test kept on are put back by hand, as a lab has no morning after."""
+    """An empty project; flags that a test left enabled are restored by hand, as a lab has no morning after."""
     made = Project(tmp_path, lab)
     yield made
     assert made.journal_is_closed()

@@ -24,7 +24,7 @@ kind = "value"
 query = 'up{job="$job"}'
 threshold = "== 1"
 """
-SOAK = "def test_soak(flag_on, stage_work): assert stage_work.soak(lambda: None).sent > 0\n"
+SOAK = "def test_soak(flag_on, stage_work): assert stage_work.soak(lambda: []).sent > 0\n"
 BAD = "def test_bad(flag_on): assert 'seen' == 'expected'\n"
 LONG = "@pytest.mark.parametrize('x', ['y' * 400])\ndef test_long(flag_on, x): raise AssertionError(x)\n"
 
@@ -80,7 +80,7 @@ def test_soak_is_one_rewritten_line_at_a_terminal(brief):
     assert len(looks) >= 4, shown
     assert max(map(len, looks)) < 80
     assert "lab-is-up 1 (== 1)" in looks[-1]
-    assert "0 triggers quiet" in looks[-1]
+    assert "0 triggers not fired" in looks[-1]
     assert looks[-1].startswith("soak 0:03/0:03")
 
 
@@ -90,7 +90,7 @@ def test_soak_is_a_plain_line_a_tenth_in_a_log(brief):
     assert 4 <= len(looks) <= 11, done.output
     assert "\x1b" not in done.output
     assert "\r" not in done.output
-    assert looks[-1] == "soak 21_01c 0:03/0:03  lab-is-up 1 (== 1)  0 triggers quiet"
+    assert looks[-1] == "soak 21_01c 0:03/0:03  lab-is-up 1 (== 1)  0 triggers not fired"
 
 
 def test_no_color_is_honoured_at_a_terminal(brief):

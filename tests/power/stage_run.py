@@ -116,7 +116,7 @@ def run_stage(target: Path | str, reports: Path, *args: str, stage: str = "21_01
 
 
 def left_over(target_file: Path) -> list[str]:
-    """Say what a run did not put back: flags that are on, a journal that is open."""
+    """Say what a run did not undo: flags that are on, a journal that is open."""
     target = load_target(target_file)
     env = EnvFile(target.env_file)
     on = [f"{flag} is on" for flag in target.flags.values() if env.flag(flag)]

@@ -1,6 +1,6 @@
 """A stage that goes bad after its acceptance, when nobody watches it any more, is red when the run ends.
 
-Its flag stays on, and the reason says how to take it back.
+Its flag stays on, and the reason says how to roll it back.
 """
 
 from collections.abc import Callable
@@ -64,7 +64,7 @@ def users_write(target_file: Path, messages: int = 400) -> None:
 
 
 def accepted_then(spoil: Callable[[], object], target_file: Path, reports: Path) -> StageRun:
-    """Deploy the stage, and spoil the target once its flag is kept on."""
+    """Deploy the stage, and spoil the target once its flag is left enabled."""
     with running(target_file, reports, *PARTS) as run:
         assert poll(lambda: kept(reports), bool, 300), f"the stage was not accepted:\n{run.output}"
         spoil()
@@ -124,6 +124,6 @@ def test_stage_that_fails_after_its_acceptance_is_red_at_the_end(target_file, tm
     flag = target.flags[STAGE]
     for name in SINCE:
         assert f"FAIL: {STAGE}, " in red[name], red[name]
-        assert f"{flag} is on; take it back by hand, now: " in red[name], red[name]
+        assert f"{flag} is on; roll it back by hand, now: " in red[name], red[name]
     assert {"acceptance.3", "acceptance.4", "trigger.1", "trigger.2"} <= run.red_items
     assert (run.code, run.outcome, EnvFile(target.env_file).flag(flag)) == (1, "NO-GO", True), run.explain()

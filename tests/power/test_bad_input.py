@@ -26,7 +26,7 @@ def target(held_target: Path) -> Target:
 
 @pytest.fixture
 def env_file(target: Target) -> Iterator[Path]:
-    """The lab's env file, put back afterwards whatever a test made of it."""
+    """The lab's env file, restored afterwards whatever a test made of it."""
     path, before = target.env_file, target.env_file.read_bytes()
     yield path
     path.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""Each seeded fault of stage 21_01a turns its own check red, and the flag is put back."""
+"""Each seeded fault of stage 21_01a turns its own check red, and the flag is rolled back."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -108,11 +108,11 @@ POWER = (
         arguments_too=("-ptests.power.amiss.restart",),
     ),
     # Nobody looked: no data is never good.
-    Soak((), ("test_user_facing_validation",), "not seen to be good", INCONCLUSIVE, k="user_facing"),
-    Exit((), ("test_flag_is_enabled",), "not seen to be good", INCONCLUSIVE, k="flag_is_enabled"),
+    Soak((), ("test_user_facing_validation",), "not verified", INCONCLUSIVE, k="user_facing"),
+    Exit((), ("test_flag_is_enabled",), "not verified", INCONCLUSIVE, k="flag_is_enabled"),
     Exit(("dialog-errors-seldom",), ("test_no_error_rate_increase",), "expected == 0 errors, found 1", k="error_rate"),
     Exit(("dialog-slow-seldom",), ("test_latency_is_within_slo",), TOO_SLOW, settings=LONGER, k="latency"),
-    Exit((), ("test_user_facing_validation_was_successful",), "not seen to be good", INCONCLUSIVE, k="user_facing"),
+    Exit((), ("test_user_facing_validation_was_successful",), "not verified", INCONCLUSIVE, k="user_facing"),
     Exit((), ("test_stage_is_accepted",), "21_01a.exit.1 was not checked", INCONCLUSIVE, k="accepted"),
 )
 

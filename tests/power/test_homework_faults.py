@@ -1,4 +1,4 @@
-"""Each seeded fault of stage 21_01b turns its own check red, and the flag is put back."""
+"""Each seeded fault of stage 21_01b turns its own check red, and the flag is rolled back."""
 
 from functools import partial
 from pathlib import Path

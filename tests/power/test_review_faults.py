@@ -1,4 +1,4 @@
-"""Each seeded fault of stage 21_01d turns its own check red, and the flag is put back."""
+"""Each seeded fault of stage 21_01d turns its own check red, and the flag is rolled back."""
 
 from functools import partial
 from pathlib import Path
@@ -92,7 +92,7 @@ POWER = (
         settings=LONGER,
         k="no_errors",
     ),
-    Exit((), ("test_all_collaborators_are_operational",), "not seen to be good", INCONCLUSIVE, k="collaborators"),
+    Exit((), ("test_all_collaborators_are_operational",), "not verified", INCONCLUSIVE, k="collaborators"),
     Exit((), ("test_latency_is_within_slo",), "to judge by, found ", INCONCLUSIVE, settings=TOO_FEW, k="latency"),
     Exit(
         ("review-report-empty",),

@@ -144,7 +144,7 @@ def inconclusive(folder: Path) -> Path:
                 writer.check(
                     *check, "INCONCLUSIVE", reason, [gate(name, writer.now, verdict="INCONCLUSIVE", reason=reason)]
                 )
-        writer.say("rollback.started", pause=1, stage="21_01c", reason="the soak could not see")
+        writer.say("rollback.started", pause=1, stage="21_01c", reason="the soak had no data")
         switch(writer, "true", "false")
         writer.say(
             "rollback.finished",
@@ -160,14 +160,14 @@ def inconclusive(folder: Path) -> Path:
             pause=1,
             stage="21_01c",
             verdict="INCONCLUSIVE",
-            reason="the soak could not see",
+            reason="the soak had no data",
             kept=False,
         )
         writer.say(
             "run.finished",
             pause=1,
             outcome="INCONCLUSIVE",
-            reasons=["3 gates of stage 21_01c could not see: Prometheus did not answer"],
+            reasons=["3 gates of stage 21_01c had no data: Prometheus did not answer"],
             exit_code=10,
         )
     return folder

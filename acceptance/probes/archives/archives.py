@@ -134,7 +134,7 @@ def truncated(nonce: bytes | None = None, *, honest: bool = True) -> Archive:
 
     Args:
         nonce: Nonce to carry.
-        honest: Declare the digest of the half (only a look into the zip can refuse it), else of the whole.
+        honest: Declare the digest of the half (only reading the zip itself can refuse it), else of the whole.
     """
     whole = good(nonce)
     data = whole.read()[: whole.size // 2]

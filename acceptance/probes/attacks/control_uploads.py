@@ -1,7 +1,7 @@
 """Send good uploads before the attacks: without them a refusal proves nothing.
 
 A service that refuses everything, or a wrong address, would pass every attack; and only what was seen to
-arrive on disk can be seen to be overwritten.
+arrive on disk are noticed when they are overwritten.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from pathlib import Path
 from acceptance.verdict import Inconclusive
 
 MAX_ENTRIES = 200_000
-"""Entries of one snapshot; beyond it a look takes too long to be one moment."""
+"""Entries of one snapshot; beyond it a snapshot takes too long to be one moment."""
 _EDGE = 64 * 1024  # bytes read at either end of a file in search of a nonce
 
 

@@ -1,4 +1,4 @@
-"""A service that was put back is on its old path: what shows that it is not, and what is no obstacle."""
+"""A service that was rolled back is on its old path: what shows that it is not, and what is no obstacle."""
 
 from dataclasses import replace
 

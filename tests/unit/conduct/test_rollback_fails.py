@@ -126,7 +126,7 @@ def test_env_file_that_is_writable_again_in_time_is_put_back(world, monkeypatch)
 def test_stage_that_cannot_be_put_back_does_not_keep_the_others_on(world):
     world.conductor.set_flag(STAGE, True)
     world.conductor.set_flag(WORKER, True)
-    world.restarter.failures = 3  # the worker is the first to be put back, and does not come back
+    world.restarter.failures = 3  # the worker is the first to be rolled back, and does not start
     with pytest.raises(RollbackFailed, match="stage 21_01b is half-switched"):
         world.conductor.finish("over")
     assert world.flags_on() == []
@@ -187,7 +187,7 @@ def test_journal_that_fills_during_the_undo_is_told_and_left_to_the_next_start(w
     world.conductor.set_flag(STAGE, True)
     with monkeypatch.context() as disk:
         disk.setattr(world.journal, "_append", full)
-        with pytest.raises(RollbackFailed, match="everything is put back, but that could not be noted"):
+        with pytest.raises(RollbackFailed, match="everything is undone, but that could not be noted"):
             world.conductor.finish("over")
     assert (world.flags_on(), world.journal.is_closed()) == ([], False)
     assert len(world.recover()) == 1

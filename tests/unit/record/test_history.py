@@ -105,7 +105,7 @@ def damage_nothing(folder):
     ("damage", "why"),
     [
         (damage_nothing, "no record.json; and no event log"),
-        (lambda folder: (folder / "record.json").unlink(), "draw it with scripts/ops/record.py render"),
+        (lambda folder: (folder / "record.json").unlink(), "render it with scripts/ops/record.py render"),
         (lambda folder: (folder / "MANIFEST.sha256").unlink(), "the run could not finish its record"),
         (lambda folder: (folder / "record.json").write_text("{}"), "changed after the run"),
         (lambda folder: seal(folder, target=None), "AttributeError"),

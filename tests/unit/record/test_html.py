@@ -57,10 +57,10 @@ def pages(tmp_path_factory):
         ("go", ["Nothing was rolled back.", "every line that a person must confirm in this run is signed off"]),
         ("no_go", ["NO-GO", "Do not proceed: stage 21_01c failed and was rolled back.", "3 of the last 3 looks"]),
         ("no_go", ["Awaits sign-off", "21_01c.deploy.1"]),
-        ("inconclusive", ["INCONCLUSIVE", "Not a pass", "could not see", "WAIVED"]),
+        ("inconclusive", ["INCONCLUSIVE", "Not a pass", "had no data", "WAIVED"]),
         ("interrupted", ["INTERRUPTED", "Act now: a flag was left on.", "STILL ON", "scripts/ops/recover.py"]),
         ("rollback_failed", ["NO-GO", "Act now: the rollback failed", "ROLLBACK FAILED", "make day-12-restart-api"]),
-        ("whole", ["NO-GO", "stage 21_01b failed and was rolled back", "31 min over", "are on and kept"]),
+        ("whole", ["NO-GO", "stage 21_01b failed and was rolled back", "31 min over", "are left enabled"]),
     ],
 )  # fmt: skip
 def test_the_first_screen_answers_first(pages, name, said):

@@ -110,7 +110,7 @@ def test_a_folder_without_a_record_is_no_verdict(tmp_path):
 
 def test_a_killed_run_is_drawn_from_its_log_alone(tmp_path):
     page = render(samples.interrupted(tmp_path / "run"))
-    assert "Drawn afterwards from the event log" in page.read_text()
+    assert "Rendered afterwards from the event log" in page.read_text()
     assert verify(page.parent) == []
 
 

@@ -115,7 +115,7 @@ def test_an_item_is_good_by_its_other_checks_where_one_was_skipped(recorder: Rec
 
 @pytest.mark.parametrize("seen", [(), (Verdict.SKIPPED,), (Verdict.PASS, Verdict.INCONCLUSIVE), (Verdict.NOT_RUN,)])
 def test_an_item_that_nobody_saw_to_be_good_is_inconclusive(recorder: Recorder, seen: tuple[Verdict, ...]) -> None:
-    with pytest.raises(Inconclusive, match=r"not seen to be good in this run: 21_01a\.rollout\.2"):
+    with pytest.raises(Inconclusive, match=r"not verified in this run: 21_01a\.rollout\.2"):
         flow_that_saw(recorder, *seen).weigh("21_01a.rollout.2")
 
 

@@ -30,7 +30,7 @@ SEVEN = WatchState(1.0, 75.0, 15.0, 9, tuple(trigger(str(n)) for n in range(7)))
 def test_blindness_is_counted_and_data_that_are_missing_are_told():
     assert WatchState(40.0, 75.0, 15.0).told() == "BLIND 40 s of 75 s"
     assert WatchState(30.0, 75.0, 15.0, 1, (trigger("a"), trigger("b", Verdict.INCONCLUSIVE))).told() == (
-        "1 triggers quiet, 1 without data"
+        "1 triggers not fired, 1 without data"
     )
 
 
@@ -49,7 +49,7 @@ def test_not_a_number_is_a_breach():
 def test_log_line_holds_every_gate():
     said = line(SoakProgress("21_01c", 75, 1200, GOOD, SEVEN))
     assert said.startswith("soak 21_01c 1:15/20:00  write-errors 0 (== 0 errors)")
-    assert said.endswith("p95 0.0432 (< 2 s)  7 triggers quiet")
+    assert said.endswith("p95 0.0432 (< 2 s)  7 triggers not fired")
 
 
 @pytest.mark.parametrize("width", [20, 40, 79, 120])

@@ -1,4 +1,4 @@
-"""Looking back at accepted stages: what was kept on, whether it still holds, and how a person takes it back."""
+"""Looking back at accepted stages: what was left enabled, whether it still holds, and how a person rolls it back."""
 
 import time
 from datetime import UTC, datetime, timedelta
@@ -58,7 +58,7 @@ def test_accepted_stage_is_kept_since_its_acceptance():
     [
         ([*ACCEPTED[:2], *of_stage("rollback.started", "stage.finished", kept=False)], "was rolled back: why"),
         ([*ACCEPTED, *of_stage("rollback.started")], "was rolled back: why"),
-        ([*ACCEPTED[:2], *of_stage("flag.restored", "stage.finished", kept=False)], "put back at its end"),
+        ([*ACCEPTED[:2], *of_stage("flag.restored", "stage.finished", kept=False)], "restored at its end"),
         (of_stage("stage.started", "stage.finished", kept=False), "not accepted"),
         (ACCEPTED[:2], "not accepted"),
     ],
@@ -237,7 +237,7 @@ def test_bad_stage_is_told_with_its_flag_and_the_way_back(tmp_path, sent):
     back = looking_back(tmp_path, Prometheus(bad=lambda at: at))
     found = "; ".join(back.findings({"21_01c": back.gates("21_01c")}))
     assert "21_01c, since its acceptance: No errors: expected == 0" in found
-    assert f"21_01c is accepted and {FLAG} is on; take it back by hand, now: " in found
+    assert f"21_01c is accepted and {FLAG} is on; roll it back by hand, now: " in found
     assert "make day-12-restart-api" in found
     assert "\n" not in found, "the reason is one line"
 

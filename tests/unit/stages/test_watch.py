@@ -14,7 +14,7 @@ from acceptance.observe.log_lines import LogLine
 from acceptance.polling import poll
 from acceptance.stage import Stage
 from acceptance.stages.expected_events import SyntheticEvents
-from acceptance.stages.watch import Outlook, Watch
+from acceptance.stages.watch import Watch, WatchInputs
 from acceptance.verdict import Inconclusive, Verdict
 
 FAILURES = Trigger("failures", "Failures", ("trigger.3",), "count", "bad", "> 0", synthetic_events="checksum_failed")
@@ -73,8 +73,8 @@ def watch(prometheus, logs, own):
 
     def make(trigger, blind_limit=60.0, provoked=(), others=(), renew=lambda _: ""):
         stage = Stage("21_01c", "t", 1, triggers=(trigger,), provoked_alerts=tuple(provoked))
-        outlook = Outlook(prometheus, logs, "api", frozenset({"Old{}"}), "aaaa", 0.01, blind_limit, others=others)
-        made = Watch(stage, outlook, 1000.0, own, lambda _: fired.set(), renew)
+        inputs = WatchInputs(prometheus, logs, "api", frozenset({"Old{}"}), "aaaa", 0.01, blind_limit, others=others)
+        made = Watch(stage, inputs, 1000.0, own, lambda _: fired.set(), renew)
         made.told = fired
         return made
 
@@ -136,17 +136,17 @@ def test_event_of_our_own_trace_is_no_incident(watch, logs):
 
 def test_where_no_trace_is_read_our_attacks_are_told_by_when_we_made_them_and_by_their_test_data(own):
     """As many events as attacks, while they are made; one more, or one at another time, is somebody's."""
-    outlook = Outlook(None, Logs(), "api", frozenset(), "", 0.01, 60, data_prefix="ops7")
-    watch = Watch(Stage("21_01c", "t", 1, triggers=(EVENTS,)), outlook, 1000.0, own, lambda _: None)
+    inputs = WatchInputs(None, Logs(), "api", frozenset(), "", 0.01, 60, data_prefix="ops7")
+    watch = Watch(Stage("21_01c", "t", 1, triggers=(EVENTS,)), inputs, 1000.0, own, lambda _: None)
     by_words = LogLine(datetime.now(UTC), "path_traversal", "WARNING", "f" * 32, {"student_id": "../ops7-x"})
-    outlook.logs.lines = [event("path_traversal", "f" * 32), event("path_traversal", "e" * 32), by_words]
+    inputs.logs.lines = [event("path_traversal", "f" * 32), event("path_traversal", "e" * 32), by_words]
     assert len(watch.foreign_events(EVENTS)) == 2
     with own.attacking(2):
         assert watch.evaluate(1010.0) is None
-    outlook.logs.lines += [event("path_traversal", "d" * 32)]
+    inputs.logs.lines += [event("path_traversal", "d" * 32)]
     assert len(watch.foreign_events(EVENTS)) == 1
     with time_machine.travel(datetime.now(UTC) + timedelta(minutes=5), tick=False):
-        outlook.logs.lines = [event("path_traversal", "c" * 32)]
+        inputs.logs.lines = [event("path_traversal", "c" * 32)]
     assert len(watch.foreign_events(EVENTS)) == 1
 
 
@@ -238,7 +238,7 @@ def test_state_of_the_watch_is_told(watch, prometheus):
     running._since = now - 0.01
     running.evaluate(now)
     state = running.state
-    assert (state.evaluations, state.blind, state.told()) == (1, False, "1 triggers quiet")
+    assert (state.evaluations, state.blind, state.told()) == (1, False, "1 triggers not fired")
 
 
 @pytest.mark.parametrize(
