@@ -11,7 +11,7 @@ import fcntl
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -103,11 +103,6 @@ def read_events(path: Path) -> Iterator[Event]:
             )
         prev = found
         yield Event(**body, hash=found)
-
-
-def first(events: Iterable[Event], kind: str) -> Mapping[str, Any]:
-    """Give the data of the first event of a kind, nothing where there is none."""
-    return next((event.data for event in events if event.kind == kind), {})
 
 
 def expecting(event: Event, wanted: Callable[[Mapping[str, Any]], bool]) -> Event:

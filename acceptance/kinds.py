@@ -52,6 +52,11 @@ class Kind:
         return next(reversed(cls.all(log)), cls())
 
     @classmethod
+    def first(cls, log: Iterable[Told]) -> Self:
+        """Give the first event of this kind, an empty one where there is none."""
+        return next((found for event in log if (found := cls.read(event)) is not None), cls())
+
+    @classmethod
     def of(cls, data: Mapping[str, Any]) -> Self:
         """Read the fields; one that is missing or null is what the type has for empty."""
         hints = get_type_hints(cls)
@@ -64,10 +69,9 @@ class Kind:
 
 
 @dataclass(frozen=True, kw_only=True)
-class RunStarted(Kind):
-    """A run began: what, where, by whom, in which mode, and on what grounds outside its window."""
+class RunFacts:
+    """What was run, where, by whom, in which mode, and on what grounds outside its window."""
 
-    kind = "run.started"
     run_id: str = ""
     suite_version: str = ""
     commit: str = ""
@@ -84,6 +88,13 @@ class RunStarted(Kind):
     soak_note: str = ""
     outside_window: str | None = None
     window: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunStarted(RunFacts, Kind):
+    """A run began."""
+
+    kind = "run.started"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,7 +135,7 @@ class StageFinished(Kind):
     """A stage ended.
 
     `kept`: its flag is left enabled. `evaluations` of triggers, None where its flag was never on. `triggers`: how each
-    stood at last, see `acceptance.stages.watch_state.TriggerState`.
+    stood at last, see `acceptance.gates.figures.TriggerState`.
     """
 
     kind = "stage.finished"
@@ -334,6 +345,11 @@ class RunFinished(Kind):
 
 KINDS: Mapping[str, type[Kind]] = {each.kind: each for each in Kind.__subclasses__()}
 """Every kind, by its name."""
+
+
+def stage_of(event: Told) -> str:
+    """Give the stage that an event is about; empty where it is about none."""
+    return str(event.data.get("stage") or "")
 
 
 def _as(hint: Any, value: Any) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -40,13 +39,6 @@ class Ending:
     def as_json(self) -> dict[str, Any]:
         """Give its part of the event `run.finished`."""
         return asdict(self)
-
-
-def ending_of(data: Mapping[str, Any]) -> Ending:
-    """Read what `Ending.as_json` gave; a log without it ended as well as its exit code says."""
-    status = data.get("pytest_status", data.get("exit_code"))
-    told = (str(data.get(name) or "") for name in ("interrupted_by", "rollback_failure", "data_left"))
-    return Ending(status if isinstance(status, int) else 0, *told)
 
 
 @dataclass(frozen=True)

@@ -49,6 +49,14 @@ def worst(verdicts: Iterable[Verdict]) -> Verdict:
     return next((verdict for verdict in _WORST_FIRST if verdict in seen), Verdict.NOT_RUN)
 
 
+def verdict_of(value: object) -> Verdict:
+    """Read a verdict; a word that is none of ours is INCONCLUSIVE, never a pass."""
+    try:
+        return Verdict(str(value))
+    except ValueError:
+        return Verdict.INCONCLUSIVE
+
+
 class Inconclusive(Exception):
     """The check could not be judged: no data, too few samples, or the observer itself is out of reach.
 

@@ -35,7 +35,7 @@ from acceptance.conduct.services import Restarter
 from acceptance.conduct.undo import recover
 from acceptance.envfile.file import EnvFile
 from acceptance.events import EventLog, read_events
-from acceptance.kinds import Note
+from acceptance.kinds import Note, RunFinished
 from acceptance.observe.prometheus import Prometheus
 from acceptance.stage import Stage
 from acceptance.target.model import Target, load_target
@@ -120,7 +120,7 @@ def _serve(run: Run, watchdog: Watchdog) -> bool:
 def _render_what_the_run_did_not(folder: Path) -> None:
     """Render the page of a run that was killed; whatever goes wrong, the target is in order already."""
     try:
-        if not any(event.kind == "run.finished" for event in read_events(folder / "events.jsonl")):
+        if not any(event.kind == RunFinished.kind for event in read_events(folder / "events.jsonl")):
             from acceptance.record.publish import render  # late: it is needed after a crash only
 
             render(folder)

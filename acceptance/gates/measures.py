@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from acceptance.evidence import Evidence
+from acceptance.gates.figures import GateFigures
 from acceptance.gates.series import Series
 from acceptance.verdict import Inconclusive, Verdict
 
@@ -142,18 +143,18 @@ class GateResult:
 
     def as_json(self) -> dict[str, Any]:
         """Give the evidence form (kind `gate` in `docs/record.md`)."""
-        finite = self.value is not None and math.isfinite(self.value)
-        return {
-            "id": self.gate.id,
-            "title": self.gate.title,
-            "query": self.gate.query,
-            "threshold": self.gate.threshold,
-            "unit": self.gate.unit,
-            "value": self.value if finite else (None if self.value is None else str(self.value)),
-            "verdict": self.verdict.value,
-            "reason": self.reason,
-            "samples": self.samples,
-            "window": {"start": self.start, "end": self.end},
-            "baseline": None,
-            "series": [[at, number] for at, number in self.series if math.isfinite(number)],
-        }
+        finite = self.value is None or math.isfinite(self.value)
+        figures = GateFigures(
+            id=self.gate.id,
+            title=self.gate.title,
+            query=self.gate.query,
+            threshold=self.gate.threshold,
+            unit=self.gate.unit,
+            value=self.value if finite else str(self.value),
+            verdict=self.verdict,
+            reason=self.reason,
+            samples=self.samples,
+            window={"start": self.start, "end": self.end},
+            baseline=None,
+        )
+        return vars(figures) | {"series": [[at, number] for at, number in self.series if math.isfinite(number)]}

@@ -17,19 +17,20 @@ from acceptance.kinds import (
     CodeSeen,
     Note,
     RollbackStarted,
+    RunFinished,
     RunStarted,
     StageAccepted,
     TriggerFired,
 )
-from acceptance.outcome import Closing, Ending, ending_of
-from acceptance.record.checks import count, fold_checks, fold_findings, verdict_of
+from acceptance.outcome import Closing, Ending
+from acceptance.record.checks import count, fold_checks, fold_findings
 from acceptance.record.formatting import between
 from acceptance.record.reconcile import Grounds, judge
 from acceptance.record.schema import Facts, Record
 from acceptance.record.signoffs import covered, fold_lines, fold_sign_offs, fold_waivers, unheard
 from acceptance.record.stages import fold_flags, fold_rollbacks, fold_stages
 from acceptance.record.timeline import timeline
-from acceptance.verdict import Outcome, Verdict
+from acceptance.verdict import Outcome, Verdict, verdict_of
 
 
 def build(events: Iterable[Event]) -> Record:
@@ -44,16 +45,16 @@ def build(events: Iterable[Event]) -> Record:
     lines = fold_lines(checks, stages, signed, waivers)
     unknown = sorted({item for check in checks for item in check.items} - {line.id for line in lines})
     unreal = tuple(f"the checklist has no item {item}, which a check names" for item in unknown)
-    end = _last(log, "run.finished")
+    ends = RunFinished.all(log)
     facts, flags = _facts(log), fold_flags(log)
     if facts.planned_minutes is None:
         facts = replace(facts, planned_minutes=sum(stage.planned_minutes or 0 for stage in stages) or None)
     accepted = {each.stage for each in StageAccepted.all(log)}
-    claims = [claim for event in log if event.kind == "run.finished" and (claim := _outcome(event.data))]
+    claims = [_outcome(end) for end in ends if end.outcome]
     grounds = Grounds(
-        ending=ending_of(end) if end else None,
+        ending=_ending(ends[-1]) if ends else None,
         claimed=max(claims, key=list(Outcome).index, default=None),
-        claimed_reasons=[str(reason) for reason in end.get("reasons") or ()],
+        claimed_reasons=ends[-1].reasons if ends else (),
         expected=any(each.checks for each in ChecksExpected.all(log)),
         checks=checks,
         triggers=_fired(log),
@@ -65,7 +66,7 @@ def build(events: Iterable[Event]) -> Record:
         waived={waiver.item for waiver in waivers if waiver.valid},
         facts=facts,
         covered=covered(lines, [stage.id for stage in stages]),
-        begun=any(event.kind == "run.started" for event in log),
+        begun=bool(RunStarted.all(log)),
         trouble=(*unreal, *_changed(facts.code), *surprises, *_refusals(log)),
     )
     closing = judge(grounds)
@@ -73,7 +74,7 @@ def build(events: Iterable[Event]) -> Record:
         outcome=closing.outcome,
         claimed=grounds.claimed,
         reasons=closing.reasons,
-        facts=replace(facts, exit_code=closing.exit_code if end else None),
+        facts=replace(facts, exit_code=closing.exit_code if ends else None),
         counts=count(checks),
         stages=stages,
         lines=lines,
@@ -118,18 +119,20 @@ def _fired(log: Sequence[Event]) -> list[tuple[Verdict, str]]:
 
 def _refusals(log: Sequence[Event]) -> list[str]:
     """Give the notes of a run that was not begun: they say why."""
-    if any(event.kind == "run.started" for event in log):
+    if RunStarted.all(log):
         return []
     return [note.text for note in Note.all(log)]
 
 
-def _last(log: Sequence[Event], kind: str) -> Mapping[str, Any]:
-    return next((event.data for event in reversed(log) if event.kind == kind), {})
+def _ending(end: RunFinished) -> Ending:
+    """Give how pytest ended; a log without its status ended as well as its exit code says."""
+    status = end.exit_code if end.pytest_status is None else end.pytest_status
+    return Ending(status or 0, end.interrupted_by, end.rollback_failure, end.data_left)
 
 
-def _outcome(end: Mapping[str, Any]) -> Outcome | None:
+def _outcome(end: RunFinished) -> Outcome:
     try:
-        return Outcome(end["outcome"]) if "outcome" in end else None
+        return Outcome(end.outcome)
     except ValueError:
         return Outcome.INCONCLUSIVE
 
@@ -160,4 +163,4 @@ def so_far(events: Iterable[Event]) -> Record:
 
 def _end(log: Sequence[Event], data: Mapping[str, Any]) -> Event:
     last = log[-1].hash if log else ""
-    return Event(len(log), datetime.now(UTC).isoformat(timespec="milliseconds"), "run.finished", data, last, "")
+    return Event(len(log), datetime.now(UTC).isoformat(timespec="milliseconds"), RunFinished.kind, data, last, "")

@@ -11,18 +11,10 @@ from acceptance.finding import Finding, ranked
 from acceptance.kinds import CheckFinished, ChecksExpected
 from acceptance.record.schema import Check, Claim, Counts, FindingKind, Gate, Group, Phase
 from acceptance.stage import place_of
-from acceptance.verdict import Verdict, worst
+from acceptance.verdict import Verdict, verdict_of, worst
 
 NEVER_RAN = "the run ended before it"
 LEFT_OUT = "left out of this run, although its stage has it"
-
-
-def verdict_of(value: object) -> Verdict:
-    """Read a verdict; a word that is none of ours is INCONCLUSIVE, never a pass."""
-    try:
-        return Verdict(str(value))
-    except ValueError:
-        return Verdict.INCONCLUSIVE
 
 
 def fold_checks(events: Iterable[Event]) -> tuple[tuple[Check, ...], tuple[str, ...]]:
@@ -129,26 +121,8 @@ def security_groups(checks: Iterable[Check]) -> tuple[Group, ...]:
 def gates(checks: Iterable[Check]) -> tuple[Gate, ...]:
     """Give the gates that were measured, each from the evidence of its check."""
     return tuple(
-        _gate(check.number, place, {"title": piece.get("title"), **(piece.get("data") or {})})
+        Gate.read({"title": piece.get("title"), **(piece.get("data") or {})}, check=check.number, piece=place)
         for check in checks
         for place, piece in enumerate(check.evidence)
         if piece.get("kind") == "gate"
-    )
-
-
-def _gate(check: int, piece: int, data: Mapping[str, Any]) -> Gate:
-    return Gate(
-        id=str(data.get("id") or ""),
-        title=str(data.get("title") or data.get("id") or ""),
-        query=str(data.get("query") or ""),
-        threshold=data.get("threshold"),
-        unit=str(data.get("unit") or ""),
-        value=data.get("value"),
-        verdict=verdict_of(data.get("verdict")),
-        reason=str(data.get("reason") or ""),
-        samples=data.get("samples"),
-        window=data.get("window"),
-        baseline=data.get("baseline"),
-        check=check,
-        piece=piece,
     )

@@ -10,17 +10,36 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
-from acceptance.events import Event, expecting, first
+from acceptance.events import Event, expecting
+from acceptance.kinds import (
+    CheckFinished,
+    FlagChanged,
+    FlagChanging,
+    FlagRestored,
+    Interrupted,
+    Kind,
+    RollbackStarted,
+    RunFinished,
+    RunStarted,
+    ServiceRestarted,
+    ServiceRestarting,
+    StageAccepted,
+    StageFinished,
+    StageStarted,
+    stage_of,
+)
 from acceptance.stage import place_of
 from acceptance.target.model import Service
-from acceptance.verdict import Inconclusive, Verdict
+from acceptance.verdict import Inconclusive, Verdict, verdict_of
 
 #: What of a try that a later one has replaced does not count any more.
-_OF_A_TRY = ("stage.started", "stage.accepted", "stage.finished", "check.finished")
+_OF_A_TRY = tuple(each.kind for each in (StageStarted, StageAccepted, StageFinished, CheckFinished))
 #: What only the last run says of all.
-_LAST_WORDS = ("interrupted", "run.finished")
+_LAST_WORDS = (Interrupted.kind, RunFinished.kind)
+
+OneKind = TypeVar("OneKind", bound=Kind)
 
 
 @dataclass(frozen=True)
@@ -40,27 +59,27 @@ class Deployment:
         place = self._deciding.get(stage)
         return () if place is None else self.runs[place]
 
-    def about(self, stage: str, kind: str) -> list[Event]:
+    def about(self, stage: str, kind: type[OneKind]) -> list[OneKind]:
         """Give the events of one kind that the deciding run has of a stage."""
-        return [event for event in self.of(stage) if event.kind == kind and event.data.get("stage") == stage]
+        return kind.all(event for event in self.of(stage) if stage_of(event) == stage)
 
     def seen(self, item: str) -> set[Verdict]:
         """Give the verdicts of all checks that answer an item, each by its stage's deciding run."""
         return {
-            Verdict(event.data["verdict"])
+            verdict_of(check.verdict)
             for stage in self._deciding
-            for event in self.about(stage, "check.finished")
-            if item in event.data["items"]
+            for check in self.about(stage, CheckFinished)
+            if item in check.items
         }
 
     def evaluations(self, stage: str) -> int | None:
         """Say how often a stage's triggers were looked at; None where its flag was not on."""
-        ends = self.about(stage, "stage.finished")
-        return ends[-1].data.get("evaluations") if ends else None
+        ends = self.about(stage, StageFinished)
+        return ends[-1].evaluations if ends else None
 
-    def rollbacks(self) -> list[Event]:
+    def rollbacks(self) -> list[RollbackStarted]:
         """Give the start of every rollback, in whichever run and try."""
-        return [event for log in self.runs for event in log if event.kind == "rollback.started"]
+        return [begun for log in self.runs for begun in RollbackStarted.all(log)]
 
     @property
     def began(self) -> str:
@@ -70,14 +89,14 @@ class Deployment:
     def stages_over(self) -> str:
         """Say when the last stage of the epic ended: UTC, RFC 3339; empty where none did."""
         ends = [
-            each.at for log in self.runs for each in log if each.kind == "stage.finished" and _is_epic(_stage(each))
+            event.at for log in self.runs for event in log if (end := StageFinished.read(event)) and _is_epic(end.stage)
         ]
         return max(ends, default="")
 
     @property
     def extent(self) -> str:
         """Name what is known of it, for a reason."""
-        earlier = [str(first(log, "run.started").get("run_id")) for log in self.runs[:-1]]
+        earlier = [RunStarted.first(log).run_id for log in self.runs[:-1]]
         return (
             f"this run and {', '.join(earlier)}"
             if earlier
@@ -99,7 +118,7 @@ class Deployment:
     def _counting(self, number: int) -> Iterator[Event]:
         last = number == len(self.runs) - 1
         for event in self.runs[number]:
-            replaced = event.kind in _OF_A_TRY and not self._counts(_stage(event), number)
+            replaced = event.kind in _OF_A_TRY and not self._counts(stage_of(event), number)
             if not replaced and (last or event.kind not in _LAST_WORDS):
                 yield expecting(event, lambda check: self._counts(_stage_of(check), number))
 
@@ -109,17 +128,14 @@ class Deployment:
     @cached_property
     def _begun(self) -> list[tuple[str, int]]:
         """Every stage that began, with the place of its run."""
-        return [
-            (_stage(event), place)
-            for place, log in enumerate(self.runs)
-            for event in log
-            if event.kind == "stage.started"
-        ]
+        return [(begun.stage, place) for place, log in enumerate(self.runs) for begun in StageStarted.all(log)]
 
     @cached_property
     def _deciding(self) -> dict[str, int]:
         """Stage -> the place of its deciding run."""
-        tries = [(_stage(event), place) for place, log in enumerate(self.runs) for event in log if _switched_on(event)]
+        tries = [
+            (stage_of(event), place) for place, log in enumerate(self.runs) for event in log if _switched_on(event)
+        ]
         return dict(self._begun) | dict(tries)
 
     @property
@@ -131,13 +147,9 @@ def _is_epic(stage: str) -> bool:
     return stage.startswith("21_")
 
 
-def _stage(event: Event) -> str:
-    return str(event.data.get("stage"))
-
-
 def _switched_on(event: Event) -> bool:
-    value = {"flag.changing": "value", "flag.changed": "after"}.get(event.kind, "")
-    return event.data.get(value) == "true"
+    changing, changed = FlagChanging.read(event), FlagChanged.read(event)
+    return "true" in (changing and changing.value, changed and changed.after)
 
 
 def _stage_of(check: Any) -> str:
@@ -167,20 +179,20 @@ def left_enabled(events: Iterable[Event], stage_id: str) -> LeftEnabled:
     Raises:
         Inconclusive: It was no part of such a run.
     """
-    mine = {event.kind: event for event in events if event.data.get("stage") == stage_id}
-    if "stage.started" not in mine:
+    mine = [event for event in events if stage_of(event) == stage_id]
+    if not StageStarted.all(mine):
         raise Inconclusive(
             f"{stage_id} was no part of this deployment, as far as it is known: give this run the --ticket of those "
             "before it, and keep their records beside its own"
         )
-    if undone := mine.get("rollback.started"):
-        return LeftEnabled(why_not=f"{stage_id} was rolled back: {undone.data['reason']}")
-    if "flag.restored" in mine:
+    if RollbackStarted.all(mine):
+        return LeftEnabled(why_not=f"{stage_id} was rolled back: {RollbackStarted.last(mine).reason}")
+    if FlagRestored.all(mine):
         return LeftEnabled(why_not=f"the flag of {stage_id} was restored at its end, so it is not left enabled")
-    accepted, finished = mine.get("stage.accepted"), mine.get("stage.finished")
-    if accepted is None or finished is None or not finished.data["kept"]:
+    accepted = [_seconds(event) for event in mine if StageAccepted.read(event)]
+    if not accepted or not StageFinished.last(mine).kept:
         return LeftEnabled(why_not=f"{stage_id} was not accepted")
-    return LeftEnabled(_seconds(accepted))
+    return LeftEnabled(accepted[-1])
 
 
 def restarts(events: Iterable[Event], service: Service) -> list[Spell]:
@@ -188,9 +200,10 @@ def restarts(events: Iterable[Event], service: Service) -> list[Spell]:
     spells: list[Spell] = []
     begun: float | None = None
     for event in events:
-        if event.kind == "service.restarting" and event.data["service"] in (service.key, "all") and begun is None:
+        asked, done = ServiceRestarting.read(event), ServiceRestarted.read(event)
+        if asked and asked.service in (service.key, "all") and begun is None:
             begun = _seconds(event)
-        if event.kind == "service.restarted" and event.data["service"] == service.name and begun is not None:
+        if done and done.service == service.name and begun is not None:
             spells.append((begun, _seconds(event)))
             begun = None
     return spells

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from acceptance.events import first, read_events
+from acceptance.events import read_events
+from acceptance.kinds import RunStarted
 from acceptance.record.build import build
 from acceptance.record.deployment import Deployment
 from acceptance.record.documents import before_the_documents
@@ -36,7 +37,7 @@ def deployment_of(folder: Path) -> Deployment:
     """
     own = tuple(read_events(folder / EVENTS))
     runs, unread = [], []
-    for neighbour in _earlier(folder, first(own, "run.started")):
+    for neighbour in _earlier(folder, RunStarted.first(own)):
         try:
             faults = verify(neighbour)
         except NoRecord as error:
@@ -65,22 +66,20 @@ def load_whole(folder: Path) -> Record:
     return build(before_the_documents(deployment.as_one()))
 
 
-def _earlier(folder: Path, start: Mapping[str, Any]) -> Iterable[Path]:
+def _earlier(folder: Path, start: RunStarted) -> Iterable[Path]:
     """Find the folders, oldest first: a run's name is its target's, then the time of its start."""
-    if not start.get("ticket") or start.get("mode") != "deploy":
+    if not start.ticket or start.mode != "deploy":
         return
-    for path in sorted(folder.parent.glob(f"{start['target']['name']}-*/{EVENTS}")):
-        other = _start(path) if path.parent.name < folder.name else {}
-        if _key(other) == _key(start):
+    for path in sorted(folder.parent.glob(f"{start.target['name']}-*/{EVENTS}")):
+        if path.parent.name < folder.name and _key(_start(path)) == _key(start):
             yield path.parent
 
 
-def _key(start: Mapping[str, Any]) -> tuple[Any, ...]:
-    target = start.get("target") or {}
-    return start.get("mode"), start.get("ticket"), target.get("name"), target.get("env_file")
+def _key(start: RunStarted) -> tuple[Any, ...]:
+    return start.mode, start.ticket, start.target.get("name"), start.target.get("env_file")
 
 
-def _start(path: Path) -> Mapping[str, Any]:
+def _start(path: Path) -> RunStarted:
     """Read how a run began, whether or not its log is whole: so it is known that it is one of ours."""
     with path.open("rb") as lines:
         for line in lines:
@@ -88,6 +87,6 @@ def _start(path: Path) -> Mapping[str, Any]:
                 event = json.loads(line)
             except ValueError:
                 continue
-            if isinstance(event, dict) and event.get("kind") == "run.started":
-                return dict(event["data"])
-    return {}
+            if isinstance(event, dict) and event.get("kind") == RunStarted.kind:
+                return RunStarted.of(event["data"])
+    return RunStarted()

@@ -10,9 +10,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from acceptance.events import Event, EventLog, first, read_events
+from acceptance.events import Event, EventLog, read_events
 from acceptance.finding import Finding
-from acceptance.kinds import MessageSent
+from acceptance.kinds import MessageSent, RunStarted
 from acceptance.record.deployment import Deployment
 from acceptance.record.schema import Record
 
@@ -90,5 +90,5 @@ def _belongs_to(deployment: Deployment) -> Callable[[MessageSent], bool]:
 
 
 def _start(log: Sequence[Event]) -> tuple[str, str, str]:
-    start = first(log, "run.started")
-    return str(start.get("run_id")), str(start.get("ticket")), str((start.get("target") or {}).get("name"))
+    start = RunStarted.first(log)
+    return start.run_id, start.ticket, str(start.target.get("name"))

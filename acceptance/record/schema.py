@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from acceptance.checklist import State
+from acceptance.gates.figures import GateFigures, TriggerState
+from acceptance.kinds import RunFacts
 from acceptance.verdict import Outcome, Verdict
 
 Counts = Mapping[str, int]
@@ -59,38 +61,11 @@ class Check:
 
 
 @dataclass(frozen=True)
-class Gate:
+class Gate(GateFigures):
     """One measured gate; `piece` is the place of its evidence (with the series) in check number `check`."""
 
-    id: str
-    title: str
-    query: str
-    threshold: float | str | None
-    unit: str
-    value: float | str | None
-    verdict: Verdict
-    reason: str
-    samples: int | None
-    window: Mapping[str, Any] | None
-    baseline: float | str | None
-    check: int
-    piece: int
-
-
-@dataclass(frozen=True)
-class TriggerSeen:
-    """One trigger as it stood when its stage ended; PASS: it did not fire, INCONCLUSIVE: it had no data."""
-
-    id: str
-    title: str
-    items: tuple[str, ...]
-    threshold: str
-    unit: str
-    value: float | None
-    evaluations: int | None
-    age_s: float | None
-    verdict: Verdict
-    reason: str
+    check: int = 0
+    piece: int = 0
 
 
 @dataclass(frozen=True)
@@ -161,7 +136,7 @@ class Stage:
     counts: Counts
     phases: tuple[Phase, ...]
     gates: tuple[Gate, ...]
-    triggers: tuple[TriggerSeen, ...]
+    triggers: tuple[TriggerState, ...]
     security: tuple[Group, ...]
     timeline: tuple[Moment, ...]
 
@@ -203,26 +178,10 @@ class Line:
 
 
 @dataclass(frozen=True)
-class Facts:
-    """What was run, where, by whom, when; empty where the log does not say."""
+class Facts(RunFacts):
+    """What the log says of the run as a whole; empty where it does not."""
 
-    run_id: str = ""
-    ticket: str = ""
-    operator: str = ""
-    mode: str = ""
-    target_kind: str = ""
-    target: Mapping[str, Any] = field(default_factory=dict)
-    suite_version: str = ""
-    commit: str = ""
     code: Mapping[str, Any] = field(default_factory=dict)
-    host: str = ""
-    python: str = ""
-    argv: tuple[str, ...] = ()
-    surroundings: Mapping[str, Any] = field(default_factory=dict)
-    planned_minutes: float | None = None
-    soak_note: str = ""
-    window: Mapping[str, Any] | None = None
-    outside_window: str | None = None
     started_at: str = ""
     finished_at: str = ""
     seconds: float | None = None

@@ -6,9 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from acceptance.checklist import ItemStatus, State, load_items, status
 from acceptance.events import Event
+from acceptance.gates.figures import TriggerState
 from acceptance.kinds import RunStarted, SignoffGiven, WaiverUsed
 from acceptance.record.formatting import parse
-from acceptance.record.schema import Check, Line, SignOff, Stage, TriggerSeen, Waiver
+from acceptance.record.schema import Check, Line, SignOff, Stage, Waiver
 from acceptance.signoff import objection, same_person
 from acceptance.verdict import Verdict, worst
 
@@ -70,7 +71,7 @@ def covered(lines: Iterable[Line], stages: Iterable[str]) -> str:
     return ", ".join([f"{states.count(State.PASS)} of {len(states)} lines checked", *told])
 
 
-def _watched(checked: ItemStatus, triggers: Sequence[TriggerSeen]) -> ItemStatus:
+def _watched(checked: ItemStatus, triggers: Sequence[TriggerState]) -> ItemStatus:
     """Judge a line of the trigger checklist by its triggers; checks that name it too can only make it worse."""
     verdict = worst(each.verdict for each in triggers)
     if checked.state is State.WAIVED or (checked.checks and verdict is Verdict.PASS):

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
 from acceptance.events import Event
+from acceptance.gates.figures import TriggerState
 from acceptance.kinds import (
     FlagChanged,
     FlagChanging,
@@ -19,8 +20,8 @@ from acceptance.kinds import (
 )
 from acceptance.record import checks as fold
 from acceptance.record.formatting import between
-from acceptance.record.schema import Check, Moment, Rollback, Stage, TriggerSeen
-from acceptance.verdict import Verdict, worst
+from acceptance.record.schema import Check, Moment, Rollback, Stage
+from acceptance.verdict import Verdict, verdict_of, worst
 
 
 def fold_stages(log: Sequence[Event], checks: Sequence[Check], moments: Sequence[Moment]) -> tuple[Stage, ...]:
@@ -60,7 +61,7 @@ def _stage(
     plan, started_at = start or (StageStarted(), "")
     close, finished_at = end or (StageFinished(), "")
     seen = [check.verdict for check in checks]
-    told = fold.verdict_of(close.verdict) if end else Verdict.NOT_RUN
+    told = verdict_of(close.verdict) if end else Verdict.NOT_RUN
     return Stage(
         id=name,
         title=plan.title,
@@ -82,29 +83,14 @@ def _stage(
     )
 
 
-def _triggers(close: StageFinished, fired: Sequence[TriggerFired]) -> tuple[TriggerSeen, ...]:
+def _triggers(close: StageFinished, fired: Sequence[TriggerFired]) -> tuple[TriggerState, ...]:
     """Give every trigger, worst first; one that fired in a run that was killed stands in its own event only."""
-    told = [_trigger(each) for each in close.triggers]
+    told = [TriggerState.read(each) for each in close.triggers]
     bad = {each.id for each in told if each.verdict is not Verdict.PASS}
     events = [{**asdict(each), "id": each.trigger} for each in fired if each.trigger not in bad]
-    alone = {each.id: each for each in map(_trigger, events)}
+    alone = {each.id: each for each in map(TriggerState.read, events)}
     rows = [*alone.values(), *(each for each in told if each.id not in alone)]
     return tuple(sorted(rows, key=lambda row: (row.verdict is not Verdict.FAIL, row.verdict is Verdict.PASS)))
-
-
-def _trigger(data: Mapping[str, Any]) -> TriggerSeen:
-    return TriggerSeen(
-        id=str(data.get("id") or ""),
-        title=str(data.get("title") or data.get("id") or ""),
-        items=tuple(map(str, data.get("items") or ())),
-        threshold=str(data.get("threshold") or ""),
-        unit=str(data.get("unit") or ""),
-        value=data.get("value"),
-        evaluations=data.get("evaluations"),
-        age_s=data.get("age_s"),
-        verdict=fold.verdict_of(data.get("verdict")),
-        reason=str(data.get("reason") or ""),
-    )
 
 
 def fold_rollbacks(log: Sequence[Event]) -> tuple[Rollback, ...]:

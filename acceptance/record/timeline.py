@@ -20,10 +20,10 @@ def timeline(events: Iterable[Event]) -> tuple[Moment, ...]:
     result, current = [], ""
     for event in _without_confirmed(tuple(events)):
         # A service's restart does not say for which stage it is: it is for the one spoken of last.
-        current = str(event.data.get("stage") or current)
+        current = kinds.stage_of(event) or current
         if words := _WORDS.get(event.kind):
             text, mark = words(kinds.KINDS[event.kind].of(event.data))
-            stage = current if event.kind.startswith("service.") else str(event.data.get("stage") or "")
+            stage = current if event.kind.startswith("service.") else kinds.stage_of(event)
             result.append(Moment(event.at, event.kind, text, stage, mark))
     return tuple(result)
 

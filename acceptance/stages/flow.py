@@ -139,7 +139,7 @@ class Flow:
             reason=progress.ended,
             kept=kept,
             evaluations=watch.evaluations if watch else None,
-            triggers=tuple(each.as_json() for each in progress.work.triggers) if progress.work else (),
+            triggers=tuple(vars(each) for each in progress.work.triggers) if progress.work else (),
         ).tell(self._events)
         self._current = None
 

@@ -14,6 +14,7 @@ from acceptance.conduct.stage_state import FlagState
 from acceptance.envfile.file import EnvFile
 from acceptance.events import EventLog
 from acceptance.finding import Finding
+from acceptance.gates.figures import TriggerState
 from acceptance.gates.measures import GateResult, Trigger
 from acceptance.gates.series import SAME_START_S
 from acceptance.kinds import TriggerFired
@@ -27,7 +28,6 @@ from acceptance.stages.expected_events import SyntheticEvents
 from acceptance.stages.progress import Tell
 from acceptance.stages.soak import SoakReport, Traffic, soak
 from acceptance.stages.watch import Watch, WatchInputs
-from acceptance.stages.watch_state import TriggerState
 from acceptance.target.model import Service, Target
 from acceptance.verdict import Inconclusive, Refused, Verdict
 

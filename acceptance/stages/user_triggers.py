@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from acceptance.finding import Finding
+from acceptance.gates.figures import TriggerState
 from acceptance.kinds import TriggerFired
 from acceptance.stages.session import StageWork
-from acceptance.stages.watch_state import TriggerState
 from acceptance.verdict import Inconclusive, Verdict
 
 
@@ -54,7 +54,7 @@ class HardFault:
             f"> {self.limit}",
             "in a row",
             value=count,
-            evaluations=before.evaluations + 1 if before else 1,
+            evaluations=((before and before.evaluations) or 0) + 1,
             age_s=0.0,
             verdict=Verdict.FAIL if fires else Verdict.PASS,
             reason=reason,

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
+from acceptance.gates.figures import TriggerState
 from acceptance.gates.measures import GateResult, Measure, Trigger
 from acceptance.gates.series import Row, Samples
 from acceptance.gates.triggers import evaluate
@@ -21,7 +22,7 @@ from acceptance.observe.logs import Logs
 from acceptance.observe.prometheus import Prometheus
 from acceptance.stage import Stage
 from acceptance.stages.expected_events import SyntheticEvents
-from acceptance.stages.watch_state import TriggerState, WatchState
+from acceptance.stages.watch_state import WatchState
 from acceptance.verdict import Refused, Verdict
 
 
@@ -186,7 +187,7 @@ class Watch(threading.Thread):
             told,
             unit=gate.unit,
             value=result.value if result.value is None or math.isfinite(result.value) else None,
-            evaluations=told.evaluations + (result.verdict is not Verdict.INCONCLUSIVE),
+            evaluations=(told.evaluations or 0) + (result.verdict is not Verdict.INCONCLUSIVE),
             age_s=round(age, 1),
             verdict=result.verdict,
             reason=result.reason,

@@ -2,43 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
+from acceptance.gates.figures import TriggerState
 from acceptance.verdict import Verdict
-
-_WORDS = {Verdict.PASS: "not fired", Verdict.FAIL: "FIRED"}
-
-
-@dataclass(frozen=True)
-class TriggerState:
-    """How one trigger stands.
-
-    Attributes:
-        evaluations: How often it was evaluated and had data.
-        age_s: How old the newest data were at the last evaluation; None where it was never evaluated.
-        verdict: PASS: it did not fire. INCONCLUSIVE: it had no data, or was never evaluated.
-    """
-
-    id: str
-    title: str
-    items: tuple[str, ...]
-    threshold: str
-    unit: str = ""
-    value: float | None = None
-    evaluations: int = 0
-    age_s: float | None = None
-    verdict: Verdict = Verdict.INCONCLUSIVE
-    reason: str = "it was never evaluated"
-
-    @property
-    def word(self) -> str:
-        """Give its state in one or two words."""
-        return _WORDS.get(self.verdict, "no data")
-
-    def as_json(self) -> dict[str, Any]:
-        """Give the form that goes into the event log."""
-        return asdict(self)
 
 
 @dataclass(frozen=True)
@@ -68,6 +35,6 @@ class WatchState:
         """Say it in a few words: `BLIND 23 s of 75 s`, or `5 triggers not fired, 2 without data`."""
         if self.blind:
             return f"BLIND {self.age_s:.0f} s of {self.blind_limit_s:.0f} s"
-        good = sum(each.word == "not fired" for each in self.triggers)
+        good = sum(each.verdict is Verdict.PASS for each in self.triggers)
         without = len(self.triggers) - good
         return f"{good} triggers not fired" + (f", {without} without data" if without else "")

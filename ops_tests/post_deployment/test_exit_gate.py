@@ -8,6 +8,7 @@ import pytest
 from acceptance.envfile.file import EnvFile
 from acceptance.evidence import Evidence
 from acceptance.finding import summary
+from acceptance.kinds import StageAccepted, TriggerFired
 from acceptance.verdict import Inconclusive
 
 pytestmark = [pytest.mark.post_deployment, pytest.mark.exit_gate]
@@ -31,10 +32,10 @@ FLAGGED = ("21_01a", "21_01b", "21_01c", "21_01d")
 def test_trigger_was_watched_and_did_not_fire(item, deployment, recheck, deployed):
     """Rollback trigger: every stage that was switched looked out for it, and it did not fire."""
     fired = [
-        f"{stage}, {event.data['trigger']}: {event.data['reason']}"
+        f"{stage}, {fired.trigger}: {fired.reason}"
         for stage in deployed
-        for event in deployment.about(stage, "trigger.fired")
-        if item in event.data["items"]
+        for fired in deployment.about(stage, TriggerFired)
+        if item in fired.items
     ]
     assert fired == [], "; ".join(fired)
     watched = recheck.with_trigger(item)
@@ -49,11 +50,11 @@ def test_trigger_was_watched_and_did_not_fire(item, deployment, recheck, deploye
 def test_all_stages_were_deployed_without_rollback(deployment, target, evidence):
     """All planned stages deployed without rollback."""
     evidence.add(Evidence("document", "the deployment", {"runs": deployment.extent, "not read": deployment.unread}))
-    undone = {event.data["stage"]: event.data["reason"] for event in deployment.rollbacks()}
+    undone = {begun.stage: begun.reason for begun in deployment.rollbacks()}
     assert undone == {}, f"expected no rollback, found {undone}"
     if deployment.unread:
         raise Inconclusive(f"whether there was a rollback is not known: {'; '.join(deployment.unread)}")
-    if unaccepted := [stage for stage in target.flags if not deployment.about(stage, "stage.accepted")]:
+    if unaccepted := [stage for stage in target.flags if not deployment.about(stage, StageAccepted)]:
         raise Inconclusive(f"not accepted: {', '.join(unaccepted)}, in {deployment.extent}")
 
 

@@ -3,6 +3,7 @@
 import pytest
 
 from acceptance.events import Event
+from acceptance.kinds import StageAccepted
 from acceptance.record.build import build
 from acceptance.record.deployment import Deployment
 from acceptance.verdict import Outcome, Verdict
@@ -81,7 +82,7 @@ AFTER = log("after", begun("post_deployment"), ("post_deployment", "validation",
 def test_each_stage_is_judged_by_the_run_that_it_was_in():
     both = Deployment((good(A, "first"), bad(B, "second"), AFTER))
     assert (both.seen(f"{A}.rollout.2"), both.seen(f"{B}.rollout.2")) == ({Verdict.PASS}, {Verdict.FAIL})
-    assert (len(both.about(A, "stage.accepted")), len(both.about(B, "stage.accepted"))) == (1, 0)
+    assert (len(both.about(A, StageAccepted)), len(both.about(B, StageAccepted))) == (1, 0)
     assert both.of("21_01c") == ()
     assert both.extent == "this run and first, second"
 
@@ -89,7 +90,7 @@ def test_each_stage_is_judged_by_the_run_that_it_was_in():
 def test_last_try_of_a_stage_decides_and_no_rollback_is_forgotten():
     twice = Deployment((bad(A, "first"), good(A, "second"), AFTER))
     assert twice.seen(f"{A}.rollout.2") == {Verdict.PASS}
-    assert [event.data["stage"] for event in twice.rollbacks()] == [A]
+    assert [begun.stage for begun in twice.rollbacks()] == [A]
 
 
 def test_try_that_did_not_get_to_the_flag_does_not_replace_one_that_did():

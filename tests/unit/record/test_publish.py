@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import random
 import shutil
@@ -15,6 +16,7 @@ import record_samples as samples
 from record_scripts import script
 
 from acceptance.events import EventLog, TamperedLog
+from acceptance.record import schema
 from acceptance.record.publish import load, manifest, publish, render, to_text
 from acceptance.record.verify import NoRecord, verify
 
@@ -39,6 +41,17 @@ def test_record_json_fits_its_published_schema(tmp_path, name):
     folder = samples.SAMPLES[name](tmp_path / name)
     publish(folder)
     jsonschema.Draft202012Validator(SCHEMA).validate(json.loads((folder / "record.json").read_text()))
+
+
+def test_schema_names_the_fields_of_each_type():
+    types = {name: each for name, each in vars(schema).items() if dataclasses.is_dataclass(each)}
+    fields = {name: {field.name for field in dataclasses.fields(each)} for name, each in types.items()}
+    whole = fields.pop("Record") | {"schema", "awaiting"}
+    del fields["RunFacts"], fields["GateFigures"]  # they are parts of `Facts` and `Gate`
+    shapes = {name: SCHEMA["$defs"][name] for name in fields}
+    assert {name: set(shape["properties"]) for name, shape in shapes.items()} == fields
+    assert {name: set(shape["required"]) for name, shape in shapes.items()} == fields
+    assert (set(SCHEMA["properties"]), set(SCHEMA["required"])) == (whole, whole)
 
 
 def test_the_schema_refuses_what_is_no_record(sealed):

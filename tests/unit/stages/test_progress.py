@@ -4,10 +4,11 @@ import threading
 
 import pytest
 
+from acceptance.gates.figures import TriggerState
 from acceptance.gates.measures import Gate, GateResult, Threshold
 from acceptance.polling import poll
 from acceptance.stages.progress import GateEvaluations, SoakProgress, Tenths, line, short_line, shown
-from acceptance.stages.watch_state import TriggerState, WatchState
+from acceptance.stages.watch_state import WatchState
 from acceptance.verdict import Inconclusive, Verdict
 
 
