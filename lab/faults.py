@@ -106,7 +106,7 @@ STORAGE_FAULTS: tuple[Fault, ...] = tuple(
         (
             "write-errors",
             "every third archive fails with 500 and is counted as disk_full",
-            "security.2 monitor.1 exit.1 post24.monitoring.3",
+            "rollout.3 security.2 monitor.1 exit.1 post24.monitoring.3",
         ),
         ("wrong-size-recorded", "the document holds another size than the stored file's", "rollout.3"),
         ("digest-not-required", "an upload without a digest is accepted where one is required", "security.1 exit.2"),
