@@ -128,6 +128,7 @@ KEYS: dict[str, Key] = {
     "STORAGE_MODE": Key(mode, "750"),
     "WATCH_DIRS": Key(paths, "{STORAGE_ROOT}/.."),
     "MAX_UPLOAD_BYTES": Key(count, str(100 * 2**20)),
+    "ATTACKS": Key(optional(one_of("all", "selection")), ""),
     "MIN_FREE_BYTES": Key(count, str(10 * 2**30)),
     "CLAMD": Key(scanner, "unix:///var/run/clamav/clamd.ctl"),
     "SOAK_SECONDS": Key(optional(seconds), ""),

@@ -208,6 +208,7 @@ def _target(path: Path, s: Settings) -> Target:
             watch_dirs=s["WATCH_DIRS"],
             max_upload_bytes=s["MAX_UPLOAD_BYTES"],
             min_free_bytes=s["MIN_FREE_BYTES"],
+            all_attacks=(s["ATTACKS"] or ("selection" if s["TARGET_KIND"] == "production" else "all")) == "all",
         ),
         clamd=s["CLAMD"],
         flags={stage.id: s[stage.target_key] for stage in flagged()},

@@ -66,6 +66,7 @@ class Storage(Public):
         watch_dirs: Folders in which nothing may appear outside `root`.
         max_upload_bytes: The largest archive that is accepted.
         min_free_bytes: Free space that must remain.
+        all_attacks: Whether the whole corpus of attacks is sent, or one harmless case of each kind.
     """
 
     root: Path
@@ -75,6 +76,7 @@ class Storage(Public):
     watch_dirs: tuple[Path, ...]
     max_upload_bytes: int
     min_free_bytes: int
+    all_attacks: bool = True
 
 
 @dataclass(frozen=True, repr=False)

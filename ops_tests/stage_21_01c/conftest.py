@@ -17,7 +17,7 @@ from acceptance.observe.logs import Logs
 from acceptance.polling import poll
 from acceptance.probes.archives.archives import Archive, good
 from acceptance.probes.attacks.attacks import Attacks, attack
-from acceptance.probes.attacks.corpus import load_cases
+from acceptance.probes.attacks.corpus import load_cases, selection
 from acceptance.probes.http.client import brief
 from acceptance.probes.storage.kept_archives import KeptArchives
 from acceptance.probes.storage.rejection import try_upload
@@ -76,7 +76,7 @@ def attacks(
     flag_on: object, uploader: Uploader, storage: Storage, api_logs: Logs, stage_work: StageWork, new_id: NewId
 ) -> Attacks:
     """The whole corpus, run once; each check then looks at its own case."""
-    prefix, cases = stage_work.run.prefix, load_cases()
+    prefix, cases = stage_work.run.prefix, load_cases() if storage.all_attacks else selection(load_cases())
     with own_errors(stage_work), stage_work.synthetic.attacking(len(cases)):
         return attack(
             cases, uploader, storage, api_logs, attacker=new_id("attacker"), victim=new_id("victim"), prefix=prefix

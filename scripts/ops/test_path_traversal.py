@@ -10,18 +10,21 @@ from acceptance.commands.cli import Answer, main
 from acceptance.commands.hold_target import command_session
 from acceptance.finding import about
 from acceptance.probes.attacks.attacks import attack
-from acceptance.probes.attacks.corpus import load_cases
+from acceptance.probes.attacks.corpus import load_cases, selection
 from acceptance.target.model import Target
 
 
 def act(target: Target, _: argparse.Namespace) -> Answer:
     """Attack once, and judge each case by what was written where."""
-    cases = load_cases()
+    cases = load_cases() if target.storage.all_attacks else selection(load_cases())
     with command_session(target) as ours:
         who = {"attacker": ours.new_id("attacker"), "victim": ours.new_id("victim"), "prefix": ours.prefix}
         attacks = attack(cases, ours.uploader, target.storage, ours.logs, **who)
         findings = about("", attacks.findings(), ours.hint())
-    line = f"{len(cases)} of {len(cases)} attacks blocked and logged; nothing outside {target.storage.root} changed"
+    some = "" if target.storage.all_attacks else "chosen "
+    line = (
+        f"{len(cases)} of {len(cases)} {some}attacks blocked and logged; nothing outside {target.storage.root} changed"
+    )
     return Answer(findings, line, {"cases": len(cases)})
 
 

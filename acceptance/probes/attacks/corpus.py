@@ -72,6 +72,15 @@ def load_cases(path: Path | None = None) -> tuple[Case, ...]:
     return tuple(cases)
 
 
+def selection(cases: Iterable[Case]) -> tuple[Case, ...]:
+    """Choose what may be sent to a production system: the first case of each field, and nothing that fills a disk."""
+    first: dict[str, Case] = {}
+    for case in cases:
+        if case.field != "bomb":
+            first.setdefault(case.field, case)
+    return tuple(first.values())
+
+
 def lint_cases(cases: Iterable[Case]) -> list[str]:
     """Say what is wrong with the corpus, one line for each fault; empty when it is sound."""
     cases = tuple(cases)

@@ -15,7 +15,7 @@ from acceptance.finding import as_evidence, counts, summary
 from acceptance.probes.archives import zip_bombs
 from acceptance.probes.attacks.attacks import Attacks
 from acceptance.probes.attacks.control_uploads import StorageRoots, Students
-from acceptance.probes.attacks.corpus import FIELDS, Case, lint_cases, load_cases
+from acceptance.probes.attacks.corpus import FIELDS, Case, lint_cases, load_cases, selection
 from acceptance.probes.attacks.escape_targets import places
 from acceptance.probes.attacks.payload import PayloadError, expand
 from acceptance.probes.attacks.results import Results, emptied, removals
@@ -56,6 +56,11 @@ def attack(home: Path, fault: str, cases: tuple[Case, ...] = ONE, **settings: fl
 
 def test_corpus_is_sound() -> None:
     assert lint_cases(CORPUS) == []
+
+
+def test_selection_holds_one_of_each_kind_and_nothing_that_does_harm() -> None:
+    chosen = [case.field for case in selection(CORPUS)]
+    assert sorted(chosen) == sorted({case.field for case in CORPUS} - {"bomb"})
 
 
 def test_corpus_has_the_size_and_reaches_every_field() -> None:

@@ -372,3 +372,12 @@ def test_an_example_is_complete_and_its_commented_lines_are_the_defaults(tmp_pat
 def test_the_environment_of_this_test_is_clean():
     """The fixture above took the caller's secrets away, so no test passes because of them."""
     assert not {"MONGODB_URL", "GRAFANA_PASSWORD"} & set(os.environ)
+
+
+@pytest.mark.parametrize(
+    ("kind", "given", "all_of_them"),
+    [("production", "", False), ("staging", "", True), ("production", "ATTACKS=all\n", True)],
+)
+def test_production_gets_a_selection_of_the_attacks(load, kind, given, all_of_them):
+    text = re.sub(r"TARGET_KIND=\w+", f"TARGET_KIND={kind}", NEEDED)
+    assert load(text + given).storage.all_attacks is all_of_them
