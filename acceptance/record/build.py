@@ -83,6 +83,7 @@ def build(events: Iterable[Event]) -> Record:
         waivers=waivers,
         timeline=moments,
         rollbacks=rollbacks,
+        rollback_failure=grounds.ending.rollback_failure if grounds.ending else "",
         flags=flags,
         findings=fold_findings(checks),
         problems=(*surprises, *unreal, *unheard(log)),

@@ -90,10 +90,12 @@ def draw(series: Sequence[Point], threshold: object, marks: Iterable[Mark], labe
         unit: Written at the axis.
 
     Returns:
-        An `<svg>` element, or empty markup for fewer than two points.
+        An `<svg>` element, a sentence where every value is 0, or empty markup for fewer than two points.
     """
     if len(series) < 2:
         return Markup("")
+    if not any(value for _, value in series):
+        return _flat(series, label, unit)
     limit = limit_of(threshold)
     first, last = series[0][0], series[-1][0]
     slack = max(last - first, NEAR_S)
@@ -104,7 +106,7 @@ def draw(series: Sequence[Point], threshold: object, marks: Iterable[Mark], labe
     scale = Scale(start, end, low, high + ((high - low) * 0.12 or 1.0))
     parts = [_axes(scale, max(value for _, value in series), unit)]
     if limit is not None:
-        parts.append(_threshold_line(limit, threshold, scale.y(limit)))
+        parts.append(_threshold_line(limit, threshold, unit, scale.y(limit)))
     parts.extend(_marks(shown, scale))
     line = " ".join(f"{scale.x(at):.1f},{scale.y(value):.1f}" for at, value in _thin(series))
     parts.append(f'<polyline class="c-line" points="{line}"/>')
@@ -112,6 +114,13 @@ def draw(series: Sequence[Point], threshold: object, marks: Iterable[Mark], labe
         f'<svg class="chart" role="img" aria-label="{escape(label)}" viewBox="0 0 {WIDTH} {HEIGHT}" '
         f'preserveAspectRatio="xMinYMid meet">{"".join(parts)}</svg>'
     )
+
+
+def _flat(series: Sequence[Point], label: str, unit: str) -> Markup:
+    """Say in one line what a curve of zeros would take a whole chart for."""
+    first, last = (datetime.fromtimestamp(at, UTC).strftime("%H:%M:%S") for at in (series[0][0], series[-1][0]))
+    said = escape(f"{len(series)} samples from {first} to {last} UTC, all of them 0 {unit}".strip())
+    return Markup(f'<p class="flat" title="{escape(label)}"><span aria-hidden="true">▁▁▁▁▁▁▁▁</span> {said}.</p>')  # noqa: S704
 
 
 def _axes(scale: Scale, peak: float, unit: str) -> str:
@@ -129,8 +138,8 @@ def _axes(scale: Scale, peak: float, unit: str) -> str:
     return "".join(parts)
 
 
-def _threshold_line(limit: float, threshold: object, at: float) -> str:
-    text = escape(threshold if isinstance(threshold, str) else number(limit))
+def _threshold_line(limit: float, threshold: object, unit: str, at: float) -> str:
+    text = escape(f"{threshold if isinstance(threshold, str) else number(limit)} {unit}".strip())
     return (
         f'<path class="c-threshold" d="M{LEFT} {at:.1f}H{WIDTH - RIGHT}"/>'
         f'<text class="c-threshold-text" x="{WIDTH // 2}" y="{at - 4:.1f}" text-anchor="middle">threshold {text}</text>'

@@ -25,6 +25,7 @@ SIGNS = {
     "AWAITING": "…",
     "WAIVED": "!",
     "INTERRUPTED": "■",
+    "ROLLBACK FAILED": "⚠",
 }
 
 
@@ -59,7 +60,7 @@ def code(text: str) -> Markup:
 
 def stop(text: str) -> str:
     """End a sentence of the log with one full stop."""
-    return text if text.rstrip().endswith((".", "!", "?")) else f"{text.rstrip()}."
+    return text if text.rstrip().endswith((".", "!", "?", ":")) else f"{text.rstrip()}."
 
 
 def begin(text: str) -> str:
@@ -104,7 +105,7 @@ def flag_words(record: Record) -> str:
 
 def sentence(record: Record) -> str:
     """Say in one sentence what the outcome means for the reader; what must be done at once comes first."""
-    if any(each.ok is False for each in record.rollbacks):
+    if record.rollback_failure or any(each.ok is False for each in record.rollbacks):
         return "Act now: the rollback failed. Finish it by hand."
     if still_on(record):
         return "Act now: a flag was left on. Set it to false and restart."

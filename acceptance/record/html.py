@@ -16,9 +16,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from acceptance.checklist import CHAPTERS
-from acceptance.record import chart, formatting
+from acceptance.record import chart, first_screen, formatting
 from acceptance.record.formatting import parse
-from acceptance.record.schema import Check, Gate, Record, Stage
+from acceptance.record.schema import Check, Gate, Phase, Record, Stage
 from acceptance.record.signoffs import chapters_of
 from acceptance.record.timeline import on
 from acceptance.verdict import Verdict
@@ -65,7 +65,7 @@ def _context(record: Record, note: str) -> dict[str, Any]:
             for name, heading in CHAPTERS.items()
         ],
         "by_phase": {
-            stage.id: [(phase, _split(record.checks, stage.id, phase.name)) for phase in stage.phases]
+            stage.id: [(phase, _split(record.checks, stage.id, phase.name)) for phase in _bad_first(stage.phases)]
             for stage in record.stages
         },
         "watched": {
@@ -75,7 +75,6 @@ def _context(record: Record, note: str) -> dict[str, Any]:
         "failing": [check for check in record.checks if check.verdict is Verdict.FAIL],
         "undone": [each for each in record.rollbacks if not each.routine],
         "restored": [each for each in record.rollbacks if each.routine],
-        "GOOD": GOOD,
     }
 
 
@@ -102,9 +101,16 @@ def environment() -> Environment:
         begin=formatting.begin,
         number=chart.number,
         as_text=_as_text,
+        plain=first_screen.plain,
+        told_once=_told_once,
     )
-    environment.globals.update(formatting=formatting, PIECES=PIECES)
+    environment.globals.update(formatting=formatting, screen=first_screen, PIECES=PIECES)
     return environment
+
+
+def _told_once(reason: str, cause: str) -> str:
+    """Leave the cause of a stage's end out of a reason that repeats it."""
+    return reason.replace(f"cut short: {cause}", "cut short when the stage ended") if cause else reason
 
 
 def _as_text(value: object) -> str:
@@ -122,10 +128,18 @@ def _within_budget(checks: Iterable[Check]) -> frozenset[int]:
     return frozenset(shown)
 
 
-def _split(checks: Sequence[Check], stage: str, phase: str) -> tuple[list[Check], list[Check]]:
-    """Give the checks of a phase as (those that did not pass, those that did), each in run order."""
+def _bad_first(phases: Iterable[Phase]) -> list[Phase]:
+    """Sort phases, those that failed first; all others as they ran."""
+    rank = {Verdict.FAIL: 0, Verdict.INCONCLUSIVE: 1}
+    return sorted(phases, key=lambda phase: rank.get(phase.verdict, 2))
+
+
+def _split(checks: Sequence[Check], stage: str, phase: str) -> tuple[list[Check], list[Check], list[Check]]:
+    """Give the checks of a phase as (those that say something bad, those that did not run, the others)."""
     of_it = [check for check in checks if check.stage == stage and check.phase == phase]
-    return [c for c in of_it if c.verdict not in GOOD], [c for c in of_it if c.verdict in GOOD]
+    idle = [check for check in of_it if check.verdict is Verdict.NOT_RUN]
+    good = [check for check in of_it if check.verdict in GOOD]
+    return [check for check in of_it if check not in idle and check not in good], idle, good
 
 
 def _charts(stage: Stage, record: Record, checks: Mapping[int, Check]) -> list[tuple[Gate, Markup]]:
@@ -136,7 +150,7 @@ def _charts(stage: Stage, record: Record, checks: Mapping[int, Check]) -> list[t
             chart.draw(
                 chart.points_of(checks[gate.check].evidence[gate.piece]["data"].get("series")),
                 gate.threshold,
-                marks,
+                [*marks, *_soak_began(gate)],
                 f"{gate.id} over the soak: {gate.verdict}, {chart.number(gate.value)} {gate.unit}, "
                 f"threshold {gate.threshold}",
                 gate.unit,
@@ -144,6 +158,11 @@ def _charts(stage: Stage, record: Record, checks: Mapping[int, Check]) -> list[t
         )
         for gate in stage.gates
     ]
+
+
+def _soak_began(gate: Gate) -> list[chart.Mark]:
+    start = (gate.window or {}).get("start")
+    return [chart.Mark(float(start), "soak", "soak")] if isinstance(start, int | float) else []
 
 
 def _marks(stage: Stage, record: Record) -> Iterable[chart.Mark]:

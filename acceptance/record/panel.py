@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from acceptance.record.first_screen import next_step
 from acceptance.record.schema import Record, Rollback
 from acceptance.record.signoffs import covered
 from acceptance.verdict import ExitCode, Outcome
@@ -67,7 +68,7 @@ def panel(record: Record, page: Path, exit_code: int, width: int, standing: Stan
     if record.awaiting:
         yield from _wrapped("sign-offs", f"{len(record.awaiting)} AWAITING: {_awaited(record)}", width, "warn")
     yield Row(f"{'record':<{_LABEL}}{page}")
-    yield from _wrapped("next", _next_step(record, exit_code), width)
+    yield from _wrapped("next", next_step(record, exit_code), width)
     if exit_code == ExitCode.RECOVERY_NEEDED:
         yield Row(f"  {recover}")
     for done in failed:  # guard: rollback-failed-comes-last-as-an-alarm
@@ -104,24 +105,6 @@ def _reasons(record: Record, mark: Mark, width: int, *, alarm: bool) -> Iterator
         yield from _wrapped("" if number else "why", f"- {said}", width, mark)
     if (more := len(reasons) - MOST_REASONS) > 0:
         yield from _wrapped("", f"and {more} more: see the record", width, mark)
-
-
-def _next_step(record: Record, exit_code: int) -> str:
-    if exit_code == ExitCode.RECOVERY_NEEDED:
-        return "undo it with this command (add --dry-run to only list it), then start again:"
-    if exit_code == ExitCode.REFUSED:
-        return "do what the reason says, then start again; --plan shows what a run would do"
-    if exit_code == ExitCode.ROLLBACK_FAILED:
-        return "finish the rollback by hand, NOW: see below"
-    if record.outcome is Outcome.GO:
-        if record.facts.mode == "deploy":
-            return "attach the record to the ticket; log entry: scripts/ops/record.py log"
-        return "the flags are back; deploy in the window with --mode deploy --ticket TICKET"
-    return {
-        Outcome.NO_GO: "do not go on; attach the record to the ticket, write the incident entry, find the cause",
-        Outcome.INTERRUPTED: "see that the flags above are as you want them, then start the stage again",
-        Outcome.INCONCLUSIVE: "make visible what could not be seen, or run the whole stage; this is no GO",
-    }[record.outcome]
 
 
 def _alarm(record: Record, failed: Rollback, width: int, standing: Standing) -> Iterator[Row]:

@@ -82,11 +82,12 @@ class FindingKind:
 
 @dataclass(frozen=True)
 class Phase:
-    """One phase of a stage: its worst verdict and how many checks ended how."""
+    """One phase of a stage: its worst verdict and how many checks ended how; `fired`: a trigger fired in it."""
 
     name: str
     verdict: Verdict
     counts: Counts
+    fired: bool = False
 
 
 @dataclass(frozen=True)
@@ -198,6 +199,7 @@ class Record:
         reasons: Why, most important first.
         findings: What was wrong, by kind, worst first.
         problems: What does not fit together in the log itself.
+        rollback_failure: What could not be undone at the end of the run, with the commands to do it by hand; or empty.
         flags: Flag -> last known value, as the log gives it.
         events: How many events the log holds.
         last_hash: Hash of the last one: names the log's exact content.
@@ -215,6 +217,7 @@ class Record:
     waivers: tuple[Waiver, ...]
     timeline: tuple[Moment, ...]
     rollbacks: tuple[Rollback, ...]
+    rollback_failure: str
     flags: Mapping[str, Any]
     findings: tuple[FindingKind, ...]
     problems: tuple[str, ...]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
 from acceptance.events import Event
 from acceptance.gates.figures import TriggerState
 from acceptance.kinds import (
+    CheckFinished,
     FlagChanged,
     FlagChanging,
     FlagRestored,
@@ -20,7 +21,7 @@ from acceptance.kinds import (
 )
 from acceptance.record import checks as fold
 from acceptance.record.formatting import between
-from acceptance.record.schema import Check, Moment, Rollback, Stage
+from acceptance.record.schema import Check, Moment, Phase, Rollback, Stage
 from acceptance.verdict import Verdict, verdict_of, worst
 
 
@@ -45,6 +46,7 @@ def fold_stages(log: Sequence[Event], checks: Sequence[Check], moments: Sequence
                 if (each := TriggerFired.read(event)) and each.stage == name
                 if event.at >= starts.get(name, (None, ""))[1]  # of this try, not of one before
             ],
+            _fired_in(log, name),
         )
         for name in names
     )
@@ -57,6 +59,7 @@ def _stage(
     checks: Sequence[Check],
     moments: tuple[Moment, ...],
     fired: Sequence[TriggerFired],
+    fired_in: Collection[str],
 ) -> Stage:
     plan, started_at = start or (StageStarted(), "")
     close, finished_at = end or (StageFinished(), "")
@@ -75,12 +78,30 @@ def _stage(
         finished_at=finished_at,
         seconds=between(started_at, finished_at) if start and end else None,
         counts=fold.count(checks),
-        phases=fold.phases(checks),
+        phases=tuple(_reddened(phase, fired_in) for phase in fold.phases(checks)),
         gates=fold.gates(checks),
         triggers=_triggers(close, fired),
         security=fold.security_groups(checks),
         timeline=moments,
     )
+
+
+def _fired_in(log: Sequence[Event], stage: str) -> set[str]:
+    """Name the phases in which a trigger fired: that of the check which was under way."""
+    found: set[str] = set()
+    open_ = False
+    for event in log:
+        if (fired := TriggerFired.read(event)) and fired.stage == stage:
+            open_ = verdict_of(fired.verdict) is Verdict.FAIL
+        elif open_ and (ended := CheckFinished.read(event)) and ended.stage == stage:
+            found.add(ended.phase)
+            open_ = False
+    return found
+
+
+def _reddened(phase: Phase, fired_in: Collection[str]) -> Phase:
+    """Let a phase in which a trigger fired say so: its checks were only cut short."""
+    return replace(phase, verdict=Verdict.FAIL, fired=True) if phase.name in fired_in else phase
 
 
 def _triggers(close: StageFinished, fired: Sequence[TriggerFired]) -> tuple[TriggerState, ...]:

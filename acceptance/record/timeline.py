@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Any
 
 from acceptance import kinds
@@ -29,14 +30,23 @@ def timeline(events: Iterable[Event]) -> tuple[Moment, ...]:
 
 
 def _without_confirmed(log: tuple[Event, ...]) -> Iterable[Event]:
-    """Leave out an announcement that its own event confirms later: only an open one tells something."""
+    """Leave out an announcement that its own event confirms later: only an open one tells something.
+
+    A flag is confirmed when its service has restarted; it stands where it was set, before that restart.
+    """
     closing = {"flag.changing": "flag.changed", "service.restarting": "service.restarted"}
+    told: set[int] = set()
     for place, event in enumerate(log):
         if event.kind in closing:
-            later = (each.kind for each in log[place + 1 :] if each.kind in (event.kind, closing[event.kind]))
-            if next(later, None) == closing[event.kind]:
+            later = (each for each in log[place + 1 :] if each.kind in (event.kind, closing[event.kind]))
+            end = next(later, None)
+            if end and end.kind == closing[event.kind]:
+                if end.kind == "flag.changed":
+                    told.add(end.seq)
+                    yield replace(end, at=event.at)
                 continue
-        yield event
+        if event.seq not in told:
+            yield event
 
 
 def _verdict_mark(verdict: object) -> str:
@@ -59,10 +69,14 @@ def _rolled_back(data: kinds.RollbackFinished) -> tuple[str, str]:
     return f"Rollback {'finished' if data.ok else 'FAILED'}: {data.account}", "good" if data.ok else "bad"
 
 
+def _cause(text: str, reason: str) -> str:
+    """Add a reason, unless it is a trigger: that stands on the line before."""
+    return text if reason.startswith("trigger ") else f"{text}: {reason}"
+
+
 def _stage_finished(data: kinds.StageFinished) -> tuple[str, str]:
-    why = f", {data.reason}" if data.reason else ""
     kept = " (flag left enabled)" if data.kept else ""
-    return f"Stage {data.stage} finished: {data.verdict}{why}{kept}", _verdict_mark(data.verdict)
+    return f"Stage {data.stage} finished: {data.verdict}{kept}", _verdict_mark(data.verdict)
 
 
 def _fired(data: kinds.TriggerFired) -> tuple[str, str]:
@@ -83,7 +97,7 @@ _WORDS: dict[str, Callable[[Any], tuple[str, str]]] = {
     "trigger.fired": _fired,
     "stage.accepted": lambda d: (f"Stage {d.stage} accepted by its exit gate", "good"),
     "flag.restored": lambda d: (f"{d.flag} restored after the rehearsal, in {_seconds(d.seconds)}", "good"),
-    "rollback.started": lambda d: (f"Rollback started: {d.reason}", "warn"),
+    "rollback.started": lambda d: (_cause("Rollback started", d.reason), "warn"),
     "rollback.finished": _rolled_back,
     "recovery.undone": lambda d: (f"Left over from run {d.run} and undone: {d.what}", "warn"),
     "signoff.given": lambda d: (f"{d.item} signed off by {d.name}", "good"),

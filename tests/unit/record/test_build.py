@@ -125,6 +125,20 @@ def test_every_trigger_of_a_stage_stands_in_the_record_and_answers_its_line(fold
     assert said in page(record).partition('id="t-21_01c"')[2].partition("</table>")[0]
 
 
+def test_the_phase_in_which_a_trigger_fired_is_red_though_its_check_was_only_cut_short(folded):
+    cut = finished(verdict="INCONCLUSIVE", stage="21_01c", phase="soak", reason="cut short: trigger errors")
+    [stage] = folded(STARTED, expected(NODE, OTHER), BEGUN, fired(), cut, ended(1)).stages
+    assert [(phase.name, phase.verdict, phase.fired) for phase in stage.phases] == [("soak", "FAIL", True)]
+
+
+def test_the_timeline_tells_a_flag_before_the_restart_that_it_is_for(folded):
+    setting = ("flag.changing", {"stage": "21_01c", "flag": "F", "value": "true"})
+    restart = [("service.restarting", {"service": "api"}), ("service.restarted", {"service": "api", "seconds": 2})]
+    told = folded(BEGUN, setting, *restart, changed("true")).timeline
+    assert [moment.kind for moment in told] == ["stage.started", "flag.changed", "service.restarted"]
+    assert [moment.at for moment in told] == sorted(moment.at for moment in told)
+
+
 @pytest.mark.parametrize(
     ("events", "outcome", "code"),
     [

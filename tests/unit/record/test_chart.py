@@ -29,7 +29,7 @@ def test_marks_bound_and_label_are_drawn_and_escaped():
     svg = ElementTree.fromstring(draw(LINE, "< 2", marks, 'a "label"', "s"))
     texts = [each.text for each in svg.iter("text")]
     assert svg.get("aria-label") == 'a "label"'
-    assert {"threshold < 2", "flag on", "<trigger>"} <= set(texts)
+    assert {"threshold < 2 s", "flag on", "<trigger>"} <= set(texts)
 
 
 def test_a_mark_far_away_does_not_squeeze_the_curve():
@@ -54,3 +54,9 @@ def test_a_single_spike_survives_thinning():
 )
 def test_numbers_are_short(value, text):
     assert number(value) == text
+
+
+def test_a_curve_of_zeros_takes_one_line_and_says_so():
+    flat = draw([(0.0, 0.0), (15.0, 0.0)], "== 0", [], "errors over the soak", "errors")
+    assert "<svg" not in flat
+    assert "2 samples from 00:00:00 to 00:00:15 UTC, all of them 0 errors" in flat

@@ -60,6 +60,8 @@ def pages(tmp_path_factory):
         ("inconclusive", ["INCONCLUSIVE", "Not a pass", "had no data", "WAIVED"]),
         ("interrupted", ["INTERRUPTED", "Act now: a flag was left on.", "STILL ON", "scripts/ops/recover.py"]),
         ("rollback_failed", ["NO-GO", "Act now: the rollback failed", "ROLLBACK FAILED", "make day-12-restart-api"]),
+        ("inconclusive", ["REHEARSAL (flags are restored)", "Next:</b> Make visible what could not be seen"]),
+        ("go", ["DEPLOYMENT · staging · CHG-2025-11-042", "Next:</b> Attach the record", "20251129T020411Z-7c1e"]),
         ("whole", ["NO-GO", "stage 21_01b failed and was rolled back", "31 min over", "are left enabled"]),
     ],
 )  # fmt: skip
@@ -77,6 +79,30 @@ def test_a_page_is_well_formed_self_contained_and_needs_no_script(pages, name):
     assert [link for link in reader.links if not link.startswith("#") or link[1:] not in reader.ids] == []
     assert "url(" not in pages[name]
     assert "@import" not in pages[name]
+
+
+@pytest.mark.parametrize(
+    ("name", "commands"),
+    [
+        ("rollback_failed", "cd ~/work/infra &amp;&amp; make day-12-restart-api\ncurl -s http://127.0.0.1:8000/health"),
+        ("interrupted", "python scripts/ops/recover.py --target staging"),
+    ],
+)
+def test_what_must_be_typed_now_stands_in_the_banner(pages, name, commands):
+    assert f'<pre class="now">{commands}</pre></header>' in pages[name]
+
+
+def test_a_stage_that_was_cut_off_is_not_called_not_run(pages):
+    strip = pages["interrupted"].partition('<ol class="strip">')[2].partition("<ul>")[0]
+    assert ("INTERRUPTED" in strip, "NOT RUN" in strip) == (True, False)
+
+
+def test_the_cause_of_a_rollback_is_said_once_for_what_did_not_run(tmp_path):
+    record = load(samples.no_go(tmp_path / "run"))
+    cause = "the cause of it all"
+    idle = [replace(each, reason=cause) if each.verdict is Verdict.NOT_RUN else each for each in record.checks]
+    stages = [replace(stage, reason=cause) for stage in record.stages]
+    assert page(replace(record, checks=tuple(idle), stages=tuple(stages))).casefold().count(cause) == 1
 
 
 def test_what_a_target_answers_is_text_and_never_markup(pages):
@@ -121,7 +147,7 @@ def test_5000_checks_stay_small_and_quick(tmp_path):
     text = page(load(folder))
     assert time.process_time() - start < 10
     assert len(text.encode()) < 6_500_000
-    assert text.count('class="check"') == 5000
+    assert text.count('class="check v-') == 5000
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,117 @@
+"""Say what a reader must know first: outcome, kind of run, cause, next step, and the commands to type."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator, Sequence
+
+from acceptance.record import formatting
+from acceptance.record.schema import Record, Stage
+from acceptance.verdict import ExitCode, Outcome, Verdict
+
+FAILED = "ROLLBACK FAILED"
+
+_KINDS = {"rehearse": "REHEARSAL", "deploy": "DEPLOYMENT", "": "NOT BEGUN"}
+
+_TALLY = re.compile(r"^\d+ checks? (failed|did not run|could not see)$|^stage \S+ was not accepted$")
+"""A reason that only counts: the banner counts too."""
+
+_RAW = re.compile(
+    r"[\w.]*(?:Error|Exception|ConnectionPool|Traceback)\b\s*[:(].*|\bassert .*|<[\w.]+ object at .*", re.S
+)
+"""What Python says; a reader of the first screen needs the place where it stands, not the words."""
+
+
+def rollback_failed(record: Record) -> bool:
+    """Whether something could not be undone."""
+    return bool(record.rollback_failure) or any(each.ok is False for each in record.rollbacks)
+
+
+def must_act(record: Record) -> bool:
+    """Whether the target is not as it should be, so that somebody must act now."""
+    return rollback_failed(record) or bool(formatting.still_on(record))
+
+
+def word(record: Record) -> str:
+    """Give the word of the banner: a failed rollback is louder than its NO-GO."""
+    return FAILED if rollback_failed(record) else record.outcome.value
+
+
+def kind(record: Record) -> str:
+    """Name the kind of run: a rehearsal proves nothing about production, and must not look as if it did."""
+    return _KINDS.get(record.facts.mode, record.facts.mode.upper())
+
+
+def stage_word(stage: Stage) -> str:
+    """Give the verdict of a stage; one that began and was cut off is not one that did not run."""
+    cut = stage.started_at and not stage.finished_at and stage.verdict is Verdict.NOT_RUN
+    return Outcome.INTERRUPTED.value if cut else stage.verdict.value
+
+
+def causes(record: Record) -> list[str]:
+    """Give the reasons that are causes, each once: no counts, nothing that was only cut short by another one."""
+    own = [reason for reason in record.reasons if not _TALLY.match(reason) and ": cut short: " not in reason]
+    told = [reason for reason in own or record.reasons if not (rollback_failed(record) and reason.startswith(FAILED))]
+    return [plain(reason) for reason in told]
+
+
+def plain(text: str) -> str:
+    """Leave out what Python itself said of an error."""
+    said = _RAW.sub("", text).rstrip(" :;,(")
+    return said if said == text.rstrip(" :;,(") else f"{said} (the error itself stands at the check)"
+
+
+def commands(record: Record) -> list[str]:
+    """Give what must be typed now, if anything."""
+    by_hand = [line for each in record.rollbacks if each.ok is False for line in each.by_hand]
+    by_hand += [line.strip() for line in record.rollback_failure.splitlines() if line.startswith("  ")]
+    needed = must_act(record) or record.facts.exit_code == ExitCode.RECOVERY_NEEDED
+    return list(dict.fromkeys(by_hand)) or ([_recover(record)] if needed else [])
+
+
+def undone_in_vain(record: Record) -> Iterator[str]:
+    """Say of each failed rollback what was tried and how it ended."""
+    accounts = [f"stage {each.stage}: {each.account}" for each in record.rollbacks if each.ok is False]
+    lines = record.rollback_failure.splitlines()
+    yield from accounts or [" ".join(line for line in lines if not line.startswith("  ")).removesuffix(" By hand:")]
+
+
+def next_step(record: Record, exit_code: int | None = None) -> str:
+    """Say what the reader does next.
+
+    Args:
+        record: The run's record.
+        exit_code: The run's own, where it is not in the record yet.
+    """
+    code = record.facts.exit_code if exit_code is None else exit_code
+    if code == ExitCode.ROLLBACK_FAILED or rollback_failed(record):
+        return "finish the rollback by hand, NOW: see below"
+    if code == ExitCode.RECOVERY_NEEDED or formatting.still_on(record):
+        return "undo it with this command (add --dry-run to only list it), then start again:"
+    if code == ExitCode.REFUSED:
+        return "do what the reason says, then start again; --plan shows what a run would do"
+    if record.outcome is Outcome.GO:
+        if record.facts.mode == "deploy":
+            return "attach the record to the ticket; log entry: scripts/ops/record.py log"
+        return "the flags are restored; deploy in the window with --mode deploy --ticket TICKET"
+    return {
+        Outcome.NO_GO: "do not go on; attach the record to the ticket, write the incident entry, find the cause",
+        Outcome.INTERRUPTED: "see that the flags above are as you want them, then start the stage again",
+        Outcome.INCONCLUSIVE: "make visible what could not be seen, or run the whole stage; this is no GO",
+    }[record.outcome]
+
+
+def deployed(record: Record) -> str:
+    """Name the commit that ran, as last seen; more than one where services differ."""
+    if not record.facts.code:
+        return "not known"
+    seen = list(record.facts.code.values())[-1]
+    running: Sequence[str] = [commit for commits in seen.get("running", {}).values() for commit in commits]
+    found = dict.fromkeys(running or filter(None, [seen.get("checkout")]))
+    return ", ".join(commit[:12] for commit in found) or "not known"
+
+
+def _recover(record: Record) -> str:
+    source = str(record.facts.target.get("source") or record.facts.target.get("name") or "TARGET")
+    return shlex.join(["python", "scripts/ops/recover.py", "--target", source])

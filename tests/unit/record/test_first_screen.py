@@ -1,0 +1,56 @@
+"""The first screen: cause, next step and commands, each once and in plain words."""
+
+from dataclasses import replace
+
+import pytest
+import record_samples as samples
+
+from acceptance.record import first_screen
+from acceptance.record.publish import load
+
+
+@pytest.fixture(scope="module")
+def record(tmp_path_factory):
+    return load(samples.no_go(tmp_path_factory.mktemp("run")))
+
+
+@pytest.mark.parametrize(
+    ("reasons", "causes"),
+    [
+        (["TRIGGER: errors: 7 %", "Smoke: cut short: trigger errors: 7 %", "1 check could not see"], 1),
+        (["1 check failed", "44 checks did not run", "stage 21_01c was not accepted"], 3),
+        (["Upload: expected 201, found 500", "Dialog: expected 200, found 500", "2 checks failed"], 2),
+    ],
+    ids=["a consequence is no cause", "counts where there is nothing else", "two causes"],
+)
+def test_causes_are_told_and_what_follows_from_them_is_not(record, reasons, causes):
+    assert first_screen.causes(replace(record, reasons=tuple(reasons))) == reasons[:causes]
+
+
+@pytest.mark.parametrize(
+    ("said", "plain"),
+    [
+        ("Disk: assert 8 > 9", "Disk"),
+        ("Upload: httpx.ConnectError: [Errno 111] refused", "Upload"),
+        ("Soak: HTTPConnectionPool(host='127.0.0.1', port=9): Max retries", "Soak"),
+    ],
+)
+def test_what_python_says_of_an_error_is_left_to_the_check(said, plain):
+    assert first_screen.plain(said) == f"{plain} (the error itself stands at the check)"
+
+
+def test_a_sentence_of_ours_stays_whole():
+    said = "the error rate: expected < 5 %, found 7 % (ErrorRate of 12); look at the log."
+    assert first_screen.plain(said) == said
+
+
+def test_an_undo_that_failed_at_the_end_of_the_run_gives_its_commands(record):
+    failed = replace(record, rollback_failure="api did not come back. By hand:\n  cd /infra && make restart-api")
+    assert first_screen.word(failed) == "ROLLBACK FAILED"
+    assert first_screen.commands(failed) == ["cd /infra && make restart-api"]
+    assert list(first_screen.undone_in_vain(failed)) == ["api did not come back."]
+
+
+@pytest.mark.parametrize(("code", "known"), [({}, "not known"), ({"before": {"checkout": "a" * 40}}, "a" * 12)])
+def test_the_deployed_commit_is_named_or_said_not_to_be_known(record, code, known):
+    assert first_screen.deployed(replace(record, facts=replace(record.facts, code=code))) == known
