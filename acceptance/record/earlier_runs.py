@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from acceptance.events import read_events
+from acceptance.events import Event, read_events
 from acceptance.kinds import RunStarted
 from acceptance.record.build import build
 from acceptance.record.deployment import Deployment
@@ -36,8 +36,26 @@ def deployment_of(folder: Path) -> Deployment:
         TamperedLog: Its log was changed after it was written.
     """
     own = tuple(read_events(folder / EVENTS))
+    start = RunStarted.first(own)
+    runs, unread = _read(each for each in _earlier(folder, start, "deploy") if start.mode == "deploy")
+    return Deployment((*runs, own), tuple(unread))
+
+
+def records_of_ticket(folder: Path, start: RunStarted) -> list[Record]:
+    """Build the records of a ticket's earlier runs on a target, in whichever mode; one that is not intact is none.
+
+    Args:
+        folder: Of the run that asks.
+        start: Its ticket and target.
+    """
+    runs, _ = _read(_earlier(folder, start))
+    return [build(log) for log in runs]
+
+
+def _read(folders: Iterable[Path]) -> tuple[list[tuple[Event, ...]], list[str]]:
+    """Read the runs that are intact, and name the others."""
     runs, unread = [], []
-    for neighbour in _earlier(folder, RunStarted.first(own)):
+    for neighbour in folders:
         try:
             faults = verify(neighbour)
         except NoRecord as error:
@@ -46,7 +64,7 @@ def deployment_of(folder: Path) -> Deployment:
             unread.append(f"{neighbour.name}: {'; '.join(faults)}")
         else:
             runs.append(tuple(read_events(neighbour / EVENTS)))
-    return Deployment((*runs, own), tuple(unread))
+    return runs, unread
 
 
 def load_whole(folder: Path) -> Record:
@@ -66,17 +84,18 @@ def load_whole(folder: Path) -> Record:
     return build(before_the_documents(deployment.as_one()))
 
 
-def _earlier(folder: Path, start: RunStarted) -> Iterable[Path]:
-    """Find the folders, oldest first: a run's name is its target's, then the time of its start."""
-    if not start.ticket or start.mode != "deploy":
+def _earlier(folder: Path, start: RunStarted, mode: str = "") -> Iterable[Path]:
+    """Find the folders, in one mode or all, oldest first: a run's name is its target's, then the time of its start."""
+    if not start.ticket:
         return
     for path in sorted(folder.parent.glob(f"{start.target['name']}-*/{EVENTS}")):
-        if path.parent.name < folder.name and _key(_start(path)) == _key(start):
+        other = _start(path) if path.parent.name < folder.name else RunStarted()
+        if _key(other) == _key(start) and mode in ("", other.mode):
             yield path.parent
 
 
 def _key(start: RunStarted) -> tuple[Any, ...]:
-    return start.mode, start.ticket, start.target.get("name"), start.target.get("env_file")
+    return start.ticket, start.target.get("name"), start.target.get("env_file")
 
 
 def _start(path: Path) -> RunStarted:
