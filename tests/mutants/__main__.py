@@ -3,7 +3,7 @@
     python -m tests.mutants --sample 30 --seed 1 [--labs 2] [--ledger FILE]
 
 Each mutant gets a lab of its own and the stage that owns its code, with a short soak. The ledger makes it resumable: a
-mutant that stands there is not tried again. Exit code 0: ended; 2: wrong use.
+mutant that stands there is not tried again. Exit code 0: ended; 1: the lab is not GO without a mutation either; 2: wrong use.
 """
 
 import argparse
@@ -18,7 +18,7 @@ sys.path[:0] = [str(Path(__file__).resolve().parents[1]), str(Path(__file__).res
 
 from acceptance.gates.statistics import Count, proportion_bounds  # noqa: E402
 from mutants.places import places, sample  # noqa: E402
-from mutants.trial import ROOT, Result, trial  # noqa: E402
+from mutants.trial import ROOT, Result, control, trial  # noqa: E402
 
 ALPHA = 0.025
 
@@ -36,6 +36,9 @@ def main() -> int:
     keys = {json.dumps(place.as_json(), sort_keys=True): place for place in chosen}
     left = [place for key, place in keys.items() if key not in known]
     print(f"{len(places(ROOT))} places, {len(chosen)} drawn, seed {options.seed}, {len(left)} left to try", flush=True)
+    if left and (fault := control()):
+        print(f"a copy of the lab without a mutation is not GO, so that no mutant would show anything: {fault}")
+        return 1
     begin = time.monotonic()
     with ThreadPoolExecutor(options.labs) as pool, options.ledger.open("a", encoding="utf-8") as ledger:
         for done, future in enumerate(as_completed([pool.submit(trial, place) for place in left]), 1):

@@ -60,6 +60,17 @@ def trial(place: Place) -> Result:
         return Result(place, ended, run.first_red, run.reason[:300], time.monotonic() - begin, change)
 
 
+def control() -> str:
+    """Say what is wrong where nothing is mutated, or nothing: else each mutant would seem to be caught."""
+    with tempfile.TemporaryDirectory(prefix="mutant-") as made:
+        shutil.copytree(ROOT / "lab", Path(made) / "lab", ignore=shutil.ignore_patterns("__pycache__"))
+        try:
+            run = _run(Path(made), "21_01a")
+        except (Refused, subprocess.TimeoutExpired) as error:
+            return str(error)[-300:]
+    return "" if run.outcome == "GO" else run.explain()
+
+
 def _copy_with(place: Place, folder: Path) -> str:
     shutil.copytree(ROOT / "lab", folder / "lab", ignore=shutil.ignore_patterns("__pycache__"))
     file = folder / place.file
