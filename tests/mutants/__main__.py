@@ -3,7 +3,8 @@
     python -m tests.mutants --sample 30 --seed 1 [--labs 2] [--ledger FILE]
 
 Each mutant gets a lab of its own and the stage that owns its code, with a short soak. The ledger makes it resumable: a
-mutant that stands there is not tried again. Exit code 0: ended; 1: the lab is not GO without a mutation either; 2: wrong use.
+mutant that stands there is not tried again. Exit code 0: ended; 1: the lab is
+not GO without a mutation either; 2: wrong use.
 """
 
 import argparse
