@@ -104,7 +104,8 @@ def draw(series: Sequence[Point], threshold: object, marks: Iterable[Mark], labe
     values = [value for _, value in series] + ([limit] if limit is not None else [])
     low, high = min(0.0, *values), max(values)
     scale = Scale(start, end, low, high + ((high - low) * 0.12 or 1.0))
-    parts = [_axes(scale, max(value for _, value in series), unit)]
+    figures = [low, max(value for _, value in series), *([limit] if limit is not None else [])]
+    parts = [_axes(scale, figures, unit)]
     if limit is not None:
         parts.append(_threshold_line(limit, threshold, unit, scale.y(limit)))
     parts.extend(_marks(shown, scale))
@@ -123,11 +124,14 @@ def _flat(series: Sequence[Point], label: str, unit: str) -> Markup:
     return Markup(f'<p class="flat" title="{escape(label)}"><span aria-hidden="true">▁▁▁▁▁▁▁▁</span> {said}.</p>')  # noqa: S704
 
 
-def _axes(scale: Scale, peak: float, unit: str) -> str:
+def _axes(scale: Scale, figures: Sequence[float], unit: str) -> str:
     right, foot = WIDTH - RIGHT, HEIGHT - BOTTOM
     parts = [f'<path class="c-axis" d="M{LEFT} {TOP}V{foot}H{right}"/>']
-    room = scale.y(scale.low) - scale.y(peak) > 14
-    for value in (scale.low, peak) if room else (scale.low,):
+    told: list[float] = []
+    for value in figures:
+        if any(abs(scale.y(value) - scale.y(other)) <= 14 for other in told):
+            continue  # two figures on one line cannot be read
+        told.append(value)
         text = f"{number(value)} {escape(unit)}".strip()
         parts.append(f'<text class="c-num" x="{LEFT - 6}" y="{scale.y(value) + 4:.1f}" text-anchor="end">{text}</text>')
     for at, anchor in ((scale.start, "start"), (scale.end, "end")):

@@ -50,6 +50,11 @@ def title(record: Record) -> str:
 
 def _context(record: Record, note: str) -> dict[str, Any]:
     by_number = {check.number: check for check in record.checks}
+    watched = {
+        item: [stage.id for stage in record.stages if any(item in each.items for each in stage.triggers)]
+        for item in {item for stage in record.stages for each in stage.triggers for item in each.items}
+    }
+    answered = {line.chapter for line in record.lines if line.id in watched}
     chapters = chapters_of(stage.id for stage in record.stages)
     return {
         "record": record,
@@ -61,17 +66,19 @@ def _context(record: Record, note: str) -> dict[str, Any]:
         "check_of": by_number,
         "charts": {stage.id: _charts(stage, record, by_number) for stage in record.stages},
         "chapters": [
-            (name, heading, name in chapters, [line for line in record.lines if line.chapter == name])
+            (
+                name,
+                heading,
+                name in chapters or name in answered,
+                [each for each in record.lines if each.chapter == name],
+            )
             for name, heading in CHAPTERS.items()
         ],
         "by_phase": {
             stage.id: [(phase, _split(record.checks, stage.id, phase.name)) for phase in _bad_first(stage.phases)]
             for stage in record.stages
         },
-        "watched": {
-            item: [stage.id for stage in record.stages if any(item in each.items for each in stage.triggers)]
-            for item in {item for stage in record.stages for each in stage.triggers for item in each.items}
-        },
+        "watched": watched,
         "failing": [check for check in record.checks if check.verdict is Verdict.FAIL],
         "undone": [each for each in record.rollbacks if not each.routine],
         "restored": [each for each in record.rollbacks if each.routine],

@@ -46,7 +46,8 @@ def pytest_unconfigure(config):
 def project(pytester):
     """A project that writes an event log of its own, as a run of the suite does."""
     pytester.makeconftest(CONFTEST)
-    pytester.makepyfile(test_it="def test_a():\n    print('password hunter2')\n")
+    check = ["def test_a(record_property):", "record_property('verdict', 'NOT RUN')", "print('password hunter2')"]
+    pytester.makepyfile(test_it="\n    ".join(check))
     return pytester
 
 
@@ -63,6 +64,7 @@ def test_record_comes_first_in_pytest_html_and_the_folder_is_sealed(project, wor
     folder = project.path / "run"
     page = (folder / "record.html").read_text()
     assert page.index("</span> GO</h1>") < page.index('id="results-table"') < page.index("data-jsonblob")
+    assert (page.count("&gt;NOT RUN&lt;"), page.count("&gt;Passed&lt;")) == (1, 0), "its own table says our verdict"
     assert '<title id="head-title">GO · CHG-7 · staging · deployment record</title>' in page
     assert json.loads((folder / "record.json").read_text())["outcome"] == "GO"
     listed = dict(reversed(line.split("  ")) for line in (folder / "MANIFEST.sha256").read_text().splitlines())
