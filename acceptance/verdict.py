@@ -110,6 +110,6 @@ def bad_or_blind(bad: Sequence[Wrong], no_data: Sequence[str], told: str = "") -
     Raises:
         Inconclusive: Nothing is bad, and something could not be seen.
     """
-    if no_data and not bad:
+    if no_data and not bad:  # guard: no-data-is-no-pass
         raise Inconclusive(told + "; ".join(no_data))
     return list(bad)

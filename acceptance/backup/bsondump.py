@@ -22,6 +22,7 @@ from pymongo.collection import Collection
 from pymongo.database import Database
 
 from acceptance.backup.privatefile import private_file
+from acceptance.finding import Finding
 
 _RAW: CodecOptions[RawBSONDocument] = CodecOptions(document_class=RawBSONDocument)
 _BATCH = 500
@@ -119,11 +120,12 @@ def restore(folder: Path, scratch: Database[dict[str, Any]], names: Iterable[str
             scratch[name].create_indexes(models)
 
 
-def index_faults(folder: Path, scratch: Database[dict[str, Any]], name: str) -> list[str]:
+def index_findings(folder: Path, scratch: Database[dict[str, Any]], name: str) -> list[Finding]:
     """Name the indexes of a dump that a restored collection lacks; by key, for servers name them as they like."""
     wanted = {_described(model.document) for model in _indexes(folder / f"{name}.metadata.json")}
     there = {_described(index) for index in scratch[name].list_indexes()} if wanted else set()
-    return [f"{name}: expected the index {index} after the restore, found none" for index in sorted(wanted - there)]
+    missing = sorted(wanted - there)
+    return [Finding("missing index", name, f"the index {index} after the restore", "none") for index in missing]
 
 
 def _dump_one(database: Database[dict[str, Any]], name: str, inside: Path) -> Content:

@@ -17,33 +17,35 @@ from acceptance.backup.bsondump import (
     collections_of,
     content_of,
     documents_in,
-    index_faults,
+    index_findings,
     read,
     restore,
 )
 from acceptance.backup.making import Backup
+from acceptance.finding import Finding
 from acceptance.observe.mongo import database
 from acceptance.target.model import Target
 
 
-def faults_of(backup: Backup) -> list[str]:
+def backup_findings(backup: Backup) -> list[Finding]:
     """Read every file of a backup again; name those that are not what was read from the source."""
-    faults = []
+    found = []
     for name, expected in backup.collections.items():
         try:
-            faults += _differs(f"{name}.bson", expected, content_of(read(backup.documents / f"{name}.bson")))
+            found += _differs(f"{name}.bson", expected, content_of(read(backup.documents / f"{name}.bson")))
         except BackupFailed as error:
-            faults.append(str(error))
+            found.append(Finding("unreadable file", f"{name}.bson", "the documents of the source", str(error)))
     for name, digest in backup.files.items():
         path = backup.folder / name
         if not path.is_file():
-            faults.append(f"{path}: expected a copy, found none")
+            found.append(Finding("missing file", str(path), "a copy", "none"))
         elif hashlib.sha256(path.read_bytes()).hexdigest() != digest:
-            faults.append(f"{path}: differs from the file that was copied; make the backup again")
-    return faults
+            again = "make the backup again"
+            found.append(Finding("changed file", str(path), "the file that was copied", "another", next_step=again))
+    return found
 
 
-def restore_faults(target: Target, backup: Backup, prefix: str) -> list[str]:
+def restore_findings(target: Target, backup: Backup, prefix: str) -> list[Finding]:
     """Restore a backup into a scratch database beside the real one, and name what came out different.
 
     Args:
@@ -66,29 +68,38 @@ def restore_faults(target: Target, backup: Backup, prefix: str) -> list[str]:
                 "restored. If the server keeps all databases in one, restore on another server"
             )
         left_out = set(collections_of(mongo)) - set(backup.collections)
-        faults = [f"{name}: in the database, and not in the backup; make it again" for name in sorted(left_out)]
+        found = [
+            Finding(
+                "left out", name, "this collection in the backup", "it in the database alone", next_step="make it again"
+            )
+            for name in sorted(left_out)
+        ]
         try:
-            return faults + _restored(backup, scratch)
+            return found + _restored(backup, scratch)
         except ConnectionFailure:
             raise
         except (BackupFailed, PyMongoError) as error:
-            return [*faults, f"the restore ended early: {error}"]
+            return [
+                *found,
+                Finding("not restored", scratch.name, "the whole backup", f"the restore ended early: {error}"),
+            ]
         finally:
             mongo.client.drop_database(scratch.name)
 
 
-def _restored(backup: Backup, scratch: Database[dict[str, Any]]) -> list[str]:
+def _restored(backup: Backup, scratch: Database[dict[str, Any]]) -> list[Finding]:
     restore(backup.documents, scratch, backup.collections)
-    faults = []
+    found = []
     for name, expected in backup.collections.items():
-        faults += _differs(f"{name}, restored", expected, content_of(documents_in(scratch, name)))
-        faults += index_faults(backup.documents, scratch, name)
-    return faults
+        found += _differs(f"{name}, restored", expected, content_of(documents_in(scratch, name)))
+        found += index_findings(backup.documents, scratch, name)
+    return found
 
 
-def _differs(what: str, expected: Content, found: Content) -> list[str]:
+def _differs(what: str, expected: Content, found: Content) -> list[Finding]:
     if found.documents != expected.documents:
-        return [f"{what}: expected {expected.documents} documents, found {found.documents}"]
+        return [Finding("other documents", what, f"{expected.documents} documents", str(found.documents))]
     if found.digest != expected.digest:
-        return [f"{what}: {found.documents} documents, but not those of the source (digest {found.digest[:12]})"]
+        others = f"others (digest {found.digest[:12]})"
+        return [Finding("other documents", what, f"the {found.documents} documents of the source", others)]
     return []

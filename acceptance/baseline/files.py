@@ -19,6 +19,7 @@ from acceptance.baseline import readings as of
 from acceptance.baseline.collecting import collect, measure
 from acceptance.baseline.readings import Baseline, Calls, Readings
 from acceptance.baseline.rules import Comparison, compare
+from acceptance.finding import Finding
 from acceptance.gates.series import Series
 from acceptance.gates.statistics import nearest_rank
 from acceptance.probes.traffic import Probe
@@ -30,11 +31,11 @@ __all__ = [
     "Comparison",
     "collect",
     "compare",
+    "figures",
     "gaps",
     "load",
     "measure",
     "save",
-    "summary",
     "uncounted",
 ]
 
@@ -48,7 +49,7 @@ def save(baseline: Baseline, path: Path) -> None:
     Raises:
         OSError: The file cannot be written.
     """
-    facts = {"format": 1, "summary": summary(baseline), **asdict(baseline)}
+    facts = {"format": 1, "summary": figures(baseline), **asdict(baseline)}
     path.write_text(json.dumps(facts, indent=1, default=str) + "\n", encoding="utf-8")
 
 
@@ -70,25 +71,27 @@ def load(path: Path) -> Baseline:
         ) from error
 
 
-def summary(baseline: Baseline) -> dict[str, Any]:
+def figures(baseline: Baseline) -> dict[str, Any]:
     """Give the derived numbers: errors, p50, p95 and p99 in seconds, CPU cores and MiB of each service."""
     when = [datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds") for at in (baseline.start, baseline.end)]
     services = {name: _summary(readings, baseline) for name, readings in baseline.services.items()}
     return {"from": when[0], "to": when[1], "windows": len(baseline.windows()), "services": services}
 
 
-def gaps(baseline: Baseline) -> list[str]:
+def gaps(baseline: Baseline) -> list[Finding]:
     """Name what keeps a baseline from being one: services that were down or not scraped, numbers that are missing."""
     found = []
     for name, readings in baseline.services.items():
         if not readings.up:
-            found.append(f"{name}: expected scrapes, found none")
+            found.append(Finding("no data", name, "scrapes", "none"))
         elif not readings.up[-1][1]:
-            found.append(f"{name}: expected it up, found it down at the end of {len(readings.up)} samples")
+            found.append(Finding("down", name, "it up", f"it down at the end of {len(readings.up)} samples"))
         if readings.up and not (readings.cpu and readings.memory):
-            found.append(f"{name}: expected process_cpu_seconds_total and process_resident_memory_bytes, found none")
+            metrics = "process_cpu_seconds_total and process_resident_memory_bytes"
+            found.append(Finding("no data", name, metrics, "none"))
         if faults := [probe.fault for probe in readings.probes if probe.fault]:
-            found.append(f"{name}: {len(faults)} of {len(readings.probes)} own requests failed, first: {faults[0]}")
+            told = f"{len(faults)} of {len(readings.probes)} that failed, first: {faults[0]}"
+            found.append(Finding("failed requests", name, "our own requests to be answered well", told))
     return found
 
 

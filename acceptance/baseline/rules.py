@@ -22,6 +22,7 @@ from typing import Any
 
 from acceptance.baseline import readings as of
 from acceptance.baseline.readings import Baseline, Readings
+from acceptance.finding import Finding
 from acceptance.gates.judging import quantile_edge
 from acceptance.gates.statistics import (
     Count,
@@ -241,14 +242,16 @@ class Comparison:
     samples: tuple[int, int] = (0, 0)
     detectable: str = ""
 
-    def told(self) -> str:
-        """Give what was found, without the verdict."""
-        least = f"; smallest change that shows: {self.detectable}" if self.detectable else ""
-        return f"{self.subject}: {self.measure}: {self.reason}{least}"
+    def finding(self) -> Finding:
+        """Give it as a finding, where it is a FAIL."""
+        return Finding("worse", f"{self.subject}: {self.measure}", "it no worse than in the baseline", self._numbers())
 
     def explain(self) -> str:
         """Give one line with the verdict and all numbers."""
-        return f"{self.verdict}: {self.told()}"
+        return f"{self.verdict}: {self.subject}: {self.measure}: {self._numbers()}"
+
+    def _numbers(self) -> str:
+        return f"{self.reason}; smallest change that shows: {self.detectable}" if self.detectable else self.reason
 
     def as_json(self) -> dict[str, Any]:
         """Give JSON-able facts; a number that is not finite becomes text."""

@@ -14,6 +14,7 @@ from acceptance.conduct.run import Run
 from acceptance.conduct.services import are_newer
 from acceptance.conduct.testdata import new_ids
 from acceptance.envfile.file import EnvFile
+from acceptance.finding import Finding
 from acceptance.gates.measures import Measure
 from acceptance.observe.health import health_fault, healthy_answer
 from acceptance.observe.prometheus import Prometheus
@@ -48,12 +49,12 @@ class Drill:
     rollback_s: float | None
     allowed_s: float
     account: str
-    findings: Sequence[str]
+    findings: Sequence[Finding]
     metrics: Mapping[str, Mapping[str, float | None]]
 
     def as_json(self) -> dict[str, Any]:
         """Give the account for the record."""
-        return asdict(self)
+        return asdict(self) | {"findings": [str(each) for each in self.findings]}
 
 
 def drill(target: Target, stage: Stage, conductor: RemoteConductor, run: Run, *, record_metrics: bool) -> Drill:
@@ -70,40 +71,38 @@ def drill(target: Target, stage: Stage, conductor: RemoteConductor, run: Run, *,
     service = target.service(stage.service)
     metrics: dict[str, Mapping[str, float | None]] = {}
 
-    def look(moment: str) -> None:
+    def measure(moment: str) -> None:
         if record_metrics:
             metrics[moment] = measured(stage, prometheus, service.job)
 
     before = target.env_file.read_bytes()
-    look("before")
+    measure("before")
     state = conductor.set_flag(stage, True)
-    findings, account, seconds = [], "", None
+    account, seconds, findings = "", None, list[Finding]()
     try:
         conductor.expect_data(run.prefix)
         findings += without_effect(target, stage, run)
-        look("flag_on")
+        measure("flag_on")
         switched = starts(service, target, prometheus)
         if done := conductor.rollback(stage.id, "rollback drill"):
             account, seconds = done.account, done.seconds
     except RollbackFailed as error:
-        findings.append(str(error))
-    look("after")
-    findings += _not_back(target, stage, before)
+        findings.append(Finding("rollback failed", stage.id, "the old behaviour", str(error)))
+    measure("after")
+    findings += _not_restored(target, stage, before)
     if fault := health_fault(service, target.http_timeout_s):
-        findings.append(f"{service.name}: expected {healthy_answer(service)} after the rollback, found {fault}")
+        findings.append(Finding("not healthy", service.name, f"{healthy_answer(service)} after the rollback", fault))
     started = starts(service, target, prometheus)
     if not switched or not are_newer(started, switched):
-        findings.append(
-            f"{service.name}: expected {len(switched)} processes newer than {switched} after the rollback, "
-            f"found {started}"
-        )
+        expected = f"{len(switched)} processes newer than {switched} after the rollback"
+        findings.append(Finding("not restarted", service.name, expected, str(started)))
     allowed = stage.rollback_minutes * 60
     findings += overdue(seconds, allowed)
     on_s = state.restarted.seconds if state.restarted else None
     return Drill(stage.id, target.flags[stage.id], on_s, seconds, allowed, account, findings, metrics)
 
 
-def without_effect(target: Target, stage: Stage, run: Run) -> list[str]:
+def without_effect(target: Target, stage: Stage, run: Run) -> list[Finding]:
     """Say that the flag has no effect where one request to each service makes nothing of the new path count."""
     service, prometheus = target.service(stage.service), Clients(target).prometheus
     faults = [
@@ -113,17 +112,17 @@ def without_effect(target: Target, stage: Stage, run: Run) -> list[str]:
     if poll(lambda: prometheus.names(service.job, stage.metrics), bool, patience):
         return []
     answers = "; ".join(filter(None, faults)) or "all were answered well"
-    return [
-        f"the flag has no effect: expected {stage.metrics}* of {service.name} after a request to each service, found "
-        f"none for {patience:g} s ({answers}); so the rollback is not proved"
-    ]
+    expected = f"{stage.metrics}* of {service.name} after a request to each service"
+    none = f"none for {patience:g} s ({answers}); so the rollback is not proved"
+    return [Finding("no effect", "the flag has no effect", expected, none)]
 
 
-def overdue(seconds: float | None, allowed_s: float) -> list[str]:
+def overdue(seconds: float | None, allowed_s: float) -> list[Finding]:
     """Say whether a rollback took longer than the rollback plan allows, or has no time at all."""
     if seconds is not None and seconds <= allowed_s:
         return []
-    return [f"expected the rollback within {allowed_s:g} s, found {'none' if seconds is None else f'{seconds:.1f} s'}"]
+    found = "none" if seconds is None else f"{seconds:.1f} s"
+    return [Finding("late", "the rollback", f"it within {allowed_s:g} s", found)]
 
 
 def measured(stage: Stage, prometheus: Prometheus, job: str) -> dict[str, float | None]:
@@ -142,10 +141,11 @@ def _value(prometheus: Prometheus, query: str) -> float | None:
     return sum(sample.value for sample in found) if found else None
 
 
-def _not_back(target: Target, stage: Stage, before: bytes) -> list[str]:
+def _not_restored(target: Target, stage: Stage, before: bytes) -> list[Finding]:
     flag = target.flags[stage.id]
     if EnvFile(target.env_file).flag(flag):
-        return [f"{target.env_file}: {flag} is still true; set it to false and restart {stage.service}"]
+        step = f"set it to false and restart {stage.service}"
+        return [Finding("flag still on", f"{target.env_file}: {flag}", "false", "true", next_step=step)]
     if target.env_file.read_bytes() != before:
-        return [f"{target.env_file}: expected it byte for byte as before the drill, found it changed"]
+        return [Finding("changed file", str(target.env_file), "it byte for byte as before the drill", "it changed")]
     return []

@@ -9,6 +9,7 @@ from typing import Any
 from pymongo import DESCENDING
 from pymongo.database import Database
 
+from acceptance.finding import Finding
 from acceptance.observe.mongo import asking
 
 #: Collection -> fields that every document of it has, old code or new, whatever its state.
@@ -27,7 +28,7 @@ class CollectionState:
 
     count: int
     read: int
-    findings: tuple[str, ...]
+    findings: list[Finding]
 
 
 def look_at(mongo: Database[dict[str, Any]], name: str) -> CollectionState:
@@ -40,10 +41,10 @@ def look_at(mongo: Database[dict[str, Any]], name: str) -> CollectionState:
         count = mongo[name].count_documents({})
         newest = list(mongo[name].find().sort("_id", DESCENDING).limit(NEWEST))
     if not count:
-        return CollectionState(0, 0, (f"expected documents in {mongo.name}.{name}, found none",))
-    bad = [f"document {each['_id']} lacks {', '.join(lacks)}" for each in newest if (lacks := _lacks(each, name))]
-    return CollectionState(count, len(newest), tuple(bad))
-
-
-def _lacks(document: Mapping[str, Any], name: str) -> list[str]:
-    return [field for field in FIELDS[name] if document.get(field) is None]
+        return CollectionState(0, 0, [Finding("no documents", f"{mongo.name}.{name}", "documents", "none")])
+    bad = [
+        Finding("incomplete document", f"document {each['_id']}", ", ".join(lacks), "none of them")
+        for each in newest
+        if (lacks := [field for field in FIELDS[name] if each.get(field) is None])
+    ]
+    return CollectionState(count, len(newest), bad)

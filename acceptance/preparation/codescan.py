@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from acceptance.finding import Finding
 from acceptance.verdict import Inconclusive
 
 _PATIENCE_S = 600.0
@@ -19,7 +20,7 @@ def can_scan(code: Path) -> bool:
     return code.is_dir() and shutil.which("bandit") is not None
 
 
-def vulnerabilities(code: Path) -> list[str]:
+def vulnerabilities(code: Path) -> list[Finding]:
     """Scan `src` of a checkout, or all of it; name each finding of medium severity or above.
 
     Raises:
@@ -31,7 +32,7 @@ def vulnerabilities(code: Path) -> list[str]:
         done = subprocess.run(command, capture_output=True, timeout=_PATIENCE_S, check=False)
         report = json.loads(done.stdout)
         unread = [error["filename"] for error in report["errors"]]
-        found = [_told(each) for each in report["results"]]
+        found = [_finding(each) for each in report["results"]]
         lines = report["metrics"]["_totals"]["loc"]
     except (OSError, subprocess.TimeoutExpired, ValueError, KeyError, TypeError) as error:
         raise Inconclusive(f"«{' '.join(command)}» gave no report: {type(error).__name__}: {error}") from error
@@ -41,6 +42,6 @@ def vulnerabilities(code: Path) -> list[str]:
     return found
 
 
-def _told(found: Mapping[str, Any]) -> str:
-    where = f"{found['filename']}:{found['line_number']}"
-    return f"{where}: {found['test_id']} {found['issue_severity']}: {found['issue_text']}"
+def _finding(found: Mapping[str, Any]) -> Finding:
+    where, what = f"{found['filename']}:{found['line_number']}", f"{found['test_id']} {found['issue_severity']}"
+    return Finding("vulnerable code", where, "nothing of medium severity or above", f"{what}: {found['issue_text']}")

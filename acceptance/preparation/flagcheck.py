@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from difflib import get_close_matches
 
 from acceptance.envfile.file import EnvFile
-from acceptance.finding import Severity
+from acceptance.finding import Finding, Severity
 from acceptance.observe.exported import new_paths
 from acceptance.observe.prometheus import Prometheus
 from acceptance.target.model import Target
@@ -19,9 +19,9 @@ from acceptance.target.redaction import weak_secrets
 from acceptance.verdict import Inconclusive
 
 
-def flag_faults(
+def flag_findings(
     target: Target, *, expected: Mapping[str, bool] | None = None, may_be_missing: bool = False
-) -> list[str]:
+) -> list[Finding]:
     """Name what is wrong with the flags in the env file.
 
     Args:
@@ -36,18 +36,20 @@ def flag_faults(
     env, flags = EnvFile(target.env_file), list(target.flags.values())
     there = env.read()
     none_there = may_be_missing and not any(flag in there for flag in flags)
-    faults = [str(finding) for finding in env.refusals(flags, may_be_missing=none_there)]
+    found = list(env.refusals(flags, may_be_missing=none_there))
     for flag in flags:
-        wanted = (expected or {}).get(flag, False)
-        if there.get(flag, "").lower() == str(not wanted).lower():
-            faults.append(f"{target.env_file}: {flag} is {str(not wanted).lower()}, expected {str(wanted).lower()}")
-    return [*faults, *_misspelt(target, there)]
+        wanted, other = (
+            str(value).lower() for value in ((expected or {}).get(flag, False), not (expected or {}).get(flag))
+        )
+        if there.get(flag, "").lower() == other:
+            found.append(Finding("wrong flag", f"{target.env_file}: {flag}", wanted, other))
+    return [*found, *_misspelt(target, there)]
 
 
-def flag_notes(target: Target) -> list[str]:
+def flag_notes(target: Target) -> list[Finding]:
     """Tell what is no fault but may mislead a reader of the env file: who reads a line how, duplicates, a link."""
     findings = [*EnvFile(target.env_file).diagnose(target.flags.values()), *weak_secrets(target)]
-    return [str(finding) for finding in findings if finding.severity < Severity.HIGH]
+    return [finding for finding in findings if finding.severity < Severity.HIGH]
 
 
 def flag_states(target: Target) -> dict[str, str]:
@@ -76,14 +78,19 @@ def new_path_metrics(target: Target, prometheus: Prometheus) -> dict[str, set[st
     return seen
 
 
-def _misspelt(target: Target, there: Mapping[str, str]) -> list[str]:
+def _misspelt(target: Target, there: Mapping[str, str]) -> list[Finding]:
     """Name keys that are nearly a flag which is not there: the service may read the one, and we write the other."""
     missing = [flag for flag in target.flags.values() if flag not in there]
     strangers = [key for key in there if key.startswith("USE_") and key not in target.flags.values()]
     near = {flag: get_close_matches(flag, strangers, n=1, cutoff=0.75) for flag in missing}
     return [
-        f"{target.env_file}: {flag} is absent, and {keys[0]} is there; the same flag? Correct the line, or FLAG_* of "
-        f"{target.source.name} if the service spells it so"
+        Finding(
+            "misspelt flag",
+            str(target.env_file),
+            flag,
+            keys[0],
+            next_step=f"the same flag? Correct the line, or FLAG_* of {target.source.name} if the service spells it so",
+        )
         for flag, keys in near.items()
         if keys
     ]

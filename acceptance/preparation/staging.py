@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from acceptance.finding import Finding
 from acceptance.record.formatting import parse
 from acceptance.record.history import Run, Unreadable, read_runs
 from acceptance.stage import place_of
@@ -37,7 +38,7 @@ class Staging:
     unaccepted: tuple[str, ...] = ()
     newest: datetime | None = None
 
-    def faults(self, now: datetime) -> list[str]:
+    def findings(self, now: datetime) -> list[Finding]:
         """Name what keeps staging from being good for 48 hours.
 
         Raises:
@@ -45,12 +46,11 @@ class Staging:
                 hours, or no record accepts a stage: a GO of some checks alone says nothing of a deployment.
         """
         if self.since is None:
-            return [f"expected the last of {self.runs} staging runs to end GO, found {self.last}"]
+            return [Finding("staging not good", f"the last of {self.runs} staging runs", "GO", self.last)]
         if now - self.since < WITHOUT_RESTART:
             hours = (now - self.since).total_seconds() / 3600
-            return [
-                f"expected staging to be good for 48 hours, found {hours:.1f}, since {self.since:%Y-%m-%d %H:%M} UTC"
-            ]
+            told = f"{hours:.1f}, since {self.since:%Y-%m-%d %H:%M} UTC"
+            return [Finding("staging not good", "staging", "it good for 48 hours", told)]
         if self.unread:
             raise Inconclusive(f"expected a record of every staging run since {self.since}, found {self.unread[0]}")
         if self.unaccepted:

@@ -14,6 +14,7 @@ from acceptance.checklist import item as item_of
 from acceptance.checklist import load_items
 from acceptance.conduct.client import RemoteConductor
 from acceptance.events import EventLog
+from acceptance.finding import Finding
 from acceptance.kinds import StageFinished, StageStarted
 from acceptance.planning.collection import stage_named
 from acceptance.stage import Stage
@@ -147,7 +148,7 @@ class Flow:
         """Give the verdicts of all checks so far that answer an item."""
         return {verdict for progress in self._stages.values() for verdict in progress.answered.get(item, set())}
 
-    def weigh(self, *items: str) -> list[str]:
+    def weigh(self, *items: str) -> list[Finding]:
         """Name those of some items that a check so far found bad; see `weighed`."""
         return weighed({item: self.seen(item) for item in items}, "in this run")
 
@@ -182,7 +183,7 @@ class Flow:
         return [f"{len(missing)} of {len(expected)} checks did not run or are left out, the first of them {missing[0]}"]
 
 
-def weighed(seen: Mapping[str, set[Verdict]], where: str) -> list[str]:
+def weighed(seen: Mapping[str, set[Verdict]], where: str) -> list[Finding]:
     """Name those of some items that a check found bad, in the checklist's words.
 
     A check that was skipped says nothing: the item's other checks decide.
@@ -195,6 +196,7 @@ def weighed(seen: Mapping[str, set[Verdict]], where: str) -> list[str]:
         Inconclusive: None is bad, but not each is verified.
     """
     told = {item: verdicts - {Verdict.SKIPPED} for item, verdicts in seen.items()}
-    bad = [f"{item} is FAIL: {item_of(item).text}" for item in told if Verdict.FAIL in told[item]]
+    failed = [item for item in told if Verdict.FAIL in told[item]]
+    bad = [Finding("failed item", item, "PASS", f"FAIL: {item_of(item).text}") for item in failed]
     no_data = ", ".join(item for item in told if told[item] != {Verdict.PASS})
     return bad_or_blind(bad, [no_data] if no_data else [], f"not verified {where}: ")

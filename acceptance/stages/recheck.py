@@ -14,8 +14,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cache, cached_property
+from itertools import chain
 
 from acceptance.conduct.manual_recovery import by_hand_commands
+from acceptance.finding import Finding
 from acceptance.gates.judging import ALPHA, fewest, judge
 from acceptance.gates.measures import Gate, GateResult, Measure, Threshold, Trigger
 from acceptance.gates.series import Row, Samples, increase
@@ -30,7 +32,7 @@ from acceptance.record.deployment import Deployment, LeftEnabled, Spell, left_en
 from acceptance.stage import Stage
 from acceptance.stages.prometheus_clock import clock_fault
 from acceptance.target.model import Service, Target
-from acceptance.verdict import Inconclusive, Verdict
+from acceptance.verdict import Inconclusive, Verdict, bad_or_blind
 
 ERROR_RATE = 0.05
 """Share of errors that rolls a stage back where it has no trigger of its own for that (checklist, trigger.1)."""
@@ -163,6 +165,13 @@ class Lookback:
         return [replace(each, gate=replace(each.gate, id=name, title=title + each.gate.title)) for name, each in names]
 
 
+def _no_longer_good(result: GateResult, by_hand: str) -> Finding:
+    gate = result.gate
+    expected = f"not {gate.threshold}" if isinstance(gate, Trigger) else gate.threshold
+    found = result.reason.partition("found ")[2] or result.reason
+    return Finding("no longer good", gate.title, expected, found, next_step=by_hand)
+
+
 def without(samples: Samples, spells: Sequence[Spell]) -> Samples:
     """Leave out what was sampled in some spells."""
     query = [
@@ -226,21 +235,21 @@ class Recheck:
         commands = "; ".join(by_hand_commands(self._target, self._stages[stage_id].service, flag))
         return f"{stage_id} is accepted and {flag} is on; roll it back by hand, now: {commands}"
 
-    def findings(self, results: Mapping[str, Sequence[GateResult]]) -> list[str]:
+    def findings(self, results: Mapping[str, Sequence[GateResult]]) -> list[Finding]:
         """Name what is bad among results by stage, each stage's with the commands by hand.
 
         Raises:
             Inconclusive: Nothing is bad, but some results have no data.
         """
-        bad: list[str] = []
-        no_data: list[str] = []
-        for stage, mine in results.items():
-            found = [each.explain() for each in mine if each.verdict is Verdict.FAIL]
-            bad += [*found, self.commands_by_hand(stage)] if found else []
-            no_data += [each.explain() for each in mine if each.verdict is Verdict.INCONCLUSIVE]
-        if no_data and not bad:  # guard: nothing-seen-of-an-accepted-stage
-            raise Inconclusive("; ".join(no_data))
-        return bad
+        bad = [
+            _no_longer_good(each, by_hand)
+            for stage, mine in results.items()
+            for by_hand in [self.commands_by_hand(stage)]
+            for each in mine
+            if each.verdict is Verdict.FAIL
+        ]
+        every = chain.from_iterable(results.values())
+        return bad_or_blind(bad, [each.explain() for each in every if each.verdict is Verdict.INCONCLUSIVE])
 
     def _gates(self, stage_id: str) -> list[GateResult]:
         slowest = max(

@@ -11,13 +11,14 @@ from acceptance.baseline.files import Baseline, Comparison
 from acceptance.baseline.lookup import baseline_of
 from acceptance.conduct.run import Run
 from acceptance.evidence import Evidence
+from acceptance.finding import Finding
 from acceptance.observe.prometheus import Prometheus
 from acceptance.target.model import Target
 from acceptance.verdict import Verdict, bad_or_blind
 from fixtures.evidence import EvidenceBox
 from fixtures.target import NewId
 
-Judge = Callable[[str], list[str]]
+Judge = Callable[[str], list[Finding]]
 
 REQUESTS = 65
 """Of each service; without 59 good ones, errors above 5 % cannot be excluded (acceptance/baseline/rules.py)."""
@@ -49,11 +50,11 @@ def comparisons(before: Baseline, target: Target, prometheus: Prometheus, new_id
 def judge(comparisons: list[Comparison], evidence: EvidenceBox) -> Judge:
     """Puts a group of comparisons into the record; names those that are bad, and cannot see without any."""
 
-    def of(group: str) -> list[str]:
+    def of(group: str) -> list[Finding]:
         chosen = [each for each in comparisons if group in (EVERYTHING, group_of(each))]
         shown = {"comparisons": [each.as_json() for each in chosen]}
         evidence.add(Evidence("document", f"before and after: {group}", shown))
-        bad = [each.explain() for each in chosen if each.verdict is Verdict.FAIL]
+        bad = [each.finding() for each in chosen if each.verdict is Verdict.FAIL]
         no_data = [each.explain() for each in chosen if each.verdict is Verdict.INCONCLUSIVE]
         return bad_or_blind(bad, no_data if chosen else [f"nothing of {group} was compared"])
 

@@ -10,6 +10,7 @@ import pytest
 
 from acceptance.conduct.run import Run
 from acceptance.evidence import Evidence
+from acceptance.finding import Finding
 from acceptance.gates.measures import GateResult
 from acceptance.observe.grafana import Dashboard, Grafana
 from acceptance.observe.panels import seen_since
@@ -25,8 +26,8 @@ from acceptance.verdict import Inconclusive
 from fixtures.evidence import EvidenceBox
 from fixtures.target import NewId
 
-Rechecked = Callable[..., list[str]]
-Judged = Callable[[Mapping[str, Sequence[GateResult]]], list[str]]
+Rechecked = Callable[..., list[Finding]]
+Judged = Callable[[Mapping[str, Sequence[GateResult]]], list[Finding]]
 
 
 @pytest.fixture
@@ -77,10 +78,10 @@ def deployed(deployment: Deployment, target: Target) -> list[str]:
 
 
 @pytest.fixture
-def weigh(flow: Flow, deployment: Deployment) -> Callable[..., list[str]]:
+def weigh(flow: Flow, deployment: Deployment) -> Callable[..., list[Finding]]:
     """Names those of some items that were found bad, in this run or else in their stage's; see `weighed`."""
 
-    def of(*items: str) -> list[str]:
+    def of(*items: str) -> list[Finding]:
         return weighed({item: flow.seen(item) or deployment.seen(item) for item in items}, f"in {deployment.extent}")
 
     return of
@@ -105,7 +106,7 @@ def recheck(
 def rechecked_gates(recheck: Recheck, judged: Judged) -> Rechecked:
     """Names the gates of these kinds that an accepted stage does not hold any more, and how to roll it back."""
 
-    def of(stage: str, *kinds: str) -> list[str]:
+    def of(stage: str, *kinds: str) -> list[Finding]:
         if why_not := recheck.left_enabled(stage).why_not:
             pytest.skip(why_not)
         return judged({stage: [each for each in recheck.gates(stage) if each.gate.kind in kinds]})
@@ -117,7 +118,7 @@ def rechecked_gates(recheck: Recheck, judged: Judged) -> Rechecked:
 def rechecked_triggers(recheck: Recheck, judged: Judged, deployed: list[str], deployment: Deployment) -> Rechecked:
     """Names the triggers of an item that held in an accepted stage since, and how to roll it back."""
 
-    def of(item: str) -> list[str]:
+    def of(item: str) -> list[Finding]:
         stages = {name: recheck.left_enabled(name) for name in recheck.with_trigger(item) if name in deployed}
         if not stages:
             raise Inconclusive(f"no stage that can show {item} was part of {deployment.extent}")
@@ -133,7 +134,7 @@ def rechecked_triggers(recheck: Recheck, judged: Judged, deployed: list[str], de
 def judged(recheck: Recheck, evidence: EvidenceBox) -> Judged:
     """Puts results, by stage, into the record, and names those that are bad; see `Recheck.findings`."""
 
-    def of(results: Mapping[str, Sequence[GateResult]]) -> list[str]:
+    def of(results: Mapping[str, Sequence[GateResult]]) -> list[Finding]:
         for result in chain.from_iterable(results.values()):
             evidence.add(result.evidence())
         return recheck.findings(results)

@@ -7,7 +7,7 @@ import pytest
 
 from acceptance.envfile.file import EnvFile
 from acceptance.evidence import Evidence
-from acceptance.finding import summary
+from acceptance.finding import Finding, summary
 from acceptance.kinds import StageAccepted, TriggerFired
 from acceptance.verdict import Inconclusive
 
@@ -64,24 +64,26 @@ def test_all_flags_were_enabled(weigh, target, recheck, deployed):
     left = [stage for stage in deployed if recheck.left_enabled(stage).since]
     env = EnvFile(target.env_file)
     off = [
-        f"{stage} was accepted, and {target.flags[stage]} is off" for stage in left if not env.flag(target.flags[stage])
+        Finding("flag off", f"{stage}, accepted", f"{target.flags[stage]} on", "it off")
+        for stage in left
+        if not env.flag(target.flags[stage])
     ]
     found = off or weigh(*(f"{stage}.rollout.2" for stage in target.flags))
-    assert found == [], "; ".join(found)
+    assert found == [], summary(found)
 
 
 @pytest.mark.checklist("acceptance.3")
 def test_no_error_rate_increase(weigh):
     """No error rate increase in Prometheus: the stages' gates, and the logs since."""
     found = weigh("21_01a.exit.2", "21_01b.exit.1", "21_01c.exit.1", "21_01d.exit.1", "post.validation.4")
-    assert found == [], "; ".join(found)
+    assert found == [], summary(found)
 
 
 @pytest.mark.checklist("acceptance.4")
 def test_latency_is_within_slos(weigh):
     """Latency within SLOs."""
     found = weigh("21_01a.exit.3", "21_01b.exit.2", "21_01c.monitor.1", "21_01d.exit.3")
-    assert found == [], "; ".join(found)
+    assert found == [], summary(found)
 
 
 @pytest.mark.checklist("acceptance.3")
@@ -89,7 +91,7 @@ def test_latency_is_within_slos(weigh):
 def test_accepted_stage_shows_no_errors_since(stage, rechecked_gates):
     """No error rate increase in Prometheus: nor since the stage was accepted, up to now and under requests of ours."""
     found = rechecked_gates(stage, "count", "ratio")
-    assert found == [], "; ".join(found)
+    assert found == [], summary(found)
 
 
 @pytest.mark.checklist("acceptance.4")
@@ -97,7 +99,7 @@ def test_accepted_stage_shows_no_errors_since(stage, rechecked_gates):
 def test_accepted_stage_is_within_its_slo_since(stage, rechecked_gates):
     """Latency within SLOs: also since the stage was accepted, and now, under requests of ours."""
     found = rechecked_gates(stage, "quantile")
-    assert found == [], "; ".join(found)
+    assert found == [], summary(found)
 
 
 @pytest.mark.parametrize(
@@ -112,28 +114,28 @@ def test_accepted_stage_is_within_its_slo_since(stage, rechecked_gates):
 def test_trigger_did_not_hold_in_an_accepted_stage_since(item, rechecked_triggers):
     """Rollback trigger: nor did it hold since a stage was accepted, while nobody watched that stage any more."""
     found = rechecked_triggers(item)
-    assert found == [], "; ".join(found)
+    assert found == [], summary(found)
 
 
 @pytest.mark.checklist("acceptance.5")
 def test_security_validations_passed(weigh):
     """Security validations pass."""
     found = weigh("21_01c.security.1", "21_01c.security.2", "21_01c.security.3")
-    assert found == [], "; ".join(found)
+    assert found == [], summary(found)
 
 
 @pytest.mark.checklist("acceptance.6")
 def test_user_facing_functionality_works(weigh):
     """User-facing functionality tested and working: in each stage, and now."""
     found = weigh("21_01a.exit.4", "21_01b.exit.3", "21_01c.rollout.3", "21_01d.exit.4", "post.validation.5")
-    assert found == [], "; ".join(found)
+    assert found == [], summary(found)
 
 
 @pytest.mark.checklist("acceptance.7")
 def test_dashboards_display_data(weigh):
     """Monitoring dashboards updated and displaying data."""
     found = weigh("post.validation.3")
-    assert found == [], "; ".join(found)
+    assert found == [], summary(found)
 
 
 @pytest.mark.signoff

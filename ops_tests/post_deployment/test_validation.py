@@ -157,4 +157,4 @@ def test_channel_info_is_returned(ask, target):
 def test_user_facing_validation(weigh):
     """User-facing validation (manual tests): all of its steps were good, over the services' own addresses."""
     found = weigh(*(f"post.validation.{number}" for number in (6, 7, 8, 9)))
-    assert found == [], "; ".join(found)
+    assert found == [], summary(found)

@@ -6,12 +6,13 @@ from datetime import UTC, datetime
 
 import pytest
 
-from acceptance.backup.restoring import faults_of, restore_faults
-from acceptance.baseline.files import collect, gaps, save, summary
+from acceptance.backup.restoring import backup_findings, restore_findings
+from acceptance.baseline.files import collect, figures, gaps, save
 from acceptance.evidence import Evidence
+from acceptance.finding import summary
 from acceptance.polling import poll
 from acceptance.preparation.codescan import can_scan, vulnerabilities
-from acceptance.preparation.flagcheck import flag_faults, new_path_metrics
+from acceptance.preparation.flagcheck import flag_findings, new_path_metrics
 from acceptance.preparation.staging import staging_runs
 from acceptance.probes.health import dashboard
 
@@ -26,30 +27,30 @@ def test_staging_deployment_was_successful(run, target, signoff, evidence):
         assert signoff("pre.technical.1").name
         return
     evidence.add(Evidence("text", "records of staging", {"text": f"{staging.runs} runs, the last {staging.last}"}))
-    faults = staging.faults(datetime.now(UTC))
-    assert not faults, faults[0]
+    found = staging.findings(datetime.now(UTC))
+    assert found == [], summary(found)
 
 
 @pytest.mark.checklist("pre.technical.3")
 def test_backup_is_whole(backup, evidence):
     """Backups verified, 1: every file reads back as what was read from its source."""
     evidence.add(Evidence("files", f"backup by {backup.tool}", asdict(backup)))
-    faults = faults_of(backup)
-    assert not faults, "; ".join(faults)
+    found = backup_findings(backup)
+    assert found == [], summary(found)
 
 
 @pytest.mark.checklist("pre.technical.3")
 def test_backup_can_be_restored(backup, target, run):
     """Backups verified, 2: restored into a scratch database, every document is there and the same."""
-    faults = restore_faults(target, backup, run.prefix)
-    assert not faults, "; ".join(faults)
+    found = restore_findings(target, backup, run.prefix)
+    assert found == [], summary(found)
 
 
 @pytest.mark.checklist("pre.technical.4")
 def test_feature_flags_are_off(target):
     """Feature flags verified: all off by default; before stage 21_00 adds them, none of them is there."""
-    faults = flag_faults(target, may_be_missing=True)
-    assert not faults, "; ".join(faults)
+    found = flag_findings(target, may_be_missing=True)
+    assert found == [], summary(found)
 
 
 @pytest.mark.checklist("pre.technical.4")
@@ -62,11 +63,11 @@ def test_services_run_with_the_flags_off(target, prometheus):
 @pytest.mark.checklist("pre.technical.5")
 def test_monitoring_baseline_is_captured(target, stage_work, prometheus, run, evidence):
     """Monitoring baselines captured, 1: Prometheus' samples of every service."""
-    found = collect(target, prometheus, target.soak_seconds or stage_work.stage.soak_minutes * 60)
-    save(found, run.folder / "baseline_before_window.json")
-    evidence.add(Evidence("document", "monitoring baseline", summary(found)))
-    missing = gaps(found)
-    assert not missing, "; ".join(missing)
+    seen = collect(target, prometheus, target.soak_seconds or stage_work.stage.soak_minutes * 60)
+    save(seen, run.folder / "baseline_before_window.json")
+    evidence.add(Evidence("document", "monitoring baseline", figures(seen)))
+    found = gaps(seen)
+    assert found == [], summary(found)
 
 
 @pytest.mark.checklist("pre.technical.5")
@@ -85,4 +86,4 @@ def test_security_scan_is_clean(target, signoff):
         assert signoff("pre.technical.7").name
         return
     found = vulnerabilities(target.code_dir)
-    assert not found, "; ".join(found)
+    assert found == [], summary(found)

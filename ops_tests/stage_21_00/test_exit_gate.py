@@ -4,13 +4,13 @@ from datetime import UTC, datetime
 
 import pytest
 
-from acceptance.baseline.files import FILE, gaps, load, summary, uncounted
+from acceptance.baseline.files import FILE, figures, gaps, load, uncounted
 from acceptance.evidence import Evidence
-from acceptance.finding import summary as told
+from acceptance.finding import summary
 from acceptance.observe.log_comparison import compare
 from acceptance.observe.logs import Logs
 from acceptance.observe.started import shown_by, starts
-from acceptance.preparation.flagcheck import flag_faults, flag_states
+from acceptance.preparation.flagcheck import flag_findings, flag_states
 from acceptance.verdict import Inconclusive
 
 pytestmark = [pytest.mark.stage_21_00, pytest.mark.exit_gate]
@@ -20,8 +20,8 @@ pytestmark = [pytest.mark.stage_21_00, pytest.mark.exit_gate]
 def test_all_flags_are_present_and_false(target, evidence):
     """All feature flags present and set to false."""
     evidence.add(Evidence("files", str(target.env_file), flag_states(target)))
-    faults = flag_faults(target)
-    assert not faults, "; ".join(faults)
+    found = flag_findings(target)
+    assert found == [], summary(found)
 
 
 @pytest.mark.checklist("21_00.exit.2")
@@ -36,15 +36,15 @@ def test_no_error_spike_in_logs(key, served, target, prometheus, ours, evidence)
     level = compare(Logs.of(service), moment, now, ours=ours)
     evidence.add(level.evidence())
     found = level.increase()
-    assert found == [], told(found)
+    assert found == [], summary(found)
 
 
 @pytest.mark.checklist("21_00.exit.3")
 def test_baseline_is_captured(run, evidence):
     """Baseline metrics captured: the file is there, and holds every service."""
     kept = load(run.folder / FILE)
-    evidence.add(Evidence("document", f"{FILE} in the record's folder", summary(kept)))
-    missing = gaps(kept)
-    assert not missing, "; ".join(missing)
+    evidence.add(Evidence("document", f"{FILE} in the record's folder", figures(kept)))
+    found = gaps(kept)
+    assert found == [], summary(found)
     if why := uncounted(kept):
         raise Inconclusive(why)

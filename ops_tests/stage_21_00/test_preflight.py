@@ -2,11 +2,10 @@
 
 import pytest
 
-from acceptance.baseline.files import gaps, uncounted
-from acceptance.baseline.files import summary as told
+from acceptance.baseline.files import figures, gaps, uncounted
 from acceptance.evidence import Evidence
 from acceptance.finding import summary
-from acceptance.preparation.flagcheck import flag_faults, flag_states
+from acceptance.preparation.flagcheck import flag_findings, flag_states
 from acceptance.probes.health import INFRASTRUCTURE, PARTS, mongo_findings
 from acceptance.stages.readiness import make_sure
 from acceptance.verdict import Inconclusive
@@ -27,8 +26,8 @@ def test_feature_flags_are_in_the_env_file(add_flags, target, evidence):
     """Feature flag configuration added to .env.infra: what is missing is added as false, what is there stays."""
     added = add_flags()
     evidence.add(Evidence("files", f"{target.env_file}: added {', '.join(added) or 'nothing'}", flag_states(target)))
-    faults = flag_faults(target)
-    assert not faults, "; ".join(faults)
+    found = flag_findings(target)
+    assert found == [], summary(found)
 
 
 @pytest.mark.checklist("21_00.checklist.3")
@@ -58,8 +57,8 @@ def test_service_is_healthy(key, clients):
 @pytest.mark.checklist("21_00.checklist.2")
 def test_baseline_is_collected(baseline, evidence):
     """Baseline metrics collected: under traffic, and nothing failed."""
-    evidence.add(Evidence("document", "baseline", told(baseline)))
-    missing = gaps(baseline)
-    assert not missing, "; ".join(missing)
+    evidence.add(Evidence("document", "baseline", figures(baseline)))
+    found = gaps(baseline)
+    assert found == [], summary(found)
     if why := uncounted(baseline):
         raise Inconclusive(why)

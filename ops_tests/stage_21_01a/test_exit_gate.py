@@ -3,6 +3,7 @@
 import pytest
 
 from acceptance.envfile.file import EnvFile
+from acceptance.finding import summary
 from acceptance.verdict import Inconclusive, Verdict
 
 pytestmark = [pytest.mark.stage_21_01a, pytest.mark.exit_gate]
@@ -13,7 +14,7 @@ def test_flag_is_enabled(flag_on, target, flow):
     """Feature flag enabled successfully: in the file, by a restart, and seen to have an effect."""
     assert EnvFile(target.env_file).flag(flag_on.flag)
     found = flow.weigh("21_01a.rollout.2")
-    assert found == [], "; ".join(found)
+    assert found == [], summary(found)
 
 
 @pytest.mark.checklist("21_01a.exit.2")
@@ -34,7 +35,7 @@ def test_latency_is_within_slo(soaked):
 def test_user_facing_validation_was_successful(flow):
     """Manual validation successful."""
     found = flow.weigh("21_01a.monitor.3")
-    assert found == [], "; ".join(found)
+    assert found == [], summary(found)
 
 
 @pytest.mark.checklist("21_01a.exit.5")

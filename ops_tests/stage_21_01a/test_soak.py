@@ -75,7 +75,7 @@ def test_history_is_maintained(conversation, word):
 def test_user_facing_validation(flow):
     """User-facing validation (manual test in Telegram): all of its steps were good, over the bot's gateway."""
     found = flow.weigh("21_01a.monitor.4", "21_01a.monitor.5", "21_01a.monitor.6")
-    assert found == [], "; ".join(found)
+    assert found == [], summary(found)
 
 
 @pytest.mark.checklist("21_01a.monitor.1", "trigger.2")

@@ -3,6 +3,7 @@
 import pytest
 
 from acceptance.disk import free_bytes
+from acceptance.finding import summary
 from acceptance.verdict import Inconclusive, Verdict
 
 pytestmark = [pytest.mark.stage_21_01c, pytest.mark.exit_gate]
@@ -19,14 +20,14 @@ def test_no_file_write_errors(soaked):
 def test_checksum_validation_is_working(flow):
     """Checksum validation working."""
     found = flow.weigh("21_01c.security.1")
-    assert found == [], "; ".join(found)
+    assert found == [], summary(found)
 
 
 @pytest.mark.checklist("21_01c.exit.3")
 def test_security_tests_passed(flow):
     """Security tests pass."""
     found = flow.weigh("21_01c.security.1", "21_01c.security.2", "21_01c.security.3")
-    assert found == [], "; ".join(found)
+    assert found == [], summary(found)
 
 
 @pytest.mark.checklist("21_01c.exit.4")

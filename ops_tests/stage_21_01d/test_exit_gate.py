@@ -19,7 +19,7 @@ def test_no_errors_in_the_review_pipeline(soaked):
 def test_all_collaborators_are_operational(flow):
     """All collaborators operational: each did its part in every review, and says that it is healthy."""
     found = flow.weigh("21_01d.rollout.3", "21_01d.monitor.2")
-    assert found == [], "; ".join(found)
+    assert found == [], summary(found)
 
 
 @pytest.mark.checklist("21_01d.exit.3")

@@ -12,9 +12,10 @@ from datetime import UTC, datetime
 import _environment  # noqa: F401 - first: it finds the packages
 
 from acceptance.backup.making import BackupFailed, back_up, retention
-from acceptance.backup.restoring import faults_of, restore_faults
+from acceptance.backup.restoring import backup_findings, restore_findings
 from acceptance.commands import cli
 from acceptance.conduct.testdata import new_prefix
+from acceptance.finding import Finding
 from acceptance.target.model import Target
 from acceptance.verdict import Refused
 
@@ -36,12 +37,12 @@ def _act(target: Target, args: argparse.Namespace) -> cli.Answer:
         raise Refused(f"{target.source}: ALLOW_MUTATIONS is not true, and a restore writes a database of its own")
     try:
         made = back_up(target)
-        faults = [*faults_of(made), *restore_faults(target, made, new_prefix())]
+        found = [*backup_findings(made), *restore_findings(target, made, new_prefix())]
     except BackupFailed as error:
-        return cli.Answer([str(error)], "")
+        return cli.Answer([Finding("no backup", str(target.backup_dir), "a backup", str(error))], "")
     counts = ", ".join(f"{name} {content.documents}" for name, content in made.collections.items())
     line = f"{made.folder}, by {made.tool}, restored and compared: {counts} documents; {', '.join(made.files)}"
-    return cli.Answer(faults, line, asdict(made))
+    return cli.Answer(found, line, asdict(made))
 
 
 if __name__ == "__main__":

@@ -7,7 +7,8 @@ import sys
 import _environment  # noqa: F401 - first: it finds the packages
 
 from acceptance.commands import cli
-from acceptance.preparation.flagcheck import flag_faults, flag_notes, flag_states
+from acceptance.finding import Finding, Severity
+from acceptance.preparation.flagcheck import flag_findings, flag_notes, flag_states
 from acceptance.target.model import Target
 from acceptance.verdict import Refused
 
@@ -24,10 +25,11 @@ def _act(target: Target, args: argparse.Namespace) -> cli.Answer:
     expected = dict(_expectation(text, target) for text in args.expect)
     states = flag_states(target)
     told = ", ".join(f"{flag}={value}" for flag, value in states.items())
-    faults = flag_faults(target, expected=expected)
+    found = flag_findings(target, expected=expected)
     notes = flag_notes(target)
-    line = "; to know: ".join([f"{target.env_file}: {told}", *notes])
-    return cli.Answer([*faults, *notes, f"found {told}"] if faults else [], line, {**states, "notes": notes})
+    line = "; to know: ".join([f"{target.env_file}: {told}", *map(str, notes)])
+    seen = Finding("flags", str(target.env_file), "each flag once, readable and as it should be", told, Severity.LOW)
+    return cli.Answer([*found, *notes, seen] if found else [], line, {**states, "notes": [str(note) for note in notes]})
 
 
 def _expectation(text: str, target: Target) -> tuple[str, bool]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import _environment  # noqa: F401 - first: it finds the packages
 
-from acceptance.baseline.files import collect, gaps, save, summary
+from acceptance.baseline.files import collect, figures, gaps, save
 from acceptance.commands import cli
 from acceptance.probes.clients import Clients
 from acceptance.target.model import Target
@@ -24,7 +24,7 @@ def _act(target: Target, args: argparse.Namespace) -> cli.Answer:
     prometheus = Clients(target).prometheus
     found = collect(target, prometheus, args.seconds or target.soak_seconds or 3600)
     save(found, args.output)
-    told = summary(found)
+    told = figures(found)
     services = told["services"].items()
     counts = [f"{name} {sum(calls['total'] for calls in each['calls'].values())} calls" for name, each in services]
     line = f"{args.output}: {found.end - found.start:g} s in {told['windows']} windows: {', '.join(counts)}"

@@ -26,7 +26,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
 def _act(target: Target, args: argparse.Namespace) -> cli.Answer:
     before = load(args.baseline)
     results = compare(before, _current(target, args.current, before.end - before.start))
-    worse = [each.told() for each in results if each.verdict is Verdict.FAIL]
+    worse = [each.finding() for each in results if each.verdict is Verdict.FAIL]
     no_data = [each for each in results if each.verdict is Verdict.INCONCLUSIVE]
     others = "\n".join(f"  {each.explain()}" for each in [*no_data, *(each for each in results if each not in no_data)])
     if no_data and not worse:

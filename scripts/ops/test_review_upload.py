@@ -10,6 +10,7 @@ import sys
 import _environment  # noqa: F401 - first: it finds the packages
 
 from acceptance.commands.cli import Answer, main
+from acceptance.finding import Finding
 from acceptance.probes.archives.archives import good
 from acceptance.probes.clients import Clients
 from acceptance.probes.storage.directory import copies_of
@@ -39,7 +40,8 @@ def act(target: Target, args: argparse.Namespace) -> Answer:
     copies = [path for root in {target.storage.root, target.storage.legacy_root} for path in copies_of(archive, root)]
     facts = {"sha256": archive.sha256, "size": archive.size, "paths": copies, "answer": said}
     if (answer.status, len(copies)) != (201, 1):
-        return Answer([f"expected 201 and one copy on disk, found copies: {list(map(str, copies))}; {said}"], "", facts)
+        found = f"copies: {list(map(str, copies))}; {said}"
+        return Answer([Finding("not stored", "the archive", "201 and one copy on disk", found)], "", facts)
     line = f"{args.student_id}/{args.assignment_id}: {archive.size} bytes, SHA-256 {archive.sha256}, in {copies[0]}"
     return Answer([], f"{line}; the archive stays there", facts)
 

@@ -93,12 +93,12 @@ TOLD = {
 GATE = {
     "test_trigger_was_watched_and_did_not_fire[user-facing-broken]": "21_01a, bad-answers",
     "test_all_stages_were_deployed_without_rollback": "expected no rollback, found",
-    "test_all_flags_were_enabled": "21_01b.rollout.2 is FAIL",
-    "test_no_error_rate_increase": "post.validation.4 is FAIL",
-    "test_security_validations_passed": "21_01c.security.1 is FAIL",
-    "test_user_facing_functionality_works": "post.validation.5 is FAIL",
-    "test_dashboards_display_data": "post.validation.3 is FAIL",
-    "test_user_facing_validation": "post.validation.6 is FAIL",
+    "test_all_flags_were_enabled": "21_01b.rollout.2: expected PASS, found FAIL",
+    "test_no_error_rate_increase": "post.validation.4: expected PASS, found FAIL",
+    "test_security_validations_passed": "21_01c.security.1: expected PASS, found FAIL",
+    "test_user_facing_functionality_works": "post.validation.5: expected PASS, found FAIL",
+    "test_dashboards_display_data": "post.validation.3: expected PASS, found FAIL",
+    "test_user_facing_validation": "post.validation.6: expected PASS, found FAIL",
 }
 SEEN = (
     *("dialog-error-reply", "homework-flag-ignored", "checksum-not-verified"),

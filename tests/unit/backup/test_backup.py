@@ -18,7 +18,8 @@ from pymongo import MongoClient
 from acceptance.backup import making as backups
 from acceptance.backup.bsondump import Content, content_of, dump, read
 from acceptance.backup.making import BackupFailed, back_up, load, retention
-from acceptance.backup.restoring import faults_of, restore_faults
+from acceptance.backup.restoring import backup_findings, restore_findings
+from acceptance.finding import summary
 from acceptance.target.model import load_target
 from acceptance.verdict import Inconclusive
 
@@ -114,15 +115,15 @@ def test_a_backup_is_whole_private_and_in_mongodumps_layout(made, target):
 
 
 def test_a_good_backup_has_no_faults_and_restores(made, target, db):
-    assert faults_of(made) == []
-    assert restore_faults(target, made, PREFIX) == []
+    assert backup_findings(made) == []
+    assert restore_findings(target, made, PREFIX) == []
     assert not any(name.startswith(PREFIX) for name in databases(db)), "the scratch database was left"
     assert load(made.folder) == made
 
 
 def test_restoring_leaves_the_real_database_alone(made, target, db):
     db["long_tasks"].insert_one({"_id": "since", "status": "queued"})
-    assert restore_faults(target, made, PREFIX) == []
+    assert restore_findings(target, made, PREFIX) == []
     assert db["long_tasks"].count_documents({}) == 4
 
 
@@ -158,7 +159,7 @@ def empty_a_collection(made):
 
 DAMAGE = {
     cut: "expected whole BSON documents",
-    change_a_document: "700 documents, but not those of the source",
+    change_a_document: "expected the 700 documents of the source, found others",
     lose_a_document: "expected 3 documents, found 2",
     double_a_document: "expected 3 documents, found 4",
     remove_a_collection: "No such file",
@@ -169,8 +170,8 @@ DAMAGE = {
 @pytest.mark.parametrize(("damage", "said"), DAMAGE.items(), ids=[each.__name__ for each in DAMAGE])
 def test_a_damaged_backup_is_found_by_reading_and_by_restoring(damage, said, made, target, db):
     damage(made)
-    assert said in "; ".join(faults_of(made))
-    assert restore_faults(target, made, PREFIX) != []
+    assert said in summary(backup_findings(made))
+    assert restore_findings(target, made, PREFIX) != []
     assert not any(name.startswith(PREFIX) for name in databases(db)), "the scratch database was left"
 
 
@@ -183,31 +184,28 @@ def test_a_document_that_changes_on_the_way_into_the_database_is_found(made, tar
 
     original = restoring.restore
     monkeypatch.setattr(restoring, "restore", restore_and_change)
-    assert faults_of(made) == []
-    assert ["but not those of the source" in fault for fault in restore_faults(target, made, PREFIX)] == [True]
+    assert backup_findings(made) == []
+    assert [each.kind for each in restore_findings(target, made, PREFIX)] == ["other documents"]
 
 
 def test_an_index_that_does_not_come_back_is_found(made, target, db):
     path = made.documents / "dialog_contexts.metadata.json"
     assert "unique" in path.read_text()
     path.write_text("{}")
-    assert "expected mongodump's metadata" in "; ".join(restore_faults(target, made, PREFIX))
+    assert "expected mongodump's metadata" in summary(restore_findings(target, made, PREFIX))
 
 
 def test_a_collection_that_the_backup_left_out_is_named(made, target, db):
     part = replace(made, collections={"long_tasks": made.collections["long_tasks"]})
-    assert restore_faults(target, part, PREFIX) == [
-        "dialog_contexts: in the database, and not in the backup; make it again"
+    assert [(each.kind, each.subject) for each in restore_findings(target, part, PREFIX)] == [
+        ("left out", "dialog_contexts")
     ]
 
 
 def test_a_changed_or_lost_copy_of_the_configuration_is_found(made):
     (made.folder / ".env.infra.backup.20261120").write_text("MONGO_PASSWORD=other\n")
     (made.folder / "prometheus.yml.backup.20261120").unlink()
-    assert [fault.partition(": ")[2].partition(";")[0] for fault in faults_of(made)] == [
-        "differs from the file that was copied",
-        "expected a copy, found none",
-    ]
+    assert [each.kind for each in backup_findings(made)] == ["changed file", "missing file"]
 
 
 def test_a_folder_that_cannot_be_written_is_told_and_nothing_is_left(target, db, tmp_path):
@@ -242,7 +240,7 @@ def test_an_empty_database_is_no_backup(target, db):
 def test_a_second_backup_of_the_same_second_harms_none(made, target):
     with pytest.raises(BackupFailed):
         back_up(target, NOW)
-    assert faults_of(made) == []
+    assert backup_findings(made) == []
 
 
 def test_a_database_out_of_reach_is_inconclusive(target, made):
@@ -250,12 +248,12 @@ def test_a_database_out_of_reach_is_inconclusive(target, made):
     with pytest.raises(Inconclusive):
         back_up(away, NOW.replace(minute=31))
     with pytest.raises(Inconclusive):
-        restore_faults(away, made, PREFIX)
+        restore_findings(away, made, PREFIX)
 
 
 def test_a_short_prefix_never_names_a_database(made, target):
     with pytest.raises(ValueError, match="expected a run's prefix"):
-        restore_faults(target, made, "ops")
+        restore_findings(target, made, "ops")
 
 
 def test_a_server_that_does_not_keep_databases_apart_loses_nothing(made, target, tmp_path):
@@ -264,7 +262,7 @@ def test_a_server_that_does_not_keep_databases_apart_loses_nothing(made, target,
         client["butler"]["dialog_contexts"].insert_one({"_id": 1})
         shared = replace(target, mongo=replace(target.mongo, url=url))
         with pytest.raises(BackupFailed, match="to be empty, found dialog_contexts"):
-            restore_faults(shared, made, PREFIX)
+            restore_findings(shared, made, PREFIX)
         assert client["butler"]["dialog_contexts"].count_documents({}) == 1
 
 
@@ -305,7 +303,7 @@ def test_mongodump_is_taken_where_it_is_and_its_files_are_proved(mongodump, targ
     dump(db, tmp_path / "dumped")
     mongodump(f'test -f "$3" && grep -q mongodb:// "$3" && cp -r {tmp_path}/dumped/butler "$7/"')
     made = back_up(target, NOW)
-    assert (made.tool, faults_of(made), restore_faults(target, made, PREFIX)) == ("mongodump", [], [])
+    assert (made.tool, backup_findings(made), restore_findings(target, made, PREFIX)) == ("mongodump", [], [])
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from acceptance.baseline.files import FILE, compare, gaps, load, save, summary, uncounted
+from acceptance.baseline.files import FILE, compare, figures, gaps, load, save, uncounted
 from acceptance.baseline.lookup import baseline_of
 from acceptance.baseline.readings import Baseline, Calls, Readings, cpu_levels, errors_of, growth
 from acceptance.baseline.rules import CPU, LATENCY, MEMORY, judge_errors, judge_levels, judge_p95, judge_tail
@@ -188,9 +188,9 @@ def test_a_baseline_comes_back_from_its_file_and_holds_a_summary(tmp_path):
     before = stretch(random.Random(3))
     save(before, tmp_path / "b.json")
     after = load(tmp_path / "b.json")
-    assert summary(after) == summary(before)
+    assert figures(after) == figures(before)
     assert {result.verdict for result in compare(before, after)} <= {Verdict.PASS, Verdict.INCONCLUSIVE}
-    assert summary(after)["services"]["butler-bot"]["calls"]["butler_messages"]["total"] == 400
+    assert figures(after)["services"]["butler-bot"]["calls"]["butler_messages"]["total"] == 400
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"services": {"bot": 1}}', '{"services": []}'])
@@ -210,7 +210,7 @@ def test_gaps_name_a_service_that_was_down_unscraped_or_failed_our_requests():
         "blind": replace(readings, memory=()),
         "failing": replace(readings, probes=(Probe(1.0, 0.1, "expected 200, found 500"),)),
     }
-    assert [gap.partition(":")[0] for gap in gaps(replace(good, services=bad))] == list(bad)
+    assert [gap.subject for gap in gaps(replace(good, services=bad))] == list(bad)
 
 
 def test_baseline_without_a_counted_call_says_how_many_were_sent():

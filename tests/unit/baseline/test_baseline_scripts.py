@@ -69,10 +69,10 @@ def test_flags_that_are_all_there_and_false_pass(command):
 @pytest.mark.parametrize(
     ("env", "said"),
     [
-        (FLAGS.replace("ADAPTER=false", "ADAPTER=true"), "USE_NEW_STORAGE_ADAPTER is true, expected false"),
-        (FLAGS + "USE_NEW_STORAGE_ADAPTER=true\n", "USE_NEW_STORAGE_ADAPTER is true, expected false"),
+        (FLAGS.replace("ADAPTER=false", "ADAPTER=true"), "USE_NEW_STORAGE_ADAPTER: expected false, found true"),
+        (FLAGS + "USE_NEW_STORAGE_ADAPTER=true\n", "USE_NEW_STORAGE_ADAPTER: expected false, found true"),
         (FLAGS.replace("USE_NEW_STORAGE_ADAPTER=false\n", ""), "USE_NEW_STORAGE_ADAPTER=false, found no line of it"),
-        (FLAGS.replace("STORAGE_ADAPTER", "STORAGE_SERVICE"), "and USE_NEW_STORAGE_SERVICE is there"),
+        (FLAGS.replace("STORAGE_ADAPTER", "STORAGE_SERVICE"), "found USE_NEW_STORAGE_SERVICE; the same flag"),
         (FLAGS.replace("\n", "\r\n"), "a carriage return"),
         (FLAGS.replace("ADAPTER=false", "ADAPTER=no"), "expected true or false, found 'no'"),
         ("", "USE_DECOMPOSED_USE_CASE=false, found no line of it"),

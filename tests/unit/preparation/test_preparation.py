@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from acceptance.finding import summary
 from acceptance.preparation.codescan import can_scan, vulnerabilities
-from acceptance.preparation.flagcheck import flag_faults, flag_states, new_path_metrics, ticket_fault
+from acceptance.preparation.flagcheck import flag_findings, flag_states, new_path_metrics, ticket_fault
 from acceptance.preparation.staging import Staging, staging_runs
 from acceptance.probes.clients import Clients
 from acceptance.probes.health import PARTS, dashboard, mongo_findings, own_alerts
@@ -65,28 +66,28 @@ def site():
 
 
 def test_flags_that_are_all_false_have_no_fault(target):
-    assert flag_faults(target) == []
+    assert flag_findings(target) == []
     assert set(flag_states(target).values()) == {"false"}
 
 
 def test_flags_may_all_be_missing_before_they_are_added_but_not_some_of_them(target):
     target.env_file.write_text("OTHER=1\n")
-    assert flag_faults(target, may_be_missing=True) == []
-    assert len(flag_faults(target)) == 4
+    assert flag_findings(target, may_be_missing=True) == []
+    assert len(flag_findings(target)) == 4
     target.env_file.write_text("USE_NEW_STORAGE_ADAPTER: true\n")
-    assert "line 1: USE_NEW_STORAGE_ADAPTER: expected" in "; ".join(flag_faults(target, may_be_missing=True))
+    assert "line 1: USE_NEW_STORAGE_ADAPTER: expected" in summary(flag_findings(target, may_be_missing=True))
     target.env_file.write_text(FALSE.partition("\n")[2])
-    assert "USE_NEW_DIALOG_CONTEXT_REPO: expected the plain line" in "; ".join(flag_faults(target, may_be_missing=True))
+    assert "USE_NEW_DIALOG_CONTEXT_REPO: expected the plain line" in summary(flag_findings(target, may_be_missing=True))
 
 
 def test_a_flag_spelt_another_way_is_named_although_none_of_ours_is_there(target):
     target.env_file.write_text("USE_NEW_STORAGE_SERVICE=false\n")
-    assert "USE_NEW_STORAGE_SERVICE is there; the same flag?" in "; ".join(flag_faults(target, may_be_missing=True))
+    assert "found USE_NEW_STORAGE_SERVICE; the same flag?" in summary(flag_findings(target, may_be_missing=True))
 
 
 def test_another_key_that_resembles_a_flag_is_no_fault_while_the_flag_is_there(target):
     target.env_file.write_text(FALSE + "USE_NEW_STORAGE_SERVICE=true\n")
-    assert flag_faults(target) == []
+    assert flag_findings(target) == []
 
 
 class Exporting:
@@ -170,9 +171,9 @@ def record(folder, number, outcome, hours, target="staging"):
     [
         ([(Outcome.GO, 50), (Outcome.GO, 1)], []),
         ([(Outcome.NO_GO, 90), (Outcome.GO, 60), (Outcome.GO, 1)], []),
-        ([(Outcome.GO, 47)], "for 48 hours, found 47.0"),
+        ([(Outcome.GO, 47)], "good for 48 hours, found 47.0"),
         ([(Outcome.GO, 90), (Outcome.NO_GO, 60), (Outcome.GO, 20)], "found 20.0"),
-        ([(Outcome.GO, 90), (Outcome.NO_GO, 1)], "to end GO, found NO-GO (r-1)"),
+        ([(Outcome.GO, 90), (Outcome.NO_GO, 1)], "expected GO, found NO-GO (r-1)"),
         ([(Outcome.GO, 90), (Outcome.INCONCLUSIVE, 1)], "found INCONCLUSIVE"),
     ],
 )
@@ -180,14 +181,14 @@ def test_staging_is_good_after_48_hours_without_a_run_that_was_no_go(monkeypatch
     runs = [record("r", number, outcome, hours) for number, (outcome, hours) in enumerate(outcomes)]
     other = record("lab", 9, Outcome.NO_GO, 0, target="lab")
     monkeypatch.setattr("acceptance.preparation.staging.read_runs", lambda _: ([*runs, other], []))
-    faults = staging_runs(tmp_path).faults(NOW)
-    assert faults == said or said in faults[0]
+    faults = staging_runs(tmp_path).findings(NOW)
+    assert faults == said or said in str(faults[0])
 
 
 def test_a_go_since_which_nobody_looked_is_no_48_hours_without_an_issue(monkeypatch, tmp_path):
     monkeypatch.setattr("acceptance.preparation.staging.read_runs", lambda _: ([record("r", 0, Outcome.GO, 49)], []))
     with pytest.raises(Inconclusive, match="nobody has looked since"):
-        staging_runs(tmp_path).faults(NOW)
+        staging_runs(tmp_path).findings(NOW)
 
 
 def test_a_later_run_of_staging_whose_record_cannot_be_read_may_have_ended_badly(monkeypatch, tmp_path):
@@ -197,7 +198,7 @@ def test_a_later_run_of_staging_whose_record_cannot_be_read_may_have_ended_badly
             [Unreadable(f"2026/{folder}", "no record.json")],
         )
         monkeypatch.setattr("acceptance.preparation.staging.read_runs", lambda _: seen)
-        return staging_runs(tmp_path, besides=besides).faults(NOW)
+        return staging_runs(tmp_path, besides=besides).findings(NOW)
 
     later, earlier = "staging-20261120T060000Z-0a1b", "staging-20261118T060000Z-0a1b"
     with pytest.raises(Inconclusive, match=rf"every staging run since .*{later} \(no record\.json\)"):
@@ -228,14 +229,14 @@ def test_a_go_that_accepted_no_stage_is_no_deployment_of_staging(monkeypatch, tm
     assert staging.unaccepted == missing
     if missing:
         with pytest.raises(Inconclusive, match="expected every stage accepted in staging"):
-            staging.faults(NOW)
+            staging.findings(NOW)
     else:
-        assert staging.faults(NOW) == []
+        assert staging.findings(NOW) == []
 
 
 def test_without_a_record_of_staging_nothing_is_claimed(tmp_path):
     assert staging_runs(tmp_path) is None
-    assert Staging(1, None, "NO-GO (x)").faults(NOW) != []
+    assert Staging(1, None, "NO-GO (x)").findings(NOW) != []
 
 
 @pytest.mark.parametrize("ticket", ["CHG-2025-11-042", "CHG-2025-11-1234", "OPS-77"])
@@ -268,7 +269,7 @@ def test_the_code_scan_names_what_is_of_medium_severity_and_above(scanner):
     source.write_text("x = 1\nassert x\n")
     assert (can_scan(scanner), vulnerabilities(scanner)) == (True, [])
     source.write_text("import subprocess\nsubprocess.call(input(), shell=True)\n")
-    assert "B602 HIGH" in vulnerabilities(scanner)[0]
+    assert "B602 HIGH" in str(vulnerabilities(scanner)[0])
 
 
 def test_a_scan_that_read_nothing_or_not_all_is_inconclusive(scanner):

@@ -14,6 +14,7 @@ import pytest
 from pymongo.errors import ServerSelectionTimeoutError
 
 from acceptance.finding import summary
+from acceptance.gates.figures import TriggerState
 from acceptance.observe.collections import look_at
 from acceptance.probes.dialog import contexts
 from acceptance.probes.dialog.concurrent_users import Chat, converse_at_once
@@ -287,6 +288,7 @@ class Work:
     def __init__(self) -> None:
         self.told: list[tuple[Any, ...]] = []
         self.events = self
+        self.user_triggers: dict[str, TriggerState] = {}
 
     def append(self, kind: str, **facts: Any) -> None:
         self.told.append((kind, facts["trigger"], facts["verdict"], facts["value"], facts["threshold"]))

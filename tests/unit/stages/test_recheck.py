@@ -7,6 +7,7 @@ import pytest
 from small_target import FLAG, small_target
 
 from acceptance.events import Event
+from acceptance.finding import summary
 from acceptance.gates.measures import Gate, Trigger
 from acceptance.gates.series import Row, Samples
 from acceptance.record.deployment import Deployment, LeftEnabled, left_enabled, restarts
@@ -235,7 +236,7 @@ def test_no_requests_are_sent_for_a_stage_that_was_not_accepted(tmp_path, sent):
 
 def test_bad_stage_is_told_with_its_flag_and_the_way_back(tmp_path, sent):
     back = looking_back(tmp_path, Prometheus(bad=lambda at: at))
-    found = "; ".join(back.findings({"21_01c": back.gates("21_01c")}))
+    found = summary(back.findings({"21_01c": back.gates("21_01c")}))
     assert "21_01c, since its acceptance: No errors: expected == 0" in found
     assert f"21_01c is accepted and {FLAG} is on; roll it back by hand, now: " in found
     assert "make day-12-restart-api" in found
@@ -244,11 +245,11 @@ def test_bad_stage_is_told_with_its_flag_and_the_way_back(tmp_path, sent):
 
 def test_bad_is_not_hidden_by_what_cannot_be_seen(tmp_path, sent):
     back = looking_back(tmp_path, Prometheus(good=0.0))
-    unseen = lookback(Prometheus(good=0.0), tmp_path).triggers()
+    no_data = lookback(Prometheus(good=0.0), tmp_path).triggers()
     with pytest.raises(Inconclusive, match="expected at least 1 event to judge by, found 0"):
-        back.findings({"21_01c": unseen})
+        back.findings({"21_01c": no_data})
     bad = lookback(Prometheus(bad=lambda at: at), tmp_path).gates(5)
-    assert back.findings({"21_01c": [*unseen, *bad]})[0].startswith("FAIL: 21_01c")
+    assert back.findings({"21_01c": [*no_data, *bad]})[0].subject.startswith("21_01c, ")
 
 
 def test_stages_are_found_by_the_items_of_their_triggers(tmp_path, sent):
