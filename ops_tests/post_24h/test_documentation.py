@@ -4,8 +4,6 @@ import pytest
 
 from acceptance.finding import summary
 
-pytestmark = [pytest.mark.post_24h]
-
 
 @pytest.mark.checklist("post24.communication.1")
 def test_summary_email_was_sent(delivered, signoff):

@@ -4,8 +4,6 @@ import pytest
 
 from acceptance.finding import summary
 
-pytestmark = [pytest.mark.post_24h]
-
 
 @pytest.mark.checklist("post24.monitoring.1")
 def test_metrics_have_not_regressed(judge):

@@ -9,8 +9,6 @@ from acceptance.evidence import Evidence
 from acceptance.finding import summary
 from acceptance.verdict import Inconclusive
 
-pytestmark = [pytest.mark.post_deployment]
-
 KEEP_DAYS = 7
 
 

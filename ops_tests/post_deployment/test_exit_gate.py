@@ -11,7 +11,7 @@ from acceptance.finding import Finding, summary
 from acceptance.kinds import StageAccepted, TriggerFired
 from acceptance.verdict import Inconclusive
 
-pytestmark = [pytest.mark.post_deployment, pytest.mark.exit_gate]
+pytestmark = pytest.mark.exit_gate
 
 
 TRIGGERS = {

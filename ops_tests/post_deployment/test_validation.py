@@ -15,8 +15,6 @@ from acceptance.probes.dialog.gateway import of_channel
 from acceptance.probes.health import PARTS
 from acceptance.verdict import Inconclusive, Verdict
 
-pytestmark = [pytest.mark.post_deployment]
-
 REVIEW_PATIENCE_S = 90  # three times the SLO: a slow review must be told from one that is lost
 
 

@@ -9,8 +9,6 @@ from acceptance.evidence import Evidence
 from acceptance.preparation.flagcheck import ticket_fault
 from fixtures.stages import stages
 
-pytestmark = [pytest.mark.pre_deployment]
-
 
 @pytest.fixture
 def planned(pytestconfig):

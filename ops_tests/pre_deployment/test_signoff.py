@@ -8,7 +8,7 @@ from acceptance.evidence import Evidence
 from acceptance.finding import summary
 from acceptance.preparation.drills import drill_findings, last_drills
 
-pytestmark = [pytest.mark.pre_deployment, pytest.mark.signoff]
+pytestmark = pytest.mark.signoff
 
 
 @pytest.mark.checklist("pre.planning.2")

@@ -16,8 +16,6 @@ from acceptance.preparation.flagcheck import flag_findings, new_path_metrics
 from acceptance.preparation.staging import staging_runs
 from acceptance.probes.health import dashboard
 
-pytestmark = [pytest.mark.pre_deployment]
-
 
 @pytest.mark.checklist("pre.technical.1")
 def test_staging_deployment_was_successful(run, target, signoff, evidence):

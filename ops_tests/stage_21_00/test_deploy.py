@@ -2,8 +2,6 @@
 
 import pytest
 
-pytestmark = [pytest.mark.stage_21_00]
-
 
 @pytest.mark.checklist("21_00.checklist.4")
 @pytest.mark.usefixtures("ready")

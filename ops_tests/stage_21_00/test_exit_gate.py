@@ -13,7 +13,7 @@ from acceptance.observe.started import shown_by, starts
 from acceptance.preparation.flagcheck import flag_findings, flag_states
 from acceptance.verdict import Inconclusive
 
-pytestmark = [pytest.mark.stage_21_00, pytest.mark.exit_gate]
+pytestmark = pytest.mark.exit_gate
 
 
 @pytest.mark.checklist("21_00.exit.1")

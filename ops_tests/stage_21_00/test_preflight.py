@@ -10,8 +10,6 @@ from acceptance.probes.health import INFRASTRUCTURE, PARTS, mongo_findings
 from acceptance.stages.readiness import make_sure
 from acceptance.verdict import Inconclusive
 
-pytestmark = [pytest.mark.stage_21_00]
-
 
 @pytest.mark.checklist("21_00.checklist.3", "21_00.checklist.4")
 def test_services_can_be_restarted_and_watched(target, stage_work, evidence):

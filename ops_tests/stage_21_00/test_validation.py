@@ -8,8 +8,6 @@ from acceptance.finding import summary
 from acceptance.polling import poll
 from acceptance.probes.health import PARTS, own_alerts
 
-pytestmark = [pytest.mark.stage_21_00]
-
 
 @pytest.fixture
 def patience(target):

@@ -5,8 +5,6 @@ import pytest
 from acceptance.finding import summary
 from acceptance.probes.http.client import brief
 
-pytestmark = [pytest.mark.stage_21_01a]
-
 
 @pytest.mark.signoff
 @pytest.mark.checklist("21_01a.deploy.1")

@@ -6,7 +6,7 @@ from acceptance.envfile.file import EnvFile
 from acceptance.finding import summary
 from acceptance.verdict import Inconclusive, Verdict
 
-pytestmark = [pytest.mark.stage_21_01a, pytest.mark.exit_gate]
+pytestmark = pytest.mark.exit_gate
 
 
 @pytest.mark.checklist("21_01a.exit.1")

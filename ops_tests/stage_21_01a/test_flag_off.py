@@ -7,7 +7,7 @@ from acceptance.observe.exported import names_after
 from acceptance.probes.dialog import contexts
 from acceptance.probes.dialog.gateway import RECALL, keep
 
-pytestmark = [pytest.mark.stage_21_01a, pytest.mark.smoke, pytest.mark.usefixtures("flag_off")]
+pytestmark = [pytest.mark.smoke, pytest.mark.usefixtures("flag_off")]
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ from acceptance.probes.dialog.concurrent_users import converse_at_once
 from acceptance.probes.dialog.gateway import RECALL, keep
 from acceptance.probes.flag_path import answered
 
-pytestmark = [pytest.mark.stage_21_01a, pytest.mark.smoke, pytest.mark.usefixtures("flag_on")]
+pytestmark = [pytest.mark.smoke, pytest.mark.usefixtures("flag_on")]
 
 SESSIONS = 100
 CONCURRENT_DEADLINE_S = 60

@@ -11,7 +11,7 @@ from acceptance.probes.dialog import contexts
 from acceptance.probes.dialog.gateway import RECALL, keep
 from acceptance.verdict import Verdict
 
-pytestmark = [pytest.mark.stage_21_01a, pytest.mark.soak]
+pytestmark = pytest.mark.soak
 
 
 @pytest.fixture(scope="module")

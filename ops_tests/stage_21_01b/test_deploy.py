@@ -4,8 +4,6 @@ import pytest
 
 from acceptance.finding import summary
 
-pytestmark = [pytest.mark.stage_21_01b]
-
 
 @pytest.mark.signoff
 @pytest.mark.checklist("21_01b.deploy.1")

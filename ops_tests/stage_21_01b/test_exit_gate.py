@@ -9,7 +9,7 @@ from acceptance.probes.homework.worker import DAYS
 from acceptance.probes.http.client import brief
 from acceptance.verdict import Inconclusive, Verdict
 
-pytestmark = [pytest.mark.stage_21_01b, pytest.mark.exit_gate]
+pytestmark = pytest.mark.exit_gate
 
 
 @pytest.mark.checklist("21_01b.exit.1")

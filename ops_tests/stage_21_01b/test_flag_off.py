@@ -8,7 +8,7 @@ from acceptance.observe.exported import names_after
 from acceptance.probes.homework.traffic import reviewable
 from acceptance.probes.homework.worker import DAYS
 
-pytestmark = [pytest.mark.stage_21_01b, pytest.mark.smoke, pytest.mark.usefixtures("flag_off")]
+pytestmark = [pytest.mark.smoke, pytest.mark.usefixtures("flag_off")]
 
 
 @pytest.fixture(scope="module")

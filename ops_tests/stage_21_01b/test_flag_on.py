@@ -11,7 +11,7 @@ from acceptance.probes.flag_path import answered
 from acceptance.probes.homework.traffic import reviewable
 from acceptance.probes.homework.worker import DAYS, REQUESTS, served
 
-pytestmark = [pytest.mark.stage_21_01b, pytest.mark.smoke, pytest.mark.usefixtures("flag_on")]
+pytestmark = [pytest.mark.smoke, pytest.mark.usefixtures("flag_on")]
 
 
 @pytest.fixture(scope="module")

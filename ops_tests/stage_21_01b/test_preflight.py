@@ -8,8 +8,6 @@ from acceptance.probes.homework.hw_checker import RESCHEDULE
 from acceptance.stages.readiness import make_sure
 from acceptance.verdict import Inconclusive
 
-pytestmark = [pytest.mark.stage_21_01b]
-
 
 @pytest.mark.checklist("21_01b.deploy.2", "21_01b.rollout.2")
 def test_stage_can_be_switched_and_watched(target, stage_work, evidence):

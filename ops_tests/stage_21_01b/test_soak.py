@@ -6,7 +6,7 @@ from acceptance.baseline.response_times import slower
 from acceptance.finding import summary
 from acceptance.verdict import Verdict
 
-pytestmark = [pytest.mark.stage_21_01b, pytest.mark.soak]
+pytestmark = pytest.mark.soak
 
 
 @pytest.mark.checklist("21_01b.monitor.1")

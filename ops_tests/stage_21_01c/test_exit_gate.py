@@ -6,7 +6,7 @@ from acceptance.disk import free_bytes
 from acceptance.finding import summary
 from acceptance.verdict import Inconclusive, Verdict
 
-pytestmark = [pytest.mark.stage_21_01c, pytest.mark.exit_gate]
+pytestmark = pytest.mark.exit_gate
 
 
 @pytest.mark.checklist("21_01c.exit.1")

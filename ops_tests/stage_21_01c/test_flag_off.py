@@ -7,7 +7,7 @@ from acceptance.probes.archives.archives import good
 from acceptance.probes.storage.directory import copies_of
 from acceptance.probes.storage.uploads import Upload
 
-pytestmark = [pytest.mark.stage_21_01c, pytest.mark.smoke, pytest.mark.usefixtures("flag_off")]
+pytestmark = [pytest.mark.smoke, pytest.mark.usefixtures("flag_off")]
 
 
 @pytest.mark.checklist("21_01c.rollout.1")

@@ -12,7 +12,7 @@ from acceptance.probes.storage.directory import copies_of, sha256_of
 from acceptance.probes.storage.oracle import Submission
 from acceptance.probes.storage.uploads import REVIEWS_PATH, Upload
 
-pytestmark = [pytest.mark.stage_21_01c, pytest.mark.smoke, pytest.mark.usefixtures("flag_on")]
+pytestmark = [pytest.mark.smoke, pytest.mark.usefixtures("flag_on")]
 
 
 @pytest.fixture(scope="module")

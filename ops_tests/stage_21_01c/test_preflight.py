@@ -12,8 +12,6 @@ from acceptance.probes.storage.antivirus import Antivirus
 from acceptance.probes.storage.directory import Folder, look_at
 from acceptance.stages.readiness import make_sure
 
-pytestmark = [pytest.mark.stage_21_01c]
-
 
 @pytest.mark.checklist("21_01c.deploy.2", "21_01c.rollout.2")
 def test_stage_can_be_switched_and_watched(target, stage_work, evidence):

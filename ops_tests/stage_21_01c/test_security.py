@@ -7,7 +7,7 @@ from acceptance.probes.archives import archives
 from acceptance.probes.storage.directory import copies_of
 from acceptance.probes.storage.uploads import Upload
 
-pytestmark = [pytest.mark.stage_21_01c, pytest.mark.security, pytest.mark.usefixtures("flag_on")]
+pytestmark = [pytest.mark.security, pytest.mark.usefixtures("flag_on")]
 
 TAMPERED = {
     "tampered-start": lambda: archives.bit_flip(at="start"),

@@ -12,7 +12,7 @@ from acceptance.gates.judging import ALPHA
 from acceptance.gates.statistics import binomial_tail
 from acceptance.verdict import Verdict
 
-pytestmark = [pytest.mark.stage_21_01c, pytest.mark.soak]
+pytestmark = pytest.mark.soak
 
 EVENTS = ("checksum_failed", "path_traversal", "av_scan_reject")
 WRONG_DIGESTS = 0.01

@@ -5,7 +5,7 @@ import pytest
 from acceptance.finding import summary
 from acceptance.verdict import Inconclusive, Verdict
 
-pytestmark = [pytest.mark.stage_21_01d, pytest.mark.exit_gate]
+pytestmark = pytest.mark.exit_gate
 
 
 @pytest.mark.checklist("21_01d.exit.1")

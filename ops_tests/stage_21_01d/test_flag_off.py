@@ -7,7 +7,7 @@ from acceptance.observe.exported import names_after
 from acceptance.probes.reviews.pipeline import METRICS
 from acceptance.probes.reviews.result import EFFECTS
 
-pytestmark = [pytest.mark.stage_21_01d, pytest.mark.smoke, pytest.mark.usefixtures("flag_off")]
+pytestmark = [pytest.mark.smoke, pytest.mark.usefixtures("flag_off")]
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ from acceptance.probes.flag_path import answered
 from acceptance.probes.reviews.pipeline import DURATIONS, component_findings, counted
 from acceptance.probes.reviews.result import EFFECTS, changed
 
-pytestmark = [pytest.mark.stage_21_01d, pytest.mark.smoke, pytest.mark.usefixtures("flag_on")]
+pytestmark = [pytest.mark.smoke, pytest.mark.usefixtures("flag_on")]
 
 
 @pytest.fixture(scope="module")

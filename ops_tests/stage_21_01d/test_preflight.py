@@ -4,8 +4,6 @@ import pytest
 
 from acceptance.stages.readiness import make_sure
 
-pytestmark = [pytest.mark.stage_21_01d]
-
 
 @pytest.mark.checklist("21_01d.deploy.2", "21_01d.rollout.2")
 def test_stage_can_be_switched_and_watched(target, stage_work, evidence):

@@ -8,7 +8,7 @@ from acceptance.probes.reviews.result import changed
 from acceptance.probes.reviews.traffic import end_to_end
 from acceptance.verdict import Verdict
 
-pytestmark = [pytest.mark.stage_21_01d, pytest.mark.soak]
+pytestmark = pytest.mark.soak
 
 
 @pytest.mark.checklist("21_01d.monitor.1", "21_01d.exit.3")
