@@ -17,7 +17,7 @@ WAYS = {
     "deselect": ["--deselect", SECOND],
     "ignore": ["--ignore", f"{FOLDER}/test_preflight.py"],
     "ini": ["-o", "python_files=test_exit_gate.py"],
-    "environment": {"PYTEST_ADDOPTS": "-k 'not second'"},
+    "environment": {"PYTEST_ADDOPTS": "-k 'not second'", "OPS_WEBHOOK_URL": "https://hooks.example.com/T0/hunter2"},
     "plugin": "def pytest_collection_modifyitems(items): items[:] = [i for i in items if i.name != 'test_second']\n",
     "skipped-by-a-plugin": "def pytest_runtest_setup(item):\n    if item.name == 'test_second': pytest.skip('slow')\n",
     "marked": "def pytest_itemcollected(item):\n    if item.name == 'test_second': item.add_marker('skip')\n",
@@ -43,6 +43,21 @@ def test_stage_with_a_check_left_out_is_not_accepted(project, way):
     done = deploy(project, way)
     assert (done.outcome, done.code in (10, 11), project.flags()) == ("INCONCLUSIVE", True, []), done.output
     assert "stage.accepted" not in done.kinds()
+    assert_surroundings_are_told(way, done)
+
+
+def assert_surroundings_are_told(way, done):
+    """What decided about the run stands in its record: options, environment without secrets, the suite's exact text."""
+    [found] = [start["surroundings"] for start in done.of("run.started")]
+    assert (WAYS["ini"][1] in found["ini overrides"]) is (way == "ini")
+    assert found["environment"].get("PYTEST_ADDOPTS", "") == ("-k 'not second'" if way == "environment" else "")
+    assert ("OPS_WEBHOOK_URL" in found["environment"], "hunter2" in done.output + str(done.events)) == (
+        way == "environment",
+        False,
+    )
+    assert any(each.startswith("pytest-html-") for each in found["plugins"])
+    assert {f"{FOLDER}/stage.toml", "checklist", "suite"} == set(found["digests"])
+    assert {len(each) for each in found["digests"].values()} == {64}
 
 
 def test_whole_stage_is_accepted(project):

@@ -1,15 +1,15 @@
 """Leave out any one check of any stage, by any way, and the run is no GO: over all checks of the suite."""
 
+import sys
 from pathlib import Path
 
 import pytest
-from record_writer import chain
 
-from acceptance.events import read_events
-from acceptance.outcome import Ending
+sys.path.insert(0, str(Path(__file__).parents[3]))
+
 from acceptance.planning.collection import CHECKS, collect, stage_named
-from acceptance.record.build import conclude
 from acceptance.verdict import Outcome
+from tests.completeness import ends, rows
 
 ROOT = Path(__file__).parents[3]
 
@@ -22,34 +22,16 @@ def everything():
     return found
 
 
-def closing(folder, collection, left_out=""):
-    """How a run ends in which every check but one is good."""
-    selected = [check["nodeid"] for check in collection.checks if check["nodeid"] != left_out]
-    done = [("check.finished", {"nodeid": nodeid, "verdict": "PASS"}) for nodeid in selected]
-    log = folder / "events.jsonl"
-    chain(log, [], [("run.started", {}), ("checks.expected", {"checks": collection.expected(selected)}), *done])
-    return conclude(read_events(log), Ending())
+def test_no_check_of_any_stage_can_be_left_out(everything):
+    """Over all checks: one that the run has not selected is marked, and the run ends otherwise than GO."""
+    found = list(rows(everything))
+    assert sum(row.checks for row in found) == len(everything.checks)
+    assert {row.stage: row.missed for row in found} == {row.stage: () for row in found}
 
 
-def test_any_one_check_left_out_is_expected_all_the_same(everything):
-    """Over all checks of all stages, whatever the way: what the run has not selected is marked, and nothing else."""
-    nodeids = [check["nodeid"] for check in everything.checks]
-    stage = {nodeid: stage_named(nodeid) for nodeid in nodeids}
-    for nodeid in nodeids:
-        mine = [each for each in nodeids if stage[each] == stage[nodeid]]
-        expected = everything.expected(each for each in mine if each != nodeid)
-        assert [check["nodeid"] for check in expected] == mine, nodeid
-        assert [check["nodeid"] for check in expected if "left_out" in check] == [nodeid]
-
-
-def test_stage_without_one_of_its_checks_is_no_go(everything, tmp_path):
-    """One of each stage, through the log: what is expected and did not run ends as INCONCLUSIVE."""
-    stages = {stage_named(check["nodeid"]): check["nodeid"] for check in everything.checks}
-    assert closing(tmp_path, everything).outcome is Outcome.GO
-    ended = {stage: closing(tmp_path, everything, left_out=nodeid) for stage, nodeid in stages.items()}
-    assert {stage: (end.outcome, end.exit_code) for stage, end in ended.items()} == dict.fromkeys(
-        stages, (Outcome.INCONCLUSIVE, 11)
-    )
+def test_whole_stage_is_go(everything):
+    mine = [check["nodeid"] for check in everything.checks if stage_named(check["nodeid"]) == "21_01c"]
+    assert ends(mine, everything.expected(mine)) is Outcome.GO
 
 
 @pytest.mark.parametrize(
@@ -79,7 +61,7 @@ def test_what_is_not_collected_is_a_fault_of_its_stage(tmp_path, monkeypatch, wr
     assert (a in [check["nodeid"] for check in found.checks], len(found.faults)) == (True, 1), found
     assert fault in found.faults[0]["title"]
     assert found.faults[0] in found.expected([a])
-    assert closing(tmp_path, found).outcome is Outcome.INCONCLUSIVE
+    assert ends([a], found.expected([a])) is Outcome.INCONCLUSIVE
 
 
 def test_collection_that_fails_is_a_fault_of_every_stage(tmp_path):
