@@ -1,6 +1,7 @@
 """The lab's commands: `python -m lab serve | fetch | fault | faults`."""
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,12 +9,15 @@ from pathlib import Path
 from lab import faults
 from lab.binaries import BinariesMissingError, fetch
 from lab.serve import serve
+from lab.shape import SHAPES, VARIABLE
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; the result is the exit code: 0 good, 1 failed, 2 wrong use."""
     options = _parser().parse_args(arguments)
     if options.command == "serve":
+        if options.shape:
+            os.environ[VARIABLE] = options.shape  # the services inherit it
         return serve(options.home, options.fault, options.keep)
     if options.command == "fetch":
         return _fetch()
@@ -30,6 +34,7 @@ def _parser() -> argparse.ArgumentParser:
     serving = commands.add_parser("serve", help="run a lab until standard input ends or SIGTERM")
     serving.add_argument("--home", type=Path, help="folder of the lab, new or empty (default: a temporary one)")
     serving.add_argument("--fault", action="append", default=[], metavar="NAME", help="seed a fault; may be repeated")
+    serving.add_argument("--shape", choices=sorted(SHAPES), help="what the deployment looks like (default: checklist)")
     serving.add_argument("--keep", action="store_true", help="do not remove the folder at the end")
     commands.add_parser("fetch", help="get prometheus, alertmanager and clamd into the cache")
     switching = commands.add_parser("fault", help="turn a fault of a running lab on or off")

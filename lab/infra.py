@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from lab.flags import env_lines
+from lab.shape import current
 
 MAX_UPLOAD_BYTES = 100 << 20
 RESTARTS = {
@@ -32,6 +33,7 @@ REDIS_PASSWORD={redis}
 # --- External services
 TELEGRAM_BOT_TOKEN={telegram}
 HW_CHECKER_API_KEY={checker}
+SERVICE_TOKEN={service}
 
 # --- Storage
 STORAGE_ROOT={storage}
@@ -54,6 +56,7 @@ def env_infra(storage: Path, clamd: str) -> str:
         redis=secrets.token_urlsafe(18),
         telegram=f"{secrets.randbelow(9 * 10**8) + 10**8}:{secrets.token_urlsafe(26)[:35]}",
         checker=secrets.token_hex(20),
+        service=secrets.token_urlsafe(24),
         storage=storage,
         clamd=clamd,
         limit=MAX_UPLOAD_BYTES,
@@ -66,9 +69,15 @@ def makefile(home: Path, config: Path) -> str:
     # A lab's own paths need no quoting (layout.check_home); the interpreter's may.
     control = f"{shlex.quote(sys.executable)} -m supervisor.supervisorctl -c {config}"
     fault = home / "faults" / "restart-does-nothing"
-    lines = [f"SUPERVISORCTL := {_in_make(control)}", f".PHONY: {' '.join(RESTARTS)}"]
-    for target, services in RESTARTS.items():
-        lines += ["", f"{target}:", f"\t@test -e {fault} || $(SUPERVISORCTL) restart '{services}'"]
+    shape = current()
+    lines = [f"SUPERVISORCTL := {_in_make(control)}"]
+    for name, services in RESTARTS.items():
+        target = shape.restarts.get(name, name)
+        # As Compose does: a container keeps the environment that it was made with; `restart` does not read it anew.
+        copy = [] if shape.plain else [f"\t@test -e {fault} || cp .env.infra {home}/run/container.env"]
+        restart = f"\t@test -e {fault} || $(SUPERVISORCTL) restart '{services}'"
+        lines += ["", f".PHONY: {target}", f"{target}:", *copy, restart]
+        lines += [] if shape.plain else ["", f".PHONY: re{target}", f"re{target}:", restart]
     return "\n".join(lines) + "\n"
 
 

@@ -13,6 +13,8 @@ from dotenv import dotenv_values
 
 from lab import code, infra, monitoring
 from lab.log import log_format
+from lab.shape import current
+from lab.shape_target import STARTED, differing
 
 _LONGEST = 75  # characters: a socket's path may have 107, with run/supervisor.sock.PID behind HOME
 
@@ -86,9 +88,12 @@ def write(layout: Layout, ports: Mapping[str, int]) -> None:
     (layout.home / "ports.json").write_text(json.dumps(dict(ports), indent=1) + "\n")
     clamd = f"unix://{layout.clamd}"
     _secret(layout.env_file, infra.env_infra(layout.storage, clamd))
+    _secret(layout.run / "container.env", layout.env_file.read_text())
     (layout.infra / "Makefile").write_text(infra.makefile(layout.home, layout.config))
+    (layout.infra / "started.py").write_text(STARTED.format(control=layout.control))
     (layout.infra / "prometheus" / "prometheus.yml").write_text(monitoring.prometheus(ports))
-    (layout.infra / "prometheus" / "alert_rules.yml").write_text(monitoring.RULES)
+    (layout.infra / "prometheus" / "alert_rules.yml").write_text(monitoring.rules())
+    (layout.infra / "prometheus" / "web.yml").write_text(monitoring.web())
     (layout.infra / "prometheus" / "alertmanager.yml").write_text(monitoring.ALERTMANAGER)
     _secret(layout.target, _target(layout, ports, clamd))
 
@@ -109,7 +114,7 @@ def _target(layout: Layout, ports: Mapping[str, int], clamd: str) -> str:
         "LOKI": "loki",
         "HW_CHECKER": "hw-checker",
     }
-    values = {
+    values: dict[str, object] = {
         "TARGET_NAME": "lab",
         "TARGET_KIND": "lab",
         "ALLOW_MUTATIONS": "true",
@@ -142,4 +147,6 @@ def _target(layout: Layout, ports: Mapping[str, int], clamd: str) -> str:
         "SOAK_SECONDS": 15,
         "SCRAPE_INTERVAL_SECONDS": 1,
     }
+    token = dotenv_values(layout.env_file)["SERVICE_TOKEN"] or ""
+    values = values | differing(current(), str(layout.infra), ports["prometheus"], token)
     return "".join(f'{key}="{value}"\n' if " " in str(value) else f"{key}={value}\n" for key, value in values.items())

@@ -18,13 +18,14 @@ FORMAT_VARIABLE = "LAB_LOG_FORMAT"
 _RICH_COLUMNS = 80
 _trace_id: contextvars.ContextVar[str] = contextvars.ContextVar("trace_id", default="")
 _service = "butler"
+_format: str | None = None
 _shown = ""  # the time in the newest line of a Rich log
 
 
-def set_service(name: str) -> None:
-    """Name the service that all following lines of this process come from."""
-    global _service
-    _service = name
+def set_service(name: str, form: str | None = None) -> None:
+    """Name the service that all following lines of this process come from, and its own format of them."""
+    global _service, _format
+    _service, _format = name, form
 
 
 def trace_id() -> str:
@@ -51,7 +52,7 @@ def log_format() -> str:
     Raises:
         ValueError: There is no such format.
     """
-    name = os.environ.get(FORMAT_VARIABLE) or "json"
+    name = os.environ.get(FORMAT_VARIABLE) or _format or "json"
     if name not in FORMATS:
         raise ValueError(f"{FORMAT_VARIABLE}: expected one of {', '.join(FORMATS)}, found {name!r}; correct it")
     return name

@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 
+from lab.shape import PROMETHEUS_WEB, current
+
 JOBS = ("butler-bot", "butler-worker", "butler-api", "prometheus", "alertmanager")
 
 ALERTMANAGER = """\
@@ -54,11 +56,30 @@ groups:
 
 def prometheus(ports: Mapping[str, int]) -> str:
     """Write prometheus.yml for the services on these ports."""
-    jobs = "".join(f"- job_name: {job}\n  static_configs: [{{targets: ['127.0.0.1:{ports[job]}']}}]\n" for job in JOBS)
+    shape = current()
+    jobs = "".join(
+        f"- job_name: {shape.name(job)}\n  static_configs: [{{targets: ['127.0.0.1:{ports[job]}']}}]\n" for job in JOBS
+    )
+    if shape.prometheus_login:  # it scrapes itself too
+        user, password = shape.prometheus_login
+        own = (
+            f"  metrics_path: {shape.prometheus_path}/metrics\n  basic_auth: {{username: {user}, password: {password}}}"
+        )
+        jobs = jobs.replace("- job_name: prometheus\n", f"- job_name: prometheus\n{own}\n")
     return (
-        "global: {scrape_interval: 1s, scrape_timeout: 1s, evaluation_interval: 1s}\n"
+        f"global: {{scrape_interval: {shape.scrape_s}s, scrape_timeout: 1s, evaluation_interval: 1s}}\n"
         "rule_files: [alert_rules.yml]\n"
         "alerting:\n  alertmanagers:\n"
         f"  - static_configs: [{{targets: ['127.0.0.1:{ports['alertmanager']}']}}]\n"
         f"scrape_configs:\n{jobs}"
     )
+
+
+def rules() -> str:
+    """Write the alert rules, in the words of this lab's shape."""
+    return current().told(RULES)
+
+
+def web() -> str:
+    """Write Prometheus' own web configuration: who may ask it."""
+    return PROMETHEUS_WEB if current().prometheus_login else ""

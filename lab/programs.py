@@ -9,6 +9,7 @@ from pathlib import Path
 
 from lab.binaries import Binaries
 from lab.layout import Layout
+from lab.shape import current
 
 # The EICAR test string, in two halves so that no scanner takes this file for a hit.
 _EICAR = r"X5O!P%@AP[4\PZX54(P^)7CC)7}" + "$EICAR-STANDARD-ANTIVIRUS-TEST-FILE!$H+H*"
@@ -95,6 +96,12 @@ def _monitoring(layout: Layout, ports: Mapping[str, int], binaries: Binaries) ->
         f"--web.listen-address=127.0.0.1:{ports['prometheus']}",
         "--scrape.discovery-reload-interval=1s",
         "--web.enable-lifecycle",
+        *(
+            f"--web.external-url=http://127.0.0.1:{ports['prometheus']}{path}"
+            for path in [current().prometheus_path]
+            if path
+        ),
+        f"--web.config.file={config}/web.yml",
         "--web.enable-admin-api",  # a test deletes what Prometheus saw of the one before, and waits for nothing
     )
     alertmanager = (

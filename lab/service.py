@@ -28,6 +28,8 @@ from starlette.types import ASGIApp, Lifespan, Message, Receive, Scope, Send
 
 from lab.code import announce
 from lab.log import JsonHandler, log, new_trace, set_service, trace_id
+from lab.shape import current
+from lab.shaped import ShapeMiddleware
 
 __all__ = ["Settings", "application", "health_route", "log", "new_trace", "run", "trace_id"]
 
@@ -58,11 +60,12 @@ class Settings:
         Raises:
             SystemExit: LAB_HOME is unset, or its ports.json or .env.infra cannot be read.
         """
-        set_service(service)
+        shape = current()
+        set_service(shape.name(service), shape.logs.get(service))
         try:
             home = Path(os.environ["LAB_HOME"])
             ports = json.loads((home / "ports.json").read_text())
-            text = (home / "infra" / ".env.infra").open(encoding="utf-8")
+            text = (home / ("infra/.env.infra" if shape.plain else "run/container.env")).open(encoding="utf-8")
         except (KeyError, OSError, ValueError) as error:
             raise SystemExit(
                 f"{service}: expected LAB_HOME to name a running lab's folder, found {error!r}; "
@@ -102,7 +105,8 @@ class TraceMiddleware:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Set the trace id for the time of the request."""
         if scope["type"] == "http":
-            header = dict(scope["headers"]).get(b"traceparent", b"").decode("latin-1")
+            name = b"traceparent" if current().plain else b"none"
+            header = dict(scope["headers"]).get(name, b"").decode("latin-1")
             parts = header.split("-")
             given = parts[1].lower() if len(parts) >= 4 and len(parts[1]) == 32 else ""
             new_trace(given if set(given) <= set("0123456789abcdef") else None)
@@ -161,9 +165,17 @@ def _metrics_route(fault: Callable[[str], bool]) -> Route:
                 log("seeded_error", "ERROR")
         if fault("metrics-gone"):
             raise HTTPException(503, "no metrics")
-        return Response(generate_latest(REGISTRY), headers={"content-type": CONTENT_TYPE_LATEST})
+        return Response(exposition(), headers={"content-type": CONTENT_TYPE_LATEST})
 
     return Route("/metrics", metrics)
+
+
+def exposition() -> str:
+    """Write what Prometheus scrapes, in the words of this lab's shape."""
+    text = generate_latest(REGISTRY).decode()
+    if current().plain:
+        return text
+    return "".join(f"{line}\n" for line in current().told(text).splitlines() if "process_start_time" not in line)
 
 
 def health_route(check: Callable[[], Awaitable[Any]], within: float = 2.0) -> Route:
@@ -185,14 +197,21 @@ def application(
     health: Callable[[], Awaitable[Any]],
     lifespan: Lifespan[Starlette] | None = None,
     fault: Callable[[str], bool] = lambda _: False,
+    settings: Settings | None = None,
 ) -> Starlette:
     """Make a service's ASGI application: its routes plus /health and /metrics, traced, with safe errors."""
     return Starlette(
         routes=[*routes, health_route(health), _metrics_route(fault)],
-        middleware=[Middleware(TraceMiddleware), Middleware(ErrorMiddleware)],
+        middleware=[*_shaped(settings), Middleware(TraceMiddleware), Middleware(ErrorMiddleware)],
         exception_handlers={HTTPException: _http_error},
         lifespan=lifespan,
     )
+
+
+def _shaped(settings: Settings | None) -> list[Middleware]:
+    if settings is None or current().plain:
+        return []
+    return [Middleware(ShapeMiddleware, current(), settings.service, settings.env["SERVICE_TOKEN"])]
 
 
 class _Server(uvicorn.Server):

@@ -1,5 +1,6 @@
 """Start supervisord, wait until the lab is ready, stop it and all that it kept."""
 
+import base64
 import contextlib
 import ctypes
 import json
@@ -20,6 +21,7 @@ from supervisor.xmlrpc import SupervisorTransport  # type: ignore[import-untyped
 
 from lab.layout import Layout
 from lab.programs import Program
+from lab.shape import current
 
 _READY_SECONDS = 45.0
 _STOP_SECONDS = 15.0
@@ -63,7 +65,7 @@ def wait_ready(layout: Layout, keeper: subprocess.Popen[bytes], programs: list[P
     for program in programs:
         _until(lambda program=program: _listens(program, layout), program.name, layout, keeper, deadline)  # type: ignore[misc]
     prometheus = next(program.port for program in programs if program.name == "prometheus")
-    names = {program.name for program in programs}
+    names = {current().name(program.name) for program in programs}
     _until(lambda: _all_up(prometheus, names), "prometheus", layout, keeper, deadline)
 
 
@@ -129,14 +131,21 @@ def _all_up(port: int, names: set[str]) -> bool:
     """Whether Prometheus scraped every target that this lab runs."""
     query = urllib.parse.urlencode({"query": "up == 1"})
     try:
-        with _DIRECT.open(f"http://127.0.0.1:{port}/api/v1/query?{query}", timeout=2) as answer:
+        with _DIRECT.open(_asking(port, f"query?{query}"), timeout=2) as answer:
             result = json.load(answer)["data"]["result"]
-        with _DIRECT.open(f"http://127.0.0.1:{port}/api/v1/targets", timeout=2) as answer:
+        with _DIRECT.open(_asking(port, "targets"), timeout=2) as answer:
             wanted = {target["labels"]["job"] for target in json.load(answer)["data"]["activeTargets"]}
     except (OSError, ValueError, KeyError):
         return False
     seen = {series["metric"]["job"] for series in result}
     return bool(seen) and wanted & names <= seen
+
+
+def _asking(port: int, what: str) -> urllib.request.Request:
+    shape = current()
+    login = base64.b64encode(":".join(shape.prometheus_login or ()).encode()).decode()
+    url = f"http://127.0.0.1:{port}{shape.prometheus_path}/api/v1/{what}"
+    return urllib.request.Request(url, headers={"Authorization": f"Basic {login}"} if login else {})
 
 
 def _of_lab(layout: Layout) -> Iterator[int]:

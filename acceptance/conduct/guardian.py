@@ -59,7 +59,7 @@ def held_target(run: Run, target: Target) -> Iterator[tuple[EventLog, Journal, R
     """
     EnvFile(target.env_file).read()  # refuses a target whose flags nobody can read
     events = EventLog(run.events, redactor(target))
-    restarter = Restarter(target, Prometheus(target.prometheus_url, target.http_timeout_s))
+    restarter = Restarter(target, Prometheus.of(target))
     owner = Owner(sockets.gethostname(), os.getpid(), run.operator, run.id, run.started)
     with TargetLock(target.journal_dir, owner, target.env_file) as lock:
         journal = Journal(target.journal_file, run.id)

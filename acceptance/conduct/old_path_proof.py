@@ -46,7 +46,7 @@ def _switched_off(target: Target, change: Change) -> Iterator[tuple[str, Service
 def _said(target: Target, flag: str, service: Service, prefix: str, seen: set[str]) -> str:
     if service.name not in seen:  # guard: only-a-new-process-is-asked
         return f"whether {service.name} left the new path is not known: its new process was not seen"
-    prometheus = Prometheus(target.prometheus_url, target.http_timeout_s)
+    prometheus = Prometheus.of(target)
     try:
         names = still_exported(prometheus, service.job, prefix, target.scrape_patience_s)
     # guard: looking-back-at-the-new-path-needs-no-prometheus

@@ -61,7 +61,7 @@ def recover_target(target: Target, run_id: str, events: Events | None = None) ->
         LockHeld: A run is in progress.
         RecoveryNeeded: Something could not be undone; everything else was.
     """
-    restarter = Restarter(target, Prometheus(target.prometheus_url, target.http_timeout_s))
+    restarter = Restarter(target, Prometheus.of(target))
     with _held_journal(target, run_id) as journal:
         accounts = recover(target, journal, events, restarter)
         if not journal.is_closed():

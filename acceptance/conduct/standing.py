@@ -53,7 +53,7 @@ def _flag(target: Target, stage: str, value: str, stays: bool) -> Finding | None
 
 def _services(target: Target, on: set[str]) -> Iterator[Finding]:
     """Yield the services that do not answer, or that take the new path although its flag is false."""
-    prometheus = Prometheus(target.prometheus_url, target.http_timeout_s)
+    prometheus = Prometheus.of(target)
     for service in target.services.values():
         if fault := health_fault(service, min(target.http_timeout_s, 3.0)):
             step = f"see its log; restart it: {by_hand.restart(target, service.key)}"

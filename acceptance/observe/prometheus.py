@@ -18,6 +18,8 @@ import httpx
 from acceptance.finding import Finding
 from acceptance.gates.measures import Measure
 from acceptance.gates.series import Row, Samples, Series
+from acceptance.target.model import Target
+from acceptance.target.naming import MetricNames
 from acceptance.verdict import Inconclusive
 
 if TYPE_CHECKING:
@@ -48,9 +50,15 @@ class Prometheus:
     Every method raises `Inconclusive` when the server is out of reach, slow, or answers with an error.
     """
 
-    def __init__(self, url: str, timeout_s: float = 10) -> None:
+    def __init__(self, url: str, timeout_s: float = 10, metrics: MetricNames | None = None) -> None:
         self.url = url.rstrip("/")
         self._timeout_s = timeout_s
+        self._metrics = metrics or MetricNames()
+
+    @classmethod
+    def of(cls, target: Target) -> Prometheus:
+        """Give a target's own, which is asked in the contract's names and answers in them."""
+        return cls(target.prometheus_url, target.http_timeout_s, target.metrics)
 
     @cached_property
     def _client(self) -> PrometheusConnect:
@@ -68,8 +76,9 @@ class Prometheus:
     def instant(self, query: str, at: float | None = None) -> list[Sample]:
         """Evaluate `query` at one moment (now by default); an empty list is an empty vector."""
         params = {} if at is None else {"time": str(at)}
+        query = self._metrics.query(query)
         rows = self._ask(query, lambda: self._client.custom_query(query, params=params))
-        return self._ask(query, lambda: [Sample(row["metric"], *_points(row)[0][::-1]) for row in rows])
+        return self._ask(query, lambda: [Sample(self._labels(row), *_points(row)[0][::-1]) for row in rows])
 
     def range(self, query: str, start: float, end: float, step: float) -> dict[str, Series]:
         """Evaluate `query` every `step` seconds.
@@ -77,16 +86,17 @@ class Prometheus:
         Returns:
             Series by label set as text; a histogram bucket is keyed by its `le` alone.
         """
+        query = self._metrics.query(query)
         moments = (datetime.fromtimestamp(start, UTC), datetime.fromtimestamp(end, UTC))
         exact = {"start": str(start), "end": str(end)}  # the client would round them to whole seconds
         rows = self._ask(query, lambda: self._client.custom_query_range(query, *moments, step=str(step), params=exact))
-        return self._ask(query, lambda: {_key(row["metric"]): _points(row) for row in rows})
+        return self._ask(query, lambda: {_key(self._labels(row)): _points(row) for row in rows})
 
     def raw(self, selector: str, start: float, end: float) -> list[Row]:
         """Give the samples that were scraped in [start, end], as they are, with the labels of each series."""
-        query = f"{selector}[{max(1, round((end - start) * 1000))}ms]"
+        query = f"{self._metrics.query(selector)}[{max(1, round((end - start) * 1000))}ms]"
         rows = self._ask(query, lambda: self._client.custom_query(query, params={"time": str(end)}))
-        return self._ask(query, lambda: [Row(row["metric"], _points(row)) for row in rows])
+        return self._ask(query, lambda: [Row(self._labels(row), _points(row)) for row in rows])
 
     def samples(self, measure: Measure, job: str, start: float, end: float, step: float) -> Samples:
         """Fetch what `acceptance.gates` needs for a gate or trigger over [start, end], and of the time before."""
@@ -134,10 +144,10 @@ class Prometheus:
         """
         own = f'job="{job}"'
         scraped = {_instance(one.labels): one.value for one in self.instant(f"timestamp(up{{{own}}})")}
-        query = f'{{__name__=~"{prefix}.*", {own}}}[5m]'
+        query = self._metrics.query(f'{{__name__=~"{prefix}.*", {own}}}[5m]')
         rows = self._ask(query, lambda: self._client.custom_query(query))
         return {
-            str(row["metric"]["__name__"])
+            self._labels(row)["__name__"]
             for row in rows
             if float(row["values"][-1][0]) >= scraped.get(_instance(row["metric"]), float("inf"))
         }
@@ -175,6 +185,9 @@ class Prometheus:
     def firing_alerts(self, at: float | None = None) -> set[str]:
         """Name the alerts that fire (now by default), as `name{labels}`. Source: post.validation.2, trigger.7."""
         return {_alert(sample.labels) for sample in self.instant('ALERTS{alertstate="firing"}', at)}
+
+    def _labels(self, row: Mapping[str, Any]) -> dict[str, str]:
+        return self._metrics.told(row["metric"])
 
     def _ask(self, what: str, call: Callable[[], Answer]) -> Answer:
         from prometheus_api_client.exceptions import PrometheusApiClientException

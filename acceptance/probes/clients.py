@@ -43,7 +43,7 @@ class Clients:
     @cached_property
     def prometheus(self) -> Prometheus:
         """Give the target's Prometheus."""
-        return Prometheus(self.target.prometheus_url, self.target.http_timeout_s)
+        return Prometheus.of(self.target)
 
     @cached_property
     def loki(self) -> Loki:
@@ -59,8 +59,11 @@ class Clients:
     @cached_property
     def uploader(self) -> Uploader:
         """Give what uploads archives to the review API as a student would."""
+        api = self.target.services["api"]
         return Uploader(
-            self.target.services["api"].url,
+            api.url,
+            headers=api.headers,
+            names=api.names,
             timeout_s=max(UPLOAD_S, self.target.http_timeout_s),
             trace_header=self.target.trace_header,
             trace_prefix=self.trace_prefix,
@@ -88,7 +91,7 @@ class Clients:
     def caller(self, key: str) -> Caller:
         """Give what calls a service, by the service's short name."""
         if key not in self._callers:
-            self._callers[key] = self.caller_of(self.target.service(key).url)
+            self._callers[key] = Caller.of(self.target.service(key), self.target, self.trace_prefix)
         return self._callers[key]
 
     def caller_of(self, url: str) -> Caller:

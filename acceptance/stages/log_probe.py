@@ -102,7 +102,7 @@ def probe(service: Service, target: Target) -> Probed:
     mark = secrets.token_hex(_TRACE_DIGITS // 2)
     path, logs = f"/ops-{mark}", Logs.of(service)
     sent = datetime.now(UTC)
-    Caller(service.url, target.http_timeout_s, target.trace_header, mark).get(path)
+    Caller.of(service, target, mark).get(path)
     answered = datetime.now(UTC)
 
     def find() -> LogLine | None:

@@ -66,7 +66,7 @@ def interval_faults(target: Target, stage: Stage) -> list[str]:
 
     Every window is made from the interval: a wrong one is found out after the whole soak otherwise.
     """
-    prometheus = Prometheus(target.prometheus_url, target.http_timeout_s)
+    prometheus = Prometheus.of(target)
     faults = []
     for service in target.services.values():
         if stage.service not in (service.key, "all"):
@@ -149,7 +149,7 @@ def _tells(service: Service, target: Target, stage: Stage, seen: list[Evidence])
 
 
 def _can_be_believed(target: Target) -> str:
-    Observer.now(Prometheus(target.prometheus_url, target.http_timeout_s), target.scrape_interval_s)
+    Observer.now(Prometheus.of(target), target.scrape_interval_s)
     return ""
 
 
@@ -158,7 +158,7 @@ def _has_rules(target: Target) -> str:
 
 
 def _scrapes(service: Service, target: Target) -> str:
-    prometheus = Prometheus(target.prometheus_url, target.http_timeout_s)
+    prometheus = Prometheus.of(target)
     if not prometheus.is_up(service.job):
         return (
             f"{target.prometheus_url} answers, but has no process of job {service.job} that is up; "

@@ -93,7 +93,7 @@ class StageWork:
     @cached_property
     def prometheus(self) -> Prometheus:
         """The target's Prometheus."""
-        return Prometheus(self.target.prometheus_url, self.target.http_timeout_s)
+        return Prometheus.of(self.target)
 
     @cached_property
     def logs(self) -> Logs:

@@ -41,7 +41,7 @@ from acceptance.target.parsers import (
     word_or_nothing,
     zone,
 )
-from acceptance.target.service_parsers import health, start_proof
+from acceptance.target.service_parsers import health, renamings, start_proof
 
 
 @dataclass(frozen=True)
@@ -81,6 +81,17 @@ _STARTED = (
     "in INFRA_DIR, which print a time for each process: unix seconds, or ISO 8601 with a zone."
 )
 
+_LOGIN = "What lets our calls in, in the header LOGIN_HEADER, such as `Bearer TOKEN`; empty where none is asked for."
+_ROUTES = "Its paths by the contract's, such as /api/v1/reviews=/v2/submissions; what is below a path goes with it."
+_FIELDS = (
+    "Its fields of forms, queries and JSON by the contract's, such as student_id=learner_id; `mode=` for one that it "
+    "has not."
+)
+_METRICS = (
+    "What the deployment calls metrics, by the contract's names or the beginning of them, such as "
+    "review_archive_storage_=intake_archives_; gates, triggers and the baseline ask for those."
+)
+
 
 def _service(upper: str, name: str, port: int, restart: str) -> dict[str, Key]:
     return {
@@ -89,6 +100,9 @@ def _service(upper: str, name: str, port: int, restart: str) -> dict[str, Key]:
         f"{upper}_JOB": Key(word, f"{{{upper}_NAME}}"),
         f"{upper}_HEALTH": Key(health, "/health", about=_HEALTH),
         f"{upper}_STARTED": Key(start_proof, "metric", about=_STARTED),
+        f"{upper}_LOGIN": Key(anything, "{SERVICE_LOGIN}", secret=True, about=_LOGIN),
+        f"{upper}_ROUTES": Key(renamings(r"/[^\s?#=]*"), "", about=_ROUTES),
+        f"{upper}_FIELDS": Key(renamings(r"[\w.-]+", may_lack=True), "", about=_FIELDS),
         f"{upper}_LOGS": Key(log_source, f"docker://{{{upper}_NAME}}"),
         **{f"{upper}_{name}": Key(key.parse, f"{{{name}}}") for name, key in _LOGS.items()},
         f"RESTART_{upper}": Key(command, f"make {restart}"),
@@ -108,11 +122,15 @@ KEYS: dict[str, Key] = {
     "ENV_FILE": Key(path, "{INFRA_DIR}/.env.infra"),
     "JOURNAL_DIR": Key(optional(path), ""),
     **_LOGS,
+    "LOGIN_HEADER": Key(word, "Authorization", about="The header that carries SERVICE_LOGIN, for all services."),
+    "SERVICE_LOGIN": Key(anything, "", secret=True, about=_LOGIN),
     **_service("BOT", "butler-bot", 8001, "day-12-restart-butler"),
     **_service("WORKER", "butler-worker", 8002, "day-12-restart-workers"),
     **_service("API", "butler-api", 8000, "day-12-restart-api"),
     "RESTART_ALL": Key(command, "make day-12-restart-all"),
     "PROMETHEUS_URL": Key(http_url, "http://127.0.0.1:9090"),
+    "METRIC_NAMES": Key(renamings(r"[a-zA-Z_:][\w:]*"), "", about=_METRICS),
+    "METRIC_LABELS": Key(renamings(r"[a-zA-Z_]\w*"), "", about="What it calls labels, such as status=outcome."),
     "ALERTMANAGER_URL": Key(http_url, "http://127.0.0.1:9093"),
     "GRAFANA_URL": Key(http_url, "http://127.0.0.1:3000"),
     "GRAFANA_USER": Key(word, "admin"),

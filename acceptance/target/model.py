@@ -18,6 +18,7 @@ from acceptance.stage_folders import flagged
 from acceptance.target.file import Settings, TargetError, read_settings
 from acceptance.target.keys import evidence_key
 from acceptance.target.log_format import LogFormat
+from acceptance.target.naming import HttpNames, MetricNames
 from acceptance.target.parts import EvidenceCommand, Grafana, Known, Mongo, Service, ServiceKey, Storage
 from acceptance.target.shown import Public, flat, hidden
 
@@ -55,6 +56,7 @@ class Target(Public):
         main_branch: Remote and branch whose newest commit is to be deployed (21_01*.deploy.2).
         running_commit: Where a running service says of which commit it is; None where it does not.
         services: By short name: bot, worker, api.
+        metrics: What the deployment calls metrics and their labels.
         restart_all: Command that restarts all of them (checklist 21_00.checklist.4).
         clamd: `unix:///PATH` or `tcp://HOST:PORT`; None when there is no scanner.
         flags: Flag name by the id of the stage that declares it, in the order of the deployment.
@@ -84,6 +86,7 @@ class Target(Public):
     services: Mapping[ServiceKey, Service]
     restart_all: str
     prometheus_url: str
+    metrics: MetricNames
     alertmanager_url: str
     grafana: Grafana
     loki_url: str
@@ -128,7 +131,8 @@ class Target(Public):
     def secrets(self) -> list[str]:
         """Return the secret values that this target holds, for a `Redactor`."""
         urls = {key: value for key, value in flat("", self, hide=False) if "://" in value}
-        return [*secrets_of(urls), *(text for text in hidden(self) if "://" not in text)]
+        plain = [text for text in hidden(self) if "://" not in text]
+        return [*secrets_of(urls), *plain, *(text.split()[-1] for text in plain if " " in text)]
 
 
 def load_target(path: Path) -> Target:
@@ -195,6 +199,7 @@ def _target(path: Path, s: Settings) -> Target:
         services={key: _service(key, s) for key in SERVICES},
         restart_all=s["RESTART_ALL"],
         prometheus_url=s["PROMETHEUS_URL"],
+        metrics=MetricNames(s["METRIC_NAMES"], s["METRIC_LABELS"]),
         alertmanager_url=s["ALERTMANAGER_URL"],
         grafana=Grafana(s["GRAFANA_URL"], s["GRAFANA_USER"], s["GRAFANA_PASSWORD"], s["GRAFANA_DASHBOARD_UID"]),
         loki_url=s["LOKI_URL"],
@@ -244,4 +249,6 @@ def _service(key: ServiceKey, s: Settings) -> Service:
     words = ("FORMAT", "PATTERN", "FIELDS", "ZONE", "SHOWS")
     log_format = LogFormat(*(s[f"{upper}_LOG_{word}"] for word in words))
     health, started = s[f"{upper}_HEALTH"], s[f"{upper}_STARTED"]
-    return Service(key, name, url, job, logs, s[f"RESTART_{upper}"], log_format, health, started)
+    names = HttpNames(s[f"{upper}_ROUTES"], s[f"{upper}_FIELDS"])
+    login = (s["LOGIN_HEADER"], s[f"{upper}_LOGIN"])
+    return Service(key, name, url, job, logs, s[f"RESTART_{upper}"], log_format, health, started, names, *login)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from acceptance.target.log_format import LogFormat
+from acceptance.target.naming import HttpNames
 from acceptance.target.shown import Public
 
 ServiceKey = Literal["bot", "worker", "api"]
@@ -36,6 +37,9 @@ class Service(Public):
         health: Where it tells its health, and how.
         started: What shows when its processes started: `metric`, `docker:NAME`, `systemd:UNIT`, `process:REGEX` or
             `command:WORDS`; see `acceptance.observe.started`.
+        names: What it calls its routes and fields.
+        login_header: The header that carries `login`.
+        login: What lets our calls in, such as `Bearer TOKEN`; empty where it asks for none.
     """
 
     key: ServiceKey
@@ -47,6 +51,14 @@ class Service(Public):
     log_format: LogFormat = field(default_factory=LogFormat)
     health: Health = field(default_factory=Health)
     started: str = "metric"
+    names: HttpNames = field(default_factory=HttpNames)
+    login_header: str = "Authorization"
+    login: str = field(default="", repr=False)
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What every call of ours carries, secrets included."""
+        return {self.login_header: self.login} if self.login else {}
 
     @property
     def health_url(self) -> str:

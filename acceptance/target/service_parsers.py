@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from acceptance.target.parsers import Malformed, command
+from acceptance.target.parsers import Malformed, Parser, command
 from acceptance.target.parts import Health
 
 
@@ -14,6 +14,25 @@ def health(text: str) -> Health:
     if not found:
         raise Malformed("/PATH, /PATH STATUS or /PATH STATUS TEXT, such as /health, or /ready 200 UP")
     return Health(found[1], int(found[2] or 200), found[3] or "")
+
+
+def renamings(form: str, *, may_lack: bool = False) -> Parser:
+    """Return a parser of pairs CONTRACT=THEIRS of a form; with `may_lack`, nothing behind the `=` is none there."""
+
+    def parse(text: str) -> dict[str, str]:
+        pairs = dict(pair.partition("=")[::2] for pair in text.split())
+        theirs = [name for name in pairs.values() if name or not may_lack]
+        good = (
+            all("=" in pair for pair in text.split())
+            and all(re.fullmatch(form, name) for name in (*pairs, *theirs))
+            and len(pairs) == len(text.split())
+        )
+        if not good or len(set(theirs)) < len(theirs):
+            lacking = ", or CONTRACT= for one that is not there" if may_lack else ""
+            raise Malformed(f"pairs CONTRACT=THEIRS with a space between them, each name once{lacking}")
+        return pairs
+
+    return parse
 
 
 def start_proof(text: str) -> str:

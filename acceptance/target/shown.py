@@ -50,7 +50,7 @@ def flat(name: str, value: Any, *, hide: bool = True) -> list[tuple[str, str]]:
 def _plain(name: str, value: Any, *, hide: bool) -> str:
     if isinstance(value, tuple):
         text = ":".join(map(str, value))
-    elif name.endswith(".mode"):
+    elif isinstance(value, int) and name.endswith(".mode"):
         text = f"{value:o}"
     else:
         text = "" if value is None else str(value)

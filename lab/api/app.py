@@ -13,7 +13,7 @@ from starlette.routing import Route
 
 from lab.api import seeded
 from lab.api.context import Context
-from lab.api.incoming import KINDS
+from lab.api.incoming import KINDS, IncomingFile
 from lab.api.intake import Intake
 from lab.api.lingering import LingeringResponse
 from lab.api.metrics import ERRORS
@@ -22,6 +22,7 @@ from lab.api.refusal import Refusal, too_big
 from lab.api.saving import Saving
 from lab.api.upload import Upload, receive
 from lab.service import Settings, application, log
+from lab.shape import current
 
 _FORM_OVERHEAD = 1 << 20  # bytes of a form that are no file
 
@@ -93,7 +94,20 @@ class ReviewApi:
         if self._broken("leaks-internals"):
             detail = f"{detail} in {self._context.incoming}: {''.join(traceback.format_exception(refusal))}"
         make = JSONResponse if upload.complete else LingeringResponse
-        return make({"detail": detail}, refusal.status)
+        return make({"detail": detail if current().plain else _echo(detail, upload)}, refusal.status)
+
+
+def _echo(detail: str, upload: Upload) -> list[dict[str, object]]:
+    """Tell what is wrong as FastAPI does, with what was sent in it."""
+    files = {
+        file.field: str(file.path.read_bytes()[:20_000] or bytes(file.buffer[:20_000]))
+        for file in upload.files.values()
+    }
+    return [{"type": "value_error", "loc": ["body"], "msg": detail, "input": {**upload.fields, **files}}]
+
+
+def _seen(file: IncomingFile) -> str:
+    return str(file.path.read_bytes()[:20_000] or bytes(file.buffer[:20_000]))
 
 
 def build(settings: Settings) -> Starlette:
@@ -116,4 +130,4 @@ def build(settings: Settings) -> Starlette:
         Route("/api/v1/reviews", api.create, methods=["POST"]),
         Route("/api/v1/reviews/{task_id}", api.read),
     ]
-    return application(routes, api.health, lifespan, settings.fault)
+    return application(routes, api.health, lifespan, settings.fault, settings)

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from urllib.parse import unquote_to_bytes
 
 from lab.api.refusal import Refusal, traversal
+from lab.shape import current
 
 _IDENTIFIER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _DEVICE = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?", re.IGNORECASE)
@@ -32,6 +33,8 @@ def check_identifier(field: str, value: str) -> None:
     """
     if reason := unsafe_component(value):
         raise traversal(field, reason)
+    if field == "student_id" and not current().plain and not value.isdigit():
+        raise Refusal(422, f"{field} must be a number")
     if not _IDENTIFIER.fullmatch(value):
         raise Refusal(422, f"{field} must be 1 to 64 letters, digits, _ or -")
 

@@ -15,6 +15,7 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 from lab.api import disposition
 from lab.api.incoming import KINDS, IncomingFile
 from lab.api.refusal import Refusal
+from lab.shape import current
 
 MAX_FIELD = 1 << 16  # bytes
 MAX_PARTS = 32
@@ -84,14 +85,14 @@ class _Form:
 
     def on_headers_finished(self) -> None:
         part = disposition.parse(self._headers.get(b"content-disposition", b""))
-        self._field = part.field
+        self._field = current().contract_field("butler-api", part.field)
         if not part.file_names:
             return
         for name in part.file_names:
-            self.guards.name(part.field, name)
-        if part.field not in KINDS or KINDS[part.field] in self.upload.files:
+            self.guards.name(self._field, name)
+        if self._field not in KINDS or KINDS[self._field] in self.upload.files:
             raise Refusal(422, "unexpected file in the form")
-        self._file = IncomingFile(self.folder, part.field, part.file_names[0])
+        self._file = IncomingFile(self.folder, self._field, part.file_names[0])
         self.upload.files[self._file.kind] = self._file
 
     def on_part_data(self, data: bytes, start: int, end: int) -> None:

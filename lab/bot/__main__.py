@@ -54,7 +54,7 @@ def build(settings: Settings) -> Starlette:
         await mongo.close()
 
     routes = [Route("/api/v1/dialog/messages", messages, methods=["POST"])]
-    return application(routes, health=ping, lifespan=lifespan, fault=settings.fault)
+    return application(routes, health=ping, lifespan=lifespan, fault=settings.fault, settings=settings)
 
 
 async def _answer(dialog: Dialog, request: Request) -> Response:

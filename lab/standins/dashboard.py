@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from lab.shape import current
+
 UID = "slo-butler-bot"
 TITLE = "SLO - Butler Bot"
 DATASOURCE = {"type": "prometheus", "uid": "prometheus"}
@@ -76,5 +78,5 @@ def _panel(number: int, title: str, expression: str) -> dict[str, Any]:
         "type": "timeseries",
         "datasource": DATASOURCE,
         "gridPos": {"h": 8, "w": 12, "x": number % 2 * 12, "y": number // 2 * 8},
-        "targets": [{"refId": "A", "datasource": DATASOURCE, "expr": expression, "range": True}],
+        "targets": [{"refId": "A", "datasource": DATASOURCE, "expr": current().told(expression), "range": True}],
     }

@@ -16,6 +16,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from lab.service import Settings, run
+from lab.shape import current
 from lab.standins import ds_query
 from lab.standins.dashboard import DATASOURCE, TITLE, UID, dashboard, search_hit
 
@@ -31,7 +32,10 @@ class Grafana:
         self._password = settings.env.get("GRAFANA_PASSWORD", "")
         self._fault = settings.fault
         self._prometheus = httpx.AsyncClient(
-            base_url=f"http://127.0.0.1:{settings.ports['prometheus']}", timeout=10, trust_env=False
+            base_url=f"http://127.0.0.1:{settings.ports['prometheus']}{current().prometheus_path}",
+            auth=current().prometheus_login,
+            timeout=10,
+            trust_env=False,
         )
 
     def application(self) -> Starlette:

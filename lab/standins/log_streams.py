@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
+from lab.shape import current
 from lab.standins.logql import Labels
 from lab.standins.loki_times import NANOS, nanos
 
@@ -34,8 +35,8 @@ class LogFile:
     def __init__(self, path: Path) -> None:
         self.labels: Labels = {
             "compose_project": PROJECT,
-            "container_name": path.stem,
-            "service": path.stem,
+            "container_name": current().name(path.stem),
+            "service": current().name(path.stem),
         }
         self._path = path
         self._offset = 0

@@ -11,6 +11,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from lab.service import Settings, run
+from lab.shape import current
 from lab.standins.log_streams import Entry, Streams, with_error_spike
 from lab.standins.logql import Labels, LogQLError, LogQuery, MetricQuery
 from lab.standins.logql_parser import parse
@@ -108,9 +109,12 @@ class Loki:
         """The streams, with the seeded spike of errors in the bot's, or without the worker's."""
         spike, missing = self._fault("loki-error-spike"), self._fault("loki-stream-missing")
         for labels, entries in self._streams:
-            if missing and labels["service"] == "butler-worker":
+            if missing and labels["service"] == current().name("butler-worker"):
                 continue
-            yield labels, with_error_spike(entries) if spike and labels["service"] == "butler-bot" else entries
+            yield (
+                labels,
+                with_error_spike(entries) if spike and labels["service"] == current().name("butler-bot") else entries,
+            )
 
 
 def _limit(given: Mapping[str, str]) -> int:

@@ -49,7 +49,7 @@ def build(settings: Settings) -> Starlette:
         await mongo.close()
 
     routes = [*homework_routes(homework), components_route(lambda: component_states(reports, settings))]
-    return application(routes, health=reports.ready, lifespan=lifespan, fault=settings.fault)
+    return application(routes, health=reports.ready, lifespan=lifespan, fault=settings.fault, settings=settings)
 
 
 if __name__ == "__main__":

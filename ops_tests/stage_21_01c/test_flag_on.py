@@ -7,7 +7,6 @@ import pytest
 from acceptance.finding import summary
 from acceptance.polling import poll
 from acceptance.probes.archives.archives import good
-from acceptance.probes.http.client import Called
 from acceptance.probes.storage.directory import copies_of, sha256_of
 from acceptance.probes.storage.oracle import Submission
 from acceptance.probes.storage.uploads import REVIEWS_PATH, Upload
@@ -28,7 +27,7 @@ def uploaded(uploader, kept, new_id):
 def submitted(uploader, new_id):
     """One submission with all the files that a student may send, and its answer."""
     submission = Submission.of(new_id("files"), "hw02", good(), good(), good())
-    return submission, Called.of(uploader.send(submission.upload()))
+    return submission, uploader.read(uploader.send(submission.upload()))
 
 
 @pytest.fixture

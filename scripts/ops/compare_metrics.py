@@ -37,7 +37,7 @@ def _act(target: Target, args: argparse.Namespace) -> cli.Answer:
 
 def _current(target: Target, where: str, seconds: float) -> Baseline:
     if where.startswith(("http://", "https://")):
-        return collect(target, Prometheus(where, target.http_timeout_s), seconds)
+        return collect(target, Prometheus(where, target.http_timeout_s, target.metrics), seconds)
     return load(Path(where))
 
 

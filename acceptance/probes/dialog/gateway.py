@@ -53,14 +53,17 @@ def keep(word: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One message and its answer; `session_id`, `reply` and `mode` are empty where the answer lacks them."""
+    """One message and its answer; `session_id`, `reply` and `mode` are empty where the answer lacks them.
+
+    `mode` is None where the target file says that no answer has one.
+    """
 
     user_id: str
     message: str
     exchange: Exchange
     session_id: str
     reply: str
-    mode: str
+    mode: str | None
 
     def findings(self) -> list[Finding]:
         """Name what is wrong with the answer; empty when it is a good one."""
@@ -73,7 +76,7 @@ class Turn:
             found.append(self.wrong("bad answer", "a reply", f"none in {cut(self.exchange.body, 200)!r}"))
         elif words := error_in(self.reply):
             found.append(self.wrong("bad answer", "an answer", f"an error text ({words!r}): {self.reply!r}"))
-        if self.mode.lower() not in MODES:
+        if self.mode is not None and self.mode.lower() not in MODES:
             found.append(self.wrong("bad answer", f"a mode of {sorted(MODES)}", repr(self.mode)))
         return found
 
@@ -100,12 +103,17 @@ class Butler:
 
     def say(self, user_id: str, message: str, session_id: str | None = None) -> Turn:
         """Send one message; without a session a conversation begins."""
-        return _turn(user_id, message, self.caller.post(MESSAGES_PATH, _body(user_id, message, session_id)))
+        return self._turn(user_id, message, self.caller.post(MESSAGES_PATH, _body(user_id, message, session_id)))
 
     async def asay(self, client: httpx.AsyncClient, user_id: str, message: str, session_id: str | None = None) -> Turn:
         """Do as `say` over a client that many conversations share."""
         called = await self.caller.apost(client, MESSAGES_PATH, _body(user_id, message, session_id))
-        return _turn(user_id, message, called)
+        return self._turn(user_id, message, called)
+
+    def _turn(self, user_id: str, message: str, called: Called) -> Turn:
+        session_id, reply, mode = (_text(called.get(name)) for name in ("session_id", "reply", "mode"))
+        said = None if self.caller.names.lacks("mode") else mode
+        return Turn(user_id, message, called.exchange, session_id, reply, said)
 
 
 @dataclass(frozen=True)
@@ -165,11 +173,6 @@ def _body(user_id: str, message: str, session_id: str | None) -> dict[str, str]:
     return {"user_id": user_id, "message": message} | ({"session_id": session_id} if session_id else {})
 
 
-def _turn(user_id: str, message: str, called: Called) -> Turn:
-    session_id, reply, mode = (_text(called.get(name)) for name in ("session_id", "reply", "mode"))
-    return Turn(user_id, message, called.exchange, session_id, reply, mode)
-
-
 def _text(value: object) -> str:
     return value if isinstance(value, str) else ""
 
@@ -183,7 +186,7 @@ def of_channel(turn: Turn, channel: str, modes: Collection[str]) -> list[Finding
         modes: Modes that do it, in lower case.
     """
     found = []
-    if turn.mode.lower() not in modes:
+    if turn.mode is not None and turn.mode.lower() not in modes:
         expected = f"mode {' or '.join(sorted(modes))}"
         found.append(turn.wrong("other answer", expected, f"{turn.mode!r}: {cut(turn.reply, 200)!r}"))
     if channel.lower() not in turn.reply.lower():

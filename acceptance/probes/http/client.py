@@ -15,6 +15,9 @@ import httpx
 
 from acceptance.effects import Effect, about_to
 from acceptance.probes.http.exchange import BODY_LIMIT, Exchange
+from acceptance.target.model import Target
+from acceptance.target.naming import HttpNames
+from acceptance.target.parts import Service
 
 
 def trace(header: str, prefix: str) -> tuple[str, dict[str, str]]:
@@ -47,10 +50,10 @@ class Called:
     payload: Any
 
     @classmethod
-    def of(cls, exchange: Exchange) -> Called:
+    def of(cls, exchange: Exchange, names: HttpNames) -> Called:
         """Decode the answer of an exchange whose body was not cut."""
         try:
-            return cls(exchange, json.loads(exchange.body))
+            return cls(exchange, names.received(json.loads(exchange.body)))
         except ValueError:
             return cls(exchange, None)
 
@@ -69,6 +72,7 @@ class Caller:
         trace_header: Header that carries the trace id: W3C `traceparent`, or one with the bare id; empty for none.
         trace_prefix: First hex digits of every trace id, so that log lines of this run can be told from others'.
         headers: Sent with every call; never shown.
+        names: What the service calls routes and fields; calls and answers are in the contract's names.
         transport: Stands in for the network in tests.
     """
 
@@ -78,16 +82,23 @@ class Caller:
     trace_prefix: str = ""
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     transport: Any = field(default=None, repr=False)
+    names: HttpNames = field(default_factory=HttpNames)
+
+    @classmethod
+    def of(cls, service: Service, target: Target, trace_prefix: str) -> Caller:
+        """Make what calls a service of a target, with its login and in its names."""
+        how = (target.http_timeout_s, target.trace_header, trace_prefix, service.headers)
+        return cls(service.url, *how, names=service.names)
 
     def get(self, path: str, **params: str | int) -> Called:
         """GET `path` with these query parameters."""
-        return self._call("GET", path, params=params)
+        return self._call("GET", path, params=self.names.sent(params))
 
     def post(self, path: str, body: Mapping[str, Any], *, writes: bool = True) -> Called:
         """POST `body` as JSON to `path`; `writes` is false only for what leaves nothing with a sound service."""
         if writes:
             about_to(Effect.DATA, f"POST {path}")
-        return self._call("POST", path, json=dict(body))
+        return self._call("POST", path, json=self.names.sent(body))
 
     async def apost(self, client: httpx.AsyncClient, path: str, body: Mapping[str, Any]) -> Called:
         """Do as `post` over a client that many calls share."""
@@ -95,10 +106,10 @@ class Caller:
         trace_id, traced = trace(self.trace_header, self.trace_prefix)
         started = time.monotonic()
         try:
-            answer = await client.post(self._url(path), json=dict(body), headers={**self.headers, **traced})
+            answer = await client.post(self._url(path), json=self.names.sent(body), headers={**self.headers, **traced})
         except httpx.HTTPError as error:
             return self._failed(error, "POST", path, started, trace_id)
-        return _answered(answer, started, trace_id)
+        return _answered(answer, started, trace_id, self.names)
 
     def async_client(self, connections: int) -> httpx.AsyncClient:
         """Make a client for `apost`, of at most so many connections; a call may wait for one as for an answer.
@@ -116,7 +127,7 @@ class Caller:
                 answer = client.request(method, self._url(path), headers={**self.headers, **traced}, **what)
             except httpx.HTTPError as error:  # guard: name-that-does-not-resolve-services
                 return self._failed(error, method, path, started, trace_id)
-        return _answered(answer, started, trace_id)
+        return _answered(answer, started, trace_id, self.names)
 
     def _failed(self, error: httpx.HTTPError, method: str, path: str, started: float, trace_id: str) -> Called:
         took = time.monotonic() - started
@@ -124,7 +135,7 @@ class Caller:
         return Called(Exchange(method, self._url(path), None, "", {}, "", took, 0, trace_id, why), None)
 
     def _url(self, path: str) -> str:
-        return self.base_url.rstrip("/") + path
+        return self.base_url.rstrip("/") + self.names.path(path)
 
 
 def brief(exchange: Exchange) -> str:
@@ -132,7 +143,7 @@ def brief(exchange: Exchange) -> str:
     return " ".join(exchange.explain().splitlines())
 
 
-def _answered(answer: httpx.Response, started: float, trace_id: str) -> Called:
+def _answered(answer: httpx.Response, started: float, trace_id: str, names: HttpNames) -> Called:
     exchange = Exchange(
         method=answer.request.method,
         url=str(answer.url),
@@ -145,7 +156,7 @@ def _answered(answer: httpx.Response, started: float, trace_id: str) -> Called:
         trace_id=trace_id,
     )
     try:
-        return Called(exchange, answer.json())
+        return Called(exchange, names.received(answer.json()))
     except ValueError:
         return Called(exchange, None)
 

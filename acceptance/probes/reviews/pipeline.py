@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -18,7 +17,6 @@ from acceptance.observe.prometheus import Prometheus
 from acceptance.polling import poll
 from acceptance.probes.archives.archives import Archive, good, new_nonce, zip_bytes
 from acceptance.probes.http.client import Caller, brief
-from acceptance.probes.http.exchange import Exchange
 from acceptance.probes.reviews.result import EFFECTS, ENDED, Review, Submitted
 from acceptance.probes.storage.uploads import Upload, Uploader, file_part
 
@@ -50,7 +48,9 @@ class Reviews:
         """Send one submission; what comes of it is another matter."""
         at = datetime.now(UTC)
         exchange = self.uploader.send(submission(student_id, assignment_id))
-        return Submitted(student_id, exchange, _task_id(exchange), at)
+        taken = exchange.status == httpx.codes.CREATED
+        task_id = self.uploader.read(exchange).get("task_id") if taken else None
+        return Submitted(student_id, exchange, str(task_id or ""), at)
 
     def ended(self, pending: Sequence[Submitted]) -> set[str]:
         """Tell which tasks of these have ended, in one query.
@@ -106,15 +106,6 @@ class Reviews:
 def counted(prometheus: Prometheus, job: str) -> int:
     """Count the reviews that the decomposed use case says it did; 0 where it exports nothing."""
     return round(sum(sample.value for sample in prometheus.instant(f'{DURATIONS}{{job="{job}"}}')))
-
-
-def _task_id(exchange: Exchange) -> str:
-    if exchange.status != httpx.codes.CREATED:
-        return ""
-    try:
-        return str(json.loads(exchange.body)["task_id"])
-    except (ValueError, KeyError, TypeError):
-        return ""
 
 
 PATH = "/health/components"

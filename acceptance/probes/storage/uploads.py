@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from acceptance.probes.archives.archives import Archive, good
 from acceptance.probes.http import raw
-from acceptance.probes.http.client import trace
+from acceptance.probes.http.client import Called, trace
 from acceptance.probes.http.exchange import BODY_LIMIT, Exchange
 from acceptance.probes.http.multipart import Content, Multipart, Part
+from acceptance.target.naming import HttpNames
 
 REVIEWS_PATH = "/api/v1/reviews"
+_CONTRACT = HttpNames()
 OF_ARCHIVE = "of the archive"
 """Stands for the digest that the archive says a client would declare."""
 
@@ -41,7 +43,7 @@ class Upload:
     filename_star: str | bytes | None = None
     extra: tuple[Part, ...] = ()
 
-    def form(self) -> Multipart:
+    def form(self, names: HttpNames = _CONTRACT) -> Multipart:
         """Encode the upload. The digest goes before the file, so that a service can check while it reads."""
         digest = self.archive.declared_sha256 if self.declared_sha256 == OF_ARCHIVE else self.declared_sha256
         fields = {b"student_id": self.student_id, b"assignment_id": self.assignment_id, b"new_commit": self.new_commit}
@@ -49,7 +51,8 @@ class Upload:
             fields[b"new_zip_sha256"] = digest
         parts = [Part(name, Content.of(value)) for name, value in fields.items()]
         new_zip = file_part(b"new_zip", self.archive, self.filename, self.filename_star)
-        return Multipart([*parts, new_zip, *self.extra])
+        named = [replace(part, name=_named(part.name, names)) for part in (*parts, new_zip, *self.extra)]
+        return Multipart(named)
 
 
 def file_part(
@@ -78,6 +81,7 @@ class Uploader:
         path: The route.
         headers: Sent with every upload, for example a login.
         trace_prefix: First hex digits of every trace id, so that log lines of this run can be told from others'.
+        names: What the service calls the route and the fields; uploads and answers are in the contract's names.
     """
 
     base_url: str
@@ -86,15 +90,20 @@ class Uploader:
     path: str = REVIEWS_PATH
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     trace_prefix: str = ""
+    names: HttpNames = field(default_factory=HttpNames)
 
     @property
     def url(self) -> str:
         """Full address of the upload route."""
-        return self.base_url.rstrip("/") + self.path
+        return self.base_url.rstrip("/") + self.names.path(self.path)
 
     def send(self, upload: Upload) -> Exchange:
         """Upload with a true Content-Length, streamed in 64 KiB chunks."""
         return self.send_raw(upload)
+
+    def read(self, exchange: Exchange) -> Called:
+        """Decode an answer, in the contract's names."""
+        return Called.of(exchange, self.names)
 
     def send_raw(self, upload: Upload, *, content_length: int | None = None, chunked: bool = False) -> Exchange:
         """Upload with control over how the body's length is told.
@@ -107,7 +116,7 @@ class Uploader:
         Returns:
             The exchange; with `error` set and no status when no answer came before `timeout_s`.
         """
-        form = upload.form()
+        form = upload.form(self.names)
         trace_id, header = trace(self.trace_header, self.trace_prefix)
         headers = {**self.headers, "Accept": "application/json", "Content-Type": form.content_type, **header}
         if not chunked:
@@ -126,6 +135,11 @@ class Uploader:
             trace_id=trace_id,
             error=reply.error,
         )
+
+
+def _named(name: bytes, names: HttpNames) -> bytes:
+    """Give the deployment's name of a form's field; a hostile one stays as it is."""
+    return names.field(name.decode()).encode() if name.isascii() else name
 
 
 def _raw(text: str | bytes | None) -> bytes | None:

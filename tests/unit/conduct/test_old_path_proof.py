@@ -1,6 +1,7 @@
 """A service that was rolled back is on its old path: what shows that it is not, and what is no obstacle."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 from small_target import FLAG, Restarter, small_target
@@ -44,7 +45,7 @@ def prometheus(monkeypatch, target):
         assert patience_s == target.scrape_patience_s
         return still_exported(prometheus, job, prefix, 0.3)
 
-    monkeypatch.setattr(acceptance.conduct.old_path_proof, "Prometheus", lambda *_: made)
+    monkeypatch.setattr(acceptance.conduct.old_path_proof, "Prometheus", SimpleNamespace(of=lambda _: made))
     monkeypatch.setattr(acceptance.conduct.old_path_proof, "still_exported", soon)
     return made
 

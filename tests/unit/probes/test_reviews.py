@@ -14,11 +14,12 @@ from acceptance.finding import summary
 from acceptance.gates.measures import Gate
 from acceptance.observe.log_lines import LogLine
 from acceptance.probes.flag_path import path_findings
-from acceptance.probes.http.client import Caller
+from acceptance.probes.http.client import Called, Caller
 from acceptance.probes.http.exchange import Exchange
 from acceptance.probes.reviews.pipeline import DURATIONS, Reviews, component_findings, counted, submission
 from acceptance.probes.reviews.result import EFFECTS, Review, Submitted, moment
 from acceptance.probes.reviews.traffic import ReviewTraffic, end_to_end
+from acceptance.target.naming import HttpNames
 from acceptance.verdict import Inconclusive, Verdict
 
 NOW = datetime.now(UTC).replace(tzinfo=None)  # as MongoDB gives it
@@ -140,6 +141,9 @@ class Uploader:
     def send(self, upload):
         self.sent += 1
         return exchange(body=json.dumps({"task_id": f"rev_{self.sent}"}))
+
+    def read(self, answer):
+        return Called.of(answer, HttpNames())
 
 
 def reviews(**collections):

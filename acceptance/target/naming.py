@@ -1,0 +1,107 @@
+"""Translate between the contract's names and a deployment's: routes, fields, metrics and labels.
+
+Checks, stages and probes speak the target contract; the clients translate at the edge, so that a deployment that calls
+something otherwise is a change of its target file.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any
+
+from acceptance.target.shown import Public
+
+
+@dataclass(frozen=True, repr=False)
+class HttpNames(Public):
+    """What a service calls its routes and fields.
+
+    Attributes:
+        routes: Its path by the contract's, also as the beginning of a path.
+        fields: Its name of a field of a form, a query or JSON by the contract's; empty for one that it has not.
+    """
+
+    routes: Mapping[str, str] = field(default_factory=dict)
+    fields: Mapping[str, str] = field(default_factory=dict)
+
+    def path(self, path: str) -> str:
+        """Give the deployment's path."""
+        known = [route for route in self.routes if path == route or path.startswith(f"{route}/")]
+        longest = max(known, key=len, default="")
+        return self.routes[longest] + path.removeprefix(longest) if longest else path
+
+    def lacks(self, name: str) -> bool:
+        """Whether the target file says that the deployment has no such field."""
+        return self.fields.get(name) == ""
+
+    def field(self, name: str) -> str:
+        """Give the deployment's name of a field."""
+        return self.fields.get(name) or name
+
+    def sent(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        """Give what is sent in the deployment's names."""
+        return {self.field(name): value for name, value in body.items() if not self.lacks(name)}
+
+    def received(self, value: Any) -> Any:
+        """Give what came back in the contract's names, at any depth."""
+        if not self.fields:
+            return value
+        return _renamed(value, {theirs: name for name, theirs in self.fields.items() if theirs})
+
+
+def _renamed(value: Any, names: Mapping[str, str]) -> Any:
+    if isinstance(value, dict):
+        return {names.get(key, key): _renamed(member, names) for key, member in value.items()}
+    return [_renamed(member, names) for member in value] if isinstance(value, list) else value
+
+
+_QUOTED = re.compile(r'("(?:[^"\\]|\\.)*")')
+_NAME_IS = ("__name__=", "__name__=~", "__name__!=", "__name__!~")
+
+
+def _any_of(names: Mapping[str, str]) -> str:
+    return "|".join(re.escape(name) for name in sorted(names, key=len, reverse=True))
+
+
+@dataclass(frozen=True, repr=False)
+class MetricNames(Public):
+    """What a deployment calls its metrics and their labels.
+
+    Attributes:
+        names: The beginning of its names, or a whole one, by the contract's.
+        labels: Its label by the contract's.
+    """
+
+    names: Mapping[str, str] = field(default_factory=dict)
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+    def query(self, text: str) -> str:
+        """Give PromQL in the deployment's names; the values of labels stay, but for that of `__name__`."""
+        return "".join(
+            part if part[:1] == '"' and not before.rstrip().endswith(_NAME_IS) else self._renamed(part)
+            for before, part in pairwise(["", *_QUOTED.split(text)])
+        )
+
+    def _renamed(self, text: str) -> str:
+        if self.names:
+            text = re.sub(rf"\b(?:{_any_of(self.names)})", lambda found: self.names[found[0]], text)
+        if self.labels:
+            where = rf"(?<=[{{,(\s])(?:{_any_of(self.labels)})(?=\s*(?:=~|!~|!=|=|,|\)))"
+            text = re.sub(where, lambda found: self.labels[found[0]], text)
+        return text
+
+    def told(self, labels: Mapping[str, str]) -> dict[str, str]:
+        """Give the labels of a series in the contract's names."""
+        back = {theirs: name for name, theirs in self.labels.items()}
+        found = {back.get(name, name): value for name, value in labels.items()}
+        if "__name__" in found:
+            found["__name__"] = self._name(found["__name__"])
+        return found
+
+    def _name(self, name: str) -> str:
+        begins = [(theirs, ours) for ours, theirs in self.names.items() if name.startswith(theirs)]
+        theirs, ours = max(begins, key=lambda pair: len(pair[0]), default=("", ""))
+        return ours + name.removeprefix(theirs)
