@@ -138,7 +138,7 @@ def item(item_id: str) -> Item:
 
 
 def accepts(item_id: str) -> bool:
-    """Whether an item accepts a stage or the deployment: its approver is not the deployer (design, no 11)."""
+    """Tell whether an item accepts a stage or the deployment: its approver is not the deployer (design, no 11)."""
     chapter, _, rest = item_id.partition(".")
     return chapter == "acceptance" or rest.startswith("exit.")
 
@@ -184,7 +184,7 @@ AWAITING = "AWAITING"
 
 
 def asks(phase: str, reason: str) -> bool:
-    """Whether a check does nothing but ask for a signature: by its phase, or by what it said when it got none."""
+    """Tell whether a check does nothing but ask for a signature: by its phase, or by what it said when it got none."""
     return phase == "signoff" or reason.startswith(AWAITING)
 
 

@@ -21,7 +21,7 @@ def owner_name(found: os.stat_result) -> str:
 
 
 def user_name(uid: int) -> str:
-    """The user's name, or the number where it has none."""
+    """Give the user's name, or the number where it has none."""
     try:
         return pwd.getpwuid(uid).pw_name
     except KeyError:

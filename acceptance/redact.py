@@ -58,7 +58,7 @@ _WORD = re.compile(r"""[^\s"'<>]++""")
 
 
 def looks_secret(name: str) -> bool:
-    """Whether a key's name announces a secret: PASSWORD, TOKEN, SECRET, API_KEY and kin, anywhere in it."""
+    """Tell whether a key's name announces a secret: PASSWORD, TOKEN, SECRET, API_KEY and kin, anywhere in it."""
     return _SECRET_NAME.search(name) is not None
 
 

@@ -103,7 +103,7 @@ def owner_of(file: Path) -> str:
 
 
 def same_person(name: str, other: str) -> bool:
-    """Whether two names are one person's, whatever case, spaces, accents, punctuation, and order of their parts."""
+    """Tell whether two names are one person's, whatever case, spaces, accents, punctuation and order of parts."""
     return _parts(name) == _parts(other)
 
 

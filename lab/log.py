@@ -29,7 +29,7 @@ def set_service(name: str, form: str | None = None) -> None:
 
 
 def trace_id() -> str:
-    """The trace id of the request being served: 32 hex digits, or empty outside a request."""
+    """Give the trace id of the request being served: 32 hex digits, or empty outside a request."""
     return _trace_id.get()
 
 

@@ -86,13 +86,13 @@ class Settings:
         return f"mongodb://127.0.0.1:{self.ports['mongo']}/"
 
     def flag(self, name: str) -> bool:
-        """Whether a switch of `.env.infra` is on: only the word true is, in any case."""
+        """Tell whether a switch of `.env.infra` is on: only the word true is, in any case."""
         if name.startswith("USE_") and self.fault("flags-stuck-on"):
             return True
         return self.env.get(name, "").strip().lower() == "true"
 
     def fault(self, name: str) -> bool:
-        """Whether the seeded fault is on at this moment."""
+        """Tell whether the seeded fault is on at this moment."""
         return (self.home / "faults" / name).exists()
 
 

@@ -128,7 +128,7 @@ def _listens(program: Program, layout: Layout) -> bool:
 
 
 def _all_up(port: int, names: set[str]) -> bool:
-    """Whether Prometheus scraped every target that this lab runs."""
+    """Tell whether Prometheus scraped every target that this lab runs."""
     query = urllib.parse.urlencode({"query": "up == 1"})
     try:
         with _DIRECT.open(_asking(port, f"query?{query}"), timeout=2) as answer:

@@ -43,7 +43,7 @@ class Window:
 
     @staticmethod
     def fits(now: datetime, planned: timedelta, rollback: timedelta) -> bool:
-        """Whether a stage begun at `now` may run its planned time and then still roll back in the window.
+        """Tell whether a stage begun at `now` may run its planned time and then still roll back in the window.
 
         Args:
             now: When the stage would begin.

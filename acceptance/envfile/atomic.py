@@ -19,7 +19,7 @@ class WouldChange(PermissionError):
 
 
 def scratch_of(path: Path) -> Path:
-    """The one temporary name used beside `path`; a killed writer leaves at most this."""
+    """Give the one temporary name used beside `path`; a killed writer leaves at most this."""
     return path.with_name(f"{path.name}.acceptance.tmp")
 
 

@@ -80,7 +80,7 @@ def _read(raw: Raw, form: LogFormat) -> _Line:
 
 
 def _continues(block: list[_Line], line: _Line, form: LogFormat) -> bool:
-    """Whether a line belongs to the entry before it."""
+    """Tell whether a line belongs to the entry before it."""
     first, last, text = block[0], block[-1].text, line.text
     if line.begins:
         return False

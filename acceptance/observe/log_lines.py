@@ -66,7 +66,7 @@ def _level_of(word: str, numbers: str) -> str:
 
 
 def reads_like_trouble(text: str) -> bool:
-    """Whether a text without a level tells of an error."""
+    """Tell whether a text without a level tells of an error."""
     return bool(_TROUBLE.search(text))
 
 
@@ -131,7 +131,7 @@ class LogLine:
         return self.event, self.exception, _VARIES.sub("#", self.message.partition("\n")[0])
 
     def since(self, start: datetime) -> bool | None:
-        """Whether it was written at or after a moment; None where that cannot be told."""
+        """Tell whether it was written at or after a moment; None where that cannot be told."""
         if self.at:
             return self.at + self.exact >= start
         if self.after and self.after >= start:
@@ -139,11 +139,11 @@ class LogLine:
         return False if self.before and self.before < start else None
 
     def tells_of(self, event: str) -> bool:
-        """Whether it is of an event: by its field or, in a log without events, by its words."""
+        """Tell whether it is of an event: by its field or, in a log without events, by its words."""
         return self.event == event or (not self.event and event in self.text)
 
     def mentions(self, token: str) -> bool:
-        """Whether any of its values holds `token`, also where a line was wrapped within it."""
+        """Tell whether any of its values holds `token`, also where a line was wrapped within it."""
         if any(token in str(value) for value in self.fields.values()):
             return True
         return token in self.text or token in "".join(self.text.split())

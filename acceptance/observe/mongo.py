@@ -23,7 +23,7 @@ WRITES = frozenset(
 
 @contextmanager
 def asking(collection: str) -> Iterator[None]:
-    """Hold a question to a collection.
+    """Turn an error of MongoDB in this block into one that names the collection.
 
     Raises:
         Inconclusive: MongoDB did not answer it; the message names no address, which may hold a password.

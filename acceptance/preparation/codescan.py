@@ -16,7 +16,7 @@ _PATIENCE_S = 600.0
 
 
 def can_scan(code: Path) -> bool:
-    """Whether there is something to scan, and something to scan with."""
+    """Tell whether there is something to scan, and something to scan with."""
     return code.is_dir() and shutil.which("bandit") is not None
 
 

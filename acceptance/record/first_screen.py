@@ -14,7 +14,7 @@ FAILED = "ROLLBACK FAILED"
 
 _KINDS = {"rehearse": "REHEARSAL", "deploy": "DEPLOYMENT", "": "NOT BEGUN"}
 
-_TALLY = re.compile(r"^\d+ checks? (failed|did not run|could not see)$|^stage \S+ was not accepted$")
+_TALLY = re.compile(r"^\d+ checks? (failed|did not run|had no data)$|^stage \S+ was not accepted$")
 """A reason that only counts: the banner counts too."""
 
 _RAW = re.compile(
@@ -24,12 +24,12 @@ _RAW = re.compile(
 
 
 def rollback_failed(record: Record) -> bool:
-    """Whether something could not be undone."""
+    """Tell whether something could not be undone."""
     return bool(record.rollback_failure) or any(each.ok is False for each in record.rollbacks)
 
 
 def must_act(record: Record) -> bool:
-    """Whether the target is not as it should be, so that somebody must act now."""
+    """Tell whether the target is not as it should be, so that somebody must act now."""
     return rollback_failed(record) or bool(formatting.still_on(record))
 
 

@@ -68,7 +68,7 @@ def _stages(record: Record) -> list[str]:
 
 
 def _names(title: str, stage: str) -> bool:
-    """Whether a title names a stage, also within `21_01a-d`."""
+    """Tell whether a title names a stage, also within `21_01a-d`."""
     ranges = re.findall(r"(\w+)([a-z])\s*[-\u2013]\s*(?:\1)?([a-z])\b", title)
     base, letter = stage[:-1], stage[-1]
     return stage in title or any(begin == base and first <= letter <= last for begin, first, last in ranges)

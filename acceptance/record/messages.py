@@ -58,7 +58,7 @@ def summaries() -> dict[str, str]:
 
 
 def stands(stage: Stage) -> bool:
-    """Whether a stage passed and its flag was left enabled."""
+    """Tell whether a stage passed and its flag was left enabled."""
     return bool(stage.kept) and stage.verdict is Verdict.PASS
 
 

@@ -194,7 +194,7 @@ class Record:
     """The whole record of one run.
 
     Attributes:
-        outcome: The run's outcome: what the run claimed, or worse when its events do not bear the claim out.
+        outcome: The run's outcome: what the run claimed, or worse when its events contradict the claim.
         claimed: What `run.finished` said; None when the log ends without it.
         reasons: Why, most important first.
         findings: What was wrong, by kind, worst first.

@@ -12,7 +12,7 @@ from acceptance.record.schema import Moment
 
 
 def on(value: object) -> bool:
-    """Whether a flag's value switches it on."""
+    """Tell whether a flag's value switches it on."""
     return str(value).strip().lower() in {"true", "1", "on", "yes"}
 
 

@@ -107,7 +107,7 @@ class Tenths:
     _last: int = -1
 
     def due(self, progress: SoakProgress) -> bool:
-        """Whether this begins another tenth."""
+        """Tell whether this begins another tenth."""
         tenth = int(10 * progress.elapsed / progress.total) if progress.total else 10
         if tenth <= self._last and self._last >= 0:
             return False

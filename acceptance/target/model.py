@@ -149,7 +149,7 @@ def load_target(path: Path) -> Target:
 
 
 def is_provided(source: Target | Path) -> bool:
-    """Whether a target, or the file of one, is started by its own `TARGET_PROVIDER`.
+    """Tell whether a target, or the file of one, is started by its own `TARGET_PROVIDER`.
 
     Raises:
         TargetError: The file has faults.

@@ -113,7 +113,7 @@ class Intake:
                 raise
 
     def _let_pass(self, refusal: Refusal) -> bool:
-        """Whether a seeded fault switches off the guard that refused."""
+        """Tell whether a seeded fault switches off the guard that refused."""
         if refusal.notes.get("field") == "archive member":
             return self._broken("traversal-member")
         if refusal.event != "checksum_failed":

@@ -113,7 +113,7 @@ def _decode(text: str) -> str:
 
 
 def _lone(text: str) -> bool:
-    """Whether `%ud800` and the like left surrogates that are no escaped bytes."""
+    """Tell whether `%ud800` and the like left surrogates that are no escaped bytes."""
     return any("\ud800" <= char <= "\udfff" and not "\udc80" <= char <= "\udcff" for char in text)
 
 

@@ -29,12 +29,12 @@ class Refusal(Exception):
 
 
 def traversal(where: str, reason: str) -> Refusal:
-    """A name that could lead out of the storage root: `where` is the form's field or `archive member`."""
+    """Refuse a name that could lead out of the storage root: `where` is the form's field or `archive member`."""
     return Refusal(422, f"{where} is not acceptable", "path_traversal", notes={"field": where, "reason": reason})
 
 
 def too_big(detail: str, status: int = 422) -> Refusal:
-    """An upload over a limit: 413 for its own size, 422 for what it would become when unpacked."""
+    """Refuse an upload over a limit: 413 for its own size, 422 for what it would become when unpacked."""
     return Refusal(status, detail, "size_limit", "size_limit")
 
 

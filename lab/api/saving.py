@@ -161,6 +161,6 @@ class Saving:
 
 
 def _now() -> datetime:
-    """The time to the millisecond, as MongoDB keeps it: an answer read again is the same."""
+    """Give the time to the millisecond, as MongoDB keeps it: an answer read again is the same."""
     now = datetime.now(UTC)
     return now.replace(microsecond=now.microsecond // 1000 * 1000)

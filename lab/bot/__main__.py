@@ -78,7 +78,7 @@ async def _answer(dialog: Dialog, request: Request) -> Response:
 
 
 async def _body(request: Request) -> bytes:
-    """The body, refused as soon as it grows too long."""
+    """Read the body, and refuse it as soon as it grows too long."""
     body = bytearray()
     async for chunk in request.stream():
         body += chunk

@@ -28,7 +28,7 @@ class Context:
     step_count: int = 0
 
     def after(self, message: str, reply: str) -> "Context":
-        """The context with one more turn."""
+        """Give the context with one more turn."""
         at = datetime.now(UTC).isoformat()
         turn = [{"role": "user", "text": message, "at": at}, {"role": "butler", "text": reply, "at": at}]
         return replace(self, history=[*self.history, *turn][-HISTORY_LIMIT:], step_count=self.step_count + 1)
@@ -38,7 +38,7 @@ class Contexts(Protocol):
     """Where a turn gets its conversation from and leaves it: the seam that the feature flag switches."""
 
     async def get(self, session_id: str) -> Context | None:
-        """The stored context, or None for a session not seen before."""
+        """Give the stored context, or None for a session not seen before."""
         ...
 
     async def save(self, context: Context) -> None:

@@ -45,7 +45,7 @@ def parse(body: bytes) -> Message:
 
 
 def _text(fields: dict[str, object], key: str, limit: int) -> str:
-    """The field as text that MongoDB can store."""
+    """Give the field as text that MongoDB can store."""
     value = fields.get(key)
     if not isinstance(value, str) or not value.strip():
         raise ValueError(f"{key}: expected a text that is not empty")

@@ -72,7 +72,7 @@ def _info(text: str, _: Sequence[Entry]) -> Reply:
 
 
 def _channel(text: str) -> str | None:
-    """The channel that a message names: `channel X`, `digest of X`, `channel info of X`."""
+    """Give the channel that a message names: `channel X`, `digest of X`, `channel info of X`."""
     found = _CHANNEL.search(text)
     return found["name"] if found else None
 

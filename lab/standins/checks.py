@@ -32,7 +32,7 @@ class Check:
         return f"{self.student_id}_{self.assignment.lower()}.zip"
 
     def as_json(self) -> dict[str, object]:
-        """The fields that the API gives."""
+        """Give the fields that the API gives."""
         done = self.enqueued_at + _RUNNING if self.status == "passed" else None
         return {
             "job_id": self.job_id,
@@ -64,12 +64,12 @@ class Checks:
         ]
 
     def newest_first(self, assignment: str | None = None) -> list[Check]:
-        """The jobs, of one assignment or all."""
+        """Give the jobs, of one assignment or all."""
         chosen = [check for check in self._checks if assignment in (None, check.assignment)]
         return sorted(chosen, key=lambda check: check.enqueued_at, reverse=True)
 
     def find(self, key: str, value: str, assignment: str | None = None) -> Check | None:
-        """The newest job whose field `key` is `value`."""
+        """Give the newest job whose field `key` is `value`."""
         return next((c for c in self.newest_first(assignment) if getattr(c, key) == value), None)
 
     def submit(self, student_id: str, assignment: str, url: str) -> Check:
@@ -80,7 +80,7 @@ class Checks:
 
 
 def commit_of(student_id: str, assignment: str) -> str:
-    """The commit hash that the stand-in invents for a submission: the same in every lab."""
+    """Give the commit hash that the stand-in invents for a submission: the same in every lab."""
     return hashlib.sha1(f"{student_id}/{assignment}".encode(), usedforsecurity=False).hexdigest()
 
 

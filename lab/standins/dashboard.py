@@ -26,7 +26,7 @@ _PANELS = (
 
 
 def search_hit() -> dict[str, Any]:
-    """The dashboard as `GET /api/search` lists it."""
+    """Give the dashboard as `GET /api/search` lists it."""
     return {
         "id": 1,
         "uid": UID,
@@ -42,7 +42,7 @@ def search_hit() -> dict[str, Any]:
 
 
 def dashboard() -> dict[str, Any]:
-    """The dashboard as `GET /api/dashboards/uid/{uid}` gives it."""
+    """Give the dashboard as `GET /api/dashboards/uid/{uid}` gives it."""
     return {
         "meta": {
             "type": "db",

@@ -29,7 +29,7 @@ def frames(ref_id: str, expression: str, step: float, data: dict[str, Any]) -> l
 
 
 def empty(ref_id: str, expression: str, step: float, kind: str) -> Frame:
-    """The frame of a query that gave nothing or an error."""
+    """Give the frame of a query that gave nothing or an error."""
     meta = _meta(expression, step, kind)
     return {"schema": {"refId": ref_id, "meta": meta, "fields": []}, "data": {"values": []}}
 
@@ -71,7 +71,7 @@ def _frame(ref_id: str, expression: str, step: float, meta: dict[str, Any], seri
 
 
 def _numbers(texts: Sequence[str]) -> tuple[list[float | None], dict[str, list[int]]]:
-    """Samples as JSON can hold them: NaN and infinities are null, and listed by position as `entities`."""
+    """Give samples as JSON can hold them: NaN and infinities are null, and listed by position as `entities`."""
     numbers: list[float | None] = []
     special: dict[str, list[int]] = {}
     for position, text in enumerate(texts):

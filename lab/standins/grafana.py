@@ -39,7 +39,7 @@ class Grafana:
         )
 
     def application(self) -> Starlette:
-        """The ASGI application; a path that is none of these is 404, the removed `/api/dashboards/db/` too."""
+        """Give the ASGI application; a path that is none of these is 404, the removed `/api/dashboards/db/` too."""
         return Starlette(
             routes=[
                 Route("/api/health", self._html_or(self._health)),
@@ -53,7 +53,7 @@ class Grafana:
         )
 
     def _html_or(self, handler: Handler) -> Handler:
-        """What a proxy's login page in front of Grafana looks like to a client (fault grafana-html)."""
+        """Give what a proxy's login page in front of Grafana looks like to a client (fault grafana-html)."""
 
         async def answer(request: Request) -> Response:
             return HTMLResponse(_LOGIN_PAGE) if self._fault("grafana-html") else await handler(request)

@@ -75,7 +75,7 @@ class Streams:
 
 
 def with_error_spike(entries: list[Entry]) -> list[Entry]:
-    """The entries and 200 errors of the last minute (seeded fault loki-error-spike)."""
+    """Give the entries and 200 errors of the last minute (seeded fault loki-error-spike)."""
     now = time.time_ns()
     spike = [
         Entry(at, json.dumps({"timestamp": at, "level": "ERROR", "event": "seeded", "message": "ERROR spike"}))
@@ -85,7 +85,7 @@ def with_error_spike(entries: list[Entry]) -> list[Entry]:
 
 
 def time_of(line: str) -> int | None:
-    """The time that a JSON, logfmt or text line states, in nanoseconds since 1970, or None."""
+    """Give the time that a JSON, logfmt or text line states, in nanoseconds since 1970, or None."""
     for pattern, form in _TEXT_TIMES:
         if found := pattern.match(line):
             return nanos(datetime.strptime(found[0], form).replace(tzinfo=UTC))

@@ -19,7 +19,7 @@ class Matcher:
     value: str
 
     def matches(self, labels: Labels) -> bool:
-        """Whether the labels pass; a label that is not there counts as empty."""
+        """Tell whether the labels pass; a label that is not there counts as empty."""
         text = labels.get(self.name, "")
         if "~" in self.operator:
             return bool(re.fullmatch(self.value, text)) == (self.operator == "=~")
@@ -34,7 +34,7 @@ class LineFilter:
     value: str
 
     def passes(self, line: str) -> bool:
-        """Whether the line passes."""
+        """Tell whether the line passes."""
         found = bool(re.search(self.value, line)) if "~" in self.operator else self.value in line
         return found == self.operator.startswith("|")
 

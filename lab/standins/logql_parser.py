@@ -145,7 +145,7 @@ class _Parser:
         return Matcher(name, operator, self._text_for(operator))
 
     def _text_for(self, operator: str) -> str:
-        """The text that a matcher or filter compares with."""
+        """Give the text that a matcher or filter compares with."""
         text = self._next("STRING")[1]
         value = text[1:-1] if text[0] == "`" else _ESCAPE.sub(_unescaped, text[1:-1])
         if "~" in operator:

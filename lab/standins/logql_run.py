@@ -28,7 +28,7 @@ def matching(query: LogQuery, streams: Streams, start: int, end: int) -> Iterato
 
 
 def values(query: MetricQuery, streams: Streams, times: list[int]) -> dict[Series, list[tuple[int, float]]]:
-    """The query's value at each time, by series; a point without a line in its range is left out."""
+    """Give the query's value at each time, by series; a point without a line in its range is left out."""
     seconds, reach = query.seconds, round(query.seconds * NANOS)
     seen: dict[Series, list[int]] = defaultdict(list)
     for series, entry in matching(query.logs, streams, times[0] - reach + 1, times[-1] + 1):
@@ -64,7 +64,7 @@ _REDUCTIONS: dict[str, Callable[[list[float]], float]] = {
 
 
 def _with_fields(labels: Labels, line: str) -> Labels:
-    """The labels and what `| json` takes from the line, named apart where both have a name, as Loki does."""
+    """Give the labels and what `| json` takes from the line, named apart where both have a name, as Loki does."""
     try:
         found = json.loads(line)
     except (ValueError, RecursionError):

@@ -31,7 +31,7 @@ class Loki:
         self._fault = settings.fault
 
     def application(self) -> Starlette:
-        """The ASGI application."""
+        """Give the ASGI application."""
 
         async def label_values(request: Request) -> Response:
             return await self._answer(self._label_values(request.path_params["name"]))(request)
@@ -106,7 +106,7 @@ class Loki:
         return found
 
     def _read(self) -> Iterator[tuple[Labels, list[Entry]]]:
-        """The streams, with the seeded spike of errors in the bot's, or without the worker's."""
+        """Give the streams, with the seeded spike of errors in the bot's, or without the worker's."""
         spike, missing = self._fault("loki-error-spike"), self._fault("loki-stream-missing")
         for labels, entries in self._streams:
             if missing and labels["service"] == current().name("butler-worker"):
@@ -140,7 +140,7 @@ def _forward(given: Mapping[str, str]) -> bool:
 
 
 def _number(value: float) -> str:
-    """A sample as Prometheus and Loki print it: no decimals where there are none."""
+    """Give a sample as Prometheus and Loki print it: no decimals where there are none."""
     return repr(value).removesuffix(".0")
 
 

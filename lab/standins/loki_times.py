@@ -15,7 +15,7 @@ class ParameterError(ValueError):
 
 
 def moment(parameters: Mapping[str, str], name: str, default: int) -> int:
-    """The time in a parameter, in nanoseconds since 1970.
+    """Give the time in a parameter, in nanoseconds since 1970.
 
     Raises:
         ParameterError: it is neither a number nor RFC 3339.

@@ -9,7 +9,7 @@ from starlette.requests import Request
 
 
 async def json_object(request: Request) -> dict[str, Any]:
-    """The body, or HTTPException 422."""
+    """Give the body, or HTTPException 422."""
     try:
         fields = json.loads(await request.body())
     except (ValueError, RecursionError):
@@ -20,7 +20,7 @@ async def json_object(request: Request) -> dict[str, Any]:
 
 
 def moment(text: str, end_of_day: bool = False) -> datetime:
-    """A date or an ISO 8601 time, else HTTPException 400; a date as an end means the whole day."""
+    """Give a date or an ISO 8601 time, else HTTPException 400; a date as an end means the whole day."""
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
@@ -31,7 +31,7 @@ def moment(text: str, end_of_day: bool = False) -> datetime:
 
 
 def whole(text: str, name: str) -> int:
-    """A whole number from 0, else HTTPException 422."""
+    """Give a whole number from 0, else HTTPException 422."""
     if not (text.isascii() and text.isdigit() and len(text) < 10):
         raise HTTPException(422, f"{name}: expected a whole number")
     return int(text)

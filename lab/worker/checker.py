@@ -55,7 +55,7 @@ class CheckerClient:
         )
 
     async def commits(self, student_id: str, days: int) -> list[Commit]:
-        """The student's commits of the last `days` days, newest first.
+        """Give the student's commits of the last `days` days, newest first.
 
         Raises:
             CheckerError: the checker is down, slow or refuses.
@@ -81,7 +81,7 @@ class CheckerClient:
         return _review(await self._call("POST", "/api/retry_check", body={"commit_hash": commit_hash}))
 
     async def status(self, review_id: str) -> Review:
-        """The state of a review; raises as `review` does."""
+        """Give the state of a review; raises as `review` does."""
         return _review(await self._call("GET", f"/api/check_status/{quote(review_id, safe='')}"))
 
     async def close(self) -> None:
@@ -112,7 +112,7 @@ def _review(answer: dict[str, Any]) -> Review:
 
 @contextmanager
 def _well_formed() -> Iterator[None]:
-    """An answer without the fields of the API is a failure of the API."""
+    """Take an answer without the fields of the API for a failure of the API."""
     try:
         yield
     except (KeyError, TypeError):

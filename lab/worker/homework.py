@@ -22,7 +22,7 @@ class Homework(Protocol):
     """What the routes need; all raise CheckerError."""
 
     async def commits(self, student_id: str, days: int) -> list[Commit]:
-        """The student's commits of the last `days` days, newest first."""
+        """Give the student's commits of the last `days` days, newest first."""
         ...
 
     async def review(self, commit_hash: str) -> Review:
@@ -30,7 +30,7 @@ class Homework(Protocol):
         ...
 
     async def status(self, review_id: str) -> Review:
-        """The state of a review."""
+        """Give the state of a review."""
         ...
 
 

@@ -27,7 +27,7 @@ class SlidingWindow:
         self._passes: dict[str, deque[float]] = defaultdict(deque)
 
     def allows(self, key: str) -> bool:
-        """Whether one more may pass now; if so it is counted."""
+        """Tell whether one more may pass now; if so it is counted."""
         now = self._clock()
         passes = self._passes[key]
         while passes and passes[0] <= now - self._window:

@@ -65,7 +65,7 @@ class Reports:
 
 
 def about(task: Task) -> dict[str, str]:
-    """The fields that every log line of a review has."""
+    """Give the fields that every log line of a review has."""
     return {"task_id": task.task_id, "student_id": task.student_id}
 
 

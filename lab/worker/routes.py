@@ -26,7 +26,7 @@ _REFUSALS = {
 
 
 def homework_routes(homework: Homework) -> list[Route]:
-    """The calls over the HW checker."""
+    """Give the calls over the HW checker."""
 
     async def commits(request: Request) -> Response:
         student = _student(request.query_params.get("student_id"))

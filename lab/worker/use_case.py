@@ -36,7 +36,7 @@ class LogAnalysisPipeline:
         self._fault = settings.fault
 
     async def analyse(self, task: Task) -> dict[str, Any] | None:
-        """The analysis of the task's logs."""
+        """Give the analysis of the task's logs."""
         if self._fault("review-no-log-analysis"):
             return None
         analysis = await self._reports.analyse_logs(task)

@@ -79,7 +79,7 @@ def zip_bytes(nonce: bytes, members: Iterable[tuple[str, bytes]] = (), noise: by
 
 
 def good(nonce: bytes | None = None) -> Archive:
-    """A small homework that any service must accept (about 33 kB, of which 32 kB do not compress)."""
+    """Make a small homework that any service must accept (about 33 kB, of which 32 kB do not compress)."""
     nonce = nonce or new_nonce()
     noise = random.Random(nonce).randbytes(32 * 1024)  # noqa: S311  # filler, and the same for the same nonce
     members = (("README.md", b"# Homework\n"), ("main.py", b"print('hello')\n"))
@@ -87,7 +87,7 @@ def good(nonce: bytes | None = None) -> Archive:
 
 
 def of_exact_size(size: int, nonce: bytes | None = None) -> Archive:
-    """A valid zip of exactly `size` bytes: one stored member, made in chunks, never held in memory.
+    """Make a valid zip of exactly `size` bytes: one stored member, made in chunks, never held in memory.
 
     The format wants the member's CRC before its data, so the data is made twice, once for the CRC and once
     for the digest: both passes together take about half a second for 150 MB.
@@ -130,7 +130,7 @@ def of_exact_size(size: int, nonce: bytes | None = None) -> Archive:
 
 
 def truncated(nonce: bytes | None = None, *, honest: bool = True) -> Archive:
-    """The first half of a good zip.
+    """Make the first half of a good zip.
 
     Args:
         nonce: Nonce to carry.
@@ -144,7 +144,7 @@ def truncated(nonce: bytes | None = None, *, honest: bool = True) -> Archive:
 def bit_flip(
     nonce: bytes | None = None, *, at: Literal["start", "middle", "end"] = "middle", honest: bool = False
 ) -> Archive:
-    """A good zip with one bit flipped after its digest was taken.
+    """Make a good zip with one bit flipped after its digest was taken.
 
     Args:
         nonce: Nonce to carry.
@@ -159,7 +159,7 @@ def bit_flip(
 
 
 def empty() -> Archive:
-    """A file of no bytes; the only one without a nonce."""
+    """Make a file of no bytes; the only one without a nonce."""
     return Archive.of("empty", b"", "a file of no bytes", b"")
 
 
@@ -170,7 +170,7 @@ def text_named_zip(nonce: bytes | None = None) -> Archive:
 
 
 def exe_named_zip(nonce: bytes | None = None) -> Archive:
-    """A Windows program's headers under a zip's name."""
+    """Make a Windows program's headers under a zip's name."""
     nonce = nonce or new_nonce()
     stub = b"MZ" + b"\x90\x00" * 29 + struct.pack("<L", 128) + nonce.ljust(64, b"\0")
     portable = b"PE\0\0" + struct.pack("<HHLLLHH", 0x8664, 0, 0, 0, 0, 0, 0x22)
@@ -178,16 +178,16 @@ def exe_named_zip(nonce: bytes | None = None) -> Archive:
 
 
 def eicar() -> bytes:
-    """The 68 bytes that every virus scanner knows, assembled here so that none of them flags this file."""
+    """Make the 68 bytes that every virus scanner knows, assembled here so that none of them flags this file."""
     return b"".join((b"X5O!P%@AP[4\\PZX54(P^)7CC)7}$", b"EICAR-STANDARD-", b"ANTIVIRUS-TEST-", b"FILE!$H+H*"))
 
 
 def eicar_zip(nonce: bytes | None = None) -> Archive:
-    """A valid zip with the EICAR test file as a member."""
+    """Make a valid zip with the EICAR test file as a member."""
     nonce = nonce or new_nonce()
     return Archive.of("eicar-zip", zip_bytes(nonce, [("eicar.com", eicar())]), "a zip with EICAR in it", nonce)
 
 
 def eicar_bare() -> Archive:
-    """The EICAR test file itself: exactly its 68 bytes, which are their own nonce (scanners allow no more)."""
+    """Make the EICAR test file itself: exactly its 68 bytes, which are their own nonce (scanners allow no more)."""
     return Archive.of("eicar-bare", eicar(), "the bare EICAR file", eicar())

@@ -19,45 +19,45 @@ ARROW = b" -> "
 
 
 def zip_file(payload: bytes, nonce: bytes, tag: str) -> bytes:
-    """A zip with one member of the hostile name; a folder when the name ends with a slash."""
+    """Make a zip with one member of the hostile name; a folder when the name ends with a slash."""
     mode, data = (FOLDER_MODE, b"") if payload.endswith(b"/") else (FILE_MODE, nonce)
     return rawzip.stored_zip((b"nonce.txt", nonce, FILE_MODE), (payload, data, mode))
 
 
 def zip_hidden(payload: bytes, nonce: bytes, tag: str) -> bytes:
-    """A zip with a harmless member first and last, the hostile one hidden between two hundred."""
+    """Make a zip with a harmless member first and last, the hostile one hidden between two hundred."""
     filler = [(b"src/module_%03d.py" % n, b"pass\n", FILE_MODE) for n in range(200)]
     hostile = (payload, nonce, FILE_MODE)
     return rawzip.stored_zip((b"nonce.txt", nonce, FILE_MODE), *filler[:150], hostile, *filler[150:])
 
 
 def zip_symlink(payload: bytes, nonce: bytes, tag: str) -> bytes:
-    """A zip with a symbolic link and a file to be written below it."""
+    """Make a zip with a symbolic link and a file to be written below it."""
     name, target = _link(payload)
     below = (name + b"/" + _below(tag), nonce, FILE_MODE)
     return rawzip.stored_zip((b"nonce.txt", nonce, FILE_MODE), (name, target, LINK_MODE), below)
 
 
 def zip_overwrite(payload: bytes, nonce: bytes, tag: str) -> bytes:
-    """A zip with a symbolic link and then a file of the same name, to be written where the link points."""
+    """Make a zip with a symbolic link and then a file of the same name, to be written where the link points."""
     name, target = _link(payload)
     link, file = (name, target, LINK_MODE), (name, nonce, FILE_MODE)
     return rawzip.stored_zip((b"nonce.txt", nonce, FILE_MODE), link, file)
 
 
 def zip_nested(payload: bytes, nonce: bytes, tag: str) -> bytes:
-    """A zip in a zip; the inner one has the hostile member."""
+    """Make a zip in a zip; the inner one has the hostile member."""
     inner = zip_file(payload, nonce, tag)
     return rawzip.stored_zip((b"nonce.txt", nonce, FILE_MODE), (b"submission.zip", inner, FILE_MODE))
 
 
 def tar_file(payload: bytes, nonce: bytes, tag: str) -> bytes:
-    """A tar with one member of the hostile name."""
+    """Make a tar with one member of the hostile name."""
     return _tar(_info(payload, tarfile.REGTYPE), nonce=nonce)
 
 
 def tgz_file(payload: bytes, nonce: bytes, tag: str) -> bytes:
-    """The same, gzipped; the nonce stands in gzip's header, where it is not compressed."""
+    """Make the same, gzipped; the nonce stands in gzip's header, where it is not compressed."""
     out = io.BytesIO()
     with gzip.GzipFile(nonce.decode(), "wb", fileobj=out, mtime=0) as packed:
         packed.write(tar_file(payload, nonce, tag))
@@ -65,14 +65,14 @@ def tgz_file(payload: bytes, nonce: bytes, tag: str) -> bytes:
 
 
 def tar_symlink(payload: bytes, nonce: bytes, tag: str) -> bytes:
-    """A tar with a symbolic link and a file to be written below it."""
+    """Make a tar with a symbolic link and a file to be written below it."""
     name, target = _link(payload)
     below = _info(name + b"/" + _below(tag), tarfile.REGTYPE)
     return _tar(_info(name, tarfile.SYMTYPE, target), below, nonce=nonce)
 
 
 def tar_hardlink(payload: bytes, nonce: bytes, tag: str) -> bytes:
-    """A tar with a hard link and then a file of the same name, to be written into the linked file."""
+    """Make a tar with a hard link and then a file of the same name, to be written into the linked file."""
     name, target = _link(payload)
     return _tar(_info(name, tarfile.LNKTYPE, target), _info(name, tarfile.REGTYPE), nonce=nonce)
 
@@ -92,7 +92,7 @@ FIELDS = tuple(_BUILDERS)
 
 
 def is_link(field: str) -> bool:
-    """Whether the field's payload has the form `name -> target`."""
+    """Tell whether the field's payload has the form `name -> target`."""
     return _BUILDERS[field][1]
 
 

@@ -39,7 +39,7 @@ class StorageRoots:
         )
 
     def holds(self, path: Path) -> bool:
-        """Whether a path lies in the storage root."""
+        """Tell whether a path lies in the storage root."""
         return path == self.root or self.root in path.parents
 
 

@@ -140,5 +140,5 @@ def _result(
 
 
 def _is_left(path: Path) -> bool:
-    """Whether a file or link is still there; an empty folder harms nobody."""
+    """Tell whether a file or link is still there; an empty folder harms nobody."""
     return os.path.lexists(path) and (path.is_symlink() or not path.is_dir())

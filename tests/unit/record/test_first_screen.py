@@ -17,7 +17,7 @@ def record(tmp_path_factory):
 @pytest.mark.parametrize(
     ("reasons", "causes"),
     [
-        (["TRIGGER: errors: 7 %", "Smoke: cut short: trigger errors: 7 %", "1 check could not see"], 1),
+        (["TRIGGER: errors: 7 %", "Smoke: cut short: trigger errors: 7 %", "1 check had no data"], 1),
         (["1 check failed", "44 checks did not run", "stage 21_01c was not accepted"], 3),
         (["Upload: expected 201, found 500", "Dialog: expected 200, found 500", "2 checks failed"], 2),
     ],
