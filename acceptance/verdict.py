@@ -25,6 +25,7 @@ class Outcome(StrEnum):
     """What a whole run ends with, as the change manager reads it."""
 
     GO = "GO"
+    SURVEY = "SURVEY"
     NO_GO = "NO-GO"
     INCONCLUSIVE = "INCONCLUSIVE"
     INTERRUPTED = "INTERRUPTED"
@@ -87,6 +88,10 @@ class DataLeft(RecoveryNeeded):
     """Flags and services are in order, but test data is left; the message names it. The next start removes it."""
 
     exit_code = ExitCode.INCONCLUSIVE
+
+
+class Untouched(Exception):
+    """A survey leaves flags, services and whatever else was found as they are, so this cannot be asked of it."""
 
 
 class MutationFailed(Exception):

@@ -67,6 +67,12 @@ class Selected:
         """Whether it leaves test data on the target until the run ends."""
         return Effect.DATA in self.effects
 
+    def untouched(self) -> Selected:
+        """Give the same as a survey makes it: without switching a flag or restarting a service."""
+        return replace(
+            self, effects=frozenset(), fixtures=self.fixtures - {"flag_on", "flag_off", "restart", "add_flags"}
+        )
+
     def faults(self, stage: Stage) -> list[str]:
         """Name what its stage lacks for what the check declares."""
         if self.wants_flag is not None and not stage.flagged:

@@ -25,7 +25,7 @@ from acceptance.events import EventLog
 from acceptance.kinds import FlagChanged, FlagChanging, Note, StageAccepted
 from acceptance.stage import Stage
 from acceptance.target.model import Target
-from acceptance.verdict import DataLeft, MutationFailed, Refused, RollbackFailed
+from acceptance.verdict import DataLeft, MutationFailed, Refused, RollbackFailed, Untouched
 
 
 class Conductor:
@@ -64,10 +64,14 @@ class Conductor:
 
     def expect_data(self, prefix: str) -> None:
         """Announce that test data with this prefix will be written; the end of the run removes it."""
+        if self._mode == "survey" and not self._target.allow_mutations:
+            raise Untouched(f"ALLOW_MUTATIONS of {self._target.source.name} is not true: no test data is written")
         self._cleanup.expect_data(prefix)
 
     def set_flag(self, stage: Stage, value: bool) -> FlagState:
         """Bring a stage's flag to `value` and its service to run with it; nothing to do is no restart."""
+        if self._mode == "survey":
+            return self._flag_as_found(stage, value)
         state = self._begin(stage)
         flag = self._target.flags[stage.id]
         if state.rollback:
@@ -96,6 +100,7 @@ class Conductor:
         Returns:
             Those that were added. They stay in mode `deploy`; a rehearsal takes them out again at its end.
         """
+        self._require_touch("add a flag")
         self._begin(stage)
         present = self._env.read()
         if missing := tuple(flag for flag in flags if flag not in present):
@@ -108,6 +113,7 @@ class Conductor:
 
     def restart(self, stage: Stage, service: str) -> tuple[Restarted, ...]:
         """Restart a service as part of a stage; one that does not end well is repeated at the end of the run."""
+        self._require_touch(f"restart {service}")
         self._begin(stage)
         number = self._cleanup.restarting(service)
         done = restart(self._restarter, self._events, service)
@@ -119,6 +125,7 @@ class Conductor:
 
     def accept(self, stage_id: str) -> bool:
         """Take a stage as passed. Its flag stays on in mode `deploy`; returns whether it will."""
+        self._require_touch("accept a stage")
         state = self._stages[stage_id]
         if state.rollback:
             raise Refused(f"stage {stage_id} was rolled back and cannot be accepted: {state.rollback.reason}")
@@ -174,6 +181,16 @@ class Conductor:
         if left:
             raise DataLeft("\n".join(left))
         return tuple(stage_id for stage_id, state in self._stages.items() if state.accepted and not state.rollback)
+
+    def _require_touch(self, what: str) -> None:
+        if self._mode == "survey":  # guard: a-survey-touches-nothing
+            raise Untouched(f"a survey does not {what}")
+
+    def _flag_as_found(self, stage: Stage, value: bool) -> FlagState:
+        flag, now = self._target.flags[stage.id], time.time()
+        if self._env.flag(flag) is not value:
+            raise Untouched(f"a survey switches nothing: expected {flag}={_word(value)}, found {_word(not value)}")
+        return FlagState(stage.id, flag, value, now, None, now, as_found=True)
 
     def _require_time(self, stage: Stage, minutes: float) -> None:
         """Ask the window again: it was asked when the stage began, and checks may take longer than planned."""

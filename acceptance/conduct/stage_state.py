@@ -8,8 +8,10 @@ from typing import Literal
 from acceptance.conduct.services import Restarted
 from acceptance.envfile.file import Change
 from acceptance.stage import Stage
+from acceptance.verdict import Untouched
 
-Mode = Literal["rehearse", "deploy"]
+Mode = Literal["rehearse", "deploy", "survey"]
+"""Whether flags are restored, left enabled, or not touched at all."""
 
 
 @dataclass(frozen=True)
@@ -20,6 +22,7 @@ class FlagState:
         since: When the service was seen back, unix seconds.
         intended: Before anything was changed for it, unix seconds: what is new counts from here on.
         restarted: None where the service already ran with this value.
+        as_found: Whether nobody set it: a survey takes the flag as it stands.
     """
 
     stage: str
@@ -28,6 +31,17 @@ class FlagState:
     since: float
     restarted: Restarted | None
     intended: float = 0.0
+    as_found: bool = False
+
+    def switched(self) -> Restarted | None:
+        """Give the restart by which the flag took effect.
+
+        Raises:
+            Untouched: Nobody switched it.
+        """
+        if self.as_found:
+            raise Untouched(f"a survey switches nothing: {self.flag} was found {str(self.value).lower()}")
+        return self.restarted
 
 
 @dataclass(frozen=True)

@@ -70,7 +70,7 @@ def count(checks: Iterable[Check]) -> Counts:
 
 def fold_findings(checks: Iterable[Check]) -> tuple[FindingKind, ...]:
     """Group the findings of all checks by kind, worst first."""
-    found = [(finding, check.number) for check in checks for finding in _findings(check)]
+    found = [(finding, check.number) for check in checks for finding in findings_of(check)]
     order = ranked(finding for finding, _ in found)
     return tuple(
         FindingKind(
@@ -86,7 +86,8 @@ def fold_findings(checks: Iterable[Check]) -> tuple[FindingKind, ...]:
     )
 
 
-def _findings(check: Check) -> list[Finding]:
+def findings_of(check: Check) -> list[Finding]:
+    """Give the findings that a check has left as evidence."""
     pieces = [piece for piece in check.evidence if piece.get("kind") == "findings"]
     return [Finding.from_json(each) for piece in pieces for each in piece["data"]["findings"]]
 

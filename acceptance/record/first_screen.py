@@ -12,7 +12,7 @@ from acceptance.verdict import ExitCode, Outcome, Verdict
 
 FAILED = "ROLLBACK FAILED"
 
-_KINDS = {"rehearse": "REHEARSAL", "deploy": "DEPLOYMENT", "": "NOT BEGUN"}
+_KINDS = {"rehearse": "REHEARSAL", "deploy": "DEPLOYMENT", "survey": "SURVEY", "": "NOT BEGUN"}
 
 _TALLY = re.compile(r"^\d+ checks? (failed|did not run|had no data)$|^stage \S+ was not accepted$")
 """A reason that only counts: the banner counts too."""
@@ -96,6 +96,7 @@ def next_step(record: Record, exit_code: int | None = None) -> str:
             return "attach the record to the ticket; log entry: scripts/ops/record.py log"
         return "the flags are restored; deploy in the window with --mode deploy --ticket TICKET"
     return {
+        Outcome.SURVEY: "mend what was found, worst first; then rehearse",
         Outcome.NO_GO: "do not go on; attach the record to the ticket, write the incident entry, find the cause",
         Outcome.INTERRUPTED: "see that the flags above are as you want them, then start the stage again",
         Outcome.INCONCLUSIVE: "make visible what could not be seen, or run the whole stage; this is no GO",

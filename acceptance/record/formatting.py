@@ -18,6 +18,7 @@ SIGNS = {
     "PASS": "✓",
     "GO": "✓",
     "FAIL": "✕",
+    "SURVEY": "i",
     "NO-GO": "✕",
     "INCONCLUSIVE": "?",
     "NOT RUN": "–",
@@ -116,6 +117,7 @@ def sentence(record: Record) -> str:
     subject = "The rehearsal passed" if record.facts.mode == "rehearse" else "The deployment stands"
     return {
         Outcome.GO: f"{subject}: everything planned ran and held.",
+        Outcome.SURVEY: "A survey: what was found, worst first. Nothing was switched, and nothing is accepted by it.",
         Outcome.NO_GO: f"Do not proceed: {told}.",
         Outcome.INCONCLUSIVE: "Not a pass: something could not be seen or did not run.",
         Outcome.INTERRUPTED: "Not finished: what is missing was not proved.",

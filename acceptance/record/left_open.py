@@ -65,4 +65,4 @@ def _of(stage: Stage, earlier: Sequence[Record], settled: Settled) -> Iterator[s
 def _shows(record: Record, stage: Stage) -> bool:
     """Tell whether a record tells of a stage as it is left: a rehearsal undoes what it changes."""
     began = any(each.id == stage.id and each.started_at for each in record.stages)
-    return began and (record.facts.mode == "deploy" or not stage.service)
+    return began and (record.facts.mode == "deploy" or (not stage.service and record.facts.mode != "survey"))

@@ -193,7 +193,7 @@ def _reference(record: Record) -> str:
 
 
 def _kind(record: Record) -> str:
-    return "Rehearsal" if record.facts.mode == "rehearse" else "Deployment"
+    return {"rehearse": "Rehearsal", "survey": "Survey"}.get(record.facts.mode, "Deployment")
 
 
 def _undone(record: Record) -> list[Rollback]:

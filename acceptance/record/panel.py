@@ -35,6 +35,7 @@ Standing = Callable[[str], Sequence[str]]
 
 _WORDS: dict[Outcome, tuple[str, Mark]] = {
     Outcome.GO: ("GO", "good"),
+    Outcome.SURVEY: ("SURVEY: what was found, worst first; nothing was accepted", "warn"),
     Outcome.NO_GO: ("NO-GO: something is broken", "bad"),
     Outcome.INCONCLUSIVE: ("INCONCLUSIVE: not everything could be seen", "warn"),
     Outcome.INTERRUPTED: ("INTERRUPTED: ended before its time", "warn"),
@@ -100,10 +101,11 @@ def _reasons(record: Record, mark: Mark, width: int, *, alarm: bool) -> Iterator
     if alarm:
         told = ("ROLLBACK FAILED", *record.flags)
         reasons = [reason for reason in reasons if not reason.startswith(told)]
-    for number, reason in enumerate(reasons[:MOST_REASONS]):
+    most = len(reasons) if record.outcome is Outcome.SURVEY else MOST_REASONS
+    for number, reason in enumerate(reasons[:most]):
         said = _shortened(reason, 3 * (width - _LABEL - 2))
         yield from _wrapped("" if number else "why", f"- {said}", width, mark)
-    if (more := len(reasons) - MOST_REASONS) > 0:
+    if (more := len(reasons) - most) > 0:
         yield from _wrapped("", f"and {more} more: see the record", width, mark)
 
 

@@ -6,12 +6,14 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from acceptance.finding import Severity
 from acceptance.outcome import EXPLAINED, INTERRUPTED, NOTHING_RAN, REFUSED, Closing, Ending
+from acceptance.record.checks import findings_of
 from acceptance.record.schema import Check, Facts, Rollback
 from acceptance.record.timeline import on
 from acceptance.verdict import ExitCode, Outcome, Verdict
 
-_RANK = (Outcome.GO, Outcome.INCONCLUSIVE, Outcome.NO_GO, Outcome.INTERRUPTED)
+_RANK = (Outcome.GO, Outcome.SURVEY, Outcome.INCONCLUSIVE, Outcome.NO_GO, Outcome.INTERRUPTED)
 _STAND_FOR = {Verdict.INCONCLUSIVE: "had no data", Verdict.NOT_RUN: "did not run"}
 
 
@@ -62,6 +64,8 @@ def judge(grounds: Grounds) -> Closing:
     Zero checks are never GO (design.md, "What measuring the peers taught", 3), nor is a run whose log ends
     without a word, nor one whose exit status no check explains, nor a production run that lacks a sign-off.
     """
+    if grounds.facts.mode == "survey":
+        return _surveyed(grounds)
     bad, open_, cut = _failures(grounds), _gaps(grounds), _interruption(grounds)
     derived = Outcome.NO_GO if bad else Outcome.INCONCLUSIVE if open_ else Outcome.GO
     if cut and not _rollback_failed(grounds):
@@ -73,6 +77,26 @@ def judge(grounds: Grounds) -> Closing:
     reasons = tuple(dict.fromkeys([*_urgent(grounds), *grounds.claimed_reasons, *ours]))
     told = reasons or (f"{grounds.covered}; every expected check ran, and none failed: {len(grounds.checks)}",)
     return Closing(outcome, told, _exit_code(outcome, grounds))
+
+
+def _surveyed(grounds: Grounds) -> Closing:
+    """Tell a survey: everything that is wrong, worst first. It is never GO, nor does it end with 0."""
+    failing = [check for check in _deciding(grounds) if check.verdict is Verdict.FAIL]
+    bad = [*_urgent(grounds), *(_named(check) for check in worst_first(failing))]
+    cut = _interruption(grounds)
+    outcome = Outcome.INTERRUPTED if cut else Outcome.SURVEY
+    code = ExitCode.ROLLBACK_FAILED if _rollback_failed(grounds) else 1 if bad else ExitCode.INCONCLUSIVE
+    told = tuple(dict.fromkeys([*cut, *bad, *_gaps(grounds)])) or (f"nothing wrong was found; {grounds.covered}",)
+    return Closing(outcome, told, INTERRUPTED if cut else code)
+
+
+def worst_first(checks: Sequence[Check]) -> list[Check]:
+    """Sort checks by the worst of their findings; one that says only that it failed counts as HIGH."""
+
+    def worst(check: Check) -> int:
+        return -max((each.severity for each in findings_of(check)), default=Severity.HIGH)
+
+    return sorted(checks, key=worst)
 
 
 def _exit_code(outcome: Outcome, grounds: Grounds) -> int:
@@ -149,7 +173,8 @@ def _gaps(grounds: Grounds) -> list[str]:
             reasons.append(f"{_checks(found)} {words}")
     if grounds.expected and not any(check.verdict is Verdict.PASS for check in grounds.checks):
         reasons.append("no check passed: nothing was proved")
-    reasons += [f"stage {stage} was not accepted" for stage in grounds.unaccepted]
+    if grounds.facts.mode != "survey":
+        reasons += [f"stage {stage} was not accepted" for stage in grounds.unaccepted]
     if grounds.awaiting and grounds.facts.target_kind == "production" and grounds.facts.mode == "deploy":
         reasons.append(f"sign-offs missing: {grounds.awaiting}; a production GO needs them all")
     return [*reasons, *_unexplained(grounds), *grounds.trouble]

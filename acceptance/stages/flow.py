@@ -54,6 +54,8 @@ class Flow:
         events: EventLog,
         not_now: Callable[[Stage], str | None] = lambda _: None,
         expected: Callable[[], Sequence[str]] = tuple,
+        *,
+        stops: bool = True,
     ) -> None:
         self._stages = {name: Progress(stage) for name, stage in stages.items()}
         self._flags = flags
@@ -61,6 +63,7 @@ class Flow:
         self._events = events
         self._not_now = not_now
         self._expected = expected
+        self._stops = stops
         self._one_at_a_time = threading.RLock()
         self._current: str | None = None
         self._running = ""
@@ -88,11 +91,11 @@ class Flow:
             ).tell(self._events)
             # Told before its first check: a stage that does not fit any more is not half done.
             # guard: window-asked-again-at-each-stage
-            if not progress.ended and (why_not := self._not_now(progress.stage)):
+            if self._stops and not progress.ended and (why_not := self._not_now(progress.stage)):
                 progress.ended, progress.ended_as = why_not, Verdict.NOT_RUN
         needed = [other for other in progress.stage.depends_on if other in self._stages]
         broken = [(other, why) for other in needed if (why := self._stages[other].ended or self._stages[other].unfit)]
-        if broken and not progress.ended:
+        if broken and not progress.ended and self._stops:
             progress.ended = f"stage {broken[0][0]}, on which it depends, is not good: {broken[0][1]}"
         return progress.ended
 
@@ -111,7 +114,7 @@ class Flow:
         """End a stage for this reason and roll it back, once."""
         with self._one_at_a_time:
             progress = self._stages[stage_id]
-            if progress.ended or not progress.stage.flagged:
+            if progress.ended or not progress.stage.flagged or not self._stops:
                 return
             progress.ended, progress.ended_as = reason, verdict
         # Without the lock: the watch that is stopped here may be about to end the stage itself. And rolled back first:

@@ -111,7 +111,7 @@ class StageWork:
         state = self.conductor.set_flag(self.stage, value)
         if value and not self._born:
             self._born = max(starts(self.service, self.target, self.prometheus), default=0.0)
-        if value and self.watch is None:
+        if value and self.watch is None and not state.as_found:
             step = self.target.scrape_interval_s
             inputs = WatchInputs(
                 prometheus=self.prometheus,

@@ -11,7 +11,7 @@ from acceptance.conduct.manual_recovery import by_hand_commands
 from acceptance.conduct.undo import recover
 from acceptance.envfile.file import EnvFile
 from acceptance.events import EventLog, read_events
-from acceptance.verdict import MutationFailed, RecoveryNeeded, Refused, RollbackFailed
+from acceptance.verdict import MutationFailed, RecoveryNeeded, Refused, RollbackFailed, Untouched
 
 
 @pytest.fixture
@@ -268,3 +268,21 @@ def test_flag_that_others_switched_off_is_not_accepted(conduct, target):
     EnvFile(target.env_file).set(FLAG, "false")
     with pytest.raises(MutationFailed, match=f"{FLAG}: expected true, found false; somebody else"):
         conductor.accept("21_01c")
+
+
+def test_survey_takes_the_flag_as_it_stands_and_touches_nothing(conduct, target, restarter, events, journal):
+    conductor = conduct("survey")
+    found = conductor.set_flag(STAGE, False)
+    acts = [
+        lambda: found.switched(),
+        lambda: conductor.set_flag(STAGE, True),
+        lambda: conductor.restart(STAGE, "api"),
+        lambda: conductor.add_flags(STAGE, ["ANOTHER"]),
+        lambda: conductor.accept(STAGE.id),
+        lambda: conduct("survey", allow_mutations=False).expect_data("ops"),
+    ]
+    for act in acts:
+        with pytest.raises(Untouched):
+            act()
+    conductor.finish("over")
+    assert (flag(target), restarter.restarts, events.path.exists(), journal.pending()) == (BEFORE, [], False, [])

@@ -122,3 +122,13 @@ def test_an_item_that_nobody_saw_to_be_good_is_inconclusive(recorder: Recorder, 
 def test_an_item_that_was_seen_to_be_bad_is_named(recorder: Recorder) -> None:
     found = flow_that_saw(recorder, Verdict.PASS, Verdict.INCONCLUSIVE, Verdict.FAIL).weigh("21_01a.rollout.2")
     assert [each.subject for each in found] == ["21_01a.rollout.2"]
+
+
+def test_survey_stops_at_nothing(recorder: Recorder) -> None:
+    stages = {name: Stage(name, "t", 1, flag="F", depends_on=needs) for name, needs in (("a", ()), ("b", ("a",)))}
+    flow = Flow(stages, {}, recorder, recorder, lambda _: "too late", stops=False)  # type: ignore[arg-type]
+    assert flow.enter("a") == ""
+    flow.note("a", "t::one", [], Verdict.FAIL, "bad")
+    flow.end("a", Verdict.FAIL, "trigger")
+    assert (flow.enter("a"), flow.enter("b")) == ("", "")
+    assert [call for call in recorder.calls if call[0] == "rollback"] == []

@@ -1,0 +1,54 @@
+"""A survey of a broken deployment: ten faults at once, all of them named, worst first, and nothing touched."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from held_lab import SHORT, broken, held_lab, retold
+
+from acceptance.record.publish import load
+from acceptance.target.model import load_target
+from power.stage_run import run_stage
+from power.test_afterwards_faults import all_flags_on
+
+FAULTS = {
+    "traversal-student-id": "test_attacks_are_blocked",
+    "checksum-not-verified": "test_tampered_archive_is_refused",
+    "wrong-checksum-recorded": "test_checksum_is_recorded",
+    "dialog-greeting-error-reply": "test_butler_responds",
+    "digest-empty": "test_digest_is_sent",
+    "channel-info-of-another": "test_channel_info_is_returned",
+    "component-unhealthy": "test_smoke[review-components]",
+    "hw-checker-down": "test_smoke[homework-list]",
+    "loki-500": "test_smoke[loki]",
+    "grafana-dashboard-missing": "test_dashboard_is_there",
+}
+CHOSEN = (
+    "attacks_are or tampered or checksum_is_recorded or responds or digest_is or channel_info or smoke or dashboard_is"
+)
+
+
+@pytest.fixture
+def target_file() -> Iterator[Path]:
+    with held_lab() as lab:
+        yield lab
+
+
+def test_survey_names_all_ten_faults_worst_first(target_file: Path, tmp_path: Path) -> None:
+    env_file = load_target(target_file).env_file
+    with all_flags_on(target_file), broken(target_file, *FAULTS):
+        before = env_file.read_bytes()
+        survey = ("--mode=survey", f"-k{CHOSEN}")
+        ended = run_stage(
+            retold(target_file, "quick", **SHORT), tmp_path, *survey, stage="stage_21_01c or post_deployment"
+        )
+        assert env_file.read_bytes() == before
+    assert (ended.code, ended.outcome) == (1, "SURVEY"), ended.explain()
+    assert {"flag.changing", "service.restarting", "stage.accepted"} & {event.kind for event in ended.events} == set()
+    record = load(ended.folder)
+    failed = {check.nodeid.rpartition("::")[2]: check for check in record.checks if check.verdict == "FAIL"}
+    for fault, name in FAULTS.items():
+        found = [check for each, check in failed.items() if each.startswith(name)]
+        assert found, f"{fault}: {name} is not among {sorted(failed)}"
+        assert any(reason.startswith(found[0].title.rstrip(".")) for reason in record.reasons), fault
+    assert "outside" in record.reasons[0], record.reasons[:3]
