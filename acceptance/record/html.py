@@ -146,7 +146,8 @@ def _split(checks: Sequence[Check], stage: str, phase: str) -> tuple[list[Check]
     of_it = [check for check in checks if check.stage == stage and check.phase == phase]
     idle = [check for check in of_it if check.verdict is Verdict.NOT_RUN]
     good = [check for check in of_it if check.verdict in GOOD]
-    return [check for check in of_it if check not in idle and check not in good], idle, good
+    bad = [check for check in of_it if check.verdict not in (Verdict.NOT_RUN, *GOOD)]
+    return bad, idle, good
 
 
 def _charts(stage: Stage, record: Record, checks: Mapping[int, Check]) -> list[tuple[Gate, Markup]]:
