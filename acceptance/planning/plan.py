@@ -38,12 +38,21 @@ class Plan:
     now: datetime
     width: int = 80
     refusals: list[str] = field(default_factory=list)
+    changes: int = 0
+    restarts: int = 0
 
     def lines(self) -> Iterator[str]:
         """Give the whole plan; afterwards `refusals` is complete."""
         if why := refusal(self.target, self.stages, self.checks, self.outside_window, self.now):
             self.refusals.append(why)
         yield f"PLAN for target {self.target.name} ({self.target.kind}), mode {self.mode}: nothing is changed"
+        whole = list(self._whole())
+        yield from self._summary()
+        yield from whole
+        for why in self.refusals:
+            yield from self._row("REFUSED", why)
+
+    def _whole(self) -> Iterator[str]:
         yield from self._beginning()
         start = self.now
         for stage in self.stages.values():
@@ -51,8 +60,21 @@ class Plan:
                 yield from self._stage(stage, mine, start)
                 start += timedelta(minutes=stage.planned_minutes)
         yield from self._ending()
-        for why in self.refusals:
-            yield from self._row("REFUSED", why)
+
+    def _summary(self) -> Iterator[str]:
+        """Say in a few lines what the rest says in many."""
+        of_it = [stage for stage in self.stages.values() if any(check.stage == stage.id for check in self.checks)]
+        soaks = {check.stage for check in self.checks if "soaked" in check.fixtures}
+        soak = sum(self._soak_seconds(stage) for stage in of_it if stage.id in soaks) / 60
+        looks = [check for check in self.checks if not check.changes and not check.writes]
+        writes = [check for check in self.checks if check.writes]
+        yield "summary"
+        yield from self._row("refused", "; ".join(self.refusals) or "no")
+        yield from self._row("effect", f"{count(self.changes, 'flag change')}, {count(self.restarts, 'restart')}")
+        planned = sum(stage.planned_minutes for stage in of_it)
+        yield from self._row("time", f"{planned:g} min planned, of them {soak:.3g} min soak")
+        yield from self._row("checks", f"{len(self.checks)}, of which {len(looks)} only look")
+        yield from self._row("test data", f"by {count(len(writes), 'check')}, removed at the end" if writes else "none")
 
     def _beginning(self) -> Iterator[str]:
         target = self.target
@@ -100,6 +122,7 @@ class Plan:
 
     def _switch(self, stage: Stage, value: bool) -> Iterator[str]:
         flag, word = self.target.flags[stage.id], str(value).lower()
+        self.changes += 1
         yield from self._row("journal", f"{flag} {str(not value).lower()} -> {word}")
         yield from self._row("change", f"{flag}={word} in {self.target.env_file}")
         yield from self._restart(stage, journal=False)
@@ -111,6 +134,7 @@ class Plan:
                 yield from self._query(f"{trigger.id} fires at {trigger.threshold}", trigger)
 
     def _restart(self, stage: Stage, *, journal: bool = True) -> Iterator[str]:
+        self.restarts += 1
         target = self.target
         services = [one for one in target.services.values() if stage.service in (one.key, "all")]
         commands = {one.key: one.restart for one in services} | {"all": target.restart_all}
@@ -132,6 +156,7 @@ class Plan:
             yield from self._query(f"gate {gate.id} holds at {gate.threshold}", gate)
 
     def _leave(self, stage: Stage) -> Iterator[str]:
+        self.changes += self.mode != "deploy"
         if self.mode == "deploy":
             yield from self._row("keep", f"{self.target.flags[stage.id]}=true if the exit gate accepts, else rollback:")
         else:

@@ -72,25 +72,25 @@ def closing(output):
     return lines[first:]
 
 
-def test_soak_is_one_rewritten_line_at_a_terminal(brief):
+def test_soak_is_one_rewritten_board_at_a_terminal(brief):
     shown = SGR.sub("", at_terminal(brief))
-    looks = [
-        each for part in shown.split("\n") if "soak 0:0" in part for each in part.split("\r") if "soak 0:0" in each
-    ]
-    assert len(looks) >= 4, shown
-    assert max(map(len, looks)) < 80
-    assert "lab-is-up 1 (== 1)" in looks[-1]
-    assert "0 triggers not fired" in looks[-1]
-    assert looks[-1].startswith("soak 0:03/0:03")
+    boards = re.findall(r"soak 21_01c +0:0\d of 0:03 .*? ends [\d:]+ UTC", shown)
+    assert len(boards) >= 4, shown
+    assert re.search(r"gate +lab-is-up +1 +== 1 +ok so far", shown)
+    assert re.search(r"data \d s old, \d+ evaluations", shown)
+    assert "0:03 of 0:03" in boards[-1]
 
 
-def test_soak_is_a_plain_line_a_tenth_in_a_log(brief):
-    done = brief.run()
-    looks = [each for each in done.output.splitlines() if each.startswith("soak 21_01c")]
-    assert 4 <= len(looks) <= 11, done.output
+@pytest.mark.parametrize("options", [(), ("-q",), ("-n", "1")], ids=["plain", "quiet", "xdist"])
+def test_soak_is_a_plain_line_a_tenth_in_a_log(brief, options):
+    done = brief.run(*options)
+    told = [each for each in done.output.splitlines() if each.startswith("soak 21_01c")]
+    assert 3 <= len(told) <= 11, done.output
     assert "\x1b" not in done.output
     assert "\r" not in done.output
-    assert looks[-1] == "soak 21_01c 0:03/0:03  lab-is-up 1 (== 1)  0 triggers not fired"
+    assert re.fullmatch(
+        r"soak 21_01c 0:0\d/0:03  lab-is-up 1 \(== 1\)  0 triggers not fired, data \d s old", told[-1]
+    ), told
 
 
 def test_no_color_is_honoured_at_a_terminal(brief):
@@ -124,6 +124,7 @@ def test_refused_run_says_so_last(project):
     project.lab = faulty
     done = project.stage("21_01c", flag_on=BAD).run()
     assert "REFUSED: the run did not begin, nothing was changed" in closing(done.output)[0], done.output
+    assert "_pytest.outcomes.Exit" not in done.output
 
 
 def test_failed_rollback_is_the_last_and_loudest(project):

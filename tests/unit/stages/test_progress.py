@@ -1,13 +1,19 @@
 """What is shown of a running soak."""
 
+import io
+import json
+import re
 import threading
+from dataclasses import replace
 
 import pytest
+from rich.console import Console
 
 from acceptance.gates.figures import TriggerState
 from acceptance.gates.measures import Gate, GateResult, Threshold
 from acceptance.polling import poll
-from acceptance.stages.progress import GateEvaluations, SoakProgress, Tenths, line, short_line, shown
+from acceptance.stages import board
+from acceptance.stages.progress import GateEvaluations, SoakProgress
 from acceptance.stages.watch_state import WatchState
 from acceptance.verdict import Inconclusive, Verdict
 
@@ -35,46 +41,59 @@ def test_blindness_is_counted_and_data_that_are_missing_are_told():
     )
 
 
-def test_value_stands_beside_its_bound():
-    assert shown(result("p95", 0.0432)) == "p95 0.0432 (< 2 s)"
+def told(gates=GOOD, watch=SEVEN, elapsed=75.0, total=1200.0, fired=""):
+    return board.status(SoakProgress("21_01c", elapsed, total, gates, watch, fired), 1_764_381_853.0)
 
 
-def test_a_breach_is_marked_and_no_data_is_said():
-    assert (shown(result("p95", 2.5)), shown(result("p95", None))) == ("! p95 2.5 (< 2 s)", "p95 no data (< 2 s)")
+def test_a_line_of_a_log_holds_every_gate_and_the_age_of_the_data():
+    said = board.line(told())
+    assert said.startswith("soak 21_01c 1:15/20:00  write-errors 0 errors (== 0 errors)")
+    assert said.endswith("p95 0.0432 s (< 2 s)  7 triggers not fired, data 1 s old")
 
 
-def test_not_a_number_is_a_breach():
-    assert shown(result("p95", float("nan"))).startswith("! ")
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [(2.5, "! p95 2.5 s (< 2 s)"), (None, "p95 no value (< 2 s)"), (float("nan"), "! p95 nan s (< 2 s)")],
+    ids=["breach", "no data", "not a number"],
+)
+def test_a_breach_is_marked_and_no_data_is_said(value, said):
+    gates = [result("p95", value) if value is not None else replace(result("p95", None), verdict=Verdict.INCONCLUSIVE)]
+    assert said in board.line(told(gates))
 
 
-def test_log_line_holds_every_gate():
-    said = line(SoakProgress("21_01c", 75, 1200, GOOD, SEVEN))
-    assert said.startswith("soak 21_01c 1:15/20:00  write-errors 0 (== 0 errors)")
-    assert said.endswith("p95 0.0432 (< 2 s)  7 triggers not fired")
+def at_terminal(status, width=79, height=24):
+    console = Console(width=width, height=height, record=True, file=io.StringIO())
+    console.print(board.board(json.loads(json.dumps(status))))
+    return console.export_text().splitlines()
 
 
-@pytest.mark.parametrize("width", [20, 40, 79, 120])
-def test_terminal_line_never_exceeds_its_width(width):
-    assert len(short_line(SoakProgress("21_01c", 75, 1200, GOOD, SEVEN), width)) <= width
+THIRTEEN = tuple(trigger(f"21_01a-a-long-name-of-a-trigger-{n}") for n in range(13))
 
 
-def test_gates_that_do_not_fit_together_take_turns():
-    lines = [short_line(SoakProgress("21_01c", 75, 1200, GOOD, SEVEN), 79, turn) for turn in range(3)]
-    assert all(any(gate.gate.id in each for each in lines) for gate in GOOD)
+def test_every_gate_and_trigger_fits_a_terminal_of_80_by_24_with_value_threshold_and_state():
+    shown = at_terminal(told(watch=replace(SEVEN, triggers=THIRTEEN)))
+    assert (len(shown) <= 23, max(map(len, shown)) < 80) == (True, True)
+    assert re.search(r"soak 21_01c +1:15 of 20:00 .* 6% +ends 02:22:58 UTC", shown[0])
+    assert shown[1].rstrip() == "data 1 s old, 9 evaluations"
+    [row] = [each for each in shown if "p95" in each]
+    assert row.split() == ["gate", "p95", "0.0432", "s", "<", "2", "s", "ok", "so", "far"]
+    assert sum("fires > 0" in each and "not fired" in each for each in shown) == len(THIRTEEN)
 
 
-def test_a_breach_always_shows():
-    look = SoakProgress("21_01c", 75, 1200, (*GOOD, result("write-latency", 3.1)), SEVEN)
-    assert all("! write-latency 3.1" in short_line(look, 79, turn) for turn in range(3))
+def test_what_is_bad_comes_first_and_blindness_is_counted():
+    watch = replace(SEVEN, age_s=40.0, triggers=(*SEVEN.triggers, trigger("late", Verdict.FAIL, 7.0)))
+    shown = at_terminal(told(gates=(*GOOD, result("slow", 3.1)), watch=watch))
+    assert shown[1].startswith("BLIND 40 s of 75 s")
+    assert [each.split()[1] for each in shown[2:4]] == ["slow", "late"]
 
 
-def test_a_trigger_that_fired_is_said_instead_of_quiet():
-    assert short_line(SoakProgress("21_01c", 5, 9, fired="write failures"), 79).endswith("TRIGGER: write failures")
+def test_a_trigger_that_fired_ends_the_line():
+    assert board.line(told(fired="write failures")).endswith("TRIGGER: write failures")
 
 
 def test_a_log_gets_one_line_for_each_tenth():
-    tenths = Tenths()
-    due = [second for second in range(101) if tenths.due(SoakProgress("s", second, 100))]
+    tenths = board.Tenths()
+    due = [second for second in range(101) if tenths.due(told(elapsed=float(second), total=100.0))]
     assert due == [0, 10, 20, 30, 40, 50, 60, 70, 80, 90, 100]
 
 

@@ -1,0 +1,58 @@
+"""A run in progress as a second terminal sees it."""
+
+import io
+import time
+
+import pytest
+import record_samples as samples
+from record_scripts import script
+from rich.console import Console
+
+from acceptance.commands.watching import newest, view
+from acceptance.stages import board
+
+STATUS = {
+    "stage": "21_01c", "at": 0, "elapsed": 60.0, "total": 1200.0, "ends_at": 0, "fired": "",
+    "watch": {"told": "", "blind": False, "age_s": 2.0, "evaluations": 4},
+    "rows": [{"kind": "gate", "id": "errors", "value": "0", "threshold": "== 0", "state": "ok so far"}],
+}  # fmt: skip
+
+
+def shown(folder, now=None):
+    console = Console(width=100, file=io.StringIO(), record=True)
+    found, over = view(folder, now or time.time())
+    console.print(found)
+    return console.export_text(), over
+
+
+def test_a_run_in_progress_shows_its_checks_its_soak_and_that_nothing_new_came(tmp_path):
+    folder = samples.interrupted(tmp_path / "run")
+    board.write(folder, STATUS)
+    text, over = shown(folder)
+    assert over is False
+    assert "RUNNING  DEPLOYMENT on staging, CHG-2025-11-042" in text
+    assert "8 passed" in text
+    assert "data 2 s old, 4 evaluations" in text
+    assert "nothing new" not in text
+    assert "nothing new for 60 s" in shown(folder, time.time() + 60)[0]
+
+
+def test_a_run_that_is_over_says_outcome_and_next_step(tmp_path):
+    text, over = shown(samples.go(tmp_path / "run"))
+    assert (over, "GO  DEPLOYMENT" in text, "next: attach the record" in text) == (True, True, True)
+
+
+def test_the_run_that_wrote_last_is_watched(tmp_path):
+    samples.go(tmp_path / "a")
+    last = samples.no_go(tmp_path / "b")
+    assert newest(tmp_path) == last
+    assert newest(tmp_path / "none") is None
+
+
+@pytest.mark.parametrize(("folder", "code"), [("run", 0), ("empty", 2)])
+def test_the_command_shows_a_run_once_and_changes_nothing(tmp_path, folder, code):
+    samples.interrupted(tmp_path / "run")
+    before = {each: each.read_bytes() for each in (tmp_path / "run").iterdir()}
+    done = script("watch.py", str(tmp_path / folder), "--once")
+    assert done.returncode == code, done.stderr
+    assert {each: each.read_bytes() for each in (tmp_path / "run").iterdir()} == before
