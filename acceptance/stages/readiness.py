@@ -95,19 +95,7 @@ def blind_spots(target: Target, stage: Stage, seen: list[Evidence]) -> Iterator[
         stage: A stage with a service.
         seen: Takes what was found of our own requests in the logs.
     """
-    questions: dict[str, Callable[[], str]] = {
-        "MONGODB_URL": partial(_reads, target),
-        "PROMETHEUS_URL": partial(_can_be_believed, target),
-    }
-    if any(trigger.kind == "alerts" for trigger in stage.triggers):
-        questions["PROMETHEUS_URL, alert rules"] = partial(_has_rules, target)
-    for service in target.services.values():
-        if stage.service in (service.key, "all"):
-            key = service.key.upper()
-            questions[f"{key}_URL"] = partial(_answers, service, target)
-            questions[f"{key}_LOGS"] = partial(_tells, service, target, stage, seen)
-            questions[f"PROMETHEUS_URL, {key}_JOB, {key}_STARTED"] = partial(_scrapes, service, target)
-    for key, ask in questions.items():
+    for key, ask in questions(target, stage, seen).items():
         try:
             wrong = ask()
         except Exception as error:  # whatever it is, it must be told, and the next question asked
@@ -116,6 +104,23 @@ def blind_spots(target: Target, stage: Stage, seen: list[Evidence]) -> Iterator[
             )
         if wrong:
             yield f"{target.source}: {key}: {wrong}"
+
+
+def questions(target: Target, stage: Stage, seen: list[Evidence]) -> dict[str, Callable[[], str]]:
+    """Give by key of the target file what asks whether a stage can see by it; each says what is wrong, or nothing."""
+    asked: dict[str, Callable[[], str]] = {
+        "MONGODB_URL": partial(_reads, target),
+        "PROMETHEUS_URL": partial(_can_be_believed, target),
+    }
+    if any(trigger.kind == "alerts" for trigger in stage.triggers):
+        asked["PROMETHEUS_URL, alert rules"] = partial(_has_rules, target)
+    for service in target.services.values():
+        if stage.service in (service.key, "all"):
+            key = service.key.upper()
+            asked[f"{key}_URL"] = partial(_answers, service, target)
+            asked[f"{key}_LOGS"] = partial(_tells, service, target, stage, seen)
+            asked[f"PROMETHEUS_URL, {key}_JOB, {key}_STARTED"] = partial(_scrapes, service, target)
+    return asked
 
 
 def _reads(target: Target) -> str:

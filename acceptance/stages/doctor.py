@@ -1,0 +1,255 @@
+"""Ask at once all that a deployment night needs of a target, read-only, and tell what is wrong by key of its file.
+
+Every question is one that a stage or `pre_deployment` asks too, so that what is good on Friday is good at night.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+from acceptance.conduct.journal import Journal
+from acceptance.disk import free_bytes
+from acceptance.envfile.file import EnvFile
+from acceptance.finding import Finding, Severity, about
+from acceptance.gates.measures import Measure
+from acceptance.observe.deployed import deployed
+from acceptance.observe.mongo import database
+from acceptance.observe.prometheus import Prometheus
+from acceptance.preparation.flagcheck import flag_findings, new_path_metrics
+from acceptance.probes.clients import Clients
+from acceptance.probes.health import PARTS, dashboard
+from acceptance.probes.storage.antivirus import Antivirus
+from acceptance.probes.storage.directory import look_at
+from acceptance.stage import Stage
+from acceptance.stages.readiness import interval_faults, questions
+from acceptance.target.model import Target
+from acceptance.verdict import Inconclusive
+
+LIMIT_S = 9.0
+"""Within so many seconds each question must be answered; one that is not is not known."""
+
+KEYS: Mapping[str, str] = {
+    "bot-health": "BOT_URL",
+    "dialog-gateway": "BOT_URL, dialog",
+    "worker-health": "WORKER_URL",
+    "homework-list": "WORKER_URL, HOMEWORK_STUDENT",
+    "review-components": "WORKER_URL, components",
+    "api-health": "API_URL",
+    "review-api": "API_URL, reviews",
+    "mongodb": "MONGODB_URL, MONGODB_DATABASE",
+    "hw-checker": "HW_CHECKER_URL",
+    "prometheus": "PROMETHEUS_URL, targets",
+    "alertmanager": "ALERTMANAGER_URL",
+    "loki": "LOKI_URL",
+    "grafana": "GRAFANA_URL",
+}
+"""The key of the target file to look at, by part of `acceptance.probes.health.PARTS`."""
+
+Question = Callable[[], Iterable[Finding]]
+
+STAGE_FILE = "/stage.toml: "
+"""Stands in the key of each gate and trigger."""
+
+_SENTENCE = re.compile(r"expected (?P<expected>.+?), found (?P<found>.+?)(?:; (?P<step>.+))?$", re.S)
+
+
+@dataclass(frozen=True)
+class Examined:
+    """What came of all questions.
+
+    Attributes:
+        asked: The keys that were asked about.
+        findings: What is wrong, or not known.
+        seconds: How long it took.
+    """
+
+    asked: tuple[str, ...]
+    findings: tuple[Finding, ...]
+    seconds: float
+
+
+def examine(target: Target, stages: Iterable[Stage], limit_s: float = LIMIT_S) -> Examined:
+    """Ask everything side by side; a question without an answer in time is a finding too."""
+    begin = time.monotonic()
+    asked = dict(_questions(target, list(stages)))
+    pool = ThreadPoolExecutor(max_workers=len(asked))
+    futures = {key: pool.submit(_answer, key, ask) for key, ask in asked.items()}
+    wait(futures.values(), timeout=limit_s)
+    pool.shutdown(wait=False, cancel_futures=True)
+    found = [finding for key, future in futures.items() for finding in _told(key, future, limit_s)]
+    return Examined(tuple(asked), tuple(_told_once(dict.fromkeys(found))), time.monotonic() - begin)
+
+
+def _questions(target: Target, stages: list[Stage]) -> Iterator[tuple[str, Question]]:
+    clients, prometheus = Clients(target), Prometheus(target.prometheus_url, target.http_timeout_s)
+    for name, probe in PARTS.items():
+        yield KEYS[name], partial(probe, clients)
+    with_service = [stage for stage in stages if stage.service]
+    for stage in with_service:
+        for key, ask in questions(target, stage, []).items():
+            yield key, partial(_sentence, key, ask)
+        yield f"SCRAPE_INTERVAL_SECONDS, stage {stage.id}", partial(_intervals, target, stage)
+        for measure in (*_at_job(target, stage).gates, *_at_job(target, stage).triggers):
+            if measure.kind not in ("alerts", "log_events"):
+                key = f"{stage.marker}{STAGE_FILE}{measure.id}"
+                yield key, partial(_promql, prometheus, measure, new=stage.metrics)
+    yield "GRAFANA_PASSWORD, GRAFANA_DASHBOARD_UID", partial(_dashboard, target)
+    yield "ENV_FILE, FLAG_*", partial(flag_findings, target, may_be_missing=True)
+    yield "FLAG_*, running services", partial(_new_paths, target, prometheus)
+    services = list(target.services.values())
+    yield "CODE_DIR, RUNNING_COMMIT, MAIN_BRANCH", lambda: deployed(target, services, prometheus).findings()
+    yield "MONGODB_URL, unique index", partial(_unique_index, target)
+    yield "STORAGE_ROOT, MIN_FREE_BYTES", partial(_storage, target)
+    yield "BACKUP_DIR", partial(_writable, "BACKUP_DIR", target.backup_dir)
+    yield "JOURNAL_DIR", partial(_journal, target)
+    yield "CLAMD", partial(_scanner, target)
+    yield "INFRA_DIR, RESTART_*", partial(_commands, target)
+
+
+def _answer(key: str, ask: Question) -> list[Finding]:
+    try:
+        return list(about(key, ask()))
+    except Inconclusive as error:
+        return [_parsed("not known", key, str(error))]
+    except Exception as error:  # whatever it is, it is told, and the other questions are answered
+        return [_unknown(key, f"{type(error).__name__}: {error}")]
+
+
+def _told(key: str, future: Future[list[Finding]], limit_s: float) -> list[Finding]:
+    if future.done() and not future.cancelled():
+        return future.result()
+    return [_unknown(key, f"none within {limit_s:g} s")]
+
+
+def _told_once(findings: Iterable[Finding]) -> list[Finding]:
+    """Put together the gates and triggers that are not known: Prometheus is away for all of them alike."""
+    every = list(findings)
+    blind = [each for each in every if each.kind == "not known" and STAGE_FILE in each.subject]
+    if len(blind) < 2:
+        return every
+    one = replace(blind[0], subject=f"{len(blind)} gates and triggers, the first of them {blind[0].subject}")
+    return [each for each in every if each not in blind] + [one]
+
+
+def _unknown(key: str, found: str) -> Finding:
+    return Finding(
+        "not known", key, "an answer", found, Severity.HIGH, "correct the key, or see why it does not answer"
+    )
+
+
+def _parsed(kind: str, key: str, sentence: str) -> Finding:
+    """Make a finding of a sentence that says what was expected and found."""
+    told = " ".join(sentence.split())
+    parts = _SENTENCE.search(told)
+    if not parts:
+        return Finding(kind, key, "an answer", told)
+    return Finding(kind, key, parts["expected"], parts["found"], next_step=parts["step"] or "")
+
+
+def _sentence(key: str, ask: Callable[[], str]) -> list[Finding]:
+    wrong = ask()
+    return [_parsed("not ready", "", wrong)] if wrong else []
+
+
+def _intervals(target: Target, stage: Stage) -> list[Finding]:
+    return [_parsed("not ready", "", wrong) for wrong in interval_faults(target, stage)]
+
+
+def _at_job(target: Target, stage: Stage) -> Stage:
+    return stage.at(target.service(stage.service).job) if stage.service in target.services else stage
+
+
+def _promql(prometheus: Prometheus, measure: Measure, new: str) -> list[Finding]:
+    """Let Prometheus evaluate a gate's or trigger's selectors; what only the flag brings need not be there yet."""
+    for selector in filter(None, (measure.query, measure.total)):
+        there = prometheus.instant(f"count({selector})")
+        if not there and not (new and selector.startswith(new)) and measure.kind == "value":
+            return [Finding("no data", "", f"samples of {selector}", "none", next_step="correct the *_JOB keys")]
+    return []
+
+
+def _dashboard(target: Target) -> list[Finding]:
+    dashboard(target)
+    return []
+
+
+def _new_paths(target: Target, prometheus: Prometheus) -> list[Finding]:
+    seen = new_path_metrics(target, prometheus)
+    return [
+        Finding("flag at work", flag, "nothing of the new path exported", ", ".join(sorted(names)), next_step="restart")
+        for flag, names in seen.items()
+    ]
+
+
+def _unique_index(target: Target) -> list[Finding]:
+    """See that two dialog contexts cannot have one session id (target contract, on MongoDB)."""
+    with database(target) as mongo:
+        indexes = mongo["dialog_contexts"].index_information().values()
+    unique = [index for index in indexes if index.get("unique") and [key for key, _ in index["key"]] == ["session_id"]]
+    told = str([dict(index["key"]) for index in indexes] or "no index")
+    return [] if unique else [Finding("no index", "dialog_contexts", "a unique index on session_id", told)]
+
+
+def _storage(target: Target) -> list[Finding]:
+    storage, found = target.storage, look_at(target.storage.root)
+    if found is None:
+        return [Finding("no folder", str(storage.root), f"a folder of {storage.owner}", "none", next_step="make it")]
+    wrong = [] if free_bytes(storage.root) > storage.min_free_bytes else [free_bytes(storage.root)]
+    least = f"more than {storage.min_free_bytes:,} bytes free"
+    return [
+        *(Finding("disk", str(storage.root), least, f"{free:,}", next_step="make room") for free in wrong),
+        *([] if found.owner == storage.owner else [_unlike(storage.root, storage.owner, found.owner)]),
+        *([] if found.mode == storage.mode else [_unlike(storage.root, f"{storage.mode:o}", f"{found.mode:o}")]),
+    ]
+
+
+def _unlike(root: Path, expected: str, found: str) -> Finding:
+    return Finding("folder", str(root), expected, found, next_step="correct it, or STORAGE_OWNER and STORAGE_MODE")
+
+
+def _writable(key: str, folder: Path) -> list[Finding]:
+    """See that a folder can be written, or made: that of its nearest parent which is there."""
+    near = next(each for each in (folder, *folder.parents) if each.exists())
+    good = near.is_dir() and os.access(near, os.W_OK | os.X_OK)
+    return [] if good else [Finding("no right", str(folder), "a folder that we may write", str(near), next_step=key)]
+
+
+def _journal(target: Target) -> list[Finding]:
+    pending = Journal(target.journal_file, "doctor").pending()
+    step = f"scripts/ops/recover.py --target {target.source}"
+    left = [
+        Finding("left over", each.run, "nothing to undo", each.what, Severity.CRITICAL, next_step=step)
+        for each in pending
+    ]
+    return [*left, *_writable("JOURNAL_DIR", target.journal_dir)]
+
+
+def _scanner(target: Target) -> list[Finding]:
+    on = EnvFile(target.env_file).read().get("STORAGE_AV_SCAN_ENABLED", "").lower() == "true"
+    if target.clamd:
+        Antivirus(target.clamd, target.http_timeout_s).ping()
+    elif on:
+        step = "set CLAMD to the scanner's address"
+        return [Finding("no scanner", "", "an address, for STORAGE_AV_SCAN_ENABLED is true", "none", next_step=step)]
+    return []
+
+
+def _commands(target: Target) -> list[Finding]:
+    if not target.infra_dir.is_dir():
+        return [Finding("no folder", "INFRA_DIR", "the folder of the restart commands", f"none at {target.infra_dir}")]
+    commands = {f"RESTART_{service.key.upper()}": service.restart for service in target.services.values()}
+    first = {key: shlex.split(text)[0] for key, text in (commands | {"RESTART_ALL": target.restart_all}).items()}
+    return [
+        Finding("no command", key, "a program that is there", word, next_step=f"correct {key}")
+        for key, word in first.items()
+        if not shutil.which(word) and not (target.infra_dir / word).is_file()
+    ]

@@ -1,0 +1,140 @@
+"""The doctor: asks everything at once, tells what is wrong by key, and takes no silence for good."""
+
+import contextlib
+import json
+import threading
+import time
+from dataclasses import replace
+from types import SimpleNamespace
+
+import pytest
+from record_scripts import script
+from small_target import STAGE, small_target
+
+from acceptance.finding import Finding
+from acceptance.gates.measures import Gate
+from acceptance.stages import doctor
+from acceptance.verdict import Inconclusive
+
+
+@pytest.fixture
+def examined(monkeypatch):
+    """Examine with these questions in place of a target's."""
+
+    def examine(limit_s=5.0, **asked):
+        monkeypatch.setattr(doctor, "_questions", lambda *_: asked.items())
+        return doctor.examine(None, [], limit_s)
+
+    return examine
+
+
+def test_questions_are_asked_side_by_side(examined):
+    """Each waits for all the others."""
+    together = threading.Barrier(3, timeout=5)
+
+    def ask():
+        together.wait()
+        return []
+
+    assert examined(A=ask, B=ask, C=ask).findings == ()
+
+
+def raising(error):
+    def ask():
+        raise error
+
+    return ask
+
+
+@pytest.mark.parametrize(
+    ("ask", "kind", "found"),
+    [
+        (raising(Inconclusive("expected PONG, found nothing; start clamd")), "not known", "nothing"),
+        (raising(ZeroDivisionError("ours")), "not known", "ZeroDivisionError: ours"),
+        (lambda: time.sleep(3) or [], "not known", "none within 0.3 s"),
+        (lambda: [Finding("disk", "/x", "room", "none")], "disk", "none"),
+    ],
+    ids=["not seen", "a fault of ours", "no answer in time", "a finding"],
+)
+def test_what_is_wrong_or_not_known_is_told_by_its_key(examined, ask, kind, found):
+    [finding] = examined(0.3, CLAMD=ask, GOOD=lambda: []).findings
+    assert (finding.kind, finding.subject.partition(":")[0], finding.found) == (kind, "CLAMD", found)
+
+
+def test_a_prometheus_that_is_away_is_told_once_for_all_gates(examined):
+    away = raising(Inconclusive("Prometheus did not answer"))
+    gates = {f"stage_a/stage.toml: gate-{n}": away for n in range(9)}
+    found = examined(PROMETHEUS_URL=away, **gates).findings
+    assert [each.subject.partition(",")[0] for each in found] == ["PROMETHEUS_URL", "9 gates and triggers"]
+
+
+@pytest.mark.parametrize(
+    ("series", "measure", "kinds"),
+    [
+        ([], Gate("a", "a", (), "count", "new_total", "== 0"), []),
+        ([], Gate("a", "a", (), "value", 'up{job="api"}', "== 1"), ["no data"]),
+        (["sample"], Gate("a", "a", (), "value", 'up{job="api"}', "== 1"), []),
+    ],
+    ids=["comes with the flag", "must be there before", "is there"],
+)
+def test_promql_of_a_gate_is_evaluated(series, measure, kinds):
+    asked = []
+    prometheus = SimpleNamespace(instant=lambda query: asked.append(query) or series)
+    assert [each.kind for each in doctor._promql(prometheus, measure, new="new_")] == kinds
+    assert asked == [f"count({measure.query})"]
+
+
+@pytest.mark.parametrize(
+    ("index", "kinds"),
+    [
+        ({"key": [("session_id", 1)], "unique": True}, []),
+        ({"key": [("session_id", 1)]}, ["no index"]),
+        ({"key": [("_id", 1)], "unique": True}, ["no index"]),
+    ],
+)
+def test_two_dialog_contexts_may_not_have_one_session(monkeypatch, index, kinds):
+    collection = SimpleNamespace(index_information=lambda: {"one": index})
+    connected = contextlib.nullcontext({"dialog_contexts": collection})
+    monkeypatch.setattr(doctor, "database", lambda _: connected)
+    assert [each.kind for each in doctor._unique_index(None)] == kinds
+
+
+@pytest.mark.parametrize(
+    ("settings", "ask", "key"),
+    [
+        ({"MIN_FREE_BYTES": 10**17}, doctor._storage, "free"),
+        ({"STORAGE_MODE": "751"}, doctor._storage, "751"),
+        ({"INFRA_DIR": "/nowhere"}, doctor._commands, "/nowhere"),
+        ({"RESTART_API": "no-such-program api"}, doctor._commands, "no-such-program"),
+        ({"JOURNAL_DIR": "/etc/hostname/x"}, doctor._journal, "/etc/hostname"),
+    ],
+)
+def test_disk_folders_and_commands_are_looked_at(tmp_path, settings, ask, key):
+    target = small_target(tmp_path, **settings)
+    assert any(key in str(finding) for finding in ask(target))
+
+
+def test_a_scanner_that_the_env_file_asks_for_must_have_an_address(tmp_path):
+    target = replace(small_target(tmp_path, before="STORAGE_AV_SCAN_ENABLED=true\n"), clamd=None)
+    assert [finding.kind for finding in doctor._scanner(target)] == ["no scanner"]
+
+
+def test_every_part_and_every_gate_of_a_stage_is_asked_about(tmp_path):
+    stage = replace(STAGE, metrics="new_", gates=(Gate("errors", "e", (), "count", "new_total", "== 0"),))
+    keys = dict(doctor._questions(small_target(tmp_path), [stage]))
+    wanted = {*doctor.KEYS.values(), "API_LOGS", "PROMETHEUS_URL, API_JOB, API_STARTED", "CLAMD", "BACKUP_DIR"}
+    assert wanted - set(keys) == set()
+    assert "stage_21_01c/stage.toml: errors" in keys
+
+
+def test_a_target_of_which_nothing_answers_is_told_whole_in_time_and_changes_nothing(tmp_path):
+    """No mutations are allowed, and none is needed."""
+    target = small_target(tmp_path, ALLOW_MUTATIONS="false", BOT_URL="http://127.0.0.1:1", API_URL="http://127.0.0.1:1")
+    before = sorted(path.relative_to(tmp_path) for path in tmp_path.rglob("*"))
+    done = script("doctor.py", "--target", str(target.source), "--json")
+    facts = json.loads(done.stdout)["facts"]
+    subjects = " ".join(each["subject"] for each in facts["findings"])
+    assert done.returncode == 1
+    wanted = ["BOT_URL", "API_URL", "PROMETHEUS_URL", "MONGODB_URL", "GRAFANA_PASSWORD", "API_LOGS", "CODE_DIR"]
+    assert [key for key in wanted if key not in subjects] == []
+    assert sorted(path.relative_to(tmp_path) for path in tmp_path.rglob("*")) == before
