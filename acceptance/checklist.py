@@ -69,6 +69,7 @@ class State(StrEnum):
     FAIL = "FAIL"
     INCONCLUSIVE = "INCONCLUSIVE"
     NOT_RUN = "NOT RUN"
+    NOT_APPLICABLE = "NOT APPLICABLE"
     AWAITING = "AWAITING"
     WAIVED = "WAIVED"
 
@@ -153,8 +154,9 @@ def status(
 ) -> dict[str, ItemStatus]:
     """Fold checks, sign-offs and waivers into one state per item; pure.
 
-    An item passes only if at least one check names it and every one of them passed. A parent line needs its
-    own check: its sub-lines do not speak for it. A waiver never gives PASS, and never hides one.
+    An item passes only if at least one check of it passed and no other says less; a check whose part is declared absent
+    says nothing. A parent line needs its own check: its sub-lines do not speak for it. A waiver never gives PASS, and
+    never hides one.
 
     Args:
         items: The lines to judge.
@@ -195,8 +197,12 @@ def _judge(item: Item, checks: Sequence[NamesItems], signed: bool, in_run: bool)
     for verdict in (Verdict.FAIL, *(() if by_hand and not signed else (Verdict.INCONCLUSIVE,))):
         if count := verdicts.count(verdict):
             return ItemStatus(State(verdict.value), f"{count} of {len(checks)} checks {verdict}", nodeids)
-    if checks and all(verdict is Verdict.PASS for verdict in verdicts):
-        return ItemStatus(State.PASS, f"{len(checks)} of {len(checks)} checks passed", nodeids)
+    absent, passed = verdicts.count(Verdict.NOT_APPLICABLE), verdicts.count(Verdict.PASS)
+    if checks and absent == len(checks):
+        return ItemStatus(State.NOT_APPLICABLE, checks[0].reason, nodeids)
+    if passed and passed + absent == len(checks):
+        rest = f", {absent} not applicable" if absent else ""
+        return ItemStatus(State.PASS, f"{passed} of {len(checks)} checks passed{rest}", nodeids)
     if by_hand and signed:
         return ItemStatus(State.PASS, "signed off", nodeids)
     if by_hand and (in_run or checks):

@@ -19,6 +19,7 @@ class Verdict(StrEnum):
     INCONCLUSIVE = "INCONCLUSIVE"
     SKIPPED = "SKIPPED"
     NOT_RUN = "NOT RUN"
+    NOT_APPLICABLE = "NOT APPLICABLE"
 
 
 class Outcome(StrEnum):
@@ -41,7 +42,16 @@ class ExitCode(IntEnum):
     RECOVERY_NEEDED = 14
 
 
-_WORST_FIRST = (Verdict.FAIL, Verdict.INCONCLUSIVE, Verdict.NOT_RUN, Verdict.PASS, Verdict.SKIPPED)
+_WORST_FIRST = (
+    Verdict.FAIL,
+    Verdict.INCONCLUSIVE,
+    Verdict.NOT_RUN,
+    Verdict.PASS,
+    Verdict.NOT_APPLICABLE,
+    Verdict.SKIPPED,
+)
+SILENT = (Verdict.NOT_APPLICABLE, Verdict.SKIPPED)
+"""What says neither good nor bad of a deployment."""
 
 
 def worst(verdicts: Iterable[Verdict]) -> Verdict:
@@ -67,6 +77,10 @@ class Inconclusive(Exception):
     def __init__(self, message: str = "", evidence: Sequence[Evidence] = ()) -> None:
         super().__init__(message)
         self.evidence = tuple(evidence)
+
+
+class NotApplicable(Exception):
+    """The check asks for a part that the deployment has not: the target file declares it absent."""
 
 
 class Refused(Exception):

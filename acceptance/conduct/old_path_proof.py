@@ -39,7 +39,7 @@ def _switched_off(target: Target, change: Change) -> Iterator[tuple[str, Service
     if (change.previous or "false").lower() == "true":
         return
     for stage, (key, prefix) in new_paths().items():
-        if (flag := target.flags[stage]) in change.keys:
+        if (flag := target.flags[stage]) in change.keys and key in target.services:
             yield flag, target.services[key], prefix
 
 

@@ -59,9 +59,9 @@ def _services(target: Target, on: set[str]) -> Iterator[Finding]:
             step = f"see its log; restart it: {by_hand.restart(target, service.key)}"
             yield Finding("service", service.name, healthy_answer(service), fault, next_step=step)
     for stage, (key, prefix) in new_paths().items():
-        service = target.services[key]
-        if stage in on:
+        if stage in on or key not in target.services:
             continue
+        service = target.services[key]
         try:
             names = prometheus.names(service.job, prefix)
         except Inconclusive as error:

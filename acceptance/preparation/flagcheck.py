@@ -67,9 +67,10 @@ def new_path_metrics(target: Target, prometheus: Prometheus) -> dict[str, set[st
     found = {
         target.flags[stage]: prometheus.names(target.services[key].job, prefix)
         for stage, (key, prefix) in new_paths().items()
+        if key in target.services
     }
     seen = {flag: names for flag, names in found.items() if names}
-    jobs = {target.services[key].job for key, _ in new_paths().values()}
+    jobs = {target.services[key].job for key, _ in new_paths().values() if key in target.services}
     if not seen and (missing := sorted(job for job in jobs if not prometheus.is_up(job))):
         raise Inconclusive(
             f"Prometheus at {prometheus.url} sees no running process of job {', '.join(missing)}: what it exports "

@@ -48,12 +48,12 @@ class Clients:
     @cached_property
     def loki(self) -> Loki:
         """Give the target's Loki."""
-        return Loki(self.target.loki_url, self.target.http_timeout_s)
+        return Loki(self.target.having("loki").loki_url, self.target.http_timeout_s)
 
     @cached_property
     def grafana(self) -> Grafana:
         """Give the target's Grafana."""
-        its = self.target.grafana
+        its = self.target.having("grafana").grafana
         return Grafana(its.url, its.user, its.password, self.target.http_timeout_s)
 
     @cached_property

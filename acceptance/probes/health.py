@@ -109,20 +109,22 @@ def _prometheus(clients: Clients) -> list[Finding]:
 
 
 def _alertmanager(clients: Clients) -> list[Finding]:
-    answer = clients.caller_of(clients.target.alertmanager_url).get("/api/v2/status")
+    answer = clients.caller_of(clients.target.having("alertmanager").alertmanager_url).get("/api/v2/status")
     good = answer.get("versionInfo")
     return [] if good else [_wrong("Alertmanager", "its status", brief(answer.exchange))]
 
 
 #: What each stage stands on, by name; the second half of `PARTS`.
 INFRASTRUCTURE: Mapping[str, Probe] = {
-    "hw-checker": _answers("HW checker", lambda target: target.hw_checker_url, "/health", {"status": "ok"}),
+    "hw-checker": _answers(
+        "HW checker", lambda its: its.having("hw-checker").hw_checker_url, "/health", {"status": "ok"}
+    ),
     "prometheus": _prometheus,
     "alertmanager": _alertmanager,
     # One that cannot answer any query may say that it is ready.
-    "loki": _answers("Loki", lambda target: target.loki_url, "/loki/api/v1/labels", {"status": "success"}),
+    "loki": _answers("Loki", lambda its: its.having("loki").loki_url, "/loki/api/v1/labels", {"status": "success"}),
     # A login page with 200 is no answer.
-    "grafana": _answers("Grafana", lambda target: target.grafana.url, "/api/health", {"database": "ok"}),
+    "grafana": _answers("Grafana", lambda its: its.having("grafana").grafana.url, "/api/health", {"database": "ok"}),
 }
 PARTS: Mapping[str, Probe] = {
     "bot-health": _health("bot"),
@@ -169,7 +171,7 @@ def dashboard(target: Target) -> dict[str, Any]:
     Raises:
         Inconclusive: Grafana does not give it; the message has no password in it.
     """
-    url = f"{target.grafana.url}/api/dashboards/uid/{target.grafana.dashboard_uid}"
+    url = f"{target.having('grafana').grafana.url}/api/dashboards/uid/{target.grafana.dashboard_uid}"
     try:
         answer = httpx.get(url, auth=(target.grafana.user, target.grafana.password), timeout=target.http_timeout_s)
         found: dict[str, Any] = answer.raise_for_status().json()

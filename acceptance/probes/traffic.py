@@ -15,7 +15,7 @@ from acceptance.probes.archives.archives import good
 from acceptance.probes.clients import Clients
 from acceptance.probes.http.client import Called
 from acceptance.probes.storage.uploads import Upload
-from acceptance.target.model import Target
+from acceptance.target.model import ServiceKey, Target
 
 #: Sends one request; returns its seconds, and what was wrong with the answer, or nothing.
 Send = Callable[[], tuple[float, str]]
@@ -49,7 +49,6 @@ def drive(
 def senders(target: Target, new_id: Callable[[str], str], trace_prefix: str) -> Mapping[str, Send]:
     """Give one kind of request for each service, by its name: a message, a list of homework, an upload."""
     clients = Clients(target, trace_prefix)
-    bot, worker, api = (target.services[key] for key in ("bot", "worker", "api"))
 
     def message() -> tuple[float, str]:
         turn = clients.butler.say(new_id("baseline"), "Hello")  # 200 with an error text is no good answer
@@ -62,7 +61,8 @@ def senders(target: Target, new_id: Callable[[str], str], trace_prefix: str) -> 
         answer = clients.uploader.send(Upload(new_id("baseline"), "hw00", good()))
         return answer.elapsed_s, "" if answer.status == 201 else _line(f"expected 201, found {answer.explain()}")
 
-    return {bot.name: message, worker.name: homework, api.name: upload}
+    sends: dict[ServiceKey, Send] = {"bot": message, "worker": homework, "api": upload}
+    return {service.name: sends[key] for key, service in target.services.items()}
 
 
 def _judged(called: Called, *names: str) -> tuple[float, str]:

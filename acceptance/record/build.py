@@ -5,7 +5,7 @@ The page, the texts and `record.json` are rendered from what `build` gives, and 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, fields, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -26,7 +26,7 @@ from acceptance.outcome import Closing, Ending
 from acceptance.record.checks import count, fold_checks, fold_findings
 from acceptance.record.formatting import between
 from acceptance.record.reconcile import Grounds, judge
-from acceptance.record.schema import Facts, Record
+from acceptance.record.schema import Facts, Record, Stage
 from acceptance.record.signoffs import covered, fold_lines, fold_sign_offs, fold_waivers, unheard
 from acceptance.record.stages import fold_flags, fold_rollbacks, fold_stages
 from acceptance.record.timeline import timeline
@@ -58,7 +58,7 @@ def build(events: Iterable[Event]) -> Record:
         expected=any(each.checks for each in ChecksExpected.all(log)),
         checks=checks,
         triggers=_fired(log),
-        unaccepted=[stage.id for stage in stages if stage.flag and stage.started_at and stage.id not in accepted],
+        unaccepted=[stage.id for stage in stages if _undecided(stage, accepted)],
         rollbacks=rollbacks,
         flags=flags,
         may_stay_on={stage.flag for stage in stages if stage.kept and stage.id in passed & accepted},
@@ -90,6 +90,12 @@ def build(events: Iterable[Event]) -> Record:
         events=len(log),
         last_hash=log[-1].hash if log else GENESIS,
     )
+
+
+def _undecided(stage: Stage, accepted: Collection[str]) -> bool:
+    """Tell whether a flagged stage began and was not accepted; one of an absent service has nothing to accept."""
+    began = bool(stage.flag and stage.started_at) and stage.verdict is not Verdict.NOT_APPLICABLE
+    return began and stage.id not in accepted
 
 
 def conclude(events: Iterable[Event], ending: Ending) -> Closing:

@@ -11,7 +11,7 @@ from acceptance.finding import Finding, ranked
 from acceptance.kinds import CheckFinished, ChecksExpected
 from acceptance.record.schema import Check, Claim, Counts, FindingKind, Gate, Group, Phase
 from acceptance.stage import place_of
-from acceptance.verdict import Verdict, verdict_of, worst
+from acceptance.verdict import SILENT, Verdict, verdict_of, worst
 
 NEVER_RAN = "the run ended before it"
 LEFT_OUT = "left out of this run, although its stage has it"
@@ -113,7 +113,7 @@ def security_groups(checks: Iterable[Check]) -> tuple[Group, ...]:
             title=cases[0].title,
             verdict=worst(case.verdict for case in cases),
             counts=count(cases),
-            failing=tuple(case.number for case in cases if case.verdict not in (Verdict.PASS, Verdict.SKIPPED)),
+            failing=tuple(case.number for case in cases if case.verdict not in (Verdict.PASS, *SILENT)),
         )
         for kind, cases in kinds.items()
     )

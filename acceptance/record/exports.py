@@ -24,6 +24,7 @@ _STATUS = {
     Verdict.PASS: "passed",
     Verdict.FAIL: "failed",
     Verdict.SKIPPED: "skipped",
+    Verdict.NOT_APPLICABLE: "skipped",
     Verdict.NOT_RUN: "pending",
     Verdict.INCONCLUSIVE: "other",
 }
@@ -34,6 +35,7 @@ _JUNIT = {
     Verdict.INCONCLUSIVE: "error",
     Verdict.NOT_RUN: "error",
     Verdict.SKIPPED: "skipped",
+    Verdict.NOT_APPLICABLE: "skipped",
 }
 _UNPRINTABLE = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
@@ -79,15 +81,16 @@ def statement(record: Record, log_digest: str) -> dict[str, Any]:
 
     The subject is the commit that all of Butler's services say they run, where they do, and the event log, whose
     digest names the run.
-    A GO is PASSED, with waivers WARNED; everything else is FAILED, so that a policy which knows only these three
-    words lets nothing through that was not proved.
+    A GO is PASSED, with waivers or absent parts WARNED; everything else is FAILED, so that a policy which knows only
+    these three words lets nothing through that was not proved.
 
     Args:
         record: The run.
         log_digest: SHA-256 of `events.jsonl`, hex.
     """
     facts, waived = record.facts, any(waiver.valid for waiver in record.waivers)
-    passed = "WARNED" if waived else "PASSED"
+    absent = any(check.verdict is Verdict.NOT_APPLICABLE for check in record.checks)
+    passed = "WARNED" if waived or absent else "PASSED"
     target = json.dumps(dict(facts.target), sort_keys=True).encode()
     return {
         "_type": STATEMENT,

@@ -23,6 +23,7 @@ SIGNS = {
     "INCONCLUSIVE": "?",
     "NOT RUN": "–",
     "SKIPPED": "»",
+    "NOT APPLICABLE": "∅",
     "AWAITING": "…",
     "WAIVED": "!",
     "INTERRUPTED": "■",

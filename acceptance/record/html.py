@@ -21,7 +21,7 @@ from acceptance.record.formatting import parse
 from acceptance.record.schema import Check, Gate, Phase, Record, Stage
 from acceptance.record.signoffs import chapters_of
 from acceptance.record.timeline import on
-from acceptance.verdict import Verdict
+from acceptance.verdict import SILENT, Verdict
 
 EVIDENCE_BUDGET = 1_500_000
 """Characters of evidence shown for checks that passed. The rest is in record.json: a page has a reader."""
@@ -29,7 +29,7 @@ EVIDENCE_BUDGET = 1_500_000
 PIECES = 12
 """Pieces of evidence that an open check shows; the others unfold."""
 
-GOOD = (Verdict.PASS, Verdict.SKIPPED)
+GOOD = (Verdict.PASS, *SILENT)
 
 
 def page(record: Record, note: str = "") -> str:

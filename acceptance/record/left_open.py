@@ -8,12 +8,12 @@ from acceptance.checklist import State, load_items
 from acceptance.record.schema import Record
 from acceptance.record.signoffs import chapters_of
 from acceptance.stage import Stage
-from acceptance.verdict import Verdict
+from acceptance.verdict import SILENT, Verdict
 
 Settled = Callable[[str], bool]
 """Whether an item is waived by name, or signed off, for the run in hand."""
 
-_DONE = (Verdict.PASS, Verdict.SKIPPED)
+_DONE = (Verdict.PASS, *SILENT)
 
 
 def left_open(

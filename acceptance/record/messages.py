@@ -63,7 +63,7 @@ def stands(stage: Stage) -> bool:
 
 
 def _settled(state: State) -> list[bool]:
-    return [] if state in (State.NOT_RUN, State.AWAITING) else [state is State.PASS]
+    return [] if state in (State.NOT_RUN, State.NOT_APPLICABLE, State.AWAITING) else [state is State.PASS]
 
 
 def _claim(text: str, grounds: list[bool]) -> str:

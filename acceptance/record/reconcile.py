@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,7 +12,7 @@ from acceptance.outcome import EXPLAINED, INTERRUPTED, NOTHING_RAN, REFUSED, Clo
 from acceptance.record.checks import findings_of
 from acceptance.record.schema import Check, Facts, Rollback
 from acceptance.record.timeline import on
-from acceptance.verdict import ExitCode, Outcome, Verdict
+from acceptance.verdict import SILENT, ExitCode, Outcome, Verdict
 
 _RANK = (Outcome.GO, Outcome.SURVEY, Outcome.INCONCLUSIVE, Outcome.NO_GO, Outcome.INTERRUPTED)
 _STAND_FOR = {Verdict.INCONCLUSIVE: "had no data", Verdict.NOT_RUN: "did not run"}
@@ -75,8 +76,15 @@ def judge(grounds: Grounds) -> Closing:
     if grounds.claimed and outcome is not grounds.claimed:
         ours.insert(0, f"the run claimed {grounds.claimed}, which its events contradict")
     reasons = tuple(dict.fromkeys([*_urgent(grounds), *grounds.claimed_reasons, *ours]))
-    told = reasons or (f"{grounds.covered}; every expected check ran, and none failed: {len(grounds.checks)}",)
-    return Closing(outcome, told, _exit_code(outcome, grounds))
+    ran = sum(check.verdict is not Verdict.NOT_APPLICABLE for check in grounds.checks)
+    told = reasons or (f"{grounds.covered}; every expected check ran, and none failed: {ran}",)
+    return Closing(outcome, tuple(dict.fromkeys([*told, *_absent(grounds)])), _exit_code(outcome, grounds))
+
+
+def _absent(grounds: Grounds) -> list[str]:
+    """Name what was not asked, for the target file declares its part absent; no GO says anything of it."""
+    why = Counter(check.reason for check in grounds.checks if check.verdict is Verdict.NOT_APPLICABLE)
+    return [f"NOT APPLICABLE: {reason} ({_checks(count)})" for reason, count in why.items()]
 
 
 def _surveyed(grounds: Grounds) -> Closing:
@@ -115,7 +123,7 @@ def _exit_code(outcome: Outcome, grounds: Grounds) -> int:
         return ExitCode.INCONCLUSIVE
     if status not in EXPLAINED:
         return status
-    if Verdict.PASS not in seen and not seen - {Verdict.SKIPPED}:
+    if Verdict.PASS not in seen and not seen - {*SILENT}:
         return NOTHING_RAN
     return ExitCode.NOT_RUN if Verdict.NOT_RUN in seen else status or ExitCode.INCONCLUSIVE
 

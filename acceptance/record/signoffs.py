@@ -63,6 +63,7 @@ def covered(lines: Iterable[Line], stages: Iterable[str]) -> str:
     rest = {
         "await a person": states.count(State.AWAITING),
         "waived": states.count(State.WAIVED),
+        "not applicable": states.count(State.NOT_APPLICABLE),
         "not run": states.count(State.NOT_RUN),
         "could not be seen": states.count(State.INCONCLUSIVE),
         "failed": states.count(State.FAIL),

@@ -19,7 +19,7 @@ from acceptance.kinds import StageFinished, StageStarted
 from acceptance.planning.collection import stage_named
 from acceptance.stage import Stage
 from acceptance.stages.session import StageWork
-from acceptance.verdict import Refused, RollbackFailed, Verdict, bad_or_blind, worst
+from acceptance.verdict import SILENT, NotApplicable, Refused, RollbackFailed, Verdict, bad_or_blind, worst
 
 _BAD = (Verdict.FAIL, Verdict.INCONCLUSIVE)
 
@@ -170,7 +170,7 @@ class Flow:
             seen = progress.answered.get(item.id, set())
             if not seen:
                 reasons.append(f"{item.id} was not checked: {item.text}")
-            elif bad := seen - {Verdict.PASS, Verdict.SKIPPED}:
+            elif bad := seen - {Verdict.PASS, *SILENT}:
                 reasons.append(f"{item.id} is {', '.join(sorted(bad))}: {item.text}")
         return reasons
 
@@ -189,16 +189,20 @@ class Flow:
 def weighed(seen: Mapping[str, set[Verdict]], where: str) -> list[Finding]:
     """Name those of some items that a check found bad, in the checklist's words.
 
-    A check that was skipped says nothing: the item's other checks decide.
+    A check that was skipped, or is not applicable, says nothing: the item's other checks decide. An item of which every
+    check is not applicable is left out.
 
     Args:
         seen: The verdicts of the checks of each item.
         where: Among which checks, such as `in this run`.
 
     Raises:
+        NotApplicable: That is so of each of them.
         Inconclusive: None is bad, but not each is verified.
     """
-    told = {item: verdicts - {Verdict.SKIPPED} for item, verdicts in seen.items()}
+    told = {item: verdicts - {*SILENT} for item, verdicts in seen.items() if verdicts != {Verdict.NOT_APPLICABLE}}
+    if seen and not told:
+        raise NotApplicable(f"what {', '.join(seen)} ask for is declared absent in the target file")
     failed = [item for item in told if Verdict.FAIL in told[item]]
     bad = [Finding("failed item", item, "PASS", f"FAIL: {item_of(item).text}") for item in failed]
     no_data = ", ".join(item for item in told if told[item] != {Verdict.PASS})

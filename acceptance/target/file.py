@@ -56,7 +56,7 @@ def read_settings(path: Path) -> Settings:
     texts: dict[str, str] = {}
     parsed: dict[str, Any] = {}
     for name in all_keys():
-        result = _parse(name, given.get(name), texts, provided="TARGET_PROVIDER" in given)
+        result = _parse(name, given.get(name), texts, provided=_needless(name, given))
         if isinstance(result, Fault):
             faults.append(result)
         else:
@@ -69,6 +69,12 @@ def read_settings(path: Path) -> Settings:
         listing = "\n".join(f"  {fault}" for fault in in_file_order)
         raise TargetError(f"target file {path}: {len(in_file_order)} to correct, nothing was changed:\n{listing}")
     return parsed
+
+
+def _needless(name: str, given: Mapping[str, Statement]) -> bool:
+    """Tell whether a secret is not asked for: a provider will give it, or its part is declared absent."""
+    absent = (given["ABSENT"].value or "") if "ABSENT" in given else ""
+    return "TARGET_PROVIDER" in given or name.partition("_")[0].lower() in absent.split()
 
 
 def _parse(name: str, statement: Statement | None, texts: dict[str, str], *, provided: bool) -> Any:

@@ -13,6 +13,7 @@ from acceptance.checklist import BY_COMMAND
 from acceptance.stage_folders import flagged
 from acceptance.target.parsers import (
     Parser,
+    absent_parts,
     anything,
     boolean,
     branch,
@@ -87,6 +88,11 @@ _FIELDS = (
     "Its fields of forms, queries and JSON by the contract's, such as student_id=learner_id; `mode=` for one that it "
     "has not."
 )
+_ABSENT = (
+    "Parts that this deployment has not, with a space between them: bot, worker, api, grafana, loki, alertmanager, "
+    "hw-checker. What asks for one is NOT APPLICABLE, which stands on the first page of the record, and nothing of it "
+    "need be filled in."
+)
 _METRICS = (
     "What the deployment calls metrics, by the contract's names or the beginning of them, such as "
     "review_archive_storage_=intake_archives_; gates, triggers and the baseline ask for those."
@@ -127,6 +133,7 @@ KEYS: dict[str, Key] = {
     **_service("BOT", "butler-bot", 8001, "day-12-restart-butler"),
     **_service("WORKER", "butler-worker", 8002, "day-12-restart-workers"),
     **_service("API", "butler-api", 8000, "day-12-restart-api"),
+    "ABSENT": Key(absent_parts, "", about=_ABSENT),
     "RESTART_ALL": Key(command, "make day-12-restart-all"),
     "PROMETHEUS_URL": Key(http_url, "http://127.0.0.1:9090"),
     "METRIC_NAMES": Key(renamings(r"[a-zA-Z_:][\w:]*"), "", about=_METRICS),

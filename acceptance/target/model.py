@@ -19,7 +19,17 @@ from acceptance.target.file import Settings, TargetError, read_settings
 from acceptance.target.keys import evidence_key
 from acceptance.target.log_format import LogFormat
 from acceptance.target.naming import HttpNames, MetricNames
-from acceptance.target.parts import EvidenceCommand, Grafana, Known, Mongo, Service, ServiceKey, Storage
+from acceptance.target.parts import (
+    EvidenceCommand,
+    Grafana,
+    Known,
+    Mongo,
+    Service,
+    ServiceKey,
+    Services,
+    Storage,
+    absent,
+)
 from acceptance.target.shown import Public, flat, hidden
 
 __all__ = [
@@ -56,6 +66,7 @@ class Target(Public):
         main_branch: Remote and branch whose newest commit is to be deployed (21_01*.deploy.2).
         running_commit: Where a running service says of which commit it is; None where it does not.
         services: By short name: bot, worker, api.
+        absent: Parts that are declared absent; see `having`.
         metrics: What the deployment calls metrics and their labels.
         restart_all: Command that restarts all of them (checklist 21_00.checklist.4).
         clamd: `unix:///PATH` or `tcp://HOST:PORT`; None when there is no scanner.
@@ -84,6 +95,7 @@ class Target(Public):
     running_commit: str | None
     journal_dir: Path
     services: Mapping[ServiceKey, Service]
+    absent: tuple[str, ...]
     restart_all: str
     prometheus_url: str
     metrics: MetricNames
@@ -117,6 +129,16 @@ class Target(Public):
             KeyError: There is none of that name, such as `all`.
         """
         return self.services[cast("ServiceKey", key)]
+
+    def having(self, part: str) -> Target:
+        """Give itself where a part is there.
+
+        Raises:
+            NotApplicable: The target file declares it absent.
+        """
+        if part in self.absent:
+            raise absent(part)
+        return self
 
     @property
     def journal_file(self) -> Path:
@@ -196,7 +218,8 @@ def _target(path: Path, s: Settings) -> Target:
         main_branch=s["MAIN_BRANCH"],
         running_commit=s["RUNNING_COMMIT"],
         journal_dir=s["JOURNAL_DIR"] or _beside(s["ENV_FILE"]),
-        services={key: _service(key, s) for key in SERVICES},
+        services=Services({key: _service(key, s) for key in SERVICES if key not in s["ABSENT"]}),
+        absent=s["ABSENT"],
         restart_all=s["RESTART_ALL"],
         prometheus_url=s["PROMETHEUS_URL"],
         metrics=MetricNames(s["METRIC_NAMES"], s["METRIC_LABELS"]),

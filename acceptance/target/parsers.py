@@ -229,6 +229,18 @@ def scanner(text: str) -> str | None:
     return text
 
 
+PARTS = ("bot", "worker", "api", "grafana", "loki", "alertmanager", "hw-checker")
+"""Parts that a deployment may lack; without MongoDB and Prometheus nothing can be told of any."""
+
+
+def absent_parts(text: str) -> tuple[str, ...]:
+    """Return the parts that a deployment lacks; one service must be there."""
+    parsed = tuple(text.split())
+    if set(parsed) - set(PARTS) or set(PARTS[:3]) <= set(parsed):
+        raise Malformed(f"any of {', '.join(PARTS)} with a space between them, not all of the services, or nothing")
+    return parsed
+
+
 def branch(text: str) -> str:
     """Return a branch of a remote: what is deployed must be its newest commit."""
     if not re.fullmatch(r"[\w.-]+/[\w./-]+", text):

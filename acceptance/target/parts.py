@@ -4,13 +4,34 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from acceptance.target.log_format import LogFormat
 from acceptance.target.naming import HttpNames
 from acceptance.target.shown import Public
+from acceptance.verdict import NotApplicable
 
 ServiceKey = Literal["bot", "worker", "api"]
+
+
+def absent(part: str) -> NotApplicable:
+    """Make what a check ends with that asks for a part which the target file declares absent."""
+    return NotApplicable(f"{part} is declared absent (ABSENT in the target file)")
+
+
+class Services(dict[ServiceKey, "Service"]):
+    """The services that are there; to ask for another one is NOT APPLICABLE."""
+
+    def __missing__(self, key: ServiceKey) -> Service:
+        """Say that there is none.
+
+        Raises:
+            KeyError: No deployment has one of that name.
+            NotApplicable: This one has none.
+        """
+        if key not in get_args(ServiceKey):
+            raise KeyError(key)
+        raise absent(key)
 
 
 @dataclass(frozen=True, repr=False)

@@ -65,12 +65,14 @@ class HwChecker:
 
         Raises:
             Inconclusive: The env file has no key.
+            NotApplicable: There is no checker.
             EnvFileError: It cannot be read.
         """
+        url = target.having("hw-checker").hw_checker_url
         key = EnvFile(target.env_file).read().get(API_KEY, "")
         if not key:
             raise Inconclusive(f"{target.env_file}: expected {API_KEY}, found none; without it no review can be proved")
-        return cls(Caller(target.hw_checker_url, target.http_timeout_s, trace_header="", headers={"X-API-Key": key}))
+        return cls(Caller(url, target.http_timeout_s, trace_header="", headers={"X-API-Key": key}))
 
     def health_findings(self) -> list[Finding]:
         """Name what is wrong with its `/health`; the checklist expects `{"status":"ok"}`."""

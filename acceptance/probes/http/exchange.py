@@ -6,7 +6,7 @@ import ast
 import contextlib
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 
 from acceptance.redact import cut
@@ -92,7 +92,7 @@ class Exchange:
         return f"{did}\nanswered {self.status} {self.reason}".rstrip() + f"{leads}: {body!r}"
 
 
-def leaks(body: str, *, sent: Iterable[str] = (), form: Iterable[bytes] = (), private: Iterable[str] = ()) -> list[str]:
+def leaks(body: str, *, sent: Iterable[str] = (), form: Iterable[bytes] = (), private: Sequence[str] = ()) -> list[str]:
     """Name the internals found in a refusal's body.
 
     The target contract wants `{"detail": "..."}` with no stack trace, path, address or secret.
@@ -109,13 +109,11 @@ def leaks(body: str, *, sent: Iterable[str] = (), form: Iterable[bytes] = (), pr
     decoded = _decoded(body)  # undoes JSON's escapes, so that an echo compares equal
     texts = [body] if decoded is None else list(_strings(decoded))
     echoes = sorted(filter(None, sent), key=len, reverse=True)
-    rest = [_without(text, echoes) for text in texts]
-    told = [f"private text: {secret}" for secret in private if secret and any(secret in text for text in rest)]
-    if not _internals("\n".join(rest)):
-        return told
+    if not _told("\n".join(_without(text, echoes) for text in texts), private):
+        return []
     pieces = [(_without(piece, echoes), piece) for text in texts for piece in text.split("\ufffd")]
-    foreign = [piece for piece, whole in pieces if _internals(piece) and not _is_echo(whole, form)]
-    return told + _internals("\n".join(foreign))
+    foreign = [piece for piece, whole in pieces if _told(piece, private) and not _is_echo(whole, form)]
+    return _told("\n".join(foreign), private)
 
 
 def _without(text: str, echoes: Iterable[str]) -> str:
@@ -135,9 +133,10 @@ def _decoded(body: str) -> object:
     return None
 
 
-def _internals(text: str) -> list[str]:
+def _told(text: str, private: Sequence[str]) -> list[str]:
     found = {label: pattern.search(text) for label, pattern in _PATTERNS}
-    return [f"{label}: {match.group(0).strip()[:120]}" for label, match in found.items() if match]
+    internals = [f"{label}: {match.group(0).strip()[:120]}" for label, match in found.items() if match]
+    return [f"private text: {secret}" for secret in private if secret and secret in text] + internals
 
 
 def _is_echo(text: str, form: Iterable[bytes]) -> bool:

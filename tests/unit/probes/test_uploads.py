@@ -291,7 +291,9 @@ def test_an_echo_of_the_archive_is_no_leak_whatever_its_length_and_what_stands_b
 
     pieces = [HOSTILE[:25], HOSTILE[25:]]
     assert leaks(body("no zip"), form=pieces) == []
+    assert leaks(body("no zip"), form=pieces, private=["/var/lib"]) == []
     assert leaks(body("no zip: /srv/app/main.py"), form=pieces) == ["absolute path: /srv/app/main.py"]
+    assert leaks(body("in archives-7"), form=pieces, private=["archives-7"]) == ["private text: archives-7"]
     assert leaks(body("no zip"), form=[b"another"])
 
 
