@@ -6,6 +6,7 @@ pytest_plugins = (
     "fixtures.record",
     "fixtures.run",
     "fixtures.interruption",
+    "fixtures.heartbeat",
     "fixtures.effects",
     "fixtures.redaction",
     "fixtures.terminal",

@@ -8,6 +8,7 @@ from importlib.resources import files
 
 from markupsafe import Markup, escape
 
+from acceptance.record.cards import as_cards
 from acceptance.record.chart import limit_of, number
 from acceptance.record.history import Run, Trend, Unreadable, flaky, spans, trends, undone
 from acceptance.record.html import environment
@@ -26,7 +27,7 @@ def history(runs: Sequence[Run], unreadable: Sequence[Unreadable]) -> str:
     counted = Counter(run.outcome for run in runs)
     first, last = spans(runs)
     flips = flaky(runs)
-    return (
+    return as_cards(
         environment()
         .get_template("record_history.html.j2")
         .render(

@@ -17,6 +17,7 @@ from markupsafe import Markup
 
 from acceptance.checklist import CHAPTERS
 from acceptance.record import chart, first_screen, formatting
+from acceptance.record.cards import as_cards
 from acceptance.record.formatting import parse
 from acceptance.record.schema import Check, Gate, Phase, Record, Stage
 from acceptance.record.signoffs import chapters_of
@@ -34,12 +35,12 @@ GOOD = (Verdict.PASS, *SILENT)
 
 def page(record: Record, note: str = "") -> str:
     """Give the record as a page of its own."""
-    return environment().get_template("record_page.html.j2").render(**_context(record, note))
+    return as_cards(environment().get_template("record_page.html.j2").render(**_context(record, note)))
 
 
 def report_part(record: Record) -> str:
     """Give the record as the first part of pytest-html's report."""
-    return environment().get_template("record_report.html.j2").render(**_context(record, ""))
+    return as_cards(environment().get_template("record_report.html.j2").render(**_context(record, "")))
 
 
 def title(record: Record) -> str:

@@ -1,0 +1,48 @@
+"""A long wait is told; while a soak is shown it is not."""
+
+import os
+from contextlib import suppress
+from types import SimpleNamespace
+
+import pytest
+
+from acceptance.polling import poll
+from acceptance.stages.board import STATUS
+from fixtures.heartbeat import Heartbeat
+from fixtures.run import LIVE
+
+
+@pytest.fixture
+def telling(tmp_path):
+    """A heartbeat that tells every 0.3 s while the test lasts, and the end that a terminal would show."""
+    reader, screen = os.pipe()
+    os.set_blocking(reader, False)
+    run = SimpleNamespace(folder=tmp_path, events=tmp_path / "events.jsonl")
+    heartbeat = Heartbeat(SimpleNamespace(stash={LIVE: SimpleNamespace(run=run)}), screen, 0.3)
+    loop = heartbeat.pytest_runtestloop()
+    next(loop)
+    yield heartbeat, reader
+    with suppress(StopIteration):
+        loop.send(None)
+    os.close(reader)
+
+
+def said(reader):
+    with suppress(BlockingIOError):
+        return os.read(reader, 65536).decode()
+    return ""
+
+
+def test_what_takes_long_is_named_again_and_again(telling):
+    heartbeat, reader = telling
+    assert "getting ready" in poll(lambda: said(reader), lambda text: "getting ready" in text, 5)
+    heartbeat.pytest_runtest_logstart("ops_tests/a.py::test_attacks[x]")
+    for _ in range(2):
+        assert "... test_attacks[x], " in poll(lambda: said(reader), lambda text: "test_attacks[x]" in text, 5)
+
+
+def test_a_soak_that_is_shown_speaks_for_itself(telling, tmp_path):
+    _, reader = telling
+    (tmp_path / STATUS).touch()
+    said(reader)
+    assert poll(lambda: said(reader), lambda text: text != "", 0.8) == ""
