@@ -148,5 +148,5 @@ def _target(layout: Layout, ports: Mapping[str, int], clamd: str) -> str:
         "SCRAPE_INTERVAL_SECONDS": 1,
     }
     token = dotenv_values(layout.env_file)["SERVICE_TOKEN"] or ""
-    values = values | differing(current(), str(layout.infra), ports["prometheus"], token)
+    values = values | differing(current(), str(layout.infra), str(layout.work), ports["prometheus"], token)
     return "".join(f'{key}="{value}"\n' if " " in str(value) else f"{key}={value}\n" for key, value in values.items())

@@ -20,7 +20,7 @@ print(told["start"] if told["statename"] == "RUNNING" else "")
 """
 
 
-def differing(shape: Shape, infra: str, prometheus_port: int, token: str) -> dict[str, object]:
+def differing(shape: Shape, infra: str, work: str, prometheus_port: int, token: str) -> dict[str, object]:
     """Give the keys by which a target file tells this shape from the checklist's."""
     if shape.plain:
         return {}
@@ -32,6 +32,7 @@ def differing(shape: Shape, infra: str, prometheus_port: int, token: str) -> dic
         "STUDENT_IDS": "numeric",
         "TRACE_HEADER": "",
         "LOG_SHOWS": "requests",
+        "KNOWN_WRITERS": f"{work}/*.log",
         "METRIC_NAMES": _pairs(shape.metrics),
         "METRIC_LABELS": _pairs(shape.labels),
         "RUNNING_COMMIT": f"metric:{shape.told('butler_build_info')}:commit",

@@ -79,7 +79,7 @@ def line_of_fields(fields: dict[str, Any], text: str, form: LogFormat) -> LogLin
     level = level_of(_named(fields, "level", form), form.fields["numbers"])
     message = next((fields[name] for name in _MESSAGE if fields.get(name)), "")
     event, trace = (str(_named(fields, name, form)) for name in ("event", "trace"))
-    return LogLine(at, event, level, trace, {**fields, "message": message}, text, exact=exact)
+    return LogLine(at, form.event_of(event), level, trace, {**fields, "message": message}, text, exact=exact)
 
 
 def line_of_text(head: Head | None, text: str, *, wrapped: bool = False) -> LogLine:

@@ -99,6 +99,10 @@ class Logs:
         """Whether the target file says that its lines name their event."""
         return "events" in self.form.shows
 
+    def tells(self, event: str) -> bool:
+        """Whether the target file says that it logs this event."""
+        return self.form.tells(event)
+
     def read(self, start: datetime) -> Excerpt:
         """Read what was written at or after `start`, and how much of that time the log covers.
 

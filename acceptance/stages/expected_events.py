@@ -9,7 +9,9 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from acceptance.gates.measures import Trigger
 from acceptance.observe.log_lines import LogLine
+from acceptance.target.log_format import LogFormat
 
 _SLACK_S = 3.0
 """How far the clocks may differ (`acceptance.stages.log_probe`), and how late a line may be written."""
@@ -103,3 +105,8 @@ class SyntheticEvents:
     def undisturbed_since(self, event: str) -> float:
         """Give the unix seconds since when none was announced; infinite after `begin`."""
         return math.inf if self._open[event] else self._told.get(event, 0.0)
+
+
+def visible(triggers: Iterable[Trigger], form: LogFormat) -> tuple[Trigger, ...]:
+    """Leave out those of events that the target file says are not logged: a limit of the deployment, no blindness."""
+    return tuple(each for each in triggers if each.kind != "log_events" or any(map(form.tells, each.query.split("|"))))

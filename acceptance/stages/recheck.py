@@ -30,6 +30,7 @@ from acceptance.polling import poll
 from acceptance.probes.traffic import drive
 from acceptance.record.deployment import Deployment, LeftEnabled, Spell, left_enabled, restarts
 from acceptance.stage import Stage
+from acceptance.stages.expected_events import visible
 from acceptance.stages.prometheus_clock import clock_fault
 from acceptance.target.model import Service, Target
 from acceptance.verdict import Inconclusive, Verdict, bad_or_blind
@@ -135,9 +136,8 @@ class Lookback:
         Raises:
             Inconclusive: Prometheus or the log is out of reach.
         """
-        # Of a service whose log names no events, as its target file says, there is nothing to count.
-        left_out = ("alerts",) if Logs.of(self.service).names_events else ("alerts", "log_events")
-        results = [self._trigger(trigger) for trigger in self.stage.triggers if trigger.kind not in left_out]
+        triggers = visible(self.stage.triggers, self.service.log_format)
+        results = [self._trigger(trigger) for trigger in triggers if trigger.kind != "alerts"]
         return self._told(results, "since", self._span)
 
     def _trigger(self, trigger: Trigger) -> GateResult:

@@ -24,7 +24,7 @@ from acceptance.observe.prometheus import Prometheus
 from acceptance.observe.started import shown_by, starts
 from acceptance.probes.traffic import Probe
 from acceptance.stage import Stage
-from acceptance.stages.expected_events import SyntheticEvents
+from acceptance.stages.expected_events import SyntheticEvents, visible
 from acceptance.stages.progress import Tell
 from acceptance.stages.soak import SoakReport, Traffic, soak
 from acceptance.stages.watch import Watch, WatchInputs
@@ -75,9 +75,7 @@ class StageWork:
         """Fill the queries in for this target's Prometheus job."""
         if self.stage.service in self.target.services:
             self.stage = self.stage.at(self.service.job)
-            if "events" not in self.service.log_format.shows:  # a documented limit of the deployment, so not blindness
-                seen = tuple(each for each in self.stage.triggers if each.kind != "log_events")
-                self.stage = replace(self.stage, triggers=seen)
+            self.stage = replace(self.stage, triggers=visible(self.stage.triggers, self.service.log_format))
 
     def foreign(self, lines: Iterable[LogLine]) -> list[LogLine]:
         """Give the lines of security events that no request of ours caused."""

@@ -21,6 +21,7 @@ from acceptance.target.parsers import (
     commit_source,
     count,
     file_name,
+    file_patterns,
     flag_name,
     hours,
     http_url,
@@ -62,12 +63,17 @@ class Key:
     about: str = ""
 
 
+_EVENTS = (
+    "What the services call the events that they log, by the contract's names, such as path_traversal=escape_blocked; "
+    "`size_limit=` for one that is not logged: that is then proved by the answer and by what is stored."
+)
 _LOGS: dict[str, Key] = {
     "LOG_FORMAT": Key(one_of("json", "logfmt", "text", "rich"), "json"),
     "LOG_PATTERN": Key(log_pattern, ""),
     "LOG_FIELDS": Key(log_fields, "time=timestamp level=level event=event trace=trace_id numbers=python"),
     "LOG_ZONE": Key(zone, "UTC"),
     "LOG_SHOWS": Key(log_shows, "requests events"),
+    "LOG_EVENTS": Key(renamings(r"[\w.:-]+", may_lack=True), "", about=_EVENTS),
 }
 """How the services write their logs; each has the same keys with its own name before it, for one that differs."""
 
@@ -87,6 +93,10 @@ _ROUTES = "Its paths by the contract's, such as /api/v1/reviews=/v2/submissions;
 _FIELDS = (
     "Its fields of forms, queries and JSON by the contract's, such as student_id=learner_id; `mode=` for one that it "
     "has not."
+)
+_WRITERS = (
+    "Files in WATCH_DIRS that services write by themselves, such as a log: absolute paths with a colon between them, "
+    "`*` in the file's name. A change of one is put to no attack, unless it holds what the attack sent."
 )
 _ABSENT = (
     "Parts that this deployment has not, with a space between them: bot, worker, api, grafana, loki, alertmanager, "
@@ -152,6 +162,7 @@ KEYS: dict[str, Key] = {
     "STORAGE_OWNER": Key(owner, "butler:butler"),
     "STORAGE_MODE": Key(mode, "750"),
     "WATCH_DIRS": Key(paths, "{STORAGE_ROOT}/.."),
+    "KNOWN_WRITERS": Key(file_patterns, "", about=_WRITERS),
     "MAX_UPLOAD_BYTES": Key(count, str(100 * 2**20)),
     "ATTACKS": Key(optional(one_of("all", "selection")), ""),
     "MIN_FREE_BYTES": Key(count, str(10 * 2**30)),

@@ -34,6 +34,7 @@ class LogFormat(Public):
         fields: What the fields are called: time, level, event, trace. `numbers` says what a level in figures means:
             `python` (40 is an error) or `pino` (50 is one).
         zone: The time zone of times that name none, such as `UTC`, `Europe/Berlin` or `+01:00`.
+        events: What it calls events, by the contract's names; empty for one that it does not log.
         shows: What the service logs: `requests` (each request leaves a line), `events` (lines name their event).
     """
 
@@ -42,6 +43,15 @@ class LogFormat(Public):
     fields: Mapping[str, str] = field(default_factory=lambda: FIELDS)
     zone: str = "UTC"
     shows: tuple[str, ...] = SHOWS
+    events: Mapping[str, str] = field(default_factory=dict)
+
+    def tells(self, event: str) -> bool:
+        """Whether the target file says that the service logs this event."""
+        return "events" in self.shows and self.events.get(event) != ""
+
+    def event_of(self, theirs: str) -> str:
+        """Give the contract's name of an event."""
+        return next((name for name, its in self.events.items() if its == theirs and its), theirs)
 
 
 @cache

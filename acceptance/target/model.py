@@ -236,6 +236,7 @@ def _target(path: Path, s: Settings) -> Target:
             watch_dirs=s["WATCH_DIRS"],
             max_upload_bytes=s["MAX_UPLOAD_BYTES"],
             min_free_bytes=s["MIN_FREE_BYTES"],
+            writers=s["KNOWN_WRITERS"],
             all_attacks=(s["ATTACKS"] or ("selection" if s["TARGET_KIND"] == "production" else "all")) == "all",
         ),
         clamd=s["CLAMD"],
@@ -269,7 +270,7 @@ def _beside(env_file: Path) -> Path:
 def _service(key: ServiceKey, s: Settings) -> Service:
     upper = key.upper()
     name, url, job, logs = (s[f"{upper}_{word}"] for word in ("NAME", "URL", "JOB", "LOGS"))
-    words = ("FORMAT", "PATTERN", "FIELDS", "ZONE", "SHOWS")
+    words = ("FORMAT", "PATTERN", "FIELDS", "ZONE", "SHOWS", "EVENTS")
     log_format = LogFormat(*(s[f"{upper}_LOG_{word}"] for word in words))
     health, started = s[f"{upper}_HEALTH"], s[f"{upper}_STARTED"]
     names = HttpNames(s[f"{upper}_ROUTES"], s[f"{upper}_FIELDS"])

@@ -136,6 +136,14 @@ def paths(text: str) -> tuple[Path, ...]:
     return parsed
 
 
+def file_patterns(text: str) -> tuple[Path, ...]:
+    """Return patterns of files, with `*` in the name alone, and not for any name."""
+    parsed = tuple(path(part) for part in text.split(":") if part)
+    if any(set(each.name) <= {"*"} or "*" in str(each.parent) for each in parsed):
+        raise Malformed("absolute paths with a colon between them, with * in the file's name only, such as /srv/*.log")
+    return parsed
+
+
 def command(text: str) -> str:
     """Return a command line that a shell could split."""
     try:

@@ -97,6 +97,7 @@ class Storage(Public):
         owner: `USER:GROUP` that must own `root`.
         mode: Permission bits of `root`, such as `0o750`.
         watch_dirs: Folders in which nothing may appear outside `root`.
+        writers: Patterns of files in those folders that the services write by themselves, such as a log.
         max_upload_bytes: The largest archive that is accepted.
         min_free_bytes: Free space that must remain.
         all_attacks: Whether the whole corpus of attacks is sent, or one harmless case of each kind.
@@ -109,6 +110,7 @@ class Storage(Public):
     watch_dirs: tuple[Path, ...]
     max_upload_bytes: int
     min_free_bytes: int
+    writers: tuple[Path, ...] = ()
     all_attacks: bool = True
 
 

@@ -10,7 +10,7 @@ from acceptance.evidence import Evidence
 from acceptance.finding import summary
 from acceptance.gates.judging import ALPHA
 from acceptance.gates.statistics import binomial_tail
-from acceptance.verdict import Verdict
+from acceptance.verdict import NotApplicable, Verdict
 
 pytestmark = pytest.mark.soak
 
@@ -45,14 +45,15 @@ def test_archives_of_the_stage_are_still_there(soaked, kept):
 @pytest.mark.checklist("21_01c.monitor.2")
 def test_no_unexpected_security_events(soaked, flag_on, api_logs, stage_work, evidence):
     """Check logs for security events: beside our own no attack, and no more wrong digests than users make."""
-    if "events" not in stage_work.service.log_format.shows:
-        pytest.skip("LOG_SHOWS of the target file says that the service logs no events")
+    told = [name for name in EVENTS if stage_work.service.log_format.tells(name)]
+    if not told:
+        raise NotApplicable("security events: LOG_SHOWS or LOG_EVENTS of the target file say that none is logged")
     start = datetime.fromtimestamp(flag_on.intended, UTC)
-    lines = {name: [line.brief() for line in stage_work.foreign(api_logs.since(start, [name]))] for name in EVENTS}
+    lines = {name: [line.brief() for line in stage_work.foreign(api_logs.since(start, [name]))] for name in told}
     evidence.add(Evidence("log", "security events", {"source": api_logs.source, "since": start, "lines": lines}))
-    wrong, uploads = lines["checksum_failed"], soaked.results["checksum-failures"].samples
+    wrong, uploads = lines.get("checksum_failed", []), soaked.results["checksum-failures"].samples
     unusual = wrong if binomial_tail(len(wrong), uploads, WRONG_DIGESTS) < ALPHA else []
-    found = [*lines["path_traversal"], *lines["av_scan_reject"], *unusual]
+    found = [*lines.get("path_traversal", []), *lines.get("av_scan_reject", []), *unusual]
     assert found == [], f"{len(found)} security events of others beside {uploads} uploads: {'; '.join(found[:5])}"
 
 

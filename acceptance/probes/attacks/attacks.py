@@ -33,10 +33,12 @@ class Attacks:
         results: By case id.
         events: Log events by trace id; by the empty string when the service does not take ours; None where the target
             file says that its log names no events.
+        unlogged: Events that the target file says are not logged.
     """
 
     results: Results
     events: Mapping[str, Counter[str]] | None
+    unlogged: frozenset[str] = frozenset()
 
     def findings(self) -> list[Finding]:
         """Name everything that is wrong, worst first; empty when every attack was refused, without effect, and logged.
@@ -74,7 +76,7 @@ class Attacks:
         return events.get(trace_id, Counter()) if "" not in events else events[""]
 
     def _logged(self, event: str, trace_id: str) -> bool:
-        if self.events is None:
+        if self.events is None or event in self.unlogged:
             return True
         if "" not in self.events:
             return self._of(trace_id)[event] > 0
@@ -93,7 +95,7 @@ def attack(
     """
     start = datetime.now(UTC)
     canaries = storage.root.parent / f"canary-{prefix}"
-    roots = StorageRoots(storage.root, storage.watch_dirs, canaries)
+    roots = StorageRoots(storage.root, storage.watch_dirs, canaries, storage.writers)
     results = run(cases, uploader, roots=roots, students=Students(attacker, victim), run_prefix=prefix)
 
     def look() -> Attacks:
@@ -103,7 +105,7 @@ def attack(
         for line in logs.since(start, EVENTS):
             event = next(filter(line.tells_of, EVENTS))
             by_trace.setdefault(line.trace_id if uploader.trace_header else "", Counter())[event] += 1
-        return Attacks(results, by_trace)
+        return Attacks(results, by_trace, frozenset(event for event in EVENTS if not logs.tells(event)))
 
     try:
         return poll(look, lambda seen: not seen.silent(), LOG_DELAY_S)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from acceptance.probes.archives.archives import good, new_nonce
@@ -25,22 +26,31 @@ class StorageRoots:
     Attributes:
         root: The storage root of the path under test.
         watch_dirs: Folders around it in which nobody else writes during the run.
+        writers: Patterns of files there that the service writes by itself.
         canary_dir: A folder outside the root for canaries; made when missing.
     """
 
     root: Path
     watch_dirs: tuple[Path, ...]
     canary_dir: Path
+    writers: tuple[Path, ...] = ()
 
     def resolved(self) -> StorageRoots:
         """Return the same folders without links on their way, as snapshots name them."""
         return StorageRoots(
-            self.root.resolve(), tuple(folder.resolve() for folder in self.watch_dirs), self.canary_dir.resolve()
+            self.root.resolve(),
+            tuple(folder.resolve() for folder in self.watch_dirs),
+            self.canary_dir.resolve(),
+            tuple(pattern.parent.resolve() / pattern.name for pattern in self.writers),
         )
 
     def holds(self, path: Path) -> bool:
         """Tell whether a path lies in the storage root."""
         return path == self.root or self.root in path.parents
+
+    def is_own(self, path: Path) -> bool:
+        """Whether the service is known to write this file by itself."""
+        return any(path.parent == each.parent and fnmatchcase(path.name, each.name) for each in self.writers)
 
 
 @dataclass(frozen=True, slots=True)

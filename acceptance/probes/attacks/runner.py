@@ -72,7 +72,7 @@ def run(
         attack.case.id: _result(attack, exchange, found, roots, broken)
         for attack, exchange in zip(attacks, exchanges, strict=True)
     }
-    unknown = (*found.unattributed, *changes.vanished)
+    unknown = [path for path in (*found.unattributed, *changes.vanished) if not roots.is_own(path)]
     stray = (*(path for path in unknown if not roots.holds(path)), *(broken & set(unknown)))
     ours = tuple(path for paths in found.of.values() for path in paths if path not in changes.changed)
     nonces = {**controls.nonces, **owners, nonce: "canary"}

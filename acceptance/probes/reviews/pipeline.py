@@ -76,7 +76,8 @@ class Reviews:
         written = self.logs.since(submitted.at - _CLOCKS_DIFFER, EFFECTS.values())
         its_own = [line for line in written if line.mentions(submitted.task_id)]
         lines = {event: line for event in EFFECTS.values() for line in its_own if line.tells_of(event)}
-        return Review(submitted, task, report, lines)
+        unlogged = frozenset(event for event in EFFECTS.values() if not self.logs.tells(event))
+        return Review(submitted, task, report, lines, unlogged)
 
     def follow(self, submitted: Submitted, patience_s: float, settle_s: float) -> Review:
         """Wait until a submission has ended, then until its effects show; gives what was seen last, good or not.

@@ -55,12 +55,14 @@ class Review:
         report: Its document in `homework_reviews`, None when there is none.
         lines: The log lines of the four effects with its task id, by event; the last of each. None where the target
             file says that the log names no events: then what is stored must show the effects.
+        unlogged: Events that the target file says are not logged, likewise.
     """
 
     submitted: Submitted
     task: Mapping[str, Any] | None = None
     report: Mapping[str, Any] | None = None
     lines: Mapping[str, LogLine] | None = None
+    unlogged: frozenset[str] = frozenset()
 
     @property
     def ended(self) -> bool:
@@ -99,7 +101,7 @@ class Review:
         event, task = EFFECTS[effect], self.submitted.task_id
         good, shown = self._stored(effect)
         found = [] if good else [Finding("missing effect", task, effect, shown)]
-        if self.lines is not None and event not in self.lines:
+        if self.lines is not None and event not in (*self.lines, *self.unlogged):
             logged = str(sorted(self.lines) or "none")
             found.append(Finding("not logged", task, f"the log event {event}", logged, Severity.MEDIUM))
         return found

@@ -36,7 +36,7 @@ class Refusal:
         exchange: The answer.
         kept: Files in the storage that carry the upload's nonce or its student.
         events: Log events of this request.
-        names_events: Whether the log names events at all; the target file says so.
+        names_events: Whether the service logs the event that is asked for; the target file says so.
         form: What was sent, in pieces: an answer may echo it.
     """
 
@@ -95,9 +95,9 @@ def try_upload(
     names = {_bytes(upload.student_id): "upload"}
     kept = [path for path in attribute(changes, nonces, names).of.get("upload", []) if not path.is_dir()]
     token = _bytes(upload.student_id).decode(errors="replace")
-    wanted = event if logs.names_events else None
+    wanted = event if event and logs.tells(event) else None
     events = events_of(logs, start, lambda line: line.trace_id == answer.trace_id or line.mentions(token), wanted)
-    return Refusal(upload.archive.description, answer, tuple(kept), events, logs.names_events, upload.form())
+    return Refusal(upload.archive.description, answer, tuple(kept), events, bool(wanted), upload.form())
 
 
 def events_of(logs: Logs, start: datetime, is_its: Callable[[LogLine], bool], wanted: str | None) -> tuple[str, ...]:

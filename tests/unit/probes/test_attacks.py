@@ -40,15 +40,18 @@ def home(tmp_path: Path) -> Path:
     return host
 
 
-def roots(home: Path) -> StorageRoots:
-    return StorageRoots(home / "var/archives", (home / "var",), home / "canaries")
+def roots(home: Path, *writers: str) -> StorageRoots:
+    known = tuple(home / pattern for pattern in writers)
+    return StorageRoots(home / "var/archives", (home / "var",), home / "canaries", known)
 
 
-def attack(home: Path, fault: str, cases: tuple[Case, ...] = ONE, **settings: float) -> Results:
+def attack(
+    home: Path, fault: str, cases: tuple[Case, ...] = ONE, writers: tuple[str, ...] = (), **settings: float
+) -> Results:
     with tiny_review_api(home / "var/archives", fault) as api:
         students = Students("attacker", "victim")
         uploader = Uploader(api.url, 10)
-        return run(cases, uploader, roots=roots(home), students=students, run_prefix=PREFIX, **settings)
+        return run(cases, uploader, roots=roots(home, *writers), students=students, run_prefix=PREFIX, **settings)
 
 
 # --- the corpus as data
@@ -229,6 +232,11 @@ def test_a_file_that_vanishes_outside_is_a_stray_finding(home: Path) -> None:
     results = attack(home, "deletes-outside")
     assert results.stray == (home / "var/precious",)
     assert "by which case is unknown" in results.findings[-1].found
+
+
+def test_a_file_that_the_service_is_known_to_write_is_no_stray(home: Path) -> None:
+    results = attack(home, "deletes-outside", writers=("var/prec*",))
+    assert (results.stray, results.findings) == ((), [])
 
 
 def test_internals_in_the_answer_are_found(home: Path) -> None:
