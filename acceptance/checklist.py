@@ -14,7 +14,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Literal, Protocol
 
-from acceptance.verdict import Verdict
+from acceptance.verdict import Verdict, worst
 
 
 def _rows(name: str) -> Iterator[list[str]]:
@@ -194,9 +194,9 @@ def _judge(item: Item, checks: Sequence[NamesItems], signed: bool, in_run: bool)
     nodeids = tuple(check.nodeid for check in checks)
     verdicts = [check.verdict for check in checks]
     by_hand = item.id in SIGN_OFFS or any(asks(check.phase, check.reason) for check in checks)
-    for verdict in (Verdict.FAIL, *(() if by_hand and not signed else (Verdict.INCONCLUSIVE,))):
-        if count := verdicts.count(verdict):
-            return ItemStatus(State(verdict.value), f"{count} of {len(checks)} checks {verdict}", nodeids)
+    found = worst(verdicts)
+    if found is Verdict.FAIL or (found is Verdict.INCONCLUSIVE and (signed or not by_hand)):
+        return ItemStatus(State(found.value), f"{verdicts.count(found)} of {len(checks)} checks {found}", nodeids)
     absent, passed = verdicts.count(Verdict.NOT_APPLICABLE), verdicts.count(Verdict.PASS)
     if checks and absent == len(checks):
         return ItemStatus(State.NOT_APPLICABLE, checks[0].reason, nodeids)

@@ -1,11 +1,13 @@
 """Write the reference pages from the code, so that they cannot differ: `python -m tests.reference`.
 
 `docs/target-file.md` comes from the keys of a target file and the comments of the example; `docs/options.md` from the
-options, markers and exit codes. `tests/unit/test_reference.py` fails while a page is not what this writes.
+options, markers and exit codes; `acceptance/data/events.schema.json` from the kinds of events.
+`tests/unit/test_reference.py` fails while a page is not what this writes.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -13,6 +15,9 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from pydantic import TypeAdapter
+
+from acceptance.kinds import KINDS
 from acceptance.target.keys import KEYS
 from acceptance.verdict import ExitCode
 
@@ -109,6 +114,25 @@ def suite_options() -> Iterator[str]:
         yield f"| `{option}` | {help_text} |"
 
 
+def event_schema() -> str:
+    """Write the JSON Schema of a line of the event log, one line for each kind of event."""
+    kinds = {name: TypeAdapter(kind).json_schema() | {"additionalProperties": False} for name, kind in KINDS.items()}
+    for shape in kinds.values():
+        shape["properties"] = {
+            name: {key: value for key, value in its.items() if key not in ("title", "default")}
+            for name, its in shape["properties"].items()
+        }
+    whole = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Event of a run's log",
+        "type": "object",
+        "required": ["seq", "at", "kind", "data", "prev", "hash"],
+        "oneOf": [{"properties": {"kind": {"const": name}, "data": {"$ref": f"#/$defs/{name}"}}} for name in kinds],
+    }
+    rows = ",\n".join(json.dumps({name: shape})[1:-1] for name, shape in kinds.items())
+    return json.dumps(whole)[:-1] + ',\n"$defs": {\n' + rows + "\n}}\n"
+
+
 def _comments() -> Iterator[tuple[str, str]]:
     """Give each key of the example with the comment above it; keys that stand together share one."""
     comment: list[str] = []
@@ -135,6 +159,7 @@ def _row(name: str, comment: str) -> str:
 PAGES = {
     ROOT / "docs" / "target-file.md": target_file,
     ROOT / "docs" / "options.md": lambda: options(suite_options()),
+    ROOT / "acceptance" / "data" / "events.schema.json": event_schema,
 }
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from acceptance.commands.notify import channels, send_mail, send_post
 from acceptance.events import TamperedLog
+from acceptance.finding import summary
 from acceptance.record import messages
 from acceptance.record.earlier_runs import Unread, load_whole
 from acceptance.record.history import read_runs
@@ -52,7 +53,7 @@ def run(arguments: Sequence[str] | None, reports: Path) -> int:
 
 def verify_record(options: Namespace) -> int:
     """Check that no byte changed since the run: manifest, chain of the log, what follows from it, signature."""
-    faults, name = verify(options.folder), ""
+    faults, name = [str(each) for each in verify(options.folder)], ""
     try:
         name = signer(options.folder, options.allowed_signers) if options.allowed_signers else ""
     except ValueError as error:
@@ -182,8 +183,8 @@ def _parser(reports: Path) -> argparse.ArgumentParser:
 
 
 def _make_sure(folder: Path, otherwise: str) -> None:
-    if faults := verify(folder):
-        raise Changed(f"{folder}: {otherwise}: {'; '.join(faults)}")
+    if found := verify(folder):
+        raise Changed(f"{folder}: {otherwise}: {summary(found)}")
 
 
 def _signed(folder: Path, name: str) -> str:

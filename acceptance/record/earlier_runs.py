@@ -57,7 +57,7 @@ def _read(folders: Iterable[Path]) -> tuple[list[tuple[Event, ...]], list[str]]:
     runs, unread = [], []
     for neighbour in folders:
         try:
-            faults = verify(neighbour)
+            faults = [str(each) for each in verify(neighbour)]
         except NoRecord as error:
             faults = [str(error)]
         if faults:

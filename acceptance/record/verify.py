@@ -9,15 +9,16 @@ from __future__ import annotations
 from pathlib import Path
 
 from acceptance.events import TamperedLog
-from acceptance.record.publish import MANIFEST, derived, load, manifest
+from acceptance.finding import Finding
+from acceptance.record.publish import EVENTS, MANIFEST, derived, load, manifest
 
 
 class NoRecord(Exception):
     """The folder is not one that a run left sealed."""
 
 
-def verify(folder: Path) -> list[str]:
-    """Give what does not fit, one sentence each; empty when all is as it was written.
+def verify(folder: Path) -> list[Finding]:
+    """Name what does not fit; empty when all is as it was written.
 
     Raises:
         NoRecord: There is no folder, no manifest or no event log to verify.
@@ -31,36 +32,35 @@ def verify(folder: Path) -> list[str]:
     return [*_differences(given, manifest(folder)), *_record(folder)]
 
 
-def _differences(given: str, real: str) -> list[str]:
+def _differences(given: str, real: str) -> list[Finding]:
     if given == real:
         return []
-    listed, found = _digests(given), _digests(real)
-    faults = [f"{name}: listed in {MANIFEST} and missing" for name in listed if name not in found]
-    faults += [f"{name}: not in {MANIFEST}: put in after the run" for name in found if name not in listed]
-    faults += [
-        f"{name}: changed after the run: expected {listed[name][:12]}, found {found[name][:12]}"
-        for name in listed
-        if name in found and listed[name] != found[name]
+    listed, there = _digests(given), _digests(real)
+    found = [Finding("missing", name, f"the file, as {MANIFEST} lists it", "none") for name in listed.keys() - there]
+    found += [Finding("added", name, f"only files that {MANIFEST} lists", "one more") for name in there.keys() - listed]
+    found += [
+        Finding("changed", name, f"the digest {listed[name][:12]} of the run", there[name][:12])
+        for name in listed.keys() & there
+        if listed[name] != there[name]
     ]
-    return faults or [f"{MANIFEST}: itself changed after it was written"]
+    unknown = Finding("changed", MANIFEST, "it as it was written", "it changed")
+    return sorted(found, key=lambda each: each.subject) or [unknown]
 
 
 def _digests(text: str) -> dict[str, str]:
     return {name: digest for digest, _, name in (line.partition("  ") for line in text.splitlines())}
 
 
-def _record(folder: Path) -> list[str]:
+def _record(folder: Path) -> list[Finding]:
     try:
         expected = derived(load(folder), folder)
     except TamperedLog as error:
-        return [str(error)]
+        return [Finding("changed", EVENTS, "a whole chain", str(error))]
     except FileNotFoundError as error:
         raise NoRecord(str(error)) from error
-    faults = []
-    for name, text in expected.items():
-        path = folder / name
-        if not path.is_file():
-            faults.append(f"{name}: missing")
-        elif path.read_bytes() != text.encode():
-            faults.append(f"{name}: not what the event log gives")
-    return faults
+    there = {name: (folder / name).read_bytes() if (folder / name).is_file() else None for name in expected}
+    return [
+        Finding("changed", name, "what the event log gives", "none" if there[name] is None else "something else")
+        for name, text in expected.items()
+        if there[name] != text.encode()
+    ]

@@ -64,7 +64,7 @@ def no_go(folder: Path) -> Path:
             "trigger.fired",
             stage="21_01c",
             trigger="write_failures",
-            item="trigger.1",
+            items=["trigger.1"],
             value=0.034,
             threshold="> 0.02",
             reason=reason,
@@ -204,14 +204,13 @@ def rollback_failed(folder: Path) -> Path:
             after="false",
             file="~/work/infra/.env.infra",
         )
-        writer.say("service.restarting", stage="21_01c", service="butler-api", command="make day-12-restart-api")
+        writer.say("service.restarting", service="api")
         writer.say(
             "service.restarted",
             pause=60,
-            stage="21_01c",
             service="butler-api",
             started_before=1,
-            started_pause=1,
+            started_after=1,
             seconds=60,
             command="make day-12-restart-api",
             exit_code=2,

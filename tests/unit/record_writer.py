@@ -291,12 +291,11 @@ def switch(writer: Writer, before: str, after: str) -> None:
     writer.say(
         "flag.changed", pause=0.1, stage="21_01c", flag=FLAG, before=before, after=after, file="~/work/infra/.env.infra"
     )
-    writer.say("service.restarting", stage="21_01c", service="butler-api", command="make day-12-restart-api")
+    writer.say("service.restarting", service="api")
     stamp = writer.now.timestamp()
     writer.say(
         "service.restarted",
         pause=7.4,
-        stage="21_01c",
         service="butler-api",
         started_before=stamp - 86400,
         started_after=stamp + 3,

@@ -15,12 +15,13 @@ import pytest
 import record_samples as samples
 from record_scripts import script
 
-from acceptance.events import EventLog, TamperedLog
+from acceptance.events import EventLog, TamperedLog, read_events
 from acceptance.record import schema
 from acceptance.record.publish import load, manifest, publish, render, to_text
 from acceptance.record.verify import NoRecord, verify
 
 SCHEMA = json.loads(files("acceptance").joinpath("data/record.schema.json").read_text())
+EVENTS = json.loads(files("acceptance").joinpath("data/events.schema.json").read_text())
 
 
 @pytest.fixture(scope="module")
@@ -37,10 +38,12 @@ def copy(sealed, tmp_path):
 
 
 @pytest.mark.parametrize("name", [name for name in samples.SAMPLES if name != "large"])
-def test_record_json_fits_its_published_schema(tmp_path, name):
+def test_record_and_log_fit_their_published_schemas(tmp_path, name):
     folder = samples.SAMPLES[name](tmp_path / name)
     publish(folder)
     jsonschema.Draft202012Validator(SCHEMA).validate(json.loads((folder / "record.json").read_text()))
+    for event in read_events(folder / "events.jsonl"):
+        jsonschema.Draft202012Validator(EVENTS["$defs"][event.kind]).validate(event.data)
 
 
 def test_schema_names_the_fields_of_each_type():
@@ -92,21 +95,29 @@ def test_any_changed_byte_is_found(sealed, tmp_path):
 @pytest.mark.parametrize(
     ("damage", "said"),
     [
-        (lambda folder: (folder / "junit.xml").unlink(), "junit.xml: listed in MANIFEST.sha256 and missing"),
-        (lambda folder: (folder / "more.txt").write_text("x"), "more.txt: not in MANIFEST.sha256"),
-        (lambda folder: (folder / "junit.xml").write_text("x"), "junit.xml: changed after the run"),
-        (lambda folder: (folder / "record.json").unlink(), "record.json: missing"),
+        (
+            lambda folder: (folder / "junit.xml").unlink(),
+            "junit.xml: expected the file, as MANIFEST.sha256 lists it, found none",
+        ),
+        (
+            lambda folder: (folder / "more.txt").write_text("x"),
+            "more.txt: expected only files that MANIFEST.sha256 lists",
+        ),
+        (lambda folder: (folder / "junit.xml").write_text("x"), "junit.xml: expected the digest "),
+        (lambda folder: (folder / "record.json").unlink(), "record.json: expected the file"),
     ],
 )
 def test_damage_is_named(copy, damage, said):
     damage(copy)
-    assert any(fault.startswith(said) for fault in verify(copy))
+    assert any(str(each).startswith(said) for each in verify(copy))
 
 
 def test_a_record_that_does_not_follow_from_its_log_is_found_although_the_manifest_fits(copy):
     (copy / "record.json").write_text((copy / "record.json").read_text().replace("NO-GO", "GO"))
     (copy / "MANIFEST.sha256").write_text(manifest(copy))
-    assert verify(copy) == ["record.json: not what the event log gives"]
+    assert [str(each) for each in verify(copy)] == [
+        "record.json: expected what the event log gives, found something else"
+    ]
 
 
 def test_sha256sum_reads_the_manifest(sealed):
