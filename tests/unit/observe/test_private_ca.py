@@ -1,0 +1,57 @@
+"""A certificate of a private CA is trusted by two variables of the environment, and by nothing less."""
+
+import json
+import ssl
+import subprocess
+
+import pytest
+from dependencies.faulty import server
+from small_target import small_target
+
+from acceptance.observe.health import health_fault
+from acceptance.observe.prometheus import Prometheus
+from acceptance.probes.archives.archives import good
+from acceptance.probes.http import client
+from acceptance.probes.storage.uploads import Upload, Uploader
+from acceptance.verdict import Inconclusive
+
+NOW = json.dumps({"status": "success", "data": {"resultType": "scalar", "result": [1.0, "1700000000.5"]}}).encode()
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory):
+    """A certificate of 127.0.0.1 that is its own CA, with its key in one file."""
+    folder = tmp_path_factory.mktemp("ca")
+    subject = ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"]
+    made = ["-keyout", folder / "key.pem", "-out", folder / "ca.pem"]
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", *made, *subject], check=True, capture_output=True
+    )
+    return folder / "ca.pem", folder / "key.pem"
+
+
+@pytest.fixture(params=[True, False], ids=["trusted", "not trusted"])
+def trusted(request, certificate, monkeypatch):
+    for name in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"):
+        if request.param:
+            monkeypatch.setenv(name, str(certificate[0]))
+        else:
+            monkeypatch.delenv(name, raising=False)
+    client._tls.cache_clear()
+    yield request.param
+    client._tls.cache_clear()
+
+
+def test_every_client_trusts_a_private_ca_by_the_environment_alone(tmp_path, certificate, trusted):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*certificate)
+    with server(lambda _: (200, "application/json", NOW), context) as url:
+        target = small_target(tmp_path, API_URL=url, PROMETHEUS_URL=f"{url}/a/prefix")
+        assert (health_fault(target.services["api"], 5) == "") is trusted
+        assert (client.Caller(url, 5).get("/health").exchange.status == 200) is trusted
+        assert (Uploader(url, 5).send(Upload("s", "a", good())).status == 200) is trusted
+        if trusted:
+            assert Prometheus.of(target).clock() == 1700000000.5
+        else:
+            with pytest.raises(Inconclusive, match="certificate"):
+                Prometheus.of(target).clock()
