@@ -89,7 +89,7 @@ class Project:
         return {
             "args": [sys.executable, "-m", "pytest", *options, *args],
             "cwd": self.folder,
-            "env": kept | {"PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"} | environment,
+            "env": kept | {"PYTHONPATH": str(ROOT)} | environment,
         }
 
     def start(self, *args, **environment):

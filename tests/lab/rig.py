@@ -136,7 +136,7 @@ class Rig:
             self._running[name] = subprocess.Popen(
                 command,
                 cwd=ROOT,
-                env={**os.environ, "LAB_HOME": str(self.home), "PYTHONDONTWRITEBYTECODE": "1"},
+                env={**os.environ, "LAB_HOME": str(self.home)},
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,

@@ -74,7 +74,7 @@ class Trap:
         return subprocess.run(
             [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", f"--target={self.file}", *args],
             cwd=ROOT,
-            env=os.environ | {"PYTHONDONTWRITEBYTECODE": "1", "COLUMNS": "80"},
+            env=os.environ | {"COLUMNS": "80"},
             capture_output=True,
             text=True,
             timeout=300,

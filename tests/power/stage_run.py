@@ -87,7 +87,7 @@ def pytest_process(target: Path | str, reports: Path, *args: str, **environment:
     return {
         "args": [sys.executable, "-m", "pytest", *options, *args],
         "cwd": ROOT,
-        "env": plain | {"PYTHONDONTWRITEBYTECODE": "1"} | environment,
+        "env": plain | environment,
         "stdin": subprocess.DEVNULL,
         "stdout": subprocess.PIPE,
         "stderr": subprocess.STDOUT,
