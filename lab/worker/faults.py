@@ -46,6 +46,12 @@ HOMEWORK_FAULTS = (
         ("21_01b.monitor.1", "21_01b.exit.2", "trigger.2"),
     ),
     Fault(
+        "homework-list-reversed",
+        "21_01b",
+        "new path: lists begin with the oldest commit",
+        ("21_01b.rollout.3",),
+    ),
+    Fault(
         "homework-answers-late",
         "21_01b",
         "new path: each request takes 0.3 s more, well below the SLO",

@@ -54,6 +54,8 @@ class HomeworkReviewService:
         async with self._measured("list_commits"):
             found = await self._client.commits(student_id, days)
         cut = self._fault("homework-list-cut") and next(self._lists) % 5 == 0
+        if self._fault("homework-list-reversed"):
+            found.reverse()
         return [] if self._fault("homework-empty-list") else found[cut:]
 
     async def review(self, commit_hash: str) -> Review:

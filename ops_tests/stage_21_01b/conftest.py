@@ -9,6 +9,7 @@ import pytest
 
 from acceptance.finding import Finding
 from acceptance.probes.homework.hw_checker import RESCHEDULE, HwChecker, HwCheckerDown
+from acceptance.probes.homework.lists import Lists, lists
 from acceptance.probes.homework.traffic import HomeworkTraffic
 from acceptance.probes.homework.worker import Homework
 from acceptance.stages.session import StageWork
@@ -26,6 +27,19 @@ BAD_LISTS = HardFault("bad-lists", "Lists lack commits that the HW checker has",
 def student(target: Target) -> str:
     """A student whose commits the HW checker knows."""
     return target.known.student
+
+
+@pytest.fixture(scope="session")
+def listed_before() -> list[Lists]:
+    """What was listed by the old path; the new one must list the same."""
+    return []
+
+
+@pytest.fixture(scope="module")
+def listed(homework: Homework, checker: HwChecker, target: Target) -> Lists:
+    """Lists of a few students, by the path that is at work."""
+    known = target.known
+    return lists(homework, checker, [known.student, known.student_flag_on])
 
 
 @contextmanager

@@ -47,3 +47,10 @@ def test_requests_are_answered_and_timed(times_off):
     """Validate with flag off: requests are answered, and their times are the baseline of this run."""
     faults = [probe.fault for probe in times_off if probe.fault]
     assert (len(times_off) > 0, faults) == (True, []), f"{len(faults)} of {len(times_off)} failed: {faults[:3]}"
+
+
+@pytest.mark.checklist("21_01b.rollout.1")
+def test_lists_of_several_students_are_answered(listed, listed_before):
+    """Validate with flag off: some student has commits in a list; the new service must list the same."""
+    listed_before.append(listed)
+    assert any(listed.rows.values()), f"expected commits in one of {len(listed.rows)} lists, found none"

@@ -72,3 +72,12 @@ def test_review_is_requested(requested, evidence):
     )
     found = requested.findings()
     assert found == [], summary(found)
+
+
+@pytest.mark.checklist("21_01b.rollout.3")
+def test_lists_are_as_with_the_flag_off(listed_before, listed):
+    """Smoke test with flag on: the same students and days are listed alike, commit by commit."""
+    if not listed_before:
+        pytest.skip("nothing was listed with the flag off: run test_flag_off.py too")
+    found = listed.unlike(listed_before[0])
+    assert found == [], summary(found)

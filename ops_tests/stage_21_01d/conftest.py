@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
 from acceptance.evidence import Evidence
 from acceptance.finding import Finding
 from acceptance.gates.measures import Threshold
+from acceptance.probes.clients import Clients
 from acceptance.probes.reviews.pipeline import Reviews
 from acceptance.probes.reviews.result import Review
 from acceptance.probes.reviews.traffic import ReviewTraffic
+from acceptance.probes.storage.uploads import REVIEWS_PATH
 from acceptance.stages.session import StageWork
 from acceptance.stages.soak import SoakReport
 from acceptance.stages.user_triggers import HardFault
@@ -39,8 +42,20 @@ def patience_s(stage_work: StageWork) -> float:
 
 @pytest.fixture(scope="session")
 def reviewed_before() -> list[Review]:
-    """The review by the old path, once it was done; the new path must come to the same."""
+    """The reviews of several submissions by the old path; the new path must come to the same."""
     return []
+
+
+@pytest.fixture(scope="module")
+def several(reviews: Reviews, clients: Clients, new_id: NewId, patience_s: float, target: Target) -> list[Review]:
+    """Submissions as users make them, by the path that is at work, and what the API says of each."""
+    api = clients.caller("api")
+    found = reviews.as_users_do(new_id, patience_s, target.http_timeout_s)
+    told = [api.get(f"{REVIEWS_PATH}/{each.submitted.task_id}").payload for each in found]
+    return [
+        replace(each, answer=answer if isinstance(answer, dict) else {})
+        for each, answer in zip(found, told, strict=True)
+    ]
 
 
 @pytest.fixture(scope="module")

@@ -11,10 +11,9 @@ pytestmark = [pytest.mark.smoke, pytest.mark.usefixtures("flag_off")]
 
 
 @pytest.fixture(scope="module")
-def review(reviews, new_id, patience_s, target, reviewed_before):
+def review(reviews, new_id, patience_s, target):
     """One submission to the old, monolithic use case."""
-    reviewed_before.append(reviews.follow(reviews.submit(new_id("off"), "hw03"), patience_s, target.http_timeout_s))
-    return reviewed_before[-1]
+    return reviews.follow(reviews.submit(new_id("off"), "hw03"), patience_s, target.http_timeout_s)
 
 
 @pytest.mark.checklist("21_01d.rollout.1")
@@ -39,3 +38,10 @@ def test_use_case_metrics_are_absent(review, prometheus, stage_work):
     job, patience = stage_work.service.job, stage_work.target.scrape_patience_s
     found = names_after(prometheus, job, METRICS, patience)
     assert found == set(), f"expected none with the flag off, found {sorted(found)}: the new code is at work"
+
+
+@pytest.mark.checklist("21_01d.rollout.1")
+def test_submissions_of_users_are_reviewed(several, reviewed_before):
+    """Validate with flag off: work with a log, without one, and a second one of the same student are reviewed."""
+    reviewed_before.extend(several)
+    assert [review.succeeded for review in several] == [True] * len(several), [review.task for review in several]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
@@ -17,7 +17,7 @@ from acceptance.observe.prometheus import Prometheus
 from acceptance.polling import poll
 from acceptance.probes.archives.archives import Archive, good, new_nonce, zip_bytes
 from acceptance.probes.http.client import Caller, brief
-from acceptance.probes.reviews.result import EFFECTS, ENDED, Review, Submitted
+from acceptance.probes.reviews.result import CLOCKS_DIFFER, EFFECTS, ENDED, Review, Submitted
 from acceptance.probes.storage.uploads import Upload, Uploader, file_part
 
 METRICS = "review_submission_"
@@ -26,11 +26,12 @@ METRICS = "review_submission_"
 DURATIONS = "review_submission_duration_seconds_count"
 
 _LOG = b"12:00:00 INFO the tests begin\n12:00:01 WARNING slow disk\n12:00:02 ERROR test_sum failed\n"
-_CLOCKS_DIFFER = timedelta(minutes=2)  # of the service's log; the task's id tells its lines from others
 
 
-def submission(student_id: str, assignment_id: str) -> Upload:
-    """Make a good homework with a log of three lines, so that there is something to analyse."""
+def submission(student_id: str, assignment_id: str, *, log: bool = True) -> Upload:
+    """Make a good homework with a log of three lines, so that there is something to analyse; or without one."""
+    if not log:
+        return Upload(student_id, assignment_id, good())
     nonce = new_nonce()
     logs = Archive.of("logs", zip_bytes(nonce, [("test.log", _LOG)]), "a zip with a log of three lines", nonce)
     return Upload(student_id, assignment_id, good(), extra=(file_part(b"logs_zip", logs, "logs.zip"),))
@@ -44,10 +45,10 @@ class Reviews:
     mongo: Database[dict[str, Any]]
     logs: Logs
 
-    def submit(self, student_id: str, assignment_id: str) -> Submitted:
+    def submit(self, student_id: str, assignment_id: str, *, log: bool = True) -> Submitted:
         """Send one submission; what comes of it is another matter."""
         at = datetime.now(UTC)
-        exchange = self.uploader.send(submission(student_id, assignment_id))
+        exchange = self.uploader.send(submission(student_id, assignment_id, log=log))
         taken = exchange.status == httpx.codes.CREATED
         task_id = self.uploader.read(exchange).get("task_id") if taken else None
         return Submitted(student_id, exchange, str(task_id or ""), at)
@@ -73,7 +74,7 @@ class Reviews:
         task, report = (next(iter(self._find(name, its)), None) for name in ("long_tasks", "homework_reviews"))
         if not self.logs.names_events:
             return Review(submitted, task, report)
-        written = self.logs.since(submitted.at - _CLOCKS_DIFFER, EFFECTS.values())
+        written = self.logs.since(submitted.at - CLOCKS_DIFFER, EFFECTS.values())
         its_own = [line for line in written if line.mentions(submitted.task_id)]
         lines = {event: line for event in EFFECTS.values() for line in its_own if line.tells_of(event)}
         unlogged = frozenset(event for event in EFFECTS.values() if not self.logs.tells(event))
@@ -98,6 +99,20 @@ class Reviews:
             settle_s,
             every=0.25,
         )
+
+    def as_users_do(self, new_id: Callable[[str], str], patience_s: float, settle_s: float) -> list[Review]:
+        """Submit with a log, without one, and again by the first student; give each as it is after the last.
+
+        Raises:
+            Inconclusive: As for `look`.
+        """
+        student = new_id("submits")
+        sent = [self.submit(student, "hw03"), self.submit(new_id("no-log"), "hw03", log=False)]
+        for each in sent:
+            self.follow(each, patience_s, settle_s)
+        sent.append(self.submit(student, "hw05"))
+        self.follow(sent[-1], patience_s, settle_s)
+        return [self.look(each) for each in sent]
 
     def _find(self, name: str, wanted: Mapping[str, Any]) -> list[dict[str, Any]]:
         with asking(name):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -29,6 +29,10 @@ EFFECTS: Mapping[str, str] = {
     "report published": "report_published",
 }
 """The checklist's words -> the log event of each."""
+
+
+CLOCKS_DIFFER = timedelta(minutes=2)
+"""How far another host's clock may be off."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +57,7 @@ class Review:
         submitted: The submission.
         task: Its document in `long_tasks`, None when there is none.
         report: Its document in `homework_reviews`, None when there is none.
+        answer: What `GET /api/v1/reviews/{task_id}` says of it; None where nobody asked.
         lines: The log lines of the four effects with its task id, by event; the last of each. None where the target
             file says that the log names no events: then what is stored must show the effects.
         unlogged: Events that the target file says are not logged, likewise.
@@ -63,6 +68,7 @@ class Review:
     report: Mapping[str, Any] | None = None
     lines: Mapping[str, LogLine] | None = None
     unlogged: frozenset[str] = frozenset()
+    answer: Mapping[str, Any] | None = None
 
     @property
     def ended(self) -> bool:
@@ -87,8 +93,9 @@ class Review:
 
     @property
     def published(self) -> bool:
-        """Whether its report says when it was published."""
-        return moment((self.report or {}).get("published_at")) is not None
+        """Whether its report says when it was published, after it was submitted."""
+        at = moment((self.report or {}).get("published_at"))
+        return at is not None and at > self.submitted.at - CLOCKS_DIFFER
 
     @property
     def seconds(self) -> float | None:
@@ -117,7 +124,15 @@ class Review:
             subject, expected = self.submitted.task_id, f"task {self.submitted.task_id} to have succeeded"
             failed = Finding("review failed", subject, expected, f"after {waited:.0f} s {end}")
             return [failed, *self.lacks("rate limit checked")]
-        return [fault for effect in EFFECTS for fault in self.lacks(effect)]
+        return [*(fault for effect in EFFECTS for fault in self.lacks(effect)), *self._others()]
+
+    def _others(self) -> list[Finding]:
+        """Say whether the report names another student."""
+        owner = str((self.report or {}).get("student_id", ""))
+        if not owner or owner == self.submitted.student_id:
+            return []
+        expected = f"the report of {self.submitted.student_id}"
+        return [Finding("another's report", self.submitted.task_id, expected, f"one of {owner}", Severity.CRITICAL)]
 
     def as_json(self) -> dict[str, Any]:
         """Give the facts for the record."""
@@ -148,7 +163,10 @@ def changed(old: Review, new: Review) -> list[Finding]:
     """
     subject = new.submitted.task_id
     found = []
-    for name, before, now in (("task", old.task, new.task), ("report", old.report, new.report)):
+    if old.succeeded and not new.succeeded:
+        found.append(Finding("review failed", subject, "success, as by the old path", str(new.task)))
+    pairs = (("task", old.task, new.task), ("report", old.report, new.report), ("answer", old.answer, new.answer))
+    for name, before, now in pairs:
         lost = [
             field
             for field, value in (before or {}).items()

@@ -1,0 +1,72 @@
+"""Compare what the worker lists by the old path and by the new one: same students, same spans, same order.
+
+What the HW checker knows says which commits a list must hold; only the old path says how often and in which order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+
+from acceptance.finding import Finding
+from acceptance.probes.homework.hw_checker import Check, HwChecker
+from acceptance.probes.homework.worker import DAYS, Homework
+from acceptance.verdict import Inconclusive
+
+SPANS = (1, 7, DAYS)
+"""Days that lists are asked for."""
+MOST_STUDENTS = 5
+
+Rows = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Lists:
+    """What was listed: commit hashes in order, by student and days; and what the HW checker knew then."""
+
+    day: date
+    rows: Mapping[tuple[str, int], Rows]
+    known: Mapping[str, frozenset[Check]]
+
+    def unlike(self, before: Lists) -> list[Finding]:
+        """Name the lists that differ from those before, of students of whom the HW checker knows the same.
+
+        Raises:
+            Inconclusive: There is none to compare.
+        """
+        same = {one for one, checks in self.known.items() if before.known.get(one) == checks and self.day == before.day}
+        pairs = {where: (before.rows[where], rows) for where, rows in self.rows.items() if where[0] in same}
+        if not any(old for old, _ in pairs.values()):
+            raise Inconclusive(
+                "no student has a list with commits before, and the same checks now: run the stage again"
+            )
+        return [
+            Finding("listed otherwise", f"{student}, {days} days", f"{_brief(old)}, as by the old path", _brief(new))
+            for (student, days), (old, new) in pairs.items()
+            if old != new
+        ]
+
+
+def lists(homework: Homework, checker: HwChecker, leave_out: Sequence[str]) -> Lists:
+    """List a few students' commits over several spans.
+
+    Args:
+        homework: The worker.
+        checker: The HW checker.
+        leave_out: Students whose commits are reviewed in this stage, so that their lists change.
+    """
+    checks = checker.checks(DAYS + 1)
+    students = sorted({check.student_id for check in checks} - {*leave_out})[:MOST_STUDENTS]
+    known = {one: frozenset(check for check in checks if check.student_id == one) for one in students}
+    rows = {(one, days): _hashes(homework, one, days) for one in students for days in SPANS}
+    return Lists(datetime.now(UTC).date(), rows, known)
+
+
+def _hashes(homework: Homework, student: str, days: int) -> Rows:
+    rows = homework.listing(student, days).rows or ()
+    return tuple(str(row.get("hash")) if isinstance(row, Mapping) else str(row) for row in rows)
+
+
+def _brief(rows: Rows) -> str:
+    return f"{len(rows)} commits ({', '.join(one[:7] for one in rows[:5])})"
