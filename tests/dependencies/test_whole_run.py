@@ -44,7 +44,7 @@ def short(lab):
     return retold(lab, "disturbed", **SHORT | {"SOAK_SECONDS": "12", "HTTP_TIMEOUT_SECONDS": "2"})
 
 
-def amiss(run, code, *words):
+def wrong_with(run, code, *words):
     """Name what of a run's end is not as it must be: its code, no GO, these words as the reason of its first red."""
     missing = [f"{word!r} is not in {run.reason!r}" for word in words if word not in run.reason]
     as_told = run.code == code and run.outcome in ("NO-GO", "INCONCLUSIVE")
@@ -62,7 +62,7 @@ def test_prometheus_restarts_in_the_soak(lab, short, tmp_path):
         run.soaking()
         control(lab, "restart", "infra:prometheus")
         run = run.finish()
-    assert amiss(run, INCONCLUSIVE, "Prometheus at http", "was restarted at", "soak again") == []
+    assert wrong_with(run, INCONCLUSIVE, "Prometheus at http", "was restarted at", "soak again") == []
     assert (was_put_back(run), left_over(short)) == (True, [])
     gates = [piece["data"]["verdict"] for data in run.of("check.finished") for piece in data["evidence"]]
     assert gates, "the record does not say how the gates stood"
@@ -74,7 +74,7 @@ def test_prometheus_stops_for_good_in_the_soak(lab, short, tmp_path):
         run.soaking()
         control(lab, "stop", "infra:prometheus")
         run = run.finish()
-    assert amiss(run, INCONCLUSIVE, "Prometheus at http", "did not answer", "PROMETHEUS_URL") == []
+    assert wrong_with(run, INCONCLUSIVE, "Prometheus at http", "did not answer", "PROMETHEUS_URL") == []
     assert (was_put_back(run), left_over(short)) == (True, [])
     # Nobody told it meanwhile that the new path's series had ended: what it still answers with is no sign of that path.
     target = load_target(short)
@@ -91,7 +91,7 @@ def test_database_restarts_in_the_soak(lab, short, tmp_path):
             control(lab, "stop", "infra:mongo")
         control(lab, "start", "infra:mongo")
         run = run.finish()
-    assert amiss(run, NO_GO, "records are unavailable") == []
+    assert wrong_with(run, NO_GO, "records are unavailable") == []
     assert (was_put_back(run), left_over(short), leftovers(load_target(short))) == (True, [], [])
 
 
@@ -105,7 +105,7 @@ def test_database_stops_for_good_in_the_soak(lab, short, tmp_path):
             run.soaking()
             control(lab, "stop", "infra:mongo")
             run = run.finish()
-        assert amiss(run, NO_GO, "records are unavailable") == []
+        assert wrong_with(run, NO_GO, "records are unavailable") == []
         assert any("TEST DATA LEFT" in reason for reason in run.of("run.finished")[0]["reasons"])
         assert (was_put_back(run), pending(short)) == (True, ["data"])
     assert recover(short) == 0
@@ -131,7 +131,7 @@ def test_database_drops_a_connection_in_a_read(short, tmp_path):
 
 def test_database_drops_every_connection_in_a_read(short, tmp_path):
     run, way = reads_over(short, tmp_path, lost=2)
-    assert amiss(run, NO_GO, "connection closed") == []
+    assert wrong_with(run, NO_GO, "connection closed") == []
     assert (run.first_red, way.lost) == ("test_checksum_is_recorded", 2)
     assert (was_put_back(run), left_over(short), leftovers(load_target(short))) == (True, [], [])
 
@@ -142,7 +142,7 @@ def test_scrape_target_flaps(lab, short, tmp_path):
         run.soaking()
         flap(lab, "butler:butler-api", 3)
         run = run.finish()
-    assert amiss(run, INCONCLUSIVE, "scrapes in the window, found") == []
+    assert wrong_with(run, INCONCLUSIVE, "scrapes in the window, found") == []
     assert (was_put_back(run), left_over(short)) == (True, [])
 
 
@@ -152,7 +152,7 @@ def test_clock_is_set_in_the_soak(short, tmp_path):
         run.soaking()
         (tmp_path / "jump").touch()
         run = run.finish()
-    assert amiss(run, INCONCLUSIVE, "the clock was set by +3", "s in the soak", "chronyc tracking") == []
+    assert wrong_with(run, INCONCLUSIVE, "the clock was set by +3", "s in the soak", "chronyc tracking") == []
     assert (was_put_back(run), left_over(short)) == (True, [])
 
 
@@ -201,7 +201,7 @@ def refused_before_anything(target, reports, *words):
     before = load_target(target).env_file.read_bytes()
     run = run_stage(target, reports)
     changing = [event.kind for event in run.events if event.kind in ("flag.changing", "service.restarting")]
-    assert amiss(run, INCONCLUSIVE, *words) == []
+    assert wrong_with(run, INCONCLUSIVE, *words) == []
     assert (run.first_red, changing) == ("test_stage_can_be_switched_and_watched", [])
     assert (load_target(target).env_file.read_bytes() == before, left_over(target)) == (True, [])
 

@@ -75,7 +75,7 @@ class World:
         return Purged(0, len(found))
 
     def rehearsal(self):
-        """One run that changes everything it can and puts it back."""
+        """One run that changes everything it can and undoes it."""
         self._run("rehearse", accept=False)
 
     def deployment(self):

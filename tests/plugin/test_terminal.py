@@ -81,7 +81,7 @@ def test_soak_is_one_rewritten_board_at_a_terminal(brief):
     assert "0:03 of 0:03" in boards[-1]
 
 
-@pytest.mark.parametrize("options", [(), ("-q",), ("-n", "1")], ids=["plain", "quiet", "xdist"])
+@pytest.mark.parametrize("options", [(), ("-q",), ("-n", "1")], ids=["plain", "short", "xdist"])
 def test_soak_is_a_plain_line_a_tenth_in_a_log(brief, options):
     done = brief.run(*options)
     told = [each for each in done.output.splitlines() if each.startswith("soak 21_01c")]
@@ -119,7 +119,7 @@ def test_long_node_ids_do_not_break_the_panel(project):
 
 
 def test_refused_run_says_so_last(project):
-    faulty = project.lab.with_name("quiet.env")
+    faulty = project.lab.with_name("faulty.env")
     faulty.write_text(project.lab.read_text().replace("ALLOW_MUTATIONS=true", "ALLOW_MUTATIONS=false"))
     project.lab = faulty
     done = project.stage("21_01c", flag_on=BAD).run()

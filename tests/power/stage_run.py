@@ -47,7 +47,7 @@ class StageRun:
 
     @property
     def failed(self) -> dict[str, str]:
-        """Give the bare names of the checks that were seen to be bad, not only unseen, and why."""
+        """Give the bare names of the checks that were found bad, and not only without data, and why."""
         checks = self.of("check.finished")
         return {str(data["nodeid"]).rsplit("::", 1)[-1]: data["reason"] for data in checks if data["verdict"] == "FAIL"}
 

@@ -45,7 +45,7 @@ class Power:
         told: What the reason of the first red must say.
         code: Exit codes that the run may end with.
         settings: Of the target file, beside the short times.
-        not_shown: Items of the catalogue that one look cannot turn red; the stage is red all the same.
+        not_shown: Items of the catalogue that one evaluation cannot turn red; the stage is red all the same.
         stage: Whose checks are run.
         only: The phases that show it, such as ``flag_on``; none for all.
         k: Pytest's ``-k``, where one check of a phase is enough.

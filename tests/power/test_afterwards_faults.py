@@ -24,7 +24,7 @@ from power.stage_run import StageRun, run_stage
 from power.table import INCONCLUSIVE, Power, assert_failed, assert_noticed, part_of, restart_all
 
 Post = partial(Power, stage="post_deployment", only=("validation",))
-Unseen = partial(Post, code=INCONCLUSIVE)
+Blind = partial(Post, code=INCONCLUSIVE)
 Backups = partial(Post, only=("documentation",), k="backups")
 KEPT = "test_backups_are_kept_for_seven_days"
 IMPATIENT = {"HTTP_TIMEOUT_SECONDS": "3"}
@@ -52,14 +52,14 @@ POWER = (
         also=("test_metrics_are_scraped_without_a_gap[worker]", "test_metrics_are_scraped_without_a_gap[api]"),
         shows='max_over_time(up{job="butler-bot"}[10s]) == 0',
     ),
-    Unseen(("alert-firing",), ("test_no_new_alert_fires",), "LabFaultAlert", k="alert", shows=preparation.ALERT),
+    Blind(("alert-firing",), ("test_no_new_alert_fires",), "LabFaultAlert", k="alert", shows=preparation.ALERT),
     Post(("grafana-html",), ("test_grafana_is_healthy",), "instead of JSON", code=(1, 10), k="grafana_is"),
     Post(("grafana-dashboard-missing",), ("test_dashboard_is_there",), "expected a dashboard with uid", k="dashboard"),
     Post(("grafana-gap",), ("test_dashboard_shows_what_there_is",), "found none for", k="dashboard"),
-    Unseen(("loki-500",), ("test_services_write_to_loki",), "500", k="to_loki"),
-    Unseen(("loki-stream-missing",), ("test_services_write_to_loki",), "['butler-worker']", k="to_loki"),
+    Blind(("loki-500",), ("test_services_write_to_loki",), "500", k="to_loki"),
+    Blind(("loki-stream-missing",), ("test_services_write_to_loki",), "['butler-worker']", k="to_loki"),
     Post(("loki-error-spike",), ("test_no_error_spike[bot]",), "error lines, ", k="error_spike"),
-    Unseen(
+    Blind(
         ("loki-500",),
         ("test_no_error_spike[bot]",),
         "500",
@@ -128,12 +128,12 @@ ENTRY = f"""## Deployment: {datetime.now(UTC):%Y-%m-%d} Stage 21_01a-c, {TICKET}
 - **Validated by**: K. Adeyemi
 """
 #: What a run that saw nothing knows nothing of.
-UNSEEN = (
+WITHOUT_DATA = (
     *(f"test_trigger_was_watched_and_did_not_fire[{name}]" for name in TRIGGERS.values()),
     "test_latency_is_within_slos",
 )
 RED = {f"post_24h::{check}" for check in (*TOLD, "test_summary_email_was_sent")}
-RED |= {f"post_deployment::{check}" for check in (*GATE, *TEXTS, *UNSEEN) if "email" not in check}
+RED |= {f"post_deployment::{check}" for check in (*GATE, *TEXTS, *WITHOUT_DATA) if "email" not in check}
 RED |= {"post_deployment::test_alerting_rules_are_evaluated"}
 
 LONG = SHORT | {"SOAK_SECONDS": "16"}
@@ -142,7 +142,7 @@ LONG = SHORT | {"SOAK_SECONDS": "16"}
 
 @contextmanager
 def all_flags_on(target_file: Path) -> Iterator[None]:
-    """Leave the lab as a deployment that has ended well leaves its target, then put it back."""
+    """Leave the lab as a deployment that has ended well leaves its target, then restore it."""
     env_file = load_target(target_file).env_file
     before = env_file.read_bytes()
     lines = [f"{flag}=true\n" for flag in load_target(target_file).flags.values()]
@@ -219,7 +219,9 @@ def test_run_that_saw_nothing_has_no_good_exit_gate(target_file: Path, tmp_path:
     part = part_of("post_deployment", "exit_gate")
     ended = run_stage(retold(target_file, "quick", **SHORT), tmp_path, *part, stage="post_deployment")
     verdicts = {str(data["nodeid"]).rsplit("::", 1)[-1]: data["verdict"] for data in ended.of("check.finished")}
-    assert {check: verdicts[check] for check in UNSEEN} == dict.fromkeys(UNSEEN, "INCONCLUSIVE"), ended.explain()
+    assert {check: verdicts[check] for check in WITHOUT_DATA} == dict.fromkeys(WITHOUT_DATA, "INCONCLUSIVE"), (
+        ended.explain()
+    )
     assert ("PASS" in verdicts.values(), ended.code) == (False, *INCONCLUSIVE), ended.explain()
 
 

@@ -105,7 +105,7 @@ POWER = (
         ("test_service_ran_through",),
         "to run on",
         k="ran_through",
-        arguments_too=("-ptests.power.amiss.restart",),
+        arguments_too=("-ptests.power.broken.restart",),
     ),
     # Nobody looked: no data is never good.
     Soak((), ("test_user_facing_validation",), "not verified", INCONCLUSIVE, k="user_facing"),

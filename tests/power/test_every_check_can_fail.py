@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 from held_lab import ROOT
 
-#: Checks whose cases are one look with other numbers: what turns one red turns the others red too.
+#: Checks whose cases are one evaluation with other numbers: what turns one red turns the others red too.
 ALIKE = {
     "21_01c::test_another_archive_is_not_overwritten",
     "21_01c::test_archive_up_to_the_limit_is_accepted",

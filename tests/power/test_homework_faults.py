@@ -76,7 +76,7 @@ POWER = (
         ("test_service_ran_through",),
         "to run on",
         k="ran_through",
-        arguments_too=("-ptests.power.amiss.restart",),
+        arguments_too=("-ptests.power.broken.restart",),
     ),
     Soak((), ("test_latency_is_at_most_twice_the_baseline",), "timed requests", INCONCLUSIVE, k="twice"),
     Exit(

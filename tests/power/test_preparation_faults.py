@@ -174,7 +174,7 @@ def told(*checks: str) -> dict[str, str]:
 
 
 def test_backup_that_is_not_what_was_written(target_file: Path, tmp_path: Path) -> None:
-    ended = before(retold(target_file, "quick", **SHORT), tmp_path, "backup", "-ptests.power.amiss.backup")
+    ended = before(retold(target_file, "quick", **SHORT), tmp_path, "backup", "-ptests.power.broken.backup")
     assert_failed(ended, told("test_backup_is_whole", "test_backup_can_be_restored"))
 
 
@@ -190,7 +190,7 @@ def test_window_that_is_nearly_over(target_file: Path, tmp_path: Path) -> None:
     kept = [line for line in lines if not line.startswith(("TARGET_KIND", "SOAK_SECONDS"))]
     production = target_file.with_name("production.env")
     production.write_text("\n".join([*kept, "TARGET_KIND=production", ""]))
-    ended = before(production, tmp_path, "window_is", "-ptests.power.amiss.clock")
+    ended = before(production, tmp_path, "window_is", "-ptests.power.broken.clock")
     assert_failed(ended, told("test_deployment_window_is_confirmed"))
 
 

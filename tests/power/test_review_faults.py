@@ -77,7 +77,7 @@ POWER = (
         ("test_service_ran_through",),
         "to run on",
         k="ran_through",
-        arguments_too=("-ptests.power.amiss.restart",),
+        arguments_too=("-ptests.power.broken.restart",),
     ),
     # Too little for a trigger, too much for the stage.
     Soak(("review-errors-seldom",), ("test_gate_holds[pipeline-errors]",), "expected == 0 errors", settings=LONGER),

@@ -63,7 +63,7 @@ def another_user(target_file: Path, act: Callable[[Uploader, threading.Event], N
 
 
 def foreign_viruses(target_file: Path) -> AbstractContextManager[dict[str, str]]:
-    """Somebody sends viruses, which the service refuses as it should: nothing of ours, and worth a look."""
+    """Somebody sends viruses, which the service refuses as it should: nothing of ours, and worth a question."""
 
     def send(uploader: Uploader, over: threading.Event) -> None:
         while not over.wait(0.5):
@@ -215,7 +215,7 @@ POWER = (
         ("test_archives_of_the_stage_are_still_there",),
         "the archive that was stored there",
         k="still_there",
-        arguments_too=("-ptests.power.amiss.loss",),
+        arguments_too=("-ptests.power.broken.loss",),
     ),
     Power(
         ("refuses-good-archives",),
@@ -236,7 +236,7 @@ POWER = (
         ("test_service_ran_through",),
         "to run on",
         k="ran_through",
-        arguments_too=("-ptests.power.amiss.restart",),
+        arguments_too=("-ptests.power.broken.restart",),
     ),
     # Three after many good ones: too few for the trigger, too many for the gate.
     Soak((), ("test_gate_holds[checksum-failures]",), "found 3 of", by=Means("wrong-digests", wrong_digests)),

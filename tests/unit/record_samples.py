@@ -39,7 +39,7 @@ def triggers(**verdicts: str) -> list[dict[str, Any]]:
 
 
 def go(folder: Path) -> Path:
-    """A deployment that went well; its flag is kept."""
+    """A deployment that went well; its flag is left enabled."""
     with run(folder) as writer:
         writer.say("stage.started", pause=1, **STAGE)
         sign(writer, "21_01c.deploy.1", "21_01c.preflight.2")
@@ -48,7 +48,11 @@ def go(folder: Path) -> Path:
         finished = {"stage": "21_01c", "verdict": "PASS", "reason": "", "kept": True}
         writer.say("stage.finished", pause=1, **finished, evaluations=84, triggers=triggers(write_failures="PASS"))
         writer.say(
-            "run.finished", pause=1, outcome="GO", reasons=["all planned checks passed; the flag was kept"], exit_code=0
+            "run.finished",
+            pause=1,
+            outcome="GO",
+            reasons=["all planned checks passed; the flag was left enabled"],
+            exit_code=0,
         )
     return folder
 

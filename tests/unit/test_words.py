@@ -7,7 +7,18 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PLACES = ("acceptance", "fixtures", "ops_tests", "scripts", "lab", "targets", "docs", "README.md", "CHANGELOG.md")
+PLACES = (
+    "acceptance",
+    "fixtures",
+    "ops_tests",
+    "scripts",
+    "lab",
+    "targets",
+    "tests",
+    "docs",
+    "README.md",
+    "CHANGELOG.md",
+)
 
 #: What is not said -> what is said.
 WORDS = {
@@ -18,7 +29,7 @@ WORDS = {
     r"guardians?": "watchdog",
     r"unseen|could not see|blind spots?|no sight": "no data",
     r"drawn|draw (it|the page|the record|a record)": "rendered",
-    r"quiet\w*": "blind; not fired",
+    r"quiet": "blind; not fired",
     r"amiss|astray|strayed|complaints?|complains?": "finding",
     r"own[ _]events": "synthetic events",
     r"least to greatest": "min-max",
@@ -29,7 +40,9 @@ WORDS = {
 }
 #: Where one of them means another thing: (file, the words around it).
 MEANT = {
-    ("", "acceptance.conduct.guardian"),  # processes are found by it
+    ("", "conduct.guardian"),  # processes are found by it
+    ("tests", "test_guardian.py"),
+    ("tests/mutants", "draw"),  # a sample
     ("acceptance/backup/mongodump.py", "--quiet"),
     ("docs/contributing.md", "two quiet cores"),
     ("docs/operating.md", "a look at the file"),
@@ -41,7 +54,11 @@ def texts():
     """Give path and text of every file that somebody reads."""
     listed = subprocess.run(["git", "ls-files", "-z", *PLACES], cwd=ROOT, capture_output=True, check=True).stdout
     for name in filter(None, listed.decode().split("\0")):
-        if not name.endswith((".tsv", ".json", ".css")) and (ROOT / name).is_file():
+        if (
+            name != "tests/unit/test_words.py"
+            and not name.endswith((".tsv", ".json", ".css"))
+            and (ROOT / name).is_file()
+        ):
             yield name, (ROOT / name).read_text(encoding="utf-8")
 
 

@@ -87,7 +87,7 @@ def test_new_path_that_goes_on_is_a_failed_rollback(put_back, prometheus, target
 
 def test_old_path_is_said(put_back, prometheus):
     assert put_back().endswith("butler-api exports nothing of the new path (review_archive_storage_*)")
-    assert prometheus.asked == [("butler-api", "review_archive_storage_")]  # one look, no waiting
+    assert prometheus.asked == [("butler-api", "review_archive_storage_")]  # one question, no waiting
 
 
 def test_series_of_the_old_process_may_end_a_little_later(put_back, prometheus):

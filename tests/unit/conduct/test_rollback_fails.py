@@ -199,7 +199,7 @@ def test_acceptance_that_cannot_be_journalled_is_no_acceptance(world, monkeypatc
     conductor.accept("21_01c")
     monkeypatch.setattr(world.journal, "settle", full)
     assert conductor.end_stage("21_01c") is False
-    assert world.flags_on() == []  # else the next start would put it back, under a service in use
+    assert world.flags_on() == []  # else the next start would roll it back, under a service in use
 
 
 def test_restart_that_failed_is_repeated_at_the_end(world):

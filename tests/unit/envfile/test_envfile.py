@@ -187,7 +187,7 @@ def refuse(*_):
     ],
     ids=["immutable", "append-only", "immutable folder", "hard link", "bind mount"],
 )
-def test_what_cannot_be_replaced_is_found_out_before_the_promise(env, tmp_path, make, unmake, says):
+def test_what_cannot_be_replaced_is_found_out_before_the_intent(env, tmp_path, make, unmake, says):
     folder = tmp_path / "in fra"
     folder.mkdir()
     env = EnvFile(folder / ".env.infra")

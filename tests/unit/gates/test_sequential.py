@@ -1,4 +1,4 @@
-"""Tests that are asked at every scrape: what they promise holds, by sums over every outcome and by dice."""
+"""Tests that are asked at every scrape: what they guarantee holds, by sums over every outcome and by dice."""
 
 import itertools
 import math
@@ -34,7 +34,7 @@ def _by_hand(bad, of, share):
     return math.log(sum(0.5 * (p / share) ** bad * ((1 - p) / (1 - share)) ** (of - bad) for p in shares) / len(odds))
 
 
-def test_a_good_release_is_called_bad_at_any_time_no_more_often_than_promised():
+def test_a_good_release_is_called_bad_at_any_time_no_more_often_than_guaranteed():
     """2,000 soaks of 100 scrapes, asked at each, with just the allowed share."""
     dice = random.Random(21)
 
@@ -50,7 +50,7 @@ def test_a_good_release_is_called_bad_at_any_time_no_more_often_than_promised():
     [lambda dice: dice.expovariate(1), lambda dice: 50.0 * (dice.random() < 0.02)],
     ids=["spread", "seldom and long"],
 )
-def test_a_mean_at_its_limit_is_called_too_high_no_more_often_than_promised(draw):
+def test_a_mean_at_its_limit_is_called_too_high_no_more_often_than_guaranteed(draw):
     dice = random.Random(21)
     alarms = sum(
         any(log >= math.log(20) for log in mean_evidence((draw(dice) for _ in range(60)), 1.0)) for _ in range(1000)

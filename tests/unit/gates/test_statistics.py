@@ -92,7 +92,7 @@ def test_too_few_windows_give_no_bounds():
     assert (ratio.low, ratio.high) == (0.0, math.inf)
 
 
-def test_bounds_hold_what_they_promise_on_noise():
+def test_bounds_hold_what_they_guarantee_on_noise():
     """2,000 identical pairs: the lower bound is above 1 in at most alpha of them, and not for want of seeing."""
     dice = random.Random(21)
     lows = 0

@@ -180,7 +180,7 @@ def test_a_log_that_names_no_event_does_not_say_that_there_was_none(logs):
     assert len(logs(text + told, kind="text").since(NOON, ["path_traversal"])) == 1
 
 
-def test_quiet_log_with_older_lines_is_really_quiet(logs):
+def test_log_with_older_lines_only_is_without_lines_since(logs):
     assert logs(line("before", -1)).since(NOON) == []
     assert logs(line("before", -1)).since(NOON, ["path_traversal"]) == []
 

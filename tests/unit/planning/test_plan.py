@@ -74,7 +74,7 @@ def test_a_flag_is_switched_once_for_all_checks_that_need_it(target):
     assert sum(line.startswith(f"change      {FLAG}=true") for line in lines) == 1
 
 
-def test_way_back_ends_with_a_look_for_the_new_path(target):
+def test_rollback_ends_with_a_question_for_the_new_path(target):
     lines, _ = plan(target, check("flag_on", "flag_on"))
     before_the_end = lines[lines.index("end") - 1]
     assert before_the_end.startswith('query       {__name__=~"review_archive_storage_.*", job="butler-api"}')

@@ -155,7 +155,7 @@ def test_bombs_are_small_on_the_wire(kind: str) -> None:
         b"../x\0.zip",
     ],
 )
-def test_landing_place_is_found_behind_each_encoding(payload: bytes) -> None:
+def test_escape_target_is_found_behind_each_encoding(payload: bytes) -> None:
     assert Path("/srv/x") in places("student_id", payload, [Path("/srv/root")])
 
 

@@ -208,12 +208,12 @@ def test_a_database_that_does_not_answer_is_not_an_empty_one() -> None:
 USERS = [f"user-{number}" for number in range(30)]
 
 
-def test_a_good_crowd_has_no_findings() -> None:
+def test_good_users_at_once_have_no_findings() -> None:
     done = converse_at_once(TinyButler().client(), USERS, deadline_s=20)
     assert (done.findings(), len(done.conversations)) == ([], 30)
 
 
-def test_a_crowd_waits_for_its_last_while_the_service_closes_what_is_idle() -> None:
+def test_users_at_once_wait_for_the_last_while_the_service_closes_what_is_idle() -> None:
     """It closes a connection that was idle for long just as the next message comes, as a busy one does."""
     tiny = TinyButler()
 
@@ -240,7 +240,7 @@ def test_a_crowd_waits_for_its_last_while_the_service_closes_what_is_idle() -> N
     assert (done.findings(), len(done.conversations)) == ([], 4)
 
 
-def test_a_crowd_in_one_session_is_mixed_up() -> None:
+def test_users_in_one_session_are_mixed_up() -> None:
     found = " ".join(
         map(str, converse_at_once(TinyButler(one_session="one").client(), USERS, deadline_s=20).findings())
     )
@@ -248,7 +248,7 @@ def test_a_crowd_in_one_session_is_mixed_up() -> None:
     assert "was told another user's word" in found
 
 
-def test_a_crowd_that_is_not_answered_in_time_is_given_up() -> None:
+def test_users_who_are_not_answered_in_time_are_given_up() -> None:
     async def hang(_: httpx.Request) -> httpx.Response:
         await asyncio.Event().wait()
         return httpx.Response(200)

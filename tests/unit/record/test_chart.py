@@ -24,7 +24,7 @@ def test_points_that_are_no_numbers_are_left_out():
     assert points_of(series) == [(1.0, 3.0), (2.0, 1.0)]
 
 
-def test_marks_bound_and_label_are_drawn_and_escaped():
+def test_marks_threshold_and_label_are_rendered_and_escaped():
     marks = [Mark(10, "flag on", "flag"), Mark(90, "<trigger>", "trigger")]
     svg = ElementTree.fromstring(draw(LINE, "< 2", marks, 'a "label"', "s"))
     texts = [each.text for each in svg.iter("text")]

@@ -1,4 +1,4 @@
-"""The index over runs: what it counts, what it names as unreadable, and that it is drawn fast and whole."""
+"""The index over runs: what it counts, what it names as unreadable, and that it is rendered fast and whole."""
 
 from __future__ import annotations
 

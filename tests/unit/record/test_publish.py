@@ -132,7 +132,7 @@ def test_a_folder_without_a_record_is_no_verdict(tmp_path):
         verify(tmp_path)
 
 
-def test_a_killed_run_is_drawn_from_its_log_alone(tmp_path):
+def test_a_killed_run_is_rendered_from_its_log_alone(tmp_path):
     page = render(samples.interrupted(tmp_path / "run"))
     assert "Rendered afterwards from the event log" in page.read_text()
     assert verify(page.parent) == []
@@ -159,6 +159,6 @@ def test_scripts_answer_with_their_exit_codes(copy, tmp_path):
     assert (changed.returncode, json.loads(changed.stdout)["intact"]) == (1, False)
     assert script("record.py", "verify", tmp_path).returncode == 2
     assert script("record.py", "render", tmp_path).returncode == 2
-    drawn = script("record.py", "render", copy)
-    assert (drawn.returncode, drawn.stdout) == (0, f"NO-GO: {copy / 'record.html'}\n")
+    rendered = script("record.py", "render", copy)
+    assert (rendered.returncode, rendered.stdout) == (0, f"NO-GO: {copy / 'record.html'}\n")
     assert script("record.py", "verify", copy).returncode == 0

@@ -109,7 +109,7 @@ def flow_that_saw(recorder: Recorder, *verdicts: Verdict) -> Flow:
 
 
 def test_an_item_is_good_by_its_other_checks_where_one_was_skipped(recorder: Recorder) -> None:
-    """A digest that need not be declared is no reason to take back a good deployment."""
+    """A digest that need not be declared is no reason to roll back a good deployment."""
     assert flow_that_saw(recorder, Verdict.PASS, Verdict.SKIPPED).weigh("21_01a.rollout.2") == []
 
 

@@ -234,7 +234,7 @@ def test_no_requests_are_sent_for_a_stage_that_was_not_accepted(tmp_path, sent):
     assert sent == []
 
 
-def test_bad_stage_is_told_with_its_flag_and_the_way_back(tmp_path, sent):
+def test_bad_stage_is_told_with_its_flag_and_the_commands_by_hand(tmp_path, sent):
     back = looking_back(tmp_path, Prometheus(bad=lambda at: at))
     found = summary(back.findings({"21_01c": back.gates("21_01c")}))
     assert "21_01c, since its acceptance: No errors: expected == 0" in found

@@ -81,7 +81,7 @@ def watch(prometheus, logs, own):
     return make
 
 
-def test_quiet_triggers_do_not_fire(watch):
+def test_triggers_without_events_do_not_fire(watch):
     assert watch(FAILURES).evaluate(1010.0) is None
 
 

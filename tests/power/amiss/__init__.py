@@ -1,1 +1,0 @@
-"""Plugins for a run in which one thing goes amiss: ``-p tests.power.amiss.NAME``."""
