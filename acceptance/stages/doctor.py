@@ -32,7 +32,7 @@ from acceptance.probes.storage.directory import look_at
 from acceptance.stage import Stage
 from acceptance.stages.readiness import interval_faults, questions
 from acceptance.target.model import Target
-from acceptance.verdict import Inconclusive
+from acceptance.verdict import Inconclusive, NotApplicable
 
 LIMIT_S = 9.0
 """Within so many seconds each question must be answered; one that is not is not known."""
@@ -70,11 +70,13 @@ class Examined:
         asked: The keys that were asked about.
         findings: What is wrong, or not known.
         seconds: How long it took.
+        absent: The keys whose part the target file declares absent: they were not asked about.
     """
 
     asked: tuple[str, ...]
     findings: tuple[Finding, ...]
     seconds: float
+    absent: tuple[str, ...] = ()
 
 
 def examine(target: Target, stages: Iterable[Stage], limit_s: float = LIMIT_S) -> Examined:
@@ -85,15 +87,18 @@ def examine(target: Target, stages: Iterable[Stage], limit_s: float = LIMIT_S) -
     futures = {key: pool.submit(_answer, key, ask) for key, ask in asked.items()}
     wait(futures.values(), timeout=limit_s)
     pool.shutdown(wait=False, cancel_futures=True)
-    found = [finding for key, future in futures.items() for finding in _told(key, future, limit_s)]
-    return Examined(tuple(asked), tuple(_told_once(dict.fromkeys(found))), time.monotonic() - begin)
+    told = {key: _told(key, future, limit_s) for key, future in futures.items()}
+    found = dict.fromkeys(finding for findings in told.values() for finding in findings or ())
+    absent = tuple(key for key, findings in told.items() if findings is None)
+    known = tuple(key for key in asked if key not in absent)
+    return Examined(known, tuple(_told_once(found)), time.monotonic() - begin, absent)
 
 
 def _questions(target: Target, stages: list[Stage]) -> Iterator[tuple[str, Question]]:
     clients, prometheus = Clients(target), Prometheus(target.prometheus_url, target.http_timeout_s)
     for name, probe in PARTS.items():
-        yield KEYS[name], partial(probe, clients)
-    with_service = [stage for stage in stages if stage.service]
+        yield KEYS.get(name, name), partial(probe, clients)
+    with_service = [stage for stage in stages if stage.service == "all" or stage.service in target.services]
     for stage in with_service:
         for key, ask in questions(target, stage, []).items():
             yield key, partial(_sentence, key, ask)
@@ -115,16 +120,19 @@ def _questions(target: Target, stages: list[Stage]) -> Iterator[tuple[str, Quest
     yield "INFRA_DIR, RESTART_*", partial(_commands, target)
 
 
-def _answer(key: str, ask: Question) -> list[Finding]:
+def _answer(key: str, ask: Question) -> list[Finding] | None:
+    """Give what is wrong; None where the part is declared absent."""
     try:
         return list(about(key, ask()))
+    except NotApplicable:
+        return None
     except Inconclusive as error:
         return [_parsed("not known", key, str(error))]
     except Exception as error:  # whatever it is, it is told, and the other questions are answered
         return [_unknown(key, f"{type(error).__name__}: {error}")]
 
 
-def _told(key: str, future: Future[list[Finding]], limit_s: float) -> list[Finding]:
+def _told(key: str, future: Future[list[Finding] | None], limit_s: float) -> list[Finding] | None:
     if future.done() and not future.cancelled():
         return future.result()
     return [_unknown(key, f"none within {limit_s:g} s")]

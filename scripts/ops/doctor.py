@@ -27,7 +27,10 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
 def _act(target: Target, args: argparse.Namespace) -> cli.Answer:
     done = examine(target, load_stages(ROOT / CHECKS).values(), args.seconds)
     line = f"{len(done.asked)} questions about {target.source} in {done.seconds:.1f} s, all of them well"
-    return cli.Answer(done.findings, line, {"asked": list(done.asked), "seconds": round(done.seconds, 1)})
+    line += f"; declared absent, not asked: {', '.join(done.absent)}" if done.absent else ""
+    return cli.Answer(
+        done.findings, line, {"asked": list(done.asked), "absent": list(done.absent), "seconds": round(done.seconds, 1)}
+    )
 
 
 if __name__ == "__main__":

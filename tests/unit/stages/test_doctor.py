@@ -14,7 +14,7 @@ from small_target import STAGE, small_target
 from acceptance.finding import Finding
 from acceptance.gates.measures import Gate
 from acceptance.stages import doctor
-from acceptance.verdict import Inconclusive
+from acceptance.verdict import Inconclusive, NotApplicable
 
 
 @pytest.fixture
@@ -59,6 +59,11 @@ def raising(error):
 def test_what_is_wrong_or_not_known_is_told_by_its_key(examined, ask, kind, found):
     [finding] = examined(0.3, CLAMD=ask, GOOD=lambda: []).findings
     assert (finding.kind, finding.subject.partition(":")[0], finding.found) == (kind, "CLAMD", found)
+
+
+def test_what_is_declared_absent_is_neither_good_nor_bad(examined):
+    done = examined(LOKI_URL=raising(NotApplicable("loki is declared absent")), GOOD=lambda: [])
+    assert (done.asked, done.absent, done.findings) == (("GOOD",), ("LOKI_URL",), ())
 
 
 def test_a_prometheus_that_is_away_is_told_once_for_all_gates(examined):
