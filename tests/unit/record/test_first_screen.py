@@ -7,6 +7,7 @@ import record_samples as samples
 
 from acceptance.record import first_screen
 from acceptance.record.publish import load
+from acceptance.verdict import Outcome
 
 
 @pytest.fixture(scope="module")
@@ -54,3 +55,8 @@ def test_an_undo_that_failed_at_the_end_of_the_run_gives_its_commands(record):
 @pytest.mark.parametrize(("code", "known"), [({}, "not known"), ({"before": {"checkout": "a" * 40}}, "a" * 12)])
 def test_the_deployed_commit_is_named_or_said_not_to_be_known(record, code, known):
     assert first_screen.deployed(replace(record, facts=replace(record.facts, code=code))) == known
+
+
+@pytest.mark.parametrize("outcome", Outcome)
+def test_every_outcome_has_a_next_step(record, outcome):
+    assert len(first_screen.next_step(replace(record, outcome=outcome))) > 20
