@@ -35,11 +35,12 @@ def view(folder: Path, now: float) -> tuple[RenderableType, bool]:
     over = any(event.kind == "run.finished" for event in events)
     record = build(events) if over else so_far(events)
     facts = record.facts
+    moments = [each for each in record.timeline if over or each.kind != "run.finished"]
     said = record.outcome.value if over else "RUNNING"
     lines: list[RenderableType] = [
         Text(f"{said}  {kind(record)} on {host_of(facts)}, {facts.ticket or 'no ticket'}, run {facts.run_id}", "bold"),
         Text(f"checks so far: {tally(record.counts)}"),
-        *(Text(f"  {clock(each.at, facts.started_at)} {each.text}", "dim") for each in record.timeline[-LATEST:]),
+        *(Text(f"  {clock(each.at, facts.started_at)} {each.text}", "dim") for each in moments[-LATEST:]),
     ]
     if over:
         return Group(*lines, Text(f"next: {next_step(record)}")), True

@@ -20,6 +20,7 @@ class TriggerState:
         evaluations: How often it was evaluated and had data; None where the log does not say.
         age_s: How old the newest data were at the last evaluation; None where it was never evaluated.
         verdict: PASS: it did not fire. INCONCLUSIVE: it had no data, or was never evaluated.
+        other: It watches the service of another stage, which may be idle: without data it says nothing.
     """
 
     id: str
@@ -32,6 +33,7 @@ class TriggerState:
     age_s: float | None = None
     verdict: Verdict = Verdict.INCONCLUSIVE
     reason: str = "it was never evaluated"
+    other: bool = False
 
     @classmethod
     def read(cls, data: Mapping[str, Any]) -> Self:
@@ -47,6 +49,7 @@ class TriggerState:
             age_s=data.get("age_s"),
             verdict=verdict_of(data.get("verdict")),
             reason=str(data.get("reason") or ""),
+            other=data.get("other") is True,
         )
 
 

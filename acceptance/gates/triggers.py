@@ -45,6 +45,8 @@ def evaluate(
     found = _fired(trigger, samples, own, undisturbed_since, alpha)
     points = curve(trigger, samples) if trigger.kind != "quantile" or not no_data(trigger, samples) else ()
     value = points[-1][1] if points else None
+    if trigger.synthetic_events and value is not None:
+        value = _without_ours(trigger, samples, value, own, undisturbed_since)
     verdict, reason = Verdict.PASS, f"did not fire; fires at {trigger.threshold} {trigger.unit}".rstrip()
     if found:
         at, value, text = found
@@ -54,6 +56,17 @@ def evaluate(
         verdict, reason = Verdict.INCONCLUSIVE, why
     number = seen(trigger, samples)
     return GateResult(trigger, verdict, value, number, reason, samples.start, samples.end, points)
+
+
+def _without_ours(trigger: Trigger, samples: Samples, value: float, own: float, since: float) -> float | None:
+    """Give the value of what counts: without the events that the suite itself provoked."""
+    if trigger.kind == "count":
+        return value - own
+    if trigger.kind != "ratio":
+        return value
+    counts = [count for at, count in bad_counts(trigger, samples).items() if at > since]
+    of = sum(count.of for count in counts)
+    return sum(count.events for count in counts) / of if of else None
 
 
 def _fired(

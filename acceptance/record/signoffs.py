@@ -74,6 +74,7 @@ def covered(lines: Iterable[Line], stages: Iterable[str]) -> str:
 
 def _watched(checked: ItemStatus, triggers: Sequence[TriggerState]) -> ItemStatus:
     """Judge a line of the trigger checklist by its triggers; checks that name it too can only make it worse."""
+    triggers = [each for each in triggers if not (each.other and each.verdict is Verdict.INCONCLUSIVE)] or triggers
     verdict = worst(each.verdict for each in triggers)
     if checked.state is State.WAIVED or (checked.checks and verdict is Verdict.PASS):
         return checked

@@ -107,8 +107,11 @@ class Watch(threading.Thread):
         self._on_fire = on_fire
         self._renew = renew
         self._history: dict[str, list[tuple[float, float]]] = {}
-        every = (*stage.triggers, *inputs.others)
-        self._triggers = {each.id: TriggerState(each.id, each.title, each.items, each.threshold) for each in every}
+        self._triggers = {
+            each.id: TriggerState(each.id, each.title, each.items, each.threshold, other=other)
+            for every, other in ((stage.triggers, False), (inputs.others, True))
+            for each in every
+        }
         self._fresh = _Freshness()
         self._over = threading.Event()
         self.fired: GateResult | None = None

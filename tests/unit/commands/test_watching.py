@@ -34,6 +34,7 @@ def test_a_run_in_progress_shows_its_checks_its_soak_and_that_nothing_new_came(t
     assert "8 passed" in text
     assert "data 2 s old, 4 evaluations" in text
     assert "nothing new" not in text
+    assert "Run finished" not in text
     assert "nothing new for 60 s" in shown(folder, time.time() + 60)[0]
 
 

@@ -117,3 +117,18 @@ def test_one_of_two_instances_that_is_down_is_seen():
 )
 def test_trigger_without_data_says_so_and_does_not_fire(kind, threshold, query):
     assert fired(trigger(kind, threshold), query, ()).verdict is Verdict.INCONCLUSIVE
+
+
+@pytest.mark.parametrize(
+    ("kind", "threshold", "own", "since", "value"),
+    [
+        ("ratio", "> 0.05", 0, 10 * MINUTE, 0.0),
+        ("ratio", "> 0.05", 0, 40 * MINUTE, None),
+        ("count", "> 4000", 1500, 0, 0),
+    ],
+    ids=["after our own requests", "nothing since", "less what we provoked"],
+)
+def test_the_value_is_of_what_counts(kind, threshold, own, since, value):
+    """Our own attacks are a fourth of all requests: a reader would see a share over the threshold that did not fire."""
+    found = fired(trigger(kind, threshold, synthetic_events="x"), over((0, 5), 0.5), own=own, undisturbed_since=since)
+    assert (found.verdict, found.value) == (Verdict.PASS, value)

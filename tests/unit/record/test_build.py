@@ -105,6 +105,15 @@ def ended_with(verdict):
     return ("stage.finished", {**KEPT[1], "triggers": [WATCHED | {"verdict": verdict}]})
 
 
+def test_another_stages_service_without_data_does_not_hide_that_the_own_trigger_was_evaluated(folded):
+    own, idle = WATCHED | {"verdict": "PASS"}, WATCHED | {"id": "21_01a-errors", "other": True}
+    states = {}
+    for name, triggers in {"own and idle": [own, idle], "idle alone": [idle], "own blind": [WATCHED, idle]}.items():
+        record = folded(STARTED, expected(NODE), BEGUN, ("stage.finished", {**KEPT[1], "triggers": triggers}))
+        states[name] = next(line.state for line in record.lines if line.id == "trigger.1")
+    assert states == {"own and idle": "PASS", "idle alone": "INCONCLUSIVE", "own blind": "INCONCLUSIVE"}
+
+
 @pytest.mark.parametrize(
     ("events", "verdict", "said"),
     [
