@@ -133,6 +133,12 @@ def refuse(
 
 
 @pytest.fixture
+def joint(target: Target) -> str:
+    """What two ids may be joined by: where a student's may be digits only, `12` + `3` and `1` + `23` collide."""
+    return "" if target.student_ids == "numeric" else "_"
+
+
+@pytest.fixture
 def env(target: Target) -> dict[str, str]:
     """The infra env file as the services read it."""
     return EnvFile(target.env_file).read()

@@ -103,11 +103,11 @@ def test_attacks_are_blocked(attacks, evidence):
     [(("_2", "3"), ("", "2_3")), (("", "3"), ("", "3"))],
     ids=["ids-equal-when-joined", "same-again"],
 )
-def test_another_archive_is_not_overwritten(theirs, ours, uploader, storage, new_id):
+def test_another_archive_is_not_overwritten(theirs, ours, joint, uploader, storage, new_id):
     """Test path traversal blocking: ids that collide when joined, or the same ids again, overwrite nothing."""
     student, first = new_id("collide"), archives.good()
-    uploader.send(Upload(student + theirs[0], theirs[1], first))
-    answer = uploader.send(Upload(student + ours[0], ours[1], archives.good()))
+    uploader.send(Upload(student + theirs[0].replace("_", joint), theirs[1], first))
+    answer = uploader.send(Upload(student + ours[0], ours[1].replace("_", joint), archives.good()))
     copies = len(copies_of(first, storage.root))
     assert copies == 1, f"expected the first archive to be there still, found {copies} of it\n{answer.explain()}"
 
