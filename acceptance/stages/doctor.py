@@ -95,7 +95,7 @@ def examine(target: Target, stages: Iterable[Stage], limit_s: float = LIMIT_S) -
 
 
 def _questions(target: Target, stages: list[Stage]) -> Iterator[tuple[str, Question]]:
-    clients, prometheus = Clients(target), Prometheus(target.prometheus_url, target.http_timeout_s)
+    clients, prometheus = Clients(target), Prometheus.of(target)
     for name, probe in PARTS.items():
         yield KEYS.get(name, name), partial(probe, clients)
     with_service = [stage for stage in stages if stage.service == "all" or stage.service in target.services]
