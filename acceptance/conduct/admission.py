@@ -106,7 +106,7 @@ def late(target: Target, stage: Stage, outside_window: str, now: datetime) -> st
 def still_in_time(
     target: Target, stage: Stage, minutes: float, outside_window: str, now: datetime | None = None
 ) -> str | None:
-    """Say why so many more minutes of a stage that has begun, and its rollback, do not fit any more, or None."""
+    """Say why a begun stage with this many more minutes, and its rollback, no longer fits into the window, or None."""
     rest = replace(stage, planned_minutes=minutes)
     why = late(target, rest, outside_window, now or datetime.now(UTC))
     return f"stage {stage.id} runs late: {why}" if why else None

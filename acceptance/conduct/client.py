@@ -37,7 +37,7 @@ _BEAT_S, _FROZEN_S = 2.0, 30.0
 
 
 def end_this_process() -> None:
-    """End the run as a user would who ends this process: without its watchdog it may change nothing.
+    """End this process by SIGTERM: without its watchdog a run may change nothing.
 
     Only where SIGTERM leads to a goodbye: a process that would just die of it could undo nothing any more, such as
     a run between its last check and its end. Its next call tells it.

@@ -69,7 +69,7 @@ class Conductor:
         self._cleanup.expect_data(prefix)
 
     def set_flag(self, stage: Stage, value: bool) -> FlagState:
-        """Bring a stage's flag to `value` and its service to run with it; nothing to do is no restart."""
+        """Set a stage's flag and restart its service; without a restart where the flag is set already."""
         if self._mode == "survey":
             return self._flag_as_found(stage, value)
         state = self._begin(stage)
@@ -124,7 +124,7 @@ class Conductor:
         return done
 
     def accept(self, stage_id: str) -> bool:
-        """Take a stage as passed. Its flag stays on in mode `deploy`; returns whether it will."""
+        """Accept a stage; returns whether its flag is left enabled, as in mode `deploy`."""
         self._require_touch("accept a stage")
         state = self._stages[stage_id]
         if state.rollback:
@@ -193,7 +193,7 @@ class Conductor:
         return FlagState(stage.id, flag, value, now, None, now, as_found=True)
 
     def _require_time(self, stage: Stage, minutes: float) -> None:
-        """Ask the window again: it was asked when the stage began, and checks may take longer than planned."""
+        """Refuse what no longer fits into the window: checks may take longer than planned."""
         if refusal := self._in_time(stage, minutes):
             raise Refused(refusal)
 

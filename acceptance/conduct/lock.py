@@ -84,7 +84,7 @@ class TargetLock:
         self._fd = -1
 
     def acquire(self) -> None:
-        """Take the lock at once or not at all.
+        """Acquire the lock without waiting.
 
         Raises:
             LockHeld: Somebody else has it.
@@ -127,7 +127,7 @@ class TargetLock:
             return None
 
     def lost(self) -> str | None:
-        """Return why the lock keeps nobody out any more, or None while it does. Ask before each mutation."""
+        """Say why the lock is no longer held, or None; ask before each mutation."""
         try:
             same = os.path.samestat(self.file.stat(), os.fstat(self._fd))
         except OSError as error:

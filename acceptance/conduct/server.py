@@ -199,5 +199,5 @@ class Watchdog:
 
 
 def _now() -> float:
-    """Give seconds of a clock that nobody sets, and that goes on while the machine is suspended."""
+    """Read a clock that nobody can set and that counts suspended time, in seconds."""
     return time.clock_gettime(time.CLOCK_BOOTTIME)

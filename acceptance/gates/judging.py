@@ -78,7 +78,7 @@ def judge_share(sure: Count, maybe: Count, share: float, alpha: float = ALPHA) -
 
 @cache
 def fewest(share: float, alpha: float = ALPHA) -> int:
-    """Count the events from which on a service that is bad half of the time is found out, at 95 %."""
+    """Give the fewest events with which a service that is bad half of the time is found, at 95 %."""
     return next(n for n in range(1, 10_000) if binomial_tail(least_over(share, n, alpha), n, BROKEN) >= 0.95)
 
 

@@ -73,7 +73,7 @@ class Deployment:
         }
 
     def evaluations(self, stage: str) -> int | None:
-        """Say how often a stage's triggers were looked at; None where its flag was not on."""
+        """Say how often a stage's triggers were evaluated; None where its flag was not on."""
         ends = self.about(stage, StageFinished)
         return ends[-1].evaluations if ends else None
 
@@ -162,7 +162,7 @@ Spell = tuple[float, float]
 
 @dataclass(frozen=True)
 class LeftEnabled:
-    """What was made of a flagged stage.
+    """Whether a stage's flag was left enabled.
 
     Attributes:
         since: When it was accepted, its flag being left enabled, unix seconds; None where the flag is not on.
@@ -196,7 +196,7 @@ def left_enabled(events: Iterable[Event], stage_id: str) -> LeftEnabled:
 
 
 def restarts(events: Iterable[Event], service: Service) -> list[Spell]:
-    """Give the spells in which the suite restarted a service, until it was back; one that never came back is none."""
+    """Give the times in which the suite restarted a service; a restart that did not end is left out."""
     spells: list[Spell] = []
     begun: float | None = None
     for event in events:

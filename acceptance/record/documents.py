@@ -1,4 +1,4 @@
-"""Tell a deployment as it is before its texts are out: they cannot wait for themselves."""
+"""Build a deployment as it is before its texts are sent: a text cannot wait for itself."""
 
 from __future__ import annotations
 

@@ -54,7 +54,7 @@ class SyntheticEvents:
         self._may[event] += count
 
     def begin(self, event: str) -> None:
-        """Take whatever is counted from now on for our own, until `end` tells how much it was."""
+        """Count every event from now on as synthetic, until `end` says how many there were."""
         self._open[event] += 1
 
     def end(self, event: str, count: int) -> None:
@@ -63,12 +63,12 @@ class SyntheticEvents:
         self._open[event] -= 1
 
     def settle(self, event: str, counted: int) -> None:
-        """Take what was counted once our own probes are over for all that they may have caused: no more is ours."""
+        """Fix the number of synthetic events by what was counted once our probes have ended."""
         self._may[event] = max(0, min(self._may[event], counted - self._must[event]))
 
     @contextmanager
     def attacking(self, requests: int) -> Iterator[None]:
-        """Take the log events of a stretch for our own, one a request, where no trace id tells whose they are."""
+        """Count the log events of this block as synthetic, one a request, where no trace id tells whose they are."""
         spell = _Spell(time.time(), requests)
         self._spells.append(spell)
         try:

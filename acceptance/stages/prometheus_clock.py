@@ -32,7 +32,7 @@ class Observer:
 
     @classmethod
     def now(cls, prometheus: Prometheus, step: float) -> Observer:
-        """Look at it before a stage or its soak.
+        """Note its clock and its start before a stage or its soak.
 
         Raises:
             Inconclusive: It does not keep our time, does not say when it started, or does not answer.
@@ -78,7 +78,7 @@ def clock_fault(prometheus: Prometheus, step: float) -> str:
 
 
 def unsettled(results: Iterable[GateResult], why: str) -> tuple[Evidence, ...]:
-    """Give for the record how gates stood when a soak came to nothing; none of them counts as passed."""
+    """Give for the record how the gates stood when a soak ended early; none counts as passed."""
     return tuple(
         replace(
             result,

@@ -28,7 +28,7 @@ from acceptance.verdict import Inconclusive, Refused
 
 
 def make_sure(target: Target, stage: Stage) -> list[Evidence]:
-    """Return only if the stage can be begun, with what was found of our own requests in the logs; only evaluations.
+    """Return only if the stage can be begun, with what was found of our own requests in the logs; only looks.
 
     Args:
         target: The deployment.
@@ -41,7 +41,7 @@ def make_sure(target: Target, stage: Stage) -> list[Evidence]:
     refused = env_faults(target, target.flags[stage.id]) if stage.flagged else []
     refused += interval_faults(target, stage)
     seen: list[Evidence] = []
-    blind = list(blind_spots(target, stage, seen))
+    blind = list(unanswered(target, stage, seen))
     if refused:
         raise Refused("; ".join([*refused, *blind]))
     if blind:
@@ -71,7 +71,7 @@ def interval_faults(target: Target, stage: Stage) -> list[str]:
     for service in target.services.values():
         if stage.service not in (service.key, "all"):
             continue
-        with suppress(Inconclusive):  # `blind_spots` tells it
+        with suppress(Inconclusive):  # `unanswered` tells it
             faults += [
                 f"{target.source}: SCRAPE_INTERVAL_SECONDS: expected what Prometheus is configured with for job "
                 f"{service.job}, {interval}, found {target.scrape_interval_s:g} s; correct the one or the other"
@@ -87,7 +87,7 @@ def in_seconds(duration: str) -> float:
     return sum(float(number) * unit_s[unit] for number, unit in re.findall(r"([\d.]+)(ms|s|m|h|d)", duration))
 
 
-def blind_spots(target: Target, stage: Stage, seen: list[Evidence]) -> Iterator[str]:
+def unanswered(target: Target, stage: Stage, seen: list[Evidence]) -> Iterator[str]:
     """Name what the stage needs to see by and cannot, each with the key of the target file to look at.
 
     Args:

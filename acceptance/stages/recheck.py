@@ -44,7 +44,7 @@ LONGEST_S = 8 * 3600.0
 
 @dataclass(frozen=True)
 class Lookback:
-    """What to look back at a stage by.
+    """What an accepted stage is judged again with.
 
     Attributes:
         stage: Its queries filled in for the service's job.
@@ -70,7 +70,7 @@ class Lookback:
 
     @property
     def begin(self) -> float:
-        """From when on it is looked at, unix seconds."""
+        """Start of the time that is judged, unix seconds."""
         return max(self.since, self.driven - LONGEST_S)
 
     @property
@@ -131,7 +131,7 @@ class Lookback:
         return (Verdict.FAIL if low > limit else Verdict.PASS if high < limit else Verdict.INCONCLUSIVE), told
 
     def triggers(self) -> list[GateResult]:
-        """Judge the triggers as if they had been looked at ever since; new alerts are for `post.validation.2`.
+        """Judge the triggers as if they had been evaluated ever since; new alerts are for `post.validation.2`.
 
         Raises:
             Inconclusive: Prometheus or the log is out of reach.

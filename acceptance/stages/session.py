@@ -104,7 +104,7 @@ class StageWork:
         return frozenset(self.prometheus.firing_alerts())
 
     def flag(self, value: bool) -> FlagState:
-        """Bring the flag to `value`; once it is on, the watch looks until the stage is over."""
+        """Set the flag; once it is on, the watch evaluates its triggers until the stage ends."""
         before = self.alerts_before
         state = self.conductor.set_flag(self.stage, value)
         if value and not self._born:
@@ -149,7 +149,7 @@ class StageWork:
         return self._soaked
 
     def restarted_itself(self) -> list[Finding]:
-        """Say whether the processes that ran once the flag was on are others now: nobody restarted them since.
+        """Name the processes that restarted by themselves since the flag was switched on.
 
         Raises:
             Inconclusive: No process is seen now.

@@ -128,7 +128,7 @@ def _uncounted(stage: Stage, prometheus: Prometheus, job: str, when: tuple[float
 
 
 def doubted(result: GateResult, why: str) -> GateResult:
-    """Give a result that cannot be believed: what was good is not known to be."""
+    """Make a PASS inconclusive, because the counters cannot be believed."""
     if result.verdict is not Verdict.PASS:
         return result
     return replace(result, verdict=Verdict.INCONCLUSIVE, reason=f"{why}; as counted: {result.reason}")

@@ -18,7 +18,7 @@ from acceptance.verdict import Inconclusive, Verdict
 
 @dataclass(frozen=True)
 class HardFault:
-    """Something of which `limit` in a row are no chance.
+    """A fault that a user sees; more than `limit` in a row end the stage.
 
     Attributes:
         id: The trigger's name in the record.

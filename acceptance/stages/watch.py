@@ -66,7 +66,7 @@ class _Freshness:
     since: float = field(default_factory=time.monotonic)
 
     def note(self, newest: float) -> bool:
-        """Take what an evaluation was made on; returns whether it is newer than that of the one before."""
+        """Note the time of the newest sample; returns whether it is newer than at the last evaluation."""
         if newest <= self.newest:
             return False
         self.newest, self.since = newest, time.monotonic()

@@ -19,7 +19,7 @@ from acceptance.probes.archives import archives
 from acceptance.probes.http.client import Caller
 from acceptance.probes.storage.uploads import Upload, Uploader
 from acceptance.stage import Stage
-from acceptance.stages.readiness import blind_spots
+from acceptance.stages.readiness import unanswered
 from acceptance.stages.soak import soak
 from acceptance.verdict import Inconclusive, Verdict
 from dependencies.faulty import expired_tls, matrix, prometheus, server, vector
@@ -200,7 +200,7 @@ def test_prometheus_with_another_time_is_no_witness(ahead, target):
     with server(prometheus(ahead)) as url, bounded():
         with pytest.raises(Inconclusive, match=rf"240\.\d s {which} ours, at most 1 s"):
             soaked(url, traffic=pytest.fail)
-        spots = list(blind_spots(target(PROMETHEUS_URL=url), Stage("21_01c", "Storage", 50), []))
+        spots = list(unanswered(target(PROMETHEUS_URL=url), Stage("21_01c", "Storage", 50), []))
     assert any(f"PROMETHEUS_URL: the clock of Prometheus at {url}" in spot for spot in spots), spots
 
 
