@@ -111,7 +111,8 @@ def _triggers(close: StageFinished, fired: Sequence[TriggerFired]) -> tuple[Trig
     events = [{**asdict(each), "id": each.trigger} for each in fired if each.trigger not in bad]
     alone = {each.id: each for each in map(TriggerState.read, events)}
     rows = [*alone.values(), *(each for each in told if each.id not in alone)]
-    return tuple(sorted(rows, key=lambda row: (row.verdict is not Verdict.FAIL, row.verdict is Verdict.PASS)))
+    rank = {Verdict.FAIL: 0, Verdict.PASS: 2}
+    return tuple(sorted(rows, key=lambda row: 3 if row.other and row.evaluations == 0 else rank.get(row.verdict, 1)))
 
 
 def fold_rollbacks(log: Sequence[Event]) -> tuple[Rollback, ...]:
