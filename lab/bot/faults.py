@@ -42,6 +42,18 @@ DIALOG_FAULTS = (
         ("21_01a.monitor.1", "21_01a.exit.3", "trigger.2", "post24.monitoring.4"),
     ),
     Fault(
+        "dialog-long-text-cut",
+        "21_01a",
+        "new path: of each text 500 characters are stored",
+        ("21_01a.rollout.3",),
+    ),
+    Fault(
+        "dialog-old-turns-dropped",
+        "21_01a",
+        "new path: of what was said the last five turns are kept",
+        ("21_01a.rollout.3",),
+    ),
+    Fault(
         "dialog-answers-late",
         "21_01a",
         "new path: each answer takes 0.15 s more, outside of the repository and its metrics",

@@ -62,6 +62,10 @@ class ContextRepository:
         async with self._measured("save"):
             if self._fault("dialog-steps-not-counted"):
                 context = replace(context, step_count=1)
+            if self._fault("dialog-long-text-cut"):
+                context = replace(context, history=[{**said, "text": said["text"][:500]} for said in context.history])
+            if self._fault("dialog-old-turns-dropped"):
+                context = replace(context, history=context.history[-10:])
             if not self._fault("dialog-not-stored"):
                 await self._contexts.save(context)
 

@@ -12,7 +12,7 @@ from acceptance.evidence import Evidence
 from acceptance.finding import Finding
 from acceptance.probes.dialog.concurrent_users import Chat
 from acceptance.probes.dialog.contexts import context_after
-from acceptance.probes.dialog.gateway import Butler, Conversation, converse, new_word
+from acceptance.probes.dialog.gateway import LONG_TALK, Butler, Conversation, converse, new_word
 from acceptance.stages.session import StageWork
 from acceptance.stages.soak import SoakReport
 from acceptance.stages.user_triggers import HardFault
@@ -40,6 +40,18 @@ def talk(butler: Butler, mongo: Database[dict[str, Any]]) -> Talk:
 def word() -> str:
     """What the user of one phase asks Butler to keep."""
     return new_word()
+
+
+@pytest.fixture(scope="module")
+def long_talk(talk: Talk, new_id: NewId) -> Conversation:
+    """A conversation of many turns, one of them long."""
+    return talk(new_id("long"), *LONG_TALK)
+
+
+@pytest.fixture(scope="session")
+def long_before() -> list[Conversation]:
+    """The same conversation with the flag off."""
+    return []
 
 
 @pytest.fixture(scope="session")

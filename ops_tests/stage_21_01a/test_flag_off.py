@@ -59,3 +59,11 @@ def test_requests_are_answered_and_timed(times_off):
     """Validate with flag off: requests are answered, and their times are the baseline of this run."""
     faults = [probe.fault for probe in times_off if probe.fault]
     assert (len(times_off) > 0, faults) == (True, []), f"{len(faults)} of {len(times_off)} failed: {faults[:3]}"
+
+
+@pytest.mark.checklist("21_01a.rollout.1")
+def test_long_conversation_is_remembered(long_talk, long_before):
+    """Validate with flag off: twelve turns are answered in one session; how much is kept, the new code must keep."""
+    long_before.append(long_talk)
+    found = [*long_talk.findings(), *long_talk.other_session()]
+    assert found == [], summary(found)

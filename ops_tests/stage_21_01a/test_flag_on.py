@@ -108,3 +108,13 @@ def test_many_sessions_at_once(butler, new_id, evidence):
     )
     found = done.findings()
     assert found == [], summary(found)
+
+
+@pytest.mark.checklist("21_01a.rollout.3")
+def test_as_much_is_remembered_as_with_the_flag_off(long_talk, long_before):
+    """Smoke test with flag on: of twelve turns, one of them long, as much is stored as with the flag off."""
+    if not long_before:
+        pytest.skip("no long conversation was held with the flag off: run test_flag_off.py too")
+    before, now = (contexts.remembered(each.contexts[-1], each.said) for each in (long_before[0], long_talk))
+    lost = [message[:60] for message in before if message not in now]
+    assert lost == [], f"expected {len(before)} of {len(long_talk.said)} messages in full, as before; lost are {lost}"

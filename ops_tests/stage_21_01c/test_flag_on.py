@@ -26,7 +26,7 @@ def uploaded(uploader, kept, new_id):
 @pytest.fixture(scope="module")
 def submitted(uploader, new_id):
     """One submission with all the files that a student may send, and its answer."""
-    submission = Submission.of(new_id("files"), "hw02", good(), good(), good())
+    submission = Submission.of(new_id("Files"), "hw02", good(), good(), good())
     return submission, uploader.read(uploader.send(submission.upload()))
 
 

@@ -59,6 +59,7 @@ POWER = (
     On(("dialog-loses-history",), ("test_context_is_stored",), "after what was said before it"),
     On(("dialog-not-stored",), ("test_context_is_stored",), "expected a document in dialog_contexts, found none"),
     On(("dialog-new-session-each-turn",), ("test_session_stays_the_same",), "expected session"),
+    Off(("dialog-error-reply",), ("test_long_conversation_is_remembered",), "found an error text", k="remembered"),
     On(("dialog-steps-not-counted",), ("test_step_count_grows",), "[1, 1, 1]"),
     On(("dialog-ignores-history",), ("test_history_is_used",), "said before"),
     Power(
@@ -75,6 +76,17 @@ POWER = (
         stage="21_01a",
         only=("flag_off", "flag_on"),
         k="not step_count_grows",
+    ),
+    *(
+        Power(
+            (fault,),
+            ("test_as_much_is_remembered_as_with_the_flag_off",),
+            "in full, as before",
+            stage="21_01a",
+            only=("flag_off", "flag_on"),
+            k="remembered",
+        )
+        for fault in ("dialog-long-text-cut", "dialog-old-turns-dropped")
     ),
     On(("dialog-mixes-users",), ("test_many_sessions_at_once",), "was told another user's word"),
     On(("dialog-flag-ignored",), ("test_contexts_are_saved_via_the_repository",), "the flag has no effect"),

@@ -71,6 +71,7 @@ POWER = (
         "error lines, ",
         stage="21_00",
         only=("deploy", "exit_gate"),
+        settings={"SOAK_SECONDS": "50"},  # its fifth is the time in which errors are counted
         also=("test_no_error_spike_in_logs[worker]", "test_no_error_spike_in_logs[api]"),
     ),
     Validation(

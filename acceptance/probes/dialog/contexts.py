@@ -86,6 +86,12 @@ def texts(value: object) -> Iterator[str]:
             yield from texts(member)
 
 
+def remembered(context: Context | None, said: Sequence[str]) -> list[str]:
+    """Give those messages that a stored context holds in full: how many it keeps is its own affair."""
+    stored = set(texts((context or {}).get("data")))
+    return [message for message in said if message in stored]
+
+
 def steps(contexts: Sequence[Context | None]) -> list[Any]:
     """Give `step_count` of each context, None where there is none."""
     return [context.get("step_count") if context else None for context in contexts]

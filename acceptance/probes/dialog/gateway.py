@@ -51,6 +51,14 @@ def keep(word: str) -> str:
     return f"Please keep this word for me: {word}"
 
 
+LONG_TALK = (
+    "Длинное сообщение 🏮 " + "как его пишут студенты, с примерами и вопросами; " * 60,
+    *(f"This is message {number} of a long conversation" for number in range(2, 12)),
+    RECALL,
+)
+"""A conversation of twelve turns, the first of them nearly as long as Telegram allows (4,096 characters)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Turn:
     """One message and its answer; `session_id`, `reply` and `mode` are empty where the answer lacks them.
