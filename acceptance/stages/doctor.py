@@ -6,7 +6,6 @@ Every question is one that a stage or `pre_deployment` asks too, so that what is
 from __future__ import annotations
 
 import os
-import re
 import shlex
 import shutil
 import time
@@ -30,7 +29,7 @@ from acceptance.probes.health import PARTS, dashboard
 from acceptance.probes.storage.antivirus import Antivirus
 from acceptance.probes.storage.directory import look_at
 from acceptance.stage import Stage
-from acceptance.stages.readiness import interval_faults, questions
+from acceptance.stages.readiness import interval_findings, parsed, questions
 from acceptance.target.model import Target
 from acceptance.verdict import Inconclusive, NotApplicable
 
@@ -58,8 +57,6 @@ Question = Callable[[], Iterable[Finding]]
 
 STAGE_FILE = "/stage.toml: "
 """Stands in the key of each gate and trigger."""
-
-_SENTENCE = re.compile(r"expected (?P<expected>.+?), found (?P<found>.+?)(?:; (?P<step>.+))?$", re.S)
 
 
 @dataclass(frozen=True)
@@ -101,8 +98,8 @@ def _questions(target: Target, stages: list[Stage]) -> Iterator[tuple[str, Quest
     with_service = [stage for stage in stages if stage.service == "all" or stage.service in target.services]
     for stage in with_service:
         for key, ask in questions(target, stage, []).items():
-            yield key, partial(_sentence, key, ask)
-        yield f"SCRAPE_INTERVAL_SECONDS, stage {stage.id}", partial(_intervals, target, stage)
+            yield key, ask
+        yield f"SCRAPE_INTERVAL_SECONDS, stage {stage.id}", partial(interval_findings, target, stage)
         for measure in (*_at_job(target, stage).gates, *_at_job(target, stage).triggers):
             if measure.kind not in ("alerts", "log_events"):
                 key = f"{stage.marker}{STAGE_FILE}{measure.id}"
@@ -127,7 +124,7 @@ def _answer(key: str, ask: Question) -> list[Finding] | None:
     except NotApplicable:
         return None
     except Inconclusive as error:
-        return [_parsed("not known", key, str(error))]
+        return [parsed(key, str(error))]
     except Exception as error:  # whatever it is, it is told, and the other questions are answered
         return [_unknown(key, f"{type(error).__name__}: {error}")]
 
@@ -152,24 +149,6 @@ def _unknown(key: str, found: str) -> Finding:
     return Finding(
         "not known", key, "an answer", found, Severity.HIGH, "correct the key, or see why it does not answer"
     )
-
-
-def _parsed(kind: str, key: str, sentence: str) -> Finding:
-    """Make a finding of a sentence that says what was expected and found."""
-    told = " ".join(sentence.split())
-    parts = _SENTENCE.search(told)
-    if not parts:
-        return Finding(kind, key, "an answer", told)
-    return Finding(kind, key, parts["expected"], parts["found"], next_step=parts["step"] or "")
-
-
-def _sentence(key: str, ask: Callable[[], str]) -> list[Finding]:
-    wrong = ask()
-    return [_parsed("not ready", "", wrong)] if wrong else []
-
-
-def _intervals(target: Target, stage: Stage) -> list[Finding]:
-    return [_parsed("not ready", "", wrong) for wrong in interval_faults(target, stage)]
 
 
 def _at_job(target: Target, stage: Stage) -> Stage:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from acceptance.evidence import Evidence
+from acceptance.finding import Finding
 from acceptance.observe.log_lines import LogLine
 from acceptance.observe.logs import Logs
 from acceptance.polling import poll
@@ -65,32 +66,31 @@ class Probed:
         }
         return Evidence("log", f"our GET {self.path} in the log of {self.service.name}", told)
 
-    def wrong(self, trace_header: str) -> str:
-        """Say what keeps the log from being believed, or nothing."""
+    def findings(self, trace_header: str) -> list[Finding]:
+        """Name what keeps the log from being believed."""
         source, line = self.service.logs, self.line
         key = self.service.key.upper()
         if line is None:
-            return (
-                f"expected a line of our GET {self.path} in {source} within {_PATIENCE_S:.0f} s, found none; see that "
-                f"it is the running service's log and that it logs requests, or take requests out of {key}_LOG_SHOWS"
-            )
+            expected = f"a line of our GET {self.path} in {source} within {_PATIENCE_S:.0f} s"
+            step = f"see that it is the running service's log and that it logs requests, or correct {key}_LOG_SHOWS"
+            return [Finding("no log line", "", expected, "none", next_step=step)]
         if line.at is None:
-            return (
-                f"expected a time in the line of our request, as {self.service.log_format.kind} has it, found none: "
-                f"{line.text[:160]!r}; set {key}_LOG_FORMAT, {key}_LOG_FIELDS or {key}_LOG_PATTERN to what it is"
-            )
+            expected = f"a time in the line of our request, as {self.service.log_format.kind} has it"
+            step = f"set {key}_LOG_FORMAT, {key}_LOG_FIELDS or {key}_LOG_PATTERN to what it is"
+            return [Finding("no time", "", expected, f"none: {line.text[:160]!r}", next_step=step)]
         if abs(self.ahead) > MOST:
-            return (
-                f"expected our request of {self.sent:%H:%M:%S} UTC at most {MOST.seconds} s from its time, found "
-                f"it {self.ahead.total_seconds():+.0f} s away: {line.text[:160]!r}; see that both hosts keep time "
-                f"(chronyc tracking, timedatectl), or set {key}_LOG_ZONE if its times name no zone"
-            )
+            expected = f"our request of {self.sent:%H:%M:%S} UTC at most {MOST.seconds} s from its time"
+            found = f"it {self.ahead.total_seconds():+.0f} s away: {line.text[:160]!r}"
+            both = "see that both hosts keep time (chronyc tracking, timedatectl)"
+            step = f"{both}, or set {key}_LOG_ZONE if its times name no zone"
+            return [Finding("other time", "", expected, found, next_step=step)]
         if trace_header and line.trace_id and not self.traced:
-            return (
-                f"expected the trace id that we sent in {trace_header}, found {line.trace_id}: our own attacks could "
-                "not be told from others'; set TRACE_HEADER to the header that the service reads, or leave it empty"
-            )
-        return ""
+            found = f"{line.trace_id}: our own attacks could not be told from others'"
+            step = "set TRACE_HEADER to the header that the service reads, or leave it empty"
+            return [
+                Finding("other trace id", "", f"the trace id that we sent in {trace_header}", found, next_step=step)
+            ]
+        return []
 
 
 def probe(service: Service, target: Target) -> Probed:

@@ -15,6 +15,7 @@ from functools import partial
 
 from acceptance.envfile.file import EnvFile
 from acceptance.evidence import Evidence
+from acceptance.finding import Finding, about
 from acceptance.observe.health import health_fault, healthy_answer
 from acceptance.observe.logs import Logs
 from acceptance.observe.mongo import database
@@ -25,6 +26,10 @@ from acceptance.stages.log_probe import probe
 from acceptance.stages.prometheus_clock import Observer
 from acceptance.target.model import Service, Target
 from acceptance.verdict import Inconclusive, Refused
+
+Question = Callable[[], list[Finding]]
+
+_SENTENCE = re.compile(r"expected (?P<expected>.+?), found (?P<found>.+?)(?:; (?P<step>.+))?$", re.S)
 
 
 def make_sure(target: Target, stage: Stage) -> list[Evidence]:
@@ -38,47 +43,52 @@ def make_sure(target: Target, stage: Stage) -> list[Evidence]:
         Refused: The env file cannot be switched as it is, or the scrape interval is not that of Prometheus.
         Inconclusive: Something that the stage needs to see by does not answer.
     """
-    refused = env_faults(target, target.flags[stage.id]) if stage.flagged else []
-    refused += interval_faults(target, stage)
+    refused = env_findings(target, target.flags[stage.id]) if stage.flagged else []
+    refused += interval_findings(target, stage)
     seen: list[Evidence] = []
     blind = list(unanswered(target, stage, seen))
     if refused:
-        raise Refused("; ".join([*refused, *blind]))
+        raise Refused("; ".join(map(str, [*refused, *blind])))
     if blind:
-        raise Inconclusive("; ".join(blind), seen)
+        raise Inconclusive("; ".join(map(str, blind)), seen)
     return seen
 
 
-def env_faults(target: Target, flag: str) -> list[str]:
+def env_findings(target: Target, flag: str) -> list[Finding]:
     """Name what keeps a flag from being switched on; a stage begins with its flag false."""
     env = EnvFile(target.env_file)
-    faults = [str(finding) for finding in env.refusals([flag])]
-    if not faults and env.flag(flag):
-        faults.append(
-            f"{target.env_file}: {flag} is already true; expected false before its stage. "
-            "Set it to false and restart the service, or leave the stage out"
+    found = list(env.refusals([flag]))
+    if not found and env.flag(flag):
+        step, expected = "set it to false and restart the service, or leave the stage out", "false before its stage"
+        found.append(
+            Finding(
+                "flag already on", f"{target.env_file}: {flag}", expected, "that it is already true", next_step=step
+            )
         )
-    return faults
+    return found
 
 
-def interval_faults(target: Target, stage: Stage) -> list[str]:
+def interval_findings(target: Target, stage: Stage) -> list[Finding]:
     """Name the services that Prometheus scrapes at another interval than the target file says, by its configuration.
 
     Every window is made from the interval: a wrong one is found out after the whole soak otherwise.
     """
     prometheus = Prometheus.of(target)
-    faults = []
+    key, found = f"{target.source}: SCRAPE_INTERVAL_SECONDS", f"{target.scrape_interval_s:g} s"
+    wrong = []
     for service in target.services.values():
         if stage.service not in (service.key, "all"):
             continue
+        expected = f"what Prometheus is configured with for job {service.job}"
         with suppress(Inconclusive):  # `unanswered` tells it
-            faults += [
-                f"{target.source}: SCRAPE_INTERVAL_SECONDS: expected what Prometheus is configured with for job "
-                f"{service.job}, {interval}, found {target.scrape_interval_s:g} s; correct the one or the other"
+            wrong += [
+                Finding(
+                    "other interval", key, f"{expected}, {interval}", found, next_step="correct the one or the other"
+                )
                 for interval in sorted(prometheus.scrape_intervals(service.job))
                 if not math.isclose(in_seconds(interval), target.scrape_interval_s, rel_tol=0.01)
             ]
-    return faults
+    return wrong
 
 
 def in_seconds(duration: str) -> float:
@@ -87,7 +97,7 @@ def in_seconds(duration: str) -> float:
     return sum(float(number) * unit_s[unit] for number, unit in re.findall(r"([\d.]+)(ms|s|m|h|d)", duration))
 
 
-def unanswered(target: Target, stage: Stage, seen: list[Evidence]) -> Iterator[str]:
+def unanswered(target: Target, stage: Stage, seen: list[Evidence]) -> Iterator[Finding]:
     """Name what the stage needs to see by and cannot, each with the key of the target file to look at.
 
     Args:
@@ -96,19 +106,28 @@ def unanswered(target: Target, stage: Stage, seen: list[Evidence]) -> Iterator[s
         seen: Takes what was found of our own requests in the logs.
     """
     for key, ask in questions(target, stage, seen).items():
+        subject = f"{target.source}: {key}"
         try:
-            wrong = ask()
+            yield from about(subject, ask())
+        except Inconclusive as error:
+            yield parsed(subject, str(error))
         except Exception as error:  # whatever it is, it must be told, and the next question asked
-            wrong = (
-                str(error) if isinstance(error, Inconclusive) else f"{type(error).__name__}: {error}; correct the key"
-            )
-        if wrong:
-            yield f"{target.source}: {key}: {wrong}"
+            told = f"{type(error).__name__}: {error}"
+            yield Finding("not known", subject, "an answer", told, next_step="correct the key")
 
 
-def questions(target: Target, stage: Stage, seen: list[Evidence]) -> dict[str, Callable[[], str]]:
+def parsed(subject: str, sentence: str) -> Finding:
+    """Make a finding of an error's sentence, which says what was expected and found."""
+    told = " ".join(sentence.split())
+    parts = _SENTENCE.search(told)
+    if not parts:
+        return Finding("not known", subject, "an answer", told)
+    return Finding("not known", subject, parts["expected"], parts["found"], next_step=parts["step"] or "")
+
+
+def questions(target: Target, stage: Stage, seen: list[Evidence]) -> dict[str, Question]:
     """Give by key of the target file what asks whether a stage can see by it; each says what is wrong, or nothing."""
-    asked: dict[str, Callable[[], str]] = {
+    asked: dict[str, Question] = {
         "MONGODB_URL": partial(_reads, target),
         "PROMETHEUS_URL": partial(_can_be_believed, target),
     }
@@ -123,55 +142,51 @@ def questions(target: Target, stage: Stage, seen: list[Evidence]) -> dict[str, C
     return asked
 
 
-def _reads(target: Target) -> str:
+def _reads(target: Target) -> list[Finding]:
     with database(target) as mongo:
         mongo["review_archives"].find_one({"_id": None})  # a ping would be answered without the right to read
-    return ""
+    return []
 
 
-def _answers(service: Service, target: Target) -> str:
+def _answers(service: Service, target: Target) -> list[Finding]:
     fault = health_fault(service, target.http_timeout_s)
-    if not fault:
-        return ""
-    key = f"{service.key.upper()}_HEALTH"
-    return f"expected {healthy_answer(service)}, found {fault}; correct the address or {key}, or start {service.name}"
+    step = f"correct the address or {service.key.upper()}_HEALTH, or start {service.name}"
+    return [Finding("not healthy", "", healthy_answer(service), fault, next_step=step)] if fault else []
 
 
-def _tells(service: Service, target: Target, stage: Stage, seen: list[Evidence]) -> str:
+def _tells(service: Service, target: Target, stage: Stage, seen: list[Evidence]) -> list[Finding]:
     logs = Logs.of(service)
     by_events = any(trigger.kind == "log_events" for trigger in stage.triggers)
     if by_events and logs.names_events and not any(line.event for line in logs.newest()):
-        return (
-            f"expected lines that name their event in {logs.source}, since {stage.id} watches events, found none; "
-            f"correct {service.key.upper()}_LOG_FORMAT or _LOG_FIELDS, or take events out of _LOG_SHOWS if it logs none"
-        )
+        expected = f"lines that name their event in {logs.source}, since {stage.id} watches events"
+        key = f"{service.key.upper()}_LOG_FORMAT"
+        step = f"correct {key} or _LOG_FIELDS, or take events out of _LOG_SHOWS if it logs none"
+        return [Finding("no events", "", expected, "none", next_step=step)]
     if "requests" in service.log_format.shows:
         probed = probe(service, target)
         seen.append(probed.evidence())
-        return probed.wrong(target.trace_header)
+        return probed.findings(target.trace_header)
     logs.since(datetime.now(UTC))
-    return ""
+    return []
 
 
-def _can_be_believed(target: Target) -> str:
+def _can_be_believed(target: Target) -> list[Finding]:
     Observer.now(Prometheus.of(target), target.scrape_interval_s)
-    return ""
+    return []
 
 
-def _has_rules(target: Target) -> str:
-    return "; ".join(map(str, rule_findings(target.prometheus_url, target.http_timeout_s)))
+def _has_rules(target: Target) -> list[Finding]:
+    return rule_findings(target.prometheus_url, target.http_timeout_s)
 
 
-def _scrapes(service: Service, target: Target) -> str:
+def _scrapes(service: Service, target: Target) -> list[Finding]:
     prometheus = Prometheus.of(target)
     if not prometheus.is_up(service.job):
-        return (
-            f"{target.prometheus_url} answers, but has no process of job {service.job} that is up; "
-            f"correct the job's name, or see why Prometheus does not scrape {service.name}"
-        )
+        expected, none = f"a process of job {service.job} that is up", f"none at {target.prometheus_url}, which answers"
+        step = f"correct the job's name, or see why Prometheus does not scrape {service.name}"
+        return [Finding("down", "", expected, none, next_step=step)]
     if starts(service, target, prometheus):
-        return ""
-    return (
-        f"expected {shown_by(service)} to show when {service.name} started, which proves a restart, found nothing; "
-        f"set {service.key.upper()}_STARTED to what does: docker:, systemd:, process: or command:"
-    )
+        return []
+    expected = f"{shown_by(service)} to show when {service.name} started, which proves a restart"
+    step = f"set {service.key.upper()}_STARTED to what does: docker:, systemd:, process: or command:"
+    return [Finding("no start", "", expected, "nothing", next_step=step)]

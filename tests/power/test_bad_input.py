@@ -133,7 +133,7 @@ def test_wrong_credentials_are_not_shown(held_target: Path, target: Target, tmp_
         (lambda text: text.replace(f"{FLAG}=false", f"{FLAG}="), ("found nothing", "expected true or false")),
         (lambda text: text.replace(f"{FLAG}=false", FLAG), ("found no '='", f"write the plain line {FLAG}=false")),
         (lambda text: text.replace(f"{FLAG}=false", f'{FLAG}="false'), ("cannot be read", "the plain line")),
-        (lambda text: text.replace(f"{FLAG}=false", f"{FLAG}=true"), ("is already true", "Set it to false")),
+        (lambda text: text.replace(f"{FLAG}=false", f"{FLAG}=true"), ("is already true", "set it to false")),
         (lambda text: f"{text}{FLAG}=true\n", ("is already true",)),
         (lambda text: text.replace("\n", "\r\n"), ("carriage return", "sed -i")),
     ],

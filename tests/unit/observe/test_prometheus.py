@@ -11,7 +11,7 @@ from small_target import small_target
 from acceptance.observe.prometheus import Prometheus
 from acceptance.preparation.flagcheck import new_path_metrics
 from acceptance.stage import Stage
-from acceptance.stages.readiness import in_seconds, interval_faults
+from acceptance.stages.readiness import in_seconds, interval_findings
 from acceptance.verdict import Inconclusive
 
 
@@ -69,8 +69,8 @@ def test_service_that_is_not_scraped_exports_nothing_that_anybody_knows_of(tmp_p
 def test_scrape_interval_is_that_of_prometheus(configured, faults, tmp_path):
     with server(lambda _: targets("butler-api", interval=configured)) as url:
         target = replace(small_target(tmp_path), prometheus_url=url)
-        found = interval_faults(target, Stage("21_01c", "t", 1, service="api"))
-    assert [configured in each for each in found] == [True] * faults, found
+        found = interval_findings(target, Stage("21_01c", "t", 1, service="api"))
+    assert [configured in str(each) for each in found] == [True] * faults, found
 
 
 @pytest.mark.parametrize(("text", "seconds"), [("1m0s", 60), ("500ms", 0.5), ("1h2m3s", 3723)])

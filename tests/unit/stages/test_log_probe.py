@@ -8,6 +8,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import pytest
 from small_target import small_target
 
+from acceptance.finding import summary
 from acceptance.stages import log_probe
 from acceptance.stages.log_probe import probe
 
@@ -50,7 +51,7 @@ def probed(tmp_path, monkeypatch):
             tmp_path, API_LOGS=f"file://{log}", API_URL=f"http://127.0.0.1:{server.server_port}", **keys
         )
         try:
-            return probe(target.services["api"], target).wrong(target.trace_header)
+            return probe(target.services["api"], target).findings(target.trace_header)
         finally:
             server.shutdown()
             server.server_close()
@@ -85,4 +86,4 @@ def probed(tmp_path, monkeypatch):
 )
 def test_what_keeps_a_log_from_being_believed_is_said(probed, write, ahead, keys, said):
     wrong = probed(write, ahead * HOUR, **keys)
-    assert said in wrong if said else wrong == ""
+    assert said in summary(wrong) if said else wrong == []
