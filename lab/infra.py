@@ -34,6 +34,7 @@ REDIS_PASSWORD={redis}
 TELEGRAM_BOT_TOKEN={telegram}
 HW_CHECKER_API_KEY={checker}
 SERVICE_TOKEN={service}
+OTHER_TOKEN={other}
 
 # --- Storage
 STORAGE_ROOT={storage}
@@ -57,6 +58,7 @@ def env_infra(storage: Path, clamd: str) -> str:
         telegram=f"{secrets.randbelow(9 * 10**8) + 10**8}:{secrets.token_urlsafe(26)[:35]}",
         checker=secrets.token_hex(20),
         service=secrets.token_urlsafe(24),
+        other=secrets.token_urlsafe(24),
         storage=storage,
         clamd=clamd,
         limit=MAX_UPLOAD_BYTES,

@@ -146,7 +146,9 @@ def _target(layout: Layout, ports: Mapping[str, int], clamd: str) -> str:
         "CLAMD": clamd,
         "SOAK_SECONDS": 15,
         "SCRAPE_INTERVAL_SECONDS": 1,
+        "AUTHENTICATION": "none:low",
     }
-    token = dotenv_values(layout.env_file)["SERVICE_TOKEN"] or ""
-    values = values | differing(current(), str(layout.infra), str(layout.work), ports["prometheus"], token)
+    env = dotenv_values(layout.env_file)
+    logins = {"SERVICE_LOGIN": f"Bearer {env['SERVICE_TOKEN']}", "OTHER_LOGIN": f"Bearer {env['OTHER_TOKEN']}"}
+    values = values | differing(current(), str(layout.infra), str(layout.work), ports["prometheus"], logins)
     return "".join(f'{key}="{value}"\n' if " " in str(value) else f"{key}={value}\n" for key, value in values.items())

@@ -26,6 +26,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Lifespan, Message, Receive, Scope, Send
 
+from lab.access import Logins, config_route, http_error
 from lab.code import announce
 from lab.log import JsonHandler, log, new_trace, set_service, trace_id
 from lab.shape import current
@@ -148,12 +149,6 @@ class ErrorMiddleware:
             await JSONResponse({"detail": "internal error"}, 500)(scope, receive, send)
 
 
-async def _http_error(_: Request, error: Exception) -> Response:
-    """Every refusal has the contract's form `{"detail": "..."}`."""
-    assert isinstance(error, HTTPException)
-    return JSONResponse({"detail": error.detail}, error.status_code, headers=error.headers)
-
-
 def _metrics_route(fault: Callable[[str], bool]) -> Route:
     """Make `/metrics`: Prometheus text of the process, includes process_start_time_seconds."""
     announce(fault)
@@ -200,10 +195,11 @@ def application(
     settings: Settings | None = None,
 ) -> Starlette:
     """Make a service's ASGI application: its routes plus /health and /metrics, traced, with safe errors."""
+    env = settings.env if settings else {}
     return Starlette(
-        routes=[*routes, health_route(health), _metrics_route(fault)],
+        routes=[*routes, health_route(health), _metrics_route(fault), config_route(env, fault)],
         middleware=[*_shaped(settings), Middleware(TraceMiddleware), Middleware(ErrorMiddleware)],
-        exception_handlers={HTTPException: _http_error},
+        exception_handlers={HTTPException: http_error(env, fault)},
         lifespan=lifespan,
     )
 
@@ -211,7 +207,7 @@ def application(
 def _shaped(settings: Settings | None) -> list[Middleware]:
     if settings is None or current().plain:
         return []
-    return [Middleware(ShapeMiddleware, current(), settings.service, settings.env["SERVICE_TOKEN"])]
+    return [Middleware(ShapeMiddleware, current(), settings.service, Logins(settings.env, settings.fault))]
 
 
 class _Server(uvicorn.Server):

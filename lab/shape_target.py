@@ -20,7 +20,9 @@ print(told["start"] if told["statename"] == "RUNNING" else "")
 """
 
 
-def differing(shape: Shape, infra: str, work: str, prometheus_port: int, token: str) -> dict[str, object]:
+def differing(
+    shape: Shape, infra: str, work: str, prometheus_port: int, logins: Mapping[str, str]
+) -> dict[str, object]:
     """Give the keys by which a target file tells this shape from the checklist's."""
     if shape.plain:
         return {}
@@ -28,7 +30,8 @@ def differing(shape: Shape, infra: str, work: str, prometheus_port: int, token: 
     values: dict[str, object] = {
         "PROMETHEUS_URL": f"http://{login}127.0.0.1:{prometheus_port}{shape.prometheus_path}",
         "SCRAPE_INTERVAL_SECONDS": shape.scrape_s,
-        "SERVICE_LOGIN": f"Bearer {token}",
+        "AUTHENTICATION": "required",
+        **logins,
         "STUDENT_IDS": "numeric",
         "TRACE_HEADER": "",
         "LOG_SHOWS": "requests",

@@ -1,5 +1,6 @@
 """Turn a service round at its edge, so that it looks as its shape says (`lab.shape`)."""
 
+import contextlib
 import json
 import time
 from collections.abc import Mapping
@@ -7,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from lab.access import Logins
 from lab.shape import Shape
 
 _OPEN = ("/health", "/health/", "/metrics")
@@ -18,8 +20,8 @@ _OPEN = ("/health", "/health/", "/metrics")
 class ShapeMiddleware:
     """Take requests in a shape's words and give answers in them."""
 
-    def __init__(self, app: ASGIApp, shape: Shape, program: str, token: str) -> None:
-        self.app, self.shape, self.token = app, shape, token
+    def __init__(self, app: ASGIApp, shape: Shape, program: str, logins: Logins) -> None:
+        self.app, self.shape, self.logins = app, shape, logins
         self.fields = shape.fields.get(program, {})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -31,7 +33,8 @@ class ShapeMiddleware:
             return await early(scope, receive, send)
         scope = {**scope, "path": self._path(scope["path"]), "query_string": self._query(scope["query_string"])}
         scope["raw_path"] = scope["path"].encode()
-        return await self.app(scope, self._received(scope, receive), self._sent(send))
+        login = Request(scope).headers.get("authorization", "")
+        return await self.app(scope, self._received(scope, receive), self._sent(send, login))
 
     def _note(self, path: str) -> None:
         """Add a line to the service's own file, which lies where it works."""
@@ -42,9 +45,9 @@ class ShapeMiddleware:
         """Answer without the service: the redirect of its health, or no login."""
         if request.url.path == "/health":
             return RedirectResponse("/health/", 307)
-        if request.url.path not in _OPEN and request.headers.get("authorization") != f"Bearer {self.token}":
-            return JSONResponse({"detail": "Not authenticated"}, 401, headers={"www-authenticate": "Bearer"})
-        return None
+        if request.url.path in _OPEN:
+            return None
+        return self.logins.refusal(request.headers.get("authorization", ""), request.url.path)
 
     def _path(self, path: str) -> str:
         if path == "/health/":
@@ -76,7 +79,7 @@ class ShapeMiddleware:
 
         return whole
 
-    def _sent(self, send: Send) -> Send:
+    def _sent(self, send: Send, login: str) -> Send:
         """Give a JSON answer in the shape's words."""
         start: Message = {}
 
@@ -88,6 +91,7 @@ class ShapeMiddleware:
             ):
                 start = message
             elif message["type"] == "http.response.body" and start:
+                self._keep(login, message.get("body", b""))
                 body = renamed(message.get("body", b""), self.fields, self.shape.without)
                 kept = [header for header in start["headers"] if header[0] != b"content-length"]
                 await send({**start, "headers": [*kept, (b"content-length", str(len(body)).encode())]})
@@ -97,6 +101,18 @@ class ShapeMiddleware:
                 await send(message)
 
         return turned
+
+    def _keep(self, login: str, body: bytes) -> None:
+        if task := _task_of(body):
+            self.logins.keep(login, task)
+
+
+def _task_of(body: bytes) -> str:
+    """Give the task that an answer is about; empty where it names none."""
+    with contextlib.suppress(ValueError):
+        value = json.loads(body)
+        return str(value.get("task_id", "")) if isinstance(value, dict) else ""
+    return ""
 
 
 def renamed(body: bytes, names: Mapping[str, str], without: tuple[str, ...] = ()) -> bytes:

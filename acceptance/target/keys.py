@@ -89,6 +89,11 @@ _STARTED = (
 )
 
 _LOGIN = "What lets our calls in, in the header LOGIN_HEADER, such as `Bearer TOKEN`; empty where none is asked for."
+_NO_LOGIN = ("none:low", "none:medium", "none:high", "none:critical")
+_AUTHENTICATION = (
+    "Whether calls need a login: required; or none: and how bad that is, from none:low (by design, and accepted: it is "
+    "told and fails nothing) to none:critical. Where nothing is said, a service that lets strangers in is INCONCLUSIVE."
+)
 _ROUTES = "Its paths by the contract's, such as /api/v1/reviews=/v2/submissions; what is below a path goes with it."
 _FIELDS = (
     "Its fields of forms, queries and JSON by the contract's, such as student_id=learner_id; `mode=` for one that it "
@@ -140,6 +145,10 @@ KEYS: dict[str, Key] = {
     **_LOGS,
     "LOGIN_HEADER": Key(word, "Authorization", about="The header that carries SERVICE_LOGIN, for all services."),
     "SERVICE_LOGIN": Key(anything, "", secret=True, about=_LOGIN),
+    "OTHER_LOGIN": Key(
+        anything, "", secret=True, about="The login of another student, to ask for the first one's task."
+    ),
+    "AUTHENTICATION": Key(one_of("", "required", *_NO_LOGIN), "", about=_AUTHENTICATION),
     **_service("BOT", "butler-bot", 8001, "day-12-restart-butler"),
     **_service("WORKER", "butler-worker", 8002, "day-12-restart-workers"),
     **_service("API", "butler-api", 8000, "day-12-restart-api"),

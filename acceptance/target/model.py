@@ -7,12 +7,13 @@ change of configuration, never of code. The keys and their defaults are listed i
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Literal, cast
 
 from acceptance.checklist import BY_COMMAND
+from acceptance.finding import Severity
 from acceptance.redact import secrets_of
 from acceptance.stage_folders import flagged
 from acceptance.target.file import Settings, TargetError, read_settings
@@ -20,6 +21,7 @@ from acceptance.target.keys import evidence_key
 from acceptance.target.log_format import LogFormat
 from acceptance.target.naming import HttpNames, MetricNames
 from acceptance.target.parts import (
+    Authentication,
     EvidenceCommand,
     Grafana,
     Known,
@@ -62,6 +64,8 @@ class Target(Public):
         code_dir: Checkout of Butler's code, for the security scan (pre.technical.7); it need not be on this machine.
         evidence: By item of the checklist, the command that answers it in a person's place.
         evidence_timeout_s: Longest time of such a command, in seconds.
+        authentication: Whether calls need a login, and how bad it is where they do not; None where nobody says.
+        other_login: The login of another student.
         deployment_log: The file that each deployment gets an entry in (post.documentation.1).
         main_branch: Remote and branch whose newest commit is to be deployed (21_01*.deploy.2).
         running_commit: Where a running service says of which commit it is; None where it does not.
@@ -88,6 +92,8 @@ class Target(Public):
     infra_dir: Path
     env_file: Path
     code_dir: Path
+    authentication: Authentication | None
+    other_login: str = field(repr=False)
     deployment_log: Path
     evidence: Mapping[str, EvidenceCommand]
     evidence_timeout_s: float
@@ -139,6 +145,11 @@ class Target(Public):
         if part in self.absent:
             raise absent(part)
         return self
+
+    @property
+    def other_headers(self) -> dict[str, str]:
+        """Give the headers of another student's calls to the review API; empty where there is no login of one."""
+        return {self.services["api"].login_header: self.other_login} if self.other_login else {}
 
     @property
     def journal_file(self) -> Path:
@@ -212,6 +223,8 @@ def _target(path: Path, s: Settings) -> Target:
         infra_dir=s["INFRA_DIR"],
         env_file=s["ENV_FILE"],
         code_dir=s["CODE_DIR"],
+        authentication=_authentication(s["AUTHENTICATION"]),
+        other_login=s["OTHER_LOGIN"],
         deployment_log=s["DEPLOYMENT_LOG"],
         evidence=_commands(s),
         evidence_timeout_s=s["EVIDENCE_TIMEOUT_SECONDS"],
@@ -252,6 +265,11 @@ def _target(path: Path, s: Settings) -> Target:
         http_timeout_s=s["HTTP_TIMEOUT_SECONDS"],
         provider=s["TARGET_PROVIDER"],
     )
+
+
+def _authentication(text: str) -> Authentication | None:
+    none, _, severity = text.partition(":")
+    return Authentication(none == "required", Severity[severity.upper() or "CRITICAL"]) if text else None
 
 
 def _commands(s: Settings) -> dict[str, EvidenceCommand]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, get_args
 
+from acceptance.finding import Severity
 from acceptance.target.log_format import LogFormat
 from acceptance.target.naming import HttpNames
 from acceptance.target.shown import Public
@@ -147,6 +148,23 @@ class Known(Public):
     student_flag_on: str
     soak_students: tuple[str, ...]
     channel: str
+
+
+@dataclass(frozen=True)
+class Authentication:
+    """What the target file says of logins.
+
+    Attributes:
+        required: Whether every call needs one.
+        severity: Of there being none, where none is required: LOW is by design, and accepted.
+    """
+
+    required: bool
+    severity: Severity = Severity.CRITICAL
+
+    def __str__(self) -> str:
+        """Give it as the target file has it."""
+        return "required" if self.required else f"none:{self.severity.name.lower()}"
 
 
 @dataclass(frozen=True, repr=False)

@@ -13,12 +13,24 @@ from acceptance.target.model import Target
 from acceptance.verdict import Refused
 
 _COMMON = "butler production staging lab admin root mongodb grafana redis postgres password secret 21_00"
+RANDOM = 8
+"""Below this length a value may stand in an answer by chance."""
 _COMMANDS = ("restart_all", ".restart", "provider", "command")
 
 
 def redactor(target: Target) -> Redactor:
     """Hide the secrets of the target file, of the env file and of this process's environment, but weak ones."""
     return Redactor([secret for secret in _secrets(target) if not _is_weak(secret, target)])
+
+
+def known_secrets(target: Target) -> dict[str, str]:
+    """Give the secrets of the target file and of the env file that cannot stand anywhere by chance, with their keys."""
+    own = named_secrets(os.environ)
+    return {
+        text: key
+        for text, key in _secrets(target).items()
+        if text not in own and len(text) >= RANDOM and not _is_weak(text, target)
+    }
 
 
 def weak_secrets(target: Target) -> list[Finding]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -11,14 +12,19 @@ import pytest
 
 from acceptance.envfile.file import EnvFile
 from acceptance.evidence import Evidence
-from acceptance.finding import Finding
+from acceptance.finding import Finding, Severity, as_evidence
 from acceptance.observe.exported import await_scrape
 from acceptance.observe.logs import Logs
 from acceptance.polling import poll
 from acceptance.probes.archives.archives import Archive, good
+from acceptance.probes.attacks.access import HIDDEN, Door
 from acceptance.probes.attacks.attacks import Attacks, attack
 from acceptance.probes.attacks.corpus import load_cases, selection
-from acceptance.probes.http.client import brief
+from acceptance.probes.clients import Clients
+from acceptance.probes.dialog.gateway import Butler
+from acceptance.probes.homework.worker import LIST_PATH
+from acceptance.probes.http.client import Caller, brief
+from acceptance.probes.http.exchange import Exchange
 from acceptance.probes.storage.kept_archives import KeptArchives
 from acceptance.probes.storage.rejection import try_upload
 from acceptance.probes.storage.uploads import OF_ARCHIVE, Upload, Uploader, upload_in
@@ -136,6 +142,53 @@ def refuse(
 def joint(target: Target) -> str:
     """What two ids may be joined by: where a student's may be digits only, `12` + `3` and `1` + `23` collide."""
     return "" if target.student_ids == "numeric" else "_"
+
+
+@pytest.fixture
+def door_to_a_task(clients: Clients, uploader: Uploader, new_id: NewId) -> Callable[[Mapping[str, str]], Door]:
+    """Uploads with a login, and leads to the new task."""
+
+    def made(login: Mapping[str, str]) -> Door:
+        told = uploader.read(replace(uploader, headers=login).send(Upload(new_id("owner"), "hw02", good())))
+        path = f"{uploader.path}/{told.get('task_id')}"
+        return Door(
+            "api: a task", lambda by: replace(clients.caller("api"), headers=by).get(path).exchange, login, HIDDEN
+        )
+
+    return made
+
+
+@pytest.fixture
+def doors(clients: Clients, target: Target, uploader: Uploader, new_id: NewId) -> list[Door]:
+    """A call to each service."""
+
+    def upload(by: Caller) -> Exchange:
+        return replace(uploader, headers=by.headers).send(Upload(new_id("stranger"), "hw02", good()))
+
+    asked: dict[str, tuple[str, Callable[[Caller], Exchange]]] = {
+        "api": ("an upload", upload),
+        "worker": ("a list", lambda by: by.get(LIST_PATH, student_id=target.known.student, days=7).exchange),
+        "bot": ("a message", lambda by: Butler(by).say(new_id("stranger"), "Hello").exchange),
+    }
+
+    def door(key: str, name: str, call: Callable[[Caller], Exchange]) -> Door:
+        caller, login = clients.caller(key), target.service(key).headers
+        return Door(f"{key}: {name}", lambda by: call(replace(caller, headers=by)), login)
+
+    return [door(key, *asked[key]) for key in target.services]
+
+
+@pytest.fixture
+def unaccepted(evidence: EvidenceBox) -> Callable[[list[Finding]], list[Finding]]:
+    """Gives the findings that the target file does not accept; those that it does go into the record."""
+
+    def of(found: list[Finding]) -> list[Finding]:
+        accepted = [each for each in found if each.severity is Severity.LOW]
+        for piece in as_evidence(accepted) if accepted else ():
+            evidence.add(piece)
+        return [each for each in found if each not in accepted]
+
+    return of
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from acceptance.checklist import State
 from acceptance.envfile.file import EnvFile
 from acceptance.preparation.drills import passed_in_staging
 from acceptance.probes.archives.archives import eicar
+from acceptance.probes.attacks.access import require_statement
 from acceptance.probes.storage.antivirus import Antivirus
 from acceptance.probes.storage.directory import Folder, look_at
 from acceptance.stages.readiness import make_sure
@@ -18,6 +19,12 @@ def test_stage_can_be_switched_and_watched(target, stage_work, evidence):
     """Deploy and enable feature flag: the env file can be switched, and what the stage sees by answers."""
     for seen in make_sure(target, stage_work.stage):
         evidence.add(seen)
+
+
+@pytest.mark.checklist("trigger.4")
+def test_target_file_says_who_may_call(target):
+    """Security incident (unauthorized access): what the security phase holds the services to is known beforehand."""
+    require_statement(target.authentication, target.other_login)
 
 
 @pytest.mark.checklist("21_01c.preflight.1")

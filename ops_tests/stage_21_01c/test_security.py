@@ -4,8 +4,11 @@ import pytest
 
 from acceptance.finding import summary
 from acceptance.probes.archives import archives
+from acceptance.probes.attacks.access import as_another, knock
+from acceptance.probes.attacks.leaks import leaks
 from acceptance.probes.storage.directory import copies_of
 from acceptance.probes.storage.uploads import Upload
+from acceptance.target.redaction import known_secrets
 
 pytestmark = [pytest.mark.security, pytest.mark.usefixtures("flag_on")]
 
@@ -149,3 +152,28 @@ def test_checksum_failures_are_counted(checksum_failures):
     """Test checksum rejection: the counter shows each refusal that this stage provoked, and no other."""
     least, counted, most = checksum_failures
     assert least <= counted <= most
+
+
+@pytest.mark.checklist("trigger.4")
+def test_strangers_are_turned_away(doors, target, unaccepted):
+    """Security incident (unauthorized access): no service serves a call without a login, or with a wrong one."""
+    found = unaccepted(knock(doors, target.authentication))
+    assert found == [], summary(found)
+
+
+@pytest.mark.checklist("trigger.4")
+def test_task_is_told_to_its_student_alone(door_to_a_task, target, unaccepted):
+    """Security incident (unauthorized access): another student's login does not read a student's task."""
+    own = door_to_a_task(target.services["api"].headers)
+    others = door_to_a_task(target.other_headers) if target.other_login else None
+    found = unaccepted(as_another(own, others, target.authentication))
+    assert found == [], summary(found)
+
+
+@pytest.mark.checklist("trigger.4")
+@pytest.mark.parametrize("key", ["bot", "worker", "api"])
+def test_no_secret_is_shown(key, clients, run, target):
+    """Security incident (unauthorized access): no secret stands in /config, in an error answer or in the log."""
+    name = target.services[key].name
+    found = leaks(clients.caller(key), clients.logs(key), name, run.started, known_secrets(target))
+    assert found == [], summary(found)

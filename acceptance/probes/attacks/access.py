@@ -1,0 +1,128 @@
+"""Knock at the services without a login, with a wrong one, and as another student (checklist, trigger.4).
+
+A refusal proves something only where the right login is let in; and that a service has no login at all is what the
+target file says it is: by design and accepted, or a fault.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from acceptance.finding import Finding, Severity
+from acceptance.probes.http.exchange import Exchange
+from acceptance.target.parts import Authentication
+from acceptance.verdict import Inconclusive
+
+REFUSED = (401, 403)
+HIDDEN = (*REFUSED, 404)
+"""What keeps a task from another student: its being there may be hidden too."""
+
+_HOW = "set it to required, or to none:low (by design, and accepted) up to none:critical"
+
+Call = Callable[[Mapping[str, str]], Exchange]
+"""Makes one call with these headers for its login."""
+
+
+@dataclass(frozen=True)
+class Door:
+    """One call that only some may make.
+
+    Attributes:
+        name: The service and what is asked of it.
+        call: Makes it.
+        login: The headers that let our calls in; empty where none are configured.
+        refused: The statuses by which a stranger is turned away.
+    """
+
+    name: str
+    call: Call
+    login: Mapping[str, str] = field(repr=False)
+    refused: Sequence[int] = REFUSED
+
+    def strangers(self) -> Iterator[tuple[str, Mapping[str, str]]]:
+        """Give those who have no business here."""
+        yield "no login", {}
+        header, login = next(iter(self.login.items()), ("Authorization", "Bearer x"))
+        scheme = f"{login.partition(' ')[0]} " if " " in login else ""
+        yield "a wrong login", {header: f"{scheme}{secrets.token_urlsafe(32)}"}
+
+
+def require_statement(stated: Authentication | None, other: str) -> None:
+    """See that the target file says who may call, before a flag is touched for nothing.
+
+    Raises:
+        Inconclusive: It does not say whether a login is needed, or has no login of another student where one is.
+    """
+    if stated is None:
+        raise Inconclusive(f"AUTHENTICATION of the target file: expected required or none:SEVERITY, found none; {_HOW}")
+    if stated.required and not other:
+        raise Inconclusive("OTHER_LOGIN of the target file: expected another student's login, found none; set it")
+
+
+def knock(doors: Sequence[Door], stated: Authentication | None) -> list[Finding]:
+    """Knock at each door as each stranger; name what lets them in.
+
+    Raises:
+        Inconclusive: A door gives no answer or keeps out its owner too, or it is open and the target file does not say
+            whether it may be.
+    """
+    found = [each for door in doors for each in _at(door, door.strangers(), stated)]
+    return _judged(found, stated)
+
+
+def as_another(door: Door, others: Door | None, stated: Authentication | None) -> list[Finding]:
+    """Ask for what is one student's with the login of another.
+
+    Args:
+        door: Leads to the one student's.
+        others: Leads to what is the other's own: a login that is let in nowhere proves nothing. None without one.
+        stated: What the target file says of logins.
+
+    Raises:
+        Inconclusive: As for `knock`; or there is no other login to try with.
+    """
+    if others is None:
+        if stated is None or stated.required:
+            raise Inconclusive("OTHER_LOGIN of the target file: expected another student's login, found none; set it")
+        return list(_at(door, [("no login", {})], stated))
+    own = others.call(others.login)
+    if not _is_let_in(own):
+        raise Inconclusive(f"{others.name}: expected it to let OTHER_LOGIN in, found {own.status or own.error}")
+    return _judged(list(_at(door, [("another student's login", others.login)], stated)), stated)
+
+
+def _at(
+    door: Door,
+    strangers: Iterator[tuple[str, Mapping[str, str]]] | Sequence[tuple[str, Mapping[str, str]]],
+    stated: Authentication | None,
+) -> Iterator[Finding]:
+    owner = door.call(door.login)
+    if not _is_let_in(owner):
+        raise Inconclusive(f"{door.name}: expected it to let our own login in, found {owner.status or owner.error}")
+    for who, headers in strangers:
+        answer = door.call(headers)
+        if answer.status is None:
+            raise Inconclusive(f"{door.name} with {who}: expected an answer, found {answer.error}")
+        if _is_let_in(answer):
+            severity = stated.severity if stated and not stated.required else Severity.CRITICAL
+            kind = "unauthorized access" if stated is None or stated.required else "no authentication"
+            step = "roll back, and read the logs for who used it" if kind == "unauthorized access" else ""
+            yield Finding(kind, f"{door.name} with {who}", _words(door), f"{answer.status}", severity, step)
+        elif answer.status not in door.refused:
+            yield Finding("odd refusal", f"{door.name} with {who}", _words(door), f"{answer.status}", Severity.MEDIUM)
+
+
+def _judged(found: list[Finding], stated: Authentication | None) -> list[Finding]:
+    if stated is None and any(each.kind == "unauthorized access" for each in found):
+        raise Inconclusive(f"{found[0]}; AUTHENTICATION of the target file does not say whether that may be: {_HOW}")
+    return found
+
+
+def _is_let_in(answer: Exchange) -> bool:
+    return answer.status is not None and 200 <= answer.status < 300
+
+
+def _words(door: Door) -> str:
+    return " or ".join(map(str, door.refused))

@@ -1,0 +1,71 @@
+"""Who may call a service, and what its errors and its configuration tell, with the faults of both."""
+
+from collections.abc import Awaitable, Callable, Mapping
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from lab.faults import Fault
+from lab.log import log
+
+Broken = Callable[[str], bool]
+
+ACCESS_FAULTS: tuple[Fault, ...] = tuple(
+    Fault(name, "21_01c", breaks, ("trigger.4",))
+    for name, breaks in (
+        ("login-not-asked", "a call without a login, or with a wrong one, is served (shape: other)"),
+        ("task-of-another", "a student's task is told to another student's login (shape: other)"),
+        ("secret-in-errors", "the answer to a page that is not there tells MongoDB's password"),
+        ("secret-in-config", "/config shows the env file"),
+        ("secret-in-log", "a request for a page that is not there is logged with MongoDB's password"),
+    )
+)
+
+
+class Logins:
+    """The logins of two students, and whose each task is."""
+
+    def __init__(self, env: Mapping[str, str], broken: Broken) -> None:
+        self._logins = {f"Bearer {env[name]}" for name in ("SERVICE_TOKEN", "OTHER_TOKEN")}
+        self._broken, self._owners = broken, dict[str, str]()
+
+    def refusal(self, login: str, path: str) -> Response | None:
+        """Turn away who has no login, or asks for a task that is another's."""
+        if login not in self._logins and not self._broken("login-not-asked"):
+            return JSONResponse({"detail": "Not authenticated"}, 401, headers={"www-authenticate": "Bearer"})
+        owner = self._owners.get(path.rpartition("/")[2], login)
+        if owner != login and login in self._logins and not self._broken("task-of-another"):
+            return JSONResponse({"detail": "no such review"}, 404)
+        return None
+
+    def keep(self, login: str, task_id: str) -> None:
+        """Note whose a new task is."""
+        self._owners.setdefault(task_id, login)
+
+
+def http_error(env: Mapping[str, str], broken: Broken) -> Callable[[Request, Exception], Awaitable[Response]]:
+    """Make what answers refusals: each has the contract's form `{"detail": "..."}`."""
+
+    async def answer(_: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        detail, url = error.detail, f"mongodb://{env.get('MONGO_USER')}:{env.get('MONGO_PASSWORD')}@127.0.0.1"
+        if broken("secret-in-log"):
+            log("not_found", "WARNING", store=url)
+        if broken("secret-in-errors"):
+            detail = f"{detail} ({url})"
+        return JSONResponse({"detail": detail}, error.status_code, headers=error.headers)
+
+    return answer
+
+
+def config_route(env: Mapping[str, str], broken: Broken) -> Route:
+    """Make `/config`, which a sound service does not have."""
+
+    async def config(_: Request) -> Response:
+        if not broken("secret-in-config"):
+            raise HTTPException(404)
+        return JSONResponse(dict(env))
+
+    return Route("/config", config)

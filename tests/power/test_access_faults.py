@@ -1,0 +1,77 @@
+"""Each fault of logins and of secrets turns its own check red; those of logins in a lab that asks for one."""
+
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import pytest
+from held_lab import ROOT, SHORT, broken, retold
+
+from acceptance.conduct.provider import start_provider
+from lab.access import ACCESS_FAULTS
+from power.stage_run import StageRun, run_stage
+from power.table import INCONCLUSIVE, Power, assert_noticed
+
+Shown = partial(Power, only=("security",))
+POWER = (
+    Power(
+        (),
+        ("test_target_file_says_who_may_call",),
+        "AUTHENTICATION of the target file",
+        settings={"AUTHENTICATION": ""},
+        only=("preflight",),
+        k="who_may_call",
+        code=INCONCLUSIVE,
+    ),
+    Shown(("secret-in-errors",), ("test_no_secret_is_shown[bot]",), "GET /no-such-page of", k="secret_is and bot"),
+    Shown(("secret-in-config",), ("test_no_secret_is_shown[worker]",), "GET /config of", k="secret_is and worker"),
+    Shown(("secret-in-log",), ("test_no_secret_is_shown[api]",), "log of", k="secret_is and api"),
+)
+LOGINS = {
+    "login-not-asked": ("test_strangers_are_turned_away", "with no login: expected 401 or 403, found 20"),
+    "task-of-another": ("test_task_is_told_to_its_student_alone", "with another student's login"),
+}
+RED = {f"stage_21_01c::{check}" for check, _ in LOGINS.values()}
+
+
+@pytest.fixture(scope="module")
+def guarded_lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A lab whose services ask for a login."""
+    provider = start_provider("python -m lab serve --shape other", ROOT, tmp_path_factory.mktemp("lab") / "lab.log")
+    yield provider.target_file
+    provider.end()
+
+
+def asked(lab: Path, reports: Path, **settings: str) -> StageRun:
+    return run_stage(retold(lab, "quick", **SHORT, **settings), reports, "-kstrangers or student_alone")
+
+
+@pytest.mark.parametrize("power", POWER, ids=str)
+def test_secret_that_is_shown_turns_its_check_red(power: Power, held_target: Path, tmp_path: Path) -> None:
+    assert_noticed(power, held_target, tmp_path)
+
+
+@pytest.mark.parametrize("fault", LOGINS)
+def test_stranger_who_is_let_in_turns_his_check_red(fault: str, guarded_lab: Path, tmp_path: Path) -> None:
+    check, told = LOGINS[fault]
+    with broken(guarded_lab, fault):
+        ended = asked(guarded_lab, tmp_path)
+    assert (ended.code, ended.first_red, told in ended.reason) == (1, check, True), ended.explain()
+
+
+def test_services_that_ask_for_a_login_are_good_and_without_another_login_nothing_is_said(
+    guarded_lab: Path, tmp_path: Path
+) -> None:
+    assert asked(guarded_lab, tmp_path / "good").first_red == "nothing"
+    ended = asked(guarded_lab, tmp_path / "alone", OTHER_LOGIN="")
+    assert (ended.code, "OTHER_LOGIN" in ended.reason) == (10, True), ended.explain()
+
+
+def test_open_services_are_as_bad_as_the_target_file_says(held_target: Path, tmp_path: Path) -> None:
+    for said, code in (("none:low", 11), ("none:high", 1), ("", 10)):  # 11: a part of the stage
+        ended = asked(held_target, tmp_path / f"as-{code}", AUTHENTICATION=said)
+        assert ended.code == code, ended.explain()
+
+
+def test_every_fault_of_access_is_tried() -> None:
+    assert {name for power in POWER for name in power.faults} | set(LOGINS) == {fault.name for fault in ACCESS_FAULTS}

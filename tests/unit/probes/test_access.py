@@ -1,0 +1,132 @@
+"""Strangers are turned away, or the target file says how bad it is that they are not; secrets are shown nowhere."""
+
+from datetime import UTC, datetime
+from types import SimpleNamespace
+
+import httpx
+import pytest
+
+from acceptance.finding import Severity
+from acceptance.probes.attacks.access import HIDDEN, Door, as_another, knock, require_statement
+from acceptance.probes.attacks.leaks import leaks
+from acceptance.probes.http.client import Caller
+from acceptance.target.parts import Authentication
+from acceptance.verdict import Inconclusive
+
+REQUIRED, BY_DESIGN = Authentication(required=True), Authentication(required=False, severity=Severity.LOW)
+OURS, OTHERS = {"Authorization": "Bearer ours"}, {"Authorization": "Bearer others"}
+
+
+def door(statuses, login=OURS, refused=(401, 403)):
+    """A door that answers by the login: ours, others, none, and any that it does not know."""
+
+    def serve(request):
+        given = request.headers.get("authorization", "")
+        name = {"Bearer ours": "ours", "Bearer others": "others", "": "none"}.get(given, "wrong")
+        status = statuses.get(name, 401)
+        if status is None:
+            raise httpx.ConnectError("down")
+        return httpx.Response(status)
+
+    transport = httpx.MockTransport(serve)
+    return Door(
+        "api: a task",
+        lambda by: Caller("http://api", headers=by, transport=transport).get("/x").exchange,
+        login,
+        refused,
+    )
+
+
+def told(found):
+    return [(each.kind, each.subject.partition(" with ")[2], each.severity.name) for each in found]
+
+
+@pytest.mark.parametrize(
+    ("statuses", "stated", "found"),
+    [
+        ({"ours": 200}, REQUIRED, []),
+        ({"ours": 200}, None, []),
+        ({"ours": 201, "none": 403, "wrong": 401}, REQUIRED, []),
+        ({"ours": 200, "none": 200}, REQUIRED, [("unauthorized access", "no login", "CRITICAL")]),
+        ({"ours": 200, "wrong": 200}, REQUIRED, [("unauthorized access", "a wrong login", "CRITICAL")]),
+        ({"ours": 200, "none": 422}, REQUIRED, [("odd refusal", "no login", "MEDIUM")]),
+        ({"ours": 200, "wrong": 500}, REQUIRED, [("odd refusal", "a wrong login", "MEDIUM")]),
+        ({"ours": 200, "none": 200}, BY_DESIGN, [("no authentication", "no login", "LOW")]),
+        ({"ours": 200, "none": 200}, Authentication(False, Severity.HIGH), [("no authentication", "no login", "HIGH")]),
+    ],
+)
+def test_strangers_are_turned_away_or_told(statuses, stated, found):
+    assert told(knock([door(statuses)], stated)) == found
+
+
+@pytest.mark.parametrize(
+    ("statuses", "stated", "why"),
+    [
+        ({"ours": 401}, REQUIRED, "let our own login in, found 401"),
+        ({"ours": None}, REQUIRED, "let our own login in"),
+        ({"ours": 200, "none": None}, REQUIRED, "expected an answer"),
+        ({"ours": 200, "none": 200}, None, "AUTHENTICATION of the target file does not say"),
+    ],
+)
+def test_refusal_without_a_control_and_an_open_door_without_a_word_prove_nothing(statuses, stated, why):
+    with pytest.raises(Inconclusive, match=why):
+        knock([door(statuses)], stated)
+
+
+def test_task_of_one_student_is_hidden_from_another():
+    others = door({"others": 200}, OTHERS)
+    assert as_another(door({"ours": 200, "others": 404}, refused=HIDDEN), others, REQUIRED) == []
+    found = as_another(door({"ours": 200, "others": 200}, refused=HIDDEN), others, REQUIRED)
+    assert told(found) == [("unauthorized access", "another student's login", "CRITICAL")]
+    found = as_another(door({"none": 200}, {}), None, BY_DESIGN)
+    assert told(found) == [("no authentication", "no login", "LOW")]
+
+
+@pytest.mark.parametrize(("others", "stated"), [(None, REQUIRED), (None, None), (door({}, OTHERS), REQUIRED)])
+def test_other_login_that_is_not_there_or_let_in_nowhere_proves_nothing(others, stated):
+    with pytest.raises(Inconclusive, match="OTHER_LOGIN"):
+        as_another(door({"ours": 200, "others": 404}, refused=HIDDEN), others, stated)
+
+
+@pytest.mark.parametrize(("stated", "other"), [(None, "x"), (REQUIRED, "")])
+def test_nobody_finds_out_with_the_flag_on_that_the_target_file_says_nothing(stated, other):
+    require_statement(BY_DESIGN, "")
+    require_statement(REQUIRED, "x")
+    with pytest.raises(Inconclusive):
+        require_statement(stated, other)
+
+
+SECRET = {"hunter2-and-more": "MONGO_PASSWORD"}
+
+
+@pytest.mark.parametrize(
+    ("pages", "lines", "where"),
+    [
+        ({}, ["started"], []),
+        ({"/config": "{'url': 'mongodb://u:hunter2-and-more@db'}"}, ["started"], ["GET /config of butler-api"]),
+        (
+            {"/no-such-page": "no page, hunter2-and-more"},
+            ["x"],
+            [f"{verb} /no-such-page of butler-api" for verb in ("GET", "POST")],
+        ),
+        ({}, ["using hunter2-and-more"], ["log of butler-api"]),
+    ],
+)
+def test_secret_is_found_where_it_is_shown_and_named_by_its_key(pages, lines, where):
+    found = leaks(*asked(pages, lines), SECRET)
+    assert ([each.subject for each in found], "hunter2" in str(found)) == (where, False)
+    assert all("MONGO_PASSWORD" in each.found for each in found)
+
+
+def asked(pages, lines):
+    transport = httpx.MockTransport(
+        lambda request: httpx.Response(404, text=pages.get(request.url.path, "no such page"))
+    )
+    logs = SimpleNamespace(read=lambda _: SimpleNamespace(lines=[SimpleNamespace(text=each) for each in lines]))
+    return Caller("http://api", transport=transport), logs, "butler-api", datetime.now(UTC)
+
+
+@pytest.mark.parametrize(("lines", "known"), [([], SECRET), (["started"], {})], ids=["no line", "no secret"])
+def test_nothing_to_look_for_or_in_proves_nothing(lines, known):
+    with pytest.raises(Inconclusive):
+        leaks(*asked({}, lines), known)
