@@ -105,11 +105,13 @@ class StageWork:
 
     def flag(self, value: bool) -> FlagState:
         """Set the flag; once it is on, the watch evaluates its triggers until the stage ends."""
+        if self.run.mode == "survey":  # there is nothing to watch, and perhaps nothing to watch it with
+            return self.conductor.set_flag(self.stage, value)
         before = self.alerts_before
         state = self.conductor.set_flag(self.stage, value)
         if value and not self._born:
             self._born = max(starts(self.service, self.target, self.prometheus), default=0.0)
-        if value and self.watch is None and not state.as_found:
+        if value and self.watch is None:
             step = self.target.scrape_interval_s
             inputs = WatchInputs(
                 prometheus=self.prometheus,
