@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 from held_lab import SHORT, broken, held_lab, retold
 
+from acceptance.finding import Severity
+from acceptance.record.checks import findings_of
 from acceptance.record.publish import load
 from acceptance.target.model import load_target
 from power.stage_run import run_stage
@@ -51,4 +53,8 @@ def test_survey_names_all_ten_faults_worst_first(target_file: Path, tmp_path: Pa
         found = [check for each, check in failed.items() if each.startswith(name)]
         assert found, f"{fault}: {name} is not among {sorted(failed)}"
         assert any(reason.startswith(found[0].title.rstrip(".")) for reason in record.reasons), fault
-    assert "outside" in record.reasons[0], record.reasons[:3]
+    worst = Severity.CRITICAL
+    critical = [check for check in failed.values() if any(each.severity is worst for each in findings_of(check))]
+    first = [each for each in record.reasons if any(each.startswith(check.title.rstrip(".")) for check in critical)]
+    assert first == list(record.reasons[: len(first)]), record.reasons
+    assert any("outside" in each for each in first), first
