@@ -29,7 +29,7 @@ from acceptance.stages.progress import Tell
 from acceptance.stages.soak import SoakReport, Traffic, soak
 from acceptance.stages.watch import Watch, WatchInputs
 from acceptance.target.model import Service, Target
-from acceptance.verdict import Inconclusive, Refused, Verdict
+from acceptance.verdict import Inconclusive, Refused, Untouched, Verdict
 
 
 def error_rates(stages: Iterable[Stage], target: Target) -> Iterator[Trigger]:
@@ -155,7 +155,10 @@ class StageWork:
 
         Raises:
             Inconclusive: No process is seen now.
+            Untouched: Nobody switched it on.
         """
+        if self.run.mode == "survey":
+            raise Untouched("a survey switches nothing on, so nothing is known of a process since then")
         service, now = self.service, starts(self.service, self.target, self.prometheus)
         if not now:
             raise Inconclusive(f"expected a running process of {service.name} by {shown_by(service)}, found none")
