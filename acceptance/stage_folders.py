@@ -49,6 +49,7 @@ class Declared:
         flag_key: Key of the target file that gives the flag another name; `FLAG_` and the id, unless it is named.
         metrics: What the names of all metrics of the new path begin with; the old path exports none of them.
         proof: The check that proves that the new path is at work: `test_flag_on.py::test_name`.
+        user_request: What a user asks for, which proves the old path after a rollback; see `request`.
         summary: What the stage changes, for the summary e-mail.
         planned_minutes: What the checklist plans for the whole stage.
         soak_minutes: How long the checklist watches the stage with its flag on.
@@ -71,6 +72,7 @@ class Declared:
     flag_key: Annotated[str, Field(pattern=r"^(FLAG_[A-Z0-9_]+)?$")] = ""
     metrics: str = ""
     proof: Annotated[str, Field(pattern=r"^(test_\w+\.py::test_\w+)?$")] = ""
+    user_request: Literal["", "message", "homework", "upload", "review"] = ""
     summary: str = ""
     planned_minutes: Minutes = 0
     soak_minutes: Minutes = 0
@@ -90,6 +92,12 @@ class Declared:
     def marker(self) -> str:
         """What selects its checks with `-m`; also its folder's name."""
         return f"stage_{self.id}" if self.id[:1].isdigit() else self.id
+
+    @property
+    def request(self) -> str:
+        """What a user asks the stage's service for: a message, a list of homework, an upload or a review."""
+        usual = {"bot": "message", "worker": "homework", "api": "upload"}
+        return self.user_request or usual.get(self.service, "")
 
     @property
     def target_key(self) -> str:

@@ -136,6 +136,19 @@ STORAGE_FAULTS: tuple[Fault, ...] = tuple(
     )
 )
 
+# What shows only once a flag is off again; the fault must be on before the flag is.
+ROLLBACK_FAULTS: tuple[Fault, ...] = tuple(
+    Fault(name, stage, breaks, (f"{stage}.rollout.1",))
+    for name, stage, breaks in (
+        ("way-back-ignored-butler-api", "21_01c", "the new path stays, with the flag off and a new process"),
+        ("way-back-ignored-butler-bot", "21_01a", "the new path stays, with the flag off and a new process"),
+        ("way-back-ignored-butler-worker", "21_01b", "the new path stays, with the flag off and a new process"),
+        ("rollback-breaks-uploads", "21_01c", "after a rollback, every upload is answered 500"),
+        ("rollback-loses-tasks", "21_01c", "after a rollback, tasks of before are answered 404"),
+        ("rollback-loses-conversations", "21_01a", "after a rollback, conversations of before are answered 503"),
+    )
+)
+
 # The services' own catalogues: module and the tuples in it. A module imports Fault from here, so it is read late.
 _ELSEWHERE = {
     "lab.access": ("ACCESS_FAULTS",),
@@ -147,7 +160,7 @@ _ELSEWHERE = {
 
 def catalogue() -> tuple[Fault, ...]:
     """Give every known fault, in the order of the stages."""
-    return (*STORAGE_FAULTS, *_of_other_services())
+    return (*STORAGE_FAULTS, *ROLLBACK_FAULTS, *_of_other_services())
 
 
 def _of_other_services() -> Iterator[Fault]:

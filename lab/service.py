@@ -90,7 +90,17 @@ class Settings:
         """Tell whether a switch of `.env.infra` is on: only the word true is, in any case."""
         if name.startswith("USE_") and self.fault("flags-stuck-on"):
             return True
-        return self.env.get(name, "").strip().lower() == "true"
+        on = self.env.get(name, "").strip().lower() == "true"
+        return on or (name.startswith("USE_") and self.was_on(f"way-back-ignored-{self.service}", name))
+
+    def was_on(self, fault: str, flag: str) -> bool:
+        """Whether a flag was on at some start while a fault was on, which remembers it in its own file."""
+        file = self.home / "faults" / fault
+        if not file.exists():
+            return False
+        if self.env.get(flag, "").strip().lower() == "true":
+            file.write_text(f"{file.read_text()}{flag}\n")
+        return flag in file.read_text().split()
 
     def fault(self, name: str) -> bool:
         """Tell whether the seeded fault is on at this moment."""

@@ -72,7 +72,7 @@ class Cleanup:
         if self._added is None:
             return []
         try:
-            account = self._undo.flag("21_00", "all", self._added[1])
+            account = self._undo.flag("21_00", "all", self._added[1]).account
         except Exception as error:  # whatever it is, it must be told
             return [str(error)]
         self._settle_added(account)

@@ -16,6 +16,7 @@ from acceptance.conduct.best_effort_log import BestEffort
 from acceptance.conduct.cleanup import Cleanup
 from acceptance.conduct.intents import Intents
 from acceptance.conduct.journal import Journal
+from acceptance.conduct.old_path_proof import OldPathProof
 from acceptance.conduct.rollback import StageUndo
 from acceptance.conduct.services import Restarted, Restarter
 from acceptance.conduct.stage_state import FlagState, Mode, Rollback, StageState
@@ -33,7 +34,8 @@ class Conductor:
 
     The caller holds the target's lock and has opened the journal. `may_start` says why a stage may not start,
     `in_time` why so many more minutes of it and its rollback do not fit any more,
-    `lost` why the lock is no longer ours; both None while all is well. Methods raise `Refused` before anything is
+    `lost` why the lock is no longer ours; all None while all is well. `prefix` is that of the run's test data: a user
+    of it proves the old path after a rollback. Methods raise `Refused` before anything is
     changed, `MutationFailed` when a change did not take effect, `RollbackFailed` when the undo did not.
     """
 
@@ -47,6 +49,7 @@ class Conductor:
         may_start: Callable[[Stage], str | None] = lambda _: None,
         lost: Callable[[], str | None] = lambda: None,
         in_time: Callable[[Stage, float], str | None] = lambda *_: None,
+        prefix: str = "",
     ) -> None:
         self._target = target
         self._env = EnvFile(target.env_file)
@@ -57,7 +60,8 @@ class Conductor:
         self._in_time = in_time
         self._stages: dict[str, StageState] = {}
         told = BestEffort(events)  # for the undo, which no full disk may stop
-        undo = Undo(target, told, restarter)
+        proof = OldPathProof(target, prefix, lambda: self.expect_data(prefix), (prefix,))
+        undo = Undo(target, told, restarter, proof)
         self._intents = Intents(target, journal, lost)
         self._cleanup = Cleanup(target, self._intents, undo)
         self._stage_undo = StageUndo(target, self._stages, self._intents, undo, told, mode)

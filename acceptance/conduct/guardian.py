@@ -88,6 +88,7 @@ def main(argv: list[str] | None = None) -> int:
                 may_start=lambda stage: may_start(run, target, stage),
                 in_time=lambda stage, minutes: still_in_time(target, stage, minutes, run.outside_window),
                 lost=lock.lost,
+                prefix=run.prefix,
             )
             lease_s = partial(Stage.lease_seconds, scrape_interval_s=target.scrape_interval_s)
             undone = _serve(run, Watchdog(conductor, events, lease_s))

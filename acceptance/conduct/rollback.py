@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 from acceptance.conduct.best_effort_log import BestEffort
 from acceptance.conduct.intents import Intents
 from acceptance.conduct.stage_state import Mode, Rollback, StageState
@@ -70,12 +68,11 @@ class StageUndo:
         return failures
 
     def _undone(self, state: StageState, change: Change, reason: str) -> Rollback:
-        begin = time.monotonic()
         state.rollback_failed = True  # until it has not
-        account = self._undo.flag(state.stage.id, state.stage.service, change)
+        done = self._undo.flag(state.stage.id, state.stage.service, change)
         state.rollback_failed = False
         self._settle(state, reason)
-        return Rollback(state.stage.id, reason, account, time.monotonic() - begin)
+        return Rollback(state.stage.id, reason, done.account, done.seconds)
 
     def _leave_enabled(self, state: StageState) -> bool:
         """Leave an accepted stage's flag enabled; what cannot be noted as that is rolled back, as by any next run."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import getpass
-import hashlib
 import json
 import platform
 import secrets
@@ -15,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from acceptance.conduct.stage_state import Mode
-from acceptance.conduct.testdata import new_prefix
+from acceptance.conduct.testdata import new_prefix, trace_prefix
 from acceptance.target.model import Target
 
 
@@ -51,7 +50,7 @@ class Run:
     @property
     def trace_prefix(self) -> str:
         """First half (16 hex digits) of every trace id that the run sends: log lines with it are ours."""
-        return hashlib.sha256(self.prefix.encode()).hexdigest()[:16]
+        return trace_prefix(self.prefix)
 
     def save(self, path: Path) -> None:
         """Write the facts for the other processes."""

@@ -46,7 +46,7 @@ class FlagState:
 
 @dataclass(frozen=True)
 class Rollback:
-    """The account of one rollback; `seconds` from the decision until the old behaviour was back."""
+    """The account of one rollback; `seconds` until the service was back; its proof comes after that."""
 
     stage: str
     reason: str

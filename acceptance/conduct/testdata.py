@@ -6,6 +6,7 @@ ours; nothing else is touched.
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import os
 import re
@@ -32,9 +33,14 @@ def new_prefix(style: Literal["text", "numeric"] = "text") -> str:
     return f"9{secrets.randbelow(10**9):09d}" if style == "numeric" else f"ops{secrets.token_hex(4)}"
 
 
-def new_ids(prefix: str) -> Callable[[str], str]:
+def trace_prefix(prefix: str) -> str:
+    """Give the first half (16 hex digits) of every trace id of a run's requests: log lines with it are ours."""
+    return hashlib.sha256(prefix.encode()).hexdigest()[:16]
+
+
+def new_ids(prefix: str, first: int = 1) -> Callable[[str], str]:
     """Make what makes ids of test users of a run, each another: from a word, or digits alone where the prefix is."""
-    numbers = itertools.count(1)
+    numbers = itertools.count(first)
     return lambda word: f"{prefix}{next(numbers)}" if prefix.isdigit() else f"{prefix}-{word}-{next(numbers)}"
 
 

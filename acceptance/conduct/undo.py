@@ -2,26 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential
 
 from acceptance.conduct.best_effort_log import BestEffort, Events
 from acceptance.conduct.journal import Entry, Journal
 from acceptance.conduct.manual_recovery import by_hand_commands, state_found
-from acceptance.conduct.old_path_proof import on_the_old_path
+from acceptance.conduct.old_path_proof import OldPathProof
 from acceptance.conduct.services import Restarted, Restarter
-from acceptance.conduct.testdata import purge
+from acceptance.conduct.testdata import new_prefix, purge
 from acceptance.envfile.file import Change, EnvFile, EnvFileError
 from acceptance.kinds import RecoveryUndone, RollbackFinished, ServiceRestarted, ServiceRestarting
 from acceptance.target.by_hand import recover as recover_by_hand
 from acceptance.target.model import Target
 from acceptance.verdict import DataLeft, MutationFailed, RecoveryNeeded, RollbackFailed
 
-__all__ = ["Undo", "by_hand_commands", "recover", "restart"]
+__all__ = ["Undo", "Undone", "by_hand_commands", "recover", "restart"]
+
+
+class Undone(NamedTuple):
+    """What was done, in words, and the seconds until the service was back; the proof comes after it."""
+
+    account: str
+    seconds: float
 
 
 class Undo:
@@ -31,24 +40,26 @@ class Undo:
         target: What was changed.
         events: Where it is told, as far as that is possible; None tells nobody.
         restarter: Restarts its services.
+        proof: Says whether they are on their old paths then; by default without a user who asks.
     """
 
-    def __init__(self, target: Target, events: Events | None, restarter: Restarter) -> None:
+    def __init__(
+        self, target: Target, events: Events | None, restarter: Restarter, proof: OldPathProof | None = None
+    ) -> None:
         self._target = target
         self._events = events if isinstance(events, BestEffort) else BestEffort(events)
         self._restarter = restarter
+        self._proof = proof or OldPathProof(target)
 
-    def flag(self, stage_id: str, service: str, change: Change) -> str:
-        """Put the env file's lines back and restart the service, trying each three times; see if it left the new path.
-
-        Returns:
-            What was done, in words.
+    def flag(self, stage_id: str, service: str, change: Change) -> Undone:
+        """Put the env file's lines back and restart the service, trying each three times; then prove the old path.
 
         Raises:
             RollbackFailed: The old behaviour is not back; the message holds what was tried, the state of every
                 flag and service, and the commands to finish by hand.
         """
         steps: list[str] = []
+        begin = time.monotonic()
         try:
             env = EnvFile(self._target.env_file)
             restored = _stubbornly((EnvFileError, OSError), env.restore, change)
@@ -56,10 +67,11 @@ class Undo:
             done = self._restart(service)
             steps += [*map(_told, done)]
             _require_still_back(env, change)
-            steps += on_the_old_path(self._target, change, done)  # guard: new-process-must-be-on-the-old-path
+            seconds = time.monotonic() - begin
+            steps += self._proof.accounts(change, done)  # guard: new-process-must-be-on-the-old-path
         except Exception as error:
             raise self._half_switched(stage_id, service, change.keys[0], steps, error) from error
-        return "; ".join(filter(None, [*steps, self._events.note()]))
+        return Undone("; ".join(filter(None, [*steps, self._events.note()])), seconds)
 
     def service(self, service: str) -> str:
         """Restart a service of which a restart did not end well; returns what was done, in words.
@@ -73,7 +85,7 @@ class Undo:
         """Undo one open intent of the journal; returns what was done, in words."""
         undo = entry.undo
         if undo["kind"] == "flag":
-            return self.flag("of an earlier run", undo["service"], self._here(Change.from_dict(undo["change"])))
+            return self.flag("of an earlier run", undo["service"], self._here(Change.from_dict(undo["change"]))).account
         if undo["kind"] == "data":
             purged = purge(self._target, undo["prefix"])
             return f"removed {purged.documents} documents and {purged.files} files of {undo['prefix']}"
@@ -137,15 +149,18 @@ def recover(target: Target, journal: Journal, events: Events | None, restarter: 
     """
     accounts, failures, only_data = [], [], True
     told = BestEffort(events)
-    undo = Undo(target, told, restarter)
-    for entry in sorted(journal.adopt(), key=lambda entry: entry.undo["kind"] == "data"):
+    prefix, left = new_prefix(target.student_ids), journal.adopt()
+    own = partial(journal.intend, f"test data of {prefix}", {"kind": "data", "prefix": prefix})
+    before = [entry.undo["prefix"] for entry in left if _is_data(entry)]
+    undo = Undo(target, told, restarter, OldPathProof(target, prefix, own, before))
+    for entry in _data_last(left, journal):
         try:
             account = undo.entry(entry)
             journal.settle(entry.id, f"undone: {account}")  # guard: undone-only-once
         # guard: one-entry-does-not-keep-others-open
         except Exception as error:  # whatever it is, the rest is to be undone all the same
             failures.append(f"«{entry.what}» of run {entry.run} could not be undone: {error}")
-            only_data = only_data and entry.undo["kind"] == "data"
+            only_data = only_data and _is_data(entry)
             continue
         RecoveryUndone(run=entry.run, what=entry.what, account=account).tell(told)
         accounts.append(f"{entry.what} (run {entry.run}): {account}")
@@ -153,6 +168,16 @@ def recover(target: Target, journal: Journal, events: Events | None, restarter: 
         lines = [f"{journal.path}:", *failures, *(f"undone: {each}" for each in accounts)]
         raise (DataLeft if only_data else RecoveryNeeded)("\n".join(lines))
     return accounts
+
+
+def _data_last(left: Sequence[Entry], journal: Journal) -> Iterator[Entry]:
+    """Give the changes first, then the test data that there are by then: the proof of the old path makes some."""
+    yield from (entry for entry in left if not _is_data(entry))
+    yield from filter(_is_data, journal.pending())
+
+
+def _is_data(entry: Entry) -> bool:
+    return bool(entry.undo["kind"] == "data")
 
 
 def _require_still_back(env: EnvFile, change: Change) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import traceback
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 
 from pymongo.errors import PyMongoError
 from starlette.applications import Starlette
@@ -33,10 +34,13 @@ class ReviewApi:
     def __init__(self, context: Context, records: Records) -> None:
         self._context, self._records, self._broken = context, records, context.broken
         self._saving = Saving(context, records)
+        self._started = datetime.now(UTC)
 
     async def create(self, request: Request) -> Response:
         """Take an upload: 201 with the new task, or a refusal."""
         upload, forgotten = Upload(), False
+        if self._context.rolled_back("rollback-breaks-uploads"):
+            raise RuntimeError("seeded fault rollback-breaks-uploads")
         if self._broken("writes-outside"):
             await asyncio.to_thread(seeded.scribble, self._context.settings.home)
         try:
@@ -58,7 +62,8 @@ class ReviewApi:
         except PyMongoError:
             ERRORS.labels("records_error", "read_review").inc()
             return JSONResponse({"detail": "records are unavailable, try again later"}, 503)
-        if task is None:
+        lost = self._context.rolled_back("rollback-loses-tasks") and task and task["created_at"] < self._started
+        if task is None or lost:
             return JSONResponse({"detail": "no such review"}, 404)
         return JSONResponse(answer(task, full=True))
 

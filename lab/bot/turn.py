@@ -2,15 +2,18 @@
 
 import asyncio
 import uuid
+from datetime import UTC, datetime
 from weakref import WeakValueDictionary
 
 from lab.bot.contexts import Context, Contexts
 from lab.bot.messages import Message
 from lab.bot.replies import ERROR_TEXT, GREETING, Reply, reply_to
 from lab.bot.repository import RepositoryError
+from lab.flags import flag_of
 from lab.service import Settings
 
 LATE_SECONDS = 0.15  # of the faults that answer late: nothing of it is in the repository's metrics
+FLAG = flag_of("21_01a")
 AT_ONCE = 8  # turns; the rest wait their turn, so that many users do not slow each database operation down
 
 
@@ -24,6 +27,8 @@ class Dialog:
     def __init__(self, contexts: Contexts, settings: Settings, new_path: bool) -> None:
         self._contexts = contexts
         self._fault = settings.fault
+        self._rolled_back = not new_path and settings.was_on("rollback-loses-conversations", FLAG)
+        self._started = datetime.now(UTC).isoformat()
         self._new_path = new_path
         self._late = self._fault("dialog-late-after-restart")  # from its start on: else there would be no difference
         self._room = asyncio.Semaphore(AT_ONCE)
@@ -47,6 +52,8 @@ class Dialog:
             context = await self._contexts.get(session) or Context(session, message.user_id)
             if context.user_id != message.user_id:
                 raise ForeignSessionError
+            if self._rolled_back and context.history and context.history[0]["at"] < self._started:
+                raise RepositoryError("seeded fault rollback-loses-conversations")
             known = [] if self._fault("dialog-ignores-history") else context.history
             if self._late or (self._new_path and self._fault("dialog-answers-late")):
                 await asyncio.sleep(LATE_SECONDS)

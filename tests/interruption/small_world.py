@@ -123,6 +123,8 @@ def stand_in(world, monkeypatch):
     monkeypatch.setattr(acceptance.conduct.cleanup, "purge", world.purge)
     monkeypatch.setattr(acceptance.conduct.undo, "purge", world.purge)
     monkeypatch.setattr(acceptance.conduct.old_path_proof, "still_exported", lambda *_: set())
+    monkeypatch.setattr(acceptance.conduct.old_path_proof.OldPathProof, "_findings", lambda *_: [])
+    monkeypatch.setattr(acceptance.conduct.old_path_proof, "await_scrape", lambda *_: None)
 
 
 def moments(act):

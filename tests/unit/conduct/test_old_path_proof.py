@@ -1,14 +1,17 @@
 """A service that was rolled back is on its old path: what shows that it is not, and what is no obstacle."""
 
+from contextlib import nullcontext
 from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
-from small_target import FLAG, Restarter, small_target
+from small_target import FLAG, PREFIX, Restarter, small_target
 
 import acceptance.conduct.old_path_proof
+from acceptance.conduct.old_path_proof import OldPathProof
 from acceptance.conduct.undo import Undo
 from acceptance.envfile.file import EnvFile
+from acceptance.finding import Finding
 from acceptance.observe.exported import still_exported
 from acceptance.verdict import Inconclusive, RollbackFailed
 
@@ -71,7 +74,7 @@ def put_back(target, services):
 
     def act(flag=FLAG):
         target.env_file.write_text(f"{flag}=false\n")
-        return Undo(target, None, services).flag("21_01", "api", EnvFile(target.env_file).set(flag, "true"))
+        return Undo(target, None, services).flag("21_01", "api", EnvFile(target.env_file).set(flag, "true")).account
 
     return act
 
@@ -122,3 +125,79 @@ def test_flags_that_are_taken_out_again_are_all_looked_at(target, prometheus, se
     change = EnvFile(target.env_file).append({HOMEWORK: "false", USE_CASE: "false"}, "added")
     Undo(target, None, services).flag("21_00", "all", change)
     assert prometheus.asked == [("butler-worker", "homework_review_service_"), ("butler-worker", "review_submission_")]
+
+
+class Used:
+    """A user of ours: notes what happens in which order, and meets what it is told to."""
+
+    def __init__(self):
+        self.found, self.order, self.unwritable = [], [], None
+
+    def database(self):
+        return nullcontext(self)
+
+    def command(self, what):
+        self.order.append(what)
+
+    def promise(self):
+        self.order.append("promised")
+        if self.unwritable:
+            raise self.unwritable
+
+    def findings(self, user, request, _):
+        assert user.new_id("back").startswith(f"{PREFIX}-back-")
+        self.order.append((request, *user.before))
+        if isinstance(self.found, Exception):
+            raise self.found
+        return self.found
+
+
+@pytest.fixture
+def used(monkeypatch, prometheus):
+    made = Used()
+    monkeypatch.setattr(acceptance.conduct.old_path_proof, "Clients", lambda *_: made)
+    monkeypatch.setattr(acceptance.conduct.old_path_proof.user_path, "findings", made.findings)
+    monkeypatch.setattr(acceptance.conduct.old_path_proof, "await_scrape", lambda *_: made.order.append("scraped"))
+    return made
+
+
+@pytest.fixture
+def rolled_back(target, services, used):
+    def act(**added):
+        target.env_file.write_text(f"{FLAG}=false\n")
+        env = EnvFile(target.env_file)
+        change = env.append(added, "added") if added else env.set(FLAG, "true")
+        proof = OldPathProof(target, PREFIX, used.promise, (PREFIX,))
+        return Undo(target, None, services, proof).flag("21_01c", "api", change)
+
+    return act
+
+
+def test_old_path_is_used_and_only_then_scraped(rolled_back, used):
+    account = rolled_back().account
+    told = "butler-api serves a user on the old path (upload), with what was stored before"
+    assert f"{told}; butler-api exports nothing of the new path (review_archive_storage_*), after that" in account
+    assert used.order == ["ping", "promised", ("upload", PREFIX), "scraped"]
+
+
+def test_what_only_use_shows_is_a_failed_rollback(rolled_back, used, prometheus):
+    used.found = [Finding("bad answer", "upload of x", "201", "500")]
+    with pytest.raises(RollbackFailed, match=r"serve its users \(upload\), found 1 bad answer: .* 201, found 500"):
+        rolled_back()
+    used.found, prometheus.looks = [], [set(), {STORAGE}]  # a counter, once there was something to count
+    with pytest.raises(RollbackFailed, match=f"found {STORAGE} for"):
+        rolled_back()
+
+
+@pytest.mark.parametrize("part", ["found", "unwritable"])
+def test_what_keeps_a_user_from_asking_is_no_obstacle(rolled_back, used, part):
+    setattr(used, part, Inconclusive("MongoDB did not answer"))
+    account = rolled_back().account
+    assert "whether butler-api serves its users on the old path is not known: MongoDB did not answer;" in account
+    assert account.endswith("exports nothing of the new path (review_archive_storage_*)")  # which alone proves little
+    assert used.order[-1] != "scraped"
+
+
+def test_flag_that_was_never_on_needs_no_user(rolled_back, used):
+    rolled_back(**{HOMEWORK: "false"})
+    assert used.order == []

@@ -1,0 +1,153 @@
+"""Act as a user on the path of one stage, and ask again for what its users had stored before.
+
+It shows that the old path is there after a rollback, where the absence of a metric shows nothing: a counter has no
+series before its first event. Source: contract, "HTTP" and "MongoDB"; rollback plan; `rollout.1` of each stage.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+from pymongo.database import Database
+
+from acceptance.finding import Finding, Severity
+from acceptance.observe.mongo import asking
+from acceptance.polling import poll
+from acceptance.probes.archives.archives import good
+from acceptance.probes.clients import Clients
+from acceptance.probes.dialog import contexts
+from acceptance.probes.dialog.gateway import RECALL, converse, keep, new_word
+from acceptance.probes.homework.worker import DAYS
+from acceptance.probes.http.client import brief
+from acceptance.probes.storage.directory import copies_of
+from acceptance.probes.storage.uploads import REVIEWS_PATH, Upload
+
+MOST = 3
+"""How many of the stored things are asked for again: the newest, so that a rollback stays short."""
+REVIEW_S = 120.0
+"""Longest time, in seconds, until a review has ended: a worker may sleep 60 s before it takes one (contract)."""
+_STORED_S = 2.0
+
+Document = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class User:
+    """A user of ours.
+
+    Attributes:
+        clients: Whom the user asks.
+        mongo: What is stored, to look at.
+        new_id: Makes an id from a word.
+        before: Prefixes of the users whose stored things are asked for again.
+    """
+
+    clients: Clients
+    mongo: Database[dict[str, Any]]
+    new_id: Callable[[str], str]
+    before: Sequence[str] = ()
+
+    def stored(self, collection: str, *fields: str) -> list[Document]:
+        """Give the newest documents of the users before, by the fields that may hold a user's id.
+
+        Raises:
+            Inconclusive: MongoDB does not answer.
+        """
+        ours = {"$regex": "^(" + "|".join(map(re.escape, self.before)) + ")"}
+        with asking(collection):
+            found = self.mongo[collection].find({"$or": [{field: ours} for field in fields]})
+            return list(found.sort("_id", -1).limit(MOST)) if self.before else []
+
+
+def message(user: User) -> list[Finding]:
+    """Hold a conversation: an answer, one session, and what was said before is known."""
+    word = new_word()
+    said = converse(user.clients.butler, user.new_id("back"), ["Hello", keep(word), RECALL])
+    return said.findings() or [*said.strayed(), *said.turns[-1].forgot(word)]
+
+
+def conversations(user: User) -> Iterator[Finding]:
+    """Go on with conversations of before: an answer in the same session, and what was said last is still stored."""
+    for context in user.stored(contexts.COLLECTION, "user_id"):
+        turn = user.clients.butler.say(context["user_id"], RECALL, context["session_id"])
+        if wrong := turn.findings() or turn.strayed(context["session_id"]):
+            yield from wrong
+            continue
+        said = list(contexts.texts(context.get("data")))[-2:]
+        yield from contexts.findings(contexts.context_after(user.mongo, turn), context["user_id"], said)
+
+
+def homework(user: User) -> list[Finding]:
+    """List a student's commits and compare with the HW checker, which is asked first: it may be what is down."""
+    student = user.clients.target.known.student
+    checks = user.clients.checker.checks(DAYS + 1)
+    listing = user.clients.homework.listing(student)
+    return listing.findings() or [*listing.lost(checks), *listing.foreign(checks)]
+
+
+def upload(user: User) -> list[Finding]:
+    """Upload an archive: it is taken, lies in the old place, and the new path's document is not there."""
+    student, archive = user.new_id("back"), good()
+    answer = user.clients.uploader.send(Upload(student, "hw01", archive))
+    if answer.status != httpx.codes.CREATED:
+        return [Finding("bad answer", f"upload of {student}", "201", brief(answer))]
+    found, root = [], user.clients.target.storage.legacy_root
+    if not poll(lambda: copies_of(archive, root), bool, _STORED_S):
+        found.append(Finding("not stored", f"upload of {student}", f"its archive below {root}", "none"))
+    with asking("review_archives"):
+        if user.mongo["review_archives"].count_documents({"student_id": student}):
+            expected, new = "none in review_archives, which the old path does not write", "a document"
+            found.append(Finding("new path at work", f"upload of {student}", expected, new))
+    return found
+
+
+def review(user: User) -> list[Finding]:
+    """Submit work and follow it to its report."""
+    reviews = user.clients.reviews(user.mongo)
+    done = reviews.follow(reviews.submit(user.new_id("back"), "hw03"), REVIEW_S, settle_s=0)
+    return [] if done.succeeded else done.findings()
+
+
+def tasks(user: User) -> Iterator[Finding]:
+    """Ask for the tasks of before: each is there, and its student's."""
+    for task in user.stored("long_tasks", "user_id", "metadata.student_id"):
+        called = user.clients.caller("api").get(f"{REVIEWS_PATH}/{task['task_id']}")
+        subject, student = f"task {task['task_id']}, stored before", (task.get("metadata") or {}).get("student_id")
+        if called.exchange.status != httpx.codes.OK:
+            yield Finding("cannot be read", subject, "200", brief(called.exchange), Severity.CRITICAL)
+        elif student not in (None, called.get("student_id")):
+            yield Finding("cannot be read", subject, f"student {student!r}", repr(called.get("student_id")))
+
+
+def nothing(_: User) -> Iterator[Finding]:
+    """Ask for nothing: what the HW checker holds is in each list."""
+    yield from ()
+
+
+REQUESTS: Mapping[str, tuple[Callable[[User], list[Finding]], Callable[[User], Iterator[Finding]]]] = {
+    "message": (message, conversations),
+    "homework": (homework, nothing),
+    "upload": (upload, tasks),
+    "review": (review, tasks),
+}
+"""What a stage's `user_request` names: a request of a new user, and how the users before read what they stored."""
+
+
+def findings(user: User, request: str, patience_s: float) -> list[Finding]:
+    """Name what a user of a stage does not get, trying again for a while: a service has just been restarted.
+
+    Args:
+        user: Who asks.
+        request: One of `REQUESTS`.
+        patience_s: Longest time to try again, in seconds.
+
+    Raises:
+        Inconclusive: What the request needs besides the service does not answer.
+    """
+    ask, read_again = REQUESTS[request]
+    again = poll(lambda: list(read_again(user)), lambda found: not found, patience_s, every=0.5)
+    return [*again, *poll(lambda: ask(user), lambda found: not found, patience_s, every=0.5)]
