@@ -67,14 +67,14 @@ def message(user: User) -> list[Finding]:
     """Hold a conversation: an answer, one session, and what was said before is known."""
     word = new_word()
     said = converse(user.clients.butler, user.new_id("back"), ["Hello", keep(word), RECALL])
-    return said.findings() or [*said.strayed(), *said.turns[-1].forgot(word)]
+    return said.findings() or [*said.other_session(), *said.turns[-1].forgot(word)]
 
 
 def conversations(user: User) -> Iterator[Finding]:
     """Go on with conversations of before: an answer in the same session, and what was said last is still stored."""
     for context in user.stored(contexts.COLLECTION, "user_id"):
         turn = user.clients.butler.say(context["user_id"], RECALL, context["session_id"])
-        if wrong := turn.findings() or turn.strayed(context["session_id"]):
+        if wrong := turn.findings() or turn.other_session(context["session_id"]):
             yield from wrong
             continue
         said = list(contexts.texts(context.get("data")))[-2:]

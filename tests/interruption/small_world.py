@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 import acceptance.conduct.cleanup
@@ -67,6 +68,13 @@ class World:
         self.running.write_text(str(EnvFile(self.env).flag(FLAG)).lower())
         return (Restarted("butler-api", "make restart", 0, "", 1.0, 2.0, 0.1),)
 
+    def database(self):
+        """Stand in for MongoDB, which the user of the proof needs."""
+        return nullcontext(self)
+
+    def command(self, what):
+        """Answer it."""
+
     def purge(self, target, prefix):
         """Stand in for the purge of archives and documents."""
         found = self.data()
@@ -87,7 +95,9 @@ class World:
             journal = Journal(self.journal_file, "run-1")
             recover(self.target, journal, None, self)
             journal.open()
-            conductor = Conductor(self.target, journal, EventLog(self.events), self, mode, lost=lock.lost)
+            conductor = Conductor(
+                self.target, journal, EventLog(self.events), self, mode, lost=lock.lost, prefix=PREFIX
+            )
             conductor.expect_data(PREFIX)
             for number in range(2):
                 (self.folder / f"{PREFIX}-{number}").touch()
@@ -123,7 +133,8 @@ def stand_in(world, monkeypatch):
     monkeypatch.setattr(acceptance.conduct.cleanup, "purge", world.purge)
     monkeypatch.setattr(acceptance.conduct.undo, "purge", world.purge)
     monkeypatch.setattr(acceptance.conduct.old_path_proof, "still_exported", lambda *_: set())
-    monkeypatch.setattr(acceptance.conduct.old_path_proof.OldPathProof, "_findings", lambda *_: [])
+    monkeypatch.setattr(acceptance.conduct.old_path_proof, "Clients", lambda *_: world)
+    monkeypatch.setattr(acceptance.conduct.old_path_proof.user_path, "findings", lambda *_: [])
     monkeypatch.setattr(acceptance.conduct.old_path_proof, "await_scrape", lambda *_: None)
 
 
