@@ -163,7 +163,9 @@ class Plan:
             yield "  restore (it is a rehearsal)"
         yield from self._row("change", f"{self.target.flags[stage.id]} back in {self.target.env_file}")
         yield from self._restart(stage, journal=False)
-        job = self.target.service(stage.service).job
+        service = self.target.service(stage.service)
+        yield from self._row("request", f"{stage.request} as a user, and what was stored before again: {service.name}")
+        job = service.job
         selector = f'{{__name__=~"{stage.metrics}.*", job="{job}"}}'
         yield from self._row("query", f"{selector}, until it gives nothing: the old path")
 

@@ -21,7 +21,16 @@ from ops_tests.post_deployment.test_exit_gate import TRIGGERS
 from power import test_preparation_faults as preparation
 from power.means import only_backup, stopped
 from power.stage_run import StageRun, run_stage
-from power.table import INCONCLUSIVE, Power, assert_failed, assert_noticed, part_of, restart_all
+from power.table import (
+    INCONCLUSIVE,
+    ROLLBACK_FAILED,
+    Power,
+    assert_failed,
+    assert_noticed,
+    part_of,
+    pay_restart,
+    restart_all,
+)
 
 Post = partial(Power, stage="post_deployment", only=("validation",))
 Blind = partial(Post, code=INCONCLUSIVE)
@@ -212,7 +221,8 @@ def test_run_that_saw_what_is_bad_fails_at_its_exit_gate(target_file: Path, tmp_
             f"--ticket={TICKET}",
             stage="stage_21_01a or stage_21_01b or stage_21_01c or post_deployment or post_24h",
         )
-    assert_failed(ended, GATE | TEXTS)
+    pay_restart("dialog-error-reply", target_file, tmp_path)
+    assert_failed(ended, GATE | TEXTS, ROLLBACK_FAILED)
 
 
 def test_run_that_saw_nothing_has_no_good_exit_gate(target_file: Path, tmp_path: Path) -> None:
