@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from acceptance.conduct.client import RemoteConductor, start_watchdog
@@ -75,6 +76,7 @@ class CommandSession:
         new_id: Makes the id of a test user from a word.
         uploader: Sends archives, with trace ids of the command's own.
         logs: The log of `butler-api`.
+        announce: Told where attacks could leave something, before they are sent.
     """
 
     target: Target
@@ -82,6 +84,7 @@ class CommandSession:
     new_id: Callable[[str], str] = field(repr=False)
     uploader: Uploader
     logs: Logs
+    announce: Callable[[Sequence[Path]], object] = field(repr=False)
 
     def see_a_good_upload(self) -> None:
         """Upload what must be accepted; without that a refusal proves nothing.
@@ -116,8 +119,8 @@ def command_session(target: Target) -> Iterator[CommandSession]:
     """
     with holding(target) as (run, conductor):
         conductor.expect_data(run.prefix)
-        clients = Clients(target, run.trace_prefix)
-        yield CommandSession(target, run.prefix, new_ids(run.prefix), clients.uploader, clients.logs("api"))
+        clients, announce = Clients(target, run.trace_prefix), partial(conductor.expect_data, run.prefix)
+        yield CommandSession(target, run.prefix, new_ids(run.prefix), clients.uploader, clients.logs("api"), announce)
 
 
 def _flat(answer: Exchange) -> str:

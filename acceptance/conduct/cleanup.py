@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
 from acceptance.conduct.intents import Intents
 from acceptance.conduct.testdata import purge
 from acceptance.conduct.undo import Undo
 from acceptance.envfile.file import Change
+from acceptance.probes.attacks.escape_targets import Escapes
 from acceptance.target import by_hand
 from acceptance.target.model import Target
 
@@ -25,7 +30,7 @@ class Cleanup:
         self._undo = undo
         self._restarts: dict[int, str] = {}
         self._added: tuple[int, Change] | None = None
-        self._data: tuple[int, str] | None = None
+        self._data: dict[int, tuple[str, Escapes | None]] = {}
 
     def restarting(self, service: str) -> int:
         """Journal a restart that is about to be made; returns the intent's number, for `restarted`."""
@@ -46,10 +51,12 @@ class Cleanup:
         """Keep the added flags: a deployment's later stages switch them."""
         self._settle_added("added to stay")
 
-    def expect_data(self, prefix: str) -> None:
-        """Journal test data with this prefix, once; undone by removing it."""
-        if not self._data:
-            self._data = (self._intents.data(prefix), prefix)  # guard: test-data-journalled-before-it-is-written
+    def expect_data(self, prefix: str, places: Sequence[Path] = ()) -> None:
+        """Journal test data with this prefix, once, and at these places, each time; undone by removing it."""
+        if places or not self._data:
+            escapes = Escapes(tuple(places), time.time()) if places else None
+            number = self._intents.data(prefix, escapes)  # guard: test-data-journalled-before-it-is-written
+            self._data[number] = (prefix, escapes)
 
     def undo_changes(self) -> list[str]:
         """Repeat restarts and take added flags out; returns what went wrong, having tried each."""
@@ -85,14 +92,15 @@ class Cleanup:
 
     def remove_data(self) -> list[str]:
         """Remove the test data; returns what is left."""
-        if self._data is None:
-            return []
-        number, prefix = self._data
+        return [left for number in list(self._data) if (left := self._removed(number))]
+
+    def _removed(self, number: int) -> str:
+        prefix, escapes = self._data[number]
         try:
-            purged = purge(self._target, prefix)
+            purged = purge(self._target, prefix, escapes)
         except Exception as error:  # whatever it is, it must be told
             later = f"the next run removes it, or: {by_hand.recover(self._target.source)}"
-            return [f"test data of {prefix} is not removed: {error}; {later}"]
-        self._data = None
+            return f"test data of {prefix} is not removed: {error}; {later}"
+        del self._data[number]
         self._intents.settle_if_possible(number, f"removed {purged.documents} documents, {purged.files} files")
-        return []
+        return ""

@@ -84,10 +84,10 @@ class RemoteConductor:
         threading.Thread(target=self._watch, name="watchdog-watch", daemon=True).start()
         threading.Thread(target=self._make_calls, name="watchdog-calls", daemon=True).start()
 
-    def expect_data(self, prefix: str) -> None:
+    def expect_data(self, prefix: str, places: Sequence[Path] = ()) -> None:
         """See `Conductor.expect_data`."""
         about_to(Effect.DATA, "it announces test data")
-        self._call("expect_data", prefix)
+        self._call("expect_data", prefix, tuple(places))
 
     def set_flag(self, stage: Stage, value: bool) -> FlagState:
         """See `Conductor.set_flag`."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 
 from acceptance.conduct.best_effort_log import BestEffort
 from acceptance.conduct.cleanup import Cleanup
@@ -66,11 +67,16 @@ class Conductor:
         self._cleanup = Cleanup(target, self._intents, undo)
         self._stage_undo = StageUndo(target, self._stages, self._intents, undo, told, mode)
 
-    def expect_data(self, prefix: str) -> None:
-        """Announce that test data with this prefix will be written; the end of the run removes it."""
+    def expect_data(self, prefix: str, places: Sequence[Path] = ()) -> None:
+        """Announce that test data with this prefix will be written; the end of the run removes it.
+
+        Args:
+            prefix: What names it.
+            places: Where attacks could leave some, and nothing is yet; looked at besides the storage.
+        """
         if self._mode == "survey" and not self._target.allow_mutations:
             raise Untouched(f"ALLOW_MUTATIONS of {self._target.source.name} is not true: no test data is written")
-        self._cleanup.expect_data(prefix)
+        self._cleanup.expect_data(prefix, places)
 
     def set_flag(self, stage: Stage, value: bool) -> FlagState:
         """Set a stage's flag and restart its service; without a restart where the flag is set already."""

@@ -18,6 +18,7 @@ from collections.abc import Callable, Sequence
 
 from acceptance.conduct.journal import Journal
 from acceptance.envfile.file import Change
+from acceptance.probes.attacks.escape_targets import Escapes
 from acceptance.target.model import Target
 from acceptance.verdict import RecoveryNeeded, Refused
 
@@ -67,10 +68,12 @@ class Intents:
         undo = {"kind": "flag", "service": "all", "change": change.to_dict()}
         return self._journal.intend(f"add {change.value}", undo)
 
-    def data(self, prefix: str) -> int:
-        """Journal test data with this prefix; undone by removing it. Returns the intent's number."""
+    def data(self, prefix: str, escapes: Escapes | None = None) -> int:
+        """Journal test data with this prefix; undone by removing it and what attacks left. Returns its number."""
         self.allow("write test data")
-        return self._journal.intend(f"test data of {prefix}", {"kind": "data", "prefix": prefix})
+        undo = {"kind": "data", "prefix": prefix}
+        also = {"places": list(map(str, escapes.places)), "since": escapes.since} if escapes else {}
+        return self._journal.intend(f"test data of {prefix}{' left by attacks' if escapes else ''}", undo | also)
 
     def settle(self, number: int, how: str, left_enabled: Sequence[str] = ()) -> None:
         """Note that an intent needs no undo any more, and which flags stay on by choice.

@@ -12,12 +12,21 @@ import os
 import re
 import secrets
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
+
+from pymongo.database import Database
 
 from acceptance.observe.mongo import database
+from acceptance.polling import poll
+from acceptance.probes.attacks.escape_targets import Escapes
 from acceptance.target.model import Target
+from acceptance.verdict import Inconclusive
+
+RUNNING_S = 45.0
+"""Seconds that a review of ours which runs is given to end; the SLO of one is 30 s."""
 
 #: Collection -> fields that carry a test user's id.
 OWNED = {
@@ -52,34 +61,70 @@ class Purged:
     files: int
 
 
-def purge(target: Target, prefix: str) -> Purged:
+def purge(target: Target, prefix: str, escapes: Escapes | None = None) -> Purged:
     """Remove the documents and archives of the run with this prefix; doing so twice is harmless.
+
+    Args:
+        target: Where.
+        prefix: The run's.
+        escapes: Where its attacks could leave something that has another name, or lies elsewhere.
 
     Raises:
         Inconclusive: MongoDB is out of reach.
-        OSError: A file cannot be removed, or a folder not be read; all else was removed.
+        OSError: Something cannot be removed, a folder not be read, or a task of ours still runs; the message names it.
+            All else was removed.
     """
     if len(prefix) < 10 or not prefix.isalnum():  # guard: what-is-no-prefix-removes-nothing
         raise ValueError(f"expected a run's prefix, found {prefix!r}")
     failures: list[OSError] = []
-    files = 0
-    for root in {target.storage.root, target.storage.legacy_root, *target.storage.watch_dirs}:
-        for path in _carrying(prefix, root, failures):
-            try:
-                files += _remove(path)
-            except OSError as error:  # the documents are to go all the same
-                failures.append(error)
-    ours = {"$regex": f"^{re.escape(prefix)}"}
+    with suppress(Inconclusive), database(target) as mongo:  # one that is away is told below
+        failures += _end_tasks(mongo, _owned(prefix))
+    files = _remove_files(target, prefix, escapes, failures)
     with database(target) as mongo:
         scratch = f"{prefix}_restore"  # of a restore that was killed; asked for first, see acceptance.backup.restoring
         if scratch in mongo.client.list_database_names():
             mongo.client.drop_database(scratch)
         documents = sum(
-            mongo[name].delete_many({field: ours}).deleted_count for name, fields in OWNED.items() for field in fields
+            mongo[name].delete_many({field: _owned(prefix)}).deleted_count
+            for name, fields in OWNED.items()
+            for field in fields
         )
     if failures:
-        raise failures[0]
+        raise failures[0] if len(failures) == 1 else OSError("; ".join(map(str, failures)))
     return Purged(documents, files)
+
+
+def _owned(prefix: str) -> dict[str, str]:
+    """Match ids of the run's users; a hostile one may have the prefix in its middle, a number may hold it by chance."""
+    return {"$regex": f"{'^' if prefix.isdigit() else ''}{re.escape(prefix)}"}
+
+
+def _end_tasks(mongo: Database[dict[str, Any]], owned: dict[str, str]) -> list[OSError]:
+    """Take our tasks out of the queue and wait for those that run: each writes a review when it ends."""
+    ours: dict[str, Any] = {"$or": [{field: owned} for field in OWNED["long_tasks"]]}
+    mongo["long_tasks"].delete_many(ours | {"status": "queued"})  # guard: queued-tasks-go-before-their-archives
+    # guard: running-tasks-are-waited-for
+    running = poll(
+        lambda: mongo["long_tasks"].count_documents(ours | {"status": "running"}), lambda n: not n, RUNNING_S
+    )
+    still = f"{running} review tasks still run after {RUNNING_S:g} s, and may yet write reviews"
+    return [OSError(still)] if running else []
+
+
+def _remove_files(target: Target, prefix: str, escapes: Escapes | None, failures: list[OSError]) -> int:
+    roots = {target.storage.root, target.storage.legacy_root, *target.storage.watch_dirs}
+    found = [path for root in roots for path in _carrying(prefix, root, failures)]
+    try:
+        found += escapes.left([root for root in roots if root.is_dir()], prefix) if escapes else []
+    except Inconclusive as error:  # a folder that cannot be read is not an empty one
+        failures.append(OSError(str(error)))
+    count = 0
+    for path in found:
+        try:
+            count += _remove(path) if prefix in path.name or not path.is_dir() else _remove_empty(path)
+        except OSError as error:  # the rest is to go all the same
+            failures.append(error)
+    return count
 
 
 def _carrying(prefix: str, root: Path, failures: list[OSError]) -> list[Path]:
@@ -99,3 +144,10 @@ def _remove(path: Path) -> int:
         return count
     path.unlink(missing_ok=True)
     return 1
+
+
+def _remove_empty(folder: Path) -> int:
+    """Remove a folder that was made for an attack, unless something else is in it by now."""
+    with suppress(OSError):
+        folder.rmdir()
+    return 0

@@ -19,6 +19,7 @@ from acceptance.conduct.services import Restarted, Restarter
 from acceptance.conduct.testdata import new_prefix, purge
 from acceptance.envfile.file import Change, EnvFile, EnvFileError
 from acceptance.kinds import RecoveryUndone, RollbackFinished, ServiceRestarted, ServiceRestarting
+from acceptance.probes.attacks.escape_targets import Escapes
 from acceptance.target.by_hand import recover as recover_by_hand
 from acceptance.target.model import Target
 from acceptance.verdict import DataLeft, MutationFailed, RecoveryNeeded, RollbackFailed
@@ -87,7 +88,8 @@ class Undo:
         if undo["kind"] == "flag":
             return self.flag("of an earlier run", undo["service"], self._here(Change.from_dict(undo["change"]))).account
         if undo["kind"] == "data":
-            purged = purge(self._target, undo["prefix"])
+            places = tuple(map(Path, undo.get("places", ())))
+            purged = purge(self._target, undo["prefix"], Escapes(places, undo["since"]) if places else None)
             return f"removed {purged.documents} documents and {purged.files} files of {undo['prefix']}"
         return self.service(undo["service"])
 

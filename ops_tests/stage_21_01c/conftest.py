@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import httpx
@@ -83,9 +84,17 @@ def attacks(
 ) -> Attacks:
     """The whole corpus, run once; each check then looks at its own case."""
     prefix, cases = stage_work.run.prefix, load_cases() if storage.all_attacks else selection(load_cases())
+    announce = partial(stage_work.conductor.expect_data, prefix)
     with own_errors(stage_work), stage_work.synthetic.attacking(len(cases)):
         return attack(
-            cases, uploader, storage, api_logs, attacker=new_id("attacker"), victim=new_id("victim"), prefix=prefix
+            cases,
+            uploader,
+            storage,
+            api_logs,
+            attacker=new_id("attacker"),
+            victim=new_id("victim"),
+            prefix=prefix,
+            announce=announce,
         )
 
 

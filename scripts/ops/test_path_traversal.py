@@ -19,7 +19,7 @@ def act(target: Target, _: argparse.Namespace) -> Answer:
     cases = load_cases() if target.storage.all_attacks else selection(load_cases())
     with command_session(target) as ours:
         who = {"attacker": ours.new_id("attacker"), "victim": ours.new_id("victim"), "prefix": ours.prefix}
-        attacks = attack(cases, ours.uploader, target.storage, ours.logs, **who)
+        attacks = attack(cases, ours.uploader, target.storage, ours.logs, announce=ours.announce, **who)
         findings = about("", attacks.findings(), ours.hint())
     some = "" if target.storage.all_attacks else "chosen "
     line = (

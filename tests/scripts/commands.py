@@ -41,6 +41,11 @@ def run(line: str, target: Path | str | None) -> tuple[int, str]:
     return process.returncode, said
 
 
+def children(pid: int) -> list[int]:
+    """Give the processes that a process has started itself."""
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
 def left_of_tests(target: Target) -> list[str]:
     """Name the files and documents of runs' own test users that are still there."""
     files = [str(path) for folder in target.storage.watch_dirs for path in folder.rglob("*ops????????*")]

@@ -1,6 +1,7 @@
 """The commands of stage 21_01c on a real lab: 0 when the expectation holds, 1 when not, 2 when it cannot be seen."""
 
 import json
+import os
 import signal
 from collections.abc import Iterator
 from datetime import timedelta
@@ -8,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from commands import left_of_tests, run, start, switched_on
+from commands import children, left_of_tests, run, start, switched_on
 from held_lab import broken, retold
 
 from acceptance.conduct.client import RemoteConductor, start_watchdog
@@ -170,6 +171,29 @@ def test_killed_command_leaves_nothing(new_path: Path, target: Target) -> None:
     process.send_signal(signal.SIGKILL)
     process.communicate()
     assert poll(lambda: left_of_tests(target), lambda left: not left, 120) == []
+
+
+def test_escapes_of_a_command_that_was_killed_with_its_watchdog_are_swept_by_recovery(
+    new_path: Path, target: Target
+) -> None:
+    """An accepted attack may write anywhere; nobody who could tell is left but the journal."""
+
+    def escaped() -> list[Path]:
+        storage = target.storage
+        found = (path for folder in storage.watch_dirs for path in folder.rglob("*ops????????-c*"))
+        return [path for path in found if storage.root not in path.parents]
+
+    with broken(new_path, "traversal-student-id", "traversal-file-name"):
+        process = start("test_path_traversal.py", new_path)
+        assert poll(escaped, bool, 120), "no attack wrote outside"
+        (watchdog,) = children(process.pid)
+        for pid in (watchdog, process.pid):
+            os.kill(pid, signal.SIGKILL)
+        process.communicate()
+        assert escaped()
+        code, said = run("recover.py", new_path)
+    assert (code, "left by attacks" in said) == (0, True), said
+    assert (escaped(), left_of_tests(target)) == ([], [])
 
 
 @pytest.mark.parametrize("command", [*ATTACKS, f"{UPLOAD} hw02", "rollback_drill.py --stage 21_01c --environment lab"])

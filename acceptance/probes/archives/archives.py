@@ -58,9 +58,9 @@ class Archive:
         return b"".join(self.chunks())
 
 
-def new_nonce() -> bytes:
-    """Make a nonce: a fixed prefix and 32 hex digits."""
-    return NONCE_PREFIX + secrets.token_hex(16).encode()
+def new_nonce(mark: str = "") -> bytes:
+    """Make a nonce: a fixed prefix, the mark of a run if there is one, and 32 hex digits."""
+    return NONCE_PREFIX + mark.encode() + secrets.token_hex(16).encode()
 
 
 def zip_bytes(nonce: bytes, members: Iterable[tuple[str, bytes]] = (), noise: bytes = b"") -> bytes:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
 from acceptance.evidence import Evidence
 from acceptance.finding import Finding, Severity
@@ -86,9 +87,17 @@ class Attacks:
 
 
 def attack(
-    cases: Sequence[Case], uploader: Uploader, storage: Storage, logs: Logs, *, attacker: str, victim: str, prefix: str
+    cases: Sequence[Case],
+    uploader: Uploader,
+    storage: Storage,
+    logs: Logs,
+    *,
+    attacker: str,
+    victim: str,
+    prefix: str,
+    announce: Callable[[Sequence[Path]], object],
 ) -> Attacks:
-    """Run the cases, then wait a little for the log to tell of each of them.
+    """Run the cases, then wait a little for the log to tell of each of them; see `runner.run` for the arguments.
 
     Raises:
         Inconclusive: The corpus could not be run, or the log cannot be read.
@@ -96,7 +105,9 @@ def attack(
     start = datetime.now(UTC)
     canaries = storage.root.parent / f"canary-{prefix}"
     roots = StorageRoots(storage.root, storage.watch_dirs, canaries, storage.writers)
-    results = run(cases, uploader, roots=roots, students=Students(attacker, victim), run_prefix=prefix)
+    results = run(
+        cases, uploader, roots=roots, students=Students(attacker, victim), run_prefix=prefix, announce=announce
+    )
 
     def look() -> Attacks:
         if not logs.names_events:

@@ -10,13 +10,17 @@ import html
 import os
 import unicodedata
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote_to_bytes
 
 from acceptance.probes.archives import hostile
-from acceptance.probes.storage.snapshot import Stat
+from acceptance.probes.archives.archives import NONCE_PREFIX
+from acceptance.probes.storage.snapshot import Stat, Tree
 
 _LAYERS = 3
+_HEAD = 4096
 
 
 def places(field: str, payload: bytes, bases: Iterable[Path]) -> set[Path]:
@@ -52,6 +56,55 @@ def marked(found: Iterable[Path], mark: str) -> set[Path]:
 def below(folders: Iterable[Path]) -> set[Path]:
     """List all that lies below folders of a run's own making."""
     return {path for folder in folders if not folder.is_symlink() for path in folder.rglob("*")}
+
+
+def free(found: Iterable[Path], roots: Iterable[Path]) -> list[Path]:
+    """List the places outside some folders at which nothing is yet, with the folders that would be made for them."""
+    watched = {Path(os.path.realpath(root)) for root in roots}
+    wanted = {each for path in found for each in (path, *path.parents)}
+    outside = (path for path in wanted if not watched & {path, *path.parents})
+    return sorted(path for path in outside if _stat(path) is None)
+
+
+@dataclass(frozen=True)
+class Escapes:
+    """What must be looked at after a crash, besides what carries a run's prefix in its name below the storage.
+
+    Attributes:
+        places: Where attacks could lead outside the folders that are searched, and nothing was.
+        since: Unix seconds before the first attack: what is older is not read.
+    """
+
+    places: tuple[Path, ...]
+    since: float
+
+    def left(self, roots: Iterable[Path], prefix: str) -> list[Path]:
+        """List what is there of the run with this prefix, and folders made for it, the deepest first.
+
+        A file is ours by its name, or by the nonce with which an archive of ours begins.
+
+        Args:
+            roots: Folders to search as well.
+            prefix: The run's.
+
+        Raises:
+            Inconclusive: A folder cannot be read.
+        """
+        at = look(self.places)
+        written = {path for path, state in Tree.of(roots).entries.items() if state.ctime_ns >= self.since * 1e9}
+        ours = {path for path in {*at, *written} if NONCE_PREFIX + prefix.encode() in _head(path)}
+        folders = {path for path in at if path.is_dir() and not path.is_symlink()}
+        found = {*marked(self.places, prefix), *ours, *folders}
+        return sorted(found, key=lambda path: len(path.parts), reverse=True)
+
+
+def _head(path: Path) -> bytes:
+    """Read the beginning of a regular file; nothing of anything else, or of what cannot be read."""
+    with suppress(OSError):
+        if path.is_file() and not path.is_symlink():
+            with path.open("rb") as file:
+                return file.read(_HEAD)
+    return b""
 
 
 def _stat(path: Path) -> Stat | None:

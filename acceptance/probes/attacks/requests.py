@@ -70,7 +70,7 @@ def prepare(
         tag = tag_of(run_prefix, number)
         values = shared | {"tag": tag, "assignment": tag, "outside": str(roots.canary_dir / f"new-{tag}")}
         payload = case.payload.encode() if case.field == "bomb" else expand(case.payload, values)
-        nonce = new_nonce()
+        nonce = new_nonce(run_prefix)  # by it, what is left of an attack is known after a crash
         places = escape_targets.places(case.field, payload, (*bases, roots.root / students.attacker / tag))
         attacks.append(Attack(case, payload, build(case, payload, values, nonce), nonce, tag, frozenset(places)))
     return attacks

@@ -7,7 +7,7 @@ then the folders are looked at, all cases sent, and the folders looked at again.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
@@ -35,6 +35,7 @@ def run(
     roots: StorageRoots,
     students: Students,
     run_prefix: str,
+    announce: Callable[[Sequence[Path]], object] = lambda _: None,
     concurrency: int = 8,
     deadline_s: float = 120.0,
 ) -> Results:
@@ -46,6 +47,7 @@ def run(
         roots: Where to look.
         students: Identifiers that the service accepts.
         run_prefix: Unique for this run; letters, digits and dashes, since it becomes part of good identifiers.
+        announce: Told, before anything is sent, where an attack could leave what nobody would find after a crash.
         concurrency: Uploads at the same time.
         deadline_s: Seconds after which no further case is sent.
 
@@ -53,12 +55,15 @@ def run(
         Inconclusive: When the good uploads are not accepted or not found on disk, or a folder or file cannot
             be read.
     """
+    announce([roots.canary_dir])
     canaries = Canaries.plant([roots.canary_dir], f"canary-{run_prefix}.txt", nonce := new_nonce())
     roots = roots.resolved()
     canary = roots.canary_dir / f"canary-{run_prefix}.txt"
     try:
         controls = upload_controls(uploader, roots, students, run_prefix)
         attacks = prepare(cases, roots, students, run_prefix, canary, controls)
+        places = {place for attack in attacks for place in attack.places}
+        announce(escape_targets.free(places, (roots.root, *roots.watch_dirs)))  # guard: escape-places-are-journalled
         exchanges, changes = _attack(attacks, uploader, roots, run_prefix, concurrency, deadline_s)
         owners = {attack.nonce: attack.case.id for attack in attacks}
         found = attribute(changes, owners, {attack.tag.encode(): attack.case.id for attack in attacks}).with_parents()

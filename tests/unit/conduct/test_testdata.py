@@ -1,5 +1,6 @@
 """The purge removes what carries the run's prefix, and nothing else, whatever stands in its way."""
 
+import itertools
 import os
 import time
 from contextlib import contextmanager
@@ -8,12 +9,19 @@ import pytest
 from small_target import PREFIX, small_target
 
 import acceptance.conduct.testdata
+from acceptance.conduct.intents import Intents
+from acceptance.conduct.journal import Journal
 from acceptance.conduct.testdata import Purged, new_prefix, purge
+from acceptance.conduct.undo import recover
+from acceptance.probes.archives.archives import new_nonce
+from acceptance.probes.attacks.escape_targets import Escapes, free
 from acceptance.verdict import Inconclusive
 
 
 class Collection:
-    """A collection without documents of ours; notes that it was asked."""
+    """A collection without documents of ours but tasks that run; notes that it was asked."""
+
+    running = iter(())
 
     def __init__(self, asked):
         self._asked = asked
@@ -21,6 +29,10 @@ class Collection:
     def delete_many(self, query):
         self._asked.append(query)
         return self
+
+    def count_documents(self, query):
+        self._asked.append(query)
+        return next(self.running, 0)
 
     deleted_count = 0
 
@@ -134,3 +146,38 @@ def test_what_is_no_prefix_removes_nothing(target, asked, prefix):
 @pytest.mark.parametrize("style", ["text", "numeric"])
 def test_new_prefix_is_one(target, asked, style):
     assert purge(target, new_prefix(style)) == Purged(0, 0)
+
+
+def test_tasks_end_before_what_they_write_is_removed(target, asked, monkeypatch):
+    monkeypatch.setattr(Collection, "running", iter([2, 1]))
+    purge(target, PREFIX)
+    states = [query.get("status", "any") for query in asked]
+    assert states[:5] == ["queued", "running", "running", "running", "any"]
+    monkeypatch.setattr(Collection, "running", itertools.repeat(1))
+    monkeypatch.setattr(acceptance.conduct.testdata, "RUNNING_S", 0.2)
+    with pytest.raises(OSError, match=r"1 review tasks still run after 0.2 s"):
+        purge(target, PREFIX)
+
+
+def test_what_attacks_left_is_found_after_a_crash(target, asked, tmp_path):
+    """By name beside the places where they lead, by content at these places and below the storage; nobody else's."""
+    outside, store = tmp_path / "outside", target.storage.root
+    outside.mkdir()
+    (outside / "theirs.zip").write_bytes(b"theirs")
+    odd = outside / os.fsdecode(b"made\xff")  # no text in any encoding
+    wanted = [outside / "theirs.zip", odd / "for" / "x.zip", outside / "new.zip", outside / "empty.zip", store / "a"]
+    places = free(wanted, [store])
+    assert not {outside / "theirs.zip", outside, store / "a"} & set(places)
+    journal = Journal(target.journal_file, "run-1")
+    journal.open()
+    Intents(target, journal, lambda: None).data(PREFIX, Escapes(tuple(places), time.time()))
+    (odd / "for").mkdir(parents=True)
+    for path in (odd / "for" / "x.zip", outside / "new.zip", store / "main.py"):
+        path.write_bytes(b"PK" + new_nonce(PREFIX))
+    (outside / f"{PREFIX}-c0001").touch()
+    (outside / "empty.zip").write_bytes(new_nonce("ops99999999"))  # somebody came to the place since
+    (store / "log.txt").write_bytes(b"line\n" * 2000 + new_nonce(PREFIX))  # speaks of us
+    accounts = recover(target, Journal(target.journal_file, "run-2"), None, None)
+    assert [f"removed 0 documents and 4 files of {PREFIX}" in each for each in accounts] == [True], accounts
+    assert sorted(path.name for path in outside.iterdir()) == ["empty.zip", "theirs.zip"]
+    assert sorted(path.name for path in store.iterdir()) == ["log.txt"]
