@@ -34,10 +34,10 @@ class Conductor:
     """Makes and undoes the changes of one run.
 
     The caller holds the target's lock and has opened the journal. `may_start` says why a stage may not start,
-    `in_time` why so many more minutes of it and its rollback do not fit any more,
-    `lost` why the lock is no longer ours; all None while all is well. `prefix` is that of the run's test data: a user
-    of it proves the old path after a rollback. Methods raise `Refused` before anything is
-    changed, `MutationFailed` when a change did not take effect, `RollbackFailed` when the undo did not.
+    `in_time` why so many more minutes of it and its rollback do not fit any more, `may_accept` why it may not be
+    accepted, `lost` why the lock is no longer ours; all None while all is well. `prefix` is that of the run's test
+    data: a user of it proves the old path after a rollback. Methods raise `Refused` before anything is changed,
+    `MutationFailed` when a change did not take effect, `RollbackFailed` when the undo did not.
     """
 
     def __init__(
@@ -51,6 +51,7 @@ class Conductor:
         lost: Callable[[], str | None] = lambda: None,
         in_time: Callable[[Stage, float], str | None] = lambda *_: None,
         prefix: str = "",
+        may_accept: Callable[[Stage], str | None] = lambda _: None,
     ) -> None:
         self._target = target
         self._env = EnvFile(target.env_file)
@@ -59,6 +60,7 @@ class Conductor:
         self._mode = mode
         self._may_start = may_start
         self._in_time = in_time
+        self._may_accept = may_accept
         self._stages: dict[str, StageState] = {}
         told = BestEffort(events)  # for the undo, which no full disk may stop
         proof = OldPathProof(target, prefix, lambda: self.expect_data(prefix), (prefix,))
@@ -142,6 +144,8 @@ class Conductor:
         if state.flag:
             self._require_as_set(state.flag.flag, state.flag.value)
         self._require_time(state.stage, 0)
+        if refusal := self._may_accept(state.stage):  # guard: sign-offs-are-known-before-acceptance
+            raise Refused(refusal)
         state.accepted = True
         StageAccepted(stage=stage_id).tell(self._events)
         return self._mode == "deploy"

@@ -37,6 +37,7 @@ from acceptance.envfile.file import EnvFile
 from acceptance.events import EventLog, read_events
 from acceptance.kinds import Note, RunFinished
 from acceptance.observe.prometheus import Prometheus
+from acceptance.record.signoffs import missing
 from acceptance.stage import Stage
 from acceptance.target.model import Target, load_target
 from acceptance.target.redaction import redactor
@@ -48,6 +49,19 @@ __all__ = ["Watchdog", "held_target", "main", "may_start"]
 def may_start(run: Run, target: Target, stage: Stage) -> str | None:
     """Say why a stage may not start now, or None: the window holds for production without a stated reason."""
     return late(target, stage, run.outside_window, datetime.now(UTC))
+
+
+def may_accept(run: Run, target: Target, stage: Stage) -> str | None:
+    """Say why a stage may not be accepted now, or None: production needs the stage's own sign-offs before that."""
+    if target.kind != "production" or run.mode != "deploy":
+        return None
+    found = missing(list(read_events(run.events)), stage.id)
+    return (
+        f"stage {stage.id} is not accepted: sign-offs missing: {', '.join(found)}; its flag is restored; give them "
+        "with --sign-offs FILE or at the terminal (--ask), and see that its checks ask for them"
+        if found
+        else None
+    )
 
 
 @contextmanager
@@ -86,6 +100,7 @@ def main(argv: list[str] | None = None) -> int:
                 restarter,
                 run.mode,
                 may_start=lambda stage: may_start(run, target, stage),
+                may_accept=lambda stage: may_accept(run, target, stage),
                 in_time=lambda stage, minutes: still_in_time(target, stage, minutes, run.outside_window),
                 lost=lock.lost,
                 prefix=run.prefix,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from acceptance.checklist import ItemStatus, State, load_items, status
+from acceptance.checklist import SIGN_OFFS, ItemStatus, State, load_items, status
 from acceptance.events import Event
 from acceptance.gates.figures import TriggerState
 from acceptance.kinds import RunStarted, SignoffGiven, WaiverUsed
@@ -49,6 +49,12 @@ def _waiver(used: WaiverUsed, at: str, operator: str) -> Waiver:
     alive = bool(until and now and (until.date() >= now.date() if len(used.expires) <= 10 else until > now))
     valid = bool(used.reason and used.approver and alive) and not same_person(used.approver, operator)
     return Waiver(used.item, used.reason, used.approver, used.expires, valid)
+
+
+def missing(log: Sequence[Event], stage: str) -> list[str]:
+    """Name the lines of a stage that only a person can confirm, and that nobody signed off or waived so far."""
+    settled = {*fold_sign_offs(log), *(waiver.item for waiver in fold_waivers(log) if waiver.valid)}
+    return [each.id for each in load_items() if each.chapter in chapters_of([stage]) and each.id in SIGN_OFFS - settled]
 
 
 def chapters_of(stages: Iterable[str]) -> set[str]:

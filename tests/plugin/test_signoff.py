@@ -91,6 +91,8 @@ def test_a_production_deployment_whose_checks_never_asked_is_no_go_either(produc
     done = production.run(*DEPLOY)
     assert (done.code, done.outcome, record(production)["outcome"]) == (10, "INCONCLUSIVE", "INCONCLUSIVE"), done.output
     assert "a production GO needs them all" in done.output
+    assert "stage 21_01c is not accepted: sign-offs missing: 21_01c.preflight.2, 21_01c.deploy.1" in done.output
+    assert (production.flags(), "rollback.finished" in done.kinds()) == ([], True)
 
 
 def test_a_production_deployment_with_all_its_sign_offs_is_go(production):
@@ -101,8 +103,7 @@ def test_a_production_deployment_with_all_its_sign_offs_is_go(production):
     (production.folder / "ops_tests/stage_21_01c/test_deploy.py").write_text(
         'import pytest\n@pytest.mark.checklist("21_01c.deploy.1")\ndef test_pr(signoff): signoff("21_01c.deploy.1")\n'
     )
-    env = production.target.env_file
-    env.write_text(env.read_text().replace("USE_NEW_STORAGE_ADAPTER=true", "USE_NEW_STORAGE_ADAPTER=false"))
+    assert production.flags() == []
     for folder in (production.folder / "out").iterdir():
         folder.rename(production.folder / folder.name)
     done = production.run(*DEPLOY, "--sign-offs", "signs.toml")

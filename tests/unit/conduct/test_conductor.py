@@ -214,6 +214,16 @@ def test_window_is_asked_again_at_flag_on_and_at_acceptance(target, journal, eve
     assert (flag(target), asked) == (BEFORE, [20] if late_at == "flag-on" else [20, 0])
 
 
+def test_stage_that_may_not_be_accepted_is_restored(target, journal, events, restarter):
+    conductor = Conductor(
+        target, journal, events, restarter, "deploy", may_accept=lambda stage: f"{stage.id}: unsigned"
+    )
+    conductor.set_flag(STAGE, True)
+    with pytest.raises(Refused, match="21_01c: unsigned"):
+        conductor.accept("21_01c")
+    assert (conductor.end_stage("21_01c"), flag(target)) == (False, BEFORE)
+
+
 def test_what_a_crash_left_is_undone_from_the_journal(conduct, target, journal, events, restarter):
     conduct().set_flag(STAGE, True)  # and then the process is gone
     later = Journal(journal.path, "run-2")

@@ -5,8 +5,9 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tiny_review_api import SOUND, tiny_review_api
@@ -46,7 +47,7 @@ def roots(home: Path, *writers: str) -> StorageRoots:
 
 
 def attack(
-    home: Path, fault: str, cases: tuple[Case, ...] = ONE, writers: tuple[str, ...] = (), **settings: float
+    home: Path, fault: str, cases: tuple[Case, ...] = ONE, writers: tuple[str, ...] = (), **settings: Any
 ) -> Results:
     with tiny_review_api(home / "var/archives", fault) as api:
         students = Students("attacker", "victim")
@@ -194,6 +195,16 @@ def test_what_is_written_outside_is_found_whatever_is_answered(home: Path, fault
 def test_a_write_far_from_every_watched_folder_is_found(home: Path) -> None:
     results = attack(home, "writes-then-400", (BY_ID["student_id-dotdot-three-times"],))
     assert home.parent / f"{PREFIX}-c0001" in results["student_id-dotdot-three-times"].written_outside
+
+
+def test_places_are_announced_before_anything_is_sent(home: Path) -> None:
+    told: set[Path] = set()
+
+    def announce(places: Sequence[Path]) -> None:
+        told.update(path for path in places if not path.exists())
+
+    attack(home, "writes-then-400", (BY_ID["student_id-dotdot-three-times"],), announce=announce)
+    assert {home.parent / f"{PREFIX}-c0001", home / "canaries"} <= told
 
 
 def test_an_overwritten_canary_is_put_to_its_case(home: Path) -> None:
