@@ -103,12 +103,14 @@ def _end_tasks(mongo: Database[dict[str, Any]], owned: dict[str, str]) -> list[O
     """Take our tasks out of the queue and wait for those that run: each writes a review when it ends."""
     ours: dict[str, Any] = {"$or": [{field: owned} for field in OWNED["long_tasks"]]}
     mongo["long_tasks"].delete_many(ours | {"status": "queued"})  # guard: queued-tasks-go-before-their-archives
-    # guard: running-tasks-are-waited-for
-    running = poll(
-        lambda: mongo["long_tasks"].count_documents(ours | {"status": "running"}), lambda n: not n, RUNNING_S
-    )
-    still = f"{running} review tasks still run after {RUNNING_S:g} s, and may yet write reviews"
-    return [OSError(still)] if running else []
+
+    def running() -> int:
+        return mongo["long_tasks"].count_documents(ours | {"status": "running"})
+
+    poll(running, lambda count: not count, RUNNING_S)  # guard: running-tasks-are-waited-for
+    left = running()
+    still = f"{left} review tasks still run after {RUNNING_S:g} s, and may yet write reviews"
+    return [OSError(still)] if left else []
 
 
 def _remove_files(target: Target, prefix: str, escapes: Escapes | None, failures: list[OSError]) -> int:
