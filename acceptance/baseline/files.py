@@ -23,7 +23,7 @@ from acceptance.finding import Finding
 from acceptance.gates.series import Series
 from acceptance.gates.statistics import nearest_rank
 from acceptance.probes.traffic import Probe
-from acceptance.verdict import Inconclusive
+from acceptance.verdict import Inconclusive, Refused
 
 __all__ = [
     "FILE",
@@ -44,11 +44,19 @@ FILE = "baseline.json"
 
 
 def save(baseline: Baseline, path: Path) -> None:
-    """Write a baseline with its raw samples, and a summary for people.
+    """Write a baseline with its raw samples, and a summary for people, over an older baseline at most.
 
     Raises:
         OSError: The file cannot be written.
+        Refused: Something that is no baseline is there.
     """
+    if path.exists() and path.stat().st_size:
+        try:
+            load(path)
+        except Inconclusive as error:
+            raise Refused(
+                f"{path}: expected a new file or an older baseline, found another; name another: {error}"
+            ) from error
     facts = {"format": 1, "summary": figures(baseline), **asdict(baseline)}
     path.write_text(json.dumps(facts, indent=1, default=str) + "\n", encoding="utf-8")
 

@@ -69,6 +69,19 @@ def recover_target(target: Target, run_id: str, events: Events | None = None) ->
         return accounts
 
 
+def leave_data(target: Target, prefix: str) -> None:
+    """Journal test data that are about to be written and stay: the next start, or recovery, removes them.
+
+    Raises:
+        LockHeld: A run is in progress.
+        RecoveryNeeded: An earlier run left a change, which comes first.
+    """
+    with _held_journal(target, prefix) as journal:
+        journal.open()
+        journal.intend(f"test data of {prefix}", {"kind": "data", "prefix": prefix})
+        journal.close()
+
+
 def by_hand(target: Target, entry: Entry) -> list[str]:
     """Give the commands that undo an entry by hand."""
     if entry.undo["kind"] == "flag":

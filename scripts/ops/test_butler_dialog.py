@@ -8,10 +8,14 @@ from dataclasses import asdict
 import _environment  # noqa: F401 - first: it finds the packages
 
 from acceptance.commands import cli
+from acceptance.commands.staying_data import own_user, until_removed
 from acceptance.probes.clients import Clients
 from acceptance.target.model import Target
 
-EPILOG = "The message goes to the user that you name and its conversation stays: choose a test user of your own."
+EPILOG = (
+    "The user is one of the command's own, named after the one that you give; name the one that the answer told to go "
+    "on with a session. The conversation stays until the next run, or recover.py, removes it."
+)
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
@@ -22,12 +26,13 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _act(target: Target, args: argparse.Namespace) -> cli.Answer:
-    turn = Clients(target).butler.say(args.user_id, args.message, args.session_id)
+    user = own_user(target, args.user_id)
+    turn = Clients(target).butler.say(user, args.message, args.session_id)
     found = turn.findings()
     if not found and args.session_id:
         found = turn.other_session(args.session_id)
-    line = f"session {turn.session_id}, mode {turn.mode}, {turn.exchange.elapsed_s:.2f} s: {turn.reply!r}"
-    return cli.Answer(found, line, asdict(turn))
+    line = f"user {user}, session {turn.session_id}, mode {turn.mode}, {turn.exchange.elapsed_s:.2f} s: {turn.reply!r}"
+    return cli.Answer(found, f"{line}; {until_removed(target)}", asdict(turn))
 
 
 if __name__ == "__main__":

@@ -42,7 +42,7 @@ def _act(target: Target, args: argparse.Namespace) -> cli.Answer:
         requested = homework.request_review(checker, newest, patience_s=target.http_timeout_s)
         found = requested.findings()
         facts["review"] = requested.exchange.as_json() | {"after": asdict(requested.after)}
-        done.append(f"review {requested.review_id} of {newest.commit_hash} is at the HW checker")
+        done.append(f"review {requested.review_id} of {newest.commit_hash} is at the HW checker, and stays there")
     new = EnvFile(target.env_file).flag(target.flags["21_01b"])
     patience = target.scrape_patience_s
     found = found or path_findings(lambda: served(clients.prometheus, worker.job), REQUESTS, worker.job, new, patience)

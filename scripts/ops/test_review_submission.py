@@ -7,13 +7,17 @@ import sys
 import _environment  # noqa: F401 - first: it finds the packages
 
 from acceptance.commands import cli
+from acceptance.commands.staying_data import own_user, until_removed
 from acceptance.envfile.file import EnvFile
 from acceptance.probes.clients import Clients
 from acceptance.probes.flag_path import path_findings
 from acceptance.probes.reviews.pipeline import DURATIONS, counted
 from acceptance.target.model import Target
 
-EPILOG = "The submission stays, and its report is published: choose a test student of your own, such as test_user."
+EPILOG = (
+    "The student is one of the command's own, named after the one that you give; the report is published to it. All of "
+    "it stays until the next run, or recover.py, removes it."
+)
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,7 +32,7 @@ def _act(target: Target, args: argparse.Namespace) -> cli.Answer:
     clients = Clients(target)
     with clients.database() as mongo:
         reviews = clients.reviews(mongo)
-        submitted = reviews.submit(args.student_id, args.assignment)
+        submitted = reviews.submit(own_user(target, args.student_id), args.assignment)
         review = reviews.follow(submitted, args.within, target.http_timeout_s)
     found = review.findings()
     new = EnvFile(target.env_file).flag(target.flags["21_01d"])
@@ -38,7 +42,8 @@ def _act(target: Target, args: argparse.Namespace) -> cli.Answer:
     path = "decomposed" if new else "monolithic"
     taken = f"{review.seconds:.2f} s" if review.seconds is not None else "no time known"
     line = f"{submitted.task_id}: rate limit checked, log analysis appended, report persisted and published, {taken}"
-    return cli.Answer(found, f"{line}, by the {path} use case", review.as_json())
+    told = f"{line}, by the {path} use case; student {submitted.student_id}: {until_removed(target)}"
+    return cli.Answer(found, told, review.as_json())
 
 
 if __name__ == "__main__":

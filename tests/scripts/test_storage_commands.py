@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 from collections.abc import Iterator
 from datetime import timedelta
@@ -55,9 +56,13 @@ def change(target: Target, document: dict[str, Any], **fields: Any) -> None:
 
 
 def test_upload_with_the_flag_off_is_found_in_the_old_place(held_target: Path, target: Target) -> None:
-    code, said = run(f"{UPLOAD} hw01", held_target)
-    assert (code, "PASS: test_user/hw01: " in said) == (0, True), said
-    assert [path for path in target.storage.legacy_root.iterdir() if "hw01" in path.name]
+    (code, said), (_, again) = (run(f"{UPLOAD} hw01", held_target) for _ in range(2))
+    assert (code, "it stays until the next run, or: " in said) == (0, True), said
+    students = re.findall("PASS: (ops[0-9a-f]{8}-test_user)/hw01: ", said + again)
+    stored = [path for path in target.storage.legacy_root.iterdir() for each in students if each in path.name]
+    assert len({*students}) == len(stored) == 2, (students, stored)  # nobody's archive is overwritten
+    assert run("recover.py", held_target)[0] == 0
+    assert left_of_tests(target) == []
 
 
 def test_upload_stays_and_its_records_are_right(new_path: Path) -> None:

@@ -1,0 +1,39 @@
+"""Name a test user whose data stay after a command, and have the next run or `recover.py` remove them.
+
+The checklist's next lines look at what a command has made, so it cannot clean up itself. The name is the command's own:
+a service that keeps one archive for a student and an assignment would overwrite somebody's.
+"""
+
+from __future__ import annotations
+
+import re
+
+from acceptance.conduct.recovery import leave_data
+from acceptance.conduct.testdata import new_prefix
+from acceptance.target import by_hand
+from acceptance.target.model import Target
+from acceptance.verdict import Refused
+
+_OURS = re.compile(r"ops[0-9a-f]{8}-|9\d{16}")
+
+
+def own_user(target: Target, name: str) -> str:
+    """Give a user id of the command's own that ends with a name; one that an earlier command gave stays as it is.
+
+    Raises:
+        Refused: Nothing may be written, another run holds the target, or ids are digits and the name is none.
+    """
+    if not target.allow_mutations:
+        raise Refused(f"{target.source}: expected ALLOW_MUTATIONS=true, since this leaves test data; nothing was sent")
+    if target.student_ids == "numeric" and not name.isdigit():
+        raise Refused(f"{name}: expected digits, as STUDENT_IDS=numeric of {target.source} says")
+    if _OURS.match(name):
+        return name
+    prefix = new_prefix(target.student_ids)
+    leave_data(target, prefix)
+    return f"{prefix}{name[:7]:0>7}" if target.student_ids == "numeric" else f"{prefix}-{name}"
+
+
+def until_removed(target: Target) -> str:
+    """Say how long what the command leaves stays."""
+    return f"it stays until the next run, or: {by_hand.recover(target.source)}"
