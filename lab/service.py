@@ -91,7 +91,7 @@ class Settings:
         if name.startswith("USE_") and self.fault("flags-stuck-on"):
             return True
         on = self.env.get(name, "").strip().lower() == "true"
-        return on or (name.startswith("USE_") and self.was_on(f"way-back-ignored-{self.service}", name))
+        return (name.startswith("USE_") and self.was_on(f"way-back-ignored-{self.service}", name)) or on
 
     def was_on(self, fault: str, flag: str) -> bool:
         """Whether a flag was on at some start while a fault was on, which remembers it in its own file."""

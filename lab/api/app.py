@@ -35,11 +35,14 @@ class ReviewApi:
         self._context, self._records, self._broken = context, records, context.broken
         self._saving = Saving(context, records)
         self._started = datetime.now(UTC)
+        self._uploads_fail, self._tasks_lost = map(
+            context.rolled_back, ("rollback-breaks-uploads", "rollback-loses-tasks")
+        )
 
     async def create(self, request: Request) -> Response:
         """Take an upload: 201 with the new task, or a refusal."""
         upload, forgotten = Upload(), False
-        if self._context.rolled_back("rollback-breaks-uploads"):
+        if self._uploads_fail:
             raise RuntimeError("seeded fault rollback-breaks-uploads")
         if self._broken("writes-outside"):
             await asyncio.to_thread(seeded.scribble, self._context.settings.home)
@@ -62,8 +65,7 @@ class ReviewApi:
         except PyMongoError:
             ERRORS.labels("records_error", "read_review").inc()
             return JSONResponse({"detail": "records are unavailable, try again later"}, 503)
-        lost = self._context.rolled_back("rollback-loses-tasks") and task and task["created_at"] < self._started
-        if task is None or lost:
+        if task is None or (self._tasks_lost and task["created_at"] < self._started):
             return JSONResponse({"detail": "no such review"}, 404)
         return JSONResponse(answer(task, full=True))
 

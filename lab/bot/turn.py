@@ -27,7 +27,7 @@ class Dialog:
     def __init__(self, contexts: Contexts, settings: Settings, new_path: bool) -> None:
         self._contexts = contexts
         self._fault = settings.fault
-        self._rolled_back = not new_path and settings.was_on("rollback-loses-conversations", FLAG)
+        self._rolled_back = settings.was_on("rollback-loses-conversations", FLAG) and not new_path
         self._started = datetime.now(UTC).isoformat()
         self._new_path = new_path
         self._late = self._fault("dialog-late-after-restart")  # from its start on: else there would be no difference
