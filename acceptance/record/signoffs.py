@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from acceptance.checklist import SIGN_OFFS, ItemStatus, State, load_items, status
+from acceptance.checklist import ItemStatus, State, load_items, status
 from acceptance.events import Event
 from acceptance.gates.figures import TriggerState
 from acceptance.kinds import RunStarted, SignoffGiven, WaiverUsed
+from acceptance.record.checks import fold_checks
 from acceptance.record.formatting import parse
 from acceptance.record.schema import Check, Line, SignOff, Stage, Waiver
 from acceptance.signoff import objection, same_person
@@ -52,9 +53,11 @@ def _waiver(used: WaiverUsed, at: str, operator: str) -> Waiver:
 
 
 def missing(log: Sequence[Event], stage: str) -> list[str]:
-    """Name the lines of a stage that only a person can confirm, and that nobody signed off or waived so far."""
-    settled = {*fold_sign_offs(log), *(waiver.item for waiver in fold_waivers(log) if waiver.valid)}
-    return [each.id for each in load_items() if each.chapter in chapters_of([stage]) and each.id in SIGN_OFFS - settled]
+    """Name the lines of a stage that await a person: not signed off, waived, or answered by a check so far."""
+    chapters, signed, waivers = chapters_of([stage]), fold_sign_offs(log), fold_waivers(log)
+    valid = {waiver.item for waiver in waivers if waiver.valid}
+    found = status(load_items(), fold_checks(log)[0], signed=signed, waived=valid, chapters=chapters)
+    return [each.id for each in load_items() if each.chapter in chapters and found[each.id].state is State.AWAITING]
 
 
 def chapters_of(stages: Iterable[str]) -> set[str]:
