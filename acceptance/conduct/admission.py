@@ -11,7 +11,6 @@ from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Self
 
-from acceptance.conduct.window import Window
 from acceptance.effects import Effect
 from acceptance.stage import Stage, place_of
 from acceptance.target.model import Target
@@ -100,7 +99,7 @@ def late(target: Target, stage: Stage, outside_window: str, now: datetime) -> st
     if target.kind != "production" or outside_window:
         return None
     planned, rollback = (timedelta(minutes=minutes) for minutes in (stage.planned_minutes, stage.rollback_minutes))
-    return Window.refusal(now, planned, rollback)
+    return target.window.refusal(now, planned, rollback)
 
 
 def still_in_time(

@@ -14,7 +14,6 @@ from itertools import groupby
 from acceptance.conduct.admission import Selected, late, refusal
 from acceptance.conduct.journal import Journal
 from acceptance.conduct.testdata import OWNED
-from acceptance.conduct.window import Window
 from acceptance.envfile.file import EnvFile
 from acceptance.gates.measures import Measure
 from acceptance.observe.started import shown_by
@@ -194,7 +193,7 @@ class Plan:
 
     def _window(self, stage: Stage, start: datetime) -> str:
         if self.target.kind != "production":
-            return f"not asked for on a {self.target.kind} target; the next is {Window.next(self.now)}"
+            return f"not asked for on a {self.target.kind} target; the next is {self.target.window.next(self.now)}"
         at = f"would begin {start:%a %Y-%m-%d %H:%M} UTC"
         if self.outside_window:
             return f"{at}; not asked for: {self.outside_window}"

@@ -44,6 +44,7 @@ from acceptance.target.parsers import (
     zone,
 )
 from acceptance.target.service_parsers import health, renamings, start_proof
+from acceptance.target.window import Window
 
 
 @dataclass(frozen=True)
@@ -78,6 +79,10 @@ _LOGS: dict[str, Key] = {
 """How the services write their logs; each has the same keys with its own name before it, for one that differs."""
 
 
+_WINDOW = (
+    "The maintenance window in UTC, in which alone a production target is changed: a day (Mon ... Sun) and two times. "
+    "An end before the start is on the next day."
+)
 _HEALTH = (
     "Where the service tells its health: /PATH, /PATH STATUS or /PATH STATUS TEXT (a text that the body must hold). "
     "A redirect is followed to the same path with or without a final slash, or to https, and to no other page."
@@ -135,6 +140,7 @@ KEYS: dict[str, Key] = {
     "TARGET_KIND": Key(one_of("lab", "staging", "production")),
     "TARGET_PROVIDER": Key(optional(command), ""),
     "ALLOW_MUTATIONS": Key(boolean, "false"),
+    "WINDOW": Key(Window.parse, "Sat 02:00-06:00", about=_WINDOW),
     "INFRA_DIR": Key(path, "~/work/infra"),
     "CODE_DIR": Key(path, "~/studies/AI_Challenge"),
     "DEPLOYMENT_LOG": Key(path, "{CODE_DIR}/docs/specs/epic_21/architect/deployment_log.md"),

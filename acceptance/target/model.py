@@ -33,6 +33,7 @@ from acceptance.target.parts import (
     absent,
 )
 from acceptance.target.shown import Public, flat, hidden
+from acceptance.target.window import Window
 
 __all__ = [
     "Grafana",
@@ -59,6 +60,7 @@ class Target(Public):
 
     Attributes:
         source: The target file this was read from.
+        window: When a production target may be changed.
         allow_mutations: Whether flags, restarts and test data are allowed at all.
         journal_dir: Where the journal and the lock are: beside the env file, unless the target file says otherwise.
         code_dir: Checkout of Butler's code, for the security scan (pre.technical.7); it need not be on this machine.
@@ -89,6 +91,7 @@ class Target(Public):
     kind: Kind
     source: Path
     allow_mutations: bool
+    window: Window
     infra_dir: Path
     env_file: Path
     code_dir: Path
@@ -220,6 +223,7 @@ def _target(path: Path, s: Settings) -> Target:
         kind=s["TARGET_KIND"],
         source=path,
         allow_mutations=s["ALLOW_MUTATIONS"],
+        window=s["WINDOW"],
         infra_dir=s["INFRA_DIR"],
         env_file=s["ENV_FILE"],
         code_dir=s["CODE_DIR"],

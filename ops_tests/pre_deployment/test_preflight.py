@@ -4,7 +4,6 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from acceptance.conduct.window import Window
 from acceptance.evidence import Evidence
 from acceptance.preparation.flagcheck import ticket_fault
 from fixtures.stages import stages
@@ -20,12 +19,12 @@ def planned(pytestconfig):
 
 @pytest.mark.checklist("pre.planning.1")
 def test_deployment_window_is_confirmed(planned, target, run, evidence):
-    """Deployment window confirmed: all stages and the longest rollback fit into Saturday 02:00-06:00 UTC."""
+    """Deployment window confirmed: all stages and the longest rollback fit into the window."""
     now = datetime.now(UTC)
-    window = Window.current(now) or Window.next(now)
+    window = target.window.current(now) or target.window.next(now)
     enforced = target.kind == "production" and not run.outside_window
     start = max(now, window.start) if enforced else window.start
-    why_not = Window.refusal(start, *planned)
+    why_not = target.window.refusal(start, *planned)
     evidence.add(
         Evidence("text", f"window {window}", {"text": why_not or f"planned {planned[0]} from {start:%H:%M} UTC"})
     )

@@ -4,6 +4,6 @@ from datetime import UTC, datetime, timedelta
 
 import time_machine
 
-from acceptance.conduct.window import Window
+from acceptance.target.window import Window
 
-time_machine.travel(Window.next(datetime.now(UTC)).end - timedelta(hours=1), tick=True).start()
+time_machine.travel(Window().next(datetime.now(UTC)).end - timedelta(hours=1), tick=True).start()
