@@ -57,8 +57,11 @@ class OldPathProof:
         return [each for stage in self._switched_off(change) for each in self._told(stage, seen, was_on)]
 
     def _switched_off(self, change: Change) -> Iterator[Declared]:
-        if (change.previous or "false").lower() != "true":
-            yield from (stage for stage in flagged() if self.target.flags[stage.id] in change.keys)
+        if (change.previous or "false").lower() == "true":
+            return
+        for stage in flagged():
+            if self.target.flags[stage.id] in change.keys and stage.service in self.target.services:
+                yield stage
 
     def _told(self, stage: Declared, seen: set[str], was_on: bool) -> Iterator[str]:
         service, used = self.target.service(stage.service), False
