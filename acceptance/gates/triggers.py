@@ -49,13 +49,22 @@ def evaluate(
         value = _without_ours(trigger, samples, value, own, undisturbed_since)
     verdict, reason = Verdict.PASS, f"did not fire; fires at {trigger.threshold} {trigger.unit}".rstrip()
     if found:
-        at, value, text = found
+        at, shown, text = found
+        value = _in_seconds(points, at) if trigger.kind == "quantile" else shown
         verdict = Verdict.FAIL
         reason = f"at {datetime.fromtimestamp(at, UTC):%H:%M:%S} UTC {text}; fires at {trigger.threshold}"
     elif trigger.kind not in ("alerts", "log_events") and (why := no_data(trigger, samples)):
         verdict, reason = Verdict.INCONCLUSIVE, why
+    elif value is not None and trigger.is_bad(value) and trigger.kind in ("ratio", "quantile", "average"):
+        reason += "; over it now, but so few events do not prove it"
     number = seen(trigger, samples)
     return GateResult(trigger, verdict, value, number, reason, samples.start, samples.end, points)
+
+
+def _in_seconds(points: Series, at: float) -> float | None:
+    """Give the quantile at a time, to stand beside its threshold; None where it is beyond the largest bucket."""
+    value = next((value for when, value in reversed(points) if when <= at), None)
+    return value if value is not None and math.isfinite(value) else None
 
 
 def _without_ours(trigger: Trigger, samples: Samples, value: float, own: float, since: float) -> float | None:

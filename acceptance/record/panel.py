@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from acceptance.record.first_screen import next_step
+from acceptance.record.first_screen import causes, next_step
 from acceptance.record.schema import Record, Rollback
 from acceptance.record.signoffs import covered
 from acceptance.verdict import ExitCode, Outcome
@@ -97,10 +97,9 @@ def _headline(record: Record, exit_code: int) -> tuple[str, Mark]:
 
 def _reasons(record: Record, mark: Mark, width: int, *, alarm: bool) -> Iterator[Row]:
     """Give the most important reasons; what an alarm below will say of a rollback is left to it."""
-    reasons = [] if record.outcome is Outcome.GO else list(record.reasons)
+    reasons = [] if record.outcome is Outcome.GO else causes(record)
     if alarm:
-        told = ("ROLLBACK FAILED", *record.flags)
-        reasons = [reason for reason in reasons if not reason.startswith(told)]
+        reasons = [reason for reason in reasons if not reason.startswith(tuple(record.flags))]
     most = len(reasons) if record.outcome is Outcome.SURVEY else MOST_REASONS
     for number, reason in enumerate(reasons[:most]):
         said = _shortened(reason, 3 * (width - _LABEL - 2))

@@ -80,7 +80,8 @@ def _stage_finished(data: kinds.StageFinished) -> tuple[str, str]:
 
 
 def _fired(data: kinds.TriggerFired) -> tuple[str, str]:
-    return f"Trigger {data.trigger} fired: {data.value} against {data.threshold}: {data.reason}", "bad"
+    against = "" if data.value is None else f"{data.value} against {data.threshold}: "
+    return f"Trigger {data.trigger} fired: {against}{data.reason}", "bad"
 
 
 def _seconds(seconds: float | None) -> str:

@@ -99,11 +99,14 @@ def _questions(target: Target, stages: list[Stage]) -> Iterator[tuple[str, Quest
     for stage in with_service:
         for key, ask in questions(target, stage, []).items():
             yield key, ask
-        yield f"SCRAPE_INTERVAL_SECONDS, stage {stage.id}", partial(interval_findings, target, stage)
         for measure in (*_at_job(target, stage).gates, *_at_job(target, stage).triggers):
             if measure.kind not in ("alerts", "log_events"):
                 key = f"{stage.marker}{STAGE_FILE}{measure.id}"
                 yield key, partial(_promql, prometheus, measure, new=stage.metrics)
+    yield (
+        "SCRAPE_INTERVAL_SECONDS",
+        lambda: dict.fromkeys(each for stage in with_service for each in interval_findings(target, stage)),
+    )
     yield "GRAFANA_PASSWORD, GRAFANA_DASHBOARD_UID", partial(_dashboard, target)
     yield "ENV_FILE, FLAG_*", partial(flag_findings, target, may_be_missing=True)
     yield "FLAG_*, running services", partial(_new_paths, target, prometheus)

@@ -132,3 +132,18 @@ def test_the_value_is_of_what_counts(kind, threshold, own, since, value):
     """Our own attacks are a fourth of all requests: a reader would see a share over the threshold that did not fire."""
     found = fired(trigger(kind, threshold, synthetic_events="x"), over((0, 5), 0.5), own=own, undisturbed_since=since)
     assert (found.verdict, found.value) == (Verdict.PASS, value)
+
+
+def test_a_value_over_the_threshold_that_did_not_fire_says_why():
+    few = [(at, min(9.0, float(at))) for at, _ in ALL]
+    found = fired(trigger(), [(at, min(1.0, float(at))) for at, _ in ALL], few)
+    assert (found.verdict, round(found.value, 2)) == (Verdict.PASS, 0.11)
+    assert found.reason.endswith("so few events do not prove it")
+
+
+@pytest.mark.parametrize("largest", [True, False], ids=["beyond all buckets", "in seconds"])
+def test_a_quantile_that_fired_does_not_show_its_share_beside_a_threshold_in_seconds(largest):
+    half = over((0, 40), 0.5)
+    found = fired(trigger("quantile", "> 0.2"), slow(half) if largest else buckets(le_0_25=half, le_1=ALL, le_inf=ALL))
+    assert found.verdict is Verdict.FAIL
+    assert found.value is None if largest else found.value == 1.0
