@@ -25,6 +25,7 @@ class Shape:
         without: fields that no answer has.
         metrics: the beginning of a metric's name, by the contract's.
         labels: the name of a metric's label, by the contract's.
+        values: the value of a label, by `label="value"` of the contract.
         prometheus_path: what Prometheus' addresses begin with.
         prometheus_login: user and password of Prometheus.
         scrape_s: seconds between scrapes.
@@ -40,6 +41,7 @@ class Shape:
     without: tuple[str, ...] = ()
     metrics: Mapping[str, str] = field(default_factory=dict)
     labels: Mapping[str, str] = field(default_factory=dict)
+    values: Mapping[str, str] = field(default_factory=dict)
     prometheus_path: str = ""
     prometheus_login: tuple[str, str] | None = None
     scrape_s: int = 1
@@ -57,6 +59,9 @@ class Shape:
         """Give a text, such as PromQL or an exposition, with this shape's metrics and labels."""
         for theirs, ours in self.metrics.items():
             text = re.sub(rf"\b{theirs}(?=\w)", ours, text)
+        for theirs, ours in self.values.items():
+            label, _, value = theirs.partition(":")
+            text = text.replace(f'{label}="{value}"', f'{label}="{ours}"')
         for theirs, ours in self.labels.items():
             text = re.sub(rf"(?<=[{{,( ]){theirs}(?=\s*(?:=|!=|,|\)))", ours, text)
         return text
@@ -109,6 +114,7 @@ OTHER = Shape(
         "butler_": "helper_",
     },
     labels={"status": "outcome"},
+    values={"status:success": "ok", "status:error": "failed"},
     prometheus_path="/observe/metrics",
     prometheus_login=("reader", "look-only"),
     scrape_s=2,

@@ -38,6 +38,7 @@ def differing(
         "KNOWN_WRITERS": f"{work}/*.log",
         "METRIC_NAMES": _pairs(shape.metrics),
         "METRIC_LABELS": _pairs(shape.labels),
+        "METRIC_VALUES": _pairs(shape.values),
         "RUNNING_COMMIT": f"metric:{shape.told('butler_build_info')}:commit",
     }
     for key, name in _TARGETS.items():

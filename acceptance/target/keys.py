@@ -104,6 +104,9 @@ _FIELDS = (
     "Its fields of forms, queries and JSON by the contract's, such as student_id=learner_id; `mode=` for one that it "
     "has not."
 )
+_VALUES = (
+    "What it calls values of labels, by LABEL:VALUE of the contract, such as status:success=ok status:error=failed."
+)
 _WRITERS = (
     "Files in WATCH_DIRS that services write by themselves, such as a log: absolute paths with a colon between them, "
     "`*` in the file's name. A change of one is put to no attack, unless it holds what the attack sent."
@@ -163,6 +166,7 @@ KEYS: dict[str, Key] = {
     "PROMETHEUS_URL": Key(http_url, "http://127.0.0.1:9090"),
     "METRIC_NAMES": Key(renamings(r"[a-zA-Z_:][\w:]*"), "", about=_METRICS),
     "METRIC_LABELS": Key(renamings(r"[a-zA-Z_]\w*"), "", about="What it calls labels, such as status=outcome."),
+    "METRIC_VALUES": Key(renamings(r"(\w+:)?[\w.-]+"), "", about=_VALUES),
     "ALERTMANAGER_URL": Key(http_url, "http://127.0.0.1:9093"),
     "GRAFANA_URL": Key(http_url, "http://127.0.0.1:3000"),
     "GRAFANA_USER": Key(word, "admin"),

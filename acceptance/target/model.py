@@ -239,7 +239,7 @@ def _target(path: Path, s: Settings) -> Target:
         absent=s["ABSENT"],
         restart_all=s["RESTART_ALL"],
         prometheus_url=s["PROMETHEUS_URL"],
-        metrics=MetricNames(s["METRIC_NAMES"], s["METRIC_LABELS"]),
+        metrics=MetricNames(s["METRIC_NAMES"], s["METRIC_LABELS"], s["METRIC_VALUES"]),
         alertmanager_url=s["ALERTMANAGER_URL"],
         grafana=Grafana(s["GRAFANA_URL"], s["GRAFANA_USER"], s["GRAFANA_PASSWORD"], s["GRAFANA_DASHBOARD_UID"]),
         loki_url=s["LOKI_URL"],

@@ -59,6 +59,7 @@ def _renamed(value: Any, names: Mapping[str, str]) -> Any:
 
 
 _QUOTED = re.compile(r'("(?:[^"\\]|\\.)*")')
+_MATCHER = re.compile(r'(\w+)(\s*(?:=~|!~|!=|=)\s*)"([^"\\]*)"')
 _NAME_IS = ("__name__=", "__name__=~", "__name__!=", "__name__!~")
 
 
@@ -73,17 +74,26 @@ class MetricNames(Public):
     Attributes:
         names: The beginning of its names, or a whole one, by the contract's.
         labels: Its label by the contract's.
+        values: Its value of a label by `label:value` of the contract.
     """
 
     names: Mapping[str, str] = field(default_factory=dict)
     labels: Mapping[str, str] = field(default_factory=dict)
+    values: Mapping[str, str] = field(default_factory=dict)
 
     def query(self, text: str) -> str:
-        """Give PromQL in the deployment's names; the values of labels stay, but for that of `__name__`."""
+        """Give PromQL in the deployment's names; a label's value stays where `values` has none, and it is no name."""
+        text = _MATCHER.sub(self._matcher, text) if self.values else text
         return "".join(
             part if part[:1] == '"' and not before.rstrip().endswith(_NAME_IS) else self._renamed(part)
             for before, part in pairwise(["", *_QUOTED.split(text)])
         )
+
+    def _matcher(self, found: re.Match[str]) -> str:
+        label, operator, text = found.groups()
+        words = text.split("|") if "~" in operator else [text]
+        theirs = "|".join(self.values.get(f"{label}:{word}", word) for word in words)
+        return f'{label}{operator}"{theirs}"'
 
     def _renamed(self, text: str) -> str:
         if self.names:
@@ -96,7 +106,9 @@ class MetricNames(Public):
     def told(self, labels: Mapping[str, str]) -> dict[str, str]:
         """Give the labels of a series in the contract's names."""
         back = {theirs: name for name, theirs in self.labels.items()}
-        found = {back.get(name, name): value for name, value in labels.items()}
+        said = {(key.partition(":")[0], theirs): key.partition(":")[2] for key, theirs in self.values.items()}
+        contract = {back.get(name, name): value for name, value in labels.items()}
+        found = {name: said.get((name, value), value) for name, value in contract.items()}
         if "__name__" in found:
             found["__name__"] = self._name(found["__name__"])
         return found

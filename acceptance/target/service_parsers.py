@@ -17,7 +17,10 @@ def health(text: str) -> Health:
 
 
 def renamings(form: str, *, may_lack: bool = False) -> Parser:
-    """Return a parser of pairs CONTRACT=THEIRS of a form; with `may_lack`, nothing behind the `=` is none there."""
+    """Return a parser of pairs CONTRACT=THEIRS of a form; with `may_lack`, nothing behind the `=` is none there.
+
+    A contract's name may have its kind before it, `KIND:NAME`; the others' names are then their own within the kind.
+    """
 
     def parse(text: str) -> dict[str, str]:
         pairs = dict(pair.partition("=")[::2] for pair in text.split())
@@ -27,7 +30,8 @@ def renamings(form: str, *, may_lack: bool = False) -> Parser:
             and all(re.fullmatch(form, name) for name in (*pairs, *theirs))
             and len(pairs) == len(text.split())
         )
-        if not good or len(set(theirs)) < len(theirs):
+        told = [(name.rpartition(":")[0], its) for name, its in pairs.items() if its or not may_lack]
+        if not good or len(set(told)) < len(told):
             lacking = ", or CONTRACT= for one that is not there" if may_lack else ""
             raise Malformed(f"pairs CONTRACT=THEIRS with a space between them, each name once{lacking}")
         return pairs

@@ -17,6 +17,7 @@ from acceptance.target.naming import HttpNames, MetricNames
 METRICS = MetricNames(
     {"review_archive_storage_": "intake_", "review_": "flow_", "butler_messages_total": "said_total"},
     {"status": "outcome"},
+    {"status:error": "failed", "status:success": "ok", "error_type:disk_full": "no_space"},
 )
 
 
@@ -24,12 +25,12 @@ METRICS = MetricNames(
     "query, asked",
     [
         (
-            'review_archive_storage_operations_total{job="review_x",status="error",error_type!~"status"}',
-            'intake_operations_total{job="review_x",outcome="error",error_type!~"status"}',
+            'review_archive_storage_operations_total{job="review_x",status="error",error_type!~"status|disk_full"}',
+            'intake_operations_total{job="review_x",outcome="failed",error_type!~"status|no_space"}',
         ),
         ("sum by (status, job) (rate(review_done[5m]))", "sum by (outcome, job) (rate(flow_done[5m]))"),
         ('{__name__=~"review_archive_storage_.*", job="a"}[5m]', '{__name__=~"intake_.*", job="a"}[5m]'),
-        ('butler_messages_total{ status =~ "success|error" }', 'said_total{ outcome =~ "success|error" }'),
+        ('butler_messages_total{ status =~ "success|error" }', 'said_total{ outcome =~ "ok|failed" }'),
         ("process_start_time_seconds / status_total", "process_start_time_seconds / status_total"),
     ],
 )
@@ -38,7 +39,7 @@ def test_a_query_is_asked_in_the_deployments_names(query, asked):
 
 
 def test_a_series_is_read_in_the_contracts_names():
-    row = {"__name__": "intake_operations_total", "outcome": "error", "job": "flow_1"}
+    row = {"__name__": "intake_operations_total", "outcome": "failed", "job": "flow_1"}
     assert METRICS.told(row) == {
         "__name__": "review_archive_storage_operations_total",
         "status": "error",
@@ -109,6 +110,7 @@ def test_an_upload_has_the_deployments_fields_and_a_hostile_name_stays():
         ("API_ROUTES", "/x="),
         ("METRIC_LABELS", "status=1st"),
         ("METRIC_NAMES", "a=b a=c"),
+        ("METRIC_VALUES", "status:success=ok status:error=ok"),
     ],
 )
 def test_names_that_cannot_be_told_apart_are_refused(tmp_path, key, value):
