@@ -53,9 +53,11 @@ class ShapeMiddleware:
         if path == "/health/":
             return "/health"
         for theirs, ours in self.shape.routes.items():
-            if path == ours or path.startswith(f"{ours}/"):
+            if f"{path}/".startswith(f"{ours}/"):
                 return theirs + path.removeprefix(ours)
-        return "/nothing" if path in self.shape.routes else path
+            if f"{path}/".startswith(f"{theirs}/"):
+                return "/nothing"
+        return path
 
     def _query(self, query: bytes) -> bytes:
         for theirs, ours in self.fields.items():
