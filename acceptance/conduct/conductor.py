@@ -27,7 +27,7 @@ from acceptance.events import EventLog
 from acceptance.kinds import FlagChanged, FlagChanging, Note, StageAccepted
 from acceptance.stage import Stage
 from acceptance.target.model import Target
-from acceptance.verdict import DataLeft, MutationFailed, Refused, RollbackFailed, Untouched
+from acceptance.verdict import DataLeft, Inconclusive, MutationFailed, Refused, RollbackFailed, Untouched
 
 
 class Conductor:
@@ -144,8 +144,8 @@ class Conductor:
         if state.flag:
             self._require_as_set(state.flag.flag, state.flag.value)
         self._require_time(state.stage, 0)
-        if refusal := self._may_accept(state.stage):  # guard: sign-offs-are-known-before-acceptance
-            raise Refused(refusal)
+        if unknown := self._may_accept(state.stage):  # guard: sign-offs-are-known-before-acceptance
+            raise Inconclusive(unknown)
         state.accepted = True
         StageAccepted(stage=stage_id).tell(self._events)
         return self._mode == "deploy"
