@@ -35,6 +35,7 @@ from lab.shaped import ShapeMiddleware
 __all__ = ["Settings", "application", "health_route", "log", "new_trace", "run", "trace_id"]
 
 ERRORS_A_SCRAPE = 5  # of the fault errors-after-restart: a spike within the first seconds
+LATE_SECONDS = 0.15
 disable_created_metrics()  # type: ignore[no-untyped-call]  # the contract knows no *_created series
 
 
@@ -135,6 +136,19 @@ def _logged(scope: Scope, send: Send) -> Send:
     return watched
 
 
+class LateMiddleware:
+    """Answer late, of the fault late-after-restart."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Wait before a request of a user is taken."""
+        if scope["type"] == "http" and scope["path"] not in ("/health", "/metrics"):
+            await asyncio.sleep(LATE_SECONDS)
+        await self.app(scope, receive, send)
+
+
 class ErrorMiddleware:
     """Answer an unhandled error with 500 and no internals; the log line holds the traceback."""
 
@@ -206,9 +220,11 @@ def application(
 ) -> Starlette:
     """Make a service's ASGI application: its routes plus /health and /metrics, traced, with safe errors."""
     env = settings.env if settings else {}
+    # From its start on: else there would be no difference to see.
+    late = [Middleware(LateMiddleware)] if fault("late-after-restart") else []
     return Starlette(
         routes=[*routes, health_route(health), _metrics_route(fault), config_route(env, fault)],
-        middleware=[*_shaped(settings), Middleware(TraceMiddleware), Middleware(ErrorMiddleware)],
+        middleware=[*late, *_shaped(settings), Middleware(TraceMiddleware), Middleware(ErrorMiddleware)],
         exception_handlers={HTTPException: http_error(env, fault)},
         lifespan=lifespan,
     )

@@ -65,7 +65,8 @@ class ReviewApi:
         except PyMongoError:
             ERRORS.labels("records_error", "read_review").inc()
             return JSONResponse({"detail": "records are unavailable, try again later"}, 503)
-        if task is None or (self._tasks_lost and task["created_at"] < self._started):
+        forgets = self._tasks_lost or self._broken("old-tasks-forgotten")
+        if task is None or (forgets and task["created_at"] < self._started):
             return JSONResponse({"detail": "no such review"}, 404)
         return JSONResponse(answer(task, full=True))
 

@@ -77,7 +77,8 @@ class Intake:
     def _size(self, field: str, size: int, ended: bool) -> None:
         limit = self._context.limit + self._broken("limit-accepts-one-more")
         off_by_one = ended and size == limit and self._broken("limit-off-by-one")
-        if (size > limit or off_by_one) and not self._broken("limit-missing"):
+        unlimited = self._broken("limit-missing") or (field != "new_zip" and self._broken("limit-of-first-file"))
+        if (size > limit or off_by_one) and not unlimited:
             refusal = too_big(f"{field} is larger than {self._context.limit} bytes", 413)
             refusal.kind = KINDS[field]
             raise refusal

@@ -60,12 +60,6 @@ DIALOG_FAULTS = (
         ("21_01a.monitor.1", "trigger.2"),
     ),
     Fault(
-        "dialog-late-after-restart",
-        "21_00",
-        "a bot that started with this on takes 0.15 s more for each message",
-        ("21_00.checklist.5", "trigger.2"),
-    ),
-    Fault(
         "dialog-errors",
         "21_01a",
         "new path: every 10th repository operation fails, the message gets 503",

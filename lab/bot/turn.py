@@ -12,7 +12,7 @@ from lab.bot.repository import RepositoryError
 from lab.flags import flag_of
 from lab.service import Settings
 
-LATE_SECONDS = 0.15  # of the faults that answer late: nothing of it is in the repository's metrics
+LATE_SECONDS = 0.15  # of the fault that answers late: nothing of it is in the repository's metrics
 FLAG = flag_of("21_01a")
 AT_ONCE = 8  # turns; the rest wait their turn, so that many users do not slow each database operation down
 
@@ -30,7 +30,6 @@ class Dialog:
         self._rolled_back = settings.was_on("rollback-loses-conversations", FLAG) and not new_path
         self._started = datetime.now(UTC).isoformat()
         self._new_path = new_path
-        self._late = self._fault("dialog-late-after-restart")  # from its start on: else there would be no difference
         self._room = asyncio.Semaphore(AT_ONCE)
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
@@ -55,7 +54,7 @@ class Dialog:
             if self._rolled_back and context.history and context.history[0]["at"] < self._started:
                 raise RepositoryError("seeded fault rollback-loses-conversations")
             known = [] if self._fault("dialog-ignores-history") else context.history
-            if self._late or (self._new_path and self._fault("dialog-answers-late")):
+            if self._new_path and self._fault("dialog-answers-late"):
                 await asyncio.sleep(LATE_SECONDS)
             reply = self._seeded(reply_to(message.text, known))
             await self._contexts.save(context.after(message.text, reply.text))

@@ -65,6 +65,12 @@ PLATFORM_FAULTS = (
         ("21_00.exit.2",),
     ),
     Fault(
+        "late-after-restart",
+        "21_00",
+        "a service that started with this on takes 0.15 s more for each request of a user",
+        ("21_00.checklist.5", "trigger.2"),
+    ),
+    Fault(
         "flags-stuck-on",
         "pre_deployment",
         "services that start with this on take the new paths, whatever the env file says",

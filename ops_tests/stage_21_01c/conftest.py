@@ -50,8 +50,22 @@ def kept(storage: Storage) -> KeptArchives:
     return KeptArchives(storage.root)
 
 
+@pytest.fixture(scope="session")
+def soak_digests() -> list[str]:
+    """SHA-256 of each upload that the soak had accepted."""
+    return []
+
+
+@pytest.fixture(scope="session")
+def task_before() -> list[Mapping[str, Any]]:
+    """What the API said of a task with the flag off; with the flag on it must know the task as well."""
+    return []
+
+
 @pytest.fixture(scope="module")
-def student_upload(uploader: Uploader, stage_work: StageWork, kept: KeptArchives, new_id: NewId) -> Traffic:
+def student_upload(
+    uploader: Uploader, stage_work: StageWork, kept: KeptArchives, new_id: NewId, soak_digests: list[str]
+) -> Traffic:
     """One good homework upload, and one of the earlier archives read again; what a user would lose ends the stage."""
     refused = 0
 
@@ -64,6 +78,7 @@ def student_upload(uploader: Uploader, stage_work: StageWork, kept: KeptArchives
             found = [Finding("not accepted", archive.description, "201", brief(answer))]
             NOT_ACCEPTED.check(stage_work, refused, found)
             return found
+        soak_digests.append(archive.sha256)
         stored, lost = kept.keep(archive), kept.lost_next()
         NOT_STORED.check(stage_work, len(stored), stored)
         ARCHIVE_LOST.check(stage_work, len(lost), lost)

@@ -5,7 +5,7 @@ import pytest
 from acceptance.observe.exported import names_after
 from acceptance.probes.archives.archives import good
 from acceptance.probes.storage.directory import copies_of
-from acceptance.probes.storage.uploads import Upload
+from acceptance.probes.storage.uploads import REVIEWS_PATH, Upload
 
 pytestmark = [pytest.mark.smoke, pytest.mark.usefixtures("flag_off")]
 
@@ -35,3 +35,12 @@ def test_requests_are_answered_and_timed(times_off):
     """Validate with flag off: requests are answered, and their times are the baseline of this run."""
     faults = [probe.fault for probe in times_off if probe.fault]
     assert (len(times_off) > 0, faults) == (True, []), f"{len(faults)} of {len(times_off)} failed: {faults[:3]}"
+
+
+@pytest.mark.checklist("21_01c.rollout.1")
+def test_task_can_be_asked_for(uploader, clients, new_id, task_before):
+    """Validate with flag off: the task of a submission is answered under its id."""
+    task_id = uploader.read(uploader.send(Upload(new_id("asks"), "hw01", good()))).get("task_id")
+    later = clients.caller("api").get(f"{REVIEWS_PATH}/{task_id}")
+    assert (later.exchange.status, later.get("task_id")) == (200, task_id), later.exchange.explain()
+    task_before.append(later.payload)

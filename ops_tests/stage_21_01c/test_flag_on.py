@@ -123,3 +123,15 @@ def test_documents_say_all_that_was_sent(submitted, mongo, storage):
     documents = list(mongo["review_archives"].find(whose))
     found = submission.document_findings(documents, answer.get("task_id"), storage.root)
     assert found == [], summary(found)
+
+
+@pytest.mark.checklist("21_01c.rollout.3")
+def test_task_of_the_old_path_is_still_known(clients, task_before):
+    """Smoke test with flag on: a task that was made with the flag off is answered as it was then."""
+    if not task_before:
+        pytest.skip("no task was asked for with the flag off: run test_flag_off.py too")
+    before = task_before[0]
+    later = clients.caller("api").get(f"{REVIEWS_PATH}/{before['task_id']}")
+    same = ("task_id", "student_id", "assignment_id", "created_at")
+    found = {name: later.get(name) for name in same}
+    assert found == {name: before.get(name) for name in same}, later.exchange.explain()

@@ -139,6 +139,16 @@ def test_oversized_archive_is_refused(size, chunked, storage, refuse):
 
 @pytest.mark.oversized_upload
 @pytest.mark.checklist("21_01c.security.3")
+@pytest.mark.parametrize("field", OTHER_FIELDS)
+def test_oversized_archive_beside_a_good_one_is_refused(field, storage, refuse):
+    """Test oversized file rejection: each file of a submission has the limit, not the first alone."""
+    archive = archives.of_exact_size(storage.max_upload_bytes + 1)
+    found = refuse(archive, event="size_limit", status=413, field=field)
+    assert found == [], summary(found)
+
+
+@pytest.mark.oversized_upload
+@pytest.mark.checklist("21_01c.security.3")
 def test_lying_content_length_is_refused(storage, refuse):
     """Test oversized file rejection: a length of 1,000 bytes does not smuggle in an oversized file."""
     archive = archives.of_exact_size(storage.max_upload_bytes + 1)

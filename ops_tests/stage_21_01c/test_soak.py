@@ -1,5 +1,6 @@
 """Stage 21_01c, monitor for 20 minutes."""
 
+from collections import Counter
 from datetime import UTC, datetime
 
 import pytest
@@ -76,3 +77,13 @@ def test_service_ran_through(soaked, stage_work):
     """Services restart only when they are told to: the process of flag-on still runs at the end of the soak."""
     found = stage_work.restarted_itself()
     assert found == [], summary(found)
+
+
+@pytest.mark.checklist("21_01c.monitor.1")
+def test_every_upload_of_the_soak_is_recorded(soaked, soak_digests, mongo):
+    """Prometheus metrics: what the counters say is true, each upload has its one document in review_archives."""
+    found = Counter(each["sha256"] for each in mongo["review_archives"].find({"sha256": {"$in": soak_digests}}))
+    wrong = {digest: found[digest] for digest in soak_digests if found[digest] != 1}
+    assert (len(soak_digests) > 0, wrong) == (True, {}), (
+        f"expected one document for each of {len(soak_digests)} uploads, found another number for {len(wrong)}: {wrong}"
+    )

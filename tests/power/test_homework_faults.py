@@ -47,6 +47,7 @@ POWER = (
         only=("flag_off", "flag_on"),
         k="several or lists_are",
     ),
+    Off(("hw-checker-down",), ("test_requests_are_answered_and_timed",), "failed", k="timed"),
     On(("homework-does-not-come-back",), ("test_flag_change_restarted_the_worker",), "expected"),
     On(("homework-of-others",), ("test_list_is_what_the_hw_checker_knows",), "of each commit", EITHER_WAY),
     On(("homework-empty-list",), ("test_list_is_what_the_hw_checker_knows",), "which the HW checker has"),

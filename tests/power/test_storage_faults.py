@@ -117,6 +117,7 @@ POWER = (
     Off(("health-lies", "disk-gone"), ("test_upload_lands_in_the_old_place",), "found 500"),
     # Nothing was switched, but the restart that was begun is still owed: the run says so, and the next one pays.
     RestartsNothing(red=("test_service_runs_the_deployed_code",), stage="21_01c"),
+    Off(("health-lies", "disk-gone"), ("test_requests_are_answered_and_timed",), "failed", k="timed"),
     Off(("flags-stuck-on",), ("test_new_storage_metrics_are_absent",), "review_archive_storage_", restarts=True),
     On(("errors-not-raised",), ("test_file_is_saved", "trigger permission-errors"), "found"),
     On(("metadata-not-written",), ("test_checksum_is_recorded",), "no document for"),
@@ -237,6 +238,25 @@ POWER = (
         "to run on",
         k="ran_through",
         arguments_too=("-ptests.power.broken.restart",),
+    ),
+    Soak(
+        ("metadata-seldom",),
+        ("test_every_upload_of_the_soak_is_recorded",),
+        "another number for",
+        k="is_recorded",
+    ),
+    Power(
+        ("old-tasks-forgotten",),
+        ("test_task_of_the_old_path_is_still_known",),
+        "no such review",
+        only=("flag_off", "flag_on"),
+        k="asked_for or still_known",
+    ),
+    *(
+        Security(
+            ("limit-of-first-file",), (f"test_oversized_archive_beside_a_good_one_is_refused[{field}]",), "413", k=field
+        )
+        for field in ("old_zip", "logs_zip")
     ),
     # Three after many good ones: too few for the trigger, too many for the gate.
     Soak((), ("test_gate_holds[checksum-failures]",), "found 3 of", by=Means("wrong-digests", wrong_digests)),

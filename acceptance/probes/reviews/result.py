@@ -165,7 +165,9 @@ def changed(old: Review, new: Review) -> list[Finding]:
     found = []
     if old.succeeded and not new.succeeded:
         found.append(Finding("review failed", subject, "success, as by the old path", str(new.task)))
-    pairs = (("task", old.task, new.task), ("report", old.report, new.report), ("answer", old.answer, new.answer))
+    pairs = [("task", old.task, new.task), ("report", old.report, new.report)]
+    if new.answer is not None:
+        pairs.append(("answer", old.answer, new.answer))
     for name, before, now in pairs:
         lost = [
             field
