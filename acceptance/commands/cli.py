@@ -47,11 +47,13 @@ class Answer:
         findings: What is wrong; empty when the expectation holds.
         line: The good news in one line, with its numbers.
         facts: For `--json`.
+        notes: Lines that stand below the findings: what was done, commands to finish by hand.
     """
 
-    findings: Sequence[Finding | str]
+    findings: Sequence[Finding]
     line: str
     facts: Mapping[str, Any] = field(default_factory=dict)
+    notes: Sequence[str] = ()
 
 
 def main(
@@ -86,24 +88,22 @@ def main(
     _say(
         args.json,
         verdict,
-        told(answer.findings) or [answer.line],
+        [*told(answer.findings), *answer.notes] if answer.findings else [answer.line],
         {**answer.facts, **structured(answer.findings)},
         hide,
     )
     return 1 if answer.findings else 0
 
 
-def told(findings: Sequence[Finding | str]) -> list[str]:
+def told(findings: Sequence[Finding]) -> list[str]:
     """Give a line for each finding, worst first, below the counts by kind where there are several."""
-    nouns = ranked(each for each in findings if isinstance(each, Finding))
-    head = [", ".join(f"{number} {kind}" for kind, number in counts(nouns).items())] if len(nouns) > 1 else []
-    return [*head, *map(str, nouns), *(each for each in findings if isinstance(each, str))]
+    head = [", ".join(f"{number} {kind}" for kind, number in counts(findings).items())] if len(findings) > 1 else []
+    return [*head, *map(str, ranked(findings))]
 
 
-def structured(findings: Sequence[Finding | str]) -> dict[str, Any]:
+def structured(findings: Sequence[Finding]) -> dict[str, Any]:
     """Give the findings for `--json`, worst first."""
-    nouns = ranked(each for each in findings if isinstance(each, Finding))
-    return {"counts": counts(nouns), "findings": [each.as_json() for each in nouns]} if nouns else {}
+    return {"counts": counts(findings), "findings": [each.as_json() for each in ranked(findings)]} if findings else {}
 
 
 def chosen_target(name: str | None) -> Target:

@@ -7,7 +7,6 @@ import sys
 import _environment  # noqa: F401 - first: it finds the packages
 
 from acceptance.commands import cli
-from acceptance.finding import Finding, Severity
 from acceptance.preparation.flagcheck import flag_findings, flag_notes, flag_states
 from acceptance.target.model import Target
 from acceptance.verdict import Refused
@@ -28,8 +27,8 @@ def _act(target: Target, args: argparse.Namespace) -> cli.Answer:
     found = flag_findings(target, expected=expected)
     notes = flag_notes(target)
     line = "; to know: ".join([f"{target.env_file}: {told}", *map(str, notes)])
-    seen = Finding("flags", str(target.env_file), "each flag once, readable and as it should be", told, Severity.LOW)
-    return cli.Answer([*found, *notes, seen] if found else [], line, {**states, "notes": [str(note) for note in notes]})
+    facts = {**states, "notes": [str(note) for note in notes]}
+    return cli.Answer([*found, *notes] if found else [], line, facts, [f"found {told}"])
 
 
 def _expectation(text: str, target: Target) -> tuple[str, bool]:

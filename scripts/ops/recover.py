@@ -14,7 +14,7 @@ import _environment  # noqa: F401 - first: it finds the packages
 from acceptance.commands.cli import Answer, main
 from acceptance.conduct.lock import LockHeld, LockUnusable
 from acceptance.conduct.recovery import by_hand, open_changes, recover_target, standing
-from acceptance.finding import Severity, ranked
+from acceptance.finding import Finding, Severity, ranked
 from acceptance.target.model import Target
 from acceptance.verdict import RecoveryNeeded
 
@@ -24,7 +24,10 @@ def act(target: Target, args: argparse.Namespace) -> Answer:
     before = open_changes(target)
     facts = {"open": [f"{entry.what} (run {entry.run}, {entry.at})" for entry in before]}
     if args.dry_run:
-        listed = [f"open: {line}" for line in facts["open"]]
+        step = "run this without --dry-run"
+        listed = [
+            Finding("open change", f"open: {line}", "it undone", "it open", next_step=step) for line in facts["open"]
+        ]
         return _compared(target, Answer(listed, f"{target.name}: nothing is open", facts))
     accounts = recover_target(target, "recover.py")
     undone = "\n  ".join(accounts)
@@ -37,10 +40,10 @@ def _compared(target: Target, answer: Answer) -> Answer:
     if answer.findings:
         return answer
     found = ranked(standing(target))
-    bad = [str(finding) for finding in found if finding.severity > Severity.LOW]
+    bad = [finding for finding in found if finding.severity > Severity.LOW]
     notes = "".join(f"\n  note: {finding}" for finding in found if finding.severity == Severity.LOW)
-    undone = [answer.line] if bad and answer.facts.get("undone") else []
-    return Answer([*undone, *bad], answer.line + notes, answer.facts)
+    undone = [answer.line] if answer.facts.get("undone") else []
+    return Answer(bad, answer.line + notes, answer.facts, undone)
 
 
 def undo(target: Target, args: argparse.Namespace) -> Answer:
@@ -50,7 +53,8 @@ def undo(target: Target, args: argparse.Namespace) -> Answer:
     except (LockHeld, LockUnusable):
         raise
     except RecoveryNeeded as error:
-        return Answer([str(error), *_by_hand(target)], "")
+        found = Finding("not undone", target.name, "every change undone", str(error), Severity.CRITICAL)
+        return Answer([found], "", notes=_by_hand(target))
 
 
 def _by_hand(target: Target) -> list[str]:

@@ -47,6 +47,7 @@ MEANT = {
     ("docs/contributing.md", "two quiet cores"),
     ("docs/operating.md", "a look at the file"),
     ("CHANGELOG.md", "`own_events`"),
+    ("CHANGELOG.md", "where they said `"),
 }
 
 

@@ -6,7 +6,10 @@ import pytest
 from small_target import small_target
 
 from acceptance.commands.cli import Answer, main
+from acceptance.finding import Finding
 from acceptance.verdict import Inconclusive, MutationFailed, RecoveryNeeded, Refused, RollbackFailed
+
+FOUND = Finding("unlike", "archives", "none", "3")
 
 
 @pytest.fixture
@@ -29,7 +32,7 @@ def command(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("ends", "code", "word"),
     [
-        (Answer(["3 found"], ""), 1, "FAIL"),
+        (Answer([FOUND], ""), 1, "FAIL"),
         (MutationFailed("did not come back"), 1, "FAIL"),
         (Inconclusive("no samples"), 2, "INCONCLUSIVE"),
         (Refused("target in use"), 2, "REFUSED"),

@@ -7,6 +7,7 @@ from small_target import BEFORE, FLAG, small_target
 
 from acceptance.commands import cli
 from acceptance.conduct.manual_recovery import by_hand_commands
+from acceptance.finding import Finding
 from acceptance.target.redaction import redactor, weak_secrets
 
 STRONG = "q7Fz-unbroken-0815"
@@ -45,10 +46,10 @@ def test_scripts_hide_the_env_files_secrets(tmp_path, capsys):
     target = with_secrets(tmp_path, PG_PASS=STRONG)
 
     def act(target, _):
-        return cli.Answer([f"the log said {STRONG}"], "", {"log": STRONG})
+        return cli.Answer([Finding("leak", "the log", "no secret", STRONG)], "", {"log": STRONG})
 
     for form in ([], ["--json"]):
         assert cli.main("doc", act, argv=["--target", str(target.source), *form]) == 1
     said = "".join(capsys.readouterr())
-    assert (STRONG in said, said.count("[redacted]")) == (False, 3)
+    assert (STRONG in said, said.count("[redacted]")) == (False, 4)
     assert json.loads(said.splitlines()[0])["verdict"] == "FAIL"
