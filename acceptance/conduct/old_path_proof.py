@@ -33,13 +33,13 @@ class OldPathProof:
     Attributes:
         target: Where.
         prefix: Of the user who asks; empty where nobody may.
-        promise: Journals the test data of that user, before there are any.
+        journal: Journals the test data of that user, before there are any.
         before: Prefixes of the users who used the new path.
     """
 
     target: Target
     prefix: str = ""
-    promise: Callable[[], object] = lambda: None
+    journal: Callable[[], object] = lambda: None
     before: Sequence[str] = ()
 
     def accounts(self, change: Change, done: Sequence[Restarted]) -> list[str]:
@@ -91,7 +91,7 @@ class OldPathProof:
         clients = Clients(self.target, trace_prefix(self.prefix))
         with clients.database() as mongo:
             mongo.command("ping")  # first: without the database no answer says anything of the service
-            self.promise()  # guard: user-of-the-proof-is-journalled-first
+            self.journal()  # guard: user-of-the-proof-is-journalled-first
             user = user_path.User(clients, mongo, new_ids(self.prefix, first), self.before)
             return user_path.findings(user, stage.request, self.target.http_timeout_s)
 

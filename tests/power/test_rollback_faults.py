@@ -22,12 +22,12 @@ ROWS = (
 )
 
 
-def test_every_fault_of_the_way_back_is_tried() -> None:
+def test_every_fault_of_the_rollback_is_tried() -> None:
     assert {fault for fault, *_ in ROWS} == {fault.name for fault in ROLLBACK_FAULTS}
 
 
 @pytest.mark.parametrize(("fault", "stage", "told"), ROWS, ids=[f"{fault}-{stage}" for fault, stage, _ in ROWS])
-def test_rehearsal_whose_way_back_fails_is_a_failed_rollback(
+def test_rehearsal_whose_restore_fails_is_a_failed_rollback(
     fault: str, stage: str, told: str, held_target: Path, tmp_path: Path
 ) -> None:
     quick = retold(held_target, "quick", **SHORT)

@@ -139,8 +139,8 @@ class Used:
     def command(self, what):
         self.order.append(what)
 
-    def promise(self):
-        self.order.append("promised")
+    def journal(self):
+        self.order.append("journalled")
         if self.unwritable:
             raise self.unwritable
 
@@ -167,7 +167,7 @@ def rolled_back(target, services, used):
         target.env_file.write_text(f"{FLAG}=false\n")
         env = EnvFile(target.env_file)
         change = env.append(added, "added") if added else env.set(FLAG, "true")
-        proof = OldPathProof(target, PREFIX, used.promise, (PREFIX,))
+        proof = OldPathProof(target, PREFIX, used.journal, (PREFIX,))
         return Undo(target, None, services, proof).flag("21_01c", "api", change)
 
     return act
@@ -177,7 +177,7 @@ def test_old_path_is_used_and_only_then_scraped(rolled_back, used):
     account = rolled_back().account
     told = "butler-api serves a user on the old path (upload), with what was stored before"
     assert f"{told}; butler-api exports nothing of the new path (review_archive_storage_*), after that" in account
-    assert used.order == ["ping", "promised", ("upload", PREFIX), "scraped"]
+    assert used.order == ["ping", "journalled", ("upload", PREFIX), "scraped"]
 
 
 def test_what_only_use_shows_is_a_failed_rollback(rolled_back, used, prometheus):
