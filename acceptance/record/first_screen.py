@@ -11,6 +11,7 @@ from acceptance.record.schema import Record, Stage
 from acceptance.verdict import ExitCode, Outcome, Verdict
 
 FAILED = "ROLLBACK FAILED"
+REFUSED = "REFUSED"
 
 _KINDS = {"rehearse": "REHEARSAL", "deploy": "DEPLOYMENT", "survey": "SURVEY", "": "NOT BEGUN"}
 
@@ -33,9 +34,21 @@ def must_act(record: Record) -> bool:
     return rollback_failed(record) or bool(formatting.still_on(record))
 
 
+def refused(record: Record) -> bool:
+    """Tell whether the run was refused before it began."""
+    return not record.facts.run_id and any(reason.startswith("refused:") for reason in record.reasons)
+
+
 def word(record: Record) -> str:
-    """Give the word of the banner: a failed rollback is louder than its NO-GO."""
-    return FAILED if rollback_failed(record) else record.outcome.value
+    """Give the word of the banner: a failed rollback is louder than its NO-GO, and a refusal is no verdict."""
+    if rollback_failed(record):
+        return FAILED
+    return REFUSED if refused(record) else record.outcome.value
+
+
+def sentence(record: Record) -> str:
+    """Say in one sentence what the outcome means for the reader."""
+    return "The run did not begin: nothing was changed." if refused(record) else formatting.sentence(record)
 
 
 def kind(record: Record) -> str:
@@ -51,6 +64,8 @@ def stage_word(stage: Stage) -> str:
 
 def causes(record: Record) -> list[str]:
     """Give the reasons that are causes, each once: no counts, nothing that was only cut short by another one."""
+    if refused(record):
+        return [reason for reason in record.reasons if reason.startswith("refused:")]
     own = [reason for reason in record.reasons if not _TALLY.match(reason) and ": cut short: " not in reason]
     told = [reason for reason in own or record.reasons if not (rollback_failed(record) and reason.startswith(FAILED))]
     return [plain(reason) for reason in told]
@@ -89,7 +104,7 @@ def next_step(record: Record, exit_code: int | None = None) -> str:
         return "finish the rollback by hand, NOW: see below"
     if code == ExitCode.RECOVERY_NEEDED or formatting.still_on(record):
         return "undo it with this command (add --dry-run to only list it), then start again:"
-    if code == ExitCode.REFUSED:
+    if code == ExitCode.REFUSED or refused(record):
         return "do what the reason says, then start again; --plan shows what a run would do"
     if record.outcome is Outcome.GO:
         if record.facts.mode == "deploy":

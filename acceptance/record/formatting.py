@@ -28,6 +28,7 @@ SIGNS = {
     "WAIVED": "!",
     "INTERRUPTED": "■",
     "ROLLBACK FAILED": "⚠",
+    "REFUSED": "–",
 }
 
 

@@ -140,6 +140,15 @@ def test_the_phase_in_which_a_trigger_fired_is_red_though_its_check_was_only_cut
     assert [(phase.name, phase.verdict, phase.fired) for phase in stage.phases] == [("soak", "FAIL", True)]
 
 
+def test_a_run_that_was_refused_says_so_and_why_and_no_verdict(folded):
+    record = folded(("note", {"text": "refused: it is outside the window; start it then"}))
+    first = page(record).partition("<nav")[0].partition('<div class="first">')[2]
+    assert "</span> REFUSED</h1>" in first
+    assert "The run did not begin: nothing was changed." in first
+    assert "Next:</b> Do what the reason says, then start again" in first
+    assert first.partition('<h2 id="h-why">')[2].partition("</ul>")[0].count("<li>") == 1
+
+
 def test_the_timeline_tells_a_flag_before_the_restart_that_it_is_for(folded):
     setting = ("flag.changing", {"stage": "21_01c", "flag": "F", "value": "true"})
     restart = [("service.restarting", {"service": "api"}), ("service.restarted", {"service": "api", "seconds": 2})]
