@@ -9,32 +9,32 @@ from acceptance.finding import summary
 def test_metrics_have_not_regressed(judge):
     """Review Prometheus metrics (compare to baseline): no significant regression."""
     found = judge("everything")
-    assert found == [], summary(found)
+    assert found == [], summary(found, shown=20)
 
 
 @pytest.mark.checklist("post24.monitoring.3")
 def test_error_rate_is_stable_or_decreased(judge):
     """Error rate stable or decreased: of each service's calls, and of our own requests."""
     found = judge("errors")
-    assert found == [], summary(found)
+    assert found == [], summary(found, shown=20)
 
 
 @pytest.mark.checklist("post24.monitoring.4")
 def test_latency_is_within_slo(judge):
     """Latency within SLO: not twice what it was."""
     found = judge("latency")
-    assert found == [], summary(found)
+    assert found == [], summary(found, shown=20)
 
 
 @pytest.mark.checklist("post24.monitoring.5")
 def test_resource_usage_is_normal(judge):
     """Resource usage (CPU, memory, disk) normal."""
     found = judge("resources")
-    assert found == [], summary(found)
+    assert found == [], summary(found, shown=20)
 
 
 @pytest.mark.checklist("post24.monitoring.2")
 def test_nothing_unexpected(judge):
     """Check for anomalies (unexpected patterns): no service is down, no new alert fires, no metric is lost."""
     found = judge("anything else")
-    assert found == [], summary(found)
+    assert found == [], summary(found, shown=20)

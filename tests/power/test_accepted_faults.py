@@ -107,7 +107,7 @@ def test_stage_of_an_earlier_run_is_judged_by_its_ticket(target_file, tmp_path):
     EnvFile(target.env_file).set(target.flags[STAGE], "false")
     with running(target_file, tmp_path, EXIT, *TICKET, "-kflags_were_enabled") as run:
         third = run.finish(WITHIN_S)
-    assert "21_01a was accepted, and USE_NEW_DIALOG_CONTEXT_REPO is off" in third.reason, third.explain()
+    assert "21_01a, accepted: expected USE_NEW_DIALOG_CONTEXT_REPO on, found it off" in third.reason, third.explain()
 
 
 def test_stage_that_fails_after_its_acceptance_is_red_at_the_end(target_file, tmp_path):
@@ -123,7 +123,7 @@ def test_stage_that_fails_after_its_acceptance_is_red_at_the_end(target_file, tm
     assert red.keys() >= SINCE, run.explain()
     flag = target.flags[STAGE]
     for name in SINCE:
-        assert f"FAIL: {STAGE}, " in red[name], red[name]
+        assert f"no longer good: {STAGE}, " in red[name], red[name]
         assert f"{flag} is on; roll it back by hand, now: " in red[name], red[name]
     assert {"acceptance.3", "acceptance.4", "trigger.1", "trigger.2"} <= run.red_items
     assert (run.code, run.outcome, EnvFile(target.env_file).flag(flag)) == (1, "NO-GO", True), run.explain()

@@ -95,7 +95,7 @@ TOLD = {
     "test_metrics_have_not_regressed": "butler-api: errors of review_archive_storage",
     "test_error_rate_is_stable_or_decreased": "butler-api: errors of our own requests",
     "test_latency_is_within_slo": "butler-bot: p95 latency of our own requests",
-    "test_resource_usage_is_normal": "FAIL: butler-bot: memory",
+    "test_resource_usage_is_normal": "butler-bot: memory",
     "test_nothing_unexpected": "LabFaultAlert",
 }
 #: The exit gate's checks of a run that saw what is bad -> what the reason must say; SEEN below has the faults.
