@@ -4,7 +4,6 @@
 import argparse
 import json
 import sys
-from dataclasses import asdict
 from pathlib import Path
 
 import _environment  # noqa: F401 - first: it finds the packages
@@ -45,12 +44,12 @@ def act(target: Target, args: argparse.Namespace) -> Answer:
         done = drill(target, stage, conductor, run, record_metrics=args.record_metrics)
     facts = {"run": run.id, "at": run.started.isoformat(), "operator": run.operator, "environment": args.environment}
     account = run.folder / "rollback_drill.json"
-    account.write_text(json.dumps(facts | asdict(done), indent=1, default=str) + "\n")
+    account.write_text(json.dumps(facts | done.as_json(), indent=1, default=str) + "\n")
     line = (
         f"{stage.id} on {target.name}: rolled back in {done.rollback_s or 0:.1f} s, allowed "
         f"{stage.rollback_minutes:g} min; {done.flag} is false, a new process is healthy; documented in {account}"
     )
-    return Answer(done.findings, line, facts | asdict(done) | {"account_file": account})
+    return Answer(done.findings, line, facts | done.as_json() | {"account_file": account})
 
 
 if __name__ == "__main__":
