@@ -75,7 +75,7 @@ class World:
     def command(self, what):
         """Answer it."""
 
-    def purge(self, target, prefix):
+    def purge(self, target, prefix, escapes=None):
         """Stand in for the purge of archives and documents."""
         found = self.data()
         for path in found:

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import pytest
 from commands import run
 from held_lab import SHORT, broken, retold
 
@@ -22,6 +23,7 @@ def test_drill_is_proved_timed_and_documented(held_target: Path, tmp_path: Path)
     starts = [account["metrics"][moment]["process_start_time_seconds"] for moment in ("before", "flag_on", "after")]
     assert starts == sorted(set(starts)), "each step has a process of its own"
     assert 0 < account["rollback_s"] < account["allowed_s"] == 1200
+    assert "serves a user on the old path (upload)" in account["account"]
     assert target.env_file.read_bytes() == before
 
 
@@ -31,11 +33,15 @@ def test_rollback_slower_than_allowed_fails() -> None:
     assert overdue(1200, 1200) == []
 
 
-def test_restart_that_does_nothing_fails(held_target: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("fault", "told"),
+    [("restart-does-nothing", "newer than"), ("rollback-breaks-uploads", "expected the old path to serve its users")],
+)
+def test_way_back_that_fails_is_a_failed_rollback(fault: str, told: str, held_target: Path, tmp_path: Path) -> None:
     hasty = retold(held_target, "hasty", **SHORT | {"RESTART_TIMEOUT_SECONDS": "3"})
-    with broken(held_target, "restart-does-nothing"):
+    with broken(held_target, fault):
         code, said = run(f"{DRILL} --environment lab --reports {tmp_path}", hasty)
-    assert (code, "ROLLBACK FAILED: " in said, "newer than" in said) == (12, True, True), said
+    assert (code, "ROLLBACK FAILED: " in said, told in said) == (12, True, True), said
     code, said = run(f"{DRILL} --environment lab --reports {tmp_path}", held_target)
     assert code == 0, f"the next drill first undoes what the failed one left: {said}"
 
