@@ -57,7 +57,8 @@ def panel(record: Record, page: Path, exit_code: int, width: int, standing: Stan
     yield Row(words, mark, title=True)
     last = {done.stage: done for done in record.rollbacks}  # the end of the run tries a failed one again
     failed = [done for done in last.values() if done.ok is False]
-    yield from _reasons(record, mark, width, alarm=bool(failed))
+    if record.facts.run_id or exit_code not in (ExitCode.REFUSED, ExitCode.RECOVERY_NEEDED):  # that is said above it
+        yield from _reasons(record, mark, width, alarm=bool(failed))
     for done in last.values():
         if not done.routine and done.ok is not False:
             yield from _wrapped("rolled back", _told(done), width)

@@ -125,6 +125,7 @@ def test_refused_run_says_so_last(project):
     done = project.stage("21_01c", flag_on=BAD).run()
     assert "REFUSED: the run did not begin, nothing was changed" in closing(done.output)[0], done.output
     assert "_pytest.outcomes.Exit" not in done.output
+    assert (done.output.count("\nREFUSED: "), done.output.count("set it to true")) == (1, 1), done.output
 
 
 def test_failed_rollback_is_the_last_and_loudest(project):

@@ -87,7 +87,9 @@ def test_a_good_run_is_not_loud(records):
 
 def test_a_refusal_says_that_nothing_was_changed(records):
     refused = replace(records["inconclusive"], facts=Facts())
-    assert shown(refused, 13)[0].text == "REFUSED: the run did not begin, nothing was changed"
+    rows = shown(refused, 13)
+    assert rows[0].text == "REFUSED: the run did not begin, nothing was changed"
+    assert not any(row.text.startswith("why") for row in rows), "its reason stands whole above the panel"
 
 
 def test_a_check_refused_within_a_run_is_not_told_as_a_run_that_did_not_begin(records):
