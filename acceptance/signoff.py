@@ -1,43 +1,15 @@
-"""Read sign-offs and waivers: what only a person can confirm or set aside.
-
-Read from a TOML file::
-
-    ticket = "CHG-2026-11-042"          # the file counts for no other change; needed in a production deployment
-
-    [[signoff]]
-    item = "21_01c.deploy.1"
-    name = "R. Rivera"
-    at = 2026-11-28T02:05:00Z
-    note = "PR 812 merged"
-
-    [[waiver]]
-    item = "pre.technical.7"
-    reason = "scanner down, advisory list read by hand"
-    approver = "T. Lead"
-    expires = 2026-12-01
-
-Whoever runs the suite waives nothing and accepts nothing: approver is not deployer (design, no 11).
-"""
+"""Hold sign-offs and waivers: what only a person can confirm or set aside, and who may."""
 
 from __future__ import annotations
 
-import getpass
 import os
-import re
-import tomllib
-import unicodedata
-from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
-from typing import Any
+from datetime import UTC, date, datetime
 
-from acceptance.checklist import UnknownItem, accepts, item
-from acceptance.verdict import Refused
+from acceptance.checklist import accepts
+from acceptance.people import same_person, who
 
-OLDEST = timedelta(days=30)
-"""An older signature is of another deployment."""
 Ask = Callable[[str], str | None]
 """Puts a question to a person; None when nobody answers any more (end of input, deadline)."""
 
@@ -88,30 +60,6 @@ class SignOffs:
         return f"the waiver of {found.approver} expired on {found.expires}"
 
 
-def who(environment: Mapping[str, str]) -> str:
-    """Give the login of this process, and that of who became it by sudo."""
-    login, before = getpass.getuser(), environment.get("SUDO_USER", "")
-    return f"{login} (sudo by {before})" if before and before != login else login
-
-
-def owner_of(file: Path) -> str:
-    """Give the login that a file belongs to; its number where it has no name."""
-    try:
-        return file.owner()
-    except KeyError:
-        return f"user {file.stat().st_uid}"
-
-
-def same_person(name: str, other: str) -> bool:
-    """Tell whether two names are one person's, whatever case, spaces, accents, punctuation and order of parts."""
-    return _parts(name) == _parts(other)
-
-
-def _parts(name: str) -> list[str]:
-    plain = "".join(each for each in unicodedata.normalize("NFKD", name) if not unicodedata.combining(each))
-    return sorted(re.findall(r"\w+", plain.casefold()))
-
-
 def objection(item_id: str, name: str, operator: str) -> str:
     """Say why a person may not sign an item off, or an empty string (design, no 11)."""
     if not name.strip():
@@ -119,51 +67,6 @@ def objection(item_id: str, name: str, operator: str) -> str:
     if accepts(item_id) and same_person(name, operator):
         return f"{item_id}: {operator} runs this deployment and cannot accept it; it takes somebody else"
     return ""
-
-
-def load_sign_offs(
-    path: Path | None, operator: str, ticket: str = "", now: datetime | None = None, *, needs_ticket: bool = False
-) -> SignOffs:
-    """Read a sign-off file; no file is no sign-offs.
-
-    Args:
-        path: The file.
-        operator: Who runs the suite; a waiver, and the sign-off of an exit gate, needs somebody else.
-        ticket: The run's change ticket; a file for another one is refused.
-        now: The present, aware; a signature of the future is none.
-        needs_ticket: Whether the file must name its ticket: in a production deployment.
-
-    Raises:
-        Refused: The file is missing, not TOML, for another ticket, or an entry is wrong; every one is named.
-    """
-    if path is None:
-        return SignOffs({}, {})
-    try:
-        raw = tomllib.loads(path.read_text(encoding="utf-8"))
-        given = [SignOff(**entry) for entry in raw.get("signoff", [])]
-        waivers = [Waiver(**entry) for entry in raw.get("waiver", [])]
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, TypeError) as error:
-        raise Refused(f"{path}: expected [[signoff]] and [[waiver]] entries, found: {error}") from error
-    unknown = sorted(raw.keys() - {"ticket", "signoff", "waiver"})
-    faults = [f"expected ticket, [[signoff]] and [[waiver]], found {', '.join(unknown)}"] if unknown else []
-    if needs_ticket and not raw.get("ticket"):
-        faults.append(
-            f'expected ticket = "{ticket}" above the first entry, found none; a production deployment needs it'
-        )
-    if raw.get("ticket") and raw["ticket"] != ticket:
-        faults.append(f"it is for ticket {raw['ticket']}, and this run is for {ticket or 'none: give --ticket'}")
-    faults += [
-        f"{entry}: {'signed off' if entries is given else 'waived'} more than once; keep one"
-        for entries in (given, waivers)
-        for entry, count in Counter(str(each.item) for each in entries).items()
-        if count > 1
-    ]
-    faults += [fault for entry in given if (fault := _signature_fault(entry, operator, now or datetime.now(UTC)))]
-    faults += [fault for waiver in waivers if (fault := _waiver_fault(waiver, operator))]
-    if faults:
-        raise Refused(f"{path}: " + "; ".join(faults))
-    file = f"{path.name} of {owner_of(path)}"
-    return SignOffs({each.item: each for each in given}, {each.item: each for each in waivers}, file)
 
 
 def interview(item_id: str, words: str, operator: str, ask: Ask, tries: int = 3) -> SignOff | None:
@@ -181,37 +84,3 @@ def interview(item_id: str, words: str, operator: str, ask: Ask, tries: int = 3)
             return SignOff(item_id, name, datetime.now(UTC), note)
         question = f"  Not taken: {why_not}.\n  Name (empty: no): "
     return None
-
-
-def _signature_fault(entry: SignOff, operator: str, now: datetime) -> str:
-    if fault := _form_fault(entry.item, entry.name, entry.note):
-        return fault
-    if not isinstance(entry.at, datetime) or entry.at.tzinfo is None:
-        return f"{entry.item}: expected at = a time with its zone, found {entry.at!r}"
-    if entry.at > now:
-        return f"{entry.item}: signed at {entry.at}, which is still to come"
-    if now - entry.at > OLDEST:
-        return f"{entry.item}: expected a signature of the last {OLDEST.days} days, found {entry.at}; sign it again"
-    return objection(entry.item, entry.name, operator)
-
-
-def _waiver_fault(entry: Waiver, operator: str) -> str:
-    if fault := _form_fault(entry.item, entry.reason, entry.approver):
-        return fault
-    if not entry.reason.strip() or not entry.approver.strip():
-        return f"{entry.item}: a waiver needs a reason and an approver"
-    if type(entry.expires) is not date:
-        return f"{entry.item}: expected expires = a date such as 2026-12-01, found {entry.expires!r}"
-    if same_person(entry.approver, operator):
-        return f"{entry.item}: {operator} cannot approve a waiver of the own run"
-    return ""
-
-
-def _form_fault(item_id: Any, *texts: Any) -> str:
-    if not all(isinstance(each, str) for each in (item_id, *texts)):
-        return f"{item_id}: expected texts in quotes, found {[each for each in texts if not isinstance(each, str)]}"
-    try:
-        item(item_id)
-    except UnknownItem as error:
-        return str(error)
-    return ""

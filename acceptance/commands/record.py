@@ -17,6 +17,7 @@ from pathlib import Path
 from acceptance.commands.notify import channels, send_mail, send_post
 from acceptance.events import TamperedLog
 from acceptance.finding import summary
+from acceptance.people import who
 from acceptance.record import messages
 from acceptance.record.earlier_runs import Unread, load_whole
 from acceptance.record.history import read_runs
@@ -28,7 +29,6 @@ from acceptance.record.receipts import keep_receipt
 from acceptance.record.signing import sign as sign_folder
 from acceptance.record.signing import signer
 from acceptance.record.verify import NoRecord, verify
-from acceptance.signoff import who
 from acceptance.verdict import Inconclusive
 
 TEXTS = ("log", "post", "email", "incident")

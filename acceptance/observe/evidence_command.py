@@ -14,8 +14,8 @@ from pathlib import Path
 
 from acceptance.evidence import Evidence
 from acceptance.finding import Finding
+from acceptance.people import owner_of
 from acceptance.process import CANNOT_RUN, DID_NOT_END, run
-from acceptance.signoff import owner_of
 from acceptance.target.keys import evidence_key
 from acceptance.target.model import Target
 from acceptance.verdict import Inconclusive

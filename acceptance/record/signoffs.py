@@ -8,10 +8,11 @@ from acceptance.checklist import ItemStatus, State, load_items, status
 from acceptance.events import Event
 from acceptance.gates.figures import TriggerState
 from acceptance.kinds import RunStarted, SignoffGiven, WaiverUsed
+from acceptance.people import same_person
 from acceptance.record.checks import fold_checks
 from acceptance.record.formatting import parse
 from acceptance.record.schema import Check, Line, SignOff, Stage, Waiver
-from acceptance.signoff import objection, same_person
+from acceptance.signoff import objection
 from acceptance.verdict import Verdict, worst
 
 CHAPTER_OF_STAGE = {"pre_deployment": "pre", "post_deployment": "post", "post_24h": "post24", "post_48h": "post48"}

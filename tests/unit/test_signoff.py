@@ -8,7 +8,9 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from acceptance.checklist import accepts, load_items
-from acceptance.signoff import SignOffs, Waiver, interview, load_sign_offs, objection, same_person
+from acceptance.people import same_person
+from acceptance.signoff import SignOffs, Waiver, interview, objection
+from acceptance.signoff_file import load_sign_offs
 from acceptance.verdict import Refused
 
 NOW = datetime(2026, 11, 28, 3, tzinfo=UTC)
