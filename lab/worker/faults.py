@@ -7,7 +7,14 @@ HOMEWORK_FAULTS = (
         "hw-checker-down",
         "21_01b",
         "the HW checker answers every call with 503, its /health too",
-        ("21_01b.monitor.1", "21_01b.monitor.2", "21_01b.exit.1", "21_00.checklist.3", "post.validation.1"),
+        (
+            "21_01b.rollout.1",
+            "21_01b.monitor.1",
+            "21_01b.monitor.2",
+            "21_01b.exit.1",
+            "21_00.checklist.3",
+            "post.validation.1",
+        ),
     ),
     Fault(
         "hw-checker-slow",

@@ -31,7 +31,7 @@ LOGINS = {
     "login-not-asked": ("test_strangers_are_turned_away", "with no login: expected 401 or 403, found 20"),
     "task-of-another": ("test_task_is_told_to_its_student_alone", "with another student's login"),
 }
-RED = {f"stage_21_01c::{check}" for check, _ in LOGINS.values()}
+RED = {f"21_01c::{check}" for check, _ in LOGINS.values()}
 
 
 @pytest.fixture(scope="module")

@@ -248,7 +248,7 @@ POWER = (
     Power(
         ("old-tasks-forgotten",),
         ("test_task_of_the_old_path_is_still_known",),
-        "no such review",
+        "/api/v1/reviews/",
         only=("flag_off", "flag_on"),
         k="asked_for or still_known",
     ),
