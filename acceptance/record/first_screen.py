@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Iterator, Sequence
 
 from acceptance.record import formatting
-from acceptance.record.schema import Record, Stage
+from acceptance.record.schema import Record, Rollback, Stage
 from acceptance.verdict import ExitCode, Outcome, Verdict
 
 FAILED = "ROLLBACK FAILED"
@@ -17,6 +17,9 @@ _KINDS = {"rehearse": "REHEARSAL", "deploy": "DEPLOYMENT", "survey": "SURVEY", "
 
 _TALLY = re.compile(r"^\d+ checks? (failed|did not run|had no data)$|^stage \S+ was not accepted$")
 """A reason that only counts: the banner counts too."""
+
+_TAIL = 60
+"""Of two reasons that end with the same so many characters, one says what the other says."""
 
 _RAW = re.compile(
     r"[\w.]*(?:Error|Exception|ConnectionPool|Traceback)\b\s*[:(].*|\bassert .*|<[\w.]+ object at .*", re.S
@@ -69,6 +72,12 @@ def causes(record: Record) -> list[str]:
     own = [reason for reason in record.reasons if not _TALLY.match(reason) and ": cut short: " not in reason]
     told = [reason for reason in own or record.reasons if not (rollback_failed(record) and reason.startswith(FAILED))]
     return [plain(reason) for reason in told]
+
+
+def rolled_back_for(record: Record, rollback: Rollback) -> str:
+    """Give why a stage was rolled back, or nothing where that is one of the causes already told."""
+    told = rollback.triggers or any(rollback.reason[-_TAIL:] in cause for cause in record.reasons)
+    return "" if told else plain(rollback.reason)
 
 
 def plain(text: str) -> str:

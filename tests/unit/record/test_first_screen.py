@@ -60,3 +60,16 @@ def test_the_deployed_commit_is_named_or_said_not_to_be_known(record, code, know
 @pytest.mark.parametrize("outcome", Outcome)
 def test_every_outcome_has_a_next_step(record, outcome):
     assert len(first_screen.next_step(replace(record, outcome=outcome))) > 20
+
+
+@pytest.mark.parametrize(
+    ("reason", "told"),
+    [
+        ("FAIL: test_a: expected 201, found 500 of POST /x", ""),
+        ("the soak was cut by hand", "the soak was cut by hand"),
+    ],
+    ids=["told already", "another reason"],
+)
+def test_why_a_stage_was_rolled_back_is_not_said_twice(record, reason, told):
+    known = replace(record, reasons=("Upload: FAIL: test_a: expected 201, found 500 of POST /x",))
+    assert first_screen.rolled_back_for(known, replace(record.rollbacks[0], reason=reason, triggers=())) == told
