@@ -109,7 +109,6 @@ def environment() -> Environment:
         begin=formatting.begin,
         number=chart.number,
         as_text=_as_text,
-        plain=first_screen.plain,
         told_once=_told_once,
     )
     environment.globals.update(formatting=formatting, screen=first_screen, PIECES=PIECES)
