@@ -31,7 +31,7 @@ from acceptance.record.signing import signer
 from acceptance.record.verify import NoRecord, verify
 from acceptance.verdict import Inconclusive
 
-TEXTS = ("log", "post", "email", "incident")
+TEXTS = ("log", "post", "email", "incident", "delay")
 
 
 class Changed(Exception):
@@ -96,21 +96,23 @@ def history(options: Namespace) -> int:
 
 
 def log(options: Namespace) -> int:
-    """Print a text: log entry, #ops-shared post, summary e-mail, or a run's rollback incident.
+    """Print a text: log entry, #ops-shared post, summary e-mail, a run's rollback incident or delay notice.
 
-    They tell of the run and of the earlier ones with its ticket; an incident is the run's own. `--append` puts the
-    entry into the deployment log of the run's target.
+    They tell of the run and of the earlier ones with its ticket; an incident and a delay are the run's own. `--append`
+    puts the entry into the deployment log of the run's target.
     """
-    record = (load if options.this_run or options.text == "incident" else load_whole)(options.folder)
+    record = (load if options.this_run or options.text in ("incident", "delay") else load_whole)(options.folder)
     email = messages.summary_email(record)
     text = {
         "log": messages.deployment_log(record),
         "post": messages.ops_post(record, options.next),
         "email": f"Subject: {email['Subject']}\n\n{email.get_content()}",
         "incident": messages.incident(record),
+        "delay": messages.delay(record),
     }[options.text]
     if not text:
-        print(f"{options.folder}: nothing was rolled back, so there is no incident", file=sys.stderr)
+        why = {"incident": "nothing was rolled back", "delay": "the window was enough"}[options.text]
+        print(f"{options.folder}: {why}, so there is no {options.text}", file=sys.stderr)
         return 1
     print(text, end="")
     if options.append is not None:

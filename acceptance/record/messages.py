@@ -7,6 +7,7 @@ Sources: post.documentation.1 and .2, post24.communication.1; the incident entry
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import timedelta
 from email.message import EmailMessage
 from itertools import groupby
 from string import ascii_lowercase
@@ -185,6 +186,27 @@ def _incident(record: Record, each: Rollback) -> str:
             "",
         ]
     )
+
+
+def delay(record: Record) -> str:
+    """Give the notice that the window is not enough ("If Deployment Window Overruns"); empty when it was."""
+    facts, given = record.facts, record.facts.window or {}
+    over = formatting.between(given.get("end"), facts.finished_at) or 0
+    late = [stage for stage in record.stages if "runs late: " in stage.reason or stage.reason.startswith("window: ")]
+    if not late and over <= 0:
+        return ""
+    opens = parse(given.get("start"))
+    later = f"{opens + timedelta(days=7):%a %Y-%m-%d %H:%M} UTC" if opens else "the next window"
+    lines = [
+        f"⏰ Epic 21 {stages_name(record)}: {_kind(record).lower()} delayed ({_reference(record)})",
+        "",
+        f"- Window: {formatting.window(facts)}",
+        *(f"- Stage {stage.id}: {stage.verdict}: {stage.reason}" for stage in late),
+        f"- {formatting.flag_words(record)}",
+        *([f"- Rescheduled: stage {', '.join(stage.id for stage in late)} for {later}"] if late else []),
+        "- EP21 Tech Lead decides: go on now (--outside-window with the reason), leave it until then, or roll back",
+    ]
+    return "\n".join([*lines, ""])
 
 
 def _reference(record: Record) -> str:

@@ -10,7 +10,7 @@ import record_samples as samples
 from acceptance.record import messages
 from acceptance.record.messages import claims, stages_name
 from acceptance.record.publish import load
-from acceptance.verdict import Outcome
+from acceptance.verdict import Outcome, Verdict
 
 
 @pytest.fixture(scope="module")
@@ -108,3 +108,16 @@ def test_a_run_outside_its_window_says_so(records):
 def test_stages_are_named_as_in_the_checklist(records, ids, name):
     stage = records["go"].stages[0]
     assert stages_name(replace(records["go"], stages=tuple(replace(stage, id=each) for each in ids))) == name
+
+
+def test_delay_is_told_with_the_next_date_and_only_where_there_is_one(records):
+    record = records["go"]
+    assert messages.delay(record) == ""
+    window = {"start": "2025-11-29T02:00:00+00:00", "end": "2025-11-29T02:20:00+00:00"}
+    over = replace(record, facts=replace(record.facts, window=window))
+    assert "; the run ended 5 min after it" in messages.delay(over)
+    why = "window: it is Sat 05:50, 45 min planned do not fit"
+    late = [replace(stage, verdict=Verdict.NOT_RUN, reason=why) for stage in record.stages]
+    told = messages.delay(replace(over, stages=tuple(late)))
+    assert f"- Stage 21_01c: NOT RUN: {why}" in told
+    assert "- Rescheduled: stage 21_01c for Sat 2025-12-06 02:00 UTC" in told
