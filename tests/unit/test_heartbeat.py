@@ -8,8 +8,10 @@ import pytest
 
 from acceptance.polling import poll
 from acceptance.stages.board import STATUS
+from acceptance.stages.progress import SoakProgress
 from fixtures.heartbeat import Heartbeat
 from fixtures.run import LIVE
+from fixtures.terminal import soak_teller
 
 
 @pytest.fixture
@@ -46,3 +48,12 @@ def test_a_soak_that_is_shown_speaks_for_itself(telling, tmp_path):
     (tmp_path / STATUS).touch()
     said(reader)
     assert poll(lambda: said(reader), lambda text: text != "", 0.8) == ""
+
+
+def test_a_folder_that_cannot_be_written_does_not_end_a_soak(tmp_path):
+    """What is shown decides nothing."""
+    live = SimpleNamespace(run=SimpleNamespace(folder=tmp_path / "gone"))
+    plugins = SimpleNamespace(getplugin=lambda _: None)
+    tell = soak_teller(SimpleNamespace(stash={LIVE: live}, pluginmanager=plugins))
+    tell(SoakProgress("21_01c", 1.0, 2.0))
+    assert not (tmp_path / "gone").exists()
