@@ -77,7 +77,9 @@ def makefile(home: Path, config: Path) -> str:
         target = shape.restarts.get(name, name)
         # As Compose does: a container keeps the environment that it was made with; `restart` does not read it anew.
         copy = [] if shape.plain else [f"\t@test -e {fault} || cp .env.infra {home}/run/container.env"]
-        restart = f"\t@test -e {fault} || $(SUPERVISORCTL) restart '{services}'"
+        group, _, program = services.partition(":")
+        every = " ".join(f"'{group}:{each}'" for each in shape.instances(program))
+        restart = f"\t@test -e {fault} || $(SUPERVISORCTL) restart {every}"
         lines += ["", f".PHONY: {target}", f"{target}:", *copy, restart]
         lines += [] if shape.plain else ["", f".PHONY: re{target}", f"re{target}:", restart]
     return "\n".join(lines) + "\n"

@@ -57,8 +57,9 @@ groups:
 def prometheus(ports: Mapping[str, int]) -> str:
     """Write prometheus.yml for the services on these ports."""
     shape = current()
+    targets = {job: [f"127.0.0.1:{ports[each]}" for each in shape.instances(job)] for job in JOBS}
     jobs = "".join(
-        f"- job_name: {shape.name(job)}\n  static_configs: [{{targets: ['127.0.0.1:{ports[job]}']}}]\n" for job in JOBS
+        f"- job_name: {shape.name(job)}\n  static_configs: [{{targets: {each}}}]\n" for job, each in targets.items()
     )
     if shape.prometheus_login:  # it scrapes itself too
         user, password = shape.prometheus_login

@@ -15,6 +15,8 @@ SERVICES = (
     "loki",
     "hw-checker",
     "mongo",
+    "butler-api-1",
+    "butler-api-2",
 )
 
 

@@ -48,9 +48,10 @@ def programs(layout: Layout, ports: Mapping[str, int], binaries: Binaries) -> li
     root = str(Path(__file__).resolve().parent.parent)
     path = {"PYTHONPATH": os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))}
     services = [
-        Program(name, (sys.executable, "-m", module), ports[name], environment=path)
+        Program(instance, (sys.executable, "-m", module), ports[name], path | {"LAB_INSTANCE": instance})
         for name, module in _MODULES.items()
         if _there(module)
+        for instance in current().instances(name)
     ]
     return [_mongo(layout, ports), _clamd(layout, binaries), *services, *_monitoring(layout, ports, binaries)]
 

@@ -29,6 +29,7 @@ class Shape:
         prometheus_path: what Prometheus' addresses begin with.
         prometheus_login: user and password of Prometheus.
         scrape_s: seconds between scrapes.
+        twice: programs of which two instances run behind one address, each with an address of its own for its metrics.
         plain: whether it is the checklist's: trace header, no login, any text as a student id, `/health` at once,
             `{"detail": "..."}`, the metric process_start_time_seconds, restarts that read the env file.
     """
@@ -45,11 +46,16 @@ class Shape:
     prometheus_path: str = ""
     prometheus_login: tuple[str, str] | None = None
     scrape_s: int = 1
+    twice: tuple[str, ...] = ()
     plain: bool = True
 
     def name(self, program: str) -> str:
         """Name a service as its log and its job do."""
         return self.names.get(program, program)
+
+    def instances(self, program: str) -> tuple[str, ...]:
+        """Name the instances of a program: where there are two, the port of each one's own metrics has its name."""
+        return (f"{program}-1", f"{program}-2") if program in self.twice else (program,)
 
     def contract_field(self, program: str, name: str) -> str:
         """Name a field of a form as the contract does."""
@@ -118,6 +124,7 @@ OTHER = Shape(
     prometheus_path="/observe/metrics",
     prometheus_login=("reader", "look-only"),
     scrape_s=2,
+    twice=("butler-api",),
     plain=False,
 )
 SHAPES = {"checklist": Shape(), "other": OTHER}

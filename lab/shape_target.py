@@ -15,8 +15,9 @@ import sys, xmlrpc.client
 from supervisor.xmlrpc import SupervisorTransport
 transport = SupervisorTransport(None, None, serverurl="unix://{control}")
 supervisor = xmlrpc.client.ServerProxy("http://127.0.0.1", transport=transport).supervisor
-told = supervisor.getProcessInfo("butler:" + sys.argv[1])
-print(told["start"] if told["statename"] == "RUNNING" else "")
+for told in supervisor.getAllProcessInfo():
+    if told["name"] in sys.argv and told["statename"] == "RUNNING":
+        print(told["start"])
 """
 
 
@@ -46,7 +47,7 @@ def differing(
     for key, program in _KEYS.items():
         values[f"{key}_NAME"] = values[f"{key}_JOB"] = shape.name(program)
         values[f"{key}_LOG_FORMAT"] = shape.logs[program]
-        values[f"{key}_STARTED"] = f"command:{sys.executable} {infra}/started.py {program}"
+        values[f"{key}_STARTED"] = f"command:{sys.executable} {infra}/started.py {' '.join(shape.instances(program))}"
         values[f"{key}_FIELDS"] = _pairs({**shape.fields[program], **dict.fromkeys(shape.without, "")})
         values[f"{key}_ROUTES"] = _pairs({t: o for t, o in shape.routes.items() if t.startswith(_ROUTES[key])})
     return values

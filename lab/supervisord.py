@@ -32,8 +32,13 @@ def _section(layout: Layout, program: Program) -> str:
         f"directory={_escaped(str(program.folder or layout.work))}\nenvironment={environment}\n"
         "autorestart=true\nstartsecs=1\nstartretries=2\n"
         "stopwaitsecs=5\nstopasgroup=true\nkillasgroup=true\n"
-        f"redirect_stderr=true\nstdout_logfile={layout.log(program.name)}\nstdout_logfile_maxbytes=0\n"
+        f"redirect_stderr=true\nstdout_logfile={layout.log(_log_of(program.name))}\nstdout_logfile_maxbytes=0\n"
     )
+
+
+def _log_of(program: str) -> str:
+    """Name the log of a program; instances of one write to the same."""
+    return program.rstrip("-12") if program.startswith("butler-") else program
 
 
 def _escaped(text: str) -> str:
