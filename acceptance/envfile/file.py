@@ -129,9 +129,9 @@ class EnvFile:
             raise EnvFileError(f"{self.path}: this change is one of {change.path}; restore it there")
         again = Retrying(retry=retry_if_exception_type(ChangedMeanwhile), stop=stop_after_attempt(_TRIES), reraise=True)
         with self._locked() as real:
-            return again(self._take_back, change, real)
+            return again(self._undo, change, real)
 
-    def _take_back(self, change: Change, real: Path) -> Restored:
+    def _undo(self, change: Change, real: Path) -> Restored:
         text = self._text(real)
         back, restored = undone(change, text)
         if back != text:

@@ -45,7 +45,7 @@ class Saving:
             task = self._task(upload, task_id, places)
             await self._records.add(task, self._archives(upload, task_id, places))
         except (Refusal, PyMongoError) as error:
-            await self._take_back(task_id, places)
+            await self._undo(task_id, places)
             if isinstance(error, Refusal):
                 raise
             raise Refusal(
@@ -101,7 +101,7 @@ class Saving:
         if self._broken("errors-not-raised") or (self._broken("write-errors") and self._saves % 3 == 0):
             raise OSError(errno.ENOSPC, "no space left on device")
 
-    async def _take_back(self, task_id: str, places: dict[str, Path]) -> None:
+    async def _undo(self, task_id: str, places: dict[str, Path]) -> None:
         for place in places.values():
             await asyncio.to_thread(storage.discard, place, self._context.storage.root)
         try:

@@ -74,7 +74,7 @@ def running(target_file, reports, *args, **environment):
 
 
 @contextmanager
-def put_back(lab, part):
+def restored(lab, part):
     """Afterwards the part runs, and Prometheus and MongoDB answer as before."""
     try:
         yield

@@ -19,7 +19,7 @@ from dependencies.disturbed import (
     awaited,
     flap,
     front,
-    put_back,
+    restored,
     running,
     settable_clock,
 )
@@ -51,31 +51,31 @@ def wrong_with(run, code, *words):
     return missing if as_told else [*missing, run.outcome, run.explain()]
 
 
-def was_put_back(run):
+def was_undone(run):
     """Tell whether the flag was on in this run and its rollback was a good one."""
     changes = [data["after"] for data in run.of("flag.changed")]
     return "true" in changes and [data["ok"] for data in run.of("rollback.finished")] == [True]
 
 
 def test_prometheus_restarts_in_the_soak(lab, short, tmp_path):
-    with put_back(lab, "infra:prometheus"), running(short, tmp_path, SOAK) as run:
+    with restored(lab, "infra:prometheus"), running(short, tmp_path, SOAK) as run:
         run.soaking()
         control(lab, "restart", "infra:prometheus")
         run = run.finish()
     assert wrong_with(run, INCONCLUSIVE, "Prometheus at http", "was restarted at", "soak again") == []
-    assert (was_put_back(run), left_over(short)) == (True, [])
+    assert (was_undone(run), left_over(short)) == (True, [])
     gates = [piece["data"]["verdict"] for data in run.of("check.finished") for piece in data["evidence"]]
     assert gates, "the record does not say how the gates stood"
     assert "PASS" not in gates
 
 
 def test_prometheus_stops_for_good_in_the_soak(lab, short, tmp_path):
-    with put_back(lab, "infra:prometheus"), running(short, tmp_path, SOAK) as run:
+    with restored(lab, "infra:prometheus"), running(short, tmp_path, SOAK) as run:
         run.soaking()
         control(lab, "stop", "infra:prometheus")
         run = run.finish()
     assert wrong_with(run, INCONCLUSIVE, "Prometheus at http", "did not answer", "PROMETHEUS_URL") == []
-    assert (was_put_back(run), left_over(short)) == (True, [])
+    assert (was_undone(run), left_over(short)) == (True, [])
     # Nobody told it meanwhile that the new path's series had ended: what it still answers with is no sign of that path.
     target = load_target(short)
     prometheus = Prometheus(target.prometheus_url)
@@ -85,14 +85,14 @@ def test_prometheus_stops_for_good_in_the_soak(lab, short, tmp_path):
 
 def test_database_restarts_in_the_soak(lab, short, tmp_path):
     """What students send meanwhile is refused: that is no good release, whoever is to blame."""
-    with put_back(lab, "infra:mongo"), running(short, tmp_path, SOAK) as run:
+    with restored(lab, "infra:mongo"), running(short, tmp_path, SOAK) as run:
         run.soaking()
         with awaited(load_target(short), "records_error"):
             control(lab, "stop", "infra:mongo")
         control(lab, "start", "infra:mongo")
         run = run.finish()
     assert wrong_with(run, NO_GO, "records are unavailable") == []
-    assert (was_put_back(run), left_over(short), leftovers(load_target(short))) == (True, [], [])
+    assert (was_undone(run), left_over(short), leftovers(load_target(short))) == (True, [], [])
 
 
 def test_database_stops_for_good_in_the_soak(lab, short, tmp_path):
@@ -100,14 +100,14 @@ def test_database_stops_for_good_in_the_soak(lab, short, tmp_path):
 
     The health of the service stays green without MongoDB, as the real one's does (target contract).
     """
-    with put_back(lab, "infra:mongo"), broken(lab, "health-lies"):
+    with restored(lab, "infra:mongo"), broken(lab, "health-lies"):
         with running(short, tmp_path, SOAK) as run:
             run.soaking()
             control(lab, "stop", "infra:mongo")
             run = run.finish()
         assert wrong_with(run, NO_GO, "records are unavailable") == []
         assert any("TEST DATA LEFT" in reason for reason in run.of("run.finished")[0]["reasons"])
-        assert (was_put_back(run), pending(short)) == (True, ["data"])
+        assert (was_undone(run), pending(short)) == (True, ["data"])
     assert recover(short) == 0
     assert (left_over(short), leftovers(load_target(short))) == ([], [])
 
@@ -133,7 +133,7 @@ def test_database_drops_every_connection_in_a_read(short, tmp_path):
     run, way = reads_over(short, tmp_path, lost=2)
     assert wrong_with(run, NO_GO, "connection closed") == []
     assert (run.first_red, way.lost) == ("test_checksum_is_recorded", 2)
-    assert (was_put_back(run), left_over(short), leftovers(load_target(short))) == (True, [], [])
+    assert (was_undone(run), left_over(short), leftovers(load_target(short))) == (True, [], [])
 
 
 def test_scrape_target_flaps(lab, short, tmp_path):
@@ -143,7 +143,7 @@ def test_scrape_target_flaps(lab, short, tmp_path):
         flap(lab, "butler:butler-api", 3)
         run = run.finish()
     assert wrong_with(run, INCONCLUSIVE, "scrapes in the window, found") == []
-    assert (was_put_back(run), left_over(short)) == (True, [])
+    assert (was_undone(run), left_over(short)) == (True, [])
 
 
 def test_clock_is_set_in_the_soak(short, tmp_path):
@@ -153,7 +153,7 @@ def test_clock_is_set_in_the_soak(short, tmp_path):
         (tmp_path / "jump").touch()
         run = run.finish()
     assert wrong_with(run, INCONCLUSIVE, "the clock was set by +3", "s in the soak", "chronyc tracking") == []
-    assert (was_put_back(run), left_over(short)) == (True, [])
+    assert (was_undone(run), left_over(short)) == (True, [])
 
 
 def test_disk_of_the_reports_is_full(short, tmp_path):

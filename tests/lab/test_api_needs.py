@@ -24,7 +24,7 @@ def test_without_clamd_nothing_is_accepted(lab: WholeLab, nothing_left: None) ->
     until(lambda: lab.upload(student_id="1/2").status_code == 422, "refusals go on")
 
 
-def test_without_mongo_an_upload_is_taken_back(lab: WholeLab, nothing_left: None) -> None:
+def test_without_mongo_an_upload_is_undone(lab: WholeLab, nothing_left: None) -> None:
     with lab.without("mongo"):
         answer = lab.upload(student_id="unrecorded")
         assert answer.status_code == 503

@@ -159,7 +159,7 @@ def test_env_file_that_cannot_be_switched(
     ids=["export-quotes-comment-no-newline", "duplicates"],
 )
 @pytest.mark.parametrize("linked", [False, True], ids=["file", "link"])
-def test_unusual_env_file_is_switched_and_put_back_to_the_byte(
+def test_unusual_env_file_is_switched_and_restored_to_the_byte(
     change: Callable[[str], str], linked: bool, held_target: Path, env_file: Path, tmp_path: Path
 ) -> None:
     text = change(env_file.read_text())

@@ -37,7 +37,7 @@ def test_rollback_slower_than_allowed_fails() -> None:
     ("fault", "told"),
     [("restart-does-nothing", "newer than"), ("rollback-breaks-uploads", "expected the old path to serve its users")],
 )
-def test_way_back_that_fails_is_a_failed_rollback(fault: str, told: str, held_target: Path, tmp_path: Path) -> None:
+def test_restore_that_fails_is_a_failed_rollback(fault: str, told: str, held_target: Path, tmp_path: Path) -> None:
     hasty = retold(held_target, "hasty", **SHORT | {"RESTART_TIMEOUT_SECONDS": "3"})
     with broken(held_target, fault):
         code, said = run(f"{DRILL} --environment lab --reports {tmp_path}", hasty)

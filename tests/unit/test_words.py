@@ -24,18 +24,18 @@ PLACES = (
 WORDS = {
     r"promis(e|es|ed|ing)": "intent, to journal",
     r"shots?": "attack, synthetic traffic",
-    r"(puts?|sets?|takes?|taken|took) ((it|them|flags|(a|the|its|every) flag) )?back": "restore, roll back, undo",
+    r"(puts?|sets?|takes?|taken|took)[ _]((it|them|flags|(a|the|its|every) flag) )?back": "restore, roll back, undo",
     r"way_?back|ways back": "rollback, undo",
     r"guardians?": "watchdog",
-    r"unseen|could not see|blind spots?|no sight": "no data",
+    r"unseen|could[ _]not[ _]see|blind spots?|no sight": "no data",
     r"drawn|draw (it|the page|the record|a record)": "rendered",
     r"quiet": "blind; not fired",
     r"amiss|astray|strayed|complaints?|complains?": "finding",
     r"own[ _]events": "synthetic events",
     r"least to greatest": "min-max",
     r"(a|one|each|every|first|last|next|two|this|gate) looks?": "evaluation",
-    r"kept on|flag (is |was )?kept|kept flag": "left enabled",
-    r"seen to be": "verified",
+    r"kept[ _]on|flag[ _]((is|was)[ _])?kept|kept[ _]flag": "left enabled",
+    r"seen[ _]to[ _]be": "verified",
     r"hindsight|loose_? ?ends|doings|crowd\w*|landings?": "a plain name",
 }
 #: Where one of them means another thing: (file, the words around it).

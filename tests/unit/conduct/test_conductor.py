@@ -104,7 +104,7 @@ def test_rolled_back_stage_is_neither_started_nor_accepted_again(conduct):
     ("mode", "accepted", "kept"),
     [("deploy", True, True), ("deploy", False, False), ("rehearse", True, False), ("rehearse", False, False)],
 )
-def test_flag_is_kept_only_when_accepted_in_deploy(conduct, target, journal, mode, accepted, kept):
+def test_flag_is_left_enabled_only_when_accepted_in_deploy(conduct, target, journal, mode, accepted, kept):
     conductor = conduct(mode)
     conductor.set_flag(STAGE, True)
     if accepted:

@@ -69,7 +69,7 @@ def services():
 
 
 @pytest.fixture
-def put_back(target, services):
+def undone(target, services):
     """Switches a flag on and takes that back; gives the account."""
 
     def act(flag=FLAG):
@@ -79,23 +79,23 @@ def put_back(target, services):
     return act
 
 
-def test_new_path_that_goes_on_is_a_failed_rollback(put_back, prometheus, target):
+def test_new_path_that_goes_on_is_a_failed_rollback(undone, prometheus, target):
     prometheus.looks = [{STORAGE}]
     with pytest.raises(RollbackFailed) as failure:
-        put_back()
+        undone()
     for part in (STORAGE, "butler-api: with", "still takes the new path", "create its container anew", "by hand:"):
         assert part in str(failure.value)
     assert EnvFile(target.env_file).flag(FLAG) is False
 
 
-def test_old_path_is_said(put_back, prometheus):
-    assert put_back().endswith("butler-api exports nothing of the new path (review_archive_storage_*)")
+def test_old_path_is_said(undone, prometheus):
+    assert undone().endswith("butler-api exports nothing of the new path (review_archive_storage_*)")
     assert prometheus.asked == [("butler-api", "review_archive_storage_")]  # one question, no waiting
 
 
-def test_series_of_the_old_process_may_end_a_little_later(put_back, prometheus):
+def test_series_of_the_old_process_may_end_a_little_later(undone, prometheus):
     prometheus.looks = [{STORAGE}, {STORAGE}, set()]
-    assert "exports nothing of the new path" in put_back()
+    assert "exports nothing of the new path" in undone()
 
 
 @pytest.mark.parametrize(
@@ -103,22 +103,22 @@ def test_series_of_the_old_process_may_end_a_little_later(put_back, prometheus):
     [[Inconclusive("out of reach")], [{STORAGE}, Inconclusive("out of reach")], [KeyError("out of reach")]],
     ids=["at once", "while waited for", "by an answer of its own kind"],
 )
-def test_prometheus_that_cannot_be_asked_is_no_obstacle(put_back, prometheus, looks):
+def test_prometheus_that_cannot_be_asked_is_no_obstacle(undone, prometheus, looks):
     prometheus.looks = looks
-    assert "whether butler-api left the new path is not known: " in put_back()
+    assert "whether butler-api left the new path is not known: " in undone()
 
 
-def test_without_a_new_process_nothing_is_asked(put_back, prometheus, services):
+def test_without_a_new_process_nothing_is_asked(undone, prometheus, services):
     services.proved = False
-    assert "not known: its new process was not seen" in put_back()
+    assert "not known: its new process was not seen" in undone()
     assert prometheus.asked == []
 
 
-def test_another_stages_path_in_the_same_service_may_be_new(put_back, prometheus):
+def test_another_stages_path_in_the_same_service_may_be_new(undone, prometheus):
     prometheus.looks = [{"homework_review_service_requests_total"}]  # accepted, and its flag is on
-    assert "butler-worker exports nothing of the new path (review_submission_*)" in put_back(USE_CASE)
+    assert "butler-worker exports nothing of the new path (review_submission_*)" in undone(USE_CASE)
     with pytest.raises(RollbackFailed, match="homework_review_service_requests_total"):
-        put_back(HOMEWORK)
+        undone(HOMEWORK)
 
 
 def test_flags_that_are_taken_out_again_are_all_looked_at(target, prometheus, services):

@@ -73,7 +73,7 @@ def test_dry_run_lists_and_changes_nothing(recover, crashed, target, restarter):
     assert restarter.restarts == ["api"]
 
 
-def test_open_flag_is_put_back_and_twice_is_harmless(recover, crashed, target, restarter):
+def test_open_flag_is_undone_and_twice_is_harmless(recover, crashed, target, restarter):
     code, said = recover()
     assert (code, target.env_file.read_text(), restarter.restarts) == (0, BEFORE, ["api", "api"]), said
     assert f"{FLAG} false -> true (run run-1)" in said

@@ -111,7 +111,7 @@ def test_unwritable_env_file_says_what_is_on_and_how_to_finish(world, monkeypatc
     assert not world.journal.is_closed()
 
 
-def test_env_file_that_is_writable_again_in_time_is_put_back(world, monkeypatch):
+def test_env_file_that_is_writable_again_in_time_is_undone(world, monkeypatch):
     world.conductor.set_flag(STAGE, True)
     write, failures = acceptance.envfile.file.replace_bytes, [1, 2]
 
@@ -123,7 +123,7 @@ def test_env_file_that_is_writable_again_in_time_is_put_back(world, monkeypatch)
     assert world.flags_on() == []
 
 
-def test_stage_that_cannot_be_put_back_does_not_keep_the_others_on(world):
+def test_stage_that_cannot_be_rolled_back_does_not_keep_the_others_on(world):
     world.conductor.set_flag(STAGE, True)
     world.conductor.set_flag(WORKER, True)
     world.restarter.failures = 3  # the worker is the first to be rolled back, and does not start

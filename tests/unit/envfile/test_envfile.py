@@ -368,7 +368,7 @@ def test_concurrent_writers_lose_nothing(env):
 
 
 @pytest.mark.parametrize("before", ["", "A=1\n", "A=1", "A=1\r\n", "# c"])
-def test_append_ends_the_last_line_first_and_is_taken_back(env, before):
+def test_append_ends_the_last_line_first_and_is_undone(env, before):
     original = write(env, before)
     change = env.append({KEY: "false", OTHER: "false"}, "Epic 21 feature flags")
     ended = before if before == "" or before.endswith("\n") else before + "\n"
@@ -393,7 +393,7 @@ def test_append_refuses_to_run_into_an_open_quote(env):
     assert env.path.read_bytes() == original
 
 
-def test_append_is_taken_back_around_what_others_wrote(env):
+def test_append_is_undone_around_what_others_wrote(env):
     write(env, "A=1\n")
     change = env.append({KEY: "false"}, "flags")
     write(env, f"A=2\n# flags\n{KEY}=false\nB=1\n")
@@ -402,7 +402,7 @@ def test_append_is_taken_back_around_what_others_wrote(env):
     assert env.restore(change).outcome == "already"
 
 
-def test_append_is_not_taken_back_over_a_flag_that_was_switched(env):
+def test_append_is_not_undone_over_a_flag_that_was_switched(env):
     write(env, "A=1\n")
     change = env.append({KEY: "false"}, "flags")
     env.set(KEY, "true")
@@ -490,7 +490,7 @@ def test_a_rollback_by_hand_is_no_conflict(env, now, outcome, then):
     assert env.restore(change).outcome == "already"
 
 
-def test_one_of_two_lines_set_back_by_hand_leaves_no_line_on(env):
+def test_one_of_two_lines_changed_by_hand_leaves_no_line_on(env):
     write(env, f"{KEY}=false\n{KEY}=false\n")
     change = env.set(KEY, "true")
     write(env, f"{KEY}=true\n{KEY}=false\n")

@@ -38,7 +38,7 @@ def test_first_line_is_the_outcome(records, name, word, mark):
     assert (first.text.startswith(word), first.mark, first.title) == (True, mark, True)
 
 
-def test_a_rollback_says_what_was_put_back(records):
+def test_a_rollback_says_what_was_undone(records):
     assert "rolled back   21_01c" in text(shown(records["no_go"]))
 
 

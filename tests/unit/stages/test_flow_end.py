@@ -119,7 +119,7 @@ def test_an_item_that_nobody_saw_to_be_good_is_inconclusive(recorder: Recorder, 
         flow_that_saw(recorder, *seen).weigh("21_01a.rollout.2")
 
 
-def test_an_item_that_was_seen_to_be_bad_is_named(recorder: Recorder) -> None:
+def test_an_item_that_was_found_bad_is_named(recorder: Recorder) -> None:
     found = flow_that_saw(recorder, Verdict.PASS, Verdict.INCONCLUSIVE, Verdict.FAIL).weigh("21_01a.rollout.2")
     assert [each.subject for each in found] == ["21_01a.rollout.2"]
 

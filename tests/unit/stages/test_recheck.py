@@ -70,7 +70,7 @@ def test_stage_whose_flag_is_not_on_is_held_to_nothing(events, why):
     assert (found.since, why in found.why_not) == (None, True), found
 
 
-def test_stage_of_another_run_is_not_seen_to_be_good():
+def test_stage_of_another_run_is_not_verified():
     with pytest.raises(Inconclusive, match="21_01c was no part of this deployment"):
         left_enabled(log(*of_stage("stage.started", stage="21_01a")), "21_01c")
 

@@ -69,7 +69,7 @@ def test_next_across_the_year_end():
     assert str(Window().next(datetime(2025, 12, 31, 12, tzinfo=UTC))) == "Sat 2026-01-03 02:00-06:00 UTC"
 
 
-def test_clocks_put_back_in_the_operators_zone_during_the_night_after():
+def test_clocks_set_earlier_in_the_operators_zone_during_the_night_after():
     """Berlin leaves summer time on Sunday 2025-10-26; Saturday's window is 04:00-08:00 there, a week on 03:00."""
     first = Window().next(datetime(2025, 10, 24, 12, tzinfo=BERLIN))
     second = Window().next(first.end.astimezone(BERLIN))
