@@ -55,8 +55,8 @@ class Cleanup:
         """Journal test data with this prefix, once, and at these places, each time; undone by removing it."""
         if places or not self._data:
             escapes = Escapes(tuple(places), time.time()) if places else None
-            number = self._intents.data(prefix, escapes)  # guard: test-data-journalled-before-it-is-written
-            self._data[number] = (prefix, escapes)
+            # guard: test-data-journalled-before-it-is-written
+            self._data[self._intents.data(prefix, escapes)] = (prefix, escapes)
 
     def undo_changes(self) -> list[str]:
         """Repeat restarts and take added flags out; returns what went wrong, having tried each."""
