@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -122,14 +121,9 @@ class Restarter:
             if service.started == "metric" and scraped is not None and self._scraped(service) <= scraped:
                 return None  # stale or gone since: the service answers, and another restart would show no more
             raise
-        self._await_scrape(service, scraped)
+        if service.started != "metric" and scraped is None:  # its counters begin at 0; a rollback does not wait for it
+            await_scrape(self._prometheus, service.job, self._target.scrape_patience_s)
         return after
-
-    def _await_scrape(self, service: Service, scraped: float | None) -> None:
-        """Let Prometheus see the new process too, where something else showed its start: its counters begin at 0."""
-        if service.started != "metric":
-            with suppress(*([Inconclusive] if scraped is not None else [])):
-                await_scrape(self._prometheus, service.job, self._target.scrape_patience_s)
 
     def _scraped(self, service: Service) -> float:
         try:

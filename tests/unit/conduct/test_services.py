@@ -116,6 +116,31 @@ def test_rollback_needs_no_prometheus_and_a_change_does(healthy):
         restarter.restart("api")
 
 
+class Unscraped:
+    """A Prometheus that does not answer."""
+
+    def clock(self):
+        raise Inconclusive("Prometheus does not answer")
+
+    instant = process_starts = lambda self, _: self.clock()
+
+
+def test_a_restart_shown_by_a_command_needs_a_scrape_too_and_a_rollback_does_not(tmp_path):
+    with server(lambda _: (200, "application/json", b"{}")) as url:
+        told = tmp_path / "starts"
+        told.write_text("7.0\n")
+        settings = {"API_STARTED": f"'command:cat {told}'", "RESTART_API": f"'cp {tmp_path}/new {told}'"}
+        restarter = Restarter(small_target(tmp_path, API_URL=url, RESTART_TIMEOUT_SECONDS="5", **settings), Unscraped())
+        (tmp_path / "new").write_text("9.0\n")
+        assert [one.proved for one in restarter.restart("api", need_proof=False)] == [True]
+        (tmp_path / "new").write_text("11.0\n")
+        with pytest.raises(Inconclusive, match="Prometheus"):
+            restarter.restart("api")
+        (tmp_path / "new").write_text("11.0\n")
+        with pytest.raises(MutationFailed, match=r"shows a process newer than 11\.0"):
+            restarter.restart("api", need_proof=False)
+
+
 class GoneSince:
     """A Prometheus that saw the process and its scrapes before a restart, and nothing new since."""
 
