@@ -76,8 +76,11 @@ def test_steps_are_counted_as_before(begun_before, conversation):
     """Smoke test with flag on: a conversation of as many turns has the steps that it had with the flag off."""
     if not begun_before:
         pytest.skip("no conversation was begun with the flag off: run test_flag_off.py too")
-    before, now = contexts.steps(begun_before[0].contexts), contexts.steps(conversation.contexts)
-    assert now == before, f"expected step_count {before} after the turns, as with the flag off, found {now}"
+    before, now = (
+        [*contexts.steps(each.contexts), (each.contexts[-1] or {}).get("state")]
+        for each in (begun_before[0], conversation)
+    )
+    assert now == before, f"expected step_count and state {before} after the turns, as with the flag off, found {now}"
 
 
 @pytest.mark.checklist("21_01a.rollout.3")

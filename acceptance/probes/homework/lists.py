@@ -5,6 +5,7 @@ What the HW checker knows says which commits a list must hold; only the old path
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -12,6 +13,7 @@ from datetime import UTC, date, datetime
 from acceptance.finding import Finding
 from acceptance.probes.homework.hw_checker import Check, HwChecker
 from acceptance.probes.homework.worker import DAYS, Homework
+from acceptance.redact import cut
 from acceptance.verdict import Inconclusive
 
 SPANS = (1, 7, DAYS)
@@ -23,7 +25,7 @@ Rows = tuple[str, ...]
 
 @dataclass(frozen=True)
 class Lists:
-    """What was listed: commit hashes in order, by student and days; and what the HW checker knew then."""
+    """What was listed: commits in order, by student and days; and what the HW checker knew then."""
 
     day: date
     rows: Mapping[tuple[str, int], Rows]
@@ -59,14 +61,14 @@ def lists(homework: Homework, checker: HwChecker, leave_out: Sequence[str]) -> L
     checks = checker.checks(DAYS + 1)
     students = sorted({check.student_id for check in checks} - {*leave_out})[:MOST_STUDENTS]
     known = {one: frozenset(check for check in checks if check.student_id == one) for one in students}
-    rows = {(one, days): _hashes(homework, one, days) for one in students for days in SPANS}
+    rows = {(one, days): _rows(homework, one, days) for one in students for days in SPANS}
     return Lists(datetime.now(UTC).date(), rows, known)
 
 
-def _hashes(homework: Homework, student: str, days: int) -> Rows:
+def _rows(homework: Homework, student: str, days: int) -> Rows:
     rows = homework.listing(student, days).rows or ()
-    return tuple(str(row.get("hash")) if isinstance(row, Mapping) else str(row) for row in rows)
+    return tuple(json.dumps(row, sort_keys=True, ensure_ascii=False) for row in rows)
 
 
 def _brief(rows: Rows) -> str:
-    return f"{len(rows)} commits ({', '.join(one[:7] for one in rows[:5])})"
+    return f"{len(rows)} commits ({cut(', '.join(rows), 200)})"

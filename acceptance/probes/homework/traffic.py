@@ -57,6 +57,7 @@ class HomeworkTraffic:
     _checks: Sequence[Check] = field(init=False)
     _students: Iterator[str] = field(init=False)
     _commits: Iterator[Check] = field(init=False)
+    _given: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._checks = self.checker.checks(DAYS)
@@ -85,6 +86,11 @@ class HomeworkTraffic:
 
     def _review(self, check: Check) -> list[Finding]:
         done = self.homework.request_review(self.checker, check, self.patience_s)
+        found = done.findings()
         if done.exchange.status == httpx.codes.ACCEPTED:
             self.missing = 0 if done.submitted else self.missing + 1
-        return done.findings()
+            other = self._given.setdefault(done.review_id, check.commit_hash)
+            if other != check.commit_hash:
+                expected = f"a review_id of its own for commit {check.commit_hash}"
+                found.append(Finding("shared review", done.review_id, expected, f"the one of commit {other}"))
+        return found

@@ -168,6 +168,9 @@ def changed(old: Review, new: Review) -> list[Finding]:
     pairs = [("task", old.task, new.task), ("report", old.report, new.report)]
     if new.answer is not None:
         pairs.append(("answer", old.answer, new.answer))
+        said, says = ((each.answer or {}).get("status") for each in (old, new))
+        if said != says:
+            found.append(Finding("answered otherwise", subject, f"status {said!r}, as by the old path", repr(says)))
     for name, before, now in pairs:
         lost = [
             field
