@@ -35,6 +35,10 @@ CLOCKS_DIFFER = timedelta(minutes=2)
 """How far another host's clock may be off."""
 
 
+LEAST_OF_REPORT = 4
+"""A report in other words may be shorter; one of less than a fourth is no report of the same work."""
+
+
 @dataclass(frozen=True)
 class Submitted:
     """The answer to a submission; `task_id` is empty where it was not taken, `at` is aware."""
@@ -127,12 +131,16 @@ class Review:
         return [*(fault for effect in EFFECTS for fault in self.lacks(effect)), *self._others()]
 
     def _others(self) -> list[Finding]:
-        """Say whether the report names another student."""
+        """Say whether the report names another student, or the task has no plausible end."""
+        found, subject = [], self.submitted.task_id
         owner = str((self.report or {}).get("student_id", ""))
-        if not owner or owner == self.submitted.student_id:
-            return []
-        expected = f"the report of {self.submitted.student_id}"
-        return [Finding("another's report", self.submitted.task_id, expected, f"one of {owner}", Severity.CRITICAL)]
+        if owner and owner != self.submitted.student_id:
+            expected = f"the report of {self.submitted.student_id}"
+            found.append(Finding("another's report", subject, expected, f"one of {owner}", Severity.CRITICAL))
+        if self.seconds is None or self.seconds < 0:
+            ended = f"created_at {self._task('created_at')}, finished_at {self._task('finished_at')}"
+            found.append(Finding("no end", subject, "a finished_at after created_at", ended))
+        return found
 
     def as_json(self) -> dict[str, Any]:
         """Give the facts for the record."""
@@ -180,6 +188,10 @@ def changed(old: Review, new: Review) -> list[Finding]:
         if lost:
             shown = cut(str({field: (now or {}).get(field) for field in lost}), 200)
             found.append(Finding("lacks what was stored", f"{name} of {subject}", f"{lost} as before", shown))
+    texts = [str((each.report or {}).get("report", "")) for each in (old, new)]
+    if len(texts[1]) < len(texts[0]) / LEAST_OF_REPORT:
+        expected = f"a report of about {len(texts[0])} characters, as by the old path"
+        found.append(Finding("report cut", subject, expected, f"{len(texts[1])} characters: {cut(texts[1], 100)!r}"))
     before, now = ((each.report or {}).get("log_analysis") for each in (old, new))
     if before != now:
         found.append(Finding("analysed otherwise", subject, f"log_analysis {before}, as by the old path", str(now)))

@@ -175,6 +175,7 @@ def test_the_key_is_read_from_the_env_file(tmp_path: Path) -> None:
     target: Any = SimpleNamespace(
         env_file=env, hw_checker_url="http://checker", http_timeout_s=3, source=tmp_path / "target.env"
     )
+    target.having = lambda _: target
     env.write_text(f"HW_CHECKER_API_KEY='{KEY}'\n")
     assert HwChecker.of(target).caller.headers == {"X-API-Key": KEY}
     env.write_text("HW_CHECKER_API_KEY=\n")
