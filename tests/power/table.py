@@ -114,6 +114,24 @@ OldCode = partial(
     only=("deploy",),
     restarts=True,
 )
+#: The new path answers later, within all thresholds; wants the fault and ``stage``.
+Later = partial(
+    Power,
+    red=("test_latency_is_at_most_twice_the_baseline",),
+    told="requests as quick as before",
+    only=("flag_off", "soak"),
+    k="timed or twice",
+)
+#: The service restarts by itself in the soak; wants ``stage``.
+RestartsItself = partial(
+    Power,
+    (),
+    ("test_service_ran_through",),
+    "to run on",
+    only=("soak",),
+    k="ran_through",
+    arguments_too=("-ptests.power.broken.restart",),
+)
 #: A job that Prometheus does not scrape; wants ``stage``, and as ``settings`` the key that names it.
 Unwatched = partial(
     Power,

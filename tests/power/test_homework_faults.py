@@ -6,7 +6,17 @@ from pathlib import Path
 import pytest
 
 from lab.worker.faults import HOMEWORK_FAULTS
-from power.table import EITHER_WAY, INCONCLUSIVE, OldCode, Power, RestartsNothing, Unwatched, assert_noticed
+from power.table import (
+    EITHER_WAY,
+    INCONCLUSIVE,
+    Later,
+    OldCode,
+    Power,
+    RestartsItself,
+    RestartsNothing,
+    Unwatched,
+    assert_noticed,
+)
 
 Off = partial(Power, stage="21_01b", only=("flag_off",))
 On = partial(Power, stage="21_01b", only=("flag_on",))
@@ -64,21 +74,8 @@ POWER = (
     Soak(("hw-checker-says-ill",), ("test_hw_checker_is_healthy",), 'expected 200 {"status":"ok"}'),
     # Slow ones are the trigger's, which has the same bound; few ones are no proof of quick ones.
     Soak((), ("test_gate_holds[latency-p95]",), "to judge by, found ", INCONCLUSIVE, FEW, k="latency"),
-    Power(
-        ("homework-answers-late",),
-        ("test_latency_is_at_most_twice_the_baseline",),
-        "requests as quick as before",
-        stage="21_01b",
-        only=("flag_off", "soak"),
-        k="timed or twice",
-    ),
-    Soak(
-        (),
-        ("test_service_ran_through",),
-        "to run on",
-        k="ran_through",
-        arguments_too=("-ptests.power.broken.restart",),
-    ),
+    Later(("homework-answers-late",), stage="21_01b"),
+    RestartsItself(stage="21_01b"),
     Soak((), ("test_latency_is_at_most_twice_the_baseline",), "timed requests", INCONCLUSIVE, k="twice"),
     Exit(
         ("homework-errors-seldom",),

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from lab.worker.faults import USE_CASE_FAULTS
-from power.table import INCONCLUSIVE, OldCode, Power, RestartsNothing, Unwatched, assert_noticed
+from power.table import INCONCLUSIVE, OldCode, Power, RestartsItself, RestartsNothing, Unwatched, assert_noticed
 
 IMPATIENT = {"HTTP_TIMEOUT_SECONDS": "3"}
 FEW = {"TRAFFIC_PER_MINUTE": "100"}
@@ -72,13 +72,7 @@ POWER = (
     # Both take longer than the SLO of 30 s, so their runs do too.
     Soak(("review-slow",), ("trigger latency", "test_reviews_end_in_time", "test_gate_holds[latency-p95]"), "found"),
     Soak(("review-begins-late",), ("test_reviews_end_in_time",), "not < 30 s", settings=FEW),
-    Soak(
-        (),
-        ("test_service_ran_through",),
-        "to run on",
-        k="ran_through",
-        arguments_too=("-ptests.power.broken.restart",),
-    ),
+    RestartsItself(stage="21_01d"),
     # Too little for a trigger, too much for the stage.
     Soak(("review-errors-seldom",), ("test_gate_holds[pipeline-errors]",), "expected == 0 errors", settings=LONGER),
     Soak(("review-hits-miscounted",), ("test_gate_holds[rate-limit-hits]",), "expected == 0 ref", settings=LONGER),

@@ -18,7 +18,18 @@ from acceptance.probes.storage.uploads import Upload, Uploader
 from acceptance.target.model import load_target
 from lab.faults import STORAGE_FAULTS
 from power.means import stopped
-from power.table import EITHER_WAY, INCONCLUSIVE, Means, OldCode, Power, RestartsNothing, Unwatched, assert_noticed
+from power.table import (
+    EITHER_WAY,
+    INCONCLUSIVE,
+    Later,
+    Means,
+    OldCode,
+    Power,
+    RestartsItself,
+    RestartsNothing,
+    Unwatched,
+    assert_noticed,
+)
 
 TAMPERED = "test_tampered_archive_is_refused[tampered-start]"
 ATTACKS = "test_attacks_are_blocked"
@@ -225,20 +236,8 @@ POWER = (
         only=("soak",),
         k="every_upload",
     ),
-    Power(
-        ("writes-late",),
-        ("test_latency_is_at_most_twice_the_baseline",),
-        "requests as quick as before",
-        only=("flag_off", "soak"),
-        k="timed or twice",
-    ),
-    Soak(
-        (),
-        ("test_service_ran_through",),
-        "to run on",
-        k="ran_through",
-        arguments_too=("-ptests.power.broken.restart",),
-    ),
+    Later(("writes-late",), stage="21_01c"),
+    RestartsItself(stage="21_01c"),
     Soak(
         ("metadata-seldom",),
         ("test_every_upload_of_the_soak_is_recorded",),
