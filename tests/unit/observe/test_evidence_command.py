@@ -42,6 +42,7 @@ def hours_ago(hours, form="%Y-%m-%dT%H:%M:%SZ"):
         (f"echo green at {hours_ago(3)}", "4"),
         (f"echo {hours_ago(3, '%Y-%m-%d %H:%M:%S +0000')} and {hours_ago(99)}", "4"),
     ],
+    ids=["no date", "its date", "the newest of its dates"],
 )
 def test_good_answer_is_evidence_with_its_origin(command, hours, ask, tmp_path):
     said = ask(command, hours)
@@ -72,6 +73,7 @@ def test_another_exit_code_is_a_no_in_the_commands_words(ask):
         (f"echo green {hours_ago(5)}", "4", "found one 5.0 h old"),
         (f"echo green {hours_ago(-5)}", "4", "found one -5.0 h old"),
     ],
+    ids=range(11),  # a name that holds the time is another one at the next collection
 )
 def test_silence_is_never_a_pass(command, hours, told, ask):
     with pytest.raises(Inconclusive, match=re.escape(told)):
