@@ -236,7 +236,8 @@ def application(
 def _shaped(settings: Settings | None) -> list[Middleware]:
     if settings is None or current().plain:
         return []
-    return [Middleware(ShapeMiddleware, current(), settings.service, Logins(settings.env, settings.fault))]
+    logins = Logins(settings.env, settings.fault)
+    return [Middleware(ShapeMiddleware, current(), settings.service, logins, Path("access.log"))]
 
 
 class _Server(uvicorn.Server):

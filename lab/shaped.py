@@ -20,8 +20,8 @@ _OPEN = ("/health", "/health/", "/metrics")
 class ShapeMiddleware:
     """Take requests in a shape's words and give answers in them."""
 
-    def __init__(self, app: ASGIApp, shape: Shape, program: str, logins: Logins) -> None:
-        self.app, self.shape, self.logins = app, shape, logins
+    def __init__(self, app: ASGIApp, shape: Shape, program: str, logins: Logins, own_log: Path | None = None) -> None:
+        self.app, self.shape, self.logins, self.own_log = app, shape, logins, own_log
         self.fields = shape.fields.get(program, {})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -38,8 +38,9 @@ class ShapeMiddleware:
 
     def _note(self, path: str) -> None:
         """Add a line to the service's own file, which lies where it works."""
-        with Path("access.log").open("a", encoding="utf-8") as file:
-            file.write(f"{time.time():.3f} {path!r}\n")
+        if self.own_log:
+            with self.own_log.open("a", encoding="utf-8") as file:
+                file.write(f"{time.time():.3f} {path!r}\n")
 
     def _early(self, request: Request) -> Response | None:
         """Answer without the service: the redirect of its health, or no login."""
