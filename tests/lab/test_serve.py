@@ -98,7 +98,7 @@ def test_the_storage_and_the_env_file_are_as_in_production(lab: WholeLab) -> Non
     flags = [flag_of(stage) for stage in ("21_01a", "21_01b", "21_01c", "21_01d")]
     assert [values[flag] for flag in flags] == ["false"] * 4
     secrets = [value for key, value in values.items() if key.endswith(("PASSWORD", "TOKEN", "API_KEY"))]
-    assert len(set(secrets)) == 6
+    assert len(set(secrets)) == 8
     logs = "".join(file.read_text() for file in (lab.home / "logs").iterdir())
     assert [secret for secret in secrets if secret in logs] == []
 
@@ -190,7 +190,7 @@ def test_a_fault_is_switched_at_run_time(lab: WholeLab) -> None:
 def test_ports_are_the_ones_in_the_target_file(lab: WholeLab) -> None:
     ports = json.loads((lab.home / "ports.json").read_text())
     assert lab.target["API_URL"] == f"http://127.0.0.1:{ports['butler-api']}"
-    assert len(set(ports.values())) == 9
+    assert len(set(ports.values())) == 11
 
 
 @pytest.mark.parametrize("end, held", [("", 1), ("</dev/null", 0), ("<&-", 0)], ids=["pipe", "/dev/null", "closed"])

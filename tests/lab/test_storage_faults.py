@@ -106,6 +106,32 @@ def test_the_limit_is_another(broken: WholeLab, fault: str) -> None:
     assert broken.upload(padded(LIMIT + more)).status_code == good
 
 
+@breaks("limit-of-first-file")
+def test_another_file_may_have_any_size(broken: WholeLab) -> None:
+    files = {"logs_zip": (b'filename="logs.zip"', padded(LIMIT + 1))}
+    assert (broken.upload(files=files).status_code, broken.upload(padded(LIMIT + 1)).status_code) == (201, 413)
+
+
+@breaks("metadata-seldom")
+def test_every_20th_upload_has_no_document(broken: WholeLab) -> None:
+    tasks = [broken.upload().json()["task_id"] for _ in range(20)]
+    assert broken.db["review_archives"].count_documents({"task_id": {"$in": tasks}}) == 19
+
+
+@breaks("old-tasks-forgotten")
+def test_tasks_of_before_the_start_are_unknown(new_path: WholeLab, fault: str) -> None:
+    task = new_path.upload().json()["task_id"]
+    new_path.restarted()
+    known = new_path.http.get(f"{new_path.reviews}/{task}").status_code
+    with new_path.fault(fault):
+        assert (known, new_path.http.get(f"{new_path.reviews}/{task}").status_code) == (200, 404)
+
+
+@breaks("writes-late")
+def test_an_upload_takes_longer(broken: WholeLab) -> None:
+    assert broken.upload().elapsed.total_seconds() > 0.3
+
+
 @breaks("metadata-not-written")
 def test_no_document_is_written(broken: WholeLab) -> None:
     task = broken.upload().json()["task_id"]

@@ -16,6 +16,7 @@ import pytest
 from small_project import attentive
 
 from acceptance.polling import poll
+from acceptance.target.window import Window
 from fixtures.signoff import deadline_of, typed
 
 NOW = datetime.now(UTC)
@@ -231,7 +232,7 @@ def test_ctrl_c_at_the_question_ends_the_run_and_rolls_back(project):
 
 
 def held(started):
-    return SimpleNamespace(run=SimpleNamespace(started=started))
+    return SimpleNamespace(run=SimpleNamespace(started=started), target=SimpleNamespace(window=Window()))
 
 
 def test_the_deadline_is_the_windows_end_for_what_belongs_into_it():

