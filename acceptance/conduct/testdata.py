@@ -11,6 +11,7 @@ import itertools
 import os
 import re
 import secrets
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -25,6 +26,9 @@ from acceptance.probes.attacks.escape_targets import Escapes
 from acceptance.target.model import Target
 from acceptance.verdict import Inconclusive
 
+CALM_S = 0.5
+"""Seconds without anything new of ours: a request may still be under way whose sender was killed."""
+MOST_PASSES = 40
 RUNNING_S = 45.0
 """Seconds that a review of ours which runs is given to end; the SLO of one is 30 s."""
 
@@ -62,7 +66,7 @@ class Purged:
 
 
 def purge(target: Target, prefix: str, escapes: Escapes | None = None) -> Purged:
-    """Remove the documents and archives of the run with this prefix; doing so twice is harmless.
+    """Remove the documents and archives of the run with this prefix until no more appear; twice is harmless.
 
     Args:
         target: Where.
@@ -76,6 +80,14 @@ def purge(target: Target, prefix: str, escapes: Escapes | None = None) -> Purged
     """
     if len(prefix) < 10 or not prefix.isalnum():  # guard: what-is-no-prefix-removes-nothing
         raise ValueError(f"expected a run's prefix, found {prefix!r}")
+    passes = [_pass(target, prefix, escapes)]
+    while (passes[-1].documents or passes[-1].files) and len(passes) < MOST_PASSES:
+        time.sleep(CALM_S)
+        passes.append(_pass(target, prefix, escapes))  # guard: what-comes-late-is-removed-too
+    return Purged(sum(each.documents for each in passes), sum(each.files for each in passes))
+
+
+def _pass(target: Target, prefix: str, escapes: Escapes | None) -> Purged:
     failures: list[OSError] = []
     with suppress(Inconclusive), database(target) as mongo:  # one that is away is told below
         failures += _end_tasks(mongo, _owned(prefix))

@@ -159,6 +159,16 @@ def test_tasks_end_before_what_they_write_is_removed(target, asked, monkeypatch)
         purge(target, PREFIX)
 
 
+def test_what_comes_after_the_first_look_is_removed_too(target, asked, monkeypatch):
+    """A service that took an upload whose sender was killed keeps it a moment later."""
+    first, late = (target.storage.root / f"{PREFIX}-{name}.zip" for name in ("first", "late"))
+    first.touch()
+    arrives = iter([late.touch])
+    monkeypatch.setattr(acceptance.conduct.testdata.time, "sleep", lambda _: next(arrives, lambda: None)())
+    assert purge(target, PREFIX).files == 2
+    assert not late.exists()
+
+
 def test_what_attacks_left_is_found_after_a_crash(target, asked, tmp_path):
     """By name beside the places where they lead, by content at these places and below the storage; nobody else's."""
     outside, store = tmp_path / "outside", target.storage.root
