@@ -81,7 +81,9 @@ def purge(target: Target, prefix: str, escapes: Escapes | None = None) -> Purged
     if len(prefix) < 10 or not prefix.isalnum():  # guard: what-is-no-prefix-removes-nothing
         raise ValueError(f"expected a run's prefix, found {prefix!r}")
     passes = [_pass(target, prefix, escapes)]
-    while (passes[-1].documents or passes[-1].files) and len(passes) < MOST_PASSES:
+    for _ in range(MOST_PASSES):
+        if not (passes[-1].documents or passes[-1].files):
+            break
         time.sleep(CALM_S)
         passes.append(_pass(target, prefix, escapes))  # guard: what-comes-late-is-removed-too
     return Purged(sum(each.documents for each in passes), sum(each.files for each in passes))
