@@ -137,7 +137,7 @@ Unwatched = partial(
     Power,
     (),
     ("test_stage_can_be_switched_and_watched",),
-    "no process of job nobody",
+    "a process of job nobody that is up, found none",
     INCONCLUSIVE,
     only=("preflight",),
 )

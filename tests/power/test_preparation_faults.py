@@ -59,7 +59,7 @@ POWER = (
     Preflight(
         (),
         ("test_service_is_healthy[bot]",),
-        "expected an answer of",
+        "found no answer",
         k="healthy",
         by=stopped("butler:butler-bot", "butler:butler-worker", "butler:butler-api"),
         also=("test_service_is_healthy[worker]", "test_service_is_healthy[api]"),
