@@ -34,7 +34,8 @@ def exchange(status=201, body='{"task_id": "rev_1"}'):
 
 
 def submitted(task_id="rev_1", status=201, ago=0.0):
-    return Submitted("student", exchange(status), task_id, datetime.now(UTC) - timedelta(seconds=ago))
+    at = datetime.now(UTC) - timedelta(seconds=ago) if ago else NOW.replace(tzinfo=UTC)
+    return Submitted("student", exchange(status), task_id, at)
 
 
 def line(event, task_id="rev_1", **fields):
