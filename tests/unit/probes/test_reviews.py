@@ -156,7 +156,8 @@ def reviews(**collections):
 
 def test_review_is_followed_to_its_end():
     seen = iter([[TASK | {"status": "queued"}], [TASK | {"status": "running"}]])
-    pipeline = reviews(long_tasks=lambda: next(seen, [TASK]), homework_reviews=[REPORT])
+    published = REPORT | {"published_at": datetime.now(UTC)}
+    pipeline = reviews(long_tasks=lambda: next(seen, [TASK]), homework_reviews=[published])
     assert pipeline.follow(pipeline.submit("student", "hw03"), 5, 0).findings() == []
 
 
