@@ -7,6 +7,7 @@ become 150 ms; the baseline here is the run's own, measured on the same day, tar
 from __future__ import annotations
 
 from collections.abc import Sequence
+from statistics import median
 
 from acceptance.finding import Finding
 from acceptance.gates.statistics import level_ratio
@@ -46,11 +47,7 @@ def slower(subject: str, before: Sequence[float], after: Sequence[float]) -> lis
         Finding(
             "slower than before",
             subject,
-            f"requests as quick as before ({_middle(before):.3g} s, median of {len(before)}), at most {TIMES:g} x",
-            f"{_middle(after):.3g} s, median of {len(after)}: {ratio.estimate:.3g} x (p = {ratio.p:.2g})",
+            f"requests as quick as before ({median(before):.3g} s, median of {len(before)}), at most {TIMES:g} x",
+            f"{median(after):.3g} s, median of {len(after)}: {ratio.estimate:.3g} x (p = {ratio.p:.2g})",
         )
     ]
-
-
-def _middle(seconds: Sequence[float]) -> float:
-    return sorted(seconds)[len(seconds) // 2]

@@ -107,10 +107,7 @@ class ReviewApi:
 
 def _echo(detail: str, upload: Upload) -> list[dict[str, object]]:
     """Tell what is wrong as FastAPI does, with what was sent in it."""
-    files = {
-        file.field: str(file.path.read_bytes()[:20_000] or bytes(file.buffer[:20_000]))
-        for file in upload.files.values()
-    }
+    files = {file.field: _seen(file) for file in upload.files.values()}
     return [{"type": "value_error", "loc": ["body"], "msg": detail, "input": {**upload.fields, **files}}]
 
 

@@ -20,7 +20,7 @@ from acceptance.polling import poll
 from acceptance.probes.archives.archives import Archive, good
 from acceptance.probes.attacks.access import HIDDEN, Door
 from acceptance.probes.attacks.attacks import Attacks, attack
-from acceptance.probes.attacks.corpus import load_cases, selection
+from acceptance.probes.attacks.corpus import cases_to_send
 from acceptance.probes.clients import Clients
 from acceptance.probes.dialog.gateway import Butler
 from acceptance.probes.homework.worker import LIST_PATH
@@ -98,7 +98,7 @@ def attacks(
     flag_on: object, uploader: Uploader, storage: Storage, api_logs: Logs, stage_work: StageWork, new_id: NewId
 ) -> Attacks:
     """The whole corpus, run once; each check then looks at its own case."""
-    prefix, cases = stage_work.run.prefix, load_cases() if storage.all_attacks else selection(load_cases())
+    prefix, cases = stage_work.run.prefix, cases_to_send(whole=storage.all_attacks)
     announce = partial(stage_work.conductor.expect_data, prefix)
     with own_errors(stage_work), stage_work.synthetic.attacking(len(cases)):
         return attack(

@@ -10,13 +10,13 @@ from acceptance.commands.cli import Answer, main
 from acceptance.commands.hold_target import command_session
 from acceptance.finding import about
 from acceptance.probes.attacks.attacks import attack
-from acceptance.probes.attacks.corpus import load_cases, selection
+from acceptance.probes.attacks.corpus import cases_to_send
 from acceptance.target.model import Target
 
 
 def act(target: Target, _: argparse.Namespace) -> Answer:
     """Attack once, and judge each case by what was written where."""
-    cases = load_cases() if target.storage.all_attacks else selection(load_cases())
+    cases = cases_to_send(whole=target.storage.all_attacks)
     with command_session(target) as ours:
         who = {"attacker": ours.new_id("attacker"), "victim": ours.new_id("victim"), "prefix": ours.prefix}
         attacks = attack(cases, ours.uploader, target.storage, ours.logs, announce=ours.announce, **who)

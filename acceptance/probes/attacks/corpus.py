@@ -81,6 +81,12 @@ def selection(cases: Iterable[Case]) -> tuple[Case, ...]:
     return tuple(first.values())
 
 
+def cases_to_send(*, whole: bool) -> tuple[Case, ...]:
+    """Read the whole corpus, or the selection of it that a production system may get."""
+    cases = load_cases()
+    return cases if whole else selection(cases)
+
+
 def lint_cases(cases: Iterable[Case]) -> list[str]:
     """Say what is wrong with the corpus, one line for each fault; empty when it is sound."""
     cases = tuple(cases)
