@@ -125,8 +125,8 @@ def test_database_drops_a_connection_in_a_read(short, tmp_path):
     """The driver asks once more, so the run goes on, and its verdict is of the answer. In part it is no GO."""
     run, way = reads_over(short, tmp_path, lost=1)
     assert (run.code, run.outcome, run.first_red) == (11, "INCONCLUSIVE", "nothing"), run.explain()
-    told = "three reads of documents, the first of them twice, and what a removal asks: tasks under way, documents"
-    assert (way.lost, way.asked) == (1, 6), told
+    told = "three reads of documents, the first of them twice; one of the proof by use; two passes of the removal"
+    assert (way.lost, way.asked) == (1, 7), told
     assert left_over(short) == []
 
 
