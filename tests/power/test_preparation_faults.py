@@ -149,7 +149,8 @@ def test_flag_that_is_on_turns_its_check_red(
         ended = run_stage(retold(target_file, "quick", **SHORT), tmp_path, *part, stage=stage)
     finally:
         env_file.write_bytes(before)
-    assert (ended.first_red, "USE_DECOMPOSED_USE_CASE is true" in ended.reason) == (red, True), ended.explain()
+    told = "USE_DECOMPOSED_USE_CASE: expected false, found true"
+    assert (ended.first_red, told in ended.reason) == (red, True), ended.explain()
 
 
 def test_mongodb_that_keeps_nothing(target_file: Path, tmp_path: Path) -> None:
