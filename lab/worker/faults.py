@@ -122,6 +122,12 @@ USE_CASE_FAULTS = (
         ("21_01d.monitor.1", "21_01d.exit.3", "trigger.2"),
     ),
     Fault(
+        "review-takes-longer",
+        "21_01d",
+        "new path: a review takes 2 s more, well below the SLO",
+        ("21_01d.monitor.1", "trigger.2"),
+    ),
+    Fault(
         "review-errors",
         "21_01d",
         "new path: every 3rd review fails",

@@ -101,6 +101,8 @@ class DecomposedReview:
         call = next(self._calls)
         if self._fault("review-slow"):
             await asyncio.sleep(SLOW_SECONDS)
+        if self._fault("review-takes-longer"):
+            await asyncio.sleep(2)
         if self._fault("review-hits-miscounted") and call % 21 == 0:
             self._metrics.rate_limit_hits.inc()
         for fault, every in (("review-errors", 3), ("review-errors-seldom", 21)):

@@ -59,6 +59,21 @@ def several(reviews: Reviews, clients: Clients, new_id: NewId, patience_s: float
 
 
 @pytest.fixture(scope="module")
+def review_times(reviews: Reviews, new_id: NewId, patience_s: float, target: Target) -> list[float]:
+    """Seconds of each good one of a few reviews that are under way at once, by the path that is at work."""
+    burst = ReviewTraffic(reviews, new_id, patience_s, settle_s=target.http_timeout_s)
+    for _ in range(burst.at_once):
+        burst.send()
+    return [review.seconds for review in burst.finish() if review.succeeded and review.seconds is not None]
+
+
+@pytest.fixture(scope="session")
+def times_before() -> list[float]:
+    """The same with the flag off: the run's own baseline."""
+    return []
+
+
+@pytest.fixture(scope="module")
 def traffic(reviews: Reviews, new_id: NewId, patience_s: float, target: Target) -> ReviewTraffic:
     """The soak's submissions."""
     return ReviewTraffic(reviews, new_id, patience_s, settle_s=target.http_timeout_s)

@@ -2,6 +2,7 @@
 
 import pytest
 
+from acceptance.baseline.response_times import FEWEST
 from acceptance.finding import summary
 from acceptance.observe.exported import names_after
 from acceptance.probes.reviews.pipeline import METRICS
@@ -47,3 +48,10 @@ def test_submissions_of_users_are_reviewed(several, reviewed_before):
     # The second one of a student may meet a rate limit: how many may be sent is left open.
     bad = [review.task for review in several if not review.succeeded and not (review is several[-1] and review.limited)]
     assert bad == [], bad
+
+
+@pytest.mark.checklist("21_01d.rollout.1")
+def test_reviews_are_timed(review_times, times_before):
+    """Validate with flag off: reviews that are under way at once have their result, and their times are kept."""
+    times_before.extend(review_times)
+    assert len(times_before) >= FEWEST, f"expected at least {FEWEST} reviews with a result, found {len(times_before)}"

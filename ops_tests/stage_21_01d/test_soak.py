@@ -2,6 +2,7 @@
 
 import pytest
 
+from acceptance.baseline.response_times import slower
 from acceptance.finding import summary
 from acceptance.probes.reviews.pipeline import component_findings
 from acceptance.probes.reviews.result import changed
@@ -40,6 +41,13 @@ def test_every_review_of_the_soak_was_good(soaked, traffic, reviewed_before):
 def test_components_are_healthy(soaked, worker):
     """Component health: RateLimiter, LogAnalysisPipeline, ReportPublisher all healthy."""
     found = component_findings(worker)
+    assert found == [], summary(found)
+
+
+@pytest.mark.checklist("21_01d.monitor.1", "trigger.2")
+def test_reviews_take_at_most_twice_the_baseline(soaked, review_times, times_before):
+    """Latency >2x baseline: reviews under way at once take at most twice as long as with the flag off."""
+    found = slower("reviews", times_before, review_times)
     assert found == [], summary(found)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from lab.worker.faults import USE_CASE_FAULTS
-from power.table import INCONCLUSIVE, OldCode, Power, RestartsItself, RestartsNothing, Unwatched, assert_noticed
+from power.table import INCONCLUSIVE, Later, OldCode, Power, RestartsItself, RestartsNothing, Unwatched, assert_noticed
 
 IMPATIENT = {"HTTP_TIMEOUT_SECONDS": "3"}
 FEW = {"TRAFFIC_PER_MINUTE": "100"}
@@ -48,6 +48,13 @@ POWER = (
         restarts=True,
         k="submissions",
     ),
+    Off(
+        ("flags-stuck-on", "review-errors"),
+        ("test_reviews_are_timed",),
+        "expected at least 7 reviews with a result",
+        restarts=True,
+        k="timed",
+    ),
     On(("use-case-does-not-come-back",), ("test_flag_change_restarted_the_worker",), "expected"),
     Power(
         ("review-counts-wrongly",),
@@ -72,6 +79,8 @@ POWER = (
     # Both take longer than the SLO of 30 s, so their runs do too.
     Soak(("review-slow",), ("trigger latency", "test_reviews_end_in_time", "test_gate_holds[latency-p95]"), "found"),
     Soak(("review-begins-late",), ("test_reviews_end_in_time",), "not < 30 s", settings=FEW),
+    Later(("review-takes-longer",), red=("test_reviews_take_at_most_twice_the_baseline",), stage="21_01d"),
+    Soak((), ("test_reviews_take_at_most_twice_the_baseline",), "timed requests", INCONCLUSIVE, k="twice"),
     RestartsItself(stage="21_01d"),
     # Too little for a trigger, too much for the stage.
     Soak(("review-errors-seldom",), ("test_gate_holds[pipeline-errors]",), "expected == 0 errors", settings=LONGER),
