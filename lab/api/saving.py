@@ -96,7 +96,7 @@ class Saving:
         self._saves += 1
         if self._context.settings.fault("disk-gone"):
             raise OSError(errno.EROFS, "read-only file system")
-        if self._broken("write-errors-seldom") and self._saves % 51 == 0:
+        if self._broken("write-errors-seldom") and self._saves % 51 == 17:
             raise OSError(errno.EIO, "input/output error")
         if self._broken("errors-not-raised") or (self._broken("write-errors") and self._saves % 3 == 0):
             raise OSError(errno.ENOSPC, "no space left on device")
@@ -124,7 +124,7 @@ class Saving:
         }
 
     def _archives(self, upload: Upload, task_id: str, places: dict[str, Path]) -> list[Document]:
-        seldom = self._broken("metadata-seldom") and self._saves % 20 == 0
+        seldom = self._broken("metadata-seldom") and self._saves % 20 == 7
         if not self._context.new or seldom or self._broken("metadata-not-written"):
             return []
         return [

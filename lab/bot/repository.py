@@ -100,8 +100,8 @@ class ContextRepository:
         call = next(self._calls)
         if self._fault("dialog-slow"):
             await asyncio.sleep(SLOW_SECONDS)
-        if self._fault("dialog-slow-seldom") and call % 10 == 0:
+        if self._fault("dialog-slow-seldom") and call % 10 == 3:
             await asyncio.sleep(SELDOM_SLOW_SECONDS)
-        for fault, every in (("dialog-errors", 10), ("dialog-errors-seldom", 50)):
-            if self._fault(fault) and call % every == 0:
+        for fault, every, begin in (("dialog-errors", 10, 0), ("dialog-errors-seldom", 50, 17)):
+            if self._fault(fault) and call % every == begin:
                 raise RepositoryError(f"seeded fault {fault}")

@@ -84,6 +84,6 @@ class HomeworkReviewService:
         if self._fault("homework-answers-late"):
             await asyncio.sleep(LATE_SECONDS)
         call = next(self._calls)
-        for fault, every in (("homework-errors", 5), ("homework-errors-seldom", 11)):
-            if self._fault(fault) and call % every == 0:
+        for fault, every, begin in (("homework-errors", 5, 0), ("homework-errors-seldom", 11, 4)):
+            if self._fault(fault) and call % every == begin:
                 raise CheckerError("api_error")

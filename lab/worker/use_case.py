@@ -103,8 +103,8 @@ class DecomposedReview:
             await asyncio.sleep(SLOW_SECONDS)
         if self._fault("review-takes-longer"):
             await asyncio.sleep(2)
-        if self._fault("review-hits-miscounted") and call % 21 == 0:
+        if self._fault("review-hits-miscounted") and call % 21 == 7:
             self._metrics.rate_limit_hits.inc()
-        for fault, every in (("review-errors", 3), ("review-errors-seldom", 21)):
-            if self._fault(fault) and call % every == 0:
+        for fault, every, begin in (("review-errors", 3, 0), ("review-errors-seldom", 21, 7)):
+            if self._fault(fault) and call % every == begin:
                 raise RuntimeError(f"seeded fault {fault}")

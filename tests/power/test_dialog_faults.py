@@ -107,7 +107,7 @@ POWER = (
     Soak(("dialog-errors",), ("trigger repository-failures", "trigger failed-messages"), "fires at > 0.05"),
     Soak(("dialog-warns",), ("test_no_new_errors_in_the_log",), "repository_deprecated"),
     # Too little for a trigger, too much for the stage.
-    Soak(("dialog-errors-seldom",), ("test_gate_holds[repository-errors]",), "expected == 0 errors, found 1"),
+    Soak(("dialog-errors-seldom",), ("test_gate_holds[repository-errors]",), "expected == 0 errors, found"),
     Soak(
         ("dialog-errors-seldom",), ("test_every_turn_of_the_soak_was_good",), "503 Service Unavailable", k="every_turn"
     ),
@@ -121,7 +121,7 @@ POWER = (
     # Nobody looked: no data is never good.
     Soak((), ("test_user_facing_validation",), "not verified", INCONCLUSIVE, k="user_facing"),
     Exit((), ("test_flag_is_enabled",), "not verified", INCONCLUSIVE, k="flag_is_enabled"),
-    Exit(("dialog-errors-seldom",), ("test_no_error_rate_increase",), "expected == 0 errors, found 1", k="error_rate"),
+    Exit(("dialog-errors-seldom",), ("test_no_error_rate_increase",), "expected == 0 errors, found", k="error_rate"),
     Exit(("dialog-slow-seldom",), ("test_latency_is_within_slo",), TOO_SLOW, settings=LONGER, k="latency"),
     Exit((), ("test_user_facing_validation_was_successful",), "not verified", INCONCLUSIVE, k="user_facing"),
     Exit((), ("test_stage_is_accepted",), "21_01a.exit.1 was not checked", INCONCLUSIVE, k="accepted"),

@@ -16,8 +16,6 @@ Off = partial(Power, stage="21_01d", only=("flag_off",), settings=IMPATIENT)
 On = partial(Power, stage="21_01d", only=("flag_on",), settings=IMPATIENT)
 Soak = partial(Power, stage="21_01d", only=("soak",), settings=IMPATIENT)
 Exit = partial(Power, stage="21_01d", only=("exit_gate",))
-LONGER = IMPATIENT | {"SOAK_SECONDS": "6"}
-"""Time for the 21st review."""
 TOO_FEW = {"TRAFFIC_PER_MINUTE": "60", "SOAK_SECONDS": "1"}
 """Too few reviews to say anything of."""
 
@@ -83,8 +81,8 @@ POWER = (
     Soak((), ("test_reviews_take_at_most_twice_the_baseline",), "timed requests", INCONCLUSIVE, k="twice"),
     RestartsItself(stage="21_01d"),
     # Too little for a trigger, too much for the stage.
-    Soak(("review-errors-seldom",), ("test_gate_holds[pipeline-errors]",), "expected == 0 errors", settings=LONGER),
-    Soak(("review-hits-miscounted",), ("test_gate_holds[rate-limit-hits]",), "expected == 0 ref", settings=LONGER),
+    Soak(("review-errors-seldom",), ("test_gate_holds[pipeline-errors]",), "expected == 0 errors"),
+    Soak(("review-hits-miscounted",), ("test_gate_holds[rate-limit-hits]",), "expected == 0 ref"),
     Soak(("review-report-lost",), ("test_every_review_of_the_soak_was_good",), "report persisted, found report ="),
     # Slow ones are the trigger's, which has the same bound; few ones are no proof of quick ones.
     Soak(
@@ -99,7 +97,6 @@ POWER = (
         ("review-errors-seldom",),
         ("test_no_errors_in_the_review_pipeline",),
         "expected == 0 errors",
-        settings=LONGER,
         k="no_errors",
     ),
     Exit((), ("test_all_collaborators_are_operational",), "not verified", INCONCLUSIVE, k="collaborators"),

@@ -37,8 +37,6 @@ COLLIDING = "test_another_archive_is_not_overwritten[ids-equal-when-joined]"
 FULL_DISK = {"MIN_FREE_BYTES": str(10**17)}
 FEW = {"TRAFFIC_PER_MINUTE": "60", "SOAK_SECONDS": "1"}
 """Too few uploads to say anything of."""
-MANY = {"TRAFFIC_PER_MINUTE": "1200", "SOAK_SECONDS": "10"}
-"""Time for the 51st upload, also on a busy machine."""
 
 Before = partial(Power, only=("preflight",))
 Off = partial(Power, only=("flag_off",))
@@ -214,12 +212,11 @@ POWER = (
         k="lying_content",
     ),
     # Too little for a trigger, too much for the stage.
-    Soak(("write-errors-seldom",), ("test_gate_holds[write-errors]",), "expected == 0 errors, found", settings=MANY),
+    Soak(("write-errors-seldom",), ("test_gate_holds[write-errors]",), "expected == 0 errors, found"),
     Soak(
         ("write-errors-seldom",),
         ("test_every_upload_of_the_soak_was_stored",),
         "500",
-        settings=MANY,
         k="every_upload",
     ),
     Soak(
@@ -268,7 +265,6 @@ POWER = (
         ("write-errors-seldom",),
         ("test_no_file_write_errors",),
         "expected == 0 errors, found",
-        settings=MANY,
         k="file_write",
     ),
     Exit((), ("test_checksum_validation_is_working",), "not verified", INCONCLUSIVE, k="checksum"),
