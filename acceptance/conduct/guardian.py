@@ -37,6 +37,7 @@ from acceptance.envfile.file import EnvFile
 from acceptance.events import EventLog, read_events
 from acceptance.kinds import Note, RunFinished
 from acceptance.observe.prometheus import Prometheus
+from acceptance.probes.telegram.serving import serve
 from acceptance.record.signoffs import missing
 from acceptance.stage import Stage
 from acceptance.target.model import Target, load_target
@@ -92,6 +93,7 @@ def main(argv: list[str] | None = None) -> int:
     run = Run.load(Path((argv or sys.argv[1:])[0]))
     try:
         target = load_target(run.target_file)
+        serve(target)  # here, for the undo of a run that died needs the bot too
         with held_target(run, target) as (events, journal, restarter, lock):
             conductor = Conductor(
                 target,

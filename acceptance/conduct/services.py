@@ -19,6 +19,7 @@ from acceptance.observe.exported import await_scrape, last_attempt
 from acceptance.observe.health import health_fault, healthy_answer, is_healthy
 from acceptance.observe.prometheus import Prometheus
 from acceptance.observe.started import shown_by, starts
+from acceptance.probes.telegram.serving import serve
 from acceptance.redact import cut_front
 from acceptance.target.model import Service, Target
 from acceptance.verdict import Inconclusive, MutationFailed
@@ -72,6 +73,7 @@ class Restarter:
         """
         services = list(self._target.services.values()) if key == "all" else [self._target.service(key)]
         command = self._target.restart_all if key == "all" else services[0].restart
+        serve(self._target)  # a bot that cannot reach us as it starts may end
         before = {service.key: self._started(service) for service in services}
         blind = not need_proof and not any(before.values())
         scraped = {} if need_proof or blind else {service.key: self._scraped(service) for service in services}

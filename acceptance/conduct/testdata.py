@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import itertools
 import os
-import re
 import secrets
 import time
 from collections.abc import Callable
@@ -20,6 +19,7 @@ from typing import Any, Literal
 
 from pymongo.database import Database
 
+from acceptance.observe.collections import of_prefix
 from acceptance.observe.mongo import database
 from acceptance.polling import poll
 from acceptance.probes.attacks.escape_targets import Escapes
@@ -92,14 +92,14 @@ def purge(target: Target, prefix: str, escapes: Escapes | None = None) -> Purged
 def _pass(target: Target, prefix: str, escapes: Escapes | None) -> Purged:
     failures: list[OSError] = []
     with suppress(Inconclusive), database(target) as mongo:  # one that is away is told below
-        failures += _end_tasks(mongo, _owned(prefix))
+        failures += _end_tasks(mongo, prefix)
     files = _remove_files(target, prefix, escapes, failures)
     with database(target) as mongo:
         scratch = f"{prefix}_restore"  # of a restore that was killed; asked for first, see acceptance.backup.restoring
         if scratch in mongo.client.list_database_names():
             mongo.client.drop_database(scratch)
         documents = sum(
-            mongo[name].delete_many({field: _owned(prefix)}).deleted_count
+            mongo[name].delete_many(of_prefix(field, prefix)).deleted_count
             for name, fields in OWNED.items()
             for field in fields
         )
@@ -108,14 +108,9 @@ def _pass(target: Target, prefix: str, escapes: Escapes | None) -> Purged:
     return Purged(documents, files)
 
 
-def _owned(prefix: str) -> dict[str, str]:
-    """Match ids of the run's users; a hostile one may have the prefix in its middle, a number may hold it by chance."""
-    return {"$regex": f"{'^' if prefix.isdigit() else ''}{re.escape(prefix)}"}
-
-
-def _end_tasks(mongo: Database[dict[str, Any]], owned: dict[str, str]) -> list[OSError]:
+def _end_tasks(mongo: Database[dict[str, Any]], prefix: str) -> list[OSError]:
     """Take our tasks out of the queue and wait for those that run: each writes a review when it ends."""
-    ours: dict[str, Any] = {"$or": [{field: owned} for field in OWNED["long_tasks"]]}
+    ours: dict[str, Any] = {"$or": [of_prefix(field, prefix) for field in OWNED["long_tasks"]]}
     mongo["long_tasks"].delete_many(ours | {"status": "queued"})  # guard: queued-tasks-go-before-their-archives
 
     def running() -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +21,25 @@ FIELDS: Mapping[str, tuple[str, ...]] = {
     "homework_reviews": ("task_id", "student_id", "assignment_id", "report", "created_at"),
 }
 NEWEST = 20
+_MORE_DIGITS = 7
+"""Most digits that an id of ours has behind its prefix."""
+
+
+def spellings(user_id: str) -> list[str | int]:
+    """Give what may be stored of a user's id: one of digits may be a number."""
+    return [user_id, int(user_id)] if user_id.isdigit() else [user_id]
+
+
+def of_prefix(field: str, prefix: str) -> dict[str, Any]:
+    """Match documents in whose field stands an id with a prefix, which a hostile one may have in its middle.
+
+    A prefix of digits must begin the id, which may be stored as a number: others may hold it by chance.
+    """
+    if not prefix.isdigit():
+        return {field: {"$regex": re.escape(prefix)}}
+    first = int(prefix)
+    spans = [{"$gte": first * 10**more, "$lt": (first + 1) * 10**more} for more in range(1, _MORE_DIGITS + 1)]
+    return {"$or": [{field: each} for each in ({"$regex": f"^{prefix}"}, *spans)]}
 
 
 @dataclass(frozen=True)

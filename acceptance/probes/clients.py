@@ -20,6 +20,7 @@ from acceptance.probes.homework.worker import Homework
 from acceptance.probes.http.client import Caller
 from acceptance.probes.reviews.pipeline import Reviews
 from acceptance.probes.storage.uploads import Uploader
+from acceptance.probes.telegram.serving import reach
 from acceptance.target.model import Target
 
 UPLOAD_S = 60.0
@@ -71,8 +72,10 @@ class Clients:
 
     @cached_property
     def butler(self) -> Butler:
-        """Give the dialog gateway, as a user reaches it."""
-        return Butler(self.caller("bot"))
+        """Give the bot as a user reaches it: by its dialog gateway, or in Telegram."""
+        gateway = self.caller("bot")
+        telegram = self.target.telegram
+        return reach(self.target, telegram, self.trace_prefix) if telegram else Butler(gateway)
 
     @cached_property
     def homework(self) -> Homework:

@@ -64,10 +64,7 @@ def _health(key: ServiceKey) -> Probe:
 
 
 def _dialog(clients: Clients) -> list[Finding]:
-    body = {"user_id": clients.target.known.student, "message": ""}
-    answer = clients.caller("bot").post("/api/v1/dialog/messages", body, writes=False).exchange
-    expected = "a message without text to be refused"
-    return [] if answer.refused else [_wrong("dialog gateway", expected, brief(answer))]
+    return clients.butler.unserved(clients.target.known.student)
 
 
 def _reviews(clients: Clients) -> list[Finding]:

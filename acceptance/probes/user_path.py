@@ -6,21 +6,22 @@ series before its first event. Source: contract, "HTTP" and "MongoDB"; rollback 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import httpx
 from pymongo.database import Database
 
 from acceptance.finding import Finding, Severity
+from acceptance.observe.collections import of_prefix
 from acceptance.observe.mongo import asking
 from acceptance.polling import poll
 from acceptance.probes.archives.archives import good
 from acceptance.probes.clients import Clients
 from acceptance.probes.dialog import contexts
-from acceptance.probes.dialog.gateway import RECALL, converse, keep, new_word
+from acceptance.probes.dialog.gateway import RECALL, Conversation, converse, keep, new_word
 from acceptance.probes.homework.worker import DAYS
 from acceptance.probes.http.client import brief
 from acceptance.probes.storage.directory import copies_of
@@ -57,28 +58,35 @@ class User:
         Raises:
             Inconclusive: MongoDB does not answer.
         """
-        ours = {"$regex": "^(" + "|".join(map(re.escape, self.before)) + ")"}
+        ours = [of_prefix(field, prefix) for field in fields for prefix in self.before]
+        if not ours:
+            return []
         with asking(collection):
-            found = self.mongo[collection].find({"$or": [{field: ours} for field in fields]})
-            return list(found.sort("_id", -1).limit(MOST)) if self.before else []
+            found = self.mongo[collection].find({"$or": ours})
+            return list(found.sort("_id", -1).limit(MOST))
 
 
 def message(user: User) -> list[Finding]:
     """Hold a conversation: an answer, one session, and what was said before is known."""
     word = new_word()
-    said = converse(user.clients.butler, user.new_id("back"), ["Hello", keep(word), RECALL])
+    butler = user.clients.butler
+    look = None if butler.names_sessions else partial(contexts.context_after, user.mongo)
+    said = converse(butler, user.new_id("back"), ["Hello", keep(word), RECALL], look=look)
     return said.findings() or [*said.other_session(), *said.turns[-1].forgot(word)]
 
 
 def conversations(user: User) -> Iterator[Finding]:
     """Go on with conversations of before: an answer in the same session, and what was said last is still stored."""
     for context in user.stored(contexts.COLLECTION, "user_id"):
-        turn = user.clients.butler.say(context["user_id"], RECALL, context["session_id"])
-        if wrong := turn.findings() or turn.other_session(context["session_id"]):
+        owner = str(context["user_id"])
+        turn = user.clients.butler.say(owner, RECALL, context["session_id"])
+        stored = contexts.context_after(user.mongo, turn)
+        more = Conversation((turn,), (stored,))
+        if wrong := turn.findings() or replace(turn, session_id=more.session_id).other_session(context["session_id"]):
             yield from wrong
             continue
         said = list(contexts.texts(context.get("data")))[-2:]
-        yield from contexts.findings(contexts.context_after(user.mongo, turn), context["user_id"], said)
+        yield from contexts.findings(stored, owner, said)
 
 
 def homework(user: User) -> list[Finding]:

@@ -164,6 +164,16 @@ def _contradictions(parsed: Settings, given: Mapping[str, Statement]) -> list[Fa
                 "scales the soak, which only a lab may do; elsewhere it is the checklist's; remove the line",
             )
         )
+    # guard: no-user-in-production-is-cut-off
+    if parsed.get("DIALOG") == "telegram" and parsed.get("TARGET_KIND") == "production":
+        faults.append(
+            Fault(
+                "DIALOG",
+                given["DIALOG"].line,
+                "would cut every user off from the bot, which polls this suite then, and not Telegram; in production "
+                "ask its gateway (http), or declare the bot absent (ABSENT) and try it by hand",
+            )
+        )
     if parsed.get("TARGET_PROVIDER") and parsed.get("ALLOW_MUTATIONS"):
         faults.append(
             Fault(

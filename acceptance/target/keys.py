@@ -14,12 +14,14 @@ from acceptance.stage_folders import flagged
 from acceptance.target.parsers import (
     Parser,
     absent_parts,
+    address,
     anything,
     boolean,
     branch,
     command,
     commit_source,
     count,
+    count_or_none,
     file_name,
     file_patterns,
     flag_name,
@@ -39,6 +41,7 @@ from acceptance.target.parsers import (
     paths,
     scanner,
     seconds,
+    seconds_or_none,
     word,
     word_or_nothing,
     zone,
@@ -116,6 +119,20 @@ _ABSENT = (
     "hw-checker. What asks for one is NOT APPLICABLE, which stands on the first page of the record, and nothing of it "
     "need be filled in."
 )
+_DIALOG = (
+    "How users reach the bot: http (the dialog gateway at BOT_URL), or telegram: the suite serves the Bot API at "
+    "TELEGRAM_LISTEN, and the bot is pointed there, with TELEGRAM_BOT_TOKEN of the env file; never in production. "
+    "Ids of test users are digits then, whatever STUDENT_IDS says. See docs/telegram.md"
+)
+_LISTEN = "HOST:PORT where the Bot API is served; 0.0.0.0:PORT where the bot calls from a container."
+_SETTLE = "An answer is complete once no other message or edit has come for so long; 0 where it is always one message."
+_RATE = "Messages a second that the bot may send; more are answered 429, as by Telegram (about 30). 0 for any number."
+_TELEGRAM: dict[str, Key] = {
+    "DIALOG": Key(one_of("http", "telegram"), "http", about=_DIALOG),
+    "TELEGRAM_LISTEN": Key(address, "127.0.0.1:8081", about=_LISTEN),
+    "TELEGRAM_SETTLE_SECONDS": Key(seconds_or_none, "1", about=_SETTLE),
+    "TELEGRAM_RATE_LIMIT": Key(count_or_none, "0", about=_RATE),
+}
 _METRICS = (
     "What the deployment calls metrics, by the contract's names or the beginning of them, such as "
     "review_archive_storage_=intake_archives_; gates, triggers and the baseline ask for those."
@@ -161,6 +178,7 @@ KEYS: dict[str, Key] = {
     **_service("BOT", "butler-bot", 8001, "day-12-restart-butler"),
     **_service("WORKER", "butler-worker", 8002, "day-12-restart-workers"),
     **_service("API", "butler-api", 8000, "day-12-restart-api"),
+    **_TELEGRAM,
     "ABSENT": Key(absent_parts, "", about=_ABSENT),
     "RESTART_ALL": Key(command, "make day-12-restart-all"),
     "PROMETHEUS_URL": Key(http_url, "http://127.0.0.1:9090"),

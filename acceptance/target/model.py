@@ -30,6 +30,7 @@ from acceptance.target.parts import (
     ServiceKey,
     Services,
     Storage,
+    Telegram,
     absent,
 )
 from acceptance.target.shown import Public, flat, hidden
@@ -45,6 +46,7 @@ __all__ = [
     "Storage",
     "Target",
     "TargetError",
+    "Telegram",
     "find_target",
     "is_provided",
     "load_target",
@@ -73,6 +75,7 @@ class Target(Public):
         running_commit: Where a running service says of which commit it is; None where it does not.
         services: By short name: bot, worker, api.
         absent: Parts that are declared absent; see `having`.
+        telegram: How the bot is reached where it is by Telegram; None where it has a dialog gateway.
         metrics: What the deployment calls metrics and their labels.
         restart_all: Command that restarts all of them (checklist 21_00.checklist.4).
         clamd: `unix:///PATH` or `tcp://HOST:PORT`; None when there is no scanner.
@@ -105,6 +108,7 @@ class Target(Public):
     journal_dir: Path
     services: Mapping[ServiceKey, Service]
     absent: tuple[str, ...]
+    telegram: Telegram | None
     restart_all: str
     prometheus_url: str
     metrics: MetricNames
@@ -237,6 +241,7 @@ def _target(path: Path, s: Settings) -> Target:
         journal_dir=s["JOURNAL_DIR"] or _beside(s["ENV_FILE"]),
         services=Services({key: _service(key, s) for key in SERVICES if key not in s["ABSENT"]}),
         absent=s["ABSENT"],
+        telegram=_telegram(s),
         restart_all=s["RESTART_ALL"],
         prometheus_url=s["PROMETHEUS_URL"],
         metrics=MetricNames(s["METRIC_NAMES"], s["METRIC_LABELS"], s["METRIC_VALUES"]),
@@ -262,7 +267,7 @@ def _target(path: Path, s: Settings) -> Target:
         scrape_interval_s=s["SCRAPE_INTERVAL_SECONDS"],
         traffic_per_minute=s["TRAFFIC_PER_MINUTE"],
         known=Known(s["HOMEWORK_STUDENT"], s["HOMEWORK_STUDENT_FLAG_ON"], s["SOAK_STUDENTS"], s["CHANNEL"]),
-        student_ids=s["STUDENT_IDS"],
+        student_ids="numeric" if s["DIALOG"] == "telegram" else s["STUDENT_IDS"],
         trace_header=s["TRACE_HEADER"],
         backup_dir=s["BACKUP_DIR"],
         restart_timeout_s=s["RESTART_TIMEOUT_SECONDS"],
@@ -274,6 +279,11 @@ def _target(path: Path, s: Settings) -> Target:
 def _authentication(text: str) -> Authentication | None:
     none, _, severity = text.partition(":")
     return Authentication(none == "required", Severity[severity.upper() or "CRITICAL"]) if text else None
+
+
+def _telegram(s: Settings) -> Telegram | None:
+    words = ("LISTEN", "SETTLE_SECONDS", "RATE_LIMIT")
+    return Telegram(*(s[f"TELEGRAM_{word}"] for word in words)) if s["DIALOG"] == "telegram" else None
 
 
 def _commands(s: Settings) -> dict[str, EvidenceCommand]:

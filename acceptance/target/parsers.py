@@ -96,6 +96,24 @@ def seconds(text: str) -> float:
     return value
 
 
+def seconds_or_none(text: str) -> float:
+    """Return a duration in seconds, nought for none."""
+    return 0.0 if text == "0" else seconds(text)
+
+
+def count_or_none(text: str) -> int:
+    """Return a whole number, nought for none."""
+    return 0 if text == "0" else count(text)
+
+
+def address(text: str) -> tuple[str, int]:
+    """Return the host and the port to listen at."""
+    found = re.fullmatch(r"([\w.-]+):(\d{1,5})", text)
+    if not found or not 0 < int(found[2]) < 2**16:
+        raise Malformed("HOST:PORT, such as 127.0.0.1:8081")
+    return found[1], int(found[2])
+
+
 def hours(text: str) -> float:
     """Return a number of hours, above zero."""
     try:

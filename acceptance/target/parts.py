@@ -116,6 +116,21 @@ class Storage(Public):
 
 
 @dataclass(frozen=True, repr=False)
+class Telegram(Public):
+    """Where the suite serves the Bot API to a staging bot, and how.
+
+    Attributes:
+        address: Host and port.
+        settle_s: Without another message for so many seconds an answer is complete.
+        rate_limit: Messages a second that the bot may send, nought for any number.
+    """
+
+    address: tuple[str, int]
+    settle_s: float
+    rate_limit: int
+
+
+@dataclass(frozen=True, repr=False)
 class Grafana(Public):
     """Grafana's address, basic-auth user, and the uid of the SLO dashboard."""
 

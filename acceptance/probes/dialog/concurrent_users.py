@@ -27,8 +27,9 @@ class ConcurrentUsers:
             expected, late = f"an end within {self.seconds:.1f} s", f"{missing} of {len(self.words)} that did not end"
             found.append(Finding("not ended", "conversations", expected, late))
         for talk in self.conversations:
-            found += [*talk.findings(), *talk.other_session(), *self._mixed_up(talk.turns[-1])]
-        shared = Counter(talk.session_id for talk in self.conversations)
+            sessions = talk.other_session() if talk.turns[0].session_id is not None else []  # none is named: no claim
+            found += [*talk.findings(), *sessions, *self._mixed_up(talk.turns[-1])]
+        shared = Counter(talk.session_id for talk in self.conversations if talk.session_id)
         for name, users in shared.items():
             if users > 1:
                 given = f"it was given to {users} users"
@@ -78,7 +79,7 @@ class _Seat:
     """A user in conversation."""
 
     user: str
-    session: str = ""
+    session: str | None = ""
     word: str = ""
     turns: int = 0
 
@@ -110,7 +111,7 @@ class Chat:
         found = self._recall(seat) if seat.turns % 2 else self._keep(seat)
         self.bad = self.bad + 1 if found else 0
         seat.turns += 1
-        if seat.turns < self.length and seat.session:
+        if seat.turns < self.length and seat.session != "":  # None: nobody names it, and it goes on by its user
             self._seats.append(seat)
         return found
 
@@ -118,7 +119,7 @@ class Chat:
         seat.word = new_word()
         turn = self.butler.say(seat.user, keep(seat.word), seat.session or None)
         seat.session = seat.session or turn.session_id
-        return turn.findings() or turn.other_session(seat.session)
+        return turn.findings() or _moved(turn, seat)
 
     def _recall(self, seat: _Seat) -> list[Finding]:
         turn = self.butler.say(seat.user, RECALL, seat.session)
@@ -126,4 +127,8 @@ class Chat:
             return found
         lost = turn.forgot(seat.word)
         self.lost = self.lost + 1 if lost else 0
-        return lost or turn.other_session(seat.session)
+        return lost or _moved(turn, seat)
+
+
+def _moved(turn: Turn, seat: _Seat) -> list[Finding]:
+    return turn.other_session(seat.session) if seat.session is not None else []

@@ -6,10 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
+from pymongo import DESCENDING
 from pymongo.database import Database
 
 from acceptance.finding import Finding
-from acceptance.observe.collections import FIELDS
+from acceptance.observe.collections import FIELDS, spellings
 from acceptance.observe.mongo import asking
 from acceptance.observe.prometheus import Prometheus
 from acceptance.polling import poll
@@ -34,12 +35,27 @@ def context_of(mongo: Database[dict[str, Any]], session_id: str) -> Context | No
         return mongo[COLLECTION].find_one({"session_id": session_id}, {"_id": False})
 
 
+def newest_of(mongo: Database[dict[str, Any]], user_id: str) -> Context | None:
+    """Find a user's newest context: that of a conversation whose answers name no session.
+
+    Raises:
+        Inconclusive: MongoDB does not answer.
+    """
+    with asking(COLLECTION):
+        own = {"user_id": {"$in": spellings(user_id)}}
+        return mongo[COLLECTION].find_one(own, {"_id": False}, sort=[("_id", DESCENDING)])
+
+
 def context_after(mongo: Database[dict[str, Any]], turn: Turn) -> Context | None:
-    """Find the context of a turn's session, waiting a little until it holds the turn; what was seen last."""
-    if not turn.session_id:
+    """Find the context of a turn's session, waiting a little until it holds the turn; what was seen last.
+
+    Where the answer names no session it is the user's newest one.
+    """
+    session = turn.session_id
+    if session == "":
         return None
     return poll(
-        lambda: context_of(mongo, turn.session_id),
+        lambda: newest_of(mongo, turn.user_id) if session is None else context_of(mongo, session),
         lambda context: context is not None and turn.message in texts(context.get("data")),
         STORE_DELAY_S,
     )
@@ -61,7 +77,7 @@ def findings(context: Context | None, user_id: str | None, said: Sequence[str]) 
         for name in FIELDS[COLLECTION]
         if context.get(name) is None
     ]
-    if user_id is not None and context.get("user_id") != user_id:
+    if user_id is not None and context.get("user_id") not in spellings(user_id):
         found.append(wrong(f"user_id {user_id!r}", repr(context.get("user_id"))))
     steps = context.get("step_count")
     if not isinstance(steps, int) or steps < 1:

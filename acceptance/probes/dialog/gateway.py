@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import zip_longest
 from typing import Any
 
 import httpx
@@ -18,6 +19,7 @@ from acceptance.finding import Finding, about
 from acceptance.probes.http.client import Called, Caller, brief
 from acceptance.probes.http.exchange import Exchange
 from acceptance.redact import cut
+from acceptance.verdict import NotApplicable
 
 _ERROR = re.compile(
     r"\b(?:an?|some|internal|unexpected|server) error\b|\berror (?:occurred|while|code)|\btraceback\b|\bexception\b"
@@ -63,13 +65,13 @@ LONG_TALK = (
 class Turn:
     """One message and its answer; `session_id`, `reply` and `mode` are empty where the answer lacks them.
 
-    `mode` is None where the target file says that no answer has one.
+    `session_id` and `mode` are None where no answer of the deployment has one.
     """
 
     user_id: str
     message: str
     exchange: Exchange
-    session_id: str
+    session_id: str | None
     reply: str
     mode: str | None
 
@@ -78,7 +80,7 @@ class Turn:
         if self.exchange.status != httpx.codes.OK:
             return [self.wrong("bad answer", "200", brief(self.exchange))]
         found = []
-        if not self.session_id:
+        if self.session_id == "":
             found.append(self.wrong("bad answer", "a session_id", f"none in {cut(self.exchange.body, 200)!r}"))
         if not self.reply.strip():
             found.append(self.wrong("bad answer", "a reply", f"none in {cut(self.exchange.body, 200)!r}"))
@@ -89,8 +91,8 @@ class Turn:
         return found
 
     def other_session(self, session_id: str) -> list[Finding]:
-        """Say that the answer belongs to another session than this; empty when it does not."""
-        same = self.session_id == session_id
+        """Say that the answer belongs to another session than this; empty when it does not, or names none."""
+        same = self.session_id in (session_id, None)
         return [] if same else [self.wrong("other session", f"session {session_id!r}", repr(self.session_id))]
 
     def forgot(self, word: str) -> list[Finding]:
@@ -109,6 +111,11 @@ class Butler:
 
     caller: Caller
 
+    @property
+    def names_sessions(self) -> bool:
+        """Whether its answers name their session; where they do not, what is stored does."""
+        return not self.caller.names.lacks("session_id")
+
     def say(self, user_id: str, message: str, session_id: str | None = None) -> Turn:
         """Send one message; without a session a conversation begins."""
         return self._turn(user_id, message, self.caller.post(MESSAGES_PATH, _body(user_id, message, session_id)))
@@ -118,10 +125,17 @@ class Butler:
         called = await self.caller.apost(client, MESSAGES_PATH, _body(user_id, message, session_id))
         return self._turn(user_id, message, called)
 
+    def unserved(self, user_id: str) -> list[Finding]:
+        """Name what keeps the code that runs from taking messages: it must know that one has no text, and refuse it."""
+        answer = self.caller.post(MESSAGES_PATH, _body(user_id, "", None), writes=False).exchange
+        expected = "a message without text to be refused"
+        return [] if answer.refused else [Finding("does not work", "dialog gateway", expected, brief(answer))]
+
     def _turn(self, user_id: str, message: str, called: Called) -> Turn:
-        session_id, reply, mode = (_text(called.get(name)) for name in ("session_id", "reply", "mode"))
-        said = None if self.caller.names.lacks("mode") else mode
-        return Turn(user_id, message, called.exchange, session_id, reply, said)
+        session_id, mode = (
+            None if self.caller.names.lacks(name) else _text(called.get(name)) for name in ("session_id", "mode")
+        )
+        return Turn(user_id, message, called.exchange, session_id, _text(called.get("reply")), mode)
 
 
 @dataclass(frozen=True)
@@ -132,9 +146,17 @@ class Conversation:
     contexts: tuple[Any, ...] = ()
 
     @property
+    def sessions(self) -> list[str]:
+        """The session of each turn: as its answer names it, else as what is stored does; empty for none."""
+        pairs = zip_longest(self.turns, self.contexts)
+        return [
+            (seen or {}).get("session_id", "") if turn.session_id is None else turn.session_id for turn, seen in pairs
+        ]
+
+    @property
     def session_id(self) -> str:
-        """The session that the first answer named."""
-        return self.turns[0].session_id
+        """The session that the conversation began in."""
+        return self.sessions[0]
 
     @property
     def said(self) -> list[str]:
@@ -146,9 +168,17 @@ class Conversation:
         return [each for number, turn in enumerate(self.turns, 1) for each in about(f"turn {number}", turn.findings())]
 
     def other_session(self) -> list[Finding]:
-        """Name the turns whose answer belongs to another session than the conversation."""
-        turns = enumerate(self.turns, 1)
-        return [each for number, turn in turns for each in about(f"turn {number}", turn.other_session(self.session_id))]
+        """Name the turns that belong to another session than the conversation, or to none that is known.
+
+        Raises:
+            NotApplicable: No answer names its session, and nobody looked at what is stored.
+        """
+        if not self.contexts and self.turns[0].session_id is None:  # guard: a-session-nobody-sees-is-no-pass
+            raise NotApplicable("no answer names its session (DIALOG, BOT_FIELDS in the target file)")
+        own, found = self.session_id or "one that is known", list[Finding]()
+        for number, (turn, session) in enumerate(zip(self.turns, self.sessions, strict=True), 1):
+            found += about(f"turn {number}", replace(turn, session_id=session).other_session(own))
+        return found
 
 
 def converse(

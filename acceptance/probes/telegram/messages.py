@@ -1,0 +1,102 @@
+"""Write and read messages in Telegram's form, and keep what a chat of ours was sent."""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+MOST_CHARACTERS = 4096
+_TAG = re.compile(r"<[^<>]+>")
+_ESCAPED = re.compile(r"\\([!-/:-@\[-`{-~])")
+
+
+def incoming(message_id: int, user: int, text: str) -> dict[str, Any]:
+    """Write a message of a user in the private chat with the bot."""
+    person = {"id": user, "first_name": "Acceptance"}
+    command = re.match(r"/\w+", text)
+    entities = [{"type": "bot_command", "offset": 0, "length": command.end()}] if command else []
+    return {
+        "message_id": message_id,
+        "date": int(time.time()),
+        "chat": {**person, "type": "private"},
+        "from": {**person, "is_bot": False, "language_code": "en"},
+        "text": text,
+        **({"entities": entities} if entities else {}),
+    }
+
+
+def as_message(message_id: int, chat: int, text: str, bot: Mapping[str, Any]) -> dict[str, Any]:
+    """Write a message of the bot, as it is told that it was sent."""
+    return {
+        "message_id": message_id,
+        "date": int(time.time()),
+        "chat": {"id": chat, "type": "private", "first_name": "Acceptance"},
+        "from": dict(bot),
+        "text": text,
+    }
+
+
+def plain(params: Mapping[str, Any]) -> str:
+    """Give the text of a message as its reader sees it, without the marks of its parse mode."""
+    text, mode = str(params.get("text") or params.get("caption") or ""), str(params.get("parse_mode") or "").lower()
+    if mode == "html":
+        return html.unescape(_TAG.sub("", text))
+    return _ESCAPED.sub(r"\1", text) if mode.startswith("markdown") else text
+
+
+def problem(method: str, params: Mapping[str, Any]) -> str:
+    """Say why Telegram would not take a message, in its words; empty where it would."""
+    if not params.get("chat_id"):
+        return "chat_id is empty"
+    if not re.fullmatch(r"-?\d+", str(params["chat_id"])):
+        return "chat not found"
+    if method == "sendmessage" and not plain(params).strip():
+        return "message text is empty"
+    if len(plain(params).encode("utf-16-le")) > 2 * MOST_CHARACTERS:
+        return "message is too long"
+    return ""
+
+
+def _answered(params: Mapping[str, Any]) -> int | None:
+    """Give the message that another one says that it answers."""
+    told: Any = params.get("reply_parameters") or {}
+    told = json.loads(told) if isinstance(told, str) else told
+    found = params.get("reply_to_message_id") or (told.get("message_id") if isinstance(told, dict) else None)
+    return int(found) if found else None
+
+
+@dataclass
+class _Sent:
+    message_id: int
+    answers: int | None
+    text: str
+
+
+@dataclass
+class Chat:
+    """What the bot sent to one user of ours; `changed` is when it last did, by the monotonic clock."""
+
+    sent: list[_Sent] = field(default_factory=list)
+    changed: float = 0.0
+
+    def take(self, message_id: int, text: str, params: Mapping[str, Any]) -> None:
+        """Keep a message."""
+        self.sent.append(_Sent(message_id, _answered(params), text))
+        self.changed = time.monotonic()
+
+    def edit(self, message_id: int, text: str) -> bool:
+        """Change a message; tells whether there is one."""
+        found = [each for each in self.sent if each.message_id == message_id]
+        for each in found:
+            each.text, self.changed = text, time.monotonic()
+        return bool(found)
+
+    def answer_to(self, asked: int) -> list[str]:
+        """Give the texts sent since a message of the user, without those that say they answer another one."""
+        since = [each for each in self.sent if each.message_id > asked]
+        return [each.text for each in since if each.answers in (None, asked)]

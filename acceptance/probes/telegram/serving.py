@@ -1,0 +1,105 @@
+"""Have the Bot API of a target served once on this machine, and talk to the bot through it."""
+
+from __future__ import annotations
+
+import errno
+import threading
+from dataclasses import dataclass, replace
+
+import httpx
+
+from acceptance.envfile.file import EnvFile
+from acceptance.finding import Finding
+from acceptance.polling import poll
+from acceptance.probes.dialog.gateway import Butler, Turn
+from acceptance.probes.http.client import Called, Caller
+from acceptance.probes.telegram.endpoint import SECRET_HEADER, STATE_PATH, Endpoint, Patience, secret_of
+from acceptance.target.model import Target
+from acceptance.target.naming import HttpNames
+from acceptance.target.parts import Telegram
+from acceptance.verdict import Inconclusive
+
+TOKEN = "TELEGRAM_BOT_TOKEN"  # noqa: S105 - the key's name
+POLLED_WITHIN_S = 8.0
+"""How long a bot that cannot reach us may pause before it tries again: aiogram's longest pause is 5 s."""
+_OWN_S = 5.0
+"""How long our own server may take to answer, in seconds; another program may never."""
+_WITHOUT = HttpNames(fields={"session_id": "", "mode": ""})
+_served: dict[tuple[str, int], Endpoint] = {}
+_one_at_a_time = threading.Lock()
+
+
+@dataclass(frozen=True, slots=True)
+class TelegramButler(Butler):
+    """The bot, as its users in Telegram see it: an answer names neither session nor mode."""
+
+    def unserved(self, user_id: str) -> list[Finding]:
+        """Name what keeps the bot from getting messages."""
+        state = poll(
+            lambda: self.caller.get(STATE_PATH),
+            lambda called: called.exchange.status == httpx.codes.OK,
+            POLLED_WITHIN_S,
+            every=0.5,
+        )
+        if state.exchange.status == httpx.codes.OK:
+            return []
+        expected = f"a bot that polls {self.caller.base_url}"
+        return [Finding("no bot", "Telegram bot", expected, str(state.get("detail") or state.exchange.explain()))]
+
+    def _turn(self, user_id: str, message: str, called: Called) -> Turn:
+        """Time the answer by the bot's messages: that no other followed is no part of it."""
+        told = {"elapsed_s": called.get("elapsed_s")} if called.get("elapsed_s") is not None else {}
+        if called.get("detail"):
+            told = {"status": None, "error": str(called.get("detail"))}
+        return Butler._turn(self, user_id, message, replace(called, exchange=replace(called.exchange, **told)))
+
+
+def serve(target: Target) -> None:
+    """Serve the Bot API from now on until this process ends, unless another process of ours does, or there is no need.
+
+    Raises:
+        Inconclusive: The env file has no token, or another program has the address.
+        EnvFileError: It cannot be read.
+    """
+    if target.telegram and "bot" in target.services:
+        reach(target, target.telegram)
+
+
+def reach(target: Target, telegram: Telegram, trace_prefix: str = "") -> TelegramButler:
+    """Give the bot of a target; serves the Bot API where nobody does.
+
+    Raises:
+        Inconclusive, EnvFileError: As for `serve`.
+    """
+    token = EnvFile(target.env_file).read().get(TOKEN, "")
+    if not token.partition(":")[0].isdigit():
+        raise Inconclusive(f"{target.env_file}: expected the staging bot's {TOKEN}, NUMBER:TEXT, found none")
+    host, port = telegram.address
+    patience = Patience(target.restart_timeout_s, target.http_timeout_s, telegram.settle_s)
+    own = "127.0.0.1" if host == "0.0.0.0" else host  # noqa: S104 - a bot in a container calls from outside
+    caller = Caller(
+        f"http://{own}:{port}",
+        sum((patience.first_poll, patience.answer, 2 * patience.settle, 5)),
+        trace_header="",
+        trace_prefix=trace_prefix,
+        headers={SECRET_HEADER: secret_of(token)},
+        names=_WITHOUT,
+    )
+    with _one_at_a_time:
+        if (host, port) not in _served:
+            _begin((host, port), token, patience, telegram.rate_limit, caller)
+    return TelegramButler(caller)
+
+
+def _begin(address: tuple[str, int], token: str, patience: Patience, rate_limit: int, caller: Caller) -> None:
+    try:
+        endpoint = Endpoint(address, token, patience, rate_limit)
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE and replace(caller, timeout_s=_OWN_S).get(STATE_PATH).get("detail"):
+            return  # another process of ours serves
+        raise Inconclusive(
+            f"TELEGRAM_LISTEN {address[0]}:{address[1]}: expected an address to serve the Bot API at, found {error}; "
+            "choose a free port, and end a run on another target that has it"
+        ) from error
+    threading.Thread(target=endpoint.serve_forever, name="bot-api", daemon=True).start()
+    _served[address] = endpoint
