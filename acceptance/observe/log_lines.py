@@ -34,6 +34,8 @@ _TROUBLE = re.compile(
     r"|\b(?:level|severity|lvl)\W{1,4}(?:error|err|fatal|panic|crit|critical)\b|^[\w.]+(?:Error|Exception): ",
     re.MULTILINE,
 )
+_LOST = re.compile(r"Suppressed \d+ messages from \S|imuxsock lost \d+ messages|\d+ messages lost due to rate-limiting")
+"""How journald and rsyslog say that they dropped lines."""
 _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07]*\x07)")
 _EXCEPTION = re.compile(r"^([A-Za-z_][\w.]*?)(?::\s|$)")
 _VARIES = re.compile(r"\b(?=\w*\d)[\w-]+|\d+")
@@ -129,6 +131,11 @@ class LogLine:
     def kind(self) -> tuple[str, str, str]:
         """What sort of line it is: event, exception type, and message without what varies."""
         return self.event, self.exception, _VARIES.sub("#", self.message.partition("\n")[0])
+
+    @property
+    def tells_of_loss(self) -> bool:
+        """Whether it says that lines of this log were dropped."""
+        return bool(_LOST.search(self.message or self.text))
 
     def since(self, start: datetime) -> bool | None:
         """Tell whether it was written at or after a moment; None where that cannot be told."""

@@ -43,10 +43,11 @@ class Excerpt:
     latest: LogLine | None = None
 
     def sure(self) -> Excerpt:
-        """Give itself when no line without a time could change what it says.
+        """Give itself when no line without a time, and none that is missing, could change what it says.
 
         Raises:
-            Inconclusive: No line has a time, or one without a time looks like trouble and may be of this stretch.
+            Inconclusive: No line has a time, one without a time looks like trouble and may be of this stretch, or the
+                log says itself that lines were dropped.
         """
         if self.begin is None:  # guard: log-that-is-empty
             raise Inconclusive(
@@ -55,6 +56,11 @@ class Excerpt:
             )
         if trouble := [line for line in self.unplaced if line.is_warning]:
             raise Inconclusive(without_time(self.source, self.start, trouble))
+        if lost := next((line for line in self.lines if line.tells_of_loss), None):  # guard: log-that-lost-lines
+            raise Inconclusive(
+                f"{self.source}: expected every line since {self.start:%H:%M:%S}, found that some were dropped: "
+                f"{lost.brief()}; raise the rate limit of the log (journald: RateLimitBurst=), and run again"
+            )
         return self
 
     def naming(self, events: Iterable[str]) -> list[LogLine]:

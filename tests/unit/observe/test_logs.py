@@ -180,6 +180,15 @@ def test_a_log_that_names_no_event_does_not_say_that_there_was_none(logs):
     assert len(logs(text + told, kind="text").since(NOON, ["path_traversal"])) == 1
 
 
+@pytest.mark.parametrize(
+    "told", ["Suppressed 812 messages from butler-api.service", "imuxsock lost 20 messages from pid 7"]
+)
+def test_log_that_says_that_lines_were_dropped_proves_nothing(logs, told):
+    text = line("stored") + f"2026-11-28 12:00:01,000 - journald - INFO - {told}\n"
+    with pytest.raises(Inconclusive, match=r"some were dropped: .*RateLimitBurst"):
+        logs(text, kind="text").since(NOON)
+
+
 def test_log_with_older_lines_only_is_without_lines_since(logs):
     assert logs(line("before", -1)).since(NOON) == []
     assert logs(line("before", -1)).since(NOON, ["path_traversal"]) == []
