@@ -80,7 +80,7 @@ STORAGE_FAULTS: tuple[Fault, ...] = tuple(
         (
             "errors-not-raised",
             "a write fails and is counted, the answer is 201 and no file is there",
-            "rollout.3 monitor.1 exit.1",
+            "rollout.3 monitor.1 exit.1 trigger.3",
         ),
         ("errors-not-counted", "refusals and write errors leave no trace in the metrics", "security.1 monitor.1"),
         ("writes-late", "keeping an archive takes 0.3 s more, well below the limit", "monitor.1 trigger.2"),

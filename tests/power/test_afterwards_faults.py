@@ -56,7 +56,7 @@ POWER = (
     Post(
         ("metrics-gone",),
         ("test_metrics_are_scraped_without_a_gap[bot]",),
-        "no successful scrape for",
+        "1 not scraped: ",
         k="without_a_gap",
         also=("test_metrics_are_scraped_without_a_gap[worker]", "test_metrics_are_scraped_without_a_gap[api]"),
         shows='max_over_time(up{job="butler-bot"}[10s]) == 0',

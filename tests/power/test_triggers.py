@@ -25,11 +25,12 @@ def fault(name):
     return lambda target: switch(target.env_file.parents[1], name, True)
 
 
-def foreign_upload(student="a-student", **how):
-    """An upload that is not the suite's: it carries a trace id of its own."""
+def foreign_upload(student="a-student", times=1, **how):
+    """Uploads that are not the suite's: they carry trace ids of their own."""
 
     def send(target):
-        Uploader(target.services["api"].url).send(Upload(student, "hw", good(), **how))
+        for _ in range(times):
+            Uploader(target.services["api"].url).send(Upload(student, "hw", good(), **how))
 
     return send
 
@@ -41,7 +42,7 @@ def stop_api(target):
 CASES = {
     "trigger.1": ("21_01a", fault("dialog-errors")),
     "trigger.2": ("21_01c", fault("slow-writes")),
-    "trigger.3": ("21_01c", foreign_upload(declared_sha256="0" * 64)),
+    "trigger.3": ("21_01c", foreign_upload(times=12, declared_sha256="0" * 64)),
     "trigger.4": ("21_01c", foreign_upload(student="../elsewhere")),
     "trigger.5": ("21_01c", stop_api),
     "trigger.6": ("21_01a", fault("dialog-loses-history")),
