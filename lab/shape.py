@@ -26,6 +26,9 @@ class Shape:
         metrics: the beginning of a metric's name, by the contract's.
         labels: the name of a metric's label, by the contract's.
         values: the value of a label, by `label="value"` of the contract.
+        database: the database of MongoDB.
+        collections: the name of a collection, by the contract's.
+        documents: the name of a document's field, by the contract's.
         prometheus_path: what Prometheus' addresses begin with.
         prometheus_login: user and password of Prometheus.
         scrape_s: seconds between scrapes.
@@ -43,6 +46,9 @@ class Shape:
     metrics: Mapping[str, str] = field(default_factory=dict)
     labels: Mapping[str, str] = field(default_factory=dict)
     values: Mapping[str, str] = field(default_factory=dict)
+    database: str = "butler"
+    collections: Mapping[str, str] = field(default_factory=dict)
+    documents: Mapping[str, str] = field(default_factory=dict)
     prometheus_path: str = ""
     prometheus_login: tuple[str, str] | None = None
     scrape_s: int = 1
@@ -121,6 +127,27 @@ OTHER = Shape(
     },
     labels={"status": "outcome"},
     values={"status:success": "ok", "status:error": "failed"},
+    database="assistance",
+    collections={
+        "dialog_contexts": "conversations",
+        "long_tasks": "jobs",
+        "review_archives": "archives",
+        "homework_reviews": "reports",
+    },
+    documents={
+        "task_id": "jobId",
+        "student_id": "studentId",
+        "assignment_id": "exercise",
+        "session_id": "conversationId",
+        "user_id": "ownerId",
+        "step_count": "turns",
+        "size_bytes": "size",
+        "uploaded_at": "storedAt",
+        "created_at": "createdAt",
+        "finished_at": "finishedAt",
+        "published_at": "publishedAt",
+        "log_analysis": "logSummary",
+    },
     prometheus_path="/observe/metrics",
     prometheus_login=("reader", "look-only"),
     scrape_s=2,

@@ -40,6 +40,9 @@ def differing(
         "METRIC_NAMES": _pairs(shape.metrics),
         "METRIC_LABELS": _pairs(shape.labels),
         "METRIC_VALUES": _pairs(shape.values),
+        "MONGODB_DATABASE": shape.database,
+        "MONGODB_COLLECTIONS": _pairs(shape.collections),
+        "MONGODB_FIELDS": _pairs(shape.documents),
         "RUNNING_COMMIT": f"metric:{shape.told('butler_build_info')}:commit",
     }
     for key, name in _TARGETS.items():

@@ -21,7 +21,7 @@ from acceptance.backup.bsondump import BackupFailed, Content, dump
 from acceptance.backup.mongodump import mongodump
 from acceptance.backup.privatefile import copy_private, private_file
 from acceptance.backup.retention import MANIFEST, Retention, name_of, retention
-from acceptance.observe.mongo import database
+from acceptance.observe.mongo import as_it_is
 from acceptance.target.model import Target
 
 __all__ = ["Backup", "BackupFailed", "Retention", "back_up", "load", "retention"]
@@ -95,7 +95,7 @@ def load(folder: Path) -> Backup:
 
 
 def _dump(target: Target, partial: Path) -> tuple[Tool, dict[str, Content]]:
-    with database(target) as mongo:
+    with as_it_is(target) as mongo:
         with pymongo.timeout(target.http_timeout_s):  # a server that is frozen takes no part in a time-out of its own
             mongo.client.admin.command("ping")
         tool: Tool = "mongodump" if shutil.which("mongodump") else "pymongo"

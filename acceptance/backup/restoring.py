@@ -23,7 +23,7 @@ from acceptance.backup.bsondump import (
 )
 from acceptance.backup.making import Backup
 from acceptance.finding import Finding
-from acceptance.observe.mongo import database
+from acceptance.observe.mongo import as_it_is
 from acceptance.target.model import Target
 
 
@@ -59,7 +59,7 @@ def restore_findings(target: Target, backup: Backup, prefix: str) -> list[Findin
     """
     if len(prefix) < 10 or not prefix.isalnum():
         raise ValueError(f"expected a run's prefix, found {prefix!r}")
-    with database(target) as mongo:
+    with as_it_is(target) as mongo:
         scratch = mongo.client[f"{prefix}_restore"]
         # A server that does not keep databases apart would have the real one dropped below.
         if there := scratch.list_collection_names():

@@ -35,7 +35,7 @@ def answer_on_newest(
         line: The good news; fields of the document stand in braces.
     """
     with database(target) as mongo:
-        document = newest(mongo, args.assignment, args.student_id)
+        document, where = newest(mongo, args.assignment, args.student_id), mongo["review_archives"].name
     if document is None:
         whose = f" of {args.student_id}" if args.student_id else ""
         expected, upload = (
@@ -43,6 +43,6 @@ def answer_on_newest(
             "upload one with test_review_upload.py",
         )
         next_step = f"with {target.flags['21_01c']}=true, {upload}"
-        return Answer([Finding("missing document", "review_archives", expected, "none", next_step=next_step)], "")
+        return Answer([Finding("missing document", where, expected, "none", next_step=next_step)], "")
     findings = judge(document, target.storage.root)
     return Answer(findings, line.format_map(defaultdict(lambda: None, document)), {"document": document})

@@ -90,7 +90,7 @@ class OldPathProof:
         first = 10**6 + secrets.randbelow(10**6)  # of numbers that no check of the run has come to
         clients = Clients(self.target, trace_prefix(self.prefix))
         with clients.database() as mongo:
-            mongo.command("ping")  # first: without the database no answer says anything of the service
+            mongo.ping()  # first: without the database no answer says anything of the service
             self.journal()  # guard: user-of-the-proof-is-journalled-first
             user = user_path.User(clients, mongo, new_ids(self.prefix, first), self.before)
             return user_path.findings(user, stage.request, self.target.http_timeout_s)

@@ -17,10 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from pymongo.database import Database
-
 from acceptance.observe.collections import of_prefix
 from acceptance.observe.mongo import database
+from acceptance.observe.store import Store
 from acceptance.polling import poll
 from acceptance.probes.attacks.escape_targets import Escapes
 from acceptance.target.model import Target
@@ -99,16 +98,14 @@ def _pass(target: Target, prefix: str, escapes: Escapes | None) -> Purged:
         if scratch in mongo.client.list_database_names():
             mongo.client.drop_database(scratch)
         documents = sum(
-            mongo[name].delete_many(of_prefix(field, prefix)).deleted_count
-            for name, fields in OWNED.items()
-            for field in fields
+            mongo[name].delete_many(of_prefix(field, prefix)) for name, fields in OWNED.items() for field in fields
         )
     if failures:
         raise failures[0] if len(failures) == 1 else OSError("; ".join(map(str, failures)))
     return Purged(documents, files)
 
 
-def _end_tasks(mongo: Database[dict[str, Any]], prefix: str) -> list[OSError]:
+def _end_tasks(mongo: Store, prefix: str) -> list[OSError]:
     """Take our tasks out of the queue and wait for those that run: each writes a review when it ends."""
     ours: dict[str, Any] = {"$or": [of_prefix(field, prefix) for field in OWNED["long_tasks"]]}
     mongo["long_tasks"].delete_many(ours | {"status": "queued"})  # guard: queued-tasks-go-before-their-archives

@@ -7,11 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pymongo import DESCENDING
-from pymongo.database import Database
-
 from acceptance.finding import Finding
-from acceptance.observe.mongo import asking
+from acceptance.observe.store import Store
 
 #: Collection -> fields that every document of it has, old code or new, whatever its state.
 FIELDS: Mapping[str, tuple[str, ...]] = {
@@ -51,17 +48,16 @@ class CollectionState:
     findings: list[Finding]
 
 
-def look_at(mongo: Database[dict[str, Any]], name: str) -> CollectionState:
+def look_at(mongo: Store, name: str) -> CollectionState:
     """Count a collection's documents and read the newest.
 
     Raises:
         Inconclusive: MongoDB does not answer.
     """
-    with asking(name):
-        count = mongo[name].count_documents({})
-        newest = list(mongo[name].find().sort("_id", DESCENDING).limit(NEWEST))
+    count = mongo[name].count_documents({})
+    newest = list(mongo[name].find().newest(NEWEST))
     if not count:
-        return CollectionState(0, 0, [Finding("no documents", f"{mongo.name}.{name}", "documents", "none")])
+        return CollectionState(0, 0, [Finding("no documents", mongo[name].name, "documents", "none")])
     bad = [
         Finding("incomplete document", f"document {each['_id']}", ", ".join(lacks), "none of them")
         for each in newest

@@ -12,6 +12,7 @@ from pymongo.errors import PyMongoError
 from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStartedEvent, CommandSucceededEvent
 
 from acceptance.effects import Effect, seen
+from acceptance.observe.store import Store
 from acceptance.target.model import Target
 from acceptance.verdict import Inconclusive
 
@@ -19,21 +20,6 @@ WRITES = frozenset(
     ("insert", "update", "delete", "findAndModify", "bulkWrite", "create", "createIndexes", "drop", "dropDatabase")
 )
 """The commands of MongoDB that change what is stored."""
-
-
-@contextmanager
-def asking(collection: str) -> Iterator[None]:
-    """Turn an error of MongoDB in this block into one that names the collection.
-
-    Raises:
-        Inconclusive: MongoDB did not answer it; the message names no address, which may hold a password.
-    """
-    try:
-        yield
-    except PyMongoError as error:
-        raise Inconclusive(
-            f"MongoDB did not answer for {collection} ({type(error).__name__}); check MONGODB_URL of the target file"
-        ) from error
 
 
 class _Writes(CommandListener):
@@ -49,8 +35,15 @@ class _Writes(CommandListener):
 
 
 @contextmanager
-def database(target: Target) -> Iterator[Database[dict[str, Any]]]:
-    """Connect to the target's database; whatever keeps us from it is `Inconclusive`."""
+def database(target: Target) -> Iterator[Store]:
+    """Connect to the target's database, in the contract's names; whatever keeps us from it is `Inconclusive`."""
+    with as_it_is(target) as found:
+        yield Store(found, target.mongo.names)
+
+
+@contextmanager
+def as_it_is(target: Target) -> Iterator[Database[dict[str, Any]]]:
+    """Connect to the target's database under its own names, for a backup; see `database`."""
     client: MongoClient[dict[str, Any]] = MongoClient(
         target.mongo.url,
         serverSelectionTimeoutMS=round(target.http_timeout_s * 1000),

@@ -5,15 +5,13 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
-
-from pymongo.database import Database
 
 from acceptance.observe.grafana import Grafana
 from acceptance.observe.logs import Logs
 from acceptance.observe.loki import Loki
 from acceptance.observe.mongo import database
 from acceptance.observe.prometheus import Prometheus
+from acceptance.observe.store import Store
 from acceptance.probes.dialog.gateway import Butler
 from acceptance.probes.homework.hw_checker import HwChecker
 from acceptance.probes.homework.worker import Homework
@@ -107,10 +105,10 @@ class Clients:
             self._logs[key] = Logs.of(self.target.service(key))
         return self._logs[key]
 
-    def database(self) -> AbstractContextManager[Database[dict[str, Any]]]:
+    def database(self) -> AbstractContextManager[Store]:
         """Connect to the target's database for a while."""
         return database(self.target)
 
-    def reviews(self, mongo: Database[dict[str, Any]]) -> Reviews:
+    def reviews(self, mongo: Store) -> Reviews:
         """Make the review pipeline: the API takes the work, the worker's log and the database show its effects."""
         return Reviews(self.uploader, mongo, self.logs("worker"))

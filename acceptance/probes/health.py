@@ -88,11 +88,10 @@ def _components(clients: Clients) -> list[Finding]:
 def _mongodb(clients: Clients) -> list[Finding]:
     try:
         with clients.database() as mongo:
-            names = set(mongo.list_collection_names())
+            there, expected = mongo.there(), mongo["long_tasks"].name
     except Inconclusive as error:
         return [_wrong("MongoDB", "its collections", str(error))]
-    expected, found = f"{clients.target.mongo.database}.long_tasks", str(sorted(names) or "nothing")
-    return [] if "long_tasks" in names else [_wrong("MongoDB", expected, found)]
+    return [] if expected in there else [_wrong("MongoDB", expected, str(there or "nothing"))]
 
 
 def _prometheus(clients: Clients) -> list[Finding]:
@@ -154,7 +153,7 @@ def mongo_findings(target: Target, user_id: str) -> list[Finding]:
             mongo.client.admin.command("ping")
             mongo["dialog_contexts"].insert_one(dict(document))
             found = mongo["dialog_contexts"].find_one({"session_id": user_id}, {"_id": False})
-            removed = mongo["dialog_contexts"].delete_one({"session_id": user_id}).deleted_count
+            removed = mongo["dialog_contexts"].delete_many({"session_id": user_id})
     except (Inconclusive, PyMongoError) as error:
         expected = f"to write and read a document in {target.http_timeout_s:g} s"
         return [Finding("not well", "MongoDB", expected, str(error), Severity.CRITICAL)]

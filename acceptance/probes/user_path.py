@@ -12,11 +12,10 @@ from functools import partial
 from typing import Any
 
 import httpx
-from pymongo.database import Database
 
 from acceptance.finding import Finding, Severity
 from acceptance.observe.collections import of_prefix
-from acceptance.observe.mongo import asking
+from acceptance.observe.store import Store
 from acceptance.polling import poll
 from acceptance.probes.archives.archives import good
 from acceptance.probes.clients import Clients
@@ -48,7 +47,7 @@ class User:
     """
 
     clients: Clients
-    mongo: Database[dict[str, Any]]
+    mongo: Store
     new_id: Callable[[str], str]
     before: Sequence[str] = ()
 
@@ -59,11 +58,7 @@ class User:
             Inconclusive: MongoDB does not answer.
         """
         ours = [of_prefix(field, prefix) for field in fields for prefix in self.before]
-        if not ours:
-            return []
-        with asking(collection):
-            found = self.mongo[collection].find({"$or": ours})
-            return list(found.sort("_id", -1).limit(MOST))
+        return list(self.mongo[collection].find({"$or": ours}).newest(MOST)) if ours else []
 
 
 def message(user: User) -> list[Finding]:
@@ -106,10 +101,10 @@ def upload(user: User) -> list[Finding]:
     found, root = [], user.clients.target.storage.legacy_root
     if not poll(lambda: copies_of(archive, root), bool, _STORED_S):
         found.append(Finding("not stored", f"upload of {student}", f"its archive below {root}", "none"))
-    with asking("review_archives"):
-        if user.mongo["review_archives"].count_documents({"student_id": student}):
-            expected, new = "none in review_archives, which the old path does not write", "a document"
-            found.append(Finding("new path at work", f"upload of {student}", expected, new))
+    archives = user.mongo["review_archives"]
+    if archives.count_documents({"student_id": student}):
+        expected, new = f"none in {archives.name}, which the old path does not write", "a document"
+        found.append(Finding("new path at work", f"upload of {student}", expected, new))
     return found
 
 

@@ -183,10 +183,9 @@ def _new_paths(target: Target, prometheus: Prometheus) -> list[Finding]:
 def _unique_index(target: Target) -> list[Finding]:
     """See that two dialog contexts cannot have one session id (target contract, on MongoDB)."""
     with database(target) as mongo:
-        indexes = mongo["dialog_contexts"].index_information().values()
-    unique = [index for index in indexes if index.get("unique") and [key for key, _ in index["key"]] == ["session_id"]]
-    told = str([dict(index["key"]) for index in indexes] or "no index")
-    return [] if unique else [Finding("no index", "dialog_contexts", "a unique index on session_id", told)]
+        contexts, unique = mongo["dialog_contexts"], mongo["dialog_contexts"].unique()
+    expected = "a unique index on session_id alone"
+    return [] if ["session_id"] in unique else [Finding("no index", contexts.name, expected, str(unique or "none"))]
 
 
 def _storage(target: Target) -> list[Finding]:

@@ -137,6 +137,11 @@ _METRICS = (
     "What the deployment calls metrics, by the contract's names or the beginning of them, such as "
     "review_archive_storage_=intake_archives_; gates, triggers and the baseline ask for those."
 )
+_COLLECTIONS = "What it calls its collections, by the contract's, such as review_archives=archives."
+_DOCUMENTS = (
+    "What it calls the fields of its documents, by the contract's, such as student_id=studentId; with the contract's "
+    "name of a collection before it where only that one differs: review_archives:kind=type."
+)
 
 
 def _service(upper: str, name: str, port: int, restart: str) -> dict[str, Key]:
@@ -194,6 +199,8 @@ KEYS: dict[str, Key] = {
     "HW_CHECKER_URL": Key(http_url, "https://hw-checker.example.com"),
     "MONGODB_URL": Key(mongo_url, secret=True),
     "MONGODB_DATABASE": Key(word, "butler"),
+    "MONGODB_COLLECTIONS": Key(renamings(r"[\w.-]+"), "", about=_COLLECTIONS),
+    "MONGODB_FIELDS": Key(renamings(r"(\w+:)?[\w-]+"), "", about=_DOCUMENTS),
     "STORAGE_ROOT": Key(path, "/var/butler/review_archives"),
     "LEGACY_STORAGE_ROOT": Key(path, "{STORAGE_ROOT}"),
     "STORAGE_OWNER": Key(owner, "butler:butler"),

@@ -19,7 +19,7 @@ from acceptance.stage_folders import flagged
 from acceptance.target.file import Settings, TargetError, read_settings
 from acceptance.target.keys import evidence_key
 from acceptance.target.log_format import LogFormat
-from acceptance.target.naming import HttpNames, MetricNames
+from acceptance.target.naming import DocumentNames, HttpNames, MetricNames
 from acceptance.target.parts import (
     Authentication,
     EvidenceCommand,
@@ -249,7 +249,9 @@ def _target(path: Path, s: Settings) -> Target:
         grafana=Grafana(s["GRAFANA_URL"], s["GRAFANA_USER"], s["GRAFANA_PASSWORD"], s["GRAFANA_DASHBOARD_UID"]),
         loki_url=s["LOKI_URL"],
         hw_checker_url=s["HW_CHECKER_URL"],
-        mongo=Mongo(s["MONGODB_URL"], s["MONGODB_DATABASE"]),
+        mongo=Mongo(
+            s["MONGODB_URL"], s["MONGODB_DATABASE"], DocumentNames(s["MONGODB_COLLECTIONS"], s["MONGODB_FIELDS"])
+        ),
         storage=Storage(
             root=s["STORAGE_ROOT"],
             legacy_root=s["LEGACY_STORAGE_ROOT"],

@@ -1,4 +1,4 @@
-"""Translate between the contract's names and a deployment's: routes, fields, metrics and labels.
+"""Translate between the contract's names and a deployment's: routes, fields, metrics, labels and documents.
 
 Checks, stages and probes speak the target contract; the clients translate at the edge, so that a deployment that calls
 something otherwise is a change of its target file.
@@ -56,6 +56,31 @@ def _renamed(value: Any, names: Mapping[str, str]) -> Any:
     if isinstance(value, dict):
         return {names.get(key, key): _renamed(member, names) for key, member in value.items()}
     return [_renamed(member, names) for member in value] if isinstance(value, list) else value
+
+
+@dataclass(frozen=True, repr=False)
+class DocumentNames(Public):
+    """What a deployment calls its collections and the fields of their documents.
+
+    Attributes:
+        collections: Its name of a collection by the contract's.
+        fields: Its name of a field by the contract's, or by `COLLECTION:FIELD` of the contract where it has another one
+            in that collection.
+    """
+
+    collections: Mapping[str, str] = field(default_factory=dict)
+    fields: Mapping[str, str] = field(default_factory=dict)
+
+    def collection(self, name: str) -> str:
+        """Give the deployment's name of a collection."""
+        return self.collections.get(name, name)
+
+    def within(self, collection: str) -> dict[str, str]:
+        """Give the deployment's names of the fields of one collection, by the contract's."""
+        own = {
+            name.partition(":")[2]: theirs for name, theirs in self.fields.items() if name.startswith(f"{collection}:")
+        }
+        return {name: theirs for name, theirs in self.fields.items() if ":" not in name} | own
 
 
 _QUOTED = re.compile(r'("(?:[^"\\]|\\.)*")')

@@ -8,7 +8,7 @@ from typing import Literal, get_args
 
 from acceptance.finding import Severity
 from acceptance.target.log_format import LogFormat
-from acceptance.target.naming import HttpNames
+from acceptance.target.naming import DocumentNames, HttpNames
 from acceptance.target.shown import Public
 from acceptance.verdict import NotApplicable
 
@@ -142,10 +142,11 @@ class Grafana(Public):
 
 @dataclass(frozen=True, repr=False)
 class Mongo(Public):
-    """MongoDB: a URL with credentials, and the database."""
+    """MongoDB: a URL with credentials, the database, and what it calls collections and fields."""
 
     url: str = field(repr=False)
     database: str
+    names: DocumentNames = field(default_factory=DocumentNames)
 
 
 @dataclass(frozen=True, repr=False)

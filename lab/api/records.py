@@ -6,6 +6,8 @@ from typing import Any
 
 from pymongo import AsyncMongoClient
 
+from lab.documents import database as shaped
+
 Document = dict[str, Any]
 
 
@@ -16,7 +18,7 @@ class Records:
         self._client: AsyncMongoClient[Document] = AsyncMongoClient(
             url, serverSelectionTimeoutMS=2_000, timeoutMS=3_000, tz_aware=True
         )
-        self._db = self._client[database]
+        self._db = shaped(self._client, database)
 
     async def ping(self) -> None:
         """Ask the server whether it is there."""

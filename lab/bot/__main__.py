@@ -17,6 +17,7 @@ from lab.bot.messages import BODY_LIMIT, parse
 from lab.bot.metrics import DURATION, ERRORS, MESSAGES, export_fault_gauges
 from lab.bot.repository import ContextRepository, RepositoryError
 from lab.bot.turn import Dialog, ForeignSessionError
+from lab.documents import database
 from lab.flags import flag_of
 from lab.service import Settings, application, log, run
 
@@ -28,7 +29,7 @@ def build(settings: Settings) -> Starlette:
     mongo: AsyncMongoClient[dict[str, Any]] = AsyncMongoClient(
         settings.mongo_url, serverSelectionTimeoutMS=2000, timeoutMS=3000
     )
-    collection = mongo["butler"]["dialog_contexts"]
+    collection = database(mongo)["dialog_contexts"]
     new_path = settings.flag(FLAG) and not settings.fault("dialog-flag-ignored")
     contexts: Contexts = DirectContexts(collection)
     if new_path:

@@ -8,6 +8,7 @@ from typing import Any
 from pymongo import AsyncMongoClient
 from starlette.applications import Starlette
 
+from lab.documents import database
 from lab.flags import flag_of
 from lab.service import Settings, application, log, run
 from lab.worker.checker import CheckerClient
@@ -29,14 +30,14 @@ def build(settings: Settings) -> Starlette:
     mongo: AsyncMongoClient[dict[str, Any]] = AsyncMongoClient(
         settings.mongo_url, serverSelectionTimeoutMS=2000, timeoutMS=3000
     )
-    reports = Reports(mongo["butler"], settings.fault)
+    reports = Reports(database(mongo), settings.fault)
     address = f"http://127.0.0.1:{settings.ports['hw-checker']}"
     checker = CheckerClient(address, settings.env.get("HW_CHECKER_API_KEY", ""), settings.fault)
     new_homework = settings.flag(HOMEWORK_FLAG) and not settings.fault("homework-flag-ignored")
     decomposed = settings.flag(USE_CASE_FLAG) and not settings.fault("use-case-flag-ignored")
     homework: Homework = HomeworkReviewService(checker, settings) if new_homework else checker
     use_case: ReviewUseCase = DecomposedReview(reports, settings) if decomposed else MonolithicReview(reports)
-    loop = ReviewLoop(Tasks(mongo["butler"]["long_tasks"]), use_case, settings.fault)
+    loop = ReviewLoop(Tasks(database(mongo)["long_tasks"]), use_case, settings.fault)
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:

@@ -18,6 +18,7 @@ class Reports:
 
     def __init__(self, database: AsyncDatabase[dict[str, Any]], fault: Callable[[str], bool]) -> None:
         self._fault = fault
+        self._database = database
         self._reviews = database["homework_reviews"]
         self._archives = database["review_archives"]
 
@@ -55,7 +56,7 @@ class Reports:
 
     async def ready(self) -> None:
         """Raise unless the reports' database answers."""
-        await self._reviews.database.command("ping")
+        await self._database.command("ping")
 
     async def _logs_of(self, task: Task) -> Path | None:
         """Where the logs archive is: as the new storage path recorded it, else as the task itself says."""

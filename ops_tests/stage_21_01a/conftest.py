@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import pytest
-from pymongo.database import Database
 
 from acceptance.evidence import Evidence
 from acceptance.finding import Finding
+from acceptance.observe.store import Store
 from acceptance.probes.dialog.concurrent_users import Chat
 from acceptance.probes.dialog.contexts import context_after
 from acceptance.probes.dialog.gateway import LONG_TALK, Butler, Conversation, converse, new_word
@@ -27,7 +26,7 @@ BAD_ANSWERS = HardFault("bad-answers", "Messages get no good answer", ["trigger.
 
 
 @pytest.fixture(scope="session")
-def talk(butler: Butler, mongo: Database[dict[str, Any]]) -> Talk:
+def talk(butler: Butler, mongo: Store) -> Talk:
     """Holds a conversation, and looks after each turn at what is stored of it."""
 
     def hold(user_id: str, *messages: str, session_id: str | None = None) -> Conversation:

@@ -73,10 +73,10 @@ def test_file_is_saved(uploaded, storage):
 
 @pytest.mark.checksum
 @pytest.mark.checklist("21_01c.rollout.3")
-def test_checksum_is_recorded(uploaded, document):
+def test_checksum_is_recorded(uploaded, document, mongo):
     """Smoke test with flag on, 2: the recorded checksum matches the calculated one."""
     upload, answer = uploaded
-    recorded = document.get("sha256", f"no document for {upload.student_id} in review_archives")
+    recorded = document.get("sha256", f"no document for {upload.student_id} in {mongo['review_archives'].name}")
     assert recorded == upload.archive.sha256, f"expected {upload.archive.sha256}, found {recorded}\n{answer.explain()}"
 
 

@@ -24,10 +24,10 @@ def act(target: Target, args: argparse.Namespace) -> Answer:
     """Work out each digest anew."""
     since = datetime.now(UTC) - args.recent
     with database(target) as mongo:
-        documents = list(recent(mongo, since))
+        documents, where = list(recent(mongo, since)), mongo["review_archives"].name
     if not documents:
         raise Inconclusive(
-            f"nothing to validate: no document in review_archives since {since:%Y-%m-%d %H:%M} UTC; "
+            f"nothing to validate: no document in {where} since {since:%Y-%m-%d %H:%M} UTC; "
             "look further back with --recent, or see whether the new adapter records what it stores"
         )
     findings = [finding for document in documents for finding in checksum_findings(document, target.storage.root)]

@@ -6,13 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from pymongo import DESCENDING
-from pymongo.database import Database
-
 from acceptance.finding import Finding
 from acceptance.observe.collections import FIELDS, spellings
-from acceptance.observe.mongo import asking
 from acceptance.observe.prometheus import Prometheus
+from acceptance.observe.store import Store
 from acceptance.polling import poll
 from acceptance.probes.dialog.gateway import Turn
 
@@ -25,28 +22,26 @@ STORE_DELAY_S = 2.0
 Context = Mapping[str, Any]
 
 
-def context_of(mongo: Database[dict[str, Any]], session_id: str) -> Context | None:
+def context_of(mongo: Store, session_id: str) -> Context | None:
     """Find a session's stored context.
 
     Raises:
         Inconclusive: MongoDB does not answer.
     """
-    with asking(COLLECTION):
-        return mongo[COLLECTION].find_one({"session_id": session_id}, {"_id": False})
+    return mongo[COLLECTION].find_one({"session_id": session_id}, {"_id": False})
 
 
-def newest_of(mongo: Database[dict[str, Any]], user_id: str) -> Context | None:
+def newest_of(mongo: Store, user_id: str) -> Context | None:
     """Find a user's newest context: that of a conversation whose answers name no session.
 
     Raises:
         Inconclusive: MongoDB does not answer.
     """
-    with asking(COLLECTION):
-        own = {"user_id": {"$in": spellings(user_id)}}
-        return mongo[COLLECTION].find_one(own, {"_id": False}, sort=[("_id", DESCENDING)])
+    own = {"user_id": {"$in": spellings(user_id)}}
+    return next(iter(mongo[COLLECTION].find(own, {"_id": False}).newest(1)), None)
 
 
-def context_after(mongo: Database[dict[str, Any]], turn: Turn) -> Context | None:
+def context_after(mongo: Store, turn: Turn) -> Context | None:
     """Find the context of a turn's session, waiting a little until it holds the turn; what was seen last.
 
     Where the answer names no session it is the user's newest one.

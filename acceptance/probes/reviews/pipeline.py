@@ -8,12 +8,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 import httpx
-from pymongo.database import Database
 
 from acceptance.finding import Finding
 from acceptance.observe.logs import Logs
-from acceptance.observe.mongo import asking
 from acceptance.observe.prometheus import Prometheus
+from acceptance.observe.store import Store
 from acceptance.polling import poll
 from acceptance.probes.archives.archives import Archive, good, new_nonce, zip_bytes
 from acceptance.probes.http.client import Caller, brief
@@ -42,7 +41,7 @@ class Reviews:
     """The review pipeline from a student's side: the API takes the work, the worker's log and the database show it."""
 
     uploader: Uploader
-    mongo: Database[dict[str, Any]]
+    mongo: Store
     logs: Logs
 
     def submit(self, student_id: str, assignment_id: str, *, log: bool = True) -> Submitted:
@@ -115,8 +114,7 @@ class Reviews:
         return [self.look(each) for each in sent]
 
     def _find(self, name: str, wanted: Mapping[str, Any]) -> list[dict[str, Any]]:
-        with asking(name):
-            return list(self.mongo[name].find(dict(wanted), {"_id": False}))
+        return list(self.mongo[name].find(wanted, {"_id": False}))
 
 
 def counted(prometheus: Prometheus, job: str) -> int:

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from bson import ObjectId
-from pymongo.database import Database
 
 from acceptance.finding import Finding, Severity
+from acceptance.observe.store import Store
 from acceptance.probes.storage.directory import sha256_of
 from acceptance.verdict import Inconclusive
 
@@ -23,14 +23,14 @@ _CLOCKS_S = 60
 _APART = timedelta(minutes=10)  # less than any time zone's offset, more than the longest upload takes
 
 
-def newest(mongo: Database[dict[str, Any]], assignment_id: str, student_id: str | None = None) -> Document | None:
+def newest(mongo: Store, assignment_id: str, student_id: str | None = None) -> Document | None:
     """Find the document that was written last for an assignment, of one student or of any."""
     wanted = {"assignment_id": assignment_id} | ({"student_id": student_id} if student_id else {})
     # By the id, which holds the time of writing: the upload time is what may be wrong.
-    return next(iter(mongo["review_archives"].find(wanted).sort("_id", -1).limit(1)), None)
+    return next(iter(mongo["review_archives"].find(wanted).newest(1)), None)
 
 
-def recent(mongo: Database[dict[str, Any]], since: datetime) -> Iterator[Document]:
+def recent(mongo: Store, since: datetime) -> Iterator[Document]:
     """Give the documents written or uploaded at or after an aware moment."""
     by_id = {"_id": {"$gte": ObjectId.from_datetime(since)}}
     yield from mongo["review_archives"].find({"$or": [{"uploaded_at": {"$gte": since}}, by_id]})

@@ -28,13 +28,11 @@ class Collection:
 
     def delete_many(self, query):
         self._asked.append(query)
-        return self
+        return 0
 
     def count_documents(self, query):
         self._asked.append(query)
         return next(self.running, 0)
-
-    deleted_count = 0
 
 
 class Database(dict):

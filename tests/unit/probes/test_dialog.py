@@ -16,12 +16,14 @@ from pymongo.errors import ServerSelectionTimeoutError
 from acceptance.finding import summary
 from acceptance.gates.figures import TriggerState
 from acceptance.observe.collections import look_at
+from acceptance.observe.store import Store
 from acceptance.probes.dialog import contexts
 from acceptance.probes.dialog.concurrent_users import Chat, converse_at_once
 from acceptance.probes.dialog.gateway import RECALL, Butler, converse, error_in, keep
 from acceptance.probes.http.client import Caller
 from acceptance.stage import Stage
 from acceptance.stages.user_triggers import HardFault
+from acceptance.target.naming import DocumentNames
 from acceptance.verdict import Inconclusive, Verdict
 
 Answer = Callable[[dict[str, str]], dict[str, Any]]
@@ -189,6 +191,8 @@ class DownMongo:
 
     name = "butler"
 
+    full_name = "butler.dialog_contexts"
+
     def __getitem__(self, _: str) -> DownMongo:
         return self
 
@@ -199,10 +203,11 @@ class DownMongo:
 
 
 def test_a_database_that_does_not_answer_is_not_an_empty_one() -> None:
+    down = Store(DownMongo(), DocumentNames())  # type: ignore[arg-type]
     with pytest.raises(Inconclusive, match="ServerSelectionTimeoutError"):
-        contexts.context_of(DownMongo(), "s")  # type: ignore[arg-type]
+        contexts.context_of(down, "s")
     with pytest.raises(Inconclusive, match="ServerSelectionTimeoutError"):
-        look_at(DownMongo(), "dialog_contexts")  # type: ignore[arg-type]
+        look_at(down, "dialog_contexts")
 
 
 USERS = [f"user-{number}" for number in range(30)]

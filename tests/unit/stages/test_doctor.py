@@ -92,13 +92,13 @@ def test_promql_of_a_gate_is_evaluated(series, measure, kinds):
 @pytest.mark.parametrize(
     ("index", "kinds"),
     [
-        ({"key": [("session_id", 1)], "unique": True}, []),
-        ({"key": [("session_id", 1)]}, ["no index"]),
-        ({"key": [("_id", 1)], "unique": True}, ["no index"]),
+        ([["session_id"]], []),
+        ([], ["no index"]),
+        ([["_id"], ["session_id", "user_id"]], ["no index"]),
     ],
 )
 def test_two_dialog_contexts_may_not_have_one_session(monkeypatch, index, kinds):
-    collection = SimpleNamespace(index_information=lambda: {"one": index})
+    collection = SimpleNamespace(unique=lambda: index, name="butler.dialog_contexts")
     connected = contextlib.nullcontext({"dialog_contexts": collection})
     monkeypatch.setattr(doctor, "database", lambda _: connected)
     assert [each.kind for each in doctor._unique_index(None)] == kinds

@@ -1,0 +1,140 @@
+"""Read and write what a deployment keeps in MongoDB, in the contract's names whatever the deployment calls it.
+
+Only what the suite needs of a database can be asked here, so that nothing passes by the translation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from pymongo import MongoClient
+from pymongo.collection import Collection
+from pymongo.cursor import Cursor
+from pymongo.database import Database
+from pymongo.errors import PyMongoError
+
+from acceptance.target.naming import DocumentNames
+from acceptance.verdict import Inconclusive
+
+Document = dict[str, Any]
+
+
+class Found:
+    """The documents that a question found, in the contract's names."""
+
+    def __init__(self, cursor: Cursor[Document], within: Documents) -> None:
+        self._cursor, self._within = cursor, within
+
+    def __iter__(self) -> Iterator[Document]:
+        with self._within.asking():
+            for document in self._cursor:
+                yield self._within.told(document)
+
+    def newest(self, number: int) -> Found:
+        """Take the last written ones, the newest first: the id holds the time of writing."""
+        return Found(self._cursor.sort("_id", -1).limit(number), self._within)
+
+
+class Documents:
+    """One collection. What its server does not answer is `Inconclusive`, and its name is told as the deployment's."""
+
+    def __init__(self, collection: Collection[Document], names: Mapping[str, str]) -> None:
+        self._collection, self._theirs = collection, names
+        self._ours = {theirs: name for name, theirs in names.items()}
+
+    @property
+    def name(self) -> str:
+        """The deployment's own name of it, with its database's."""
+        return self._collection.full_name
+
+    def find(self, wanted: Mapping[str, Any] | None = None, shown: Mapping[str, Any] | None = None) -> Found:
+        """Find the documents that match a filter."""
+        return Found(self._collection.find(self._asked(wanted or {}), shown), self)
+
+    def find_one(self, wanted: Mapping[str, Any], shown: Mapping[str, Any] | None = None) -> Document | None:
+        """Find one document that matches a filter."""
+        with self.asking():
+            found = self._collection.find_one(self._asked(wanted), shown)
+        return None if found is None else self.told(found)
+
+    def count_documents(self, wanted: Mapping[str, Any]) -> int:
+        """Count the documents that match a filter."""
+        with self.asking():
+            return self._collection.count_documents(self._asked(wanted))
+
+    def insert_one(self, document: Mapping[str, Any]) -> None:
+        """Write a document."""
+        with self.asking():
+            self._collection.insert_one(self._asked(document))
+
+    def replace_one(self, wanted: Mapping[str, Any], document: Mapping[str, Any]) -> None:
+        """Write a document in the place of one that matches a filter."""
+        with self.asking():
+            self._collection.replace_one(self._asked(wanted), self._asked(document))
+
+    def delete_many(self, wanted: Mapping[str, Any]) -> int:
+        """Remove the documents that match a filter; gives their number."""
+        with self.asking():
+            return self._collection.delete_many(self._asked(wanted)).deleted_count
+
+    def unique(self) -> list[list[str]]:
+        """Give the fields of each unique index."""
+        with self.asking():
+            indexes = self._collection.index_information().values()
+        return [[self._ours.get(key, key) for key, _ in index["key"]] for index in indexes if index.get("unique")]
+
+    def told(self, document: Document) -> Document:
+        """Give a document in the contract's names."""
+        return dict(renamed(document, self._ours))
+
+    @contextmanager
+    def asking(self) -> Iterator[None]:
+        """Turn an error of MongoDB in this block into one that names the collection.
+
+        Raises:
+            Inconclusive: MongoDB did not answer; the message names no address, which may hold a password.
+        """
+        try:
+            yield
+        except PyMongoError as error:
+            raise Inconclusive(
+                f"MongoDB did not answer for {self.name} ({type(error).__name__}); check MONGODB_URL of the target file"
+            ) from error
+
+    def _asked(self, value: Mapping[str, Any]) -> Document:
+        return dict(renamed(value, self._theirs))
+
+
+class Store:
+    """The database of a deployment; an item of it is a collection, by the contract's name."""
+
+    def __init__(self, database: Database[Document], names: DocumentNames) -> None:
+        self._database, self._names = database, names
+
+    def __getitem__(self, name: str) -> Documents:
+        return Documents(self._database[self._names.collection(name)], self._names.within(name))
+
+    @property
+    def client(self) -> MongoClient[Document]:
+        """The server's connection, for what concerns no collection."""
+        return self._database.client
+
+    def there(self) -> list[str]:
+        """Name all collections that are there, as `Documents.name` does."""
+        return sorted(f"{self._database.name}.{name}" for name in self._database.list_collection_names())
+
+    def ping(self) -> None:
+        """Ask the server whether it is there."""
+        self._database.command("ping")
+
+
+def renamed(value: Any, names: Mapping[str, str]) -> Any:
+    """Rename the fields of a document or a filter, at any depth and in each part of a path with dots."""
+    if isinstance(value, Mapping):
+        return {
+            ".".join(names.get(part, part) for part in key.split(".")): renamed(member, names)
+            for key, member in value.items()
+        }
+    return [renamed(member, names) for member in value] if isinstance(value, list) else value

@@ -1,0 +1,82 @@
+"""Documents are asked for, written and given back in the contract's names, whatever the deployment calls them."""
+
+from types import SimpleNamespace
+
+import pytest
+from pymongo.errors import ServerSelectionTimeoutError
+
+from acceptance.observe.store import Store
+from acceptance.target.naming import DocumentNames
+from acceptance.verdict import Inconclusive
+
+NAMES = DocumentNames(
+    {"review_archives": "archives", "long_tasks": "jobs"},
+    {"student_id": "studentId", "review_archives:kind": "type", "finished_at": "end"},
+)
+STORED = {"_id": 7, "studentId": "9", "type": "new", "metadata": {"studentId": "9"}}
+CONTRACT = {"_id": 7, "student_id": "9", "kind": "new", "metadata": {"student_id": "9"}}
+
+
+class Server:
+    """A database with one collection; notes what it was asked and written."""
+
+    name = "assistance"
+
+    def __init__(self, trouble=None):
+        self.trouble, self.asked = trouble, []
+
+    def __getitem__(self, name):
+        self.full_name = f"{self.name}.{name}"
+        return self
+
+    def find_one(self, *asked):
+        self.asked += asked
+        if self.trouble:
+            raise self.trouble
+        return STORED
+
+    def find(self, *asked):
+        return [self.find_one(*asked)]
+
+    def insert_one(self, document):
+        self.asked.append(document)
+
+    def delete_many(self, wanted):
+        self.asked.append(wanted)
+        return SimpleNamespace(deleted_count=3)
+
+    def index_information(self):
+        return {"a": {"key": [("studentId", 1)], "unique": True}, "b": {"key": [("type", 1)]}}
+
+
+@pytest.mark.parametrize("ask", ["find_one", "find"])
+def test_a_question_and_its_answer_are_translated(ask):
+    server = Server()
+    found = getattr(Store(server, NAMES)["review_archives"], ask)(
+        {"$or": [{"student_id": {"$in": ["9"]}}, {"metadata.student_id": "9"}], "kind": "new"}
+    )
+    assert (found if ask == "find_one" else next(iter(found))) == CONTRACT
+    wanted = {"$or": [{"studentId": {"$in": ["9"]}}, {"metadata.studentId": "9"}], "type": "new"}
+    assert (server.full_name, server.asked[0]) == ("assistance.archives", wanted)
+
+
+def test_what_is_written_and_removed_is_translated():
+    server = Server()
+    store = Store(server, NAMES)
+    store["review_archives"].insert_one(CONTRACT)
+    assert store["long_tasks"].delete_many({"student_id": "9", "kind": "x"}) == 3
+    assert server.asked == [STORED, {"studentId": "9", "kind": "x"}]  # only the archives have another kind
+    assert store["long_tasks"].unique() == [["student_id"]]
+
+
+def test_a_deployment_with_the_contracts_names_is_asked_as_it_is():
+    server = Server()
+    assert Store(server, DocumentNames())["long_tasks"].find_one({"student_id": "9"}) == STORED
+    assert (server.full_name, server.asked[0]) == ("assistance.long_tasks", {"student_id": "9"})
+
+
+def test_trouble_names_the_deployments_own_collection_and_no_address():
+    store = Store(Server(ServerSelectionTimeoutError("mongodb://u:pw@h")), NAMES)
+    with pytest.raises(Inconclusive, match=r"did not answer for assistance\.jobs \(ServerSelection") as told:
+        store["long_tasks"].find_one({})
+    assert "pw" not in str(told.value)
