@@ -29,6 +29,7 @@ class Shape:
         database: the database of MongoDB.
         collections: the name of a collection, by the contract's.
         documents: the name of a document's field, by the contract's.
+        shown_by: what shows that a flag's new path is at work, by the flag's key in a target file.
         prometheus_path: what Prometheus' addresses begin with.
         prometheus_login: user and password of Prometheus.
         scrape_s: seconds between scrapes.
@@ -49,6 +50,7 @@ class Shape:
     database: str = "butler"
     collections: Mapping[str, str] = field(default_factory=dict)
     documents: Mapping[str, str] = field(default_factory=dict)
+    shown_by: Mapping[str, str] = field(default_factory=dict)
     prometheus_path: str = ""
     prometheus_login: tuple[str, str] | None = None
     scrape_s: int = 1
@@ -148,6 +150,7 @@ OTHER = Shape(
         "published_at": "publishedAt",
         "log_analysis": "logSummary",
     },
+    shown_by={"FLAG_STORAGE": "document:archives", "FLAG_USE_CASE": "log:Decomposed review"},
     prometheus_path="/observe/metrics",
     prometheus_login=("reader", "look-only"),
     scrape_s=2,

@@ -43,6 +43,7 @@ def differing(
         "MONGODB_DATABASE": shape.database,
         "MONGODB_COLLECTIONS": _pairs(shape.collections),
         "MONGODB_FIELDS": _pairs(shape.documents),
+        **{f"{flag}_SHOWN_BY": how for flag, how in shape.shown_by.items()},
         "RUNNING_COMMIT": f"metric:{shape.told('butler_build_info')}:commit",
     }
     for key, name in _TARGETS.items():

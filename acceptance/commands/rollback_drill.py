@@ -17,6 +17,7 @@ from acceptance.envfile.file import EnvFile
 from acceptance.finding import Finding
 from acceptance.gates.measures import Measure
 from acceptance.observe.health import health_fault, healthy_answer
+from acceptance.observe.new_path import NewPath
 from acceptance.observe.prometheus import Prometheus
 from acceptance.observe.started import starts
 from acceptance.polling import poll
@@ -104,15 +105,15 @@ def drill(target: Target, stage: Stage, conductor: RemoteConductor, run: Run, *,
 
 def without_effect(target: Target, stage: Stage, run: Run) -> list[Finding]:
     """Say that the flag has no effect where one request to each service makes nothing of the new path count."""
-    service, prometheus = target.service(stage.service), Clients(target).prometheus
     faults = [
         fault for _, fault in (send() for send in senders(target, new_ids(run.prefix), run.trace_prefix).values())
     ]
     patience = target.scrape_patience_s + REVIEW_S
-    if poll(lambda: prometheus.names(service.job, stage.metrics), bool, patience):
+    path = NewPath(stage, target, Clients(target).prometheus)
+    if poll(lambda: path.seen(surely=False), bool, patience):
         return []
     answers = "; ".join(filter(None, faults)) or "all were answered well"
-    expected = f"{stage.metrics}* of {service.name} after a request to each service"
+    expected = f"{path} after a request to each service"
     none = f"none for {patience:g} s ({answers}); so the rollback is not proved"
     return [Finding("no effect", "the flag has no effect", expected, none)]
 

@@ -16,6 +16,7 @@ from acceptance.conduct.testdata import new_ids, trace_prefix
 from acceptance.envfile.file import Change
 from acceptance.finding import Finding, summary
 from acceptance.observe.exported import await_scrape, still_exported
+from acceptance.observe.new_path import NewPath
 from acceptance.observe.prometheus import Prometheus
 from acceptance.probes import user_path
 from acceptance.probes.clients import Clients
@@ -65,6 +66,8 @@ class OldPathProof:
 
     def _told(self, stage: Declared, seen: set[str], was_on: bool) -> Iterator[str]:
         service, used = self.target.service(stage.service), False
+        path = NewPath(stage, self.target, Prometheus.of(self.target))
+        before = self._left(path)
         if was_on:
             try:
                 yield self._used(stage, service)
@@ -74,7 +77,7 @@ class OldPathProof:
             # guard: proof-by-use-needs-what-the-request-needs
             except Exception as error:  # a database that is away, a journal that is full: the rollback itself is done
                 yield f"whether {service.name} serves its users on the old path is not known: {error}"
-        yield self._exported(stage, service, seen, used)
+        yield self._shown(path, seen, used, before)
 
     def _used(self, stage: Declared, service: Service) -> str:
         """Act as a user; see `acceptance.probes.user_path`."""
@@ -95,29 +98,39 @@ class OldPathProof:
             user = user_path.User(clients, mongo, new_ids(self.prefix, first), self.before)
             return user_path.findings(user, stage.request, self.target.http_timeout_s)
 
-    def _exported(self, stage: Declared, service: Service, seen: set[str], used: bool) -> str:
+    def _left(self, path: NewPath) -> frozenset[str]:
+        """Give what stays of the new path although its process has ended; of a metric nothing does."""
+        try:
+            return frozenset() if path.by_metric else frozenset(path.seen(surely=False))
+        except Exception:  # told when it is asked again
+            return frozenset()
+
+    def _shown(self, path: NewPath, seen: set[str], used: bool, before: frozenset[str]) -> str:
+        service = path.service
         if service.name not in seen:  # guard: only-a-new-process-is-asked
             return f"whether {service.name} left the new path is not known: its new process was not seen"
         try:
-            names = self._names(stage, service, used)
+            found = self._seen(path, used, before)
         # guard: looking-back-at-the-new-path-needs-no-prometheus
-        except Exception as error:  # whatever Prometheus answers, the rollback itself is done
+        except Exception as error:  # whatever it is, the rollback itself is done
             return f"whether {service.name} left the new path is not known: {error}"
-        if names:
+        if found:
             raise MutationFailed(
-                f"{service.name}: with {self.target.flags[stage.id]} off in {self.target.env_file} and restarted, "
-                f"expected a process that exports nothing of the new path, found {', '.join(sorted(names))} for "
+                f"{service.name}: with {self.target.flags[path.stage.id]} off in {self.target.env_file} and restarted, "
+                f"expected no sign of {path}, found {', '.join(sorted(found)[:5])} for "
                 f"{self.target.scrape_patience_s:g} s: it still takes the new path; see what environment it runs with, "
                 "and create its container anew, since a plain restart does not read the env file again"
             )
-        return f"{service.name} exports nothing of the new path ({stage.metrics}*){', after that' if used else ''}"
+        return f"{service.name} shows nothing of the new path ({path}){', after that' if used else ''}"
 
-    def _names(self, stage: Declared, service: Service, used: bool) -> set[str]:
-        """Look for names of the new path's metrics; that there is none counts only once a scrape has seen its use."""
+    def _seen(self, path: NewPath, used: bool, before: frozenset[str]) -> set[str]:
+        """Look for the new path; that no metric of it is there counts only once a scrape has seen its use."""
+        if not path.by_metric:
+            return path.seen() | (path.seen(surely=False) - before)
         patience = self.target.scrape_patience_s
-        prometheus = Prometheus.of(self.target)
-        names = still_exported(prometheus, service.job, stage.metrics, patience)
+        prometheus, job, prefix = path.prometheus, path.service.job, path.stage.metrics
+        names = still_exported(prometheus, job, prefix, patience)
         if names or not used:
             return names
-        await_scrape(prometheus, service.job, patience)  # guard: old-path-is-scraped-after-it-was-used
-        return still_exported(prometheus, service.job, stage.metrics, patience)
+        await_scrape(prometheus, job, patience)  # guard: old-path-is-scraped-after-it-was-used
+        return still_exported(prometheus, job, prefix, patience)

@@ -14,6 +14,7 @@ from acceptance.envfile.file import EnvFile, EnvFileError
 from acceptance.finding import Finding, Severity
 from acceptance.observe.exported import new_paths
 from acceptance.observe.health import health_fault, healthy_answer
+from acceptance.observe.new_path import new_paths_of
 from acceptance.observe.prometheus import Prometheus
 from acceptance.target import by_hand
 from acceptance.target.model import Target
@@ -58,17 +59,16 @@ def _services(target: Target, on: set[str]) -> Iterator[Finding]:
         if fault := health_fault(service, min(target.http_timeout_s, 3.0)):
             step = f"see its log; restart it: {by_hand.restart(target, service.key)}"
             yield Finding("service", service.name, healthy_answer(service), fault, next_step=step)
-    for stage, (key, prefix) in new_paths().items():
-        if stage in on or key not in target.services:
+    for path in new_paths_of(target, prometheus):
+        if path.stage.id in on:
             continue
-        service = target.services[key]
         try:
-            names = prometheus.names(service.job, prefix)
+            seen = path.seen()
         except Inconclusive as error:
-            unknown = f"not known: {error}"
-            yield Finding("path", service.name, f"nothing exported of {prefix}*", unknown, Severity.LOW)
+            yield Finding("path", path.service.name, f"no sign of {path}", f"not known: {error}", Severity.LOW)
             return
-        if names:
-            step = f"restart it so that it reads {target.env_file} again: {by_hand.restart(target, key)}"
-            expected = f"nothing exported of the new path, as {target.flags[stage]} is off"
-            yield Finding("path", service.name, expected, ", ".join(sorted(names)), next_step=step)
+        if seen:
+            restart = by_hand.restart(target, path.service.key)
+            step = f"restart it so that it reads {target.env_file} again: {restart}"
+            expected = f"no sign of the new path, as {target.flags[path.stage.id]} is off"
+            yield Finding("path", path.service.name, expected, ", ".join(sorted(seen)), next_step=step)

@@ -12,7 +12,7 @@ from difflib import get_close_matches
 
 from acceptance.envfile.file import EnvFile
 from acceptance.finding import Finding, Severity
-from acceptance.observe.exported import new_paths
+from acceptance.observe.new_path import new_paths_of
 from acceptance.observe.prometheus import Prometheus
 from acceptance.target.model import Target
 from acceptance.target.redaction import weak_secrets
@@ -58,19 +58,15 @@ def flag_states(target: Target) -> dict[str, str]:
     return {flag: there.get(flag, "absent") for flag in target.flags.values()}
 
 
-def new_path_metrics(target: Target, prometheus: Prometheus) -> dict[str, set[str]]:
-    """Name the metrics that services export although their flag is off, by flag; none is good.
+def new_paths_at_work(target: Target, prometheus: Prometheus) -> dict[str, set[str]]:
+    """Name what shows the new path of a flag although it is off, by flag; none is good.
 
     Raises:
         Inconclusive: Prometheus is out of reach, or sees no process of a service: that it exports nothing says nothing.
     """
-    found = {
-        target.flags[stage]: prometheus.names(target.services[key].job, prefix)
-        for stage, (key, prefix) in new_paths().items()
-        if key in target.services
-    }
-    seen = {flag: names for flag, names in found.items() if names}
-    jobs = {target.services[key].job for key, _ in new_paths().values() if key in target.services}
+    paths = new_paths_of(target, prometheus)
+    seen = {target.flags[path.stage.id]: found for path in paths if (found := path.seen())}
+    jobs = {path.service.job for path in paths if path.by_metric}
     if not seen and (missing := sorted(job for job in jobs if not prometheus.is_up(job))):
         raise Inconclusive(
             f"Prometheus at {prometheus.url} sees no running process of job {', '.join(missing)}: what it exports "

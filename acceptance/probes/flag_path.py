@@ -2,30 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from acceptance.finding import Finding, summary
-from acceptance.polling import poll
+from acceptance.observe.new_path import NewPath
 
 
-def path_findings(counted: Callable[[], object], metric: str, job: str, new: bool, patience_s: float) -> list[Finding]:
-    """Name the difference between the path that the flag asks for and the one that the metrics show.
+def path_findings(path: NewPath, new: bool) -> list[Finding]:
+    """Name the difference between the path that the flag asks for and the one that is at work.
 
     Args:
-        counted: What the new path has counted until now; falsy when nothing.
-        metric: Where that was looked for, for the message.
-        job: The service's.
+        path: What shows the new path.
         new: The flag's value.
-        patience_s: Longest wait for the new path's metrics to be scraped.
+
+    Raises:
+        Inconclusive: What shows it cannot be read.
     """
     if not new:
-        seen = counted()
-        expected = f"nothing counted in {metric}, for the flag is false"
-        return [Finding("new path at work", job, expected, str(seen), next_step="restart it")] if seen else []
-    if poll(counted, bool, patience_s):
+        seen, expected = path.after_use(), f"no sign of {path}, for the flag is false"
+        found = [Finding("new path at work", path.service.name, expected, str(sorted(seen)), next_step="restart it")]
+        return found if seen else []
+    if path.appears():
         return []
-    expected, found = f"a count in {metric}, for the flag is true", "nothing: the old path is at work"
-    return [Finding("old path at work", job, expected, found, next_step="restart it")]
+    expected, none = f"{path}, for the flag is true", "nothing: the old path is at work"
+    return [Finding("old path at work", path.service.name, expected, none, next_step="restart it")]
 
 
 def answered(findings: Sequence[Finding]) -> str:

@@ -23,7 +23,7 @@ from acceptance.gates.measures import Measure
 from acceptance.observe.deployed import deployed
 from acceptance.observe.mongo import database
 from acceptance.observe.prometheus import Prometheus
-from acceptance.preparation.flagcheck import flag_findings, new_path_metrics
+from acceptance.preparation.flagcheck import flag_findings, new_paths_at_work
 from acceptance.probes.clients import Clients
 from acceptance.probes.health import PARTS, dashboard
 from acceptance.probes.storage.antivirus import Antivirus
@@ -173,9 +173,9 @@ def _dashboard(target: Target) -> list[Finding]:
 
 
 def _new_paths(target: Target, prometheus: Prometheus) -> list[Finding]:
-    seen = new_path_metrics(target, prometheus)
+    seen = new_paths_at_work(target, prometheus)
     return [
-        Finding("flag at work", flag, "nothing of the new path exported", ", ".join(sorted(names)), next_step="restart")
+        Finding("flag at work", flag, "no sign of the new path", ", ".join(sorted(names)), next_step="restart")
         for flag, names in seen.items()
     ]
 

@@ -20,6 +20,7 @@ from acceptance.gates.series import SAME_START_S
 from acceptance.kinds import TriggerFired
 from acceptance.observe.log_lines import LogLine, of_ours
 from acceptance.observe.logs import Logs
+from acceptance.observe.new_path import NewPath
 from acceptance.observe.prometheus import Prometheus
 from acceptance.observe.started import shown_by, starts
 from acceptance.probes.traffic import Probe
@@ -92,6 +93,11 @@ class StageWork:
     def prometheus(self) -> Prometheus:
         """The target's Prometheus."""
         return Prometheus.of(self.target)
+
+    @cached_property
+    def new_path(self) -> NewPath:
+        """What shows that the stage's new path is at work."""
+        return NewPath(self.stage, self.target, self.prometheus)
 
     @cached_property
     def logs(self) -> Logs:

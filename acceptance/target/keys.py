@@ -46,7 +46,7 @@ from acceptance.target.parsers import (
     word_or_nothing,
     zone,
 )
-from acceptance.target.service_parsers import health, renamings, start_proof
+from acceptance.target.service_parsers import health, new_path_proof, renamings, start_proof
 from acceptance.target.window import Window
 
 
@@ -232,6 +232,19 @@ def evidence_key(item_id: str) -> str:
     return f"EVIDENCE_{item_id.replace('.', '_')}"
 
 
+_SHOWN_BY = (
+    "What shows that the flag's new path is at work: metric (it exports what no other code does), log:TEXT (a line of "
+    "its service's log holds it), document:COLLECTION (it stores one there), or path:PATTERN (it writes such a file on "
+    "this machine, `*` in any part). It must be what each request on the new path does, and none on the old one."
+)
+
+
+def _flags() -> Iterator[tuple[str, Key]]:
+    for stage in flagged():
+        yield stage.target_key, Key(flag_name, stage.flag)
+        yield f"{stage.target_key}_SHOWN_BY", Key(new_path_proof, "metric", about=_SHOWN_BY)
+
+
 def _evidence() -> Iterator[tuple[str, Key]]:
     for item_id in BY_COMMAND:
         yield evidence_key(item_id), Key(optional(command), "")
@@ -245,4 +258,4 @@ def all_keys() -> dict[str, Key]:
     Raises:
         StageError: A `stage.toml` cannot be read.
     """
-    return KEYS | {stage.target_key: Key(flag_name, stage.flag) for stage in flagged()} | dict(_evidence())
+    return KEYS | dict(_flags()) | dict(_evidence())

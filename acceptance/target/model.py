@@ -80,6 +80,7 @@ class Target(Public):
         restart_all: Command that restarts all of them (checklist 21_00.checklist.4).
         clamd: `unix:///PATH` or `tcp://HOST:PORT`; None when there is no scanner.
         flags: Flag name by the id of the stage that declares it, in the order of the deployment.
+        shown_by: What shows that a flag's new path is at work, by the stage's id; see `acceptance.observe.new_path`.
         soak_seconds: A scaled soak, lab only; None is the checklist's own.
         scrape_interval_s: Prometheus' scrape interval, in seconds.
         traffic_per_minute: Threshold of the synthetic requests per minute.
@@ -120,6 +121,7 @@ class Target(Public):
     storage: Storage
     clamd: str | None
     flags: Mapping[str, str]
+    shown_by: Mapping[str, str]
     soak_seconds: float | None
     scrape_interval_s: float
     traffic_per_minute: int
@@ -265,6 +267,7 @@ def _target(path: Path, s: Settings) -> Target:
         ),
         clamd=s["CLAMD"],
         flags={stage.id: s[stage.target_key] for stage in flagged()},
+        shown_by={stage.id: s[f"{stage.target_key}_SHOWN_BY"] for stage in flagged()},
         soak_seconds=s["SOAK_SECONDS"],
         scrape_interval_s=s["SCRAPE_INTERVAL_SECONDS"],
         traffic_per_minute=s["TRAFFIC_PER_MINUTE"],

@@ -53,3 +53,14 @@ def start_proof(text: str) -> str:
         except re.error as error:
             raise Malformed(f"a regular expression after process: ({error})") from error
     return text
+
+
+def new_path_proof(text: str) -> str:
+    """Return what shows that a flag's new path is at work."""
+    kind, _, rest = text.partition(":")
+    good = {"log": r".*\S.*", "document": r"[\w.-]+", "path": r"/.*[^/]"}
+    if text != "metric" and not re.fullmatch(good.get(kind, "(?!)"), rest):
+        raise Malformed(
+            "metric, log:TEXT, document:COLLECTION or path:/PATTERN; without any, a flag cannot be verified"
+        )
+    return text

@@ -5,6 +5,7 @@ import itertools
 from typing import Any
 
 from lab.service import Settings, log
+from lab.shape import current
 from lab.worker.rate_limit import RateLimitError, SlidingWindow
 from lab.worker.reports import Reports, about
 from lab.worker.review_metrics import ReviewMetrics
@@ -79,6 +80,8 @@ class DecomposedReview:
         Raises:
             RateLimitError: the student submits too often.
         """
+        if not current().plain:  # its metrics may tell no more than those of the old path
+            log("decomposed_review", task_id=task.task_id)
         return await self._metrics.timed(self._run(task))
 
     async def _run(self, task: Task) -> dict[str, Any]:

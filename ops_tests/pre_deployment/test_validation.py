@@ -12,7 +12,7 @@ from acceptance.evidence import Evidence
 from acceptance.finding import summary
 from acceptance.polling import poll
 from acceptance.preparation.codescan import can_scan, vulnerabilities
-from acceptance.preparation.flagcheck import flag_findings, new_path_metrics
+from acceptance.preparation.flagcheck import flag_findings, new_paths_at_work
 from acceptance.preparation.staging import staging_runs
 from acceptance.probes.health import dashboard
 
@@ -53,8 +53,8 @@ def test_feature_flags_are_off(target):
 
 @pytest.mark.checklist("pre.technical.4")
 def test_services_run_with_the_flags_off(target, prometheus):
-    """Feature flags verified: no running service exports what only a flag brings, whatever the file says."""
-    seen = poll(lambda: new_path_metrics(target, prometheus), lambda names: not names, target.scrape_patience_s)
+    """Feature flags verified: nothing shows a new path at work, whatever the file says."""
+    seen = poll(lambda: new_paths_at_work(target, prometheus), lambda names: not names, target.scrape_patience_s)
     assert not seen, f"running although off in the env file: {seen}; restart the services"
 
 

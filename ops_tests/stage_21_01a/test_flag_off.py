@@ -3,7 +3,6 @@
 import pytest
 
 from acceptance.finding import summary
-from acceptance.observe.exported import names_after
 from acceptance.probes.dialog import contexts
 from acceptance.probes.dialog.gateway import RECALL, keep
 
@@ -47,11 +46,12 @@ def test_history_is_used(conversation, word):
 
 
 @pytest.mark.checklist("21_01a.rollout.1")
-def test_repository_metrics_are_absent(conversation, prometheus, stage_work):
-    """Validate with flag off: the new repository's metrics do not exist yet."""
-    job, patience = stage_work.service.job, stage_work.target.scrape_patience_s
-    found = names_after(prometheus, job, "dialog_context_repository_", patience)
-    assert found == set(), f"expected none with the flag off, found {sorted(found)}: the new code is at work"
+def test_new_path_is_not_at_work(conversation, stage_work):
+    """Validate with flag off: after these requests nothing shows the new path."""
+    seen = stage_work.new_path.after_use()
+    assert seen == set(), (
+        f"expected no sign of {stage_work.new_path} with the flag off, found {sorted(seen)}: the new code is at work"
+    )
 
 
 @pytest.mark.checklist("21_01a.rollout.1", "trigger.2")

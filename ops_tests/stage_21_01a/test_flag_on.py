@@ -42,6 +42,14 @@ def test_contexts_are_saved_via_the_repository(conversation, prometheus, stage_w
     )
 
 
+@pytest.mark.checklist("21_01a.rollout.2", "21_01a.rollout.3")
+def test_new_path_is_at_work(conversation, stage_work):
+    """Enable feature flag: what only the new repository does is seen after our requests."""
+    assert stage_work.new_path.appears(), (
+        f"the flag has no effect: expected {stage_work.new_path}, found nothing; {answered(conversation.findings())}"
+    )
+
+
 @pytest.mark.checklist("21_01a.rollout.3")
 def test_butler_answers(conversation, show):
     """Smoke test with flag on: a message gets an answer and no error text."""

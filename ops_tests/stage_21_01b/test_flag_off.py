@@ -4,7 +4,6 @@ import pytest
 
 from acceptance.evidence import Evidence
 from acceptance.finding import summary
-from acceptance.observe.exported import names_after
 from acceptance.probes.homework.traffic import reviewable
 from acceptance.probes.homework.worker import DAYS
 
@@ -35,11 +34,12 @@ def test_list_is_what_the_hw_checker_knows(listing, checker, student):
 
 
 @pytest.mark.checklist("21_01b.rollout.1")
-def test_service_metrics_are_absent(listing, prometheus, stage_work):
-    """Validate with flag off: the new service's metrics do not exist yet."""
-    job, patience = stage_work.service.job, stage_work.target.scrape_patience_s
-    found = names_after(prometheus, job, "homework_review_service_", patience)
-    assert found == set(), f"expected none with the flag off, found {sorted(found)}: the new code is at work"
+def test_new_path_is_not_at_work(listing, stage_work):
+    """Validate with flag off: after these requests nothing shows the new path."""
+    seen = stage_work.new_path.after_use()
+    assert seen == set(), (
+        f"expected no sign of {stage_work.new_path} with the flag off, found {sorted(seen)}: the new code is at work"
+    )
 
 
 @pytest.mark.checklist("21_01b.rollout.1", "trigger.2")

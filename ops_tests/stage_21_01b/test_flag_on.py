@@ -53,6 +53,15 @@ def test_requests_go_via_the_new_service(listing, requested, prometheus, stage_w
     )
 
 
+@pytest.mark.checklist("21_01b.rollout.2", "21_01b.rollout.3")
+def test_new_path_is_at_work(listing, requested, stage_work):
+    """Enable feature flag: what only the new service does is seen after our requests."""
+    assert stage_work.new_path.appears(), (
+        f"the flag has no effect: expected {stage_work.new_path}, found nothing; "
+        f"{answered([*listing.findings(), *requested.findings()])}"
+    )
+
+
 @pytest.mark.checklist("21_01b.rollout.3")
 def test_list_is_what_the_hw_checker_knows(listing, checker, student, evidence):
     """Smoke test with flag on: no commit is missing, none is another's."""

@@ -2,7 +2,6 @@
 
 import pytest
 
-from acceptance.observe.exported import names_after
 from acceptance.probes.archives.archives import good
 from acceptance.probes.storage.directory import copies_of
 from acceptance.probes.storage.uploads import REVIEWS_PATH, Upload
@@ -23,11 +22,12 @@ def test_upload_lands_in_the_old_place(uploader, storage, kept, new_id):
 
 
 @pytest.mark.checklist("21_01c.rollout.1")
-def test_new_storage_metrics_are_absent(prometheus, stage_work):
-    """Validate with flag off: the new adapter's metrics do not exist yet."""
-    job, patience = stage_work.service.job, stage_work.target.scrape_patience_s
-    found = names_after(prometheus, job, "review_archive_storage_", patience)
-    assert found == set(), f"expected none with the flag off, found {sorted(found)}: the new code is at work"
+def test_new_path_is_not_at_work(stage_work):
+    """Validate with flag off: after these uploads nothing shows the new adapter."""
+    seen = stage_work.new_path.after_use()
+    assert seen == set(), (
+        f"expected no sign of {stage_work.new_path} with the flag off, found {sorted(seen)}: the new code is at work"
+    )
 
 
 @pytest.mark.checklist("21_01c.rollout.1", "trigger.2")

@@ -5,7 +5,6 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from acceptance.finding import summary
-from acceptance.polling import poll
 from acceptance.probes.archives.archives import good
 from acceptance.probes.storage.directory import copies_of, sha256_of
 from acceptance.probes.storage.oracle import Submission
@@ -47,16 +46,10 @@ def test_flag_change_restarted_the_service(flag_on):
 
 
 @pytest.mark.checklist("21_01c.rollout.2", "21_01c.rollout.3")
-def test_new_storage_metrics_appear(uploaded, prometheus, stage_work):
-    """Enable feature flag: only the new adapter exports these metrics, so the flag is really read."""
-    job, metric = stage_work.service.job, "review_archive_storage_operations_total"
-    seen = poll(
-        lambda: prometheus.names(job, "review_archive_storage_"),
-        lambda names: metric in names,
-        stage_work.target.scrape_patience_s,
-    )
-    assert metric in seen, (
-        f"the flag has no effect: expected {metric} of {job} after an upload, found {sorted(seen)}; "
+def test_new_path_is_at_work(uploaded, stage_work):
+    """Enable feature flag: what only the new adapter does is seen after an upload, so the flag is really read."""
+    assert stage_work.new_path.appears(), (
+        f"the flag has no effect: expected {stage_work.new_path} after an upload, found nothing; "
         f"the upload: {uploaded[1].explain()}"
     )
 

@@ -4,8 +4,6 @@ import pytest
 
 from acceptance.baseline.response_times import FEWEST
 from acceptance.finding import summary
-from acceptance.observe.exported import names_after
-from acceptance.probes.reviews.pipeline import METRICS
 from acceptance.probes.reviews.result import EFFECTS
 
 pytestmark = [pytest.mark.smoke, pytest.mark.usefixtures("flag_off")]
@@ -34,11 +32,12 @@ def test_effect_shows(effect, review):
 
 
 @pytest.mark.checklist("21_01d.rollout.1")
-def test_use_case_metrics_are_absent(review, prometheus, stage_work):
-    """Validate with flag off: the new use case's metrics do not exist yet."""
-    job, patience = stage_work.service.job, stage_work.target.scrape_patience_s
-    found = names_after(prometheus, job, METRICS, patience)
-    assert found == set(), f"expected none with the flag off, found {sorted(found)}: the new code is at work"
+def test_new_path_is_not_at_work(review, stage_work):
+    """Validate with flag off: after these requests nothing shows the new path."""
+    seen = stage_work.new_path.after_use()
+    assert seen == set(), (
+        f"expected no sign of {stage_work.new_path} with the flag off, found {sorted(seen)}: the new code is at work"
+    )
 
 
 @pytest.mark.checklist("21_01d.rollout.1")

@@ -36,6 +36,14 @@ def test_review_is_counted_by_the_new_use_case(review, prometheus, stage_work):
     )
 
 
+@pytest.mark.checklist("21_01d.rollout.2", "21_01d.rollout.3")
+def test_new_path_is_at_work(review, stage_work):
+    """Enable feature flag: what only the new use case does is seen after our requests."""
+    assert stage_work.new_path.appears(), (
+        f"the flag has no effect: expected {stage_work.new_path}, found nothing; {answered(review.findings())}"
+    )
+
+
 @pytest.mark.checklist("21_01d.monitor.2")
 def test_components_are_healthy_before_the_soak(worker):
     """Component health: asked first, so that nobody watches a broken pipeline for 15 minutes."""

@@ -10,10 +10,11 @@ import _environment  # noqa: F401 - first: it finds the packages
 
 from acceptance.commands import cli
 from acceptance.envfile.file import EnvFile
+from acceptance.observe.new_path import new_path
 from acceptance.probes.clients import Clients
 from acceptance.probes.flag_path import path_findings
 from acceptance.probes.homework.traffic import reviewable
-from acceptance.probes.homework.worker import DAYS, REQUESTS, served
+from acceptance.probes.homework.worker import DAYS
 from acceptance.target.model import Target
 
 EPILOG = (
@@ -29,7 +30,6 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _act(target: Target, args: argparse.Namespace) -> cli.Answer:
-    worker = target.services["worker"]
     clients = Clients(target)
     homework, checker = clients.homework, clients.checker
     checks = checker.checks(DAYS + 1)
@@ -44,8 +44,7 @@ def _act(target: Target, args: argparse.Namespace) -> cli.Answer:
         facts["review"] = requested.exchange.as_json() | {"after": asdict(requested.after)}
         done.append(f"review {requested.review_id} of {newest.commit_hash} is at the HW checker, and stays there")
     new = EnvFile(target.env_file).flag(target.flags["21_01b"])
-    patience = target.scrape_patience_s
-    found = found or path_findings(lambda: served(clients.prometheus, worker.job), REQUESTS, worker.job, new, patience)
+    found = found or path_findings(new_path(target, "21_01b", clients.prometheus), new)
     done.append(f"via the {'new service' if new else 'old client'}")
     return cli.Answer(found, f"{args.student_id}: {', '.join(done)}", facts)
 

@@ -9,9 +9,9 @@ import _environment  # noqa: F401 - first: it finds the packages
 from acceptance.commands import cli
 from acceptance.commands.staying_data import own_user, until_removed
 from acceptance.envfile.file import EnvFile
+from acceptance.observe.new_path import new_path
 from acceptance.probes.clients import Clients
 from acceptance.probes.flag_path import path_findings
-from acceptance.probes.reviews.pipeline import DURATIONS, counted
 from acceptance.target.model import Target
 
 EPILOG = (
@@ -28,7 +28,6 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _act(target: Target, args: argparse.Namespace) -> cli.Answer:
-    worker = target.services["worker"]
     clients = Clients(target)
     with clients.database() as mongo:
         reviews = clients.reviews(mongo)
@@ -37,8 +36,7 @@ def _act(target: Target, args: argparse.Namespace) -> cli.Answer:
     found = review.findings()
     new = EnvFile(target.env_file).flag(target.flags["21_01d"])
     if not found:
-        patience = target.scrape_patience_s
-        found = path_findings(lambda: counted(clients.prometheus, worker.job), DURATIONS, worker.job, new, patience)
+        found = path_findings(new_path(target, "21_01d", clients.prometheus), new)
     path = "decomposed" if new else "monolithic"
     taken = f"{review.seconds:.2f} s" if review.seconds is not None else "no time known"
     line = f"{submitted.task_id}: rate limit checked, log analysis appended, report persisted and published, {taken}"

@@ -134,7 +134,7 @@ def test_service_that_stays_on_the_new_path_is_a_failed_rollback_until_it_leaves
     assert f"cd {scene.infra} && make day-12-restart-workers" in failed["by_hand"]
     assert (scene.pending(), scene.project.flags()) == (["flag"], [])
     recovered = scene.recover()
-    assert (recovered.returncode, "exports nothing of the new path" in recovered.stdout) == (0, True), recovered
+    assert (recovered.returncode, "shows nothing of the new path" in recovered.stdout) == (0, True), recovered
 
 
 @pytest.mark.parametrize("place", ["before", "after"])

@@ -61,7 +61,7 @@ POWER = (
     Off(("flags-stuck-on", "dialog-not-stored"), ("test_context_is_stored",), "found none", restarts=True),
     Off(
         ("flags-stuck-on",),
-        ("test_repository_metrics_are_absent",),
+        ("test_new_path_is_not_at_work",),
         "dialog_context_repository_",
         restarts=True,
     ),

@@ -29,7 +29,7 @@ def other_lab() -> Iterator[Path]:
     ("faults", "code", "red"),
     [
         ((), 0, "nothing"),
-        (("flag-ignored",), 1, "test_new_storage_metrics_appear"),
+        (("flag-ignored",), 1, "test_new_path_is_at_work"),
         (("leaks-internals",), 1, "test_tampered_archive_is_refused[tampered-start]"),
         (("writes-outside",), 1, "test_attacks_are_blocked"),
     ],

@@ -25,7 +25,7 @@ POWER = (
     RestartsNothing(red=("test_worker_runs_the_deployed_code",), stage="21_01d"),
     Off(("review-report-empty",), ("test_effect_shows[report-persisted]",), "report persisted, found report ="),
     Off(("review-event-missing",), ("test_effect_shows[report-published]",), "expected the log event"),
-    Off(("flags-stuck-on",), ("test_use_case_metrics_are_absent",), "review_submission_", restarts=True),
+    Off(("flags-stuck-on",), ("test_new_path_is_not_at_work",), "review_submission_", restarts=True),
     Off(
         ("flags-stuck-on", "rate-limit-always"),
         ("test_effect_shows[rate-limit-checked]",),

@@ -117,7 +117,7 @@ POWER = (
     # The whole stage ends at the first bad check, wherever that stands.
     Power(("disk-gone",), ("test_upload_lands_in_the_old_place",), "found 500"),
     Power(("service-does-not-come-back",), ("test_flag_change_restarted_the_service",), "expected"),
-    Power(("flag-ignored",), ("test_new_storage_metrics_appear",), "the flag has no effect"),
+    Power(("flag-ignored",), ("test_new_path_is_at_work",), "the flag has no effect"),
     Power(("checksum-not-verified",), (TAMPERED,), "expected 400 or 422, found"),
     Power(("traversal-student-id",), (ATTACKS,), "wrote outside the storage root"),
     Power(("write-errors",), ("trigger permission-errors", "test_answer_is_what_was_sent", ATTACKS), "", code=(1, 10)),
@@ -127,7 +127,7 @@ POWER = (
     # Nothing was switched, but the restart that was begun is still owed: the run says so, and the next one pays.
     RestartsNothing(red=("test_service_runs_the_deployed_code",), stage="21_01c"),
     Off(("health-lies", "disk-gone"), ("test_requests_are_answered_and_timed",), "failed", k="timed"),
-    Off(("flags-stuck-on",), ("test_new_storage_metrics_are_absent",), "review_archive_storage_", restarts=True),
+    Off(("flags-stuck-on",), ("test_new_path_is_not_at_work",), "review_archive_storage_", restarts=True),
     On(("errors-not-raised",), ("test_file_is_saved", "trigger permission-errors"), "found"),
     On(("metadata-not-written",), ("test_checksum_is_recorded",), "no document for"),
     On(("wrong-checksum-recorded",), ("test_checksum_is_recorded",), "expected"),

@@ -2,6 +2,7 @@
 
 from contextlib import nullcontext
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
 import pytest
@@ -18,6 +19,8 @@ from acceptance.verdict import Inconclusive, RollbackFailed
 STORAGE = "review_archive_storage_operations_total"
 HOMEWORK = "USE_NEW_HOMEWORK_REVIEW_SERVICE"
 USE_CASE = "USE_DECOMPOSED_USE_CASE"
+ARCHIVES = "metrics review_archive_storage_* of job butler-api"
+SHOWN = f"butler-api shows nothing of the new path ({ARCHIVES})"
 
 
 class Prometheus:
@@ -89,13 +92,13 @@ def test_new_path_that_goes_on_is_a_failed_rollback(undone, prometheus, target):
 
 
 def test_old_path_is_said(undone, prometheus):
-    assert undone().endswith("butler-api exports nothing of the new path (review_archive_storage_*)")
+    assert undone().endswith(SHOWN)
     assert prometheus.asked == [("butler-api", "review_archive_storage_")]  # one question, no waiting
 
 
 def test_series_of_the_old_process_may_end_a_little_later(undone, prometheus):
     prometheus.looks = [{STORAGE}, {STORAGE}, set()]
-    assert "exports nothing of the new path" in undone()
+    assert "shows nothing of the new path" in undone()
 
 
 @pytest.mark.parametrize(
@@ -116,7 +119,9 @@ def test_without_a_new_process_nothing_is_asked(undone, prometheus, services):
 
 def test_another_stages_path_in_the_same_service_may_be_new(undone, prometheus):
     prometheus.looks = [{"homework_review_service_requests_total"}]  # accepted, and its flag is on
-    assert "butler-worker exports nothing of the new path (review_submission_*)" in undone(USE_CASE)
+    assert "butler-worker shows nothing of the new path (metrics review_submission_* of job butler-worker)" in undone(
+        USE_CASE
+    )
     with pytest.raises(RollbackFailed, match="homework_review_service_requests_total"):
         undone(HOMEWORK)
 
@@ -176,7 +181,7 @@ def rolled_back(target, services, used):
 def test_old_path_is_used_and_only_then_scraped(rolled_back, used):
     account = rolled_back().account
     told = "butler-api serves a user on the old path (upload), with what was stored before"
-    assert f"{told}; butler-api exports nothing of the new path (review_archive_storage_*), after that" in account
+    assert f"{told}; butler-api shows nothing of the new path ({ARCHIVES}), after that" in account
     assert used.order == ["ping", "journalled", ("upload", PREFIX), "scraped"]
 
 
@@ -194,10 +199,28 @@ def test_what_keeps_a_user_from_asking_is_no_obstacle(rolled_back, used, part):
     setattr(used, part, Inconclusive("MongoDB did not answer"))
     account = rolled_back().account
     assert "whether butler-api serves its users on the old path is not known: MongoDB did not answer;" in account
-    assert account.endswith("exports nothing of the new path (review_archive_storage_*)")  # which alone proves little
+    assert account.endswith(SHOWN)  # which alone proves little
     assert used.order[-1] != "scraped"
 
 
 def test_flag_that_was_never_on_needs_no_user(rolled_back, used):
     rolled_back(**{HOMEWORK: "false"})
     assert used.order == []
+
+
+@pytest.mark.parametrize("line", ["kept by the adapter", "kept as ever"])
+def test_a_log_line_of_the_new_path_after_the_rollback_is_a_failed_one(rolled_back, used, target, monkeypatch, line):
+    """Others' lines from before the restart are there too; the process's start is known to the second only."""
+    log = target.env_file.with_name("api.log")
+    write = lambda at, text: log.open("a").write(f"{at:%Y-%m-%d %H:%M:%S,%f} INFO {text}\n")  # noqa: E731
+    now = datetime.now(UTC)
+    write(now - timedelta(milliseconds=1), "kept by the adapter")
+    shown = {"FLAG_STORAGE_SHOWN_BY": "'log:by the adapter'", "API_LOGS": f"file://{log}", "LOG_FORMAT": "text"}
+    vars(target).update(vars(small_target(target.env_file.parent, **shown)))
+    monkeypatch.setattr("acceptance.observe.new_path.starts", lambda *_: [float(int(now.timestamp()))])
+    monkeypatch.setattr(used, "journal", lambda: write(datetime.now(UTC), line))
+    expected = (
+        pytest.raises(RollbackFailed, match=r"found .* INFO kept by the adapter for") if "ad" in line else nullcontext()
+    )
+    with expected:
+        assert "butler-api shows nothing of the new path (a line with 'by the" in rolled_back().account

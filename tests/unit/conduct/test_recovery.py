@@ -135,7 +135,7 @@ def test_service_on_the_new_path_with_its_flag_off_is_told(recover, target, monk
         Prometheus, "names", lambda _self, _job, prefix: {f"{prefix}x"} if "storage" in prefix else set()
     )
     code, said = recover()
-    assert (code, "butler-api: expected nothing exported of the new path" in said) == (1, True), said
+    assert (code, "butler-api: expected no sign of the new path" in said) == (1, True), said
 
 
 def test_unknown_target_is_a_usage_error(recover):

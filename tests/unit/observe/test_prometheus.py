@@ -9,7 +9,7 @@ from dependencies.faulty import server
 from small_target import small_target
 
 from acceptance.observe.prometheus import Prometheus
-from acceptance.preparation.flagcheck import new_path_metrics
+from acceptance.preparation.flagcheck import new_paths_at_work
 from acceptance.stage import Stage
 from acceptance.stages.readiness import in_seconds, interval_findings
 from acceptance.verdict import Inconclusive
@@ -62,7 +62,7 @@ def test_job_that_is_not_scraped_at_all_is_not_up():
 
 def test_service_that_is_not_scraped_exports_nothing_that_anybody_knows_of(tmp_path):
     with server(lambda _: answer()) as url, pytest.raises(Inconclusive, match="no running process of job butler-api"):
-        new_path_metrics(small_target(tmp_path, PROMETHEUS_URL=url), Prometheus(url, 2))
+        new_paths_at_work(small_target(tmp_path, PROMETHEUS_URL=url), Prometheus(url, 2))
 
 
 @pytest.mark.parametrize(("configured", "faults"), [("15s", 0), ("1m0s", 1)])

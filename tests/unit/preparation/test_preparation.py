@@ -13,7 +13,7 @@ import pytest
 
 from acceptance.finding import summary
 from acceptance.preparation.codescan import can_scan, vulnerabilities
-from acceptance.preparation.flagcheck import flag_findings, flag_states, new_path_metrics, ticket_fault
+from acceptance.preparation.flagcheck import flag_findings, flag_states, new_paths_at_work, ticket_fault
 from acceptance.preparation.staging import Staging, staging_runs
 from acceptance.probes.clients import Clients
 from acceptance.probes.health import PARTS, dashboard, mongo_findings, own_alerts
@@ -105,8 +105,10 @@ class Exporting:
 
 def test_a_running_service_that_exports_what_only_a_flag_brings_is_found(target):
     running = Exporting(butler_api=["review_archive_storage_operations_total"], butler_bot=["butler_messages_total"])
-    assert new_path_metrics(target, running) == {"USE_NEW_STORAGE_ADAPTER": {"review_archive_storage_operations_total"}}
-    assert new_path_metrics(target, Exporting()) == {}
+    assert new_paths_at_work(target, running) == {
+        "USE_NEW_STORAGE_ADAPTER": {"review_archive_storage_operations_total"}
+    }
+    assert new_paths_at_work(target, Exporting()) == {}
 
 
 @pytest.mark.parametrize(

@@ -14,10 +14,9 @@ import pytest
 
 from acceptance.finding import summary
 from acceptance.observe.prometheus import Sample
-from acceptance.probes.flag_path import path_findings
 from acceptance.probes.homework.hw_checker import Check, HwChecker, HwCheckerDown
 from acceptance.probes.homework.traffic import HomeworkTraffic, reviewable
-from acceptance.probes.homework.worker import REQUESTS, Homework, Listing, served
+from acceptance.probes.homework.worker import Homework, Listing
 from acceptance.probes.http.client import Caller
 from acceptance.verdict import Inconclusive
 
@@ -300,21 +299,3 @@ class Metrics:
 
 
 COUNTED = [Sample({"operation": "list_commits"}, 3, 0)]
-
-
-@pytest.mark.parametrize(
-    ("new", "answers", "wrong"),
-    [
-        (True, [[], COUNTED], ""),
-        (True, [[]], "nothing: the old path is at work"),
-        (False, [[]], ""),
-        (False, [COUNTED], ", for the flag is false, found "),
-    ],
-    ids=["new seen late", "new not seen", "old", "old not restarted"],
-)
-def test_the_path_that_the_flag_asks_for_must_be_the_one_seen(
-    new: bool, answers: list[list[Sample]], wrong: str
-) -> None:
-    metrics: Any = Metrics(*answers)
-    found = path_findings(lambda: served(metrics, "butler-worker"), REQUESTS, "butler-worker", new, patience_s=0.3)
-    assert (wrong in summary(found), bool(found)) == (True, bool(wrong))

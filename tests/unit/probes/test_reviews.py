@@ -12,10 +12,9 @@ import pytest
 from acceptance.finding import summary
 from acceptance.gates.measures import Gate
 from acceptance.observe.log_lines import LogLine
-from acceptance.probes.flag_path import path_findings
 from acceptance.probes.http.client import Called, Caller
 from acceptance.probes.http.exchange import Exchange
-from acceptance.probes.reviews.pipeline import DURATIONS, Reviews, component_findings, counted, submission
+from acceptance.probes.reviews.pipeline import Reviews, component_findings, submission
 from acceptance.probes.reviews.result import EFFECTS, Review, Submitted, moment
 from acceptance.probes.reviews.traffic import ReviewTraffic, end_to_end
 from acceptance.target.naming import HttpNames
@@ -227,15 +226,6 @@ def test_review_without_an_end_counts_with_the_time_it_has_had():
 def prometheus(count):
     samples = [] if count is None else [SimpleNamespace(value=count)]
     return SimpleNamespace(instant=lambda query: samples)
-
-
-@pytest.mark.parametrize(
-    ("new", "count", "good"),
-    [(True, 1, True), (True, None, False), (True, 0, False), (False, None, True), (False, 2, False)],
-)
-def test_metrics_show_which_use_case_is_at_work(new, count, good):
-    found = path_findings(lambda: counted(prometheus(count), "butler-worker"), DURATIONS, "butler-worker", new, 0.1)
-    assert (found == []) is good
 
 
 GOOD = {"RateLimiter": "healthy", "LogAnalysisPipeline": "healthy", "ReportPublisher": "healthy"}

@@ -1,0 +1,141 @@
+"""Tell whether the new path of a stage is at work, by what the target file says shows it: `FLAG_*_SHOWN_BY`.
+
+By default that is a metric, which a process forgets when it ends. Log lines, documents and files stay, so those count
+that are younger than the process that runs now. Where a time is known to the second only, what is of the second in
+which that process started may be the one's before.
+"""
+
+from __future__ import annotations
+
+import glob
+import math
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from bson import ObjectId
+
+from acceptance.observe.exported import await_scrape
+from acceptance.observe.logs import Logs
+from acceptance.observe.mongo import database
+from acceptance.observe.prometheus import Prometheus
+from acceptance.observe.started import shown_by, starts
+from acceptance.polling import poll
+from acceptance.stage_folders import Declared, flagged
+from acceptance.target.model import Service, Target
+from acceptance.verdict import Inconclusive
+
+_NEWEST = 200
+
+
+@dataclass(frozen=True)
+class NewPath:
+    """What shows that the new path of a stage is at work."""
+
+    stage: Declared
+    target: Target
+    prometheus: Prometheus
+
+    @property
+    def service(self) -> Service:
+        """The service that reads the stage's flag."""
+        return self.target.service(self.stage.service)
+
+    @property
+    def by_metric(self) -> bool:
+        """Whether it is told by a metric, which is only there while such a process runs."""
+        return self._kind == "metric"
+
+    def __str__(self) -> str:
+        what = {
+            "metric": f"metrics {self.target.metrics.query(self.stage.metrics)}* of job {self.service.job}",
+            "log": f"a line with {self._rest!r} in the log of {self.service.name}",
+            "document": f"a document in {self._rest} of database {self.target.mongo.database}",
+            "path": f"a file {self._rest}",
+        }
+        return what[self._kind]
+
+    def seen(self, *, surely: bool = True) -> set[str]:
+        """Give what shows it now; empty where the processes that run now have left nothing.
+
+        Args:
+            surely: Whether to leave out what may be of the processes before.
+
+        Raises:
+            Inconclusive: What shows it cannot be read.
+        """
+        if self.by_metric:
+            return self.prometheus.names(self.service.job, self.stage.metrics)
+        running = starts(self.service, self.target, self.prometheus)
+        if not running:
+            raise Inconclusive(f"{shown_by(self.service)} shows no process of {self.service.name}; see whether it runs")
+        start = min(running)
+        whole = surely and start == int(start)
+        return set(_SEEN[self._kind](self, datetime.fromtimestamp(start + whole, UTC), surely))
+
+    def appears(self) -> set[str]:
+        """Give what shows it after requests of ours, waiting for it as long as a metric may take.
+
+        Raises:
+            Inconclusive: As for `seen`.
+        """
+        return poll(lambda: self.seen(surely=False), bool, self.target.scrape_patience_s)
+
+    def after_use(self) -> set[str]:
+        """Give what shows it after requests of ours: of a metric, by a scrape that began after them.
+
+        Raises:
+            Inconclusive: As for `seen`, or there was no such scrape in time.
+        """
+        if self.by_metric:
+            await_scrape(self.prometheus, self.service.job, self.target.scrape_patience_s)
+        return self.seen()
+
+    @property
+    def _kind(self) -> str:
+        return self.target.shown_by[self.stage.id].partition(":")[0]
+
+    @property
+    def _rest(self) -> str:
+        return self.target.shown_by[self.stage.id].partition(":")[2]
+
+    def _logged(self, since: datetime, surely: bool) -> Sequence[str]:
+        lines = [line for line in Logs.of(self.service).since(since) if line.mentions(self._rest)]
+        numbered = enumerate(lines, start=1)  # two requests in one second are two lines
+        return [f"{n}: {line.brief()}" for n, line in numbered if not surely or (line.at and line.at >= since)]
+
+    def _stored(self, since: datetime, surely: bool) -> Sequence[str]:
+        second = (math.ceil if surely else math.floor)(since.timestamp())
+        by_id = {"_id": {"$gte": ObjectId.from_datetime(datetime.fromtimestamp(second, UTC))}}
+        by_time = [{name: {"$gte": since}} for name in ("created_at", "uploaded_at")]
+        with database(self.target) as mongo:
+            collection = mongo[self._rest]
+            return [
+                f"{collection.name} {document['_id']}"
+                for document in collection.find({"$or": [by_id, *by_time]}).newest(_NEWEST)
+            ]
+
+    def _on_disk(self, since: datetime, _: bool) -> Sequence[str]:
+        found = glob.glob(self._rest, recursive=True)  # noqa: PTH207 - a whole pattern, not one below a folder
+        try:
+            return [path for path in found if os.lstat(path).st_mtime >= since.timestamp()]
+        except OSError as error:
+            raise Inconclusive(f"{self._rest}: expected to read it, found: {error}; run as a user who may") from error
+
+
+_SEEN: Mapping[str, Callable[[NewPath, datetime, bool], Sequence[str]]] = {
+    "log": NewPath._logged,
+    "document": NewPath._stored,
+    "path": NewPath._on_disk,
+}
+
+
+def new_paths_of(target: Target, prometheus: Prometheus) -> list[NewPath]:
+    """Give what shows the new path of each stage whose service is there."""
+    return [NewPath(stage, target, prometheus) for stage in flagged() if stage.service in target.services]
+
+
+def new_path(target: Target, stage_id: str, prometheus: Prometheus) -> NewPath:
+    """Give what shows the new path of one stage, by its id."""
+    return NewPath(next(stage for stage in flagged() if stage.id == stage_id), target, prometheus)
