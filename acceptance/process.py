@@ -6,40 +6,71 @@ import os
 import shlex
 import signal
 import subprocess
+from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
+from typing import IO
 
 from acceptance.redact import cut_front
+from acceptance.verdict import Inconclusive
 
 CANNOT_RUN, DID_NOT_END = 127, 124
 """Exit codes, as a shell and `timeout` give them, of a command that is not there and of one that was killed."""
 
 
 def run(command: str, folder: Path, timeout_s: float) -> tuple[int, str]:
-    """Run a command in a folder.
-
-    It has a process group of its own, which is ended with it when its time is over: a restart that goes on behind our
-    back could undo an undo. Its output is kept in memory: a pipe would wait for whatever daemon inherits it.
+    """Run a command in a folder, with what it says of errors in its output.
 
     Returns:
         Exit code and the output's end (4,000 characters); 127 when it cannot run, 124 when it does not end.
     """
-    with os.fdopen(os.memfd_create("output"), "rb") as output:
+    code, output, why = _ended(command, folder, timeout_s, apart=False)
+    return code, cut_front(output or why, 4000)
+
+
+def answer(command: str | Sequence[str], folder: Path, timeout_s: float) -> str:
+    """Give what a command prints, without what it says of errors.
+
+    Raises:
+        Inconclusive: It cannot run, does not end or ends with another code than 0: then it says nothing.
+    """
+    code, output, errors = _ended(command, folder, timeout_s, apart=True)
+    if code:
+        told = command if isinstance(command, str) else shlex.join(command)
+        said = cut_front((errors or output).strip(), 300)
+        raise Inconclusive(f"«{told}» gave no answer: expected exit code 0, found {code}: {said}")
+    return output
+
+
+def _ended(command: str | Sequence[str], folder: Path, timeout_s: float, *, apart: bool) -> tuple[int, str, str]:
+    """Run a command to its end; gives its exit code, output and errors.
+
+    It has a process group of its own, which is ended with it when its time is over: a restart that goes on behind our
+    back could undo an undo. Its output is kept in memory: a pipe would wait for whatever daemon inherits it.
+    """
+    with ExitStack() as files:
+        output, errors = (files.enter_context(os.fdopen(os.memfd_create(name), "rb")) for name in ("output", "errors"))
         try:
             process = subprocess.Popen(
-                shlex.split(command),
+                shlex.split(command) if isinstance(command, str) else command,
                 cwd=folder,
+                env=os.environ | {"GIT_TERMINAL_PROMPT": "0"},  # nobody is there to answer
                 stdin=subprocess.DEVNULL,
                 stdout=output,
-                stderr=subprocess.STDOUT,
+                stderr=errors if apart else subprocess.STDOUT,
                 process_group=0,
             )
         except (OSError, ValueError) as error:
-            return CANNOT_RUN, str(error)
+            return CANNOT_RUN, "", str(error)
         try:
             code = process.wait(timeout_s)
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)  # guard: what-the-command-started-is-ended-too
             process.wait()
-            return DID_NOT_END, f"did not end within {timeout_s:g} s and was killed"
-        output.seek(0)
-        return code, cut_front(output.read().decode(errors="replace"), 4000)
+            return DID_NOT_END, "", f"did not end within {timeout_s:g} s and was killed"
+        return code, _text(output), _text(errors)
+
+
+def _text(file: IO[bytes]) -> str:
+    file.seek(0)
+    return file.read().decode(errors="replace")

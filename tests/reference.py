@@ -18,7 +18,7 @@ from pathlib import Path
 from pydantic import TypeAdapter
 
 from acceptance.kinds import KINDS
-from acceptance.target.keys import KEYS
+from acceptance.target.keys import KEYS, SHOWN_BY
 from acceptance.verdict import ExitCode
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -51,7 +51,8 @@ def target_file() -> str:
             "`targets/production.env.example` or `targets/staging.env.example`; every fault of the file is told,",
             "with its line, before anything is touched. A default may name another key in braces.",
             "Where a service spells a stage's flag otherwise, the key that its `stage.toml` names as `flag_key` gives",
-            "the name, such as `FLAG_STORAGE`.",
+            "the name, such as `FLAG_STORAGE`. With `_SHOWN_BY` behind it, as in `FLAG_STORAGE_SHOWN_BY=document:archives`:",
+            SHOWN_BY,
             "",
             "| key | default | what it is |",
             "| --- | --- | --- |",

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shlex
-import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -17,11 +15,14 @@ import httpx
 from acceptance.finding import Finding, Severity
 from acceptance.observe.prometheus import Prometheus
 from acceptance.polling import poll
+from acceptance.process import answer
 from acceptance.target.model import Service, Target
 from acceptance.verdict import Inconclusive
 
 COMMIT = re.compile(r"[0-9a-f]{7,64}")
 """What names a commit; words such as `unknown` and `latest` do not."""
+PATIENCE_S = 30
+"""Longest time, in seconds, of git and of a command that names a commit: a remote is asked."""
 
 
 @dataclass(frozen=True)
@@ -141,23 +142,8 @@ def _git(code: Path, *words: str) -> tuple[str, ...]:
 
 
 def _ran(command: Sequence[str], folder: Path) -> tuple[str, ...]:
-    environment = os.environ | {"GIT_TERMINAL_PROMPT": "0"}  # nobody is there to answer
-    try:
-        done = subprocess.run(
-            command,
-            cwd=folder,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=30,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise Inconclusive(f"«{shlex.join(command)}» gave no answer: {error}") from error
-    if done.returncode:
-        raise Inconclusive(f"«{shlex.join(command)}» ended with {done.returncode}: {done.stderr.strip()[-300:]}")
-    return tuple(line.rstrip() for line in done.stdout.splitlines() if line.strip())
+    printed = answer(command, folder, PATIENCE_S)
+    return tuple(line.rstrip() for line in printed.splitlines() if line.strip())
 
 
 def _same(commit: str, other: str) -> bool:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 import shlex
-import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
@@ -15,6 +14,7 @@ from os import sysconf
 from pathlib import Path
 
 from acceptance.observe.prometheus import Prometheus
+from acceptance.process import answer
 from acceptance.redact import cut
 from acceptance.target.model import Service, Target
 from acceptance.verdict import Inconclusive
@@ -51,7 +51,7 @@ def _docker(names: str, target: Target) -> Iterator[float]:
 def _systemd(units: str, target: Target) -> Iterator[float]:
     """Ask systemd in the monotonic clock, which no time zone and no correction of the clock moves."""
     command = ["systemctl", "show", "--property", "ActiveState,ExecMainStartTimestampMonotonic", *units.split()]
-    for block in _run(command, target).split("\n\n"):
+    for block in answer(command, target.infra_dir, target.http_timeout_s).split("\n\n"):
         facts = dict(line.partition("=")[::2] for line in block.splitlines())
         if facts.get("ActiveState") == "active" and facts.get("ExecMainStartTimestampMonotonic", "0") != "0":
             yield int(facts["ExecMainStartTimestampMonotonic"]) / 1e6 + _MONOTONIC
@@ -83,7 +83,7 @@ _ASK: Mapping[str, Callable[[str, Target], Iterator[float]]] = {
 
 def _times(command: list[str], target: Target) -> Iterator[float]:
     """Read one time from each word of a command's output: unix seconds, or ISO 8601 with a zone."""
-    for text in _run(command, target).split():
+    for text in answer(command, target.infra_dir, target.http_timeout_s).split():
         try:
             yield float(text) if re.fullmatch(r"[0-9]+(\.[0-9]+)?", text) else _moment(text)
         except ValueError as error:
@@ -96,16 +96,3 @@ def _moment(text: str) -> float:
     if moment.tzinfo is None:
         raise ValueError("no zone")
     return moment.astimezone(UTC).timestamp()
-
-
-def _run(command: list[str], target: Target) -> str:
-    try:
-        done = subprocess.run(
-            command, cwd=target.infra_dir, capture_output=True, text=True, timeout=target.http_timeout_s, check=False
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise Inconclusive(f"«{shlex.join(command)}» cannot tell when a service started: {error}") from error
-    if done.returncode:
-        said = cut(done.stderr.strip(), 200)
-        raise Inconclusive(f"«{shlex.join(command)}» ended with {done.returncode}, expected 0: {said}")
-    return done.stdout

@@ -232,7 +232,7 @@ def evidence_key(item_id: str) -> str:
     return f"EVIDENCE_{item_id.replace('.', '_')}"
 
 
-_SHOWN_BY = (
+SHOWN_BY = (
     "What shows that the flag's new path is at work: metric (it exports what no other code does), log:TEXT (a line of "
     "its service's log holds it), document:COLLECTION (it stores one there), or path:PATTERN (it writes such a file on "
     "this machine, `*` in any part). It must be what each request on the new path does, and none on the old one."
@@ -242,7 +242,7 @@ _SHOWN_BY = (
 def _flags() -> Iterator[tuple[str, Key]]:
     for stage in flagged():
         yield stage.target_key, Key(flag_name, stage.flag)
-        yield f"{stage.target_key}_SHOWN_BY", Key(new_path_proof, "metric", about=_SHOWN_BY)
+        yield f"{stage.target_key}_SHOWN_BY", Key(new_path_proof, "metric", about=SHOWN_BY)
 
 
 def _evidence() -> Iterator[tuple[str, Key]]:

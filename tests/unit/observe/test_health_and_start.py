@@ -98,7 +98,7 @@ def test_start_is_read_from_proc_and_is_newer_after_a_restart(tmp_path):
     ],
 )
 def test_start_is_what_a_program_tells(tmp_path, monkeypatch, program, said, times):
-    stub(tmp_path, monkeypatch, program, f"printf '{said}'")
+    stub(tmp_path, monkeypatch, program, f"echo a warning >&2; printf '{said}'")
     proof = {"docker": "docker:one two", "kubectl": "command:kubectl get pods"}[program]
     assert started(tmp_path, proof) == times
 
