@@ -51,7 +51,7 @@ def target_file() -> str:
             "`targets/production.env.example` or `targets/staging.env.example`; every fault of the file is told,",
             "with its line, before anything is touched. A default may name another key in braces.",
             "Where a service spells a stage's flag otherwise, the key that its `stage.toml` names as `flag_key` gives",
-            "the name, such as `FLAG_STORAGE`. With `_SHOWN_BY` behind it, as in `FLAG_STORAGE_SHOWN_BY=document:archives`:",
+            "the name, such as `FLAG_STORAGE`. With `_SHOWN_BY` behind it (`FLAG_STORAGE_SHOWN_BY=path:/srv/new/*`):",
             SHOWN_BY,
             "",
             "| key | default | what it is |",

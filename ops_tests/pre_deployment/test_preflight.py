@@ -5,7 +5,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from acceptance.evidence import Evidence
+from acceptance.finding import summary
 from acceptance.preparation.flagcheck import ticket_fault
+from acceptance.stages.doctor import examine
+from acceptance.verdict import bad_or_blind
 from fixtures.stages import stages
 
 
@@ -38,3 +41,14 @@ def test_change_ticket_is_named(run, target):
         pytest.skip("AWAITING a change ticket: give it with --ticket; production needs one")
     fault = ticket_fault(run.ticket, datetime.now(UTC))
     assert not fault, fault
+
+
+@pytest.mark.checklist("pre.technical.4", "pre.technical.5")
+def test_what_the_night_needs_is_there(target, pytestconfig, evidence):
+    """Ask all that the stages will: each address, login, right, log, metric, rule and folder, as the doctor does."""
+    done = examine(target, stages(pytestconfig).values())
+    asked = {"asked": done.asked, "absent": done.absent, "findings": [str(each) for each in done.findings]}
+    evidence.add(Evidence("document", f"doctor, {done.seconds:.1f} s", asked))
+    unknown = [str(each) for each in done.findings if each.kind == "not known"]
+    found = bad_or_blind([each for each in done.findings if each.kind != "not known"], unknown)
+    assert found == [], summary(found, shown=len(found))

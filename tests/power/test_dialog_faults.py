@@ -102,6 +102,7 @@ POWER = (
     Off(("dialog-error-reply",), ("test_requests_are_answered_and_timed",), "failed", k="timed"),
     On(("dialog-mixes-users",), ("test_many_sessions_at_once",), "was told another user's word"),
     On(("dialog-flag-ignored",), ("test_contexts_are_saved_via_the_repository",), "the flag has no effect"),
+    On(("dialog-flag-ignored",), ("test_new_path_is_at_work",), "the flag has no effect", k="at_work"),
     Soak(("dialog-error-reply",), ("trigger bad-answers",), "found an error text", EITHER_WAY),
     Soak(("dialog-slow",), ("trigger repository-latency",), "fires at > 0.2", settings={"SOAK_SECONDS": "12"}),
     Soak(("dialog-errors",), ("trigger repository-failures", "trigger failed-messages"), "fires at > 0.05"),

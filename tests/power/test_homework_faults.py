@@ -63,6 +63,7 @@ POWER = (
     On(("homework-empty-list",), ("test_list_is_what_the_hw_checker_knows",), "which the HW checker has"),
     On(("homework-review-not-submitted",), ("test_review_is_requested",), "to have queued", settings=IMPATIENT),
     On(("homework-flag-ignored",), ("test_requests_go_via_the_new_service",), "the flag has no effect"),
+    On(("homework-flag-ignored",), ("test_new_path_is_at_work",), "the flag has no effect", k="at_work"),
     Soak(("homework-errors",), ("trigger hw-checker-failures", "test_gate_holds[hw-checker-errors]"), "found"),
     Soak(("homework-empty-list",), ("trigger bad-lists",), "which the HW checker has"),
     Soak(("homework-review-not-submitted",), ("trigger submissions-missing",), "queued", settings=IMPATIENT),

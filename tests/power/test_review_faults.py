@@ -69,6 +69,7 @@ POWER = (
     On(("review-report-empty",), ("test_component_executed[report-persisted]",), "found report ="),
     On(("review-not-published",), ("test_component_executed[report-published]",), "found published_at = None"),
     On(("use-case-flag-ignored",), ("test_review_is_counted_by_the_new_use_case",), "the flag has no effect"),
+    On(("use-case-flag-ignored",), ("test_new_path_is_at_work",), "the flag has no effect", k="at_work"),
     Soak(("review-errors",), ("trigger pipeline-failures", "trigger bad-reviews"), "found"),
     Soak(("rate-limit-always",), ("trigger unexpected-429",), "rate limit"),
     Soak(("review-no-log-analysis",), ("trigger no-log-analysis",), "log analysis appended"),
