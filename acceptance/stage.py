@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from string import Template
@@ -46,12 +46,18 @@ class Stage(Declared):
     gates: Annotated[tuple[Gate, ...], Field(alias="gate")] = ()
     triggers: Annotated[tuple[Trigger, ...], Field(alias="trigger")] = ()
 
-    def at(self, job: str) -> Stage:
-        """Give the stage with its queries filled in for a service's Prometheus job."""
+    def at(self, job: str, own: Callable[[str], str] = str) -> Stage:
+        """Give the stage with its queries filled in for a service's Prometheus job.
+
+        Args:
+            job: The job.
+            own: Puts a query into the deployment's own names, in which it is shown.
+        """
 
         def filled(measure: AnyMeasure) -> AnyMeasure:
             query, total = (Template(text).safe_substitute(job=job) for text in (measure.query, measure.total))
-            return replace(measure, query=query, total=total, job=job)
+            shown = str if measure.kind == "log_events" else own
+            return replace(measure, query=query, total=total, job=job, own_query=shown(query), own_total=shown(total))
 
         return replace(
             self,

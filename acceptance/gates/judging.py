@@ -167,9 +167,9 @@ def no_data(measure: Measure, samples: Samples) -> str:
     if fault := samples.fault():
         return fault
     if measure.total and not samples.total:
-        return f"no series for {measure.total}; expected one once the flag is on"
+        return f"no series for {measure.shown_total}; expected one once the flag is on"
     if measure.kind in ("value", "quantile") and not samples.query:
-        return f"no series for {measure.query}"
+        return f"no series for {measure.shown}"
     if measure.total and seen(measure, samples) < 1:  # guard: too-few-samples
         return "expected at least 1 event to judge by, found 0"
     if measure.kind == "quantile":

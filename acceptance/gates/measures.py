@@ -62,6 +62,8 @@ class Measure:
         unit: Of the value: `s`, `errors`, `ratio`.
         quantile: For kind `quantile`.
         job: The Prometheus job; filled in by `Stage.at`.
+        own_query: The query in the deployment's own names, to be read and pasted; likewise.
+        own_total: The total, likewise.
     """
 
     id: str
@@ -74,6 +76,18 @@ class Measure:
     unit: str = ""
     quantile: float = 0.95
     job: str = ""
+    own_query: str = ""
+    own_total: str = ""
+
+    @property
+    def shown(self) -> str:
+        """What is shown of the query."""
+        return self.own_query or self.query
+
+    @property
+    def shown_total(self) -> str:
+        """What is shown of the total."""
+        return self.own_total or self.total
 
     def is_bad(self, value: float) -> bool:
         """Tell whether a value breaks the threshold; for a trigger, whether it fires."""
@@ -125,7 +139,7 @@ class GateResult:
 
     def explain(self) -> str:
         """Give one line for an assertion message."""
-        return f"{self.verdict}: {self.gate.title}: {self.reason} [{self.gate.query}]"
+        return f"{self.verdict}: {self.gate.title}: {self.reason} [{self.gate.shown}]"
 
     def judged(self) -> GateResult:
         """Give itself when it says something.
@@ -147,7 +161,7 @@ class GateResult:
         figures = GateFigures(
             id=self.gate.id,
             title=self.gate.title,
-            query=self.gate.query,
+            query=self.gate.shown,
             threshold=self.gate.threshold,
             unit=self.gate.unit,
             value=self.value if finite else str(self.value),

@@ -73,10 +73,14 @@ class Prometheus:
         session.hooks["response"].append(_be_whole)
         return PrometheusConnect(url=self.url, retry=once_more, timeout=self._timeout_s, session=session)
 
+    def own(self, query: str) -> str:
+        """Give a query in the deployment's own names, as it is asked."""
+        return self._metrics.query(query)
+
     def instant(self, query: str, at: float | None = None) -> list[Sample]:
         """Evaluate `query` at one moment (now by default); an empty list is an empty vector."""
         params = {} if at is None else {"time": str(at)}
-        query = self._metrics.query(query)
+        query = self.own(query)
         rows = self._ask(query, lambda: self._client.custom_query(query, params=params))
         return self._ask(query, lambda: [Sample(self._labels(row), *_points(row)[0][::-1]) for row in rows])
 
@@ -86,7 +90,7 @@ class Prometheus:
         Returns:
             Series by label set as text; a histogram bucket is keyed by its `le` alone.
         """
-        query = self._metrics.query(query)
+        query = self.own(query)
         moments = (datetime.fromtimestamp(start, UTC), datetime.fromtimestamp(end, UTC))
         exact = {"start": str(start), "end": str(end)}  # the client would round them to whole seconds
         rows = self._ask(query, lambda: self._client.custom_query_range(query, *moments, step=str(step), params=exact))
@@ -94,7 +98,7 @@ class Prometheus:
 
     def raw(self, selector: str, start: float, end: float) -> list[Row]:
         """Give the samples that were scraped in [start, end], as they are, with the labels of each series."""
-        query = f"{self._metrics.query(selector)}[{max(1, round((end - start) * 1000))}ms]"
+        query = f"{self.own(selector)}[{max(1, round((end - start) * 1000))}ms]"
         rows = self._ask(query, lambda: self._client.custom_query(query, params={"time": str(end)}))
         return self._ask(query, lambda: [Row(self._labels(row), _points(row)) for row in rows])
 
@@ -144,7 +148,7 @@ class Prometheus:
         """
         own = f'job="{job}"'
         scraped = {_instance(one.labels): one.value for one in self.instant(f"timestamp(up{{{own}}})")}
-        query = self._metrics.query(f'{{__name__=~"{prefix}.*", {own}}}[5m]')
+        query = self.own(f'{{__name__=~"{prefix}.*", {own}}}[5m]')
         rows = self._ask(query, lambda: self._client.custom_query(query))
         return {
             self._labels(row)["__name__"]

@@ -205,11 +205,17 @@ class Plan:
         return self.target.soak_seconds or stage.soak_minutes * 60
 
     def _at_job(self, stage: Stage) -> Stage:
-        return stage.at(self.target.service(stage.service).job) if stage.service in self.target.services else stage
+        return (
+            stage.at(self.target.service(stage.service).job, self.target.metrics.query)
+            if stage.service in self.target.services
+            else stage
+        )
 
     def _query(self, what: str, measure: Measure) -> Iterator[str]:
         label = "events" if measure.kind == "log_events" else "query"
-        yield from self._row(label, f"{what}: {measure.query}" + (f"  of {measure.total}" if measure.total else ""))
+        yield from self._row(
+            label, f"{what}: {measure.shown}" + (f"  of {measure.shown_total}" if measure.total else "")
+        )
 
     def _row(self, label: str, text: str) -> Iterator[str]:
         lines = textwrap.wrap(text, self.width - 4 - _LABEL, break_long_words=False, break_on_hyphens=False)

@@ -155,7 +155,9 @@ def _unknown(key: str, found: str) -> Finding:
 
 
 def _at_job(target: Target, stage: Stage) -> Stage:
-    return stage.at(target.service(stage.service).job) if stage.service in target.services else stage
+    return (
+        stage.at(target.service(stage.service).job, target.metrics.query) if stage.service in target.services else stage
+    )
 
 
 def _promql(prometheus: Prometheus, measure: Measure, new: str) -> list[Finding]:
@@ -163,7 +165,11 @@ def _promql(prometheus: Prometheus, measure: Measure, new: str) -> list[Finding]
     for selector in filter(None, (measure.query, measure.total)):
         there = prometheus.instant(f"count({selector})")
         if not there and not (new and selector.startswith(new)) and measure.kind == "value":
-            return [Finding("no data", "", f"samples of {selector}", "none", next_step="correct the *_JOB keys")]
+            return [
+                Finding(
+                    "no data", "", f"samples of {prometheus.own(selector)}", "none", next_step="correct the *_JOB keys"
+                )
+            ]
     return []
 
 

@@ -267,7 +267,7 @@ class Recheck:
             raise Inconclusive(f"{stage_id}: expected an accepted stage to look back at, found none")
         service = self._target.service(self._stages[stage_id].service)
         return Lookback(
-            stage=self._stages[stage_id].at(service.job),
+            stage=self._stages[stage_id].at(service.job, self._target.metrics.query),
             service=service,
             since=since,
             driven=self._driven,

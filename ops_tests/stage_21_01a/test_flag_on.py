@@ -38,7 +38,8 @@ def test_contexts_are_saved_via_the_repository(conversation, prometheus, stage_w
     saved = poll(lambda: contexts.saves(prometheus, job), lambda count: count >= turns, patience)
     assert saved >= turns, (
         f"{'some messages take the old path' if saved else 'the flag has no effect'}: expected {turns} saves by the "
-        f"repository, found {saved:g} in {contexts.OPERATIONS} of {job}; {answered(conversation.findings())}"
+        f"repository, found {saved:g} in {prometheus.own(contexts.OPERATIONS)} of {job}; "
+        f"{answered(conversation.findings())}"
     )
 
 

@@ -49,7 +49,8 @@ def test_requests_go_via_the_new_service(listing, requested, prometheus, stage_w
     counted = poll(lambda: served(prometheus, job), lambda seen: operations <= {*seen}, patience)
     assert operations <= {*counted}, (
         f"{'some requests take the old path' if counted else 'the flag has no effect'}: expected {sorted(operations)} "
-        f"in {REQUESTS} of {job}, found {counted}; {answered([*listing.findings(), *requested.findings()])}"
+        f"in {prometheus.own(REQUESTS)} of {job}, found {counted}; "
+        f"{answered([*listing.findings(), *requested.findings()])}"
     )
 
 

@@ -31,8 +31,8 @@ def test_review_is_counted_by_the_new_use_case(review, prometheus, stage_work):
     job, patience = stage_work.service.job, stage_work.target.scrape_patience_s
     seen = poll(lambda: counted(prometheus, job), bool, patience)
     assert seen >= 1, (
-        f"the flag has no effect: expected a review in {DURATIONS} of {job}, found {seen:g}: the old use case is still "
-        f"at work; {answered(review.findings())}"
+        f"the flag has no effect: expected a review in {prometheus.own(DURATIONS)} of {job}, found {seen:g}: "
+        f"the old use case is still at work; {answered(review.findings())}"
     )
 
 

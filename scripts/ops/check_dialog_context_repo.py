@@ -27,7 +27,7 @@ def _act(target: Target, args: argparse.Namespace) -> cli.Answer:
     job = target.services["bot"].job
     saved = 0 if found else poll(lambda: contexts.saves(clients.prometheus, job), bool, target.scrape_patience_s)
     if not found and not saved:
-        expected = f"a successful save in {contexts.OPERATIONS}"
+        expected = f"a successful save in {clients.prometheus.own(contexts.OPERATIONS)}"
         none, flag = "none: the context is there, but not via the repository", target.flags["21_01a"]
         question = f"is {flag} true, and was the bot restarted since?"
         found = [Finding("old path at work", job, expected, none, next_step=question)]

@@ -4,8 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from acceptance.gates.measures import GateResult
 from acceptance.stage import StageError, load_stage, load_stages, place_of
 from acceptance.stage_folders import declared
+from acceptance.target.naming import MetricNames
+from acceptance.verdict import Verdict
 
 CHECKS = Path(__file__).resolve().parents[2] / "ops_tests"
 TOP = """
@@ -49,6 +52,15 @@ def test_stage_takes_its_id_and_marker_from_its_folder(load):
 
 def test_queries_are_filled_in_for_a_job(load):
     assert load(GOOD).at("butler-api").gates[0].query == 'x{job="butler-api"}'
+
+
+def test_a_gate_is_shown_in_the_deployments_own_names(load):
+    """What the record and a message show can be pasted into its Prometheus."""
+    gate = load(GOOD).at("butler-api", MetricNames({"x": "its_own"}).query).gates[0]
+    result = GateResult(gate, Verdict.FAIL, 1.0, 9, "found 1", 0, 1)
+    shown = 'its_own{job="butler-api"}'
+    assert (result.as_json()["query"], shown in result.explain()) == (shown, True)
+    assert gate.query == 'x{job="butler-api"}'
 
 
 @pytest.mark.parametrize(

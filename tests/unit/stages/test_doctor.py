@@ -84,7 +84,7 @@ def test_a_prometheus_that_is_away_is_told_once_for_all_gates(examined):
 )
 def test_promql_of_a_gate_is_evaluated(series, measure, kinds):
     asked = []
-    prometheus = SimpleNamespace(instant=lambda query: asked.append(query) or series)
+    prometheus = SimpleNamespace(instant=lambda query: asked.append(query) or series, own=str)
     assert [each.kind for each in doctor._promql(prometheus, measure, new="new_")] == kinds
     assert asked == [f"count({measure.query})"]
 
