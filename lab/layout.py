@@ -11,7 +11,7 @@ from pathlib import Path
 
 from dotenv import dotenv_values
 
-from lab import code, infra, monitoring
+from lab import certificate, code, infra, monitoring
 from lab.log import log_format
 from lab.shape import current
 from lab.shape_target import STARTED, differing
@@ -94,8 +94,15 @@ def write(layout: Layout, ports: Mapping[str, int]) -> None:
     (layout.infra / "prometheus" / "prometheus.yml").write_text(monitoring.prometheus(ports))
     (layout.infra / "prometheus" / "alert_rules.yml").write_text(monitoring.rules())
     (layout.infra / "prometheus" / "web.yml").write_text(monitoring.web())
+    if monitoring.web():
+        certificate.make(layout.infra / "prometheus")
     (layout.infra / "prometheus" / "alertmanager.yml").write_text(monitoring.ALERTMANAGER)
     _secret(layout.target, _target(layout, ports, clamd))
+
+
+def trusted_by(layout: Layout) -> list[str]:
+    """Give the variables of the environment by which clients trust this lab's own certificate."""
+    return [f"{name}={layout.infra}/prometheus/ca.pem" for name in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")]
 
 
 def _secret(path: Path, text: str) -> None:
@@ -151,4 +158,6 @@ def _target(layout: Layout, ports: Mapping[str, int], clamd: str) -> str:
     env = dotenv_values(layout.env_file)
     logins = {"SERVICE_LOGIN": f"Bearer {env['SERVICE_TOKEN']}", "OTHER_LOGIN": f"Bearer {env['OTHER_TOKEN']}"}
     values = values | differing(current(), str(layout.infra), str(layout.work), ports["prometheus"], logins)
-    return "".join(f'{key}="{value}"\n' if " " in str(value) else f"{key}={value}\n" for key, value in values.items())
+    trust = "" if current().plain else f"# export {' '.join(trusted_by(layout))}\n"
+    lines = (f'{key}="{value}"\n' if " " in str(value) else f"{key}={value}\n" for key, value in values.items())
+    return trust + "".join(lines)

@@ -64,7 +64,9 @@ def prometheus(ports: Mapping[str, int]) -> str:
     if shape.prometheus_login:  # it scrapes itself too
         user, password = shape.prometheus_login
         own = (
-            f"  metrics_path: {shape.prometheus_path}/metrics\n  basic_auth: {{username: {user}, password: {password}}}"
+            f"  metrics_path: {shape.prometheus_path}/metrics\n"
+            f"  basic_auth: {{username: {user}, password: {password}}}\n"
+            "  scheme: https\n  tls_config: {ca_file: ca.pem}"
         )
         jobs = jobs.replace("- job_name: prometheus\n", f"- job_name: prometheus\n{own}\n")
     return (
@@ -82,5 +84,5 @@ def rules() -> str:
 
 
 def web() -> str:
-    """Write Prometheus' own web configuration: who may ask it."""
+    """Write Prometheus' own web configuration: its certificate, and who may ask it."""
     return PROMETHEUS_WEB if current().prometheus_login else ""

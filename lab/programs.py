@@ -98,7 +98,7 @@ def _monitoring(layout: Layout, ports: Mapping[str, int], binaries: Binaries) ->
         "--scrape.discovery-reload-interval=1s",
         "--web.enable-lifecycle",
         *(
-            f"--web.external-url=http://127.0.0.1:{ports['prometheus']}{path}"
+            f"--web.external-url={current().prometheus_scheme}://127.0.0.1:{ports['prometheus']}{path}"
             for path in [current().prometheus_path]
             if path
         ),

@@ -31,7 +31,7 @@ class Shape:
         documents: the name of a document's field, by the contract's.
         shown_by: what shows that a flag's new path is at work, by the flag's key in a target file.
         prometheus_path: what Prometheus' addresses begin with.
-        prometheus_login: user and password of Prometheus.
+        prometheus_login: user and password of Prometheus, which then has a certificate of a private CA too.
         scrape_s: seconds between scrapes.
         twice: programs of which two instances run behind one address, each with an address of its own for its metrics.
         plain: whether it is the checklist's: trace header, no login, any text as a student id, `/health` at once,
@@ -56,6 +56,11 @@ class Shape:
     scrape_s: int = 1
     twice: tuple[str, ...] = ()
     plain: bool = True
+
+    @property
+    def prometheus_scheme(self) -> str:
+        """How Prometheus is asked."""
+        return "https" if self.prometheus_login else "http"
 
     def name(self, program: str) -> str:
         """Name a service as its log and its job do."""
@@ -159,7 +164,10 @@ OTHER = Shape(
 )
 SHAPES = {"checklist": Shape(), "other": OTHER}
 # bcrypt of the password above, with few rounds; it guards a lab on 127.0.0.1.
-PROMETHEUS_WEB = 'basic_auth_users: {reader: "$2b$04$Lh1pCVtNY1V0fHdVaaNuqOvaHAy2Wp92T7P4V2qXh4SYAuj.EuBLi"}\n'
+PROMETHEUS_WEB = (
+    "tls_server_config: {cert_file: ca.pem, key_file: key.pem}\n"
+    'basic_auth_users: {reader: "$2b$04$Lh1pCVtNY1V0fHdVaaNuqOvaHAy2Wp92T7P4V2qXh4SYAuj.EuBLi"}\n'
+)
 
 
 def current() -> Shape:

@@ -19,6 +19,7 @@ from typing import Any
 
 from supervisor.xmlrpc import SupervisorTransport  # type: ignore[import-untyped]
 
+from lab import certificate
 from lab.layout import Layout
 from lab.programs import Program
 from lab.shape import current
@@ -27,7 +28,6 @@ _READY_SECONDS = 45.0
 _STOP_SECONDS = 15.0
 _PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None, use_errno=True)
-_DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 class StartError(Exception):
@@ -66,7 +66,7 @@ def wait_ready(layout: Layout, keeper: subprocess.Popen[bytes], programs: list[P
         _until(lambda program=program: _listens(program, layout), program.name, layout, keeper, deadline)  # type: ignore[misc]
     prometheus = next(program.port for program in programs if program.name == "prometheus")
     names = {current().name(program.name) for program in programs}
-    _until(lambda: _all_up(prometheus, names), "prometheus", layout, keeper, deadline)
+    _until(lambda: _all_up(layout, prometheus, names), "prometheus", layout, keeper, deadline)
 
 
 def stop(layout: Layout, keeper: subprocess.Popen[bytes]) -> None:
@@ -127,13 +127,15 @@ def _listens(program: Program, layout: Layout) -> bool:
     return True
 
 
-def _all_up(port: int, names: set[str]) -> bool:
+def _all_up(layout: Layout, port: int, names: set[str]) -> bool:
     """Tell whether Prometheus scraped every target that this lab runs."""
     query = urllib.parse.urlencode({"query": "up == 1"})
+    secure = urllib.request.HTTPSHandler(context=certificate.trusting(layout.infra / "prometheus"))
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}), secure)
     try:
-        with _DIRECT.open(_asking(port, f"query?{query}"), timeout=2) as answer:
+        with direct.open(_asking(port, f"query?{query}"), timeout=2) as answer:
             result = json.load(answer)["data"]["result"]
-        with _DIRECT.open(_asking(port, "targets"), timeout=2) as answer:
+        with direct.open(_asking(port, "targets"), timeout=2) as answer:
             wanted = {target["labels"]["job"] for target in json.load(answer)["data"]["activeTargets"]}
     except (OSError, ValueError, KeyError):
         return False
@@ -144,7 +146,7 @@ def _all_up(port: int, names: set[str]) -> bool:
 def _asking(port: int, what: str) -> urllib.request.Request:
     shape = current()
     login = base64.b64encode(":".join(shape.prometheus_login or ()).encode()).decode()
-    url = f"http://127.0.0.1:{port}{shape.prometheus_path}/api/v1/{what}"
+    url = f"{shape.prometheus_scheme}://127.0.0.1:{port}{shape.prometheus_path}/api/v1/{what}"
     return urllib.request.Request(url, headers={"Authorization": f"Basic {login}"} if login else {})
 
 

@@ -66,7 +66,8 @@ class NewPath:
             Inconclusive: What shows it cannot be read.
         """
         if self.by_metric:
-            return self.prometheus.names(self.service.job, self.stage.metrics)
+            names = self.prometheus.names(self.service.job, self.stage.metrics)
+            return set(map(self.target.metrics.query, names))
         running = starts(self.service, self.target, self.prometheus)
         if not running:
             raise Inconclusive(f"{shown_by(self.service)} shows no process of {self.service.name}; see whether it runs")

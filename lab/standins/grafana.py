@@ -15,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
+from lab.certificate import trusting
 from lab.service import Settings, run
 from lab.shape import current
 from lab.standins import ds_query
@@ -31,9 +32,11 @@ class Grafana:
     def __init__(self, settings: Settings) -> None:
         self._password = settings.env.get("GRAFANA_PASSWORD", "")
         self._fault = settings.fault
+        shape = current()
         self._prometheus = httpx.AsyncClient(
-            base_url=f"http://127.0.0.1:{settings.ports['prometheus']}{current().prometheus_path}",
-            auth=current().prometheus_login,
+            base_url=f"{shape.prometheus_scheme}://127.0.0.1:{settings.ports['prometheus']}{shape.prometheus_path}",
+            verify=trusting(settings.home / "infra" / "prometheus"),
+            auth=shape.prometheus_login,
             timeout=10,
             trust_env=False,
         )

@@ -1,5 +1,6 @@
 """One row of a stage's table: a seeded fault, how the stage is run with it, and what must be red then."""
 
+import shlex
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -150,8 +151,8 @@ def part_of(stage: str, *phases: str, k: str = "") -> list[str]:
 
 def restart_all(target_file: Path) -> None:
     """Restart the lab's services by its own make target."""
-    infra = load_target(target_file).infra_dir
-    subprocess.run(["make", "-C", infra, "day-12-restart-all"], check=True, stdout=subprocess.DEVNULL)
+    target = load_target(target_file)
+    subprocess.run(shlex.split(target.restart_all), cwd=target.infra_dir, check=True, stdout=subprocess.DEVNULL)
 
 
 def await_no_alerts(target_file: Path) -> None:

@@ -1,47 +1,93 @@
 """A deployment of another shape: healthy it is GO, and broken it is caught; what is absent is NOT APPLICABLE.
 
-Its lab has other names, routes, fields and metrics, a login, text logs, no start metric, and Prometheus behind a path.
+Its lab has other names, routes, fields, documents and metrics, a login, text logs, no start metric, and Prometheus behind
+a path with a certificate of a private CA.
 """
 
+import importlib
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from held_lab import SHORT, broken, held_lab, retold
 
 from power.stage_run import left_over, run_stage
+from power.table import assert_noticed
 
 # Enough traffic for its slower scrapes.
 QUICK = SHORT | {"SOAK_SECONDS": "20"}
 
 
-@pytest.fixture(scope="module")
-def other_lab() -> Iterator[Path]:
+@contextmanager
+def lab_of_another_shape() -> Iterator[Path]:
+    """Run one, with its private CA trusted."""
     with ExitStack() as stack:
         with pytest.MonkeyPatch.context() as patch:  # while it starts, so that no other lab has this shape
             patch.setenv("LAB_SHAPE", "other")
             target = stack.enter_context(held_lab())
+        patch = stack.enter_context(pytest.MonkeyPatch.context())
+        for name in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"):
+            patch.setenv(name, str(target.parent / "infra" / "prometheus" / "ca.pem"))
         yield target
 
 
+@pytest.fixture(scope="module")
+def other_lab() -> Iterator[Path]:
+    with lab_of_another_shape() as target:
+        yield target
+
+
+DEPLOYMENT = ("pre_deployment", "21_00", "21_01a", "21_01b", "21_01c", "21_01d", "post_deployment", "post_24h")
+#: Rows of the stages' own tables, two or three of each, by their names there -> what the reason says here, if otherwise.
+CHOSEN = {
+    "pre_deployment-preflight-night-grafana-html": "",
+    "21_00-validation-disk-gone": "",
+    "21_01a-flag_off-flags-stuck-on": "assistant_context_store_",
+    "21_01a-flag_on-dialog-flag-ignored": "in assistant_context_store_operations_total of assistant",
+    "21_01a-flag_on-dialog-not-stored": "",
+    "21_01a-soak-dialog-errors": "",
+    "21_01b-flag_on-homework-empty-list": "",
+    "21_01b-flag_on-at_work-homework-flag-ignored": "metrics reviewer_homework_* of job reviewer",
+    "21_01b-soak-homework-errors": "",
+    "21_01c-flag-ignored": "expected a document in archives of database assistance",
+    "21_01c-flag_on-wrong-checksum-recorded": "",
+    "21_01d-flag_off-flags-stuck-on": "'Decomposed review' in the log of reviewer",
+    "21_01d-flag_on-at_work-use-case-flag-ignored": "'Decomposed review' in the log of reviewer",
+    "21_01d-flag_on-review-not-published": "",
+    "21_01d-soak-review-no-log-analysis": "",
+}
+TABLES = ("preparation", "dialog", "homework", "storage", "review")
+ROWS = {str(row): row for name in TABLES for row in importlib.import_module(f"power.test_{name}_faults").POWER}
+
+
+def test_whole_deployment_in_another_shape_is_go(tmp_path: Path) -> None:
+    with lab_of_another_shape() as lab:  # one of its own: its flags stay on
+        target = retold(lab, "quick", **QUICK)
+        for stage in DEPLOYMENT:
+            ended = run_stage(target, tmp_path, "--mode=deploy", "--ticket=CHG-2025-11-042", stage=stage)
+            assert (ended.first_red, ended.code, ended.outcome) == ("nothing", 0, "GO"), f"{stage}: {ended.explain()}"
+
+
+@pytest.mark.parametrize(("name", "told"), CHOSEN.items(), ids=CHOSEN)
+def test_fault_is_caught_in_another_shape(name: str, told: str, other_lab: Path, tmp_path: Path) -> None:
+    row = ROWS[name]
+    assert_noticed(replace(row, told=told or row.told, settings=QUICK | row.settings), other_lab, tmp_path)
+
+
 @pytest.mark.parametrize(
-    ("faults", "code", "red"),
+    ("fault", "red"),
     [
-        ((), 0, "nothing"),
-        (("flag-ignored",), 1, "test_new_path_is_at_work"),
-        (("leaks-internals",), 1, "test_tampered_archive_is_refused[tampered-start]"),
-        (("writes-outside",), 1, "test_attacks_are_blocked"),
+        ("leaks-internals", "test_tampered_archive_is_refused[tampered-start]"),
+        ("writes-outside", "test_attacks_are_blocked"),
     ],
-    ids=lambda value: "-".join(value) or "healthy" if isinstance(value, tuple) else "",
 )
-def test_stage_21_01c_in_another_shape(
-    other_lab: Path, tmp_path: Path, faults: tuple[str, ...], code: int, red: str
-) -> None:
+def test_attack_is_caught_in_another_shape(other_lab: Path, tmp_path: Path, fault: str, red: str) -> None:
     target = retold(other_lab, "quick", **QUICK)
-    with broken(other_lab, *faults):
+    with broken(other_lab, fault):
         ended = run_stage(target, tmp_path)
-    assert (ended.first_red, ended.code) == (red, code), ended.explain()
+    assert (ended.first_red, ended.code) == (red, 1), ended.explain()
     assert left_over(target) == []
 
 
