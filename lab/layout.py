@@ -91,7 +91,7 @@ def write(layout: Layout, ports: Mapping[str, int]) -> None:
     _secret(layout.run / "container.env", layout.env_file.read_text())
     (layout.infra / "Makefile").write_text(infra.makefile(layout.home, layout.config))
     (layout.infra / "started.py").write_text(STARTED.format(control=layout.control))
-    (layout.infra / "prometheus" / "prometheus.yml").write_text(monitoring.prometheus(ports))
+    (layout.infra / "prometheus" / current().prometheus_config).write_text(monitoring.prometheus(ports))
     (layout.infra / "prometheus" / "alert_rules.yml").write_text(monitoring.rules())
     (layout.infra / "prometheus" / "web.yml").write_text(monitoring.web())
     if monitoring.web():

@@ -92,7 +92,7 @@ def _monitoring(layout: Layout, ports: Mapping[str, int], binaries: Binaries) ->
     config = layout.infra / "prometheus"
     prometheus = (
         str(binaries.prometheus),
-        f"--config.file={config}/prometheus.yml",
+        f"--config.file={config}/{current().prometheus_config}",
         f"--storage.tsdb.path={layout.data('prometheus')}",
         f"--web.listen-address=127.0.0.1:{ports['prometheus']}",
         "--scrape.discovery-reload-interval=1s",

@@ -30,6 +30,7 @@ class Shape:
         collections: the name of a collection, by the contract's.
         documents: the name of a document's field, by the contract's.
         shown_by: what shows that a flag's new path is at work, by the flag's key in a target file.
+        prometheus_config: the name of Prometheus' configuration.
         prometheus_path: what Prometheus' addresses begin with.
         prometheus_login: user and password of Prometheus, which then has a certificate of a private CA too.
         scrape_s: seconds between scrapes.
@@ -51,6 +52,7 @@ class Shape:
     collections: Mapping[str, str] = field(default_factory=dict)
     documents: Mapping[str, str] = field(default_factory=dict)
     shown_by: Mapping[str, str] = field(default_factory=dict)
+    prometheus_config: str = "prometheus.yml"
     prometheus_path: str = ""
     prometheus_login: tuple[str, str] | None = None
     scrape_s: int = 1
@@ -156,6 +158,7 @@ OTHER = Shape(
         "log_analysis": "logSummary",
     },
     shown_by={"FLAG_STORAGE": "document:archives", "FLAG_USE_CASE": "log:Decomposed review"},
+    prometheus_config="scrapes.yml",
     prometheus_path="/observe/metrics",
     prometheus_login=("reader", "look-only"),
     scrape_s=2,

@@ -30,6 +30,7 @@ def differing(
     login = "{}:{}@".format(*shape.prometheus_login) if shape.prometheus_login else ""
     values: dict[str, object] = {
         "PROMETHEUS_URL": f"{shape.prometheus_scheme}://{login}127.0.0.1:{prometheus_port}{shape.prometheus_path}",
+        "PROMETHEUS_CONFIG": f"{infra}/prometheus/{shape.prometheus_config}",
         "SCRAPE_INTERVAL_SECONDS": shape.scrape_s,
         "AUTHENTICATION": "required",
         **logins,

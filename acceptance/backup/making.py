@@ -107,7 +107,7 @@ def _dump(target: Target, partial: Path) -> tuple[Tool, dict[str, Content]]:
 
 def _snapshots(target: Target, folder: Path, now: datetime) -> dict[str, str]:
     """Copy the env file and Prometheus' configuration under the checklist's names."""
-    sources = (target.env_file, target.infra_dir / "prometheus" / "prometheus.yml")
+    sources = (target.env_file, target.prometheus_config)
     stamp = f"{now.astimezone(UTC):%Y%m%d}"
     return {(name := f"{path.name}.backup.{stamp}"): copy_private(path, folder / name) for path in sources}
 

@@ -114,6 +114,7 @@ def _questions(target: Target, stages: list[Stage]) -> Iterator[tuple[str, Quest
     yield "CODE_DIR, RUNNING_COMMIT, MAIN_BRANCH", lambda: deployed(target, services, prometheus).findings()
     yield "MONGODB_URL, unique index", partial(_unique_index, target)
     yield "STORAGE_ROOT, MIN_FREE_BYTES", partial(_storage, target)
+    yield "PROMETHEUS_CONFIG", partial(_readable, target.prometheus_config)
     yield "BACKUP_DIR", partial(_writable, "BACKUP_DIR", target.backup_dir)
     yield "JOURNAL_DIR", partial(_journal, target)
     yield "CLAMD", partial(_scanner, target)
@@ -216,6 +217,12 @@ def _writable(key: str, folder: Path) -> list[Finding]:
     near = next(each for each in (folder, *folder.parents) if each.exists())
     good = near.is_dir() and os.access(near, os.W_OK | os.X_OK)
     return [] if good else [Finding("no right", str(folder), "a folder that we may write", str(near), next_step=key)]
+
+
+def _readable(file: Path) -> list[Finding]:
+    """See that a file can be read, for its copy."""
+    good = file.is_file() and os.access(file, os.R_OK)
+    return [] if good else [Finding("no file", "", "a file that we may read", f"none at {file}", next_step="name it")]
 
 
 def _journal(target: Target) -> list[Finding]:

@@ -137,6 +137,7 @@ _METRICS = (
     "What the deployment calls metrics, by the contract's names or the beginning of them, such as "
     "review_archive_storage_=intake_archives_; gates, triggers and the baseline ask for those."
 )
+_CONFIG = "The configuration of Prometheus, of which pre_deployment keeps a copy beside that of the env file."
 _COLLECTIONS = "What it calls its collections, by the contract's, such as review_archives=archives."
 _DOCUMENTS = (
     "What it calls the fields of its documents, by the contract's, such as student_id=studentId; with the contract's "
@@ -187,6 +188,7 @@ KEYS: dict[str, Key] = {
     "ABSENT": Key(absent_parts, "", about=_ABSENT),
     "RESTART_ALL": Key(command, "make day-12-restart-all"),
     "PROMETHEUS_URL": Key(http_url, "http://127.0.0.1:9090"),
+    "PROMETHEUS_CONFIG": Key(path, "{INFRA_DIR}/prometheus/prometheus.yml", about=_CONFIG),
     "METRIC_NAMES": Key(renamings(r"[a-zA-Z_:][\w:]*"), "", about=_METRICS),
     "METRIC_LABELS": Key(renamings(r"[a-zA-Z_]\w*"), "", about="What it calls labels, such as status=outcome."),
     "METRIC_VALUES": Key(renamings(r"(\w+:)?[\w.-]+"), "", about=_VALUES),

@@ -112,6 +112,7 @@ class Target(Public):
     telegram: Telegram | None
     restart_all: str
     prometheus_url: str
+    prometheus_config: Path
     metrics: MetricNames
     alertmanager_url: str
     grafana: Grafana
@@ -246,6 +247,7 @@ def _target(path: Path, s: Settings) -> Target:
         telegram=_telegram(s),
         restart_all=s["RESTART_ALL"],
         prometheus_url=s["PROMETHEUS_URL"],
+        prometheus_config=s["PROMETHEUS_CONFIG"],
         metrics=MetricNames(s["METRIC_NAMES"], s["METRIC_LABELS"], s["METRIC_VALUES"]),
         alertmanager_url=s["ALERTMANAGER_URL"],
         grafana=Grafana(s["GRAFANA_URL"], s["GRAFANA_USER"], s["GRAFANA_PASSWORD"], s["GRAFANA_DASHBOARD_UID"]),

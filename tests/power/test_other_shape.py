@@ -1,7 +1,7 @@
 """A deployment of another shape: healthy it is GO, and broken it is caught; what is absent is NOT APPLICABLE.
 
-Its lab has other names, routes, fields, documents and metrics, a login, text logs, no start metric, and Prometheus behind
-a path with a certificate of a private CA.
+Its lab has other names, routes, fields, documents and metrics, a login, text logs, no start metric, and Prometheus
+behind a path with a certificate of a private CA.
 """
 
 import importlib
@@ -40,7 +40,7 @@ def other_lab() -> Iterator[Path]:
 
 
 DEPLOYMENT = ("pre_deployment", "21_00", "21_01a", "21_01b", "21_01c", "21_01d", "post_deployment", "post_24h")
-#: Rows of the stages' own tables, two or three of each, by their names there -> what the reason says here, if otherwise.
+#: Rows of the stages' own tables, a few of each, by their names there -> what the reason says here, if otherwise.
 CHOSEN = {
     "pre_deployment-preflight-night-grafana-html": "",
     "21_00-validation-disk-gone": "",

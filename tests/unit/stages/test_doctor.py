@@ -107,6 +107,7 @@ def test_two_dialog_contexts_may_not_have_one_session(monkeypatch, index, kinds)
 @pytest.mark.parametrize(
     ("settings", "ask", "key"),
     [
+        ({"PROMETHEUS_CONFIG": "/nowhere.yml"}, lambda it: doctor._readable(it.prometheus_config), "/nowhere.yml"),
         ({"MIN_FREE_BYTES": 10**17}, doctor._storage, "free"),
         ({"STORAGE_MODE": "751"}, doctor._storage, "751"),
         ({"INFRA_DIR": "/nowhere"}, doctor._commands, "/nowhere"),
