@@ -73,7 +73,7 @@ def test_dashboard_shows_what_there_is(dashboard, grafana, prometheus, target, l
     """Verify Grafana dashboards (data flowing, no gaps): each panel shows all that Prometheus holds."""
     assert dashboard, f"expected a dashboard with uid {target.grafana.dashboard_uid}, found none"
     step = target.scrape_interval_s
-    panels = look_at(dashboard, grafana, prometheus, *last_minutes, step)
+    panels = look_at(dashboard, grafana, prometheus.literal, *last_minutes, step)
     evidence.add(Evidence("document", dashboard.title, {"panels": [panel.as_json() for panel in panels]}))
     found = [fault for panel in panels for fault in panel.findings(step)]
     assert found == [], summary(found)

@@ -12,6 +12,7 @@ from acceptance.observe.prometheus import Prometheus
 from acceptance.preparation.flagcheck import new_paths_at_work
 from acceptance.stage import Stage
 from acceptance.stages.readiness import in_seconds, interval_findings
+from acceptance.target.naming import MetricNames
 from acceptance.verdict import Inconclusive
 
 
@@ -46,6 +47,15 @@ def test_samples_come_with_their_labels():
     with server(lambda _: answer([GOOD])) as url:
         (row,) = Prometheus(url, 2).raw("bad_total", 0, 10)
     assert (row.instance, row.points[0], len(row.points)) == ("a", (1.0, 2.0), 2)
+
+
+def test_a_dashboards_query_is_asked_as_it_stands():
+    """It is in the deployment's names already; one of them may be the contract's name of something else."""
+    asked = Prometheus("http://127.0.0.1:1", 2, MetricNames({"a_": "b_"}, {"status": "outcome"}))
+    assert (asked.own('a_x{status="e"}'), asked.literal.own('a_x{status="e"}')) == (
+        'b_x{outcome="e"}',
+        'a_x{status="e"}',
+    )
 
 
 def targets(*jobs, interval="15s"):
