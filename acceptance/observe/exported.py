@@ -21,22 +21,6 @@ def new_paths() -> Mapping[str, tuple[ServiceKey, str]]:
     return {stage.id: (cast("ServiceKey", stage.service), stage.metrics) for stage in flagged()}
 
 
-def names_after(prometheus: Prometheus, job: str, prefix: str, patience_s: float) -> set[str]:
-    """Give the metric names with this prefix that the job exports, by a scrape that began after this call.
-
-    Args:
-        prometheus: The server.
-        job: Whose metrics.
-        prefix: Of the names.
-        patience_s: Within how many seconds every target of the job must be scraped anew.
-
-    Raises:
-        Inconclusive: There was no such scrape, or Prometheus is out of reach.
-    """
-    await_scrape(prometheus, job, patience_s)
-    return prometheus.names(job, prefix)
-
-
 def await_scrape(prometheus: Prometheus, job: str, patience_s: float) -> None:
     """Return when every target of a job was scraped with success, by scrapes that began after this call.
 

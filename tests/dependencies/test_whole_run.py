@@ -11,7 +11,7 @@ from interruption.aftermath import MARK, leftovers, processes
 from power.stage_run import left_over, run_stage
 
 from acceptance.conduct.journal import Journal
-from acceptance.observe.exported import names_after
+from acceptance.observe.new_path import new_path
 from acceptance.observe.prometheus import Prometheus
 from acceptance.target.model import load_target
 from dependencies.disturbed import (
@@ -80,7 +80,7 @@ def test_prometheus_stops_for_good_in_the_soak(lab, short, tmp_path):
     target = load_target(short)
     prometheus = Prometheus(target.prometheus_url)
     assert prometheus.instant('{__name__=~"review_archive_storage_.*"}') != []
-    assert names_after(prometheus, target.services["api"].job, "review_archive_storage_", 10) == set()
+    assert new_path(target, "21_01c", prometheus).after_use() == set()
 
 
 def test_database_restarts_in_the_soak(lab, short, tmp_path):

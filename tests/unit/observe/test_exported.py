@@ -2,7 +2,7 @@
 
 import pytest
 
-from acceptance.observe.exported import await_scrape, names_after, still_exported
+from acceptance.observe.exported import await_scrape, still_exported
 from acceptance.observe.prometheus import Sample
 from acceptance.verdict import Inconclusive
 
@@ -51,11 +51,7 @@ def test_every_instance_is_waited_for(scrapes):
 )
 def test_without_a_scrape_of_every_instance_nothing_is_said(scrapes, told):
     with pytest.raises(Inconclusive, match=told):
-        names_after(Prometheus(scrapes), JOB, "new_", 0.2)
-
-
-def test_names_are_those_of_the_scrape_after():
-    assert names_after(Prometheus([99], [101], names=[("new_total",)]), JOB, "new_", 5) == {"new_total"}
+        await_scrape(Prometheus(scrapes), JOB, 0.2)
 
 
 def test_what_ends_in_time_is_no_longer_exported():

@@ -137,6 +137,14 @@ def test_a_metric_is_told_by_the_deployments_own_name(path, tmp_path):
     assert str(new_path(own, "21_01c", Prometheus())) == "metrics intake_* of job butler-api"
 
 
+def test_a_metric_is_looked_for_in_a_scrape_that_began_after_the_use(path, monkeypatch):
+    shown = path("metric")
+    monkeypatch.setattr(
+        module, "await_scrape", lambda prometheus, *_: prometheus.exported.add("review_archive_storage_x")
+    )
+    assert (shown.seen(), shown.after_use()) == (set(), {"review_archive_storage_x"})
+
+
 @pytest.mark.parametrize("shown_by", ["''", "nothing", "log:", "path:relative/*", "document:a b", "metric:x"])
 def test_a_flag_that_nothing_shows_is_refused(tmp_path, shown_by):
     with pytest.raises(TargetError, match="FLAG_STORAGE_SHOWN_BY"):
