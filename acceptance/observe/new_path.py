@@ -12,7 +12,7 @@ import math
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from bson import ObjectId
 
@@ -27,6 +27,8 @@ from acceptance.target.model import Service, Target
 from acceptance.verdict import Inconclusive
 
 _NEWEST = 200
+_LOG = timedelta(hours=1)
+"""How far back a log is read: each request leaves a line, and a process may run for months."""
 
 
 @dataclass(frozen=True)
@@ -102,6 +104,7 @@ class NewPath:
         return self.target.shown_by[self.stage.id].partition(":")[2]
 
     def _logged(self, since: datetime, surely: bool) -> Sequence[str]:
+        since = max(since, datetime.now(UTC) - _LOG)
         lines = [line for line in Logs.of(self.service).since(since) if line.mentions(self._rest)]
         numbered = enumerate(lines, start=1)  # two requests in one second are two lines
         return [f"{n}: {line.brief()}" for n, line in numbered if not surely or (line.at and line.at >= since)]
