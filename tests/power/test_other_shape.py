@@ -14,7 +14,7 @@ import pytest
 from held_lab import SHORT, broken, held_lab, retold
 
 from power.stage_run import left_over, run_stage
-from power.table import assert_noticed
+from power.table import assert_noticed, part_of
 
 # Enough traffic for its slower scrapes.
 QUICK = SHORT | {"SOAK_SECONDS": "20"}
@@ -102,3 +102,13 @@ def test_what_is_declared_absent_is_not_applicable(other_lab: Path, tmp_path: Pa
     }
     assert {name for name, verdict in verdicts.items() if verdict == "NOT APPLICABLE"} == absent
     assert "grafana is declared absent" in "".join(ended.of("run.finished")[-1]["reasons"])
+
+
+def test_doctors_questions_need_no_leave_to_change_anything(other_lab: Path, tmp_path: Path) -> None:
+    target = retold(other_lab, "looks", **QUICK, ALLOW_MUTATIONS="false")
+    ended = run_stage(target, tmp_path, *part_of("pre_deployment", "preflight", k="night"), stage="pre_deployment")
+    [done] = ended.of("check.finished")
+    assert (done["nodeid"].rsplit("::")[-1], done["verdict"]) == (
+        "test_what_the_night_needs_is_there",
+        "PASS",
+    ), ended.explain()
