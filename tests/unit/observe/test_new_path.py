@@ -98,6 +98,13 @@ def test_what_may_be_of_the_process_before_is_no_sign_of_this_one(path, tmp_path
     assert (at_once.seen(), len(at_once.seen(surely=False))) == (set(), 1)
 
 
+def test_a_line_without_a_fraction_of_its_second_may_be_of_the_process_before(path, tmp_path):
+    shown = path(KINDS[0], started=(STARTED + 0.4,))
+    with (tmp_path / "api.log").open("a") as log:
+        log.write(f"{datetime.fromtimestamp(STARTED, UTC):%Y-%m-%d %H:%M:%S} INFO kept by the adapter\n")
+    assert (shown.seen(), len(shown.seen(surely=False))) == (set(), 1)
+
+
 @pytest.mark.parametrize("shown_by", KINDS)
 def test_without_a_process_nothing_is_known(path, tmp_path, shown_by):
     with pytest.raises(Inconclusive, match="no process of butler-api"):
