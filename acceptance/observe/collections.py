@@ -39,6 +39,21 @@ def of_prefix(field: str, prefix: str) -> dict[str, Any]:
     return {"$or": [{field: each} for each in ({"$regex": f"^{prefix}"}, *spans)]}
 
 
+def unknown_fields(mongo: Store) -> list[Finding]:
+    """Name the fields that none of the newest documents of a collection has: the deployment calls them otherwise.
+
+    Raises:
+        Inconclusive: MongoDB does not answer.
+    """
+    newest = {name: list(mongo[name].find().newest(NEWEST)) for name in FIELDS}
+    return [
+        Finding("no such field", mongo[name].name, f"{field} in a document", f"none in the newest {len(documents)}")
+        for name, documents in newest.items()
+        for field in FIELDS[name]
+        if documents and not any(field in document for document in documents)
+    ]
+
+
 @dataclass(frozen=True)
 class CollectionState:
     """What a collection holds: documents in all, how many were read, and what is wrong."""

@@ -20,6 +20,7 @@ from acceptance.disk import free_bytes
 from acceptance.envfile.file import EnvFile
 from acceptance.finding import Finding, Severity, about
 from acceptance.gates.measures import Measure
+from acceptance.observe.collections import unknown_fields
 from acceptance.observe.deployed import deployed
 from acceptance.observe.mongo import database
 from acceptance.observe.prometheus import Prometheus
@@ -38,13 +39,13 @@ LIMIT_S = 9.0
 
 KEYS: Mapping[str, str] = {
     "bot-health": "BOT_URL",
-    "dialog-gateway": "BOT_URL, dialog",
+    "dialog-gateway": "BOT_URL, BOT_ROUTES, BOT_FIELDS, SERVICE_LOGIN",
     "worker-health": "WORKER_URL",
-    "homework-list": "WORKER_URL, HOMEWORK_STUDENT",
-    "review-components": "WORKER_URL, components",
+    "homework-list": "WORKER_URL, WORKER_ROUTES, WORKER_FIELDS, HOMEWORK_STUDENT",
+    "review-components": "WORKER_URL, WORKER_ROUTES",
     "api-health": "API_URL",
-    "review-api": "API_URL, reviews",
-    "mongodb": "MONGODB_URL, MONGODB_DATABASE",
+    "review-api": "API_URL, API_ROUTES, API_FIELDS, SERVICE_LOGIN",
+    "mongodb": "MONGODB_URL, MONGODB_DATABASE, MONGODB_COLLECTIONS",
     "hw-checker": "HW_CHECKER_URL",
     "prometheus": "PROMETHEUS_URL, targets",
     "alertmanager": "ALERTMANAGER_URL",
@@ -113,6 +114,7 @@ def _questions(target: Target, stages: list[Stage]) -> Iterator[tuple[str, Quest
     services = list(target.services.values())
     yield "CODE_DIR, RUNNING_COMMIT, MAIN_BRANCH", lambda: deployed(target, services, prometheus).findings()
     yield "MONGODB_URL, unique index", partial(_unique_index, target)
+    yield "MONGODB_COLLECTIONS, MONGODB_FIELDS", partial(_documents, target)
     yield "STORAGE_ROOT, MIN_FREE_BYTES", partial(_storage, target)
     yield "PROMETHEUS_CONFIG", partial(_readable, target.prometheus_config)
     yield "BACKUP_DIR", partial(_writable, "BACKUP_DIR", target.backup_dir)
@@ -168,7 +170,11 @@ def _promql(prometheus: Prometheus, measure: Measure, new: str) -> list[Finding]
         if not there and not (new and selector.startswith(new)) and measure.kind == "value":
             return [
                 Finding(
-                    "no data", "", f"samples of {prometheus.own(selector)}", "none", next_step="correct the *_JOB keys"
+                    "no data",
+                    "",
+                    f"samples of {prometheus.own(selector)}",
+                    "none",
+                    next_step="correct the *_JOB keys or METRIC_NAMES",
                 )
             ]
     return []
@@ -193,6 +199,11 @@ def _unique_index(target: Target) -> list[Finding]:
         contexts, unique = mongo["dialog_contexts"], mongo["dialog_contexts"].unique()
     expected = "a unique index on session_id alone"
     return [] if ["session_id"] in unique else [Finding("no index", contexts.name, expected, str(unique or "none"))]
+
+
+def _documents(target: Target) -> list[Finding]:
+    with database(target) as mongo:
+        return unknown_fields(mongo)
 
 
 def _storage(target: Target) -> list[Finding]:

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import pytest
 from pymongo.errors import ServerSelectionTimeoutError
 
+from acceptance.observe.collections import unknown_fields
 from acceptance.observe.store import Store
 from acceptance.target.naming import DocumentNames
 from acceptance.verdict import Inconclusive
@@ -80,3 +81,19 @@ def test_trouble_names_the_deployments_own_collection_and_no_address():
     with pytest.raises(Inconclusive, match=r"did not answer for assistance\.jobs \(ServerSelection") as told:
         store["long_tasks"].find_one({})
     assert "pw" not in str(told.value)
+
+
+def test_a_field_that_no_document_has_is_called_otherwise():
+    class Newest(Server):
+        def find(self, *_):
+            return self
+
+        def sort(self, *_):
+            return self
+
+        def limit(self, _):
+            return [STORED | {"sha256": "x"}, STORED] if "archives" in self.full_name else []
+
+    found = unknown_fields(Store(Newest(), NAMES))
+    assert {each.subject for each in found} == {"assistance.archives"}
+    assert [each.expected.split()[0] for each in found] == ["task_id", "assignment_id", "path", "size_bytes"]
