@@ -394,10 +394,11 @@ class Documents:
     def __getitem__(self, _: str) -> Documents:
         return self
 
-    def find_one(self, which: Any, *_: Any, sort: Any) -> Any:
-        assert sort == [("_id", -1)]
-        held = [{"user_id": each, "data": "Hello"} for each in self.users if each in which["user_id"]["$in"]]
-        return held[-1] if held else None
+    def find(self, which: Any, *_: Any) -> Documents:
+        return Documents(*(each for each in self.users if each in which["user_id"]["$in"]))
+
+    def newest(self, number: int) -> list[Any]:
+        return [{"user_id": each, "data": "Hello"} for each in self.users[::-1][:number]]
 
 
 @pytest.mark.parametrize("users", [(USER,), (int(USER),)])
