@@ -313,6 +313,26 @@ class MessageSent(Kind):
 
 
 @dataclass(frozen=True, kw_only=True)
+class RecordAttaching(Kind):
+    """A record's page is about to be attached to a ticket by the target's command. Kept beside the record's log."""
+
+    kind = "record.attaching"
+    ticket: str = ""
+    digest: str = ""
+    by: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecordAttached(Kind):
+    """The command that attaches ended; `receipt`: what the ticket system answered, empty where it took nothing."""
+
+    kind = "record.attached"
+    exit_code: int | None = None
+    receipt: str = ""
+    output: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Interrupted(Kind):
     """A run was ended by a signal."""
 

@@ -6,7 +6,7 @@ import os
 import shlex
 import signal
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import IO
@@ -18,13 +18,13 @@ CANNOT_RUN, DID_NOT_END = 127, 124
 """Exit codes, as a shell and `timeout` give them, of a command that is not there and of one that was killed."""
 
 
-def run(command: str, folder: Path, timeout_s: float) -> tuple[int, str]:
-    """Run a command in a folder, with what it says of errors in its output.
+def run(command: str, folder: Path, timeout_s: float, variables: Mapping[str, str] | None = None) -> tuple[int, str]:
+    """Run a command in a folder with these variables, and with what it says of errors in its output.
 
     Returns:
         Exit code and the output's end (4,000 characters); 127 when it cannot run, 124 when it does not end.
     """
-    code, output, why = _ended(command, folder, timeout_s, apart=False)
+    code, output, why = _ended(command, folder, timeout_s, apart=False, variables=variables)
     return code, cut_front(output or why, 4000)
 
 
@@ -42,7 +42,14 @@ def answer(command: str | Sequence[str], folder: Path, timeout_s: float) -> str:
     return output
 
 
-def _ended(command: str | Sequence[str], folder: Path, timeout_s: float, *, apart: bool) -> tuple[int, str, str]:
+def _ended(
+    command: str | Sequence[str],
+    folder: Path,
+    timeout_s: float,
+    *,
+    apart: bool,
+    variables: Mapping[str, str] | None = None,
+) -> tuple[int, str, str]:
     """Run a command to its end; gives its exit code, output and errors.
 
     It has a process group of its own, which is ended with it when its time is over: a restart that goes on behind our
@@ -54,7 +61,7 @@ def _ended(command: str | Sequence[str], folder: Path, timeout_s: float, *, apar
             process = subprocess.Popen(
                 shlex.split(command) if isinstance(command, str) else command,
                 cwd=folder,
-                env=os.environ | {"GIT_TERMINAL_PROMPT": "0"},  # nobody is there to answer
+                env=os.environ | {"GIT_TERMINAL_PROMPT": "0"} | dict(variables or {}),  # nobody is there to answer
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=errors if apart else subprocess.STDOUT,

@@ -14,6 +14,8 @@ from argparse import Namespace
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from acceptance.commands import attach as attaching
+from acceptance.commands.cli import TARGETS
 from acceptance.commands.notify import channels, send_mail, send_post
 from acceptance.events import TamperedLog
 from acceptance.finding import summary
@@ -29,6 +31,7 @@ from acceptance.record.receipts import keep_receipt
 from acceptance.record.signing import sign as sign_folder
 from acceptance.record.signing import signer
 from acceptance.record.verify import NoRecord, verify
+from acceptance.target.model import TargetError, find_target, load_target
 from acceptance.verdict import Inconclusive
 
 TEXTS = ("log", "post", "email", "incident", "delay")
@@ -46,7 +49,7 @@ def run(arguments: Sequence[str] | None, reports: Path) -> int:
     except (Changed, TamperedLog, Unread) as error:
         print(f"CHANGED: {error}", file=sys.stderr)
         return 1
-    except (NoRecord, Inconclusive, OSError) as error:
+    except (NoRecord, Inconclusive, TargetError, OSError) as error:
         print(f"ERROR: {error}", file=sys.stderr)
         return 2
 
@@ -152,6 +155,38 @@ def notify(options: Namespace) -> int:
     )
 
 
+def attach(options: Namespace) -> int:
+    """Attach the page to the run's change ticket, by ATTACH_COMMAND of its target file; the folder is verified first.
+
+    The receipt is kept in the folder. A page is attached once; `--again` attaches it once more. Without the command it
+    prints what to attach.
+    """
+    _make_sure(options.folder, "nothing was attached")
+    record = load(options.folder)
+    attachment = attaching.attachment_of(options.folder, record)
+    print(attachment)
+    if options.dry_run:
+        return 0
+    target = load_target(find_target(options.target or attachment.target, TARGETS))
+    if target.name != attachment.target:
+        raise Inconclusive(
+            f"expected the target file of {attachment.target}, found {target.name}; nothing was attached"
+        )
+    if target.attach.command is None:
+        raise Inconclusive(f"nothing was attached: {target.source} has no ATTACH_COMMAND; attach these files by hand")
+    if before := attaching.already(options.folder, attachment):
+        print("\n".join(map(str, before)), file=sys.stderr)
+    if before and not options.again:
+        print("NOT ATTACHED: look at the ticket; to attach it once more give --again", file=sys.stderr)
+        return 1
+    try:
+        print(f"ATTACHED: {attaching.attach(options.folder, attachment, target, who(os.environ))}")
+    except Inconclusive as error:
+        print(f"NOT ATTACHED: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
 def _parser(reports: Path) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
@@ -177,6 +212,14 @@ def _parser(reports: Path) -> argparse.ArgumentParser:
     sent = command("notify", notify)
     sent.add_argument("--dry-run", action="store_true", help="show what would be sent and where; send nothing")
     sent.add_argument("--only", choices=("post", "email"), help="one of the two, such as after the other arrived")
+    to_ticket = command("attach", attach)
+    to_ticket.add_argument(
+        "--target", default="", help="target file: a name in targets/, or a path (default: the run's)"
+    )
+    to_ticket.add_argument(
+        "--again", action="store_true", help="attach it also where it was, or may have been, attached"
+    )
+    to_ticket.add_argument("--dry-run", action="store_true", help="show what would be attached; attach nothing")
     for each in (told, sent):
         each.add_argument("--next", default="", help="the next deployment, for the post: 'Stage 21_02 (planned: DATE)'")
     for each in (checked, rendered, index):

@@ -33,7 +33,8 @@ class Point:
 class Run:
     """One run, as far as a history needs it.
 
-    `verdicts` is node id -> verdict, `lines` the checklist's items with their state, `seconds` the run's length.
+    `verdicts` is node id -> verdict, `lines` the checklist's items with their state, `seconds` the run's length,
+    `soak_seconds` what a soak was scaled to, empty where it was the checklist's own.
     """
 
     folder: str
@@ -52,6 +53,7 @@ class Run:
     verdicts: Mapping[str, Verdict]
     page: bool
     lines: Mapping[str, State] = field(default_factory=dict)
+    soak_seconds: str = ""
 
 
 @dataclass(frozen=True)
@@ -172,6 +174,7 @@ def _read(folder: Path, name: str) -> Run:
         verdicts={check["nodeid"]: Verdict(check["verdict"]) for check in raw["checks"]},
         page=(folder / PAGE).is_file(),
         lines={line["id"]: State(line["state"]) for line in raw["lines"]},
+        soak_seconds=str(facts["target"].get("soak_seconds") or ""),
     )
 
 

@@ -26,6 +26,8 @@ IN_TOTO = "intoto.json"
 MANIFEST = "MANIFEST.sha256"
 SIGNATURE = "MANIFEST.sha256.sig"
 """Signs the manifest, so it is written after it and not listed in it."""
+ATTACHED = "attached.jsonl"
+"""Tells when the page was attached to its ticket: after the manifest, too."""
 SCHEMA_ID = "butler-acceptance/record/1"
 
 
@@ -92,8 +94,8 @@ def render(folder: Path) -> Path:
 
 
 def manifest(folder: Path) -> str:
-    """Give the digests of all files of a folder but itself and its signature, in sha256sum's format, by path."""
-    after = (folder / MANIFEST, folder / SIGNATURE)
+    """Give the digests of all files of a folder but itself and what comes after it, in sha256sum's format, by path."""
+    after = [folder / name for name in (MANIFEST, SIGNATURE, ATTACHED)]
     paths = sorted(path for path in folder.rglob("*") if path.is_file() and path not in after)
     return "".join(f"{digest(path)}  {path.relative_to(folder).as_posix()}\n" for path in paths)
 

@@ -1,5 +1,7 @@
 """Verify a run's folder: no byte changed, the event log's chain whole, every other JSON file what the log gives.
 
+What was attached to the ticket must be the page that is here.
+
 The manifest finds accidents and careless edits. Someone who rewrites log, record and manifest together is found
 only by a signature over the manifest, or by the hash of the last event that went elsewhere (the ticket).
 """
@@ -10,6 +12,7 @@ from pathlib import Path
 
 from acceptance.events import TamperedLog
 from acceptance.finding import Finding
+from acceptance.record import attachments
 from acceptance.record.publish import EVENTS, MANIFEST, derived, load, manifest
 
 
@@ -29,7 +32,7 @@ def verify(folder: Path) -> list[Finding]:
             f"{folder}: expected a run's folder with {MANIFEST}, found none; make it with scripts/ops/record.py render"
         )
     given = sealed.read_bytes().decode("utf-8", errors="replace")
-    return [*_differences(given, manifest(folder)), *_record(folder)]
+    return [*_differences(given, manifest(folder)), *_record(folder), *attachments.findings(folder)]
 
 
 def _differences(given: str, real: str) -> list[Finding]:

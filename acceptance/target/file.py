@@ -156,12 +156,12 @@ def _repeated(lines: list[Statement]) -> list[Fault]:
 
 def _contradictions(parsed: Settings, given: Mapping[str, Statement]) -> list[Fault]:
     faults = []
-    if parsed.get("SOAK_SECONDS") and parsed.get("TARGET_KIND") in ("staging", "production"):
+    if parsed.get("SOAK_SECONDS") and parsed.get("TARGET_KIND") == "production":
         faults.append(
             Fault(
                 "SOAK_SECONDS",
                 given["SOAK_SECONDS"].line,
-                "scales the soak, which only a lab may do; elsewhere it is the checklist's; remove the line",
+                "scales the soak, which in production is the checklist's; remove the line",
             )
         )
     # guard: no-user-in-production-is-cut-off

@@ -39,6 +39,7 @@ from acceptance.target.parsers import (
     owner,
     path,
     paths,
+    pattern,
     scanner,
     seconds,
     seconds_or_none,
@@ -144,6 +145,16 @@ _DOCUMENTS = (
     "name of a collection before it where only that one differs: review_archives:kind=type."
 )
 
+_ATTACH = (
+    "The command by which `scripts/ops/record.py attach` attaches a record to its change ticket (docs/ticket.md), run "
+    "without a shell beside the target file. {page}, {digest}, {outcome}, {ticket}, {run}, {target} and {manifest} in "
+    "its words are replaced, and stand in its environment as RECORD_PAGE and so on."
+)
+_RECEIPT = (
+    "A regular expression of what ATTACH_COMMAND must print, with exit code 0, to have attached anything: a page that "
+    "asks for a login is no receipt."
+)
+
 
 def _service(upper: str, name: str, port: int, restart: str) -> dict[str, Key]:
     return {
@@ -170,6 +181,8 @@ KEYS: dict[str, Key] = {
     "INFRA_DIR": Key(path, "~/work/infra"),
     "CODE_DIR": Key(path, "~/studies/AI_Challenge"),
     "DEPLOYMENT_LOG": Key(path, "{CODE_DIR}/docs/specs/epic_21/architect/deployment_log.md"),
+    "ATTACH_COMMAND": Key(optional(command), "", about=_ATTACH),
+    "ATTACH_RECEIPT": Key(pattern, r'"(id|sys_id|url)"\s*:\s*"?[\w./:-]+', about=_RECEIPT),
     "MAIN_BRANCH": Key(branch, "origin/main"),
     "RUNNING_COMMIT": Key(optional(commit_source), ""),
     "ENV_FILE": Key(path, "{INFRA_DIR}/.env.infra"),

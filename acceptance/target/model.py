@@ -21,6 +21,7 @@ from acceptance.target.keys import evidence_key
 from acceptance.target.log_format import LogFormat
 from acceptance.target.naming import DocumentNames, HttpNames, MetricNames
 from acceptance.target.parts import (
+    Attach,
     Authentication,
     EvidenceCommand,
     Grafana,
@@ -71,6 +72,7 @@ class Target(Public):
         authentication: Whether calls need a login, and how bad it is where they do not; None where nobody says.
         other_login: The login of another student.
         deployment_log: The file that each deployment gets an entry in (post.documentation.1).
+        attach: How a record is attached to its change ticket.
         main_branch: Remote and branch whose newest commit is to be deployed (21_01*.deploy.2).
         running_commit: Where a running service says of which commit it is; None where it does not.
         services: By short name: bot, worker, api.
@@ -81,7 +83,7 @@ class Target(Public):
         clamd: `unix:///PATH` or `tcp://HOST:PORT`; None when there is no scanner.
         flags: Flag name by the id of the stage that declares it, in the order of the deployment.
         shown_by: What shows that a flag's new path is at work, by the stage's id; see `acceptance.observe.new_path`.
-        soak_seconds: A scaled soak, lab only; None is the checklist's own.
+        soak_seconds: A scaled soak, never in production; None is the checklist's own.
         scrape_interval_s: Prometheus' scrape interval, in seconds.
         traffic_per_minute: Threshold of the synthetic requests per minute.
         student_ids: Whether the deployment takes any text as a student id, or digits only.
@@ -102,6 +104,7 @@ class Target(Public):
     authentication: Authentication | None
     other_login: str = field(repr=False)
     deployment_log: Path
+    attach: Attach
     evidence: Mapping[str, EvidenceCommand]
     evidence_timeout_s: float
     main_branch: str
@@ -237,6 +240,7 @@ def _target(path: Path, s: Settings) -> Target:
         authentication=_authentication(s["AUTHENTICATION"]),
         other_login=s["OTHER_LOGIN"],
         deployment_log=s["DEPLOYMENT_LOG"],
+        attach=Attach(s["ATTACH_COMMAND"], s["ATTACH_RECEIPT"]),
         evidence=_commands(s),
         evidence_timeout_s=s["EVIDENCE_TIMEOUT_SECONDS"],
         main_branch=s["MAIN_BRANCH"],

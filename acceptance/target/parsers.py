@@ -203,6 +203,17 @@ def log_source(text: str) -> str:
     return text
 
 
+def pattern(text: str) -> str:
+    """Return a regular expression that does not match nothing."""
+    try:
+        empty = re.search(text, "") is not None
+    except re.error as error:
+        raise Malformed(f"a regular expression ({error})") from error
+    if empty:
+        raise Malformed("a regular expression that an empty answer does not match")
+    return text
+
+
 def log_pattern(text: str) -> str:
     """Return a regular expression of a log line that names its time and its level; empty for the usual forms."""
     expected = "a regular expression with the groups (?P<time>...) and (?P<level>...), or nothing"

@@ -184,6 +184,19 @@ class Authentication:
 
 
 @dataclass(frozen=True, repr=False)
+class Attach(Public):
+    """How a record is attached to its change ticket.
+
+    Attributes:
+        command: Run without a shell, beside the target file; None where it is done by hand.
+        receipt: Regular expression of what it must print to have attached anything.
+    """
+
+    command: str | None
+    receipt: str
+
+
+@dataclass(frozen=True, repr=False)
 class EvidenceCommand(Public):
     """A command that answers an item of the checklist in a person's place.
 

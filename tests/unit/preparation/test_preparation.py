@@ -158,6 +158,9 @@ def test_alerts_of_other_jobs_are_not_ours(target):
     assert own_alerts(alerts, target) == ["A{job=butler-api,x=1}", "C{severity=critical}"]
 
 
+BOTH = {"21_01a": Verdict.PASS, "21_01b": Verdict.PASS}
+
+
 def record(folder, number, outcome, hours, target="staging"):
     """A record's folder as the suite leaves it, as far as a history reads it."""
     from acceptance.record.history import Run
@@ -215,6 +218,9 @@ def test_a_later_run_of_staging_whose_record_cannot_be_read_may_have_ended_badly
         ([{"21_01a": Verdict.PASS, "21_01b": Verdict.NOT_RUN}, {"21_01b": Verdict.PASS}], ()),
         ([{"21_01a": Verdict.PASS, "21_01b": Verdict.PASS}, {"21_01b": Verdict.FAIL}], ("21_01b",)),
         ([{}], ("21_01a", "21_01b")),
+        ([BOTH, BOTH | {"soak": "60.0"}], ()),
+        ([BOTH | {"soak": "60.0"}, {}], ("21_01a", "21_01b")),
+        ([BOTH, {"21_01b": Verdict.FAIL, "soak": "60.0"}], ("21_01b",)),
     ],
 )
 def test_a_go_that_accepted_no_stage_is_no_deployment_of_staging(monkeypatch, tmp_path, accepted, missing):
@@ -222,7 +228,8 @@ def test_a_go_that_accepted_no_stage_is_no_deployment_of_staging(monkeypatch, tm
     runs = [
         replace(
             record("r", number, Outcome.GO, 60 - 59 * number),
-            verdicts={check.format(stage): verdict for stage, verdict in found.items()},
+            verdicts={check.format(stage): verdict for stage, verdict in found.items() if stage != "soak"},
+            soak_seconds=found.get("soak", ""),
         )
         for number, found in enumerate(accepted)
     ]

@@ -253,10 +253,11 @@ def test_all_faults_are_told_at_once_in_the_order_of_the_file(faults):
     ]
 
 
-@pytest.mark.parametrize("kind", ["staging", "production"])
-def test_only_a_lab_scales_its_soak(faults, kind):
-    [fault] = faults(NEEDED.replace("=lab", f"={kind}") + "SOAK_SECONDS=15\n")
-    assert fault.startswith("SOAK_SECONDS (line 5) scales the soak, which only a lab may do")
+def test_production_does_not_scale_its_soak(faults, load):
+    scaled = NEEDED + "SOAK_SECONDS=15\n"
+    [fault] = faults(scaled.replace("=lab", "=production"))
+    assert fault.startswith("SOAK_SECONDS (line 5) scales the soak, which in production is the checklist's")
+    assert load(scaled.replace("=lab", "=staging")).soak_seconds == 15
 
 
 def test_a_root_below_the_top_needs_its_watch_dirs_said(faults):
