@@ -98,6 +98,20 @@ class RunStarted(RunFacts, Kind):
 
 
 @dataclass(frozen=True, kw_only=True)
+class RunRefused(Kind):
+    """A run was refused before it began; it has no run id, and changed nothing."""
+
+    kind = "run.refused"
+    reason: str = ""
+    target: Mapping[str, Any] = field(default_factory=dict)
+    target_kind: str = ""
+    mode: str = ""
+    operator: str = ""
+    ticket: str = ""
+    outside_window: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class CodeSeen(Kind):
     """Which Butler it was before or after the run; see `acceptance.observe.deployed.Code`."""
 

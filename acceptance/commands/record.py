@@ -90,12 +90,18 @@ def history(options: Namespace) -> int:
     page = options.folder / "index.html"
     runs, unreadable = read_runs(options.folder)
     replace_text(page, history_page(runs, unreadable))
+    told = {
+        "unreadable": [each for each in unreadable if each.record],
+        "no_record": [each for each in unreadable if not each.record],
+    }
     if options.json:
-        broken = [{"folder": each.folder, "why": each.why} for each in unreadable]
-        print(json.dumps({"page": str(page), "runs": len(runs), "unreadable": broken}))
+        broken = {name: [{"folder": each.folder, "why": each.why} for each in found] for name, found in told.items()}
+        print(json.dumps({"page": str(page), "runs": len(runs), **broken}))
     else:
-        print(f"{len(runs)} runs, {len(unreadable)} folders could not be read: {page}")
-    return 1 if unreadable else 0
+        print(f"{len(runs)} runs, {len(told['unreadable'])} folders could not be read: {page}")
+        for each in unreadable:
+            print(f"  {each.folder}: {each.why}", file=sys.stderr)
+    return 1 if told["unreadable"] else 0
 
 
 def log(options: Namespace) -> int:

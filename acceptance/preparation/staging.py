@@ -75,7 +75,7 @@ def staging_runs(reports: Path, name: str = "staging", besides: str = "", stages
         stages: Ids of those that must have been accepted.
     """
     found, broken = read_runs(reports)
-    runs = [run for run in found if run.target == name and run.mode != "survey"]
+    runs = [run for run in found if run.target == name and run.mode != "survey" and not run.refused]
     if not runs:
         return None
     good: list[Run] = []

@@ -18,11 +18,12 @@ from acceptance.kinds import (
     Note,
     RollbackStarted,
     RunFinished,
+    RunRefused,
     RunStarted,
     StageAccepted,
     TriggerFired,
 )
-from acceptance.outcome import Closing, Ending
+from acceptance.outcome import REFUSED, Closing, Ending
 from acceptance.record.checks import count, fold_checks, fold_findings
 from acceptance.record.formatting import between
 from acceptance.record.reconcile import Grounds, judge
@@ -125,10 +126,10 @@ def _fired(log: Sequence[Event]) -> list[tuple[Verdict, str]]:
 
 
 def _refusals(log: Sequence[Event]) -> list[str]:
-    """Give the notes of a run that was not begun: they say why."""
+    """Say why a run was not begun: its refusal, and the notes beside it."""
     if RunStarted.all(log):
         return []
-    return [note.text for note in Note.all(log)]
+    return [*(f"{REFUSED} {each.reason}" for each in RunRefused.all(log)), *(note.text for note in Note.all(log))]
 
 
 def _ending(end: RunFinished) -> Ending:
@@ -145,10 +146,10 @@ def _outcome(end: RunFinished) -> Outcome:
 
 
 def _facts(log: Sequence[Event]) -> Facts:
-    start = RunStarted.last(log)
+    start = RunStarted.last(log) if RunStarted.all(log) else RunRefused.last(log)
     first, last = (log[0].at, log[-1].at) if log else ("", "")
     return Facts(
-        **{each.name: getattr(start, each.name) for each in fields(start)},
+        **{each.name: getattr(start, each.name) for each in fields(start) if each.name != "reason"},
         code={seen.moment: asdict(seen) for seen in CodeSeen.all(log)},
         started_at=first,
         finished_at=last,

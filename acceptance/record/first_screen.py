@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from acceptance.record import formatting
 from acceptance.record.schema import Record, Rollback, Stage
@@ -56,7 +57,7 @@ def sentence(record: Record) -> str:
 
 def kind(record: Record) -> str:
     """Name the kind of run: a rehearsal proves nothing about production, and must not look as if it did."""
-    return _KINDS.get(record.facts.mode, record.facts.mode.upper())
+    return _KINDS.get("" if refused(record) else record.facts.mode, record.facts.mode.upper())
 
 
 def stage_word(stage: Stage) -> str:
@@ -129,12 +130,15 @@ def next_step(record: Record, exit_code: int | None = None) -> str:
 
 def deployed(record: Record) -> str:
     """Name the commit that ran, as last seen; more than one where services differ."""
-    if not record.facts.code:
-        return "not known"
-    seen = list(record.facts.code.values())[-1]
+    return commit_of(record.facts.code) or "not known"
+
+
+def commit_of(code: Mapping[str, Any]) -> str:
+    """Name the commit of what was seen of the code; empty where nobody says."""
+    seen: Mapping[str, Any] = list(code.values())[-1] if code else {}
     running: Sequence[str] = [commit for commits in seen.get("running", {}).values() for commit in commits]
     found = dict.fromkeys(running or filter(None, [seen.get("checkout")]))
-    return ", ".join(commit[:12] for commit in found) or "not known"
+    return ", ".join(commit[:12] for commit in found)
 
 
 def _recover(record: Record) -> str:

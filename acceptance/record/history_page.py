@@ -10,11 +10,15 @@ from markupsafe import Markup, escape
 
 from acceptance.record.cards import as_cards
 from acceptance.record.chart import limit_of, number
-from acceptance.record.history import Run, Trend, Unreadable, flaky, spans, trends, undone
+from acceptance.record.formatting import parse
+from acceptance.record.history import Run, Unreadable
 from acceptance.record.html import environment
+from acceptance.record.trends import Trend, flaky, last_passes, spans, trends, undone
 from acceptance.verdict import Outcome, Verdict
 
-WIDTH, HEIGHT, MARGIN = 320, 56, 4
+WIDTH, HEIGHT, MARGIN = 320, 68, 4
+FOOT = 52
+"""Height of the zero line; the days are below it."""
 SHOWN = 50
 """Flaky checks shown, and runs shown before the rest is folded."""
 
@@ -40,46 +44,67 @@ def history(runs: Sequence[Run], unreadable: Sequence[Unreadable]) -> str:
             trends=[(each, _counts(each), spark(each)) for each in trends(runs)],
             flaky=flips,
             undone=undone(runs),
-            unreadable=unreadable,
+            unreadable=[each for each in unreadable if each.record],
+            no_records=[each for each in unreadable if not each.record],
+            refused=[run for run in runs if run.refused],
+            passed=last_passes(runs),
+            last_go={run.target: run.folder for run in runs if run.outcome is Outcome.GO},
             SHOWN=SHOWN,
         )
     )
 
 
 def spark(trend: Trend) -> Markup:
-    """Draw one gate over its runs, evenly spaced: the line, its threshold, and a mark where it did not pass.
+    """Draw one gate over time: the line, its threshold as it was then, and a mark where it did not pass.
 
     A run without data leaves a gap in the line and a mark at the foot.
     """
-    limit = limit_of(trend.threshold)
-    values = [*trend.values, *([limit] if limit is not None else [])]
+    limits = [limit_of(point.threshold) for point in trend.points]
+    values = [*trend.values, *(limit for limit in limits if limit is not None)]
     low, high = min([0.0, *values]), max(values, default=1.0)
-    room = (high - low) or 1.0
-    step = (WIDTH - 2 * MARGIN) / max(len(trend.points) - 1, 1)
+    xs = _places(trend)
 
-    def place(number_of: int, value: float | None) -> str:
-        y = HEIGHT - MARGIN - ((low if value is None else value) - low) / room * (HEIGHT - 2 * MARGIN)
-        return f"{MARGIN + number_of * step:.1f},{y:.1f}"
+    def height(value: float | None) -> float:
+        above = ((low if value is None else value) - low) / ((high - low) or 1.0)
+        return round(FOOT - above * (FOOT - MARGIN), 1)
 
     lines: list[list[str]] = [[]]
     marks = []
-    for count, point in enumerate(trend.points):
-        at = place(count, point.value)
+    for x, point in zip(xs, trend.points, strict=True):
         if point.value is None:
             lines.append([])
         else:
-            lines[-1].append(at)
+            lines[-1].append(f"{x},{height(point.value)}")
         if point.verdict is not Verdict.PASS or len(trend.points) == 1:
-            x, y = at.split(",")
-            marks.append(f'<circle class="h-{_word(point.verdict)}" cx="{x}" cy="{y}" r="3"/>')
-    shapes = [f'<polyline class="c-line" points="{" ".join(line)}"/>' for line in lines if len(line) > 1]
-    if limit is not None:
-        y = place(0, limit).split(",")[1]
-        shapes.insert(0, f'<path class="c-threshold" d="M{MARGIN} {y}H{WIDTH - MARGIN}"/>')
+            marks.append(f'<circle class="h-{_word(point.verdict)}" cx="{x}" cy="{height(point.value)}" r="3"/>')
+    levels = [(x, height(limit)) for x, limit in zip(xs, limits, strict=True) if limit is not None]
+    steps = "".join(f"H{x}V{y}" for x, y in levels)
+    shapes = [f'<path class="c-threshold" d="M{MARGIN} {levels[0][1]}{steps}H{WIDTH - MARGIN}"/>'] if levels else []
+    shapes += [f'<polyline class="c-line" points="{" ".join(line)}"/>' for line in lines if len(line) > 1]
     return Markup(  # noqa: S704 - all text in it went through escape()
         f'<svg class="chart" role="img" aria-label="{escape(_label(trend))}" viewBox="0 0 {WIDTH} {HEIGHT}">'
-        f"{''.join([*shapes, *marks])}</svg>"
+        f"{''.join([*shapes, *marks, *_dates(trend)])}</svg>"
     )
+
+
+def _places(trend: Trend) -> list[float]:
+    """Give where each run stands on the axis of time; all at its end where they began at once, or nobody knows when."""
+    known = [parse(point.run.started_at) for point in trend.points]
+    first, last = (pick((at for at in known if at), default=None) for pick in (min, max))
+    if first is None or last is None or first == last:
+        return [WIDTH - MARGIN - 3.0] * len(known)
+    scale = (WIDTH - 2 * MARGIN) / (last - first).total_seconds()
+    return [round(MARGIN + ((at or first) - first).total_seconds() * scale, 1) for at in known]
+
+
+def _dates(trend: Trend) -> list[str]:
+    """Write the day of the first and of the last run below the line."""
+    days = [found.strftime("%Y-%m-%d") for point in trend.points if (found := parse(point.run.started_at))]
+    ends = [(MARGIN, "start", days[0]), (WIDTH - MARGIN, "end", days[-1])] if days else []
+    return [
+        f'<text class="c-num" x="{x}" y="{HEIGHT - 2}" text-anchor="{anchor}">{day}</text>'
+        for x, anchor, day in (ends if len(set(days)) > 1 else ends[-1:])
+    ]
 
 
 def _label(trend: Trend) -> str:

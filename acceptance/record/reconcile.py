@@ -65,7 +65,7 @@ def judge(grounds: Grounds) -> Closing:
     Zero checks are never GO (design.md, "What measuring the peers taught", 3), nor is a run whose log ends
     without a word, nor one whose exit status no check explains, nor a production run that lacks a sign-off.
     """
-    if grounds.facts.mode == "survey":
+    if grounds.facts.mode == "survey" and grounds.begun:
         return _surveyed(grounds)
     bad, open_, cut = _failures(grounds), _gaps(grounds), _interruption(grounds)
     derived = Outcome.NO_GO if bad else Outcome.INCONCLUSIVE if open_ else Outcome.GO

@@ -90,6 +90,7 @@ def _seconds(seconds: float | None) -> str:
 
 _WORDS: dict[str, Callable[[Any], tuple[str, str]]] = {
     "run.started": lambda d: (f"Run started by {d.operator or 'nobody named'} ({d.mode})", ""),
+    "run.refused": lambda d: (f"Run refused: {d.reason}", "warn"),
     "stage.started": lambda d: (f"Stage {d.stage} started: {d.title}", ""),
     "flag.changing": lambda d: (f"{d.flag}: about to be set to {d.value}", ""),
     "flag.changed": lambda d: (f"{d.flag} changed from {d.before} to {d.after}", ""),

@@ -185,7 +185,8 @@ def record(folder, number, outcome, hours, target="staging"):
 def test_staging_is_good_after_48_hours_without_a_run_that_was_no_go(monkeypatch, tmp_path, outcomes, said):
     runs = [record("r", number, outcome, hours) for number, (outcome, hours) in enumerate(outcomes)]
     other = record("lab", 9, Outcome.NO_GO, 0, target="lab")
-    monkeypatch.setattr("acceptance.preparation.staging.read_runs", lambda _: ([*runs, other], []))
+    refused = replace(record("r", 8, Outcome.INCONCLUSIVE, 0), refused=True)
+    monkeypatch.setattr("acceptance.preparation.staging.read_runs", lambda _: ([*runs, other, refused], []))
     faults = staging_runs(tmp_path).findings(NOW)
     assert faults == said or said in str(faults[0])
 

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from xml.etree import ElementTree
@@ -15,9 +16,12 @@ import pytest
 import record_samples as samples
 from record_writer import CHECKS, nodeid, run
 
-from acceptance.record.history import flaky, read_runs, trends, undone
+from acceptance.events import EventLog
+from acceptance.kinds import RunRefused
+from acceptance.record.history import read_runs
 from acceptance.record.history_page import history, spark
 from acceptance.record.publish import manifest, publish
+from acceptance.record.trends import flaky, last_passes, trends, undone
 from acceptance.verdict import Outcome, Verdict
 
 SCRIPT = Path(__file__).parents[3] / "scripts" / "ops" / "record.py"
@@ -70,9 +74,64 @@ def test_a_gate_is_followed_over_the_runs_with_its_gaps(reports):
 def test_the_drawing_has_the_bound_the_gap_and_a_mark_for_each_that_did_not_pass(reports):
     [errors] = [trend for trend in trends(read_runs(reports)[0]) if trend.id == "write_errors"]
     svg = ElementTree.fromstring(spark(errors))
-    assert [each.get("class") for each in svg] == ["c-threshold", "c-line", "h-FAIL", "h-INCONCLUSIVE"]
+    assert [each.get("class") for each in svg] == [
+        "c-threshold",
+        "c-line",
+        "h-FAIL",
+        "h-INCONCLUSIVE",
+        "c-num",
+        "c-num",
+    ]
+    assert [each.text for each in svg.iter("text")] == ["2025-11-01", "2025-11-04"]
     assert len(svg.find("polyline").get("points").split()) == 3
     assert svg.get("aria-label").startswith("write_errors over 4 runs: 2 PASS, 1 FAIL, 1 INCONCLUSIVE")
+
+
+def test_runs_stand_at_their_dates_and_thresholds_as_they_were_then(reports):
+    seal(reports / "night-4", started_at="2025-11-21T02:04:11+00:00")
+    [errors] = [trend for trend in trends(read_runs(reports)[0]) if trend.id == "write_errors"]
+    strict, loose = (replace(errors.points[0], threshold=f"< {limit}") for limit in (1, 20))
+    svg = ElementTree.fromstring(spark(replace(errors, points=(strict, strict, loose, *errors.points[3:]))))
+    xs = [float(each.get("cx")) for each in svg.iter("circle")]
+    assert xs == [316.0]
+    assert len({step.partition("V")[2] for step in svg.find("path").get("d").split("H")[1:-1]}) == 3, (
+        "strict, loose, and now"
+    )
+    [line] = [each.get("points").split() for each in svg.iter("polyline")]
+    assert [round(float(point.split(",")[0])) for point in line] == [4, 4, 4]
+    svg = ElementTree.fromstring(spark(errors))
+    [line] = [each.get("points").split() for each in svg.iter("polyline")]
+    assert [round(float(point.split(",")[0])) for point in line] == [4, 20, 35]
+
+
+def test_the_last_go_of_a_stage_is_marked_with_its_commit(reports):
+    runs, _ = read_runs(reports)
+    [last] = last_passes(runs)
+    assert (last.stage, last.run.folder, last.since) == ("21_01c", "night-3", 1)
+    page = history(runs, [])
+    assert page.count("last GO.") == 1
+    assert 'href="night-3/record.html"' in page.partition('id="passed"')[2].partition("</section>")[0]
+
+
+def test_a_refused_run_is_told_with_its_target_and_its_reason(reports):
+    folder = reports / "prod-20251129T020411Z-7c1e"
+    folder.mkdir()
+    why = "outside the window"
+    RunRefused(reason=why, target={"name": "prod"}, mode="deploy", ticket="CHG-9").tell(
+        EventLog(folder / "events.jsonl")
+    )
+    publish(folder)
+    runs, broken = read_runs(reports)
+    page = history(runs, broken)
+    told = page.partition('id="refused"')[2].partition("</section>")[0]
+    assert all(word in told for word in ("prod, deploy", "CHG-9", why))
+    assert "1 run was refused" in " ".join(page.replace("<strong>", "").replace("</strong>", "").split())
+
+
+def test_a_scaled_soak_is_shown(reports):
+    raw = json.loads((reports / "night-1" / "record.json").read_text())
+    seal(reports / "night-1", target=raw["facts"]["target"] | {"soak_seconds": "60.0"})
+    assert "soak scaled to 60.0 s" in history(*read_runs(reports))
 
 
 def test_a_check_that_flips_on_the_same_commit_is_named(reports):
@@ -96,15 +155,10 @@ def test_time_to_rollback_counts_failures_apart(made, reports):
     assert found[0].median == pytest.approx((11.2 + 9) / 2)
 
 
-def damage_nothing(folder):
-    shutil.rmtree(folder)
-    folder.mkdir()
-
-
 @pytest.mark.parametrize(
     ("damage", "why"),
     [
-        (damage_nothing, "no record.json; and no event log"),
+        (lambda folder: [(folder / name).unlink() for name in ("record.json", "events.jsonl")], "and no event log"),
         (lambda folder: (folder / "record.json").unlink(), "render it with scripts/ops/record.py render"),
         (lambda folder: (folder / "MANIFEST.sha256").unlink(), "the run could not finish its record"),
         (lambda folder: (folder / "record.json").write_text("{}"), "changed after the run"),
@@ -131,6 +185,7 @@ def test_a_record_of_another_schema_is_unreadable(reports):
 def test_folders_of_folders_are_looked_into(reports):
     (reports / "2025").mkdir()
     (reports / "night-1").rename(reports / "2025" / "night 1")
+    (reports / "2025" / "index.html").write_text("the history of 2025")
     runs, broken = read_runs(reports)
     assert (runs[0].folder, len(runs), broken) == ("2025/night 1", 4, [])
     assert 'href="2025/night%201/record.html"' in history(runs, broken)
@@ -178,9 +233,12 @@ def test_the_command_draws_the_index_and_tells_by_its_exit_code(reports):
 
     done = draw(reports)
     assert (done.returncode, done.stdout) == (0, f"4 runs, 0 folders could not be read: {reports / 'index.html'}\n")
-    (reports / "empty").mkdir()
+    (reports / "notes" / "of-may").mkdir(parents=True)
+    harmless = draw(reports, "--json")
+    assert (harmless.returncode, json.loads(harmless.stdout)["no_record"][0]["folder"]) == (0, "notes")
+    (reports / "staging-20251129T020411Z-7c1e").mkdir()
     broken = draw(reports, "--json")
-    assert (broken.returncode, json.loads(broken.stdout)["unreadable"][0]["folder"]) == (1, "empty")
+    assert (broken.returncode, json.loads(broken.stdout)["unreadable"][0]["folder"][:7]) == (1, "staging")
     assert draw(reports / "nowhere").returncode == 2
 
 
