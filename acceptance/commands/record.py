@@ -8,37 +8,26 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 from argparse import Namespace
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
-from acceptance.commands import attach as attaching
-from acceptance.commands.cli import TARGETS
-from acceptance.commands.notify import channels, send_mail, send_post
+from acceptance.commands.record_texts import TEXTS, Changed, attach, log, make_sure, notify
 from acceptance.events import TamperedLog
-from acceptance.finding import summary
-from acceptance.people import who
-from acceptance.record import messages
-from acceptance.record.earlier_runs import Unread, load_whole
+from acceptance.record import changes_page
+from acceptance.record.changes import audit, missing
+from acceptance.record.earlier_runs import Unread
 from acceptance.record.history import read_runs
 from acceptance.record.history_page import history as history_page
-from acceptance.record.log_entry import append
 from acceptance.record.publish import SIGNATURE, load, replace_text
 from acceptance.record.publish import render as render_page
-from acceptance.record.receipts import keep_receipt
 from acceptance.record.signing import sign as sign_folder
 from acceptance.record.signing import signer
 from acceptance.record.verify import NoRecord, verify
-from acceptance.target.model import TargetError, find_target, load_target
+from acceptance.target.model import TargetError
 from acceptance.verdict import Inconclusive
-
-TEXTS = ("log", "post", "email", "incident", "delay")
-
-
-class Changed(Exception):
-    """A record is not as its run left it."""
 
 
 def run(arguments: Sequence[str] | None, reports: Path) -> int:
@@ -80,7 +69,7 @@ def render(options: Namespace) -> int:
 
 def sign(options: Namespace) -> int:
     """Sign the manifest with your SSH key; the folder is verified first."""
-    _make_sure(options.folder, "nothing was signed")
+    make_sure(options.folder, "nothing was signed")
     print(f"SIGNED: {sign_folder(options.folder, options.key)}")
     return 0
 
@@ -104,93 +93,22 @@ def history(options: Namespace) -> int:
     return 1 if told["unreadable"] else 0
 
 
-def log(options: Namespace) -> int:
-    """Print a text: log entry, #ops-shared post, summary e-mail, a run's rollback incident or delay notice.
+def index(options: Namespace) -> int:
+    """Verify all records of a folder and list every run with its exceptions: waivers, rollbacks, refusals and so on.
 
-    They tell of the run and of the earlier ones with its ticket; an incident and a delay are the run's own. `--append`
-    puts the entry into the deployment log of the run's target.
+    Renders DIR/changes.html. Exit code 1 when a record is not as its run left it, or is missing.
     """
-    record = (load if options.this_run or options.text in ("incident", "delay") else load_whole)(options.folder)
-    email = messages.summary_email(record)
-    text = {
-        "log": messages.deployment_log(record),
-        "post": messages.ops_post(record, options.next),
-        "email": f"Subject: {email['Subject']}\n\n{email.get_content()}",
-        "incident": messages.incident(record),
-        "delay": messages.delay(record),
-    }[options.text]
-    if not text:
-        why = {"incident": "nothing was rolled back", "delay": "the window was enough"}[options.text]
-        print(f"{options.folder}: {why}, so there is no {options.text}", file=sys.stderr)
-        return 1
-    print(text, end="")
-    if options.append is not None:
-        file = Path(options.append or str(record.facts.target.get("deployment_log") or ""))
-        if options.text != "log" or not file.is_file():
-            raise Inconclusive(f"nothing was appended: expected --text log and a deployment log, found {file}")
-        append(file, text)
-        print(f"APPENDED: {file}", file=sys.stderr)
-    return 0
-
-
-def notify(options: Namespace) -> int:
-    """Send the post and the e-mail of a deployment, where they are configured; its records are verified first.
-
-    A run never sends by itself: what it says of a deployment is read by its operator before others read it.
-    """
-    to = channels(os.environ)
-    _make_sure(options.folder, "nothing was sent")
-    record = load_whole(options.folder)
-    post, email = messages.ops_post(record, options.next), messages.summary_email(record, to.sender, to.recipients)
-    plans: dict[str, tuple[str, str, Callable[[], str]]] = {
-        "post": (to.webhook, post, lambda: send_post(to.webhook, post)),
-        "email": (to.smtp, f"Subject: {email['Subject']}\n\n{email.get_content()}", lambda: send_mail(to.smtp, email)),
-    }
-    chosen = {name: plan for name, plan in plans.items() if options.only in (None, name)}
-    if options.dry_run:
-        for name, (address, text, _) in chosen.items():
-            print(f"--- {name}, {'would be sent' if address else 'not configured'}:\n{text}")
-        return 0
-    if not any(address for address, _, _ in chosen.values()):
-        raise Inconclusive("nothing to send to: set OPS_WEBHOOK_URL, or SMTP_URL, MAIL_TO and MAIL_FROM")
-    by, reports = who(os.environ), options.folder.resolve().parent
-    return max(
-        _send(name, act, lambda to, name=name, text=text: keep_receipt(reports, record, name, to, text, by))  # type: ignore[misc]
-        for name, (address, text, act) in chosen.items()
-        if address
-    )
-
-
-def attach(options: Namespace) -> int:
-    """Attach the page to the run's change ticket, by ATTACH_COMMAND of its target file; the folder is verified first.
-
-    The receipt is kept in the folder. A page is attached once; `--again` attaches it once more. Without the command it
-    prints what to attach.
-    """
-    _make_sure(options.folder, "nothing was attached")
-    record = load(options.folder)
-    attachment = attaching.attachment_of(options.folder, record)
-    print(attachment)
-    if options.dry_run:
-        return 0
-    target = load_target(find_target(options.target or attachment.target, TARGETS))
-    if target.name != attachment.target:
-        raise Inconclusive(
-            f"expected the target file of {attachment.target}, found {target.name}; nothing was attached"
-        )
-    if target.attach.command is None:
-        raise Inconclusive(f"nothing was attached: {target.source} has no ATTACH_COMMAND; attach these files by hand")
-    if before := attaching.already(options.folder, attachment):
-        print("\n".join(map(str, before)), file=sys.stderr)
-    if before and not options.again:
-        print("NOT ATTACHED: look at the ticket; to attach it once more give --again", file=sys.stderr)
-        return 1
-    try:
-        print(f"ATTACHED: {attaching.attach(options.folder, attachment, target, who(os.environ))}")
-    except Inconclusive as error:
-        print(f"NOT ATTACHED: {error}", file=sys.stderr)
-        return 1
-    return 0
+    seen = []
+    for each in audit(options.folder):
+        seen.append(each)
+        print("\n".join(changes_page.text(each)), flush=True)
+    absent = missing(options.folder, seen)
+    page = options.folder / "changes.html"
+    replace_text(page, changes_page.page(seen, absent, datetime.now(UTC).isoformat(timespec="seconds")))
+    print("".join(f"MISSING: {each}\n" for each in absent), end="")
+    exceptional, unbelieved = sum(bool(each.exceptions) for each in seen), sum(bool(each.faults) for each in seen)
+    print(f"{len(seen)} runs, {exceptional} with exceptions, {unbelieved} not believed: {page}")
+    return 1 if unbelieved or absent else 0
 
 
 def _parser(reports: Path) -> argparse.ArgumentParser:
@@ -210,7 +128,8 @@ def _parser(reports: Path) -> argparse.ArgumentParser:
     rendered = command("render", render)
     signed = command("sign", sign)
     signed.add_argument("--key", type=Path, required=True, help="private key, or the public key of one in ssh-agent")
-    index = command("history", history, nargs="?", default=reports, help="where records are (default: reports/)")
+    indexed = command("history", history, nargs="?", default=reports, help="where records are (default: reports/)")
+    command("index", index, nargs="?", default=reports, help="where records are (default: reports/)")
     told = command("log", log)
     told.add_argument("--text", choices=TEXTS, default="log", help="which (default: %(default)s)")
     told.add_argument("--append", nargs="?", const="", metavar="FILE", help="append the entry to the deployment log")
@@ -228,28 +147,12 @@ def _parser(reports: Path) -> argparse.ArgumentParser:
     to_ticket.add_argument("--dry-run", action="store_true", help="show what would be attached; attach nothing")
     for each in (told, sent):
         each.add_argument("--next", default="", help="the next deployment, for the post: 'Stage 21_02 (planned: DATE)'")
-    for each in (checked, rendered, index):
+    for each in (checked, rendered, indexed):
         each.add_argument("--json", action="store_true", help="for machines")
     return parser
-
-
-def _make_sure(folder: Path, otherwise: str) -> None:
-    if found := verify(folder):
-        raise Changed(f"{folder}: {otherwise}: {summary(found)}")
 
 
 def _signed(folder: Path, name: str) -> str:
     if name:
         return f"; signed by {name}"
     return "; signature not checked, for that give --allowed-signers" if (folder / SIGNATURE).exists() else ""
-
-
-def _send(name: str, act: Callable[[], str], keep: Callable[[str], None]) -> int:
-    try:
-        to = act()
-        print(f"SENT: {name}: {to}")
-        keep(to)
-    except Inconclusive as error:
-        print(f"NOT SENT: {name}: {error}", file=sys.stderr)
-        return 1
-    return 0

@@ -1,0 +1,139 @@
+"""Send what a record says: its texts, its post and e-mail, and its page to the change ticket."""
+
+from __future__ import annotations
+
+import os
+import sys
+from argparse import Namespace
+from collections.abc import Callable
+from pathlib import Path
+
+from acceptance.commands import attach as attaching
+from acceptance.commands.cli import TARGETS
+from acceptance.commands.notify import channels, send_mail, send_post
+from acceptance.finding import summary
+from acceptance.people import who
+from acceptance.record import messages
+from acceptance.record.earlier_runs import load_whole
+from acceptance.record.log_entry import append
+from acceptance.record.publish import load
+from acceptance.record.receipts import keep_receipt
+from acceptance.record.verify import verify
+from acceptance.target.model import find_target, load_target
+from acceptance.verdict import Inconclusive
+
+TEXTS = ("log", "post", "email", "incident", "delay")
+
+
+class Changed(Exception):
+    """A record is not as its run left it."""
+
+
+def log(options: Namespace) -> int:
+    """Print a text: log entry, #ops-shared post, summary e-mail, a run's rollback incident or delay notice.
+
+    They tell of the run and of the earlier ones with its ticket; an incident and a delay are the run's own. `--append`
+    puts the entry into the deployment log of the run's target.
+    """
+    record = (load if options.this_run or options.text in ("incident", "delay") else load_whole)(options.folder)
+    email = messages.summary_email(record)
+    text = {
+        "log": messages.deployment_log(record),
+        "post": messages.ops_post(record, options.next),
+        "email": f"Subject: {email['Subject']}\n\n{email.get_content()}",
+        "incident": messages.incident(record),
+        "delay": messages.delay(record),
+    }[options.text]
+    if not text:
+        why = {"incident": "nothing was rolled back", "delay": "the window was enough"}[options.text]
+        print(f"{options.folder}: {why}, so there is no {options.text}", file=sys.stderr)
+        return 1
+    print(text, end="")
+    if options.append is not None:
+        file = Path(options.append or str(record.facts.target.get("deployment_log") or ""))
+        if options.text != "log" or not file.is_file():
+            raise Inconclusive(f"nothing was appended: expected --text log and a deployment log, found {file}")
+        append(file, text)
+        print(f"APPENDED: {file}", file=sys.stderr)
+    return 0
+
+
+def notify(options: Namespace) -> int:
+    """Send the post and the e-mail of a deployment, where they are configured; its records are verified first.
+
+    A run never sends by itself: what it says of a deployment is read by its operator before others read it.
+    """
+    to = channels(os.environ)
+    make_sure(options.folder, "nothing was sent")
+    record = load_whole(options.folder)
+    post, email = messages.ops_post(record, options.next), messages.summary_email(record, to.sender, to.recipients)
+    plans: dict[str, tuple[str, str, Callable[[], str]]] = {
+        "post": (to.webhook, post, lambda: send_post(to.webhook, post)),
+        "email": (to.smtp, f"Subject: {email['Subject']}\n\n{email.get_content()}", lambda: send_mail(to.smtp, email)),
+    }
+    chosen = {name: plan for name, plan in plans.items() if options.only in (None, name)}
+    if options.dry_run:
+        for name, (address, text, _) in chosen.items():
+            print(f"--- {name}, {'would be sent' if address else 'not configured'}:\n{text}")
+        return 0
+    if not any(address for address, _, _ in chosen.values()):
+        raise Inconclusive("nothing to send to: set OPS_WEBHOOK_URL, or SMTP_URL, MAIL_TO and MAIL_FROM")
+    by, reports = who(os.environ), options.folder.resolve().parent
+    return max(
+        _send(name, act, lambda to, name=name, text=text: keep_receipt(reports, record, name, to, text, by))  # type: ignore[misc]
+        for name, (address, text, act) in chosen.items()
+        if address
+    )
+
+
+def attach(options: Namespace) -> int:
+    """Attach the page to the run's change ticket, by ATTACH_COMMAND of its target file; the folder is verified first.
+
+    The receipt is kept in the folder. A page is attached once; `--again` attaches it once more. Without the command it
+    prints what to attach.
+    """
+    make_sure(options.folder, "nothing was attached")
+    record = load(options.folder)
+    attachment = attaching.attachment_of(options.folder, record)
+    print(attachment)
+    if options.dry_run:
+        return 0
+    target = load_target(find_target(options.target or attachment.target, TARGETS))
+    if target.name != attachment.target:
+        raise Inconclusive(
+            f"expected the target file of {attachment.target}, found {target.name}; nothing was attached"
+        )
+    if target.attach.command is None:
+        raise Inconclusive(f"nothing was attached: {target.source} has no ATTACH_COMMAND; attach these files by hand")
+    if before := attaching.already(options.folder, attachment):
+        print("\n".join(map(str, before)), file=sys.stderr)
+    if before and not options.again:
+        print("NOT ATTACHED: look at the ticket; to attach it once more give --again", file=sys.stderr)
+        return 1
+    try:
+        print(f"ATTACHED: {attaching.attach(options.folder, attachment, target, who(os.environ))}")
+    except Inconclusive as error:
+        print(f"NOT ATTACHED: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def make_sure(folder: Path, otherwise: str) -> None:
+    """See that a record is as its run left it.
+
+    Raises:
+        Changed: It is not; nothing is to be done with it.
+    """
+    if found := verify(folder):
+        raise Changed(f"{folder}: {otherwise}: {summary(found)}")
+
+
+def _send(name: str, act: Callable[[], str], keep: Callable[[str], None]) -> int:
+    try:
+        to = act()
+        print(f"SENT: {name}: {to}")
+        keep(to)
+    except Inconclusive as error:
+        print(f"NOT SENT: {name}: {error}", file=sys.stderr)
+        return 1
+    return 0
