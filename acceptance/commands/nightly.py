@@ -1,4 +1,4 @@
-"""Decide what a nightly run tells and which old records go (`scripts/ops/nightly.py`). Pure but for reading.
+"""Run a night to its end, and decide what it tells and which old records go (`scripts/ops/nightly.py`).
 
 A channel that hears the same line every night is read by nobody: a post is made only when the outcome is another one
 than the night before.
@@ -7,6 +7,8 @@ than the night before.
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
@@ -43,6 +45,18 @@ class Night:
         why = f": {self.reason}" if self.reason else ""
         where = f"\nRecord: {self.folder}/record.html" if self.folder else "\nNo record: read the output of the run."
         return f"Nightly acceptance of {target}: {self.outcome or 'NO RECORD'}, exit {self.exit_code}{was}{why}{where}"
+
+
+def run_to_its_end(command: Sequence[str], folder: Path) -> int:
+    """Run a command, hand every signal that would end us on to it, and give its exit code.
+
+    Whoever stops a service kills what is left of it once its first process is gone: ending before the run has rolled
+    back would leave its flag on.
+    """
+    with subprocess.Popen(command, cwd=folder, process_group=0) as run:  # else Ctrl-C would reach it twice
+        for each in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+            signal.signal(each, lambda number, _: run.send_signal(number))  # guard: a-nights-run-is-told-to-end
+        return run.wait()
 
 
 def night_of(exit_code: int, before: Sequence[Run], after: Sequence[Run]) -> Night:

@@ -10,18 +10,17 @@ another one than the night before. Exit code: that of the run; 3 where the run w
 import argparse
 import os
 import shutil
-import subprocess
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
 import _environment  # noqa: F401 - first: it finds the packages
 
-from acceptance.commands.nightly import expired, last_night, night_of, remember
+from acceptance.commands.nightly import expired, last_night, night_of, remember, run_to_its_end
 from acceptance.commands.notify import channels, send_post
 from acceptance.record.history import Run, read_runs
 from acceptance.record.history_page import history
-from acceptance.record.publish import replace_text
+from acceptance.record.publish import JUNIT, replace_text
 from acceptance.verdict import Inconclusive
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -39,7 +38,7 @@ def main(arguments: list[str] | None = None) -> int:
     options.reports.mkdir(parents=True, exist_ok=True)
     before, _ = read_runs(options.reports)
     command = [sys.executable, "-m", "pytest", "--target", options.target, f"--reports={options.reports.resolve()}"]
-    code = subprocess.run([*command, *options.arguments], cwd=ROOT, check=False).returncode
+    code = run_to_its_end([*command, *options.arguments], ROOT)
     try:
         _afterwards(options, code, before)
     except (OSError, Inconclusive) as error:
@@ -51,9 +50,14 @@ def main(arguments: list[str] | None = None) -> int:
 def _afterwards(options: argparse.Namespace, code: int, before: list[Run]) -> None:
     runs, _ = read_runs(options.reports)
     night = night_of(code, before, runs)
-    state = options.reports / f"nightly-{options.target}.json"
+    name = Path(options.target).stem
+    state = options.reports / f"nightly-{name}.json"
+    results = options.reports / f"nightly-{name}.xml"
+    results.unlink(missing_ok=True)
+    if (there := options.reports / night.folder / JUNIT) and night.folder and there.is_file():
+        shutil.copyfile(there, results)
     if not night.same_as(was := last_night(state)):
-        text = night.post(options.target, was)
+        text = night.post(name, was)
         print(text)
         if address := channels(os.environ).webhook:
             send_post(address, text)

@@ -1,5 +1,8 @@
 """A nightly run tells what changed, keeps what matters, and removes old rehearsals only."""
 
+import configparser
+import os
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -12,7 +15,8 @@ from acceptance.commands.nightly import Night, expired, last_night, night_of, re
 from acceptance.record.history import Run
 from acceptance.verdict import Outcome
 
-SCRIPT = Path(__file__).parents[3] / "scripts" / "ops" / "nightly.py"
+ROOT = Path(__file__).parents[3]
+PAGE, EXAMPLES = ROOT / "docs" / "nightly.md", ROOT / "docs" / "examples" / "nightly"
 GO = Night(0, "GO", "all good", "a")
 RUN = Run(
     "a",
@@ -80,10 +84,64 @@ def test_old_rehearsals_go_and_nothing_else(run, goes):
     assert expired([run], 30, datetime(2026, 2, 1, 12, tzinfo=UTC)) == ([run] if goes else [])
 
 
-def test_command_keeps_the_exit_code_and_renders_the_index(tmp_path):
-    done = subprocess.run(
-        [sys.executable, SCRIPT, "--reports", tmp_path, "--target", "no-such-target"], capture_output=True, text=True
-    )
-    assert done.returncode == 4, done.stderr
-    assert "NO RECORD, exit 4" in done.stdout
-    assert (tmp_path / "index.html").exists()
+def commands():
+    """Every command line of the ready files and of the page, by its file."""
+    cron = re.findall(r"^30 1 \* \* \* (.*)$", (EXAMPLES / "crontab").read_text(), re.MULTILINE)
+    unit = configparser.ConfigParser(strict=False, interpolation=None)
+    unit.read([EXAMPLES / "butler-acceptance.service", EXAMPLES / "butler-acceptance.timer"])
+    assert unit["Timer"]["OnCalendar"] == "*-*-* 01:30:00 UTC"
+    service = [f"cd {unit['Service']['WorkingDirectory']} && {unit['Service']['ExecStart']}"]
+    step = re.compile(r"^ +- (?:run: )?(make .*|.*nightly\.py .*)$", re.MULTILINE)
+    github, gitlab = (step.findall((EXAMPLES / name).read_text()) for name in ("github-actions.yml", "gitlab-ci.yml"))
+    docs = re.findall(r"^\$ (.*?)(?: {2,}#.*)?$", PAGE.read_text(), re.MULTILINE)
+    found = {"cron": cron, "systemd": service, "github": github, "gitlab": gitlab, "docs": docs}
+    assert {name: len(lines) for name, lines in found.items()} == {
+        "cron": 1, "systemd": 1, "github": 2, "gitlab": 2, "docs": 2
+    }  # fmt: skip
+    return [(name, line) for name, lines in found.items() for line in lines]
+
+
+@pytest.fixture
+def checkout(tmp_path):
+    """A folder that looks like a checkout that is set up."""
+    for name in ("scripts", "Makefile", "pyproject.toml"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    python = tmp_path / ".venv" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
+    python.chmod(0o755)
+    (tmp_path / "reports").mkdir()
+    (tmp_path / "secrets.env").write_text('OPS_WEBHOOK_URL="http://127.0.0.1:1/x?a&b"\n')
+    (tmp_path / ".venv" / "ready").touch()
+    return tmp_path
+
+
+@pytest.mark.parametrize(("file", "line"), commands())
+def test_command_of_a_ready_file_keeps_the_exit_code(file, line, checkout):
+    """With a target that is not there; cron reads the secrets by itself, and they reach the run."""
+    line = line.replace("/opt/butler-acceptance", str(checkout)).replace("/etc/butler-acceptance.env", "./secrets.env")
+    line = line.replace("--target staging", "--target nowhere --reports reports")
+    env = os.environ | {"PATH": f"{checkout}/.venv/bin:{os.environ['PATH']}", "OPS_WEBHOOK_URL": ""}
+    done = subprocess.run(["sh", "-c", line], cwd=checkout, capture_output=True, text=True, env=env, check=False)
+    said = done.stdout + done.stderr + "".join(log.read_text() for log in checkout.glob("reports/nightly.log"))
+    wanted = (0, False, False) if line.startswith("make") else (4, True, file == "cron")
+    assert (done.returncode, "NO RECORD, exit 4" in said, "webhook at 127.0.0.1" in said) == wanted, said
+    assert (checkout / "reports" / "index.html").exists() is (wanted == (4, True, False))
+
+
+ENDS_BY_ITSELF = """
+import signal, sys, time
+signal.signal(signal.SIGTERM, lambda *_: (print("undone", flush=True), sys.exit(2)))
+print("on", flush=True)
+time.sleep(60)
+"""
+NIGHT = "import sys; from acceptance.commands.nightly import run_to_its_end as r; exit(r(sys.argv[1:], '.'))"
+
+
+def test_signal_that_ends_the_night_is_handed_on_and_the_run_ends_by_itself():
+    """What stops a service kills the rest when its first process is gone."""
+    argv = [sys.executable, "-c", NIGHT, sys.executable, "-c", ENDS_BY_ITSELF]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
+        assert process.stdout.readline() == "on\n"
+        process.terminate()
+        assert (process.stdout.read(), process.wait(30)) == ("undone\n", 2)
