@@ -28,8 +28,7 @@ def _undone(record: Record) -> Iterator[Finding]:
             state = each.account or "it did not end"
             yield Finding("rollback failed", f"stage {each.stage}", "the old behaviour", state, Severity.CRITICAL)
         elif not each.routine:
-            why = f"rolled back: {each.reason}"
-            yield Finding("rolled back", f"stage {each.stage}", "it accepted", why, Severity.HIGH)
+            yield Finding("rolled back", f"stage {each.stage}", "it accepted", each.reason, Severity.HIGH)
     if record.rollback_failure and not any(each.ok is not True for each in record.rollbacks):
         told = record.rollback_failure.splitlines()[0]
         yield Finding("rollback failed", "the run", "every change undone", told, Severity.CRITICAL)
@@ -40,7 +39,7 @@ def _undone(record: Record) -> Iterator[Finding]:
 def _refused(record: Record) -> Iterator[Finding]:
     if first_screen.refused(record):
         why = next(reason for reason in record.reasons if reason.startswith(REFUSED))
-        yield Finding("refused", "the run", "it to begin", why, Severity.MEDIUM)
+        yield Finding("refused", "the run", "it to begin", why.removeprefix(REFUSED).strip(), Severity.MEDIUM)
 
 
 def _window(record: Record) -> Iterator[Finding]:

@@ -10,6 +10,7 @@ from markupsafe import Markup, escape
 
 from acceptance.record.cards import as_cards
 from acceptance.record.chart import limit_of, number
+from acceptance.record.first_screen import REFUSED
 from acceptance.record.formatting import parse
 from acceptance.record.history import Run, Unreadable
 from acceptance.record.html import environment
@@ -28,7 +29,7 @@ def history(runs: Sequence[Run], unreadable: Sequence[Unreadable]) -> str:
     by_target: dict[str, list[Run]] = {}
     for run in runs:
         by_target.setdefault(f"{run.target}, {run.mode or 'mode unknown'}", []).append(run)
-    counted = Counter(run.outcome for run in runs)
+    counted = Counter(REFUSED if run.refused else run.outcome.value for run in runs)
     first, last = spans(runs)
     flips = flaky(runs)
     return as_cards(
@@ -38,7 +39,7 @@ def history(runs: Sequence[Run], unreadable: Sequence[Unreadable]) -> str:
             style=Markup(files("acceptance").joinpath("data/record.css").read_text(encoding="utf-8")),  # noqa: S704
             runs=runs,
             strips=by_target,
-            counts={outcome.value: counted[outcome] for outcome in Outcome if counted[outcome]},
+            counts={word: counted[word] for word in (*Outcome, REFUSED) if counted[word]},
             first=first,
             last=last,
             trends=[(each, _counts(each), spark(each)) for each in trends(runs)],
@@ -70,12 +71,12 @@ def spark(trend: Trend) -> Markup:
 
     lines: list[list[str]] = [[]]
     marks = []
-    for x, point in zip(xs, trend.points, strict=True):
+    for place, (x, point) in enumerate(zip(xs, trend.points, strict=True)):
         if point.value is None:
             lines.append([])
         else:
             lines[-1].append(f"{x},{height(point.value)}")
-        if point.verdict is not Verdict.PASS or len(trend.points) == 1:
+        if point.verdict is not Verdict.PASS or _alone(trend, place):
             marks.append(f'<circle class="h-{_word(point.verdict)}" cx="{x}" cy="{height(point.value)}" r="3"/>')
     levels = [(x, height(limit)) for x, limit in zip(xs, limits, strict=True) if limit is not None]
     steps = "".join(f"H{x}V{y}" for x, y in levels)
@@ -85,6 +86,12 @@ def spark(trend: Trend) -> Markup:
         f'<svg class="chart" role="img" aria-label="{escape(_label(trend))}" viewBox="0 0 {WIDTH} {HEIGHT}">'
         f"{''.join([*shapes, *marks, *_dates(trend)])}</svg>"
     )
+
+
+def _alone(trend: Trend, place: int) -> bool:
+    """Tell whether a value has none beside it, so that no line shows it."""
+    beside = [*trend.points[max(place - 1, 0) : place], *trend.points[place + 1 : place + 2]]
+    return all(point.value is None for point in beside)
 
 
 def _places(trend: Trend) -> list[float]:

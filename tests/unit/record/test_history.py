@@ -104,6 +104,13 @@ def test_runs_stand_at_their_dates_and_thresholds_as_they_were_then(reports):
     assert [round(float(point.split(",")[0])) for point in line] == [4, 20, 35]
 
 
+def test_a_good_run_between_two_without_data_is_a_dot(reports):
+    [errors] = [trend for trend in trends(read_runs(reports)[0]) if trend.id == "write_errors"]
+    good, *_, blind = errors.points
+    svg = ElementTree.fromstring(spark(replace(errors, points=(blind, good, blind))))
+    assert [each.get("class") for each in svg.iter("circle")] == ["h-INCONCLUSIVE", "h-PASS", "h-INCONCLUSIVE"]
+
+
 def test_the_last_go_of_a_stage_is_marked_with_its_commit(reports):
     runs, _ = read_runs(reports)
     [last] = last_passes(runs)
@@ -125,6 +132,7 @@ def test_a_refused_run_is_told_with_its_target_and_its_reason(reports):
     page = history(runs, broken)
     told = page.partition('id="refused"')[2].partition("</section>")[0]
     assert all(word in told for word in ("prod, deploy", "CHG-9", why))
+    assert ("REFUSED</span> 1" in page, "INCONCLUSIVE</span> 1" in page) == (True, True), "it is counted apart"
     assert "1 run was refused" in " ".join(page.replace("<strong>", "").replace("</strong>", "").split())
 
 
