@@ -22,6 +22,9 @@ _TALLY = re.compile(r"^\d+ checks? (failed|did not run|had no data)$|^stage \S+ 
 _TAIL = 60
 """Of two reasons that end with the same so many characters, one says what the other says."""
 
+_LONG = 40
+"""A cause of fewer characters, such as `expected 200, found 500`, is no sign that two checks tell of one thing."""
+
 _RAW = re.compile(
     r"[\w.]*(?:Error|Exception|ConnectionPool|Traceback)\b\s*[:(].*|\bassert .*|<[\w.]+ object at .*", re.S
 )
@@ -72,7 +75,19 @@ def causes(record: Record) -> list[str]:
         return [reason for reason in record.reasons if reason.startswith("refused:")]
     own = [reason for reason in record.reasons if not _TALLY.match(reason) and ": cut short: " not in reason]
     told = [reason for reason in own or record.reasons if not (rollback_failed(record) and reason.startswith(FAILED))]
-    return [plain(reason) for reason in told]
+    return _once([plain(reason) for reason in told])
+
+
+def _once(reasons: Sequence[str]) -> list[str]:
+    """Say a cause once that several checks give."""
+    found: dict[str, list[str]] = {}
+    for reason in reasons:
+        why = reason.partition(": ")[2]
+        found.setdefault(why if len(why) > _LONG else reason, []).append(reason)
+    return [
+        same[0].replace(": ", f" (and {len(same) - 1} more): ", 1) if len(same) > 1 else same[0]
+        for same in found.values()
+    ]
 
 
 def rolled_back_for(record: Record, rollback: Rollback) -> str:

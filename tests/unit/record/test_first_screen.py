@@ -73,3 +73,14 @@ def test_every_outcome_has_a_next_step(record, outcome):
 def test_why_a_stage_was_rolled_back_is_not_said_twice(record, reason, told):
     known = replace(record, reasons=("Upload: FAIL: test_a: expected 201, found 500 of POST /x",))
     assert first_screen.rolled_back_for(known, replace(record.rollbacks[0], reason=reason, triggers=())) == told
+
+
+def test_a_cause_that_several_checks_give_is_said_once(record):
+    why = "no samples: Prometheus did not answer for 14 of 20 minutes"
+    told = ["A: short", "B: short", f"Write errors: {why}", f"Latency: {why}", "alone", f"Checksums: {why}"]
+    assert first_screen.causes(replace(record, reasons=tuple(told))) == [
+        "A: short",
+        "B: short",
+        f"Write errors (and 2 more): {why}",
+        "alone",
+    ]
