@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from lab import faults
+from lab import faults, telegram
 from lab.binaries import BinariesMissingError, fetch
 from lab.serve import serve
 from lab.shape import SHAPES, VARIABLE
@@ -18,6 +18,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.command == "serve":
         if options.shape:
             os.environ[VARIABLE] = options.shape  # the services inherit it
+        if options.dialog:
+            os.environ[telegram.VARIABLE] = options.dialog
         return serve(options.home, options.fault, options.keep)
     if options.command == "fetch":
         return _fetch()
@@ -35,6 +37,7 @@ def _parser() -> argparse.ArgumentParser:
     serving.add_argument("--home", type=Path, help="folder of the lab, new or empty (default: a temporary one)")
     serving.add_argument("--fault", action="append", default=[], metavar="NAME", help="seed a fault; may be repeated")
     serving.add_argument("--shape", choices=sorted(SHAPES), help="what the deployment looks like (default: checklist)")
+    serving.add_argument("--dialog", choices=("http", "telegram"), help="where its users are (default: http)")
     serving.add_argument("--keep", action="store_true", help="do not remove the folder at the end")
     commands.add_parser("fetch", help="get prometheus, alertmanager and clamd into the cache")
     switching = commands.add_parser("fault", help="turn a fault of a running lab on or off")

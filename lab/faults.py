@@ -155,7 +155,7 @@ ROLLBACK_FAULTS: tuple[Fault, ...] = tuple(
 # The services' own catalogues: module and the tuples in it. A module imports Fault from here, so it is read late.
 _ELSEWHERE = {
     "lab.access": ("ACCESS_FAULTS",),
-    "lab.bot.faults": ("DIALOG_FAULTS",),
+    "lab.bot.faults": ("DIALOG_FAULTS", "TELEGRAM_FAULTS"),
     "lab.worker.faults": ("HOMEWORK_FAULTS", "USE_CASE_FAULTS"),
     "lab.standins.faults": ("PLATFORM_FAULTS",),
 }

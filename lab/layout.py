@@ -15,6 +15,7 @@ from lab import certificate, code, infra, monitoring
 from lab.log import log_format
 from lab.shape import current
 from lab.shape_target import STARTED, differing
+from lab.telegram import PORT, in_telegram
 
 _LONGEST = 75  # characters: a socket's path may have 107, with run/supervisor.sock.PID behind HOME
 
@@ -155,6 +156,9 @@ def _target(layout: Layout, ports: Mapping[str, int], clamd: str) -> str:
         "SCRAPE_INTERVAL_SECONDS": 1,
         "AUTHENTICATION": "none:low",
     }
+    if in_telegram():
+        listen = f"127.0.0.1:{ports[PORT]}"
+        values |= {"DIALOG": "telegram", "TELEGRAM_LISTEN": listen, "TELEGRAM_SETTLE_SECONDS": 0}
     env = dotenv_values(layout.env_file)
     logins = {"SERVICE_LOGIN": f"Bearer {env['SERVICE_TOKEN']}", "OTHER_LOGIN": f"Bearer {env['OTHER_TOKEN']}"}
     values = values | differing(current(), str(layout.infra), str(layout.work), ports["prometheus"], logins)

@@ -17,6 +17,7 @@ SERVICES = (
     "mongo",
     "butler-api-1",
     "butler-api-2",
+    "telegram",
 )
 
 

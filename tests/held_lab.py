@@ -20,9 +20,9 @@ SHORT = {
 
 
 @contextmanager
-def held_lab(*faults: str, home: Path | None = None) -> Iterator[Path]:
+def held_lab(*faults: str, home: Path | None = None, dialog: str = "http") -> Iterator[Path]:
     """Run a lab with these faults and give its target file; afterwards nothing of it is left."""
-    options = [f"--home={home}"] if home else []
+    options = [f"--dialog={dialog}", *([f"--home={home}"] if home else [])]
     command = " ".join(["python -m lab serve", *options, *(f"--fault={name}" for name in faults)])
     with tempfile.TemporaryDirectory(prefix="held-lab-") as folder:
         provider = start_provider(command, ROOT, Path(folder) / "lab.log")

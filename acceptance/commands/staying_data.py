@@ -26,7 +26,7 @@ def own_user(target: Target, name: str) -> str:
     if not target.allow_mutations:
         raise Refused(f"{target.source}: expected ALLOW_MUTATIONS=true, since this leaves test data; nothing was sent")
     if target.student_ids == "numeric" and not name.isdigit():
-        raise Refused(f"{name}: expected digits, as STUDENT_IDS=numeric of {target.source} says")
+        raise Refused(f"{name}: expected digits, as STUDENT_IDS or DIALOG of {target.source} says")
     if _OURS.match(name):
         return name
     prefix = new_prefix(target.student_ids)

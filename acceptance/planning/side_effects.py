@@ -35,12 +35,14 @@ def count(number: int, what: str) -> str:
 def _clients(target: Target) -> Mapping[str, tuple[str, str]]:
     """Give what each fixture of the suite does, most telling first."""
     url = {key: service.url for key, service in target.services.items()}
+    telegram = target.telegram
+    bot = f"to the bot, which polls {telegram.listen}" if telegram else f"POST to {url['bot']}"
     return {
         "add_flags": ("change", f"flags that {target.env_file} lacks are added as false; a rehearsal takes them out"),
         "attacks": ("request", f"POST {url['api']}/api/v1/reviews, once for each attack of the corpus"),
         "refuse": ("request", f"POST {url['api']}/api/v1/reviews, uploads that must be refused"),
         "uploader": ("request", f"POST {url['api']}/api/v1/reviews, as a student"),
-        "butler": ("request", f"POST to {url['bot']}, messages as a user"),
+        "butler": ("request", f"{bot}, messages as a user"),
         "homework": ("request", f"requests to {url['worker']}, as a student"),
         "reviews": ("request", f"POST {url['api']}/api/v1/reviews, submissions that are followed to their report"),
         "worker": ("request", f"requests to {url['worker']}"),

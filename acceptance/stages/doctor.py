@@ -54,6 +54,8 @@ KEYS: Mapping[str, str] = {
 }
 """The key of the target file to look at, by part of `acceptance.probes.health.PARTS`."""
 
+TELEGRAM_KEYS = "DIALOG, TELEGRAM_LISTEN, TELEGRAM_BOT_TOKEN"
+
 Question = Callable[[], Iterable[Finding]]
 
 STAGE_FILE = "/stage.toml: "
@@ -95,7 +97,8 @@ def examine(target: Target, stages: Iterable[Stage], limit_s: float = LIMIT_S) -
 def _questions(target: Target, stages: list[Stage]) -> Iterator[tuple[str, Question]]:
     clients, prometheus = Clients(target), Prometheus.of(target)
     for name, probe in PARTS.items():
-        yield KEYS.get(name, name), partial(probe, clients)
+        in_telegram = name == "dialog-gateway" and target.telegram
+        yield TELEGRAM_KEYS if in_telegram else KEYS.get(name, name), partial(probe, clients)
     with_service = [stage for stage in stages if stage.service == "all" or stage.service in target.services]
     for stage in with_service:
         for key, ask in questions(target, stage, []).items():

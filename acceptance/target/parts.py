@@ -129,6 +129,11 @@ class Telegram(Public):
     settle_s: float
     rate_limit: int
 
+    @property
+    def listen(self) -> str:
+        """The address as the target file has it."""
+        return "{}:{}".format(*self.address)
+
 
 @dataclass(frozen=True, repr=False)
 class Grafana(Public):

@@ -13,13 +13,16 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from lab.bot.contexts import Contexts, DirectContexts
-from lab.bot.messages import BODY_LIMIT, parse
+from lab.bot.messages import BODY_LIMIT, Message, parse
 from lab.bot.metrics import DURATION, ERRORS, MESSAGES, export_fault_gauges
+from lab.bot.replies import Reply
 from lab.bot.repository import ContextRepository, RepositoryError
+from lab.bot.telegram import polling
 from lab.bot.turn import Dialog, ForeignSessionError
 from lab.documents import database
 from lab.flags import flag_of
 from lab.service import Settings, application, log, run
+from lab.telegram import in_telegram
 
 FLAG = flag_of("21_01a")
 
@@ -41,6 +44,10 @@ def build(settings: Settings) -> Starlette:
         with DURATION.time():
             return await _answer(dialog, request)
 
+    async def turn(message: Message) -> tuple[str, Reply]:
+        with DURATION.time():
+            return await _counted(dialog, message)
+
     async def ping() -> None:
         await mongo.admin.command("ping")
 
@@ -51,10 +58,12 @@ def build(settings: Settings) -> Starlette:
         except PyMongoError as error:  # /health says it as long as it lasts
             log("index_not_created", "ERROR", error_type=type(error).__name__)
         log("service_started", new_dialog_context_repo=new_path)
-        yield
+        async with polling(turn, settings, new_path) if telegram else contextlib.nullcontext():
+            yield
         await mongo.close()
 
-    routes = [Route("/api/v1/dialog/messages", messages, methods=["POST"])]
+    telegram = in_telegram()
+    routes = [] if telegram else [Route("/api/v1/dialog/messages", messages, methods=["POST"])]
     return application(routes, health=ping, lifespan=lifespan, fault=settings.fault, settings=settings)
 
 
@@ -65,17 +74,26 @@ async def _answer(dialog: Dialog, request: Request) -> Response:
     except ValueError as error:
         raise HTTPException(422, str(error)) from None
     try:
-        session, reply = await dialog.turn(message)
+        session, reply = await _counted(dialog, message)
     except ForeignSessionError:
         raise HTTPException(403, "session belongs to another user") from None
+    except (PyMongoError, RepositoryError):
+        raise HTTPException(503, "dialogue context is not available, try again later") from None
+    return JSONResponse({"session_id": session, "reply": reply.text, "mode": reply.mode})
+
+
+async def _counted(dialog: Dialog, message: Message) -> tuple[str, Reply]:
+    """Run a turn, and count and log how it went."""
+    try:
+        session, reply = await dialog.turn(message)
     except (PyMongoError, RepositoryError) as error:
         ERRORS.labels(type(error).__name__, "dialog").inc()
         MESSAGES.labels("error").inc()
         log("dialog_turn_failed", "ERROR", error_type=type(error).__name__, user_id=message.user_id)
-        raise HTTPException(503, "dialogue context is not available, try again later") from None
+        raise
     MESSAGES.labels("success").inc()
     log("dialog_turn", session_id=session, mode=reply.mode)
-    return JSONResponse({"session_id": session, "reply": reply.text, "mode": reply.mode})
+    return session, reply
 
 
 async def _body(request: Request) -> bytes:

@@ -2,6 +2,21 @@
 
 from lab.faults import Fault
 
+# Of a lab whose users are in Telegram.
+TELEGRAM_FAULTS = (
+    Fault(
+        "telegram-reply-lost",
+        "21_01a",
+        "new path: a message is taken, stored and counted as a success, and its reply is never sent (dialog: telegram)",
+        ("21_01a.rollout.3", "21_01a.monitor.5", "trigger.6"),
+    ),
+    Fault(
+        "telegram-text-ascii-only",
+        "21_01a",
+        "new path: of what a user writes, all that is not ASCII is lost (dialog: telegram)",
+        ("21_01a.rollout.3", "21_01a.monitor.6"),
+    ),
+)
 DIALOG_FAULTS = (
     Fault(
         "dialog-error-reply",

@@ -31,11 +31,11 @@ Judged = Callable[[Mapping[str, Sequence[GateResult]]], list[Finding]]
 
 
 @pytest.fixture
-def ask(butler: Butler, new_id: NewId, evidence: EvidenceBox) -> Callable[[str], Turn]:
-    """Sends one message to Butler as a new user, and puts the answer into the record."""
+def ask(butler: Butler, new_id: NewId, evidence: EvidenceBox) -> Callable[..., Turn]:
+    """Sends one message to Butler as a new user, and puts the answer, with what was ordered, into the record."""
 
-    def send(message: str) -> Turn:
-        turn = butler.say(new_id("user"), message)
+    def send(message: str, ordered: str = "") -> Turn:
+        turn = butler.order(new_id("user"), message, ordered)
         evidence.add(Evidence("http", message, turn.exchange.as_json()))
         return turn
 

@@ -137,8 +137,8 @@ def test_review_is_generated(reviews, new_id, target, evidence):
 
 @pytest.mark.checklist("post.validation.8")
 def test_digest_is_sent(ask, target):
-    """Check digest delivery → Digest sent: of the channel that was asked for."""
-    turn = ask(f"Please send me the digest of channel {target.known.channel}")
+    """Check digest delivery → Digest sent: that of the channel that was asked for came to the user."""
+    turn = ask(f"Please send me the digest of channel {target.known.channel}", target.known.channel)
     found = turn.findings() or of_channel(turn, target.known.channel, {"digest", "data"})
     assert found == [], summary(found)
 
@@ -146,7 +146,7 @@ def test_digest_is_sent(ask, target):
 @pytest.mark.checklist("post.validation.9")
 def test_channel_info_is_returned(ask, target):
     """Query channel info → Data returned: of the channel that was asked for."""
-    turn = ask(f"Show me channel info of {target.known.channel}")
+    turn = ask(f"Show me channel info of {target.known.channel}", target.known.channel)
     found = turn.findings() or of_channel(turn, target.known.channel, {"channel_info", "data"})
     assert found == [], summary(found)
 

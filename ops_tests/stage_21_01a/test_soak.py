@@ -73,7 +73,7 @@ def test_history_is_maintained(conversation, word):
 
 @pytest.mark.checklist("21_01a.monitor.3")
 def test_user_facing_validation(flow):
-    """User-facing validation (manual test in Telegram): all of its steps were good, over the bot's gateway."""
+    """User-facing validation (manual test in Telegram): all of its steps were good, as users reach the bot."""
     found = flow.weigh("21_01a.monitor.4", "21_01a.monitor.5", "21_01a.monitor.6")
     assert found == [], summary(found)
 

@@ -3,13 +3,14 @@
 
 import argparse
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import _environment  # noqa: F401 - first: it finds the packages
 
 from acceptance.commands import cli
 from acceptance.commands.staying_data import own_user, until_removed
 from acceptance.probes.clients import Clients
+from acceptance.probes.dialog import contexts
 from acceptance.target.model import Target
 
 EPILOG = (
@@ -27,8 +28,12 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
 
 def _act(target: Target, args: argparse.Namespace) -> cli.Answer:
     user = own_user(target, args.user_id)
-    turn = Clients(target).butler.say(user, args.message, args.session_id)
+    clients = Clients(target)
+    turn = clients.butler.say(user, args.message, args.session_id)
     found = turn.findings()
+    if not found and turn.session_id is None:
+        with clients.database() as mongo:
+            turn = replace(turn, session_id=str((contexts.context_after(mongo, turn) or {}).get("session_id", "")))
     if not found and args.session_id:
         found = turn.other_session(args.session_id)
     line = f"user {user}, session {turn.session_id}, mode {turn.mode}, {turn.exchange.elapsed_s:.2f} s: {turn.reply!r}"

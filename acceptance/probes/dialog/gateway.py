@@ -125,6 +125,10 @@ class Butler:
         called = await self.caller.apost(client, MESSAGES_PATH, _body(user_id, message, session_id))
         return self._turn(user_id, message, called)
 
+    def order(self, user_id: str, message: str, word: str) -> Turn:
+        """Ask for what holds a word, in a new conversation; the gateway answers with it."""
+        return self.say(user_id, message)
+
     def unserved(self, user_id: str) -> list[Finding]:
         """Name what keeps the code that runs from taking messages: it must know that one has no text, and refuse it."""
         answer = self.caller.post(MESSAGES_PATH, _body(user_id, "", None), writes=False).exchange

@@ -188,7 +188,9 @@ class BotApi:
         self._changed.notify_all()
         return ok(as_message(message, number, plain(params), self._bot()))
 
-    def say(self, user: int, text: str, patience_s: float, settle_s: float) -> tuple[str, float] | None:
+    def say(
+        self, user: int, text: str, patience_s: float, settle_s: float, until: str = ""
+    ) -> tuple[str, float] | None:
         """Have a user write to the bot, and wait for its answer.
 
         Args:
@@ -196,6 +198,7 @@ class BotApi:
             text: What is written.
             patience_s: Longest wait for the first message of the answer.
             settle_s: Seconds without another message, or an edit, after which the answer is complete.
+            until: Words that a later message may hold, in any case: it is waited for too.
 
         Returns:
             The answer and the seconds until it was complete; None when none came.
@@ -209,6 +212,7 @@ class BotApi:
             self._changed.notify_all()
             if not self._changed.wait_for(lambda: chat.answer_to(asked), patience_s):
                 return None
+            self._changed.wait_for(lambda: until.lower() in "\n".join(chat.answer_to(asked)).lower(), patience_s)
             last = time.monotonic() + patience_s  # for a bot that edits without end
             while (left := min(chat.changed + settle_s, last) - time.monotonic()) > 0:
                 self._changed.wait(left)

@@ -84,7 +84,8 @@ class Endpoint(ThreadingHTTPServer):
             return Answer(422, {"detail": "expected a user_id of digits, and a message"})
         if not self.bot_api.polled(max(0.0, self.first_poll_until - time.monotonic())):
             return self.state()
-        told = self.bot_api.say(int(user), message, self.patience.answer, self.patience.settle)
+        until = str(asked.get("until", ""))
+        told = self.bot_api.say(int(user), message, self.patience.answer, self.patience.settle, until)
         if told:
             return Answer(200, {"reply": told[0], "elapsed_s": told[1]})
         why = self.bot_api.seen.trouble() or self.bot_api.seen.more() or "the bot polls; see its log"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import threading
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 import httpx
@@ -11,13 +12,13 @@ import httpx
 from acceptance.envfile.file import EnvFile
 from acceptance.finding import Finding
 from acceptance.polling import poll
-from acceptance.probes.dialog.gateway import Butler, Turn
+from acceptance.probes.dialog.gateway import MESSAGES_PATH, Butler, Turn
 from acceptance.probes.http.client import Called, Caller
 from acceptance.probes.telegram.endpoint import SECRET_HEADER, STATE_PATH, Endpoint, Patience, secret_of
 from acceptance.target.model import Target
 from acceptance.target.naming import HttpNames
 from acceptance.target.parts import Telegram
-from acceptance.verdict import Inconclusive
+from acceptance.verdict import Inconclusive, Refused
 
 TOKEN = "TELEGRAM_BOT_TOKEN"  # noqa: S105 - the key's name
 POLLED_WITHIN_S = 8.0
@@ -46,6 +47,11 @@ class TelegramButler(Butler):
         expected = f"a bot that polls {self.caller.base_url}"
         return [Finding("no bot", "Telegram bot", expected, str(state.get("detail") or state.exchange.explain()))]
 
+    def order(self, user_id: str, message: str, word: str) -> Turn:
+        """Ask for what may come in a later message than the answer, and wait for it."""
+        body = {"user_id": user_id, "message": message, "until": word}
+        return self._turn(user_id, message, self.caller.post(MESSAGES_PATH, body))
+
     def _turn(self, user_id: str, message: str, called: Called) -> Turn:
         """Time the answer by the bot's messages: that no other followed is no part of it."""
         told = {"elapsed_s": called.get("elapsed_s")} if called.get("elapsed_s") is not None else {}
@@ -57,19 +63,19 @@ class TelegramButler(Butler):
 def serve(target: Target) -> None:
     """Serve the Bot API from now on until this process ends, unless another process of ours does, or there is no need.
 
-    Raises:
-        Inconclusive: The env file has no token, or another program has the address.
-        EnvFileError: It cannot be read.
+    What keeps it from that is no obstacle to a rollback: it is told to whoever asks for the bot.
     """
     if target.telegram and "bot" in target.services:
-        reach(target, target.telegram)
+        with suppress(Inconclusive, Refused):  # guard: a-rollback-needs-no-bot-api
+            reach(target, target.telegram)
 
 
 def reach(target: Target, telegram: Telegram, trace_prefix: str = "") -> TelegramButler:
     """Give the bot of a target; serves the Bot API where nobody does.
 
     Raises:
-        Inconclusive, EnvFileError: As for `serve`.
+        Inconclusive: The env file has no token, or another program has the address.
+        EnvFileError: It cannot be read.
     """
     token = EnvFile(target.env_file).read().get(TOKEN, "")
     if not token.partition(":")[0].isdigit():
@@ -86,20 +92,20 @@ def reach(target: Target, telegram: Telegram, trace_prefix: str = "") -> Telegra
         names=_WITHOUT,
     )
     with _one_at_a_time:
-        if (host, port) not in _served:
-            _begin((host, port), token, patience, telegram.rate_limit, caller)
+        if telegram.address not in _served:
+            _begin(telegram, token, patience, caller)
     return TelegramButler(caller)
 
 
-def _begin(address: tuple[str, int], token: str, patience: Patience, rate_limit: int, caller: Caller) -> None:
+def _begin(telegram: Telegram, token: str, patience: Patience, caller: Caller) -> None:
     try:
-        endpoint = Endpoint(address, token, patience, rate_limit)
+        endpoint = Endpoint(telegram.address, token, patience, telegram.rate_limit)
     except OSError as error:
         if error.errno == errno.EADDRINUSE and replace(caller, timeout_s=_OWN_S).get(STATE_PATH).get("detail"):
             return  # another process of ours serves
         raise Inconclusive(
-            f"TELEGRAM_LISTEN {address[0]}:{address[1]}: expected an address to serve the Bot API at, found {error}; "
+            f"TELEGRAM_LISTEN {telegram.listen}: expected an address to serve the Bot API at, found {error}; "
             "choose a free port, and end a run on another target that has it"
         ) from error
     threading.Thread(target=endpoint.serve_forever, name="bot-api", daemon=True).start()
-    _served[address] = endpoint
+    _served[telegram.address] = endpoint

@@ -240,8 +240,10 @@ def test_a_conversation_goes_through_the_bot(target: Any) -> None:
     with bot_at(address(target)) as bot:
         assert PARTS["dialog-gateway"](Clients(target)) == []
         talk = converse(butler, USER, ["Hello", keep("фонарь-1-🏮"), RECALL])
+        news = butler.order(f"{USER}1", "news of my_channel", "my_channel")
     assert (talk.findings(), talk.turns[-1].forgot("фонарь-1-🏮")) == ([], [])
-    assert bot.said == {int(USER): talk.said}
+    assert (news.findings(), news.reply) == ([], "Noted.")
+    assert bot.said[int(USER)] == talk.said
     assert {(turn.session_id, turn.mode, turn.exchange.status) for turn in talk.turns} == {(None, None, 200)}
     assert TOKEN not in str(talk)
 
@@ -285,6 +287,23 @@ def test_an_answer_is_what_is_said_to_this_message(
     assert told
     assert told[0] == answer
     assert told[1] < 5
+
+
+def test_what_was_ordered_may_come_after_the_answer(endpoint: Endpoint, url: str) -> None:
+    later = count(1)
+
+    def digest(*_: Any) -> list[dict[str, Any]]:
+        return [{"text": "Soon."}, {"text": f"no {next(later)}"}, {"text": "Of My_Channel: news"}]
+
+    with bot_at(url, digest):
+        told = endpoint.bot_api.say(int(USER), "Digest, please", 5, 0.0, "my_channel")
+        endpoint.bot_api._sent.clear()  # another second has begun
+        nothing = endpoint.bot_api.say(int(USER), "Digest, please", 0.3, 0.0, "another")
+    assert told
+    assert told[0].startswith("Soon.")
+    assert told[0].endswith("Of My_Channel: news")
+    assert nothing
+    assert "another" not in nothing[0]
 
 
 def test_a_message_that_is_edited_counts_as_it_reads_at_last(endpoint: Endpoint, url: str) -> None:
@@ -344,7 +363,8 @@ def test_an_address_that_another_program_has_is_told(target: Any) -> None:
     with HTTPServer(target.telegram.address, BaseHTTPRequestHandler) as other:
         threading.Thread(target=other.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
         with pytest.raises(Inconclusive, match=r"TELEGRAM_LISTEN 127\.0\.0\.1:"):
-            serving.serve(target)
+            Clients(target).butler  # noqa: B018
+        serving.serve(target)
         other.shutdown()
 
 
@@ -352,6 +372,7 @@ def test_without_a_token_nothing_is_served(target: Any) -> None:
     target.env_file.write_text("OTHER=1\n")
     with pytest.raises(Inconclusive, match="expected the staging bot's TELEGRAM_BOT_TOKEN"):
         Clients(target).butler  # noqa: B018
+    serving.serve(target)
 
 
 def test_in_production_users_are_not_cut_off(tmp_path: Any) -> None:
