@@ -4,12 +4,21 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from held_lab import SHORT, broken, held_lab, retold
+from held_lab import SHORT, held_lab, retold
 
+from lab.bot.faults import TELEGRAM_FAULTS
 from power.stage_run import left_over, run_stage
+from power.table import Power, assert_noticed
 
 # To import aiogram takes four seconds of a processor, at each start of the bot.
-SETTINGS = SHORT | {"RESTART_TIMEOUT_SECONDS": "60"}
+SETTINGS = {"RESTART_TIMEOUT_SECONDS": "60"}
+POWER = tuple(
+    Power((fault,), (red,), told, stage="21_01a", only=("flag_on",), settings=SETTINGS)
+    for fault, red, told in (
+        ("telegram-reply-lost", "test_butler_answers", "no message to this user within"),
+        ("telegram-text-ascii-only", "test_context_is_stored", "after what was said before it"),
+    )
+)
 
 
 @pytest.fixture(scope="module")
@@ -18,22 +27,17 @@ def lab_in_telegram() -> Iterator[Path]:
         yield target
 
 
-@pytest.mark.parametrize(
-    ("faults", "code", "red", "told"),
-    [
-        ((), 0, "nothing", ""),
-        (("telegram-reply-lost",), 1, "test_butler_answers", "no message to this user within"),
-        (("telegram-text-ascii-only",), 1, "test_context_is_stored", "after what was said before it"),
-        (("dialog-new-session-each-turn",), 1, "test_session_stays_the_same", "expected session"),
-    ],
-    ids=lambda value: "-".join(value) or "healthy" if isinstance(value, tuple) else "",
-)
-def test_stage_21_01a_in_telegram(
-    lab_in_telegram: Path, tmp_path: Path, faults: tuple[str, ...], code: int, red: str, told: str
-) -> None:
-    target = retold(lab_in_telegram, "short", **SETTINGS)
-    with broken(lab_in_telegram, *faults):
-        ended = run_stage(target, tmp_path, stage="21_01a")
-    assert (ended.first_red, ended.code) == (red, code), ended.explain()
-    assert told in ended.reason
+def test_healthy_stage_is_go(lab_in_telegram: Path, tmp_path: Path) -> None:
+    target = retold(lab_in_telegram, "short", **SHORT | SETTINGS)
+    ended = run_stage(target, tmp_path, stage="21_01a")
+    assert (ended.first_red, ended.code, ended.outcome) == ("nothing", 0, "GO"), ended.explain()
     assert left_over(target) == []
+
+
+def test_every_fault_is_tried() -> None:
+    assert {name for power in POWER for name in power.faults} == {fault.name for fault in TELEGRAM_FAULTS}
+
+
+@pytest.mark.parametrize("power", POWER, ids=str)
+def test_fault_turns_its_check_red(power: Power, lab_in_telegram: Path, tmp_path: Path) -> None:
+    assert_noticed(power, lab_in_telegram, tmp_path)
