@@ -23,6 +23,8 @@ from acceptance.probes.dialog.gateway import MESSAGES_PATH
 from acceptance.probes.telegram.bot_api import NO_METHOD, Answer, BotApi, refused
 
 STATE_PATH = "/acceptance/state"
+SERVES = "bot-api"
+"""Stands in the state, so that no other program is taken for us."""
 SECRET_HEADER = "X-Acceptance-Secret"  # noqa: S105 - the header's name
 _MOST_BYTES = 50 << 20
 _BOT_PATH = re.compile(r"/bot([^/]+)/(\w+)/?")
@@ -41,6 +43,11 @@ class Patience:
     first_poll: float
     answer: float
     settle: float
+
+    @property
+    def most(self) -> float:
+        """The longest time until a message is answered: the first poll, the answer, what was ordered, its edits."""
+        return self.first_poll + 3 * self.answer + self.settle
 
 
 def secret_of(token: str) -> str:
@@ -75,7 +82,7 @@ class Endpoint(ThreadingHTTPServer):
     def state(self) -> Answer:
         """Tell whether the bot gets its messages, and why not."""
         trouble = self.bot_api.seen.trouble()
-        return Answer(200 if not trouble else 503, {"detail": trouble or "the bot polls"})
+        return Answer(503 if trouble else 200, {"detail": trouble or "the bot polls", "serves": SERVES})
 
     def say(self, asked: Mapping[str, Any]) -> Answer:
         """Answer the contract's dialog call by the bot's messages."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import threading
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -14,7 +13,7 @@ from acceptance.finding import Finding
 from acceptance.polling import poll
 from acceptance.probes.dialog.gateway import MESSAGES_PATH, Butler, Turn
 from acceptance.probes.http.client import Called, Caller
-from acceptance.probes.telegram.endpoint import SECRET_HEADER, STATE_PATH, Endpoint, Patience, secret_of
+from acceptance.probes.telegram.endpoint import SECRET_HEADER, SERVES, STATE_PATH, Endpoint, Patience, secret_of
 from acceptance.target.model import Target
 from acceptance.target.naming import HttpNames
 from acceptance.target.parts import Telegram
@@ -85,7 +84,7 @@ def reach(target: Target, telegram: Telegram, trace_prefix: str = "") -> Telegra
     own = "127.0.0.1" if host == "0.0.0.0" else host  # noqa: S104 - a bot in a container calls from outside
     caller = Caller(
         f"http://{own}:{port}",
-        sum((patience.first_poll, patience.answer, 2 * patience.settle, 5)),
+        patience.most + _OWN_S,
         trace_header="",
         trace_prefix=trace_prefix,
         headers={SECRET_HEADER: secret_of(token)},
@@ -101,8 +100,8 @@ def _begin(telegram: Telegram, token: str, patience: Patience, caller: Caller) -
     try:
         endpoint = Endpoint(telegram.address, token, patience, telegram.rate_limit)
     except OSError as error:
-        if error.errno == errno.EADDRINUSE and replace(caller, timeout_s=_OWN_S).get(STATE_PATH).get("detail"):
-            return  # another process of ours serves
+        if replace(caller, timeout_s=_OWN_S).get(STATE_PATH).get("serves") == SERVES:
+            return  # another process of ours does
         raise Inconclusive(
             f"TELEGRAM_LISTEN {telegram.listen}: expected an address to serve the Bot API at, found {error}; "
             "choose a free port, and end a run on another target that has it"

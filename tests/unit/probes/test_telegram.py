@@ -359,8 +359,20 @@ def test_one_process_serves_for_all_of_ours(target: Any) -> None:
     assert here not in serving._served
 
 
+class Foreign(BaseHTTPRequestHandler):
+    """Answers as a framework does where there is no such page."""
+
+    def do_GET(self) -> None:
+        self.send_response(404)
+        self.end_headers()
+        self.wfile.write(b'{"detail": "Not Found"}')
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
 def test_an_address_that_another_program_has_is_told(target: Any) -> None:
-    with HTTPServer(target.telegram.address, BaseHTTPRequestHandler) as other:
+    with HTTPServer(target.telegram.address, Foreign) as other:
         threading.Thread(target=other.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
         with pytest.raises(Inconclusive, match=r"TELEGRAM_LISTEN 127\.0\.0\.1:"):
             Clients(target).butler  # noqa: B018
