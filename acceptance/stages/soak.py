@@ -27,6 +27,9 @@ from acceptance.verdict import Inconclusive, Verdict
 #: Sends one synthetic request; returns what was wrong with the answer.
 Traffic = Callable[[], Sequence[Finding]]
 
+_NEARLY = 0.001
+"""Seconds that a soak has left while it waits for its last samples."""
+
 
 @dataclass(frozen=True)
 class SoakReport:
@@ -87,11 +90,14 @@ def soak(
     def judged(gate: Gate) -> GateResult:
         return judge(gate, prometheus.samples(gate, job, start, time.time(), step))
 
+    def show(left: float) -> None:
+        if tell:
+            tell(SoakProgress(stage.id, seconds - left, seconds, evaluations.latest, watch(), stopped()))
+
     evaluations = GateEvaluations(stage.gates, judged, step)
     with evaluations.running() if tell else nullcontext():
         while (left := begin + seconds - time.monotonic()) > 0:  # the wall clock may be set in between
-            if tell:
-                tell(SoakProgress(stage.id, seconds - left, seconds, evaluations.latest, watch(), stopped()))
+            show(left)
             if reason := stopped():
                 cut = f"the soak ended {left:.0f} s early: {reason}"
                 raise Inconclusive(cut, _so_far(stage.gates, judged, cut))
@@ -101,7 +107,10 @@ def soak(
             good += not wrong
             due = begin + sent * 60 / per_minute
             pause.wait(max(0.0, min(due, begin + seconds) - time.monotonic()))
-    pause.wait(2 * step)  # the last requests are in the next scrape
+        until = time.monotonic() + 2 * step  # the last requests are in the next scrape
+        while (rest := until - time.monotonic()) > 0:
+            show(_NEARLY)  # not over yet, and not silent either
+            pause.wait(min(1.0, rest))
     end = time.time()
     if abs(jump := end - start - (time.monotonic() - begin)) > max(1.0, step):  # guard: clock-that-was-set-is-no-pass
         raise Inconclusive(

@@ -47,7 +47,15 @@ def test_a_soak_that_is_shown_speaks_for_itself(telling, tmp_path):
     _, reader = telling
     (tmp_path / STATUS).touch()
     said(reader)
-    assert poll(lambda: said(reader), lambda text: text != "", 0.8) == ""
+
+    def told_while_it_is_shown():
+        (tmp_path / STATUS).touch()
+        return said(reader)
+
+    assert poll(told_while_it_is_shown, lambda text: text != "", 0.8) == ""
+    assert "getting ready" in poll(lambda: said(reader), lambda text: text != "", 5), (
+        "and when it is over, its file stays"
+    )
 
 
 def test_a_folder_that_cannot_be_written_does_not_end_a_soak(tmp_path):
