@@ -1,4 +1,4 @@
-"""A stage in production asks what its ticket left open, and is refused before anything is contacted: without a lab."""
+"""A deployment of production has a ticket, whose earlier runs are asked for, before anything is contacted: no lab."""
 
 import pytest
 from small_project import Project
@@ -30,7 +30,15 @@ def test_stage_alone_does_not_start_in_production(project):
     done = project.run("-mstage_21_01c", *DEPLOY)
     assert done.code == 13, done.output
     assert "21_01a was not run with this ticket" in done.output
+    [refused] = done.of("run.refused")
+    assert (refused["target"]["name"], refused["ticket"]) == ("here", "CHG-2026-11-042")
     assert (project.folder / "infra" / ".env.infra").read_text() == "USE_NEW_STORAGE_ADAPTER=false\n"
+
+
+@pytest.mark.parametrize("missing", ["operator", "ticket"])
+def test_production_deployment_names_its_operator_and_its_ticket(missing, project):
+    done = project.run("-mstage_21_01c", *(each for each in DEPLOY[:3] if not each.startswith(f"--{missing}")))
+    assert (done.code, f"a production deployment needs --{missing}" in done.output) == (4, True), done.output
 
 
 def test_both_together_are_not_refused_for_that(project):
