@@ -6,12 +6,14 @@ import shlex
 import subprocess
 import sys
 import tomllib
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 import record_samples as samples
 
 from acceptance.record.publish import publish
+from acceptance.signoff_file import load_sign_offs
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -118,3 +120,14 @@ def test_module_takes_its_options(command, run):
 def test_make_knows_its_target(command, run):
     code, said = run(*shlex.split(command)[:1], "-n", *shlex.split(command)[1:])
     assert code == 0, said
+
+
+def test_every_example_is_linked_and_the_sign_offs_can_be_read():
+    examples = {path for path in (ROOT / "docs" / "examples").rglob("*") if path.is_file()}
+    text = "".join(page.read_text(encoding="utf-8") for page in PAGES)
+    assert {path.name for path in examples if path.name not in text and path.suffix not in (".timer",)} == set()
+    file = ROOT / "docs" / "examples" / "signoffs.toml.example"
+    given = load_sign_offs(
+        file, "M. Olsen", "CHG-2026-11-042", datetime(2026, 11, 28, 3, tzinfo=UTC), needs_ticket=True
+    )
+    assert set(given.given) == {"21_01c.deploy.1"}
