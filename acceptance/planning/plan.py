@@ -72,15 +72,20 @@ class Plan:
         yield from self._row("effect", f"{count(self.changes, 'flag change')}, {count(self.restarts, 'restart')}")
         planned = sum(stage.planned_minutes for stage in of_it)
         yield from self._row("time", f"{planned:g} min planned, of them {soak:.3g} min soak")
+        if self.target.provider:
+            own = "env file, folders, addresses and soak are the checklist's; the target that is started has its own"
+            yield from self._row("defaults", own)
         yield from self._row("checks", f"{len(self.checks)}, of which {len(looks)} only look")
         yield from self._row("test data", f"by {count(len(writes), 'check')}, removed at the end" if writes else "none")
 
     def _beginning(self) -> Iterator[str]:
         target = self.target
         if target.provider:
-            yield from self._row("command", f"{target.provider} (starts the target; its addresses follow from it)")
+            yield from self._row("command", f"{target.provider} (starts the target)")
         for item, asked in target.evidence.items():
             yield from self._row("command", f"{asked.command} (where {item} is asked)")
+        if target.provider:
+            return  # its env file, with the journal beside it, is not there yet
         yield from self._row("lock", f"{target.journal_dir}/target.lock")
         yield from self._row("journal", f"open {target.journal_file}")
         try:

@@ -113,10 +113,14 @@ def test_what_an_earlier_run_left_is_undone_first(target):
 
 
 def test_a_provided_target_is_not_looked_for(target):
-    """Its env file is not there yet: that is no fault."""
+    """Its env file is not there yet: that is no fault, and what a run left beside that of the default is another's."""
+    journal = Journal(target.journal_file, "r1")
+    journal.open()
+    journal.intend(f"{FLAG} false -> true", {"kind": "flag"})
     lines, refusals = plan(replace(target, provider="python -m lab serve", kind="lab"), check("flag_on", "flag_on"))
     assert any(line.startswith("command     python -m lab serve") for line in lines)
-    assert refusals == []
+    assert (refusals, [line for line in lines if line.startswith(("recovery", "lock", "journal     open"))]) == ([], [])
+    assert any("the target that is started has its own" in line for line in lines)
 
 
 def test_a_stages_own_fixture_is_told_in_its_own_words(target):
