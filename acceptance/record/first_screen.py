@@ -133,11 +133,12 @@ def next_step(record: Record, exit_code: int | None = None) -> str:
         return "do what the reason says, then start again; --plan shows what a run would do"
     if record.outcome is Outcome.GO:
         if record.facts.mode == "deploy":
-            return "attach the record to the ticket; log entry: scripts/ops/record.py log"
+            return "attach the record to the ticket: scripts/ops/record.py attach; log entry: scripts/ops/record.py log"
         return "the flags are restored; deploy in the window with --mode deploy --ticket TICKET"
     return {
         Outcome.SURVEY: "mend what was found, worst first; then rehearse",
-        Outcome.NO_GO: "do not go on; attach the record to the ticket, write the incident entry, find the cause",
+        Outcome.NO_GO: "do not go on; attach the record (scripts/ops/record.py attach), write the incident entry, find "
+        "the cause",
         Outcome.INTERRUPTED: "see that the flags above are as you want them, then start the stage again",
         Outcome.INCONCLUSIVE: "make visible what could not be seen, or run the whole stage; this is no GO",
     }[record.outcome]
