@@ -140,11 +140,13 @@ def test_the_phase_in_which_a_trigger_fired_is_red_though_its_check_was_only_cut
     assert [(phase.name, phase.verdict, phase.fired) for phase in stage.phases] == [("soak", "FAIL", True)]
 
 
-def test_a_run_that_was_refused_says_so_and_why_and_no_verdict(folded):
-    what = {"target": {"name": "prod"}, "target_kind": "production", "mode": "survey", "ticket": "CHG-7"}
+@pytest.mark.parametrize("mode", ["deploy", "survey"])
+def test_a_run_that_was_refused_says_so_and_why_and_no_verdict(folded, mode):
+    what = {"target": {"name": "prod"}, "target_kind": "production", "mode": mode, "ticket": "CHG-7"}
     record = folded(("run.refused", {"reason": "it is outside the window; start it then", **what}))
     assert (record.outcome, record.facts.ticket) == (Outcome.INCONCLUSIVE, "CHG-7")
     assert "NOT BEGUN · prod (production) · CHG-7" in page(record)
+    assert 'class="banner v-REFUSED m-none"' in page(record), "a deployment's band has a ground, which REFUSED lacks"
     first = page(record).partition("<nav")[0].partition('<div class="first">')[2]
     assert "</span> REFUSED</h1>" in first
     assert "The run did not begin: nothing was changed." in first
