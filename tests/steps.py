@@ -34,8 +34,9 @@ LINT = {
 POWER = "tests/power"
 REMOVALS = "tests/removals/test_guards.py"
 STEPS = (
-    Step("unit", ("tests/unit", "tests/scripts", "tests/mutants"), ("-n2", "--dist=loadfile"), 0.2, beside=True),
-    Step("plugin", ("tests/plugin",), ("-n2",), 4.0, beside=True),
+    Step("unit", ("tests/unit", "tests/mutants"), ("-n2", "--dist=loadfile"), 0.2, beside=True),
+    Step("plugin", ("tests/plugin",), ("-n4",), 4.0, beside=True),
+    Step("scripts", ("tests/scripts",), ("-n2",), 8.0, sample=2, beside=True),
     Step("lab", ("tests/lab",), ("-n2", "--dist=loadfile"), 1.0, sample=0, beside=True),
     Step(
         "removals",
@@ -47,11 +48,11 @@ STEPS = (
         beside=True,
     ),
     Step("dependencies", ("tests/dependencies",), ("-n2", "--dist=loadfile"), 6.0, sample=0),
-    Step("interruption", ("tests/interruption",), ("-n2", "--dist=worksteal"), 10.0, sample=2),
+    Step("interruption", ("tests/interruption",), ("-n4", "--dist=worksteal"), 10.0, sample=2),
     Step(
         "power",
         (POWER,),
-        ("-n3", "--dist=worksteal"),
+        ("-n5", "--dist=worksteal"),
         9.0,
         sample=3,
         always=(
