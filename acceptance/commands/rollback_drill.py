@@ -108,7 +108,7 @@ def without_effect(target: Target, stage: Stage, run: Run) -> list[Finding]:
     faults = [
         fault for _, fault in (send() for send in senders(target, new_ids(run.prefix), run.trace_prefix).values())
     ]
-    patience = target.scrape_patience_s + REVIEW_S
+    patience = target.scrape_patience_s + (REVIEW_S if stage.request == "review" else 0)
     path = NewPath(stage, target, Clients(target).prometheus)
     if poll(lambda: path.seen(surely=False), bool, patience):
         return []

@@ -47,8 +47,9 @@ def test_restore_that_fails_is_a_failed_rollback(fault: str, told: str, held_tar
 
 
 def test_service_that_ignores_the_flag_fails(held_target: Path, tmp_path: Path) -> None:
+    hasty = retold(held_target, "hasty", **SHORT)
     with broken(held_target, "flag-ignored"):
-        code, said = run(f"{DRILL} --environment lab --reports {tmp_path}", held_target)
+        code, said = run(f"{DRILL} --environment lab --reports {tmp_path}", hasty)
     assert (code, said.startswith("FAIL"), "the flag has no effect" in said) == (1, True, True), said
     assert not EnvFile(load_target(held_target).env_file).flag("USE_NEW_STORAGE_ADAPTER")
 

@@ -225,7 +225,7 @@ def test_api_out_of_reach_is_not_judged(command: str, held_target: Path) -> None
 def test_database_out_of_reach_is_not_judged(command: str, held_target: Path) -> None:
     blind = retold(held_target, "blind", MONGODB_URL="mongodb://127.0.0.1:9/", HTTP_TIMEOUT_SECONDS="1")
     code, said = run(command, blind)
-    assert (code, "check MONGODB_URL of blind.env" in said) == (2, True), said
+    assert (code, "check MONGODB_URL of " in said) == (2, True), said
 
 
 def test_attack_waits_for_a_run_that_holds_the_target(target: Target, tmp_path: Path) -> None:
