@@ -94,7 +94,7 @@ def test_script_takes_its_arguments(command, run):
 def test_pytest_takes_its_options(command, run):
     words = shlex.split(command.partition(" ")[2])
     looks = ["--collect-only"] if any(word.startswith("tests/") for word in words) else ["--plan"]
-    code, said = run(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *looks, *words)
+    code, said = run(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *looks, *words, "-n0")
     assert (code in (0, 13), "unrecognized arguments" in said) == (True, False), said[-2000:]
 
 
