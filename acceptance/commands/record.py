@@ -17,6 +17,7 @@ from pathlib import Path
 from acceptance.commands.record_texts import TEXTS, Changed, attach, log, make_sure, notify
 from acceptance.events import TamperedLog
 from acceptance.record import changes_page
+from acceptance.record.attachments import attempts
 from acceptance.record.changes import audit, missing
 from acceptance.record.earlier_runs import Unread
 from acceptance.record.history import read_runs
@@ -57,6 +58,7 @@ def verify_record(options: Namespace) -> int:
         print(f"CHANGED: {options.folder}: {'; '.join(faults)}")
     else:
         print(f"INTACT: {options.folder}: every file is as the run left it{_signed(options.folder, name)}")
+        print("".join(f"  {each}\n" for each in attempts(options.folder)), end="")
     return 1 if faults else 0
 
 

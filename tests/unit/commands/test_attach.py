@@ -134,12 +134,14 @@ def test_every_recipe_of_the_docs_is_tried():
     assert sorted(names) == sorted(path.stem for path in EXAMPLES.iterdir()) == ["github", "gitlab", "servicenow"]
 
 
-def test_page_is_attached_once_unless_it_is_told_to(attach, folder, tracker):
+def test_page_is_attached_once_unless_it_is_told_to(attach, folder, tracker, capsys):
     first, second, third = (attach(jira(tracker), *args) for args in ((), (), ("--again",)))
     assert (first.returncode, second.returncode, third.returncode) == (0, 1, 0)
     assert f"attached to {TICKET}" in second.stderr
     assert "--again" in second.stderr
     assert len(tracker.got) == 2
+    assert record.run(["verify", str(folder)], folder) == 0
+    assert capsys.readouterr().out.count(f"attached to {TICKET}") == 2
 
 
 @pytest.mark.parametrize("system", ["refuses", "asks for a login", "is not there", "prints nothing"])
