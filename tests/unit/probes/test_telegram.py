@@ -110,6 +110,7 @@ def target(tmp_path: Any) -> Iterator[Any]:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     how = {"DIALOG": "telegram", "TELEGRAM_LISTEN": f"127.0.0.1:{port}", "TELEGRAM_SETTLE_SECONDS": "0"}
+    how["RESTART_TIMEOUT_SECONDS"] = "0.5"  # so long a first poll is waited for
     yield small_target(tmp_path, before=f"TELEGRAM_BOT_TOKEN={TOKEN}\n", **how)
     serving._served.pop(("127.0.0.1", port), None)
 
