@@ -206,10 +206,10 @@ class Prometheus:
             return call()
         # guard: prometheus-that-answers-with-an-error
         except (PrometheusApiClientException, RequestException, ValueError, LookupError, TypeError) as error:
-            raise Inconclusive(
-                f"Prometheus at {self.url} did not answer «{what}»: {error}; "
-                "check that it runs and that PROMETHEUS_URL of the target file is right"
-            ) from error
+            remedy = "check that it runs and that PROMETHEUS_URL of the target file is right"
+            if "CERTIFICATE_VERIFY_FAILED" in str(error):
+                remedy = "have its CA trusted by REQUESTS_CA_BUNDLE and SSL_CERT_FILE of the environment"
+            raise Inconclusive(f"Prometheus at {self.url} did not answer «{what}»: {error}; {remedy}") from error
 
 
 def _be_whole(response: Response, **_: Any) -> None:

@@ -25,6 +25,7 @@ from acceptance.observe.deployed import deployed
 from acceptance.observe.mongo import database
 from acceptance.observe.prometheus import Prometheus
 from acceptance.preparation.flagcheck import flag_findings, new_paths_at_work
+from acceptance.probes.attacks.access import require_statement
 from acceptance.probes.clients import Clients
 from acceptance.probes.health import PARTS, dashboard
 from acceptance.probes.storage.antivirus import Antivirus
@@ -57,6 +58,9 @@ KEYS: Mapping[str, str] = {
 TELEGRAM_KEYS = "DIALOG, TELEGRAM_LISTEN, TELEGRAM_BOT_TOKEN"
 
 Question = Callable[[], Iterable[Finding]]
+
+ALWAYS = "butler_"
+"""What the names of the metrics begin with that are there before any flag is."""
 
 STAGE_FILE = "/stage.toml: "
 """Stands in the key of each gate and trigger."""
@@ -119,6 +123,8 @@ def _questions(target: Target, stages: list[Stage]) -> Iterator[tuple[str, Quest
     yield "MONGODB_URL, unique index", partial(_unique_index, target)
     yield "MONGODB_COLLECTIONS, MONGODB_FIELDS", partial(_documents, target)
     yield "STORAGE_ROOT, MIN_FREE_BYTES", partial(_storage, target)
+    yield "METRIC_NAMES", partial(_always_there, target, prometheus)
+    yield "AUTHENTICATION, OTHER_LOGIN", partial(_said_who_may_call, target)
     yield "PROMETHEUS_CONFIG", partial(_readable, target.prometheus_config)
     yield "BACKUP_DIR", partial(_writable, "BACKUP_DIR", target.backup_dir)
     yield "JOURNAL_DIR", partial(_journal, target)
@@ -194,6 +200,20 @@ def _new_paths(target: Target, prometheus: Prometheus) -> list[Finding]:
         Finding("flag at work", flag, "no sign of the new path", ", ".join(sorted(names)), next_step="restart")
         for flag, names in seen.items()
     ]
+
+
+def _always_there(target: Target, prometheus: Prometheus) -> list[Finding]:
+    """Look for the metrics that each bot exports, whatever its flags are (contract, "Metrics")."""
+    job = target.services["bot"].job
+    expected = f"metrics {prometheus.own(ALWAYS)}* of job {job}"
+    step = "correct METRIC_NAMES or BOT_JOB"
+    return [] if prometheus.names(job, ALWAYS) else [Finding("no data", "", expected, "none", next_step=step)]
+
+
+def _said_who_may_call(target: Target) -> list[Finding]:
+    target.service("api")  # stage 21_01c asks, of the API
+    require_statement(target.authentication, target.other_login)
+    return []
 
 
 def _unique_index(target: Target) -> list[Finding]:

@@ -22,7 +22,7 @@ from acceptance.target.model import Service, Target
 MOST = timedelta(seconds=2)
 """How far the clocks may differ: the change is told from what came before it by time."""
 
-_PATIENCE_S = 10.0
+_PATIENCE_S = 7.0
 _TRACE_DIGITS = 16
 
 

@@ -107,6 +107,12 @@ def test_two_dialog_contexts_may_not_have_one_session(monkeypatch, index, kinds)
 @pytest.mark.parametrize(
     ("settings", "ask", "key"),
     [
+        ({}, lambda it: doctor._answer("", lambda: doctor._said_who_may_call(it)), "required or none:"),
+        (
+            {"METRIC_NAMES": "butler_=helper_"},
+            lambda it: doctor._always_there(it, SimpleNamespace(names=lambda *_: set(), own=it.metrics.query)),
+            "metrics helper_* of job butler-bot",
+        ),
         ({"PROMETHEUS_CONFIG": "/nowhere.yml"}, lambda it: doctor._readable(it.prometheus_config), "/nowhere.yml"),
         ({"MIN_FREE_BYTES": 10**17}, doctor._storage, "free"),
         ({"STORAGE_MODE": "751"}, doctor._storage, "751"),
