@@ -1,11 +1,13 @@
 """A lab that a test holds, started as a user starts it, and target files with shorter times for it."""
 
+import os
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from unittest.mock import patch
 
 from acceptance.conduct.provider import start_provider
 from lab.faults import switch
@@ -30,6 +32,17 @@ def held_lab(*faults: str, home: Path | None = None, dialog: str = "http") -> It
             yield provider.target_file
         finally:
             provider.end()
+
+
+@contextmanager
+def lab_of_another_shape() -> Iterator[Path]:
+    """Run a lab of another shape and give its target file; meanwhile this process trusts its Prometheus' own CA."""
+    with ExitStack() as stack:
+        with patch.dict(os.environ, LAB_SHAPE="other"):  # while it starts, so that no other lab has this shape
+            target = stack.enter_context(held_lab())
+        own = str(target.parent / "infra" / "prometheus" / "ca.pem")
+        stack.enter_context(patch.dict(os.environ, SSL_CERT_FILE=own, REQUESTS_CA_BUNDLE=own))
+        yield target
 
 
 def retold(target_file: Path, name: str, **settings: str) -> Path:

@@ -5,9 +5,8 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from held_lab import ROOT, SHORT, broken, retold
+from held_lab import SHORT, broken, lab_of_another_shape, retold
 
-from acceptance.conduct.provider import start_provider
 from lab.access import ACCESS_FAULTS
 from power.stage_run import StageRun, run_stage
 from power.table import INCONCLUSIVE, Power, assert_noticed
@@ -35,11 +34,10 @@ RED = {f"21_01c::{check}" for check, _ in LOGINS.values()}
 
 
 @pytest.fixture(scope="module")
-def guarded_lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def guarded_lab() -> Iterator[Path]:
     """A lab whose services ask for a login."""
-    provider = start_provider("python -m lab serve --shape other", ROOT, tmp_path_factory.mktemp("lab") / "lab.log")
-    yield provider.target_file
-    provider.end()
+    with lab_of_another_shape() as target:
+        yield target
 
 
 def asked(lab: Path, reports: Path, **settings: str) -> StageRun:

@@ -6,31 +6,17 @@ behind a path with a certificate of a private CA.
 
 import importlib
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from held_lab import SHORT, broken, held_lab, retold
+from held_lab import SHORT, broken, lab_of_another_shape, retold
 
 from power.stage_run import left_over, run_stage
 from power.table import assert_noticed, part_of
 
 # Enough traffic for its slower scrapes.
 QUICK = SHORT | {"SOAK_SECONDS": "20"}
-
-
-@contextmanager
-def lab_of_another_shape() -> Iterator[Path]:
-    """Run one, with its private CA trusted."""
-    with ExitStack() as stack:
-        with pytest.MonkeyPatch.context() as patch:  # while it starts, so that no other lab has this shape
-            patch.setenv("LAB_SHAPE", "other")
-            target = stack.enter_context(held_lab())
-        patch = stack.enter_context(pytest.MonkeyPatch.context())
-        for name in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"):
-            patch.setenv(name, str(target.parent / "infra" / "prometheus" / "ca.pem"))
-        yield target
 
 
 @pytest.fixture(scope="module")
