@@ -22,6 +22,13 @@ ACCESS_FAULTS: tuple[Fault, ...] = tuple(
         ("secret-in-log", "a request for a page that is not there is logged with MongoDB's password"),
     )
 )
+ODD_FAULTS: tuple[Fault, ...] = tuple(
+    Fault(name, "21_01a", f"every service: {breaks}", tuple(f"21_01{stage}.{item}" for stage in "abc"))
+    for name, breaks, item in (
+        ("odd-requests-crash", "where a flag is on, what should be refused with 4xx is a 500", "rollout.3"),
+        ("odd-requests-always-crash", "what should be refused with 4xx is a 500", "rollout.1"),
+    )
+)
 
 
 class Logins:
@@ -51,6 +58,9 @@ def http_error(env: Mapping[str, str], broken: Broken) -> Callable[[Request, Exc
     async def answer(_: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
         detail, url = error.detail, f"mongodb://{env.get('MONGO_USER')}:{env.get('MONGO_PASSWORD')}@127.0.0.1"
+        new = "true" in {value.lower() for flag, value in env.items() if flag.startswith("USE_")}
+        if broken("odd-requests-always-crash") or (new and broken("odd-requests-crash")):
+            return JSONResponse({"detail": "internal error"}, 500)
         if broken("secret-in-log"):
             log("not_found", "WARNING", store=url)
         if broken("secret-in-errors"):

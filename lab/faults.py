@@ -72,6 +72,20 @@ STORAGE_FAULTS: tuple[Fault, ...] = tuple(
         ("limit-accepts-one-more", "a file of one byte more than the size limit is accepted", "security.3"),
         ("limit-of-first-file", "old_zip and logs_zip may have any size", "security.3"),
         ("metadata-seldom", "every 20th upload has no review_archives document", "monitor.1"),
+        ("fields-not-required", "a submission may lack its commit", "security.1"),
+        (
+            "large-files-not-checked",
+            "files over 1 MiB are taken as they are",
+            "security.1 preflight.3",
+        ),
+        ("wrong-size-seldom", "every 15th document holds another size than the stored file's", "monitor.1"),
+        ("place-without-root", "the document's path is one that the worker cannot read", "rollout.3"),
+        ("owners-mixed", "of uploads at the same moment each is recorded as the newest one's", "rollout.3"),
+        (
+            "times-not-measured",
+            "every service: operations are counted, and take no time by the metrics",
+            "monitor.1 21_01a.monitor.1 21_01b.monitor.1 21_01d.monitor.1",
+        ),
         ("old-tasks-forgotten", "tasks of before the process started are answered with 404", "rollout.3"),
         ("limit-missing", "a file of any size is accepted", "security.3"),
         ("flag-ignored", "the process reads the flag and keeps the old path", "rollout.2 rollout.3"),
@@ -154,7 +168,7 @@ ROLLBACK_FAULTS: tuple[Fault, ...] = tuple(
 
 # The services' own catalogues: module and the tuples in it. A module imports Fault from here, so it is read late.
 _ELSEWHERE = {
-    "lab.access": ("ACCESS_FAULTS",),
+    "lab.access": ("ACCESS_FAULTS", "ODD_FAULTS"),
     "lab.bot.faults": ("DIALOG_FAULTS", "TELEGRAM_FAULTS"),
     "lab.worker.faults": ("HOMEWORK_FAULTS", "USE_CASE_FAULTS"),
     "lab.standins.faults": ("PLATFORM_FAULTS",),

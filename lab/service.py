@@ -8,6 +8,7 @@ import contextlib
 import json
 import logging
 import os
+import re
 import socket
 import threading
 import traceback
@@ -187,7 +188,10 @@ def _metrics_route(fault: Callable[[str], bool]) -> Route:
                 log("seeded_error", "ERROR")
         if fault("metrics-gone"):
             raise HTTPException(503, "no metrics")
-        return Response(exposition(), headers={"content-type": CONTENT_TYPE_LATEST})
+        text = exposition()
+        if fault("times-not-measured"):
+            text = re.sub(r"(?m)^(\w+_seconds_sum(?:{.*})?) .*$", r"\1 0.0", text)
+        return Response(text, headers={"content-type": CONTENT_TYPE_LATEST})
 
     return Route("/metrics", metrics)
 

@@ -20,7 +20,8 @@ from acceptance.polling import poll
 from acceptance.probes.archives.archives import good
 from acceptance.probes.clients import Clients
 from acceptance.probes.dialog import contexts
-from acceptance.probes.dialog.gateway import RECALL, Conversation, converse, keep, new_word
+from acceptance.probes.dialog.conversation import Conversation, converse
+from acceptance.probes.dialog.gateway import RECALL, keep, new_word
 from acceptance.probes.homework.worker import DAYS
 from acceptance.probes.http.client import brief
 from acceptance.probes.storage.directory import copies_of

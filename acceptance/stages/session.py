@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property, partial
@@ -18,11 +18,13 @@ from acceptance.gates.figures import TriggerState
 from acceptance.gates.measures import GateResult, Trigger
 from acceptance.gates.series import SAME_START_S
 from acceptance.kinds import TriggerFired
+from acceptance.observe.label_standard import metric_findings
 from acceptance.observe.log_lines import LogLine, of_ours
 from acceptance.observe.logs import Logs
 from acceptance.observe.new_path import NewPath
 from acceptance.observe.prometheus import Prometheus
 from acceptance.observe.started import shown_by, starts
+from acceptance.probes.odd_requests import Statuses
 from acceptance.probes.traffic import Probe
 from acceptance.stage import Stage
 from acceptance.stages.expected_events import SyntheticEvents, visible
@@ -54,6 +56,7 @@ class StageWork:
         others: The other stages: the watch also sees the error rates of their services.
         tell: Shows how the soak goes.
         times_off: Timed requests with the flag off: the run's own baseline.
+        odd_off: How requests were answered with the flag off that no service can serve.
         user_triggers: What only our own traffic finds, as it stood last.
     """
 
@@ -68,6 +71,7 @@ class StageWork:
     tell: Tell | None = None
     others: tuple[Stage, ...] = ()
     times_off: Sequence[Probe] = ()
+    odd_off: Statuses = field(default_factory=dict)
     user_triggers: dict[str, TriggerState] = field(default_factory=dict)
     _soaked: SoakReport | None = None
     _born: float = 0.0
@@ -175,6 +179,15 @@ class StageWork:
             for start in now
             if start > self._born + SAME_START_S
         ]
+
+    def metric_findings(self, used: Collection[str]) -> list[Finding]:
+        """Name what is wrong with the metrics of the stage's new path, these operations of which were used.
+
+        Raises:
+            Inconclusive: Prometheus is out of reach, or does not scrape the service.
+        """
+        job, patience = self.service.job, self.target.scrape_patience_s
+        return metric_findings(self.prometheus, job, self.stage.metrics, patience, used=used, ours=self.run.prefix)
 
     def _stopped(self) -> str:
         """Say why the soak must end now: a trigger fired, or somebody else switched the flag in the env file."""

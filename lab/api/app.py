@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 from pymongo.errors import PyMongoError
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -67,7 +68,7 @@ class ReviewApi:
             return JSONResponse({"detail": "records are unavailable, try again later"}, 503)
         forgets = self._tasks_lost or self._broken("old-tasks-forgotten")
         if task is None or (forgets and task["created_at"] < self._started):
-            return JSONResponse({"detail": "no such review"}, 404)
+            raise HTTPException(404, "no such review")
         return JSONResponse(answer(task, full=True))
 
     async def health(self) -> None:

@@ -27,7 +27,7 @@ class Saving:
 
     def __init__(self, context: Context, records: Records) -> None:
         self._context, self._records, self._broken = context, records, context.broken
-        self._saves = 0
+        self._saves, self._newest = 0, ""
 
     async def save(self, upload: Upload) -> Document:
         """Keep an upload and give its task.
@@ -38,6 +38,7 @@ class Saving:
         """
         task_id = f"rev_{secrets.token_hex(16)}"
         places: dict[str, Path] = {}
+        self._newest = upload.fields["student_id"]  # of the fault that takes it for each one's at that moment
         try:
             for kind, file in upload.files.items():
                 places[kind] = self._place(upload, file, task_id)
@@ -130,18 +131,28 @@ class Saving:
         return [
             {
                 "task_id": task_id,
-                "student_id": upload.fields["student_id"],
+                "student_id": self._owner(upload),
                 "assignment_id": upload.fields["assignment_id"],
                 "kind": kind,
                 "filename": file.file_name,
-                "path": str(places[kind]),
-                "size_bytes": file.size + self._broken("wrong-size-recorded"),
+                "path": self._recorded_place(places[kind]),
+                "size_bytes": file.size + self._wrong_size(),
                 "sha256": self._recorded(file),
                 "uploaded_at": _now(),
                 "backend": BACKEND,
             }
             for kind, file in upload.files.items()
         ]
+
+    def _owner(self, upload: Upload) -> str:
+        return self._newest if self._broken("owners-mixed") else upload.fields["student_id"]
+
+    def _recorded_place(self, place: Path) -> str:
+        root = self._context.storage.root
+        return str(place.relative_to(root) if self._broken("place-without-root") else place)
+
+    def _wrong_size(self) -> bool:
+        return self._broken("wrong-size-recorded") or (self._broken("wrong-size-seldom") and self._saves % 15 == 5)
 
     def _recorded(self, file: IncomingFile) -> str:
         wrong = self._broken("wrong-checksum-recorded")

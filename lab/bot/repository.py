@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pymongo.errors import PyMongoError
 
 from lab.bot.contexts import Context, Contexts
+from lab.bot.seeded import damaged
 from lab.measured import Measured
 from lab.service import Settings, log
 
@@ -32,7 +33,7 @@ class ContextRepository:
     def __init__(self, contexts: Contexts, settings: Settings) -> None:
         self._contexts = contexts
         self._fault = settings.fault
-        self._calls = itertools.count(1)
+        self._calls, self._saves = itertools.count(1), itertools.count(1)
         self._started = datetime.now(UTC).isoformat()
         self._read: tuple[float, Context | None] = (0.0, None)
         self._measure = Measured(
@@ -60,14 +61,10 @@ class ContextRepository:
             RepositoryError: MongoDB did not answer.
         """
         async with self._measured("save"):
-            if self._fault("dialog-steps-not-counted"):
-                context = replace(context, step_count=1)
-            if self._fault("dialog-long-text-cut"):
-                context = replace(context, history=[{**said, "text": said["text"][:500]} for said in context.history])
-            if self._fault("dialog-old-turns-dropped"):
-                context = replace(context, history=context.history[-10:])
             if not self._fault("dialog-not-stored"):
-                await self._contexts.save(context)
+                await self._contexts.save(damaged(context, self._fault, next(self._saves)))
+            if self._fault("dialog-copy-left"):
+                await self._contexts.save(replace(context, session_id=f"{context.session_id}-copy"))
 
     @asynccontextmanager
     async def _measured(self, operation: str) -> AsyncIterator[None]:

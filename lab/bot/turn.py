@@ -47,9 +47,11 @@ class Dialog:
         if self._new_path and self._fault("dialog-new-session-each-turn"):
             session = uuid.uuid4().hex
         lock = self._locks.setdefault(session, asyncio.Lock())
+        if self._new_path and self._fault("dialog-sessions-unlocked"):
+            lock = asyncio.Lock()
         async with lock, self._room:  # a context is read, changed and written as a whole
             context = await self._contexts.get(session) or Context(session, message.user_id)
-            if context.user_id != message.user_id:
+            if context.user_id != message.user_id and not (self._new_path and self._fault("dialog-stranger-answered")):
                 raise ForeignSessionError
             if self._rolled_back and context.history and context.history[0]["at"] < self._started:
                 raise RepositoryError("seeded fault rollback-loses-conversations")

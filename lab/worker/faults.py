@@ -94,6 +94,24 @@ HOMEWORK_FAULTS = (
         "with the flag on, the process ends at its start",
         ("21_01b.rollout.2",),
     ),
+    Fault(
+        "homework-lists-mixed",
+        "21_01b",
+        "new path: of lists at the same moment each is the newest request's",
+        ("21_01b.rollout.3",),
+    ),
+    Fault(
+        "homework-list-twice-seldom",
+        "21_01b",
+        "new path: every 5th list holds a commit twice",
+        ("21_01b.monitor.1",),
+    ),
+    Fault(
+        "homework-errors-of-one-type",
+        "21_01b",
+        "new path: whatever fails is counted as api_error, an unknown commit too",
+        ("21_01b.rollout.3",),
+    ),
 )
 
 USE_CASE_FAULTS = (
@@ -192,5 +210,47 @@ USE_CASE_FAULTS = (
         "21_01d",
         "with the flag on, the process ends at its start",
         ("21_01d.rollout.2",),
+    ),
+    Fault(
+        "review-other-assignment",
+        "21_01d",
+        "new path: the report names another assignment",
+        ("21_01d.rollout.3",),
+    ),
+    Fault(
+        "review-published-twice",
+        "21_01d",
+        "new path: a publication is logged twice",
+        ("21_01d.rollout.3",),
+    ),
+    Fault(
+        "review-result-cut",
+        "21_01d",
+        "new path: the task's result holds 60 characters of the report",
+        ("21_01d.rollout.3",),
+    ),
+    Fault(
+        "review-limit-checked-last",
+        "21_01d",
+        "new path: the rate limit is checked after the work is done",
+        ("21_01d.rollout.3",),
+    ),
+    Fault(
+        "review-first-log-file-only",
+        "21_01d",
+        "new path: of a log of several files no error is counted",
+        ("21_01d.rollout.3",),
+    ),
+    Fault(
+        "review-analyses-mixed",
+        "21_01d",
+        "new path: of reviews at the same time each gets the newest one's log analysis",
+        ("21_01d.monitor.1",),
+    ),
+    Fault(
+        "review-log-not-read",
+        "21_01d",
+        "both paths: whatever a log says, one line is counted",
+        ("21_01d.rollout.1",),
     ),
 )

@@ -15,6 +15,7 @@ from lab.service import Settings
 from lab.worker.checker import CheckerError, Commit, Review
 
 LATE_SECONDS = 0.3  # well below the SLO of 2 s, and a multiple of what it was
+MIXED_SECONDS = 0.02  # in which a request at the same moment comes between
 SLOW_SECONDS = 2.5  # the fault's delay: over the SLO of 2 s
 
 
@@ -46,16 +47,18 @@ class HomeworkReviewService:
             "homework_review_service_latency_seconds",
             "Requests to the homework review service",
             buckets=(0.05, 0.1, 0.25, 0.5, 1, 2, 3, 5, 10),
-            error_type=lambda error: error.error_type if isinstance(error, CheckerError) else "api_error",
+            error_type=self._error_type,
         )
 
     async def commits(self, student_id: str, days: int) -> list[Commit]:
         """See Homework."""
         async with self._measured("list_commits"):
-            found = await self._client.commits(student_id, days)
+            found = await self._client.commits(await self._asked_for(student_id), days)
         cut = self._fault("homework-list-cut") and next(self._lists) % 5 == 0
         if self._fault("homework-list-reversed"):
             found.reverse()
+        if self._fault("homework-list-twice-seldom") and next(self._lists) % 5 == 2:
+            found += found[:1]
         return [] if self._fault("homework-empty-list") else found[cut:]
 
     async def review(self, commit_hash: str) -> Review:
@@ -69,6 +72,18 @@ class HomeworkReviewService:
         """See Homework."""
         async with self._measured("get_status"):
             return await self._client.status(review_id)
+
+    async def _asked_for(self, student_id: str) -> str:
+        """Give the student, or the newest request's by the seeded fault."""
+        if self._fault("homework-lists-mixed"):
+            self._newest = student_id
+            await asyncio.sleep(MIXED_SECONDS)
+            return self._newest
+        return student_id
+
+    def _error_type(self, error: Exception) -> str:
+        known = isinstance(error, CheckerError) and not self._fault("homework-errors-of-one-type")
+        return error.error_type if known and isinstance(error, CheckerError) else "api_error"
 
     @asynccontextmanager
     async def _measured(self, operation: str) -> AsyncIterator[None]:

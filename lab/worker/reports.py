@@ -25,6 +25,8 @@ class Reports:
     async def analyse_logs(self, task: Task) -> dict[str, Any]:
         """Analyse the logs that came with the task."""
         analysis = await asyncio.to_thread(analyse, await self._logs_of(task))
+        if self._fault("review-log-not-read"):
+            analysis |= {"files": 1, "lines": 1, "errors": 0, "warnings": 0}
         log("log_analysis_complete", **about(task), **{f"log_{key}": value for key, value in analysis.items()})
         return analysis
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+from dataclasses import replace
 from typing import Any
 
 from lab.service import Settings, log
@@ -11,6 +12,7 @@ from lab.worker.reports import Reports, about
 from lab.worker.review_metrics import ReviewMetrics
 from lab.worker.tasks import Task
 
+MIXED_SECONDS = 0.05  # in which a review at the same time comes between
 SLOW_SECONDS = 32.0  # the fault's delay: over the SLO of 30 s from end to end
 
 
@@ -43,6 +45,12 @@ class LogAnalysisPipeline:
         analysis = await self._reports.analyse_logs(task)
         if self._fault("review-counts-wrongly"):
             analysis["errors"] -= 1
+        if self._fault("review-first-log-file-only") and analysis["files"] > 1:
+            analysis["errors"] = 0
+        if self._fault("review-analyses-mixed"):
+            self._newest = analysis
+            await asyncio.sleep(MIXED_SECONDS)
+            return self._newest
         return analysis
 
 
@@ -56,10 +64,14 @@ class ReportPublisher:
 
     async def publish(self, task: Task, analysis: dict[str, Any] | None) -> str:
         """Persist, then publish; gives the report's text."""
+        if self._fault("review-other-assignment"):
+            task = replace(task, assignment_id="hw00")
         lost = self._fault("review-report-lost") and next(self._calls) % 10 == 0
         report = await self._reports.persist(task, analysis, lost)
         if not self._fault("review-not-published"):
             await self._reports.publish(task)
+        if self._fault("review-published-twice"):
+            log("report_published", **about(task))
         return report
 
 
@@ -85,19 +97,26 @@ class DecomposedReview:
         return await self._metrics.timed(self._run(task))
 
     async def _run(self, task: Task) -> dict[str, Any]:
-        try:
-            with self._metrics.component("rate_limiter"):
-                self._limiter.check(task)
-        except RateLimitError:
-            self._metrics.rate_limit_hits.inc()
-            raise
+        late = self._fault("review-limit-checked-last")
+        if not late:
+            self._check(task)
         with self._metrics.component("orchestrator"):
             await self._seeded()
         with self._metrics.component("log_pipeline"):
             analysis = await self._logs.analyse(task)
         with self._metrics.component("publisher"):
             report = await self._publisher.publish(task, analysis)
-        return {"report": report}
+        if late:
+            self._check(task)
+        return {"report": report[:60] if self._fault("review-result-cut") else report}
+
+    def _check(self, task: Task) -> None:
+        try:
+            with self._metrics.component("rate_limiter"):
+                self._limiter.check(task)
+        except RateLimitError:
+            self._metrics.rate_limit_hits.inc()
+            raise
 
     async def _seeded(self) -> None:
         """Do what the seeded faults of the orchestrator do."""

@@ -9,9 +9,11 @@ import pytest
 from acceptance.evidence import Evidence
 from acceptance.finding import Finding
 from acceptance.observe.store import Store
-from acceptance.probes.dialog.concurrent_users import Chat
+from acceptance.probes.dialog.chat import Chat
 from acceptance.probes.dialog.contexts import context_after
-from acceptance.probes.dialog.gateway import LONG_TALK, Butler, Conversation, converse, new_word
+from acceptance.probes.dialog.conversation import LONG_TALK, Conversation, converse
+from acceptance.probes.dialog.gateway import Butler, new_word
+from acceptance.probes.dialog.sessions import Sessions, try_sessions
 from acceptance.stages.session import StageWork
 from acceptance.stages.soak import SoakReport
 from acceptance.stages.user_triggers import HardFault
@@ -44,7 +46,7 @@ def word() -> str:
 @pytest.fixture(scope="module")
 def long_talk(talk: Talk, new_id: NewId) -> Conversation:
     """A conversation of many turns, one of them long."""
-    return talk(new_id("long"), *LONG_TALK)
+    return talk(new_id("Long"), *LONG_TALK)
 
 
 @pytest.fixture(scope="session")
@@ -60,9 +62,26 @@ def begun_before() -> list[Conversation]:
 
 
 @pytest.fixture(scope="module")
-def soaked(flag_on: object, stage_work: StageWork, butler: Butler, new_id: NewId) -> SoakReport:
+def sessions(butler: Butler, mongo: Store, new_id: NewId) -> Sessions:
+    """How sessions are kept apart by the path that is at work."""
+    return try_sessions(butler, mongo, new_id)
+
+
+@pytest.fixture(scope="session")
+def sessions_before() -> list[Sessions]:
+    """The same with the flag off."""
+    return []
+
+
+@pytest.fixture(scope="module")
+def chat(butler: Butler, new_id: NewId) -> Chat:
+    """The users of the soak."""
+    return Chat(butler, lambda: new_id("Soak"))
+
+
+@pytest.fixture(scope="module")
+def soaked(flag_on: object, stage_work: StageWork, chat: Chat) -> SoakReport:
     """The stage after its full soak, with one dialog turn of one of many users at a time."""
-    chat = Chat(butler, lambda: new_id("soak"))
 
     def one_turn() -> list[Finding]:
         found = chat.turn()

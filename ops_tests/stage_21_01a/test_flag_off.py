@@ -5,6 +5,7 @@ import pytest
 from acceptance.finding import summary
 from acceptance.probes.dialog import contexts
 from acceptance.probes.dialog.gateway import RECALL, keep
+from acceptance.probes.odd_requests import odd_findings
 
 pytestmark = [pytest.mark.smoke, pytest.mark.usefixtures("flag_off")]
 
@@ -66,4 +67,18 @@ def test_long_conversation_is_remembered(long_talk, long_before):
     """Validate with flag off: twelve turns are answered in one session; how much is kept, the new code must keep."""
     long_before.append(long_talk)
     found = [*long_talk.findings(), *long_talk.other_session()]
+    assert found == [], summary(found)
+
+
+@pytest.mark.checklist("21_01a.rollout.1")
+def test_sessions_are_tried(sessions, sessions_before):
+    """Validate with flag off: a user's second conversation is answered; how sessions are kept apart is noted."""
+    sessions_before.append(sessions)
+    assert sessions.faults == [], summary(sessions.faults)
+
+
+@pytest.mark.checklist("21_01a.rollout.1")
+def test_odd_requests_do_not_crash(odd_off):
+    """Validate with flag off: what no service can serve is refused; how, the new code must keep."""
+    found = odd_findings(odd_off)
     assert found == [], summary(found)

@@ -7,8 +7,11 @@ from acceptance.finding import summary
 from acceptance.polling import poll
 from acceptance.probes.dialog import contexts
 from acceptance.probes.dialog.concurrent_users import converse_at_once
+from acceptance.probes.dialog.conversation import other_modes
 from acceptance.probes.dialog.gateway import RECALL, keep
 from acceptance.probes.flag_path import answered
+from acceptance.probes.likeness import OldPath
+from acceptance.probes.odd_requests import odd_findings
 
 pytestmark = [pytest.mark.smoke, pytest.mark.usefixtures("flag_on")]
 
@@ -128,5 +131,35 @@ def test_as_much_is_remembered_as_with_the_flag_off(long_talk, long_before):
     if not long_before:
         pytest.skip("no long conversation was held with the flag off: run test_flag_off.py too")
     before, now = (contexts.remembered(each.contexts[-1], each.said) for each in (long_before[0], long_talk))
-    lost = [message[:60] for message in before if message not in now]
-    assert lost == [], f"expected {len(before)} of {len(long_talk.said)} messages in full, as before; lost are {lost}"
+    unlike = {message[:60]: (times, now[message]) for message, times in before.items() if now[message] != times}
+    assert unlike == {}, f"expected each message stored in full as often as with the flag off, found {unlike}"
+
+
+@pytest.mark.checklist("21_01a.rollout.3")
+def test_contexts_are_stored_as_with_the_flag_off(begun_before, long_before, conversation, long_talk):
+    """Smoke test with flag on: what is stored is of the same form, so that the old code can read it again."""
+    if not (begun_before and long_before):
+        pytest.skip("no conversation was held with the flag off: run test_flag_off.py too")
+    old = OldPath([begun_before[0].seen, long_before[0].seen], lists=frozenset({"context"}))
+    pairs = ((conversation, begun_before[0]), (long_talk, long_before[0]))
+    found = [each for new, same in pairs for each in old.unlike(new.session_id, new.seen, same.seen)]
+    found += other_modes(long_before[0].turns, long_talk.turns)
+    assert found == [], summary(found)
+
+
+@pytest.mark.checklist("21_01a.rollout.3")
+def test_sessions_are_kept_apart_as_with_the_flag_off(sessions, sessions_before):
+    """Smoke test with flag on: two conversations of a user, a stranger in a session, messages at the same moment."""
+    if not sessions_before:
+        pytest.skip("no sessions were tried with the flag off: run test_flag_off.py too")
+    found = sessions.unlike(sessions_before[0])
+    assert found == [], summary(found)
+
+
+@pytest.mark.checklist("21_01a.rollout.3")
+def test_odd_requests_are_refused_as_with_the_flag_off(odd_on, stage_work):
+    """Smoke test with flag on: what no service can serve is refused as before."""
+    if not stage_work.odd_off:
+        pytest.skip("no odd request was sent with the flag off: run test_flag_off.py too")
+    found = odd_findings(odd_on, stage_work.odd_off)
+    assert found == [], summary(found)

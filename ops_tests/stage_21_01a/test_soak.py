@@ -36,6 +36,13 @@ def test_every_turn_of_the_soak_was_good(soaked):
     assert soaked.sent > 0, "expected requests of ours in the soak, found none"
 
 
+@pytest.mark.checklist("21_01a.monitor.1")
+def test_every_conversation_of_the_soak_is_stored(soaked, chat, mongo, begun_before):
+    """Watch Prometheus metrics: what the counters say is true, each conversation has its one document, all of it."""
+    found = chat.stored_findings(mongo, begun_before[:1])
+    assert (len(chat.held) > 0, found) == (True, []), summary(found) or "expected conversations, found none"
+
+
 @pytest.mark.checklist("21_01a.monitor.2")
 def test_no_new_errors_in_the_log(flag_on, soaked, bot_logs, evidence):
     """Check application logs: no warnings or errors of a kind that was not there before the flag."""
@@ -90,4 +97,11 @@ def test_latency_is_at_most_twice_the_baseline(times_on, stage_work):
 def test_service_ran_through(soaked, stage_work):
     """Services restart only when they are told to: the process of flag-on still runs at the end of the soak."""
     found = stage_work.restarted_itself()
+    assert found == [], summary(found)
+
+
+@pytest.mark.checklist("21_01a.monitor.1")
+def test_metrics_keep_to_the_label_standard(soaked, stage_work):
+    """Watch Prometheus metrics: each operation is counted and timed, and no label is an id."""
+    found = stage_work.metric_findings(("get", "save"))
     assert found == [], summary(found)

@@ -52,11 +52,13 @@ def dependency() -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def soaked(flag_on: object, stage_work: StageWork, homework: Homework, checker: HwChecker) -> SoakReport:
+def soaked(
+    flag_on: object, stage_work: StageWork, homework: Homework, checker: HwChecker, listed_before: list[Lists]
+) -> SoakReport:
     """The stage after its full soak, with a list or a review request at a time."""
-    target = stage_work.target
+    target, exact = stage_work.target, any(lists.exact for lists in listed_before)
     with dependency():
-        traffic = HomeworkTraffic(homework, checker, target.known.soak_students, patience_s=target.http_timeout_s)
+        traffic = HomeworkTraffic(homework, checker, target.known.soak_students, target.http_timeout_s, exact)
 
     def one_request() -> list[Finding]:
         with dependency():

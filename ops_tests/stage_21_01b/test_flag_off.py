@@ -6,6 +6,7 @@ from acceptance.evidence import Evidence
 from acceptance.finding import summary
 from acceptance.probes.homework.traffic import reviewable
 from acceptance.probes.homework.worker import DAYS
+from acceptance.probes.odd_requests import odd_findings
 
 pytestmark = [pytest.mark.smoke, pytest.mark.usefixtures("flag_off")]
 
@@ -54,3 +55,10 @@ def test_lists_of_several_students_are_answered(listed, listed_before):
     """Validate with flag off: some student has commits in a list; the new service must list the same."""
     listed_before.append(listed)
     assert any(listed.rows.values()), f"expected commits in one of {len(listed.rows)} lists, found none"
+
+
+@pytest.mark.checklist("21_01b.rollout.1")
+def test_odd_requests_do_not_crash(odd_off):
+    """Validate with flag off: what no service can serve is refused; how, the new code must keep."""
+    found = odd_findings(odd_off)
+    assert found == [], summary(found)

@@ -9,7 +9,9 @@ from acceptance.finding import summary
 from acceptance.polling import poll
 from acceptance.probes.flag_path import answered
 from acceptance.probes.homework.traffic import reviewable
-from acceptance.probes.homework.worker import DAYS, REQUESTS, served
+from acceptance.probes.homework.worker import DAYS, REQUESTS, failures, served
+from acceptance.probes.odd_requests import NOT_FOUND, odd_findings
+from acceptance.verdict import NotApplicable
 
 pytestmark = [pytest.mark.smoke, pytest.mark.usefixtures("flag_on")]
 
@@ -91,3 +93,22 @@ def test_lists_are_as_with_the_flag_off(listed_before, listed):
         pytest.skip("nothing was listed with the flag off: run test_flag_off.py too")
     found = listed.unlike(listed_before[0])
     assert found == [], summary(found)
+
+
+@pytest.mark.checklist("21_01b.rollout.3")
+def test_odd_requests_are_refused_as_with_the_flag_off(odd_on, stage_work):
+    """Smoke test with flag on: what no service can serve is refused as before."""
+    if not stage_work.odd_off:
+        pytest.skip("no odd request was sent with the flag off: run test_flag_off.py too")
+    found = odd_findings(odd_on, stage_work.odd_off)
+    assert found == [], summary(found)
+
+
+@pytest.mark.checklist("21_01b.rollout.3")
+def test_unknown_commit_is_counted_as_such(odd_on, prometheus, stage_work):
+    """Smoke test with flag on: a commit that nobody knows is `not_found`, and no failure of the HW checker."""
+    if odd_on["an unknown commit"] != NOT_FOUND:
+        raise NotApplicable(f"an unknown commit is answered {odd_on['an unknown commit']} here, and is no failure")
+    job, patience = stage_work.service.job, stage_work.target.scrape_patience_s
+    counted = poll(lambda: failures(prometheus, job), bool, patience)
+    assert counted.get("not_found"), f"expected a request_review with error_type not_found in {job}, found {counted}"

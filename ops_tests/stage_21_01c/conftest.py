@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
@@ -24,11 +25,15 @@ from acceptance.probes.attacks.corpus import cases_to_send
 from acceptance.probes.clients import Clients
 from acceptance.probes.dialog.gateway import Butler
 from acceptance.probes.homework.worker import LIST_PATH
-from acceptance.probes.http.client import Caller, brief
+from acceptance.probes.http.client import Called, Caller, brief
 from acceptance.probes.http.exchange import Exchange
+from acceptance.probes.reviews.pipeline import Reviews
+from acceptance.probes.reviews.result import Review
 from acceptance.probes.storage.kept_archives import KeptArchives
+from acceptance.probes.storage.oracle import Submission
 from acceptance.probes.storage.rejection import try_upload
 from acceptance.probes.storage.uploads import OF_ARCHIVE, Upload, Uploader, upload_in
+from acceptance.probes.user_path import REVIEW_S
 from acceptance.stages.session import StageWork
 from acceptance.stages.soak import SoakReport, Traffic
 from acceptance.stages.user_triggers import HardFault
@@ -37,6 +42,7 @@ from fixtures.evidence import EvidenceBox
 from fixtures.target import NewId
 
 Refuse = Callable[..., list[Finding]]
+Sent = tuple[Submission, str]
 
 
 NOT_STORED = HardFault("not-stored", "An accepted archive is not on disk", ["trigger.3"], limit=0)
@@ -51,9 +57,21 @@ def kept(storage: Storage) -> KeptArchives:
 
 
 @pytest.fixture(scope="session")
-def soak_digests() -> list[str]:
-    """SHA-256 of each upload that the soak had accepted."""
+def soak_uploads() -> list[Sent]:
+    """Each submission that the soak had accepted, and its task's id."""
     return []
+
+
+@pytest.fixture(scope="session")
+def reviewed_before() -> list[Review]:
+    """The reviews of what was uploaded by the old path; what the new one keeps must come to the same."""
+    return []
+
+
+@pytest.fixture(scope="module")
+def several(reviews: Reviews, clients: Clients, new_id: NewId, target: Target) -> list[Review]:
+    """Submissions as users make them, kept by the path that is at work, and what becomes of each."""
+    return reviews.as_users_do(new_id, REVIEW_S, target.http_timeout_s, clients.caller("api"))
 
 
 @pytest.fixture(scope="session")
@@ -63,26 +81,34 @@ def task_before() -> list[Mapping[str, Any]]:
 
 
 @pytest.fixture(scope="module")
+def submitted(flag_on: object, uploader: Uploader, new_id: NewId) -> tuple[Submission, Called]:
+    """One submission with all the files that a student may send, and its answer."""
+    submission = Submission.of(new_id("Files"), "hw02", good(), good(), good())
+    return submission, uploader.read(uploader.send(submission.upload()))
+
+
+@pytest.fixture(scope="module")
 def student_upload(
-    uploader: Uploader, stage_work: StageWork, kept: KeptArchives, new_id: NewId, soak_digests: list[str]
+    uploader: Uploader, stage_work: StageWork, kept: KeptArchives, new_id: NewId, soak_uploads: list[Sent]
 ) -> Traffic:
     """One good homework upload, and one of the earlier archives read again; what a user would lose ends the stage."""
     refused = 0
 
     def send() -> list[Finding]:
         nonlocal refused
-        archive = good()
-        answer = uploader.send(Upload(new_id("soak"), "hw02", archive))
+        submission = Submission.of_one(new_id("Soak"), "hw02", archive := good())
+        answer = uploader.send(submission.upload())
         refused = 0 if answer.status == httpx.codes.CREATED else refused + 1
         if refused:
             found = [Finding("not accepted", archive.description, "201", brief(answer))]
             NOT_ACCEPTED.check(stage_work, refused, found)
             return found
-        soak_digests.append(archive.sha256)
+        told = uploader.read(answer)
+        soak_uploads.append((submission, str(told.get("task_id"))))
         stored, lost = kept.keep(archive), kept.lost_next()
         NOT_STORED.check(stage_work, len(stored), stored)
         ARCHIVE_LOST.check(stage_work, len(lost), lost)
-        return []
+        return submission.answer_findings(told, httpx.codes.CREATED, datetime.now(UTC))
 
     return send
 
@@ -149,11 +175,12 @@ def refuse(
         status: int | None = None,
         declared_sha256: str | None = OF_ARCHIVE,
         field: str = "new_zip",
+        left_out: str = "",
         **how: Any,
     ) -> list[Finding]:
         # Before it is sent, so that the watch does not take it for a student's.
         stage_work.synthetic.expect(event) if event else stage_work.synthetic.allow("checksum_failed")
-        upload = upload_in(field, new_id("refuse"), archive, declared_sha256)
+        upload = replace(upload_in(field, new_id("refuse"), archive, declared_sha256), left_out=left_out)
         with stage_work.synthetic.attacking(1):
             refusal = try_upload(uploader, upload, storage.root, api_logs, event=event, **how)
         evidence.add(Evidence("http", archive.description, refusal.exchange.as_json()))

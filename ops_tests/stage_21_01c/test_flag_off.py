@@ -2,7 +2,9 @@
 
 import pytest
 
+from acceptance.finding import summary
 from acceptance.probes.archives.archives import good
+from acceptance.probes.odd_requests import odd_findings
 from acceptance.probes.storage.directory import copies_of
 from acceptance.probes.storage.uploads import REVIEWS_PATH, Upload
 
@@ -44,3 +46,18 @@ def test_task_can_be_asked_for(uploader, clients, new_id, task_before):
     later = clients.caller("api").get(f"{REVIEWS_PATH}/{task_id}")
     assert (later.exchange.status, later.get("task_id")) == (200, task_id), later.exchange.explain()
     task_before.append(later.payload)
+
+
+@pytest.mark.checklist("21_01c.rollout.1")
+def test_work_is_reviewed(several, reviewed_before):
+    """Validate with flag off: what was uploaded is reviewed; what the new adapter keeps must come to the same."""
+    reviewed_before.extend(several)
+    found = several[0].findings()
+    assert found == [], summary(found)
+
+
+@pytest.mark.checklist("21_01c.rollout.1")
+def test_odd_requests_do_not_crash(odd_off):
+    """Validate with flag off: what no service can serve is refused; how, the new code must keep."""
+    found = odd_findings(odd_off)
+    assert found == [], summary(found)

@@ -1,16 +1,21 @@
 """Stage 21_01c, gradual rollout: the new adapter."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from acceptance.finding import summary
 from acceptance.probes.archives.archives import good
+from acceptance.probes.odd_requests import odd_findings
+from acceptance.probes.reviews.changed import changed
 from acceptance.probes.storage.directory import copies_of, sha256_of
-from acceptance.probes.storage.oracle import Submission
+from acceptance.probes.storage.oracle import Submission, findings_of_all
 from acceptance.probes.storage.uploads import REVIEWS_PATH, Upload
 
 pytestmark = [pytest.mark.smoke, pytest.mark.usefixtures("flag_on")]
+
+AT_ONCE = 8
 
 
 @pytest.fixture(scope="module")
@@ -22,11 +27,13 @@ def uploaded(uploader, kept, new_id):
     return upload, answer
 
 
-@pytest.fixture(scope="module")
-def submitted(uploader, new_id):
-    """One submission with all the files that a student may send, and its answer."""
-    submission = Submission.of(new_id("Files"), "hw02", good(), good(), good())
-    return submission, uploader.read(uploader.send(submission.upload()))
+@pytest.fixture
+def at_once(uploader, new_id):
+    """Submissions of several students at the same moment, and their answers."""
+    submissions = [Submission.of(new_id(f"At-once-{n}"), "hw02", good(), good(), good()) for n in range(AT_ONCE)]
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        answers = list(pool.map(lambda each: uploader.read(uploader.send(each.upload())), submissions))
+    return list(zip(submissions, answers, strict=True))
 
 
 @pytest.fixture
@@ -128,3 +135,38 @@ def test_task_of_the_old_path_is_still_known(clients, task_before):
     same = ("task_id", "student_id", "assignment_id", "created_at")
     found = {name: later.get(name) for name in same}
     assert found == {name: before.get(name) for name in same}, later.exchange.explain()
+
+
+@pytest.mark.checklist("21_01c.rollout.3")
+def test_work_is_reviewed_as_with_the_flag_off(several, reviewed_before):
+    """Smoke test with flag on: what the new adapter keeps is reviewed as before, its log with it."""
+    if not reviewed_before:
+        pytest.skip("nothing was reviewed with the flag off: run test_flag_off.py too")
+    # The second one of its student may be refused: how many may be sent is left open.
+    compared = several[:-1] if several[-1].limited else several
+    found = [each for review in compared for each in changed(reviewed_before, review)]
+    assert found == [], summary(found)
+
+
+@pytest.mark.checklist("21_01c.rollout.3")
+def test_uploads_at_once_are_not_mixed_up(at_once, mongo, storage):
+    """Smoke test with flag on: of uploads at the same moment, each is answered, stored and recorded as its own."""
+    found = [
+        *(
+            each
+            for submission, answer in at_once
+            for each in submission.answer_findings(answer, 201, datetime.now(UTC))
+        ),
+        *(each for submission, _ in at_once for each in submission.file_findings(storage.root)),
+        *findings_of_all([(sent, str(answer.get("task_id"))) for sent, answer in at_once], mongo, storage.root),
+    ]
+    assert found == [], summary(found)
+
+
+@pytest.mark.checklist("21_01c.rollout.3")
+def test_odd_requests_are_refused_as_with_the_flag_off(odd_on, stage_work):
+    """Smoke test with flag on: what no service can serve is refused as before."""
+    if not stage_work.odd_off:
+        pytest.skip("no odd request was sent with the flag off: run test_flag_off.py too")
+    found = odd_findings(odd_on, stage_work.odd_off)
+    assert found == [], summary(found)

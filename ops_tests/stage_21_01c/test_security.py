@@ -1,5 +1,7 @@
 """Stage 21_01c, security validation: a refusal is proved by its effect."""
 
+from datetime import UTC, datetime
+
 import pytest
 
 from acceptance.finding import summary
@@ -7,6 +9,7 @@ from acceptance.probes.archives import archives
 from acceptance.probes.attacks.access import as_another, knock
 from acceptance.probes.attacks.leaks import leaks
 from acceptance.probes.storage.directory import copies_of
+from acceptance.probes.storage.oracle import Submission, findings_of_all
 from acceptance.probes.storage.uploads import Upload
 from acceptance.target.redaction import known_secrets
 
@@ -26,9 +29,15 @@ BROKEN = {
     "text-named-zip": archives.text_named_zip,
     "program-named-zip": archives.exe_named_zip,
 }
-
-
+LARGE = 5 << 20
+"""Bytes; what is done to small files may be left out for large ones."""
+VIRUSES = {
+    "eicar-in-zip": archives.eicar_zip,
+    "eicar-bare": archives.eicar_bare,
+    "eicar-in-large-zip": lambda: archives.eicar_zip(noise=LARGE),
+}
 OTHER_FIELDS = ("old_zip", "logs_zip")
+REQUIRED = ("student_id", "assignment_id", "new_commit", "new_zip")
 
 
 @pytest.mark.checksum
@@ -42,9 +51,10 @@ def test_tampered_archive_is_refused(make, refuse):
 
 @pytest.mark.checksum
 @pytest.mark.checklist("21_01c.security.1")
-def test_wrong_digest_of_a_good_archive_is_refused(refuse):
+@pytest.mark.parametrize("make", [archives.good, lambda: archives.of_exact_size(LARGE)], ids=["small", "large"])
+def test_wrong_digest_of_a_good_archive_is_refused(make, refuse):
     """Test checksum rejection: a good file with another file's digest is refused and logged."""
-    found = refuse(archives.good(), event="checksum_failed", declared_sha256="0" * 64)
+    found = refuse(make(), event="checksum_failed", declared_sha256="0" * 64)
     assert found == [], summary(found)
 
 
@@ -74,6 +84,15 @@ def test_broken_archive_beside_a_good_one_is_refused(field, refuse):
     assert found == [], summary(found)
 
 
+@pytest.mark.checksum
+@pytest.mark.checklist("21_01c.security.1")
+@pytest.mark.parametrize("field", REQUIRED)
+def test_incomplete_submission_is_refused(field, refuse):
+    """Test checksum rejection: what lacks its student, assignment, commit or work is refused, and nothing is kept."""
+    found = refuse(archives.good(), event=None, left_out=field)
+    assert found == [], summary(found)
+
+
 @pytest.mark.checklist("21_01c.preflight.3")
 @pytest.mark.parametrize("field", OTHER_FIELDS)
 def test_virus_beside_a_good_archive_is_refused(field, refuse, av_enabled):
@@ -83,7 +102,7 @@ def test_virus_beside_a_good_archive_is_refused(field, refuse, av_enabled):
 
 
 @pytest.mark.checklist("21_01c.preflight.3")
-@pytest.mark.parametrize("make", [archives.eicar_zip, archives.eicar_bare], ids=["eicar-in-zip", "eicar-bare"])
+@pytest.mark.parametrize("make", VIRUSES.values(), ids=VIRUSES)
 def test_virus_is_refused(make, refuse, av_enabled):
     """AV scan hook: the test virus is refused, logged and counted."""
     found = refuse(make(), event="av_scan_reject", status=422)
@@ -118,12 +137,16 @@ def test_another_archive_is_not_overwritten(theirs, ours, joint, uploader, stora
 @pytest.mark.oversized_upload
 @pytest.mark.checklist("21_01c.security.3")
 @pytest.mark.parametrize("short_of_limit", [1, 0], ids=["one-byte-below", "exactly"])
-def test_archive_up_to_the_limit_is_accepted(short_of_limit, uploader, storage, new_id):
-    """Test oversized file rejection: up to the limit is accepted, or students lose their work."""
+def test_archive_up_to_the_limit_is_accepted(short_of_limit, uploader, storage, mongo, new_id):
+    """Test oversized file rejection: up to the limit is stored and recorded, or students lose their work."""
     archive = archives.of_exact_size(storage.max_upload_bytes - short_of_limit)
-    answer = uploader.send(Upload(new_id("limit"), "hw02", archive))
-    found = (answer.status, len(copies_of(archive, storage.root)))
-    assert found == (201, 1), f"expected 201 and one copy, found {found[0]} and {found[1]}\n{answer.explain()}"
+    submission = Submission.of_one(new_id("limit"), "hw02", archive)
+    answer = uploader.read(uploader.send(submission.upload()))
+    found = submission.answer_findings(answer, 201, datetime.now(UTC)) or [
+        *submission.file_findings(storage.root),
+        *findings_of_all([(submission, str(answer.get("task_id")))], mongo, storage.root),
+    ]
+    assert found == [], summary(found)
 
 
 @pytest.mark.oversized_upload

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import pytest
 
@@ -14,7 +13,6 @@ from acceptance.probes.clients import Clients
 from acceptance.probes.reviews.pipeline import Reviews
 from acceptance.probes.reviews.result import Review
 from acceptance.probes.reviews.traffic import ReviewTraffic
-from acceptance.probes.storage.uploads import REVIEWS_PATH
 from acceptance.stages.session import StageWork
 from acceptance.stages.soak import SoakReport
 from acceptance.stages.user_triggers import HardFault
@@ -49,13 +47,7 @@ def reviewed_before() -> list[Review]:
 @pytest.fixture(scope="module")
 def several(reviews: Reviews, clients: Clients, new_id: NewId, patience_s: float, target: Target) -> list[Review]:
     """Submissions as users make them, by the path that is at work, and what the API says of each."""
-    api = clients.caller("api")
-    found = reviews.as_users_do(new_id, patience_s, target.http_timeout_s)
-    told = [api.get(f"{REVIEWS_PATH}/{each.submitted.task_id}").payload for each in found]
-    return [
-        replace(each, answer=answer if isinstance(answer, dict) else {})
-        for each, answer in zip(found, told, strict=True)
-    ]
+    return reviews.as_users_do(new_id, patience_s, target.http_timeout_s, clients.caller("api"))
 
 
 @pytest.fixture(scope="module")

@@ -4,6 +4,7 @@ import pytest
 
 from acceptance.baseline.response_times import FEWEST
 from acceptance.finding import summary
+from acceptance.probes.reviews.changed import unread
 from acceptance.probes.reviews.result import EFFECTS
 
 pytestmark = [pytest.mark.smoke, pytest.mark.usefixtures("flag_off")]
@@ -46,7 +47,8 @@ def test_submissions_of_users_are_reviewed(several, reviewed_before):
     reviewed_before.extend(several)
     # The second one of a student may meet a rate limit: how many may be sent is left open.
     bad = [review.task for review in several if not review.succeeded and not (review is several[-1] and review.limited)]
-    assert bad == [], bad
+    found = unread(several)
+    assert (bad, found) == ([], []), bad or summary(found)
 
 
 @pytest.mark.checklist("21_01d.rollout.1")

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -235,6 +236,46 @@ def test_another_size_is_recorded(broken: WholeLab) -> None:
     task = broken.upload().json()["task_id"]
     document = broken.db["review_archives"].find_one({"task_id": task})
     assert document["size_bytes"] != Path(document["path"]).stat().st_size
+
+
+@breaks("fields-not-required")
+def test_a_submission_may_lack_its_commit(broken: WholeLab) -> None:
+    assert broken.upload(new_commit=None).status_code == 201
+
+
+@breaks("large-files-not-checked")
+def test_a_wrong_digest_of_a_large_file_is_accepted(lab: WholeLab, fault: str) -> None:
+    with lab.flag("USE_NEW_STORAGE_ADAPTER"), lab.fault(fault):
+        assert lab.upload(padded(2 << 20), new_zip_sha256="0" * 64).status_code == 201
+
+
+@breaks("wrong-size-seldom")
+def test_every_15th_document_holds_another_size(broken: WholeLab) -> None:
+    tasks = [broken.upload().json()["task_id"] for _ in range(15)]
+    documents = broken.db["review_archives"].find({"task_id": {"$in": tasks}})
+    assert sum(each["size_bytes"] != Path(each["path"]).stat().st_size for each in documents) == 1
+
+
+@breaks("place-without-root")
+def test_the_recorded_place_is_below_the_root(broken: WholeLab) -> None:
+    task = broken.upload().json()["task_id"]
+    assert not Path(broken.db["review_archives"].find_one({"task_id": task})["path"]).is_absolute()
+
+
+@breaks("owners-mixed")
+def test_uploads_at_the_same_moment_are_recorded_as_one_students(broken: WholeLab) -> None:
+    students = [f"mixed-{number}" for number in range(8)]
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda student: broken.upload(student_id=student), students))
+    owners = [each["student_id"] for each in broken.db["review_archives"].find({"student_id": {"$in": students}})]
+    assert len(owners) == 8 > len(set(owners))
+
+
+@breaks("times-not-measured")
+def test_operations_take_no_time_by_the_metrics(broken: WholeLab) -> None:
+    broken.upload()
+    name = "review_archive_storage_latency_seconds"
+    assert (broken.metric(f"{name}_sum"), (broken.metric(f"{name}_count") or 0) > 0) == (0.0, True)
 
 
 @breaks("digest-not-required")

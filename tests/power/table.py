@@ -123,6 +123,33 @@ Later = partial(
     only=("flag_off", "soak"),
     k="timed or twice",
 )
+#: What the new path does takes no time by its metrics; wants ``stage``.
+NotMeasured = partial(
+    Power,
+    ("times-not-measured",),
+    ("test_metrics_keep_to_the_label_standard",),
+    "that took no time at all",
+    only=("soak",),
+    k="label_standard",
+)
+#: What a service with its flag on should refuse is a 500; wants ``stage``.
+OddCrash = partial(
+    Power,
+    ("odd-requests-crash",),
+    ("test_odd_requests_are_refused_as_with_the_flag_off",),
+    "as by the old path",
+    only=("flag_off", "flag_on"),
+    k="odd_requests",
+)
+#: The same on both paths; wants ``stage``.
+OddCrashBefore = partial(
+    Power,
+    ("odd-requests-always-crash",),
+    ("test_odd_requests_do_not_crash",),
+    "expected",
+    only=("flag_off",),
+    k="odd_requests",
+)
 #: The service restarts by itself in the soak; wants ``stage``.
 RestartsItself = partial(
     Power,

@@ -14,6 +14,9 @@ from power.table import (
     INCONCLUSIVE,
     Later,
     Means,
+    NotMeasured,
+    OddCrash,
+    OddCrashBefore,
     OldCode,
     Power,
     RestartsItself,
@@ -92,13 +95,64 @@ POWER = (
         Power(
             (fault,),
             ("test_as_much_is_remembered_as_with_the_flag_off",),
-            "in full, as before",
+            "as often as with the flag off",
             stage="21_01a",
             only=("flag_off", "flag_on"),
             k="remembered",
         )
-        for fault in ("dialog-long-text-cut", "dialog-old-turns-dropped")
+        for fault in (
+            "dialog-long-text-cut",
+            "dialog-old-turns-dropped",
+            "dialog-spaces-lost",
+            "dialog-turns-stored-twice",
+        )
     ),
+    *(
+        Power(
+            (fault,),
+            ("test_contexts_are_stored_as_with_the_flag_off",),
+            told,
+            stage="21_01a",
+            only=("flag_off", "flag_on"),
+            k="stored_as_with or remembered or context_is_stored",
+        )
+        for fault, told in (
+            ("dialog-role-renamed", "context.data.history[].role of ['butler', 'user']"),
+            ("dialog-times-of-another-zone", "context.data.history[].at from"),
+        )
+    ),
+    *(
+        Power(
+            (fault,),
+            ("test_sessions_are_kept_apart_as_with_the_flag_off",),
+            told,
+            stage="21_01a",
+            only=("flag_off", "flag_on"),
+            k="sessions_are",
+        )
+        for fault, told in (
+            ("dialog-sessions-unlocked", "all of 6 messages of one moment stored"),
+            ("dialog-stranger-answered", "status 403 for another user"),
+        )
+    ),
+    *(
+        Power(
+            (fault,),
+            ("test_every_conversation_of_the_soak_is_stored",),
+            told,
+            stage="21_01a",
+            only=("flag_off", "soak"),
+            k="context_is_stored or of_the_soak_is_stored",
+        )
+        for fault, told in (
+            ("dialog-steps-seldom-twice", "as the old path counts"),
+            ("dialog-copy-left", "one document in dialog_contexts"),
+        )
+    ),
+    Off(("dialog-error-reply",), ("test_sessions_are_tried",), "found an error text", k="tried"),
+    NotMeasured(stage="21_01a"),
+    OddCrash(stage="21_01a"),
+    OddCrashBefore(stage="21_01a"),
     Off(("dialog-error-reply",), ("test_requests_are_answered_and_timed",), "failed", k="timed"),
     On(("dialog-mixes-users",), ("test_many_sessions_at_once",), "was told another user's word"),
     On(("dialog-flag-ignored",), ("test_contexts_are_saved_via_the_repository",), "the flag has no effect"),

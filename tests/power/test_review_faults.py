@@ -6,7 +6,17 @@ from pathlib import Path
 import pytest
 
 from lab.worker.faults import USE_CASE_FAULTS
-from power.table import INCONCLUSIVE, Later, OldCode, Power, RestartsItself, RestartsNothing, Unwatched, assert_noticed
+from power.table import (
+    INCONCLUSIVE,
+    Later,
+    NotMeasured,
+    OldCode,
+    Power,
+    RestartsItself,
+    RestartsNothing,
+    Unwatched,
+    assert_noticed,
+)
 
 IMPATIENT = {"HTTP_TIMEOUT_SECONDS": "3"}
 FEW = {"TRAFFIC_PER_MINUTE": "100"}
@@ -39,6 +49,7 @@ POWER = (
         "found log_analysis = None",
         restarts=True,
     ),
+    Off(("review-log-not-read",), ("test_submissions_of_users_are_reviewed",), "another log_analysis", k="submissions"),
     Off(
         ("flags-stuck-on", "review-errors"),
         ("test_submissions_of_users_are_reviewed",),
@@ -54,14 +65,33 @@ POWER = (
         k="timed",
     ),
     On(("use-case-does-not-come-back",), ("test_flag_change_restarted_the_worker",), "expected"),
+    *(
+        Power(
+            (fault,),
+            ("test_reviews_are_as_with_the_flag_off",),
+            told,
+            stage="21_01d",
+            only=("flag_off", "flag_on"),
+            k="submissions or as_with",
+        )
+        for fault, told in (
+            ("review-counts-wrongly", "as by the old path"),
+            ("review-first-log-file-only", "as by the old path"),
+            ("review-other-assignment", "to be the same, as by the old path"),
+            ("review-published-twice", "one report_published, as by the old path"),
+            ("review-result-cut", "to be the same, as by the old path"),
+            ("review-limit-checked-last", "log.rate_limit_check.timestamp not after"),
+        )
+    ),
     Power(
-        ("review-counts-wrongly",),
-        ("test_reviews_are_as_with_the_flag_off",),
+        ("review-analyses-mixed",),
+        ("test_every_review_of_the_soak_was_good",),
         "as by the old path",
         stage="21_01d",
-        only=("flag_off", "flag_on"),
-        k="submissions or as_with",
+        only=("flag_off", "soak"),
+        k="submissions or every_review",
     ),
+    NotMeasured(stage="21_01d"),
     On(("component-unhealthy",), ("test_components_are_healthy_before_the_soak",), "LogAnalysisPipeline"),
     On(("rate-limit-always",), ("test_review_is_done",), "found it refused: rate limit"),
     On(("rate-limit-always",), ("test_component_executed[rate-limit-checked]",), "found it refused", k="limit"),

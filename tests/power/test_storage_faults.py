@@ -23,6 +23,9 @@ from power.table import (
     INCONCLUSIVE,
     Later,
     Means,
+    NotMeasured,
+    OddCrash,
+    OddCrashBefore,
     OldCode,
     Power,
     RestartsItself,
@@ -152,7 +155,7 @@ POWER = (
     ),
     Security(
         ("checksum-not-verified",),
-        ("test_wrong_digest_of_a_good_archive_is_refused",),
+        ("test_wrong_digest_of_a_good_archive_is_refused[small]",),
         "expected 400 or 422, found",
         k="wrong_digest",
     ),
@@ -175,7 +178,7 @@ POWER = (
     Security(
         ("limit-off-by-one",),
         ("test_archive_up_to_the_limit_is_accepted[exactly]",),
-        "found 413 and 0",
+        "answered 413",
         k="limit_is or oversized_archive",
     ),
     Security(
@@ -238,9 +241,43 @@ POWER = (
     Soak(
         ("metadata-seldom",),
         ("test_every_upload_of_the_soak_is_recorded",),
-        "another number for",
+        "one document for each of ['new']",
         k="is_recorded",
     ),
+    Soak(("wrong-size-seldom",), ("test_every_upload_of_the_soak_is_recorded",), "size_bytes: ", k="is_recorded"),
+    On(("owners-mixed",), ("test_uploads_at_once_are_not_mixed_up",), "one document for each of", k="mixed_up"),
+    Off(("health-lies", "disk-gone"), ("test_work_is_reviewed",), "201 with a task_id", k="work_is"),
+    *(
+        Power(
+            (fault,),
+            ("test_work_is_reviewed_as_with_the_flag_off",),
+            "as by the old path",
+            only=("flag_off", "flag_on"),
+            k="work_is_reviewed",
+        )
+        for fault in ("place-without-root",)
+    ),
+    NotMeasured(stage="21_01c"),
+    Security(
+        ("large-files-not-checked",),
+        ("test_wrong_digest_of_a_good_archive_is_refused[large]",),
+        "expected 400 or 422, found",
+        k="wrong_digest",
+    ),
+    Security(
+        ("large-files-not-checked",),
+        ("test_virus_is_refused[eicar-in-large-zip]",),
+        "expected 422, found",
+        k="virus_is",
+    ),
+    Security(
+        ("fields-not-required",),
+        ("test_incomplete_submission_is_refused[new_commit]",),
+        "expected 400 or 422, found",
+        k="incomplete and new_commit",
+    ),
+    OddCrash(stage="21_01c"),
+    OddCrashBefore(stage="21_01c"),
     Power(
         ("old-tasks-forgotten",),
         ("test_task_of_the_old_path_is_still_known",),

@@ -182,10 +182,11 @@ def eicar() -> bytes:
     return b"".join((b"X5O!P%@AP[4\\PZX54(P^)7CC)7}$", b"EICAR-STANDARD-", b"ANTIVIRUS-TEST-", b"FILE!$H+H*"))
 
 
-def eicar_zip(nonce: bytes | None = None) -> Archive:
-    """Make a valid zip with the EICAR test file as a member."""
+def eicar_zip(nonce: bytes | None = None, noise: int = 0) -> Archive:
+    """Make a valid zip with the EICAR test file as a member, beside so many bytes that do not compress."""
     nonce = nonce or new_nonce()
-    return Archive.of("eicar-zip", zip_bytes(nonce, [("eicar.com", eicar())]), "a zip with EICAR in it", nonce)
+    data = zip_bytes(nonce, [("eicar.com", eicar())], random.Random(nonce).randbytes(noise))  # noqa: S311
+    return Archive.of("eicar-zip", data, f"a zip of {len(data)} bytes with EICAR in it", nonce)
 
 
 def eicar_bare() -> Archive:

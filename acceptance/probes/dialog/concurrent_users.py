@@ -1,15 +1,16 @@
-"""Talk to Butler as many users at once, and as many over a long time (stage 21_01a)."""
+"""Talk to Butler as many users at once (stage 21_01a)."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections import Counter, deque
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from acceptance.finding import Finding, Severity
-from acceptance.probes.dialog.gateway import RECALL, Butler, Conversation, Turn, keep, new_word
+from acceptance.probes.dialog.conversation import Conversation
+from acceptance.probes.dialog.gateway import RECALL, Butler, Turn, keep, new_word
 
 
 @dataclass(frozen=True)
@@ -72,63 +73,3 @@ async def _converse_at_once(butler: Butler, users: Sequence[str], deadline_s: fl
             task.cancel()
         await asyncio.gather(*late, return_exceptions=True)
     return ConcurrentUsers(words, tuple(task.result() for task in tasks if task in done), time.monotonic() - started)
-
-
-@dataclass
-class _Seat:
-    """A user in conversation."""
-
-    user: str
-    session: str | None = ""
-    word: str = ""
-    turns: int = 0
-
-
-@dataclass
-class Chat:
-    """Users who talk turn by turn for as long as the soak lasts, some at a time, each for a few turns.
-
-    Attributes:
-        butler: The gateway.
-        new_user: Makes the id of another test user.
-        at_a_time: Conversations that go on side by side.
-        length: Turns of a conversation.
-        lost: How many times in a row what was said before was not known.
-        bad: How many turns in a row were not good, for whatever reason.
-    """
-
-    butler: Butler
-    new_user: Callable[[], str]
-    at_a_time: int = 5
-    length: int = 6
-    lost: int = 0
-    bad: int = 0
-    _seats: deque[_Seat] = field(default_factory=deque)
-
-    def turn(self) -> list[Finding]:
-        """Have the next user keep a word, or ask for it in the same session; gives what was wrong."""
-        seat = self._seats.popleft() if len(self._seats) >= self.at_a_time else _Seat(self.new_user())
-        found = self._recall(seat) if seat.turns % 2 else self._keep(seat)
-        self.bad = self.bad + 1 if found else 0
-        seat.turns += 1
-        if seat.turns < self.length and seat.session != "":  # None: nobody names it, and it goes on by its user
-            self._seats.append(seat)
-        return found
-
-    def _keep(self, seat: _Seat) -> list[Finding]:
-        seat.word = new_word()
-        turn = self.butler.say(seat.user, keep(seat.word), seat.session or None)
-        seat.session = seat.session or turn.session_id
-        return turn.findings() or _moved(turn, seat)
-
-    def _recall(self, seat: _Seat) -> list[Finding]:
-        turn = self.butler.say(seat.user, RECALL, seat.session)
-        if found := turn.findings():
-            return found
-        lost = turn.forgot(seat.word)
-        self.lost = self.lost + 1 if lost else 0
-        return lost or _moved(turn, seat)
-
-
-def _moved(turn: Turn, seat: _Seat) -> list[Finding]:
-    return turn.other_session(seat.session) if seat.session is not None else []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -41,16 +42,21 @@ def newest_of(mongo: Store, user_id: str) -> Context | None:
     return next(iter(mongo[COLLECTION].find(own, {"_id": False}).newest(1)), None)
 
 
-def context_after(mongo: Store, turn: Turn) -> Context | None:
-    """Find the context of a turn's session, waiting a little until it holds the turn; what was seen last.
+def context_for(mongo: Store, turn: Turn) -> Context | None:
+    """Find the context of a turn's session; where the answer names none it is the user's newest one.
 
-    Where the answer names no session it is the user's newest one.
+    Raises:
+        Inconclusive: MongoDB does not answer.
     """
-    session = turn.session_id
-    if session == "":
+    return newest_of(mongo, turn.user_id) if turn.session_id is None else context_of(mongo, turn.session_id)
+
+
+def context_after(mongo: Store, turn: Turn) -> Context | None:
+    """Find the context of a turn's session, waiting a little until it holds the turn; what was seen last."""
+    if turn.session_id == "":
         return None
     return poll(
-        lambda: newest_of(mongo, turn.user_id) if session is None else context_of(mongo, session),
+        lambda: context_for(mongo, turn),
         lambda context: context is not None and turn.message in texts(context.get("data")),
         STORE_DELAY_S,
     )
@@ -97,10 +103,10 @@ def texts(value: object) -> Iterator[str]:
             yield from texts(member)
 
 
-def remembered(context: Context | None, said: Sequence[str]) -> list[str]:
-    """Give those messages that a stored context holds in full: how many it keeps is its own affair."""
-    stored = set(texts((context or {}).get("data")))
-    return [message for message in said if message in stored]
+def remembered(context: Context | None, said: Sequence[str]) -> dict[str, int]:
+    """Count how often a stored context holds each message in full: how many it keeps is its own affair."""
+    stored = Counter(texts((context or {}).get("data")))
+    return {message: stored[message] for message in said}
 
 
 def steps(contexts: Sequence[Context | None]) -> list[Any]:

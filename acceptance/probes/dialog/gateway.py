@@ -8,18 +8,15 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, replace
-from itertools import zip_longest
-from typing import Any
+from collections.abc import Collection
+from dataclasses import dataclass
 
 import httpx
 
-from acceptance.finding import Finding, about
+from acceptance.finding import Finding
 from acceptance.probes.http.client import Called, Caller, brief
 from acceptance.probes.http.exchange import Exchange
 from acceptance.redact import cut
-from acceptance.verdict import NotApplicable
 
 _ERROR = re.compile(
     r"\b(?:an?|some|internal|unexpected|server) error\b|\berror (?:occurred|while|code)|\btraceback\b|\bexception\b"
@@ -51,14 +48,6 @@ def new_word() -> str:
 def keep(word: str) -> str:
     """Make a message that holds a word to come back to."""
     return f"Please keep this word for me: {word}"
-
-
-LONG_TALK = (
-    "Длинное сообщение 🏮 " + "как его пишут студенты, с примерами и вопросами; " * 60,
-    *(f"This is message {number} of a long conversation" for number in range(2, 12)),
-    RECALL,
-)
-"""A conversation of twelve turns, the first of them nearly as long as Telegram allows (4,096 characters)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,75 +129,6 @@ class Butler:
             None if self.caller.names.lacks(name) else _text(called.get(name)) for name in ("session_id", "mode")
         )
         return Turn(user_id, message, called.exchange, session_id, _text(called.get("reply")), mode)
-
-
-@dataclass(frozen=True)
-class Conversation:
-    """Turns of one user, and the stored context after each of them as `look` gave it."""
-
-    turns: tuple[Turn, ...]
-    contexts: tuple[Any, ...] = ()
-
-    @property
-    def sessions(self) -> list[str]:
-        """The session of each turn: as its answer names it, else as what is stored does; empty for none."""
-        pairs = zip_longest(self.turns, self.contexts)
-        return [
-            (seen or {}).get("session_id", "") if turn.session_id is None else turn.session_id for turn, seen in pairs
-        ]
-
-    @property
-    def session_id(self) -> str:
-        """The session that the conversation began in."""
-        return self.sessions[0]
-
-    @property
-    def said(self) -> list[str]:
-        """What the user said."""
-        return [turn.message for turn in self.turns]
-
-    def findings(self) -> list[Finding]:
-        """Name what is wrong with any answer."""
-        return [each for number, turn in enumerate(self.turns, 1) for each in about(f"turn {number}", turn.findings())]
-
-    def other_session(self) -> list[Finding]:
-        """Name the turns that belong to another session than the conversation, or to none that is known.
-
-        Raises:
-            NotApplicable: No answer names its session, and nobody looked at what is stored.
-        """
-        if not self.contexts and self.turns[0].session_id is None:  # guard: a-session-nobody-sees-is-no-pass
-            raise NotApplicable("no answer names its session (DIALOG, BOT_FIELDS in the target file)")
-        own, found = self.session_id or "one that is known", list[Finding]()
-        for number, (turn, session) in enumerate(zip(self.turns, self.sessions, strict=True), 1):
-            found += about(f"turn {number}", replace(turn, session_id=session).other_session(own))
-        return found
-
-
-def converse(
-    butler: Butler,
-    user_id: str,
-    messages: Sequence[str],
-    session_id: str | None = None,
-    look: Callable[[Turn], Any] | None = None,
-) -> Conversation:
-    """Hold a conversation: each message goes to the session that the first answer named.
-
-    Args:
-        butler: The gateway.
-        user_id: Who speaks.
-        messages: What is said, in turn.
-        session_id: A session to go on with, by default a new one.
-        look: Called after each turn for what is stored then.
-    """
-    turns: list[Turn] = []
-    contexts = []
-    for message in messages:
-        turns.append(butler.say(user_id, message, session_id))
-        session_id = session_id or turns[0].session_id or None
-        if look:
-            contexts.append(look(turns[-1]))
-    return Conversation(tuple(turns), tuple(contexts))
 
 
 def _body(user_id: str, message: str, session_id: str | None) -> dict[str, str]:

@@ -7,29 +7,39 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
 from acceptance.finding import Finding
 from acceptance.probes.homework.hw_checker import Check, HwChecker
-from acceptance.probes.homework.worker import DAYS, Homework
+from acceptance.probes.homework.worker import DAYS, Homework, Listing
 from acceptance.redact import cut
 from acceptance.verdict import Inconclusive
 
 SPANS = (1, 7, DAYS)
 """Days that lists are asked for."""
 MOST_STUDENTS = 5
+AT_ONCE = 5
 
 Rows = tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Lists:
-    """What was listed: commits in order, by student and days; and what the HW checker knew then."""
+    """What was listed: commits in order, by student and days; and what the HW checker knew then.
+
+    Attributes:
+        day: When.
+        rows: Each commit as JSON.
+        known: What the checker knew of each student.
+        exact: Whether each list was the checker's checks with their times.
+    """
 
     day: date
     rows: Mapping[tuple[str, int], Rows]
     known: Mapping[str, frozenset[Check]]
+    exact: bool = False
 
     def unlike(self, before: Lists) -> list[Finding]:
         """Name the lists that differ from those before, of students of whom the HW checker knows the same.
@@ -51,7 +61,7 @@ class Lists:
 
 
 def lists(homework: Homework, checker: HwChecker, leave_out: Sequence[str]) -> Lists:
-    """List a few students' commits over several spans.
+    """List a few students' commits over several spans, a few lists at a time, so that what is mixed up shows.
 
     Args:
         homework: The worker.
@@ -61,13 +71,15 @@ def lists(homework: Homework, checker: HwChecker, leave_out: Sequence[str]) -> L
     checks = checker.checks(DAYS + 1)
     students = sorted({check.student_id for check in checks} - {*leave_out})[:MOST_STUDENTS]
     known = {one: frozenset(check for check in checks if check.student_id == one) for one in students}
-    rows = {(one, days): _rows(homework, one, days) for one in students for days in SPANS}
-    return Lists(datetime.now(UTC).date(), rows, known)
+    wanted = [(one, days) for one in students for days in SPANS]
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        found = dict(zip(wanted, pool.map(lambda each: homework.listing(*each), wanted), strict=True))
+    exact = not any(listing.unlike(checks, days) for (_, days), listing in found.items() if days == DAYS)
+    return Lists(datetime.now(UTC).date(), {where: _rows(each) for where, each in found.items()}, known, exact)
 
 
-def _rows(homework: Homework, student: str, days: int) -> Rows:
-    rows = homework.listing(student, days).rows or ()
-    return tuple(json.dumps(row, sort_keys=True, ensure_ascii=False) for row in rows)
+def _rows(listing: Listing) -> Rows:
+    return tuple(json.dumps(row, sort_keys=True, ensure_ascii=False) for row in listing.rows or ())
 
 
 def _brief(rows: Rows) -> str:

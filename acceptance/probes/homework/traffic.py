@@ -11,7 +11,7 @@ import httpx
 
 from acceptance.finding import Finding
 from acceptance.probes.homework.hw_checker import Check, HwChecker
-from acceptance.probes.homework.worker import DAYS, Homework
+from acceptance.probes.homework.worker import DAYS, Homework, Listing
 from acceptance.verdict import Inconclusive
 
 MOST_STUDENTS = 50
@@ -43,6 +43,7 @@ class HomeworkTraffic:
         checker: Where a request must appear.
         students: Names of those whose commits may be reviewed again, being nobody's; a name may end with a `*`.
         patience_s: Within how many seconds.
+        exact: Whether each list is the checker's checks with their times, as the old path listed them.
         missing: How many accepted requests in a row did not appear.
         bad_lists: How many lists in a row were not whole.
     """
@@ -51,6 +52,7 @@ class HomeworkTraffic:
     checker: HwChecker
     students: Sequence[str]
     patience_s: float
+    exact: bool = False
     missing: int = 0
     bad_lists: int = 0
     _sent: Iterator[int] = field(default_factory=itertools.count)
@@ -60,7 +62,7 @@ class HomeworkTraffic:
     _given: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self._checks = self.checker.checks(DAYS)
+        self._checks = self.checker.checks(DAYS + 1)
         all_students = sorted({check.student_id for check in self._checks})
         self._students = itertools.cycle(all_students[:MOST_STUDENTS])
         ours = [one for one in all_students if any(fnmatchcase(one, name) for name in self.students)]
@@ -80,13 +82,21 @@ class HomeworkTraffic:
 
     def _list(self, student_id: str) -> list[Finding]:
         listing = self.homework.listing(student_id)
-        found = listing.findings() or listing.lost(self._checks)
+        found = listing.findings()
+        if not found and self._wrong(listing):
+            self._checks = self.checker.checks(DAYS + 1)  # somebody may have submitted since
+            found = self._wrong(listing)
         self.bad_lists = self.bad_lists + 1 if found else 0
         return found
+
+    def _wrong(self, listing: Listing) -> list[Finding]:
+        exactly = listing.unlike(self._checks) if self.exact else []
+        return exactly or [*listing.lost(self._checks), *listing.foreign(self._checks)]
 
     def _review(self, check: Check) -> list[Finding]:
         done = self.homework.request_review(self.checker, check, self.patience_s)
         found = done.findings()
+        self._checks = [done.after if _commit(each) == _commit(check) else each for each in self._checks]
         if done.exchange.status == httpx.codes.ACCEPTED:
             self.missing = 0 if done.submitted else self.missing + 1
             other = self._given.setdefault(done.review_id, check.commit_hash)
@@ -94,3 +104,7 @@ class HomeworkTraffic:
                 expected = f"a review_id of its own for commit {check.commit_hash}"
                 found.append(Finding("shared review", done.review_id, expected, f"the one of commit {other}"))
         return found
+
+
+def _commit(check: Check) -> tuple[str, str]:
+    return check.student_id, check.commit_hash

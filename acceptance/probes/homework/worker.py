@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -16,6 +17,7 @@ from acceptance.polling import poll
 from acceptance.probes.homework.hw_checker import Check, HwChecker
 from acceptance.probes.http.client import Called, Caller, brief
 from acceptance.probes.http.exchange import Exchange
+from acceptance.probes.seen import moment
 from acceptance.redact import cut
 
 LIST_PATH = "/homework/list"
@@ -65,6 +67,21 @@ class Listing:
         strange = sorted(self.hashes - its)
         expected = "only commits that the HW checker has"
         return [self._wrong("foreign commit", expected, f"commit {name}, which it has not") for name in strange]
+
+    def unlike(self, checks: Sequence[Check], days: int = DAYS) -> list[Finding]:
+        """Name the commits that are not listed as often, or with another time, than the HW checker has them.
+
+        Only for a service that lists each check with the time of its queueing; a day's leeway at the far end.
+        """
+        surely = datetime.now(UTC) - timedelta(days=days - 1)
+        its = [(check.commit_hash, check.enqueued_at) for check in checks if self._has(check)]
+        rows = [(str(row.get("hash")), moment(row.get("date"))) for row in self.rows or () if isinstance(row, dict)]
+        has, listed = (Counter(pair for pair in pairs if pair[1] and pair[1] > surely) for pairs in (its, rows))
+        return [
+            self._wrong("listed otherwise", f"{has[pair]} times commit {pair[0]} of {pair[1]}", f"{listed[pair]} times")
+            for pair in {*has, *listed}
+            if has[pair] != listed[pair]
+        ]
 
     def _wrong(self, kind: str, expected: str, found: str) -> Finding:
         return Finding(kind, f"list of {self.student_id}", expected, found)
@@ -159,3 +176,9 @@ def served(prometheus: Prometheus, job: str) -> dict[str, int]:
     """Count by operation what the new service says it did; empty when it exports nothing."""
     query = f'sum by (operation) ({REQUESTS}{{job="{job}",status="success"}})'
     return {sample.labels.get("operation", ""): round(sample.value) for sample in prometheus.instant(query)}
+
+
+def failures(prometheus: Prometheus, job: str) -> dict[str, int]:
+    """Count by error type the reviews that the new service says it could not ask for."""
+    query = f'sum by (error_type) ({REQUESTS}{{job="{job}",operation="request_review",status="error"}})'
+    return {sample.labels.get("error_type", ""): round(sample.value) for sample in prometheus.instant(query)}

@@ -2,38 +2,29 @@
 
 from __future__ import annotations
 
+import secrets
+import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
 import httpx
 
 from acceptance.finding import Finding
+from acceptance.observe.log_lines import LogLine
 from acceptance.observe.logs import Logs
 from acceptance.observe.prometheus import Prometheus
 from acceptance.observe.store import Store
 from acceptance.polling import poll
-from acceptance.probes.archives.archives import Archive, good, new_nonce, zip_bytes
 from acceptance.probes.http.client import Caller, brief
-from acceptance.probes.reviews.result import CLOCKS_DIFFER, EFFECTS, ENDED, Review, Submitted
-from acceptance.probes.storage.uploads import Upload, Uploader, file_part
-
-METRICS = "review_submission_"
-"""What the names of the decomposed use case's metrics begin with; only it exports them."""
+from acceptance.probes.reviews.result import EFFECTS, ENDED, Review, Submitted
+from acceptance.probes.reviews.works import CLEAN_LOG, LOG, NO_LOG, ODD_LOG, submission
+from acceptance.probes.seen import CLOCKS_DIFFER
+from acceptance.probes.storage.uploads import REVIEWS_PATH, Uploader
 
 DURATIONS = "review_submission_duration_seconds_count"
-
-_LOG = b"12:00:00 INFO the tests begin\n12:00:01 WARNING slow disk\n12:00:02 ERROR test_sum failed\n"
-
-
-def submission(student_id: str, assignment_id: str, *, log: bool = True) -> Upload:
-    """Make a good homework with a log of three lines, so that there is something to analyse; or without one."""
-    if not log:
-        return Upload(student_id, assignment_id, good())
-    nonce = new_nonce()
-    logs = Archive.of("logs", zip_bytes(nonce, [("test.log", _LOG)]), "a zip with a log of three lines", nonce)
-    return Upload(student_id, assignment_id, good(), extra=(file_part(b"logs_zip", logs, "logs.zip"),))
 
 
 @dataclass(frozen=True)
@@ -44,13 +35,14 @@ class Reviews:
     mongo: Store
     logs: Logs
 
-    def submit(self, student_id: str, assignment_id: str, *, log: bool = True) -> Submitted:
+    def submit(self, student_id: str, assignment_id: str, work: str = LOG) -> Submitted:
         """Send one submission; what comes of it is another matter."""
         at = datetime.now(UTC)
-        exchange = self.uploader.send(submission(student_id, assignment_id, log=log))
+        upload = replace(submission(student_id, assignment_id, work), new_commit=secrets.token_hex(20))
+        exchange = self.uploader.send(upload)
         taken = exchange.status == httpx.codes.CREATED
         task_id = self.uploader.read(exchange).get("task_id") if taken else None
-        return Submitted(student_id, exchange, str(task_id or ""), at)
+        return Submitted(student_id, exchange, str(task_id or ""), at, assignment_id, work, str(upload.new_commit))
 
     def ended(self, pending: Sequence[Submitted]) -> set[str]:
         """Tell which tasks of these have ended, in one query.
@@ -70,14 +62,24 @@ class Reviews:
         if not submitted.task_id:
             return Review(submitted)
         its = {"task_id": submitted.task_id}
-        task, report = (next(iter(self._find(name, its)), None) for name in ("long_tasks", "homework_reviews"))
-        if not self.logs.names_events:
-            return Review(submitted, task, report)
+        stored = {name: self._find(name, its) for name in ("long_tasks", "homework_reviews")}
+        task, report = (next(iter(documents), None) for documents in stored.values())
+        told = self._told(submitted) if self.logs.names_events else []
+        number = Counter([event for event, _ in told]) + Counter({name: len(found) for name, found in stored.items()})
+        return Review(
+            submitted,
+            task,
+            report,
+            dict(told) if self.logs.names_events else None,
+            frozenset(event for event in EFFECTS.values() if self.logs.names_events and not self.logs.tells(event)),
+            repeated=frozenset(name for name, count in number.items() if count > 1),
+        )
+
+    def _told(self, submitted: Submitted) -> list[tuple[str, LogLine]]:
+        """Give the log lines of the effects with a task's id, by event, in order."""
         written = self.logs.since(submitted.at - CLOCKS_DIFFER, EFFECTS.values())
         its_own = [line for line in written if line.mentions(submitted.task_id)]
-        lines = {event: line for event in EFFECTS.values() for line in its_own if line.tells_of(event)}
-        unlogged = frozenset(event for event in EFFECTS.values() if not self.logs.tells(event))
-        return Review(submitted, task, report, lines, unlogged)
+        return [(event, line) for line in its_own for event in EFFECTS.values() if line.tells_of(event)]
 
     def follow(self, submitted: Submitted, patience_s: float, settle_s: float) -> Review:
         """Wait until a submission has ended, then until its effects show; gives what was seen last, good or not.
@@ -99,19 +101,33 @@ class Reviews:
             every=0.25,
         )
 
-    def as_users_do(self, new_id: Callable[[str], str], patience_s: float, settle_s: float) -> list[Review]:
-        """Submit with a log, without one, and again by the first student; give each as it is after the last.
+    def as_users_do(
+        self, new_id: Callable[[str], str], patience_s: float, settle_s: float, api: Caller
+    ) -> list[Review]:
+        """Submit with each of the logs, and again by the first student once that one's first has ended; give each.
+
+        Args:
+            new_id: Makes a student's id.
+            patience_s: Seconds within which all of the first ones must end.
+            settle_s: Likewise.
+            api: The review API, which is asked for each in the end.
 
         Raises:
             Inconclusive: As for `look`.
         """
-        student = new_id("submits")
-        sent = [self.submit(student, "hw03"), self.submit(new_id("no-log"), "hw03", log=False)]
-        for each in sent:
-            self.follow(each, patience_s, settle_s)
-        sent.append(self.submit(student, "hw05"))
-        self.follow(sent[-1], patience_s, settle_s)
-        return [self.look(each) for each in sent]
+        student = new_id("Submits")
+        others = [
+            self.submit(new_id(f"Submits-{number}"), "hw03", work) for number, work in enumerate((NO_LOG, ODD_LOG))
+        ]
+        sent = [self.submit(student, "hw03"), *others]
+        until = time.monotonic() + patience_s
+        done = [self.follow(each, max(0.0, until - time.monotonic()), settle_s) for each in sent]
+        if done[0].ended:
+            sent.append(self.submit(student, "HW05", CLEAN_LOG))
+            self.follow(sent[-1], patience_s, settle_s)
+        told = [api.get(f"{REVIEWS_PATH}/{each.task_id}").payload for each in sent]
+        seen = zip(map(self.look, sent), told, strict=True)
+        return [replace(review, answer=answer if isinstance(answer, dict) else {}) for review, answer in seen]
 
     def _find(self, name: str, wanted: Mapping[str, Any]) -> list[dict[str, Any]]:
         return list(self.mongo[name].find(wanted, {"_id": False}))

@@ -7,8 +7,8 @@ stored of each, and its log event with the task's id.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
@@ -17,6 +17,7 @@ from acceptance.finding import Finding, Severity
 from acceptance.observe.log_lines import LogLine
 from acceptance.probes.http.client import brief
 from acceptance.probes.http.exchange import Exchange
+from acceptance.probes.seen import CLOCKS_DIFFER, Seen, moment
 from acceptance.redact import cut
 
 ENDED = ("succeeded", "failed")
@@ -31,14 +32,6 @@ EFFECTS: Mapping[str, str] = {
 """The checklist's words -> the log event of each."""
 
 
-CLOCKS_DIFFER = timedelta(minutes=2)
-"""How far another host's clock may be off."""
-
-
-LEAST_OF_REPORT = 4
-"""A report in other words may be shorter; one of less than a fourth is no report of the same work."""
-
-
 @dataclass(frozen=True)
 class Submitted:
     """The answer to a submission; `task_id` is empty where it was not taken, `at` is aware."""
@@ -47,6 +40,9 @@ class Submitted:
     exchange: Exchange
     task_id: str
     at: datetime
+    assignment_id: str = ""
+    work: str = ""
+    new_commit: str = ""
 
     def as_json(self) -> dict[str, Any]:
         """Give the exchange for the record (evidence of kind `http`)."""
@@ -65,6 +61,8 @@ class Review:
         lines: The log lines of the four effects with its task id, by event; the last of each. None where the target
             file says that the log names no events: then what is stored must show the effects.
         unlogged: Events that the target file says are not logged, likewise.
+        repeated: Of its documents and events, those of which there is more than one.
+        looked: When this was seen.
     """
 
     submitted: Submitted
@@ -73,6 +71,27 @@ class Review:
     lines: Mapping[str, LogLine] | None = None
     unlogged: frozenset[str] = frozenset()
     answer: Mapping[str, Any] | None = None
+    repeated: frozenset[str] = frozenset()
+    looked: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+    @property
+    def seen(self) -> Seen:
+        """All of it, to compare with another path's."""
+        sent, lines = self.submitted, self.lines or {}
+        parts = {
+            "sent": {
+                "task_id": sent.task_id,
+                "student_id": sent.student_id,
+                "assignment_id": sent.assignment_id,
+                "trace_id": sent.exchange.trace_id,
+                "new_commit": sent.new_commit,
+            },
+            "task": self.task,
+            "report": self.report,
+            "answer": self.answer,
+            "log": {event: line.fields for event, line in lines.items()},
+        }
+        return Seen(parts, sent.at, self.looked, self.repeated)
 
     @property
     def ended(self) -> bool:
@@ -162,52 +181,6 @@ class Review:
     def _line(self, event: str) -> Mapping[str, Any]:
         line = (self.lines or {}).get(event)
         return line.fields if line else {}
-
-
-def changed(old: Review, new: Review) -> list[Finding]:
-    """Name how the review of the same work differs from that of the old path: its log analysis, and what is stored.
-
-    A log is counted by rules, so what was counted must be the same; a text may be put in other words.
-    """
-    subject = new.submitted.task_id
-    found = []
-    if old.succeeded and not new.succeeded:
-        found.append(Finding("review failed", subject, "success, as by the old path", str(new.task)))
-    pairs = [("task", old.task, new.task), ("report", old.report, new.report)]
-    if new.answer is not None:
-        pairs.append(("answer", old.answer, new.answer))
-        said, says = ((each.answer or {}).get("status") for each in (old, new))
-        if said != says:
-            found.append(Finding("answered otherwise", subject, f"status {said!r}, as by the old path", repr(says)))
-    for name, before, now in pairs:
-        lost = [
-            field
-            for field, value in (before or {}).items()
-            if value is not None and not isinstance((now or {}).get(field), type(value))
-        ]
-        if lost:
-            shown = cut(str({field: (now or {}).get(field) for field in lost}), 200)
-            found.append(Finding("lacks what was stored", f"{name} of {subject}", f"{lost} as before", shown))
-    texts = [str((each.report or {}).get("report", "")) for each in (old, new)]
-    if len(texts[1]) < len(texts[0]) / LEAST_OF_REPORT:
-        expected = f"a report of about {len(texts[0])} characters, as by the old path"
-        found.append(Finding("report cut", subject, expected, f"{len(texts[1])} characters: {cut(texts[1], 100)!r}"))
-    before, now = ((each.report or {}).get("log_analysis") for each in (old, new))
-    if before != now:
-        found.append(Finding("analysed otherwise", subject, f"log_analysis {before}, as by the old path", str(now)))
-    return found
-
-
-def moment(value: object) -> datetime | None:
-    """Read a stored time, aware; MongoDB gives UTC without a zone. None for anything else."""
-    if isinstance(value, str):
-        try:
-            value = datetime.fromisoformat(value)
-        except ValueError:
-            return None
-    if not isinstance(value, datetime):
-        return None
-    return value if value.tzinfo else value.replace(tzinfo=UTC)
 
 
 def _holds_something(analysis: object) -> bool:

@@ -6,7 +6,8 @@ Each is judged by its effects, and its time from end to end is kept: the pipelin
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import itertools
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
@@ -16,6 +17,7 @@ from acceptance.gates.statistics import Count, nearest_rank
 from acceptance.polling import poll
 from acceptance.probes.reviews.pipeline import Reviews
 from acceptance.probes.reviews.result import Review, Submitted
+from acceptance.probes.reviews.works import LOG, ODD_LOG
 
 
 @dataclass
@@ -38,12 +40,14 @@ class ReviewTraffic:
     at_once: int = 8
     done: list[Review] = field(default_factory=list)
     _pending: list[Submitted] = field(default_factory=list)
+    _sent: Iterator[int] = field(default_factory=itertools.count)
 
     def send(self) -> list[Review]:
         """Send one, waiting for room first; gives the reviews that have ended since."""
         if len(self._pending) >= self.at_once:
             poll(lambda: self.reviews.ended(self._pending), bool, self.patience_s)
-        self._pending.append(self.reviews.submit(self.new_id("soak"), "hw04"))
+        work = (LOG, ODD_LOG)[next(self._sent) % 2]  # of two kinds, so that one taken for another's shows
+        self._pending.append(self.reviews.submit(self.new_id("Soak"), "hw04", work))
         return self.harvest()
 
     def harvest(self) -> list[Review]:

@@ -6,6 +6,7 @@ one document and one file for each archive, and that there is nothing else.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from acceptance.finding import Finding, Severity
+from acceptance.observe.store import Store
 from acceptance.probes.archives.archives import Archive
 from acceptance.probes.http.client import Called, brief
 from acceptance.probes.storage.directory import copies_of
@@ -50,6 +52,11 @@ class Submission:
             Sent("logs_zip", "logs", "logs (1).zip", logs),
         )
         return cls(student_id, assignment_id, files)
+
+    @classmethod
+    def of_one(cls, student_id: str, assignment_id: str, archive: Archive) -> Submission:
+        """Make a submission with the one file that each must have."""
+        return cls(student_id, assignment_id, (Sent("new_zip", "new", "new.zip", archive),))
 
     def upload(self) -> Upload:
         """Give the request."""
@@ -126,3 +133,27 @@ class Submission:
 
     def _wrong(self, kind: str, expected: str, found: str, severity: Severity = Severity.HIGH) -> Finding:
         return Finding(kind, f"submission of {self.student_id}", expected, found, severity)
+
+
+def findings_of_all(sent: Sequence[tuple[Submission, str]], mongo: Store, root: Path) -> list[Finding]:
+    """Compare the documents of many submissions, each of another student, with what was sent.
+
+    Args:
+        sent: Each submission and the id of its task, as the answer named it.
+        mongo: The database.
+        root: The storage's folder.
+
+    Raises:
+        Inconclusive: MongoDB does not answer.
+    """
+    by_student: dict[str, list[Document]] = {submission.student_id: [] for submission, _ in sent}
+    for document in mongo["review_archives"].find({"student_id": {"$in": list(by_student)}}):
+        by_student[document["student_id"]].append(document)
+    tasks = Counter(task for _, task in sent)
+    shared = [
+        Finding("shared task", task, "one submission", f"{count}", Severity.CRITICAL)
+        for task, count in tasks.items()
+        if count > 1
+    ]
+    each = (one.document_findings(by_student[one.student_id], task, root) for one, task in sent)
+    return [*shared, *(finding for found in each for finding in found)]

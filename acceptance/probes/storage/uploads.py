@@ -32,6 +32,7 @@ class Upload:
         filename: File name of `new_zip`; `None` leaves it out.
         filename_star: RFC 5987 file name of `new_zip`.
         extra: Further parts, such as `old_zip` and `logs_zip`.
+        left_out: A field that is not sent.
     """
 
     student_id: str | bytes
@@ -42,6 +43,7 @@ class Upload:
     filename: str | bytes | None = "new.zip"
     filename_star: str | bytes | None = None
     extra: tuple[Part, ...] = ()
+    left_out: str = ""
 
     def form(self, names: HttpNames = _CONTRACT) -> Multipart:
         """Encode the upload. The digest goes before the file, so that a service can check while it reads."""
@@ -52,6 +54,7 @@ class Upload:
         parts = [Part(name, Content.of(value)) for name, value in fields.items()]
         new_zip = file_part(b"new_zip", self.archive, self.filename, self.filename_star)
         named = [replace(part, name=_named(part.name, names)) for part in (*parts, new_zip, *self.extra)]
+        named = [part for part in named if not self.left_out or part.name != names.field(self.left_out).encode()]
         return Multipart(named)
 
 

@@ -6,8 +6,9 @@ import asyncio
 import json
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import pytest
@@ -18,8 +19,11 @@ from acceptance.gates.figures import TriggerState
 from acceptance.observe.collections import look_at
 from acceptance.observe.store import Store
 from acceptance.probes.dialog import contexts
-from acceptance.probes.dialog.concurrent_users import Chat, converse_at_once
-from acceptance.probes.dialog.gateway import RECALL, Butler, converse, error_in, keep
+from acceptance.probes.dialog.chat import Chat
+from acceptance.probes.dialog.concurrent_users import converse_at_once
+from acceptance.probes.dialog.conversation import Conversation, converse
+from acceptance.probes.dialog.gateway import RECALL, Butler, error_in, keep
+from acceptance.probes.dialog.sessions import AT_ONCE, Sessions
 from acceptance.probes.http.client import Caller
 from acceptance.stage import Stage
 from acceptance.stages.user_triggers import HardFault
@@ -283,6 +287,76 @@ def test_chat_counts_bad_answers_in_a_row() -> None:
     chat = Chat(TinyButler(spoilt(reply="An error occurred")).client(), lambda: "user")
     assert [bool(chat.turn()) for _ in range(3)] == [True] * 3
     assert (chat.lost, chat.bad) == (0, 3)
+
+
+class Stored:
+    """Keeps what a chat's users said as the bot stores it, after a change."""
+
+    def __init__(self, chat: Chat, change: Any = lambda documents: documents) -> None:
+        documents = [
+            context(
+                user_id=seat.user,
+                session_id=seat.session,
+                step_count=seat.turns,
+                data={"history": [{"role": "user", "text": text} for text in seat.said]},
+            )
+            for seat in chat.held
+        ]
+        self._documents = change(documents)
+
+    def __getitem__(self, _: str) -> Stored:
+        return self
+
+    def find(self, wanted: Any, _: Any) -> list[Any]:
+        return [each for each in self._documents if each["user_id"] in wanted["user_id"]["$in"]]
+
+
+def talked() -> tuple[Chat, list[Conversation]]:
+    """Give a chat after some turns, and a conversation by the old path."""
+    tiny, names = TinyButler(), iter(range(100))
+    chat = Chat(tiny.client(), lambda: f"User-{next(names)}", at_a_time=2, length=4)
+    assert [chat.turn() for _ in range(8)] == [[]] * 8
+    before = converse(tiny.client(), "before", [keep("x"), RECALL])
+    stored = context(user_id="before", session_id=before.session_id, step_count=2, data={"history": []})
+    return chat, [Conversation(before.turns, (stored, stored))]
+
+
+def test_each_conversation_of_a_chat_has_its_document() -> None:
+    chat, before = talked()
+    assert chat.stored_findings(cast(Any, Stored(chat)), before) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda documents: documents[1:], "expected one document"),
+        (lambda documents: [*documents, documents[0]], "expected one document"),
+        (lambda documents: [documents[0] | {"step_count": 9}, *documents[1:]], "as the old path counts"),
+        (lambda documents: [documents[0] | {"data": {}}, *documents[1:]], "in data, after what was said"),
+        (lambda documents: [documents[0] | {"user_id": "user-0"}, *documents[1:]], "expected one document"),
+    ],
+    ids=["lost", "twice", "counted wrongly", "emptied", "of another"],
+)
+def test_what_is_stored_otherwise_of_a_chat_is_named(change: Any, told: str) -> None:
+    chat, before = talked()
+    assert told in summary(chat.stored_findings(cast(Any, Stored(chat, change)), before))
+
+
+APART = Sessions(True, True, True, 403, False, AT_ONCE)
+
+
+@pytest.mark.parametrize(
+    ("now", "number"),
+    [
+        (APART, 0),
+        (replace(APART, own_sessions=False), 1),
+        (replace(APART, second_remembers=False, first_remembers=False), 2),
+        (replace(APART, stranger=200, stranger_is_told=True), 2),
+        (replace(APART, together=AT_ONCE - 1), 1),
+    ],
+)
+def test_sessions_that_are_mixed_up_are_named_unless_the_old_path_did_so_too(now: Sessions, number: int) -> None:
+    assert (len(now.unlike(APART)), now.unlike(now)) == (number, [])
 
 
 class Work:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -45,6 +46,7 @@ class TinyChecker:
         ]
         self.asked: list[str] = []
         self.forwards = forwards
+        self.spoil: Callable[[list[Any]], list[Any]] = lambda rows: rows
         self.health: Any = {"status": "ok"}
         self.checker = HwChecker(
             Caller("http://checker", headers={"X-API-Key": KEY}, transport=httpx.MockTransport(self._checker))
@@ -70,7 +72,7 @@ class TinyChecker:
                 for job in self.jobs
                 if job["student_id"] == student
             ]
-            return httpx.Response(200, json={"commits": rows})
+            return httpx.Response(200, json={"commits": self.spoil(rows)})
         wanted = json.loads(request.content)["commit_hash"]
         self.asked.append(f"review {int(wanted, 16)}")
         job = next(job for job in self.jobs if job["commit_hash"] == wanted)
@@ -283,9 +285,33 @@ def test_traffic_counts_the_reviews_that_do_not_appear_and_sees_a_list_run_empty
     traffic = HomeworkTraffic(tiny.homework, tiny.checker, OURS, patience_s=0.1)
     assert [bool(traffic.send()) for _ in range(4)] == [False, True, False, True]
     assert (traffic.missing, traffic.bad_lists) == (2, 0)
-    tiny.jobs.clear()
+    tiny.spoil = lambda _: []
     assert f"expected commit {commit(1)}, which the HW checker has" in summary(traffic.send())
     assert traffic.bad_lists == 1
+
+
+@pytest.mark.parametrize(
+    ("spoil", "told"),
+    [
+        (lambda rows: [*rows, rows[0]], "1 times commit"),
+        (lambda rows: [row | {"date": "2026-11-24T00:00:00+03:00"} for row in rows], "1 times commit"),
+        (lambda rows: [*rows, rows[0] | {"hash": commit(9)}], f"commit {commit(9)}"),
+    ],
+    ids=["twice", "another time", "another's"],
+)
+def test_traffic_holds_each_list_to_the_checker_where_the_old_path_did(spoil: Any, told: str) -> None:
+    tiny = TinyChecker(("ann", 1), ("test_user", 2))
+    traffic = HomeworkTraffic(tiny.homework, tiny.checker, OURS, patience_s=1, exact=True)
+    assert [traffic.send() for _ in range(4)] == [[]] * 4
+    tiny.spoil = spoil
+    assert told in summary(traffic.send())
+
+
+def test_a_commit_that_somebody_submits_meanwhile_is_no_fault_of_the_list() -> None:
+    tiny = TinyChecker(("test_user", 2))
+    traffic = HomeworkTraffic(tiny.homework, tiny.checker, OURS, patience_s=1, exact=True)
+    tiny.jobs.append(tiny.jobs[0] | {"job_id": "job9", "commit_hash": commit(9)})
+    assert traffic.send() == []
 
 
 class Metrics:

@@ -7,7 +7,7 @@ import pytest
 from acceptance.probes.archives.archives import good
 from acceptance.probes.http.client import Called
 from acceptance.probes.http.exchange import Exchange
-from acceptance.probes.storage.oracle import Submission
+from acceptance.probes.storage.oracle import Submission, findings_of_all
 
 NOW = datetime.now(UTC)
 SUBMISSION = Submission.of("student", "hw02", good(), good(), good())
@@ -89,3 +89,24 @@ def test_one_file_for_each_archive(documents, tmp_path):
     assert SUBMISSION.file_findings(tmp_path) == []
     (tmp_path / "copy.zip").write_bytes(SUBMISSION.files[1].archive.read())
     assert len(SUBMISSION.file_findings(tmp_path)) == 1
+
+
+class Archives:
+    """Keeps documents."""
+
+    def __init__(self, documents):
+        self._documents = documents
+
+    def __getitem__(self, _):
+        return self
+
+    def find(self, wanted):
+        return [each for each in self._documents if each["student_id"] in wanted["student_id"]["$in"]]
+
+
+def test_many_submissions_are_each_held_to_their_documents(documents, tmp_path):
+    sent = [(SUBMISSION, "rev_1")]
+    assert findings_of_all(sent, Archives(documents), tmp_path) == []
+    assert findings_of_all(sent, Archives([each | {"student_id": "another"} for each in documents]), tmp_path)
+    shared = findings_of_all(sent * 2, Archives(documents), tmp_path)
+    assert any(each.kind == "shared task" for each in shared)

@@ -14,9 +14,11 @@ from acceptance.gates.measures import Gate
 from acceptance.observe.log_lines import LogLine
 from acceptance.probes.http.client import Called, Caller
 from acceptance.probes.http.exchange import Exchange
-from acceptance.probes.reviews.pipeline import Reviews, component_findings, submission
-from acceptance.probes.reviews.result import EFFECTS, Review, Submitted, moment
+from acceptance.probes.reviews.pipeline import Reviews, component_findings
+from acceptance.probes.reviews.result import EFFECTS, Review, Submitted
 from acceptance.probes.reviews.traffic import ReviewTraffic, end_to_end
+from acceptance.probes.reviews.works import submission
+from acceptance.probes.seen import moment
 from acceptance.target.naming import HttpNames
 from acceptance.verdict import Verdict
 

@@ -20,8 +20,10 @@ from acceptance.observe.collections import of_prefix
 from acceptance.polling import poll
 from acceptance.probes.clients import Clients
 from acceptance.probes.dialog import contexts
-from acceptance.probes.dialog.concurrent_users import Chat, converse_at_once
-from acceptance.probes.dialog.gateway import RECALL, Conversation, converse, keep
+from acceptance.probes.dialog.chat import Chat
+from acceptance.probes.dialog.concurrent_users import converse_at_once
+from acceptance.probes.dialog.conversation import Conversation, converse
+from acceptance.probes.dialog.gateway import RECALL, keep
 from acceptance.probes.health import PARTS
 from acceptance.probes.telegram import serving
 from acceptance.probes.telegram.endpoint import Endpoint, Patience

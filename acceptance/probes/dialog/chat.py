@@ -1,0 +1,125 @@
+"""Talk to Butler as many users over a long time, and compare what is stored of it (soak of stage 21_01a)."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from acceptance.finding import Finding
+from acceptance.observe.collections import spellings
+from acceptance.observe.store import Store
+from acceptance.probes.dialog import contexts
+from acceptance.probes.dialog.contexts import COLLECTION, Context
+from acceptance.probes.dialog.conversation import Conversation, seen_of
+from acceptance.probes.dialog.gateway import RECALL, Butler, Turn, keep, new_word
+from acceptance.probes.likeness import OldPath
+
+
+@dataclass
+class _Seat:
+    """A user in conversation."""
+
+    user: str
+    began: datetime = field(default_factory=lambda: datetime.now(UTC))
+    session: str | None = ""
+    word: str = ""
+    turns: int = 0
+    said: list[str] = field(default_factory=list)
+    sound: bool = True
+
+    def findings(self, stored: Sequence[Context], old: OldPath, counted: bool) -> list[Finding]:
+        """Compare what is stored of this user with what was said.
+
+        Args:
+            stored: All documents of the user.
+            old: What holds of documents by the old path.
+            counted: Whether each turn is a step by the old path.
+        """
+        if len(stored) != 1:
+            expected = f"one document in {COLLECTION}, of session {self.session}"
+            return [Finding("wrong documents", self.user, expected, f"{[each.get('session_id') for each in stored]}")]
+        found = contexts.findings(stored[0], self.user, self.said)
+        if counted and stored[0].get("step_count") != self.turns:
+            expected = f"step_count {self.turns} after as many turns, as the old path counts"
+            found.append(Finding("wrongly stored", self.user, expected, str(stored[0].get("step_count"))))
+        return [*found, *old.unlike(self.user, seen_of(self.user, self.session, stored[0], self.began))]
+
+
+@dataclass
+class Chat:
+    """Users who talk turn by turn for as long as the soak lasts, some at a time, each for a few turns.
+
+    Attributes:
+        butler: The gateway.
+        new_user: Makes the id of another test user.
+        at_a_time: Conversations that go on side by side.
+        length: Turns of a conversation.
+        lost: How many times in a row what was said before was not known.
+        bad: How many turns in a row were not good, for whatever reason.
+        held: All conversations.
+    """
+
+    butler: Butler
+    new_user: Callable[[], str]
+    at_a_time: int = 5
+    length: int = 6
+    lost: int = 0
+    bad: int = 0
+    held: list[_Seat] = field(default_factory=list)
+    _seats: deque[_Seat] = field(default_factory=deque)
+
+    def turn(self) -> list[Finding]:
+        """Have the next user keep a word, or ask for it in the same session; gives what was wrong."""
+        seat = self._seats.popleft() if len(self._seats) >= self.at_a_time else self._seated()
+        found = self._recall(seat) if seat.turns % 2 else self._keep(seat)
+        self.bad = self.bad + 1 if found else 0
+        seat.sound = seat.sound and not found
+        seat.turns += 1
+        if seat.turns < self.length and seat.session != "":  # None: nobody names it, and it goes on by its user
+            self._seats.append(seat)
+        return found
+
+    def stored_findings(self, mongo: Store, before: Sequence[Conversation]) -> list[Finding]:
+        """Compare what is stored of the conversations that were good with what was said: one document each, no other.
+
+        Args:
+            mongo: The database.
+            before: Conversations by the old path, which say how turns are counted and what a document holds.
+
+        Raises:
+            Inconclusive: MongoDB does not answer.
+        """
+        sound = {seat.user: seat for seat in self.held if seat.sound}
+        stored: dict[str, list[Context]] = {user: [] for user in sound}
+        users = [name for user in stored for name in spellings(user)]
+        for context in mongo[COLLECTION].find({"user_id": {"$in": users}}, {"_id": False}):
+            stored[str(context["user_id"])].append(context)
+        old = OldPath([each.seen for each in before])
+        counted = bool(before) and all(contexts.steps(each.contexts)[-1:] == [len(each.turns)] for each in before)
+        return [each for seat in sound.values() for each in seat.findings(stored[seat.user], old, counted)]
+
+    def _seated(self) -> _Seat:
+        self.held.append(_Seat(self.new_user()))
+        return self.held[-1]
+
+    def _keep(self, seat: _Seat) -> list[Finding]:
+        seat.word = new_word()
+        seat.said.append(keep(seat.word))
+        turn = self.butler.say(seat.user, seat.said[-1], seat.session or None)
+        seat.session = seat.session or turn.session_id
+        return turn.findings() or _moved(turn, seat)
+
+    def _recall(self, seat: _Seat) -> list[Finding]:
+        seat.said.append(RECALL)
+        turn = self.butler.say(seat.user, RECALL, seat.session)
+        if found := turn.findings():
+            return found
+        lost = turn.forgot(seat.word)
+        self.lost = self.lost + 1 if lost else 0
+        return lost or _moved(turn, seat)
+
+
+def _moved(turn: Turn, seat: _Seat) -> list[Finding]:
+    return turn.other_session(seat.session) if seat.session is not None else []

@@ -1,0 +1,120 @@
+"""Hold conversations with Butler: turn after turn in one session, and what is stored of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from itertools import zip_longest
+from typing import Any
+
+from acceptance.finding import Finding, about
+from acceptance.probes.dialog.gateway import RECALL, Butler, Turn
+from acceptance.probes.seen import Seen
+from acceptance.verdict import NotApplicable
+
+LONG_TALK = (
+    "Длинное сообщение 🏮 " + "как его пишут студенты, с примерами и вопросами; " * 60,
+    'Две строки\n\tи отступ, "кавычки" и \\, <b>&amp;</b>, $set.x {y}, e\u0301 и é, ﬁ, 👩\u200d👧, ١٢٣  конец',
+    *(f"This is message {number} of a long conversation" for number in range(3, 12)),
+    RECALL,
+)
+"""A conversation of twelve turns, the first nearly as long as Telegram allows (4,096 characters), the second odd."""
+
+
+@dataclass(frozen=True)
+class Conversation:
+    """Turns of one user, and the stored context after each of them as `look` gave it.
+
+    Attributes:
+        turns: The messages and their answers.
+        contexts: What was stored after each.
+        began: Before the first message was sent.
+    """
+
+    turns: tuple[Turn, ...]
+    contexts: tuple[Any, ...] = ()
+    began: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+    @property
+    def seen(self) -> Seen:
+        """What was said and what is stored of it, to compare with another path's."""
+        return seen_of(self.turns[0].user_id, self.session_id, self.contexts[-1], self.began)
+
+    @property
+    def sessions(self) -> list[str]:
+        """The session of each turn: as its answer names it, else as what is stored does; empty for none."""
+        pairs = zip_longest(self.turns, self.contexts)
+        return [
+            (seen or {}).get("session_id", "") if turn.session_id is None else turn.session_id for turn, seen in pairs
+        ]
+
+    @property
+    def session_id(self) -> str:
+        """The session that the conversation began in."""
+        return self.sessions[0]
+
+    @property
+    def said(self) -> list[str]:
+        """What the user said."""
+        return [turn.message for turn in self.turns]
+
+    def findings(self) -> list[Finding]:
+        """Name what is wrong with any answer."""
+        return [each for number, turn in enumerate(self.turns, 1) for each in about(f"turn {number}", turn.findings())]
+
+    def other_session(self) -> list[Finding]:
+        """Name the turns that belong to another session than the conversation, or to none that is known.
+
+        Raises:
+            NotApplicable: No answer names its session, and nobody looked at what is stored.
+        """
+        if not self.contexts and self.turns[0].session_id is None:  # guard: a-session-nobody-sees-is-no-pass
+            raise NotApplicable("no answer names its session (DIALOG, BOT_FIELDS in the target file)")
+        own, found = self.session_id or "one that is known", list[Finding]()
+        for number, (turn, session) in enumerate(zip(self.turns, self.sessions, strict=True), 1):
+            found += about(f"turn {number}", replace(turn, session_id=session).other_session(own))
+        return found
+
+
+def converse(
+    butler: Butler,
+    user_id: str,
+    messages: Sequence[str],
+    session_id: str | None = None,
+    look: Callable[[Turn], Any] | None = None,
+) -> Conversation:
+    """Hold a conversation: each message goes to the session that the first answer named.
+
+    Args:
+        butler: The gateway.
+        user_id: Who speaks.
+        messages: What is said, in turn.
+        session_id: A session to go on with, by default a new one.
+        look: Called after each turn for what is stored then.
+    """
+    began = datetime.now(UTC)
+    turns: list[Turn] = []
+    contexts = []
+    for message in messages:
+        turns.append(butler.say(user_id, message, session_id))
+        session_id = session_id or turns[0].session_id or None
+        if look:
+            contexts.append(look(turns[-1]))
+    return Conversation(tuple(turns), tuple(contexts), began)
+
+
+def seen_of(user_id: str, session_id: str | None, context: Mapping[str, Any] | None, began: datetime) -> Seen:
+    """Hold who spoke in which session, and what is stored of it."""
+    return Seen({"sent": {"user_id": user_id, "session_id": session_id}, "context": context}, began)
+
+
+def other_modes(before: Sequence[Turn], now: Sequence[Turn]) -> list[Finding]:
+    """Say that most messages are answered in another mode than before; a few may be, for a model decides it."""
+    old = {turn.message: turn.mode for turn in before}
+    other = [turn for turn in now if turn.message in old and old[turn.message] != turn.mode]
+    if len(other) * 2 <= len(now):
+        return []
+    turn = other[-1]
+    expected = f"mode {old[turn.message]!r}, as with the flag off"
+    return [turn.wrong("other mode", expected, f"{turn.mode!r}, and another mode in {len(other)} of {len(now)} turns")]

@@ -1,0 +1,97 @@
+"""Try how sessions are kept apart: two of one user, one that a stranger enters, one with messages at the same moment.
+
+How it must be is left open by the contract, so the old path decides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+from acceptance.finding import Finding, Severity
+from acceptance.observe.store import Store
+from acceptance.polling import poll
+from acceptance.probes.dialog.contexts import STORE_DELAY_S, context_for, remembered
+from acceptance.probes.dialog.gateway import RECALL, Butler, keep, new_word
+
+AT_ONCE = 6
+
+
+@dataclass(frozen=True)
+class Sessions:
+    """What was seen.
+
+    Attributes:
+        own_sessions: Two conversations of a user are two sessions.
+        second_remembers: The second one knows what was said in it.
+        first_remembers: So does the first one, afterwards.
+        stranger: The status that another user gets in the session.
+        stranger_is_told: That user is told what was said in it.
+        together: How many of `AT_ONCE` messages at the same moment are stored.
+        faults: What is wrong with the answers to the user's own messages.
+    """
+
+    own_sessions: bool
+    second_remembers: bool
+    first_remembers: bool
+    stranger: int | None
+    stranger_is_told: bool
+    together: int
+    faults: list[Finding] = field(default_factory=list, compare=False)
+
+    def unlike(self, before: Sessions) -> list[Finding]:
+        """Name what is worse than by the old path, or another answer."""
+        kept = [
+            ("a user's two conversations to be two sessions", before.own_sessions, self.own_sessions),
+            ("a second conversation to know what was said in it", before.second_remembers, self.second_remembers),
+            ("the first conversation to know what was said in it", before.first_remembers, self.first_remembers),
+            ("a session's words not told to another user", not before.stranger_is_told, not self.stranger_is_told),
+            (f"all of {AT_ONCE} messages of one moment stored", before.together == AT_ONCE, self.together == AT_ONCE),
+        ]
+        found = [
+            Finding("sessions mixed up", "sessions", f"{what}, as by the old path", self._shown(), Severity.CRITICAL)
+            for what, was, now in kept
+            if was and not now
+        ]
+        if self.stranger != before.stranger:
+            expected = f"status {before.stranger} for another user in the session, as by the old path"
+            found.append(Finding("answered otherwise", "sessions", expected, str(self.stranger), Severity.CRITICAL))
+        return [*self.faults, *found]
+
+    def _shown(self) -> str:
+        return f"otherwise ({self.together} of {AT_ONCE} stored; the stranger got {self.stranger})"
+
+
+def try_sessions(butler: Butler, mongo: Store, new_id: Callable[[str], str]) -> Sessions:
+    """Talk in two sessions of one user, in one of them as another user, and several messages at once.
+
+    Args:
+        butler: The gateway.
+        mongo: Where what was said is stored.
+        new_id: Makes the id of a test user.
+
+    Raises:
+        Inconclusive: MongoDB does not answer.
+    """
+    user, words = new_id("Sessions"), (new_word(), new_word())
+    first, second = (butler.say(user, keep(word)) for word in words)
+    in_second = butler.say(user, RECALL, second.session_id or None)
+    in_first = butler.say(user, RECALL, first.session_id or None)
+    stranger = butler.say(new_id("Stranger"), RECALL, first.session_id or None)
+    messages = [f"At the same moment {new_word()}" for _ in range(AT_ONCE)]
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        list(pool.map(lambda message: butler.say(user, message, second.session_id or None), messages))
+
+    def stored() -> int:
+        return sum(map(bool, remembered(context_for(mongo, second), messages).values()))
+
+    return Sessions(
+        own_sessions=first.session_id != second.session_id,
+        second_remembers=words[1] in in_second.reply,
+        first_remembers=words[0] in in_first.reply,
+        stranger=stranger.exchange.status,
+        stranger_is_told=words[0] in stranger.reply,
+        together=poll(stored, lambda count: count == AT_ONCE, STORE_DELAY_S),
+        faults=[each for turn in (first, second, in_second, in_first) for each in turn.findings()],
+    )

@@ -1,0 +1,141 @@
+"""Learn from the old path what holds of its answers and documents, and name where the new path's are unlike.
+
+What a contract leaves open, the old path decides: which fields are there and of which type, which of them are the same
+(a report's student is the submission's), which times lie within the request and in which order, and of what there is
+only one. What the old path's requests do not all show is not learned, so that a new path may add and reword.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import combinations, permutations
+from typing import Any
+
+from acceptance.finding import Finding
+from acceptance.probes.seen import Pair, Seen
+from acceptance.redact import cut
+
+LEAST_OF_LIST = 10
+"""So many values of a list's field, of at most `KINDS` kinds, are words that other code reads, such as a role."""
+KINDS = 3
+
+
+@dataclass(frozen=True)
+class OldPath:
+    """What several requests by the old path have in common.
+
+    Attributes:
+        seen: The requests.
+        lists: Parts of whose lists other code reads the words, such as who spoke.
+    """
+
+    seen: Sequence[Seen]
+    lists: frozenset[str] = frozenset()
+
+    @cached_property
+    def same(self) -> Sequence[Pair]:
+        """Paths of equal texts, which are not the same text in all requests."""
+        texts = [{path: value for path, value in each.single.items() if isinstance(value, str)} for each in self.seen]
+        common = [path for path in sorted(self._common) if len({text.get(path) for text in texts}) > 1]
+        return [pair for pair in combinations(common, 2) if all(_agree(text, pair) for text in texts)]
+
+    @cached_property
+    def times(self) -> Sequence[str]:
+        """Paths of times within the request."""
+        return [path for path in sorted(self._common) if all(each.in_time(path) for each in self.seen)]
+
+    @cached_property
+    def order(self) -> Sequence[Pair]:
+        """Pairs of such times of one part, and so of one clock, of which the first is never after the second."""
+        pairs = (pair for pair in permutations(self.times, 2) if _part(pair[0]) == _part(pair[1]))
+        held = (pair for pair in pairs if all(each.in_order(pair) for each in self.seen))
+        # Times that are always equal have no order.
+        return [pair for pair in held if not all(each.in_order(pair[::-1]) for each in self.seen)]
+
+    @cached_property
+    def words(self) -> Mapping[str, frozenset[str]]:
+        """The words of lists' fields that have but a few."""
+        found: dict[str, list[Any]] = {}
+        for path, values in (item for each in self.seen for item in each.values.items()):
+            if "[]" in path and _part(path) in self.lists:
+                found.setdefault(path, []).extend(values)
+        few = {path: frozenset(map(str, values)) for path, values in found.items() if len(values) >= LEAST_OF_LIST}
+        return {path: words for path, words in few.items() if len(words) <= KINDS}
+
+    @property
+    def _common(self) -> set[str]:
+        return set.intersection(*(set(each.values) for each in self.seen)) if self.seen else set()
+
+    def unlike(self, subject: str, now: Seen, same_work: Seen | None = None) -> list[Finding]:
+        """Name how a request is unlike those by the old path; a part that is not there at all is not compared.
+
+        Args:
+            subject: What the findings are about.
+            now: The request by the new path.
+            same_work: The old path's request with the same work: each field that it has is expected.
+        """
+        return [
+            Finding(kind, subject, f"{expected}, as by the old path", cut(found, 200))
+            for kind, expected, found in (
+                *self._lacking(now, same_work),
+                *self._differing(now),
+                *self._untimely(now),
+                *self._repeated(now),
+            )
+        ]
+
+    def _lacking(self, now: Seen, same_work: Seen | None) -> Iterator[tuple[str, str, str]]:
+        """Compare the fields of each part, and what lies deeper in all requests by the old path."""
+        before = same_work.fields if same_work else {}
+        deeper = {path: self.seen[0].values[path][0] for path in self._common if not self._is_place(path)}
+        there = {name for name, part in now.parts.items() if part is not None}
+        for path, value in {**deeper, **before}.items():
+            if _part(path) not in there:
+                continue
+            found = now.fields[path] if path in now.fields else next(iter(now.values.get(path, ())), None)
+            if _type(found) != _type(value):
+                yield "lacks what was stored", f"{path} with {_type(value)}", f"{_type(found)} {found!r}"
+
+    def _is_place(self, path: str) -> bool:
+        """Tell whether a path's value is a place on disk, which the new path may keep elsewhere."""
+        return str(self.seen[0].values[path][0]).startswith("/")
+
+    def _differing(self, now: Seen) -> Iterator[tuple[str, str, str]]:
+        for one, other in self.same:
+            values = now.single.get(one), now.single.get(other)
+            if None not in values and values[0] != values[1]:
+                yield "no longer the same", f"{one} and {other} to be the same", f"{values[0]!r} and {values[1]!r}"
+        for path, words in self.words.items():
+            if strange := {str(value) for value in now.values.get(path, ())} - words:
+                yield "other words", f"{path} of {sorted(words)}", str(sorted(strange)[:3])
+
+    def _untimely(self, now: Seen) -> Iterator[tuple[str, str, str]]:
+        for path in self.times:
+            if path in now.values and not now.in_time(path):
+                span = f"{now.sent:%H:%M:%S} to {now.at:%H:%M:%S} UTC"
+                yield "other time", f"{path} from {span}", str(now.values[path][-1])
+        for first, second in self.order:
+            if now.in_order((first, second)) is False:
+                shown = f"{now.single[first]} and {now.single[second]}"
+                yield "other order", f"{first} not after {second}", shown
+
+    def _repeated(self, now: Seen) -> Iterator[tuple[str, str, str]]:
+        for name in sorted(now.repeated - frozenset[str]().union(*(each.repeated for each in self.seen))):
+            yield "repeated", f"one {name}", "more than one"
+
+
+def _type(value: Any) -> str:
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return "a number"
+    names = {"str": "a text", "datetime": "a time", "dict": "fields", "NoneType": "nothing", "bool": "true or false"}
+    return names.get(type(value).__name__, f"a {type(value).__name__}")
+
+
+def _agree(texts: Mapping[str, str], pair: Pair) -> bool:
+    return texts[pair[0]] == texts[pair[1]] if pair[0] in texts and pair[1] in texts else False
+
+
+def _part(path: str) -> str:
+    return path.partition(".")[0]

@@ -1,0 +1,31 @@
+"""Make what students submit: good code, with a log of some kind or without one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from acceptance.probes.archives.archives import Archive, good, new_nonce, zip_bytes
+from acceptance.probes.storage.uploads import Upload, file_part
+
+LOG, CLEAN_LOG, ODD_LOG, NO_LOG = "a log", "a log without errors", "an odd log", "no log"
+WORKS: Mapping[str, Sequence[tuple[str, bytes]]] = {
+    LOG: [("test.log", b"12:00:00 INFO the tests begin\n12:00:01 WARNING slow disk\n12:00:02 ERROR test_sum failed\n")],
+    ODD_LOG: [
+        ("run/1.log", "12:00:00 INFO старт 🏮\r\n12:00:01 ERROR ошибка\r\n".encode()),
+        ("run/1251.log", "12:00:02 WARNING медленно\n12:00:03 ERROR сбой\n12:00:04 ERROR сбой".encode("cp1251")),
+        ("run/empty.log", b""),
+        ("long.log", b"12:00:05 INFO " + b"x" * 70_000 + b"\n12:00:06 WARNING the end\n"),
+    ],
+    CLEAN_LOG: [("test.log", b"12:00:00 INFO the tests begin\n12:00:09 INFO all tests passed\n")],
+    NO_LOG: [],
+}
+"""What students send beside their code: the files of their log."""
+
+
+def submission(student_id: str, assignment_id: str, work: str = LOG) -> Upload:
+    """Make a good homework with one of the logs, so that there is something to analyse; or without one."""
+    if not WORKS[work]:
+        return Upload(student_id, assignment_id, good())
+    nonce = new_nonce()
+    logs = Archive.of("logs", zip_bytes(nonce, WORKS[work]), f"a zip with {work}", nonce)
+    return Upload(student_id, assignment_id, good(), extra=(file_part(b"logs_zip", logs, "logs.zip"),))

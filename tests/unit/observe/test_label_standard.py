@@ -1,0 +1,57 @@
+"""What no gate asks for: each operation counted, each time measured, no id as a label."""
+
+import pytest
+
+from acceptance.observe import label_standard
+from acceptance.observe.label_standard import metric_findings
+from acceptance.observe.prometheus import Sample
+
+
+def sample(name, value=3.0, **labels):
+    return Sample({"__name__": f"repository_{name}", "job": "bot", **labels}, value, 0.0)
+
+
+GOOD = [
+    sample("operations_total", operation="get", status="success"),
+    sample("operations_total", operation="save", status="success"),
+    sample("operations_total", operation="save", status="error", error_type="storage_error"),
+    sample("latency_seconds_sum", 0.01, operation="save"),
+    sample("latency_seconds_count", operation="save"),
+]
+
+
+class Server:
+    def __init__(self, samples):
+        self._samples = samples
+
+    def instant(self, query):
+        return self._samples
+
+
+def found(samples, monkeypatch):
+    monkeypatch.setattr(label_standard, "await_scrape", lambda *_: None)
+    return [
+        str(each)
+        for each in metric_findings(Server(samples), "bot", "repository_", 1, used=("get", "save"), ours="run1")
+    ]
+
+
+def test_metrics_by_the_standard_have_no_findings(monkeypatch):
+    assert found(GOOD, monkeypatch) == []
+
+
+@pytest.mark.parametrize(
+    ("samples", "told"),
+    [
+        (GOOD[1:], "operations ['get'] counted"),
+        ([], "operations ['get', 'save'] counted"),
+        ([*GOOD, sample("operations_total", operation="get", status="ok")], "a status of ['error', 'success']"),
+        ([*GOOD, sample("operations_total", operation="run1-user", status="success")], "never an id"),
+        ([*GOOD, *(sample("x_total", operation=f"{n}") for n in range(30))], "never an id"),
+        ([*GOOD, sample("operations_total", operation="get", status="error")], "an error_type with status error"),
+        ([*GOOD, sample("x_total", status="success", error_type="none")], "no error_type with status success"),
+        ([*GOOD[:3], sample("latency_seconds_sum", 0.0), sample("latency_seconds_count")], "took no time at all"),
+    ],
+)
+def test_what_departs_from_it_is_named(samples, told, monkeypatch):
+    assert told in "".join(found(samples, monkeypatch))

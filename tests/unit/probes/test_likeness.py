@@ -1,0 +1,71 @@
+"""What the old path's requests have in common is held against the new path's, and nothing else is."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from acceptance.probes.likeness import OldPath
+from acceptance.probes.seen import Seen
+
+NOW = datetime(2025, 11, 15, 2, 0, tzinfo=UTC)
+
+
+def seen(number=1, *, repeated=(), **report):
+    after = NOW + timedelta(seconds=number)
+    stored = {
+        "student": f"Student-{number}",
+        "text": f"text {number}",
+        "kind": "code_review",
+        "created_at": NOW.replace(tzinfo=None),
+        "published_at": after.isoformat(),
+        "result": {"text": f"text {number}"},
+        "said": [{"role": role, "text": f"{role} {turn}"} for turn in range(3) for role in ("user", "butler")],
+        "score": number,
+    }
+    parts = {"sent": {"student_id": f"Student-{number}"}, "report": stored | report, "answer": None}
+    return Seen(parts, NOW, NOW + timedelta(minutes=1), frozenset(repeated))
+
+
+OLD = OldPath([seen(1), seen(2)], lists=frozenset({"report"}))
+
+
+def test_same_work_by_the_new_path_is_alike():
+    assert OLD.unlike("report", seen(3), seen(1)) == []
+
+
+@pytest.mark.parametrize(
+    ("new", "told"),
+    [
+        (seen(3, student="student-3"), "report.student and sent.student_id to be the same"),
+        (seen(3, text="text 4"), "report.result.text and report.text to be the same"),
+        (seen(3, published_at=(NOW + timedelta(hours=3)).isoformat()), "report.published_at from 02:00:00"),
+        (seen(3, published_at=NOW - timedelta(seconds=1)), "report.created_at not after report.published_at"),
+        (seen(3, score="3"), "report.score with a number"),
+        (seen(3, result={}), "report.result.text with a text"),
+        (seen(3, kind=None), "report.kind with a text"),
+        (seen(3, said=[{"role": "assistant", "text": "x"}]), "report.said[].role of ['butler', 'user']"),
+        (seen(3, repeated={"report"}), "one report"),
+    ],
+)
+def test_what_is_unlike_is_named(new, told):
+    found = OLD.unlike("report", new, seen(1))
+    assert any(told in str(each) for each in found), found
+    assert all("as by the old path" in str(each) for each in found)
+
+
+@pytest.mark.parametrize(
+    "new",
+    [
+        seen(3, said=[]),
+        seen(3, kind="another", more=1),
+        Seen({"sent": {"student_id": "x"}, "report": None}, NOW),
+    ],
+    ids=["a list with nothing in it", "other words, one more field", "a part that nobody asked for"],
+)
+def test_what_the_old_path_leaves_open_is_free(new):
+    assert OldPath([seen(1), seen(2, said=[])]).unlike("report", new, seen(1)) == []
+
+
+def test_nothing_is_learned_from_what_does_not_hold_for_each():
+    old = OldPath([seen(1), seen(2, student="Student-1", published_at="soon")], lists=frozenset({"report"}))
+    assert old.unlike("report", seen(3, student="nobody", published_at="later"), seen(1)) == []
