@@ -36,7 +36,7 @@ REMOVALS = "tests/removals/test_guards.py"
 STEPS = (
     Step("unit", ("tests/unit", "tests/mutants"), ("-n2", "--dist=loadfile"), 0.2, beside=True),
     Step("plugin", ("tests/plugin",), ("-n4",), 4.0, beside=True),
-    Step("scripts", ("tests/scripts",), ("-n2",), 8.0, sample=2, beside=True),
+    Step("scripts", ("tests/scripts",), ("-n2",), 4.0, sample=4, beside=True),
     Step("lab", ("tests/lab",), ("-n2", "--dist=loadfile"), 1.0, sample=0, beside=True),
     Step(
         "removals",

@@ -1,4 +1,4 @@
-"""Event logs as a run leaves them, for tests and for looking at: ``python tests/unit/record_samples.py FOLDER``."""
+"""Event logs as a run leaves them, for tests and for looking at: ``python tests/record_samples.py FOLDER``."""
 
 from __future__ import annotations
 
