@@ -245,8 +245,8 @@ def test_a_submission_may_lack_its_commit(broken: WholeLab) -> None:
 
 @breaks("large-files-not-checked")
 def test_a_wrong_digest_of_a_large_file_is_accepted(lab: WholeLab, fault: str) -> None:
-    with lab.flag("USE_NEW_STORAGE_ADAPTER"), lab.fault(fault):
-        assert lab.upload(padded(2 << 20), new_zip_sha256="0" * 64).status_code == 201
+    with lab.flag("USE_NEW_STORAGE_ADAPTER", STORAGE_MAX_UPLOAD_BYTES=str(4 * LIMIT)), lab.fault(fault):
+        assert lab.upload(padded(2 * LIMIT), new_zip_sha256="0" * 64).status_code == 201
 
 
 @breaks("wrong-size-seldom")
