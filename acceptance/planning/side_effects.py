@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 
 from acceptance.conduct.admission import Selected
@@ -34,7 +35,8 @@ def count(number: int, what: str) -> str:
 
 def _clients(target: Target) -> Mapping[str, tuple[str, str]]:
     """Give what each fixture of the suite does, most telling first."""
-    url = {key: service.url for key, service in target.services.items()}
+    there = {key: service.url for key, service in target.services.items()}
+    url = defaultdict(lambda: "a service that is declared absent", there)
     telegram = target.telegram
     bot = f"to the bot, which polls {telegram.listen}" if telegram else f"POST to {url['bot']}"
     return {

@@ -4,7 +4,9 @@ import pytest
 from small_target import small_target
 
 from acceptance.checklist import State, item, status
+from acceptance.conduct.admission import Selected
 from acceptance.outcome import Ending
+from acceptance.planning.side_effects import side_effects
 from acceptance.probes.clients import Clients
 from acceptance.probes.health import PARTS
 from acceptance.probes.homework.hw_checker import HwChecker
@@ -33,6 +35,15 @@ def test_what_is_there_goes_on_without_it(tmp_path):
     assert list(senders(target, str, "")) == ["butler-worker", "butler-api"]
     with pytest.raises(KeyError):
         target.service("all")
+
+
+def test_a_plan_tells_what_is_sent_also_where_a_service_is_absent(tmp_path):
+    target = small_target(tmp_path, ABSENT="'bot worker'")
+    checks = [Selected("one", fixtures=frozenset({"uploader"})), Selected("two", fixtures=frozenset({"homework"}))]
+    assert [words.partition(", ")[0] for _, words in side_effects(target, checks)] == [
+        f"POST {target.service('api').url}/api/v1/reviews",
+        "requests to a service that is declared absent",
+    ]
 
 
 def test_an_absent_checker_needs_no_key(tmp_path):
