@@ -16,6 +16,8 @@ from acceptance.conduct.journal import Journal
 from acceptance.conduct.testdata import OWNED
 from acceptance.envfile.file import EnvFile
 from acceptance.gates.measures import Measure
+from acceptance.observe.new_path import new_path
+from acceptance.observe.prometheus import Prometheus
 from acceptance.observe.started import shown_by
 from acceptance.planning.side_effects import count, side_effects
 from acceptance.stage import Stage
@@ -98,6 +100,9 @@ class Plan:
         soaks = any("soaked" in check.fixtures for check in checks)
         minutes = f"{stage.planned_minutes:g} min planned, soak {self._soak_seconds(stage) / 60:.3g} min"
         yield f"stage {stage.id}: {stage.title}: {count(len(checks), 'check')}, {minutes}"
+        if stage.service not in ("", "all", *self.target.services):
+            yield from self._row("absent", f"{stage.service}, by ABSENT of the target file: NOT APPLICABLE")
+            return
         if any(check.changes for check in checks):
             yield from self._row("window", self._window(stage, start))
             if stage.flagged:
@@ -169,9 +174,8 @@ class Plan:
         yield from self._restart(stage, journal=False)
         service = self.target.service(stage.service)
         yield from self._row("request", f"{stage.request} as a user, and what was stored before again: {service.name}")
-        job = service.job
-        selector = f'{{__name__=~"{stage.metrics}.*", job="{job}"}}'
-        yield from self._row("query", f"{selector}, until it gives nothing: the old path")
+        shows = new_path(self.target, stage.id, Prometheus.of(self.target))
+        yield from self._row("look", f"for {shows}, after that: none is the old path")
 
     def _ending(self) -> Iterator[str]:
         yield "end"

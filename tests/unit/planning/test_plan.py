@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
+from small_target import small_target
 
 from acceptance.conduct.admission import Selected
 from acceptance.conduct.journal import Journal
@@ -77,7 +78,13 @@ def test_a_flag_is_switched_once_for_all_checks_that_need_it(target):
 def test_rollback_ends_with_a_question_for_the_new_path(target):
     lines, _ = plan(target, check("flag_on", "flag_on"))
     before_the_end = lines[lines.index("end") - 1]
-    assert before_the_end.startswith('query       {__name__=~"review_archive_storage_.*", job="butler-api"}')
+    assert before_the_end.startswith("look        for metrics review_archive_storage_* of job butler-api")
+
+
+def test_a_stage_whose_service_is_absent_is_planned_as_not_applicable(tmp_path):
+    lines, refusals = plan(small_target(tmp_path, ABSENT="api"), check("flag_on", "flag_on"))
+    assert "absent      api, by ABSENT of the target file: NOT APPLICABLE" in lines
+    assert [line for line in lines if line.startswith(("change", "command"))] == refusals == []
 
 
 def test_flag_off_changes_nothing_where_it_is_off(target):
