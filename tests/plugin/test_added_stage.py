@@ -59,7 +59,7 @@ def test_a_stage_is_its_folder(suite):
         "stage 21_02: Digest Delivery: 1 check",
         "change      USE_DIGEST_AS_THE_SERVICE_SPELLS_IT=true in",
         "make day-12-restart-workers",
-        '{__name__=~"digest_delivery_.*", job="butler-worker"}',
+        "metrics digest_delivery_* of job butler-worker",
     ):
         assert told in plan.stdout
 
