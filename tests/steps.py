@@ -41,7 +41,7 @@ STEPS = (
     Step(
         "removals",
         ("tests/removals",),
-        ("-n2",),
+        ("-n4",),
         4.0,
         sample=2,
         always=(f"{REMOVALS}::test_every_row_names_a_test", f"{REMOVALS}::test_every_mark_has_a_row"),

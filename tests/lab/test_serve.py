@@ -190,7 +190,7 @@ def test_a_fault_is_switched_at_run_time(lab: WholeLab) -> None:
 def test_ports_are_the_ones_in_the_target_file(lab: WholeLab) -> None:
     ports = json.loads((lab.home / "ports.json").read_text())
     assert lab.target["API_URL"] == f"http://127.0.0.1:{ports['butler-api']}"
-    assert len(set(ports.values())) == 11
+    assert len(set(ports.values())) == len(ports)
 
 
 @pytest.mark.parametrize("end, held", [("", 1), ("</dev/null", 0), ("<&-", 0)], ids=["pipe", "/dev/null", "closed"])
