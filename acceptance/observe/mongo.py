@@ -51,7 +51,7 @@ def as_it_is(target: Target) -> Iterator[Database[dict[str, Any]]]:
     )
     try:
         yield client[target.mongo.database]
-    except PyMongoError as error:  # guard: mongodb-that-is-away
+    except PyMongoError as error:
         raise Inconclusive(
             f"MongoDB did not answer ({type(error).__name__}); check MONGODB_URL of {target.source.name}, "
             "that the server runs and that its user may read the database"

@@ -98,7 +98,7 @@ class Documents:
         """
         try:
             yield
-        except PyMongoError as error:
+        except PyMongoError as error:  # guard: mongodb-that-is-away
             raise Inconclusive(
                 f"MongoDB did not answer for {self.name} ({type(error).__name__}); check MONGODB_URL of the target file"
             ) from error
