@@ -47,7 +47,8 @@ class Dialog:
         if self._new_path and self._fault("dialog-new-session-each-turn"):
             session = uuid.uuid4().hex
         lock = self._locks.setdefault(session, asyncio.Lock())
-        if self._new_path and self._fault("dialog-sessions-unlocked"):
+        unlocked = self._new_path and self._fault("dialog-sessions-unlocked")
+        if unlocked:
             lock = asyncio.Lock()
         async with lock, self._room:  # a context is read, changed and written as a whole
             context = await self._contexts.get(session) or Context(session, message.user_id)
@@ -58,6 +59,8 @@ class Dialog:
             known = [] if self._fault("dialog-ignores-history") else context.history
             if self._new_path and self._fault("dialog-answers-late"):
                 await asyncio.sleep(LATE_SECONDS)
+            if unlocked:
+                await asyncio.sleep(0.1)  # else a quick machine may read and write each before the next comes
             reply = self._seeded(reply_to(message.text, known))
             await self._contexts.save(context.after(message.text, reply.text))
         return session, reply
