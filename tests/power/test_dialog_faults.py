@@ -170,7 +170,7 @@ POWER = (
     # What the soak's own traffic does not say or ask.
     Soak(("dialog-greeting-fails",), ("test_messages_are_taken",), "[503, 200, 200]"),
     Soak(("dialog-greeting-error-reply",), ("test_responses_are_good",), "'Hello': expected an answer"),
-    Soak(("dialog-history-cut",), ("test_history_is_maintained",), "Hello"),
+    Soak(("dialog-history-cut",), ("test_history_is_maintained",), "Hello", k="history_is"),
     Later(("dialog-answers-late",), stage="21_01a"),
     RestartsItself(stage="21_01a"),
     # Nobody looked: no data is never good.
