@@ -240,7 +240,7 @@ def application(
 def _shaped(settings: Settings | None) -> list[Middleware]:
     if settings is None or current().plain:
         return []
-    logins = Logins(settings.env, settings.fault)
+    logins = Logins(settings.env, settings.fault, settings.home / "run" / "owners")
     return [Middleware(ShapeMiddleware, current(), settings.service, logins, Path("access.log"))]
 
 

@@ -17,7 +17,7 @@ ONE, TWO = ({"Authorization": f"Bearer {token}"} for token in ("one", "two"))
 TASKS = OTHER.routes["/api/v1/reviews"]
 
 
-def client(*faults, guarded=False):
+def client(*faults, owners=None):
     async def create(_: Request) -> JSONResponse:
         return JSONResponse({"task_id": "rev_1"}, 201)
 
@@ -25,7 +25,9 @@ def client(*faults, guarded=False):
         return JSONResponse({"task_id": "rev_1"})
 
     routes = [Route("/api/v1/reviews", create, methods=["POST"]), Route("/api/v1/reviews/rev_1", read)]
-    shape = [Middleware(ShapeMiddleware, OTHER, "butler-api", Logins(ENV, faults.__contains__))] if guarded else []
+    shape = (
+        [Middleware(ShapeMiddleware, OTHER, "butler-api", Logins(ENV, faults.__contains__, owners))] if owners else []
+    )
     app = Starlette(
         routes=[*routes, config_route(ENV, faults.__contains__)],
         middleware=shape,
@@ -38,9 +40,9 @@ def client(*faults, guarded=False):
     ("faults", "stranger", "other"),
     [((), 401, 404), (("login-not-asked",), 200, 404), (("task-of-another",), 401, 200)],
 )
-def test_task_is_its_students_unless_a_fault_lets_another_in(faults, stranger, other):
-    asked = client(*faults, guarded=True)
-    assert asked.post(TASKS, headers=ONE).status_code == 201
+def test_task_is_its_students_unless_a_fault_lets_another_in(faults, stranger, other, tmp_path):
+    taken, asked = (client(*faults, owners=tmp_path) for _ in range(2))  # two instances
+    assert taken.post(TASKS, headers=ONE).status_code == 201
     statuses = [asked.get(f"{TASKS}/rev_1", headers=by).status_code for by in (ONE, {}, TWO)]
     assert statuses == [200, stranger, other]
 

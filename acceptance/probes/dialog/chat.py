@@ -44,7 +44,9 @@ class _Seat:
         if counted and stored[0].get("step_count") != self.turns:
             expected = f"step_count {self.turns} after as many turns, as the old path counts"
             found.append(Finding("wrongly stored", self.user, expected, str(stored[0].get("step_count"))))
-        return [*found, *old.unlike(self.user, seen_of(self.user, self.session, stored[0], self.began))]
+        # Where no answer names the session, as in Telegram, it is the stored one.
+        session = stored[0].get("session_id") if self.session is None else self.session
+        return [*found, *old.unlike(self.user, seen_of(self.user, session, stored[0], self.began))]
 
 
 @dataclass
