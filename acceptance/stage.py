@@ -12,6 +12,7 @@ from pydantic import Field
 
 from acceptance.gates.measures import Gate, Measure, Threshold, Trigger
 from acceptance.stage_folders import Declared, StageError, described, listing, read, stage_of
+from acceptance.target.model import Target
 
 __all__ = ["PHASES", "Stage", "StageError", "load_stage", "load_stages", "phase_of", "place_of", "stage_of"]
 
@@ -45,6 +46,12 @@ class Stage(Declared):
 
     gates: Annotated[tuple[Gate, ...], Field(alias="gate")] = ()
     triggers: Annotated[tuple[Trigger, ...], Field(alias="trigger")] = ()
+
+    def on(self, target: Target) -> Stage:
+        """Give the stage with its queries filled in for a target; itself where its one service is not there."""
+        if self.service not in target.services:
+            return self
+        return self.at(target.service(self.service).job, target.metrics.query)
 
     def at(self, job: str, own: Callable[[str], str] = str) -> Stage:
         """Give the stage with its queries filled in for a service's Prometheus job.

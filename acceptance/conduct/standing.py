@@ -12,10 +12,10 @@ from acceptance.conduct.journal import Journal
 from acceptance.conduct.manual_recovery import by_hand_commands
 from acceptance.envfile.file import EnvFile, EnvFileError
 from acceptance.finding import Finding, Severity
-from acceptance.observe.exported import new_paths
 from acceptance.observe.health import health_fault, healthy_answer
 from acceptance.observe.new_path import new_paths_of
 from acceptance.observe.prometheus import Prometheus
+from acceptance.stage_folders import flagged
 from acceptance.target import by_hand
 from acceptance.target.model import Target
 from acceptance.verdict import Inconclusive
@@ -47,7 +47,8 @@ def _flag(target: Target, stage: str, value: str, stays: bool) -> Finding | None
         )
     if stays:
         return None
-    commands = "; ".join(by_hand_commands(target, new_paths()[stage][0], flag)[:2])
+    reader = next(one.service for one in flagged() if one.id == stage)
+    commands = "; ".join(by_hand_commands(target, reader, flag)[:2])
     step = f"leave it if somebody enabled it on purpose, else: {commands}"
     return Finding("flag", where, "false: the journal knows of no stage that left it enabled", value, next_step=step)
 

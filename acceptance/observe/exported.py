@@ -6,19 +6,9 @@ absent says something only of a scrape that began after what would have made it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import cast
-
 from acceptance.observe.prometheus import Prometheus
 from acceptance.polling import poll
-from acceptance.stage_folders import flagged
-from acceptance.target.model import ServiceKey
 from acceptance.verdict import Inconclusive
-
-
-def new_paths() -> Mapping[str, tuple[ServiceKey, str]]:
-    """Give, by stage, the service whose new code exports metrics and how their names begin; the old code has none."""
-    return {stage.id: (cast("ServiceKey", stage.service), stage.metrics) for stage in flagged()}
 
 
 def await_scrape(prometheus: Prometheus, job: str, patience_s: float) -> None:

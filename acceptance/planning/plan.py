@@ -16,7 +16,7 @@ from acceptance.conduct.journal import Journal
 from acceptance.conduct.testdata import OWNED
 from acceptance.envfile.file import EnvFile
 from acceptance.gates.measures import Measure
-from acceptance.observe.new_path import new_path
+from acceptance.observe.new_path import NewPath
 from acceptance.observe.prometheus import Prometheus
 from acceptance.observe.started import shown_by
 from acceptance.planning.side_effects import count, side_effects
@@ -139,7 +139,7 @@ class Plan:
             step = self.target.scrape_interval_s
             yield from self._row("query", f"{self.target.prometheus_url}/api/v1/alerts: what fires before")
             yield from self._row("watch", f"from here on every {step:g} s, {count(len(stage.triggers), 'trigger')}:")
-            for trigger in self._at_job(stage).triggers:
+            for trigger in stage.on(self.target).triggers:
                 yield from self._query(f"{trigger.id} fires at {trigger.threshold}", trigger)
 
     def _restart(self, stage: Stage, *, journal: bool = True) -> Iterator[str]:
@@ -161,7 +161,7 @@ class Plan:
         yield from self._row(
             "query", "time() and /api/v1/status/runtimeinfo, before and after: the clock, and no restart"
         )
-        for gate in self._at_job(stage).gates:
+        for gate in stage.on(self.target).gates:
             yield from self._query(f"gate {gate.id} holds at {gate.threshold}", gate)
 
     def _leave(self, stage: Stage) -> Iterator[str]:
@@ -174,7 +174,7 @@ class Plan:
         yield from self._restart(stage, journal=False)
         service = self.target.service(stage.service)
         yield from self._row("request", f"{stage.request} as a user, and what was stored before again: {service.name}")
-        shows = new_path(self.target, stage.id, Prometheus.of(self.target))
+        shows = NewPath(stage, self.target, Prometheus.of(self.target))
         yield from self._row("look", f"for {shows}, after that: none is the old path")
 
     def _ending(self) -> Iterator[str]:
@@ -212,13 +212,6 @@ class Plan:
 
     def _soak_seconds(self, stage: Stage) -> float:
         return self.target.soak_seconds or stage.soak_minutes * 60
-
-    def _at_job(self, stage: Stage) -> Stage:
-        return (
-            stage.at(self.target.service(stage.service).job, self.target.metrics.query)
-            if stage.service in self.target.services
-            else stage
-        )
 
     def _query(self, what: str, measure: Measure) -> Iterator[str]:
         label = "events" if measure.kind == "log_events" else "query"

@@ -107,7 +107,7 @@ def _questions(target: Target, stages: list[Stage]) -> Iterator[tuple[str, Quest
     for stage in with_service:
         for key, ask in questions(target, stage, []).items():
             yield key, ask
-        for measure in (*_at_job(target, stage).gates, *_at_job(target, stage).triggers):
+        for measure in (*stage.on(target).gates, *stage.on(target).triggers):
             if measure.kind not in ("alerts", "log_events"):
                 key = f"{stage.marker}{STAGE_FILE}{measure.id}"
                 yield key, partial(_promql, prometheus, measure, new=stage.metrics)
@@ -163,12 +163,6 @@ def _told_once(findings: Iterable[Finding]) -> list[Finding]:
 def _unknown(key: str, found: str) -> Finding:
     return Finding(
         "not known", key, "an answer", found, Severity.HIGH, "correct the key, or see why it does not answer"
-    )
-
-
-def _at_job(target: Target, stage: Stage) -> Stage:
-    return (
-        stage.at(target.service(stage.service).job, target.metrics.query) if stage.service in target.services else stage
     )
 
 

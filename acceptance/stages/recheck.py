@@ -267,7 +267,7 @@ class Recheck:
             raise Inconclusive(f"{stage_id}: expected an accepted stage to look back at, found none")
         service = self._target.service(self._stages[stage_id].service)
         return Lookback(
-            stage=self._stages[stage_id].at(service.job, self._target.metrics.query),
+            stage=self._stages[stage_id].on(self._target),
             service=service,
             since=since,
             driven=self._driven,

@@ -38,7 +38,7 @@ from acceptance.verdict import Inconclusive, Refused, Untouched, Verdict
 def error_rates(stages: Iterable[Stage], target: Target) -> Iterator[Trigger]:
     """Give the triggers for "error rate >5% for any component", each of its own service and named by its stage."""
     for stage in stages:
-        for trigger in stage.at(target.service(stage.service).job, target.metrics.query).triggers:
+        for trigger in stage.on(target).triggers:
             if trigger.kind == "ratio" and "trigger.1" in trigger.items:
                 yield replace(trigger, id=f"{stage.id}-{trigger.id}", synthetic_events="")
 
@@ -79,8 +79,8 @@ class StageWork:
     def __post_init__(self) -> None:
         """Fill the queries in for this target's Prometheus job."""
         if self.stage.service in self.target.services:
-            self.stage = self.stage.at(self.service.job, self.target.metrics.query)
-            self.stage = replace(self.stage, triggers=visible(self.stage.triggers, self.service.log_format))
+            stage = self.stage.on(self.target)
+            self.stage = replace(stage, triggers=visible(stage.triggers, self.service.log_format))
 
     def foreign(self, lines: Iterable[LogLine]) -> list[LogLine]:
         """Give the lines of security events that no request of ours caused."""
