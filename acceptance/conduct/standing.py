@@ -67,7 +67,7 @@ def _services(target: Target, on: set[str]) -> Iterator[Finding]:
             seen = path.seen()
         except Inconclusive as error:
             yield Finding("path", path.service.name, f"no sign of {path}", f"not known: {error}", Severity.LOW)
-            return
+            continue
         if seen:
             restart = by_hand.restart(target, path.service.key)
             step = f"restart it so that it reads {target.env_file} again: {restart}"

@@ -15,6 +15,7 @@ from acceptance.conduct.journal import Journal
 from acceptance.conduct.lock import Owner, TargetLock
 from acceptance.events import EventLog
 from acceptance.observe.prometheus import Prometheus
+from acceptance.verdict import Inconclusive
 
 SCRIPT = Path(__file__).resolve().parents[3] / "scripts" / "ops" / "recover.py"
 
@@ -134,6 +135,17 @@ def test_service_on_the_new_path_with_its_flag_off_is_told(recover, target, monk
     monkeypatch.setattr(
         Prometheus, "names", lambda _self, _job, prefix: {f"{prefix}x"} if "storage" in prefix else set()
     )
+    code, said = recover()
+    assert (code, "butler-api: expected no sign of the new path" in said) == (1, True), said
+
+
+def test_path_that_cannot_be_seen_hides_no_other(recover, monkeypatch):
+    def names(_self, _job, prefix):
+        if "dialog" in prefix:
+            raise Inconclusive("no answer")
+        return {f"{prefix}x"} if "storage" in prefix else set()
+
+    monkeypatch.setattr(Prometheus, "names", names)
     code, said = recover()
     assert (code, "butler-api: expected no sign of the new path" in said) == (1, True), said
 
