@@ -52,7 +52,9 @@ class Logins:
         return None
 
     def keep(self, login: str, task_id: str) -> None:
-        """Note whose a new task is."""
+        """Note whose a new task is; a stranger who was let in owns none."""
+        if login not in self._logins:
+            return
         with suppress(FileExistsError), (self._owners / _name(task_id)).open("x", encoding="utf-8") as file:
             file.write(login)
 
