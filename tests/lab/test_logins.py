@@ -47,6 +47,12 @@ def test_task_is_its_students_unless_a_fault_lets_another_in(faults, stranger, o
     assert statuses == [200, stranger, other]
 
 
+def test_task_of_a_stranger_who_was_let_in_is_hidden_from_no_student(tmp_path):
+    taken, asked = (client("login-not-asked", owners=tmp_path) for _ in range(2))
+    assert taken.post(TASKS, headers={"Authorization": "Bearer wrong"}).status_code == 201
+    assert asked.get(f"{TASKS}/rev_1", headers=ONE).status_code == 200
+
+
 @pytest.mark.parametrize(
     ("fault", "page", "shown"),
     [
