@@ -11,7 +11,7 @@ import itertools
 import os
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,11 +22,12 @@ from acceptance.observe.mongo import database
 from acceptance.observe.store import Store
 from acceptance.polling import poll
 from acceptance.probes.attacks.escape_targets import Escapes
+from acceptance.probes.http.under_way import Noted, Requests
 from acceptance.target.model import Target
 from acceptance.verdict import Inconclusive
 
 CALM_S = 0.5
-"""Seconds without anything new of ours: a request may still be under way whose sender was killed."""
+"""Seconds without anything new of ours: what a request sets going ends a moment after its answer."""
 MOST_PASSES = 40
 RUNNING_S = 45.0
 """Seconds that a review of ours which runs is given to end; the SLO of one is 30 s."""
@@ -67,6 +68,9 @@ class Purged:
 def purge(target: Target, prefix: str, escapes: Escapes | None = None) -> Purged:
     """Remove the documents and archives of the run with this prefix until no more appear; twice is harmless.
 
+    A request whose sender was killed is waited for until its time-out is over: what it makes need not come at once, nor
+    together. Whether anything came later still, the next purge finds out; so the request is named.
+
     Args:
         target: Where.
         prefix: The run's.
@@ -74,18 +78,34 @@ def purge(target: Target, prefix: str, escapes: Escapes | None = None) -> Purged
 
     Raises:
         Inconclusive: MongoDB is out of reach.
-        OSError: Something cannot be removed, a folder not be read, or a task of ours still runs; the message names it.
-            All else was removed.
+        OSError: Something cannot be removed, a folder not be read, a task of ours still runs, or what a request of ours
+            made is not known; the message names it. All else was removed.
     """
     if len(prefix) < 10 or not prefix.isalnum():  # guard: what-is-no-prefix-removes-nothing
         raise ValueError(f"expected a run's prefix, found {prefix!r}")
-    passes = [_pass(target, prefix, escapes)]
+    requests = Requests(target.journal_dir, trace_prefix(prefix))
+    passes, unknown = [], []
+    if under_way := requests.under_way():
+        passes.append(_pass(target, prefix, escapes))
+        unknown = requests.await_ends(under_way)  # guard: requests-under-way-are-waited-for
+    passes.append(_pass(target, prefix, escapes))
     for _ in range(MOST_PASSES):
         if not (passes[-1].documents or passes[-1].files):
             break
         time.sleep(CALM_S)
         passes.append(_pass(target, prefix, escapes))  # guard: what-comes-late-is-removed-too
+    if unknown:
+        raise OSError(_not_known(unknown))
+    requests.forget()
     return Purged(sum(each.documents for each in passes), sum(each.files for each in passes))
+
+
+def _not_known(unknown: Sequence[Noted]) -> str:
+    told = "; ".join(each.what for each in unknown[:3]) + ("; ..." if len(unknown) > 3 else "")
+    return (
+        f"expected an answer to every request of ours, found {len(unknown)} broken off and no answer within "
+        f"the time-out ({told}); what came until then is removed, what comes later is not"
+    )
 
 
 def _pass(target: Target, prefix: str, escapes: Escapes | None) -> Purged:

@@ -16,6 +16,7 @@ from acceptance.probes.dialog.gateway import Butler
 from acceptance.probes.homework.hw_checker import HwChecker
 from acceptance.probes.homework.worker import Homework
 from acceptance.probes.http.client import Caller
+from acceptance.probes.http.under_way import Requests
 from acceptance.probes.reviews.pipeline import Reviews
 from acceptance.probes.storage.uploads import Uploader
 from acceptance.probes.telegram.serving import reach
@@ -66,6 +67,7 @@ class Clients:
             timeout_s=max(UPLOAD_S, self.target.http_timeout_s),
             trace_header=self.target.trace_header,
             trace_prefix=self.trace_prefix,
+            requests=Requests(self.target.journal_dir, self.trace_prefix),
         )
 
     @cached_property
@@ -97,7 +99,9 @@ class Clients:
 
     def caller_of(self, url: str) -> Caller:
         """Make what calls any address of the target, with the trace ids of ours."""
-        return Caller(url, self.target.http_timeout_s, self.target.trace_header, self.trace_prefix)
+        requests = Requests(self.target.journal_dir, self.trace_prefix)
+        how = (self.target.http_timeout_s, self.target.trace_header, self.trace_prefix)
+        return Caller(url, *how, requests=requests)
 
     def logs(self, key: str) -> Logs:
         """Give the log of a service, by the service's short name."""

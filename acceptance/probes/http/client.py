@@ -15,6 +15,7 @@ import httpx
 
 from acceptance.effects import Effect, about_to
 from acceptance.probes.http.exchange import BODY_LIMIT, Exchange
+from acceptance.probes.http.under_way import Requests
 from acceptance.target.model import Target
 from acceptance.target.naming import HttpNames
 from acceptance.target.parts import Service
@@ -74,6 +75,7 @@ class Caller:
         headers: Sent with every call; never shown.
         names: What the service calls routes and fields; calls and answers are in the contract's names.
         transport: Stands in for the network in tests.
+        requests: Where those that write are noted while they are under way.
     """
 
     base_url: str
@@ -83,12 +85,13 @@ class Caller:
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     transport: Any = field(default=None, repr=False)
     names: HttpNames = field(default_factory=HttpNames)
+    requests: Requests = field(default_factory=Requests, repr=False)
 
     @classmethod
     def of(cls, service: Service, target: Target, trace_prefix: str) -> Caller:
         """Make what calls a service of a target, with its login and in its names."""
         how = (target.http_timeout_s, target.trace_header, trace_prefix, service.headers)
-        return cls(service.url, *how, names=service.names)
+        return cls(service.url, *how, names=service.names, requests=Requests(target.journal_dir, trace_prefix))
 
     def get(self, path: str, **params: str | int) -> Called:
         """GET `path` with these query parameters."""
@@ -96,9 +99,11 @@ class Caller:
 
     def post(self, path: str, body: Mapping[str, Any], *, writes: bool = True) -> Called:
         """POST `body` as JSON to `path`; `writes` is false only for what leaves nothing with a sound service."""
-        if writes:
-            about_to(Effect.DATA, f"POST {path}")
-        return self._call("POST", path, json=self.names.sent(body))
+        if not writes:
+            return self._call("POST", path, json=self.names.sent(body))
+        about_to(Effect.DATA, f"POST {path}")
+        with self.requests.noted(f"POST {self._url(path)}", self._longest_s):
+            return self._call("POST", path, json=self.names.sent(body))
 
     async def apost(self, client: httpx.AsyncClient, path: str, body: Mapping[str, Any]) -> Called:
         """Do as `post` over a client that many calls share."""
@@ -106,7 +111,9 @@ class Caller:
         trace_id, traced = trace(self.trace_header, self.trace_prefix)
         started = time.monotonic()
         try:
-            answer = await client.post(self._url(path), json=self.names.sent(body), headers={**self.headers, **traced})
+            with self.requests.noted(f"POST {self._url(path)}", self._longest_s):
+                headers = {**self.headers, **traced}
+                answer = await client.post(self._url(path), json=self.names.sent(body), headers=headers)
         except httpx.HTTPError as error:
             return self._failed(error, "POST", path, started, trace_id)
         return _answered(answer, started, trace_id, self.names)
@@ -128,6 +135,11 @@ class Caller:
             except httpx.HTTPError as error:  # guard: name-that-does-not-resolve-services
                 return self._failed(error, method, path, started, trace_id)
         return _answered(answer, started, trace_id, self.names)
+
+    @property
+    def _longest_s(self) -> float:
+        """Seconds that a small request may take: the connection and the answer have a time-out each."""
+        return 2 * self.timeout_s
 
     def _failed(self, error: httpx.HTTPError, method: str, path: str, started: float, trace_id: str) -> Called:
         took = time.monotonic() - started

@@ -11,6 +11,7 @@ from acceptance.probes.http import raw
 from acceptance.probes.http.client import Called, trace
 from acceptance.probes.http.exchange import BODY_LIMIT, Exchange
 from acceptance.probes.http.multipart import Content, Multipart, Part
+from acceptance.probes.http.under_way import Requests
 from acceptance.target.naming import HttpNames
 
 REVIEWS_PATH = "/api/v1/reviews"
@@ -85,6 +86,7 @@ class Uploader:
         headers: Sent with every upload, for example a login.
         trace_prefix: First hex digits of every trace id, so that log lines of this run can be told from others'.
         names: What the service calls the route and the fields; uploads and answers are in the contract's names.
+        requests: Where uploads are noted while they are under way.
     """
 
     base_url: str
@@ -94,6 +96,7 @@ class Uploader:
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     trace_prefix: str = ""
     names: HttpNames = field(default_factory=HttpNames)
+    requests: Requests = field(default_factory=Requests, repr=False)
 
     @property
     def url(self) -> str:
@@ -124,8 +127,9 @@ class Uploader:
         headers = {**self.headers, "Accept": "application/json", "Content-Type": form.content_type, **header}
         if not chunked:
             headers["Content-Length"] = str(form.length if content_length is None else content_length)
-        started = time.monotonic()
-        reply = raw.request("POST", self.url, headers, form, deadline=started + self.timeout_s, chunked=chunked)
+        with self.requests.noted(f"POST {self.url}", self.timeout_s):
+            started = time.monotonic()
+            reply = raw.request("POST", self.url, headers, form, deadline=started + self.timeout_s, chunked=chunked)
         return Exchange(
             method="POST",
             url=self.url,

@@ -13,6 +13,7 @@ from acceptance.finding import Finding
 from acceptance.polling import poll
 from acceptance.probes.dialog.gateway import MESSAGES_PATH, Butler, Turn
 from acceptance.probes.http.client import Called, Caller
+from acceptance.probes.http.under_way import Requests
 from acceptance.probes.telegram.endpoint import SECRET_HEADER, SERVES, STATE_PATH, Endpoint, Patience, secret_of
 from acceptance.target.model import Target
 from acceptance.target.naming import HttpNames
@@ -89,6 +90,7 @@ def reach(target: Target, telegram: Telegram, trace_prefix: str = "") -> Telegra
         trace_prefix=trace_prefix,
         headers={SECRET_HEADER: secret_of(token)},
         names=_WITHOUT,
+        requests=Requests(target.journal_dir, trace_prefix),
     )
     with _one_at_a_time:
         if telegram.address not in _served:

@@ -2,8 +2,11 @@
 
 import itertools
 import os
+import signal
+import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from small_target import PREFIX, small_target
@@ -11,10 +14,12 @@ from small_target import PREFIX, small_target
 import acceptance.conduct.testdata
 from acceptance.conduct.intents import Intents
 from acceptance.conduct.journal import Journal
-from acceptance.conduct.testdata import Purged, new_prefix, purge
+from acceptance.conduct.testdata import Purged, new_prefix, purge, trace_prefix
 from acceptance.conduct.undo import recover
+from acceptance.polling import poll
 from acceptance.probes.archives.archives import new_nonce
 from acceptance.probes.attacks.escape_targets import Escapes, free
+from acceptance.probes.clients import Clients
 from acceptance.verdict import Inconclusive
 
 
@@ -165,6 +170,46 @@ def test_what_comes_after_the_first_look_is_removed_too(target, asked, monkeypat
     monkeypatch.setattr(acceptance.conduct.testdata.time, "sleep", lambda _: next(arrives, lambda: None)())
     assert purge(target, PREFIX).files == 2
     assert not late.exists()
+
+
+@contextmanager
+def slow_service(path, pause):
+    """A service that keeps what it was sent, and answers, a while after the request."""
+
+    class Slow(BaseHTTPRequestHandler):
+        def do_POST(self):
+            time.sleep(pause)
+            path.touch()
+            with suppress(OSError):
+                self.send_response(201)
+
+        def log_message(self, *_):
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Slow) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+def test_what_a_slow_service_keeps_after_the_kill_is_removed_and_the_request_named(tmp_path, asked):
+    """The sender is killed while the service pauses for longer than any calm."""
+    late = tmp_path / "store" / f"{PREFIX}-late.zip"
+    with slow_service(late, pause=1.4) as url:
+        target = small_target(tmp_path, API_URL=url)  # a request may take 1 s to connect and 1 s to be answered
+        target.journal_dir.mkdir()
+        call = Clients(target, trace_prefix(PREFIX)).caller("api")
+        if not (sender := os.fork()):
+            call.post("/api/v1/reviews", {"student_id": PREFIX})
+            os._exit(0)
+        poll(lambda: list(target.journal_dir.iterdir()), bool, 5)
+        os.kill(sender, signal.SIGKILL)
+        os.waitpid(sender, 0)
+        with pytest.raises(OSError, match=r"found 1 broken off .* \(POST http://127.0.0.1:\d+/api/v1/reviews, begun"):
+            purge(target, PREFIX)
+        assert not late.exists()
+        late.touch()  # later than the request's own time-out
+        assert (purge(target, PREFIX), list(target.journal_dir.iterdir())) == (Purged(0, 1), [])
 
 
 def test_what_attacks_left_is_found_after_a_crash(target, asked, tmp_path):
