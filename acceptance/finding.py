@@ -19,6 +19,20 @@ class Severity(IntEnum):
     CRITICAL = 4
 
 
+#: The order of kinds of one severity; those that are not here come after them, in the order given.
+WORST_FIRST = (
+    "written outside",
+    "changed outside",
+    "overwritten",
+    "accepted",
+    "answered 500",
+    "no answer",
+    "leaked",
+    "no detail",
+    "not logged",
+)
+
+
 @dataclass(frozen=True)
 class Finding:
     """One thing that is wrong.
@@ -58,12 +72,17 @@ class Finding:
         return cls(kind, subject, expected, found, Severity[data["severity"]], str(data.get("next_step", "")))
 
 
+def rank(finding: Finding) -> tuple[int, int]:
+    """Give what findings are sorted by, the worst being the least: severity, then the kind's place."""
+    return -finding.severity, WORST_FIRST.index(finding.kind) if finding.kind in WORST_FIRST else len(WORST_FIRST)
+
+
 def ranked(findings: Iterable[Finding]) -> list[Finding]:
-    """Sort findings, worst first; those of one kind stay together, kinds of one severity in the order given."""
+    """Sort findings, worst first; those of one kind stay together."""
     found = list(findings)
     kinds = list(dict.fromkeys(each.kind for each in found))
-    worst = {kind: max(each.severity for each in found if each.kind == kind) for kind in kinds}
-    return sorted(found, key=lambda each: (-worst[each.kind], kinds.index(each.kind), -each.severity))
+    worst = {kind: min(rank(each) for each in found if each.kind == kind) for kind in kinds}
+    return sorted(found, key=lambda each: (worst[each.kind], kinds.index(each.kind), -each.severity))
 
 
 def as_evidence(findings: Iterable[Finding]) -> list[Evidence]:

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from acceptance.finding import Severity
+from acceptance.finding import Finding, Severity, rank
 from acceptance.outcome import EXPLAINED, INTERRUPTED, NOTHING_RAN, REFUSED, Closing, Ending
 from acceptance.record.checks import findings_of
 from acceptance.record.schema import Check, Facts, Rollback
@@ -99,10 +99,11 @@ def _surveyed(grounds: Grounds) -> Closing:
 
 
 def worst_first(checks: Sequence[Check]) -> list[Check]:
-    """Sort checks by the worst of their findings; one that says only that it failed counts as HIGH."""
+    """Sort checks by the worst of their findings; one that says only that it failed counts as HIGH, and last of it."""
+    only_failed = Finding("failed", "", "", "", Severity.HIGH)
 
-    def worst(check: Check) -> int:
-        return -max((each.severity for each in findings_of(check)), default=Severity.HIGH)
+    def worst(check: Check) -> tuple[int, int]:
+        return min(map(rank, findings_of(check) or [only_failed]))
 
     return sorted(checks, key=worst)
 

@@ -13,6 +13,13 @@ def test_worst_is_first_and_kinds_stay_together():
     assert ranked([SERVER, OUTSIDE, SERVER_TOO]) == [OUTSIDE, SERVER, SERVER_TOO]
 
 
+def test_kinds_of_one_severity_have_one_order_wherever_they_come_from():
+    """A survey's checks find them in any order."""
+    order = ["written outside", "overwritten", "accepted", "answered 500", "leaked", "not logged", "another"]
+    found = [Finding(kind, "case", "", "", Severity.HIGH) for kind in reversed(order)]
+    assert [each.kind for each in ranked(found)] == list(counts(found)) == order
+
+
 def test_counts_are_by_kind_worst_first():
     assert list(counts([SERVER, SERVER_TOO, OUTSIDE]).items()) == [("written outside", 1), ("server error", 2)]
 

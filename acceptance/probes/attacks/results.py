@@ -8,22 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from acceptance.evidence import Evidence
-from acceptance.finding import Finding, Severity
+from acceptance.finding import Finding, Severity, ranked
 from acceptance.probes.attacks.corpus import Case
 from acceptance.probes.http.exchange import Exchange
 from acceptance.probes.storage.snapshot import edges
-
-WORST_FIRST = (
-    "written outside",
-    "changed outside",
-    "overwritten",
-    "accepted",
-    "answered 500",
-    "no answer",
-    "leaked",
-    "no detail",
-    "not logged",
-)
 
 
 @dataclass(frozen=True)
@@ -125,10 +113,7 @@ class Results(Mapping[str, CaseResult]):
         """All that went wrong, worst first; empty when the service held."""
         expected, found = "no change outside the storage root", "a change, by which case is unknown"
         stray = [Finding("changed outside", str(path), expected, found, Severity.CRITICAL) for path in self.stray]
-        return sorted(
-            [*(finding for result in self.values() for finding in result.findings), *stray],
-            key=lambda finding: WORST_FIRST.index(finding.kind) if finding.kind in WORST_FIRST else len(WORST_FIRST),
-        )
+        return ranked([*(finding for result in self.values() for finding in result.findings), *stray])
 
     @property
     def no_data(self) -> list[str]:

@@ -18,12 +18,12 @@ ENDS = ("FAIL", "FAIL", "FAIL", "INCONCLUSIVE", "NOT RUN", "PASS")
 SEVERITY = {"test_low": Severity.LOW, "test_critical": Severity.CRITICAL}
 
 
-def surveyed(folder, ends, claim="SURVEY"):
+def surveyed(folder, ends, claim="SURVEY", kinds=None, severity=SEVERITY):
     """A survey whose checks ended like this."""
     with run(folder, checks=CHECKS, mode="survey", target_kind="production") as writer:
         for check, verdict in zip(CHECKS, ends, strict=True):
-            severity = SEVERITY.get(check[1]) if verdict == "FAIL" else None
-            found = [Finding("kind", check[1], "good", "bad", severity)] if severity else []
+            bad, kind = verdict == "FAIL" and severity.get(check[1]), (kinds or {}).get(check[1], "kind")
+            found = [Finding(kind, check[1], "good", "bad", bad)] if bad else []
             evidence = [piece.as_json() for piece in as_evidence(found)] if found else []
             writer.check(*check, verdict=verdict, reason=f"as {check[1]} says", evidence=evidence)
         writer.say("run.finished", outcome=claim, reasons=[], exit_code=0, pytest_status=0)
@@ -39,6 +39,14 @@ def test_everything_is_told_worst_first(tmp_path):
         "A low one: as test_low says",
         "One without data: as test_blind says",
     )
+
+
+def test_kinds_of_one_severity_have_one_order_across_checks(tmp_path):
+    kinds = {"test_low": "accepted", "test_critical": "written outside", "test_untouched": "overwritten"}
+    record = surveyed(tmp_path, ("FAIL",) * 5 + ("PASS",), kinds=kinds, severity=dict.fromkeys(kinds, Severity.HIGH))
+    told = ["A critical one", "One that restarts", "A low one", "One that only says that it failed", "One without data"]
+    assert [reason.partition(":")[0] for reason in record.reasons[:5]] == told
+    assert [found.kind for found in record.findings] == ["written outside", "overwritten", "accepted"]
 
 
 @pytest.mark.parametrize("ends", [("PASS",) * 6, ("PASS",) * 5 + ("NOT RUN",), ("INCONCLUSIVE",) + ("PASS",) * 5])
