@@ -37,6 +37,7 @@ class Probed:
         answered: When its answer was there.
         line: Its line in the log; None when there is none.
         traced: Whether the line has the trace id that we sent.
+        refused: The status by which the service refused our login, 401 or 403; None where it did not.
     """
 
     service: Service
@@ -45,6 +46,7 @@ class Probed:
     answered: datetime
     line: LogLine | None
     traced: bool
+    refused: int | None = None
 
     @property
     def ahead(self) -> timedelta:
@@ -72,8 +74,13 @@ class Probed:
         key = self.service.key.upper()
         if line is None:
             expected = f"a line of our GET {self.path} in {source} within {_PATIENCE_S:.0f} s"
+            found = "none"
             step = f"see that it is the running service's log and that it logs requests, or correct {key}_LOG_SHOWS"
-            return [Finding("no log line", "", expected, "none", next_step=step)]
+            if self.refused:  # what logs the requests may stand behind the login
+                ours = "its login was refused" if self.service.headers else "it had no login"
+                found = f"none: the request was answered {self.refused}, {ours}"
+                step = f"correct SERVICE_LOGIN or {key}_LOGIN, and LOGIN_HEADER; else {step}"
+            return [Finding("no log line", "", expected, found, next_step=step)]
         if line.at is None:
             expected = f"a time in the line of our request, as {self.service.log_format.kind} has it"
             step = f"set {key}_LOG_FORMAT, {key}_LOG_FIELDS or {key}_LOG_PATTERN to what it is"
@@ -102,7 +109,7 @@ def probe(service: Service, target: Target) -> Probed:
     mark = secrets.token_hex(_TRACE_DIGITS // 2)
     path, logs = f"/ops-{mark}", Logs.of(service)
     sent = datetime.now(UTC)
-    Caller.of(service, target, mark).get(path)
+    status = Caller.of(service, target, mark).get(path).exchange.status
     answered = datetime.now(UTC)
 
     def find() -> LogLine | None:
@@ -110,4 +117,5 @@ def probe(service: Service, target: Target) -> Probed:
         return next((each for each in lines if each.mentions(path)), lines[0] if lines else None)
 
     line = poll(find, lambda found: found is not None, _PATIENCE_S)
-    return Probed(service, path, sent, answered, line, bool(line and line.trace_id.startswith(mark)))
+    traced, refused = bool(line and line.trace_id.startswith(mark)), status if status in (401, 403) else None
+    return Probed(service, path, sent, answered, line, traced, refused)

@@ -29,7 +29,7 @@ def probed(tmp_path, monkeypatch):
     """Probes a service that logs its requests in some way, and says what is wrong."""
     monkeypatch.setattr(log_probe, "_PATIENCE_S", 0.3)
 
-    def of(write, ahead=timedelta(0), **keys):
+    def of(write, ahead=timedelta(0), status=404, **keys):
         log = tmp_path / "api.log"
         log.touch()
 
@@ -40,7 +40,7 @@ def probed(tmp_path, monkeypatch):
                 )
                 with log.open("a") as stream:
                     stream.write(write(self.path, trace, ahead) + "\n")
-                self.send_error(404)
+                self.send_error(status)
 
             def log_message(self, *_):
                 pass
@@ -87,3 +87,13 @@ def probed(tmp_path, monkeypatch):
 def test_what_keeps_a_log_from_being_believed_is_said(probed, write, ahead, keys, said):
     wrong = probed(write, ahead * HOUR, **keys)
     assert said in summary(wrong) if said else wrong == []
+
+
+@pytest.mark.parametrize(("login", "had"), [("", "it had no login"), ("Bearer old", "its login was refused")])
+def test_a_refused_login_is_told_with_the_keys_to_fill_in(probed, login, had):
+    """What logs the requests stands behind the login."""
+    (wrong,) = probed(lambda *_: "started", status=401, SERVICE_LOGIN=f'"{login}"')
+    assert (
+        f"found none: the request was answered 401, {had}; correct SERVICE_LOGIN or API_LOGIN, and LOGIN_HEADER"
+        in str(wrong)
+    )
