@@ -1,7 +1,8 @@
 """Write the reference pages from the code, so that they cannot differ: `python -m tests.reference`.
 
 `docs/target-file.md` comes from the keys of a target file and the comments of the example; `docs/options.md` from the
-options, markers and exit codes; `acceptance/data/events.schema.json` from the kinds of events.
+options, markers and exit codes; `docs/contract.md` from `tests/contract.toml`; `acceptance/data/events.schema.json`
+from the kinds of events.
 `tests/unit/test_reference.py` fails while a page is not what this writes.
 """
 
@@ -20,6 +21,7 @@ from pydantic import TypeAdapter
 from acceptance.kinds import KINDS
 from acceptance.target.keys import KEYS, SHOWN_BY
 from acceptance.verdict import ExitCode
+from tests import contract
 
 ROOT = Path(__file__).resolve().parents[1]
 EXAMPLE = ROOT / "targets" / "production.env.example"
@@ -159,6 +161,7 @@ def _row(name: str, comment: str) -> str:
 
 PAGES = {
     ROOT / "docs" / "target-file.md": target_file,
+    ROOT / "docs" / "contract.md": contract.page,
     ROOT / "docs" / "options.md": lambda: options(suite_options()),
     ROOT / "acceptance" / "data" / "events.schema.json": event_schema,
 }
