@@ -18,6 +18,7 @@ from markupsafe import Markup
 from acceptance.checklist import CHAPTERS
 from acceptance.record import chart, first_screen, formatting
 from acceptance.record.cards import as_cards
+from acceptance.record.delays import delay_of
 from acceptance.record.formatting import parse
 from acceptance.record.schema import Check, Gate, Phase, Record, Stage
 from acceptance.record.signoffs import chapters_of
@@ -60,6 +61,7 @@ def _context(record: Record, note: str) -> dict[str, Any]:
     return {
         "record": record,
         "facts": record.facts,
+        "delay": delay_of(record),
         "title": title(record),
         "style": Markup(files("acceptance").joinpath("data/record.css").read_text(encoding="utf-8")),  # noqa: S704
         "note": note,

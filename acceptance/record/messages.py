@@ -7,13 +7,13 @@ Sources: post.documentation.1 and .2, post24.communication.1; the incident entry
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import timedelta
 from email.message import EmailMessage
 from itertools import groupby
 from string import ascii_lowercase
 
 from acceptance.checklist import State
 from acceptance.record import formatting
+from acceptance.record.delays import delay_of
 from acceptance.record.formatting import parse
 from acceptance.record.schema import Record, Rollback, Stage
 from acceptance.record.timeline import on
@@ -190,20 +190,17 @@ def _incident(record: Record, each: Rollback) -> str:
 
 def delay(record: Record) -> str:
     """Give the notice that the window is not enough ("If Deployment Window Overruns"); empty when it was."""
-    facts, given = record.facts, record.facts.window or {}
-    over = formatting.between(given.get("end"), facts.finished_at) or 0
-    late = [stage for stage in record.stages if "runs late: " in stage.reason or stage.reason.startswith("window: ")]
-    if not late and over <= 0:
+    found = delay_of(record)
+    if found is None:
         return ""
-    opens = parse(given.get("start"))
-    later = f"{opens + timedelta(days=7):%a %Y-%m-%d %H:%M} UTC" if opens else "the next window"
+    late = [stage for stage in record.stages if stage.id in found.stages]
     lines = [
         f"⏰ Epic 21 {stages_name(record)}: {_kind(record).lower()} delayed ({_reference(record)})",
         "",
-        f"- Window: {formatting.window(facts)}",
+        f"- Window: {formatting.window(record.facts)}",
         *(f"- Stage {stage.id}: {stage.verdict}: {stage.reason}" for stage in late),
         f"- {formatting.flag_words(record)}",
-        *([f"- Rescheduled: stage {', '.join(stage.id for stage in late)} for {later}"] if late else []),
+        *([f"- Rescheduled: stage {', '.join(found.stages)} for {found.when}"] if late else []),
         "- EP21 Tech Lead decides: go on now (--outside-window with the reason), leave it until then, or roll back",
     ]
     return "\n".join([*lines, ""])

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from acceptance.record.delays import delay_of
 from acceptance.record.first_screen import causes, next_step
 from acceptance.record.schema import Record, Rollback
 from acceptance.record.signoffs import covered
@@ -69,6 +70,8 @@ def panel(record: Record, page: Path, exit_code: int, width: int, standing: Stan
         yield from _wrapped("flags now", _flags(record), width)
     if record.awaiting:
         yield from _wrapped("sign-offs", f"{len(record.awaiting)} AWAITING: {_awaited(record)}", width, "warn")
+    if delay := delay_of(record):
+        yield from _wrapped("delay", f"{delay}; the notice to send is delay.txt, beside the record", width, "warn")
     yield Row(f"{'record':<{_LABEL}}{page}")
     yield from _wrapped("next", next_step(record, exit_code), width)
     if exit_code == ExitCode.RECOVERY_NEEDED:

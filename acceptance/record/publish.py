@@ -13,8 +13,10 @@ from typing import Any
 
 from acceptance.events import read_events
 from acceptance.record.build import build
+from acceptance.record.delays import delay_of
 from acceptance.record.exports import ctrf, junit, statement
 from acceptance.record.html import page
+from acceptance.record.messages import delay
 from acceptance.record.schema import Record
 
 EVENTS = "events.jsonl"
@@ -23,6 +25,8 @@ JSON = "record.json"
 CTRF = "ctrf.json"
 JUNIT = "junit.xml"
 IN_TOTO = "intoto.json"
+DELAY = "delay.txt"
+"""The notice to send, of a run whose window was not enough."""
 MANIFEST = "MANIFEST.sha256"
 SIGNATURE = "MANIFEST.sha256.sig"
 """Signs the manifest, so it is written after it and not listed in it."""
@@ -48,7 +52,8 @@ def load(folder: Path) -> Record:
 
 def as_json(record: Record) -> dict[str, Any]:
     """Give the record as plain JSON: the shape of `acceptance/data/record.schema.json`."""
-    return {"schema": SCHEMA_ID, **_plain(record), "awaiting": [line.id for line in record.awaiting]}
+    derived = {"awaiting": [line.id for line in record.awaiting], "delay": _plain(delay_of(record))}
+    return {"schema": SCHEMA_ID, **_plain(record), **derived}
 
 
 def to_text(record: Record) -> str:
@@ -63,6 +68,7 @@ def derived(record: Record, folder: Path) -> dict[str, str]:
         CTRF: _compact(ctrf(record)),
         JUNIT: junit(record),
         IN_TOTO: _compact(statement(record, digest(folder / EVENTS))),
+        **({DELAY: notice} if (notice := delay(record)) else {}),
     }
 
 

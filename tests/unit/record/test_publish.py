@@ -14,9 +14,12 @@ import jsonschema
 import pytest
 import record_samples as samples
 from record_scripts import script
+from record_writer import STAGE, TARGET, run
 
 from acceptance.events import EventLog, TamperedLog, read_events
 from acceptance.record import schema
+from acceptance.record.delays import Delay
+from acceptance.record.panel import panel
 from acceptance.record.publish import load, manifest, publish, render, to_text
 from acceptance.record.verify import NoRecord, verify
 
@@ -49,12 +52,32 @@ def test_record_and_log_fit_their_published_schemas(tmp_path, name):
 def test_schema_names_the_fields_of_each_type():
     types = {name: each for name, each in vars(schema).items() if dataclasses.is_dataclass(each)}
     fields = {name: {field.name for field in dataclasses.fields(each)} for name, each in types.items()}
-    whole = fields.pop("Record") | {"schema", "awaiting"}
+    fields["Delay"] = {field.name for field in dataclasses.fields(Delay)}
+    whole = fields.pop("Record") | {"schema", "awaiting", "delay"}
     del fields["RunFacts"], fields["GateFigures"]  # they are parts of `Facts` and `Gate`
     shapes = {name: SCHEMA["$defs"][name] for name in fields}
     assert {name: set(shape["properties"]) for name, shape in shapes.items()} == fields
     assert {name: set(shape["required"]) for name, shape in shapes.items()} == fields
     assert (set(SCHEMA["properties"]), set(SCHEMA["required"])) == (whole, whole)
+
+
+def test_a_window_that_was_not_enough_leaves_its_notice_and_the_new_date_by_itself(tmp_path):
+    """Stage 21_01c ran late, and 21_01d depends on it; nobody asked for a notice."""
+    late = "stage 21_01c runs late: it is Sat 2025-11-29 05:30:00 UTC; 20 min planned do not fit before 06:00 UTC"
+    why = {"21_01c": late, "21_01d": f"stage 21_01c, on which it depends, is not good: {late}"}
+    target = TARGET | {"window.day": "5", "window.opens": "02:00:00+00:00"}
+    with run(tmp_path, checks=[], target_kind="production", target=target) as writer:
+        for stage, reason in why.items():
+            writer.say("stage.started", **STAGE | {"stage": stage})
+            writer.say("stage.finished", stage=stage, verdict="NOT RUN", reason=reason, kept=False)
+        writer.say("run.finished", outcome="INCONCLUSIVE", reasons=[late], exit_code=13)
+    record = publish(tmp_path)
+    new_date = "stage 21_01c, 21_01d rescheduled for Sat 2025-12-06 02:00 UTC"
+    assert "- Rescheduled: stage 21_01c, 21_01d for Sat 2025-12-06 02:00 UTC" in (tmp_path / "delay.txt").read_text()
+    assert json.loads((tmp_path / "record.json").read_text())["delay"]["rescheduled"] == "2025-12-06T02:00:00+00:00"
+    assert new_date in (tmp_path / "record.html").read_text()
+    assert new_date in " ".join(row.text.strip() for row in panel(record, tmp_path / "record.html", 13, 200, list, ""))
+    assert (verify(tmp_path), "delay.txt" in (tmp_path / "MANIFEST.sha256").read_text()) == ([], True)
 
 
 def test_the_schema_refuses_what_is_no_record(sealed):
