@@ -47,7 +47,7 @@ STEPS = (
         always=(f"{REMOVALS}::test_every_row_names_a_test", f"{REMOVALS}::test_every_mark_has_a_row"),
         beside=True,
     ),
-    Step("dependencies", ("tests/dependencies",), ("-n2", "--dist=loadfile"), 6.0, sample=0),
+    Step("dependencies", ("tests/dependencies",), ("-n4", "--dist=worksteal"), 6.0, sample=0),
     Step("interruption", ("tests/interruption",), ("-n4", "--dist=worksteal"), 10.0, sample=2),
     Step(
         "power",

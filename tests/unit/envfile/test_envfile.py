@@ -515,6 +515,15 @@ def test_a_damaged_change_is_not_applied(env):
 
 # --- properties
 
+
+@pytest.fixture(scope="module")
+def no_waiting_for_the_disk():
+    """These look at bytes and not at what a power cut leaves; beside other tests the disk takes most of a minute."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda fd: None)
+        yield
+
+
 _line_ends = st.sampled_from(["\n", "\n", "\r\n"])
 _noise = st.one_of(
     st.text(st.characters(codec="utf-8"), max_size=12),
@@ -534,6 +543,7 @@ _files = st.tuples(_lines, st.sampled_from(["", "# no newline", f"{KEY}=false"])
 )
 
 
+@pytest.mark.usefixtures("no_waiting_for_the_disk")
 @settings(max_examples=150, deadline=None)
 @given(before=st.one_of(_files, st.binary(max_size=40)), after=st.one_of(_files, st.binary(max_size=40)))
 def test_set_then_restore_is_byte_identical(tmp_path_factory, before, after):
@@ -549,6 +559,7 @@ def test_set_then_restore_is_byte_identical(tmp_path_factory, before, after):
     assert env.path.read_bytes() == original
 
 
+@pytest.mark.usefixtures("no_waiting_for_the_disk")
 @settings(max_examples=150, deadline=None)
 @given(content=_files)
 def test_set_changes_no_other_line(tmp_path_factory, content):
@@ -564,6 +575,7 @@ def test_set_changes_no_other_line(tmp_path_factory, content):
     assert blot.sub(rb"\1", env.path.read_bytes()) == blot.sub(rb"\1", original)
 
 
+@pytest.mark.usefixtures("no_waiting_for_the_disk")
 @settings(max_examples=100, deadline=None)
 @given(before=_files, added=_files)
 def test_lines_appended_by_others_survive_the_restore(tmp_path_factory, before, added):

@@ -99,11 +99,10 @@ def test_an_untouched_folder_is_intact(sealed):
 
 
 def test_any_changed_byte_is_found(sealed, tmp_path):
-    """300 random bytes over all files, each changed alone: every one is found."""
+    """Ten random bytes of each file, each changed alone: every one is found."""
     dice = random.Random(7)
     names = sorted(path.name for path in sealed.iterdir())
-    for number in range(300):
-        name = names[number % len(names)]
+    for name in 10 * names:
         whole = bytearray((sealed / name).read_bytes())
         place = dice.randrange(len(whole))
         before = bytes(whole)
