@@ -55,6 +55,8 @@ class Power:
         by: What breaks the target besides the faults, or instead of any.
         also: Checks that must be red in the same run too, where the first red does not end the stage.
         arguments_too: Further arguments of the run, such as ``--ticket=X``.
+        survey: Rows of a table with the same name here have faults that do not disturb each other: one survey, in which
+            no red check ends anything, must tell all of them. None for a run of its own.
     """
 
     faults: tuple[str, ...]
@@ -71,6 +73,7 @@ class Power:
     by: Means | None = None
     also: tuple[str, ...] = ()
     arguments_too: tuple[str, ...] = ()
+    survey: str = ""
 
     def __str__(self) -> str:
         """Name the row, for a test's id."""
@@ -183,7 +186,7 @@ def restart_all(target_file: Path) -> None:
 
 
 def await_no_alerts(target_file: Path) -> None:
-    """Return when the lab's Prometheus shows no alert, pending ones included.
+    """Return when the lab's Prometheus shows no alert, pending ones included: one would fire in this row's soak.
 
     What an alert looks back at is deleted: to wait until it is old enough would prove nothing.
     """
@@ -197,11 +200,7 @@ def await_no_alerts(target_file: Path) -> None:
 
 @contextmanager
 def seeded(power: Power, target_file: Path) -> Iterator[Mapping[str, str]]:
-    """Keep the row's faults on, and leave the services without them; gives the settings that its means ask for.
-
-    Begins when the row before has left no alert, pending ones included: such an alert would fire in this row's soak.
-    """
-    await_no_alerts(target_file)
+    """Keep the row's faults on, and leave the services without them; gives the settings that its means ask for."""
     try:
         with broken(target_file, *power.faults), power.by.keep(target_file) if power.by else nullcontext({}) as given:
             if power.restarts:
@@ -218,6 +217,7 @@ def seeded(power: Power, target_file: Path) -> Iterator[Mapping[str, str]]:
 def assert_noticed(power: Power, held_target: Path, reports: Path) -> None:
     """Run the row's stage with its fault: the right check is the first red, for the right reason, and nothing stays."""
     before = left_over(held_target)
+    await_no_alerts(held_target)
     with seeded(power, held_target) as given:
         quick = retold(held_target, "quick", **SHORT | power.settings | given)
         ended = run_stage(quick, reports, *power.arguments, stage=power.stage)

@@ -1,7 +1,6 @@
 """Each seeded fault that shows after the deployment turns its own check red: within the hour, and on the day after."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -21,6 +20,7 @@ from ops_tests.post_deployment.test_exit_gate import TRIGGERS
 from power import test_preparation_faults as preparation
 from power.means import only_backup, stopped
 from power.stage_run import StageRun, run_stage
+from power.survey import Rows, all_flags_on, alone, assert_all_told, surveys
 from power.table import (
     INCONCLUSIVE,
     ROLLBACK_FAILED,
@@ -29,7 +29,6 @@ from power.table import (
     assert_noticed,
     part_of,
     pay_restart,
-    restart_all,
 )
 
 Post = partial(Power, stage="post_deployment", only=("validation",))
@@ -39,10 +38,10 @@ KEPT = "test_backups_are_kept_for_seven_days"
 IMPATIENT = {"HTTP_TIMEOUT_SECONDS": "3"}
 
 POWER = (
-    Post(("component-unhealthy",), ("test_smoke[review-components]",), "LogAnalysisPipeline", k="smoke"),
-    Post(("hw-checker-down",), ("test_smoke[homework-list]",), "expected 200", k="smoke"),
-    Post(("loki-500",), ("test_smoke[loki]",), "/loki/api/v1/labels", k="smoke"),
-    Post(("metrics-gone",), ("test_smoke[prometheus]",), "expected it up", k="smoke"),
+    Post(("component-unhealthy",), ("test_smoke[review-components]",), "LogAnalysisPipeline", k="smoke", survey="a"),
+    Post(("hw-checker-down",), ("test_smoke[homework-list]",), "expected 200", k="smoke", survey="a"),
+    Post(("loki-500",), ("test_smoke[loki]",), "/loki/api/v1/labels", k="smoke", survey="a"),
+    Post(("metrics-gone",), ("test_smoke[prometheus]",), "expected it up", k="smoke", survey="b"),
     Post(
         ("hw-checker-down", "grafana-html"),
         ("test_smoke[bot-health]",),
@@ -60,33 +59,46 @@ POWER = (
         k="without_a_gap",
         also=("test_metrics_are_scraped_without_a_gap[worker]", "test_metrics_are_scraped_without_a_gap[api]"),
         shows='max_over_time(up{job="butler-bot"}[10s]) == 0',
+        survey="b",
     ),
-    Blind(("alert-firing",), ("test_no_new_alert_fires",), "LabFaultAlert", k="alert", shows=preparation.ALERT),
-    Post(("grafana-html",), ("test_grafana_is_healthy",), "instead of JSON", code=(1, 10), k="grafana_is"),
-    Post(("grafana-dashboard-missing",), ("test_dashboard_is_there",), "expected a dashboard with uid", k="dashboard"),
-    Post(("grafana-gap",), ("test_dashboard_shows_what_there_is",), "found none for", k="dashboard"),
-    Blind(("loki-500",), ("test_services_write_to_loki",), "500", k="to_loki"),
-    Blind(("loki-stream-missing",), ("test_services_write_to_loki",), "['butler-worker']", k="to_loki"),
-    Post(("loki-error-spike",), ("test_no_error_spike[bot]",), "error lines, ", k="error_spike"),
+    Blind(
+        ("alert-firing",), ("test_no_new_alert_fires",), "LabFaultAlert", k="alert", shows=preparation.ALERT, survey="c"
+    ),
+    Post(("grafana-html",), ("test_grafana_is_healthy",), "instead of JSON", code=(1, 10), k="grafana_is", survey="c"),
+    Post(
+        ("grafana-dashboard-missing",),
+        ("test_dashboard_is_there",),
+        "expected a dashboard with uid",
+        k="dashboard",
+        survey="a",
+    ),
+    Post(("grafana-gap",), ("test_dashboard_shows_what_there_is",), "found none for", k="dashboard", survey="b"),
+    Blind(("loki-500",), ("test_services_write_to_loki",), "500", k="to_loki", survey="a"),
+    Blind(("loki-stream-missing",), ("test_services_write_to_loki",), "['butler-worker']", k="to_loki", survey="b"),
+    Post(("loki-error-spike",), ("test_no_error_spike[bot]",), "error lines, ", k="error_spike", survey="b"),
     Blind(
         ("loki-500",),
         ("test_no_error_spike[bot]",),
         "500",
         k="error_spike",
         also=("test_no_error_spike[worker]", "test_no_error_spike[api]"),
+        survey="a",
     ),
-    Post(("dialog-error-reply",), ("test_butler_responds",), "found an error text", k="butler"),
+    Post(("dialog-error-reply",), ("test_butler_responds",), "found an error text", k="butler", survey="a"),
     Post(
         ("review-report-empty",),
         ("test_review_is_generated",),
         "report persisted",
         settings=IMPATIENT,
         k="review_is",
+        survey="a",
     ),
-    Post(("digest-empty",), ("test_digest_is_sent",), "There is nothing new", k="digest"),
-    Backups((), (KEPT,), "expected files in", by=only_backup(0)),
-    Backups((), (KEPT,), "found none of the last 7 days", by=only_backup(8, "manifest.json"), code=INCONCLUSIVE),
-    Post(("channel-info-of-another",), ("test_channel_info_is_returned",), "another_one", k="channel"),
+    Post(("digest-empty",), ("test_digest_is_sent",), "There is nothing new", k="digest", survey="b"),
+    Backups((), (KEPT,), "expected files in", by=only_backup(0), survey="a"),
+    Backups(
+        (), (KEPT,), "found none of the last 7 days", by=only_backup(8, "manifest.json"), code=INCONCLUSIVE, survey="c"
+    ),
+    Post(("channel-info-of-another",), ("test_channel_info_is_returned",), "another_one", k="channel", survey="b"),
 )
 
 #: The day after, seeded together, for there a red check ends nothing: check -> what its reason must say.
@@ -149,21 +161,6 @@ LONG = SHORT | {"SOAK_SECONDS": "16"}
 """A baseline of eight windows: with fewer, no rise of a level can be shown."""
 
 
-@contextmanager
-def all_flags_on(target_file: Path) -> Iterator[None]:
-    """Leave the lab as a deployment that has ended well leaves its target, then restore it."""
-    env_file = load_target(target_file).env_file
-    before = env_file.read_bytes()
-    lines = [f"{flag}=true\n" for flag in load_target(target_file).flags.values()]
-    try:
-        env_file.write_bytes(before + "".join(lines).encode())
-        restart_all(target_file)
-        yield
-    finally:
-        env_file.write_bytes(before)
-        restart_all(target_file)
-
-
 @pytest.fixture(scope="module")
 def target_file() -> Iterator[Path]:
     """A lab of its own, without another module's alerts and errors."""
@@ -189,9 +186,14 @@ def test_every_fault_of_the_surroundings_is_tried() -> None:
     assert tried >= late | {fault.name for fault in PLATFORM_FAULTS}
 
 
-@pytest.mark.parametrize("power", POWER, ids=str)
+@pytest.mark.parametrize("power", alone(POWER), ids=str)
 def test_fault_turns_its_check_red(power: Power, target_file: Path, tmp_path: Path) -> None:
     assert_noticed(power, target_file, tmp_path)
+
+
+@pytest.mark.parametrize("rows", surveys(POWER).values(), ids=surveys(POWER))
+def test_survey_tells_every_fault(rows: Rows, target_file: Path, tmp_path: Path) -> None:
+    assert_all_told(rows, target_file, tmp_path)
 
 
 def test_rules_that_are_gone_turn_their_check_red(target_file: Path, tmp_path: Path) -> None:

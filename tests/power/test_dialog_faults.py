@@ -9,6 +9,7 @@ import pytest
 
 from acceptance.target.model import load_target
 from lab.bot.faults import DIALOG_FAULTS
+from power.survey import Rows, alone, assert_all_told, surveys
 from power.table import (
     EITHER_WAY,
     INCONCLUSIVE,
@@ -52,7 +53,7 @@ POWER = (
         k="gateway",
         by=Means("another-service", another_service),
     ),
-    Off(("dialog-error-reply",), ("test_butler_answers",), "found an error text"),
+    Off(("dialog-error-reply",), ("test_butler_answers",), "found an error text", survey="off"),
     Off(("dialog-ignores-history",), ("test_history_is_used",), "said before"),
     # The new code at work with the flag off, and broken: the old behaviour is what counts.
     Off(
@@ -60,22 +61,41 @@ POWER = (
         ("test_session_stays_the_same",),
         "expected session",
         restarts=True,
+        survey="stuck",
     ),
-    Off(("flags-stuck-on", "dialog-not-stored"), ("test_context_is_stored",), "found none", restarts=True),
+    Off(
+        ("flags-stuck-on", "dialog-not-stored"),
+        ("test_context_is_stored",),
+        "found none",
+        restarts=True,
+        survey="stuck",
+    ),
     Off(
         ("flags-stuck-on",),
         ("test_new_path_is_not_at_work",),
         "dialog_context_repository_",
         restarts=True,
+        survey="stuck",
     ),
     On(("bot-does-not-come-back",), ("test_flag_change_restarted_the_bot",), "expected"),
     On(("dialog-error-reply",), ("test_butler_answers",), "found an error text", EITHER_WAY),
-    On(("dialog-loses-history",), ("test_context_is_stored",), "after what was said before it"),
-    On(("dialog-not-stored",), ("test_context_is_stored",), "expected a document in dialog_contexts, found none"),
-    On(("dialog-new-session-each-turn",), ("test_session_stays_the_same",), "expected session"),
-    Off(("dialog-error-reply",), ("test_long_conversation_is_remembered",), "found an error text", k="remembered"),
-    On(("dialog-steps-not-counted",), ("test_step_count_grows",), "[1, 1, 1]"),
-    On(("dialog-ignores-history",), ("test_history_is_used",), "said before", EITHER_WAY),
+    On(("dialog-loses-history",), ("test_context_is_stored",), "after what was said before it", survey="a"),
+    On(
+        ("dialog-not-stored",),
+        ("test_context_is_stored",),
+        "expected a document in dialog_contexts, found none",
+        survey="b",
+    ),
+    On(("dialog-new-session-each-turn",), ("test_session_stays_the_same",), "expected session", survey="b"),
+    Off(
+        ("dialog-error-reply",),
+        ("test_long_conversation_is_remembered",),
+        "found an error text",
+        k="remembered",
+        survey="off",
+    ),
+    On(("dialog-steps-not-counted",), ("test_step_count_grows",), "[1, 1, 1]", survey="a"),
+    On(("dialog-ignores-history",), ("test_history_is_used",), "said before", EITHER_WAY, survey="ignored"),
     Power(
         ("dialog-old-sessions-lost",),
         ("test_conversation_of_the_old_code_goes_on",),
@@ -149,14 +169,21 @@ POWER = (
             ("dialog-copy-left", "one document in dialog_contexts"),
         )
     ),
-    Off(("dialog-error-reply",), ("test_sessions_are_tried",), "found an error text", k="tried"),
+    Off(("dialog-error-reply",), ("test_sessions_are_tried",), "found an error text", k="tried", survey="off"),
     NotMeasured(stage="21_01a"),
     OddCrash(stage="21_01a"),
     OddCrashBefore(stage="21_01a"),
-    Off(("dialog-error-reply",), ("test_requests_are_answered_and_timed",), "failed", k="timed"),
+    Off(("dialog-error-reply",), ("test_requests_are_answered_and_timed",), "failed", k="timed", survey="off"),
     On(("dialog-mixes-users",), ("test_many_sessions_at_once",), "was told another user's word"),
-    On(("dialog-flag-ignored",), ("test_contexts_are_saved_via_the_repository",), "the flag has no effect"),
-    On(("dialog-flag-ignored",), ("test_new_path_is_at_work",), "the flag has no effect", k="at_work"),
+    On(
+        ("dialog-flag-ignored",),
+        ("test_contexts_are_saved_via_the_repository",),
+        "the flag has no effect",
+        survey="ignored",
+    ),
+    On(
+        ("dialog-flag-ignored",), ("test_new_path_is_at_work",), "the flag has no effect", k="at_work", survey="ignored"
+    ),
     Soak(("dialog-error-reply",), ("trigger bad-answers",), "found an error text", EITHER_WAY),
     Soak(("dialog-slow",), ("trigger repository-latency",), "fires at > 0.2", settings={"SOAK_SECONDS": "12"}),
     Soak(("dialog-errors",), ("trigger repository-failures", "trigger failed-messages"), "fires at > 0.05"),
@@ -169,17 +196,24 @@ POWER = (
     Soak(("dialog-slow-seldom",), ("test_gate_holds[repository-latency-p95]",), TOO_SLOW, settings=LONGER),
     # What the soak's own traffic does not say or ask.
     Soak(("dialog-greeting-fails",), ("test_messages_are_taken",), "[503, 200, 200]"),
-    Soak(("dialog-greeting-error-reply",), ("test_responses_are_good",), "'Hello': expected an answer"),
-    Soak(("dialog-history-cut",), ("test_history_is_maintained",), "Hello", k="history_is"),
+    Soak(("dialog-greeting-error-reply",), ("test_responses_are_good",), "'Hello': expected an answer", survey="c"),
+    Soak(("dialog-history-cut",), ("test_history_is_maintained",), "Hello", k="history_is", survey="c"),
     Later(("dialog-answers-late",), stage="21_01a"),
     RestartsItself(stage="21_01a"),
     # Nobody looked: no data is never good.
-    Soak((), ("test_user_facing_validation",), "not verified", INCONCLUSIVE, k="user_facing"),
-    Exit((), ("test_flag_is_enabled",), "not verified", INCONCLUSIVE, k="flag_is_enabled"),
+    Soak((), ("test_user_facing_validation",), "not verified", INCONCLUSIVE, k="user_facing", survey="nothing"),
+    Exit((), ("test_flag_is_enabled",), "not verified", INCONCLUSIVE, k="flag_is_enabled", survey="nothing"),
     Exit(("dialog-errors-seldom",), ("test_no_error_rate_increase",), "expected == 0 errors, found", k="error_rate"),
     Exit(("dialog-slow-seldom",), ("test_latency_is_within_slo",), TOO_SLOW, settings=LONGER, k="latency"),
-    Exit((), ("test_user_facing_validation_was_successful",), "not verified", INCONCLUSIVE, k="user_facing"),
-    Exit((), ("test_stage_is_accepted",), "21_01a.exit.1 was not checked", INCONCLUSIVE, k="accepted"),
+    Exit(
+        (),
+        ("test_user_facing_validation_was_successful",),
+        "not verified",
+        INCONCLUSIVE,
+        k="user_facing",
+        survey="nothing",
+    ),
+    Exit((), ("test_stage_is_accepted",), "was not checked", INCONCLUSIVE, k="accepted", survey="nothing"),
 )
 
 
@@ -188,6 +222,11 @@ def test_every_fault_of_the_stage_is_tried() -> None:
     assert {name for power in POWER for name in power.faults} >= mine
 
 
-@pytest.mark.parametrize("power", POWER, ids=str)
+@pytest.mark.parametrize("power", alone(POWER), ids=str)
 def test_fault_turns_its_check_red(power: Power, held_target: Path, tmp_path: Path) -> None:
     assert_noticed(power, held_target, tmp_path)
+
+
+@pytest.mark.parametrize("rows", surveys(POWER).values(), ids=surveys(POWER))
+def test_survey_tells_every_fault(rows: Rows, held_target: Path, tmp_path: Path) -> None:
+    assert_all_told(rows, held_target, tmp_path)

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from lab.worker.faults import HOMEWORK_FAULTS
+from power.survey import Rows, alone, assert_all_told, surveys
 from power.table import (
     EITHER_WAY,
     INCONCLUSIVE,
@@ -38,12 +39,19 @@ POWER = (
     Unwatched(stage="21_01b", settings={"WORKER_JOB": "nobody"}),
     RestartsNothing(red=("test_worker_runs_the_deployed_code",), stage="21_01b"),
     Off(("homework-of-others",), ("test_commits_are_listed",), "student 'test_user' of each commit"),
-    Off(("flags-stuck-on",), ("test_new_path_is_not_at_work",), "homework_review_service_", restarts=True),
+    Off(
+        ("flags-stuck-on",),
+        ("test_new_path_is_not_at_work",),
+        "homework_review_service_",
+        restarts=True,
+        survey="stuck",
+    ),
     Off(
         ("flags-stuck-on", "homework-empty-list"),
         ("test_list_is_what_the_hw_checker_knows",),
         "which the HW checker has",
         restarts=True,
+        survey="stuck",
     ),
     Off(
         ("flags-stuck-on", "homework-empty-list"),
@@ -51,6 +59,7 @@ POWER = (
         "lists, found none",
         restarts=True,
         k="several",
+        survey="stuck",
     ),
     *(
         Power(
@@ -79,14 +88,32 @@ POWER = (
         ("test_unknown_commit_is_counted_as_such",),
         "error_type not_found",
         k="unknown_commit",
+        survey="b",
     ),
     Off(("hw-checker-down",), ("test_requests_are_answered_and_timed",), "failed", k="timed"),
     On(("homework-does-not-come-back",), ("test_flag_change_restarted_the_worker",), "expected"),
-    On(("homework-of-others",), ("test_list_is_what_the_hw_checker_knows",), "of each commit", EITHER_WAY),
-    On(("homework-empty-list",), ("test_list_is_what_the_hw_checker_knows",), "which the HW checker has"),
-    On(("homework-review-not-submitted",), ("test_review_is_requested",), "to have queued", settings=IMPATIENT),
-    On(("homework-flag-ignored",), ("test_requests_go_via_the_new_service",), "the flag has no effect"),
-    On(("homework-flag-ignored",), ("test_new_path_is_at_work",), "the flag has no effect", k="at_work"),
+    On(("homework-of-others",), ("test_list_is_what_the_hw_checker_knows",), "of each commit", EITHER_WAY, survey="b"),
+    On(("homework-empty-list",), ("test_list_is_what_the_hw_checker_knows",), "which the HW checker has", survey="a"),
+    On(
+        ("homework-review-not-submitted",),
+        ("test_review_is_requested",),
+        "to have queued",
+        settings=IMPATIENT,
+        survey="a",
+    ),
+    On(
+        ("homework-flag-ignored",),
+        ("test_requests_go_via_the_new_service",),
+        "the flag has no effect",
+        survey="ignored",
+    ),
+    On(
+        ("homework-flag-ignored",),
+        ("test_new_path_is_at_work",),
+        "the flag has no effect",
+        k="at_work",
+        survey="ignored",
+    ),
     Soak(("homework-errors",), ("trigger hw-checker-failures", "test_gate_holds[hw-checker-errors]"), "found"),
     Soak(("homework-empty-list",), ("trigger bad-lists",), "which the HW checker has"),
     Soak(("homework-review-not-submitted",), ("trigger submissions-missing",), "queued", settings=IMPATIENT),
@@ -108,7 +135,13 @@ POWER = (
         k="increase",
     ),
     Exit((), ("test_latency_is_within_slo",), "to judge by, found ", INCONCLUSIVE, FEW, k="latency"),
-    Exit(("homework-empty-list",), ("test_homework_submission",), "no commit of test_user in the list", k="submission"),
+    Exit(
+        ("homework-empty-list",),
+        ("test_homework_submission",),
+        "no commit of test_user in the list",
+        k="submission",
+        survey="a",
+    ),
     Exit((), ("test_stage_is_accepted",), "21_01b.exit.1 was not checked", INCONCLUSIVE, k="accepted"),
 )
 
@@ -117,6 +150,11 @@ def test_every_fault_of_the_stage_is_tried() -> None:
     assert {name for power in POWER for name in power.faults} >= {fault.name for fault in HOMEWORK_FAULTS}
 
 
-@pytest.mark.parametrize("power", POWER, ids=str)
+@pytest.mark.parametrize("power", alone(POWER), ids=str)
 def test_fault_turns_its_check_red(power: Power, held_target: Path, tmp_path: Path) -> None:
     assert_noticed(power, held_target, tmp_path)
+
+
+@pytest.mark.parametrize("rows", surveys(POWER).values(), ids=surveys(POWER))
+def test_survey_tells_every_fault(rows: Rows, held_target: Path, tmp_path: Path) -> None:
+    assert_all_told(rows, held_target, tmp_path)

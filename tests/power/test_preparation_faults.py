@@ -14,6 +14,7 @@ from acceptance.polling import poll
 from acceptance.target.model import load_target
 from power.means import mongo_locked, stopped
 from power.stage_run import StageRun, run_stage
+from power.survey import Rows, alone, assert_all_told, surveys
 from power.table import INCONCLUSIVE, Power, RestartsNothing, assert_failed, assert_noticed, part_of
 
 Before = partial(Power, stage="pre_deployment", only=("validation",))
@@ -31,9 +32,15 @@ POWER = (
         k="run_with",
         restarts=True,
     ),
-    Before(("metrics-gone",), ("test_monitoring_baseline_is_captured",), "found it down", k="baseline"),
-    Before(("grafana-dashboard-missing",), ("test_dashboard_state_is_saved",), "404", code=INCONCLUSIVE),
-    Before(("grafana-html",), ("test_dashboard_state_is_saved",), "expected the dashboard's JSON", code=INCONCLUSIVE),
+    Before(("metrics-gone",), ("test_monitoring_baseline_is_captured",), "found it down", k="baseline", survey="a"),
+    Before(("grafana-dashboard-missing",), ("test_dashboard_state_is_saved",), "404", code=INCONCLUSIVE, survey="b"),
+    Before(
+        ("grafana-html",),
+        ("test_dashboard_state_is_saved",),
+        "expected the dashboard's JSON",
+        code=INCONCLUSIVE,
+        survey="a",
+    ),
     Power(
         ("grafana-html",),
         ("test_what_the_night_needs_is_there",),
@@ -42,9 +49,9 @@ POWER = (
         only=("preflight",),
         k="night",
     ),
-    Preflight(("grafana-html",), ("test_infrastructure_answers[grafana]",), "expected JSON", k="answers"),
-    Preflight(("loki-500",), ("test_infrastructure_answers[loki]",), "found 500", k="answers"),
-    Preflight(("hw-checker-down",), ("test_infrastructure_answers[hw-checker]",), "found 503", k="answers"),
+    Preflight(("grafana-html",), ("test_infrastructure_answers[grafana]",), "expected JSON", k="answers", survey="a"),
+    Preflight(("loki-500",), ("test_infrastructure_answers[loki]",), "found 500", k="answers", survey="a"),
+    Preflight(("hw-checker-down",), ("test_infrastructure_answers[hw-checker]",), "found 503", k="answers", survey="a"),
     Preflight(("disk-gone",), ("test_baseline_is_collected",), "that failed, first", k="baseline"),
     Preflight(("dialog-error-reply",), ("test_baseline_is_collected",), "found an error text", k="baseline"),
     Preflight(
@@ -87,6 +94,7 @@ POWER = (
         ("test_users_are_served[bot]",),
         "found an error text",
         also=("test_users_are_served[worker]",),
+        survey="b",
     ),
     Power(
         ("late-after-restart",),
@@ -97,10 +105,10 @@ POWER = (
         k="baseline or restart or wait",
         also=("test_users_wait_no_longer[worker]", "test_users_wait_no_longer[api]"),
     ),
-    Validation(("disk-gone",), ("test_users_are_served[api]",), "expected 201"),
-    Validation(("grafana-html",), ("test_grafana_is_well",), "expected JSON", k="grafana"),
-    Validation(("metrics-gone",), ("test_no_target_is_down",), "butler-bot", code=(1, 10), k="down"),
-    Validation(("alert-firing",), ("test_no_alert_fires",), "LabFaultAlert", k="alert", shows=ALERT),
+    Validation(("disk-gone",), ("test_users_are_served[api]",), "expected 201", survey="b"),
+    Validation(("grafana-html",), ("test_grafana_is_well",), "expected JSON", k="grafana", survey="a"),
+    Validation(("metrics-gone",), ("test_no_target_is_down",), "butler-bot", code=(1, 10), k="down", survey="a"),
+    Validation(("alert-firing",), ("test_no_alert_fires",), "LabFaultAlert", k="alert", shows=ALERT, survey="b"),
 )
 
 #: Stage, phase, and the check that must see a flag which is on.
@@ -140,9 +148,14 @@ def target_file() -> Iterator[Path]:
         yield lab
 
 
-@pytest.mark.parametrize("power", POWER, ids=str)
+@pytest.mark.parametrize("power", alone(POWER), ids=str)
 def test_fault_turns_its_check_red(power: Power, target_file: Path, tmp_path: Path) -> None:
     assert_noticed(power, target_file, tmp_path)
+
+
+@pytest.mark.parametrize("rows", surveys(POWER).values(), ids=surveys(POWER))
+def test_survey_tells_every_fault(rows: Rows, target_file: Path, tmp_path: Path) -> None:
+    assert_all_told(rows, target_file, tmp_path)
 
 
 @pytest.mark.parametrize(("stage", "phase", "red"), FLAGS)

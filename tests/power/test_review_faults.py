@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from lab.worker.faults import USE_CASE_FAULTS
+from power.survey import Rows, alone, assert_all_told, surveys
 from power.table import (
     INCONCLUSIVE,
     Later,
@@ -33,9 +34,14 @@ POWER = (
     OldCode(stage="21_01d"),
     Unwatched(stage="21_01d", settings={"WORKER_JOB": "nobody"}),
     RestartsNothing(red=("test_worker_runs_the_deployed_code",), stage="21_01d"),
-    Off(("review-report-empty",), ("test_effect_shows[report-persisted]",), "report persisted, found report ="),
-    Off(("review-event-missing",), ("test_effect_shows[report-published]",), "expected the log event"),
-    Off(("flags-stuck-on",), ("test_new_path_is_not_at_work",), "review_submission_", restarts=True),
+    Off(
+        ("review-report-empty",),
+        ("test_effect_shows[report-persisted]",),
+        "report persisted, found report =",
+        survey="off",
+    ),
+    Off(("review-event-missing",), ("test_effect_shows[report-published]",), "expected the log event", survey="off"),
+    Off(("flags-stuck-on",), ("test_new_path_is_not_at_work",), "review_submission_", restarts=True, survey="stuck"),
     Off(
         ("flags-stuck-on", "rate-limit-always"),
         ("test_effect_shows[rate-limit-checked]",),
@@ -48,6 +54,7 @@ POWER = (
         ("test_effect_shows[log-analysis-appended]",),
         "found log_analysis = None",
         restarts=True,
+        survey="stuck",
     ),
     Off(("review-log-not-read",), ("test_submissions_of_users_are_reviewed",), "another log_analysis", k="submissions"),
     Off(
@@ -56,6 +63,7 @@ POWER = (
         "'status': 'failed'",
         restarts=True,
         k="submissions",
+        survey="stuck-errors",
     ),
     Off(
         ("flags-stuck-on", "review-errors"),
@@ -63,6 +71,7 @@ POWER = (
         "expected at least 7 reviews with a result",
         restarts=True,
         k="timed",
+        survey="stuck-errors",
     ),
     On(("use-case-does-not-come-back",), ("test_flag_change_restarted_the_worker",), "expected"),
     *(
@@ -92,14 +101,41 @@ POWER = (
         k="submissions or every_review",
     ),
     NotMeasured(stage="21_01d"),
-    On(("component-unhealthy",), ("test_components_are_healthy_before_the_soak",), "LogAnalysisPipeline"),
-    On(("rate-limit-always",), ("test_review_is_done",), "found it refused: rate limit"),
-    On(("rate-limit-always",), ("test_component_executed[rate-limit-checked]",), "found it refused", k="limit"),
-    On(("review-no-log-analysis",), ("test_component_executed[log-analysis-appended]",), "found log_analysis = None"),
-    On(("review-report-empty",), ("test_component_executed[report-persisted]",), "found report ="),
-    On(("review-not-published",), ("test_component_executed[report-published]",), "found published_at = None"),
-    On(("use-case-flag-ignored",), ("test_review_is_counted_by_the_new_use_case",), "the flag has no effect"),
-    On(("use-case-flag-ignored",), ("test_new_path_is_at_work",), "the flag has no effect", k="at_work"),
+    On(("component-unhealthy",), ("test_components_are_healthy_before_the_soak",), "LogAnalysisPipeline", survey="a"),
+    On(("rate-limit-always",), ("test_review_is_done",), "found it refused: rate limit", survey="limit"),
+    On(
+        ("rate-limit-always",),
+        ("test_component_executed[rate-limit-checked]",),
+        "found it refused",
+        k="limit",
+        survey="limit",
+    ),
+    On(
+        ("review-no-log-analysis",),
+        ("test_component_executed[log-analysis-appended]",),
+        "found log_analysis = None",
+        survey="a",
+    ),
+    On(("review-report-empty",), ("test_component_executed[report-persisted]",), "found report =", survey="a"),
+    On(
+        ("review-not-published",),
+        ("test_component_executed[report-published]",),
+        "found published_at = None",
+        survey="a",
+    ),
+    On(
+        ("use-case-flag-ignored",),
+        ("test_review_is_counted_by_the_new_use_case",),
+        "the flag has no effect",
+        survey="ignored",
+    ),
+    On(
+        ("use-case-flag-ignored",),
+        ("test_new_path_is_at_work",),
+        "the flag has no effect",
+        k="at_work",
+        survey="ignored",
+    ),
     Soak(("review-errors",), ("trigger pipeline-failures", "trigger bad-reviews"), "found"),
     Soak(("rate-limit-always",), ("trigger unexpected-429",), "rate limit"),
     Soak(("review-no-log-analysis",), ("trigger no-log-analysis",), "log analysis appended"),
@@ -130,7 +166,14 @@ POWER = (
         "expected == 0 errors",
         k="no_errors",
     ),
-    Exit((), ("test_all_collaborators_are_operational",), "not verified", INCONCLUSIVE, k="collaborators"),
+    Exit(
+        (),
+        ("test_all_collaborators_are_operational",),
+        "not verified",
+        INCONCLUSIVE,
+        k="collaborators",
+        survey="nothing",
+    ),
     Exit((), ("test_latency_is_within_slo",), "to judge by, found ", INCONCLUSIVE, settings=TOO_FEW, k="latency"),
     Exit(
         ("review-report-empty",),
@@ -138,8 +181,11 @@ POWER = (
         "report persisted, found report =",
         settings=IMPATIENT,
         k="submission",
+        survey="a",
     ),
-    Exit((), ("test_stage_is_accepted",), "21_01d.exit.1 was not checked", INCONCLUSIVE, k="accepted"),
+    Exit(
+        (), ("test_stage_is_accepted",), "21_01d.exit.1 was not checked", INCONCLUSIVE, k="accepted", survey="nothing"
+    ),
 )
 
 
@@ -147,6 +193,11 @@ def test_every_fault_of_the_stage_is_tried() -> None:
     assert {name for power in POWER for name in power.faults} >= {fault.name for fault in USE_CASE_FAULTS}
 
 
-@pytest.mark.parametrize("power", POWER, ids=str)
+@pytest.mark.parametrize("power", alone(POWER), ids=str)
 def test_fault_turns_its_check_red(power: Power, held_target: Path, tmp_path: Path) -> None:
     assert_noticed(power, held_target, tmp_path)
+
+
+@pytest.mark.parametrize("rows", surveys(POWER).values(), ids=surveys(POWER))
+def test_survey_tells_every_fault(rows: Rows, held_target: Path, tmp_path: Path) -> None:
+    assert_all_told(rows, held_target, tmp_path)

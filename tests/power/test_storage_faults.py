@@ -18,6 +18,7 @@ from acceptance.probes.storage.uploads import Upload, Uploader
 from acceptance.target.model import load_target
 from lab.faults import STORAGE_FAULTS
 from power.means import stopped
+from power.survey import Rows, alone, assert_all_told, surveys
 from power.table import (
     EITHER_WAY,
     INCONCLUSIVE,
@@ -126,86 +127,119 @@ POWER = (
     Power(("write-errors",), ("trigger permission-errors", "test_answer_is_what_was_sent", ATTACKS), "", code=(1, 10)),
     Power(("slow-writes",), ("trigger write-latency", "trigger new-alerts"), "found"),
     # A green /health is believed by nobody: with the storage gone the stage is red all the same.
-    Off(("health-lies", "disk-gone"), ("test_upload_lands_in_the_old_place",), "found 500"),
+    Off(("health-lies", "disk-gone"), ("test_upload_lands_in_the_old_place",), "found 500", survey="full-off"),
     # Nothing was switched, but the restart that was begun is still owed: the run says so, and the next one pays.
     RestartsNothing(red=("test_service_runs_the_deployed_code",), stage="21_01c"),
-    Off(("health-lies", "disk-gone"), ("test_requests_are_answered_and_timed",), "failed", k="timed"),
+    Off(
+        ("health-lies", "disk-gone"), ("test_requests_are_answered_and_timed",), "failed", k="timed", survey="full-off"
+    ),
     Off(("flags-stuck-on",), ("test_new_path_is_not_at_work",), "review_archive_storage_", restarts=True),
     On(("errors-not-raised",), ("test_file_is_saved", "trigger permission-errors"), "found"),
-    On(("metadata-not-written",), ("test_checksum_is_recorded",), "no document for"),
-    On(("wrong-checksum-recorded",), ("test_checksum_is_recorded",), "expected"),
-    On(("archive-not-kept",), ("test_file_is_saved",), "found 201 and 0"),
-    On(("wrong-size-recorded",), ("test_metadata_is_persisted",), "bytes, found {"),
+    On(("metadata-not-written",), ("test_checksum_is_recorded",), "no document for", survey="a"),
+    On(("wrong-checksum-recorded",), ("test_checksum_is_recorded",), "expected", survey="b"),
+    On(("archive-not-kept",), ("test_file_is_saved",), "found 201 and 0", survey="c"),
+    On(("wrong-size-recorded",), ("test_metadata_is_persisted",), "bytes, found {", survey="b"),
     # A submission of several files. Where errors are counted, a trigger may see them first.
-    On(("disk-gone", "errors-not-counted"), ("test_answer_is_what_was_sent",), "201", EITHER_WAY, k="answer_is"),
-    On(("disk-gone", "errors-not-counted"), ("test_task_can_be_asked_for",), "200", EITHER_WAY, k="task_can"),
-    On(("archive-not-kept",), ("test_each_file_is_stored_once",), "found", k="stored_once"),
-    On(("wrong-size-recorded",), ("test_documents_say_all_that_was_sent",), "found", k="documents_say"),
+    On(
+        ("disk-gone", "errors-not-counted"),
+        ("test_answer_is_what_was_sent",),
+        "201",
+        EITHER_WAY,
+        k="answer_is",
+        survey="full-on",
+    ),
+    On(
+        ("disk-gone", "errors-not-counted"),
+        ("test_task_can_be_asked_for",),
+        "200",
+        EITHER_WAY,
+        k="task_can",
+        survey="full-on",
+    ),
+    On(("archive-not-kept",), ("test_each_file_is_stored_once",), "found", k="stored_once", survey="c"),
+    On(("wrong-size-recorded",), ("test_documents_say_all_that_was_sent",), "found", k="documents_say", survey="b"),
     Security(
         ("checksum-not-verified",),
         ("test_broken_archive_beside_a_good_one_is_refused[old_zip]",),
         "expected 400 or 422, found",
         k="broken_archive_beside and old_zip",
+        survey="a",
     ),
     Security(
         ("av-not-scanned",),
         ("test_virus_beside_a_good_archive_is_refused[old_zip]",),
         "expected 422, found",
         k="virus_beside and old_zip",
+        survey="a",
     ),
     Security(
         ("checksum-not-verified",),
         ("test_wrong_digest_of_a_good_archive_is_refused[small]",),
         "expected 400 or 422, found",
         k="wrong_digest",
+        survey="a",
     ),
-    Security(("checksum-not-enforced",), (TAMPERED,), "expected 400 or 422, found", k="tampered"),
-    Security(("event-missing",), (TAMPERED,), "expected the log event checksum_failed", k="tampered"),
-    Security(("leaks-internals",), (TAMPERED,), "the refusal tells", k="tampered"),
-    Security(("left-over-incoming",), (TAMPERED,), "kept in the storage", k="tampered"),
-    Security(("av-not-scanned",), ("test_virus_is_refused[eicar-in-zip]",), "expected 422, found", k="virus_is"),
-    Security(("answer-400-after-write",), (ATTACKS,), "wrote outside the storage root", k="attack"),
-    Security(("traversal-assignment-id",), (ATTACKS,), "written outside", k="attack"),
+    Security(("checksum-not-enforced",), (TAMPERED,), "expected 400 or 422, found", k="tampered", survey="c"),
+    Security(("event-missing",), (TAMPERED,), "expected the log event checksum_failed", k="tampered", survey="b"),
+    Security(("leaks-internals",), (TAMPERED,), "the refusal tells", k="tampered", survey="d"),
+    Security(("left-over-incoming",), (TAMPERED,), "kept in the storage", k="tampered", survey="e"),
+    Security(
+        ("av-not-scanned",), ("test_virus_is_refused[eicar-in-zip]",), "expected 422, found", k="virus_is", survey="a"
+    ),
+    Security(("answer-400-after-write",), (ATTACKS,), "wrote outside the storage root", k="attack", survey="d"),
+    Security(("traversal-assignment-id",), (ATTACKS,), "written outside", k="attack", survey="a"),
     Security(("traversal-file-name",), (ATTACKS,), "written outside", k="attack"),
-    Security(("traversal-member",), (ATTACKS,), "written outside", k="attack"),
+    Security(("traversal-member",), (ATTACKS,), "written outside", k="attack", survey="e"),
     Security(
         ("overwrite-other-student",),
         (COLLIDING,),
         "found 0 of it",
         not_shown=frozenset({"21_01c.rollout.3"}),
         k="overwritten",
+        survey="b",
     ),
     Security(
         ("limit-off-by-one",),
         ("test_archive_up_to_the_limit_is_accepted[exactly]",),
         "answered 413",
         k="limit_is or oversized_archive",
+        survey="b",
     ),
     Security(
         ("limit-accepts-one-more",),
         ("test_oversized_archive_is_refused[limit+1-with-length]",),
         "expected 413",
         k="limit_is or oversized_archive",
+        survey="c",
     ),
     Security(
         ("limit-missing",),
         ("test_oversized_archive_is_refused[limit+1-with-length]",),
         "expected 413",
         k="limit_is or oversized_archive",
+        survey="a",
     ),
-    Security(("errors-not-counted",), ("test_checksum_failures_are_counted",), "<= 0", k="checksum"),
+    Security(("errors-not-counted",), ("test_checksum_failures_are_counted",), "<= 0", k="checksum", survey="b"),
     Security(
-        ("digest-not-required",), ("test_missing_digest_is_refused_where_required",), "expected 400 or 422, found"
+        ("digest-not-required",),
+        ("test_missing_digest_is_refused_where_required",),
+        "expected 400 or 422, found",
+        survey="a",
     ),
     Security(
         ("checksum-not-verified",),
         ("test_broken_archive_is_refused[cut-in-half]",),
         "expected 400 or 422, found",
         k="broken",
+        survey="a",
     ),
-    Security(("writes-outside",), (ATTACKS,), "uploads.txt", k="attack"),
+    Security(("writes-outside",), (ATTACKS,), "uploads.txt", k="attack", survey="c"),
     Security(
-        ("overwrite-other-student",), ("test_another_archive_is_not_overwritten[same-again]",), "found 0", k="again"
+        ("overwrite-other-student",),
+        ("test_another_archive_is_not_overwritten[same-again]",),
+        "found 0",
+        k="again",
+        survey="b",
     ),
     # Of two guards each is enough: neither an end that is missing nor a digest that differs may be believed.
     Security(
@@ -213,6 +247,7 @@ POWER = (
         ("test_lying_content_length_is_refused",),
         "kept in the storage",  # whether the form or what came after it is answered first is a race
         k="lying_content",
+        survey="a",
     ),
     # Too little for a trigger, too much for the stage.
     Soak(("write-errors-seldom",), ("test_gate_holds[write-errors]",), "expected == 0 errors, found"),
@@ -245,8 +280,14 @@ POWER = (
         k="is_recorded",
     ),
     Soak(("wrong-size-seldom",), ("test_every_upload_of_the_soak_is_recorded",), "size_bytes: ", k="is_recorded"),
-    On(("owners-mixed",), ("test_uploads_at_once_are_not_mixed_up",), "one document for each of", k="mixed_up"),
-    Off(("health-lies", "disk-gone"), ("test_work_is_reviewed",), "201 with a task_id", k="work_is"),
+    On(
+        ("owners-mixed",),
+        ("test_uploads_at_once_are_not_mixed_up",),
+        "one document for each of",
+        k="mixed_up",
+        survey="b",
+    ),
+    Off(("health-lies", "disk-gone"), ("test_work_is_reviewed",), "201 with a task_id", k="work_is", survey="full-off"),
     *(
         Power(
             (fault,),
@@ -263,18 +304,21 @@ POWER = (
         ("test_wrong_digest_of_a_good_archive_is_refused[large]",),
         "expected 400 or 422, found",
         k="wrong_digest",
+        survey="b",
     ),
     Security(
         ("large-files-not-checked",),
         ("test_virus_is_refused[eicar-in-large-zip]",),
         "expected 422, found",
         k="virus_is",
+        survey="b",
     ),
     Security(
         ("fields-not-required",),
         ("test_incomplete_submission_is_refused[new_commit]",),
         "expected 400 or 422, found",
         k="incomplete and new_commit",
+        survey="a",
     ),
     OddCrash(stage="21_01c"),
     OddCrashBefore(stage="21_01c"),
@@ -287,7 +331,11 @@ POWER = (
     ),
     *(
         Security(
-            ("limit-of-first-file",), (f"test_oversized_archive_beside_a_good_one_is_refused[{field}]",), "413", k=field
+            ("limit-of-first-file",),
+            (f"test_oversized_archive_beside_a_good_one_is_refused[{field}]",),
+            "413",
+            k=field,
+            survey="a",
         )
         for field in ("old_zip", "logs_zip")
     ),
@@ -304,10 +352,12 @@ POWER = (
         "expected == 0 errors, found",
         k="file_write",
     ),
-    Exit((), ("test_checksum_validation_is_working",), "not verified", INCONCLUSIVE, k="checksum"),
-    Exit((), ("test_security_tests_passed",), "not verified", INCONCLUSIVE, k="security_tests"),
+    Exit((), ("test_checksum_validation_is_working",), "not verified", INCONCLUSIVE, k="checksum", survey="nothing"),
+    Exit((), ("test_security_tests_passed",), "not verified", INCONCLUSIVE, k="security_tests", survey="nothing"),
     Exit((), ("test_disk_usage_is_normal",), "assert", settings=FULL_DISK, k="disk"),
-    Exit((), ("test_stage_is_accepted",), "21_01c.exit.1 was not checked", INCONCLUSIVE, k="accepted"),
+    Exit(
+        (), ("test_stage_is_accepted",), "21_01c.exit.1 was not checked", INCONCLUSIVE, k="accepted", survey="nothing"
+    ),
 )
 
 
@@ -315,6 +365,11 @@ def test_every_fault_of_the_stage_is_tried() -> None:
     assert {name for power in POWER for name in power.faults} >= {fault.name for fault in STORAGE_FAULTS}
 
 
-@pytest.mark.parametrize("power", POWER, ids=str)
+@pytest.mark.parametrize("power", alone(POWER), ids=str)
 def test_fault_turns_its_check_red(power: Power, held_target: Path, tmp_path: Path) -> None:
     assert_noticed(power, held_target, tmp_path)
+
+
+@pytest.mark.parametrize("rows", surveys(POWER).values(), ids=surveys(POWER))
+def test_survey_tells_every_fault(rows: Rows, held_target: Path, tmp_path: Path) -> None:
+    assert_all_told(rows, held_target, tmp_path)

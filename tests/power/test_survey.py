@@ -11,7 +11,7 @@ from acceptance.record.checks import findings_of
 from acceptance.record.publish import load
 from acceptance.target.model import load_target
 from power.stage_run import run_stage
-from power.test_afterwards_faults import all_flags_on
+from power.survey import all_flags_on
 
 FAULTS = {
     "traversal-student-id": "test_attacks_are_blocked",

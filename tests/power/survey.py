@@ -1,0 +1,84 @@
+"""Rows whose faults do not disturb each other, told by one survey: there no red check ends anything.
+
+A run of its own costs ten seconds of a processor before it has asked anything, and a row needs one only where the run
+matters: that a stage ends, that its flag comes back, that a trigger fires.
+"""
+
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from held_lab import SHORT, retold
+
+from acceptance.target.model import load_target
+from power.stage_run import folder_of, left_over, run_stage
+from power.table import Power, await_no_alerts, part_of, restart_all, seeded
+
+Rows = tuple[Power, ...]
+FLAG_OFF = {"preflight", "flag_off", "deploy", "validation", "documentation"}
+"""Phases that a survey finds with the flags off; where all flags are on it has the others."""
+
+
+@contextmanager
+def all_flags_on(target_file: Path) -> Iterator[None]:
+    """Leave the lab as a deployment that has ended well leaves its target, then restore it."""
+    env_file = load_target(target_file).env_file
+    before = env_file.read_bytes()
+    lines = [f"{flag}=true\n" for flag in load_target(target_file).flags.values()]
+    try:
+        env_file.write_bytes(before + "".join(lines).encode())
+        restart_all(target_file)
+        yield
+    finally:
+        env_file.write_bytes(before)
+        restart_all(target_file)
+
+
+def alone(table: Iterable[Power]) -> list[Power]:
+    """Give the rows that have a run of their own."""
+    return [row for row in table if not row.survey]
+
+
+def surveys(table: Iterable[Power]) -> dict[str, Rows]:
+    """Give the rows of each survey."""
+    found: dict[str, Rows] = {}
+    for row in table:
+        if row.survey:
+            found[row.survey] = (*found.get(row.survey, ()), row)
+    return found
+
+
+def assert_all_told(rows: Rows, target_file: Path, reports: Path) -> None:
+    """Run a survey of what the rows name, with all their faults: each is told by its check, for the right reason."""
+    before = left_over(target_file)
+    await_no_alerts(target_file)
+    with ExitStack() as stack:
+        if not {phase for row in rows for phase in row.only} <= FLAG_OFF:
+            stack.enter_context(all_flags_on(target_file))
+        given = [stack.enter_context(seeded(row, target_file)) for row in rows]
+        settings = {
+            key: value for each in (SHORT, *(row.settings for row in rows), *given) for key, value in each.items()
+        }
+        names = sorted({name for row in rows for name in (*row.red, *row.also)})
+        stages = " or ".join(sorted({folder_of(row.stage) for row in rows}))
+        files = sorted({file for row in rows for file in part_of(row.stage, *row.only)})
+        arguments = ("--mode=survey", *files, f"-k{' or '.join(names)}")
+        ended = run_stage(retold(target_file, "quick", **settings), reports, *arguments, stage=stages)
+    assert left_over(target_file) == before, ended.explain()
+    found = {name: (said["verdict"], said["reason"]) for said in ended.of("check.finished") for name in [bare(said)]}
+    missed = {str(row): found.get(row.red[0]) for row in rows if not told(row, *found.get(row.red[0], ("", "")))}
+    assert missed == {}, f"{missed}\n{ended.explain()}"
+    unseen = {name for row in rows for name in row.also if found.get(name, ("",))[0] not in ("FAIL", "INCONCLUSIVE")}
+    green = {item for row in rows for item in ended.all_green(row.items - row.not_shown)}
+    assert (ended.code != 0, ended.outcome, unseen, green) == (True, "SURVEY", set(), set()), ended.explain()
+
+
+def bare(said: dict[str, object]) -> str:
+    """Give a check's name without its file."""
+    return str(said["nodeid"]).rsplit("::", 1)[-1]
+
+
+def told(row: Power, verdict: str, reason: str) -> bool:
+    """Tell whether the row's check said what it must."""
+    wanted = {10: "INCONCLUSIVE"}
+    return row.told in reason and verdict in {wanted.get(code, "FAIL") for code in row.code}
