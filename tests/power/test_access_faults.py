@@ -9,7 +9,6 @@ from held_lab import SHORT, broken, lab_of_another_shape, retold
 
 from lab.access import ACCESS_FAULTS
 from power.stage_run import StageRun, run_stage
-from power.survey import Rows, alone, assert_all_told, surveys
 from power.table import INCONCLUSIVE, Power, assert_noticed
 
 Shown = partial(Power, only=("security",))
@@ -23,20 +22,9 @@ POWER = (
         k="who_may_call",
         code=INCONCLUSIVE,
     ),
-    Shown(
-        ("secret-in-errors",),
-        ("test_no_secret_is_shown[bot]",),
-        "GET /no-such-page of",
-        k="secret_is and bot",
-        survey="shown",
-    ),
-    Shown(
-        ("secret-in-config",),
-        ("test_no_secret_is_shown[worker]",),
-        "GET /config of",
-        k="secret_is and worker",
-    ),
-    Shown(("secret-in-log",), ("test_no_secret_is_shown[api]",), "log of", k="secret_is and api", survey="shown"),
+    Shown(("secret-in-errors",), ("test_no_secret_is_shown[bot]",), "GET /no-such-page of", k="secret_is and bot"),
+    Shown(("secret-in-config",), ("test_no_secret_is_shown[worker]",), "GET /config of", k="secret_is and worker"),
+    Shown(("secret-in-log",), ("test_no_secret_is_shown[api]",), "log of", k="secret_is and api"),
 )
 LOGINS = {
     "login-not-asked": ("test_strangers_are_turned_away", "with no login: expected 401 or 403, found 20"),
@@ -56,14 +44,9 @@ def asked(lab: Path, reports: Path, **settings: str) -> StageRun:
     return run_stage(retold(lab, "quick", **SHORT, **settings), reports, "-kstrangers or student_alone")
 
 
-@pytest.mark.parametrize("power", alone(POWER), ids=str)
+@pytest.mark.parametrize("power", POWER, ids=str)
 def test_secret_that_is_shown_turns_its_check_red(power: Power, held_target: Path, tmp_path: Path) -> None:
     assert_noticed(power, held_target, tmp_path)
-
-
-@pytest.mark.parametrize("rows", surveys(POWER).values(), ids=surveys(POWER))
-def test_survey_tells_every_fault(rows: Rows, held_target: Path, tmp_path: Path) -> None:
-    assert_all_told(rows, held_target, tmp_path)
 
 
 @pytest.mark.parametrize("fault", LOGINS)

@@ -137,7 +137,7 @@ POWER = (
     On(("errors-not-raised",), ("test_file_is_saved", "trigger permission-errors"), "found"),
     On(("metadata-not-written",), ("test_checksum_is_recorded",), "no document for", survey="a"),
     On(("wrong-checksum-recorded",), ("test_checksum_is_recorded",), "expected", survey="b"),
-    On(("archive-not-kept",), ("test_file_is_saved",), "found 201 and 0", survey="c"),
+    On(("archive-not-kept",), ("test_file_is_saved",), "found 201 and 0", survey="not-kept"),
     On(("wrong-size-recorded",), ("test_metadata_is_persisted",), "bytes, found {", survey="b"),
     # A submission of several files. Where errors are counted, a trigger may see them first.
     On(
@@ -156,7 +156,7 @@ POWER = (
         k="task_can",
         survey="full-on",
     ),
-    On(("archive-not-kept",), ("test_each_file_is_stored_once",), "found", k="stored_once", survey="c"),
+    On(("archive-not-kept",), ("test_each_file_is_stored_once",), "found", k="stored_once", survey="not-kept"),
     On(("wrong-size-recorded",), ("test_documents_say_all_that_was_sent",), "found", k="documents_say", survey="b"),
     Security(
         ("checksum-not-verified",),
