@@ -68,9 +68,9 @@ def assert_all_told(rows: Rows, target_file: Path, reports: Path) -> None:
     found = {name: (said["verdict"], said["reason"]) for said in ended.of("check.finished") for name in [bare(said)]}
     missed = {str(row): found.get(row.red[0]) for row in rows if not told(row, *found.get(row.red[0], ("", "")))}
     assert missed == {}, f"{missed}\n{ended.explain()}"
-    unseen = {name for row in rows for name in row.also if found.get(name, ("",))[0] not in ("FAIL", "INCONCLUSIVE")}
+    unsaid = {name for row in rows for name in row.also if found.get(name, ("",))[0] not in ("FAIL", "INCONCLUSIVE")}
     green = {item for row in rows for item in ended.all_green(row.items - row.not_shown)}
-    assert (ended.code != 0, ended.outcome, unseen, green) == (True, "SURVEY", set(), set()), ended.explain()
+    assert (ended.code != 0, ended.outcome, unsaid, green) == (True, "SURVEY", set(), set()), ended.explain()
 
 
 def bare(said: dict[str, object]) -> str:
