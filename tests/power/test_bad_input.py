@@ -62,15 +62,11 @@ def test_target_that_is_not_there(name: str, words: tuple[str, ...], tmp_path: P
     ("change", "words"),
     [
         (lambda text: text + "nonsense\n", ("KEY=VALUE", "nothing was changed")),
-        (lambda text: text + "UNKNOWN_KEY=1\n", ("UNKNOWN_KEY", "remove the line")),
         (lambda text: text.replace("SOAK_SECONDS=15", "SOAK_SECONDS=never"), ("SOAK_SECONDS", "'never'", "seconds")),
-        (lambda text: text + "SOAK_SECONDS=1\n", ("SOAK_SECONDS", "is set before", "keep one")),
         (lambda text: text.replace("MONGODB_URL=", "# "), ("MONGODB_URL", "is missing", "add the line")),
-        (lambda text: text.replace("TARGET_KIND=lab", "TARGET_KIND=moon"), ("TARGET_KIND", "one of lab, staging")),
-        (lambda _: "", ("TARGET_NAME", "is missing")),
         (lambda text: "\udcff" + text, ("not UTF-8 at byte", "save it as UTF-8")),
     ],
-    ids=["no-pair", "unknown-key", "bad-value", "twice", "missing-key", "bad-kind", "empty", "binary"],
+    ids=["no-pair", "bad-value", "missing-key", "binary"],
 )
 def test_malformed_target_file(
     change: Callable[[str], str], words: tuple[str, ...], held_target: Path, tmp_path: Path
@@ -129,15 +125,11 @@ def test_wrong_credentials_are_not_shown(held_target: Path, target: Target, tmp_
     ("change", "words"),
     [
         (lambda text: text.replace(f"{FLAG}=false\n", ""), ("found no line of it", f"add the line {FLAG}=false")),
-        (lambda text: text.replace(f"{FLAG}=false", f"{FLAG}=maybe"), ("'maybe'", "expected true or false")),
-        (lambda text: text.replace(f"{FLAG}=false", f"{FLAG}="), ("found nothing", "expected true or false")),
-        (lambda text: text.replace(f"{FLAG}=false", FLAG), ("found no '='", f"write the plain line {FLAG}=false")),
-        (lambda text: text.replace(f"{FLAG}=false", f'{FLAG}="false'), ("cannot be read", "the plain line")),
         (lambda text: text.replace(f"{FLAG}=false", f"{FLAG}=true"), ("is already true", "set it to false")),
         (lambda text: f"{text}{FLAG}=true\n", ("is already true",)),
         (lambda text: text.replace("\n", "\r\n"), ("carriage return", "sed -i")),
     ],
-    ids=["missing", "not-boolean", "nothing", "no-equals", "unclosed-quote", "on-already", "last-one-wins", "crlf"],
+    ids=["missing", "on-already", "last-one-wins", "crlf"],
 )
 def test_env_file_that_cannot_be_switched(
     change: Callable[[str], str], words: tuple[str, ...], held_target: Path, env_file: Path, tmp_path: Path
@@ -151,14 +143,13 @@ def test_env_file_that_cannot_be_switched(
 
 
 @pytest.mark.parametrize(
-    "change",
+    ("change", "linked"),
     [
-        lambda text: f"# kept\n{text}".replace(f"{FLAG}=false", f"export {FLAG}='false'  # why").rstrip("\n"),
-        lambda text: f"{text}{FLAG}=false\n\n{FLAG}=false\n",
+        (lambda text: f"# kept\n{text}".replace(f"{FLAG}=false", f"export {FLAG}='false'  # why").rstrip("\n"), True),
+        (lambda text: f"{text}{FLAG}=false\n\n{FLAG}=false\n", False),
     ],
-    ids=["export-quotes-comment-no-newline", "duplicates"],
+    ids=["export-quotes-comment-no-newline-link", "duplicates"],
 )
-@pytest.mark.parametrize("linked", [False, True], ids=["file", "link"])
 def test_unusual_env_file_is_switched_and_restored_to_the_byte(
     change: Callable[[str], str], linked: bool, held_target: Path, env_file: Path, tmp_path: Path
 ) -> None:
@@ -170,7 +161,7 @@ def test_unusual_env_file_is_switched_and_restored_to_the_byte(
     real.write_text(text)
     real.chmod(0o640)
     before = real.stat()
-    ended = run_stage(retold(held_target, "quick", **SHORT), tmp_path, "-k", "flag_on")
+    ended = run_stage(retold(held_target, "quick", **SHORT), tmp_path, "-ktest_new_path_is_at_work")
     assert (ended.first_red, "flag.changed" in [event.kind for event in ended.events]) == ("nothing", True), (
         ended.explain()
     )

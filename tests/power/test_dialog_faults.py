@@ -78,7 +78,7 @@ POWER = (
         survey="stuck",
     ),
     On(("bot-does-not-come-back",), ("test_flag_change_restarted_the_bot",), "expected"),
-    On(("dialog-error-reply",), ("test_butler_answers",), "found an error text", EITHER_WAY),
+    On(("dialog-error-reply",), ("test_butler_answers",), "found an error text", survey="error"),
     On(("dialog-loses-history",), ("test_context_is_stored",), "after what was said before it", survey="a"),
     On(
         ("dialog-not-stored",),

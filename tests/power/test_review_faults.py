@@ -150,7 +150,13 @@ POWER = (
     # Too little for a trigger, too much for the stage.
     Soak(("review-errors-seldom",), ("test_gate_holds[pipeline-errors]",), "expected == 0 errors"),
     Soak(("review-hits-miscounted",), ("test_gate_holds[rate-limit-hits]",), "expected == 0 ref"),
-    Soak(("review-report-lost",), ("test_every_review_of_the_soak_was_good",), "report persisted, found report ="),
+    # Every tenth is lost: on a busy machine four seconds hold fewer.
+    Soak(
+        ("review-report-lost",),
+        ("test_every_review_of_the_soak_was_good",),
+        "report persisted, found report =",
+        settings=IMPATIENT | {"SOAK_SECONDS": "12"},
+    ),
     # Slow ones are the trigger's, which has the same bound; few ones are no proof of quick ones.
     Soak(
         (),
