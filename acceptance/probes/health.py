@@ -14,7 +14,7 @@ import pymongo
 from pymongo.errors import PyMongoError
 
 from acceptance.finding import Finding, Severity
-from acceptance.observe.health import health_fault, healthy_answer
+from acceptance.observe.health import health_fault, healthy_answer, is_healthy
 from acceptance.observe.mongo import database
 from acceptance.polling import poll
 from acceptance.probes.clients import Clients
@@ -90,8 +90,25 @@ def _mongodb(clients: Clients) -> list[Finding]:
         with clients.database() as mongo:
             there, expected = mongo.there(), mongo["long_tasks"].name
     except Inconclusive as error:
-        return [_wrong("MongoDB", "its collections", str(error))]
+        return [_wrong("MongoDB", "its collections", str(error)), *_unaware(clients.target)]
     return [] if expected in there else [_wrong("MongoDB", expected, str(there or "nothing"))]
+
+
+def _unaware(target: Target) -> list[Finding]:
+    """Name the services that say they are well while MongoDB is away; nobody takes it away in order to ask."""
+    step = "see whether the service itself reaches MongoDB; if not, no alert on its health will ever tell"
+    well = (each for each in target.services.values() if is_healthy(each, target.http_timeout_s))
+    return [
+        Finding(
+            "health hides it",
+            each.name,
+            "a health that tells that MongoDB is away",
+            healthy_answer(each),
+            Severity.MEDIUM,
+            step,
+        )
+        for each in well
+    ]
 
 
 def _prometheus(clients: Clients) -> list[Finding]:

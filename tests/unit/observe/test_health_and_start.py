@@ -13,6 +13,8 @@ from small_target import small_target
 from acceptance.observe.health import health_fault
 from acceptance.observe.started import shown_by, starts
 from acceptance.polling import poll
+from acceptance.probes.clients import Clients
+from acceptance.probes.health import PARTS
 from acceptance.target.model import TargetError
 from acceptance.verdict import Inconclusive
 
@@ -74,6 +76,14 @@ def test_health_is_what_the_target_file_says(tmp_path, declared, fault):
 def started(tmp_path, proof):
     target = small_target(tmp_path, HTTP_TIMEOUT_SECONDS="10", API_STARTED=f"'{proof}'")
     return starts(target.services["api"], target, None)
+
+
+def test_a_health_that_hides_that_the_database_is_away_is_named_where_it_is_found_away(tmp_path):
+    """A survey takes no database away to ask; where it is away, each service's health is held to it."""
+    with pages() as url:
+        hides = small_target(tmp_path, API_URL=url, API_HEALTH="/ready 204", BOT_URL=url, BOT_HEALTH="/ready")
+        found = PARTS["mongodb"](Clients(hides))
+    assert [(each.kind, each.subject) for each in found] == [("not well", "MongoDB"), ("health hides it", "butler-api")]
 
 
 def test_start_is_read_from_proc_and_is_newer_after_a_restart(tmp_path):
