@@ -16,6 +16,7 @@ pytest_plugins = (
     "fixtures.results",
     "fixtures.target",
     "fixtures.flags",
+    "fixtures.before",
     "fixtures.odd_requests",
     "fixtures.response_times",
     "fixtures.clients",

@@ -13,6 +13,8 @@ from datetime import UTC, datetime
 from os import sysconf
 from pathlib import Path
 
+from acceptance.finding import Finding
+from acceptance.gates.series import SAME_START_S
 from acceptance.observe.prometheus import Prometheus
 from acceptance.process import answer
 from acceptance.redact import cut
@@ -41,6 +43,27 @@ def shown_by(service: Service) -> str:
     if service.started == "metric":
         return f"Prometheus (process_start_time_seconds of job {service.job})"
     return f"«{service.started}»"
+
+
+def restarted_since(born: float, service: Service, target: Target, prometheus: Prometheus) -> list[Finding]:
+    """Name the processes of a service that are newer than the one that it had at a time (its start, unix seconds).
+
+    Raises:
+        Inconclusive: No process is seen now, or they cannot be asked for.
+    """
+    now = starts(service, target, prometheus)
+    if not now:
+        raise Inconclusive(f"expected a running process of {service.name} by {shown_by(service)}, found none")
+    told = f"the process of {_clock(born)} to run on"
+    return [
+        Finding("restarted by itself", service.name, told, _clock(start))
+        for start in now
+        if start > born + SAME_START_S
+    ]
+
+
+def _clock(at: float) -> str:
+    return f"{datetime.fromtimestamp(at, UTC):%H:%M:%S} UTC"
 
 
 def _docker(names: str, target: Target) -> Iterator[float]:

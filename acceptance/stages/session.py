@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from functools import cached_property, partial
+from typing import Any
 
 from acceptance.conduct.admission import still_in_time
 from acceptance.conduct.client import RemoteConductor
@@ -15,36 +15,22 @@ from acceptance.envfile.file import EnvFile
 from acceptance.events import EventLog
 from acceptance.finding import Finding
 from acceptance.gates.figures import TriggerState
-from acceptance.gates.measures import GateResult, Trigger
-from acceptance.gates.series import SAME_START_S
+from acceptance.gates.measures import GateResult
 from acceptance.kinds import TriggerFired
 from acceptance.observe.label_standard import metric_findings
 from acceptance.observe.log_lines import LogLine, of_ours
 from acceptance.observe.logs import Logs
 from acceptance.observe.new_path import NewPath
 from acceptance.observe.prometheus import Prometheus
-from acceptance.observe.started import shown_by, starts
-from acceptance.probes.odd_requests import Statuses
-from acceptance.probes.traffic import Probe
+from acceptance.observe.started import restarted_since, starts
 from acceptance.stage import Stage
 from acceptance.stages.expected_events import SyntheticEvents, visible
+from acceptance.stages.other_services import error_rates
 from acceptance.stages.progress import Tell
 from acceptance.stages.soak import SoakReport, Traffic, soak
 from acceptance.stages.watch import Watch, WatchInputs
 from acceptance.target.model import Service, Target
-from acceptance.verdict import Inconclusive, Refused, Untouched, Verdict
-
-
-def error_rates(stages: Iterable[Stage], target: Target) -> Iterator[Trigger]:
-    """Give the triggers for "error rate >5% for any component", each of its own service and named by its stage."""
-    for stage in stages:
-        for trigger in stage.on(target).triggers:
-            if trigger.kind == "ratio" and "trigger.1" in trigger.items:
-                yield replace(trigger, id=f"{stage.id}-{trigger.id}", synthetic_events="")
-
-
-def _clock(at: float) -> str:
-    return f"{datetime.fromtimestamp(at, UTC):%H:%M:%S} UTC"
+from acceptance.verdict import Refused, Untouched, Verdict
 
 
 @dataclass
@@ -55,8 +41,7 @@ class StageWork:
         end: Called when a trigger fires.
         others: The other stages: the watch also sees the error rates of their services.
         tell: Shows how the soak goes.
-        times_off: Timed requests with the flag off: the run's own baseline.
-        odd_off: How requests were answered with the flag off that no service can serve.
+        before: What the flag-off checks found, by what it is of, for those that compare with it.
         user_triggers: What only our own traffic finds, as it stood last.
     """
 
@@ -70,8 +55,7 @@ class StageWork:
     watch: Watch | None = None
     tell: Tell | None = None
     others: tuple[Stage, ...] = ()
-    times_off: Sequence[Probe] = ()
-    odd_off: Statuses = field(default_factory=dict)
+    before: dict[str, list[Any]] = field(default_factory=dict)
     user_triggers: dict[str, TriggerState] = field(default_factory=dict)
     _soaked: SoakReport | None = None
     _born: float = 0.0
@@ -117,28 +101,31 @@ class StageWork:
         """Set the flag; once it is on, the watch evaluates its triggers until the stage ends."""
         if self.run.mode == "survey":  # there is nothing to watch, and perhaps nothing to watch it with
             return self.conductor.set_flag(self.stage, value)
-        before = self.alerts_before
+        self.alerts_before  # noqa: B018 - asked for before anything is changed
         state = self.conductor.set_flag(self.stage, value)
         if value and not self._born:
             self._born = max(starts(self.service, self.target, self.prometheus), default=0.0)
         if value and self.watch is None:
-            step = self.target.scrape_interval_s
-            inputs = WatchInputs(
-                prometheus=self.prometheus,
-                logs=self.logs,
-                job=self.service.job,
-                alerts_before=before,
-                trace_prefix=self.run.trace_prefix if self.target.trace_header else "",
-                data_prefix=self.run.prefix,
-                step=step,
-                blind_limit=self.stage.lease_seconds(step),
-                back=state.since,
-                others=tuple(error_rates(self.others, self.target)),
-            )
-            renew = partial(self.conductor.renew, self.stage.id)
-            self.watch = Watch(self.stage, inputs, state.intended, self.synthetic, self._fired, renew)
-            self.watch.start()
+            self._begin_watch(state)
         return state
+
+    def _begin_watch(self, state: FlagState) -> None:
+        step = self.target.scrape_interval_s
+        inputs = WatchInputs(
+            prometheus=self.prometheus,
+            logs=self.logs,
+            job=self.service.job,
+            alerts_before=self.alerts_before,
+            trace_prefix=self.run.trace_prefix if self.target.trace_header else "",
+            data_prefix=self.run.prefix,
+            step=step,
+            blind_limit=self.stage.lease_seconds(step),
+            back=state.since,
+            others=tuple(error_rates(each.on(self.target) for each in self.others)),
+        )
+        renew = partial(self.conductor.renew, self.stage.id)
+        self.watch = Watch(self.stage, inputs, state.intended, self.synthetic, self._fired, renew)
+        self.watch.start()
 
     def soak(self, traffic: Traffic) -> SoakReport:
         """Soak the stage, once; later calls give the same report."""
@@ -169,16 +156,7 @@ class StageWork:
         """
         if self.run.mode == "survey":
             raise Untouched("a survey switches nothing on, so nothing is known of a process since then")
-        service, now = self.service, starts(self.service, self.target, self.prometheus)
-        if not now:
-            raise Inconclusive(f"expected a running process of {service.name} by {shown_by(service)}, found none")
-        return [
-            Finding(
-                "restarted by itself", service.name, f"the process of {_clock(self._born)} to run on", _clock(start)
-            )
-            for start in now
-            if start > self._born + SAME_START_S
-        ]
+        return restarted_since(self._born, self.service, self.target, self.prometheus)
 
     def metric_findings(self, used: Collection[str]) -> list[Finding]:
         """Name what is wrong with the metrics of the stage's new path, these operations of which were used.

@@ -49,28 +49,10 @@ def long_talk(talk: Talk, new_id: NewId) -> Conversation:
     return talk(new_id("Long"), *LONG_TALK)
 
 
-@pytest.fixture(scope="session")
-def long_before() -> list[Conversation]:
-    """The same conversation with the flag off."""
-    return []
-
-
-@pytest.fixture(scope="session")
-def begun_before() -> list[Conversation]:
-    """The conversations that were begun with the flag off; they must go on with the flag on."""
-    return []
-
-
 @pytest.fixture(scope="module")
 def sessions(butler: Butler, mongo: Store, new_id: NewId) -> Sessions:
     """How sessions are kept apart by the path that is at work."""
     return try_sessions(butler, mongo, new_id)
-
-
-@pytest.fixture(scope="session")
-def sessions_before() -> list[Sessions]:
-    """The same with the flag off."""
-    return []
 
 
 @pytest.fixture(scope="module")

@@ -11,10 +11,11 @@ pytestmark = [pytest.mark.smoke, pytest.mark.usefixtures("flag_off")]
 
 
 @pytest.fixture(scope="module")
-def conversation(talk, new_id, word, begun_before):
+def conversation(talk, new_id, word, before):
     """The checklist's own message, then a word to keep and the question what was said."""
-    begun_before.append(talk(new_id("off"), "Hello", keep(word), RECALL))
-    return begun_before[-1]
+    begun = talk(new_id("off"), "Hello", keep(word), RECALL)
+    before.keep("conversation", begun)
+    return begun
 
 
 @pytest.mark.checklist("21_01a.rollout.1")
@@ -63,17 +64,17 @@ def test_requests_are_answered_and_timed(times_off):
 
 
 @pytest.mark.checklist("21_01a.rollout.1")
-def test_long_conversation_is_remembered(long_talk, long_before):
+def test_long_conversation_is_remembered(long_talk, before):
     """Validate with flag off: twelve turns are answered in one session; how much is kept, the new code must keep."""
-    long_before.append(long_talk)
+    before.keep("long conversation", long_talk)
     found = [*long_talk.findings(), *long_talk.other_session()]
     assert found == [], summary(found)
 
 
 @pytest.mark.checklist("21_01a.rollout.1")
-def test_sessions_are_tried(sessions, sessions_before):
+def test_sessions_are_tried(sessions, before):
     """Validate with flag off: a user's second conversation is answered; how sessions are kept apart is noted."""
-    sessions_before.append(sessions)
+    before.keep("sessions", sessions)
     assert sessions.faults == [], summary(sessions.faults)
 
 

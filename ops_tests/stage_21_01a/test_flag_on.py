@@ -84,15 +84,13 @@ def test_step_count_grows(conversation):
 
 
 @pytest.mark.checklist("21_01a.rollout.3")
-def test_steps_are_counted_as_before(begun_before, conversation):
+def test_steps_are_counted_as_before(before, conversation):
     """Smoke test with flag on: a conversation of as many turns has the steps that it had with the flag off."""
-    if not begun_before:
-        pytest.skip("no conversation was begun with the flag off: run test_flag_off.py too")
-    before, now = (
+    old, now = (
         [*contexts.steps(each.contexts), (each.contexts[-1] or {}).get("state")]
-        for each in (begun_before[0], conversation)
+        for each in (before.of("conversation")[0], conversation)
     )
-    assert now == before, f"expected step_count and state {before} after the turns, as with the flag off, found {now}"
+    assert now == old, f"expected step_count and state {old} after the turns, as with the flag off, found {now}"
 
 
 @pytest.mark.checklist("21_01a.rollout.3")
@@ -103,13 +101,12 @@ def test_history_is_used(conversation, word):
 
 
 @pytest.mark.checklist("21_01a.rollout.3")
-def test_conversation_of_the_old_code_goes_on(begun_before, talk):
+def test_conversation_of_the_old_code_goes_on(before, talk):
     """Smoke test with flag on: what was begun with the flag off is not lost."""
-    if not begun_before:
-        pytest.skip("no conversation was begun with the flag off: run test_flag_off.py too")
-    user, session = begun_before[0].turns[0].user_id, begun_before[0].session_id
+    begun = before.of("conversation")[0]
+    user, session = begun.turns[0].user_id, begun.session_id
     more = talk(user, RECALL, session_id=session)
-    said = [*begun_before[0].said, RECALL]
+    said = [*begun.said, RECALL]
     found = [*more.findings(), *more.other_session(), *contexts.findings(more.contexts[-1], user, said)]
     assert (found, more.session_id) == ([], session), summary(found)
 
@@ -126,40 +123,34 @@ def test_many_sessions_at_once(butler, new_id, evidence):
 
 
 @pytest.mark.checklist("21_01a.rollout.3")
-def test_as_much_is_remembered_as_with_the_flag_off(long_talk, long_before):
+def test_as_much_is_remembered_as_with_the_flag_off(long_talk, before):
     """Smoke test with flag on: of twelve turns, one of them long, as much is stored as with the flag off."""
-    if not long_before:
-        pytest.skip("no long conversation was held with the flag off: run test_flag_off.py too")
-    before, now = (contexts.remembered(each.contexts[-1], each.said) for each in (long_before[0], long_talk))
-    unlike = {message[:60]: (times, now[message]) for message, times in before.items() if now[message] != times}
+    talks = (before.of("long conversation")[0], long_talk)
+    old, now = (contexts.remembered(each.contexts[-1], each.said) for each in talks)
+    unlike = {message[:60]: (times, now[message]) for message, times in old.items() if now[message] != times}
     assert unlike == {}, f"expected each message stored in full as often as with the flag off, found {unlike}"
 
 
 @pytest.mark.checklist("21_01a.rollout.3")
-def test_contexts_are_stored_as_with_the_flag_off(begun_before, long_before, conversation, long_talk):
+def test_contexts_are_stored_as_with_the_flag_off(before, conversation, long_talk):
     """Smoke test with flag on: what is stored is of the same form, so that the old code can read it again."""
-    if not (begun_before and long_before):
-        pytest.skip("no conversation was held with the flag off: run test_flag_off.py too")
-    old = OldPath([begun_before[0].seen, long_before[0].seen], lists=frozenset({"context"}))
-    pairs = ((conversation, begun_before[0]), (long_talk, long_before[0]))
+    begun, long = before.of("conversation")[0], before.of("long conversation")[0]
+    old = OldPath([begun.seen, long.seen], lists=frozenset({"context"}))
+    pairs = ((conversation, begun), (long_talk, long))
     found = [each for new, same in pairs for each in old.unlike(new.session_id, new.seen, same.seen)]
-    found += other_modes(long_before[0].turns, long_talk.turns)
+    found += other_modes(long.turns, long_talk.turns)
     assert found == [], summary(found)
 
 
 @pytest.mark.checklist("21_01a.rollout.3")
-def test_sessions_are_kept_apart_as_with_the_flag_off(sessions, sessions_before):
+def test_sessions_are_kept_apart_as_with_the_flag_off(sessions, before):
     """Smoke test with flag on: two conversations of a user, a stranger in a session, messages at the same moment."""
-    if not sessions_before:
-        pytest.skip("no sessions were tried with the flag off: run test_flag_off.py too")
-    found = sessions.unlike(sessions_before[0])
+    found = sessions.unlike(before.of("sessions")[0])
     assert found == [], summary(found)
 
 
 @pytest.mark.checklist("21_01a.rollout.3")
-def test_odd_requests_are_refused_as_with_the_flag_off(odd_on, stage_work):
+def test_odd_requests_are_refused_as_with_the_flag_off(odd_on, before):
     """Smoke test with flag on: what no service can serve is refused as before."""
-    if not stage_work.odd_off:
-        pytest.skip("no odd request was sent with the flag off: run test_flag_off.py too")
-    found = odd_findings(odd_on, stage_work.odd_off)
+    found = odd_findings(odd_on, before.of("odd requests")[0])
     assert found == [], summary(found)

@@ -37,9 +37,9 @@ def test_every_turn_of_the_soak_was_good(soaked):
 
 
 @pytest.mark.checklist("21_01a.monitor.1")
-def test_every_conversation_of_the_soak_is_stored(soaked, chat, mongo, begun_before):
+def test_every_conversation_of_the_soak_is_stored(soaked, chat, mongo, before):
     """Watch Prometheus metrics: what the counters say is true, each conversation has its one document, all of it."""
-    found = chat.stored_findings(mongo, begun_before[:1])
+    found = chat.stored_findings(mongo, before.all("conversation")[:1])
     assert (len(chat.held) > 0, found) == (True, []), summary(found) or "expected conversations, found none"
 
 
@@ -86,10 +86,9 @@ def test_user_facing_validation(flow):
 
 
 @pytest.mark.checklist("21_01a.monitor.1", "trigger.2")
-def test_latency_is_at_most_twice_the_baseline(times_on, stage_work):
+def test_latency_is_at_most_twice_the_baseline(times_on, before, stage_work):
     """Latency >2x baseline: the same requests take at most twice as long as with the flag off."""
-    before, after = ([probe.seconds for probe in side] for side in (stage_work.times_off, times_on))
-    found = slower(stage_work.service.name, before, after)
+    found = slower(stage_work.service.name, before.all("times"), [probe.seconds for probe in times_on])
     assert found == [], summary(found)
 
 

@@ -17,6 +17,7 @@ from acceptance.stages.soak import SoakReport
 from acceptance.stages.user_triggers import HardFault
 from acceptance.target.model import Target
 from acceptance.verdict import Inconclusive
+from fixtures.before import Before
 
 # A busy checker may show one late; a list may meet a restart of the network once or twice.
 MISSING = HardFault("submissions-missing", "Accepted reviews do not appear at the HW checker", ["trigger.6"], limit=1)
@@ -27,12 +28,6 @@ BAD_LISTS = HardFault("bad-lists", "Lists lack commits that the HW checker has",
 def student(target: Target) -> str:
     """A student whose commits the HW checker knows."""
     return target.known.student
-
-
-@pytest.fixture(scope="session")
-def listed_before() -> list[Lists]:
-    """What was listed by the old path; the new one must list the same."""
-    return []
 
 
 @pytest.fixture(scope="module")
@@ -53,10 +48,10 @@ def dependency() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def soaked(
-    flag_on: object, stage_work: StageWork, homework: Homework, checker: HwChecker, listed_before: list[Lists]
+    flag_on: object, stage_work: StageWork, homework: Homework, checker: HwChecker, before: Before
 ) -> SoakReport:
     """The stage after its full soak, with a list or a review request at a time."""
-    target, exact = stage_work.target, any(lists.exact for lists in listed_before)
+    target, exact = stage_work.target, any(lists.exact for lists in before.all("lists"))
     with dependency():
         traffic = HomeworkTraffic(homework, checker, target.known.soak_students, target.http_timeout_s, exact)
 

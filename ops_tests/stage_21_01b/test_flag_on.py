@@ -87,20 +87,16 @@ def test_review_is_requested(requested, evidence):
 
 
 @pytest.mark.checklist("21_01b.rollout.3")
-def test_lists_are_as_with_the_flag_off(listed_before, listed):
+def test_lists_are_as_with_the_flag_off(before, listed):
     """Smoke test with flag on: the same students and days are listed alike, commit by commit."""
-    if not listed_before:
-        pytest.skip("nothing was listed with the flag off: run test_flag_off.py too")
-    found = listed.unlike(listed_before[0])
+    found = listed.unlike(before.of("lists")[0])
     assert found == [], summary(found)
 
 
 @pytest.mark.checklist("21_01b.rollout.3")
-def test_odd_requests_are_refused_as_with_the_flag_off(odd_on, stage_work):
+def test_odd_requests_are_refused_as_with_the_flag_off(odd_on, before):
     """Smoke test with flag on: what no service can serve is refused as before."""
-    if not stage_work.odd_off:
-        pytest.skip("no odd request was sent with the flag off: run test_flag_off.py too")
-    found = odd_findings(odd_on, stage_work.odd_off)
+    found = odd_findings(odd_on, before.of("odd requests")[0])
     assert found == [], summary(found)
 
 

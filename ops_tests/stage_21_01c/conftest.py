@@ -62,22 +62,10 @@ def soak_uploads() -> list[Sent]:
     return []
 
 
-@pytest.fixture(scope="session")
-def reviewed_before() -> list[Review]:
-    """The reviews of what was uploaded by the old path; what the new one keeps must come to the same."""
-    return []
-
-
 @pytest.fixture(scope="module")
 def several(reviews: Reviews, clients: Clients, new_id: NewId, target: Target) -> list[Review]:
     """Submissions as users make them, kept by the path that is at work, and what becomes of each."""
     return reviews.as_users_do(new_id, REVIEW_S, target.http_timeout_s, clients.caller("api"))
-
-
-@pytest.fixture(scope="session")
-def task_before() -> list[Mapping[str, Any]]:
-    """What the API said of a task with the flag off; with the flag on it must know the task as well."""
-    return []
 
 
 @pytest.fixture(scope="module")

@@ -40,18 +40,18 @@ def test_requests_are_answered_and_timed(times_off):
 
 
 @pytest.mark.checklist("21_01c.rollout.1")
-def test_task_can_be_asked_for(uploader, clients, new_id, task_before):
+def test_task_can_be_asked_for(uploader, clients, new_id, before):
     """Validate with flag off: the task of a submission is answered under its id."""
     task_id = uploader.read(uploader.send(Upload(new_id("asks"), "hw01", good()))).get("task_id")
     later = clients.caller("api").get(f"{REVIEWS_PATH}/{task_id}")
     assert (later.exchange.status, later.get("task_id")) == (200, task_id), later.exchange.explain()
-    task_before.append(later.payload)
+    before.keep("task", later.payload)
 
 
 @pytest.mark.checklist("21_01c.rollout.1")
-def test_work_is_reviewed(several, reviewed_before):
+def test_work_is_reviewed(several, before):
     """Validate with flag off: what was uploaded is reviewed; what the new adapter keeps must come to the same."""
-    reviewed_before.extend(several)
+    before.keep("reviews", *several)
     found = several[0].findings()
     assert found == [], summary(found)
 

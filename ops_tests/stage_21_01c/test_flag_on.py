@@ -126,25 +126,21 @@ def test_documents_say_all_that_was_sent(submitted, mongo, storage):
 
 
 @pytest.mark.checklist("21_01c.rollout.3")
-def test_task_of_the_old_path_is_still_known(clients, task_before):
+def test_task_of_the_old_path_is_still_known(clients, before):
     """Smoke test with flag on: a task that was made with the flag off is answered as it was then."""
-    if not task_before:
-        pytest.skip("no task was asked for with the flag off: run test_flag_off.py too")
-    before = task_before[0]
-    later = clients.caller("api").get(f"{REVIEWS_PATH}/{before['task_id']}")
+    task = before.of("task")[0]
+    later = clients.caller("api").get(f"{REVIEWS_PATH}/{task['task_id']}")
     same = ("task_id", "student_id", "assignment_id", "created_at")
     found = {name: later.get(name) for name in same}
-    assert found == {name: before.get(name) for name in same}, later.exchange.explain()
+    assert found == {name: task.get(name) for name in same}, later.exchange.explain()
 
 
 @pytest.mark.checklist("21_01c.rollout.3")
-def test_work_is_reviewed_as_with_the_flag_off(several, reviewed_before):
+def test_work_is_reviewed_as_with_the_flag_off(several, before):
     """Smoke test with flag on: what the new adapter keeps is reviewed as before, its log with it."""
-    if not reviewed_before:
-        pytest.skip("nothing was reviewed with the flag off: run test_flag_off.py too")
     # The second one of its student may be refused: how many may be sent is left open.
     compared = several[:-1] if several[-1].limited else several
-    found = [each for review in compared for each in changed(reviewed_before, review)]
+    found = [each for review in compared for each in changed(before.of("reviews"), review)]
     assert found == [], summary(found)
 
 
@@ -164,9 +160,7 @@ def test_uploads_at_once_are_not_mixed_up(at_once, mongo, storage):
 
 
 @pytest.mark.checklist("21_01c.rollout.3")
-def test_odd_requests_are_refused_as_with_the_flag_off(odd_on, stage_work):
+def test_odd_requests_are_refused_as_with_the_flag_off(odd_on, before):
     """Smoke test with flag on: what no service can serve is refused as before."""
-    if not stage_work.odd_off:
-        pytest.skip("no odd request was sent with the flag off: run test_flag_off.py too")
-    found = odd_findings(odd_on, stage_work.odd_off)
+    found = odd_findings(odd_on, before.of("odd requests")[0])
     assert found == [], summary(found)

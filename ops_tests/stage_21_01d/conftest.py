@@ -38,12 +38,6 @@ def patience_s(stage_work: StageWork) -> float:
     return TIMES_THE_SLO * Threshold(stage_work.stage.gate("latency-p95").threshold).limit
 
 
-@pytest.fixture(scope="session")
-def reviewed_before() -> list[Review]:
-    """The reviews of several submissions by the old path; the new path must come to the same."""
-    return []
-
-
 @pytest.fixture(scope="module")
 def several(reviews: Reviews, clients: Clients, new_id: NewId, patience_s: float, target: Target) -> list[Review]:
     """Submissions as users make them, by the path that is at work, and what the API says of each."""
@@ -57,12 +51,6 @@ def review_times(reviews: Reviews, new_id: NewId, patience_s: float, target: Tar
     for _ in range(burst.at_once):
         burst.send()
     return [review.seconds for review in burst.finish() if review.succeeded and review.seconds is not None]
-
-
-@pytest.fixture(scope="session")
-def times_before() -> list[float]:
-    """The same with the flag off: the run's own baseline."""
-    return []
 
 
 @pytest.fixture(scope="module")

@@ -30,10 +30,11 @@ def test_gate_holds(gate_id, soaked, evidence):
 
 
 @pytest.mark.checklist("21_01d.monitor.1")
-def test_every_review_of_the_soak_was_good(soaked, traffic, reviewed_before):
+def test_every_review_of_the_soak_was_good(soaked, traffic, before):
     """Prometheus metrics: what the counters say is true, each review was analysed, stored and published."""
+    old = before.all("reviews")
     found = [fault for review in traffic.finish() for fault in review.findings()]
-    found += [each for review in traffic.done if not review.findings() for each in changed(reviewed_before, review)]
+    found += [each for review in traffic.done if not review.findings() for each in changed(old, review)]
     assert (len(traffic.done), found) == (soaked.sent, []), summary(found)
 
 
@@ -45,9 +46,9 @@ def test_components_are_healthy(soaked, worker):
 
 
 @pytest.mark.checklist("21_01d.monitor.1", "trigger.2")
-def test_reviews_take_at_most_twice_the_baseline(soaked, review_times, times_before):
+def test_reviews_take_at_most_twice_the_baseline(soaked, review_times, before):
     """Latency >2x baseline: reviews under way at once take at most twice as long as with the flag off."""
-    found = slower("reviews", times_before, review_times)
+    found = slower("reviews", before.all("times"), review_times)
     assert found == [], summary(found)
 
 
