@@ -10,7 +10,7 @@ from pymongo.errors import PyMongoError
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from lab.api import seeded
@@ -48,7 +48,9 @@ class ReviewApi:
         if self._broken("writes-outside"):
             await asyncio.to_thread(seeded.scribble, self._context.settings.home)
         try:
-            return JSONResponse(answer(await self._create(request, upload)), 201)
+            told = answer(await self._create(request, upload))
+            named = {"student_id": "nobody"} if self._context.was_broken("old-path-other-student") else {}
+            return JSONResponse(told | named, 201)
         except ClientDisconnect:
             log("upload_aborted", "WARNING")
             return Response(status_code=400)
@@ -102,6 +104,8 @@ class ReviewApi:
         detail = refusal.detail
         if self._broken("leaks-internals"):
             detail = f"{detail} in {self._context.incoming}: {''.join(traceback.format_exception(refusal))}"
+        if self._broken("refusal-without-detail"):
+            return PlainTextResponse(refusal.detail, refusal.status)
         make = JSONResponse if upload.complete else LingeringResponse
         return make({"detail": detail if current().plain else _echo(detail, upload)}, refusal.status)
 

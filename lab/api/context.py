@@ -62,6 +62,11 @@ class Context:
         """Tell whether a seeded fault of the new adapter is on; the old path stays as sound as it was."""
         return lambda name: self.new and self.settings.fault(name)
 
+    @property
+    def was_broken(self) -> Callable[[str], bool]:
+        """Tell whether a seeded fault of the old path is on."""
+        return lambda name: not self.new and self.settings.fault(name)
+
     def rolled_back(self, fault: str) -> bool:
         """Tell whether a seeded fault of the old path is on that needs the new one to have been at work."""
         return self.settings.was_on(fault, FLAG) and not self.new

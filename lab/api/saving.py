@@ -3,6 +3,7 @@
 import asyncio
 import errno
 import hashlib
+import re
 import secrets
 import time
 from datetime import UTC, datetime
@@ -43,6 +44,8 @@ class Saving:
             for kind, file in upload.files.items():
                 places[kind] = self._place(upload, file, task_id)
                 await self._keep(file, places[kind])
+            if self._broken("long-id-half-kept") and re.search(r"\d{21}", upload.fields["student_id"]):
+                raise OverflowError("seeded fault long-id-half-kept")
             task = self._task(upload, task_id, places)
             await self._records.add(task, self._archives(upload, task_id, places))
         except (Refusal, PyMongoError) as error:
@@ -79,7 +82,7 @@ class Saving:
             self._fail_as_seeded()
             if self._careless():
                 await asyncio.to_thread(seeded.keep, file, place)
-            elif not self._broken("archive-not-kept"):
+            elif not self._broken("archive-not-kept") and not self._lost_before(file):
                 await asyncio.to_thread(storage.keep, file, place, self._context.storage.root)
         except OSError as error:
             kind_of_error = "io_error" if self._broken("write-errors-seldom") else storage.error_type(error)
@@ -92,6 +95,9 @@ class Saving:
         self._context.metrics.saved(file.kind, file.size, time.perf_counter() - started)
         if self._broken("traversal-member"):
             await asyncio.to_thread(seeded.unpack, place, self._context.settings.home)
+
+    def _lost_before(self, file: IncomingFile) -> bool:
+        return file.kind != "new" and self._context.was_broken("old-path-first-file-only")
 
     def _fail_as_seeded(self) -> None:
         self._saves += 1

@@ -17,6 +17,13 @@ def listing(homework, student):
     return homework.listing(student)
 
 
+@pytest.fixture(scope="module")
+def requested(homework, checker, student, target):
+    """A review of the student's newest commit, asked for by the old client."""
+    newest = reviewable(checker.checks(DAYS), student)[0]
+    return homework.request_review(checker, newest, patience_s=target.http_timeout_s)
+
+
 @pytest.mark.checklist("21_01b.rollout.1")
 def test_commits_are_listed(listing, evidence):
     """Validate with flag off: lists commits, old HWCheckerClient path."""
@@ -35,7 +42,15 @@ def test_list_is_what_the_hw_checker_knows(listing, checker, student):
 
 
 @pytest.mark.checklist("21_01b.rollout.1")
-def test_new_path_is_not_at_work(listing, stage_work):
+def test_review_is_requested(requested, evidence):
+    """Validate with flag off: a review can be requested, and the HW checker has it."""
+    evidence.add(Evidence("http", "review request", requested.exchange.as_json()))
+    found = requested.findings()
+    assert found == [], summary(found)
+
+
+@pytest.mark.checklist("21_01b.rollout.1")
+def test_new_path_is_not_at_work(listing, requested, stage_work):
     """Validate with flag off: after these requests nothing shows the new path."""
     seen = stage_work.new_path.after_use()
     assert seen == set(), (

@@ -1,14 +1,24 @@
 """Stage 21_01c, gradual rollout: the old behaviour still works."""
 
+from datetime import UTC, datetime
+
 import pytest
 
 from acceptance.finding import summary
 from acceptance.probes.archives.archives import good
 from acceptance.probes.odd_requests import odd_findings
 from acceptance.probes.storage.directory import copies_of
+from acceptance.probes.storage.oracle import Submission
 from acceptance.probes.storage.uploads import REVIEWS_PATH, Upload
 
 pytestmark = [pytest.mark.smoke, pytest.mark.usefixtures("flag_off")]
+
+
+@pytest.fixture(scope="module")
+def submitted(uploader, new_id):
+    """One submission with all the files that a student may send, and its answer."""
+    submission = Submission.of(new_id("Files-off"), "hw01", good(), good(), good())
+    return submission, uploader.read(uploader.send(submission.upload()))
 
 
 @pytest.mark.checklist("21_01c.rollout.1")
@@ -40,12 +50,24 @@ def test_requests_are_answered_and_timed(times_off):
 
 
 @pytest.mark.checklist("21_01c.rollout.1")
-def test_task_can_be_asked_for(uploader, clients, new_id, before):
-    """Validate with flag off: the task of a submission is answered under its id."""
-    task_id = uploader.read(uploader.send(Upload(new_id("asks"), "hw01", good()))).get("task_id")
-    later = clients.caller("api").get(f"{REVIEWS_PATH}/{task_id}")
-    assert (later.exchange.status, later.get("task_id")) == (200, task_id), later.exchange.explain()
+def test_task_can_be_asked_for(submitted, clients, before):
+    """Validate with flag off: a submission, and its task under its id, are answered with what was sent."""
+    submission, answer = submitted
+    later, now = clients.caller("api").get(f"{REVIEWS_PATH}/{answer.get('task_id')}"), datetime.now(UTC)
+    found = [*submission.answer_findings(answer, 201, now), *submission.answer_findings(later, 200, now)]
+    assert (found, later.get("task_id")) == ([], answer.get("task_id")), summary(found) or later.exchange.explain()
     before.keep("task", later.payload)
+
+
+@pytest.mark.checklist("21_01c.rollout.1")
+def test_each_file_lands_in_the_old_place(submitted, storage, mongo):
+    """Validate with flag off: each file of a submission is stored once, and no document of the new adapter is made."""
+    submission, answer = submitted
+    found = submission.file_findings(storage.legacy_root)
+    assert found == [], f"{summary(found)}\n{answer.exchange.explain()}"
+    archives = mongo["review_archives"]
+    documents = archives.count_documents({"student_id": submission.student_id})
+    assert documents == 0, f"expected none in {archives.name}, which the old path does not write, found {documents}"
 
 
 @pytest.mark.checklist("21_01c.rollout.1")

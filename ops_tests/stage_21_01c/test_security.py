@@ -10,6 +10,7 @@ from acceptance.probes.attacks.access import as_another, knock
 from acceptance.probes.attacks.leaks import leaks
 from acceptance.probes.storage.directory import copies_of
 from acceptance.probes.storage.oracle import Submission, findings_of_all
+from acceptance.probes.storage.rejection import try_upload
 from acceptance.probes.storage.uploads import Upload
 from acceptance.target.redaction import known_secrets
 
@@ -37,7 +38,17 @@ VIRUSES = {
     "eicar-in-large-zip": lambda: archives.eicar_zip(noise=LARGE),
 }
 OTHER_FIELDS = ("old_zip", "logs_zip")
+LONG_DIGITS = "9" * 21
+"""What no 64 bits hold: the real service wrote the file, and answered 500."""
 REQUIRED = ("student_id", "assignment_id", "new_commit", "new_zip")
+
+
+def stored_findings(submission, answer, mongo, storage):
+    """Compare the answer, then the files and documents of one submission with what was sent."""
+    return submission.answer_findings(answer, 201, datetime.now(UTC)) or [
+        *submission.file_findings(storage.root),
+        *findings_of_all([(submission, str(answer.get("task_id")))], mongo, storage.root),
+    ]
 
 
 @pytest.mark.checksum
@@ -134,6 +145,19 @@ def test_another_archive_is_not_overwritten(theirs, ours, joint, uploader, stora
     assert copies == 1, f"expected the first archive to be there still, found {copies} of it\n{answer.explain()}"
 
 
+@pytest.mark.checklist("21_01c.security.2")
+def test_long_id_is_taken_or_refused(uploader, storage, mongo, api_logs, stage_work, new_id):
+    """Test path traversal blocking: an id longer than any number is taken as it is, or refused and nothing kept."""
+    submission = Submission.of_one(f"{new_id('long')}{LONG_DIGITS}", "hw02", archives.good())
+    with stage_work.synthetic.attacking(1):
+        tried = try_upload(uploader, submission.upload(), storage.root, api_logs, event=None)
+    taken = tried.exchange.status == 201
+    found = (
+        stored_findings(submission, uploader.read(tried.exchange), mongo, storage) if taken else tried.findings(None)
+    )
+    assert found == [], summary(found)
+
+
 @pytest.mark.oversized_upload
 @pytest.mark.checklist("21_01c.security.3")
 @pytest.mark.parametrize("short_of_limit", [1, 0], ids=["one-byte-below", "exactly"])
@@ -141,11 +165,7 @@ def test_archive_up_to_the_limit_is_accepted(short_of_limit, uploader, storage, 
     """Test oversized file rejection: up to the limit is stored and recorded, or students lose their work."""
     archive = archives.of_exact_size(storage.max_upload_bytes - short_of_limit)
     submission = Submission.of_one(new_id("limit"), "hw02", archive)
-    answer = uploader.read(uploader.send(submission.upload()))
-    found = submission.answer_findings(answer, 201, datetime.now(UTC)) or [
-        *submission.file_findings(storage.root),
-        *findings_of_all([(submission, str(answer.get("task_id")))], mongo, storage.root),
-    ]
+    found = stored_findings(submission, uploader.read(uploader.send(submission.upload())), mongo, storage)
     assert found == [], summary(found)
 
 

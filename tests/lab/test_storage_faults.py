@@ -119,6 +119,28 @@ def test_every_20th_upload_has_no_document(broken: WholeLab) -> None:
     assert broken.db["review_archives"].count_documents({"task_id": {"$in": tasks}}) == 19
 
 
+@breaks("refusal-without-detail")
+def test_a_refusal_is_plain_text(broken: WholeLab) -> None:
+    answer = broken.upload(new_zip_sha256="0" * 64)
+    assert (answer.status_code, answer.headers["content-type"].partition(";")[0]) == (422, "text/plain")
+
+
+@breaks("long-id-half-kept")
+def test_a_long_id_is_stored_and_answered_500(broken: WholeLab) -> None:
+    student = "9" * 21
+    assert broken.upload(student_id=student).status_code == 500
+    assert len(list(broken.storage.rglob(f"{student}/**/new.zip"))) == 1
+
+
+@breaks("old-path-other-student", "old-path-first-file-only")
+def test_the_old_path_is_at_fault(new_path: WholeLab, fault: str) -> None:
+    files = {"logs_zip": (b'filename="logs.zip"', archive())}
+    with new_path.flag("USE_NEW_STORAGE_ADAPTER", USE_NEW_STORAGE_ADAPTER="false"), new_path.fault(fault):
+        told = new_path.upload(files=files).json()
+    kept = len(list(new_path.storage.glob(f"*_{told['task_id']}.zip")))
+    assert (told["student_id"], kept) == {"old-path-other-student": ("nobody", 2)}.get(fault, ("ann", 1))
+
+
 @breaks("old-tasks-forgotten")
 def test_tasks_of_before_the_start_are_unknown(new_path: WholeLab, fault: str) -> None:
     task = new_path.upload().json()["task_id"]

@@ -54,6 +54,14 @@ POWER = (
         survey="stuck",
     ),
     Off(
+        ("flags-stuck-on", "homework-review-not-submitted"),
+        ("test_review_is_requested",),
+        "to have queued",
+        settings=IMPATIENT,
+        restarts=True,
+        k="review_is",
+    ),
+    Off(
         ("flags-stuck-on", "homework-empty-list"),
         ("test_lists_of_several_students_are_answered",),
         "lists, found none",

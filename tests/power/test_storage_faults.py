@@ -120,6 +120,13 @@ POWER = (
     ),
     # The whole stage ends at the first bad check, wherever that stands.
     Power(("disk-gone",), ("test_upload_lands_in_the_old_place",), "found 500"),
+    Off(("old-path-other-student",), ("test_task_can_be_asked_for",), "student_id", k="asked_for"),
+    Off(
+        ("old-path-first-file-only",),
+        ("test_each_file_lands_in_the_old_place",),
+        "old_zip byte for byte",
+        k="each_file",
+    ),
     Power(("service-does-not-come-back",), ("test_flag_change_restarted_the_service",), "expected"),
     Power(("flag-ignored",), ("test_new_path_is_at_work",), "the flag has no effect"),
     Power(("checksum-not-verified",), (TAMPERED,), "expected 400 or 422, found"),
@@ -182,6 +189,8 @@ POWER = (
     Security(("checksum-not-enforced",), (TAMPERED,), "expected 400 or 422, found", k="tampered", survey="c"),
     Security(("event-missing",), (TAMPERED,), "expected the log event checksum_failed", k="tampered", survey="b"),
     Security(("leaks-internals",), (TAMPERED,), "the refusal tells", k="tampered", survey="d"),
+    Security(("refusal-without-detail",), (TAMPERED,), 'the body {"detail": ...}', k="tampered"),
+    Security(("long-id-half-kept",), ("test_long_id_is_taken_or_refused",), "kept in the storage", k="long_id"),
     Security(("left-over-incoming",), (TAMPERED,), "kept in the storage", k="tampered", survey="e"),
     Security(
         ("av-not-scanned",), ("test_virus_is_refused[eicar-in-zip]",), "expected 422, found", k="virus_is", survey="a"

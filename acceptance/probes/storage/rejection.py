@@ -38,6 +38,7 @@ class Refusal:
         events: Log events of this request.
         names_events: Whether the service logs the event that is asked for; the target file says so.
         form: What was sent, in pieces: an answer may echo it.
+        by_service: Whether the service itself refused it: a request that breaks HTTP may not come that far.
     """
 
     what: str
@@ -46,6 +47,7 @@ class Refusal:
     events: tuple[str, ...]
     names_events: bool = True
     form: Iterable[bytes] = ()
+    by_service: bool = True
 
     def findings(self, event: str | None, status: int | None = None) -> list[Finding]:
         """Name everything that is wrong; an empty list is a proper refusal.
@@ -66,6 +68,9 @@ class Refusal:
         for leak in leaks(answer.body, form=self.form):
             told = f"the refusal tells {leak}: {cut(answer.body, 400)!r}"
             found.append(say("leaked", expected="no internals", found=told, severity=Severity.MEDIUM))
+        if self.by_service and answer.refused and answer.detail is None:
+            body = repr(cut(answer.body, 200))
+            found.append(say("no detail", expected='the body {"detail": ...}', found=body, severity=Severity.LOW))
         if event and self.names_events and event not in self.events:
             logged, seen = f"the log event {event} for trace {answer.trace_id}", str(list(self.events))
             found.append(say("not logged", expected=logged, found=seen, severity=Severity.LOW))
@@ -97,7 +102,8 @@ def try_upload(
     token = _bytes(upload.student_id).decode(errors="replace")
     wanted = event if event and logs.tells(event) else None
     events = events_of(logs, start, lambda line: line.trace_id == answer.trace_id or line.mentions(token), wanted)
-    return Refusal(upload.archive.description, answer, tuple(kept), events, bool(wanted), upload.form())
+    sound = content_length is None
+    return Refusal(upload.archive.description, answer, tuple(kept), events, bool(wanted), upload.form(), sound)
 
 
 def events_of(logs: Logs, start: datetime, is_its: Callable[[LogLine], bool], wanted: str | None) -> tuple[str, ...]:

@@ -25,8 +25,9 @@ def refusal(status, kept=(), events=("checksum_failed",), body='{"detail": "no"}
         (refusal(422, kept=(Path("/store/a.zip"),)), ["accepted"]),
         (refusal(422, events=()), ["not logged"]),
         (refusal(422, body='{"detail": "at /srv/app/main.py, line 3"}'), ["leaked"]),
+        (refusal(422, body="no"), ["no detail"]),
     ],
-    ids=["400", "422", "415", "421", "404", "201", "kept", "not logged", "leaked"],
+    ids=["400", "422", "415", "421", "404", "201", "kept", "not logged", "leaked", "no detail"],
 )
 def test_refusal_is_judged_by_status_effect_and_log(seen, kinds):
     assert sorted({finding.kind for finding in seen.findings("checksum_failed")}) == kinds
