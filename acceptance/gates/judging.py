@@ -24,6 +24,8 @@ from acceptance.verdict import Verdict
 ALPHA = 0.05
 #: A service that is bad half of the time must be found out at 95 %; with fewer events nothing is said.
 BROKEN = 0.5
+#: With fewer events a service that is bad half of the time may well show no error at all.
+FEWEST_WITHOUT_ERROR = 5
 
 
 def judge(gate: Measure, samples: Samples, alpha: float = ALPHA) -> GateResult:
@@ -68,8 +70,8 @@ def judge_share(sure: Count, maybe: Count, share: float, alpha: float = ALPHA) -
     told = f"expected at most {share:.3g} of them, found {sure.events} of {of}"
     if binomial_tail(sure.events, of, share) < alpha:
         return Verdict.FAIL, told
-    if of < (least := fewest(share, alpha)):
-        return Verdict.INCONCLUSIVE, f"expected at least {least} events to judge by, found {of}; {sure.events} are bad"
+    if few := too_few(of, fewest(share, alpha)):
+        return Verdict.INCONCLUSIVE, f"{few}; {sure.events} are bad"
     if binomial_tail(maybe.events, of, share) < alpha:
         told += f" for certain and {maybe.events} possibly: the histogram has no bucket that ends at the threshold"
         return Verdict.INCONCLUSIVE, told
@@ -80,6 +82,12 @@ def judge_share(sure: Count, maybe: Count, share: float, alpha: float = ALPHA) -
 def fewest(share: float, alpha: float = ALPHA) -> int:
     """Give the fewest events with which a service that is bad half of the time is found, at 95 %."""
     return next(n for n in range(1, 10_000) if binomial_tail(least_over(share, n, alpha), n, BROKEN) >= 0.95)
+
+
+def too_few(found: float, least: int) -> str:
+    """Say that so few events tell nothing at the stated error; nothing where they are enough."""
+    events = f"{least} event{'s' * (least > 1)}"
+    return f"expected at least {events} to judge by, found {round(found)}" if round(found) < least else ""
 
 
 def traffic_fault(sent: int, gained: float, in_flight: int = 0) -> str:
@@ -170,8 +178,8 @@ def no_data(measure: Measure, samples: Samples) -> str:
         return f"no series for {measure.shown_total}; expected one once the flag is on"
     if measure.kind in ("value", "quantile") and not samples.query:
         return f"no series for {measure.shown}"
-    if measure.total and seen(measure, samples) < 1:  # guard: too-few-samples
-        return "expected at least 1 event to judge by, found 0"
+    if measure.total and (few := too_few(seen(measure, samples), 1)):  # guard: too-few-samples
+        return few
     if measure.kind == "quantile":
         try:
             histograms(samples.query)
@@ -193,6 +201,9 @@ def _compared(gate: Measure, samples: Samples) -> GateResult:
         why = "no value came back" if value is None else "the value is not a number"
         return GateResult(gate, Verdict.INCONCLUSIVE, value, number, why, samples.start, samples.end, points)
     verdict = Verdict.PASS if Threshold(gate.threshold).holds(value) else Verdict.FAIL
+    few = too_few(number, FEWEST_WITHOUT_ERROR) if gate.kind == "count" and gate.total else ""
+    if few and verdict is Verdict.PASS:
+        return GateResult(gate, Verdict.INCONCLUSIVE, value, number, few, samples.start, samples.end, points)
     text = f"expected {gate.threshold} {gate.unit}".rstrip() + f", found {value:.4g} over {number} samples"
     return GateResult(gate, verdict, value, number, text, samples.start, samples.end, points)
 

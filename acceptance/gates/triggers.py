@@ -10,10 +10,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from functools import cache
+from itertools import count as from_number
 from itertools import groupby
 from typing import TypeVar
 
-from acceptance.gates.judging import bad_counts, curve, no_data, seen
+from acceptance.gates.judging import bad_counts, curve, no_data, seen, too_few
 from acceptance.gates.measures import GateResult, Threshold, Trigger
 from acceptance.gates.sequential import mean_evidence, share_evidence
 from acceptance.gates.series import Samples, Series, gained
@@ -53,12 +55,30 @@ def evaluate(
         value = _in_seconds(points, at) if trigger.kind == "quantile" else shown
         verdict = Verdict.FAIL
         reason = f"at {datetime.fromtimestamp(at, UTC):%H:%M:%S} UTC {text}; fires at {trigger.threshold}"
-    elif trigger.kind not in ("alerts", "log_events") and (why := no_data(trigger, samples)):
+    elif trigger.kind not in ("alerts", "log_events") and (
+        why := no_data(trigger, samples) or _too_few(trigger, samples, undisturbed_since, alpha)
+    ):
         verdict, reason = Verdict.INCONCLUSIVE, why
     elif value is not None and trigger.is_bad(value) and trigger.kind in ("ratio", "quantile", "average"):
         reason += "; over it now, but so few events do not prove it"
     number = seen(trigger, samples)
     return GateResult(trigger, verdict, value, number, reason, samples.start, samples.end, points)
+
+
+def _too_few(trigger: Trigger, samples: Samples, undisturbed_since: float, alpha: float) -> str:
+    """Say that so few events could not fire it, were the service bad half of the time; it is no good sign then."""
+    if trigger.kind not in ("ratio", "quantile"):
+        return ""
+    since = undisturbed_since if trigger.synthetic_events else 0
+    of = sum(count.of for at, count in bad_counts(trigger, samples).items() if at > since)
+    return too_few(of, _least(trigger.share, alpha))
+
+
+@cache
+def _least(share: float, alpha: float) -> int:
+    """Give the fewest events of which half are bad that fire a trigger, one after the other."""
+    evidence = share_evidence((Count(number % 2, 1) for number in from_number(1)), share)
+    return next(number for number, log in enumerate(evidence, 1) if log >= -math.log(alpha))
 
 
 def _in_seconds(points: Series, at: float) -> float | None:

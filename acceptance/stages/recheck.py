@@ -31,12 +31,10 @@ from acceptance.probes.traffic import drive
 from acceptance.record.deployment import Deployment, LeftEnabled, Spell, left_enabled, restarts
 from acceptance.stage import Stage
 from acceptance.stages.expected_events import visible
+from acceptance.stages.other_services import ERROR_RATE
 from acceptance.stages.prometheus_clock import clock_fault
 from acceptance.target.model import Service, Target
 from acceptance.verdict import Inconclusive, Verdict, bad_or_blind
-
-ERROR_RATE = 0.05
-"""Share of errors that rolls a stage back where it has no trigger of its own for that (checklist, trigger.1)."""
 
 LONGEST_S = 8 * 3600.0
 """How far back at most, in seconds: a window and the hours after it. Prometheus gives no more than 11,000 points."""

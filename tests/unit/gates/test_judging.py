@@ -45,6 +45,13 @@ def test_errors_are_counted_for_each_series_and_then_added(errors, verdict, valu
     assert (result.verdict, result.value or 0) == (verdict, value)
 
 
+@pytest.mark.parametrize(("errors", "of", "verdict"), [(0, 4, "INCONCLUSIVE"), (0, 5, "PASS"), (1, 4, "FAIL")])
+def test_no_error_among_too_few_events_is_no_good_sign(errors, of, verdict):
+    result = judge(gate(), samples([(0, 0), (2, errors)], total=[(0, 0), (2, of)]))
+    few = result.reason == "expected at least 5 events to judge by, found 4"
+    assert (result.verdict, few) == (verdict, verdict == "INCONCLUSIVE")
+
+
 def test_new_process_begins_at_nought_even_where_its_counter_does_not_fall():
     start = row((0, 100.0), (1, 100.0), (2, 200.0), instance="a")
     errors = [row((0, 2), (1, 2), (2, 3), instance="a")]

@@ -19,7 +19,7 @@ STAGE, *OTHERS = (load_stage(Path(__file__).parents[3] / "ops_tests" / f"stage_2
         (Service(slow=0.10), 37, 40),
         (Service(failed=0.20), 39, 40),
         (Service(slow=0.30, bad_from=0.7), 39, 40),
-        (Service(failed=0.01, slow=0.03, others_failed=0.01), 0, 1),
+        (Service(failed=0.01, slow=0.03, others_failed=0.03), 0, 1),
         (Service(others_failed=0.20), 39, 40),
     ],
     ids=["good", "good, and little used", "10 % slow", "20 % failed", "slow only late", "all good", "others failed"],

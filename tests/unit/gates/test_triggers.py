@@ -120,18 +120,30 @@ def test_trigger_without_data_says_so_and_does_not_fire(kind, threshold, query):
 
 
 @pytest.mark.parametrize(
-    ("kind", "threshold", "own", "since", "value"),
+    ("kind", "threshold", "own", "since", "value", "verdict"),
     [
-        ("ratio", "> 0.05", 0, 10 * MINUTE, 0.0),
-        ("ratio", "> 0.05", 0, 40 * MINUTE, None),
-        ("count", "> 4000", 1500, 0, 0),
+        ("ratio", "> 0.05", 0, 10 * MINUTE, 0.0, Verdict.PASS),
+        ("ratio", "> 0.05", 0, 40 * MINUTE, None, Verdict.INCONCLUSIVE),
+        ("count", "> 4000", 1500, 0, 0, Verdict.PASS),
     ],
     ids=["after our own requests", "nothing since", "less what we provoked"],
 )
-def test_the_value_is_of_what_counts(kind, threshold, own, since, value):
+def test_the_value_is_of_what_counts(kind, threshold, own, since, value, verdict):
     """Our own attacks are a fourth of all requests: a reader would see a share over the threshold that did not fire."""
     found = fired(trigger(kind, threshold, synthetic_events="x"), over((0, 5), 0.5), own=own, undisturbed_since=since)
-    assert (found.verdict, found.value) == (Verdict.PASS, value)
+    assert (found.verdict, found.value) == (verdict, value)
+
+
+@pytest.mark.parametrize(("of", "told"), [(4, "expected at least 5 events to judge by, found 4"), (5, "did not fire")])
+@pytest.mark.parametrize("kind", ["ratio", "quantile"])
+def test_too_few_events_are_no_good_sign(kind, of, told):
+    """A service that is bad half of the time could not have fired it."""
+    few = [(at, min(float(of), float(at))) for at, _ in ALL]
+    histogram = buckets(le_0_1=few, le_inf=few)
+    none = [(at, 0.0) for at, _ in ALL]
+    found = fired(trigger(kind, "> 0.05"), histogram if kind == "quantile" else none, few)
+    verdict = Verdict.INCONCLUSIVE if of < 5 else Verdict.PASS
+    assert (found.verdict, found.reason[: len(told)]) == (verdict, told)
 
 
 def test_a_value_over_the_threshold_that_did_not_fire_says_why():
