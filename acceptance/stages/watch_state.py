@@ -32,9 +32,9 @@ class WatchState:
         return self.age_s > 2.5 * self.step_s + 1
 
     def told(self) -> str:
-        """Say it in a few words: `BLIND 23 s of 75 s`, or `5 triggers not fired, 2 without data`."""
+        """Say it in a few words: `BLIND 23 s of 75 s`, or `5 triggers not fired, 2 without enough data`."""
         if self.blind:
             return f"BLIND {self.age_s:.0f} s of {self.blind_limit_s:.0f} s"
         good = sum(each.verdict is Verdict.PASS for each in self.triggers)
         without = len(self.triggers) - good
-        return f"{good} triggers not fired" + (f", {without} without data" if without else "")
+        return f"{good} triggers not fired" + (f", {without} without enough data" if without else "")
