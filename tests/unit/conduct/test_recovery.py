@@ -3,18 +3,24 @@
 import runpy
 import shutil
 import sys
+from contextlib import nullcontext, suppress
 from pathlib import Path
+from unittest.mock import MagicMock
 
 import pytest
 from small_target import BEFORE, FLAG, PREFIX, STAGE, Restarter, small_target
 
 import acceptance.conduct.recovery
 import acceptance.conduct.standing
+import acceptance.conduct.testdata
 from acceptance.conduct.conductor import Conductor
 from acceptance.conduct.journal import Journal
 from acceptance.conduct.lock import Owner, TargetLock
+from acceptance.conduct.recovery import leave_data
+from acceptance.conduct.testdata import trace_prefix
 from acceptance.events import EventLog
 from acceptance.observe.prometheus import Prometheus
+from acceptance.probes.http.under_way import Requests
 from acceptance.verdict import Inconclusive
 
 SCRIPT = Path(__file__).resolve().parents[3] / "scripts" / "ops" / "recover.py"
@@ -152,3 +158,17 @@ def test_path_that_cannot_be_seen_hides_no_other(recover, monkeypatch):
 
 def test_unknown_target_is_a_usage_error(recover):
     assert recover("--target=no-such-target")[0] == 2
+
+
+def test_a_request_that_was_broken_off_is_named_until_it_was_looked_for_again(recover, target, restarter, monkeypatch):
+    """Ctrl-C or a kill in the middle of a request: what it makes may come until its time-out is over, or later."""
+    mongo = MagicMock(**{"client.list_database_names.return_value": []})
+    mongo.__getitem__.return_value.configure_mock(**{"delete_many.return_value": 0, "count_documents.return_value": 0})
+    monkeypatch.setattr(acceptance.conduct.testdata, "database", lambda _: nullcontext(mongo))
+    leave_data(target, PREFIX)
+    requests = Requests(target.journal_dir, trace_prefix(PREFIX))
+    with suppress(KeyboardInterrupt), requests.noted("POST http://api/reviews", longest_s=2):
+        raise KeyboardInterrupt
+    code, said = recover()
+    assert (code, "POST http://api/reviews, begun" in said) == (1, True), said
+    assert recover()[0] == 0
