@@ -87,6 +87,7 @@ STORAGE_FAULTS: tuple[Fault, ...] = tuple(
             "monitor.1 21_01a.monitor.1 21_01b.monitor.1 21_01d.monitor.1",
         ),
         ("old-tasks-forgotten", "tasks of before the process started are answered with 404", "rollout.3"),
+        ("refused-recorded", "what is refused is queued for review all the same", "security.1"),
         ("limit-missing", "a file of any size is accepted", "security.3"),
         ("flag-ignored", "the process reads the flag and keeps the old path", "rollout.2 rollout.3"),
         ("metadata-not-written", "the archive is stored, its review_archives document is not", "rollout.3"),
@@ -166,6 +167,8 @@ ROLLBACK_FAULTS: tuple[Fault, ...] = tuple(
         ("way-back-ignored-butler-worker", "21_01b", "the new path stays, with the flag off and a new process"),
         ("rollback-breaks-uploads", "21_01c", "after a rollback, every upload is answered 500"),
         ("rollback-loses-tasks", "21_01c", "after a rollback, tasks of before are answered 404"),
+        ("rollback-loses-archives", "21_01c", "after a rollback, the archives of the new path are not at their places"),
+        ("rollback-counts-steps-anew", "21_01a", "after a rollback, steps of conversations of before are counted anew"),
         ("rollback-loses-conversations", "21_01a", "after a rollback, conversations of before are answered 503"),
     )
 )

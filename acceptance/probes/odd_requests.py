@@ -1,6 +1,7 @@
-"""Send requests that no service can serve, and hold the answers to those of the old path (contract, "HTTP").
+"""Send requests that no service can serve, or only just, and hold the answers to those of the old path.
 
-What is missing, empty or unknown is refused with a 4xx; which one is mostly left open, so the old path decides.
+What is missing, empty or unknown is refused with a 4xx; which one is mostly left open, so the old path decides
+(contract, "HTTP").
 """
 
 from __future__ import annotations
@@ -19,11 +20,17 @@ Ask = Callable[[Caller, str], Called]
 
 UNKNOWN_COMMIT = "0" * 40
 NOT_FOUND = 404
+LONGEST = 4096
+"""Characters of the longest message that Telegram takes; a gateway's own limit is mostly this one."""
 ODD: Mapping[str, Mapping[str, Ask]] = {
     "bot": {
         "no message": lambda bot, user: bot.post(MESSAGES_PATH, {"user_id": user}),
         "an empty message": lambda bot, user: bot.post(MESSAGES_PATH, {"user_id": user, "message": ""}),
         "no user": lambda bot, _: bot.post(MESSAGES_PATH, {"message": "Hello"}),
+        "the longest message": lambda bot, user: bot.post(MESSAGES_PATH, {"user_id": user, "message": "ж" * LONGEST}),
+        "a message too long": lambda bot, user: bot.post(
+            MESSAGES_PATH, {"user_id": user, "message": "ж" * (LONGEST + 1)}
+        ),
     },
     "worker": {
         "a list of nobody": lambda worker, _: worker.get(LIST_PATH, days=7),

@@ -25,6 +25,7 @@ from acceptance.probes.dialog.gateway import RECALL, keep, new_word
 from acceptance.probes.homework.worker import DAYS
 from acceptance.probes.http.client import brief
 from acceptance.probes.storage.directory import copies_of
+from acceptance.probes.storage.metadata import checksum_findings
 from acceptance.probes.storage.uploads import REVIEWS_PATH, Upload
 
 MOST = 3
@@ -83,6 +84,9 @@ def conversations(user: User) -> Iterator[Finding]:
             continue
         said = list(contexts.texts(context.get("data")))[-2:]
         yield from contexts.findings(stored, owner, said)
+        if (steps := (stored or {}).get("step_count", 0)) <= context["step_count"]:
+            subject, expected = f"session {context['session_id']}", f"a step_count over {context['step_count']}"
+            yield Finding("steps counted anew", subject, f"{expected}, as stored before", str(steps))
 
 
 def homework(user: User) -> list[Finding]:
@@ -127,6 +131,13 @@ def tasks(user: User) -> Iterator[Finding]:
             yield Finding("cannot be read", subject, f"student {student!r}", repr(called.get("student_id")))
 
 
+def work(user: User) -> Iterator[Finding]:
+    """Ask for the tasks of before, and read the archives that the new path stored: the new code may be back one day."""
+    yield from tasks(user)
+    for document in user.stored("review_archives", "student_id"):
+        yield from checksum_findings(document, user.clients.target.storage.root)
+
+
 def nothing(_: User) -> Iterator[Finding]:
     """Ask for nothing: what the HW checker holds is in each list."""
     yield from ()
@@ -135,7 +146,7 @@ def nothing(_: User) -> Iterator[Finding]:
 REQUESTS: Mapping[str, tuple[Callable[[User], list[Finding]], Callable[[User], Iterator[Finding]]]] = {
     "message": (message, conversations),
     "homework": (homework, nothing),
-    "upload": (upload, tasks),
+    "upload": (upload, work),
     "review": (review, tasks),
 }
 """What a stage's `user_request` names: a request of a new user, and how the users before read what they stored."""

@@ -56,6 +56,8 @@ class ReviewApi:
             return Response(status_code=400)
         except Refusal as refusal:
             forgotten = self._broken("left-over-incoming")
+            if self._broken("refused-recorded") and upload.fields.keys() >= {"student_id", "assignment_id"}:
+                await self._saving.queue(upload)
             return self._refuse(refusal, upload)
         finally:
             if not forgotten:
@@ -130,6 +132,7 @@ def build(settings: Settings) -> Starlette:
         context.incoming.mkdir(0o750, parents=True, exist_ok=True)
         for stale in context.incoming.iterdir():  # of uploads that a restart cut off
             stale.unlink()
+        seeded.put_away(context.storage.root, away=context.rolled_back("rollback-loses-archives"))
         with contextlib.suppress(PyMongoError):  # then /health tells
             await records.prepare()
         log("service_started", new_storage_adapter=context.new)

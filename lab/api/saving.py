@@ -58,6 +58,10 @@ class Saving:
         self._tell(upload, task_id, places)
         return task
 
+    async def queue(self, upload: Upload) -> None:
+        """Queue what was not kept, of the fault refused-recorded."""
+        await self._records.add(self._task(upload, f"rev_{secrets.token_hex(16)}", {}), [])
+
     def _place(self, upload: Upload, file: IncomingFile, task_id: str) -> Path:
         student, assignment = upload.fields["student_id"], upload.fields["assignment_id"]
         root, home = self._context.storage.root, self._context.settings.home

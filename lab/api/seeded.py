@@ -40,6 +40,12 @@ def scribble(home: Path) -> None:
         notes.write("an upload\n")
 
 
+def put_away(root: Path, away: bool) -> None:
+    """Take the new path's archives from their places, or bring those back that are away."""
+    for place in root.glob("[!.]*/*/*/*.zip" if away else "*/*/*/*.away"):
+        place.rename(place.with_suffix(".away" if away else ".zip"))
+
+
 def unpack(archive: Path, home: Path) -> None:
     """Unpack an archive beside itself, believing its member names (zip-slip)."""
     with contextlib.suppress(zipfile.BadZipFile), zipfile.ZipFile(archive) as source:

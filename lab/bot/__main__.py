@@ -13,7 +13,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from lab.bot.contexts import Contexts, DirectContexts
-from lab.bot.messages import BODY_LIMIT, Message, parse
+from lab.bot.messages import BODY_LIMIT, MESSAGE_LIMIT, Message, parse
 from lab.bot.metrics import DURATION, ERRORS, MESSAGES, export_fault_gauges
 from lab.bot.replies import Reply
 from lab.bot.repository import ContextRepository, RepositoryError
@@ -70,7 +70,7 @@ def build(settings: Settings) -> Starlette:
 async def _answer(dialog: Dialog, request: Request) -> Response:
     """Serve one message: 200, else 403 (another user's session), 413, 422 or 503 (no context)."""
     try:
-        message = parse(await _body(request))
+        message = parse(await _body(request), MESSAGE_LIMIT - dialog.broken("dialog-longest-refused"))
     except ValueError as error:
         raise HTTPException(422, str(error)) from None
     try:
@@ -92,7 +92,8 @@ async def _counted(dialog: Dialog, message: Message) -> tuple[str, Reply]:
         log("dialog_turn_failed", "ERROR", error_type=type(error).__name__, user_id=message.user_id)
         raise
     MESSAGES.labels("success").inc()
-    log("dialog_turn", session_id=session, mode=reply.mode)
+    told = {"text": message.text} if dialog.broken("dialog-words-logged") else {}
+    log("dialog_turn", session_id=session, mode=reply.mode, **told)
     return session, reply
 
 

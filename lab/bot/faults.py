@@ -183,6 +183,30 @@ DIALOG_FAULTS = (
         ("21_01a.rollout.3",),
     ),
     Fault(
+        "dialog-stranger-stored",
+        "21_01a",
+        "new path: a user who names another's session is refused, and what was said is stored in it",
+        ("21_01a.rollout.3",),
+    ),
+    Fault(
+        "dialog-longest-refused",
+        "21_01a",
+        "new path: a message of exactly the greatest length is refused",
+        ("21_01a.rollout.3",),
+    ),
+    Fault(
+        "dialog-long-talk-cut",
+        "21_01a",
+        "new path: of a conversation of more than 20 turns the last turn is kept",
+        ("21_01a.monitor.1",),
+    ),
+    Fault(
+        "dialog-words-logged",
+        "21_01a",
+        "new path: the log tells what each user wrote",
+        ("21_01a.monitor.2",),
+    ),
+    Fault(
         "dialog-steps-seldom-twice",
         "21_01a",
         "new path: every 15th turn counts as two steps",

@@ -23,7 +23,7 @@ class Message:
     session_id: str | None
 
 
-def parse(body: bytes) -> Message:
+def parse(body: bytes, limit: int = MESSAGE_LIMIT) -> Message:
     """Read a request's body.
 
     Raises:
@@ -39,7 +39,7 @@ def parse(body: bytes) -> Message:
     session = fields.get("session_id")
     return Message(
         user_id=_text(fields, "user_id", USER_ID_LIMIT),
-        text=_text(fields, "message", MESSAGE_LIMIT),
+        text=_text(fields, "message", limit),
         session_id=None if session is None else _text(fields, "session_id", USER_ID_LIMIT),
     )
 

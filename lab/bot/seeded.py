@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from lab.bot.contexts import Context
 
+LONG_TALK = 20  # turns, from which on the fault cuts a conversation
 _ANOTHER_ZONE = timedelta(hours=3)
 
 
@@ -16,6 +17,8 @@ def damaged(context: Context, fault: Callable[[str], bool], number: int) -> Cont
         history = [{**said, "text": said["text"][:500]} for said in history]
     if fault("dialog-old-turns-dropped"):
         history = history[-10:]
+    if fault("dialog-long-talk-cut") and context.step_count > LONG_TALK:
+        history = history[-2:]
     if fault("dialog-turns-stored-twice"):
         history = [*history, *history[-2:]]
     if fault("dialog-spaces-lost"):

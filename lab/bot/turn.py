@@ -2,6 +2,7 @@
 
 import asyncio
 import uuid
+from dataclasses import replace
 from datetime import UTC, datetime
 from weakref import WeakValueDictionary
 
@@ -27,6 +28,7 @@ class Dialog:
     def __init__(self, contexts: Contexts, settings: Settings, new_path: bool) -> None:
         self._contexts = contexts
         self._fault = settings.fault
+        self._counts_anew = settings.was_on("rollback-counts-steps-anew", FLAG) and not new_path
         self._rolled_back = settings.was_on("rollback-loses-conversations", FLAG) and not new_path
         self._started = datetime.now(UTC).isoformat()
         self._new_path = new_path
@@ -53,9 +55,13 @@ class Dialog:
         async with lock, self._room:  # a context is read, changed and written as a whole
             context = await self._contexts.get(session) or Context(session, message.user_id)
             if context.user_id != message.user_id and not (self._new_path and self._fault("dialog-stranger-answered")):
+                if self.broken("dialog-stranger-stored"):
+                    await self._contexts.save(context.after(message.text, ""))
                 raise ForeignSessionError
             if self._rolled_back and context.history and context.history[0]["at"] < self._started:
                 raise RepositoryError("seeded fault rollback-loses-conversations")
+            if self._counts_anew and context.history and context.history[0]["at"] < self._started:
+                context = replace(context, step_count=0)
             known = [] if self._fault("dialog-ignores-history") else context.history
             if self._new_path and self._fault("dialog-answers-late"):
                 await asyncio.sleep(LATE_SECONDS)
@@ -64,6 +70,10 @@ class Dialog:
             reply = self._seeded(reply_to(message.text, known))
             await self._contexts.save(context.after(message.text, reply.text))
         return session, reply
+
+    def broken(self, fault: str) -> bool:
+        """Tell whether a seeded fault of the new path is on."""
+        return self._new_path and self._fault(fault)
 
     def _seeded(self, reply: Reply) -> Reply:
         """Do what the seeded faults of a reply do."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 STUDENTS = ("test_user", "test_user_flag_on", *(f"soak_user_{n}" for n in range(1, 6)), "Иванов_Иван")
-_AGES = (timedelta(hours=2), timedelta(days=3), timedelta(days=12))
+_AGES = (timedelta(hours=2), timedelta(days=3, hours=5), timedelta(days=12, hours=7))
 _QUEUED, _RUNNING = timedelta(seconds=1), timedelta(seconds=3)  # after these ages a job has moved on
 
 

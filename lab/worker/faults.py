@@ -59,6 +59,18 @@ HOMEWORK_FAULTS = (
         ("21_01b.rollout.3",),
     ),
     Fault(
+        "homework-review-told-done",
+        "21_01b",
+        "new path: a review that was just asked for is answered with the state of one that has ended",
+        ("21_01b.rollout.3",),
+    ),
+    Fault(
+        "homework-day-less",
+        "21_01b",
+        "new path: a list of some days is one of a day less",
+        ("21_01b.rollout.3",),
+    ),
+    Fault(
         "homework-answers-late",
         "21_01b",
         "new path: each request takes 0.3 s more, well below the SLO",

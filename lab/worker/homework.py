@@ -8,6 +8,7 @@ import itertools
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Protocol
 
 from lab.measured import Measured
@@ -53,7 +54,9 @@ class HomeworkReviewService:
     async def commits(self, student_id: str, days: int) -> list[Commit]:
         """See Homework."""
         async with self._measured("list_commits"):
-            found = await self._client.commits(await self._asked_for(student_id), days)
+            found = await self._client.commits(
+                await self._asked_for(student_id), days - self._fault("homework-day-less")
+            )
         cut = self._fault("homework-list-cut") and next(self._lists) % 5 == 0
         if self._fault("homework-list-reversed"):
             found.reverse()
@@ -66,7 +69,8 @@ class HomeworkReviewService:
         async with self._measured("request_review"):
             if self._fault("homework-review-not-submitted"):
                 return Review(uuid.uuid4().hex, "queued")
-            return await self._client.review(commit_hash)
+            asked = await self._client.review(commit_hash)
+            return replace(asked, status="passed") if self._fault("homework-review-told-done") else asked
 
     async def status(self, review_id: str) -> Review:
         """See Homework."""

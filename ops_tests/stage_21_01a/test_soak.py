@@ -9,6 +9,7 @@ from acceptance.finding import summary
 from acceptance.observe.log_comparison import compare
 from acceptance.probes.dialog import contexts
 from acceptance.probes.dialog.gateway import RECALL, keep
+from acceptance.probes.dialog.told_in_log import logged
 from acceptance.verdict import Verdict
 
 pytestmark = pytest.mark.soak
@@ -39,7 +40,9 @@ def test_every_turn_of_the_soak_was_good(soaked):
 @pytest.mark.checklist("21_01a.monitor.1")
 def test_every_conversation_of_the_soak_is_stored(soaked, chat, mongo, before):
     """Watch Prometheus metrics: what the counters say is true, each conversation has its one document, all of it."""
-    found = chat.stored_findings(mongo, before.all("conversation")[:1])
+    talks = before.all("long conversation")
+    keeps = max((contexts.kept(each.contexts[-1], each.said) for each in talks), default=chat.length)
+    found = chat.stored_findings(mongo, before.all("conversation")[:1], keeps)
     assert (len(chat.held) > 0, found) == (True, []), summary(found) or "expected conversations, found none"
 
 
@@ -49,6 +52,14 @@ def test_no_new_errors_in_the_log(flag_on, soaked, bot_logs, evidence):
     level = compare(bot_logs, datetime.fromtimestamp(flag_on.intended, UTC), datetime.now(UTC))
     evidence.add(level.evidence())
     found = [*level.new_kinds(), *level.increase()]
+    assert found == [], summary(found)
+
+
+@pytest.mark.checklist("21_01a.monitor.2")
+def test_log_tells_no_more_of_what_users_say(soaked, chat, bot_logs, run, before):
+    """Check application logs: what users say does not stand there, unless it did with the flag off."""
+    said = before.of("conversation")[0].said
+    found = logged(bot_logs, run.started, said, [each for seat in chat.held for each in seat.said])
     assert found == [], summary(found)
 
 

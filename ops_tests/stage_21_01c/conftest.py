@@ -150,9 +150,21 @@ def counted(work: StageWork, query: str) -> float:
     return sum(sample.value for sample in work.prometheus.instant(query.replace("$job", work.service.job)))
 
 
+@pytest.fixture(scope="session")
+def refused_students() -> list[str]:
+    """The students whose uploads were refused."""
+    return []
+
+
 @pytest.fixture
 def refuse(
-    stage_work: StageWork, uploader: Uploader, storage: Storage, api_logs: Logs, new_id: NewId, evidence: EvidenceBox
+    stage_work: StageWork,
+    uploader: Uploader,
+    storage: Storage,
+    api_logs: Logs,
+    new_id: NewId,
+    evidence: EvidenceBox,
+    refused_students: list[str],
 ) -> Refuse:
     """Sends an upload that must be refused; gives what is wrong with the refusal, nothing when it is proper."""
 
@@ -168,10 +180,13 @@ def refuse(
     ) -> list[Finding]:
         # Before it is sent, so that the watch does not take it for a student's.
         stage_work.synthetic.expect(event) if event else stage_work.synthetic.allow("checksum_failed")
-        upload = replace(upload_in(field, new_id("refuse"), archive, declared_sha256), left_out=left_out)
+        student = new_id("refuse")
+        upload = replace(upload_in(field, student, archive, declared_sha256), left_out=left_out)
         with stage_work.synthetic.attacking(1):
             refusal = try_upload(uploader, upload, storage.root, api_logs, event=event, **how)
         evidence.add(Evidence("http", archive.description, refusal.exchange.as_json()))
+        if refusal.exchange.refused:
+            refused_students.append(student)
         return refusal.findings(event, status)
 
     return send

@@ -10,7 +10,7 @@ from acceptance.probes.attacks.access import as_another, knock
 from acceptance.probes.attacks.leaks import leaks
 from acceptance.probes.storage.directory import copies_of
 from acceptance.probes.storage.oracle import Submission, findings_of_all
-from acceptance.probes.storage.rejection import try_upload
+from acceptance.probes.storage.rejection import recorded, try_upload
 from acceptance.probes.storage.uploads import Upload
 from acceptance.target.redaction import known_secrets
 
@@ -205,6 +205,14 @@ def test_checksum_failures_are_counted(checksum_failures):
     """Test checksum rejection: the counter shows each refusal that this stage provoked, and no other."""
     least, counted, most = checksum_failures
     assert least <= counted <= most
+
+
+@pytest.mark.checklist("21_01c.security.1")
+def test_refused_uploads_are_not_recorded(refuse, refused_students, mongo):
+    """Test checksum rejection: nothing is stored of what was refused, and no review of it is queued."""
+    refuse(archives.text_named_zip(), event=None)  # at least one, also when run alone
+    found = recorded(mongo, refused_students)
+    assert (len(refused_students) > 0, found) == (True, []), summary(found) or "expected a refusal, found none"
 
 
 @pytest.mark.checklist("trigger.4")

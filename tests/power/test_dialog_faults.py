@@ -153,6 +153,7 @@ POWER = (
         for fault, told in (
             ("dialog-sessions-unlocked", "all of 6 messages of one moment stored"),
             ("dialog-stranger-answered", "status 403 for another user"),
+            ("dialog-stranger-stored", "nothing stored of another user's words"),
         )
     ),
     *(
@@ -174,6 +175,31 @@ POWER = (
     OddCrash(stage="21_01a"),
     OddCrashBefore(stage="21_01a"),
     Off(("dialog-error-reply",), ("test_requests_are_answered_and_timed",), "failed", k="timed", survey="off"),
+    Power(
+        ("dialog-long-talk-cut",),
+        ("test_every_conversation_of_the_soak_is_stored",),
+        "after what was said before it",
+        stage="21_01a",
+        only=("flag_off", "soak"),
+        settings=LONGER,
+        k="of_the_soak_is_stored or remembered",
+    ),
+    Power(
+        ("dialog-words-logged",),
+        ("test_log_tells_no_more_of_what_users_say",),
+        "as by the old path",
+        stage="21_01a",
+        only=("flag_off", "soak"),
+        k="context_is_stored or users_say",
+    ),
+    Power(
+        ("dialog-longest-refused",),
+        ("test_odd_requests_are_refused_as_with_the_flag_off",),
+        "the longest message: expected 200, as by the old path",
+        stage="21_01a",
+        only=("flag_off", "flag_on"),
+        k="odd_requests",
+    ),
     On(("dialog-mixes-users",), ("test_many_sessions_at_once",), "was told another user's word"),
     On(
         ("dialog-flag-ignored",),

@@ -78,7 +78,7 @@ POWER = (
             only=("flag_off", "flag_on"),
             k="several or lists_are",
         )
-        for fault in ("homework-list-reversed", "homework-lists-mixed")
+        for fault in ("homework-list-reversed", "homework-lists-mixed", "homework-day-less")
     ),
     Power(
         ("homework-list-twice-seldom",),
@@ -122,6 +122,7 @@ POWER = (
         k="at_work",
         survey="ignored",
     ),
+    On(("homework-review-told-done",), ("test_review_is_requested",), "of the check before", k="review_is"),
     Soak(("homework-errors",), ("trigger hw-checker-failures", "test_gate_holds[hw-checker-errors]"), "found"),
     Soak(("homework-empty-list",), ("trigger bad-lists",), "which the HW checker has"),
     Soak(("homework-review-not-submitted",), ("trigger submissions-missing",), "queued", settings=IMPATIENT),

@@ -22,6 +22,8 @@ ROWS = (
     ("way-back-ignored-butler-worker", "21_01d", f"{NEW_PATH}review_submission_"),
     ("rollback-breaks-uploads", "21_01c", f"{SERVES}(upload), found 1 bad answer"),
     ("rollback-loses-tasks", "21_01c", f"{SERVES}(upload), found "),
+    ("rollback-loses-archives", "21_01c", f"{SERVES}(upload), found 3 missing archive"),
+    ("rollback-counts-steps-anew", "21_01a", f"{SERVES}(message), found 3 steps counted anew"),
     ("rollback-loses-conversations", "21_01a", f"{SERVES}(message), found "),
 )
 

@@ -229,6 +229,7 @@ POWER = (
         survey="a",
     ),
     Security(("errors-not-counted",), ("test_checksum_failures_are_counted",), "<= 0", k="checksum", survey="b"),
+    Security(("refused-recorded",), ("test_refused_uploads_are_not_recorded",), "refused and recorded", k="recorded"),
     Security(
         ("digest-not-required",),
         ("test_missing_digest_is_refused_where_required",),

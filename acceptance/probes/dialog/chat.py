@@ -29,18 +29,19 @@ class _Seat:
     said: list[str] = field(default_factory=list)
     sound: bool = True
 
-    def findings(self, stored: Sequence[Context], old: OldPath, counted: bool) -> list[Finding]:
+    def findings(self, stored: Sequence[Context], old: OldPath, counted: bool, keeps: int) -> list[Finding]:
         """Compare what is stored of this user with what was said.
 
         Args:
             stored: All documents of the user.
             old: What holds of documents by the old path.
             counted: Whether each turn is a step by the old path.
+            keeps: How many of the newest messages are kept at least.
         """
         if len(stored) != 1:
             expected = f"one document in {COLLECTION}, of session {self.session}"
             return [Finding("wrong documents", self.user, expected, f"{[each.get('session_id') for each in stored]}")]
-        found = contexts.findings(stored[0], self.user, self.said)
+        found = contexts.findings(stored[0], self.user, self.said[-keeps:])
         if counted and stored[0].get("step_count") != self.turns:
             expected = f"step_count {self.turns} after as many turns, as the old path counts"
             found.append(Finding("wrongly stored", self.user, expected, str(stored[0].get("step_count"))))
@@ -57,7 +58,7 @@ class Chat:
         butler: The gateway.
         new_user: Makes the id of another test user.
         at_a_time: Conversations that go on side by side.
-        length: Turns of a conversation.
+        length: Turns of a conversation; the first one goes on for as long as the soak lasts.
         lost: How many times in a row what was said before was not known.
         bad: How many turns in a row were not good, for whatever reason.
         held: All conversations.
@@ -79,16 +80,19 @@ class Chat:
         self.bad = self.bad + 1 if found else 0
         seat.sound = seat.sound and not found
         seat.turns += 1
-        if seat.turns < self.length and seat.session != "":  # None: nobody names it, and it goes on by its user
+        if (
+            seat.turns < self.length or seat is self.held[0]
+        ) and seat.session != "":  # None: nobody names it, and it goes on by its user
             self._seats.append(seat)
         return found
 
-    def stored_findings(self, mongo: Store, before: Sequence[Conversation]) -> list[Finding]:
+    def stored_findings(self, mongo: Store, before: Sequence[Conversation], keeps: int = 6) -> list[Finding]:
         """Compare what is stored of the conversations that were good with what was said: one document each, no other.
 
         Args:
             mongo: The database.
             before: Conversations by the old path, which say how turns are counted and what a document holds.
+            keeps: How many of a conversation's newest messages the old path keeps at least.
 
         Raises:
             Inconclusive: MongoDB does not answer.
@@ -100,7 +104,8 @@ class Chat:
             stored[str(context["user_id"])].append(context)
         old = OldPath([each.seen for each in before])
         counted = bool(before) and all(contexts.steps(each.contexts)[-1:] == [len(each.turns)] for each in before)
-        return [each for seat in sound.values() for each in seat.findings(stored[seat.user], old, counted)]
+        seats = sound.values()
+        return [each for seat in seats for each in seat.findings(stored[seat.user], old, counted, keeps)]
 
     def _seated(self) -> _Seat:
         self.held.append(_Seat(self.new_user()))

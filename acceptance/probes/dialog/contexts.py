@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
+from itertools import takewhile
 from typing import Any
 
 from acceptance.finding import Finding
@@ -107,6 +108,12 @@ def remembered(context: Context | None, said: Sequence[str]) -> dict[str, int]:
     """Count how often a stored context holds each message in full: how many it keeps is its own affair."""
     stored = Counter(texts((context or {}).get("data")))
     return {message: stored[message] for message in said}
+
+
+def kept(context: Context | None, said: Sequence[str]) -> int:
+    """Count how many of the newest messages a stored context holds in full, without a gap."""
+    held = [times > 0 for times in remembered(context, said).values()]
+    return len(list(takewhile(bool, reversed(held))))
 
 
 def steps(contexts: Sequence[Context | None]) -> list[Any]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 import httpx
@@ -43,6 +43,11 @@ RECALL = "What did I say before?"
 def new_word() -> str:
     """Make a word that no other message holds; Butler's users write Russian and emoji, so it is not ASCII."""
     return f"фонарь-{secrets.token_hex(4)}-🏮"
+
+
+def words_in(texts: Iterable[str]) -> set[str]:
+    """Give the ASCII part of each such word: a log may write the rest otherwise."""
+    return {found for text in texts for found in re.findall(r"фонарь-([0-9a-f]{8})", text)}
 
 
 def keep(word: str) -> str:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from acceptance.finding import Finding, Severity
 from acceptance.observe.store import Store
 from acceptance.polling import poll
-from acceptance.probes.dialog.contexts import STORE_DELAY_S, context_for, remembered
+from acceptance.probes.dialog.contexts import STORE_DELAY_S, context_for, remembered, texts
 from acceptance.probes.dialog.gateway import RECALL, Butler, keep, new_word
 
 AT_ONCE = 6
@@ -28,6 +28,7 @@ class Sessions:
         first_remembers: So does the first one, afterwards.
         stranger: The status that another user gets in the session.
         stranger_is_told: That user is told what was said in it.
+        stranger_is_kept: What that user said is stored in it, whatever was answered.
         together: How many of `AT_ONCE` messages at the same moment are stored.
         faults: What is wrong with the answers to the user's own messages.
     """
@@ -37,6 +38,7 @@ class Sessions:
     first_remembers: bool
     stranger: int | None
     stranger_is_told: bool
+    stranger_is_kept: bool
     together: int
     faults: list[Finding] = field(default_factory=list, compare=False)
 
@@ -47,6 +49,7 @@ class Sessions:
             ("a second conversation to know what was said in it", before.second_remembers, self.second_remembers),
             ("the first conversation to know what was said in it", before.first_remembers, self.first_remembers),
             ("a session's words not told to another user", not before.stranger_is_told, not self.stranger_is_told),
+            ("nothing stored of another user's words", not before.stranger_is_kept, not self.stranger_is_kept),
             (f"all of {AT_ONCE} messages of one moment stored", before.together == AT_ONCE, self.together == AT_ONCE),
         ]
         found = [
@@ -78,7 +81,8 @@ def try_sessions(butler: Butler, mongo: Store, new_id: Callable[[str], str]) -> 
     first, second = (butler.say(user, keep(word)) for word in words)
     in_second = butler.say(user, RECALL, second.session_id or None)
     in_first = butler.say(user, RECALL, first.session_id or None)
-    stranger = butler.say(new_id("Stranger"), RECALL, first.session_id or None)
+    intrusion = f"{RECALL} {new_word()}"
+    stranger = butler.say(new_id("Stranger"), intrusion, first.session_id or None)
     messages = [f"At the same moment {new_word()}" for _ in range(AT_ONCE)]
     with ThreadPoolExecutor(AT_ONCE) as pool:
         list(pool.map(lambda message: butler.say(user, message, second.session_id or None), messages))
@@ -93,5 +97,6 @@ def try_sessions(butler: Butler, mongo: Store, new_id: Callable[[str], str]) -> 
         stranger=stranger.exchange.status,
         stranger_is_told=words[0] in stranger.reply,
         together=poll(stored, lambda count: count == AT_ONCE, STORE_DELAY_S),
+        stranger_is_kept=intrusion in texts((context_for(mongo, first) or {}).get("data")),
         faults=[each for turn in (first, second, in_second, in_first) for each in turn.findings()],
     )

@@ -6,10 +6,10 @@ What the HW checker knows says which commits a list must hold; only the old path
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 from acceptance.finding import Finding
 from acceptance.probes.homework.hw_checker import Check, HwChecker
@@ -18,7 +18,8 @@ from acceptance.redact import cut
 from acceptance.verdict import Inconclusive
 
 SPANS = (1, 7, DAYS)
-"""Days that lists are asked for."""
+"""Days that each student's list is asked for; beside them those at whose edge a commit of the student lies."""
+DAY, STEADY = timedelta(days=1), timedelta(hours=1)
 MOST_STUDENTS = 5
 AT_ONCE = 5
 
@@ -48,7 +49,8 @@ class Lists:
             Inconclusive: There is none to compare.
         """
         same = {one for one, checks in self.known.items() if before.known.get(one) == checks and self.day == before.day}
-        pairs = {where: (before.rows[where], rows) for where, rows in self.rows.items() if where[0] in same}
+        both = self.rows.keys() & before.rows.keys()
+        pairs = {where: (before.rows[where], self.rows[where]) for where in sorted(both) if where[0] in same}
         if not any(old for old, _ in pairs.values()):
             raise Inconclusive(
                 "no student has a list with commits before, and the same checks now: run the stage again"
@@ -71,11 +73,22 @@ def lists(homework: Homework, checker: HwChecker, leave_out: Sequence[str]) -> L
     checks = checker.checks(DAYS + 1)
     students = sorted({check.student_id for check in checks} - {*leave_out})[:MOST_STUDENTS]
     known = {one: frozenset(check for check in checks if check.student_id == one) for one in students}
-    wanted = [(one, days) for one in students for days in SPANS]
+    wanted = [(one, days) for one in students for days in sorted({*SPANS, *_edges(known[one])})]
     with ThreadPoolExecutor(AT_ONCE) as pool:
         found = dict(zip(wanted, pool.map(lambda each: homework.listing(*each), wanted), strict=True))
     exact = not any(listing.unlike(checks, days) for (_, days), listing in found.items() if days == DAYS)
     return Lists(datetime.now(UTC).date(), {where: _rows(each) for where, each in found.items()}, known, exact)
+
+
+def _edges(checks: Iterable[Check]) -> set[int]:
+    """Give the days at which the oldest commit is just within a list, by whole dates or by hours.
+
+    A commit that may leave such a list before it is listed again is left out.
+    """
+    now = datetime.now(UTC)
+    steady = [each.enqueued_at for each in checks if STEADY < (now - each.enqueued_at) % DAY < DAY - STEADY]
+    age = (now.date() - min(steady).astimezone(UTC).date()).days if steady else 0
+    return {days for days in (age, age + 1) if 0 < days <= DAYS}
 
 
 def _rows(listing: Listing) -> Rows:

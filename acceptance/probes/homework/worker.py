@@ -119,6 +119,9 @@ class Requested:
             queued = f"last queued at {self.after.enqueued_at}, before the request (review {self.review_id!r})"
             expected = f"the HW checker to have queued {commit} again"
             found.append(Finding("not submitted", commit, expected, queued))
+        elif self.before.idle and not self.after.idle and self.status.lower() == self.before.status:
+            expected = f"the state of the new check, {self.after.status!r}"
+            found.append(Finding("old state", commit, expected, f"{self.status!r}, that of the check before"))
         return found
 
 
