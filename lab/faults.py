@@ -123,6 +123,7 @@ STORAGE_FAULTS: tuple[Fault, ...] = tuple(
         ("old-path-other-student", "with the flag off, an upload's answer names another student", "rollout.1"),
         ("old-path-first-file-only", "with the flag off, the second and third file are not stored", "rollout.1"),
         ("av-not-scanned", "scanning is switched on, and not done", "preflight.3"),
+        ("av-one-at-a-time", "what comes while another file is scanned is not scanned", "preflight.3"),
         ("left-over-incoming", "what was refused stays in .incoming", "security.1 security.2"),
         ("health-lies", "/health stays green when MongoDB or the storage is gone", "rollout.2"),
         (

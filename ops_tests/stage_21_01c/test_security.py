@@ -1,5 +1,6 @@
 """Stage 21_01c, security validation: a refusal is proved by its effect."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
 import pytest
@@ -37,6 +38,7 @@ VIRUSES = {
     "eicar-bare": archives.eicar_bare,
     "eicar-in-large-zip": lambda: archives.eicar_zip(noise=LARGE),
 }
+AT_ONCE = 6
 OTHER_FIELDS = ("old_zip", "logs_zip")
 LONG_DIGITS = "9" * 21
 """What no 64 bits hold: the real service wrote the file, and answered 500."""
@@ -117,6 +119,15 @@ def test_virus_beside_a_good_archive_is_refused(field, refuse, av_enabled):
 def test_virus_is_refused(make, refuse, av_enabled):
     """AV scan hook: the test virus is refused, logged and counted."""
     found = refuse(make(), event="av_scan_reject", status=422)
+    assert found == [], summary(found)
+
+
+@pytest.mark.checklist("21_01c.preflight.3")
+def test_viruses_at_once_are_refused(refuse, av_enabled):
+    """AV scan hook: of uploads at the same moment each is scanned."""
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        tries = pool.map(lambda _: refuse(archives.eicar_zip(), event="av_scan_reject", status=422), range(AT_ONCE))
+    found = [each for tried in tries for each in tried]
     assert found == [], summary(found)
 
 
