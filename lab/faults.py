@@ -86,6 +86,16 @@ STORAGE_FAULTS: tuple[Fault, ...] = tuple(
             "every service: operations are counted, and take no time by the metrics",
             "monitor.1 21_01a.monitor.1 21_01b.monitor.1 21_01d.monitor.1",
         ),
+        (
+            "requests-leave-files",
+            "every service: each request of a user leaves files open",
+            "monitor.1 21_01a.monitor.1 21_01b.monitor.1 21_01d.monitor.1",
+        ),
+        (
+            "requests-keep-memory",
+            "every service: each request of a user keeps memory",
+            "monitor.1 21_01a.monitor.1 21_01b.monitor.1 21_01d.monitor.1",
+        ),
         ("old-tasks-forgotten", "tasks of before the process started are answered with 404", "rollout.3"),
         ("refused-recorded", "what is refused is queued for review all the same", "security.1"),
         ("limit-missing", "a file of any size is accepted", "security.3"),

@@ -32,6 +32,7 @@ from starlette.types import ASGIApp, Lifespan, Message, Receive, Scope, Send
 
 from lab.access import Logins, config_route, http_error
 from lab.code import announce
+from lab.leaks import leave_behind
 from lab.log import JsonHandler, log, new_trace, set_service, trace_id
 from lab.shape import current
 from lab.shaped import ShapeMiddleware
@@ -140,6 +141,19 @@ def _logged(scope: Scope, send: Send) -> Send:
     return watched
 
 
+class KeepingMiddleware:
+    """Keep something of each request of a user, where a fault says so."""
+
+    def __init__(self, app: ASGIApp, fault: Callable[[str], bool]) -> None:
+        self.app, self._fault = app, fault
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Take the request."""
+        if scope["type"] == "http" and scope["path"] not in ("/health", "/metrics"):
+            leave_behind(self._fault)
+        await self.app(scope, receive, send)
+
+
 class LateMiddleware:
     """Answer late, of the fault late-after-restart."""
 
@@ -231,7 +245,13 @@ def application(
     late = [Middleware(LateMiddleware)] if fault("late-after-restart") else []
     return Starlette(
         routes=[*routes, health_route(health), _metrics_route(fault), config_route(env, fault)],
-        middleware=[*late, *_shaped(settings), Middleware(TraceMiddleware), Middleware(ErrorMiddleware)],
+        middleware=[
+            *late,
+            *_shaped(settings),
+            Middleware(KeepingMiddleware, fault),
+            Middleware(TraceMiddleware),
+            Middleware(ErrorMiddleware),
+        ],
         exception_handlers={HTTPException: http_error(env, fault)},
         lifespan=lifespan,
     )

@@ -17,6 +17,7 @@ from acceptance.finding import Finding
 from acceptance.gates.figures import TriggerState
 from acceptance.gates.measures import GateResult
 from acceptance.kinds import TriggerFired
+from acceptance.observe.growth import grown
 from acceptance.observe.label_standard import metric_findings
 from acceptance.observe.log_lines import LogLine, of_ours
 from acceptance.observe.logs import Logs
@@ -166,6 +167,15 @@ class StageWork:
         """
         job, patience = self.service.job, self.target.scrape_patience_s
         return metric_findings(self.prometheus, job, self.stage.metrics, patience, used=used, ours=self.run.prefix)
+
+    def grown(self, soaked: SoakReport) -> list[Finding]:
+        """Name what the stage's service has come to hold over a soak more than a sound one does.
+
+        Raises:
+            NotApplicable: It does not say what it holds.
+            Inconclusive: Prometheus is out of reach, or does not scrape the service.
+        """
+        return grown(self.prometheus, self.service.job, soaked.start, soaked.sent, self.target.scrape_patience_s)
 
     def _stopped(self) -> str:
         """Say why the soak must end now: a trigger fired, or somebody else switched the flag in the env file."""

@@ -5,6 +5,7 @@ import itertools
 from dataclasses import replace
 from typing import Any
 
+from lab.leaks import leave_behind
 from lab.service import Settings, log
 from lab.shape import current
 from lab.worker.rate_limit import RateLimitError, SlidingWindow
@@ -121,6 +122,7 @@ class DecomposedReview:
     async def _seeded(self) -> None:
         """Do what the seeded faults of the orchestrator do."""
         call = next(self._calls)
+        leave_behind(self._fault)
         if self._fault("review-slow"):
             await asyncio.sleep(SLOW_SECONDS)
         if self._fault("review-takes-longer"):

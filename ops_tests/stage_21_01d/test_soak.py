@@ -64,3 +64,10 @@ def test_metrics_keep_to_the_label_standard(soaked, stage_work):
     """Prometheus metrics: each operation is counted and timed, and no label is an id."""
     found = stage_work.metric_findings(())
     assert found == [], summary(found)
+
+
+@pytest.mark.checklist("21_01d.monitor.1")
+def test_requests_leave_nothing_behind(soaked, stage_work):
+    """Prometheus metrics: neither open files nor memory grow with the requests of the soak."""
+    found = stage_work.grown(soaked)
+    assert found == [], summary(found)

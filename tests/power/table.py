@@ -135,6 +135,14 @@ NotMeasured = partial(
     only=("soak",),
     k="label_standard",
 )
+#: Each request leaves something behind; wants the fault and ``stage``.
+LeftBehind = partial(
+    Power,
+    red=("test_requests_leave_nothing_behind",),
+    told="now",
+    only=("soak",),
+    k="left_behind or leave_nothing",
+)
 #: What a service with its flag on should refuse is a 500; wants ``stage``.
 OddCrash = partial(
     Power,

@@ -14,6 +14,7 @@ from power.table import (
     EITHER_WAY,
     INCONCLUSIVE,
     Later,
+    LeftBehind,
     Means,
     NotMeasured,
     OddCrash,
@@ -192,6 +193,7 @@ POWER = (
         only=("flag_off", "soak"),
         k="context_is_stored or users_say",
     ),
+    LeftBehind(("requests-keep-memory",), stage="21_01a"),
     Power(
         ("dialog-longest-refused",),
         ("test_odd_requests_are_refused_as_with_the_flag_off",),

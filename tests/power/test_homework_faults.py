@@ -11,6 +11,7 @@ from power.table import (
     EITHER_WAY,
     INCONCLUSIVE,
     Later,
+    LeftBehind,
     NotMeasured,
     OddCrash,
     OddCrashBefore,
@@ -89,6 +90,7 @@ POWER = (
         k="several or every_request",
     ),
     NotMeasured(stage="21_01b"),
+    LeftBehind(("requests-leave-files",), stage="21_01b"),
     OddCrash(stage="21_01b"),
     OddCrashBefore(stage="21_01b"),
     On(

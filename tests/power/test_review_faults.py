@@ -10,6 +10,7 @@ from power.survey import Rows, alone, assert_all_told, surveys
 from power.table import (
     INCONCLUSIVE,
     Later,
+    LeftBehind,
     NotMeasured,
     OldCode,
     Power,
@@ -101,6 +102,7 @@ POWER = (
         k="submissions or every_review",
     ),
     NotMeasured(stage="21_01d"),
+    LeftBehind(("requests-leave-files",), stage="21_01d"),
     On(("component-unhealthy",), ("test_components_are_healthy_before_the_soak",), "LogAnalysisPipeline", survey="a"),
     On(("rate-limit-always",), ("test_review_is_done",), "found it refused: rate limit", survey="limit"),
     On(

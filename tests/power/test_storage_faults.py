@@ -23,6 +23,7 @@ from power.table import (
     EITHER_WAY,
     INCONCLUSIVE,
     Later,
+    LeftBehind,
     Means,
     NotMeasured,
     OddCrash,
@@ -310,6 +311,7 @@ POWER = (
         for fault in ("place-without-root",)
     ),
     NotMeasured(stage="21_01c"),
+    LeftBehind(("requests-leave-files",)),
     Security(
         ("large-files-not-checked",),
         ("test_wrong_digest_of_a_good_archive_is_refused[large]",),
