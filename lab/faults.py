@@ -64,6 +64,18 @@ STORAGE_FAULTS: tuple[Fault, ...] = tuple(
             "security.2",
         ),
         (
+            "form-read-twice",
+            "a form's other file name (filename*, pieces), and the last of two fields, is used and not looked at",
+            "security.2",
+        ),
+        (
+            "unpacks-otherwise",
+            "archives are unpacked as another reader finds them (local headers, tars), all of an assignment together",
+            "security.2",
+        ),
+        ("odd-archives-crash", "an archive that is encrypted or compressed otherwise is a 500", "security.2"),
+        ("case-folded", "identifiers that differ by case only share a place", "security.2"),
+        (
             "answer-400-after-write",
             "a traversing student_id is answered 400 after its archive was written outside",
             "security.2",
@@ -97,7 +109,7 @@ STORAGE_FAULTS: tuple[Fault, ...] = tuple(
             "monitor.1 21_01a.monitor.1 21_01b.monitor.1 21_01d.monitor.1",
         ),
         ("old-tasks-forgotten", "tasks of before the process started are answered with 404", "rollout.3"),
-        ("refused-recorded", "what is refused is queued for review all the same", "security.1"),
+        ("refused-recorded", "what is refused is queued for review all the same", "security.1 security.2"),
         ("limit-missing", "a file of any size is accepted", "security.3"),
         ("flag-ignored", "the process reads the flag and keeps the old path", "rollout.2 rollout.3"),
         ("metadata-not-written", "the archive is stored, its review_archives document is not", "rollout.3"),

@@ -19,6 +19,7 @@ from acceptance.conduct.run import Run, new_run
 from acceptance.conduct.testdata import new_ids
 from acceptance.envfile.file import EnvFile
 from acceptance.observe.logs import Logs
+from acceptance.observe.store import Store
 from acceptance.probes.archives.archives import good
 from acceptance.probes.clients import Clients
 from acceptance.probes.http.exchange import Exchange
@@ -76,6 +77,7 @@ class CommandSession:
         new_id: Makes the id of a test user from a word.
         uploader: Sends archives, with trace ids of the command's own.
         logs: The log of `butler-api`.
+        mongo: The target's database.
         announce: Told where attacks could leave something, before they are sent.
     """
 
@@ -84,6 +86,7 @@ class CommandSession:
     new_id: Callable[[str], str] = field(repr=False)
     uploader: Uploader
     logs: Logs
+    mongo: Store
     announce: Callable[[Sequence[Path]], object] = field(repr=False)
 
     def see_a_good_upload(self) -> None:
@@ -120,7 +123,10 @@ def command_session(target: Target) -> Iterator[CommandSession]:
     with holding(target) as (run, conductor):
         conductor.expect_data(run.prefix)
         clients, announce = Clients(target, run.trace_prefix), partial(conductor.expect_data, run.prefix)
-        yield CommandSession(target, run.prefix, new_ids(run.prefix), clients.uploader, clients.logs("api"), announce)
+        with clients.database() as mongo:
+            yield CommandSession(
+                target, run.prefix, new_ids(run.prefix), clients.uploader, clients.logs("api"), mongo, announce
+            )
 
 
 def _flat(answer: Exchange) -> str:

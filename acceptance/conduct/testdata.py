@@ -10,14 +10,15 @@ import hashlib
 import itertools
 import os
 import secrets
+import shutil
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-from acceptance.observe.collections import of_prefix
+from acceptance.observe.collections import OWNED, of_prefix, owned_by
 from acceptance.observe.mongo import database
 from acceptance.observe.store import Store
 from acceptance.polling import poll
@@ -31,14 +32,6 @@ CALM_S = 0.5
 MOST_PASSES = 40
 RUNNING_S = 45.0
 """Seconds that a review of ours which runs is given to end; the SLO of one is 30 s."""
-
-#: Collection -> fields that carry a test user's id.
-OWNED = {
-    "dialog_contexts": ("user_id",),
-    "long_tasks": ("user_id", "metadata.student_id"),
-    "review_archives": ("student_id",),
-    "homework_reviews": ("student_id",),
-}
 
 
 def new_prefix(style: Literal["text", "numeric"] = "text") -> str:
@@ -127,7 +120,7 @@ def _pass(target: Target, prefix: str, escapes: Escapes | None) -> Purged:
 
 def _end_tasks(mongo: Store, prefix: str) -> list[OSError]:
     """Take our tasks out of the queue and wait for those that run: each writes a review when it ends."""
-    ours: dict[str, Any] = {"$or": [of_prefix(field, prefix) for field in OWNED["long_tasks"]]}
+    ours = owned_by("long_tasks", prefix)
     mongo["long_tasks"].delete_many(ours | {"status": "queued"})  # guard: queued-tasks-go-before-their-archives
 
     def running() -> int:
@@ -167,8 +160,8 @@ def _carrying(prefix: str, root: Path, failures: list[OSError]) -> list[Path]:
 def _remove(path: Path) -> int:
     """Remove a file, or a folder with all below it; links are removed, not followed."""
     if path.is_dir() and not path.is_symlink():
-        count = sum(_remove(child) for child in path.iterdir())
-        path.rmdir()
+        count = sum(len(files) for _, _, files in os.walk(path))
+        shutil.rmtree(path)  # by descriptors: an archive may hold what no path is long enough for
         return count
     path.unlink(missing_ok=True)
     return 1

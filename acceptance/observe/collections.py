@@ -17,6 +17,13 @@ FIELDS: Mapping[str, tuple[str, ...]] = {
     "review_archives": ("task_id", "student_id", "assignment_id", "kind", "path", "size_bytes", "sha256"),
     "homework_reviews": ("task_id", "student_id", "assignment_id", "report", "created_at"),
 }
+#: Collection -> fields that carry a run's prefix: a test user's id, or the assignment where an attack has another id.
+OWNED: Mapping[str, tuple[str, ...]] = {
+    "dialog_contexts": ("user_id",),
+    "long_tasks": ("user_id", "metadata.student_id", "metadata.assignment_id"),
+    "review_archives": ("student_id", "assignment_id"),
+    "homework_reviews": ("student_id", "assignment_id"),
+}
 NEWEST = 20
 _MORE_DIGITS = 7
 """Most digits that an id of ours has behind its prefix."""
@@ -37,6 +44,11 @@ def of_prefix(field: str, prefix: str) -> dict[str, Any]:
     first = int(prefix)
     spans = [{"$gte": first * 10**more, "$lt": (first + 1) * 10**more} for more in range(1, _MORE_DIGITS + 1)]
     return {"$or": [{field: each} for each in ({"$regex": f"^{prefix}"}, *spans)]}
+
+
+def owned_by(name: str, prefix: str) -> dict[str, Any]:
+    """Match a collection's documents of a run, or of a test user, by the prefix of their ids."""
+    return {"$or": [of_prefix(field, prefix) for field in OWNED[name]]}
 
 
 def unknown_fields(mongo: Store) -> list[Finding]:

@@ -13,9 +13,9 @@ from itertools import groupby
 
 from acceptance.conduct.admission import Selected, late, refusal
 from acceptance.conduct.journal import Journal
-from acceptance.conduct.testdata import OWNED
 from acceptance.envfile.file import EnvFile
 from acceptance.gates.measures import Measure
+from acceptance.observe.collections import OWNED
 from acceptance.observe.new_path import NewPath
 from acceptance.observe.prometheus import Prometheus
 from acceptance.observe.started import shown_by

@@ -23,6 +23,7 @@ MAX_RATIO = 200
 MAX_DEPTH = 2
 RATIO_FROM = 1 << 20  # bytes unpacked from which the ratio counts: a few repeated log lines are no bomb
 MAX_DIRECTORY = 1 << 20  # bytes of central directory; bounds the memory that zipfile takes to open it
+NOT_UNDERSTOOD = "archive is encrypted or compressed by an unknown method"
 _PIECE = 1 << 16
 _SIGNATURES = (b"PK\x03\x04", b"PK\x05\x06")
 _BROKEN = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, ValueError, IndexError)
@@ -139,7 +140,7 @@ def _read(archive: zipfile.ZipFile, budget: Budget, folder: Path, depth: int) ->
                 raise traversal("archive member", "two names") from None
             raise damaged("member") from None
         except (RuntimeError, NotImplementedError):
-            raise Refusal(400, "archive is encrypted or compressed by an unknown method") from None
+            raise Refusal(400, NOT_UNDERSTOOD) from None
         except _BROKEN:
             raise damaged("member") from None
         except OSError as error:

@@ -17,10 +17,12 @@ class Disposition:
     Attributes:
         field: the form's field; empty when the header does not say.
         file_names: every file name that some reader could take from the header, best first; none for a plain field.
+        plain: those of them that every reader takes.
     """
 
     field: str
     file_names: tuple[str, ...]
+    plain: tuple[str, ...] = ()
 
 
 def parse(header: bytes) -> Disposition:
@@ -38,7 +40,7 @@ def parse(header: bytes) -> Disposition:
         elif key.startswith("filename*"):  # RFC 2231 pieces, `filename*0="a"; filename*1="b"`
             pieces.append(_extended(value) if key.endswith("*") else value)
     joined = ["".join(pieces)] if pieces else []
-    return Disposition(fields[0] if len(fields) == 1 else "", (*extended, *joined, *plain))
+    return Disposition(fields[0] if len(fields) == 1 else "", (*extended, *joined, *plain), tuple(plain))
 
 
 def _extended(value: str) -> str:

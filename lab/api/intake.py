@@ -67,8 +67,8 @@ class Intake:
         finally:
             Intake._scanning -= 1
 
-    def _name(self, field: str, value: str) -> None:
-        if self._broken("traversal-file-name"):
+    def _name(self, field: str, value: str, plain: bool) -> None:
+        if self._broken("traversal-file-name") or (self._broken("form-read-twice") and not plain):
             return
         try:
             names.check_file_name(field if field in KINDS else "file name", value)
@@ -76,7 +76,14 @@ class Intake:
             refusal.kind = KINDS.get(field, "new")
             raise
 
-    def _value(self, field: str, value: str) -> None:
+    def _value(self, field: str, value: str, again: bool) -> None:
+        if again and self._broken("form-read-twice"):
+            return
+        self._identifier(field, value)
+        if again:
+            raise Refusal(422, "a form field is given twice")
+
+    def _identifier(self, field: str, value: str) -> None:
         if field not in _IDENTIFIERS or self._broken(f"traversal-{field.replace('_', '-')}"):
             return
         try:
@@ -123,11 +130,15 @@ class Intake:
             await check
         except Refusal as refusal:
             refusal.kind = file.kind
+            if refusal.detail == archives.NOT_UNDERSTOOD and self._broken("odd-archives-crash"):
+                raise RuntimeError("seeded fault odd-archives-crash") from None
             if not self._let_pass(refusal):
                 raise
 
     def _let_pass(self, refusal: Refusal) -> bool:
         """Tell whether a seeded fault switches off the guard that refused."""
+        if self._broken("unpacks-otherwise") and refusal.event != "size_limit":
+            return True
         if refusal.notes.get("field") == "archive member":
             return self._broken("traversal-member")
         if refusal.event != "checksum_failed":

@@ -20,7 +20,10 @@ from lab.api.refusal import Refusal
 from lab.api.upload import Upload
 from lab.service import log, trace_id
 
-_CARELESS = ("traversal-student-id", "traversal-assignment-id", "traversal-file-name", "answer-400-after-write")
+_CARELESS = (
+    *("traversal-student-id", "traversal-assignment-id", "traversal-file-name", "answer-400-after-write"),
+    "form-read-twice",
+)
 
 
 class Saving:
@@ -67,7 +70,9 @@ class Saving:
         root, home = self._context.storage.root, self._context.settings.home
         if self._broken("overwrite-other-student"):
             return root / f"{student}_{assignment}" / f"{file.kind}.zip"
-        if self._broken("traversal-file-name"):
+        if self._broken("case-folded"):
+            return root / student.lower() / assignment.lower() / f"{file.kind}.zip"
+        if self._broken("traversal-file-name") or self._broken("form-read-twice"):
             return seeded.place(home, root, student, assignment, task_id, file.file_name)
         if self._careless():
             return seeded.place(home, root, student, assignment, task_id, f"{file.kind}.zip")
@@ -99,6 +104,8 @@ class Saving:
         self._context.metrics.saved(file.kind, file.size, time.perf_counter() - started)
         if self._broken("traversal-member"):
             await asyncio.to_thread(seeded.unpack, place, self._context.settings.home)
+        if self._broken("unpacks-otherwise"):
+            await asyncio.to_thread(seeded.unpack_otherwise, place, self._context.settings.home)
 
     def _lost_before(self, file: IncomingFile) -> bool:
         return file.kind != "new" and self._context.was_broken("old-path-first-file-only")

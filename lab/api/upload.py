@@ -29,14 +29,14 @@ class Guards:
     """What is asked of each part as soon as it is known; each raises Refusal.
 
     Attributes:
-        name: given a file's field and file name.
-        value: given a plain field and its value.
+        name: given a file's field, a file name, and whether every reader takes it for the name.
+        value: given a plain field, its value, and whether the form had the field already.
         size: given a file's field and the bytes seen so far; `ended` tells whether it is complete.
         end: told after the last byte whether the form came to its end.
     """
 
-    name: Callable[[str, str], None]
-    value: Callable[[str, str], None]
+    name: Callable[[str, str, bool], None]
+    value: Callable[[str, str, bool], None]
     size: Callable[[str, int, bool], None]
     end: Callable[[bool], None]
 
@@ -89,7 +89,7 @@ class _Form:
         if not part.file_names:
             return
         for name in part.file_names:
-            self.guards.name(self._field, name)
+            self.guards.name(self._field, name, name in part.plain)
         if self._field not in KINDS or KINDS[self._field] in self.upload.files:
             raise Refusal(422, "unexpected file in the form")
         self._file = IncomingFile(self.folder, self._field, part.file_names[0])
@@ -118,9 +118,7 @@ class _Form:
 
     def _keep_text(self) -> None:
         value = self._text.decode("utf-8", "surrogateescape")
-        self.guards.value(self._field, value)
-        if self._field in self.upload.fields:
-            raise Refusal(422, "a form field is given twice")
+        self.guards.value(self._field, value, self._field in self.upload.fields)
         self.upload.fields[self._field] = value
 
 

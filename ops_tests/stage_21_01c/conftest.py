@@ -17,6 +17,7 @@ from acceptance.evidence import Evidence
 from acceptance.finding import Finding, Severity, as_evidence
 from acceptance.observe.exported import await_scrape
 from acceptance.observe.logs import Logs
+from acceptance.observe.store import Store
 from acceptance.polling import poll
 from acceptance.probes.archives.archives import Archive, good
 from acceptance.probes.attacks.access import HIDDEN, Door
@@ -109,7 +110,13 @@ def soaked(flag_on: object, stage_work: StageWork, student_upload: Traffic) -> S
 
 @pytest.fixture(scope="module")
 def attacks(
-    flag_on: object, uploader: Uploader, storage: Storage, api_logs: Logs, stage_work: StageWork, new_id: NewId
+    flag_on: object,
+    uploader: Uploader,
+    storage: Storage,
+    api_logs: Logs,
+    mongo: Store,
+    stage_work: StageWork,
+    new_id: NewId,
 ) -> Attacks:
     """The whole corpus, run once; each check then looks at its own case."""
     prefix, cases = stage_work.run.prefix, cases_to_send(whole=storage.all_attacks)
@@ -124,6 +131,7 @@ def attacks(
             victim=new_id("victim"),
             prefix=prefix,
             announce=announce,
+            mongo=mongo,
         )
 
 

@@ -144,11 +144,11 @@ def test_attacks_are_blocked(attacks, evidence):
 @pytest.mark.checklist("21_01c.security.2")
 @pytest.mark.parametrize(
     ("theirs", "ours"),
-    [(("_2", "3"), ("", "2_3")), (("", "3"), ("", "3"))],
-    ids=["ids-equal-when-joined", "same-again"],
+    [(("_2", "3"), ("", "2_3")), (("", "3"), ("", "3")), (("", "hwX"), ("", "HWx"))],
+    ids=["ids-equal-when-joined", "same-again", "ids-equal-but-for-case"],
 )
 def test_another_archive_is_not_overwritten(theirs, ours, joint, uploader, storage, new_id):
-    """Test path traversal blocking: ids that collide when joined, or the same ids again, overwrite nothing."""
+    """Test path traversal blocking: ids that collide, joined or without their case, overwrite nothing."""
     student, first = new_id("collide"), archives.good()
     uploader.send(Upload(student + theirs[0].replace("_", joint), theirs[1], first))
     answer = uploader.send(Upload(student + ours[0], ours[1].replace("_", joint), archives.good()))

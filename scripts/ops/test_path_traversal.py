@@ -18,8 +18,17 @@ def act(target: Target, _: argparse.Namespace) -> Answer:
     """Attack once, and judge each case by what was written where."""
     cases = cases_to_send(whole=target.storage.all_attacks)
     with command_session(target) as ours:
-        who = {"attacker": ours.new_id("attacker"), "victim": ours.new_id("victim"), "prefix": ours.prefix}
-        attacks = attack(cases, ours.uploader, target.storage, ours.logs, announce=ours.announce, **who)
+        attacks = attack(
+            cases,
+            ours.uploader,
+            target.storage,
+            ours.logs,
+            attacker=ours.new_id("attacker"),
+            victim=ours.new_id("victim"),
+            prefix=ours.prefix,
+            announce=ours.announce,
+            mongo=ours.mongo,
+        )
         findings = about("", attacks.findings(), ours.hint())
     some = "" if target.storage.all_attacks else "chosen "
     line = (

@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 
 from acceptance.conduct.journal import Journal
-from acceptance.conduct.testdata import OWNED
+from acceptance.observe.collections import OWNED
 from acceptance.observe.mongo import database
 from acceptance.observe.prometheus import Prometheus
 from acceptance.polling import poll

@@ -1,6 +1,7 @@
 """Every seeded fault of stage 21_01c does its damage; without it the same act is good (test_api)."""
 
 import hashlib
+import tarfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -84,6 +85,48 @@ def test_an_identifier_leads_outside_the_root(broken: WholeLab, fault: str, star
 def test_a_file_name_leads_outside_the_root(broken: WholeLab) -> None:
     name = b'filename="../../../../../../outside/by-name.zip"'
     assert [Path(made).name for made in outside(broken, lambda: broken.upload(name=name))] == ["by-name.zip"]
+
+
+@breaks("form-read-twice")
+def test_the_other_name_of_a_file_is_used_and_the_last_of_two_fields(broken: WholeLab) -> None:
+    star = b"filename=\"work.zip\"; filename*=UTF-8''" + b"..%2F" * 6 + b"outside%2Fby-star.zip"
+    assert [Path(made).name for made in outside(broken, lambda: broken.upload(name=star))] == ["by-star.zip"]
+    content = archive()
+    fields = {"student_id": "ann", "assignment_id": "hw01", "new_commit": "abc123"}
+    fields["new_zip_sha256"] = hashlib.sha256(content).hexdigest()
+    whole = form(fields, {"new_zip": (b'filename="by-field.zip"', content)}).removesuffix(b"--\r\n")
+    again = b'\r\nContent-Disposition: form-data; name="student_id"\r\n\r\n../../../../outside/x\r\n'
+    made = outside(broken, lambda: broken.post(whole + again + form({}, {})))
+    assert [Path(name).name for name in made] == ["by-field.zip"]
+
+
+@breaks("unpacks-otherwise")
+def test_a_tar_and_a_local_header_are_unpacked_outside_the_root(broken: WholeLab) -> None:
+    outer = tarfile.TarInfo("../../../../../../outside/by-tar.txt")
+    assert [Path(made).name for made in outside(broken, lambda: broken.upload(outer.tobuf() + bytes(1024)))] == [
+        "by-tar.txt"
+    ]
+    two_names = archive(("plain-name-of-a-member-0123456789.txt", b"x"))
+    renamed = two_names.replace(b"plain-name-of-a-member-0123456789.txt", b"../../../../../../outside/by-head.txt", 1)
+    assert [Path(made).name for made in outside(broken, lambda: broken.upload(renamed))] == ["by-head.txt"]
+
+
+@breaks("odd-archives-crash")
+def test_an_encrypted_archive_is_an_error(broken: WholeLab, fault: str) -> None:
+    odd = bytearray(archive(("a", b"x")))
+    for flags in (6, odd.rindex(b"PK\1\2") + 8):
+        odd[flags] |= 1
+    assert broken.upload(bytes(odd)).status_code == 500
+    (broken.home / "faults" / fault).unlink()
+    assert broken.upload(bytes(odd)).status_code == 400
+
+
+@breaks("case-folded")
+def test_identifiers_that_differ_by_case_share_a_place(broken: WholeLab) -> None:
+    first = broken.upload(student_id="Ann-Lee").json()["task_id"]
+    broken.upload(student_id="ann-lee")
+    document = broken.db["review_archives"].find_one({"task_id": first})
+    assert hashlib.sha256(Path(document["path"]).read_bytes()).hexdigest() != document["sha256"]
 
 
 @breaks("traversal-member")

@@ -200,6 +200,17 @@ POWER = (
     Security(("traversal-assignment-id",), (ATTACKS,), "written outside", k="attack", survey="a"),
     Security(("traversal-file-name",), (ATTACKS,), "written outside", k="attack"),
     Security(("traversal-member",), (ATTACKS,), "written outside", k="attack", survey="e"),
+    Security(("form-read-twice",), (ATTACKS,), "written outside", k="attack", survey="f"),
+    Security(("refused-recorded",), (ATTACKS,), "orphan", k="attack", survey="f"),
+    Security(("unpacks-otherwise",), (ATTACKS,), "written outside", k="attack", survey="g"),
+    Security(("odd-archives-crash",), (ATTACKS,), "answered 500", k="attack", survey="g"),
+    Security(
+        ("case-folded",),
+        ("test_another_archive_is_not_overwritten[ids-equal-but-for-case]",),
+        "found 0 of it",
+        k="but-for-case",
+        survey="g",
+    ),
     Security(
         ("overwrite-other-student",),
         (COLLIDING,),

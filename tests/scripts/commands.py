@@ -10,8 +10,8 @@ from pathlib import Path
 from held_lab import ROOT
 
 from acceptance.conduct.services import Restarter
-from acceptance.conduct.testdata import OWNED
 from acceptance.envfile.file import EnvFile
+from acceptance.observe.collections import OWNED
 from acceptance.observe.mongo import database
 from acceptance.observe.prometheus import Prometheus
 from acceptance.target.model import Target

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import email
 import io
 import json
 import os
 import re
 import stat
+import tarfile
 import threading
 import traceback
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from email.utils import collapse_rfc2231_value
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -20,6 +23,8 @@ from typing import Any
 SOUND = "sound"
 _ID = re.compile(rb"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _NAME = re.compile(rb"[A-Za-z0-9_-]{1,100}\.zip")
+_LOCAL = re.compile(rb"PK\x03\x04.{22}(..)..", re.DOTALL)
+Form = dict[str, tuple[bytes | None, bytes]]
 
 
 class RefusedError(Exception):
@@ -36,15 +41,16 @@ class TinyApi:
     traces: list[str] = field(default_factory=list)
 
     def review(self, body: bytes, boundary: bytes) -> tuple[int, dict[str, str]]:
-        form = _parse(body, boundary)
-        student, assignment = form["student_id"][1], form["assignment_id"][1]
+        guarded, form = _read_twice(body, boundary, self.fault)
+        student, assignment = guarded["student_id"][1], guarded["assignment_id"][1]
         attack = not (_ID.fullmatch(student) and _ID.fullmatch(assignment))
         if self.fault == "refuses-all":
             return 422, {"detail": "no"}
         try:
-            self._guard(form, attack)
+            self._guard(guarded, attack)
         except RefusedError:
-            return self._refuse(form)
+            return self._refuse(guarded)
+        student, assignment = form["student_id"][1], form["assignment_id"][1]
         for file, (name, data) in form.items():
             if file.endswith("_zip"):
                 self._store(student, assignment, name or file.encode(), data)
@@ -52,17 +58,17 @@ class TinyApi:
             return 400, {"detail": "bad student_id"}
         return 201, {"task_id": f"rev_{len(self.traces)}", "status": "queued"}
 
-    def _guard(self, form: dict[str, tuple[bytes | None, bytes]], attack: bool) -> None:
+    def _guard(self, form: Form, attack: bool) -> None:
         if attack and self.fault not in ("trusts-ids", "writes-then-400"):
             raise RefusedError
         for file in ("new_zip", "old_zip", "logs_zip"):
             name, data = form.get(file, (b"a.zip", None))
             if name is None or not (_NAME.fullmatch(name) or self.fault == "trusts-names"):
                 raise RefusedError
-            if data is not None and self.fault != "unpacks":
-                _guard_members(data)
+            if data is not None and not self.fault.startswith("unpacks"):
+                _guard_members(data, reads=self.fault == "reads-members")
 
-    def _refuse(self, form: dict[str, tuple[bytes | None, bytes]]) -> tuple[int, dict[str, str]]:
+    def _refuse(self, form: Form) -> tuple[int, dict[str, str]]:
         left = self.root / ".incoming" / str(len(self.traces))
         if self.fault in ("leaves-incoming", "tidies-late"):
             left.parent.mkdir(exist_ok=True)
@@ -84,13 +90,16 @@ class TinyApi:
             folder = self.root.parent / "elsewhere"
         folder.mkdir(parents=True, exist_ok=True)
         (folder / os.fsdecode(name)).write_bytes(data)
-        if self.fault == "unpacks":
-            _unpack(data, folder)
+        if self.fault.startswith("unpacks"):
+            _unpack(data, folder, self.fault)
 
 
-def _guard_members(data: bytes) -> None:
+def _guard_members(data: bytes, *, reads: bool) -> None:
     try:
-        infos = zipfile.ZipFile(io.BytesIO(data)).infolist()
+        archive = zipfile.ZipFile(io.BytesIO(data))
+        infos = archive.infolist()
+        if reads:
+            archive.testzip()  # stumbles over what it does not understand
     except zipfile.BadZipFile as problem:
         raise RefusedError from problem
     for info in infos:
@@ -107,28 +116,77 @@ def _lies(info: zipfile.ZipInfo) -> bool:
     return info.compress_size > info.file_size + 1000
 
 
-def _unpack(data: bytes, folder: Path) -> None:
+def _unpack(data: bytes, folder: Path, how: str) -> None:
     """Unpack as a careless service does: any name, links included, written through."""
+    for name, mode, content in _streamed(data) if how == "unpacks-a-stream" else _listed(data, folder):
+        place = folder / os.fsdecode(name.lower() if how == "unpacks-folded" else name)
+        with contextlib.suppress(OSError, ValueError):
+            (place if name.endswith(b"/") else place.parent).mkdir(parents=True, exist_ok=True)
+            if stat.S_ISLNK(mode):
+                place.symlink_to(content.decode())
+            elif not name.endswith(b"/"):
+                place.write_bytes(content)
+                place.chmod(mode & 0o7777 or 0o644)
+
+
+def _listed(data: bytes, folder: Path) -> Iterator[tuple[bytes, int, bytes]]:
+    """Give a zip's members by its directory; a tar is unpacked at once."""
+    if not zipfile.is_zipfile(io.BytesIO(data)):
+        with tarfile.open(fileobj=io.BytesIO(data)) as tar:
+            for member in tar:
+                with contextlib.suppress(OSError, KeyError):
+                    tar.extract(member, folder, filter="fully_trusted")
+        return
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         for info in archive.infolist():
-            place = folder / info.filename
-            with contextlib.suppress(OSError):
-                place.parent.mkdir(parents=True, exist_ok=True)
-                if stat.S_ISLNK(info.external_attr >> 16):
-                    place.symlink_to(archive.read(info).decode())
-                elif not info.is_dir():
-                    place.write_bytes(archive.read(info))
+            yield os.fsencode(info.filename), info.external_attr >> 16, archive.read(info)
 
 
-def _parse(body: bytes, boundary: bytes) -> dict[str, tuple[bytes | None, bytes]]:
-    form = {}
-    for part in body.split(b"--" + boundary)[1:-1]:
+def _streamed(data: bytes) -> Iterator[tuple[bytes, int, bytes]]:
+    """Give the members by the header before each, without a directory and without pax headers."""
+    if data[:2] == b"PK":
+        for found in _LOCAL.finditer(data):
+            end = found.end() + int.from_bytes(found[1], "little")
+            size = int.from_bytes(data[found.start() + 18 : found.start() + 22], "little")
+            yield data[found.end() : end], 0, data[end : end + size]
+        return
+    at = 0
+    while name := data[at : at + 100].rstrip(b"\0"):
+        size = int(data[at + 124 : at + 135], 8)
+        if data[at + 156 : at + 157] == b"0":
+            yield name, 0, data[at + 512 : at + 512 + size]
+        at += 512 + -(-size // 512) * 512
+
+
+def _read_twice(body: bytes, boundary: bytes, fault: str) -> tuple[Form, Form]:
+    """Read the form for the guard, and for the use; a sound service uses what it guarded."""
+    if fault not in ("guards-the-first", "guards-the-last"):
+        return (once := _parse(body, boundary)), once
+    both = (_parse(body, boundary), _parse(body, boundary, takes_last=True))
+    return both if fault == "guards-the-first" else both[::-1]
+
+
+def _parse(body: bytes, boundary: bytes, *, takes_last: bool = False) -> Form:
+    """Read a form; what takes the last of what is there twice reads on behind the form's end too."""
+    form: Form = {}
+    for part in body.split(b"--" + boundary)[1:]:
+        if part.startswith(b"--\r\n") and not takes_last:
+            break
         head, _, data = part.partition(b"\r\n\r\n")
         name = re.search(rb'[ ;]name="(\w+)"', head)
-        filename = re.search(rb'; filename="(.*)"\r\n', head, re.DOTALL)
-        assert name
-        form[name[1].decode()] = (filename[1] if filename else None, data[:-2])
+        if name and (takes_last or name[1].decode() not in form):
+            form[name[1].decode()] = (_file_name(head, takes_last=takes_last), data[:-2])
     return form
+
+
+def _file_name(head: bytes, *, takes_last: bool) -> bytes | None:
+    """Take the first plain name, or the last of all that a reader of mail finds."""
+    plain = re.findall(rb'(?i); filename="([^"]*)"', head) or [None]
+    if not takes_last or len(plain) > 1:
+        return plain[-1 if takes_last else 0]
+    header = email.message_from_bytes(head.lstrip())
+    names = [value for key, value in header.get_params([], "Content-Disposition") if key == "filename"]
+    return os.fsencode(collapse_rfc2231_value(names[-1])) if names else None
 
 
 @contextlib.contextmanager
@@ -141,8 +199,12 @@ def tiny_review_api(root: Path, fault: str = SOUND) -> Iterator[TinyApi]:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             api.traces.append(self.headers["traceparent"].split("-")[1])
             try:
-                status, answer = api.review(body, self.headers["Content-Type"].partition("boundary=")[2].encode())
-            except (OSError, ValueError):
+                boundary = re.search(r'boundary="?([^";]+)', self.headers["Content-Type"])
+                assert boundary
+                status, answer = api.review(body, boundary[1].encode())
+            except KeyError:
+                status, answer = 422, {"detail": "a field is missing"}
+            except (OSError, ValueError, RuntimeError):
                 status, answer = 500, {"detail": "internal error"}
             raw = json.dumps(answer).encode()
             self.send_response(status)

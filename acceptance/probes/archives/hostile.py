@@ -1,103 +1,74 @@
-"""Make archives with hostile members: names and links that point outside, and files written through them.
-
-The hostile member's content is the nonce, so that it can be recognised wherever it was extracted.
-"""
+"""Make the hostile archive of a corpus case, by its field."""
 
 from __future__ import annotations
 
-import gzip
-import io
-import tarfile
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
-from acceptance.probes.archives import rawzip
+from acceptance.probes.archives import hostile_tars as tars
+from acceptance.probes.archives import hostile_zips as zips
+from acceptance.probes.archives import two_readings
 from acceptance.probes.archives.archives import Archive
-from acceptance.probes.archives.rawzip import FILE_MODE, FOLDER_MODE, LINK_MODE
+from acceptance.probes.archives.members import ARROW
 
-ARROW = b" -> "
-"""Parts a link's name from its target in the payload of a link member."""
-
-
-def zip_file(payload: bytes, nonce: bytes, tag: str) -> bytes:
-    """Make a zip with one member of the hostile name; a folder when the name ends with a slash."""
-    mode, data = (FOLDER_MODE, b"") if payload.endswith(b"/") else (FILE_MODE, nonce)
-    return rawzip.stored_zip((b"nonce.txt", nonce, FILE_MODE), (payload, data, mode))
+Build = Callable[[bytes, bytes, str], bytes]
 
 
-def zip_hidden(payload: bytes, nonce: bytes, tag: str) -> bytes:
-    """Make a zip with a harmless member first and last, the hostile one hidden between two hundred."""
-    filler = [(b"src/module_%03d.py" % n, b"pass\n", FILE_MODE) for n in range(200)]
-    hostile = (payload, nonce, FILE_MODE)
-    return rawzip.stored_zip((b"nonce.txt", nonce, FILE_MODE), *filler[:150], hostile, *filler[150:])
+@dataclass(frozen=True)
+class _Kind:
+    """How an archive is built, whether its payload has two parts, and what is uploaded before it."""
+
+    build: Build
+    has_arrow: bool = False
+    before: Build | None = None
 
 
-def zip_symlink(payload: bytes, nonce: bytes, tag: str) -> bytes:
-    """Make a zip with a symbolic link and a file to be written below it."""
-    name, target = _link(payload)
-    below = (name + b"/" + _below(tag), nonce, FILE_MODE)
-    return rawzip.stored_zip((b"nonce.txt", nonce, FILE_MODE), (name, target, LINK_MODE), below)
-
-
-def zip_overwrite(payload: bytes, nonce: bytes, tag: str) -> bytes:
-    """Make a zip with a symbolic link and then a file of the same name, to be written where the link points."""
-    name, target = _link(payload)
-    link, file = (name, target, LINK_MODE), (name, nonce, FILE_MODE)
-    return rawzip.stored_zip((b"nonce.txt", nonce, FILE_MODE), link, file)
-
-
-def zip_nested(payload: bytes, nonce: bytes, tag: str) -> bytes:
-    """Make a zip in a zip; the inner one has the hostile member."""
-    inner = zip_file(payload, nonce, tag)
-    return rawzip.stored_zip((b"nonce.txt", nonce, FILE_MODE), (b"submission.zip", inner, FILE_MODE))
-
-
-def tar_file(payload: bytes, nonce: bytes, tag: str) -> bytes:
-    """Make a tar with one member of the hostile name."""
-    return _tar(_info(payload, tarfile.REGTYPE), nonce=nonce)
-
-
-def tgz_file(payload: bytes, nonce: bytes, tag: str) -> bytes:
-    """Make the same, gzipped; the nonce stands in gzip's header, where it is not compressed."""
-    out = io.BytesIO()
-    with gzip.GzipFile(nonce.decode(), "wb", fileobj=out, mtime=0) as packed:
-        packed.write(tar_file(payload, nonce, tag))
-    return out.getvalue()
-
-
-def tar_symlink(payload: bytes, nonce: bytes, tag: str) -> bytes:
-    """Make a tar with a symbolic link and a file to be written below it."""
-    name, target = _link(payload)
-    below = _info(name + b"/" + _below(tag), tarfile.REGTYPE)
-    return _tar(_info(name, tarfile.SYMTYPE, target), below, nonce=nonce)
-
-
-def tar_hardlink(payload: bytes, nonce: bytes, tag: str) -> bytes:
-    """Make a tar with a hard link and then a file of the same name, to be written into the linked file."""
-    name, target = _link(payload)
-    return _tar(_info(name, tarfile.LNKTYPE, target), _info(name, tarfile.REGTYPE), nonce=nonce)
-
-
-_BUILDERS: Mapping[str, tuple[Callable[[bytes, bytes, str], bytes], bool]] = {
-    "zip.file": (zip_file, False),
-    "zip.hidden": (zip_hidden, False),
-    "zip.symlink": (zip_symlink, True),
-    "zip.overwrite": (zip_overwrite, True),
-    "zip.nested": (zip_nested, False),
-    "tar.file": (tar_file, False),
-    "tgz.file": (tgz_file, False),
-    "tar.symlink": (tar_symlink, True),
-    "tar.hardlink": (tar_hardlink, True),
+_KINDS: Mapping[str, _Kind] = {
+    "zip.file": _Kind(zips.zip_file),
+    "zip.hidden": _Kind(zips.zip_hidden),
+    "zip.symlink": _Kind(zips.zip_symlink, True),
+    "zip.overwrite": _Kind(zips.zip_overwrite, True),
+    "zip.nested": _Kind(zips.zip_nested),
+    "zip.two-steps": _Kind(zips.zip_below_link, True, zips.zip_link_alone),
+    "zip.case": _Kind(zips.zip_case, True),
+    "zip.chain": _Kind(zips.zip_chain, True),
+    "zip.special": _Kind(zips.zip_special, True),
+    "zip.method": _Kind(zips.zip_method, True),
+    "zip.encrypted": _Kind(zips.zip_encrypted),
+    "zip.local": _Kind(two_readings.zip_local),
+    "zip.first-end": _Kind(two_readings.zip_first_end),
+    "zip.last-end": _Kind(two_readings.zip_last_end),
+    "zip.zip64": _Kind(two_readings.zip_zip64),
+    "zip.without-zip64": _Kind(two_readings.zip_without_zip64),
+    "tar.file": _Kind(tars.tar_file),
+    "tgz.file": _Kind(tars.tgz_file),
+    "tar.symlink": _Kind(tars.tar_symlink, True),
+    "tar.hardlink": _Kind(tars.tar_hardlink, True),
+    "tar.hardlink-to-symlink": _Kind(tars.tar_hardlink_to_symlink, True),
+    "tar.two-steps": _Kind(tars.tar_below_link, True, tars.tar_link_alone),
+    "tar.chain": _Kind(tars.tar_chain, True),
+    "tar.special": _Kind(tars.tar_special, True),
+    "tar.pax": _Kind(tars.tar_pax),
+    "tar.pax-link": _Kind(tars.tar_pax_link, True),
+    "tar.pax-global": _Kind(tars.tar_pax_global),
+    "tar.pax-size": _Kind(tars.tar_pax_size),
+    "tar.sparse": _Kind(tars.tar_sparse),
 }
-FIELDS = tuple(_BUILDERS)
+FIELDS = tuple(_KINDS)
 
 
 def is_link(field: str) -> bool:
     """Tell whether the field's payload has the form `name -> target`."""
-    return _BUILDERS[field][1]
+    return _KINDS[field].has_arrow
 
 
-def archive(field: str, payload: bytes, nonce: bytes, tag: str) -> Archive:
-    """Build the archive of a corpus case.
+def ends_of(field: str, payload: bytes) -> list[bytes]:
+    """Give what of the payload may lead somewhere: a link's name and its target, else the whole."""
+    return payload.split(ARROW) if is_link(field) else [payload]
+
+
+def archives(field: str, payload: bytes, nonce: bytes, tag: str) -> list[Archive]:
+    """Build the archives of a corpus case, in the order in which they are to be uploaded.
 
     Args:
         field: One of `FIELDS`.
@@ -105,30 +76,6 @@ def archive(field: str, payload: bytes, nonce: bytes, tag: str) -> Archive:
         nonce: Content of the hostile member.
         tag: Name of the file that is to be written below a link.
     """
-    return Archive.of(field, _BUILDERS[field][0](payload, nonce, tag), f"hostile member, {field}", nonce)
-
-
-def _link(payload: bytes) -> tuple[bytes, bytes]:
-    name, arrow, target = payload.partition(ARROW)
-    if not arrow:
-        raise ValueError(f"expected `name -> target`, found {payload!r}")
-    return name, target
-
-
-def _below(tag: str) -> bytes:
-    return tag.encode() + b".txt"
-
-
-def _info(name: bytes, kind: bytes, target: bytes = b"") -> tarfile.TarInfo:
-    info = tarfile.TarInfo(name.decode("utf-8", "surrogateescape"))
-    info.type, info.linkname = kind, target.decode("utf-8", "surrogateescape")
-    return info
-
-
-def _tar(*infos: tarfile.TarInfo, nonce: bytes) -> bytes:
-    out = io.BytesIO()
-    with tarfile.open(fileobj=out, mode="w", format=tarfile.GNU_FORMAT) as tar:
-        for info in (_info(b"nonce.txt", tarfile.REGTYPE), *infos):
-            info.size = len(nonce) if info.isreg() else 0
-            tar.addfile(info, io.BytesIO(nonce))
-    return out.getvalue()
+    kind = _KINDS[field]
+    builds = [kind.before, kind.build] if kind.before else [kind.build]
+    return [Archive.of(field, build(payload, nonce, tag), f"hostile member, {field}", nonce) for build in builds]

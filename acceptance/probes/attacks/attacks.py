@@ -5,18 +5,22 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from acceptance.evidence import Evidence
 from acceptance.finding import Finding, Severity
+from acceptance.observe.collections import spellings
 from acceptance.observe.logs import Logs
+from acceptance.observe.store import Store
 from acceptance.polling import poll
 from acceptance.probes.attacks.control_uploads import StorageRoots, Students
-from acceptance.probes.attacks.corpus import Case
+from acceptance.probes.attacks.corpus import HARMLESS, Case
+from acceptance.probes.attacks.requests import tag_of
 from acceptance.probes.attacks.results import CaseResult, Results, emptied, removals
 from acceptance.probes.attacks.runner import run
+from acceptance.probes.storage.recorded import recorded
 from acceptance.probes.storage.rejection import LOG_DELAY_S
 from acceptance.probes.storage.uploads import Uploader
 from acceptance.target.model import Storage
@@ -62,7 +66,7 @@ class Attacks:
         return [
             result
             for result in self.results.values()
-            if (wanted := result.case.expect_event) != "any"
+            if (wanted := result.case.expect_event) not in ("any", HARMLESS)
             and result.no_data is None
             and not self._logged(wanted, result.exchange.trace_id)
         ]
@@ -96,11 +100,12 @@ def attack(
     victim: str,
     prefix: str,
     announce: Callable[[Sequence[Path]], object],
+    mongo: Store,
 ) -> Attacks:
     """Run the cases, then wait a little for the log to tell of each of them; see `runner.run` for the arguments.
 
     Raises:
-        Inconclusive: The corpus could not be run, or the log cannot be read.
+        Inconclusive: The corpus could not be run, or the log or MongoDB cannot be read.
     """
     start = datetime.now(UTC)
     canaries = storage.root.parent / f"canary-{prefix}"
@@ -108,6 +113,7 @@ def attack(
     results = run(
         cases, uploader, roots=roots, students=Students(attacker, victim), run_prefix=prefix, announce=announce
     )
+    results = with_orphans(results, mongo, prefix)
 
     def look() -> Attacks:
         if not logs.names_events:
@@ -121,7 +127,24 @@ def attack(
     try:
         return poll(look, lambda seen: not seen.silent(), LOG_DELAY_S)
     finally:
+        mongo["long_tasks"].delete_many({"user_id": {"$in": spellings(attacker)}, "status": "queued"})
         _tidy(results)
+
+
+def with_orphans(results: Results, mongo: Store, prefix: str) -> Results:
+    """Add to each case that was not accepted what MongoDB holds of it.
+
+    Raises:
+        Inconclusive: MongoDB does not answer.
+    """
+    tags = {tag_of(prefix, number): result for number, result in enumerate(results.values(), 1)}
+    marks = [tag for tag, result in tags.items() if result.turned_away]
+    found = recorded(mongo, prefix, marks)
+    cases = {
+        result.case.id: replace(result, orphans=tuple(found[tag])) if tag in found else result
+        for tag, result in tags.items()
+    }
+    return replace(results, cases=cases)
 
 
 def _tidy(results: Results) -> None:

@@ -115,7 +115,7 @@ def _upload(student: str, assignment: str) -> Upload:
 
 def _accepted(uploader: Uploader, upload: Upload) -> Exchange:
     exchange = uploader.send(upload)
-    if exchange.status is None or not 200 <= exchange.status < 300:
+    if not exchange.accepted:
         raise Inconclusive(
             f"expected a good upload for {upload.student_id!r} to be accepted before the attacks, else a refusal of "
             f"these proves nothing; check API_URL and the test students. {exchange.explain()}"

@@ -1,4 +1,4 @@
-"""Read and check the attack corpus, and make an upload of each case.
+"""Read and check the attack corpus.
 
 The cases are `acceptance/data/traversal.tsv`; `acceptance/data/README.md` says how to add one.
 """
@@ -8,24 +8,36 @@ from __future__ import annotations
 import csv
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
 from acceptance.probes.archives import hostile, zip_bombs
-from acceptance.probes.archives.archives import Archive, good
+from acceptance.probes.archives.members import ARROW
 from acceptance.probes.attacks.payload import PayloadError, expand
-from acceptance.probes.storage.uploads import Upload, file_part
 
 COLUMNS = ("id", "field", "payload", "source", "expect_event")
 _FILES = ("new_zip", "old_zip", "logs_zip")
 NAME_FIELDS = tuple(f"{file}.{kind}" for file in _FILES for kind in ("filename", "filename*"))
-FIELDS = ("student_id", "assignment_id", *NAME_FIELDS, *hostile.FIELDS, "bomb")
-EVENTS = ("path_traversal", "size_limit", "any")
-SOURCE = re.compile(r"CWE-(22|23|35|36|41|59|73|158|176|180|409)|CVE-\d{4}-\d{4,7}|zip-slip|tar-slip|OWASP|RFC 5987")
+IDS = ("student_id", "assignment_id")
+TWICE_FIELDS = tuple(f"{name}.{order}" for name in (*IDS, "new_zip") for order in ("first", "last"))
+"""A field that is sent twice, with the payload first or last; the other is good."""
+HEAD_FIELDS = tuple(f"{file}.head" for file in _FILES)
+FORM_FIELDS = ("form.before", "form.after", "form.content-type")
+FIELDS = (*IDS, *NAME_FIELDS, *TWICE_FIELDS, *HEAD_FIELDS, *FORM_FIELDS, *hostile.FIELDS, "bomb")
+HARMLESS = "harmless"
+"""In place of an event: a sound service may refuse the upload, or take it and keep to its own places."""
+EVENTS = ("path_traversal", "size_limit", "any", HARMLESS)
+NOT_IN_PRODUCTION = ("bomb", "zip.special", "tar.special")
+"""Kinds that may do harm to a service that falls for them, wherever they aim."""
+SOURCE = re.compile(
+    r"CWE-(20|22|23|35|36|41|59|73|158|176|178|180|190|235|400|409|436|732|755|770)|CVE-\d{4}-\d{4,7}|zip-slip|tar-slip"
+    r"|OWASP|RFC (2046|2231|5987|7578)"
+)
 _ID = re.compile(r"[a-z0-9_]+(-[a-z0-9_]+)+")
 _SAMPLE = {name: name for name in ("tag", "student", "assignment", "victim", "victim_assignment", "victim_file", "up")}
+_SAMPLE |= {name: name for name in ("student_field", "file_field", "boundary")}
 _SAMPLE |= {"root": "/root", "canary": "/canary_dir/canary", "canary_dir": "/canary_dir", "outside": "/canary_dir/new"}
 
 
@@ -39,7 +51,7 @@ class Case:
         payload: In the notation of `acceptance.probes.attacks.payload`; for a bomb its kind.
         source: Where the attack is described: one of `SOURCE`.
         expect_event: The log event that the refusal must leave; `any` where a sound service may refuse the
-            upload for another reason before it comes to the path.
+            upload for another reason before it comes to the path; `harmless` where it may take the upload.
     """
 
     id: str
@@ -47,6 +59,11 @@ class Case:
     payload: str
     source: str
     expect_event: str
+
+    @property
+    def may_be_taken(self) -> bool:
+        """Whether a sound service may accept it."""
+        return self.expect_event == HARMLESS
 
 
 def load_cases(path: Path | None = None) -> tuple[Case, ...]:
@@ -73,10 +90,10 @@ def load_cases(path: Path | None = None) -> tuple[Case, ...]:
 
 
 def selection(cases: Iterable[Case]) -> tuple[Case, ...]:
-    """Choose what may be sent to a production system: the first case of each field, and nothing that fills a disk."""
+    """Choose what may be sent to a production system: the first case of each field that can do no harm."""
     first: dict[str, Case] = {}
     for case in cases:
-        if case.field != "bomb":
+        if case.field not in NOT_IN_PRODUCTION:
             first.setdefault(case.field, case)
     return tuple(first.values())
 
@@ -121,7 +138,7 @@ def _faults(case: Case) -> Iterable[str]:
         return
     if not payload:
         yield "payload is empty"
-    if case.field in hostile.FIELDS and hostile.is_link(case.field) != (hostile.ARROW in payload):
+    if case.field in hostile.FIELDS and hostile.is_link(case.field) != (ARROW in payload):
         yield "payload: a link's has the form `name -> target`, and no other's"
 
 
@@ -130,37 +147,3 @@ def _sample(case: Case) -> bytes:
         return expand(case.payload, _SAMPLE)
     except PayloadError:
         return case.payload.encode()
-
-
-def build(case: Case, payload: bytes, benign: Mapping[str, str], nonce: bytes) -> Upload:
-    """Make the upload: everything about it is good but the one field that the case attacks.
-
-    Args:
-        case: The case.
-        payload: Its payload, expanded.
-        benign: Good values: `student`, `assignment`, and `tag` for the file names.
-        nonce: Carried by each file of the upload.
-    """
-    student, assignment, filename = benign["student"], benign["assignment"], f"{benign['tag']}.zip"
-    archive = _archive(case, payload, nonce, benign["tag"])
-    if case.field == "student_id":
-        return Upload(payload, assignment, archive, filename=filename)
-    if case.field == "assignment_id":
-        return Upload(student, payload, archive, filename=filename)
-    if case.field not in NAME_FIELDS:
-        return Upload(student, assignment, archive, filename=filename)
-    file, _, kind = case.field.partition(".")
-    # With `filename*` alone the part is either refused for its path, or is no file and so refused as missing.
-    plain, star = (payload, None) if kind == "filename" else (None, payload)
-    if file == "new_zip":
-        return Upload(student, assignment, archive, filename=plain, filename_star=star)
-    extra = (file_part(file.encode(), archive, plain, star),)
-    return Upload(student, assignment, archive, filename=filename, extra=extra)
-
-
-def _archive(case: Case, payload: bytes, nonce: bytes, tag: str) -> Archive:
-    if case.field in hostile.FIELDS:
-        return hostile.archive(case.field, payload, nonce, tag)
-    if case.field == "bomb":
-        return zip_bombs.bomb(case.payload, nonce)
-    return good(nonce)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import html
 import os
+import re
 import unicodedata
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
@@ -20,6 +21,7 @@ from acceptance.probes.archives.archives import NONCE_PREFIX
 from acceptance.probes.storage.snapshot import Stat, Tree
 
 _LAYERS = 3
+_NAMES = re.compile(rb"""(?i)filename[*0-9]*=(?:[\w-]*'\w*')?(?:"([^"]*)"|([^;\r\n]*))""")
 _HEAD = 4096
 
 
@@ -31,9 +33,7 @@ def places(field: str, payload: bytes, bases: Iterable[Path]) -> set[Path]:
         payload: Its bytes.
         bases: Folders that a service may join it to.
     """
-    paths = set(readings(payload))
-    if field in hostile.FIELDS and hostile.is_link(field):
-        paths = {reading for end in payload.split(hostile.ARROW) for reading in readings(end)}
+    paths = {reading for text in _texts(field, payload) for reading in readings(text)}
     if field.endswith("*"):  # charset'language'name
         paths |= {path.rpartition(b"'")[2] for path in paths}
     found = set()
@@ -55,7 +55,8 @@ def marked(found: Iterable[Path], mark: str) -> set[Path]:
 
 def below(folders: Iterable[Path]) -> set[Path]:
     """List all that lies below folders of a run's own making."""
-    return {path for folder in folders if not folder.is_symlink() for path in folder.rglob("*")}
+    walks = (os.walk(folder) for folder in folders if not folder.is_symlink())
+    return {Path(at, name) for walk in walks for at, inner, files in walk for name in (*inner, *files)}
 
 
 def free(found: Iterable[Path], roots: Iterable[Path]) -> list[Path]:
@@ -96,6 +97,18 @@ class Escapes:
         folders = {path for path in at if path.is_dir() and not path.is_symlink()}
         found = {*marked(self.places, prefix), *ours, *folders}
         return sorted(found, key=lambda path: len(path.parts), reverse=True)
+
+
+def _texts(field: str, payload: bytes) -> list[bytes]:
+    """Give what of a payload may be read as a path."""
+    if field in hostile.FIELDS:
+        return hostile.ends_of(field, payload)
+    if field.startswith("form."):
+        return list(set(payload.splitlines()))
+    if not field.endswith(".head"):
+        return [payload]
+    names = [quoted or bare for quoted, bare in _NAMES.findall(payload)]
+    return [*names, b"".join(names)]
 
 
 def _head(path: Path) -> bytes:

@@ -22,9 +22,11 @@ class CaseResult:
         case: The attack.
         exchange: Request and answer; `exchange.trace_id` finds its log events.
         written_outside: What it left outside the storage root, folders included.
-        written_inside: Files that it left in the storage root although it should have been refused.
+        written_inside: What it left in the storage root and should not have: any file of what was to be refused, and
+            what is never harmless of what may be taken.
         victim_intact: Whether the other student's archive is as it was.
         leaks: Internals found in the answer.
+        orphans: Documents and tasks of it that are in MongoDB although it was turned away.
     """
 
     case: Case
@@ -33,6 +35,7 @@ class CaseResult:
     written_inside: tuple[Path, ...] = ()
     victim_intact: bool = True
     leaks: tuple[str, ...] = ()
+    orphans: tuple[str, ...] = ()
 
     @property
     def no_data(self) -> str | None:
@@ -43,6 +46,16 @@ class CaseResult:
         if status is None or self.exchange.refused or not 400 <= status < 500:
             return None
         return f"{self.case.id}: {status} says nothing about the payload. {self.exchange.explain()}"
+
+    @property
+    def taken(self) -> bool:
+        """Whether the service took it, as a sound one may."""
+        return self.case.may_be_taken and self.exchange.accepted
+
+    @property
+    def turned_away(self) -> bool:
+        """Whether the service said that it has not taken it: by a refusal, or by a 5xx."""
+        return self.exchange.refused or (self.exchange.status or 0) >= 500
 
     @property
     def findings(self) -> list[Finding]:
@@ -62,18 +75,25 @@ class CaseResult:
             yield self.finding("written outside", Severity.CRITICAL, "no file outside", found)
         if not self.victim_intact:
             yield self.finding("overwritten", Severity.CRITICAL, "no change", "changed another student's archive")
-        if self.written_inside:
+        if self.written_inside and self.taken:
+            expected = "an archive as it is: no link out of the storage, no device, no setuid"
+            yield self.finding("unsafe file", Severity.CRITICAL, expected, _some(self.written_inside))
+        elif self.written_inside:
             found = f"left in the storage root: {_some(self.written_inside)}"
             yield self.finding("accepted", Severity.HIGH, "nothing kept", found)
 
+        if self.orphans:
+            yield self.finding("orphan", Severity.HIGH, "no document and no task", _some(self.orphans))
+
     def _answer(self) -> Iterator[Finding]:
         exchange, status = self.exchange, self.exchange.status
-        if self.no_data is None and not exchange.refused:
+        if self.no_data is None and not exchange.refused and not self.taken:
             kind = (
                 "accepted" if status and status < 500 else f"answered {status // 100 * 100}" if status else "no answer"
             )
             severity = Severity.HIGH if kind == "accepted" else Severity.MEDIUM
-            yield self.finding(kind, severity, "a refusal (4xx)", str(status or exchange.error or "no answer"))
+            expected = "a refusal (4xx), or 2xx without harm" if self.case.may_be_taken else "a refusal (4xx)"
+            yield self.finding(kind, severity, expected, str(status or exchange.error or "no answer"))
         if self.leaks:
             found = f"the answer holds internals: {_some(self.leaks)}"
             yield self.finding("leaked", Severity.MEDIUM, "no internals", found)
@@ -132,7 +152,7 @@ def removals(results: Results) -> list[Path]:
 def emptied(results: Results) -> list[Path]:
     """List the folders of the run's making, deepest first, to be removed (`rmdir`) once their files are."""
     named = {folder for path in results.created for folder in path.parents if results.run_prefix in str(folder)}
-    folders = [path for path in named.union(results.created) if path.is_dir() and not path.is_symlink()]
+    folders = [path for path in named.union(results.created) if os.path.isdir(path) and not path.is_symlink()]  # noqa: PTH112  # no path may be too long
     return sorted(folders, key=lambda path: len(path.parts), reverse=True)
 
 

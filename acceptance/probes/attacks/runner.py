@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
@@ -20,6 +21,7 @@ from acceptance.probes.attacks.requests import Attack, prepare, send_all, tag_of
 from acceptance.probes.attacks.results import CaseResult, Results
 from acceptance.probes.http.exchange import Exchange, leaks
 from acceptance.probes.storage.canary import Canaries
+from acceptance.probes.storage.left import is_left, is_unsafe
 from acceptance.probes.storage.snapshot import Attribution, Changes, Stat, Tree, attribute, diff
 from acceptance.probes.storage.uploads import Uploader
 from acceptance.verdict import Inconclusive
@@ -61,7 +63,7 @@ def run(
     canary = roots.canary_dir / f"canary-{run_prefix}.txt"
     try:
         controls = upload_controls(uploader, roots, students, run_prefix)
-        attacks = prepare(cases, roots, students, run_prefix, canary, controls)
+        attacks = prepare(cases, roots, students, run_prefix, canary, controls, uploader.names)
         places = {place for attack in attacks for place in attack.places}
         announce(escape_targets.free(places, (roots.root, *roots.watch_dirs)))  # guard: escape-places-are-journalled
         exchanges, changes = _attack(attacks, uploader, roots, run_prefix, concurrency, deadline_s)
@@ -134,16 +136,12 @@ def _result(
     paths = found.of.get(attack.case.id, [])
     owned = {path for others in found.of.values() for path in others}
     blamed = broken & set(paths) or ("{victim" in attack.case.payload and broken - owned)
+    is_wrong = partial(is_unsafe, root=roots.root) if attack.case.may_be_taken and exchange.accepted else is_left
     return CaseResult(
         case=attack.case,
         exchange=exchange,
         written_outside=tuple(path for path in paths if not roots.holds(path)),
-        written_inside=tuple(path for path in paths if roots.holds(path) and _is_left(path)),
+        written_inside=tuple(path for path in paths if roots.holds(path) and is_wrong(path)),
         victim_intact=not blamed,
-        leaks=tuple(leaks(exchange.body, sent=attack.echoes(), form=attack.upload.form(), private=[str(roots.root)])),
+        leaks=tuple(leaks(exchange.body, sent=attack.echoes(), form=attack.form(), private=[str(roots.root)])),
     )
-
-
-def _is_left(path: Path) -> bool:
-    """Tell whether a file or link is still there; an empty folder harms nobody."""
-    return os.path.lexists(path) and (path.is_symlink() or not path.is_dir())

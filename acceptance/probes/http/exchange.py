@@ -73,6 +73,11 @@ class Exchange:
         return self.status in {400, 403, 411, 413, 414, 415, 422, 431}
 
     @property
+    def accepted(self) -> bool:
+        """Whether the service took the request."""
+        return self.status is not None and 200 <= self.status < 300
+
+    @property
     def detail(self) -> object:
         """The contract's `detail` of a refusal, `None` when the body is not `{"detail": ...}`."""
         answer = _decoded(self.body)

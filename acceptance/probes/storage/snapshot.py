@@ -5,6 +5,7 @@ A status code is no proof: what was written where decides.
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import stat
@@ -121,7 +122,7 @@ def attribute(changes: Changes, nonces: Mapping[bytes, str], names: Mapping[byte
 
 
 def edges(path: Path) -> bytes:
-    """Read a regular file's first and last 64 KiB; nothing of anything else, or of what is gone again.
+    """Read a regular file's first and last 64 KiB; nothing of anything else, of what is gone again or has no path.
 
     Raises:
         Inconclusive: When the file is there and cannot be read.
@@ -137,6 +138,8 @@ def edges(path: Path) -> bytes:
     except FileNotFoundError:
         return b""
     except OSError as problem:
+        if problem.errno == errno.ENAMETOOLONG:
+            return b""
         raise _blind(path, problem) from problem
 
 
@@ -177,6 +180,11 @@ def _walk(tops: set[Path]) -> Iterator[tuple[Path, Stat]]:
             try:
                 found = child.stat(follow_symlinks=False)
             except FileNotFoundError:
+                continue
+            except OSError as problem:
+                if problem.errno != errno.ENAMETOOLONG:
+                    raise _blind(folder, problem) from problem
+                yield Path(child.path), Stat(0, 0, 0, child.inode(), 0)  # it is there, and no path leads to it
                 continue
             yield Path(child.path), Stat.of(found)
             if stat.S_ISDIR(found.st_mode):

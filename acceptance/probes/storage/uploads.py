@@ -10,7 +10,7 @@ from acceptance.probes.archives.archives import Archive, good
 from acceptance.probes.http import raw
 from acceptance.probes.http.client import Called, trace
 from acceptance.probes.http.exchange import BODY_LIMIT, Exchange
-from acceptance.probes.http.multipart import Content, Multipart, Part
+from acceptance.probes.http.multipart import Content, Framing, Multipart, Part
 from acceptance.probes.http.under_way import Requests
 from acceptance.target.naming import HttpNames
 
@@ -34,6 +34,8 @@ class Upload:
         filename_star: RFC 5987 file name of `new_zip`.
         extra: Further parts, such as `old_zip` and `logs_zip`.
         left_out: A field that is not sent.
+        raw_head: What follows the name of `new_zip`, as it is.
+        framing: What stands around the parts.
     """
 
     student_id: str | bytes
@@ -45,6 +47,8 @@ class Upload:
     filename_star: str | bytes | None = None
     extra: tuple[Part, ...] = ()
     left_out: str = ""
+    raw_head: bytes = b""
+    framing: Framing = field(default_factory=Framing)
 
     def form(self, names: HttpNames = _CONTRACT) -> Multipart:
         """Encode the upload. The digest goes before the file, so that a service can check while it reads."""
@@ -53,10 +57,12 @@ class Upload:
         if digest is not None:
             fields[b"new_zip_sha256"] = digest
         parts = [Part(name, Content.of(value)) for name, value in fields.items()]
-        new_zip = file_part(b"new_zip", self.archive, self.filename, self.filename_star)
+        new_zip = replace(
+            file_part(b"new_zip", self.archive, self.filename, self.filename_star), raw_head=self.raw_head
+        )
         named = [replace(part, name=_named(part.name, names)) for part in (*parts, new_zip, *self.extra)]
         named = [part for part in named if not self.left_out or part.name != names.field(self.left_out).encode()]
-        return Multipart(named)
+        return Multipart(named, self.framing)
 
 
 def file_part(

@@ -16,6 +16,7 @@ from acceptance.conduct.intents import Intents
 from acceptance.conduct.journal import Journal
 from acceptance.conduct.testdata import Purged, new_prefix, purge, trace_prefix
 from acceptance.conduct.undo import recover
+from acceptance.observe.collections import OWNED
 from acceptance.polling import poll
 from acceptance.probes.archives.archives import new_nonce
 from acceptance.probes.attacks.escape_targets import Escapes, free
@@ -62,7 +63,7 @@ def asked(monkeypatch):
 
     @contextmanager
     def database(_):
-        yield Database.fromkeys(acceptance.conduct.testdata.OWNED, Collection(queries))
+        yield Database.fromkeys(OWNED, Collection(queries))
 
     monkeypatch.setattr(acceptance.conduct.testdata, "database", database)
     return queries

@@ -12,15 +12,17 @@ from typing import Any
 import pytest
 from tiny_review_api import SOUND, tiny_review_api
 
+from acceptance.conduct.testdata import _remove
 from acceptance.finding import as_evidence, counts, summary
 from acceptance.probes.archives import zip_bombs
-from acceptance.probes.attacks.attacks import Attacks
+from acceptance.probes.attacks.attacks import Attacks, with_orphans
 from acceptance.probes.attacks.control_uploads import StorageRoots, Students
 from acceptance.probes.attacks.corpus import FIELDS, Case, lint_cases, load_cases, selection
 from acceptance.probes.attacks.escape_targets import places
 from acceptance.probes.attacks.payload import PayloadError, expand
 from acceptance.probes.attacks.results import Results, emptied, removals
 from acceptance.probes.attacks.runner import run
+from acceptance.probes.storage.recorded import COLLECTIONS, recorded
 from acceptance.probes.storage.uploads import Uploader
 from acceptance.verdict import Inconclusive
 
@@ -28,6 +30,16 @@ CORPUS = load_cases()
 BY_ID = {case.id: case for case in CORPUS}
 ONE = (BY_ID["student_id-dotdot-once"],)
 PREFIX = "acc-77aa"
+BESIDE_PLAIN = (
+    *("star-beside-plain", "star-before-plain", "star-absolute-beside-plain", "star-canary-beside-plain"),
+    *("pieces-beside-plain", "pieces-encoded-beside-plain", "plain-twice-hostile-last", "plain-twice-other-case"),
+    "two-headers-hostile-last",
+)
+TWO_READINGS = ("local", "first_end", "last_end", "zip64", "without_zip64")
+TARS = (
+    *("pax-dotdot", "pax_link-absolute", "pax_global-dotdot", "sparse-dotdot", "hardlink_to_symlink-canary"),
+    *("two_steps-absolute", "chain-top-and-down"),
+)
 
 Run = Callable[..., Results]
 
@@ -64,7 +76,7 @@ def test_corpus_is_sound() -> None:
 
 def test_selection_holds_one_of_each_kind_and_nothing_that_does_harm() -> None:
     chosen = [case.field for case in selection(CORPUS)]
-    assert sorted(chosen) == sorted({case.field for case in CORPUS} - {"bomb"})
+    assert sorted(chosen) == sorted({case.field for case in CORPUS} - {"bomb", "zip.special", "tar.special"})
 
 
 def test_corpus_has_the_size_and_reaches_every_field() -> None:
@@ -225,6 +237,93 @@ def test_an_overwritten_archive_of_another_student_is_put_to_its_case(home: Path
 def test_members_that_are_unpacked_outside_are_found(home: Path, case: str) -> None:
     results = attack(home, "unpacks", (BY_ID[case],))
     assert results[case].written_outside
+
+
+@pytest.mark.parametrize(
+    ("fault", "case"),
+    [
+        *(("guards-the-first", f"new_zip_head-{name}") for name in BESIDE_PLAIN),
+        *(("guards-the-first", name) for name in ("new_zip_last-canary", "student_id_last-dotdot")),
+        ("guards-the-first", "form_after-second-form"),
+        *(("guards-the-last", name) for name in ("assignment_id_first-dotdot", "new_zip_first-dotdot")),
+        ("guards-the-last", "new_zip_head-plain-twice-hostile-first"),
+        ("guards-the-last", "new_zip_head-two-headers-hostile-first"),
+        ("guards-the-last", "form_before-boundary-goes-on"),
+        *(("unpacks-a-stream", f"zip_{name}-dotdot") for name in TWO_READINGS),
+        ("unpacks-a-stream", "tar_pax_size-dotdot"),
+        *(("unpacks", f"zip_{name}") for name in ("two_steps-absolute", "two_steps-four-up", "chain-top-and-down")),
+        ("unpacks-folded", "zip_case-absolute"),
+        *(("unpacks", f"tar_{name}") for name in TARS),
+    ],
+)
+def test_newer_kinds_are_found_by_what_they_write_outside(home: Path, fault: str, case: str) -> None:
+    """A guard that reads a form or an archive otherwise than what uses it lets the attack through."""
+    assert attack(home, SOUND, (BY_ID[case],)).findings == []
+    found = attack(home, fault, (BY_ID[case],))
+    assert found[case].written_outside, found.findings
+
+
+@pytest.mark.parametrize("case", ["zip_special-setuid", "zip_special-setgid", "tar_special-pipe", "tar_special-setuid"])
+def test_what_is_never_harmless_in_the_storage_is_found(home: Path, case: str) -> None:
+    [first, *_] = attack(home, "unpacks", (dataclasses.replace(BY_ID[case], expect_event="harmless"),)).findings
+    assert first.kind == "unsafe file"
+
+
+def test_a_case_may_be_taken_without_harm_and_no_service_may_stumble_over_it(home: Path) -> None:
+    case = BY_ID["zip_encrypted-plain-name"]
+    taken = attack(home, SOUND, (case,))
+    assert (taken[case.id].taken, taken.findings) == (True, [])
+    assert "or 2xx without harm, found 500" in str(attack(home, "reads-members", (case,)).findings[0])
+
+
+@pytest.mark.parametrize(("fault", "kind"), [("leaves-incoming", "accepted"), ("limits-rate", "nothing")])
+def test_a_refusal_of_what_might_be_taken_leaves_nothing(home: Path, fault: str, kind: str) -> None:
+    found = attack(home, fault, (BY_ID["student_id-blank"],))
+    assert [each.kind for each in found.findings] or [kind] == ["nothing"]
+    assert bool(found.no_data) == (fault == "limits-rate")
+
+
+@pytest.mark.parametrize(("fault", "kinds"), [("fails", ["orphan", "answered 500"]), (SOUND, ["orphan"])])
+def test_records_of_what_was_turned_away_are_put_to_their_case(
+    home: Path, fault: str, kinds: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cases = (*ONE, BY_ID["student_id-blank"], BY_ID["zip_local-dotdot"])
+    results = attack(home, fault, cases)
+    asked: list[str] = []
+
+    def known(_: object, __: str, marks: list[str]) -> dict[str, list[str]]:
+        asked.extend(marks)
+        return {f"{PREFIX}-c0002": ["long_tasks rev_1, queued"]}
+
+    monkeypatch.setattr("acceptance.probes.attacks.attacks.recorded", known)
+    [told, *_] = [found for found in with_orphans(results, Any, PREFIX).values() if found.orphans]  # type: ignore[arg-type]
+    assert (told.case.id, [each.kind for each in told.findings]) == ("student_id-blank", kinds)
+    assert results["zip_local-dotdot"].taken
+    assert asked == [f"{PREFIX}-c0001", f"{PREFIX}-c0002"], "of what was taken there may be records"
+
+
+class Documents(list[dict[str, Any]]):
+    """The documents of one collection, whatever is asked for."""
+
+    name = "butler.x"
+
+    def find(self, _: object) -> Sequence[dict[str, Any]]:
+        return self
+
+
+def test_documents_of_a_refusal_are_found_by_its_whole_mark(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("acceptance.probes.storage.recorded.TIDYING_S", 0)
+    tasks = Documents({"task_id": f"rev_{mark}", "metadata": {"x": f"../{mark}"}} for mark in ("p-c1", "p-c12"))
+    mongo: Any = dict.fromkeys(COLLECTIONS, Documents()) | {"long_tasks": tasks}
+    assert recorded(mongo, "p", ["p-c1", "p-c2"]) == {"p-c1": ["butler.x rev_p-c1"]}
+
+
+def test_what_no_path_is_long_enough_for_is_seen_and_can_be_removed(home: Path) -> None:
+    found = attack(home, "unpacks", (BY_ID["tar_chain-top-and-down"],))
+    assert max(len(str(path)) for path in found.created) > 4096
+    assert [folder for folder in emptied(found) if len(str(folder)) > 4096] == []
+    _remove(home / "var/archives/attacker")
+    assert not (home / "var/archives/attacker").exists()
 
 
 def test_a_folder_made_outside_before_the_refusal_is_found(home: Path) -> None:

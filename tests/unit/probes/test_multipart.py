@@ -7,11 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from python_multipart.multipart import MultipartParser, parse_options_header
 
-from acceptance.probes.http.multipart import CHUNK, Content, Multipart, Part, rechunked
+from acceptance.probes.http.multipart import CHUNK, Content, Framing, Multipart, Part, rechunked
 
 
 def body(*parts: Part) -> bytes:
-    return b"".join(Multipart(parts, b"BOUND"))
+    return b"".join(Multipart(parts, Framing(b"BOUND")))
 
 
 def parsed(form: Multipart) -> list[tuple[dict[bytes, bytes], bytes]]:

@@ -1,0 +1,25 @@
+"""Tell what may not be left in a storage: anything of an upload that was refused, and what is never harmless."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+_RIGHTS = stat.S_ISUID | stat.S_ISGID
+
+
+def is_left(path: Path) -> bool:
+    """Tell whether a file or link is still there; an empty folder harms nobody."""
+    return os.path.lexists(path) and (path.is_symlink() or not path.is_dir())
+
+
+def is_unsafe(path: Path, root: Path) -> bool:
+    """Tell whether what is there does harm inside the storage too: a device, a pipe, borrowed rights, a way out."""
+    try:
+        mode = path.lstat().st_mode
+    except (OSError, ValueError):
+        return False
+    if stat.S_ISLNK(mode):
+        return not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(root))
+    return not stat.S_ISDIR(mode) and (not stat.S_ISREG(mode) or bool(mode & _RIGHTS))
