@@ -11,7 +11,7 @@ from acceptance.polling import poll
 
 COLLECTIONS = ("long_tasks", "review_archives", "homework_reviews")
 TIDYING_S = 2.0
-"""Seconds in which a service may take back what it wrote before it refused."""
+"""Seconds in which a service may remove what it wrote before it refused."""
 
 
 def recorded(mongo: Store, prefix: str, marks: Sequence[str]) -> dict[str, list[str]]:
