@@ -29,8 +29,11 @@ FIELDS = (*IDS, *NAME_FIELDS, *TWICE_FIELDS, *HEAD_FIELDS, *FORM_FIELDS, *hostil
 HARMLESS = "harmless"
 """In place of an event: a sound service may refuse the upload, or take it and keep to its own places."""
 EVENTS = ("path_traversal", "size_limit", "any", HARMLESS)
-NOT_IN_PRODUCTION = ("bomb", "zip.special", "tar.special")
-"""Kinds that may do harm to a service that falls for them, wherever they aim."""
+NOT_IN_PRODUCTION = (
+    *("bomb", "zip.special", "tar.special", "zip.chain", "tar.chain"),
+    *("zip.method", "zip.encrypted"),
+)
+"""Kinds that may harm a service that falls for them wherever they aim, and those whose review fails where one is taken."""
 SOURCE = re.compile(
     r"CWE-(20|22|23|35|36|41|59|73|158|176|178|180|190|235|400|409|436|732|755|770)|CVE-\d{4}-\d{4,7}|zip-slip|tar-slip"
     r"|OWASP|RFC (2046|2231|5987|7578)"
