@@ -33,7 +33,7 @@ NOT_IN_PRODUCTION = (
     *("bomb", "zip.special", "tar.special", "zip.chain", "tar.chain"),
     *("zip.method", "zip.encrypted"),
 )
-"""Kinds that may harm a service that falls for them wherever they aim, and those whose review fails where one is taken."""
+"""Kinds that may harm a service wherever they aim, and those whose review may fail where a sound one takes them."""
 SOURCE = re.compile(
     r"CWE-(20|22|23|35|36|41|59|73|158|176|178|180|190|235|400|409|436|732|755|770)|CVE-\d{4}-\d{4,7}|zip-slip|tar-slip"
     r"|OWASP|RFC (2046|2231|5987|7578)"
