@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from acceptance.observe.collections import owned_by
+from acceptance.observe.collections import OWNED, owned_by, spellings
 from acceptance.observe.store import Store
 from acceptance.polling import poll
 
@@ -39,7 +39,9 @@ def _by_mark(mongo: Store, prefix: str, marks: Sequence[str]) -> dict[str, list[
 
 
 def _documents(mongo: Store, prefix: str) -> Iterator[tuple[str, str]]:
+    whole = {"$in": spellings(prefix)}  # an id of digits may be stored as a number
     for name in COLLECTIONS:
-        for document in mongo[name].find(owned_by(name, prefix)):
+        wanted = {"$or": [owned_by(name, prefix), *({field: whole} for field in OWNED[name])]}
+        for document in mongo[name].find(wanted):
             status = f", {document['status']}" if "status" in document else ""
             yield str(document), f"{mongo[name].name} {document.get('task_id')}{status}"
