@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import os
+import stat
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,8 +43,18 @@ def copies_of(archive: Archive, root: Path) -> list[Path]:
     """
     if not os.access(root, os.R_OK | os.X_OK):
         raise Inconclusive(f"{root} cannot be listed by this user; run as the storage's owner or as root")
-    same_size = (path for path in root.rglob("*") if path.is_file() and path.stat().st_size == archive.size)
+    same_size = (path for path, size in _files(root) if size == archive.size)
     return sorted(path for path in same_size if sha256_of(path) == archive.sha256)
+
+
+def _files(root: Path) -> Iterator[tuple[Path, int]]:
+    """Give the files and their sizes; an archive that was unpacked may hold what no path is long enough for."""
+    for folder, _, names in os.walk(root):
+        for name in names:
+            path = Path(folder, name)
+            with suppress(OSError):
+                if stat.S_ISREG((found := path.stat()).st_mode):
+                    yield path, found.st_size
 
 
 def sha256_of(path: Path) -> str:

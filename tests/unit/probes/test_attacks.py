@@ -15,6 +15,7 @@ from tiny_review_api import SOUND, tiny_review_api
 from acceptance.conduct.testdata import _remove
 from acceptance.finding import as_evidence, counts, summary
 from acceptance.probes.archives import zip_bombs
+from acceptance.probes.archives.archives import good
 from acceptance.probes.attacks.attacks import Attacks, with_orphans
 from acceptance.probes.attacks.control_uploads import StorageRoots, Students
 from acceptance.probes.attacks.corpus import FIELDS, Case, lint_cases, load_cases, selection
@@ -22,6 +23,7 @@ from acceptance.probes.attacks.escape_targets import places
 from acceptance.probes.attacks.payload import PayloadError, expand
 from acceptance.probes.attacks.results import Results, emptied, removals
 from acceptance.probes.attacks.runner import run
+from acceptance.probes.storage.directory import copies_of
 from acceptance.probes.storage.recorded import COLLECTIONS, recorded
 from acceptance.probes.storage.uploads import Uploader
 from acceptance.verdict import Inconclusive
@@ -323,6 +325,7 @@ def test_what_no_path_is_long_enough_for_is_seen_and_can_be_removed(home: Path) 
     found = attack(home, "unpacks", (BY_ID["tar_chain-top-and-down"],))
     assert max(len(str(path)) for path in found.created) > 4096
     assert [folder for folder in emptied(found) if len(str(folder)) > 4096] == []
+    assert copies_of(good(), home / "var/archives") == []
     _remove(home / "var/archives/attacker")
     assert not (home / "var/archives/attacker").exists()
 
