@@ -80,4 +80,5 @@ def test_a_taken_component_is_one_component(name: str) -> None:
     ids=str,
 )
 def test_every_file_name_of_a_header_is_seen(header: bytes, file_names: tuple[str, ...]) -> None:
-    assert disposition.parse(header) == disposition.Disposition("f", file_names)
+    found = disposition.parse(header)
+    assert (found.field, found.file_names) == ("f", file_names)
