@@ -517,11 +517,11 @@ def test_a_damaged_change_is_not_applied(env):
 
 
 @pytest.fixture(scope="module")
-def no_waiting_for_the_disk():
-    """These look at bytes and not at what a power cut leaves; beside other tests the disk takes most of a minute."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(os, "fsync", lambda fd: None)
-        yield
+def in_memory():
+    """A file that is not on a disk: these look at bytes, and beside other tests a disk takes them minutes."""
+    memory = Path("/dev/shm")
+    with tempfile.TemporaryDirectory(dir=memory if os.access(memory, os.W_OK) else None) as folder:
+        yield EnvFile(Path(folder) / "property.env")
 
 
 _line_ends = st.sampled_from(["\n", "\n", "\r\n"])
@@ -543,11 +543,10 @@ _files = st.tuples(_lines, st.sampled_from(["", "# no newline", f"{KEY}=false"])
 )
 
 
-@pytest.mark.usefixtures("no_waiting_for_the_disk")
 @settings(max_examples=150, deadline=None)
 @given(before=st.one_of(_files, st.binary(max_size=40)), after=st.one_of(_files, st.binary(max_size=40)))
-def test_set_then_restore_is_byte_identical(tmp_path_factory, before, after):
-    env = EnvFile(tmp_path_factory.getbasetemp() / "property.env")
+def test_set_then_restore_is_byte_identical(in_memory, before, after):
+    env = in_memory
     original = write(env, before + f"\n{KEY}=false\n".encode() + after)
     try:
         change = env.set(KEY, "true")
@@ -559,12 +558,11 @@ def test_set_then_restore_is_byte_identical(tmp_path_factory, before, after):
     assert env.path.read_bytes() == original
 
 
-@pytest.mark.usefixtures("no_waiting_for_the_disk")
 @settings(max_examples=150, deadline=None)
 @given(content=_files)
-def test_set_changes_no_other_line(tmp_path_factory, content):
+def test_set_changes_no_other_line(in_memory, content):
     """Judged without our parser: with the key's values blotted out, both files are the same bytes."""
-    env = EnvFile(tmp_path_factory.getbasetemp() / "property.env")
+    env = in_memory
     original = write(env, content)
     try:
         env.set(KEY, "true")
@@ -575,11 +573,10 @@ def test_set_changes_no_other_line(tmp_path_factory, content):
     assert blot.sub(rb"\1", env.path.read_bytes()) == blot.sub(rb"\1", original)
 
 
-@pytest.mark.usefixtures("no_waiting_for_the_disk")
 @settings(max_examples=100, deadline=None)
 @given(before=_files, added=_files)
-def test_lines_appended_by_others_survive_the_restore(tmp_path_factory, before, added):
-    env = EnvFile(tmp_path_factory.getbasetemp() / "property.env")
+def test_lines_appended_by_others_survive_the_restore(in_memory, before, added):
+    env = in_memory
     assume(KEY.encode() not in added)
     original = write(env, f"{KEY}=false\n".encode() + before + b"\n")
     try:
