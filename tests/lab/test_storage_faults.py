@@ -265,6 +265,34 @@ def test_a_virus_is_accepted(broken: WholeLab) -> None:
     assert broken.upload(archive(("inner.txt", _EICAR.encode()))).status_code == 201
 
 
+@breaks("av-one-at-a-time")
+def test_a_virus_beside_another_scan_is_accepted(broken: WholeLab) -> None:
+    virus = archive(("inner.txt", _EICAR.encode()))
+    with ThreadPoolExecutor(8) as users:
+        answers = [answer.status_code for answer in users.map(lambda _: broken.upload(virus), range(24))]
+    assert set(answers) == {201, 422}
+
+
+@breaks("refused-recorded")
+def test_what_is_refused_is_queued(broken: WholeLab) -> None:
+    tasks = broken.db["long_tasks"]
+    before = tasks.count_documents({})
+    assert broken.upload(new_zip_sha256="0" * 64).status_code == 422
+    assert tasks.count_documents({}) == before + 1
+
+
+@breaks("requests-leave-files", "requests-keep-memory")
+def test_each_request_leaves_something_behind(broken: WholeLab, fault: str) -> None:
+    name, least = {
+        "requests-leave-files": ("process_open_fds", 30),
+        "requests-keep-memory": ("process_resident_memory_bytes", 60 << 20),
+    }[fault]
+    before = broken.metric(name) or 0.0
+    for _ in range(5):
+        broken.upload()
+    assert (broken.metric(name) or 0.0) - before > least
+
+
 @breaks("left-over-incoming")
 def test_a_refused_file_stays(broken: WholeLab) -> None:
     broken.upload(new_zip_sha256="0" * 64)
