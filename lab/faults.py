@@ -108,6 +108,7 @@ STORAGE_FAULTS: tuple[Fault, ...] = tuple(
             "every service: each request of a user keeps memory",
             "monitor.1 21_01a.monitor.1 21_01b.monitor.1 21_01d.monitor.1",
         ),
+        ("answer-remembered", "a review is told for ever as it stood when it was first asked for", "rollout.3"),
         ("old-tasks-forgotten", "tasks of before the process started are answered with 404", "rollout.3"),
         ("refused-recorded", "what is refused is queued for review all the same", "security.1 security.2"),
         ("limit-missing", "a file of any size is accepted", "security.3"),

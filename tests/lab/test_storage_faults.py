@@ -184,6 +184,14 @@ def test_the_old_path_is_at_fault(new_path: WholeLab, fault: str) -> None:
     assert (told["student_id"], kept) == {"old-path-other-student": ("nobody", 2)}.get(fault, ("ann", 1))
 
 
+@breaks("answer-remembered")
+def test_a_review_is_told_as_it_first_stood(broken: WholeLab) -> None:
+    task = broken.upload().json()["task_id"]
+    first = broken.http.get(f"{broken.reviews}/{task}").json()
+    broken.db["long_tasks"].update_one({"task_id": task}, {"$set": {"status": "failed"}})
+    assert (first["status"] != "failed", broken.http.get(f"{broken.reviews}/{task}").json()) == (True, first)
+
+
 @breaks("old-tasks-forgotten")
 def test_tasks_of_before_the_start_are_unknown(new_path: WholeLab, fault: str) -> None:
     task = new_path.upload().json()["task_id"]

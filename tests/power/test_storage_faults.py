@@ -319,7 +319,7 @@ POWER = (
             only=("flag_off", "flag_on"),
             k="work_is_reviewed",
         )
-        for fault in ("place-without-root",)
+        for fault in ("place-without-root", "answer-remembered")
     ),
     NotMeasured(stage="21_01c"),
     LeftBehind(("requests-leave-files",)),
