@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
 
 from acceptance.conduct.services import Restarted
 from acceptance.conduct.testdata import new_ids, trace_prefix
@@ -42,20 +44,44 @@ class OldPathProof:
     prefix: str = ""
     journal: Callable[[], object] = lambda: None
     before: Sequence[str] = ()
+    _begun: dict[tuple[str, ...], Future[frozenset[str]]] = field(default_factory=dict, repr=False)
 
-    def accounts(self, change: Change, done: Sequence[Restarted]) -> list[str]:
+    def begin(self, change: Change) -> Future[frozenset[str]]:
+        """Look, beside the rollback, at which archives are wrong before it: what was never kept, it did not lose.
+
+        Nothing waits for this: a database that does not answer must not hold up a rollback. A rollback that is tried
+        again has the first one's look, for what that one lost is wrong by now.
+        """
+        if change.keys not in self._begun:
+            looking = ThreadPoolExecutor(1)
+            self._begun[change.keys] = looking.submit(self._wrong_archives if self._was_on(change) else frozenset)
+            looking.shutdown(wait=False)
+        return self._begun[change.keys]
+
+    def accounts(self, change: Change, done: Sequence[Restarted], begun: Future[frozenset[str]]) -> list[str]:
         """Give what was seen, a sentence each.
 
         Args:
             change: What was undone.
             done: The restarts since.
+            begun: What `begin` gave.
 
         Raises:
             MutationFailed: A service still takes the new path, or its old path does not serve its users.
         """
         seen = {one.service for one in done if one.proved}
-        was_on = bool(self.prefix) and change.value.lower() == "true"
-        return [each for stage in self._switched_off(change) for each in self._told(stage, seen, was_on)]
+        known = begun.done() and not begun.exception()
+        wrong = begun.result() if known else None
+        use = partial(self._used, wrong=wrong) if self._was_on(change) else None
+        return [each for stage in self._switched_off(change) for each in self._told(stage, seen, use)]
+
+    def _was_on(self, change: Change) -> bool:
+        return bool(self.prefix) and change.value.lower() == "true"
+
+    def _wrong_archives(self) -> frozenset[str]:
+        clients = Clients(self.target, trace_prefix(self.prefix))
+        with clients.database() as mongo:
+            return user_path.wrong_archives(user_path.User(clients, mongo, new_ids(self.prefix), self.before))
 
     def _switched_off(self, change: Change) -> Iterator[Declared]:
         if (change.previous or "false").lower() == "true":
@@ -64,13 +90,13 @@ class OldPathProof:
             if self.target.flags[stage.id] in change.keys and stage.service in self.target.services:
                 yield stage
 
-    def _told(self, stage: Declared, seen: set[str], was_on: bool) -> Iterator[str]:
+    def _told(self, stage: Declared, seen: set[str], use: Callable[[Declared, Service], str] | None) -> Iterator[str]:
         service, used = self.target.service(stage.service), False
         path = NewPath(stage, self.target, Prometheus.of(self.target))
         before = self._left(path)
-        if was_on:
+        if use:
             try:
-                yield self._used(stage, service)
+                yield use(stage, service)
                 used = True
             except MutationFailed:
                 raise
@@ -79,9 +105,9 @@ class OldPathProof:
                 yield f"whether {service.name} serves its users on the old path is not known: {error}"
         yield self._shown(path, seen, used, before)
 
-    def _used(self, stage: Declared, service: Service) -> str:
+    def _used(self, stage: Declared, service: Service, wrong: frozenset[str] | None) -> str:
         """Act as a user; see `acceptance.probes.user_path`."""
-        if found := self._findings(stage):  # guard: old-path-must-serve-its-users
+        if found := self._findings(stage, wrong):  # guard: old-path-must-serve-its-users
             raise MutationFailed(
                 f"{service.name}: with {self.target.flags[stage.id]} off in {self.target.env_file} and restarted, "
                 f"expected the old path to serve its users ({stage.request}), found {summary(found)}; see its log: "
@@ -89,13 +115,13 @@ class OldPathProof:
             )
         return f"{service.name} serves a user on the old path ({stage.request}), with what was stored before"
 
-    def _findings(self, stage: Declared) -> list[Finding]:
+    def _findings(self, stage: Declared, wrong: frozenset[str] | None) -> list[Finding]:
         first = 10**6 + secrets.randbelow(10**6)  # of numbers that no check of the run has come to
         clients = Clients(self.target, trace_prefix(self.prefix))
         with clients.database() as mongo:
             mongo.ping()  # first: without the database no answer says anything of the service
             self.journal()  # guard: user-of-the-proof-is-journalled-first
-            user = user_path.User(clients, mongo, new_ids(self.prefix, first), self.before)
+            user = user_path.User(clients, mongo, new_ids(self.prefix, first), self.before, wrong)
             return user_path.findings(user, stage.request, self.target.http_timeout_s)
 
     def _left(self, path: NewPath) -> frozenset[str]:

@@ -88,7 +88,7 @@ def by_hand(target: Target, entry: Entry) -> list[str]:
         flags, service = entry.undo["change"]["keys"], entry.undo["service"]
         return [*by_hand_commands(target, service, flags[0]), commands.recover(target.source)]
     if entry.undo["kind"] == "data":
-        return [commands.recover(target.source) + "  # once MongoDB answers"]
+        return [commands.recover(target.source) + "  # again, and once MongoDB answers"]
     return [commands.restart(target, entry.undo["service"])]
 
 

@@ -46,12 +46,15 @@ class User:
         mongo: What is stored, to look at.
         new_id: Makes an id from a word.
         before: Prefixes of the users whose stored things are asked for again.
+        wrong_already: Archives that were wrong before the rollback, by their path; None where that is not known, so
+            that none can be held against it.
     """
 
     clients: Clients
     mongo: Store
     new_id: Callable[[str], str]
     before: Sequence[str] = ()
+    wrong_already: frozenset[str] | None = frozenset()
 
     def stored(self, collection: str, *fields: str) -> list[Document]:
         """Give the newest documents of the users before, by the fields that may hold a user's id.
@@ -144,8 +147,19 @@ def _told(user: User, path: str) -> Called:
 def work(user: User) -> Iterator[Finding]:
     """Ask for the tasks of before, and read the archives that the new path stored: the new code may be back one day."""
     yield from tasks(user)
+    if user.wrong_already is not None:
+        yield from (found for path, found in _wrong_archives(user) if path not in user.wrong_already)
+
+
+def wrong_archives(user: User) -> frozenset[str]:
+    """Give the paths of the stored archives that are wrong now."""
+    return frozenset(path for path, _ in _wrong_archives(user))
+
+
+def _wrong_archives(user: User) -> Iterator[tuple[str, Finding]]:
     for document in user.stored("review_archives", "student_id"):
-        yield from checksum_findings(document, user.clients.target.storage.root)
+        for found in checksum_findings(document, user.clients.target.storage.root):
+            yield str(document.get("path")), found
 
 
 def nothing(_: User) -> Iterator[Finding]:

@@ -198,7 +198,8 @@ def test_escapes_of_a_command_that_was_killed_with_its_watchdog_are_swept_by_rec
         process.communicate()
         assert escaped()
         _, said = run("recover.py", new_path)  # which also tells of the flag that the test has set
-    assert ("left by attacks" in said, "could not be undone" in said) == (True, False), said
+        _, again = run("recover.py", new_path)  # what was under way at the kill is named, and looked for once more
+    assert ("left by attacks" in said, "could not be undone" in again) == (True, False), f"{said}\n{again}"
     assert (escaped(), left_of_tests(target)) == ([], [])
 
 

@@ -137,6 +137,7 @@ class Used:
 
     def __init__(self):
         self.found, self.order, self.unwritable = [], [], None
+        self.wrong, self.told = frozenset(), None
 
     def database(self):
         return nullcontext(self)
@@ -149,7 +150,13 @@ class Used:
         if self.unwritable:
             raise self.unwritable
 
+    def wrong_archives(self, user):
+        if isinstance(self.wrong, Exception):
+            raise self.wrong
+        return self.wrong
+
     def findings(self, user, request, _):
+        self.told = user.wrong_already
         assert user.new_id("back").startswith(f"{PREFIX}-back-")
         self.order.append((request, *user.before))
         if isinstance(self.found, Exception):
@@ -162,6 +169,7 @@ def used(monkeypatch, prometheus):
     made = Used()
     monkeypatch.setattr(acceptance.conduct.old_path_proof, "Clients", lambda *_: made)
     monkeypatch.setattr(acceptance.conduct.old_path_proof.user_path, "findings", made.findings)
+    monkeypatch.setattr(acceptance.conduct.old_path_proof.user_path, "wrong_archives", made.wrong_archives)
     monkeypatch.setattr(acceptance.conduct.old_path_proof, "await_scrape", lambda *_: made.order.append("scraped"))
     return made
 
@@ -192,6 +200,27 @@ def test_what_only_use_shows_is_a_failed_rollback(rolled_back, used, prometheus)
     used.found, prometheus.looks = [], [set(), {STORAGE}]  # a counter, once there was something to count
     with pytest.raises(RollbackFailed, match=f"found {STORAGE} for"):
         rolled_back()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [(frozenset({"a.zip"}), frozenset({"a.zip"})), (Inconclusive("MongoDB did not answer"), None)],
+    ids=["known", "not known"],
+)
+def test_archives_that_were_wrong_before_are_not_held_against_the_rollback(rolled_back, used, wrong, told):
+    used.wrong = wrong
+    rolled_back()
+    assert used.told == told
+
+
+def test_a_second_try_of_a_rollback_has_the_first_look(target, services, used):
+    """What the first try lost is wrong by the second, and is held against it still."""
+    target.env_file.write_text(f"{FLAG}=false\n")
+    change = EnvFile(target.env_file).set(FLAG, "true")
+    undo = Undo(target, None, services, OldPathProof(target, PREFIX, used.journal, (PREFIX,)))
+    for used.wrong in (frozenset(), frozenset({"a.zip"})):
+        undo.flag("21_01c", "api", change)
+        assert used.told == frozenset()
 
 
 @pytest.mark.parametrize("part", ["found", "unwritable"])
