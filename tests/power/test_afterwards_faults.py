@@ -55,7 +55,7 @@ POWER = (
     Post(
         ("metrics-gone",),
         ("test_metrics_are_scraped_without_a_gap[bot]",),
-        "1 not scraped: ",
+        " not scraped: ",
         k="without_a_gap",
         also=("test_metrics_are_scraped_without_a_gap[worker]", "test_metrics_are_scraped_without_a_gap[api]"),
         shows='max_over_time(up{job="butler-bot"}[10s]) == 0',

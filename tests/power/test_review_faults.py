@@ -150,7 +150,12 @@ POWER = (
     Soak((), ("test_reviews_take_at_most_twice_the_baseline",), "timed requests", INCONCLUSIVE, k="twice"),
     RestartsItself(stage="21_01d"),
     # Too little for a trigger, too much for the stage.
-    Soak(("review-errors-seldom",), ("test_gate_holds[pipeline-errors]",), "expected == 0 errors"),
+    Soak(
+        ("review-errors-seldom",),
+        ("test_gate_holds[pipeline-errors]",),
+        "expected == 0 errors",
+        settings=IMPATIENT | {"SOAK_SECONDS": "12"},
+    ),
     Soak(("review-hits-miscounted",), ("test_gate_holds[rate-limit-hits]",), "expected == 0 ref"),
     # Every tenth is lost: on a busy machine four seconds hold fewer.
     Soak(

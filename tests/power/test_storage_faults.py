@@ -308,7 +308,6 @@ POWER = (
         ("test_uploads_at_once_are_not_mixed_up",),
         "one document for each of",
         k="mixed_up",
-        survey="b",
     ),
     Off(("health-lies", "disk-gone"), ("test_work_is_reviewed",), "201 with a task_id", k="work_is", survey="full-off"),
     *(
