@@ -73,7 +73,8 @@ def lists(homework: Homework, checker: HwChecker, leave_out: Sequence[str]) -> L
     checks = checker.checks(DAYS + 1)
     students = sorted({check.student_id for check in checks} - {*leave_out})[:MOST_STUDENTS]
     known = {one: frozenset(check for check in checks if check.student_id == one) for one in students}
-    wanted = [(one, days) for one in students for days in sorted({*SPANS, *_edges(known[one])})]
+    spans = ((one, days) for one in students for days in {*SPANS, *_edges(known[one])})
+    wanted = sorted(spans, key=lambda each: each[::-1])  # those at the same moment are of different students
     with ThreadPoolExecutor(AT_ONCE) as pool:
         found = dict(zip(wanted, pool.map(lambda each: homework.listing(*each), wanted), strict=True))
     exact = not any(listing.unlike(checks, days) for (_, days), listing in found.items() if days == DAYS)
