@@ -41,7 +41,7 @@ class _Seat:
         if len(stored) != 1:
             expected = f"one document in {COLLECTION}, of session {self.session}"
             return [Finding("wrong documents", self.user, expected, f"{[each.get('session_id') for each in stored]}")]
-        found = contexts.findings(stored[0], self.user, self.said[-keeps:])
+        found = contexts.findings(stored[0], self.user, self.said[max(0, len(self.said) - keeps) :])
         if counted and stored[0].get("step_count") != self.turns:
             expected = f"step_count {self.turns} after as many turns, as the old path counts"
             found.append(Finding("wrongly stored", self.user, expected, str(stored[0].get("step_count"))))
@@ -80,9 +80,8 @@ class Chat:
         self.bad = self.bad + 1 if found else 0
         seat.sound = seat.sound and not found
         seat.turns += 1
-        if (
-            seat.turns < self.length or seat is self.held[0]
-        ) and seat.session != "":  # None: nobody names it, and it goes on by its user
+        goes_on = seat.turns < self.length or seat is self.held[0]
+        if goes_on and seat.session != "":  # None: nobody names it, and it goes on by its user
             self._seats.append(seat)
         return found
 

@@ -326,6 +326,13 @@ def test_each_conversation_of_a_chat_has_its_document() -> None:
     assert chat.stored_findings(cast(Any, Stored(chat)), before) == []
 
 
+def test_of_a_conversation_no_more_is_asked_for_than_the_old_path_keeps() -> None:
+    chat, before = talked()
+    emptied = Stored(chat, lambda documents: [document | {"data": {"kept": "nothing"}} for document in documents])
+    assert chat.stored_findings(cast(Any, emptied), before, keeps=0) == []
+    assert chat.stored_findings(cast(Any, emptied), before, keeps=1) != []
+
+
 @pytest.mark.parametrize(
     ("change", "told"),
     [
