@@ -15,6 +15,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from statistics import mean
@@ -27,6 +28,7 @@ from ledger import git  # noqa: E402
 from power.stage_run import StageRun, ended, pytest_process, run_stage  # noqa: E402
 from small_project import Project  # noqa: E402
 
+from acceptance.events import Event  # noqa: E402
 from acceptance.record.publish import publish  # noqa: E402
 
 PAGE = ROOT / "docs" / "performance.md"
@@ -56,7 +58,7 @@ def collection(folder: Path) -> Iterator[Row]:
     took: dict[Path, list[float]] = {where: [] for where in commands}
     for _ in range(TIMES):
         for where, command in commands.items():
-            took[where].append(_seconds(lambda c=command, w=where: _quietly(c, w)))  # type: ignore[misc]
+            took[where].append(_seconds(partial(_quietly, command, where)))
     suite, other = min(took[ROOT]), min(took[plain])
     told = f"{suite:.2f} s; a plain file of {TESTS} tests {other:.2f} s"
     yield "`--collect-only -m stage_21_01c`", told, f"{suite / other:.2f}", "1.3"
@@ -106,7 +108,7 @@ def checks(folder: Path, lab: Path) -> Iterator[Row]:
         (folder / str(count)).mkdir()
         project = Project(folder / str(count), lab)
         project.stage("21_01c", preflight="".join(f"def test_{n}(): pass\n" for n in range(count)))
-        took[count] = _seconds(lambda p=project: p.run("-q"))  # type: ignore[misc]
+        took[count] = _seconds(partial(project.run, "-q"))
     yield from _growth("checks of a stage", took)
 
 
@@ -115,7 +117,7 @@ def records(folder: Path) -> Iterator[Row]:
     took = {}
     for count in (50, 500, 5000):
         made = record_samples.large(folder / f"record-{count}", count)
-        took[count] = min(_seconds(lambda m=made: publish(m)) for _ in range(3))  # type: ignore[misc]
+        took[count] = min(_seconds(partial(publish, made)) for _ in range(3))
     yield from _growth("results of a record", took)
 
 
@@ -155,8 +157,8 @@ def _good(run: StageRun) -> StageRun:
     return run
 
 
-def _at(event: object) -> float:
-    return datetime.fromisoformat(event.at).timestamp()  # type: ignore[attr-defined]
+def _at(event: Event) -> float:
+    return datetime.fromisoformat(event.at).timestamp()
 
 
 def measured(folder: Path, soak: float) -> Iterator[Row]:

@@ -46,7 +46,7 @@ class OldPathProof:
     before: Sequence[str] = ()
     _begun: dict[tuple[str, ...], Future[frozenset[str]]] = field(default_factory=dict, repr=False)
 
-    def begin(self, change: Change) -> Future[frozenset[str]]:
+    def begin(self, change: Change) -> None:
         """Look, beside the rollback, at which archives are wrong before it: what was never kept, it did not lose.
 
         Nothing waits for this: a database that does not answer must not hold up a rollback. A rollback that is tried
@@ -56,22 +56,20 @@ class OldPathProof:
             looking = ThreadPoolExecutor(1)
             self._begun[change.keys] = looking.submit(self._wrong_archives if self._was_on(change) else frozenset)
             looking.shutdown(wait=False)
-        return self._begun[change.keys]
 
-    def accounts(self, change: Change, done: Sequence[Restarted], begun: Future[frozenset[str]]) -> list[str]:
-        """Give what was seen, a sentence each.
+    def accounts(self, change: Change, done: Sequence[Restarted]) -> list[str]:
+        """Give what was seen, a sentence each; `begin` was called before the rollback.
 
         Args:
             change: What was undone.
             done: The restarts since.
-            begun: What `begin` gave.
 
         Raises:
             MutationFailed: A service still takes the new path, or its old path does not serve its users.
         """
         seen = {one.service for one in done if one.proved}
-        known = begun.done() and not begun.exception()
-        wrong = begun.result() if known else None
+        begun = self._begun[change.keys]
+        wrong = begun.result() if begun.done() and not begun.exception() else None
         use = partial(self._used, wrong=wrong) if self._was_on(change) else None
         return [each for stage in self._switched_off(change) for each in self._told(stage, seen, use)]
 

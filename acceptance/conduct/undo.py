@@ -61,7 +61,7 @@ class Undo:
         """
         steps: list[str] = []
         begin = time.monotonic()
-        begun = self._proof.begin(change)
+        self._proof.begin(change)
         try:
             env = EnvFile(self._target.env_file)
             restored = _stubbornly((EnvFileError, OSError), env.restore, change)
@@ -70,7 +70,7 @@ class Undo:
             steps += [*map(_told, done)]
             _require_still_back(env, change)
             seconds = time.monotonic() - begin
-            steps += self._proof.accounts(change, done, begun)  # guard: new-process-must-be-on-the-old-path
+            steps += self._proof.accounts(change, done)  # guard: new-process-must-be-on-the-old-path
         except Exception as error:
             raise self._half_switched(stage_id, service, change.keys[0], steps, error) from error
         return Undone("; ".join(filter(None, [*steps, self._events.note()])), seconds)

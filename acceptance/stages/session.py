@@ -102,21 +102,21 @@ class StageWork:
         """Set the flag; once it is on, the watch evaluates its triggers until the stage ends."""
         if self.run.mode == "survey":  # there is nothing to watch, and perhaps nothing to watch it with
             return self.conductor.set_flag(self.stage, value)
-        self.alerts_before  # noqa: B018 - asked for before anything is changed
+        before = self.alerts_before
         state = self.conductor.set_flag(self.stage, value)
         if value and not self._born:
             self._born = max(starts(self.service, self.target, self.prometheus), default=0.0)
         if value and self.watch is None:
-            self._begin_watch(state)
+            self._begin_watch(state, before)
         return state
 
-    def _begin_watch(self, state: FlagState) -> None:
+    def _begin_watch(self, state: FlagState, alerts_before: frozenset[str]) -> None:
         step = self.target.scrape_interval_s
         inputs = WatchInputs(
             prometheus=self.prometheus,
             logs=self.logs,
             job=self.service.job,
-            alerts_before=self.alerts_before,
+            alerts_before=alerts_before,
             trace_prefix=self.run.trace_prefix if self.target.trace_header else "",
             data_prefix=self.run.prefix,
             step=step,

@@ -11,7 +11,8 @@ from acceptance.probes.attacks.access import as_another, knock
 from acceptance.probes.attacks.leaks import leaks
 from acceptance.probes.storage.directory import copies_of
 from acceptance.probes.storage.oracle import Submission, findings_of_all
-from acceptance.probes.storage.rejection import recorded, try_upload
+from acceptance.probes.storage.recorded import of_students
+from acceptance.probes.storage.rejection import try_upload
 from acceptance.probes.storage.uploads import Upload
 from acceptance.target.redaction import known_secrets
 
@@ -222,7 +223,7 @@ def test_checksum_failures_are_counted(checksum_failures):
 def test_refused_uploads_are_not_recorded(refuse, refused_students, mongo):
     """Test checksum rejection: nothing is stored of what was refused, and no review of it is queued."""
     refuse(archives.text_named_zip(), event=None)  # at least one, also when run alone
-    found = recorded(mongo, refused_students)
+    found = of_students(mongo, refused_students)
     assert (len(refused_students) > 0, found) == (True, []), summary(found) or "expected a refusal, found none"
 
 

@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -43,13 +43,17 @@ class StageRun:
             if event.kind == "trigger.fired":
                 yield f"trigger {data['trigger']}", str(data["reason"])
             if event.kind == "check.finished" and data["verdict"] in ("FAIL", "INCONCLUSIVE"):
-                yield str(data["nodeid"]).rsplit("::", 1)[-1], str(data["reason"])
+                yield bare(data), str(data["reason"])
+
+    @property
+    def judged(self) -> dict[str, tuple[str, str]]:
+        """Give verdict and reason of each check, by its bare name; of those of one name the last one's."""
+        return {bare(data): (data["verdict"], data["reason"]) for data in self.of("check.finished")}
 
     @property
     def failed(self) -> dict[str, str]:
         """Give the bare names of the checks that were found bad, and not only without data, and why."""
-        checks = self.of("check.finished")
-        return {str(data["nodeid"]).rsplit("::", 1)[-1]: data["reason"] for data in checks if data["verdict"] == "FAIL"}
+        return {bare(data): data["reason"] for data in self.of("check.finished") if data["verdict"] == "FAIL"}
 
     @property
     def first_red(self) -> str:
@@ -76,6 +80,11 @@ class StageRun:
     def explain(self) -> str:
         """Give the end of the output, for an assertion message."""
         return f"exit code {self.code} after {self.seconds:.1f} s\n{self.output[-6000:]}"
+
+
+def bare(said: Mapping[str, Any]) -> str:
+    """Give a check's name without its file."""
+    return str(said["nodeid"]).rsplit("::", 1)[-1]
 
 
 def pytest_process(target: Path | str, reports: Path, *args: str, **environment: str) -> dict[str, Any]:

@@ -65,17 +65,12 @@ def assert_all_told(rows: Rows, target_file: Path, reports: Path) -> None:
         arguments = ("--mode=survey", *files, f"-k{' or '.join(names)}")
         ended = run_stage(retold(target_file, "quick", **settings), reports, *arguments, stage=stages)
     assert left_over(target_file) == before, ended.explain()
-    found = {name: (said["verdict"], said["reason"]) for said in ended.of("check.finished") for name in [bare(said)]}
+    found = ended.judged
     missed = {str(row): found.get(row.red[0]) for row in rows if not told(row, *found.get(row.red[0], ("", "")))}
     assert missed == {}, f"{missed}\n{ended.explain()}"
     unsaid = {name for row in rows for name in row.also if found.get(name, ("",))[0] not in ("FAIL", "INCONCLUSIVE")}
     green = {item for row in rows for item in ended.all_green(row.items - row.not_shown)}
     assert (ended.code != 0, ended.outcome, unsaid, green) == (True, "SURVEY", set(), set()), ended.explain()
-
-
-def bare(said: dict[str, object]) -> str:
-    """Give a check's name without its file."""
-    return str(said["nodeid"]).rsplit("::", 1)[-1]
 
 
 def told(row: Power, verdict: str, reason: str) -> bool:

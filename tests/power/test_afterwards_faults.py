@@ -230,7 +230,7 @@ def test_run_that_saw_what_is_bad_fails_at_its_exit_gate(target_file: Path, tmp_
 def test_run_that_saw_nothing_has_no_good_exit_gate(target_file: Path, tmp_path: Path) -> None:
     part = part_of("post_deployment", "exit_gate")
     ended = run_stage(retold(target_file, "quick", **SHORT), tmp_path, *part, stage="post_deployment")
-    verdicts = {str(data["nodeid"]).rsplit("::", 1)[-1]: data["verdict"] for data in ended.of("check.finished")}
+    verdicts = {name: verdict for name, (verdict, _) in ended.judged.items()}
     assert {check: verdicts[check] for check in WITHOUT_DATA} == dict.fromkeys(WITHOUT_DATA, "INCONCLUSIVE"), (
         ended.explain()
     )

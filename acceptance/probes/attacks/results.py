@@ -81,7 +81,6 @@ class CaseResult:
         elif self.written_inside:
             found = f"left in the storage root: {_some(self.written_inside)}"
             yield self.finding("accepted", Severity.HIGH, "nothing kept", found)
-
         if self.orphans:
             yield self.finding("orphan", Severity.HIGH, "no document and no task", _some(self.orphans))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
+from acceptance.finding import Finding
 from acceptance.observe.collections import OWNED, owned_by, spellings
 from acceptance.observe.store import Store
 from acceptance.polling import poll
@@ -26,6 +27,20 @@ def recorded(mongo: Store, prefix: str, marks: Sequence[str]) -> dict[str, list[
         Inconclusive: MongoDB does not answer.
     """
     return poll(lambda: _by_mark(mongo, prefix, marks), lambda found: not found, TIDYING_S)
+
+
+def of_students(mongo: Store, students: Sequence[str]) -> list[Finding]:
+    """Name what is stored of students whose every upload was refused: a task would be reviewed without its work.
+
+    Raises:
+        Inconclusive: MongoDB does not answer.
+    """
+    ids = [name for student in students for name in spellings(student)]
+    return [
+        Finding("refused and recorded", mongo[name].name, "no document of a refused upload", str(count))
+        for name in COLLECTIONS
+        if (count := mongo[name].count_documents({"$or": [{field: {"$in": ids}} for field in OWNED[name]]}))
+    ]
 
 
 def _by_mark(mongo: Store, prefix: str, marks: Sequence[str]) -> dict[str, list[str]]:

@@ -5,17 +5,15 @@ Source: checklist 21_01c.security.1 and .3; the contract's "A status code is not
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
 from acceptance.finding import Finding, Severity
-from acceptance.observe.collections import spellings
 from acceptance.observe.log_lines import LogLine
 from acceptance.observe.logs import Logs
-from acceptance.observe.store import Store
 from acceptance.polling import poll
 from acceptance.probes.http.client import brief
 from acceptance.probes.http.exchange import Exchange, leaks
@@ -106,28 +104,6 @@ def try_upload(
     events = events_of(logs, start, lambda line: line.trace_id == answer.trace_id or line.mentions(token), wanted)
     sound = content_length is None
     return Refusal(upload.archive.description, answer, tuple(kept), events, bool(wanted), upload.form(), sound)
-
-
-#: Collection -> fields that may hold a student's id.
-RECORDS = {
-    "long_tasks": ("user_id", "metadata.student_id"),
-    "review_archives": ("student_id",),
-    "homework_reviews": ("student_id",),
-}
-
-
-def recorded(mongo: Store, students: Sequence[str]) -> list[Finding]:
-    """Name what is stored of students whose every upload was refused: a task would be reviewed without its work.
-
-    Raises:
-        Inconclusive: MongoDB does not answer.
-    """
-    ids = [name for student in students for name in spellings(student)]
-    return [
-        Finding("refused and recorded", mongo[name].name, "no document of a refused upload", str(count))
-        for name, fields in RECORDS.items()
-        if (count := mongo[name].count_documents({"$or": [{field: {"$in": ids}} for field in fields]}))
-    ]
 
 
 def events_of(logs: Logs, start: datetime, is_its: Callable[[LogLine], bool], wanted: str | None) -> tuple[str, ...]:
