@@ -135,12 +135,14 @@ def next_step(record: Record, exit_code: int | None = None) -> str:
         if record.facts.mode == "deploy":
             return "attach the record to the ticket: scripts/ops/record.py attach; log entry: scripts/ops/record.py log"
         return "the flags are restored; deploy in the window with --mode deploy --ticket TICKET"
+    incident = "attach the record (scripts/ops/record.py attach), write the incident entry, find the cause"
+    flags = "see that the flags above are as you want them, then " if record.flags else ""
+    rehearsed = "find the cause and mend it, then rehearse again"
     return {
         Outcome.SURVEY: "mend what was found, worst first; then rehearse",
-        Outcome.NO_GO: "do not go on; attach the record (scripts/ops/record.py attach), write the incident entry, find "
-        "the cause",
-        Outcome.INTERRUPTED: "see that the flags above are as you want them, then start the stage again",
-        Outcome.INCONCLUSIVE: "make visible what could not be seen, or run the whole stage; this is no GO",
+        Outcome.NO_GO: f"do not go on; {incident if record.facts.mode == 'deploy' else rehearsed}",
+        Outcome.INTERRUPTED: f"{flags}start the stage again",
+        Outcome.INCONCLUSIVE: f"{formatting.missing(record)[1]}; this is no GO",
     }[record.outcome]
 
 

@@ -111,7 +111,7 @@ def sentence(record: Record) -> str:
     if record.rollback_failure or any(each.ok is False for each in record.rollbacks):
         return "Act now: the rollback failed. Finish it by hand."
     if still_on(record):
-        return "Act now: a flag was left on. Set it to false and restart."
+        return "Act now: a flag was left on."
     failed = [stage.id for stage in record.stages if stage.verdict is Verdict.FAIL]
     told = f"stage {', '.join(failed)} failed" if failed else "something failed"
     if failed and set(failed) <= {each.stage for each in record.rollbacks if each.ok}:
@@ -121,9 +121,18 @@ def sentence(record: Record) -> str:
         Outcome.GO: f"{subject}: everything planned ran and held.",
         Outcome.SURVEY: "A survey: what was found, worst first. Nothing was switched, and nothing is accepted by it.",
         Outcome.NO_GO: f"Do not proceed: {told}.",
-        Outcome.INCONCLUSIVE: "Not a pass: something could not be seen or did not run.",
+        Outcome.INCONCLUSIVE: f"Not a pass: {missing(record)[0]}.",
         Outcome.INTERRUPTED: "Not finished: what is missing was not proved.",
     }[record.outcome]
+
+
+def missing(record: Record) -> tuple[str, str]:
+    """Say what keeps a run in which nothing failed from being a GO, and what to do about it."""
+    if record.counts.get(Verdict.INCONCLUSIVE):
+        return "something could not be seen", "make visible what could not be seen (see Why), then run it again"
+    if record.counts.get(Verdict.NOT_RUN):
+        return "a part did not run", "run the whole stage, once nothing named under Why keeps it from running"
+    return "something is open", "settle what is named under Why, then run it again"
 
 
 def shorten(text: object, limit: int = 4000) -> str:

@@ -18,6 +18,8 @@ from acceptance.record.trends import Trend, flaky, last_passes, spans, trends, u
 from acceptance.verdict import Outcome, Verdict
 
 WIDTH, HEIGHT, MARGIN = 320, 68, 4
+LEFT = 46
+"""Where the axis of time begins; the figures of the other axis are before it."""
 FOOT = 52
 """Height of the zero line; the days are below it."""
 SHOWN = 50
@@ -60,6 +62,9 @@ def spark(trend: Trend) -> Markup:
 
     A run without data leaves a gap in the line and a mark at the foot.
     """
+    if _flat(trend):
+        said = f"0 in each of {len(trend.points)} runs"
+        return Markup(f'<p class="flat"><span aria-hidden="true">▁▁▁▁▁▁▁▁</span> {said}</p>')  # noqa: S704
     limits = [limit_of(point.threshold) for point in trend.points]
     values = [*trend.values, *(limit for limit in limits if limit is not None)]
     low, high = min([0.0, *values]), max(values, default=1.0)
@@ -80,11 +85,11 @@ def spark(trend: Trend) -> Markup:
             marks.append(f'<circle class="h-{_word(point.verdict)}" cx="{x}" cy="{height(point.value)}" r="3"/>')
     levels = [(x, height(limit)) for x, limit in zip(xs, limits, strict=True) if limit is not None]
     steps = "".join(f"H{x}V{y}" for x, y in levels)
-    shapes = [f'<path class="c-threshold" d="M{MARGIN} {levels[0][1]}{steps}H{WIDTH - MARGIN}"/>'] if levels else []
+    shapes = [f'<path class="c-threshold" d="M{LEFT} {levels[0][1]}{steps}H{WIDTH - MARGIN}"/>'] if levels else []
     shapes += [f'<polyline class="c-line" points="{" ".join(line)}"/>' for line in lines if len(line) > 1]
     return Markup(  # noqa: S704 - all text in it went through escape()
         f'<svg class="chart" role="img" aria-label="{escape(_label(trend))}" viewBox="0 0 {WIDTH} {HEIGHT}">'
-        f"{''.join([*shapes, *marks, *_dates(trend)])}</svg>"
+        f"{''.join([*shapes, *marks, *_dates(trend), *_figures(low, high)])}</svg>"
     )
 
 
@@ -100,18 +105,31 @@ def _places(trend: Trend) -> list[float]:
     first, last = (pick((at for at in known if at), default=None) for pick in (min, max))
     if first is None or last is None or first == last:
         return [WIDTH - MARGIN - 3.0] * len(known)
-    scale = (WIDTH - 2 * MARGIN) / (last - first).total_seconds()
-    return [round(MARGIN + ((at or first) - first).total_seconds() * scale, 1) for at in known]
+    scale = (WIDTH - LEFT - MARGIN) / (last - first).total_seconds()
+    return [round(LEFT + ((at or first) - first).total_seconds() * scale, 1) for at in known]
 
 
 def _dates(trend: Trend) -> list[str]:
     """Write the day of the first and of the last run below the line."""
     days = [found.strftime("%Y-%m-%d") for point in trend.points if (found := parse(point.run.started_at))]
-    ends = [(MARGIN, "start", days[0]), (WIDTH - MARGIN, "end", days[-1])] if days else []
+    ends = [(LEFT, "start", days[0]), (WIDTH - MARGIN, "end", days[-1])] if days else []
     return [
         f'<text class="c-num" x="{x}" y="{HEIGHT - 2}" text-anchor="{anchor}">{day}</text>'
         for x, anchor, day in (ends if len(set(days)) > 1 else ends[-1:])
     ]
+
+
+def _figures(low: float, high: float) -> list[str]:
+    """Write the least and the greatest value of the axis before it; the unit stands beside the latest value."""
+    return [
+        f'<text class="c-num" x="{LEFT - 6}" y="{y}" text-anchor="end">{number(value)}</text>'
+        for value, y in {high: MARGIN + 7, low: FOOT + 3}.items()
+    ]
+
+
+def _flat(trend: Trend) -> bool:
+    """Tell whether a line of zeros, each of them good, would take a whole drawing."""
+    return all(point.value == 0 and point.verdict is Verdict.PASS for point in trend.points)
 
 
 def _label(trend: Trend) -> str:

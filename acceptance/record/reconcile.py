@@ -133,7 +133,7 @@ def _interruption(grounds: Grounds) -> list[str]:
     if not grounds.begun:
         return []
     if grounds.ending is None:
-        return ["the event log ends without run.finished: the run was killed or its host went down"]
+        return ["the run was killed or its host went down: the event log ends without run.finished"]
     signal = grounds.ending.interrupted_by
     return [f"interrupted by {signal}; what was changed was undone"] if signal else []
 

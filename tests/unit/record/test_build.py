@@ -15,7 +15,7 @@ from acceptance.record.html import page
 from acceptance.record.publish import as_json, load
 from acceptance.verdict import Outcome, Verdict
 
-KILLED = "the event log ends without run.finished: the run was killed or its host went down"
+KILLED = "the run was killed or its host went down: the event log ends without run.finished"
 BLIND = "1 check had no data"
 IDLE = "no check passed: nothing was proved"
 UNREAL = "the checklist has no item 21_01c.exit.99, which a check names"

@@ -57,6 +57,23 @@ def test_the_deployed_commit_is_named_or_said_not_to_be_known(record, code, know
     assert first_screen.deployed(replace(record, facts=replace(record.facts, code=code))) == known
 
 
+@pytest.mark.parametrize(
+    ("outcome", "mode", "counts", "flags", "told"),
+    [
+        ("INCONCLUSIVE", "deploy", {"INCONCLUSIVE": 1, "NOT RUN": 3}, {}, "make visible what could not be seen"),
+        ("INCONCLUSIVE", "deploy", {"PASS": 8, "NOT RUN": 3}, {}, "run the whole stage"),
+        ("INCONCLUSIVE", "deploy", {"PASS": 8}, {}, "settle what is named"),
+        ("INTERRUPTED", "deploy", {}, {}, "start the stage again"),
+        ("INTERRUPTED", "deploy", {}, {"USE_X": False}, "see that the flags above"),
+        ("NO-GO", "deploy", {}, {}, "do not go on; attach the record"),
+        ("NO-GO", "rehearse", {}, {}, "do not go on; find the cause"),
+    ],
+)
+def test_the_next_step_is_of_this_run(record, outcome, mode, counts, flags, told):
+    run = replace(record, outcome=Outcome(outcome), counts=counts, flags=flags, facts=replace(record.facts, mode=mode))
+    assert first_screen.next_step(replace(run, rollbacks=())).startswith(told)
+
+
 @pytest.mark.parametrize("outcome", Outcome)
 def test_every_outcome_has_a_next_step(record, outcome):
     assert len(first_screen.next_step(replace(record, outcome=outcome))) > 20
