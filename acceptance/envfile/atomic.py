@@ -1,7 +1,11 @@
-"""Replace a file's content in one step, durably, with its mode, owner, ACL and extended attributes kept."""
+"""Replace a file's content in one step, durably, with its mode, owner, ACL and extended attributes kept.
+
+A restore writes in place where that is not possible: a flag that stays on is worse than a reader who sees half a file.
+"""
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Callable
@@ -47,6 +51,25 @@ def replace_bytes(path: Path, content: bytes, before_rename: Callable[[], object
         scratch.unlink(missing_ok=True)
         raise
     sync_folder(path.parent)
+
+
+def overwrite_bytes(path: Path, content: bytes) -> None:
+    """Give `path` new content in place: for a restore, where its folder or disk takes no new file.
+
+    One write: a kill of this process comes before or after it. What does not fit is taken back.
+
+    Raises:
+        OSError: The file is as it was.
+    """
+    with path.open("r+b", buffering=0) as stream:
+        old = stream.read()
+        fits = os.pwrite(stream.fileno(), content, 0) == len(content)
+        if not fits:
+            os.pwrite(stream.fileno(), old, 0)
+        stream.truncate(len(content if fits else old))
+        os.fsync(stream.fileno())
+    if not fits:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
 
 
 def _write(scratch: Path, content: bytes, like: Path) -> None:

@@ -10,13 +10,14 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 
 from dotenv import dotenv_values
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt
 
-from acceptance.envfile.atomic import WouldChange, replace_bytes, scratch_of
+from acceptance.envfile.atomic import WouldChange, overwrite_bytes, replace_bytes, scratch_of
 from acceptance.envfile.change import (
     Change,
     EnvFileConflict,
@@ -134,9 +135,24 @@ class EnvFile:
     def _undo(self, change: Change, real: Path) -> Restored:
         text = self._text(real)
         back, restored = undone(change, text)
-        if back != text:
+        if back == text:
+            return restored
+        try:
             self._replace(real, text, back)
+        except ChangedMeanwhile:
+            raise
+        # guard: restore-in-place-where-no-new-file-can-be-made
+        except EnvFileError as error:  # a full disk, a folder that is not ours any more: the flag goes off all the same
+            self._overwrite(real, text, back, error)
+            return replace(restored, note=f"{restored.note}; written in place, for {error.__cause__}")
         return restored
+
+    def _overwrite(self, real: Path, old: str, new: str, refused: EnvFileError) -> None:
+        self._require_same(real, old)
+        try:
+            overwrite_bytes(real, encode(new))
+        except OSError:
+            raise refused from None
 
     def is_restored(self, change: Change) -> bool:
         """Tell whether there is nothing of a change to undo (any more).

@@ -1,54 +1,82 @@
-"""Kill runs at random moments and print the table.
+"""Kill runs at random moments and print the table; kills that ended well in this state of the tree are not repeated.
 
-    python -m tests.interruption 200 [--labs 2] [--seed 21]
+    python -m tests.interruption 300 [--labs 2] [--seed 21] [--again]
 
-Exit code 0: every kill ended well; 1: not so.
+Exit code 0: every kill ended well; 1: not so; after Ctrl-C the next call goes on from there.
 """
 
 import argparse
+import json
 import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 
-sys.path[:0] = [str(Path(__file__).resolve().parents[1]), str(Path(__file__).resolve().parents[2])]
+ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT / "tests"), str(ROOT)]
 
 from held_lab import held_lab  # noqa: E402
 
-from interruption.matrix import Arena, kills, table, tally  # noqa: E402
+from interruption.arena import Arena  # noqa: E402
+from interruption.matrix import kills, table, tally  # noqa: E402
+from tests.ledger import git, tree_state  # noqa: E402
+
+LEDGER = ROOT / ".tiers" / "interruptions.jsonl"
 
 
 def main():
     """Run the matrix; each lab takes the next kill as soon as it is free."""
     parser = argparse.ArgumentParser(description=__doc__.strip().partition("\n")[0])
-    parser.add_argument("number", type=int, nargs="?", default=200)
+    parser.add_argument("number", type=int, nargs="?", default=300)
     parser.add_argument("--labs", type=int, default=1, help="side by side (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=21)
+    parser.add_argument("--again", action="store_true", help="repeat also what ended well before")
     options = parser.parse_args()
-    folder = Path(tempfile.mkdtemp(prefix="interruption-"))
+    folder, tree = Path(tempfile.mkdtemp(prefix="interruption-")), tree_state()
+    chosen = kills(options.number, options.seed)
+    results = {} if options.again else before(tree, chosen)
     waiting = SimpleQueue()
-    results = []
+    for kill in chosen:
+        if kill not in results:
+            waiting.put(kill)
+    print(f"{waiting.qsize()} of {len(chosen)} kills to do; what goes wrong is kept in {folder}", flush=True)
 
     def work(name):
         with held_lab() as lab:
             arena = Arena(lab, folder / name)
-            if name == "lab-0":
-                lengths = {xdist: arena.calm(xdist) for xdist in ("plain", "xdist")}
-                print(f"a calm run takes {lengths}; what went wrong is kept in {folder}", flush=True)
-                for kill in [*kills(options.number, options.seed, lengths), *[None] * options.labs]:
-                    waiting.put(kill)
-            while kill := waiting.get():
-                hit, flag_on, faults = arena.kill(kill)
-                results.append((kill, hit, flag_on, faults))
+            arena.lengths = {xdist: arena.calm(xdist) for xdist in ("plain", "xdist")}
+            while True:
+                try:
+                    kill = waiting.get_nowait()
+                except Empty:
+                    return
+                results[kill] = hit, flag_on, faults = arena.kill(kill)
+                note(tree, kill, hit, flag_on, faults)
                 when = "flag on" if flag_on else "" if hit else "too late"
-                print(f"{len(results):4} {kill!s:38} {when:8} {'; '.join(faults) or 'well'}", flush=True)
+                print(f"{len(results):4} {kill!s:45} {when:8} {'; '.join(faults) or 'well'}", flush=True)
 
-    with ThreadPoolExecutor(options.labs) as pool:
-        list(pool.map(work, [f"lab-{number}" for number in range(options.labs)]))
-    tallies = tally(results)
-    print(table(tallies))
+    if waiting.qsize():
+        with ThreadPoolExecutor(options.labs) as pool:
+            list(pool.map(work, [f"lab-{number}" for number in range(options.labs)]))
+    tallies = tally([(kill, *results[kill]) for kill in chosen])
+    print(f"{table(tallies)}\n\nseed {options.seed}, commit {git('describe', '--always', '--dirty')}")
     return 0 if all(one.well == one.kills for one in tallies.values()) else 1
+
+
+def before(tree, chosen):
+    """Give the kills that ended well in this state of the tree."""
+    lines = LEDGER.read_text().splitlines() if LEDGER.exists() else []
+    known = {entry["kill"]: entry for entry in map(json.loads, lines) if entry["tree"] == tree and not entry["faults"]}
+    return {kill: (known[str(kill)]["hit"], known[str(kill)]["flag_on"], []) for kill in chosen if str(kill) in known}
+
+
+def note(tree, kill, hit, flag_on, faults):
+    """Write a result down at once."""
+    LEDGER.parent.mkdir(exist_ok=True)
+    with LEDGER.open("a") as stream:
+        entry = {"tree": tree, "kill": str(kill), "hit": hit, "flag_on": flag_on, "faults": faults}
+        stream.write(json.dumps(entry) + "\n")
 
 
 if __name__ == "__main__":

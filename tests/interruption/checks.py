@@ -1,5 +1,7 @@
 """The small project that the matrix kills: one stage that reads, writes test data, flips its flag and watches."""
 
+LEASE_S = 8
+"""How long the flag may be on unwatched; the stage's `blind_seconds`."""
 DATA = """
 from acceptance.conduct.testdata import database
 
@@ -37,4 +39,7 @@ def test_watched(flag_on):
 
 def stage_of(project, stage_id="21_01c"):
     """Give the project its stage."""
-    return project.stage(stage_id, preflight=DATA, flag_off="def test_off(flag_off): pass\n", flag_on=ON, soak=WATCHED)
+    project.stage(stage_id, preflight=DATA, flag_off="def test_off(flag_off): pass\n", flag_on=ON, soak=WATCHED)
+    stage_file = project.folder / "ops_tests" / f"stage_{stage_id}" / "stage.toml"
+    stage_file.write_text(f"blind_seconds = {LEASE_S}\n{stage_file.read_text()}")
+    return project

@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
 
 import pytest
 from held_lab import broken, control, control_command, held_lab, retold
@@ -14,6 +13,7 @@ from small_project import ROOT, Project
 from acceptance.conduct.journal import Journal
 from acceptance.polling import poll
 from interruption.aftermath import MARK, faults_left, journal_fault, leftovers, processes
+from interruption.small_disk import small_disk
 
 FAILS = (
     "\ndef test_fails(flag_on, target):\n    (target.infra_dir / 'broken').touch()\n    assert 'seen' == 'expected'\n"
@@ -249,16 +249,3 @@ def test_fills(flag_on, run):
         assert done.code not in (0, 5), done.output
         assert "No space left" in done.output
         assert scene.project.flags() == []
-
-
-@contextmanager
-def small_disk(folder):
-    """Mount 512 KiB there; only root can."""
-    folder.mkdir(exist_ok=True)
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=512k", "none", folder], capture_output=True)
-    if mounted.returncode:
-        pytest.skip(f"a small disk cannot be mounted here: {mounted.stderr.decode().strip()}")
-    try:
-        yield
-    finally:
-        subprocess.run(["umount", "--lazy", folder], check=True)

@@ -8,9 +8,10 @@ import os
 import pytest
 from held_lab import held_lab
 
-from interruption.matrix import Arena, kills
+from interruption.arena import Arena
+from interruption.matrix import CELLS, kills
 
-NUMBER = int(os.environ.get("INTERRUPTIONS", "24"))
+NUMBER = int(os.environ.get("INTERRUPTIONS", len(CELLS)))
 SEED = int(os.environ.get("INTERRUPTION_SEED", "1"))
 
 

@@ -92,7 +92,8 @@ def test_full_event_log_forbids_a_change(world, monkeypatch):
 
 def test_unwritable_env_file_says_what_is_on_and_how_to_finish(world, monkeypatch):
     world.conductor.set_flag(STAGE, True)
-    monkeypatch.setattr(acceptance.envfile.file, "replace_bytes", read_only)
+    for write in ("replace_bytes", "overwrite_bytes"):
+        monkeypatch.setattr(acceptance.envfile.file, write, read_only)
     with pytest.raises(RollbackFailed) as failure:
         world.conductor.finish("SIGTERM")
     message = str(failure.value)
@@ -114,6 +115,7 @@ def test_unwritable_env_file_says_what_is_on_and_how_to_finish(world, monkeypatc
 def test_env_file_that_is_writable_again_in_time_is_undone(world, monkeypatch):
     world.conductor.set_flag(STAGE, True)
     write, failures = acceptance.envfile.file.replace_bytes, [1, 2]
+    monkeypatch.setattr(acceptance.envfile.file, "overwrite_bytes", read_only)
 
     def once_more(*args):
         return read_only() if failures and failures.pop() else write(*args)

@@ -10,8 +10,10 @@ import struct
 import subprocess
 import sys
 import tempfile
+from contextlib import nullcontext
 from itertools import takewhile
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 from hypothesis import assume, given, settings
@@ -304,6 +306,20 @@ def test_a_full_disk_leaves_the_file_as_it_was(env, tmp_path, monkeypatch):
         env.set(KEY, "true")
     assert env.path.read_bytes() == original
     assert sorted(p.name for p in tmp_path.iterdir()) == [".env.infra", ".env.infra.lock"]
+
+
+@pytest.mark.parametrize(("room", "wanted"), [(99, False), (0, True)], ids=["no new file fits", "no byte fits"])
+def test_a_restore_on_a_full_disk_is_written_in_place_or_not_at_all(env, monkeypatch, room, wanted):
+    """A flag that stays on, as no room is left for a second file, is worse than a write that is not atomic."""
+    write(env, f"A=1\n{KEY}=false\n")
+    change = env.set(KEY, "true")
+    full = OSError(28, "No space left on device")
+    pwrite, longest = os.pwrite, len(env.path.read_bytes()) + room
+    monkeypatch.setattr(acceptance.envfile.atomic, "_write", Mock(side_effect=full))
+    monkeypatch.setattr(os, "pwrite", lambda fd, content, at: pwrite(fd, content[: longest - at], at))
+    with pytest.raises(EnvFileError, match="No space left") if wanted else nullcontext():
+        assert "written in place, for [Errno 28] No space left" in env.restore(change).note
+    assert env.path.read_text() == f"A=1\n{KEY}={str(wanted).lower()}\n"
 
 
 def test_what_a_killed_writer_left_is_cleared_away(env, tmp_path):

@@ -1,0 +1,26 @@
+"""What a run that was killed must have on its screen at its end: the truth, and no traceback."""
+
+import re
+
+from acceptance.events import read_events
+
+_PANEL = re.compile(r"(?:INTERRUPTED|INCONCLUSIVE|NO-GO|GO|REFUSED)\b[^\n]*\(exit \d+\)")
+
+
+def untold(code, output, folder):
+    """Say what is wrong with the last screen of a run; one that nobody let speak, or that never began, owes nothing."""
+    logs = list(folder.glob("out/*/events.jsonl"))
+    begun = any(event.kind == "stage.started" for log in logs for event in read_events(log))
+    if not begun or code == -9:
+        return []
+    shown = list(_PANEL.finditer(output))
+    last = output[shown[-1].start() :] if shown else ""
+    faults = {
+        f"exit code {code}": code == 0 or code < 0,
+        "no panel": not last,
+        "no flags in the panel": bool(last) and "flags now" not in last and "DO NOW" not in last,
+        "the panel says that a flag is on": "=true" in last,
+        "a traceback": "Traceback" in output,
+        "exit code 12 without a reason": code == 12 and "could not be noted" not in output,
+    }
+    return [f"on the screen: {what}\n{output[-1500:]}" for what, so in faults.items() if so]
