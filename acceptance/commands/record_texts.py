@@ -45,7 +45,10 @@ def log(options: Namespace) -> int:
         "delay": messages.delay(record),
     }[options.text]
     if not text:
-        why = {"incident": "nothing was rolled back", "delay": "the window was enough"}[options.text]
+        why = {
+            "incident": "nothing was rolled back",
+            "delay": "the window was enough, and each stage took what was planned",
+        }[options.text]
         print(f"{options.folder}: {why}, so there is no {options.text}", file=sys.stderr)
         return 1
     print(text, end="")

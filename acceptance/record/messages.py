@@ -189,7 +189,7 @@ def _incident(record: Record, each: Rollback) -> str:
 
 
 def delay(record: Record) -> str:
-    """Give the notice that the window is not enough ("If Deployment Window Overruns"); empty when it was."""
+    """Give the notice of a delay ("If Deployment Window Overruns"); empty when all was done as planned."""
     found = delay_of(record)
     if found is None:
         return ""
@@ -201,7 +201,14 @@ def delay(record: Record) -> str:
         *(f"- Stage {stage.id}: {stage.verdict}: {stage.reason}" for stage in late),
         f"- {formatting.flag_words(record)}",
         *([f"- Rescheduled: stage {', '.join(found.stages)} for {found.when}"] if late else []),
-        "- EP21 Tech Lead decides: go on now (--outside-window with the reason), leave it until then, or roll back",
+        *(
+            f"- Stage {stage.id}: took {formatting.against_plan(stage.seconds, stage.planned_minutes)}"
+            for stage in record.stages
+            if stage.id in found.overran
+        ),
+        "- EP21 Tech Lead decides: go on now (--outside-window with the reason), leave it until then, or roll back"
+        if late or found.seconds
+        else "- The window was enough",
     ]
     return "\n".join([*lines, ""])
 

@@ -32,6 +32,8 @@ SIGNATURE = "MANIFEST.sha256.sig"
 """Signs the manifest, so it is written after it and not listed in it."""
 ATTACHED = "attached.jsonl"
 """Tells when the page was attached to its ticket: after the manifest, too."""
+LATER = frozenset({"delay", "overran"})
+"""Fields that `record.json` of older versions of the suite does not have."""
 SCHEMA_ID = "butler-acceptance/record/1"
 
 
@@ -59,6 +61,20 @@ def as_json(record: Record) -> dict[str, Any]:
 def to_text(record: Record) -> str:
     """Give `record.json`'s exact text: the same record always gives the same bytes."""
     return _compact(as_json(record))
+
+
+def as_of(found: bytes, text: str) -> str:
+    """Give the text of `record.json` as the version wrote it that wrote `found`: without what it did not have yet."""
+    try:
+        return _compact(_without(json.loads(text), json.loads(found)))
+    except ValueError:
+        return text
+
+
+def _without(new: Any, old: Any) -> Any:
+    if not isinstance(new, dict) or not isinstance(old, dict):
+        return new
+    return {key: _without(each, old.get(key)) for key, each in new.items() if key in old or key not in LATER}
 
 
 def derived(record: Record, folder: Path) -> dict[str, str]:

@@ -29,8 +29,9 @@ _TRIGGER = {Verdict.PASS: "not fired", Verdict.FAIL: "FIRED"}
 _STYLE = {"ok so far": "green", "not fired": "green", "FAILS NOW": "bold red", "FIRED": "bold red"}
 
 
-def status(progress: SoakProgress, now: float) -> dict[str, Any]:
-    """Give how a soak stands in a form that JSON holds, and that `board` shows."""
+def status(progress: SoakProgress, now: float, planned_end: float = float("inf")) -> dict[str, Any]:
+    """Give how a soak stands, in a form that JSON holds and that `board` shows; its stage is to end by `planned_end`."""
+    ends_at = now + max(0.0, progress.total - progress.elapsed)
     watch = progress.watch
     seen = watch and {
         "told": watch.told(),
@@ -43,7 +44,8 @@ def status(progress: SoakProgress, now: float) -> dict[str, Any]:
         "at": now,
         "elapsed": progress.elapsed,
         "total": progress.total,
-        "ends_at": now + max(0.0, progress.total - progress.elapsed),
+        "ends_at": ends_at,
+        "over_s": max(0.0, ends_at - planned_end),
         "fired": progress.fired,
         "watch": seen,
         "rows": sorted(_rows(progress), key=lambda row: (row["state"] not in ("FIRED", "FAILS NOW"), row["kind"])),
@@ -97,7 +99,14 @@ def _tail(told: Mapping[str, Any]) -> str:
     watch = told["watch"]
     if told["fired"]:
         return f"TRIGGER: {told['fired']}"
-    return f"{watch['told']}, data {watch['age_s']:.0f} s old" if watch else "no watch"
+    late = f", {over}" if (over := _over(told)) else ""
+    return f"{watch['told']}, data {watch['age_s']:.0f} s old{late}" if watch else f"no watch{late}"
+
+
+def _over(told: Mapping[str, Any]) -> str:
+    """Say that the soak will end past its stage's planned end; nothing for less than a minute."""
+    minutes = int(told.get("over_s", 0) // 60)
+    return f"{minutes} min past the stage's plan" if minutes else ""
 
 
 @dataclass
@@ -144,6 +153,8 @@ def _head(told: Mapping[str, Any]) -> Table:
         f"{share:.0%}",
         f"ends {ends:%H:%M:%S} UTC",
     )
+    if over := _over(told):
+        head.add_row("", Text(over, style="bold yellow"))
     return head
 
 

@@ -6,6 +6,7 @@ What is left of that stage, and of the stages that depend on it, is not run, and
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -29,12 +30,14 @@ class Progress:
     """How far one stage of this process has come.
 
     Attributes:
+        planned_end: When it should be over, unix seconds.
         ended: Why no further check of it runs.
         ended_as: What it ended as.
         unfit: Why no stage may build on it; one without a flag goes on, for it has nothing to roll back.
     """
 
     stage: Stage
+    planned_end: float = float("inf")
     ended: str = ""
     ended_as: Verdict = Verdict.SKIPPED
     unfit: str = ""
@@ -82,6 +85,8 @@ class Flow:
         progress = self._stages[stage_id]
         if self._current != stage_id:
             self._current = stage_id
+            if progress.stage.planned_minutes:
+                progress.planned_end = time.time() + 60 * progress.stage.planned_minutes
             StageStarted(
                 stage=stage_id,
                 title=progress.stage.title,

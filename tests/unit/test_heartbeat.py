@@ -20,7 +20,7 @@ def telling(tmp_path):
     reader, screen = os.pipe()
     os.set_blocking(reader, False)
     run = SimpleNamespace(folder=tmp_path, events=tmp_path / "events.jsonl")
-    heartbeat = Heartbeat(SimpleNamespace(stash={LIVE: SimpleNamespace(run=run)}), screen, 0.3)
+    heartbeat = Heartbeat(SimpleNamespace(stash={LIVE: SimpleNamespace(run=run)}), screen, 0.3, {"21_01c": 0.005})
     loop = heartbeat.pytest_runtestloop()
     next(loop)
     yield heartbeat, reader
@@ -41,6 +41,15 @@ def test_what_takes_long_is_named_again_and_again(telling):
     heartbeat.pytest_runtest_logstart("ops_tests/a.py::test_attacks[x]")
     for _ in range(2):
         assert "... test_attacks[x], " in poll(lambda: said(reader), lambda text: "test_attacks[x]" in text, 5)
+
+
+def test_a_stage_that_takes_longer_than_planned_is_told_once(telling):
+    heartbeat, reader = telling
+    heartbeat.pytest_runtest_logstart("ops_tests/stage_21_01c/test_soak.py::test_x")
+    told = poll(lambda: said(reader), lambda text: "stage 21_01c" in text, 5)
+    assert "stage 21_01c takes longer than its planned 0.005 min and goes on" in told
+    heartbeat.pytest_runtest_logstart("ops_tests/stage_21_01c/test_soak.py::test_y")
+    assert "21_01c" not in poll(lambda: said(reader), lambda text: "test_y, 0" in text, 5)
 
 
 def test_a_soak_that_is_shown_speaks_for_itself(telling, tmp_path):

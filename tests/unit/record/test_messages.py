@@ -8,6 +8,7 @@ import pytest
 import record_samples as samples
 
 from acceptance.record import messages
+from acceptance.record.delays import delay_of
 from acceptance.record.messages import claims, stages_name
 from acceptance.record.publish import load
 from acceptance.verdict import Outcome, Verdict
@@ -128,3 +129,9 @@ def test_delay_is_told_with_the_next_date_and_only_where_there_is_one(records):
     told = messages.delay(replace(over, stages=tuple(late)))
     assert f"- Stage 21_01c: NOT RUN: {why}" in told
     assert "- Rescheduled: stage 21_01c for Sat 2025-12-06 02:00 UTC" in told
+    roomy = replace(over, facts=replace(over.facts, window=window | {"end": "2025-11-29T06:00:00+00:00"}))
+    assert messages.delay(roomy) == ""
+    slow = replace(roomy, stages=tuple(replace(stage, seconds=3000.0) for stage in record.stages))
+    told = messages.delay(slow)
+    assert "- Stage 21_01c: took 50 min of 45 min planned, 5 min over\n- The window was enough\n" in told
+    assert str(delay_of(slow)) == "stage 21_01c took 5 min longer than planned"

@@ -20,7 +20,7 @@ from acceptance.events import EventLog, TamperedLog, read_events
 from acceptance.record import schema
 from acceptance.record.delays import Delay
 from acceptance.record.panel import panel
-from acceptance.record.publish import load, manifest, publish, render, to_text
+from acceptance.record.publish import LATER, load, manifest, publish, render, to_text
 from acceptance.record.verify import NoRecord, verify
 
 SCHEMA = json.loads(files("acceptance").joinpath("data/record.schema.json").read_text())
@@ -57,8 +57,10 @@ def test_schema_names_the_fields_of_each_type():
     del fields["RunFacts"], fields["GateFigures"]  # they are parts of `Facts` and `Gate`
     shapes = {name: SCHEMA["$defs"][name] for name in fields}
     assert {name: set(shape["properties"]) for name, shape in shapes.items()} == fields
-    assert {name: set(shape["required"]) for name, shape in shapes.items()} == fields
-    assert (set(SCHEMA["properties"]), set(SCHEMA["required"])) == (whole, whole)
+    assert {name: set(shape["required"]) for name, shape in shapes.items()} == {
+        name: each - LATER for name, each in fields.items()
+    }
+    assert (set(SCHEMA["properties"]), set(SCHEMA["required"])) == (whole, whole - LATER)
 
 
 def test_a_window_that_was_not_enough_leaves_its_notice_and_the_new_date_by_itself(tmp_path):
@@ -78,6 +80,28 @@ def test_a_window_that_was_not_enough_leaves_its_notice_and_the_new_date_by_itse
     assert new_date in (tmp_path / "record.html").read_text()
     assert new_date in " ".join(row.text.strip() for row in panel(record, tmp_path / "record.html", 13, 200, list, ""))
     assert (verify(tmp_path), "delay.txt" in (tmp_path / "MANIFEST.sha256").read_text()) == ([], True)
+
+
+@pytest.mark.parametrize(
+    ("edit", "said"),
+    [
+        (lambda record: record.pop("delay"), ""),
+        (lambda record: record["facts"].pop("host"), "the suite that made it (1234567)"),
+        (lambda record: record.update(outcome="GO"), "the suite that made it (1234567)"),
+    ],
+    ids=["a field of later", "a field of always", "another outcome"],
+)
+def test_a_record_of_an_older_version_is_intact_or_told_as_that(tmp_path, edit, said):
+    with run(tmp_path, checks=[], commit="1234567") as writer:
+        writer.say("run.finished", outcome="INCONCLUSIVE", reasons=[], exit_code=11)
+    publish(tmp_path)
+    path = tmp_path / "record.json"
+    record = json.loads(path.read_text())
+    edit(record)
+    path.write_text(json.dumps(record, ensure_ascii=False, separators=(",", ":")) + "\n")
+    (tmp_path / "MANIFEST.sha256").write_text(manifest(tmp_path))
+    found = [each for each in map(str, verify(tmp_path)) if each.startswith("record.json")]
+    assert (len(found), said in "".join(found)) == (bool(said), True), found
 
 
 def test_the_schema_refuses_what_is_no_record(sealed):
@@ -138,7 +162,8 @@ def test_a_record_that_does_not_follow_from_its_log_is_found_although_the_manife
     (copy / "record.json").write_text((copy / "record.json").read_text().replace("NO-GO", "GO"))
     (copy / "MANIFEST.sha256").write_text(manifest(copy))
     assert [str(each) for each in verify(copy)] == [
-        "record.json: expected what the event log gives, found something else"
+        "record.json: expected what the event log gives, found something else; verify it with the suite that made it "
+        "(9f2c4e1a7b60): another may word it otherwise"
     ]
 
 

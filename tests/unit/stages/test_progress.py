@@ -41,14 +41,26 @@ def test_blindness_is_counted_and_data_that_are_missing_are_told():
     )
 
 
-def told(gates=GOOD, watch=SEVEN, elapsed=75.0, total=1200.0, fired=""):
-    return board.status(SoakProgress("21_01c", elapsed, total, gates, watch, fired), 1_764_381_853.0)
+NOW = 1_764_381_853.0
+
+
+def told(gates=GOOD, watch=SEVEN, elapsed=75.0, total=1200.0, fired="", planned_end=float("inf")):
+    return board.status(SoakProgress("21_01c", elapsed, total, gates, watch, fired), NOW, planned_end)
 
 
 def test_a_line_of_a_log_holds_every_gate_and_the_age_of_the_data():
     said = board.line(told())
     assert said.startswith("soak 21_01c 1:15/20:00  write-errors 0 errors (== 0 errors)")
     assert said.endswith("p95 0.0432 s (< 2 s)  7 triggers not fired, data 1 s old")
+
+
+@pytest.mark.parametrize(("planned_s", "said"), [(1125, False), (1000, True)], ids=["as planned", "2 min late"])
+def test_a_soak_that_will_end_past_its_stages_plan_says_so(planned_s, said):
+    late = told(planned_end=NOW + planned_s)
+    console = Console(file=io.StringIO(), width=80)
+    console.print(board.board(late))
+    shown = board.line(late), console.file.getvalue()
+    assert ["2 min past the stage's plan" in " ".join(text.split()) for text in shown] == [said, said]
 
 
 @pytest.mark.parametrize(
