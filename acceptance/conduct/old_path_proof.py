@@ -8,7 +8,7 @@ Source: contract, "Metrics"; rollback plan.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
@@ -23,6 +23,7 @@ from acceptance.observe.prometheus import Prometheus
 from acceptance.probes import user_path
 from acceptance.probes.clients import Clients
 from acceptance.stage_folders import Declared, flagged
+from acceptance.target import by_hand
 from acceptance.target.model import Service, Target
 from acceptance.verdict import MutationFailed
 
@@ -38,13 +39,15 @@ class OldPathProof:
         prefix: Of the user who asks; empty where nobody may.
         journal: Journals the test data of that user, before there are any.
         before: Prefixes of the users who used the new path.
+        tell: Told of each archive of theirs that was wrong before the rollback: the new path may have lost it.
     """
 
     target: Target
     prefix: str = ""
     journal: Callable[[], object] = lambda: None
     before: Sequence[str] = ()
-    _begun: dict[tuple[str, ...], Future[frozenset[str]]] = field(default_factory=dict, repr=False)
+    tell: Callable[[Finding], object] = lambda _: None
+    _begun: dict[tuple[str, ...], Future[dict[str, Finding]]] = field(default_factory=dict, repr=False)
 
     def begin(self, change: Change) -> None:
         """Look, beside the rollback, at which archives are wrong before it: what was never kept, it did not lose.
@@ -54,7 +57,7 @@ class OldPathProof:
         """
         if change.keys not in self._begun:
             looking = ThreadPoolExecutor(1)
-            self._begun[change.keys] = looking.submit(self._wrong_archives if self._was_on(change) else frozenset)
+            self._begun[change.keys] = looking.submit(self._wrong_archives if self._was_on(change) else dict)
             looking.shutdown(wait=False)
 
     def accounts(self, change: Change, done: Sequence[Restarted]) -> list[str]:
@@ -71,12 +74,22 @@ class OldPathProof:
         begun = self._begun[change.keys]
         wrong = begun.result() if begun.done() and not begun.exception() else None
         use = partial(self._used, wrong=wrong) if self._was_on(change) else None
-        return [each for stage in self._switched_off(change) for each in self._told(stage, seen, use)]
+        told = [each for stage in self._switched_off(change) for each in self._told(stage, seen, use)]
+        return [*told, *self._lost(wrong or {})]
+
+    def _lost(self, wrong: Mapping[str, Finding]) -> list[str]:
+        """Tell of what was wrong before the rollback: users' archives may be, too."""
+        for found in wrong.values():
+            self.tell(found)  # guard: archives-lost-before-a-recovery-are-told
+        if not wrong:
+            return []
+        look = by_hand.script("validate_archive_checksums.py", self.target.source)
+        return [f"before it was undone, {summary(list(wrong.values()))}; see whether users' archives are whole: {look}"]
 
     def _was_on(self, change: Change) -> bool:
         return bool(self.prefix) and change.value.lower() == "true"
 
-    def _wrong_archives(self) -> frozenset[str]:
+    def _wrong_archives(self) -> dict[str, Finding]:
         clients = Clients(self.target, trace_prefix(self.prefix))
         with clients.database() as mongo:
             return user_path.wrong_archives(user_path.User(clients, mongo, new_ids(self.prefix), self.before))
@@ -103,7 +116,7 @@ class OldPathProof:
                 yield f"whether {service.name} serves its users on the old path is not known: {error}"
         yield self._shown(path, seen, used, before)
 
-    def _used(self, stage: Declared, service: Service, wrong: frozenset[str] | None) -> str:
+    def _used(self, stage: Declared, service: Service, wrong: Collection[str] | None) -> str:
         """Act as a user; see `acceptance.probes.user_path`."""
         if found := self._findings(stage, wrong):  # guard: old-path-must-serve-its-users
             raise MutationFailed(
@@ -113,7 +126,7 @@ class OldPathProof:
             )
         return f"{service.name} serves a user on the old path ({stage.request}), with what was stored before"
 
-    def _findings(self, stage: Declared, wrong: frozenset[str] | None) -> list[Finding]:
+    def _findings(self, stage: Declared, wrong: Collection[str] | None) -> list[Finding]:
         first = 10**6 + secrets.randbelow(10**6)  # of numbers that no check of the run has come to
         clients = Clients(self.target, trace_prefix(self.prefix))
         with clients.database() as mongo:

@@ -5,7 +5,7 @@ For `scripts/ops/recover.py`, and for a run whose watchdog was killed.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
@@ -46,24 +46,31 @@ def standing(target: Target) -> list[Finding]:
     return differences(target, Journal(target.journal_file, "look"))
 
 
-def recover_target(target: Target, run_id: str, events: Events | None = None) -> list[str]:
+def recover_target(
+    target: Target,
+    run_id: str,
+    events: Events | None = None,
+    tell: Callable[[Finding], object] = lambda _: None,
+) -> list[str]:
     """Undo what a crashed run left open and close its journal; doing so twice is harmless.
 
     Args:
         target: The target.
         run_id: In whose name: it stands in the lock and the journal.
         events: Where it is told, as far as that is possible.
+        tell: Told of each archive that was wrong before anything was undone.
 
     Returns:
         One account for each change; empty when nothing was open.
 
     Raises:
         LockHeld: A run is in progress.
-        RecoveryNeeded: Something could not be undone; everything else was.
+        DataLeft: Only test data could not be removed.
+        RecoveryNeeded: Something else could not be undone; everything else was.
     """
     restarter = Restarter(target, Prometheus.of(target))
     with _held_journal(target, run_id) as journal:
-        accounts = recover(target, journal, events, restarter)
+        accounts = recover(target, journal, events, restarter, tell)
         if not journal.is_closed():
             journal.close()
         return accounts

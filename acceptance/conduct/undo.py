@@ -18,6 +18,7 @@ from acceptance.conduct.old_path_proof import OldPathProof
 from acceptance.conduct.services import Restarted, Restarter
 from acceptance.conduct.testdata import new_prefix, purge
 from acceptance.envfile.file import Change, EnvFile, EnvFileError
+from acceptance.finding import Finding
 from acceptance.kinds import RecoveryUndone, RollbackFinished, ServiceRestarted, ServiceRestarting
 from acceptance.probes.attacks.escape_targets import Escapes
 from acceptance.target.by_hand import recover as recover_by_hand
@@ -138,10 +139,17 @@ def restart(restarter: Restarter, events: Events, service: str, *, need_proof: b
     return done
 
 
-def recover(target: Target, journal: Journal, events: Events | None, restarter: Restarter) -> list[str]:
+def recover(
+    target: Target,
+    journal: Journal,
+    events: Events | None,
+    restarter: Restarter,
+    tell: Callable[[Finding], object] = lambda _: None,
+) -> list[str]:
     """Undo what a crashed run left open: flags and services first, the newest change first; test data last.
 
-    What cannot be undone does not keep the rest from being undone.
+    What cannot be undone does not keep the rest from being undone. `tell` is told what was lost before: see
+    `OldPathProof`.
 
     Returns:
         One account for each change; empty when nothing was open.
@@ -155,7 +163,7 @@ def recover(target: Target, journal: Journal, events: Events | None, restarter: 
     prefix, left = new_prefix(target.student_ids), journal.adopt()
     own = partial(journal.intend, f"test data of {prefix}", {"kind": "data", "prefix": prefix})
     before = [entry.undo["prefix"] for entry in left if _is_data(entry)]
-    undo = Undo(target, told, restarter, OldPathProof(target, prefix, own, before))
+    undo = Undo(target, told, restarter, OldPathProof(target, prefix, own, before, tell))
     for entry in _data_last(left, journal):
         try:
             account = undo.entry(entry)

@@ -6,7 +6,7 @@ series before its first event. Source: contract, "HTTP" and "MongoDB"; rollback 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -54,7 +54,7 @@ class User:
     mongo: Store
     new_id: Callable[[str], str]
     before: Sequence[str] = ()
-    wrong_already: frozenset[str] | None = frozenset()
+    wrong_already: Collection[str] | None = ()
 
     def stored(self, collection: str, *fields: str) -> list[Document]:
         """Give the newest documents of the users before, by the fields that may hold a user's id.
@@ -151,9 +151,9 @@ def work(user: User) -> Iterator[Finding]:
         yield from (found for path, found in _wrong_archives(user) if path not in user.wrong_already)
 
 
-def wrong_archives(user: User) -> frozenset[str]:
-    """Give the paths of the stored archives that are wrong now."""
-    return frozenset(path for path, _ in _wrong_archives(user))
+def wrong_archives(user: User) -> dict[str, Finding]:
+    """Say of the stored archives that are wrong now what is, by their path."""
+    return dict(_wrong_archives(user))
 
 
 def _wrong_archives(user: User) -> Iterator[tuple[str, Finding]]:

@@ -30,7 +30,7 @@ _STYLE = {"ok so far": "green", "not fired": "green", "FAILS NOW": "bold red", "
 
 
 def status(progress: SoakProgress, now: float, planned_end: float = float("inf")) -> dict[str, Any]:
-    """Give how a soak stands, in a form that JSON holds and that `board` shows; its stage is to end by `planned_end`."""
+    """Give how a soak stands, in a form that JSON holds and `board` shows; its stage is to end by `planned_end`."""
     ends_at = now + max(0.0, progress.total - progress.elapsed)
     watch = progress.watch
     seen = watch and {

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from acceptance.target.model import Target
 
-_RECOVER = Path(__file__).resolve().parents[2] / "scripts" / "ops" / "recover.py"
+_SCRIPTS = Path(__file__).resolve().parents[2] / "scripts" / "ops"
 
 
 def switch_off(target: Target, flag: str) -> str:
@@ -33,5 +33,11 @@ def last_line(target: Target, flag: str) -> str:
 
 
 def recover(target_file: Path | str, *options: str) -> str:
-    """Run `recover.py` on a target file, by this interpreter, which has what it needs."""
-    return shlex.join([sys.executable, str(_RECOVER), "--target", str(Path(target_file).absolute()), *options])
+    """Run `recover.py` on a target file."""
+    return script("recover.py", target_file, *options)
+
+
+def script(name: str, target_file: Path | str, *options: str) -> str:
+    """Run a command of `scripts/ops` on a target file, by this interpreter, which has what it needs."""
+    target = str(Path(target_file).absolute())
+    return shlex.join([sys.executable, str(_SCRIPTS / name), "--target", target, *options])

@@ -2,12 +2,13 @@
 """Undo what a crashed run left open on a target, or list it with --dry-run; twice is harmless.
 
 Exit code 0: nothing is open, or all is undone, and flags and services are as expected; 1: something is open still, or
-a flag or a service is not as expected, with the commands to finish by hand; 2: usage, or the target is in use or out of
-reach.
+a flag or a service is not as expected, with the commands to finish by hand, or archives of the crashed run were lost;
+10: only test data is left; 2: usage, or the target is in use or out of reach.
 """
 
 import argparse
 import sys
+from dataclasses import replace
 
 import _environment  # noqa: F401 - first: it finds the packages
 
@@ -15,8 +16,9 @@ from acceptance.commands.cli import Answer, main
 from acceptance.conduct.lock import LockHeld, LockUnusable
 from acceptance.conduct.recovery import by_hand, open_changes, recover_target, standing
 from acceptance.finding import Finding, Severity, ranked
+from acceptance.target import by_hand as commands
 from acceptance.target.model import Target
-from acceptance.verdict import RecoveryNeeded
+from acceptance.verdict import DataLeft, RecoveryNeeded
 
 
 def act(target: Target, args: argparse.Namespace) -> Answer:
@@ -28,29 +30,42 @@ def act(target: Target, args: argparse.Namespace) -> Answer:
         listed = [
             Finding("open change", f"open: {line}", "it undone", "it open", next_step=step) for line in facts["open"]
         ]
-        return _compared(target, Answer(listed, f"{target.name}: nothing is open", facts))
-    accounts = recover_target(target, "recover.py")
+        nothing = Answer(listed, f"{target.name}: nothing is open", facts)
+        return nothing if listed else _compared(target, nothing)
+    lost: list[Finding] = []
+    try:
+        accounts = recover_target(target, "recover.py", tell=lost.append)
+    except DataLeft as left:
+        return _data_left(target, left, lost)
     undone = "\n  ".join(accounts)
     line = f"{target.name}: undone:\n  {undone}" if accounts else f"{target.name}: nothing was open"
-    return _compared(target, Answer([], line, facts | {"undone": accounts}))
+    return _compared(target, Answer(lost, line, facts | {"undone": accounts}))
+
+
+def _data_left(target: Target, left: DataLeft, lost: list[Finding]) -> Answer:
+    """Say that only test data is left, where flags and services are as expected indeed."""
+    again = commands.recover(target.source)
+    compared = _compared(target, Answer(lost, ""))
+    if not compared.findings:
+        raise DataLeft(f"{left}\nflags and services are as expected; run this once more: {again}") from left
+    found = Finding("test data left", target.name, "none of ours", str(left), Severity.MEDIUM, f"run it again: {again}")
+    return replace(compared, findings=[*compared.findings, found])
 
 
 def _compared(target: Target, answer: Answer) -> Answer:
     """Add how flags and services stand, where no change is open that explains it."""
-    if answer.findings:
-        return answer
     found = ranked(standing(target))
     bad = [finding for finding in found if finding.severity > Severity.LOW]
     notes = "".join(f"\n  note: {finding}" for finding in found if finding.severity == Severity.LOW)
     undone = [answer.line] if answer.facts.get("undone") else []
-    return Answer(bad, answer.line + notes, answer.facts, undone)
+    return Answer([*answer.findings, *bad], answer.line + notes, answer.facts, undone)
 
 
 def undo(target: Target, args: argparse.Namespace) -> Answer:
     """Do it, and give the commands by hand for what is open afterwards."""
     try:
         return act(target, args)
-    except (LockHeld, LockUnusable):
+    except (LockHeld, LockUnusable, DataLeft):
         raise
     except RecoveryNeeded as error:
         found = Finding("not undone", target.name, "every change undone", str(error), Severity.CRITICAL)

@@ -132,12 +132,15 @@ def test_flags_that_are_taken_out_again_are_all_looked_at(target, prometheus, se
     assert prometheus.asked == [("butler-worker", "homework_review_service_"), ("butler-worker", "review_submission_")]
 
 
+LOST = {"a.zip": Finding("missing archive", "a.zip", "a file", "none")}
+
+
 class Used:
     """A user of ours: notes what happens in which order, and meets what it is told to."""
 
     def __init__(self):
         self.found, self.order, self.unwritable = [], [], None
-        self.wrong, self.told = frozenset(), None
+        self.wrong, self.told = {}, None
 
     def database(self):
         return nullcontext(self)
@@ -204,13 +207,14 @@ def test_what_only_use_shows_is_a_failed_rollback(rolled_back, used, prometheus)
 
 @pytest.mark.parametrize(
     ("wrong", "told"),
-    [(frozenset({"a.zip"}), frozenset({"a.zip"})), (Inconclusive("MongoDB did not answer"), None)],
+    [(LOST, LOST), (Inconclusive("MongoDB did not answer"), None)],
     ids=["known", "not known"],
 )
 def test_archives_that_were_wrong_before_are_not_held_against_the_rollback(rolled_back, used, wrong, told):
     used.wrong = wrong
-    rolled_back()
+    account = rolled_back().account
     assert used.told == told
+    assert ("a.zip: expected a file, found none; see whether users'" in account) == (told is LOST)
 
 
 def test_a_second_try_of_a_rollback_has_the_first_look(target, services, used):
@@ -218,9 +222,9 @@ def test_a_second_try_of_a_rollback_has_the_first_look(target, services, used):
     target.env_file.write_text(f"{FLAG}=false\n")
     change = EnvFile(target.env_file).set(FLAG, "true")
     undo = Undo(target, None, services, OldPathProof(target, PREFIX, used.journal, (PREFIX,)))
-    for used.wrong in (frozenset(), frozenset({"a.zip"})):
+    for used.wrong in ({}, LOST):
         undo.flag("21_01c", "api", change)
-        assert used.told == frozenset()
+        assert used.told == {}
 
 
 @pytest.mark.parametrize("part", ["found", "unwritable"])

@@ -10,6 +10,7 @@ from unittest.mock import MagicMock
 import pytest
 from small_target import BEFORE, FLAG, PREFIX, STAGE, Restarter, small_target
 
+import acceptance.conduct.old_path_proof
 import acceptance.conduct.recovery
 import acceptance.conduct.standing
 import acceptance.conduct.testdata
@@ -19,8 +20,10 @@ from acceptance.conduct.lock import Owner, TargetLock
 from acceptance.conduct.recovery import leave_data
 from acceptance.conduct.testdata import trace_prefix
 from acceptance.events import EventLog
+from acceptance.finding import Finding
 from acceptance.observe.prometheus import Prometheus
 from acceptance.probes.http.under_way import Requests
+from acceptance.target import by_hand
 from acceptance.verdict import Inconclusive
 
 SCRIPT = Path(__file__).resolve().parents[3] / "scripts" / "ops" / "recover.py"
@@ -170,5 +173,20 @@ def test_a_request_that_was_broken_off_is_named_until_it_was_looked_for_again(re
     with suppress(KeyboardInterrupt), requests.noted("POST http://api/reviews", longest_s=2):
         raise KeyboardInterrupt
     code, said = recover()
-    assert (code, "POST http://api/reviews, begun" in said) == (1, True), said
+    assert (code, "TEST DATA LEFT: " in said, "POST http://api/reviews, begun" in said) == (10, True, True), said
+    assert f"flags and services are as expected; run this once more: {by_hand.recover(target.source)}\n" in said
     assert recover()[0] == 0
+
+
+def test_archives_that_the_crashed_run_lost_are_told(recover, crashed, target, monkeypatch):
+    """The flag is off again, and what was stored with it on is not there: no PASS."""
+    lost = Finding("missing archive", "ops1/new.zip", "a file", "none")
+    proof = acceptance.conduct.old_path_proof
+    monkeypatch.setattr(proof, "Clients", lambda *_: MagicMock())
+    monkeypatch.setattr(proof.user_path, "wrong_archives", lambda _: {"ops1/new.zip": lost})
+    monkeypatch.setattr(proof.user_path, "findings", lambda *_: [])
+    code, said = recover()
+    assert (code, target.env_file.read_text()) == (1, BEFORE), said
+    assert said.startswith("FAIL: 1 missing archive, 1 test data left\nFAIL: ops1/new.zip: expected a file, found none")
+    assert f"undone: {FLAG} false -> true (run run-1)" in said
+    assert "validate_archive_checksums.py" in said
