@@ -56,7 +56,7 @@ def replace_bytes(path: Path, content: bytes, before_rename: Callable[[], object
 def overwrite_bytes(path: Path, content: bytes) -> None:
     """Give `path` new content in place: for a restore, where its folder or disk takes no new file.
 
-    One write: a kill of this process comes before or after it. What does not fit is taken back.
+    One write: a kill of this process comes before or after it. What does not fit leaves it as it was.
 
     Raises:
         OSError: The file is as it was.
