@@ -16,9 +16,12 @@ prove: $(VENV)/ready ## our own tests, all of them; what passed before in this s
 	$(TIERS) all
 
 $(VENV)/ready: pyproject.toml
-	$(PYTHON) -m venv $(VENV)
-	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
-	$(VENV)/bin/python -m lab fetch
+	@echo "set-up, 1 of 3: a Python environment in $(VENV)"
+	@$(PYTHON) -m venv $(VENV)
+	@echo "set-up, 2 of 3: its packages; about a minute, or more the first time"
+	@$(VENV)/bin/python -m pip install --disable-pip-version-check --progress-bar off --editable '.[dev]'
+	@echo "set-up, 3 of 3: Prometheus, Alertmanager and ClamAV for the lab, where the machine has none"
+	@$(VENV)/bin/python -m lab fetch
 	touch $@
 
 clean: ## remove what set-up made, and what was noted of earlier tests

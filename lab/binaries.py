@@ -10,6 +10,7 @@ import platform
 import re
 import shutil
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -117,10 +118,13 @@ def _download(root: Path) -> None:
             "-o",
             "APT::Sandbox::User=",
         ]
+        _tell("reads the list of packages (apt-get update)")
         _run(["apt-get", *options, "-qq", "update"], work)
         depends = _run(["apt-cache", *options, "depends", "clamav-daemon"], work)
         own_library = re.findall(r"Depends: (libclamav\S+)", depends)
+        _tell(f"downloads {', '.join(_PACKAGES)} and their libraries")
         _run(["apt-get", *options, "-qq", "download", *_PACKAGES, *_LIBRARIES, *own_library], work / "debs")
+        _tell(f"unpacks them into {root}")
         for package in sorted((work / "debs").glob("*.deb")):
             _run(["dpkg", "-x", str(package), str(work / "root")], work)
         alertmanager = work / "root" / "usr" / "bin" / "prometheus-alertmanager"
@@ -128,6 +132,10 @@ def _download(root: Path) -> None:
         shutil.rmtree(root, ignore_errors=True)
         (work / "root").rename(root)
     root.chmod(0o755)
+
+
+def _tell(step: str) -> None:
+    print(f"lab: {step}", file=sys.stderr, flush=True)
 
 
 def _run(command: list[str], folder: Path) -> str:

@@ -131,19 +131,31 @@ def next_step(record: Record, exit_code: int | None = None) -> str:
         return "undo it with this command (add --dry-run to only list it), then start again:"
     if code == ExitCode.REFUSED or refused(record):
         return "do what the reason says, then start again; --plan shows what a run would do"
-    if record.outcome is Outcome.GO:
-        if record.facts.mode == "deploy":
+    return _after(record)
+
+
+def _after(record: Record) -> str:
+    """Say what follows from the outcome of a run that left the target in order."""
+    deploy, wrong = record.facts.mode == "deploy", (Verdict.FAIL, Verdict.INCONCLUSIVE)
+    match record.outcome:
+        case Outcome.GO if deploy:
             return "attach the record to the ticket: scripts/ops/record.py attach; log entry: scripts/ops/record.py log"
-        return "the flags are restored; deploy in the window with --mode deploy --ticket TICKET"
-    incident = "attach the record (scripts/ops/record.py attach), write the incident entry, find the cause"
-    flags = "see that the flags above are as you want them, then " if record.flags else ""
-    rehearsed = "find the cause and mend it, then rehearse again"
-    return {
-        Outcome.SURVEY: "mend what was found, worst first; then rehearse",
-        Outcome.NO_GO: f"do not go on; {incident if record.facts.mode == 'deploy' else rehearsed}",
-        Outcome.INTERRUPTED: f"{flags}start the stage again",
-        Outcome.INCONCLUSIVE: f"{formatting.missing(record)[1]}; this is no GO",
-    }[record.outcome]
+        case Outcome.GO:
+            return "the flags are restored; deploy in the window with --mode deploy --ticket TICKET"
+        case Outcome.SURVEY if any(map(record.counts.get, wrong)):
+            return "mend what was found, worst first; then rehearse"
+        case Outcome.SURVEY:
+            return "nothing wrong was found in what a survey may ask: rehearse"
+        case Outcome.NO_GO if deploy:
+            done = "attach the record (scripts/ops/record.py attach), write the incident entry"
+            return f"do not go on; {done}, find the cause"
+        case Outcome.NO_GO:
+            return "do not go on; find the cause and mend it, then rehearse again"
+        case Outcome.INTERRUPTED:
+            flags = "see that the flags above are as you want them, then " if record.flags else ""
+            return f"{flags}start the stage again"
+        case Outcome.INCONCLUSIVE:
+            return f"{formatting.missing(record)[1]}; this is no GO"
 
 
 def deployed(record: Record) -> str:

@@ -1,9 +1,10 @@
-"""`-m` with a word that no marker has is refused before a folder is made."""
+"""`-m` with a word that no marker has is refused before a folder is made, and another mistyped name leaves none."""
 
 from types import SimpleNamespace
 
 import pytest
 
+from fixtures.run import LIVE, pytest_sessionfinish, pytest_unconfigure
 from fixtures.stages import STAGES, require_known_markers
 
 
@@ -33,3 +34,34 @@ def test_a_word_that_is_no_marker_is_refused_with_the_nearest(expression, said):
 @pytest.mark.parametrize("expression", ["", "stage_21_01c", "(smoke or stage_21_01c) and not checklist(x='y')", None])
 def test_markers_that_there_are_pass(expression):
     require_known_markers(config(expression))
+
+
+@pytest.fixture
+def session(tmp_path):
+    """A session with the folder of a run in which the page was written, and nothing else."""
+    folder = tmp_path / "run"
+    folder.mkdir()
+    (folder / "record.html").touch()
+    plugins = SimpleNamespace(get_plugins=lambda: [object()])
+    live = SimpleNamespace(run=SimpleNamespace(folder=folder, events=folder / "events.jsonl"), end=lambda: None)
+    return SimpleNamespace(config=SimpleNamespace(stash={LIVE: live}, pluginmanager=plugins))
+
+
+@pytest.mark.parametrize(
+    ("status", "log", "stays"), [(4, False, False), (5, False, False), (5, True, True), (1, False, True)]
+)
+def test_a_session_without_a_check_leaves_no_folder(session, status, log, stays):
+    run = session.config.stash[LIVE].run
+    if log:
+        run.events.touch()
+    list(pytest_sessionfinish(session, status))
+    assert run.folder.exists() is stays
+
+
+def test_options_that_are_refused_leave_no_empty_folder(session):
+    folder = session.config.stash[LIVE].run.folder
+    pytest_unconfigure(session.config)
+    assert folder.exists(), "the page is in it"
+    (folder / "record.html").unlink()
+    pytest_unconfigure(session.config)
+    assert not folder.exists()

@@ -67,6 +67,8 @@ def test_the_deployed_commit_is_named_or_said_not_to_be_known(record, code, know
         ("INTERRUPTED", "deploy", {}, {"USE_X": False}, "see that the flags above"),
         ("NO-GO", "deploy", {}, {}, "do not go on; attach the record"),
         ("NO-GO", "rehearse", {}, {}, "do not go on; find the cause"),
+        ("SURVEY", "survey", {"FAIL": 1}, {}, "mend what was found"),
+        ("SURVEY", "survey", {"PASS": 1, "NOT RUN": 3}, {}, "nothing wrong was found"),
     ],
 )
 def test_the_next_step_is_of_this_run(record, outcome, mode, counts, flags, told):
