@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import getpass
+import os
 import re
 import unicodedata
 from collections.abc import Mapping
 from pathlib import Path
 
 
+def login_name() -> str:
+    """Give the login of this process; its user's number where that has no name, as in a container."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return str(os.geteuid())
+
+
 def who(environment: Mapping[str, str]) -> str:
     """Give the login of this process, and that of who became it by sudo."""
-    login, before = getpass.getuser(), environment.get("SUDO_USER", "")
+    login, before = login_name(), environment.get("SUDO_USER", "")
     return f"{login} (sudo by {before})" if before and before != login else login
 
 

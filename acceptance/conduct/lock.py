@@ -8,7 +8,6 @@ everybody who may change that file meets the same lock and the same journal, wha
 from __future__ import annotations
 
 import errno
-import getpass
 import json
 import os
 import socket
@@ -19,6 +18,7 @@ from pathlib import Path
 from typing import Self
 
 from acceptance.envfile.flock import flocked
+from acceptance.people import login_name
 from acceptance.verdict import Refused
 
 _PATIENCE_S = 0.5  # what a process that was forked at the wrong moment needs to let go of an inherited lock
@@ -47,7 +47,7 @@ class Owner:
     @classmethod
     def here(cls, run_id: str) -> Self:
         """Return this process as the owner, from now."""
-        return cls(socket.gethostname(), os.getpid(), getpass.getuser(), run_id, datetime.now(UTC))
+        return cls(socket.gethostname(), os.getpid(), login_name(), run_id, datetime.now(UTC))
 
     def __str__(self) -> str:
         since = f"{self.since.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import json
 import platform
 import secrets
@@ -15,6 +14,7 @@ from typing import Any
 
 from acceptance.conduct.stage_state import Mode
 from acceptance.conduct.testdata import new_prefix, trace_prefix
+from acceptance.people import login_name
 from acceptance.target.model import Target
 
 
@@ -79,7 +79,7 @@ def new_run(
         mode=mode,
         folder=folder,
         socket=private / "watchdog",
-        operator=operator or getpass.getuser(),
+        operator=operator or login_name(),
         ticket=ticket,
         outside_window=outside_window,
         started=now,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from io import StringIO
 from pathlib import Path
@@ -206,9 +206,8 @@ class EnvFile:
         lock = real.with_name(f"{real.name}.lock")
         with ExitStack() as stack:
             try:
-                fd = stack.enter_context(flocked(lock, self._lock_timeout_s, mode=0o660))
-                if os.geteuid() == 0:  # else the file's owner could never lock what root once did
-                    os.fchown(fd, real.stat().st_uid, real.stat().st_gid)
+                fd = stack.enter_context(flocked(lock, self._lock_timeout_s))
+                _share(fd, real.stat())  # guard: whoever-may-change-the-file-may-lock-it
                 scratch_of(real).unlink(missing_ok=True)  # what a killed writer left
             except BlockingIOError:
                 raise EnvFileError(
@@ -252,3 +251,10 @@ class EnvFile:
             f"{self.path}: cannot be replaced: {error.strerror or error} ({error.filename or real.parent}); it is as "
             f"it was; run as a user who may write in {real.parent}, and see that its disk is not full"
         )
+
+
+def _share(fd: int, of: os.stat_result) -> None:
+    """Give the lock to the file's group, and to its owner where root made it, whatever the umask."""
+    with suppress(PermissionError):  # made by another account, who did this
+        os.fchown(fd, of.st_uid if os.geteuid() == 0 else -1, of.st_gid)
+        os.fchmod(fd, 0o660)

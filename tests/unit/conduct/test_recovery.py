@@ -1,9 +1,14 @@
 """``scripts/ops/recover.py``: what is open is listed or undone, and what cannot be is told with its commands."""
 
+import json
+import os
 import runpy
 import shutil
 import sys
+import tempfile
+import traceback
 from contextlib import nullcontext, suppress
+from itertools import takewhile
 from pathlib import Path
 from unittest.mock import MagicMock
 
@@ -16,7 +21,7 @@ import acceptance.conduct.standing
 import acceptance.conduct.testdata
 from acceptance.conduct.conductor import Conductor
 from acceptance.conduct.journal import Journal
-from acceptance.conduct.lock import Owner, TargetLock
+from acceptance.conduct.lock import Owner, TargetLock, make_shared
 from acceptance.conduct.recovery import leave_data
 from acceptance.conduct.testdata import trace_prefix
 from acceptance.events import EventLog
@@ -26,6 +31,7 @@ from acceptance.probes.http.under_way import Requests
 from acceptance.target import by_hand
 from acceptance.verdict import Inconclusive
 
+TEAM = 65534
 SCRIPT = Path(__file__).resolve().parents[3] / "scripts" / "ops" / "recover.py"
 
 
@@ -43,9 +49,19 @@ def restarter(monkeypatch):
 
 
 @pytest.fixture
+def shared(target, tmp_path):
+    """The env file is root's and the team's; its folder nobody else's."""
+    os.chown(target.env_file, 0, TEAM)
+    target.env_file.chmod(0o660)
+    for parent in takewhile(lambda folder: folder != Path(tempfile.gettempdir()), [tmp_path, *tmp_path.parents]):
+        parent.chmod(0o755)
+    make_shared(target.journal_dir, target.env_file)
+
+
+@pytest.fixture
 def crashed(target, restarter):
     """A run flipped its flag, and then its process was gone."""
-    target.journal_dir.mkdir()
+    target.journal_dir.mkdir(exist_ok=True)
     journal = journal_of(target, "run-1")
     journal.open()
     conductor = Conductor(target, journal, EventLog(target.journal_dir / "events.jsonl"), restarter)
@@ -138,6 +154,40 @@ def test_crash_of_one_operator_is_undone_by_another(recover, crashed, target, mo
     monkeypatch.setenv("HOME", str(tmp_path / "ben"))
     code, said = recover()
     assert (code, target.env_file.read_text()) == (0, BEFORE), said
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may act as another account")
+@pytest.mark.parametrize(("group", "undone"), [(TEAM, True), (65533, False)], ids=["of the team", "a stranger"])
+def test_crash_of_one_account_is_undone_by_another_or_told(
+    shared, crashed, recover, target, monkeypatch, group, undone
+):
+    """The env file is its owner's and the team's; who is not of the team is told how to go on."""
+    monkeypatch.setattr(Prometheus, "names", lambda *_: set())
+    monkeypatch.setattr(acceptance.conduct.old_path_proof, "still_exported", lambda *_: set())
+    code, said = as_another(group, recover)
+    assert (code, target.env_file.read_text() == BEFORE) == (0 if undone else 2, undone), said
+    found = target.env_file.stat()
+    assert (found.st_uid, found.st_gid, found.st_mode & 0o777) == (0, TEAM, 0o660)
+    assert undone or "be in the env file's group, or use sudo" in said
+
+
+def as_another(group, act):
+    """Act in a process of another user and this group."""
+    reader, writer = os.pipe()
+    if (pid := os.fork()) == 0:
+        os.setgroups([])
+        os.setgid(group)
+        os.setuid(65533)
+        try:
+            os.write(writer, json.dumps(act()).encode())
+        except BaseException:
+            os.write(writer, json.dumps((None, traceback.format_exc())).encode())
+        finally:
+            os._exit(0)
+    os.waitpid(pid, 0)
+    os.close(writer)
+    with os.fdopen(reader) as stream:
+        return json.loads(stream.read())
 
 
 def test_service_on_the_new_path_with_its_flag_off_is_told(recover, target, monkeypatch):
