@@ -16,9 +16,14 @@ _SCRIPTS = Path(__file__).resolve().parents[2] / "scripts" / "ops"
 
 
 def switch_off(target: Target, flag: str) -> str:
-    """Append `FLAG=false` on a line of its own, as in the rollback plan, unless the flag's last line is that."""
+    """Append `FLAG=false` on a line of its own, as in the rollback plan, unless the flag's last line is that.
+
+    A file that is gone is not made anew: a service would start with this flag and without all its secrets.
+    """
     file, line = shlex.quote(str(target.env_file)), f"{flag}=false"
-    return f"grep -aw {flag} {file} | tail -n 1 | grep -qx {line} || printf '\\n{line}\\n' >> {file}"
+    return (
+        f"ls {file} && {{ grep -aw {flag} {file} | tail -n 1 | grep -qx {line} || printf '\\n{line}\\n' >> {file}; }}"
+    )
 
 
 def restart(target: Target, service: str) -> str:

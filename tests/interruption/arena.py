@@ -20,6 +20,8 @@ from interruption.small_disk import filled, small_disk_under
 
 ARGS = {"plain": (), "xdist": ("-n", "2")}
 LENGTHS = {"plain": 7.0, "xdist": 9.0}
+FLAG_S = 5.0
+"""About the time from the flag's switch to its restore in these runs."""
 VICTIM_WITHIN_S = 60
 ENDS_WITHIN_S = 150
 RECOVERY_S = 2.5
@@ -62,7 +64,10 @@ class Arena:
         project, mark = self._project()
         env_before = project.target.env_file.read_bytes()
         process = project.start(*ARGS[kill.xdist], **{MARK: mark})
-        time.sleep(kill.moment * self.lengths[kill.xdist])  # the moment is the point, not a condition
+        if kill.since == "flag":
+            poll(lambda: project.flags() or process.poll() is not None, bool, 60, every=0.01)
+        # the moment is the point, not a condition
+        time.sleep(kill.moment * (FLAG_S if kill.since == "flag" else self.lengths[kill.xdist]))
         with filled(disk) if disk else nullcontext():
             hit = process.poll() is None if disk else _strike(kill, process, mark)
             flag_on = hit and bool(project.flags())

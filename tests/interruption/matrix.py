@@ -1,5 +1,7 @@
 """The matrix: what is done to a run, with or without xdist, to whom; each cell a number of kills at random moments.
 
+Every second kill of a cell comes while the flag is on, or is about to be restored.
+
 Two signals follow each other: the second after a moment, or once the flag of a run that was frozen is off.
 """
 
@@ -23,15 +25,16 @@ CELLS = [
 
 @dataclass(frozen=True)
 class Kill:
-    """One kill; `moment` is a share of the run's length, so that a slower machine makes the same kill."""
+    """One kill; `moment` is a share of the run, or of the flag's time, so that a slower machine makes the same kill."""
 
     signal: str
     xdist: str
     whom: str
     moment: float
+    since: str = "start"
 
     def __str__(self):
-        return f"{self.signal}-{self.xdist}-{self.whom}-{self.moment:.3f}".replace(" ", "_")
+        return f"{self.signal}-{self.xdist}-{self.whom}-{self.since}-{self.moment:.3f}".replace(" ", "_")
 
 
 @dataclass
@@ -47,7 +50,10 @@ class Tally:
 def kills(number, seed):
     """Choose ``number`` kills, spread evenly over the cells, at moments that the seed decides."""
     chance = random.Random(seed)
-    return [Kill(*cell, chance.uniform(0.03, 0.95)) for cell in itertools.islice(itertools.cycle(CELLS), number)]
+    laps = (
+        Kill(*cell, chance.uniform(0.03, 0.95), since) for since in itertools.cycle(["flag", "start"]) for cell in CELLS
+    )
+    return list(itertools.islice(laps, number))
 
 
 def table(tallies):

@@ -54,6 +54,13 @@ def test_commands_end_with_the_flag_false_and_all_else_as_it_was(tmp_path, conte
     assert target.env_file.read_bytes() == after, "a second time changes nothing"
 
 
+def test_a_file_that_is_gone_is_told_and_not_made_anew(tmp_path):
+    target = odd_target(tmp_path)
+    target.env_file.unlink()
+    done = bash(by_hand.switch_off(target, FLAG), tmp_path)
+    assert (done.returncode != 0, "No such file" in done.stderr, target.env_file.exists()) == (True, True, False)
+
+
 @pytest.mark.parametrize("join", ["\n", "; ", " && "], ids=repr)
 @pytest.mark.parametrize("name", ["plain", "it's here", "`touch x`;"])
 def test_commands_run_in_each_form_in_which_they_are_told(tmp_path, name, join):
