@@ -144,8 +144,8 @@ class Journal:
                 return  # torn by a crash: its mutation never began
             if entry is None:
                 raise RecoveryNeeded(
-                    f"{self.path}, line {number + 1}: the checksum does not fit, so what to undo is not known; "
-                    "compare the env file with its backup by hand, then move the journal away"
+                    f"{self.path}, line {number + 1}: the checksum does not fit, so what to undo is not known; move it "
+                    "away, then run recover.py: it names each flag that is on, and the commands that switch it off"
                 )
             if entry.version > VERSION:  # guard: journal-of-a-newer-version
                 raise RecoveryNeeded(

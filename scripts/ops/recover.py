@@ -14,6 +14,7 @@ import _environment  # noqa: F401 - first: it finds the packages
 
 from acceptance.commands.cli import Answer, main
 from acceptance.conduct.lock import LockHeld, LockUnusable
+from acceptance.conduct.manual_recovery import state_found
 from acceptance.conduct.recovery import by_hand, open_changes, recover_target, standing
 from acceptance.finding import Finding, Severity, ranked
 from acceptance.target import by_hand as commands
@@ -76,7 +77,7 @@ def _by_hand(target: Target) -> list[str]:
     try:
         left = open_changes(target)
     except RecoveryNeeded:  # the journal itself cannot be read: its own message says what to do
-        return []
+        return ["found now:\n  " + "\n  ".join(state_found(target))]
     return [f"by hand, for «{entry.what}»:\n  " + "\n  ".join(by_hand(target, entry)) for entry in left]
 
 

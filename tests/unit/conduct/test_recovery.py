@@ -135,6 +135,19 @@ def test_flag_that_no_journal_knows_of_is_told_with_its_commands(recover, crashe
         assert "day-12-restart-api" in said
 
 
+def test_journal_that_cannot_be_read_hides_no_flag(recover, crashed, target):
+    """Its own lines are no help; how the flags stand is said, and after it was moved away what to do."""
+    path = target.journal_file
+    path.write_bytes(path.read_bytes().replace(b"false -> true", b"false -> trve"))
+    code, said = recover()
+    assert (code, "line 2: the checksum does not fit" in said) == (1, True), said
+    assert f"found now:\n  USE_NEW_DIALOG_CONTEXT_REPO is absent in {target.env_file}" in said
+    assert f"{FLAG} is true in {target.env_file}" in said
+    path.rename(path.with_suffix(".damaged"))
+    code, said = recover()
+    assert (code, "day-12-restart-api" in said) == (1, True), said
+
+
 def test_flag_that_a_stage_left_enabled_is_as_expected(recover, crashed, target):
     journal = journal_of(target, "run-1")
     journal.settle(1, "accepted", [FLAG])
