@@ -31,10 +31,11 @@ def main():
     parser.add_argument("number", type=int, nargs="?", default=300)
     parser.add_argument("--labs", type=int, default=1, help="side by side (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=21)
+    parser.add_argument("--only", default="", help="those whose name holds this text")
     parser.add_argument("--again", action="store_true", help="repeat also what ended well before")
     options = parser.parse_args()
     folder, tree = Path(tempfile.mkdtemp(prefix="interruption-")), tree_state()
-    chosen = kills(options.number, options.seed)
+    chosen = [kill for kill in kills(options.number, options.seed) if options.only in str(kill)]
     results = {} if options.again else before(tree, chosen)
     waiting = SimpleQueue()
     for kill in chosen:

@@ -15,7 +15,7 @@ from small_project import ROOT, Project
 from acceptance.polling import poll
 from interruption.aftermath import MARK, faults_left, journal_fault, processes
 from interruption.checks import LEASE_S, stage_of
-from interruption.screen import untold
+from interruption.screen import unrecorded, untold
 from interruption.small_disk import filled, small_disk_under
 
 ARGS = {"plain": (), "xdist": ("-n", "2")}
@@ -73,11 +73,13 @@ class Arena:
             flag_on = hit and bool(project.flags())
             faults = _second(kill, process, project) if hit else []
             try:
-                output = process.communicate(timeout=ENDS_WITHIN_S)[0]
+                output = "" if process.stdout.closed else process.communicate(timeout=ENDS_WITHIN_S)[0]
+                process.wait(ENDS_WITHIN_S)
             except subprocess.TimeoutExpired:
                 process.kill()
                 return hit, flag_on, [f"{kill}: the run did not end within {ENDS_WITHIN_S} s"]
-            faults += untold(process.returncode, output, project.folder)
+            read = untold if output else unrecorded
+            faults += read(process.returncode, output, project.folder)
             if disk and project.flags():
                 faults.append(f"the flag is on while the disk is full:\n{output[-1500:]}")
         _send(signal.SIGCONT, _victims("watchdog", process.pid, mark) if "SIGSTOP" in kill.signal else [])
@@ -137,6 +139,9 @@ def _strike(kill, process, mark):
     find nobody either.
     """
     controller = [process.pid] if process.poll() is None else []  # an ended run still takes signals until it is reaped
+    if kill.signal == "hang-up":  # a terminal that is gone takes no output either
+        process.stdout.close()
+        return _send(signal.SIGHUP, controller)
     if kill.whom == "controller":
         return _send(_first(kill), controller)
     whom = kill.whom if kill.whom in _MARKS else "watchdog"

@@ -19,6 +19,7 @@ CELLS = [
     *itertools.product(["SIGSTOP+SIGCONT", "SIGSTOP+SIGKILL"], BOTH, ["controller"]),
     *itertools.product(["SIGSTOP"], BOTH, ["watchdog"]),
     *itertools.product(["SIGKILL"], BOTH, ["both", "recovery"]),
+    *itertools.product(["hang-up"], BOTH, ["controller"]),
     ("full disk", "plain", "env file"),
 ]
 

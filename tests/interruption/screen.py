@@ -9,9 +9,7 @@ _PANEL = re.compile(r"(?:INTERRUPTED|INCONCLUSIVE|NO-GO|GO|REFUSED)\b[^\n]*\(exi
 
 def untold(code, output, folder):
     """Say what is wrong with the last screen of a run; one that nobody let speak, or that never began, owes nothing."""
-    logs = list(folder.glob("out/*/events.jsonl"))
-    begun = any(event.kind == "stage.started" for log in logs for event in read_events(log))
-    if not begun or code == -9:
+    if "stage.started" not in _kinds(folder) or code == -9:
         return []
     shown = list(_PANEL.finditer(output))
     last = output[shown[-1].start() :] if shown else ""
@@ -24,3 +22,16 @@ def untold(code, output, folder):
         "exit code 12 without a reason": code == 12 and "could not be noted" not in output,
     }
     return [f"on the screen: {what}\n{output[-1500:]}" for what, so in faults.items() if so]
+
+
+def unrecorded(_code, _output, folder):
+    """Say what is wrong with the record of a run that had no screen any more."""
+    kinds = _kinds(folder)
+    if "stage.started" not in kinds:
+        return []
+    pages = list(folder.glob("out/*/record.html"))
+    return ["no word of its end in the log"] * ("interrupted" not in kinds) + ["no page"] * (not pages)
+
+
+def _kinds(folder):
+    return [event.kind for log in folder.glob("out/*/events.jsonl") for event in read_events(log)]
