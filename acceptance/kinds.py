@@ -262,12 +262,16 @@ class RollbackFinished(Kind):
 
 @dataclass(frozen=True, kw_only=True)
 class RecoveryUndone(Kind):
-    """What an earlier run had left was undone."""
+    """What an earlier run, or this one's watchdog that is gone, had left was undone.
+
+    `flags`: their values since then.
+    """
 
     kind = "recovery.undone"
     run: str = ""
     what: str = ""
     account: str = ""
+    flags: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -173,7 +173,7 @@ def recover(
             failures.append(f"«{entry.what}» of run {entry.run} could not be undone: {error}")
             only_data = only_data and _is_data(entry)
             continue
-        RecoveryUndone(run=entry.run, what=entry.what, account=account).tell(told)
+        RecoveryUndone(run=entry.run, what=entry.what, account=account, flags=_flags(entry)).tell(told)
         accounts.append(f"{entry.what} (run {entry.run}): {account}")
     if failures:
         lines = [f"{journal.path}:", *failures, *(f"undone: {each}" for each in accounts)]
@@ -185,6 +185,14 @@ def _data_last(left: Sequence[Entry], journal: Journal) -> Iterator[Entry]:
     """Give the changes first, then the test data that there are by then: the proof of the old path makes some."""
     yield from (entry for entry in left if not _is_data(entry))
     yield from filter(_is_data, journal.pending())
+
+
+def _flags(entry: Entry) -> dict[str, str]:
+    """Give the values that the flags of an intent have once it is undone."""
+    if entry.undo["kind"] != "flag":
+        return {}
+    change = Change.from_dict(entry.undo["change"])
+    return dict.fromkeys(change.keys, change.previous or "false")
 
 
 def _is_data(entry: Entry) -> bool:

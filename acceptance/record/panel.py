@@ -64,7 +64,7 @@ def panel(record: Record, page: Path, exit_code: int, width: int, standing: Stan
         if not done.routine and done.ok is not False:
             yield from _wrapped("rolled back", _told(done), width)
     for moment in record.timeline:
-        if moment.kind == "recovery.undone":
+        if moment.kind == "recovery.undone" and f"run {record.facts.run_id} " not in moment.text:
             yield from _wrapped("undone first", moment.text, width, "warn")
     if not failed:  # else the alarm says how the flag stands, looked at now
         yield from _wrapped("flags now", _flags(record), width)

@@ -13,6 +13,7 @@ from acceptance.kinds import (
     FlagChanged,
     FlagChanging,
     FlagRestored,
+    RecoveryUndone,
     RollbackFinished,
     RollbackStarted,
     StageFinished,
@@ -116,11 +117,17 @@ def _triggers(close: StageFinished, fired: Sequence[TriggerFired]) -> tuple[Trig
 
 
 def fold_rollbacks(log: Sequence[Event]) -> tuple[Rollback, ...]:
-    """Give one rollback for each that started; a second end of it (a retry, the watchdog) replaces the first."""
+    """Give one rollback for each that started; a second end of it (a retry, the watchdog) replaces the first.
+
+    What a run undid itself, as its watchdog was gone, is a rollback too.
+    """
     result: list[Rollback] = []
     fired: dict[str, list[str]] = {}
+    stage_of: dict[str, str] = {}
     for event in log:
-        if trigger := TriggerFired.read(event):
+        if started := StageStarted.read(event):
+            stage_of[started.flag] = started.stage
+        elif trigger := TriggerFired.read(event):
             fired.setdefault(trigger.stage, []).append(trigger.trigger)
         elif begun := RollbackStarted.read(event):
             triggers = tuple(fired.pop(begun.stage, ()))
@@ -129,21 +136,29 @@ def fold_rollbacks(log: Sequence[Event]) -> tuple[Rollback, ...]:
             why = "the rehearsal is over"
             result.append(Rollback(back.stage, why, True, back.account, back.seconds, (), event.at, routine=True))
         elif end := RollbackFinished.read(event):
-            places = [place for place, each in enumerate(result) if each.stage == end.stage]
-            if not places:
-                result.append(Rollback(end.stage, "", None, "", None, (), event.at))
-            place = places[-1] if places else -1
-            result[place] = replace(
-                result[place], ok=end.ok, account=end.account, seconds=end.seconds, by_hand=end.by_hand
-            )
+            _end(result, end, event.at)
+        elif undone := RecoveryUndone.read(event):
+            for stage in (stage_of[flag] for flag in undone.flags if flag in stage_of):  # begun by this very run
+                _end(result, RollbackFinished(stage=stage, ok=True, account=undone.account), event.at)
     return tuple(result)
+
+
+def _end(rollbacks: list[Rollback], end: RollbackFinished, at: str) -> None:
+    """Give the last rollback of its stage this end; where none had begun, the watchdog that would have was gone."""
+    places = [place for place, each in enumerate(rollbacks) if each.stage == end.stage]
+    if not places:
+        rollbacks.append(Rollback(end.stage, "the watchdog was gone", None, "", None, (), at))
+    place = places[-1] if places else -1
+    rollbacks[place] = replace(
+        rollbacks[place], ok=end.ok, account=end.account, seconds=end.seconds, by_hand=end.by_hand
+    )
 
 
 def fold_flags(log: Sequence[Event]) -> dict[str, Any]:
     """Give the last known value of each flag.
 
     A change that was announced and not confirmed counts as made; a rollback that ended well puts the value
-    back that the flag had before its stage touched it.
+    back that the flag had before its stage touched it, and so does a run whose watchdog was gone.
     """
     flags: dict[str, Any] = {}
     before: dict[str, dict[str, Any]] = {}
@@ -158,4 +173,6 @@ def fold_flags(log: Sequence[Event]) -> dict[str, Any]:
             old[changed.flag] = changed.before if old.get(changed.flag) is None else old[changed.flag]
         elif back:
             flags |= {name: "false" if old is None else old for name, old in before.pop(back.stage, {}).items()}
+        elif undone := RecoveryUndone.read(event):
+            flags |= {name: value for name, value in undone.flags.items() if name in flags}
     return flags

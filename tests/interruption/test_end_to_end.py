@@ -195,6 +195,7 @@ def test_watchdog_killed_in_a_restart_ends_the_run_which_undoes_it(scene, place)
     scene.let_go()  # the restart itself outlived the watchdog
     assert done.outcome == "INTERRUPTED", done.output
     assert "recovery.undone" in done.kinds()
+    assert "flags now     USE_NEW_STORAGE_ADAPTER=false" in done.output
 
 
 @pytest.mark.parametrize("place", ["before", "after"])

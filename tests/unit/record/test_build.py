@@ -293,6 +293,22 @@ def test_a_rollback_puts_the_flag_back_only_if_it_worked(folded, ok, left):
     assert record.reasons[0].startswith("ROLLBACK FAILED") is not ok
 
 
+@pytest.mark.parametrize(
+    "begun", [[], [("rollback.started", {"stage": "21_01c", "reason": "r"})]], ids=["not", "begun"]
+)
+def test_what_a_run_undid_as_its_watchdog_was_gone_is_off_and_a_rollback(folded, begun):
+    undone = {"run": "r1", "what": "F false -> true", "account": "restored", "flags": {"F": "false", "OTHER": "false"}}
+    record = folded(
+        STARTED, expected(NODE), ("stage.started", {"stage": "21_01c", "flag": "F"}), changed("true"), *begun,
+        ("recovery.undone", undone), ("run.finished", {"outcome": "INTERRUPTED", "interrupted_by": "SIGTERM"}),
+    )  # fmt: skip
+    assert (record.flags, [(each.ok, each.account) for each in record.rollbacks]) == (
+        {"F": "false"},
+        [(True, "restored")],
+    )
+    assert [reason for reason in record.reasons if "still true" in reason or "did not end" in reason] == []
+
+
 def test_a_rehearsal_that_put_its_flag_back_is_no_rollback(folded):
     record = folded(
         ("run.started", {"mode": "rehearse"}), expected(NODE),
