@@ -154,9 +154,9 @@ def status(
 ) -> dict[str, ItemStatus]:
     """Fold checks, sign-offs and waivers into one state per item; pure.
 
-    An item passes only if at least one check of it passed and no other says less; a check whose part is declared absent
-    says nothing. A parent line needs its own check: its sub-lines do not speak for it. A waiver never gives PASS, and
-    never hides one.
+    An item passes only if at least one check of it passed and no other says less. A check whose part is declared absent
+    says nothing, nor does one that had nothing to ask, for a stated reason. A parent line needs its own check: its
+    sub-lines do not speak for it. A waiver never gives PASS, and never hides one.
 
     Args:
         items: The lines to judge.
@@ -174,7 +174,15 @@ def status(
             naming.setdefault(item_id, []).append(check)
     result = {}
     for each in items:
-        found = _judge(each, naming.get(each.id, []), each.id in signed, each.chapter in chapters)
+        named = naming.get(each.id, [])
+        skipped = [check for check in named if check.verdict is Verdict.SKIPPED]
+        if each.id in waived or _by_hand(each, named) or len(skipped) == len(named):
+            skipped = []  # a waiver or a person has left them out, or nothing else is left
+        asked = [check for check in named if check not in skipped]
+        found = _judge(each, asked, each.id in signed, each.chapter in chapters)
+        if skipped:
+            nodeids = tuple(check.nodeid for check in named)
+            found = ItemStatus(found.state, f"{found.why}; {len(skipped)} skipped: {skipped[0].reason}", nodeids)
         if each.id in waived and found.state is not State.PASS:
             found = ItemStatus(State.WAIVED, f"waived; without the waiver {found.state}: {found.why}", found.checks)
         result[each.id] = found
@@ -190,10 +198,14 @@ def asks(phase: str, reason: str) -> bool:
     return phase == "signoff" or reason.startswith(AWAITING)
 
 
+def _by_hand(item: Item, checks: Sequence[NamesItems]) -> bool:
+    return item.id in SIGN_OFFS or any(asks(check.phase, check.reason) for check in checks)
+
+
 def _judge(item: Item, checks: Sequence[NamesItems], signed: bool, in_run: bool) -> ItemStatus:
     nodeids = tuple(check.nodeid for check in checks)
     verdicts = [check.verdict for check in checks]
-    by_hand = item.id in SIGN_OFFS or any(asks(check.phase, check.reason) for check in checks)
+    by_hand = _by_hand(item, checks)
     found = worst(verdicts)
     if found is Verdict.FAIL or (found is Verdict.INCONCLUSIVE and (signed or not by_hand)):
         return ItemStatus(State(found.value), f"{verdicts.count(found)} of {len(checks)} checks {found}", nodeids)

@@ -177,8 +177,10 @@ class _Window:
 
 
 def _summed(rows: Sequence[Row], samples: Samples) -> Series:
-    gains = gained(rows, samples)
-    return [(samples.start, 0.0), *zip(gains, accumulate(gains.values()), strict=True)] if rows else []
+    """Add what the series gained; those that ended before the stretch, with a flag that was restored, are not of it."""
+    there = [row for row in rows if row.points and row.points[-1][0] > samples.start]
+    gains = gained(there, samples)
+    return [(samples.start, 0.0), *zip(gains, accumulate(gains.values()), strict=True)] if there else []
 
 
 def _free(target: Target) -> int | None:

@@ -63,7 +63,10 @@ def test_unknown_item_names_the_nearest():
         ([Verdict.PASS, Verdict.FAIL, Verdict.INCONCLUSIVE], State.FAIL),
         ([Verdict.PASS, Verdict.INCONCLUSIVE], State.INCONCLUSIVE),
         ([Verdict.PASS, Verdict.NOT_RUN], State.NOT_RUN),
-        ([Verdict.PASS, Verdict.SKIPPED], State.NOT_RUN),
+        ([Verdict.PASS, Verdict.SKIPPED], State.PASS),
+        ([Verdict.SKIPPED, Verdict.SKIPPED], State.NOT_RUN),
+        ([Verdict.PASS, Verdict.SKIPPED, Verdict.NOT_RUN], State.NOT_RUN),
+        ([Verdict.PASS, Verdict.SKIPPED, Verdict.INCONCLUSIVE], State.INCONCLUSIVE),
     ],
 )
 def test_state_follows_the_worst_check(verdicts, expected):
@@ -82,6 +85,12 @@ def test_a_check_that_only_asks_makes_its_line_one_for_a_person(how):
     check = Check((AUTOMATED.id,), Verdict.SKIPPED, **how)
     assert status([AUTOMATED], [check])[AUTOMATED.id].state is State.AWAITING
     assert status([AUTOMATED], [check], signed={AUTOMATED.id})[AUTOMATED.id].state is State.PASS
+
+
+def test_why_a_check_was_skipped_stands_at_its_line():
+    checks = [Check((AUTOMATED.id,), Verdict.PASS), Check((AUTOMATED.id,), Verdict.SKIPPED, "u", reason="no scanner")]
+    found = status([AUTOMATED], checks)[AUTOMATED.id]
+    assert (found.why, found.checks) == ("1 of 1 checks passed; 1 skipped: no scanner", ("t.py::test", "u"))
 
 
 def test_a_signature_counts_only_where_a_person_decides():
@@ -106,4 +115,5 @@ def test_sub_lines_do_not_speak_for_their_parent():
 def test_pass_of_an_automated_line_needs_checks_and_only_passes(verdicts, signed, waived):
     options = {"signed": {AUTOMATED.id} if signed else (), "waived": {AUTOMATED.id} if waived else ()}
     passed = state_of(AUTOMATED, *verdicts, **options) is State.PASS
-    assert passed == (Verdict.PASS in verdicts and set(verdicts) <= {Verdict.PASS, Verdict.NOT_APPLICABLE})
+    silent = {Verdict.NOT_APPLICABLE} | (set() if waived else {Verdict.SKIPPED})
+    assert passed == (Verdict.PASS in verdicts and set(verdicts) <= {Verdict.PASS} | silent)

@@ -2,13 +2,16 @@
 
 import random
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
+from acceptance.baseline.collecting import collect
 from acceptance.baseline.files import FILE, compare, figures, gaps, load, save, uncounted
 from acceptance.baseline.lookup import baseline_of
 from acceptance.baseline.readings import Baseline, Calls, Readings, cpu_levels, errors_of, growth
 from acceptance.baseline.rules import CPU, LATENCY, MEMORY, judge_errors, judge_levels, judge_p95, judge_tail
+from acceptance.gates.series import Row, Samples
 from acceptance.gates.statistics import Count
 from acceptance.probes.traffic import Probe
 from acceptance.verdict import Inconclusive, Verdict
@@ -269,3 +272,25 @@ def test_given_file_that_is_no_baseline_is_inconclusive(records, tmp_path, text)
         given.write_text(text)
     with pytest.raises(Inconclusive, match=r"given\.json: expected a baseline"):
         baseline_of("here", records, given)
+
+
+@pytest.mark.parametrize(("last", "exported"), [(995, False), (1010, True)], ids=["restored before", "still on"])
+def test_a_metric_that_ended_before_the_stretch_is_not_of_it(last, exported, tmp_path):
+    """After a rehearsal Prometheus holds the new path's counters for a while: nobody calls them any more."""
+
+    def row(end, value):
+        return Row({"instance": "a"}, [(at, value) for at in range(900, end + 1, 5)])
+
+    def samples(measure, _job, start, end, step):
+        new_path = measure.query.startswith("review_submission_duration_seconds_count")
+        return Samples(start, end, step, [row(last, 7.0)] if new_path else [], up=[row(1060, 1.0)])
+
+    prometheus = SimpleNamespace(
+        samples=samples, range=lambda *_: {"": [(1000.0, 1.0)]}, firing_alerts=set, url="http://here"
+    )
+    service = SimpleNamespace(name="butler-worker", job="butler-worker")
+    target = SimpleNamespace(
+        name="here", scrape_interval_s=5, services={"worker": service}, storage=SimpleNamespace(root=tmp_path)
+    )
+    found = collect(target, prometheus, 60, end=1060.0).services["butler-worker"]
+    assert ("review_submission" in found.calls) is exported
