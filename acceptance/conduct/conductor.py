@@ -24,6 +24,7 @@ from acceptance.conduct.stage_state import FlagState, Mode, Rollback, StageState
 from acceptance.conduct.undo import Undo, restart
 from acceptance.envfile.file import Change, EnvFile
 from acceptance.events import EventLog
+from acceptance.finding import summary
 from acceptance.kinds import FlagChanged, FlagChanging, Note, StageAccepted
 from acceptance.stage import Stage
 from acceptance.target.model import Target
@@ -97,8 +98,7 @@ class Conductor:
         if before is not value:
             FlagChanging(stage=stage.id, flag=flag, value=_word(value)).tell(self._events)
             self._env.set(flag, _word(value), announce=lambda change: self._journal_change(state, change))
-            restarted = restart(self._restarter, self._events, stage.service)[0]
-            self._require_as_set(flag, value)
+            restarted = self._restart(stage.service)[0]
             changed = FlagChanged(
                 stage=stage.id, flag=flag, before=_word(before), after=_word(value), file=str(self._target.env_file)
             )
@@ -128,7 +128,7 @@ class Conductor:
         self._require_touch(f"restart {service}")
         self._begin(stage)
         number = self._cleanup.restarting(service)
-        done = restart(self._restarter, self._events, service)
+        done = self._restart(service)
         self._cleanup.restarted(number)
         for state in self._stages.values():
             if state.flag:
@@ -218,6 +218,14 @@ class Conductor:
                 raise Refused(refusal)
             self._stages[stage.id] = StageState(stage)
         return self._stages[stage.id]
+
+    def _restart(self, service: str) -> tuple[Restarted, ...]:
+        """Restart a service; its command may write the env file itself, which is then not what was agreed on."""
+        before = self._env.held()
+        done = restart(self._restarter, self._events, service)
+        if found := self._env.held().unlike(before):  # guard: restart-leaves-the-env-file-alone
+            raise MutationFailed(summary(found))
+        return done
 
     def _require_as_set(self, flag: str, value: bool) -> None:
         """Read a flag again: a restart command may write the env file itself, and so may anybody."""

@@ -29,6 +29,7 @@ from acceptance.envfile.change import (
 )
 from acceptance.envfile.check import MISSING, diagnose
 from acceptance.envfile.flock import flocked
+from acceptance.envfile.held import Held
 from acceptance.envfile.obstacles import obstacles
 from acceptance.envfile.planning import plan_append, plan_set
 from acceptance.envfile.text import BOM
@@ -162,6 +163,14 @@ class EnvFile:
             EnvFileError: The file cannot be read.
         """
         return undone(change, self._text(self._real()))[1].outcome == "already"
+
+    def held(self) -> Held:
+        """Note what the file holds and who may read it, to compare it after a restart.
+
+        Raises:
+            EnvFileError: The file cannot be read.
+        """
+        return Held.of(self._real(), self.read())
 
     def drift(self, key: str, value: bool) -> Finding | None:
         """Return a finding when a flag is no longer what this run made it; never raises."""

@@ -245,11 +245,11 @@ def test_recovery_that_fails_leaves_the_journal_open(conduct, target, journal, e
 def rewritten(monkeypatch, target, restarter):
     """Let each restart write the env file itself, from a template say."""
 
-    def to(value):
+    def to(write):
         restart = restarter.restart
 
         def and_write(key, **options):
-            target.env_file.write_text(BEFORE.replace("=false", f"={value}"))
+            write(target.env_file)
             return restart(key, **options)
 
         monkeypatch.setattr(restarter, "restart", and_write)
@@ -257,14 +257,29 @@ def rewritten(monkeypatch, target, restarter):
     return to
 
 
-def test_restart_command_that_sets_the_flag_back_is_told(conduct, rewritten):
-    rewritten("false")
-    with pytest.raises(MutationFailed, match=f"{FLAG}: expected true, found false; .*the restart command"):
+def template(value):
+    return lambda file: file.write_text(BEFORE.replace("=false", f"={value}"))
+
+
+@pytest.mark.parametrize(
+    ("writes", "told"),
+    [
+        (template("false"), f"{FLAG}: expected true, .* found false; see what the restart command"),
+        (lambda file: file.write_text(file.read_text().replace("OTHER=1\n", "")), "OTHER: .* found no such key"),
+        (lambda file: file.write_text(file.read_text() + "MORE=s3cret\n"), "MORE: expected no such key"),
+        (lambda file: file.chmod(0o666), "owner and mode: .* found .* 666"),
+    ],
+    ids=["flag-set-back", "key-lost", "key-added", "opened"],
+)
+def test_restart_command_that_alters_the_env_file_is_told(writes, told, conduct, rewritten):
+    rewritten(writes)
+    with pytest.raises(MutationFailed, match=told) as failed:
         conduct().set_flag(STAGE, True)
+    assert "s3cret" not in str(failed.value)
 
 
 def test_restart_command_that_sets_the_flag_again_is_a_failed_rollback(conduct, rewritten, events):
-    rewritten("true")
+    rewritten(template("true"))
     conductor = conduct()
     conductor.set_flag(STAGE, True)
     with pytest.raises(RollbackFailed, match="after the restart"):
