@@ -108,6 +108,19 @@ STORAGE_FAULTS: tuple[Fault, ...] = tuple(
             "every service: each request of a user keeps memory",
             "monitor.1 21_01a.monitor.1 21_01b.monitor.1 21_01d.monitor.1",
         ),
+        *(
+            (
+                f"log-{name}",
+                f"every service: where a flag is on, {breaks}",
+                "monitor.2 21_01a.monitor.2 21_01b.monitor.1 21_01d.monitor.1",
+            )
+            for name, breaks in (
+                ("times-of-another-zone", "the log's times are three hours later"),
+                ("one-trace-id", "all log lines have the same trace id"),
+                ("lines-twice", "each log line is written twice"),
+            )
+        ),
+        ("storage-opened", "the new adapter opens the archives' folder to everybody", "preflight.1"),
         ("answer-remembered", "a review is told for ever as it stood when it was first asked for", "rollout.3"),
         ("old-tasks-forgotten", "tasks of before the process started are answered with 404", "rollout.3"),
         ("refused-recorded", "what is refused is queued for review all the same", "security.1 security.2"),

@@ -11,8 +11,8 @@ import os
 import secrets
 import sys
 import textwrap
-from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime, timedelta
 
 FORMAT_VARIABLE = "LAB_LOG_FORMAT"
 _RICH_COLUMNS = 80
@@ -20,12 +20,21 @@ _trace_id: contextvars.ContextVar[str] = contextvars.ContextVar("trace_id", defa
 _service = "butler"
 _format: str | None = None
 _shown = ""  # the time in the newest line of a Rich log
+LOG_FAULTS = ("log-times-of-another-zone", "log-one-trace-id", "log-lines-twice")
+_ZONE = timedelta(hours=3)
+_broken: frozenset[str] = frozenset()
 
 
 def set_service(name: str, form: str | None = None) -> None:
     """Name the service that all following lines of this process come from, and its own format of them."""
     global _service, _format
     _service, _format = name, form
+
+
+def break_lines(faults: Iterable[str]) -> None:
+    """Write all lines of this process with these seeded faults."""
+    global _broken
+    _broken = frozenset(faults)
 
 
 def trace_id() -> str:
@@ -42,7 +51,9 @@ def new_trace(value: str | None = None) -> str:
 def log(event: str, level: str = "INFO", **fields: object) -> None:
     """Write one log line, or several where the format wraps."""
     write = FORMATS[log_format()]
-    sys.stderr.write(write(datetime.now(UTC), event, level, fields) + "\n")  # one write: lines of threads must not mix
+    now = datetime.now(UTC) + _ZONE * ("log-times-of-another-zone" in _broken)
+    text = (write(now, event, level, fields) + "\n") * (1 + ("log-lines-twice" in _broken))
+    sys.stderr.write(text)  # one write: lines of threads must not mix
     sys.stderr.flush()
 
 
@@ -65,7 +76,7 @@ def _json(now: datetime, event: str, level: str, fields: Mapping[str, object]) -
         "service": _service,
         "event": event,
         "message": event.replace("_", " "),
-        "trace_id": trace_id(),
+        "trace_id": "f" * 32 if "log-one-trace-id" in _broken else trace_id(),
         **fields,
     }
     return json.dumps(line, default=str)

@@ -33,7 +33,7 @@ from starlette.types import ASGIApp, Lifespan, Message, Receive, Scope, Send
 from lab.access import Logins, config_route, http_error
 from lab.code import announce
 from lab.leaks import leave_behind
-from lab.log import JsonHandler, log, new_trace, set_service, trace_id
+from lab.log import LOG_FAULTS, JsonHandler, break_lines, log, new_trace, set_service, trace_id
 from lab.shape import current
 from lab.shaped import ShapeMiddleware
 
@@ -80,7 +80,9 @@ class Settings:
             ) from None
         with text:
             env = dotenv_values(stream=text, interpolate=False)
-        return cls(home, service, ports, {key: value or "" for key, value in env.items()})
+        settings = cls(home, service, ports, {key: value or "" for key, value in env.items()})
+        break_lines(filter(settings.fault, LOG_FAULTS) if settings.any_flag else ())
+        return settings
 
     @property
     def port(self) -> int:
@@ -98,6 +100,11 @@ class Settings:
             return True
         on = self.env.get(name, "").strip().lower() == "true"
         return (name.startswith("USE_") and self.was_on(f"way-back-ignored-{self.service}", name)) or on
+
+    @property
+    def any_flag(self) -> bool:
+        """Whether some new path is at work."""
+        return any(name.startswith("USE_") and self.flag(name) for name in self.env)
 
     def was_on(self, fault: str, flag: str) -> bool:
         """Whether a flag was on at some start while a fault was on, which remembers it in its own file."""

@@ -29,7 +29,7 @@ from acceptance.probes.attacks.access import require_statement
 from acceptance.probes.clients import Clients
 from acceptance.probes.health import PARTS, dashboard
 from acceptance.probes.storage.antivirus import Antivirus
-from acceptance.probes.storage.directory import look_at
+from acceptance.probes.storage.directory import as_prepared, look_at
 from acceptance.stage import Stage
 from acceptance.stages.readiness import interval_findings, parsed, questions
 from acceptance.target.model import Target
@@ -224,20 +224,15 @@ def _documents(target: Target) -> list[Finding]:
 
 
 def _storage(target: Target) -> list[Finding]:
-    storage, found = target.storage, look_at(target.storage.root)
-    if found is None:
-        return [Finding("no folder", str(storage.root), f"a folder of {storage.owner}", "none", next_step="make it")]
+    storage = target.storage
+    if look_at(storage.root) is None:
+        return as_prepared(storage)
     wrong = [] if free_bytes(storage.root) > storage.min_free_bytes else [free_bytes(storage.root)]
     least = f"more than {storage.min_free_bytes:,} bytes free"
     return [
         *(Finding("disk", str(storage.root), least, f"{free:,}", next_step="make room") for free in wrong),
-        *([] if found.owner == storage.owner else [_unlike(storage.root, storage.owner, found.owner)]),
-        *([] if found.mode == storage.mode else [_unlike(storage.root, f"{storage.mode:o}", f"{found.mode:o}")]),
+        *as_prepared(storage),
     ]
-
-
-def _unlike(root: Path, expected: str, found: str) -> Finding:
-    return Finding("folder", str(root), expected, found, next_step="correct it, or STORAGE_OWNER and STORAGE_MODE")
 
 
 def _writable(key: str, folder: Path) -> list[Finding]:

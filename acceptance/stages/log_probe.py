@@ -15,12 +15,10 @@ from acceptance.evidence import Evidence
 from acceptance.finding import Finding
 from acceptance.observe.log_lines import LogLine
 from acceptance.observe.logs import Logs
+from acceptance.observe.our_lines import CLOCKS
 from acceptance.polling import poll
 from acceptance.probes.http.client import Caller
 from acceptance.target.model import Service, Target
-
-MOST = timedelta(seconds=2)
-"""How far the clocks may differ: the change is told from what came before it by time."""
 
 _PATIENCE_S = 7.0
 _TRACE_DIGITS = 16
@@ -85,8 +83,8 @@ class Probed:
             expected = f"a time in the line of our request, as {self.service.log_format.kind} has it"
             step = f"set {key}_LOG_FORMAT, {key}_LOG_FIELDS or {key}_LOG_PATTERN to what it is"
             return [Finding("no time", "", expected, f"none: {line.text[:160]!r}", next_step=step)]
-        if abs(self.ahead) > MOST:
-            expected = f"our request of {self.sent:%H:%M:%S} UTC at most {MOST.seconds} s from its time"
+        if abs(self.ahead) > CLOCKS:
+            expected = f"our request of {self.sent:%H:%M:%S} UTC at most {CLOCKS.seconds} s from its time"
             found = f"it {self.ahead.total_seconds():+.0f} s away: {line.text[:160]!r}"
             both = "see that both hosts keep time (chronyc tracking, timedatectl)"
             step = f"{both}, or set {key}_LOG_ZONE if its times name no zone"

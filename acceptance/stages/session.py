@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from functools import cached_property, partial
 from typing import Any
 
@@ -26,6 +27,7 @@ from acceptance.observe.prometheus import Prometheus
 from acceptance.observe.started import restarted_since, starts
 from acceptance.stage import Stage
 from acceptance.stages.expected_events import SyntheticEvents, visible
+from acceptance.stages.log_with_flag_on import log_findings
 from acceptance.stages.other_services import error_rates
 from acceptance.stages.progress import Tell
 from acceptance.stages.soak import SoakReport, Traffic, soak
@@ -158,6 +160,15 @@ class StageWork:
         if self.run.mode == "survey":
             raise Untouched("a survey switches nothing on, so nothing is known of a process since then")
         return restarted_since(self._born, self.service, self.target, self.prometheus)
+
+    def log_findings(self, flag: FlagState) -> list[Finding]:
+        """Name what is wrong with the service's log since its flag was switched on.
+
+        Raises:
+            Inconclusive: It cannot be read, or no secret is known to look for in it.
+        """
+        change, traced = datetime.fromtimestamp(flag.intended, UTC), self.run.trace_prefix
+        return log_findings(self.target, self.service, self.run.started, change, traced)
 
     def metric_findings(self, used: Collection[str]) -> list[Finding]:
         """Name what is wrong with the metrics of the stage's new path, these operations of which were used.

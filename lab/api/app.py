@@ -140,7 +140,8 @@ def build(settings: Settings) -> Starlette:
         with contextlib.suppress(PyMongoError):  # then /health tells
             await records.prepare()
         log("service_started", new_storage_adapter=context.new)
-        yield
+        with seeded.opened(context.storage.root, context.broken("storage-opened")):
+            yield
         await records.close()
 
     routes = [

@@ -11,6 +11,7 @@ import shutil
 import stat
 import tarfile
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from lab.api.incoming import IncomingFile
@@ -37,6 +38,17 @@ def keep(file: IncomingFile, target: Path) -> None:
     """Move the file to wherever the place is."""
     target.parent.mkdir(parents=True, exist_ok=True)
     shutil.move(file.path, target)
+
+
+@contextlib.contextmanager
+def opened(root: Path, wide: bool) -> Iterator[None]:
+    """Let everybody into the archives' folder for a while, if `wide`."""
+    before = stat.S_IMODE(root.stat().st_mode)
+    if wide:
+        root.chmod(0o777)
+    yield
+    if wide:
+        root.chmod(before)
 
 
 def scribble(home: Path) -> None:

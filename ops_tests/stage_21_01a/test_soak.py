@@ -63,6 +63,13 @@ def test_log_tells_no_more_of_what_users_say(soaked, chat, bot_logs, run, before
     assert found == [], summary(found)
 
 
+@pytest.mark.checklist("21_01a.monitor.2", "trigger.4")
+def test_log_is_as_with_the_flag_off(flag_on, soaked, stage_work):
+    """Check application logs: our requests stand there as with the flag off, and no secret does."""
+    found = stage_work.log_findings(flag_on)
+    assert found == [], summary(found)
+
+
 @pytest.mark.checklist("21_01a.monitor.4")
 def test_messages_are_taken(conversation, show):
     """Send message to Butler bot: each is taken."""

@@ -39,6 +39,13 @@ def test_latency_is_at_most_twice_the_baseline(times_on, before, stage_work):
     assert found == [], summary(found)
 
 
+@pytest.mark.checklist("21_01b.monitor.1", "trigger.4")
+def test_log_is_as_with_the_flag_off(flag_on, soaked, stage_work):
+    """Prometheus metrics, beside them the log: our requests stand there as with the flag off, and no secret does."""
+    found = stage_work.log_findings(flag_on)
+    assert found == [], summary(found)
+
+
 @pytest.mark.checklist("21_01b.monitor.1", "trigger.5")
 def test_service_ran_through(soaked, stage_work):
     """Services restart only when they are told to: the process of flag-on still runs at the end of the soak."""

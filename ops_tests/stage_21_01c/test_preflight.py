@@ -6,11 +6,12 @@ import pytest
 
 from acceptance.checklist import State
 from acceptance.envfile.file import EnvFile
+from acceptance.finding import summary
 from acceptance.preparation.drills import passed_in_staging
 from acceptance.probes.archives.archives import eicar
 from acceptance.probes.attacks.access import require_statement
 from acceptance.probes.storage.antivirus import Antivirus
-from acceptance.probes.storage.directory import Folder, look_at
+from acceptance.probes.storage.directory import as_prepared
 from acceptance.stages.readiness import make_sure
 
 
@@ -30,9 +31,8 @@ def test_target_file_says_who_may_call(target):
 @pytest.mark.checklist("21_01c.preflight.1")
 def test_storage_directory_is_prepared(storage):
     """Storage directories prepared: owner and mode."""
-    found, wanted = look_at(storage.root), f"STORAGE_ROOT {storage.root} of {storage.owner} with mode {storage.mode:o}"
-    state = f"{found.owner} with mode {found.mode:o}" if found else "no folder there"
-    assert found == Folder(storage.root, storage.owner, storage.mode), f"expected {wanted}, found {state}"
+    found = as_prepared(storage)
+    assert found == [], summary(found)
 
 
 @pytest.mark.signoff

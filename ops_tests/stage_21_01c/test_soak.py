@@ -10,6 +10,7 @@ from acceptance.evidence import Evidence
 from acceptance.finding import summary
 from acceptance.gates.judging import ALPHA
 from acceptance.gates.statistics import binomial_tail
+from acceptance.probes.storage.directory import as_prepared
 from acceptance.probes.storage.oracle import findings_of_all
 from acceptance.verdict import NotApplicable, Verdict
 
@@ -56,6 +57,20 @@ def test_no_unexpected_security_events(soaked, flag_on, api_logs, stage_work, ev
     unusual = wrong if binomial_tail(len(wrong), uploads, WRONG_DIGESTS) < ALPHA else []
     found = [*lines.get("path_traversal", []), *lines.get("av_scan_reject", []), *unusual]
     assert found == [], f"{len(found)} security events of others beside {uploads} uploads: {'; '.join(found[:5])}"
+
+
+@pytest.mark.checklist("21_01c.monitor.2", "trigger.4")
+def test_log_is_as_with_the_flag_off(flag_on, soaked, stage_work):
+    """Check logs for security events: our requests stand there as with the flag off, and no secret does."""
+    found = stage_work.log_findings(flag_on)
+    assert found == [], summary(found)
+
+
+@pytest.mark.checklist("21_01c.preflight.1")
+def test_storage_directory_is_as_it_was_prepared(soaked, storage):
+    """Storage directories prepared: owner and mode are the same with the new adapter."""
+    found = as_prepared(storage)
+    assert found == [], summary(found)
 
 
 @pytest.mark.checklist("21_01c.monitor.3")

@@ -4,6 +4,7 @@ import hashlib
 import tarfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -308,6 +309,22 @@ def test_a_refused_file_stays(broken: WholeLab) -> None:
     assert left
     for file in left:
         file.unlink()
+
+
+@breaks("log-times-of-another-zone", "log-one-trace-id", "log-lines-twice")
+def test_the_log_is_of_another_form(restarted: WholeLab, fault: str) -> None:
+    before = len(restarted.events())
+    restarted.upload()
+    stored = [event for event in restarted.events()[before:] if event["event"] == "archive_stored"]
+    late = datetime.fromisoformat(stored[0]["timestamp"]) - datetime.now(UTC) > timedelta(hours=2)
+    shown = (late, stored[0]["trace_id"] == "f" * 32, len(stored) == 2)
+    names = ("log-times-of-another-zone", "log-one-trace-id", "log-lines-twice")
+    assert shown == tuple(name == fault for name in names)
+
+
+@breaks("storage-opened")
+def test_everybody_may_enter_the_folder_of_the_archives(restarted: WholeLab) -> None:
+    assert restarted.storage.stat().st_mode & 0o777 == 0o777
 
 
 @breaks("health-lies")

@@ -36,7 +36,7 @@ def leaks(caller: Caller, logs: Logs, name: str, start: datetime, known: Mapping
     lines = logs.read(start).lines
     if not lines:
         raise Inconclusive(f"log of {name}: expected lines since {start:%H:%M:%S} UTC, found none")
-    return list(_leaks([*texts, (f"log of {name}", "\n".join(line.text for line in lines))], known))
+    return list(shown_in([*texts, (f"log of {name}", "\n".join(line.text for line in lines))], known))
 
 
 def path_of(exchange: Exchange) -> str:
@@ -44,7 +44,12 @@ def path_of(exchange: Exchange) -> str:
     return "/" + exchange.url.split("//", 1)[-1].partition("/")[2]
 
 
-def _leaks(texts: Sequence[tuple[str, str]], known: Mapping[str, str]) -> Iterator[Finding]:
+def shown_in(texts: Sequence[tuple[str, str]], known: Mapping[str, str]) -> Iterator[Finding]:
+    """Name each secret that stands in a text, by where the text is from.
+
+    Raises:
+        Inconclusive: No secret is known.
+    """
     if not known:
         raise Inconclusive("expected a secret of the target or env file to look for, found none that is random")
     for where, text in texts:

@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from acceptance.disk import owner_name
+from acceptance.finding import Finding
 from acceptance.probes.archives.archives import Archive
+from acceptance.target.parts import Storage
 from acceptance.verdict import Inconclusive
 
 
@@ -23,6 +25,9 @@ class Folder:
     owner: str
     mode: int
 
+    def __str__(self) -> str:
+        return f"{self.owner} with mode {self.mode:o}"
+
 
 def look_at(path: Path) -> Folder | None:
     """Describe a folder; None when there is none, or something else is there."""
@@ -33,6 +38,16 @@ def look_at(path: Path) -> Folder | None:
     if not path.is_dir():
         return None
     return Folder(path, owner_name(found), found.st_mode & 0o7777)
+
+
+def as_prepared(storage: Storage) -> list[Finding]:
+    """Name what the archives' folder has otherwise than the target file says: its owner, its mode."""
+    found, wanted = look_at(storage.root), Folder(storage.root, storage.owner, storage.mode)
+    if found == wanted:
+        return []
+    step = "make or correct it, or STORAGE_OWNER and STORAGE_MODE"
+    where = f"STORAGE_ROOT {storage.root}"
+    return [Finding("folder", where, str(wanted), str(found or "no folder there"), next_step=step)]
 
 
 def copies_of(archive: Archive, root: Path) -> list[Path]:

@@ -1,0 +1,108 @@
+"""Judge the lines that a service logs of our own requests: their times, their trace ids and their number.
+
+The old path decides how many lines of an event a request leaves, and whether they carry its trace id. Where the log
+has no trace ids, or the service takes none of ours, there is nothing to judge.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from acceptance.finding import Finding
+from acceptance.observe.log_lines import LogLine
+
+LEAST = 3
+"""So many requests show what an event is like; of fewer it may be chance."""
+FIELDS = ("task_id", "student_id", "storage_path", "checksum")
+"""What a line tells where it applies (target contract, "Logs")."""
+CLOCKS = timedelta(seconds=2)
+"""How far the clock of a log may differ from ours: a change is told from what came before it by time."""
+
+
+@dataclass(frozen=True)
+class OurLines:
+    """What a service's log tells of a run.
+
+    Attributes:
+        source: Where the log lies.
+        before: Lines of before the flag was switched on.
+        after: Those since then.
+        prefix: What our trace ids begin with.
+    """
+
+    source: str
+    before: Sequence[LogLine]
+    after: Sequence[LogLine]
+    prefix: str
+
+    def untimely(self, newest: Sequence[LogLine], start: datetime, end: datetime) -> list[Finding]:
+        """Name the events of which lines of ours have a time out of this run.
+
+        Args:
+            newest: The end of the log, whenever its lines say that they were written.
+            start: When the run began.
+            end: Now.
+        """
+        expected = f"lines of our requests from {start:%H:%M:%S} to {end:%H:%M:%S} UTC"
+        wrong = {
+            event: [line.at for line in lines if line.at and not start - CLOCKS <= line.at <= end + CLOCKS]
+            for event, lines in _by_event([line for line in newest if self._is_ours(line)]).items()
+        }
+        return [
+            self._finding("other time", event, expected, f"{len(times)}, such as {times[-1]}")
+            for event, times in wrong.items()
+            if times
+        ]
+
+    def otherwise(self) -> list[Finding]:
+        """Name the events of which our requests leave other lines than by the old path."""
+        after = _by_event(self.after)
+        found = [
+            found
+            for event, lines in _by_event(self.before).items()
+            if min(len(lines), len(after.get(event, ()))) >= LEAST
+            for found in self._unlike(event, lines, after[event])
+        ]
+        old, new = (self._requests_with(lines) for lines in (self.before, self.after))
+        return [*found, *(self._lost(name) for name in FIELDS if len(old[name]) >= LEAST and new[""] and not new[name])]
+
+    def _requests_with(self, lines: Sequence[LogLine]) -> Mapping[str, set[str]]:
+        """Give the requests of ours by the fields that their lines have, and all of them under no field."""
+        ours = [line for line in lines if self._is_ours(line)]
+        return {name: {line.trace_id for line in ours if not name or line.fields.get(name)} for name in ("", *FIELDS)}
+
+    def _lost(self, name: str) -> Finding:
+        expected = f"lines of our requests with {name}, as with the flag off"
+        return Finding("not logged", self.source, expected, "none")
+
+    def _unlike(self, event: str, before: Sequence[LogLine], after: Sequence[LogLine]) -> Iterator[Finding]:
+        old, new = map(self._of_each_request, (before, after))
+        if len(old) < LEAST:
+            return
+        if not new:
+            expected = "lines with the trace ids of our requests, as with the flag off"
+            found = f"none in {len(after)}, such as {after[-1].trace_id or 'no trace id'}"
+            yield self._finding("other trace id", event, expected, found)
+        elif new.total() > len(new) * max(old.values()):
+            expected = f"at most {max(old.values())} lines of a request, as with the flag off"
+            yield self._finding("repeated", event, expected, f"{new.total()} lines of {len(new)} requests")
+
+    def _finding(self, kind: str, event: str, expected: str, found: str) -> Finding:
+        return Finding(kind, f"{self.source}, event {event}", expected, found)
+
+    def _of_each_request(self, lines: Sequence[LogLine]) -> Counter[str]:
+        return Counter(line.trace_id for line in lines if self._is_ours(line))
+
+    def _is_ours(self, line: LogLine) -> bool:
+        return line.trace_id.startswith(self.prefix)
+
+
+def _by_event(lines: Iterable[LogLine]) -> Mapping[str, Sequence[LogLine]]:
+    found: dict[str, list[LogLine]] = defaultdict(list)
+    for line in lines:
+        if line.event:
+            found[line.event].append(line)
+    return found

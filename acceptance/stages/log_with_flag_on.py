@@ -1,0 +1,42 @@
+"""Judge the log of a stage's service with its flag on: what the stage's checks read there must still be true.
+
+The probe before the stage shows the log of the old path. The new path has code of its own, which may log under another
+clock, under one trace id for all, twice, or what nobody may read (21_01a.monitor.2, 21_01c.monitor.2, trigger.4).
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from acceptance.finding import Finding
+from acceptance.observe.logs import Logs
+from acceptance.observe.our_lines import OurLines
+from acceptance.probes.attacks.leaks import shown_in
+from acceptance.stages.log_probe import probe
+from acceptance.target.model import Service, Target
+from acceptance.target.redaction import known_secrets
+
+
+def log_findings(
+    target: Target, service: Service, started: datetime, change: datetime, trace_prefix: str
+) -> list[Finding]:
+    """Name what is wrong with a service's log since its flag was switched on.
+
+    Args:
+        target: The deployment.
+        service: Whose log.
+        started: When the run began.
+        change: When the flag was about to be switched on.
+        trace_prefix: What the trace ids of the run begin with.
+
+    Raises:
+        Inconclusive: The log cannot be read, or no secret is known to look for.
+    """
+    logs = Logs.of(service)
+    asked = probe(service, target).findings(target.trace_header) if "requests" in service.log_format.shows else []
+    lines = logs.read(started).sure().lines
+    after = [line for line in lines if line.since(change)]
+    before = [line for line in lines if line.since(change) is False]
+    ours = OurLines(logs.source, before, after, trace_prefix)
+    secrets = shown_in([(logs.source, "\n".join(line.text for line in lines))], known_secrets(target))
+    return [*asked, *ours.untimely(logs.newest(), started, datetime.now(UTC)), *ours.otherwise(), *secrets]

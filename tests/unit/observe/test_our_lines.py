@@ -1,0 +1,65 @@
+"""What a log tells of our requests with the flag on: their times, trace ids and number."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from acceptance.observe.log_lines import LogLine
+from acceptance.observe.our_lines import OurLines
+
+NOW = datetime(2026, 11, 28, 3, 0, tzinfo=UTC)
+OURS, HOURS = "0123456789abcdef", timedelta(hours=3)
+
+
+def lines(*traces, event="turn", at=NOW):
+    return [LogLine(at, event, "INFO", trace, {}) for trace in traces]
+
+
+def ours(*numbers):
+    return [f"{OURS}{number:016x}" for number in numbers]
+
+
+OLD = lines(*ours(1, 2, 3))
+
+
+@pytest.mark.parametrize(
+    ("after", "told"),
+    [
+        (lines(*ours(4, 5, 6)), []),
+        (lines(*ours(4, 4, 5)), ["3 lines of 2 requests"]),
+        (lines(*ours(4), *["f" * 32] * 9), []),  # of other users
+        (lines(*["f" * 32] * 9), ["none in 9, such as ffff"]),
+        (lines(*[""] * 9), ["none in 9, such as no trace id"]),
+        (lines(*ours(7, 7, 7, 7)), ["4 lines of 1 requests"]),  # one trace id for all
+        (lines(*ours(4, 5, 6), *ours(4, 5, 6)), ["6 lines of 3 requests"]),
+        (lines(*["f" * 32] * 2), []),  # too few to tell
+        (lines(*["f" * 32] * 9, event="new"), []),
+    ],
+)
+def test_lines_are_held_to_those_of_the_old_path(after, told):
+    found = [each.found for each in OurLines("log", OLD, after, OURS).otherwise()]
+    assert [text[: len(want)] for text, want in zip(found, told, strict=True)] == told
+
+
+def test_an_event_that_leaves_several_lines_by_the_old_path_may_leave_as_many():
+    assert OurLines("log", [*OLD, *OLD], lines(*ours(4, 4, 5, 5)), OURS).otherwise() == []
+
+
+@pytest.mark.parametrize(("after", "told"), [(["storage_path", ""], []), (["", ""], ["with storage_path"]), ([], [])])
+def test_fields_that_no_request_leaves_any_more_are_told(after, told):
+    def stored(fields):
+        return [
+            LogLine(NOW, "", "INFO", ours(n)[0], {name: "x" for name in [each] if name})
+            for n, each in enumerate(fields)
+        ]
+
+    found = OurLines("log", stored(["storage_path"] * 3), stored(after), OURS).otherwise()
+    assert [
+        each.expected.partition("requests ")[2][: len(want)] for each, want in zip(found, told, strict=True)
+    ] == told
+
+
+@pytest.mark.parametrize(("away", "found"), [(timedelta(seconds=1), 0), (HOURS, 1), (-HOURS, 1)])
+def test_times_out_of_the_run_are_told(away, found):
+    newest = [*lines(*ours(4), at=NOW + away), *lines("f" * 32, at=NOW - HOURS)]
+    assert len(OurLines("log", [], [], OURS).untimely(newest, NOW, NOW)) == found
