@@ -29,6 +29,7 @@ ODD_FAULTS: tuple[Fault, ...] = tuple(
     Fault(name, "21_01a", f"every service: {breaks}", tuple(f"21_01{stage}.{item}" for stage in "abc"))
     for name, breaks, item in (
         ("odd-requests-crash", "where a flag is on, what should be refused with 4xx is a 500", "rollout.3"),
+        ("other-calls-served", "where a flag is on, a path is served by other methods too", "rollout.3"),
         ("odd-requests-always-crash", "what should be refused with 4xx is a 500", "rollout.1"),
     )
 )
@@ -76,6 +77,8 @@ def http_error(env: Mapping[str, str], broken: Broken) -> Callable[[Request, Exc
         new = "true" in {value.lower() for flag, value in env.items() if flag.startswith("USE_")}
         if broken("odd-requests-always-crash") or (new and broken("odd-requests-crash")):
             return JSONResponse({"detail": "internal error"}, 500)
+        if error.status_code == 405 and new and broken("other-calls-served"):
+            return JSONResponse([])
         if broken("secret-in-log"):
             log("not_found", "WARNING", store=url)
         if broken("secret-in-errors"):

@@ -187,9 +187,15 @@ class Prometheus:
 
     def scrape_intervals(self, job: str) -> set[str]:
         """Give how often the job's targets are scraped, as Prometheus' own configuration says, such as `1m0s`."""
+        return {target["scrapeInterval"] for target in self._targets(job) if "scrapeInterval" in target}
+
+    def addresses(self, job: str) -> set[str]:
+        """Give where the job's metrics are scraped."""
+        return {target["scrapeUrl"] for target in self._targets(job) if "scrapeUrl" in target}
+
+    def _targets(self, job: str) -> list[Any]:
         targets = self._ask("targets", lambda: self._client.get_targets(state="active")["activeTargets"])
-        mine = [target for target in targets if target["labels"].get("job") == job]
-        return {target["scrapeInterval"] for target in mine if "scrapeInterval" in target}
+        return [target for target in targets if target["labels"].get("job") == job]
 
     def firing_alerts(self, at: float | None = None) -> set[str]:
         """Name the alerts that fire (now by default), as `name{labels}`. Source: post.validation.2, trigger.7."""

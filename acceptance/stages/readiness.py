@@ -185,8 +185,21 @@ def _scrapes(service: Service, target: Target) -> list[Finding]:
         expected, none = f"a process of job {service.job} that is up", f"none at {target.prometheus_url}, which answers"
         step = f"correct the job's name, or see why Prometheus does not scrape {service.name}"
         return [Finding("down", "", expected, none, next_step=step)]
+    if others := address_findings(service, target, prometheus):
+        return others
     if starts(service, target, prometheus):
         return []
     expected = f"{shown_by(service)} to show when {service.name} started, which proves a restart"
     step = f"set {service.key.upper()}_STARTED to what does: docker:, systemd:, process: or command:"
     return [Finding("no start", "", expected, "nothing", next_step=step)]
+
+
+def address_findings(service: Service, target: Target, prometheus: Prometheus) -> list[Finding]:
+    """Name the addresses whose metrics Prometheus takes for those of another service too."""
+    own, jobs = prometheus.addresses(service.job), {each.job for each in target.services.values()} - {service.job}
+    expected, step = f"addresses of {service.name} alone", "correct the configuration of Prometheus"
+    return [
+        Finding("another's metrics", "", expected, f"{address}, which job {job} scrapes too", next_step=step)
+        for job in sorted(jobs)
+        for address in sorted(own & prometheus.addresses(job))
+    ]

@@ -242,6 +242,12 @@ USE_CASE_FAULTS = (
         ("21_01d.rollout.3",),
     ),
     Fault(
+        "review-limit-low",
+        "21_01d",
+        "new path: of a student's submissions five a minute are reviewed, where the old path reviews 30",
+        ("21_01d.rollout.3",),
+    ),
+    Fault(
         "review-limit-checked-last",
         "21_01d",
         "new path: the rate limit is checked after the work is done",

@@ -21,12 +21,14 @@ class RateLimiter:
     """Refuses a student who submits too often."""
 
     def __init__(self, settings: Settings) -> None:
-        self._window = SlidingWindow()
+        self._window, self._low = SlidingWindow(), SlidingWindow(limit=5)
         self._fault = settings.fault
 
     def check(self, task: Task) -> None:
         """Raise RateLimitError unless the student may submit."""
         allowed = self._window.allows(task.student_id) and not self._fault("rate-limit-always")
+        if self._fault("review-limit-low"):
+            allowed = allowed and self._low.allows(task.student_id)
         log("rate_limit_check", **about(task), allowed=allowed)
         if not allowed:
             raise RateLimitError

@@ -103,8 +103,8 @@ def test_odd_requests_are_refused_as_with_the_flag_off(odd_on, before):
 @pytest.mark.checklist("21_01b.rollout.3")
 def test_unknown_commit_is_counted_as_such(odd_on, prometheus, stage_work):
     """Smoke test with flag on: a commit that nobody knows is `not_found`, and no failure of the HW checker."""
-    if odd_on["an unknown commit"] != NOT_FOUND:
-        raise NotApplicable(f"an unknown commit is answered {odd_on['an unknown commit']} here, and is no failure")
+    if (status := odd_on["an unknown commit"].status) != NOT_FOUND:
+        raise NotApplicable(f"an unknown commit is answered {status} here, and is no failure")
     job, patience = stage_work.service.job, stage_work.target.scrape_patience_s
     counted = poll(lambda: failures(prometheus, job), bool, patience)
     assert counted.get("not_found"), f"expected a request_review with error_type not_found in {job}, found {counted}"

@@ -17,6 +17,7 @@ from acceptance.stages.session import StageWork
 from acceptance.stages.soak import SoakReport
 from acceptance.stages.user_triggers import HardFault
 from acceptance.target.model import Target
+from fixtures.before import Before
 from fixtures.evidence import EvidenceBox
 from fixtures.target import NewId
 
@@ -27,6 +28,9 @@ UNEXPECTED_LIMIT = HardFault(
 NO_LOG_ANALYSIS = HardFault("no-log-analysis", "A report has no log analysis", ["trigger.6"], limit=0)
 NOT_PUBLISHED = HardFault("not-published", "A report is not published", ["trigger.6"], limit=0)
 BAD_REVIEWS = HardFault("bad-reviews", "Submissions are not reviewed as they should be", ["trigger.6"], limit=2)
+
+IN_A_ROW = 8
+"""Submissions of a student who sends again and again; nothing says how many may be sent, so the old path does."""
 
 TIMES_THE_SLO = 3
 """How long a review is waited for: a slow one must be told from one that is lost."""
@@ -42,6 +46,14 @@ def patience_s(stage_work: StageWork) -> float:
 def several(reviews: Reviews, clients: Clients, new_id: NewId, patience_s: float, target: Target) -> list[Review]:
     """Submissions as users make them, by the path that is at work, and what the API says of each."""
     return reviews.as_users_do(new_id, patience_s, target.http_timeout_s, clients.caller("api"))
+
+
+@pytest.fixture(scope="module")
+def in_a_row(reviews: Reviews, new_id: NewId, before: Before, patience_s: float, target: Target) -> list[Review]:
+    """Submissions in a row of one student: with the flag on as many as the old path took."""
+    taken = [review for review in before.all("in a row") if not review.limited]
+    number = len(taken) or IN_A_ROW
+    return reviews.in_a_row(new_id("Again"), number, patience_s, target.http_timeout_s)
 
 
 @pytest.fixture(scope="module")

@@ -273,6 +273,12 @@ def test_fault_homework_errors_seldom(new_worker):
     assert sorted(answers) == [200] * 10 + [502]
 
 
+def test_fault_review_limit_low(new_worker):
+    with new_worker.rig.broken("review-limit-low"):
+        ended = [new_worker.finished(new_worker.queue("sends-often"))["status"] for _ in range(6)]
+    assert ended == ["succeeded"] * 5 + ["failed"]
+
+
 def test_fault_homework_list_cut(new_worker):
     whole = len(new_worker.commits())
     with new_worker.rig.broken("homework-list-cut"):

@@ -143,12 +143,28 @@ LeftBehind = partial(
     only=("soak",),
     k="left_behind or leave_nothing",
 )
+#: Where a flag is on, the log is of another form; wants the fault and ``stage``.
+OtherLog = partial(
+    Power,
+    red=("test_log_is_as_with_the_flag_off",),
+    only=("flag_off", "soak"),
+    k="answered_and_timed or with_the_flag_off",
+)
 #: What a service with its flag on should refuse is a 500; wants ``stage``.
 OddCrash = partial(
     Power,
     ("odd-requests-crash",),
     ("test_odd_requests_are_refused_as_with_the_flag_off",),
     "as by the old path",
+    only=("flag_off", "flag_on"),
+    k="odd_requests",
+)
+#: A service with its flag on serves calls that there were not; wants ``stage``.
+OddCalls = partial(
+    Power,
+    ("other-calls-served",),
+    ("test_odd_requests_are_refused_as_with_the_flag_off",),
+    "expected 405, as by the old path, found 200",
     only=("flag_off", "flag_on"),
     k="odd_requests",
 )

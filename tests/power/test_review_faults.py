@@ -13,6 +13,7 @@ from power.table import (
     LeftBehind,
     NotMeasured,
     OldCode,
+    OtherLog,
     Power,
     RestartsItself,
     RestartsNothing,
@@ -91,6 +92,7 @@ POWER = (
             ("review-published-twice", "one report_published, as by the old path"),
             ("review-result-cut", "to be the same, as by the old path"),
             ("review-limit-checked-last", "log.rate_limit_check.timestamp not after"),
+            ("review-limit-low", "submissions in a row taken, as by the old path"),
         )
     ),
     Power(
@@ -103,6 +105,7 @@ POWER = (
     ),
     NotMeasured(stage="21_01d"),
     LeftBehind(("requests-leave-files",), stage="21_01d"),
+    OtherLog(("log-times-of-another-zone",), told="away", stage="21_01d"),
     On(("component-unhealthy",), ("test_components_are_healthy_before_the_soak",), "LogAnalysisPipeline", survey="a"),
     On(("rate-limit-always",), ("test_review_is_done",), "found it refused: rate limit", survey="limit"),
     On(

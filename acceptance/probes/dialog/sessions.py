@@ -30,6 +30,7 @@ class Sessions:
         stranger_is_told: That user is told what was said in it.
         stranger_is_kept: What that user said is stored in it, whatever was answered.
         together: How many of `AT_ONCE` messages at the same moment are stored.
+        one_document: MongoDB itself lets a session have no second document.
         faults: What is wrong with the answers to the user's own messages.
     """
 
@@ -40,6 +41,7 @@ class Sessions:
     stranger_is_told: bool
     stranger_is_kept: bool
     together: int
+    one_document: bool = True
     faults: list[Finding] = field(default_factory=list, compare=False)
 
     def unlike(self, before: Sessions) -> list[Finding]:
@@ -50,6 +52,7 @@ class Sessions:
             ("the first conversation to know what was said in it", before.first_remembers, self.first_remembers),
             ("a session's words not told to another user", not before.stranger_is_told, not self.stranger_is_told),
             ("nothing stored of another user's words", not before.stranger_is_kept, not self.stranger_is_kept),
+            ("a unique index on session_id", before.one_document, self.one_document),
             (f"all of {AT_ONCE} messages of one moment stored", before.together == AT_ONCE, self.together == AT_ONCE),
         ]
         found = [
@@ -98,5 +101,6 @@ def try_sessions(butler: Butler, mongo: Store, new_id: Callable[[str], str]) -> 
         stranger_is_told=words[0] in stranger.reply,
         together=poll(stored, lambda count: count == AT_ONCE, STORE_DELAY_S),
         stranger_is_kept=intrusion in texts((context_for(mongo, first) or {}).get("data")),
+        one_document=["session_id"] in mongo["dialog_contexts"].unique(),
         faults=[each for turn in (first, second, in_second, in_first) for each in turn.findings()],
     )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from itertools import combinations
 
 from acceptance.finding import Finding
@@ -38,10 +39,45 @@ def changed(before: Sequence[Review], new: Review) -> list[Finding]:
     if len(texts[1]) < len(texts[0]) / LEAST_OF_REPORT:
         expected = f"a report of about {len(texts[0])} characters, as by the old path"
         found.append(Finding("report cut", subject, expected, f"{len(texts[1])} characters: {cut(texts[1], 100)!r}"))
+    found += _miscounted(subject, succeeded, new)
     analysed, now = ((each.report or {}).get("log_analysis") for each in (old, new))
     if analysed != now:
         found.append(Finding("analysed otherwise", subject, f"log_analysis {analysed}, as by the old path", str(now)))
     return found
+
+
+def _miscounted(subject: str, before: Sequence[Review], new: Review) -> list[Finding]:
+    """Name the counts of the log analysis that stand in each report by the old path, and not in this one."""
+    analysed = [review for review in before if review.analysed]
+    counts = _counts(new)
+    told = [name for name in counts if analysed and all(_tells(review, name) for review in analysed)]
+    text = cut(str((new.report or {}).get("report", "")), 200)
+    return [
+        Finding("told otherwise", subject, f"{counts[name]} {name} in the report, as it tells by the old path", text)
+        for name in told
+        if not _tells(new, name)
+    ]
+
+
+def _counts(review: Review) -> Mapping[str, int]:
+    analysis = (review.report or {}).get("log_analysis")
+    fields = analysis.items() if isinstance(analysis, Mapping) else ()
+    return {name: value for name, value in fields if type(value) is int and value}  # 0 may be told as "no"
+
+
+def _tells(review: Review, name: str) -> bool:
+    """Tell whether a report's text holds a count of its log analysis beside the count's name, such as `3 lines`."""
+    value, text = _counts(review).get(name), str((review.report or {}).get("report", ""))
+    word = re.escape(name.rstrip("s"))
+    return value is None or bool(re.search(rf"\b{value}\W+{word}|{word}\w*\W+{value}\b", text, re.IGNORECASE))
+
+
+def refused_now(reviews: Sequence[Review]) -> list[Finding]:
+    """Name the submissions that a rate limit refuses, of as many of one student as the old path took all."""
+    refused = [review for review in reviews if review.limited]
+    expected = f"{len(reviews)} submissions in a row taken, as by the old path"
+    student = refused[0].submitted.student_id if refused else ""
+    return [Finding("refused by a limit", student, expected, f"{len(refused)} refused")] if refused else []
 
 
 def unread(reviews: Sequence[Review]) -> list[Finding]:

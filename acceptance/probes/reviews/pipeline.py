@@ -131,6 +131,16 @@ class Reviews:
         seen = zip(map(self.look, sent), told, strict=True)
         return [replace(review, answer=answer if isinstance(answer, dict) else {}) for review, answer in seen]
 
+    def in_a_row(self, student_id: str, number: int, patience_s: float, settle_s: float) -> list[Review]:
+        """Submit so many times as one student, without waiting for an end; give what became of each.
+
+        Raises:
+            Inconclusive: As for `look`.
+        """
+        sent = [self.submit(student_id, f"hw{each:02}") for each in range(number)]
+        until = time.monotonic() + patience_s
+        return [self.follow(each, max(0.0, until - time.monotonic()), settle_s) for each in sent]
+
     def _find(self, name: str, wanted: Mapping[str, Any]) -> list[dict[str, Any]]:
         return list(self.mongo[name].find(wanted, {"_id": False}))
 

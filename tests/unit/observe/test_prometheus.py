@@ -11,7 +11,7 @@ from small_target import small_target
 from acceptance.observe.prometheus import Prometheus
 from acceptance.preparation.flagcheck import new_paths_at_work
 from acceptance.stage import Stage
-from acceptance.stages.readiness import in_seconds, interval_findings
+from acceptance.stages.readiness import address_findings, in_seconds, interval_findings
 from acceptance.target.naming import MetricNames
 from acceptance.verdict import Inconclusive
 
@@ -81,6 +81,16 @@ def test_scrape_interval_is_that_of_prometheus(configured, faults, tmp_path):
         target = replace(small_target(tmp_path), prometheus_url=url)
         found = interval_findings(target, Stage("21_01c", "t", 1, service="api"))
     assert [configured in str(each) for each in found] == [True] * faults, found
+
+
+@pytest.mark.parametrize(("other", "number"), [("http://worker/metrics", 0), ("http://api/metrics", 1)])
+def test_an_address_under_two_jobs_is_told(other, number, tmp_path):
+    scraped = {"butler-api": "http://api/metrics", "butler-worker": other}
+    body = {"activeTargets": [{"labels": {"job": job}, "scrapeUrl": url} for job, url in scraped.items()]}
+    with server(lambda _: answer(data=body)) as url:
+        target = small_target(tmp_path)
+        found = address_findings(target.services["api"], target, Prometheus(url, 2))
+    assert [each.found for each in found] == ["http://api/metrics, which job butler-worker scrapes too"] * number
 
 
 @pytest.mark.parametrize(("text", "seconds"), [("1m0s", 60), ("500ms", 0.5), ("1h2m3s", 3723)])

@@ -361,6 +361,7 @@ APART = Sessions(True, True, True, 403, False, False, AT_ONCE)
         (replace(APART, stranger=200, stranger_is_told=True), 2),
         (replace(APART, stranger_is_kept=True), 1),
         (replace(APART, together=AT_ONCE - 1), 1),
+        (replace(APART, one_document=False), 1),
     ],
 )
 def test_sessions_that_are_mixed_up_are_named_unless_the_old_path_did_so_too(now: Sessions, number: int) -> None:

@@ -4,13 +4,13 @@ import httpx
 import pytest
 
 from acceptance.probes.http.client import Caller
-from acceptance.probes.odd_requests import ODD, odd_answers, odd_findings
+from acceptance.probes.odd_requests import ODD, Answer, odd_answers, odd_findings
 
 
 @pytest.mark.parametrize("key", ODD)
 def test_each_odd_request_is_sent_and_its_status_kept(key):
     service = Caller("http://service", transport=httpx.MockTransport(lambda _: httpx.Response(422)))
-    assert odd_answers(service, key, "nobody") == dict.fromkeys(ODD[key], 422)
+    assert odd_answers(service, key, "nobody") == dict.fromkeys(ODD[key], Answer(422))
 
 
 @pytest.mark.parametrize(
@@ -27,4 +27,23 @@ def test_each_odd_request_is_sent_and_its_status_kept(key):
     ],
 )
 def test_other_answers_are_named(now, before, told):
+    now, before = ({name: Answer(each) for name, each in (of or {}).items()} for of in (now, before))
     assert [str(each).partition(": ")[2] for each in odd_findings(now, before)] == told
+
+
+@pytest.mark.parametrize(
+    ("was", "now", "told"),
+    [
+        ({}, {"media": "text/html"}, "content-type: expected application/json, as by the old path, found text/html"),
+        ({"headers": {"x-frame-options": "DENY"}}, {}, "x-frame-options: expected DENY"),
+        ({}, {"headers": {"access-control-allow-origin": "*"}}, "found *"),
+        ({}, {"internals": ("absolute path: /srv/x",)}, "found absolute path: /srv/x"),
+        ({"headers": {"set-cookie": "one"}}, {"headers": {"x-frame-options": "DENY"}}, ""),
+        ({"internals": ("absolute path: /srv/x",)}, {"internals": ("absolute path: /srv/y",)}, ""),
+    ],
+)
+def test_what_a_browser_or_a_stranger_is_told_is_as_by_the_old_path(was, now, told):
+    old, new = ({"all tasks": Answer(405, **{"media": "application/json", **each})} for each in (was, now))
+    found = "".join(map(str, odd_findings(new, old)))
+    assert told in found
+    assert bool(found) == bool(told)

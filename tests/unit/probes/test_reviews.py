@@ -14,6 +14,7 @@ from acceptance.gates.measures import Gate
 from acceptance.observe.log_lines import LogLine
 from acceptance.probes.http.client import Called, Caller
 from acceptance.probes.http.exchange import Exchange
+from acceptance.probes.reviews.changed import changed, refused_now
 from acceptance.probes.reviews.pipeline import Reviews, component_findings
 from acceptance.probes.reviews.result import EFFECTS, Review, Submitted
 from acceptance.probes.reviews.traffic import ReviewTraffic, end_to_end
@@ -49,6 +50,31 @@ def review(task=TASK, report=REPORT, without=(), **fields):
 
 def test_good_review_has_no_findings():
     assert (review().findings(), review().seconds) == ([], 2.0)
+
+
+def counted(text, **counts):
+    return review(report=REPORT | {"report": text, "log_analysis": {"status": "analysed", **counts}})
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "told"),
+    [
+        ("3 lines, 1 errors.", "Lines: 3. Errors: 1.", []),
+        ("3 lines, 1 errors.", "2 lines, 1 errors.", ["3 lines"]),
+        ("3 lines, 1 errors.", "Your log has a mistake.", ["3 lines", "1 errors"]),
+        ("1. Test more. 3. Log less.", "Good.", []),
+    ],
+)
+def test_counts_that_reports_tell_must_be_the_counts(before, now, told):
+    counts = {"lines": 3, "errors": 1}
+    found = changed([counted(before, **counts), counted(before, **counts)], counted(now, **counts))
+    assert [each.expected.partition(" in")[0] for each in found if each.kind == "told otherwise"] == told
+
+
+def test_what_a_limit_refuses_now_is_counted():
+    assert refused_now([review(), review()]) == []
+    (found,) = refused_now([review(), review(allowed=False)])
+    assert (found.expected, found.found) == ("2 submissions in a row taken, as by the old path", "1 refused")
 
 
 def test_times_in_the_database_are_utc():
