@@ -122,6 +122,12 @@ def test_make_knows_its_target(command, run):
     assert code == 0, said
 
 
+def test_every_key_of_a_stage_is_explained():
+    page = (ROOT / "docs" / "adding-a-stage.md").read_text(encoding="utf-8")
+    keys = {key for file in ROOT.glob("ops_tests/*/stage.toml") for key in tomllib.loads(file.read_text())}
+    assert {key for key in keys if f"`{key}`" not in page and f"[[{key}]]" not in page} == set()
+
+
 def test_every_example_is_linked_and_the_sign_offs_can_be_read():
     examples = {path for path in (ROOT / "docs" / "examples").rglob("*") if path.is_file()}
     text = "".join(page.read_text(encoding="utf-8") for page in PAGES)
