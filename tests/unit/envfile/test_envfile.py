@@ -10,8 +10,8 @@ import struct
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from contextlib import nullcontext
-from itertools import takewhile
 from pathlib import Path
 from unittest.mock import Mock
 
@@ -263,14 +263,20 @@ def test_drift_is_a_flag_that_is_not_what_it_was_made(env):
     assert env.drift(KEY, value=True).found == "no line of it"
 
 
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A folder that all may write to; below pytest's own the next pytest that starts shuts others out again."""
+    with tempfile.TemporaryDirectory() as made:
+        Path(made).chmod(0o777)
+        yield Path(made)
+
+
 @root_only
-def test_another_owners_file_is_refused_before_anything(env, tmp_path):
+def test_another_owners_file_is_refused_before_anything(open_folder):
     """An ordinary user in a folder that all may write to would take the file over."""
+    env = EnvFile(open_folder / ".env.infra")
     original = write(env, f"{KEY}=false\n")
     env.path.chmod(0o644)
-    tmp_path.chmod(0o777)
-    for parent in takewhile(lambda folder: folder != Path(tempfile.gettempdir()), tmp_path.parents):
-        parent.chmod(0o755)
     script = (
         "import os, sys; from pathlib import Path; from acceptance.envfile.file import EnvFile, EnvFileError\n"
         f"os.setgid(65534); os.setgroups([]); os.setuid(65534)\nenv = EnvFile(Path({str(env.path)!r}))\n"
@@ -281,7 +287,7 @@ def test_another_owners_file_is_refused_before_anything(env, tmp_path):
     assert "belongs to root:root" in out
     assert "run as the owner or root; nothing was changed" in out
     assert env.path.read_bytes() == original
-    assert sorted(p.name for p in tmp_path.iterdir()) == [".env.infra", ".env.infra.lock"]
+    assert sorted(p.name for p in open_folder.iterdir()) == [".env.infra", ".env.infra.lock"]
 
 
 def test_symlink_stays_and_the_real_file_changes(env, tmp_path):
