@@ -3,10 +3,11 @@
 import json
 import ssl
 import subprocess
-import threading
 import time
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from served import served
 
 
 @contextmanager
@@ -32,12 +33,8 @@ def server(answer, context=None):
     http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     if context:
         http.socket = context.wrap_socket(http.socket, server_side=True, do_handshake_on_connect=False)
-    threading.Thread(target=http.serve_forever, daemon=True).start()
-    try:
-        yield f"{'https' if context else 'http'}://127.0.0.1:{http.server_port}"
-    finally:
-        http.shutdown()
-        http.server_close()
+    with served(http) as url:
+        yield url.replace("http", "https" if context else "http", 1)
 
 
 def expired_tls(folder):

@@ -20,6 +20,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+from served import served
+
 SOUND = "sound"
 _ID = re.compile(rb"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _NAME = re.compile(rb"[A-Za-z0-9_-]{1,100}\.zip")
@@ -215,8 +217,5 @@ def tiny_review_api(root: Path, fault: str = SOUND) -> Iterator[TinyApi]:
         def log_message(self, *_: Any) -> None:
             pass
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        api.url = f"http://127.0.0.1:{server.server_address[1]}"
-        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+    with served(ThreadingHTTPServer(("127.0.0.1", 0), Handler)) as api.url:
         yield api
-        server.shutdown()

@@ -4,11 +4,11 @@ import re
 import shutil
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 from types import SimpleNamespace
 
 import pytest
 import record_samples as samples
+from served import served
 
 from acceptance.commands import record
 from acceptance.events import EventLog
@@ -60,11 +60,8 @@ class Tracker(BaseHTTPRequestHandler):
 def tracker():
     server = ThreadingHTTPServer(("127.0.0.1", 0), Tracker)
     server.got, server.asks_for_login = [], False
-    server.url = f"http://127.0.0.1:{server.server_port}"
-    Thread(target=server.serve_forever, daemon=True).start()
-    yield server
-    server.shutdown()
-    server.server_close()
+    with served(server) as server.url:
+        yield server
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,6 @@ import socket
 import ssl
 import subprocess
 import sys
-import threading
 import time
 from contextlib import contextmanager
 from email.message import EmailMessage
@@ -19,6 +18,7 @@ import pytest
 import record_samples as samples
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult
+from served import served
 
 from acceptance.commands.notify import ATTEMPTS, channels, send_mail, send_post
 from acceptance.record.publish import publish
@@ -42,15 +42,8 @@ def webhook(*statuses):
         def log_message(self, *args):
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}/services/T0/SECRET", bodies
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with served(ThreadingHTTPServer(("127.0.0.1", 0), Handler)) as url:
+        yield f"{url}/services/T0/SECRET", bodies
 
 
 @contextmanager

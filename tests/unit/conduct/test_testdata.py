@@ -3,12 +3,12 @@
 import itertools
 import os
 import signal
-import threading
 import time
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+from served import served
 from small_target import PREFIX, small_target
 
 import acceptance.conduct.testdata
@@ -187,10 +187,8 @@ def slow_service(path, pause):
         def log_message(self, *_):
             pass
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Slow) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
+    with served(ThreadingHTTPServer(("127.0.0.1", 0), Slow)) as url:
+        yield url
 
 
 def test_what_a_slow_service_keeps_after_the_kill_is_removed_and_the_request_named(tmp_path, asked):

@@ -5,11 +5,11 @@ import os
 import re
 import shutil
 import subprocess
-import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from dotenv import dotenv_values
+from served import served
 
 from acceptance.envfile.file import EnvFile, EnvFileError
 from acceptance.envfile.readers import ABSENT, REFUSED, compose, docker_run, readings, shell
@@ -179,9 +179,8 @@ def docker():
         def log_message(self, *_):
             pass
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Daemon) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        surroundings = {**os.environ, "DOCKER_HOST": f"tcp://127.0.0.1:{server.server_port}"}
+    with served(ThreadingHTTPServer(("127.0.0.1", 0), Daemon)) as url:
+        surroundings = {**os.environ, "DOCKER_HOST": url.replace("http", "tcp")}
 
         def create(path):
             created.clear()
@@ -192,7 +191,6 @@ def docker():
             return dict(each.partition("=")[::2] for each in created[0]).get(KEY, ABSENT)
 
         yield create
-        server.shutdown()
 
 
 @pytest.mark.parametrize("line", LINES.values(), ids=LINES)

@@ -3,13 +3,13 @@
 import json
 import os
 import sys
-import threading
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from served import served
 
 from acceptance.finding import summary
 from acceptance.preparation.codescan import can_scan, vulnerabilities
@@ -54,15 +54,13 @@ def site():
             pass
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
 
     def say(body, status=200):
         answer.update(status=status, body=body)
-        return f"http://127.0.0.1:{server.server_port}"
+        return url
 
-    yield say
-    server.shutdown()
-    server.server_close()
+    with served(server) as url:
+        yield say
 
 
 def test_flags_that_are_all_false_have_no_fault(target):

@@ -5,11 +5,11 @@ from __future__ import annotations
 import contextlib
 import socketserver
 import struct
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from served import served
 
 from acceptance.probes.storage.antivirus import Antivirus
 from acceptance.verdict import Inconclusive
@@ -32,10 +32,8 @@ def clamd(path: Path, answer: bytes) -> Iterator[list[bytes]]:
                 scanned.append(data)
             self.wfile.write(answer)
 
-    with socketserver.ThreadingUnixStreamServer(str(path), Handler) as server:
-        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+    with served(socketserver.ThreadingUnixStreamServer(str(path), Handler)):
         yield scanned
-        server.shutdown()
 
 
 def test_scan_sends_every_byte_and_gives_the_words(tmp_path: Path) -> None:

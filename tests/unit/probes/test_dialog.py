@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import threading
 from collections.abc import Callable
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -13,6 +12,7 @@ from typing import Any, cast
 import httpx
 import pytest
 from pymongo.errors import ServerSelectionTimeoutError
+from served import served
 
 from acceptance.finding import summary
 from acceptance.gates.figures import TriggerState
@@ -242,10 +242,8 @@ def test_users_at_once_wait_for_the_last_while_the_service_closes_what_is_idle()
         def log_message(self, *_: object) -> None:
             """Be silent."""
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Closing) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        done = converse_at_once(Butler(Caller(f"http://127.0.0.1:{server.server_port}")), USERS[:4], deadline_s=20)
-        server.shutdown()
+    with served(ThreadingHTTPServer(("127.0.0.1", 0), Closing)) as url:
+        done = converse_at_once(Butler(Caller(url)), USERS[:4], deadline_s=20)
     assert (done.findings(), len(done.conversations)) == ([], 4)
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import httpx
 import pytest
+from served import served
 from small_target import small_target
 
 from acceptance.finding import summary
@@ -32,16 +33,6 @@ from acceptance.verdict import Inconclusive, NotApplicable
 
 TOKEN = "4711:secret-of-the-bot"
 USER = "91234567890001"
-
-
-@contextmanager
-def served(endpoint: Endpoint) -> Iterator[str]:
-    threading.Thread(target=endpoint.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{endpoint.server_address[1]}"
-    finally:
-        endpoint.shutdown()
-        endpoint.server_close()
 
 
 @pytest.fixture
@@ -375,12 +366,10 @@ class Foreign(BaseHTTPRequestHandler):
 
 
 def test_an_address_that_another_program_has_is_told(target: Any) -> None:
-    with HTTPServer(target.telegram.address, Foreign) as other:
-        threading.Thread(target=other.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+    with served(HTTPServer(target.telegram.address, Foreign)):
         with pytest.raises(Inconclusive, match=r"TELEGRAM_LISTEN 127\.0\.0\.1:"):
             Clients(target).butler  # noqa: B018
         serving.serve(target)
-        other.shutdown()
 
 
 def test_without_a_token_nothing_is_served(target: Any) -> None:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import pytest
+from served import served
 
 from acceptance.probes.archives import archives
 from acceptance.probes.http.exchange import Exchange, leaks
@@ -55,14 +56,9 @@ def serving(behave: Callable[[socket.socket, Seen], object]) -> Iterator[Peer]:
 
     server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
-    peer.url = f"http://127.0.0.1:{server.server_address[1]}/"
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
-    thread.start()
-    try:
+    with served(server) as url:
+        peer.url = f"{url}/"
         yield peer
-    finally:
-        server.shutdown()
-        server.server_close()
 
 
 def drain(sock: socket.socket, seen: Seen, length: int, keep: bool = False) -> None:

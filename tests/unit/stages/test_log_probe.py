@@ -1,11 +1,11 @@
 """The probe of a log: one request of ours must be in it, under its time and with its trace id."""
 
 import json
-import threading
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
+from served import served
 from small_target import small_target
 
 from acceptance.finding import summary
@@ -45,16 +45,9 @@ def probed(tmp_path, monkeypatch):
             def log_message(self, *_):
                 pass
 
-        server = HTTPServer(("127.0.0.1", 0), Service)
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        target = small_target(
-            tmp_path, API_LOGS=f"file://{log}", API_URL=f"http://127.0.0.1:{server.server_port}", **keys
-        )
-        try:
+        with served(HTTPServer(("127.0.0.1", 0), Service)) as url:
+            target = small_target(tmp_path, API_LOGS=f"file://{log}", API_URL=url, **keys)
             return probe(target.services["api"], target).findings(target.trace_header)
-        finally:
-            server.shutdown()
-            server.server_close()
 
     return of
 
