@@ -1,11 +1,13 @@
 """A copy of the checkout, in which one test is run without one guard."""
 
+import compileall
 import os
 import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from py_compile import PycInvalidationMode
 from xml.etree import ElementTree
 
 from removals.removed import Rotten, marks, without
@@ -50,6 +52,8 @@ class Copied:
             if (source / name).is_file():
                 (folder / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(source / name, folder / name)
+        # Compiled once and not by each run; by the text's hash, so that no run ever takes a file without its guard.
+        compileall.compile_dir(folder, quiet=2, invalidation_mode=PycInvalidationMode.CHECKED_HASH)
         return cls(folder)
 
     def fault(self, guard: Guard) -> str:

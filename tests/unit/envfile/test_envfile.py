@@ -16,7 +16,7 @@ from pathlib import Path
 from unittest.mock import Mock
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import acceptance.envfile.file
@@ -565,7 +565,6 @@ _files = st.tuples(_lines, st.sampled_from(["", "# no newline", f"{KEY}=false"])
 )
 
 
-@settings(max_examples=150, deadline=None)
 @given(before=st.one_of(_files, st.binary(max_size=40)), after=st.one_of(_files, st.binary(max_size=40)))
 def test_set_then_restore_is_byte_identical(in_memory, before, after):
     env = in_memory
@@ -580,7 +579,6 @@ def test_set_then_restore_is_byte_identical(in_memory, before, after):
     assert env.path.read_bytes() == original
 
 
-@settings(max_examples=150, deadline=None)
 @given(content=_files)
 def test_set_changes_no_other_line(in_memory, content):
     """Judged without our parser: with the key's values blotted out, both files are the same bytes."""
@@ -595,7 +593,6 @@ def test_set_changes_no_other_line(in_memory, content):
     assert blot.sub(rb"\1", env.path.read_bytes()) == blot.sub(rb"\1", original)
 
 
-@settings(max_examples=100, deadline=None)
 @given(before=_files, added=_files)
 def test_lines_appended_by_others_survive_the_restore(in_memory, before, added):
     env = in_memory
