@@ -18,7 +18,7 @@ from typing import Any
 from acceptance.baseline import readings as of
 from acceptance.baseline.collecting import collect, measure
 from acceptance.baseline.readings import Baseline, Calls, Readings
-from acceptance.baseline.rules import Comparison, compare
+from acceptance.baseline.rules import Comparison, compare, wants_more
 from acceptance.finding import Finding
 from acceptance.gates.series import Series
 from acceptance.gates.statistics import nearest_rank
@@ -37,6 +37,7 @@ __all__ = [
     "measure",
     "save",
     "uncounted",
+    "wants_more",
 ]
 
 #: Name of the baseline in a run's folder.

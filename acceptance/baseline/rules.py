@@ -277,15 +277,28 @@ DISK = 0.5
 Judge = Callable[[float], Comparison]
 
 
-def compare(before: Baseline, after: Baseline) -> list[Comparison]:
+def compare(before: Baseline, after: Baseline, times: int = 1) -> list[Comparison]:
     """Compare two stretches of one deployment.
 
     The level of each test is 5 % divided by their number, so that an unchanged deployment gives a false alarm in at
     most one of twenty comparisons.
+
+    Args:
+        before: The baseline.
+        after: The same now.
+        times: How often it may be compared, with other stretches, until something is known: the level is for them all.
     """
     judges = [judge for name in before.services for judge in _judges(name, before, after)]
-    judged = [judge(ALPHA / len(judges)) for judge in judges]
+    judged = [judge(ALPHA / len(judges) / times) for judge in judges]
     return [*_presence(before, after), *judged, _alerts(before, after), _disk(before, after)]
+
+
+def wants_more(found: Sequence[Comparison]) -> bool:
+    """Tell whether a longer stretch would help: nothing is worse, and something was seen too seldom to say so."""
+    verdicts = {each.verdict for each in found}
+    return Verdict.FAIL not in verdicts and any(
+        each.verdict is Verdict.INCONCLUSIVE and all(each.samples) for each in found
+    )
 
 
 def _judges(name: str, before: Baseline, after: Baseline) -> Iterator[Judge]:

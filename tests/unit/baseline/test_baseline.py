@@ -10,7 +10,16 @@ from acceptance.baseline.collecting import collect
 from acceptance.baseline.files import FILE, compare, figures, gaps, load, save, uncounted
 from acceptance.baseline.lookup import baseline_of
 from acceptance.baseline.readings import Baseline, Calls, Readings, cpu_levels, errors_of, growth
-from acceptance.baseline.rules import CPU, LATENCY, MEMORY, judge_errors, judge_levels, judge_p95, judge_tail
+from acceptance.baseline.rules import (
+    CPU,
+    LATENCY,
+    MEMORY,
+    judge_errors,
+    judge_levels,
+    judge_p95,
+    judge_tail,
+    wants_more,
+)
 from acceptance.gates.series import Row, Samples
 from acceptance.gates.statistics import Count
 from acceptance.probes.traffic import Probe
@@ -294,3 +303,18 @@ def test_a_metric_that_ended_before_the_stretch_is_not_of_it(last, exported, tmp
     )
     found = collect(target, prometheus, 60, end=1060.0).services["butler-worker"]
     assert ("review_submission" in found.calls) is exported
+
+
+@pytest.mark.parametrize(
+    ("slow", "verdict", "more"), [(0, "PASS", False), (1, "INCONCLUSIVE", True), (30, "FAIL", False)]
+)
+def test_one_slow_request_of_few_asks_for_a_longer_stretch(slow, verdict, more):
+    judged = judge_tail("bot", "p95", [0.02] * 65, [0.02] * (65 - slow) + [0.5] * slow, LATENCY, 0.01)
+    assert (judged.verdict, wants_more([judged])) == (verdict, more)
+
+
+def test_a_longer_stretch_does_not_help_where_nothing_was_seen_or_something_is_worse():
+    nothing = judge_errors("bot", "errors", Count(0, 15), Count(0, 0), 0.01)
+    unclear = judge_tail("bot", "p95", [0.02] * 65, [0.02] * 64 + [0.5], LATENCY, 0.01)
+    assert not wants_more([nothing])
+    assert not wants_more([unclear, replace(nothing, verdict=Verdict.FAIL)])
