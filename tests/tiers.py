@@ -54,7 +54,7 @@ def main() -> int:
     wanted = [step for step in STEPS if not arguments.steps or step.name in arguments.steps]
     if (
         arguments.tier == "quick"
-    ):  # a few of each, which wait more than they work: what fails for company runs once more
+    ):  # few of each, that mostly wait; what fails in company is run once more
         wanted = [replace(step, beside=True) for step in wanted]
     with ThreadPoolExecutor(1) as beside:  # the style of the tests and what they are: neither waits for the other
         linting = beside.submit(lint, tree, done) if not arguments.steps or "lint" in arguments.steps else None
