@@ -52,9 +52,7 @@ def main() -> int:
     known = latest(LEDGER)
     done = {test for test, entry in known.items() if entry.tree == tree and entry.outcome != "failed"}
     wanted = [step for step in STEPS if not arguments.steps or step.name in arguments.steps]
-    if (
-        arguments.tier == "quick"
-    ):  # few of each, that mostly wait; what fails in company is run once more
+    if arguments.tier == "quick":  # few of each, that mostly wait; what fails in company is run once more
         wanted = [replace(step, beside=True) for step in wanted]
     with ThreadPoolExecutor(1) as beside:  # the style of the tests and what they are: neither waits for the other
         linting = beside.submit(lint, tree, done) if not arguments.steps or "lint" in arguments.steps else None
