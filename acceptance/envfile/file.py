@@ -256,9 +256,13 @@ class EnvFile:
             raise self._unwritable(real, error) from error
 
     def _unwritable(self, real: Path, error: OSError) -> EnvFileError:
+        found: list[str] = []
+        with suppress(OSError):  # the file may be gone by now
+            found = [f"{what}; {remedy}" for what, remedy in obstacles(real)]
+        remedies = found or [f"run as a user who may write in {real.parent}, and see that its disk is not full"]
         return EnvFileError(
             f"{self.path}: cannot be replaced: {error.strerror or error} ({error.filename or real.parent}); it is as "
-            f"it was; run as a user who may write in {real.parent}, and see that its disk is not full"
+            f"it was; {'; '.join(remedies)}"
         )
 
 

@@ -34,7 +34,7 @@ def obstacles(real: Path) -> Iterator[tuple[str, str]]:
         yield "it is a mount point (a bind mount), which cannot be replaced", f"mount its folder {folder} instead"
     for path, what in ((real, "it"), (folder, f"its folder {folder}")):
         if fixed := _fixed(path):
-            yield f"{what} is {fixed}", f"remove it, and add it again after the run: chattr -ia {path}"
+            yield f"{what} is {fixed}", f"lift that for the run: chattr -ia {path}"
 
 
 def attributes(file: int | Path) -> dict[str, bytes]:

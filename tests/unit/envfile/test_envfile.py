@@ -328,6 +328,18 @@ def test_a_restore_on_a_full_disk_is_written_in_place_or_not_at_all(env, monkeyp
     assert env.path.read_text() == f"A=1\n{KEY}={str(wanted).lower()}\n"
 
 
+def test_a_restore_that_chattr_forbids_names_it(env):
+    write(env, f"{KEY}=false\n")
+    change = env.set(KEY, "true")
+    if subprocess.run(["chattr", "+i", env.path], capture_output=True, check=False).returncode:
+        pytest.skip("not possible here")
+    try:
+        with pytest.raises(EnvFileError, match=r"not permitted.*it is immutable; lift that for the run: chattr -ia"):
+            env.restore(change)
+    finally:
+        subprocess.run(["chattr", "-i", env.path], check=True)
+
+
 def test_what_a_killed_writer_left_is_cleared_away(env, tmp_path):
     """By the next write, and by a restore that finds nothing to do: the half-written copy holds secrets."""
     write(env, f"{KEY}=false\n")
