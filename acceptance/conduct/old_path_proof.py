@@ -113,7 +113,8 @@ class OldPathProof:
                 raise
             # guard: proof-by-use-needs-what-the-request-needs
             except Exception as error:  # a database that is away, a journal that is full: the rollback itself is done
-                yield f"whether {service.name} serves its users on the old path is not known: {error}"
+                why = f"a stored document lacks the field {error}" if isinstance(error, KeyError) else error
+                yield f"whether {service.name} serves its users on the old path is not known: {why}"
         yield self._shown(path, seen, used, before)
 
     def _used(self, stage: Declared, service: Service, wrong: Collection[str] | None) -> str:

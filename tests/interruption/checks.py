@@ -8,7 +8,7 @@ from acceptance.conduct.testdata import database
 def test_writes_documents(target, new_id):
     with database(target) as mongo:
         for number in range(5):
-            mongo["long_tasks"].insert_one({"user_id": new_id("killed"), "number": number})
+            mongo["homework_reviews"].insert_one({"student_id": new_id("killed"), "number": number})
 
 def test_writes_files(storage, new_id):
     for number in range(5):
@@ -23,11 +23,14 @@ def test_on(flag_on):
     assert flag_on.restarted.proved
 
 def test_writes_while_on(target, storage, new_id):
+    import hashlib
     from acceptance.conduct.testdata import database
     with database(target) as mongo:
         for number in range(10):
-            mongo["review_archives"].insert_one({"student_id": new_id("killed")})
-            (storage.root / new_id("killed")).touch()
+            name = new_id("killed")
+            (storage.root / name).touch()
+            facts = {"path": name, "filename": name, "kind": "new", "sha256": hashlib.sha256().hexdigest()}
+            mongo["review_archives"].insert_one(facts | {"student_id": name})
             time.sleep(0.05)
 """
 

@@ -30,8 +30,14 @@ def unrecorded(_code, _output, folder):
     if "stage.started" not in kinds:
         return []
     pages = list(folder.glob("out/*/record.html"))
-    return ["no word of its end in the log"] * ("interrupted" not in kinds) + ["no page"] * (not pages)
+    ends = [event.data["outcome"] for event in _events(folder) if event.kind == "run.finished"]
+    known = "interrupted" in kinds or "INTERRUPTED" in ends
+    return [f"{ends} in the log, expected INTERRUPTED"] * (not known) + ["no page"] * (not pages)
 
 
 def _kinds(folder):
-    return [event.kind for log in folder.glob("out/*/events.jsonl") for event in read_events(log)]
+    return [event.kind for event in _events(folder)]
+
+
+def _events(folder):
+    return [event for log in folder.glob("out/*/events.jsonl") for event in read_events(log)]

@@ -227,11 +227,21 @@ def test_a_second_try_of_a_rollback_has_the_first_look(target, services, used):
         assert used.told == {}
 
 
-@pytest.mark.parametrize("part", ["found", "unwritable"])
-def test_what_keeps_a_user_from_asking_is_no_obstacle(rolled_back, used, part):
-    setattr(used, part, Inconclusive("MongoDB did not answer"))
+GONE = Inconclusive("MongoDB did not answer")
+
+
+@pytest.mark.parametrize(
+    ("part", "error", "told"),
+    [
+        ("found", GONE, str(GONE)),
+        ("unwritable", GONE, str(GONE)),
+        ("found", KeyError("task_id"), "a stored document lacks the field 'task_id'"),
+    ],
+)
+def test_what_keeps_a_user_from_asking_is_no_obstacle(rolled_back, used, part, error, told):
+    setattr(used, part, error)
     account = rolled_back().account
-    assert "whether butler-api serves its users on the old path is not known: MongoDB did not answer;" in account
+    assert f"whether butler-api serves its users on the old path is not known: {told};" in account
     assert account.endswith(SHOWN)  # which alone proves little
     assert used.order[-1] != "scraped"
 
