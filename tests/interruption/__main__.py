@@ -9,7 +9,7 @@ import argparse
 import json
 import sys
 import tempfile
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from pathlib import Path
 from queue import Empty, SimpleQueue
 
@@ -59,8 +59,15 @@ def main():
 
     if waiting.qsize():
         with ThreadPoolExecutor(options.labs) as pool:
-            list(pool.map(work, [f"lab-{number}" for number in range(options.labs)]))
-    tallies = tally([(kill, *results[kill]) for kill in chosen])
+            working = [pool.submit(work, f"lab-{number}") for number in range(options.labs)]
+            try:
+                wait(working, return_when=FIRST_EXCEPTION)
+            finally:  # after Ctrl-C each lab ends its kill
+                while not waiting.empty():
+                    waiting.get()
+        for each in working:
+            each.result()
+    tallies = tally([(kill, *results[kill]) for kill in chosen if kill in results])
     print(f"{table(tallies)}\n\nseed {options.seed}, commit {git('describe', '--always', '--dirty')}")
     return 0 if all(one.well == one.kills for one in tallies.values()) else 1
 
