@@ -1,6 +1,7 @@
 """A long wait is told; while a soak is shown it is not."""
 
 import os
+import signal
 from contextlib import suppress
 from types import SimpleNamespace
 
@@ -10,6 +11,7 @@ from acceptance.polling import poll
 from acceptance.stages.board import STATUS
 from acceptance.stages.progress import SoakProgress
 from fixtures.heartbeat import Heartbeat
+from fixtures.interruption import Interruption
 from fixtures.run import LIVE
 from fixtures.terminal import soak_teller
 
@@ -65,6 +67,22 @@ def test_a_soak_that_is_shown_speaks_for_itself(telling, tmp_path):
     assert "getting ready" in poll(lambda: said(reader), lambda text: text != "", 5), (
         "and when it is over, its file stays"
     )
+
+
+def test_a_terminal_that_is_gone_ends_no_run_as_an_internal_error(tmp_path):
+    """ssh broke: after SIGHUP each write would raise, the panel's too."""
+    reader, screen = os.pipe()
+    output = os.dup(screen)
+    live = SimpleNamespace(run=SimpleNamespace(events=tmp_path / "events.jsonl"))
+    interruption = Interruption(live, screen, {output})
+    interruption.waiting("finish", 3)
+    assert "undo, 3 s: removing test data; do not press again" in os.read(reader, 1000).decode()
+    os.close(reader)
+    with pytest.raises(KeyboardInterrupt, match="SIGHUP"):
+        interruption._handle(signal.SIGHUP, None)
+    assert os.write(output, b"panel") == 5
+    os.close(screen)
+    os.close(output)
 
 
 def test_a_folder_that_cannot_be_written_does_not_end_a_soak(tmp_path):
