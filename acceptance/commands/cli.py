@@ -7,6 +7,7 @@ The word in front of each line, and the exit code:
 - INCONCLUSIVE, 2: it could not be seen; no data is never good.
 - REFUSED, 2: nothing was changed: wrong usage, bad target file, target in use, outside the window.
 - TEST DATA LEFT, 10: flags and services are in order, and the lines name the test data that could not be removed.
+- INTERRUPTED, 130: a signal ended it; what it had changed is undone.
 - ROLLBACK FAILED, 12, as of a test run: what the command had changed is not all undone; the lines say how to
   finish by hand.
 """
@@ -22,6 +23,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from acceptance.commands.interruption import interruptible
 from acceptance.finding import Finding, counts, ranked
 from acceptance.redact import Redactor
 from acceptance.target.model import Target, TargetError, find_target, is_provided, load_target
@@ -36,6 +38,8 @@ _SAID: tuple[tuple[type[Exception], str, int], ...] = (
     (Refused, "REFUSED", 2),
     (OSError, "REFUSED", 2),
 )
+INTERRUPTED = 130
+"""Exit code of a command that a signal ended, as a shell gives it for Ctrl-C."""
 TARGETS = Path(__file__).resolve().parents[2] / "targets"
 
 
@@ -77,9 +81,13 @@ def main(
     args = parser.parse_args(argv)
     hide = Redactor([])
     try:
-        target = chosen_target(args.target)
-        hide = redactor(target)
-        answer = act(target, args)
+        with interruptible():
+            target = chosen_target(args.target)
+            hide = redactor(target)
+            answer = act(target, args)
+    except KeyboardInterrupt as error:
+        _say(args.json, "INTERRUPTED", [f"by {error or 'SIGINT'}; what it had changed is undone"], {}, hide)
+        return INTERRUPTED
     except tuple(kind for kind, *_ in _SAID) as error:
         word, code = next((word, code) for kind, word, code in _SAID if isinstance(error, kind))
         _say(args.json, word, [str(error)], {}, hide)

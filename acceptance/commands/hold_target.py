@@ -14,7 +14,9 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
+from acceptance.commands.interruption import uncut, waiting
 from acceptance.conduct.client import RemoteConductor, start_watchdog
+from acceptance.conduct.progress import UNDOING, progress
 from acceptance.conduct.run import Run, new_run
 from acceptance.conduct.testdata import new_ids
 from acceptance.envfile.file import EnvFile
@@ -55,10 +57,11 @@ def holding(
     )
     try:
         watchdog = start_watchdog(run, private)
-        conductor = RemoteConductor(run.socket)
+        conductor = RemoteConductor(run.socket, waiting=partial(_waiting, run.events))
         try:
             yield run, conductor
         finally:
+            uncut()
             try:
                 conductor.finish("the command ended")
             finally:
@@ -66,6 +69,11 @@ def holding(
                 watchdog.wait()
     finally:
         shutil.rmtree(private, ignore_errors=True)
+
+
+def _waiting(log: Path, call: str, seconds: float) -> None:
+    if call in UNDOING:
+        waiting(progress(log, call), seconds)
 
 
 @dataclass(frozen=True)

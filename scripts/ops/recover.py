@@ -13,8 +13,10 @@ from dataclasses import replace
 import _environment  # noqa: F401 - first: it finds the packages
 
 from acceptance.commands.cli import Answer, main
+from acceptance.commands.interruption import told, uncut
 from acceptance.conduct.lock import LockHeld, LockUnusable
 from acceptance.conduct.manual_recovery import state_found
+from acceptance.conduct.progress import Progress
 from acceptance.conduct.recovery import by_hand, open_changes, recover_target, standing
 from acceptance.finding import Finding, Severity, ranked
 from acceptance.target import by_hand as commands
@@ -34,8 +36,11 @@ def act(target: Target, args: argparse.Namespace) -> Answer:
         nothing = Answer(listed, f"{target.name}: nothing is open", facts)
         return nothing if listed else _compared(target, nothing)
     lost: list[Finding] = []
+    uncut()
+    undo = Progress()
     try:
-        accounts = recover_target(target, "recover.py", tell=lost.append)
+        with told(undo):
+            accounts = recover_target(target, "recover.py", undo, lost.append)
     except DataLeft as left:
         return _data_left(target, left, lost)
     undone = "\n  ".join(accounts)
@@ -62,7 +67,7 @@ def _compared(target: Target, answer: Answer) -> Answer:
     return Answer([*answer.findings, *bad], answer.line + notes, answer.facts, undone)
 
 
-def undo(target: Target, args: argparse.Namespace) -> Answer:
+def undone(target: Target, args: argparse.Namespace) -> Answer:
     """Do it, and give the commands by hand for what is open afterwards."""
     try:
         return act(target, args)
@@ -83,4 +88,4 @@ def _by_hand(target: Target) -> list[str]:
 
 if __name__ == "__main__":
     flag = "--dry-run"
-    sys.exit(main(__doc__, undo, lambda parser: parser.add_argument(flag, action="store_true", help="only list")))
+    sys.exit(main(__doc__, undone, lambda parser: parser.add_argument(flag, action="store_true", help="only list")))

@@ -1,14 +1,17 @@
 """The rollback drill on a real lab: proved, timed, and nothing left changed."""
 
 import json
+import signal
+import time
 from pathlib import Path
 
 import pytest
-from commands import run
+from commands import run, start
 from held_lab import SHORT, broken, retold
 
 from acceptance.commands.rollback_drill import overdue
 from acceptance.envfile.file import EnvFile
+from acceptance.polling import poll
 from acceptance.target.model import load_target
 
 DRILL = "rollback_drill.py --stage 21_01c"
@@ -52,6 +55,20 @@ def test_service_that_ignores_the_flag_fails(held_target: Path, tmp_path: Path) 
         code, said = run(f"{DRILL} --environment lab --reports {tmp_path}", hasty)
     assert (code, said.startswith("FAIL"), "the flag has no effect" in said) == (1, True, True), said
     assert not EnvFile(load_target(held_target).env_file).flag("USE_NEW_STORAGE_ADAPTER")
+
+
+def test_signals_end_a_drill_with_its_flag_off_and_the_truth_on_the_screen(held_target: Path, tmp_path: Path) -> None:
+    env = EnvFile(load_target(held_target).env_file)
+    process = start(f"{DRILL} --environment lab --reports {tmp_path}", held_target)
+    assert poll(lambda: env.flag("USE_NEW_STORAGE_ADAPTER"), bool, 120), "the drill did not begin"
+    for _ in range(2):
+        process.send_signal(signal.SIGTERM)
+        time.sleep(1.2)  # as a person presses again, while nothing seems to happen
+    said = process.communicate(timeout=120)[0]
+    assert (process.returncode, env.flag("USE_NEW_STORAGE_ADAPTER")) == (130, False), said
+    for line in ("SIGTERM: the command ends now", "undo, 1 s: ", "that goes on; nothing more is needed"):
+        assert line in said
+    assert said.splitlines()[-1] == "INTERRUPTED: by SIGTERM; what it had changed is undone"
 
 
 def test_production_must_be_spelled(held_target: Path) -> None:

@@ -4,6 +4,7 @@ import json
 import os
 import runpy
 import shutil
+import signal
 import sys
 import tempfile
 import traceback
@@ -106,6 +107,20 @@ def test_open_flag_is_undone_and_twice_is_harmless(recover, crashed, target, res
     assert journal_of(target).is_closed()
     assert recover()[0] == 0
     assert restarter.restarts == ["api", "api"]
+
+
+def test_no_signal_cuts_a_recovery_short(recover, crashed, target, restarter, monkeypatch):
+    """It takes a while, and somebody presses Ctrl-C, closes the terminal, or ends it."""
+    restart = restarter.restart
+
+    def pressed(*args, **options):
+        for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGTERM):
+            signal.raise_signal(number)
+        return restart(*args, **options)
+
+    monkeypatch.setattr(restarter, "restart", pressed)
+    code, said = recover()
+    assert (code, target.env_file.read_text(), restarter.restarts) == (0, BEFORE, ["api", "api"]), said
 
 
 def test_what_cannot_be_undone_is_told_with_its_commands(recover, crashed, target, restarter):

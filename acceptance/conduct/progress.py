@@ -1,0 +1,54 @@
+"""Say what an undo is at, by the events that tell it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from acceptance.events import read_events
+
+UNDOING = ("rollback", "end_stage", "finish")
+"""The calls to the watchdog that undo."""
+_ANY = "waiting for the change in progress"
+_FIRST = {"finish": "removing test data"}
+"""What a call begins with, before it has told anything."""
+_WORDS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
+    "flag.changing": lambda data: f"switching {data['flag']} to {data['value']}",
+    "rollback.started": lambda data: f"rolling back stage {data['stage']}",
+    "service.restarting": lambda data: f"restarting {data['service']}",
+    "service.restarted": lambda data: f"{data['service']} has restarted; looking whether it took the old path",
+    "rollback.finished": lambda data: f"stage {data['stage']} is done; removing test data",
+    "flag.restored": lambda data: f"stage {data['stage']} is done; removing test data",
+    "recovery.undone": lambda data: f"undone: {data['what']}; going on",
+}
+
+
+class Progress:
+    """Takes events and says what is being done by the newest of them.
+
+    Args:
+        call: What was asked for.
+    """
+
+    def __init__(self, call: str = "") -> None:
+        self.said = _FIRST.get(call, _ANY)
+
+    def append(self, kind: str, /, **data: Any) -> None:
+        """Take an event."""
+        if kind in _WORDS:
+            self.said = _WORDS[kind](data)
+
+    def line(self, seconds: float) -> str:
+        """Give the line that somebody sees who waits."""
+        return f"undo, {seconds:.0f} s: {self.said}; do not press again, it goes on by itself"
+
+
+def progress(log: Path, call: str = "") -> Progress:
+    """Read how far an undo has come from a run's event log."""
+    found = Progress(call)
+    with suppress(Exception):  # telling must not stop the undo
+        for event in read_events(log):
+            found.append(event.kind, **event.data)
+    return found
