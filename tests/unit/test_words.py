@@ -46,6 +46,7 @@ MEANT = {
     ("acceptance/backup/mongodump.py", "--quiet"),
     ("docs/contributing.md", "two quiet cores"),
     ("docs/operating.md", "a look at the file"),
+    ("tests/removals/copied.py", "quiet=2"),
     ("CHANGELOG.md", "`own_events`"),
     ("CHANGELOG.md", "where they said `"),
 }
