@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 
@@ -44,9 +45,10 @@ def comparisons(before: Baseline, target: Target, prometheus: Prometheus, new_id
     if not any(readings.probes for readings in before.services.values()):
         return baseline.compare(before, baseline.collect(target, prometheus, seconds))
     seconds = max(seconds, 60 * REQUESTS / target.traffic_per_minute)
+    send = partial(baseline.measure, target, prometheus, new_id=new_id, trace_prefix=run.trace_prefix)
     found: list[Comparison] = []
     for length in LENGTHS:
-        now = baseline.measure(target, prometheus, length * seconds, new_id=new_id, trace_prefix=run.trace_prefix)
+        now = send(length * seconds, least=length * REQUESTS)  # also where each of them takes its time
         if not baseline.wants_more(found := baseline.compare(before, now, len(LENGTHS))):
             break
     return found
