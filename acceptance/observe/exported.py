@@ -34,7 +34,7 @@ def await_scrape(prometheus: Prometheus, job: str, patience_s: float) -> None:
 
 
 def still_exported(prometheus: Prometheus, job: str, prefix: str, patience_s: float) -> set[str]:
-    """Give the metric names with this prefix that a job goes on exporting for as long as this; none once they are gone.
+    """Give the metrics with this prefix that a job goes on to export as used for so long; none once they are gone.
 
     Where a restart gives a target another name, the old one's series end a few scrapes later.
 
@@ -47,7 +47,7 @@ def still_exported(prometheus: Prometheus, job: str, prefix: str, patience_s: fl
     Raises:
         Inconclusive: Prometheus is out of reach.
     """
-    return poll(lambda: prometheus.names(job, prefix), lambda names: not names, patience_s)
+    return poll(lambda: prometheus.names(job, prefix, used=True), lambda names: not names, patience_s)
 
 
 def last_attempt(prometheus: Prometheus, job: str) -> float:

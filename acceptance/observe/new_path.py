@@ -68,7 +68,7 @@ class NewPath:
             Inconclusive: What shows it cannot be read.
         """
         if self.by_metric:
-            names = self.prometheus.names(self.service.job, self.stage.metrics)
+            names = self.prometheus.names(self.service.job, self.stage.metrics, used=True)
             return set(map(self.target.metrics.query, names))
         running = starts(self.service, self.target, self.prometheus)
         if not running:

@@ -145,11 +145,17 @@ class Prometheus:
 
         return self._ask("status/runtimeinfo", ask)
 
-    def names(self, job: str, prefix: str) -> set[str]:
+    def names(self, job: str, prefix: str, *, used: bool = False) -> set[str]:
         """Give the metric names with this prefix that the last scrape of any of the job's targets found.
 
         By its time, not by whether Prometheus still answers with it: one that was itself restarted does not know what
         it had seen, and so goes on for five minutes to give what a service exported before.
+
+        Args:
+            job: Whose metrics.
+            prefix: Of the names.
+            used: Leave out what shows no use: a client library exports a counter without labels as 0 from the start,
+                and beside it when it was made.
         """
         own = f'job="{job}"'
         scraped = {_instance(one.labels): one.value for one in self.instant(f"timestamp(up{{{own}}})")}
@@ -159,6 +165,7 @@ class Prometheus:
             self._labels(row)["__name__"]
             for row in rows
             if float(row["values"][-1][0]) >= scraped.get(_instance(row["metric"]), float("inf"))
+            and not (used and _unused(row))
         }
 
     def down_targets(self, jobs: Iterable[str] = ()) -> list[str]:
@@ -245,6 +252,10 @@ def _points(row: Mapping[str, Any]) -> list[tuple[float, float]]:
     if "histogram" in row or "histograms" in row:
         raise ValueError(f"{row['metric']} holds native histograms, which this suite does not read; export buckets too")
     return [(float(at), float(value)) for at, value in row.get("values") or [row["value"]]]
+
+
+def _unused(row: Mapping[str, Any]) -> bool:
+    return float(row["values"][-1][1]) == 0 or str(row["metric"]["__name__"]).endswith("_created")
 
 
 def _instance(labels: Mapping[str, str]) -> str:

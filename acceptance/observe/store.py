@@ -5,8 +5,9 @@ Only what the suite needs of a database can be asked here, so that nothing passe
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from pymongo import MongoClient
@@ -15,7 +16,7 @@ from pymongo.cursor import Cursor
 from pymongo.database import Database
 from pymongo.errors import PyMongoError
 
-from acceptance.target.naming import DocumentNames
+from acceptance.target.naming import DocumentNames, contract_value
 from acceptance.verdict import Inconclusive
 
 Document = dict[str, Any]
@@ -40,8 +41,10 @@ class Found:
 class Documents:
     """One collection. What its server does not answer is `Inconclusive`, and its name is told as the deployment's."""
 
-    def __init__(self, collection: Collection[Document], names: Mapping[str, str]) -> None:
-        self._collection, self._theirs = collection, names
+    def __init__(
+        self, collection: Collection[Document], names: Mapping[str, str], values: Mapping[str, str] | None = None
+    ) -> None:
+        self._collection, self._theirs, self._values = collection, names, values or {}
         self._ours = {theirs: name for name, theirs in names.items()}
 
     @property
@@ -86,8 +89,8 @@ class Documents:
         return [[self._ours.get(key, key) for key, _ in index["key"]] for index in indexes if index.get("unique")]
 
     def told(self, document: Document) -> Document:
-        """Give a document in the contract's names."""
-        return dict(renamed(document, self._ours))
+        """Give a document in the contract's names and values."""
+        return dict(revalued(renamed(document, self._ours), partial(contract_value, self._values)))
 
     @contextmanager
     def asking(self) -> Iterator[None]:
@@ -104,7 +107,8 @@ class Documents:
             ) from error
 
     def _asked(self, value: Mapping[str, Any]) -> Document:
-        return dict(renamed(value, self._theirs))
+        theirs = revalued(value, lambda name, wanted: self._values.get(f"{name}:{wanted}", wanted))
+        return dict(renamed(theirs, self._theirs))
 
 
 class Store:
@@ -114,7 +118,7 @@ class Store:
         self._database, self._names = database, names
 
     def __getitem__(self, name: str) -> Documents:
-        return Documents(self._database[self._names.collection(name)], self._names.within(name))
+        return Documents(self._database[self._names.collection(name)], self._names.within(name), self._names.values)
 
     @property
     def client(self) -> MongoClient[Document]:
@@ -138,3 +142,15 @@ def renamed(value: Any, names: Mapping[str, str]) -> Any:
             for key, member in value.items()
         }
     return [renamed(member, names) for member in value] if isinstance(value, list) else value
+
+
+def revalued(value: Any, swap: Callable[[str, str], str], name: str = "") -> Any:
+    """Swap the values of a document or a filter, by the names of their fields; those of an operator are its field's."""
+    if isinstance(value, Mapping):
+        return {
+            key: revalued(member, swap, name if key.startswith("$") else key.rpartition(".")[2])
+            for key, member in value.items()
+        }
+    if isinstance(value, list):
+        return [revalued(member, swap, name) for member in value]
+    return swap(name, value) if isinstance(value, str) else value

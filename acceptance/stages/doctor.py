@@ -43,7 +43,7 @@ KEYS: Mapping[str, str] = {
     "dialog-gateway": "BOT_URL, BOT_ROUTES, BOT_FIELDS, SERVICE_LOGIN",
     "worker-health": "WORKER_URL",
     "homework-list": "WORKER_URL, WORKER_ROUTES, WORKER_FIELDS, HOMEWORK_STUDENT",
-    "review-components": "WORKER_URL, WORKER_ROUTES",
+    "review-components": "WORKER_URL, WORKER_ROUTES, WORKER_FIELDS, WORKER_VALUES",
     "api-health": "API_URL",
     "review-api": "API_URL, API_ROUTES, API_FIELDS, SERVICE_LOGIN",
     "mongodb": "MONGODB_URL, MONGODB_DATABASE, MONGODB_COLLECTIONS",
@@ -206,7 +206,7 @@ def _always_there(target: Target, prometheus: Prometheus) -> list[Finding]:
 
 def _said_who_may_call(target: Target) -> list[Finding]:
     target.service("api")  # stage 21_01c asks, of the API
-    require_statement(target.authentication, target.other_login)
+    require_statement(target.services, target.other_login)
     return []
 
 

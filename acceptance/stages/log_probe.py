@@ -81,7 +81,10 @@ class Probed:
             return [Finding("no log line", "", expected, found, next_step=step)]
         if line.at is None:
             expected = f"a time in the line of our request, as {self.service.log_format.kind} has it"
-            step = f"set {key}_LOG_FORMAT, {key}_LOG_FIELDS or {key}_LOG_PATTERN to what it is"
+            step = (
+                f"set {key}_LOG_FORMAT, {key}_LOG_FIELDS or {key}_LOG_PATTERN to what it is; where only lines of "
+                f"requests have no time, leave `requests` out of {key}_LOG_SHOWS"
+            )
             return [Finding("no time", "", expected, f"none: {line.text[:160]!r}", next_step=step)]
         if abs(self.ahead) > CLOCKS:
             expected = f"our request of {self.sent:%H:%M:%S} UTC at most {CLOCKS.seconds} s from its time"

@@ -98,15 +98,24 @@ _STARTED = (
 )
 
 _LOGIN = "What lets our calls in, in the header LOGIN_HEADER, such as `Bearer TOKEN`; empty where none is asked for."
-_NO_LOGIN = ("none:low", "none:medium", "none:high", "none:critical")
+_MAY_CALL = one_of("", "required", "required:service", "none:low", "none:medium", "none:high", "none:critical")
 _AUTHENTICATION = (
-    "Whether calls need a login: required; or none: and how bad that is, from none:low (by design, and accepted: it is "
-    "told and fails nothing) to none:critical. Where nothing is said, a service that lets strangers in is INCONCLUSIVE."
+    "Whether calls need a login: required (each student has an own one), or required:service (one of a calling "
+    "service, which speaks for every student); or none: and how bad that is, from none:low (by design, and accepted: "
+    "it is told and fails nothing) to none:critical. Where nothing is said, a service that lets strangers in is "
+    "INCONCLUSIVE. For one service that differs, put its name before the key: BOT_AUTHENTICATION=none:low."
 )
 _ROUTES = "Its paths by the contract's, such as /api/v1/reviews=/v2/submissions; what is below a path goes with it."
 _FIELDS = (
     "Its fields of forms, queries and JSON by the contract's, such as student_id=learner_id; `mode=` for one that it "
-    "has not."
+    "has not. In an answer, a.b is the field b of the object a: detail=error.message."
+)
+_FIELD_VALUES = (
+    "What it calls values of its fields, by FIELD:VALUE of the contract, such as status:succeeded=done mode:talk=chat "
+    "RateLimiter:healthy=up."
+)
+_DOCUMENT_VALUES = (
+    "What it calls values in its documents, by FIELD:VALUE of the contract, such as status:succeeded=done."
 )
 _VALUES = (
     "What it calls values of labels, by LABEL:VALUE of the contract, such as status:success=ok status:error=failed."
@@ -164,8 +173,10 @@ def _service(upper: str, name: str, port: int, restart: str) -> dict[str, Key]:
         f"{upper}_HEALTH": Key(health, "/health", about=_HEALTH),
         f"{upper}_STARTED": Key(start_proof, "metric", about=_STARTED),
         f"{upper}_LOGIN": Key(anything, "{SERVICE_LOGIN}", secret=True, about=_LOGIN),
+        f"{upper}_AUTHENTICATION": Key(_MAY_CALL, "{AUTHENTICATION}", about=_AUTHENTICATION),
         f"{upper}_ROUTES": Key(renamings(r"/[^\s?#=]*"), "", about=_ROUTES),
         f"{upper}_FIELDS": Key(renamings(r"[\w.-]+", may_lack=True), "", about=_FIELDS),
+        f"{upper}_VALUES": Key(renamings(r"(\w+:)?[\w.-]+"), "", about=_FIELD_VALUES),
         f"{upper}_LOGS": Key(log_source, f"docker://{{{upper}_NAME}}"),
         **{f"{upper}_{name}": Key(key.parse, f"{{{name}}}") for name, key in _LOGS.items()},
         f"RESTART_{upper}": Key(command, f"make {restart}"),
@@ -193,7 +204,7 @@ KEYS: dict[str, Key] = {
     "OTHER_LOGIN": Key(
         anything, "", secret=True, about="The login of another student, to ask for the first one's task."
     ),
-    "AUTHENTICATION": Key(one_of("", "required", *_NO_LOGIN), "", about=_AUTHENTICATION),
+    "AUTHENTICATION": Key(_MAY_CALL, "", about=_AUTHENTICATION),
     **_service("BOT", "butler-bot", 8001, "day-12-restart-butler"),
     **_service("WORKER", "butler-worker", 8002, "day-12-restart-workers"),
     **_service("API", "butler-api", 8000, "day-12-restart-api"),
@@ -216,6 +227,7 @@ KEYS: dict[str, Key] = {
     "MONGODB_DATABASE": Key(word, "butler"),
     "MONGODB_COLLECTIONS": Key(renamings(r"[\w.-]+"), "", about=_COLLECTIONS),
     "MONGODB_FIELDS": Key(renamings(r"(\w+:)?[\w-]+"), "", about=_DOCUMENTS),
+    "MONGODB_VALUES": Key(renamings(r"(\w+:)?[\w.-]+"), "", about=_DOCUMENT_VALUES),
     "STORAGE_ROOT": Key(path, "/var/butler/review_archives"),
     "LEGACY_STORAGE_ROOT": Key(path, "{STORAGE_ROOT}"),
     "STORAGE_OWNER": Key(owner, "butler:butler"),

@@ -69,8 +69,7 @@ class Target(Public):
         code_dir: Checkout of Butler's code, for the security scan (pre.technical.7); it need not be on this machine.
         evidence: By item of the checklist, the command that answers it in a person's place.
         evidence_timeout_s: Longest time of such a command, in seconds.
-        authentication: Whether calls need a login, and how bad it is where they do not; None where nobody says.
-        other_login: The login of another student.
+        other_login: The login of another student, at the API.
         deployment_log: The file that each deployment gets an entry in (post.documentation.1).
         attach: How a record is attached to its change ticket.
         main_branch: Remote and branch whose newest commit is to be deployed (21_01*.deploy.2).
@@ -101,7 +100,6 @@ class Target(Public):
     infra_dir: Path
     env_file: Path
     code_dir: Path
-    authentication: Authentication | None
     other_login: str = field(repr=False)
     deployment_log: Path
     attach: Attach
@@ -237,7 +235,6 @@ def _target(path: Path, s: Settings) -> Target:
         infra_dir=s["INFRA_DIR"],
         env_file=s["ENV_FILE"],
         code_dir=s["CODE_DIR"],
-        authentication=_authentication(s["AUTHENTICATION"]),
         other_login=s["OTHER_LOGIN"],
         deployment_log=s["DEPLOYMENT_LOG"],
         attach=Attach(s["ATTACH_COMMAND"], s["ATTACH_RECEIPT"]),
@@ -258,7 +255,9 @@ def _target(path: Path, s: Settings) -> Target:
         loki_url=s["LOKI_URL"],
         hw_checker_url=s["HW_CHECKER_URL"],
         mongo=Mongo(
-            s["MONGODB_URL"], s["MONGODB_DATABASE"], DocumentNames(s["MONGODB_COLLECTIONS"], s["MONGODB_FIELDS"])
+            s["MONGODB_URL"],
+            s["MONGODB_DATABASE"],
+            DocumentNames(*(s[f"MONGODB_{what}"] for what in ("COLLECTIONS", "FIELDS", "VALUES"))),
         ),
         storage=Storage(
             root=s["STORAGE_ROOT"],
@@ -288,8 +287,10 @@ def _target(path: Path, s: Settings) -> Target:
 
 
 def _authentication(text: str) -> Authentication | None:
-    none, _, severity = text.partition(":")
-    return Authentication(none == "required", Severity[severity.upper() or "CRITICAL"]) if text else None
+    said, _, more = text.partition(":")
+    if said == "required":
+        return Authentication(required=True, shared=more == "service")
+    return Authentication(required=False, severity=Severity[more.upper()]) if text else None
 
 
 def _telegram(s: Settings) -> Telegram | None:
@@ -316,6 +317,6 @@ def _service(key: ServiceKey, s: Settings) -> Service:
     words = ("FORMAT", "PATTERN", "FIELDS", "ZONE", "SHOWS", "EVENTS")
     log_format = LogFormat(*(s[f"{upper}_LOG_{word}"] for word in words))
     health, started = s[f"{upper}_HEALTH"], s[f"{upper}_STARTED"]
-    names = HttpNames(s[f"{upper}_ROUTES"], s[f"{upper}_FIELDS"])
-    login = (s["LOGIN_HEADER"], s[f"{upper}_LOGIN"])
+    names = HttpNames(*(s[f"{upper}_{what}"] for what in ("ROUTES", "FIELDS", "VALUES")))
+    login = (s["LOGIN_HEADER"], s[f"{upper}_LOGIN"], _authentication(s[f"{upper}_AUTHENTICATION"]))
     return Service(key, name, url, job, logs, s[f"RESTART_{upper}"], log_format, health, started, names, *login)

@@ -21,11 +21,14 @@ class HttpNames(Public):
 
     Attributes:
         routes: Its path by the contract's, also as the beginning of a path.
-        fields: Its name of a field of a form, a query or JSON by the contract's; empty for one that it has not.
+        fields: Its name of a field of a form, a query or JSON by the contract's; empty for one that it has not. In an
+            answer `a.b` is the field `b` of the object `a`.
+        values: Its value of a field by `field:value` of the contract.
     """
 
     routes: Mapping[str, str] = field(default_factory=dict)
     fields: Mapping[str, str] = field(default_factory=dict)
+    values: Mapping[str, str] = field(default_factory=dict)
 
     def path(self, path: str) -> str:
         """Give the deployment's path."""
@@ -46,16 +49,32 @@ class HttpNames(Public):
         return {self.field(name): value for name, value in body.items() if not self.lacks(name)}
 
     def received(self, value: Any) -> Any:
-        """Give what came back in the contract's names, at any depth."""
-        if not self.fields:
+        """Give what came back in the contract's names and values, at any depth."""
+        return self._told(value) if self.fields or self.values else value
+
+    def _told(self, value: Any) -> Any:
+        if isinstance(value, list):
+            return [self._told(member) for member in value]
+        if not isinstance(value, dict):
             return value
-        return _renamed(value, {theirs: name for name, theirs in self.fields.items() if theirs})
+        names = {theirs: name for name, theirs in self.fields.items() if theirs}
+        found = {names.get(key, key): self._told(member) for key, member in value.items()}
+        within = {name: at(value, path) for name, path in self.fields.items() if "." in path and path not in value}
+        found |= {name: inner for name, inner in within.items() if inner is not None}
+        return {name: contract_value(self.values, name, member) for name, member in found.items()}
 
 
-def _renamed(value: Any, names: Mapping[str, str]) -> Any:
-    if isinstance(value, dict):
-        return {names.get(key, key): _renamed(member, names) for key, member in value.items()}
-    return [_renamed(member, names) for member in value] if isinstance(value, list) else value
+def at(value: Any, path: str) -> Any:
+    """Give what stands at a path of names with dots between them in nested objects; None where there is nothing."""
+    for name in path.split("."):
+        value = value.get(name) if isinstance(value, Mapping) else None
+    return value
+
+
+def contract_value(values: Mapping[str, str], name: object, theirs: Any) -> Any:
+    """Give the contract's value of a field, by `field:value`; itself where the target file names none."""
+    said = (key.partition(":")[2] for key, its in values.items() if key.partition(":")[0] == name and its == theirs)
+    return next(said, theirs)
 
 
 @dataclass(frozen=True, repr=False)
@@ -66,10 +85,12 @@ class DocumentNames(Public):
         collections: Its name of a collection by the contract's.
         fields: Its name of a field by the contract's, or by `COLLECTION:FIELD` of the contract where it has another one
             in that collection.
+        values: Its value of a field by `field:value` of the contract.
     """
 
     collections: Mapping[str, str] = field(default_factory=dict)
     fields: Mapping[str, str] = field(default_factory=dict)
+    values: Mapping[str, str] = field(default_factory=dict)
 
     def collection(self, name: str) -> str:
         """Give the deployment's name of a collection."""

@@ -229,9 +229,11 @@ def log_pattern(text: str) -> str:
 def log_fields(text: str) -> dict[str, str]:
     """Return what the fields of a log are called, those left out by the contract."""
     pairs = dict(pair.partition("=")[::2] for pair in text.split())
-    if set(pairs) - set(FIELDS) or not all(pairs.values()) or pairs.get("numbers", "python") not in ("python", "pino"):
+    needed = all(pairs.get(name, "?") for name in FIELDS if name not in ("event", "trace"))
+    if set(pairs) - set(FIELDS) or not needed or pairs.get("numbers", "python") not in ("python", "pino"):
         raise Malformed(
-            "pairs such as time=timestamp level=severity event=event trace=trace_id numbers=python (or pino)"
+            "pairs such as time=ts level=log.level event=event.action trace=trace_id numbers=python (or pino), where "
+            "a.b is the field b of the object a, and `trace=` or `event=` one that is not there"
         )
     return {**FIELDS, **pairs}
 

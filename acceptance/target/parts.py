@@ -62,6 +62,7 @@ class Service(Public):
         names: What it calls its routes and fields.
         login_header: The header that carries `login`.
         login: What lets our calls in, such as `Bearer TOKEN`; empty where it asks for none.
+        authentication: Whether calls need a login, and how bad it is where they do not; None where nobody says.
     """
 
     key: ServiceKey
@@ -76,6 +77,7 @@ class Service(Public):
     names: HttpNames = field(default_factory=HttpNames)
     login_header: str = "Authorization"
     login: str = field(default="", repr=False)
+    authentication: Authentication | None = None
 
     @property
     def headers(self) -> dict[str, str]:
@@ -178,14 +180,17 @@ class Authentication:
     Attributes:
         required: Whether every call needs one.
         severity: Of there being none, where none is required: LOW is by design, and accepted.
+        shared: Whether the login is that of a calling service, which speaks for every student.
     """
 
     required: bool
     severity: Severity = Severity.CRITICAL
+    shared: bool = False
 
     def __str__(self) -> str:
         """Give it as the target file has it."""
-        return "required" if self.required else f"none:{self.severity.name.lower()}"
+        required = "required:service" if self.shared else "required"
+        return required if self.required else f"none:{self.severity.name.lower()}"
 
 
 @dataclass(frozen=True, repr=False)

@@ -207,14 +207,20 @@ def joint(target: Target) -> str:
 
 
 @pytest.fixture
-def door_to_a_task(clients: Clients, uploader: Uploader, new_id: NewId) -> Callable[[Mapping[str, str]], Door]:
+def door_to_a_task(
+    clients: Clients, target: Target, uploader: Uploader, new_id: NewId
+) -> Callable[[Mapping[str, str]], Door]:
     """Uploads with a login, and leads to the new task."""
 
     def made(login: Mapping[str, str]) -> Door:
         told = uploader.read(replace(uploader, headers=login).send(Upload(new_id("owner"), "hw02", good())))
         path = f"{uploader.path}/{told.get('task_id')}"
         return Door(
-            "api: a task", lambda by: replace(clients.caller("api"), headers=by).get(path).exchange, login, HIDDEN
+            "api: a task",
+            lambda by: replace(clients.caller("api"), headers=by).get(path).exchange,
+            login,
+            HIDDEN,
+            target.service("api").authentication,
         )
 
     return made
@@ -234,8 +240,9 @@ def doors(clients: Clients, target: Target, uploader: Uploader, new_id: NewId) -
     }
 
     def door(key: str, name: str, call: Callable[[Caller], Exchange]) -> Door:
-        caller, login = clients.caller(key), target.service(key).headers
-        return Door(f"{key}: {name}", lambda by: call(replace(caller, headers=by)), login)
+        caller, service = clients.caller(key), target.service(key)
+        login, stated = service.headers, service.authentication
+        return Door(f"{key}: {name}", lambda by: call(replace(caller, headers=by)), login, stated=stated)
 
     in_telegram = {"bot"} if target.telegram else set()  # no call of its own: Telegram says who writes
     return [door(key, *asked[key]) for key in target.services if key not in in_telegram]

@@ -25,7 +25,7 @@ def test_stage_can_be_switched_and_watched(target, stage_work, evidence):
 @pytest.mark.checklist("trigger.4")
 def test_target_file_says_who_may_call(target):
     """Security incident (unauthorized access): what the security phase holds the services to is known beforehand."""
-    require_statement(target.authentication, target.other_login)
+    require_statement(target.services, target.other_login)
 
 
 @pytest.mark.checklist("21_01c.preflight.1")

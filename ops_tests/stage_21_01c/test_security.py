@@ -228,9 +228,9 @@ def test_refused_uploads_are_not_recorded(refuse, refused_students, mongo):
 
 
 @pytest.mark.checklist("trigger.4")
-def test_strangers_are_turned_away(doors, target, unaccepted):
+def test_strangers_are_turned_away(doors, unaccepted):
     """Security incident (unauthorized access): no service serves a call without a login, or with a wrong one."""
-    found = unaccepted(knock(doors, target.authentication))
+    found = unaccepted(knock(doors))
     assert found == [], summary(found)
 
 
@@ -239,7 +239,7 @@ def test_task_is_told_to_its_student_alone(door_to_a_task, target, unaccepted):
     """Security incident (unauthorized access): another student's login does not read a student's task."""
     own = door_to_a_task(target.services["api"].headers)
     others = door_to_a_task(target.other_headers) if target.other_login else None
-    found = unaccepted(as_another(own, others, target.authentication))
+    found = unaccepted(as_another(own, others))
     assert found == [], summary(found)
 
 

@@ -7,19 +7,24 @@ target file says it is: by design and accepted, or a fault.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from acceptance.finding import Finding, Severity
 from acceptance.probes.http.exchange import Exchange
-from acceptance.target.parts import Authentication
-from acceptance.verdict import Inconclusive
+from acceptance.target.parts import Authentication, Service, ServiceKey
+from acceptance.verdict import Inconclusive, NotApplicable
 
 REFUSED = (401, 403)
 HIDDEN = (*REFUSED, 404)
 """What keeps a task from another student: its being there may be hidden too."""
 
-_HOW = "set it to required, or to none:low (by design, and accepted) up to none:critical"
+_HOW = "set it to required or required:service, or to none:low (by design, and accepted) up to none:critical"
+
+_NO_OTHER = (
+    "OTHER_LOGIN of the target file: expected another student's login, found none; set it, or "
+    "AUTHENTICATION=required:service where no student has one"
+)
 
 Call = Callable[[Mapping[str, str]], Exchange]
 """Makes one call with these headers for its login."""
@@ -34,12 +39,14 @@ class Door:
         call: Makes it.
         login: The headers that let our calls in; empty where none are configured.
         refused: The statuses by which a stranger is turned away.
+        stated: What the target file says of logins there.
     """
 
     name: str
     call: Call
     login: Mapping[str, str] = field(repr=False)
     refused: Sequence[int] = REFUSED
+    stated: Authentication | None = None
 
     def strangers(self) -> Iterator[tuple[str, Mapping[str, str]]]:
         """Give those who have no business here."""
@@ -49,55 +56,54 @@ class Door:
         yield "a wrong login", {header: f"{scheme}{secrets.token_urlsafe(32)}"}
 
 
-def require_statement(stated: Authentication | None, other: str) -> None:
-    """See that the target file says who may call, before a flag is touched for nothing.
+def require_statement(services: Mapping[ServiceKey, Service], other: str) -> None:
+    """See that the target file says who may call each service, before a flag is touched for nothing.
 
     Raises:
         Inconclusive: It does not say whether a login is needed, or has no login of another student where one is.
     """
-    if stated is None:
+    if not all(service.authentication for service in services.values()):
         raise Inconclusive(f"AUTHENTICATION of the target file: expected required or none:SEVERITY, found none; {_HOW}")
-    if stated.required and not other:
-        raise Inconclusive("OTHER_LOGIN of the target file: expected another student's login, found none; set it")
+    stated = services["api"].authentication
+    if stated and stated.required and not stated.shared and not other:
+        raise Inconclusive(_NO_OTHER)
 
 
-def knock(doors: Sequence[Door], stated: Authentication | None) -> list[Finding]:
+def knock(doors: Sequence[Door]) -> list[Finding]:
     """Knock at each door as each stranger; name what lets them in.
 
     Raises:
         Inconclusive: A door gives no answer or keeps out its owner too, or it is open and the target file does not say
             whether it may be.
     """
-    found = [each for door in doors for each in _at(door, door.strangers(), stated)]
-    return _judged(found, stated)
+    return [each for door in doors for each in _at(door, door.strangers())]
 
 
-def as_another(door: Door, others: Door | None, stated: Authentication | None) -> list[Finding]:
+def as_another(door: Door, others: Door | None) -> list[Finding]:
     """Ask for what is one student's with the login of another.
 
     Args:
         door: Leads to the one student's.
         others: Leads to what is the other's own: a login that is let in nowhere proves nothing. None without one.
-        stated: What the target file says of logins.
 
     Raises:
         Inconclusive: As for `knock`; or there is no other login to try with.
+        NotApplicable: No student has a login there.
     """
     if others is None:
-        if stated is None or stated.required:
-            raise Inconclusive("OTHER_LOGIN of the target file: expected another student's login, found none; set it")
-        return list(_at(door, [("no login", {})], stated))
+        if door.stated and door.stated.shared:
+            raise NotApplicable("AUTHENTICATION=required:service: one login speaks for every student; none has an own")
+        if door.stated is None or door.stated.required:
+            raise Inconclusive(_NO_OTHER)
+        return list(_at(door, [("no login", {})]))
     own = others.call(others.login)
     if not _is_let_in(own):
         raise Inconclusive(f"{others.name}: expected it to let OTHER_LOGIN in, found {own.status or own.error}")
-    return _judged(list(_at(door, [("another student's login", others.login)], stated)), stated)
+    return list(_at(door, [("another student's login", others.login)]))
 
 
-def _at(
-    door: Door,
-    strangers: Iterator[tuple[str, Mapping[str, str]]] | Sequence[tuple[str, Mapping[str, str]]],
-    stated: Authentication | None,
-) -> Iterator[Finding]:
+def _at(door: Door, strangers: Iterable[tuple[str, Mapping[str, str]]]) -> Iterator[Finding]:
+    stated = door.stated
     owner = door.call(door.login)
     if not _is_let_in(owner):
         raise Inconclusive(f"{door.name}: expected it to let our own login in, found {owner.status or owner.error}")
@@ -107,17 +113,15 @@ def _at(
             raise Inconclusive(f"{door.name} with {who}: expected an answer, found {answer.error}")
         if _is_let_in(answer):
             severity = stated.severity if stated and not stated.required else Severity.CRITICAL
-            kind = "unauthorized access" if stated is None or stated.required else "no authentication"
+            kind = "no authentication" if stated and not stated.required else "unauthorized access"
             step = "roll back, and read the logs for who used it" if kind == "unauthorized access" else ""
-            yield Finding(kind, f"{door.name} with {who}", _words(door), f"{answer.status}", severity, step)
+            found = Finding(kind, f"{door.name} with {who}", _words(door), f"{answer.status}", severity, step)
+            if stated is None:
+                why = f"AUTHENTICATION of the target file does not say whether that may be: {_HOW}"
+                raise Inconclusive(f"{found}; {why}")
+            yield found
         elif answer.status not in door.refused:
             yield Finding("odd refusal", f"{door.name} with {who}", _words(door), f"{answer.status}", Severity.MEDIUM)
-
-
-def _judged(found: list[Finding], stated: Authentication | None) -> list[Finding]:
-    if stated is None and any(each.kind == "unauthorized access" for each in found):
-        raise Inconclusive(f"{found[0]}; AUTHENTICATION of the target file does not say whether that may be: {_HOW}")
-    return found
 
 
 def _is_let_in(answer: Exchange) -> bool:

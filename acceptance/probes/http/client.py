@@ -166,6 +166,7 @@ def _answered(answer: httpx.Response, started: float, trace_id: str, names: Http
         elapsed_s=time.monotonic() - started,
         sent_bytes=len(answer.request.content),
         trace_id=trace_id,
+        detail_at=names.fields.get("detail", "detail"),
     )
     try:
         return Called(exchange, names.received(answer.json()))

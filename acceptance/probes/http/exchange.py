@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 
 from acceptance.redact import cut
+from acceptance.target.naming import at
 
 BODY_LIMIT = 1 << 20
 """Bytes of a response body that are read and judged: a refusal may echo what was sent."""
@@ -50,6 +51,8 @@ class Exchange:
         sent_bytes: Bytes of the request body that were handed to the socket.
         trace_id: The 32 hex digits under which the service logs this request.
         error: Why no answer came, `None` when one did.
+        detail_at: Where the service tells the contract's `detail`, with dots between nested names; empty where it does
+            not.
     """
 
     method: str
@@ -62,6 +65,7 @@ class Exchange:
     sent_bytes: int
     trace_id: str
     error: str | None = None
+    detail_at: str = "detail"
 
     @property
     def refused(self) -> bool:
@@ -80,8 +84,7 @@ class Exchange:
     @property
     def detail(self) -> object:
         """The contract's `detail` of a refusal, `None` when the body is not `{"detail": ...}`."""
-        answer = _decoded(self.body)
-        return answer.get("detail") if isinstance(answer, dict) else None
+        return at(_decoded(self.body), self.detail_at) if self.detail_at else self.body
 
     def as_json(self) -> dict[str, object]:
         """Give the facts for the record, where a long body is cut."""

@@ -147,6 +147,7 @@ class Uploader:
             sent_bytes=reply.sent_bytes,
             trace_id=trace_id,
             error=reply.error,
+            detail_at=self.names.fields.get("detail", "detail"),
         )
 
 

@@ -29,7 +29,7 @@ class Prometheus:
     def __init__(self):
         self.looks, self.asked = [set()], []
 
-    def names(self, job, prefix):
+    def names(self, job, prefix, *, used=False):
         self.asked.append((job, prefix))
         found = self.looks.pop(0) if len(self.looks) > 1 else self.looks[0]
         if isinstance(found, Exception):

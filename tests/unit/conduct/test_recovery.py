@@ -220,14 +220,14 @@ def as_another(group, act):
 
 def test_service_on_the_new_path_with_its_flag_off_is_told(recover, target, monkeypatch):
     monkeypatch.setattr(
-        Prometheus, "names", lambda _self, _job, prefix: {f"{prefix}x"} if "storage" in prefix else set()
+        Prometheus, "names", lambda _self, _job, prefix, **_: {f"{prefix}x"} if "storage" in prefix else set()
     )
     code, said = recover()
     assert (code, "butler-api: expected no sign of the new path" in said) == (1, True), said
 
 
 def test_path_that_cannot_be_seen_hides_no_other(recover, monkeypatch):
-    def names(_self, _job, prefix):
+    def names(_self, _job, prefix, *, used=False):
         if "dialog" in prefix:
             raise Inconclusive("no answer")
         return {f"{prefix}x"} if "storage" in prefix else set()

@@ -25,7 +25,7 @@ class Prometheus:
         assert query == f'timestamp(up{{job="{JOB}"}}) * up{{job="{JOB}"}}'
         return [Sample({"instance": str(number)}, at, NOW) for number, at in enumerate(_next(self.scrapes))]
 
-    def names(self, job, prefix):
+    def names(self, job, prefix, *, used):
         return _next(self.exported)
 
 

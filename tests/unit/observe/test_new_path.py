@@ -27,7 +27,7 @@ class Prometheus:
     def __init__(self, *names):
         self.exported = set(names)
 
-    def names(self, job, prefix):
+    def names(self, job, prefix, *, used):
         return {name for name in self.exported if name.startswith(prefix)}
 
 

@@ -49,6 +49,17 @@ def test_samples_come_with_their_labels():
     assert (row.instance, row.points[0], len(row.points)) == ("a", (1.0, 2.0), 2)
 
 
+def test_a_counter_that_a_client_library_exports_unused_is_no_sign_of_use():
+    def row(name, value):
+        return {"metric": {"__name__": name, "instance": "a"}, "values": [[9, value]], "value": [9, "9"]}
+
+    rows = [row("new_hits_total", "0.0"), row("new_hits_created", "1.79e9"), row("new_done_total", "2")]
+    with server(lambda _: answer(rows)) as url:
+        asked = Prometheus(url, 2)
+        assert asked.names("api", "new_", used=True) == {"new_done_total"}
+        assert len(asked.names("api", "new_")) == 3
+
+
 def test_a_dashboards_query_is_asked_as_it_stands():
     """It is in the deployment's names already; one of them may be the contract's name of something else."""
     asked = Prometheus("http://127.0.0.1:1", 2, MetricNames({"a_": "b_"}, {"status": "outcome"}))

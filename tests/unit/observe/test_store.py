@@ -13,8 +13,9 @@ from acceptance.verdict import Inconclusive
 NAMES = DocumentNames(
     {"review_archives": "archives", "long_tasks": "jobs"},
     {"student_id": "studentId", "review_archives:kind": "type", "finished_at": "end"},
+    {"kind:new": "fresh"},
 )
-STORED = {"_id": 7, "studentId": "9", "type": "new", "metadata": {"studentId": "9"}}
+STORED = {"_id": 7, "studentId": "9", "type": "fresh", "metadata": {"studentId": "9"}}
 CONTRACT = {"_id": 7, "student_id": "9", "kind": "new", "metadata": {"student_id": "9"}}
 
 
@@ -54,10 +55,10 @@ class Server:
 def test_a_question_and_its_answer_are_translated(ask):
     server = Server()
     found = getattr(Store(server, NAMES)["review_archives"], ask)(
-        {"$or": [{"student_id": {"$in": ["9"]}}, {"metadata.student_id": "9"}], "kind": "new"}
+        {"$or": [{"student_id": {"$in": ["9"]}}, {"metadata.student_id": "9"}], "kind": {"$in": ["new", "logs"]}}
     )
     assert (found if ask == "find_one" else next(iter(found))) == CONTRACT
-    wanted = {"$or": [{"studentId": {"$in": ["9"]}}, {"metadata.studentId": "9"}], "type": "new"}
+    wanted = {"$or": [{"studentId": {"$in": ["9"]}}, {"metadata.studentId": "9"}], "type": {"$in": ["fresh", "logs"]}}
     assert (server.full_name, server.asked[0]) == ("assistance.archives", wanted)
 
 

@@ -94,7 +94,7 @@ class Exporting:
     def __init__(self, **names):
         self._names = names
 
-    def names(self, job, prefix):
+    def names(self, job, prefix, *, used=False):
         return {name for name in self._names.get(job.replace("-", "_"), ()) if name.startswith(prefix)}
 
     def is_up(self, job):

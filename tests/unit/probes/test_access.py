@@ -11,13 +11,14 @@ from acceptance.probes.attacks.access import HIDDEN, Door, as_another, knock, re
 from acceptance.probes.attacks.leaks import leaks
 from acceptance.probes.http.client import Caller
 from acceptance.target.parts import Authentication
-from acceptance.verdict import Inconclusive
+from acceptance.verdict import Inconclusive, NotApplicable
 
 REQUIRED, BY_DESIGN = Authentication(required=True), Authentication(required=False, severity=Severity.LOW)
+SHARED = Authentication(required=True, shared=True)
 OURS, OTHERS = {"Authorization": "Bearer ours"}, {"Authorization": "Bearer others"}
 
 
-def door(statuses, login=OURS, refused=(401, 403)):
+def door(statuses, stated=None, login=OURS, refused=(401, 403)):
     """A door that answers by the login: ours, others, none, and any that it does not know."""
 
     def serve(request):
@@ -34,6 +35,7 @@ def door(statuses, login=OURS, refused=(401, 403)):
         lambda by: Caller("http://api", headers=by, transport=transport).get("/x").exchange,
         login,
         refused,
+        stated,
     )
 
 
@@ -56,7 +58,7 @@ def told(found):
     ],
 )
 def test_strangers_are_turned_away_or_told(statuses, stated, found):
-    assert told(knock([door(statuses)], stated)) == found
+    assert told(knock([door(statuses, stated)])) == found
 
 
 @pytest.mark.parametrize(
@@ -70,30 +72,40 @@ def test_strangers_are_turned_away_or_told(statuses, stated, found):
 )
 def test_refusal_without_a_control_and_an_open_door_without_a_word_prove_nothing(statuses, stated, why):
     with pytest.raises(Inconclusive, match=why):
-        knock([door(statuses)], stated)
+        knock([door(statuses, stated)])
 
 
 def test_task_of_one_student_is_hidden_from_another():
-    others = door({"others": 200}, OTHERS)
-    assert as_another(door({"ours": 200, "others": 404}, refused=HIDDEN), others, REQUIRED) == []
-    found = as_another(door({"ours": 200, "others": 200}, refused=HIDDEN), others, REQUIRED)
+    others = door({"others": 200}, login=OTHERS)
+    assert as_another(door({"ours": 200, "others": 404}, REQUIRED, refused=HIDDEN), others) == []
+    found = as_another(door({"ours": 200, "others": 200}, REQUIRED, refused=HIDDEN), others)
     assert told(found) == [("unauthorized access", "another student's login", "CRITICAL")]
-    found = as_another(door({"none": 200}, {}), None, BY_DESIGN)
+    found = as_another(door({"none": 200}, BY_DESIGN, {}), None)
     assert told(found) == [("no authentication", "no login", "LOW")]
 
 
-@pytest.mark.parametrize(("others", "stated"), [(None, REQUIRED), (None, None), (door({}, OTHERS), REQUIRED)])
+@pytest.mark.parametrize(("others", "stated"), [(None, REQUIRED), (None, None), (door({}, login=OTHERS), REQUIRED)])
 def test_other_login_that_is_not_there_or_let_in_nowhere_proves_nothing(others, stated):
     with pytest.raises(Inconclusive, match="OTHER_LOGIN"):
-        as_another(door({"ours": 200, "others": 404}, refused=HIDDEN), others, stated)
+        as_another(door({"ours": 200, "others": 404}, stated, refused=HIDDEN), others)
+
+
+def test_login_of_a_calling_service_is_no_students():
+    with pytest.raises(NotApplicable, match="required:service"):
+        as_another(door({"ours": 200}, SHARED, refused=HIDDEN), None)
+    assert told(knock([door({"ours": 200, "none": 200}, SHARED)])) == [("unauthorized access", "no login", "CRITICAL")]
 
 
 @pytest.mark.parametrize(("stated", "other"), [(None, "x"), (REQUIRED, "")])
 def test_nobody_finds_out_with_the_flag_on_that_the_target_file_says_nothing(stated, other):
-    require_statement(BY_DESIGN, "")
-    require_statement(REQUIRED, "x")
-    with pytest.raises(Inconclusive):
-        require_statement(stated, other)
+    def services(bot, api):
+        return {key: SimpleNamespace(authentication=said) for key, said in (("bot", bot), ("api", api))}
+
+    require_statement(services(BY_DESIGN, SHARED), "")
+    require_statement(services(BY_DESIGN, REQUIRED), "x")
+    for said in (services(BY_DESIGN, stated), services(None, stated)):
+        with pytest.raises(Inconclusive):
+            require_statement(said, other)
 
 
 SECRET = {"hunter2-and-more": "MONGO_PASSWORD"}

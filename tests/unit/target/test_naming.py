@@ -90,6 +90,25 @@ def test_a_mode_that_is_not_declared_absent_is_asked_for():
     assert "a mode of" in str(its.say("u1", "Hello").findings()[0])
 
 
+def answering(status, body, **names):
+    transport = httpx.MockTransport(lambda _: httpx.Response(status, content=body))
+    return Caller("http://api", names=HttpNames(**names), transport=transport).get("/x")
+
+
+def test_an_answer_of_another_form_is_read_in_the_contracts_names_and_values():
+    fields = {"detail": "error.message", "RateLimiter": "limiter.state", "commits": "found"}
+    names = {"fields": fields, "values": {"RateLimiter:healthy": "up", "status:succeeded": "done"}}
+    refused = answering(422, '{"error": {"message": "too large"}}', **names)
+    assert (refused.exchange.detail, refused.get("detail")) == ("too large", "too large")
+    assert answering(200, '{"limiter": {"state": "up"}, "x": {"state": "up"}}', **names).get("RateLimiter") == "healthy"
+    assert answering(200, '{"found": [{"status": "done"}]}', **names).get("commits") == [{"status": "succeeded"}]
+
+
+@pytest.mark.parametrize(("fields", "detail"), [({}, None), ({"detail": ""}, "too large")])
+def test_a_refusal_in_plain_text_has_a_detail_only_where_that_is_declared(fields, detail):
+    assert answering(413, "too large", fields=fields).exchange.detail == detail
+
+
 def test_an_upload_has_the_deployments_fields_and_a_hostile_name_stays():
     names = HttpNames({}, {"student_id": "learner_id", "new_zip": "archive"})
     form = Upload("9", "hw", good()).form(names)
