@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate
 
 from acceptance.baseline.readings import Baseline, Calls, Readings
@@ -73,7 +73,10 @@ def collect(
     step = target.scrape_interval_s
     window = _Window(prometheus, start, end, step)
     services = {
-        service.name: window.readings(service.job, (probes or {}).get(service.name, ()))
+        service.name: replace(
+            window.readings(service.job, (probes or {}).get(service.name, ())),
+            resources=f"{service.key}-resources" not in target.absent,
+        )
         for service in target.services.values()
     }
     if not any(readings.up for readings in services.values()):

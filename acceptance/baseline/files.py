@@ -95,9 +95,10 @@ def gaps(baseline: Baseline) -> list[Finding]:
             found.append(Finding("no data", name, "scrapes", "none"))
         elif not readings.up[-1][1]:
             found.append(Finding("down", name, "it up", f"it down at the end of {len(readings.up)} samples"))
-        if readings.up and not (readings.cpu and readings.memory):
+        if readings.up and readings.resources and not (readings.cpu and readings.memory):
             metrics = "process_cpu_seconds_total and process_resident_memory_bytes"
-            found.append(Finding("no data", name, metrics, "none"))
+            step = "see whether Prometheus has them, or declare them in ABSENT, such as api-resources"
+            found.append(Finding("no data", name, metrics, "none", next_step=step))
         if faults := [probe.fault for probe in readings.probes if probe.fault]:
             told = f"{len(faults)} of {len(readings.probes)} that failed, first: {faults[0]}"
             found.append(Finding("failed requests", name, "our own requests to be answered well", told))
@@ -141,9 +142,10 @@ def _calls_summary(calls: Calls, baseline: Baseline) -> dict[str, Any]:
 
 
 def _readings(facts: Mapping[str, Any]) -> Readings:
-    series = {name: _series(facts[name]) for name in ("up", "cpu", "memory")}
+    up, cpu, memory = (_series(facts[name]) for name in ("up", "cpu", "memory"))
     calls = {name: _calls(found) for name, found in facts["calls"].items()}
-    return Readings(**series, calls=calls, probes=tuple(Probe(**probe) for probe in facts["probes"]))
+    probes = tuple(Probe(**probe) for probe in facts["probes"])
+    return Readings(up, cpu, memory, calls, probes, facts.get("resources", True))
 
 
 def _calls(facts: Mapping[str, Any]) -> Calls:

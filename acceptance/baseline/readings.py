@@ -47,6 +47,7 @@ class Readings:
         memory: Resident bytes.
         calls: By family; only families that were exported.
         probes: Requests of our own, where there were any.
+        resources: Whether CPU and memory are measured; the target file may declare that they are not.
     """
 
     up: Series = ()
@@ -54,6 +55,7 @@ class Readings:
     memory: Series = ()
     calls: Mapping[str, Calls] = field(default_factory=dict)
     probes: Sequence[Probe] = ()
+    resources: bool = True
 
 
 @dataclass(frozen=True)

@@ -315,6 +315,9 @@ def _judges(name: str, before: Baseline, after: Baseline) -> Iterator[Judge]:
     elif old.probes or new.probes:
         when = "before" if old.probes else "after"
         yield _known(name, "our own requests", Verdict.SKIPPED, f"sent {when} only: there is nothing to compare")
+    if not (old.resources and new.resources):
+        yield _known(name, "CPU and memory", Verdict.SKIPPED, "declared absent (ABSENT in the target file)")
+        return
     yield partial(judge_levels, name, "CPU", of.cpu_levels(old, before), of.cpu_levels(new, after), CPU)
     yield partial(judge_levels, name, "memory", of.memory_levels(old, before), of.memory_levels(new, after), MEMORY)
 

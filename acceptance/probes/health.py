@@ -7,6 +7,7 @@ asked for something that it only knows if it works.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -127,11 +128,15 @@ def _alertmanager(clients: Clients) -> list[Finding]:
     return [] if good else [_wrong("Alertmanager", "its status", brief(answer.exchange))]
 
 
+def _hw_checker(clients: Clients) -> list[Finding]:
+    its = clients.target.having("hw-checker")
+    caller = replace(clients.caller_of(its.hw_checker_url), names=its.hw_checker_names)
+    return _unlike("HW checker", caller.get("/health"), {"status": "ok"})
+
+
 #: What each stage stands on, by name; the second half of `PARTS`.
 INFRASTRUCTURE: Mapping[str, Probe] = {
-    "hw-checker": _answers(
-        "HW checker", lambda its: its.having("hw-checker").hw_checker_url, "/health", {"status": "ok"}
-    ),
+    "hw-checker": _hw_checker,
     "prometheus": _prometheus,
     "alertmanager": _alertmanager,
     # One that cannot answer any query may say that it is ready.

@@ -14,8 +14,18 @@ CLOCKS_DIFFER = timedelta(minutes=2)
 Pair = tuple[str, str]
 
 
+EPOCH = 1e9, 4e9
+"""Between these lie the seconds since 1970 of any time that we meet (2001 to 2096)."""
+
+
 def moment(value: object) -> datetime | None:
-    """Read a stored time, aware; MongoDB gives UTC without a zone. None for anything else."""
+    """Read a stored or answered time, aware: a time, ISO text, or the seconds or milliseconds since 1970.
+
+    MongoDB gives UTC without a zone. None for anything else.
+    """
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        seconds = value / 1000 if value > EPOCH[1] else value
+        return datetime.fromtimestamp(seconds, UTC) if EPOCH[0] < seconds < EPOCH[1] else None
     if isinstance(value, str) and len(value) >= len("2025-11-15T02:00"):
         try:
             value = datetime.fromisoformat(value)

@@ -126,7 +126,9 @@ _WRITERS = (
 )
 _ABSENT = (
     "Parts that this deployment has not, with a space between them: bot, worker, api, grafana, loki, alertmanager, "
-    "hw-checker. What asks for one is NOT APPLICABLE, which stands on the first page of the record, and nothing of it "
+    "hw-checker; or bot-resources, worker-resources, api-resources where Prometheus has no process_cpu_seconds_total "
+    "and process_resident_memory_bytes of that job, as with several worker processes of prometheus_client. What asks "
+    "for one is NOT APPLICABLE, which stands on the first page of the record, and nothing of it "
     "need be filled in."
 )
 _DIALOG = (
@@ -165,6 +167,14 @@ _RECEIPT = (
 )
 
 
+def _http_names(upper: str) -> dict[str, Key]:
+    return {
+        f"{upper}_ROUTES": Key(renamings(r"/[^\s?#=]*"), "", about=_ROUTES),
+        f"{upper}_FIELDS": Key(renamings(r"[\w.-]+", may_lack=True), "", about=_FIELDS),
+        f"{upper}_VALUES": Key(renamings(r"(\w+:)?[\w.-]+"), "", about=_FIELD_VALUES),
+    }
+
+
 def _service(upper: str, name: str, port: int, restart: str) -> dict[str, Key]:
     return {
         f"{upper}_NAME": Key(word, name),
@@ -174,9 +184,7 @@ def _service(upper: str, name: str, port: int, restart: str) -> dict[str, Key]:
         f"{upper}_STARTED": Key(start_proof, "metric", about=_STARTED),
         f"{upper}_LOGIN": Key(anything, "{SERVICE_LOGIN}", secret=True, about=_LOGIN),
         f"{upper}_AUTHENTICATION": Key(_MAY_CALL, "{AUTHENTICATION}", about=_AUTHENTICATION),
-        f"{upper}_ROUTES": Key(renamings(r"/[^\s?#=]*"), "", about=_ROUTES),
-        f"{upper}_FIELDS": Key(renamings(r"[\w.-]+", may_lack=True), "", about=_FIELDS),
-        f"{upper}_VALUES": Key(renamings(r"(\w+:)?[\w.-]+"), "", about=_FIELD_VALUES),
+        **_http_names(upper),
         f"{upper}_LOGS": Key(log_source, f"docker://{{{upper}_NAME}}"),
         **{f"{upper}_{name}": Key(key.parse, f"{{{name}}}") for name, key in _LOGS.items()},
         f"RESTART_{upper}": Key(command, f"make {restart}"),
@@ -223,6 +231,7 @@ KEYS: dict[str, Key] = {
     "GRAFANA_DASHBOARD_UID": Key(word, "slo-butler-bot"),
     "LOKI_URL": Key(http_url, "http://127.0.0.1:3100"),
     "HW_CHECKER_URL": Key(http_url, "https://hw-checker.example.com"),
+    **_http_names("HW_CHECKER"),
     "MONGODB_URL": Key(mongo_url, secret=True),
     "MONGODB_DATABASE": Key(word, "butler"),
     "MONGODB_COLLECTIONS": Key(renamings(r"[\w.-]+"), "", about=_COLLECTIONS),

@@ -268,7 +268,10 @@ def scanner(text: str) -> str | None:
     return text
 
 
-PARTS = ("bot", "worker", "api", "grafana", "loki", "alertmanager", "hw-checker")
+PARTS = (
+    *("bot", "worker", "api", "grafana", "loki", "alertmanager", "hw-checker"),
+    *("bot-resources", "worker-resources", "api-resources"),
+)
 """Parts that a deployment may lack; without MongoDB and Prometheus nothing can be told of any."""
 
 

@@ -32,7 +32,7 @@ from acceptance.probes.reviews.pipeline import Reviews
 from acceptance.probes.reviews.result import Review
 from acceptance.probes.storage.kept_archives import KeptArchives
 from acceptance.probes.storage.oracle import Submission
-from acceptance.probes.storage.rejection import try_upload
+from acceptance.probes.storage.rejection import ANY, try_upload
 from acceptance.probes.storage.uploads import OF_ARCHIVE, Upload, Uploader, upload_in
 from acceptance.probes.user_path import REVIEW_S
 from acceptance.stages.session import StageWork
@@ -187,7 +187,8 @@ def refuse(
         **how: Any,
     ) -> list[Finding]:
         # Before it is sent, so that the watch does not take it for a student's.
-        stage_work.synthetic.expect(event) if event else stage_work.synthetic.allow("checksum_failed")
+        named = event not in (None, ANY)
+        stage_work.synthetic.expect(str(event)) if named else stage_work.synthetic.allow("checksum_failed")
         student = new_id("refuse")
         upload = replace(upload_in(field, student, archive, declared_sha256), left_out=left_out)
         with stage_work.synthetic.attacking(1):

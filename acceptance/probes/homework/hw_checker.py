@@ -17,6 +17,7 @@ import httpx
 from acceptance.envfile.file import EnvFile
 from acceptance.finding import Finding
 from acceptance.probes.http.client import Called, Caller, brief
+from acceptance.probes.seen import moment
 from acceptance.target.model import Target
 from acceptance.verdict import Inconclusive
 
@@ -72,7 +73,8 @@ class HwChecker:
         key = EnvFile(target.env_file).read().get(API_KEY, "")
         if not key:
             raise Inconclusive(f"{target.env_file}: expected {API_KEY}, found none; without it no review can be proved")
-        return cls(Caller(url, target.http_timeout_s, trace_header="", headers={"X-API-Key": key}))
+        names = target.hw_checker_names
+        return cls(Caller(url, target.http_timeout_s, trace_header="", headers={"X-API-Key": key}, names=names))
 
     def health_findings(self) -> list[Finding]:
         """Name what is wrong with its `/health`; the checklist expects `{"status":"ok"}`."""
@@ -140,15 +142,19 @@ def _rows(answer: Called) -> Iterator[Check]:
         try:
             yield _check(row)
         except (KeyError, TypeError, ValueError) as error:
-            raise HwCheckerDown(f"the HW checker gave a check of an unknown form ({error!r}): {row}") from error
+            raise HwCheckerDown(
+                f"the HW checker gave a check of an unknown form ({error!r}): {row}; correct HW_CHECKER_FIELDS"
+            ) from error
 
 
 def _check(row: Any) -> Check:
-    at = datetime.fromisoformat(row["enqueued_at"])
+    at = moment(row["enqueued_at"])
+    if at is None:
+        raise ValueError("enqueued_at is no time")
     return Check(
         job_id=str(row["job_id"]),
         student_id=str(row["student_id"]),
         commit_hash=str(row["commit_hash"]),
-        enqueued_at=at if at.tzinfo else at.replace(tzinfo=UTC),
+        enqueued_at=at,
         status=str(row["status"]).lower(),
     )

@@ -15,6 +15,7 @@ from bson import ObjectId
 
 from acceptance.finding import Finding, Severity
 from acceptance.observe.store import Store
+from acceptance.probes.seen import moment
 from acceptance.probes.storage.directory import sha256_of
 from acceptance.verdict import Inconclusive
 
@@ -67,9 +68,9 @@ def metadata_findings(document: Document, root: Path, now: datetime) -> list[Fin
         found.append(_wrong(document, "wrong metadata", f"size_bytes: {real}", repr(size)))
     if not isinstance(digest, str) or not re.fullmatch("[0-9a-f]{64}", digest):
         found.append(_wrong(document, "wrong metadata", "sha256: 64 hex digits", repr(digest)))
-    if not isinstance(uploaded, datetime):
+    at = moment(uploaded)
+    if at is None:
         return [*found, _wrong(document, "wrong metadata", "uploaded_at: a time", repr(uploaded))]
-    at = uploaded if uploaded.tzinfo else uploaded.replace(tzinfo=UTC)
     written = datetime.fromtimestamp(path.stat().st_mtime, UTC) if path else at
     if at > now + timedelta(seconds=_CLOCKS_S) or abs(at - written) > _APART:
         expected = f"uploaded_at: about {written:%Y-%m-%d %H:%M:%S} UTC, when the file was written"

@@ -17,6 +17,7 @@ from acceptance.finding import Finding, Severity
 from acceptance.observe.store import Store
 from acceptance.probes.archives.archives import Archive
 from acceptance.probes.http.client import Called, brief
+from acceptance.probes.seen import moment
 from acceptance.probes.storage.directory import copies_of
 from acceptance.probes.storage.metadata import checksum_findings, metadata_findings
 from acceptance.probes.storage.uploads import Upload, file_part
@@ -123,11 +124,9 @@ class Submission:
         return [*found, *metadata_findings(document, root, now), *checksum_findings(document, root)]
 
     def _time_findings(self, value: object, now: datetime) -> list[Finding]:
-        try:
-            at = datetime.fromisoformat(str(value))
-        except ValueError:
+        at = moment(value)
+        if at is None:
             return [self._wrong("bad answer", "created_at: a time", repr(value))]
-        at = at if at.tzinfo else at.replace(tzinfo=UTC)
         age = (now - at).total_seconds()
         return [] if -60 < age < 600 else [self._wrong("bad answer", f"created_at: about {now:%H:%M:%S} UTC", f"{at}")]
 

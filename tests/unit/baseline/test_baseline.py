@@ -225,6 +225,15 @@ def test_gaps_name_a_service_that_was_down_unscraped_or_failed_our_requests():
     assert [gap.subject for gap in gaps(replace(good, services=bad))] == list(bad)
 
 
+def test_resources_that_are_declared_absent_are_no_gap_and_not_compared(tmp_path):
+    whole = stretch(random.Random(3), errors=0.0)
+    bare = replace(whole.services["butler-bot"], cpu=(), memory=(), resources=False)
+    seen = replace(whole, services={"butler-bot": bare})
+    save(seen, tmp_path / FILE)
+    judged = {each.measure: each.verdict for each in compare(load(tmp_path / FILE), seen)}
+    assert (gaps(seen), judged["CPU and memory"], "CPU" in judged) == ([], Verdict.SKIPPED, False)
+
+
 def test_baseline_without_a_counted_call_says_how_many_were_sent():
     """Found out a day later, there is nothing to compare with."""
     full = stretch(random.Random(21))

@@ -19,6 +19,7 @@ from acceptance.probes.homework.hw_checker import Check, HwChecker, HwCheckerDow
 from acceptance.probes.homework.traffic import HomeworkTraffic, reviewable
 from acceptance.probes.homework.worker import Homework, Listing
 from acceptance.probes.http.client import Caller
+from acceptance.target.naming import HttpNames
 from acceptance.verdict import Inconclusive
 
 KEY = "k" * 40
@@ -147,6 +148,15 @@ def test_a_checker_that_never_ends_its_pages_is_given_up() -> None:
         HwChecker(Caller("http://checker", transport=endless)).checks(30)
 
 
+def test_a_checker_of_other_names_is_read_in_the_contracts() -> None:
+    fields = {"checks": "items", "job_id": "id", "student_id": "who", "commit_hash": "sha", "enqueued_at": "at"}
+    row = {"id": 7, "who": "ann", "sha": commit(1), "at": 1_795_953_303_968, "status": "waiting"}
+    transport = httpx.MockTransport(lambda _: httpx.Response(200, json={"items": [row]}))
+    names = HttpNames(fields=fields, values={"status:queued": "waiting"})
+    (check,) = HwChecker(Caller("http://checker", names=names, transport=transport)).checks(30)
+    assert (check.job_id, check.student_id, check.idle, check.enqueued_at.year) == ("7", "ann", False, 2026)
+
+
 def answers(response: httpx.Response) -> HwChecker:
     secret = {"X-API-Key": KEY}
     return HwChecker(Caller("http://checker", headers=secret, transport=httpx.MockTransport(lambda _: response)))
@@ -174,7 +184,11 @@ def test_a_checker_that_cannot_be_read_is_inconclusive_and_its_key_is_not_told(r
 def test_the_key_is_read_from_the_env_file(tmp_path: Path) -> None:
     env = tmp_path / ".env.infra"
     target: Any = SimpleNamespace(
-        env_file=env, hw_checker_url="http://checker", http_timeout_s=3, source=tmp_path / "target.env"
+        env_file=env,
+        hw_checker_url="http://checker",
+        hw_checker_names=HttpNames(),
+        http_timeout_s=3,
+        source=tmp_path / "target.env",
     )
     target.having = lambda _: target
     env.write_text(f"HW_CHECKER_API_KEY='{KEY}'\n")

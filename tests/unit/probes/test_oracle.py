@@ -1,6 +1,6 @@
 """What was sent determines all that must come back: each wrong field, missing document and lost file is a finding."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
@@ -47,6 +47,11 @@ def documents(tmp_path):
         ({"task_id": ""}, True),
         ({"created_at": "yesterday"}, True),
         ({"created_at": "2020-01-01T00:00:00+00:00"}, True),
+        ({"created_at": int(NOW.timestamp() * 1000)}, False),
+        ({"created_at": NOW.timestamp()}, False),
+        ({"created_at": NOW.astimezone(timezone(timedelta(hours=3))).isoformat()}, False),
+        ({"created_at": int(NOW.timestamp() * 1000) - 10_800_000}, True),
+        ({"created_at": 7}, True),
     ],
     ids=str,
 )
@@ -75,6 +80,8 @@ def test_status_of_the_answer_counts():
 )
 @pytest.mark.parametrize("number", range(3))
 def test_each_field_of_each_document_counts(documents, tmp_path, number, change):
+    documents[0]["uploaded_at"] = NOW.isoformat()  # a time has many forms
+    documents[1]["uploaded_at"] = int(NOW.timestamp() * 1000)
     assert SUBMISSION.document_findings(documents, "rev_1", tmp_path) == []
     documents[number] |= change
     assert SUBMISSION.document_findings(documents, "rev_1", tmp_path)

@@ -15,7 +15,7 @@ from acceptance.probes.attacks.corpus import load_cases
 from acceptance.probes.attacks.results import CaseResult, Results
 from acceptance.probes.http.exchange import Exchange
 from acceptance.probes.reviews.result import EFFECTS, Review, Submitted
-from acceptance.probes.storage.rejection import try_upload
+from acceptance.probes.storage.rejection import ANY, try_upload
 from acceptance.probes.storage.uploads import Upload
 from acceptance.stages.expected_events import visible
 
@@ -57,6 +57,14 @@ def test_a_right_413_needs_its_event_only_where_it_is_logged(tmp_path, monkeypat
     upload = Upload("s1", "hw", truncated())
     found = try_upload(Refusing(), upload, target.storage.root, log, event="size_limit").findings("size_limit", 413)
     assert [finding.kind for finding in found] == kinds
+
+
+@pytest.mark.parametrize(("level", "kinds"), [("WARNING", []), ("INFO", ["not logged"])])
+def test_a_refusal_for_any_reason_is_logged_as_a_warning(tmp_path, monkeypatch, level, kinds):
+    monkeypatch.setattr("acceptance.probes.storage.rejection.LOG_DELAY_S", 0.1)
+    target, log = logs(tmp_path, line("bad_archive").replace("INFO", level))
+    found = try_upload(Refusing(), Upload("s1", "hw", truncated()), target.storage.root, log, event=ANY)
+    assert [finding.kind for finding in found.findings(ANY, 413)] == kinds
 
 
 def test_attacks_and_reviews_do_not_ask_for_it_either():
