@@ -271,7 +271,7 @@ def _target(path: Path, s: Settings) -> Target:
             max_upload_bytes=s["MAX_UPLOAD_BYTES"],
             min_free_bytes=s["MIN_FREE_BYTES"],
             writers=s["KNOWN_WRITERS"],
-            all_attacks=(s["ATTACKS"] or ("selection" if s["TARGET_KIND"] == "production" else "all")) == "all",
+            attacks=s["ATTACKS"] or ("selection" if s["TARGET_KIND"] == "production" else "all"),
         ),
         clamd=s["CLAMD"],
         flags={stage.id: s[stage.target_key] for stage in flagged()},

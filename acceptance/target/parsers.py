@@ -7,6 +7,7 @@ import os
 import re
 import shlex
 from collections.abc import Callable
+from importlib import resources
 from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
@@ -273,6 +274,16 @@ PARTS = (
     *("bot-resources", "worker-resources", "api-resources"),
 )
 """Parts that a deployment may lack; without MongoDB and Prometheus nothing can be told of any."""
+
+
+def attacks(text: str) -> str:
+    """Return which attacks are sent: all, a selection, or kinds of the corpus."""
+    corpus = resources.files("acceptance") / "data" / "traversal.tsv"
+    rows = [line.split("\t") for line in corpus.read_text(encoding="utf-8").splitlines() if "\t" in line]
+    kinds = dict.fromkeys(row[1] for row in rows[1:])
+    if text not in ("all", "selection") and set(text.split()) - set(kinds):
+        raise Malformed(f"all, selection, or some of {', '.join(kinds)} with a space between them")
+    return text
 
 
 def absent_parts(text: str) -> tuple[str, ...]:

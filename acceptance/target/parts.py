@@ -103,7 +103,7 @@ class Storage(Public):
         writers: Patterns of files in those folders that the services write by themselves, such as a log.
         max_upload_bytes: The largest archive that is accepted.
         min_free_bytes: Free space that must remain.
-        all_attacks: Whether the whole corpus of attacks is sent, or one harmless case of each kind.
+        attacks: Which of the corpus are sent: `all`, a `selection` (one harmless case of each kind), or named kinds.
     """
 
     root: Path
@@ -114,7 +114,7 @@ class Storage(Public):
     max_upload_bytes: int
     min_free_bytes: int
     writers: tuple[Path, ...] = ()
-    all_attacks: bool = True
+    attacks: str = "all"
 
 
 @dataclass(frozen=True, repr=False)

@@ -118,8 +118,8 @@ def attacks(
     stage_work: StageWork,
     new_id: NewId,
 ) -> Attacks:
-    """The whole corpus, run once; each check then looks at its own case."""
-    prefix, cases = stage_work.run.prefix, cases_to_send(whole=storage.all_attacks)
+    """The corpus, or what of it the target file chooses, run once; each check then looks at its own case."""
+    prefix, cases = stage_work.run.prefix, cases_to_send(storage.attacks)
     announce = partial(stage_work.conductor.expect_data, prefix)
     with own_errors(stage_work), stage_work.synthetic.attacking(len(cases)):
         return attack(

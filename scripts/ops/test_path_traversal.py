@@ -16,7 +16,7 @@ from acceptance.target.model import Target
 
 def act(target: Target, _: argparse.Namespace) -> Answer:
     """Attack once, and judge each case by what was written where."""
-    cases = cases_to_send(whole=target.storage.all_attacks)
+    cases = cases_to_send(target.storage.attacks)
     with command_session(target) as ours:
         attacks = attack(
             cases,
@@ -30,7 +30,7 @@ def act(target: Target, _: argparse.Namespace) -> Answer:
             mongo=ours.mongo,
         )
         findings = about("", attacks.findings(), ours.hint())
-    some = "" if target.storage.all_attacks else "chosen "
+    some = "" if target.storage.attacks == "all" else "chosen "
     line = (
         f"{len(cases)} of {len(cases)} {some}attacks blocked and logged; nothing outside {target.storage.root} changed"
     )

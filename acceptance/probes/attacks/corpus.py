@@ -101,10 +101,13 @@ def selection(cases: Iterable[Case]) -> tuple[Case, ...]:
     return tuple(first.values())
 
 
-def cases_to_send(*, whole: bool) -> tuple[Case, ...]:
-    """Read the whole corpus, or the selection of it that a production system may get."""
+def cases_to_send(which: str) -> tuple[Case, ...]:
+    """Read the whole corpus, the selection of it that a production system may get, or the first of each named kind."""
     cases = load_cases()
-    return cases if whole else selection(cases)
+    if which == "all":
+        return cases
+    first = {case.field: case for case in reversed(cases)}
+    return selection(cases) if which == "selection" else tuple(first[kind] for kind in which.split())
 
 
 def lint_cases(cases: Iterable[Case]) -> list[str]:

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from acceptance.probes.attacks.corpus import cases_to_send, load_cases
 from acceptance.target.file import read_settings
 from acceptance.target.keys import KEYS, all_keys
 from acceptance.target.model import Target, TargetError, find_target, is_provided, load_target
@@ -376,9 +377,16 @@ def test_the_environment_of_this_test_is_clean():
 
 
 @pytest.mark.parametrize(
-    ("kind", "given", "all_of_them"),
-    [("production", "", False), ("staging", "", True), ("production", "ATTACKS=all\n", True)],
+    ("kind", "given", "sent"),
+    [
+        ("production", "", 43),
+        ("staging", "", len(load_cases())),
+        ("production", "ATTACKS=all\n", len(load_cases())),
+        ("production", "ATTACKS='student_id zip.file'\n", 2),
+    ],
 )
-def test_production_gets_a_selection_of_the_attacks(load, kind, given, all_of_them):
+def test_production_gets_a_selection_of_the_attacks_that_may_be_shortened(load, kind, given, sent):
     text = re.sub(r"TARGET_KIND=\w+", f"TARGET_KIND={kind}", NEEDED)
-    assert load(text + given).storage.all_attacks is all_of_them
+    assert len(cases_to_send(load(text + given).storage.attacks)) == sent
+    with pytest.raises(TargetError, match=r"ATTACKS.*zip\.zzz"):
+        load(f"{text}ATTACKS='student_id zip.zzz'\n")
