@@ -21,7 +21,7 @@ from acceptance.probes.attacks.requests import tag_of
 from acceptance.probes.attacks.results import CaseResult, Results, emptied, removals
 from acceptance.probes.attacks.runner import run
 from acceptance.probes.storage.recorded import recorded
-from acceptance.probes.storage.rejection import LOG_DELAY_S
+from acceptance.probes.storage.rejection import ANY, LOG_DELAY_S
 from acceptance.probes.storage.uploads import Uploader
 from acceptance.target.model import Storage
 from acceptance.verdict import bad_or_blind
@@ -62,32 +62,36 @@ class Attacks:
         return Evidence("text", f"{len(lines)} attacks and their answers", {"text": "\n".join(lines)})
 
     def silent(self) -> list[CaseResult]:
-        """Give the cases that were judged, and whose event is not in the log."""
+        """Give the cases that were judged, and of which the log says nothing."""
+        return [result for result in self._asked() if not self._logged(result)]
+
+    def _asked(self, event: str = ANY) -> list[CaseResult]:
+        """Give the cases of which the log must tell: all, or those that it must call by this event's name."""
         return [
             result
             for result in self.results.values()
-            if (wanted := result.case.expect_event) not in ("any", HARMLESS)
+            if (wanted := result.case.expect_event) not in (ANY, HARMLESS)
             and result.no_data is None
-            and not self._logged(wanted, result.exchange.trace_id)
+            and (event == ANY or (result.case.is_plain and wanted == event))
         ]
 
     def _unlogged(self) -> Iterator[Finding]:
         for result in self.silent():
-            expected, found = f"the log event {result.case.expect_event}", dict(self._of(result.exchange.trace_id))
+            event, found = result.case.expect_event, dict(self._of(result.exchange.trace_id))
+            expected = f"the log event {event}" if result.case.is_plain else f"the log event {event}, or a warning"
             yield result.finding("not logged", Severity.LOW, expected, str(found or "none"))
 
     def _of(self, trace_id: str) -> Counter[str]:
         events = self.events or {}
         return events.get(trace_id, Counter()) if "" not in events else events[""]
 
-    def _logged(self, event: str, trace_id: str) -> bool:
-        if self.events is None or event in self.unlogged:
+    def _logged(self, result: CaseResult) -> bool:
+        """Tell whether the log tells of a case: by its event's name, or by any warning where it may have another."""
+        event = result.case.expect_event if result.case.is_plain else ANY
+        if self.events is None or result.case.expect_event in self.unlogged:
             return True
-        if "" not in self.events:
-            return self._of(trace_id)[event] > 0
         # Without our trace ids events can only be counted: as many as there were attacks that ask for them.
-        asked = sum(seen.case.expect_event == event and seen.no_data is None for seen in self.results.values())
-        return self.events[""][event] >= asked
+        return self._of(result.exchange.trace_id)[event] >= (1 if "" not in self.events else len(self._asked(event)))
 
 
 def attack(
@@ -119,9 +123,12 @@ def attack(
         if not logs.names_events:
             return Attacks(results, None)
         by_trace: dict[str, Counter[str]] = {} if uploader.trace_header else {"": Counter()}
-        for line in logs.since(start, EVENTS):
-            event = next(filter(line.tells_of, EVENTS))
-            by_trace.setdefault(line.trace_id if uploader.trace_header else "", Counter())[event] += 1
+        for line in logs.since(start):
+            told = [event for event in EVENTS if line.tells_of(event)][:1]
+            seen = [*told, *([ANY] if told or line.is_warning else [])]
+            by_trace.setdefault(line.trace_id if uploader.trace_header else "", Counter()).update(seen)
+        if not any(events[ANY] for events in by_trace.values()):
+            logs.since(start, EVENTS)  # a log that names no events does not say that these are missing
         return Attacks(results, by_trace, frozenset(event for event in EVENTS if not logs.tells(event)))
 
     try:

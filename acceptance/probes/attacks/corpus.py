@@ -38,6 +38,8 @@ SOURCE = re.compile(
     r"CWE-(20|22|23|35|36|41|59|73|158|176|178|180|190|235|400|409|436|732|755|770)|CVE-\d{4}-\d{4,7}|zip-slip|tar-slip"
     r"|OWASP|RFC (2046|2231|5987|7578)"
 )
+_PLAIN_FIELDS = (*IDS, *(f"{file}.filename" for file in _FILES), "zip.file")
+_ODD = re.compile(r"[^\w./{}-]")
 _ID = re.compile(r"[a-z0-9_]+(-[a-z0-9_]+)+")
 _SAMPLE = {name: name for name in ("tag", "student", "assignment", "victim", "victim_assignment", "victim_file", "up")}
 _SAMPLE |= {name: name for name in ("student_field", "file_field", "boundary")}
@@ -62,6 +64,14 @@ class Case:
     payload: str
     source: str
     expect_event: str
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it is a way up as anybody would write it, which a service must call by its name.
+
+        Whatever else is no good id, name or member may be refused for another reason.
+        """
+        return self.field in _PLAIN_FIELDS and "../" in self.payload and not _ODD.search(self.payload)
 
     @property
     def may_be_taken(self) -> bool:

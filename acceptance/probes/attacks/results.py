@@ -131,7 +131,8 @@ class Results(Mapping[str, CaseResult]):
     def findings(self) -> list[Finding]:
         """All that went wrong, worst first; empty when the service held."""
         expected, found = "no change outside the storage root", "a change, by which case is unknown"
-        stray = [Finding("changed outside", str(path), expected, found, Severity.CRITICAL) for path in self.stray]
+        step = "where a service writes it by itself, such as its log, name it in KNOWN_WRITERS"
+        stray = [Finding("changed outside", str(path), expected, found, Severity.CRITICAL, step) for path in self.stray]
         return ranked([*(finding for result in self.values() for finding in result.findings), *stray])
 
     @property

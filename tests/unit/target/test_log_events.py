@@ -29,6 +29,9 @@ class Refusing:
         return REFUSED
 
 
+CASES = {case.id: case for case in load_cases()}
+
+
 def logs(tmp_path, line, **events):
     (tmp_path / "log").write_text(line)
     declared = " ".join(f"{name}={theirs}" for name, theirs in events.items())
@@ -65,6 +68,22 @@ def test_a_refusal_for_any_reason_is_logged_as_a_warning(tmp_path, monkeypatch, 
     target, log = logs(tmp_path, line("bad_archive").replace("INFO", level))
     found = try_upload(Refusing(), Upload("s1", "hw", truncated()), target.storage.root, log, event=ANY)
     assert [finding.kind for finding in found.findings(ANY, 413)] == kinds
+
+
+@pytest.mark.parametrize(
+    ("case", "logged", "silent"),
+    [
+        ("student_id-dotdot-once", {"path_traversal": 1, "any": 1}, 0),
+        ("student_id-dotdot-once", {"any": 1}, 1),
+        ("student_id-fullwidth-whole", {"any": 1}, 0),
+        ("zip-symlink-parent", {"any": 1}, 0),
+        ("zip-symlink-parent", {}, 1),
+    ],
+)
+@pytest.mark.parametrize("trace", ["t1", ""])
+def test_only_a_plain_way_up_must_be_called_by_its_name(case, logged, silent, trace):
+    results = Results({case: CaseResult(CASES[case], replace(REFUSED, status=422))})
+    assert len(Attacks(results, {trace: Counter(logged)}).silent()) == silent
 
 
 def test_attacks_and_reviews_do_not_ask_for_it_either():
