@@ -6,9 +6,12 @@ without a time of its own lies between its neighbours, and says nothing of any o
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from itertools import chain
 from typing import Any, NamedTuple
 
 from acceptance.observe.log_formats import Head, fields_of, head_of, line_of_fields, line_of_text
@@ -17,6 +20,7 @@ from acceptance.target.log_format import LogFormat
 
 _CHAINED = ("During handling of the above exception", "The above exception was the direct cause")
 _MOST_LINES = 400
+_DECODER = json.JSONDecoder()
 
 
 @dataclass(frozen=True)
@@ -61,7 +65,7 @@ def entries(raws: Iterable[Raw], form: LogFormat, ended: datetime | None = None)
 
 def _blocks(raws: Iterable[Raw], form: LogFormat) -> Iterator[list[_Line]]:
     block: list[_Line] = []
-    for raw in raws:
+    for raw in chain.from_iterable(map(_parted, raws)):
         line = _read(raw, form)
         if block and len(block) < _MOST_LINES and _continues(block, line, form):
             block.append(line)
@@ -71,6 +75,19 @@ def _blocks(raws: Iterable[Raw], form: LogFormat) -> Iterator[list[_Line]]:
             block = [line]
     if block:
         yield block
+
+
+def _parted(raw: Raw) -> Iterator[Raw]:
+    """Part what several processes wrote into one line: an object, and what came before its line's end."""
+    text = raw.text.rstrip()
+    if text.startswith("{") and ("}{" in text or not text.endswith("}")):
+        with suppress(ValueError, RecursionError):
+            _, end = _DECODER.raw_decode(text)
+            if end < len(text):
+                yield replace(raw, text=text[:end])
+                yield from _parted(replace(raw, text=text[end:]))
+                return
+    yield raw
 
 
 def _read(raw: Raw, form: LogFormat) -> _Line:

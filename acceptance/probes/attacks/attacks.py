@@ -125,8 +125,10 @@ def attack(
         by_trace: dict[str, Counter[str]] = {} if uploader.trace_header else {"": Counter()}
         for line in logs.since(start):
             told = [event for event in EVENTS if line.tells_of(event)][:1]
-            seen = [*told, *([ANY] if told or line.is_warning else [])]
-            by_trace.setdefault(line.trace_id if uploader.trace_header else "", Counter()).update(seen)
+            if told or line.is_warning:
+                by_trace.setdefault(line.trace_id if uploader.trace_header else "", Counter()).update([*told, ANY])
+        if len(by_trace) > 1:  # what has no trace id is of no request of ours
+            by_trace.pop("", None)
         if not any(events[ANY] for events in by_trace.values()):
             logs.since(start, EVENTS)  # a log that names no events does not say that these are missing
         return Attacks(results, by_trace, frozenset(event for event in EVENTS if not logs.tells(event)))

@@ -33,6 +33,15 @@ def events(found):
     return [entry.event for entry in found]
 
 
+def test_lines_that_several_processes_wrote_into_one_are_told_apart(logs):
+    first, second = line("one", text='a "}{" b').rstrip(), line("two", minutes=1).rstrip()
+    found = logs(
+        f'{first}{second}\n\n{line("three").rstrip()}INFO:     127.0.0.1:1 - "GET / HTTP/1.1" 200 OK\n\n'
+    ).since(NOON)
+    assert [each.event for each in found if each.event] == ["one", "two", "three"]
+    assert found[0].fields["text"] == 'a "}{" b'
+
+
 def test_lines_since_a_moment(logs):
     assert events(logs(line("before", -1) + line("at") + line("after", 1)).since(NOON)) == ["at", "after"]
 
