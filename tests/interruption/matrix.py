@@ -16,12 +16,14 @@ CELLS = [
     *itertools.product(SIGNALS, ["plain"], ["controller", "watchdog"]),
     *itertools.product(SIGNALS, ["xdist"], ["controller", "worker", "watchdog"]),
     *itertools.product(["SIGINT+SIGINT", "SIGTERM+SIGKILL"], BOTH, ["controller"]),
-    *itertools.product(["SIGSTOP+SIGCONT", "SIGSTOP+SIGKILL"], BOTH, ["controller"]),
-    *itertools.product(["SIGSTOP"], BOTH, ["watchdog"]),
     *itertools.product(["SIGKILL"], BOTH, ["both", "recovery"]),
     *itertools.product(["hang-up"], BOTH, ["controller"]),
     ("full disk", "plain", "env file"),
+    *itertools.product(["SIGSTOP+SIGCONT", "SIGSTOP+SIGKILL"], BOTH, ["controller"]),
+    *itertools.product(["SIGSTOP"], BOTH, ["watchdog"]),
 ]
+FROZEN = 6
+"""How many of the last cells wait for a lease or a watchdog that hangs: up to a minute each."""
 
 
 @dataclass(frozen=True)
