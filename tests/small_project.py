@@ -25,8 +25,9 @@ depends_on = {depends}
 
 
 def attentive():
-    """Let Ctrl-C reach a run also where we were started in the background, which ignores it."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    """Let signals reach a run also where we were started in the background or by nohup, which ignore them."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
 
 
 @dataclass

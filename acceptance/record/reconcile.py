@@ -193,6 +193,8 @@ def _unexplained(grounds: Grounds) -> list[str]:
     """Say an exit status of pytest that no verdict stands for, such as that of a file which does not import."""
     status = (grounds.ending or Ending()).pytest_status
     failing = any(check.verdict in (Verdict.FAIL, Verdict.INCONCLUSIVE) for check in grounds.checks)
+    if status == INTERRUPTED and grounds.ending and grounds.ending.interrupted_by:
+        return []
     if status in EXPLAINED and (status != 1 or failing):
         return []
     return [f"pytest ended with status {status}, which no check explains: see the terminal"]

@@ -232,9 +232,11 @@ def test_a_claim_that_the_events_do_not_bear_is_lowered(folded, events, outcome,
 
 
 def test_an_interrupted_run_stays_interrupted_and_says_what_failed(folded):
-    record = folded(STARTED, expected(NODE), finished(verdict="FAIL"), ("run.finished", {"outcome": "INTERRUPTED"}))
+    end = ("run.finished", {"outcome": "INTERRUPTED", "interrupted_by": "SIGINT", "pytest_status": 2})
+    record = folded(STARTED, expected(NODE), finished(verdict="FAIL"), end)
     assert record.outcome is Outcome.INTERRUPTED
     assert "1 check failed" in record.reasons
+    assert "no check explains" not in " ".join(record.reasons)
 
 
 def test_a_check_that_never_finished_is_not_run_with_its_reason(folded):
