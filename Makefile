@@ -18,7 +18,7 @@ prove: $(VENV)/ready ## our own tests, all of them; what passed before in this s
 $(VENV)/ready: pyproject.toml
 	@echo "set-up, 1 of 3: a Python environment in $(VENV)"
 	@$(PYTHON) -m venv $(VENV)
-	@echo "set-up, 2 of 3: its packages; about a minute, or more the first time"
+	@echo "set-up, 2 of 3: its packages; about a minute, its last 20 seconds without a word"
 	@$(VENV)/bin/python -m pip install --disable-pip-version-check --progress-bar off --editable '.[dev]'
 	@echo "set-up, 3 of 3: Prometheus, Alertmanager and ClamAV for the lab, where the machine has none"
 	@$(VENV)/bin/python -m lab fetch
