@@ -15,7 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
-from typing import Any
+from typing import IO, Any
 
 from acceptance.conduct.connection import Line, WatchdogGone
 from acceptance.conduct.recovery import recover_target
@@ -32,6 +32,8 @@ from acceptance.verdict import DataLeft, RecoveryNeeded, Refused, RollbackFailed
 
 _FACTS = "run.json"
 """The run's facts, beside the watchdog's socket."""
+_STEP_S = 1.0
+"""How often a watchdog that is not ready yet is looked at, in seconds."""
 _BEAT_S, _FROZEN_S = 2.0, 30.0
 """Seconds of a call after which the watchdog is asked whether it lives, and that it may take to say so."""
 
@@ -243,10 +245,21 @@ def start_watchdog(run: Run, private: Path, keep_open: Sequence[int] = ()) -> su
         )
     if process.stdout is None:  # for the type checker: stdout is a pipe
         raise Refused("the watchdog has no output")
-    line = process.stdout.readline()
+    line = _first_line(process, process.stdout)
     answer = json.loads(line) if line else {"refused": f"the watchdog died, see {run.folder / 'watchdog.log'}"}
     if "refused" in answer:
         process.wait()
         kind = RecoveryNeeded if answer.get("exit_code") == RecoveryNeeded.exit_code else Refused
         raise kind(answer["refused"])
     return process
+
+
+def _first_line(process: subprocess.Popen[bytes], says: IO[bytes]) -> bytes:
+    """Wait for what it says first, which a recovery may precede; one that was stopped meanwhile is ended."""
+    stopped_s = 0.0
+    while not select.select([says], [], [], _STEP_S)[0]:
+        state = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[0]
+        stopped_s = stopped_s + _STEP_S if state in "Tt" else 0.0
+        if stopped_s > _FROZEN_S:  # guard: run-does-not-wait-for-a-watchdog-that-is-stopped
+            process.kill()
+    return says.readline()

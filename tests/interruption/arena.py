@@ -76,7 +76,9 @@ class Arena:
                 output = "" if process.stdout.closed else process.communicate(timeout=ENDS_WITHIN_S)[0]
                 process.wait(ENDS_WITHIN_S)
             except subprocess.TimeoutExpired:
-                process.kill()
+                for pid in (process.pid, *processes(mark)):  # a frozen one would hold the lab from all others
+                    _send(signal.SIGKILL, [pid])
+                process.wait()
                 return hit, flag_on, [f"{kill}: the run did not end within {ENDS_WITHIN_S} s"]
             read = untold if output else unrecorded
             faults += read(process.returncode, output, project.folder)
