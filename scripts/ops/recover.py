@@ -37,7 +37,7 @@ def act(target: Target, args: argparse.Namespace) -> Answer:
         return nothing if listed else _compared(target, nothing)
     lost: list[Finding] = []
     uncut()
-    undo = Progress()
+    undo = Progress("finish")
     try:
         with told(undo):
             accounts = recover_target(target, "recover.py", undo, lost.append)
