@@ -28,7 +28,7 @@ class OurLines:
 
     Attributes:
         source: Where the log lies.
-        before: Lines of before the flag was switched on.
+        before: Lines of the stage from before its flag was switched on; other stages ask for other things.
         after: Those since then.
         prefix: What our trace ids begin with.
     """
@@ -37,6 +37,15 @@ class OurLines:
     before: Sequence[LogLine]
     after: Sequence[LogLine]
     prefix: str
+
+    @classmethod
+    def of_stage(
+        cls, source: str, lines: Sequence[LogLine], begun: datetime, change: datetime, prefix: str
+    ) -> OurLines:
+        """Divide the lines of a stage at the change of its flag, and leave out those of the stages before it."""
+        after = [line for line in lines if line.since(change)]
+        before = [line for line in lines if line.since(change) is False and line.since(begun)]
+        return cls(source, before, after, prefix)
 
     def untimely(self, newest: Sequence[LogLine], start: datetime, end: datetime) -> list[Finding]:
         """Name the events of which lines of ours have a time out of this run.

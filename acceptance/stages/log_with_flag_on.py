@@ -18,7 +18,7 @@ from acceptance.target.redaction import known_secrets
 
 
 def log_findings(
-    target: Target, service: Service, started: datetime, change: datetime, trace_prefix: str
+    target: Target, service: Service, started: datetime, begun: datetime, change: datetime, trace_prefix: str
 ) -> list[Finding]:
     """Name what is wrong with a service's log since its flag was switched on.
 
@@ -26,6 +26,7 @@ def log_findings(
         target: The deployment.
         service: Whose log.
         started: When the run began.
+        begun: When the stage began.
         change: When the flag was about to be switched on.
         trace_prefix: What the trace ids of the run begin with.
 
@@ -35,8 +36,6 @@ def log_findings(
     logs = Logs.of(service)
     asked = probe(service, target).findings(target.trace_header) if "requests" in service.log_format.shows else []
     lines = logs.read(started).sure().lines
-    after = [line for line in lines if line.since(change)]
-    before = [line for line in lines if line.since(change) is False]
-    ours = OurLines(logs.source, before, after, trace_prefix)
+    ours = OurLines.of_stage(logs.source, lines, begun, change, trace_prefix)
     secrets = shown_in([(logs.source, "\n".join(line.text for line in lines))], known_secrets(target))
     return [*asked, *ours.untimely(logs.newest(), started, datetime.now(UTC)), *ours.otherwise(), *secrets]

@@ -46,6 +46,7 @@ class StageWork:
         tell: Shows how the soak goes.
         before: What the flag-off checks found, by what it is of, for those that compare with it.
         user_triggers: What only our own traffic finds, as it stood last.
+        begun: When the first check of the stage asked for it.
     """
 
     stage: Stage
@@ -61,6 +62,7 @@ class StageWork:
     before: dict[str, list[Any]] = field(default_factory=dict)
     user_triggers: dict[str, TriggerState] = field(default_factory=dict)
     _soaked: SoakReport | None = None
+    begun: datetime = field(default_factory=lambda: datetime.now(UTC))
     _born: float = 0.0
 
     def __post_init__(self) -> None:
@@ -168,7 +170,7 @@ class StageWork:
             Inconclusive: It cannot be read, or no secret is known to look for in it.
         """
         change, traced = datetime.fromtimestamp(flag.intended, UTC), self.run.trace_prefix
-        return log_findings(self.target, self.service, self.run.started, change, traced)
+        return log_findings(self.target, self.service, self.run.started, self.begun, change, traced)
 
     def metric_findings(self, used: Collection[str]) -> list[Finding]:
         """Name what is wrong with the metrics of the stage's new path, these operations of which were used.

@@ -63,3 +63,13 @@ def test_fields_that_no_request_leaves_any_more_are_told(after, told):
 def test_times_out_of_the_run_are_told(away, found):
     newest = [*lines(*ours(4), at=NOW + away), *lines("f" * 32, at=NOW - HOURS)]
     assert len(OurLines("log", [], [], OURS).untimely(newest, NOW, NOW)) == found
+
+
+def test_what_another_stage_asked_of_the_same_service_is_no_measure():
+    """A run of all stages has reviews done by the worker before 21_01b, whose own requests tell of no task."""
+    reviews = [LogLine(NOW - HOURS, "", "INFO", each, {"task_id": "t"}) for each in ours(1, 2, 3)]
+    lists = [LogLine(NOW + timedelta(minutes=n), "", "INFO", ours(n)[0], {}) for n in (4, 5, 6)]
+    change = NOW + timedelta(minutes=5)
+    assert OurLines.of_stage("log", [*reviews, *lists], NOW, change, OURS).otherwise() == []
+    told = OurLines.of_stage("log", [*reviews, *lists], NOW - 2 * HOURS, change, OURS).otherwise()
+    assert [each.kind for each in told] == ["not logged"]
