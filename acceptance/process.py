@@ -81,3 +81,11 @@ def _ended(
 def _text(file: IO[bytes]) -> str:
     file.seek(0)
     return file.read().decode(errors="replace")
+
+
+def is_stopped(pid: int) -> bool:
+    """Tell whether a process of this machine was stopped, by SIGSTOP, Ctrl-Z or a debugger."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] in "Tt"
+    except OSError:
+        return False

@@ -24,6 +24,7 @@ from acceptance.conduct.services import Restarted
 from acceptance.conduct.stage_state import FlagState, Rollback
 from acceptance.effects import Effect, about_to
 from acceptance.events import EventLog
+from acceptance.process import is_stopped
 from acceptance.stage import Stage
 from acceptance.target import by_hand
 from acceptance.target.model import load_target
@@ -258,8 +259,7 @@ def _first_line(process: subprocess.Popen[bytes], says: IO[bytes]) -> bytes:
     """Wait for what it says first, which a recovery may precede; one that was stopped meanwhile is ended."""
     stopped_s = 0.0
     while not select.select([says], [], [], _STEP_S)[0]:
-        state = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[0]
-        stopped_s = stopped_s + _STEP_S if state in "Tt" else 0.0
+        stopped_s = stopped_s + _STEP_S if is_stopped(process.pid) else 0.0
         if stopped_s > _FROZEN_S:  # guard: run-does-not-wait-for-a-watchdog-that-is-stopped
             process.kill()
     return says.readline()

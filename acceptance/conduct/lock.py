@@ -19,6 +19,7 @@ from typing import Self
 
 from acceptance.envfile.flock import flocked
 from acceptance.people import login_name
+from acceptance.process import is_stopped
 from acceptance.verdict import Refused
 
 _PATIENCE_S = 0.5  # what a process that was forked at the wrong moment needs to let go of an inherited lock
@@ -139,7 +140,10 @@ class TargetLock:
         if holder is None:
             return f"target in use: {self.file} is locked, by whom is not said; see it with: fuser {self.file}"
         end_it = f"on {holder.host}: kill -TERM {holder.pid} (it then rolls back)"
-        return f"target in use: {holder}; {self.file} is locked; wait until it ends, or end it {end_it}"
+        wait = "wait until it ends"
+        if holder.host == socket.gethostname() and is_stopped(holder.pid):
+            wait = f"it is stopped and takes no other signal: let it go on with kill -CONT {holder.pid}"
+        return f"target in use: {holder}; {self.file} is locked; {wait}, or end it {end_it}"
 
 
 def make_shared(folder: Path, env_file: Path) -> None:

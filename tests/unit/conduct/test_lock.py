@@ -55,6 +55,17 @@ def test_second_run_is_told_who_where_since_when_and_what_to_do(lock):
     assert f"kill -TERM {process.pid}" in str(refused.value)
 
 
+def test_holder_that_is_stopped_is_told_as_that(lock, monkeypatch):
+    monkeypatch.setattr("acceptance.conduct.lock.socket.gethostname", lambda: "here")
+    with holding(lock) as process:
+        process.send_signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WNOWAIT)
+        with pytest.raises(
+            LockHeld, match=rf"takes no other signal: let it go on with kill -CONT {process.pid}, or end"
+        ):
+            lock.acquire()
+
+
 def test_sigkill_releases_at_once(lock):
     """What the dead holder wrote is there still, but the kernel's word is enough."""
     with holding(lock) as process:
