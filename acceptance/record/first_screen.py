@@ -79,15 +79,17 @@ def causes(record: Record) -> list[str]:
 
 
 def _once(reasons: Sequence[str]) -> list[str]:
-    """Say a cause once that several checks give."""
+    """Say a cause once that several checks give, or that one tells of another."""
     found: dict[str, list[str]] = {}
     for reason in reasons:
         why = reason.partition(": ")[2]
         found.setdefault(why if len(why) > _LONG else reason, []).append(reason)
-    return [
+    told = [
         same[0].replace(": ", f" (and {len(same) - 1} more): ", 1) if len(same) > 1 else same[0]
         for same in found.values()
     ]
+    tails = [each[-_TAIL:] for each in told]
+    return [each for place, each in enumerate(told) if len(each) <= 2 * _TAIL or tails[place] not in tails[:place]]
 
 
 def rolled_back_for(record: Record, rollback: Rollback) -> str:

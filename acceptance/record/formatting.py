@@ -112,18 +112,23 @@ def sentence(record: Record) -> str:
         return "Act now: the rollback failed. Finish it by hand."
     if still_on(record):
         return "Act now: a flag was left on."
-    failed = [stage.id for stage in record.stages if stage.verdict is Verdict.FAIL]
-    told = f"stage {', '.join(failed)} failed" if failed else "something failed"
-    if failed and set(failed) <= {each.stage for each in record.rollbacks if each.ok}:
-        told += " and was rolled back"
     subject = "The rehearsal passed" if record.facts.mode == "rehearse" else "The deployment stands"
     return {
         Outcome.GO: f"{subject}: everything planned ran and held.",
         Outcome.SURVEY: "A survey: what was found, worst first. Nothing was switched, and nothing is accepted by it.",
-        Outcome.NO_GO: f"Do not proceed: {told}.",
+        Outcome.NO_GO: f"Do not proceed: {_failed(record)}.",
         Outcome.INCONCLUSIVE: f"Not a pass: {missing(record)[0]}.",
         Outcome.INTERRUPTED: "Not finished: what is missing was not proved.",
     }[record.outcome]
+
+
+def _failed(record: Record) -> str:
+    failed = [stage.id for stage in record.stages if stage.verdict is Verdict.FAIL]
+    undone = {each.stage for each in record.rollbacks if each.ok}
+    back, rest = ([stage for stage in failed if (stage in undone) is is_back] for is_back in (True, False))
+    told = [f"stage {', '.join(back)} failed and was rolled back"] if back else []
+    told += [f"stage {', '.join(rest)} failed"] if rest else []
+    return "; ".join(told) or "something failed"
 
 
 def missing(record: Record) -> tuple[str, str]:

@@ -51,7 +51,8 @@ def test_all_stages_were_deployed_without_rollback(deployment, target, evidence)
     """All planned stages deployed without rollback."""
     evidence.add(Evidence("document", "the deployment", {"runs": deployment.extent, "not read": deployment.unread}))
     undone = {begun.stage: begun.reason for begun in deployment.rollbacks()}
-    assert undone == {}, f"expected no rollback, found {undone}"
+    told = "; ".join(f"{stage}, rolled back for: {reason}" for stage, reason in undone.items())
+    assert undone == {}, f"expected no rollback, found {told}"
     if deployment.unread:
         raise Inconclusive(f"whether there was a rollback is not known: {'; '.join(deployment.unread)}")
     if unaccepted := [stage for stage in target.flags if not deployment.about(stage, StageAccepted)]:

@@ -7,7 +7,7 @@ import record_samples as samples
 
 from acceptance.record import first_screen
 from acceptance.record.publish import load
-from acceptance.verdict import Outcome
+from acceptance.verdict import Outcome, Verdict
 
 
 @pytest.fixture(scope="module")
@@ -103,3 +103,16 @@ def test_a_cause_that_several_checks_give_is_said_once(record):
         f"Write errors (and 2 more): {why}",
         "alone",
     ]
+
+
+def test_a_cause_that_one_check_tells_of_another_is_said_once(record):
+    why = "1 not logged: /logs/butler-worker.log: expected lines of our requests with task_id, found none"
+    told = [f"Log: {why}", f"All planned stages deployed without rollback: found 21_01b, rolled back for: FAIL: {why}"]
+    assert first_screen.causes(replace(record, reasons=tuple(told))) == told[:1]
+
+
+def test_what_was_rolled_back_and_what_failed_besides_are_told_apart(record):
+    [stage] = record.stages
+    after = replace(stage, id="post_deployment", verdict=Verdict.FAIL)
+    said = first_screen.sentence(replace(record, stages=(stage, after)))
+    assert said == "Do not proceed: stage 21_01c failed and was rolled back; stage post_deployment failed."
