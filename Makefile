@@ -12,8 +12,8 @@ rehearse: $(VENV)/ready ## set up, start the embedded lab, run stage 21_01c, lea
 test: $(VENV)/ready ## our own tests, the quick part
 	$(TIERS) quick
 
-prove: $(VENV)/ready ## our own tests, all of them; what passed before in this state of the tree is not run again
-	$(TIERS) all
+prove: $(VENV)/ready ## our own tests, all of them or STEPS of them; what passed before in this state of the tree is not run again
+	$(TIERS) all $(STEPS)
 
 $(VENV)/ready: pyproject.toml
 	@echo "set-up, 1 of 3: a Python environment in $(VENV)"
