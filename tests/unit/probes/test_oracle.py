@@ -53,7 +53,10 @@ def documents(tmp_path):
         ({"created_at": int(NOW.timestamp() * 1000) - 10_800_000}, True),
         ({"created_at": 7}, True),
     ],
-    ids=str,
+    ids=[
+        *("as it is", "another student", "no assignment", "another status", "no task", "no time", "years ago"),
+        *("milliseconds", "seconds", "another zone", "hours ago", "1970"),
+    ],
 )
 def test_each_field_of_the_answer_counts(change, wrong):
     assert bool(SUBMISSION.answer_findings(called(ANSWER | change), 201, NOW)) is wrong
