@@ -124,6 +124,7 @@ def _questions(target: Target, stages: list[Stage]) -> Iterator[tuple[str, Quest
     yield "MONGODB_COLLECTIONS, MONGODB_FIELDS", partial(_documents, target)
     yield "STORAGE_ROOT, MIN_FREE_BYTES", partial(_storage, target)
     yield "METRIC_NAMES", partial(_always_there, target, prometheus)
+    yield "ABSENT, *_JOB", partial(_resources, target, prometheus)
     yield "AUTHENTICATION, OTHER_LOGIN", partial(_said_who_may_call, target)
     yield "PROMETHEUS_CONFIG", partial(_readable, target.prometheus_config)
     yield "BACKUP_DIR", partial(_writable, "BACKUP_DIR", target.backup_dir)
@@ -202,6 +203,17 @@ def _always_there(target: Target, prometheus: Prometheus) -> list[Finding]:
     expected = f"metrics {prometheus.own(ALWAYS)}* of job {job}"
     step = "correct METRIC_NAMES or BOT_JOB"
     return [] if prometheus.names(job, ALWAYS) else [Finding("no data", "", expected, "none", next_step=step)]
+
+
+def _resources(target: Target, prometheus: Prometheus) -> list[Finding]:
+    """Look for what the baseline holds of each service besides its calls: CPU and memory."""
+    metrics, step = ("process_cpu_seconds_total", "process_resident_memory_bytes"), "correct *_JOB, or add to ABSENT: "
+    return [
+        Finding("no data", service.name, f"{metric} of job {service.job}", "none", next_step=f"{step}{key}-resources")
+        for key, service in target.services.items()
+        for metric in metrics
+        if f"{key}-resources" not in target.absent and not prometheus.names(service.job, metric)
+    ]
 
 
 def _said_who_may_call(target: Target) -> list[Finding]:

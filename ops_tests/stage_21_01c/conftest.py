@@ -228,8 +228,14 @@ def door_to_a_task(
 
 
 @pytest.fixture
-def doors(clients: Clients, target: Target, uploader: Uploader, new_id: NewId) -> list[Door]:
-    """A call to each service."""
+def doors(
+    clients: Clients,
+    target: Target,
+    uploader: Uploader,
+    new_id: NewId,
+    door_to_a_task: Callable[[Mapping[str, str]], Door],
+) -> list[Door]:
+    """A call to each service that does something, and one that only asks."""
 
     def upload(by: Caller) -> Exchange:
         return replace(uploader, headers=by.headers).send(Upload(new_id("stranger"), "hw02", good()))
@@ -246,7 +252,8 @@ def doors(clients: Clients, target: Target, uploader: Uploader, new_id: NewId) -
         return Door(f"{key}: {name}", lambda by: call(replace(caller, headers=by)), login, stated=stated)
 
     in_telegram = {"bot"} if target.telegram else set()  # no call of its own: Telegram says who writes
-    return [door(key, *asked[key]) for key in target.services if key not in in_telegram]
+    called = [door(key, *asked[key]) for key in target.services if key not in in_telegram]
+    return [*called, door_to_a_task(target.service("api").headers)]
 
 
 @pytest.fixture

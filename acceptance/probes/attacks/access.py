@@ -54,6 +54,13 @@ class Door:
         header, login = next(iter(self.login.items()), ("Authorization", "Bearer x"))
         scheme = f"{login.partition(' ')[0]} " if " " in login else ""
         yield "a wrong login", {header: f"{scheme}{secrets.token_urlsafe(32)}"}
+        if secret := login.removeprefix(scheme) if self.login else "":
+            yield "an empty login", {header: scheme.strip()}
+            begin = secret[: len(secret) * 3 // 4]
+            yield (
+                "a login that only begins as ours",
+                {header: f"{scheme}{begin}{secrets.token_hex(len(secret))}"[: len(login)]},
+            )
 
 
 def require_statement(services: Mapping[ServiceKey, Service], other: str) -> None:

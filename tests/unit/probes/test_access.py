@@ -23,7 +23,8 @@ def door(statuses, stated=None, login=OURS, refused=(401, 403)):
 
     def serve(request):
         given = request.headers.get("authorization", "")
-        name = {"Bearer ours": "ours", "Bearer others": "others", "": "none"}.get(given, "wrong")
+        known = {"Bearer ours": "ours", "Bearer others": "others", "": "none", "Bearer": "empty"}
+        name = known.get(given, "begins" if given.startswith("Bearer our") else "wrong")
         status = statuses.get(name, 401)
         if status is None:
             raise httpx.ConnectError("down")
@@ -51,6 +52,12 @@ def told(found):
         ({"ours": 201, "none": 403, "wrong": 401}, REQUIRED, []),
         ({"ours": 200, "none": 200}, REQUIRED, [("unauthorized access", "no login", "CRITICAL")]),
         ({"ours": 200, "wrong": 200}, REQUIRED, [("unauthorized access", "a wrong login", "CRITICAL")]),
+        ({"ours": 200, "empty": 200}, REQUIRED, [("unauthorized access", "an empty login", "CRITICAL")]),
+        (
+            {"ours": 200, "begins": 200},
+            REQUIRED,
+            [("unauthorized access", "a login that only begins as ours", "CRITICAL")],
+        ),
         ({"ours": 200, "none": 422}, REQUIRED, [("odd refusal", "no login", "MEDIUM")]),
         ({"ours": 200, "wrong": 500}, REQUIRED, [("odd refusal", "a wrong login", "MEDIUM")]),
         ({"ours": 200, "none": 200}, BY_DESIGN, [("no authentication", "no login", "LOW")]),

@@ -113,6 +113,11 @@ def test_two_dialog_contexts_may_not_have_one_session(monkeypatch, index, kinds)
             lambda it: doctor._always_there(it, SimpleNamespace(names=lambda *_: set(), own=it.metrics.query)),
             "metrics helper_* of job butler-bot",
         ),
+        (
+            {"ABSENT": "'bot worker-resources'"},
+            lambda it: doctor._resources(it, SimpleNamespace(names=lambda *_: set())),
+            "api-resources",
+        ),
         ({"PROMETHEUS_CONFIG": "/nowhere.yml"}, lambda it: doctor._readable(it.prometheus_config), "/nowhere.yml"),
         ({"MIN_FREE_BYTES": 10**17}, doctor._storage, "free"),
         ({"STORAGE_MODE": "751"}, doctor._storage, "751"),
