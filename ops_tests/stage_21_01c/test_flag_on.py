@@ -9,6 +9,7 @@ from acceptance.finding import summary
 from acceptance.probes.archives.archives import good
 from acceptance.probes.odd_requests import odd_findings
 from acceptance.probes.reviews.changed import changed
+from acceptance.probes.seen import moment
 from acceptance.probes.storage.directory import copies_of, sha256_of
 from acceptance.probes.storage.oracle import Submission, findings_of_all
 from acceptance.probes.storage.uploads import REVIEWS_PATH, Upload
@@ -85,9 +86,9 @@ def test_metadata_is_persisted(uploaded, document):
     """Smoke test with flag on, 3: size and upload time are there."""
     upload, _ = uploaded
     assert document.get("size_bytes") == upload.archive.size, f"expected {upload.archive.size} bytes, found {document}"
-    assert document.get("uploaded_at"), f"expected uploaded_at, found {document}"
-    age = datetime.now(UTC) - document["uploaded_at"].replace(tzinfo=UTC)
-    assert timedelta(seconds=-5) < age < timedelta(minutes=5), f"uploaded {age} ago: {document}"
+    at = moment(document.get("uploaded_at"))
+    assert at, f"expected uploaded_at to be a time, found {document}"
+    assert timedelta(seconds=-5) < datetime.now(UTC) - at < timedelta(minutes=5), f"uploaded at {at}: {document}"
 
 
 @pytest.mark.checklist("21_01c.rollout.3")
