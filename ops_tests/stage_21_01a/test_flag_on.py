@@ -7,7 +7,7 @@ from acceptance.finding import summary
 from acceptance.polling import poll
 from acceptance.probes.dialog import contexts
 from acceptance.probes.dialog.concurrent_users import converse_at_once
-from acceptance.probes.dialog.conversation import other_modes
+from acceptance.probes.dialog.conversation import other_forms, other_modes
 from acceptance.probes.dialog.gateway import RECALL, keep
 from acceptance.probes.flag_path import answered
 from acceptance.probes.likeness import OldPath
@@ -138,7 +138,7 @@ def test_contexts_are_stored_as_with_the_flag_off(before, conversation, long_tal
     old = OldPath([begun.seen, long.seen], lists=frozenset({"context"}))
     pairs = ((conversation, begun), (long_talk, long))
     found = [each for new, same in pairs for each in old.unlike(new.session_id, new.seen, same.seen)]
-    found += other_modes(long.turns, long_talk.turns)
+    found += [*other_modes(long.turns, long_talk.turns), *other_forms(long.turns, long_talk.turns)]
     assert found == [], summary(found)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -118,3 +119,32 @@ def other_modes(before: Sequence[Turn], now: Sequence[Turn]) -> list[Finding]:
     turn = other[-1]
     expected = f"mode {old[turn.message]!r}, as with the flag off"
     return [turn.wrong("other mode", expected, f"{turn.mode!r}, and another mode in {len(other)} of {len(now)} turns")]
+
+
+_FORMS = {
+    "HTML entities": r"&(?:quot|amp|lt|gt|apos|#\d{2,6}|#x[0-9a-f]{2,6});",
+    "HTML tags": r"</?(?:b|i|p|br|div|span|strong|em|code|pre)\s?/?>",
+    "escapes": r"\\u[0-9a-fA-F]{4}|\\n",
+    "letters in another encoding": r"[ÐÑ][\x80-\xbf]|\ufffd",
+    "placeholders": r"\{\{?\s?\w+\s?\}\}?|\bundefined\b|\[object Object\]",
+}
+"""What a user should not see in a reply, by its name: an answer that was encoded once too often, or never filled in."""
+
+
+def other_forms(before: Sequence[Turn], now: Sequence[Turn]) -> list[Finding]:
+    """Name what stands in two or more replies and in none before, but for what the user wrote."""
+    found = []
+    for name, pattern in _FORMS.items():
+        old, strange = ([turn for turn in turns if re.search(pattern, _own(turn, turns))] for turns in (before, now))
+        if len(strange) > 1 and not old:
+            told = f"{strange[-1].reply[:80]!r}, and {name} in {len(strange)} of {len(now)} replies"
+            found.append(strange[-1].wrong("other form", f"no {name}, as with the flag off", told))
+    return found
+
+
+def _own(turn: Turn, turns: Sequence[Turn]) -> str:
+    """Give a reply without what it repeats of the user's own words."""
+    reply = turn.reply
+    for said in sorted({each.message for each in turns}, key=len, reverse=True):
+        reply = reply.replace(said, "")
+    return reply

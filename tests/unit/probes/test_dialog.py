@@ -21,10 +21,11 @@ from acceptance.observe.store import Store
 from acceptance.probes.dialog import contexts
 from acceptance.probes.dialog.chat import Chat
 from acceptance.probes.dialog.concurrent_users import converse_at_once
-from acceptance.probes.dialog.conversation import Conversation, converse
-from acceptance.probes.dialog.gateway import RECALL, Butler, error_in, keep
+from acceptance.probes.dialog.conversation import Conversation, converse, other_forms
+from acceptance.probes.dialog.gateway import RECALL, Butler, Turn, error_in, keep
 from acceptance.probes.dialog.sessions import AT_ONCE, Sessions
 from acceptance.probes.http.client import Caller
+from acceptance.probes.http.exchange import Exchange
 from acceptance.stage import Stage
 from acceptance.stages.user_triggers import HardFault
 from acceptance.target.naming import DocumentNames
@@ -394,3 +395,26 @@ def test_a_hard_fault_is_recorded_ends_the_stage_and_cuts_short_what_goes_on() -
         ("trigger.fired", "lost-history", Verdict.FAIL, 2, "> 1"),
         (Verdict.FAIL, "trigger lost-history: Gone: 2 in a row, the last: w unknown"),
     ]
+
+
+def replied(*pairs: tuple[str, str]) -> list[Turn]:
+    exchange = Exchange("POST", "http://bot", 200, "OK", {}, "{}", 0.1, 9, "t1")
+    return [Turn("u1", said, exchange, "s1", reply, "talk") for said, reply in pairs]
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "found"),
+    [
+        ('You said "x" & <b>', "You said &quot;x&quot;", "HTML entities"),
+        ("Привет", "\\u041f\\u0440", "escapes"),
+        ("Привет", "Ð\x9fÑ\x80", "letters in another encoding"),
+        ("Hello Ann", "Hello {name}", "placeholders"),
+        ("R&amp;D", "Q&amp;A", ""),
+        ("Hello", "Hello, 5 > 3 & 2 < 4", ""),
+    ],
+)
+def test_replies_that_were_encoded_once_too_often_are_told(before: str, now: str, found: str) -> None:
+    quoted = [("<b>&amp;</b> \\n {y}", "You wrote <b>&amp;</b> \\n {y}")]
+    told = other_forms(replied(*quoted, ("a", before)), replied(*quoted, ("a", now), ("b", now), ("c", "Hello")))
+    assert (len(told), found in str(told)) == (bool(found), True)
+    assert other_forms(replied(("a", before)), replied((now, now), (now, now))) == []
