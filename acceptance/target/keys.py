@@ -121,6 +121,10 @@ _DOCUMENT_VALUES = (
 _VALUES = (
     "What it calls values of labels, by LABEL:VALUE of the contract, such as status:success=ok status:error=failed."
 )
+_BY_LENGTH = (
+    "Whether an upload whose declared length is far over the limit is refused before it is sent: true, or false where "
+    "the service reads it whole first, which a sound one may."
+)
 _WRITERS = (
     "Files in WATCH_DIRS that services write by themselves, such as a log: absolute paths with a colon between them, "
     "`*` in the file's name. A change of one is put to no attack, unless it holds what the attack sent."
@@ -245,6 +249,7 @@ KEYS: dict[str, Key] = {
     "WATCH_DIRS": Key(paths, "{STORAGE_ROOT}/.."),
     "KNOWN_WRITERS": Key(file_patterns, "", about=_WRITERS),
     "MAX_UPLOAD_BYTES": Key(count, str(100 * 2**20)),
+    "REFUSES_BY_LENGTH": Key(boolean, "false", about=_BY_LENGTH),
     "ATTACKS": Key(optional(attacks), ""),
     "MIN_FREE_BYTES": Key(count, str(10 * 2**30)),
     "CLAMD": Key(scanner, "unix:///var/run/clamav/clamd.ctl"),

@@ -271,6 +271,7 @@ def _target(path: Path, s: Settings) -> Target:
             max_upload_bytes=s["MAX_UPLOAD_BYTES"],
             min_free_bytes=s["MIN_FREE_BYTES"],
             writers=s["KNOWN_WRITERS"],
+            refuses_by_length=s["REFUSES_BY_LENGTH"],
             attacks=s["ATTACKS"] or ("selection" if s["TARGET_KIND"] == "production" else "all"),
         ),
         clamd=s["CLAMD"],

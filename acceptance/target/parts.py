@@ -103,6 +103,7 @@ class Storage(Public):
         writers: Patterns of files in those folders that the services write by themselves, such as a log.
         max_upload_bytes: The largest archive that is accepted.
         min_free_bytes: Free space that must remain.
+        refuses_by_length: Whether an upload is refused by the length that it declares, before it is sent.
         attacks: Which of the corpus are sent: `all`, a `selection` (one harmless case of each kind), or named kinds.
     """
 
@@ -115,6 +116,7 @@ class Storage(Public):
     min_free_bytes: int
     writers: tuple[Path, ...] = ()
     attacks: str = "all"
+    refuses_by_length: bool = False
 
 
 @dataclass(frozen=True, repr=False)

@@ -76,14 +76,18 @@ def test_list_is_what_the_hw_checker_knows(listing, checker, student, evidence):
 
 
 @pytest.mark.checklist("21_01b.rollout.3")
-def test_review_is_requested(requested, evidence):
-    """Smoke test with flag on: review requested successfully, and the HW checker has it."""
+def test_review_is_requested(requested, checker, evidence):
+    """Smoke test with flag on: review requested successfully, and the HW checker has it, once."""
     evidence.add(Evidence("http", "review request", requested.exchange.as_json()))
     evidence.add(
         Evidence("document", "HW checker", {"before": asdict(requested.before), "after": asdict(requested.after)})
     )
     found = requested.findings()
     assert found == [], summary(found)
+    times = checker.times(requested.before)
+    assert times <= 1, (
+        f"expected commit {requested.before.commit_hash} queued once at the HW checker, found {times} times"
+    )
 
 
 @pytest.mark.checklist("21_01b.rollout.3")

@@ -184,6 +184,7 @@ def refuse(
         declared_sha256: str | None = OF_ARCHIVE,
         field: str = "new_zip",
         left_out: str = "",
+        sent_at_most: int | None = None,
         **how: Any,
     ) -> list[Finding]:
         # Before it is sent, so that the watch does not take it for a student's.
@@ -196,7 +197,7 @@ def refuse(
         evidence.add(Evidence("http", archive.description, refusal.exchange.as_json()))
         if refusal.exchange.refused:
             refused_students.append(student)
-        return refusal.findings(event, status)
+        return refusal.findings(event, status, sent_at_most)
 
     return send
 

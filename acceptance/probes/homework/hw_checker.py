@@ -126,9 +126,19 @@ class HwChecker:
         Raises:
             HwCheckerDown, Inconclusive: As for `checks`.
         """
+        return max(self._again(check), key=lambda each: each.enqueued_at, default=check)
+
+    def times(self, check: Check) -> int:
+        """Count how often the same commit was queued since a check of it, of yesterday at most.
+
+        Raises:
+            HwCheckerDown, Inconclusive: As for `checks`.
+        """
+        return sum(each.enqueued_at > check.enqueued_at for each in self._again(check))
+
+    def _again(self, check: Check) -> list[Check]:
         commit = (check.student_id, check.commit_hash)
-        its = [each for each in self.checks(days=1) if (each.student_id, each.commit_hash) == commit]
-        return max(its, key=lambda each: each.enqueued_at, default=check)
+        return [each for each in self.checks(days=1) if (each.student_id, each.commit_hash) == commit]
 
 
 def _rows(answer: Called) -> Iterator[Check]:

@@ -51,12 +51,13 @@ class Refusal:
     form: Iterable[bytes] = ()
     by_service: bool = True
 
-    def findings(self, event: str | None, status: int | None = None) -> list[Finding]:
+    def findings(self, event: str | None, status: int | None = None, sent_at_most: int | None = None) -> list[Finding]:
         """Name everything that is wrong; an empty list is a proper refusal.
 
         Args:
             event: The log event that must have been written, None where none is asked for.
             status: The exact status, by default one of those that the contract names for a bad upload.
+            sent_at_most: Bytes that may be sent until the answer comes; None for a service that may wait for all.
         """
         answer, found = self.exchange, []
         say = partial(Finding, subject=self.what)
@@ -67,6 +68,9 @@ class Refusal:
         if answer.status not in wanted:
             kind = "wrong status" if answer.refused else "accepted"
             found.append(say(kind, expected=" or ".join(map(str, wanted)), found=brief(answer)))
+        if sent_at_most is not None and answer.sent_bytes > sent_at_most:
+            early = f"the answer before {sent_at_most:,} bytes are sent, for REFUSES_BY_LENGTH is true"
+            found.append(say("read whole", expected=early, found=f"{answer.sent_bytes:,}", severity=Severity.MEDIUM))
         for leak in leaks(answer.body, form=self.form):
             told = f"the refusal tells {leak}: {cut(answer.body, 400)!r}"
             found.append(say("leaked", expected="no internals", found=told, severity=Severity.MEDIUM))

@@ -227,6 +227,10 @@ def test_a_review_counts_when_the_checker_queued_the_commit_again(age: float) ->
     tiny = TinyChecker(("test_user", age))
     done = tiny.homework.request_review(tiny.checker, only(tiny), patience_s=5)
     assert (done.findings(), done.submitted, done.review_id) == ([], True, "job1")
+    assert tiny.checker.times(done.before) == 1
+    again = tiny.jobs[0] | {"job_id": "job2", "enqueued_at": datetime.now(UTC).isoformat()}
+    tiny.jobs.append(again)
+    assert tiny.checker.times(done.before) == 2
 
 
 @pytest.mark.parametrize("age", [0.01, 12])

@@ -33,5 +33,10 @@ def test_refusal_is_judged_by_status_effect_and_log(seen, kinds):
     assert sorted({finding.kind for finding in seen.findings("checksum_failed")}) == kinds
 
 
+@pytest.mark.parametrize(("most", "kinds"), [(None, []), (9, []), (8, ["read whole"])])
+def test_a_refusal_may_have_to_come_before_all_is_sent(most, kinds):
+    assert [finding.kind for finding in refusal(422).findings("checksum_failed", None, most)] == kinds
+
+
 def test_one_status_can_be_asked_for():
     assert [finding.kind for finding in refusal(400).findings("checksum_failed", status=422)] == ["wrong status"]
