@@ -28,6 +28,7 @@ from acceptance.target.parsers import (
     flag_name,
     hours,
     http_url,
+    key_header,
     log_fields,
     log_pattern,
     log_shows,
@@ -124,6 +125,9 @@ _VALUES = (
 _BY_LENGTH = (
     "Whether an upload whose declared length is far over the limit is refused before it is sent: true, or false where "
     "the service reads it whole first, which a sound one may."
+)
+_CHECKER_HEADER = (
+    "The header that carries HW_CHECKER_API_KEY of the env file, perhaps with a scheme: Authorization Bearer."
 )
 _WRITERS = (
     "Files in WATCH_DIRS that services write by themselves, such as a log: absolute paths with a colon between them, "
@@ -236,6 +240,7 @@ KEYS: dict[str, Key] = {
     "GRAFANA_DASHBOARD_UID": Key(word, "slo-butler-bot"),
     "LOKI_URL": Key(http_url, "http://127.0.0.1:3100"),
     "HW_CHECKER_URL": Key(http_url, "https://hw-checker.example.com"),
+    "HW_CHECKER_HEADER": Key(key_header, "X-API-Key", about=_CHECKER_HEADER),
     **_http_names("HW_CHECKER"),
     "MONGODB_URL": Key(mongo_url, secret=True),
     "MONGODB_DATABASE": Key(word, "butler"),

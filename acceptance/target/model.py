@@ -89,6 +89,7 @@ class Target(Public):
         trace_header: Request header that carries the trace id; empty when the services read none.
         restart_timeout_s: Longest time for a restarted service to be back, in seconds.
         http_timeout_s: Time-out of one HTTP request, in seconds.
+        hw_checker_header: The header of its key, perhaps with a scheme.
         hw_checker_names: What the HW checker calls its routes and fields.
         provider: Command that starts the target and names its real target file; see `is_provided`.
     """
@@ -120,6 +121,7 @@ class Target(Public):
     grafana: Grafana
     loki_url: str
     hw_checker_url: str
+    hw_checker_header: str
     hw_checker_names: HttpNames
     mongo: Mongo
     storage: Storage
@@ -256,6 +258,7 @@ def _target(path: Path, s: Settings) -> Target:
         grafana=Grafana(s["GRAFANA_URL"], s["GRAFANA_USER"], s["GRAFANA_PASSWORD"], s["GRAFANA_DASHBOARD_UID"]),
         loki_url=s["LOKI_URL"],
         hw_checker_url=s["HW_CHECKER_URL"],
+        hw_checker_header=s["HW_CHECKER_HEADER"],
         hw_checker_names=HttpNames(*(s[f"HW_CHECKER_{what}"] for what in ("ROUTES", "FIELDS", "VALUES"))),
         mongo=Mongo(
             s["MONGODB_URL"],

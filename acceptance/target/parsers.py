@@ -34,6 +34,13 @@ def word_or_nothing(text: str) -> str:
     return word(text) if text else ""
 
 
+def key_header(text: str) -> str:
+    """Return the header that carries a key, perhaps with the scheme before the key."""
+    if not re.fullmatch(r"[\w-]+( [\w-]+)?", text):
+        raise Malformed("HEADER or HEADER SCHEME, such as X-API-Key or Authorization Bearer")
+    return text
+
+
 def name_patterns(text: str) -> tuple[str, ...]:
     """Return names with a space between them, where `*` stands for any ending; not everybody's."""
     parsed = tuple(text.split())
@@ -159,7 +166,10 @@ def file_patterns(text: str) -> tuple[Path, ...]:
     """Return patterns of files, with `*` in the name alone, and not for any name."""
     parsed = tuple(path(part) for part in text.split(":") if part)
     if any(set(each.name) <= {"*"} or "*" in str(each.parent) for each in parsed):
-        raise Malformed("absolute paths with a colon between them, with * in the file's name only, such as /srv/*.log")
+        raise Malformed(
+            "absolute paths with a colon between them, with * in the file's name only and not as all of it, such as "
+            "/srv/*.log"
+        )
     return parsed
 
 

@@ -73,8 +73,9 @@ class HwChecker:
         key = EnvFile(target.env_file).read().get(API_KEY, "")
         if not key:
             raise Inconclusive(f"{target.env_file}: expected {API_KEY}, found none; without it no review can be proved")
-        names = target.hw_checker_names
-        return cls(Caller(url, target.http_timeout_s, trace_header="", headers={"X-API-Key": key}, names=names))
+        header, _, scheme = target.hw_checker_header.partition(" ")
+        login = {header: f"{scheme} {key}".strip()}
+        return cls(Caller(url, target.http_timeout_s, trace_header="", headers=login, names=target.hw_checker_names))
 
     def health_findings(self) -> list[Finding]:
         """Name what is wrong with its `/health`; the checklist expects `{"status":"ok"}`."""

@@ -186,12 +186,15 @@ def test_the_key_is_read_from_the_env_file(tmp_path: Path) -> None:
     target: Any = SimpleNamespace(
         env_file=env,
         hw_checker_url="http://checker",
+        hw_checker_header="Authorization Bearer",
         hw_checker_names=HttpNames(),
         http_timeout_s=3,
         source=tmp_path / "target.env",
     )
     target.having = lambda _: target
     env.write_text(f"HW_CHECKER_API_KEY='{KEY}'\n")
+    assert HwChecker.of(target).caller.headers == {"Authorization": f"Bearer {KEY}"}
+    target.hw_checker_header = "X-API-Key"
     assert HwChecker.of(target).caller.headers == {"X-API-Key": KEY}
     env.write_text("HW_CHECKER_API_KEY=\n")
     with pytest.raises(Inconclusive, match="HW_CHECKER_API_KEY"):
