@@ -237,6 +237,7 @@ GONE = Inconclusive("MongoDB did not answer")
         ("unwritable", GONE, str(GONE)),
         ("found", KeyError("task_id"), "a stored document lacks the field 'task_id'"),
     ],
+    ids=["database", "journal", "document"],
 )
 def test_what_keeps_a_user_from_asking_is_no_obstacle(rolled_back, used, part, error, told):
     setattr(used, part, error)
