@@ -39,7 +39,7 @@ def changed(before: Sequence[Review], new: Review) -> list[Finding]:
     if len(texts[1]) < len(texts[0]) / LEAST_OF_REPORT:
         expected = f"a report of about {len(texts[0])} characters, as by the old path"
         found.append(Finding("report cut", subject, expected, f"{len(texts[1])} characters: {cut(texts[1], 100)!r}"))
-    found += _miscounted(subject, succeeded, new)
+    found += [*_miscounted(subject, succeeded, new), *_unnamed(subject, succeeded, new)]
     analysed, now = ((each.report or {}).get("log_analysis") for each in (old, new))
     if analysed != now:
         found.append(Finding("analysed otherwise", subject, f"log_analysis {analysed}, as by the old path", str(now)))
@@ -57,6 +57,19 @@ def _miscounted(subject: str, before: Sequence[Review], new: Review) -> list[Fin
         for name in told
         if not _tells(new, name)
     ]
+
+
+def _unnamed(subject: str, before: Sequence[Review], new: Review) -> list[Finding]:
+    """Say that a report does not name its commit, which each by the old path does."""
+
+    def names_it(review: Review) -> bool:
+        commit = review.submitted.new_commit
+        return bool(commit) and commit in str((review.report or {}).get("report", ""))
+
+    if names_it(new) or not (before and all(map(names_it, before))):
+        return []
+    expected = f"a report that names the commit {new.submitted.new_commit}, as those by the old path do"
+    return [Finding("told otherwise", subject, expected, cut(str((new.report or {}).get("report", "")), 200))]
 
 
 def _counts(review: Review) -> Mapping[str, int]:

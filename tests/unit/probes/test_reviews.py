@@ -2,6 +2,7 @@
 
 import json
 import zipfile
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from types import SimpleNamespace
@@ -69,6 +70,23 @@ def test_counts_that_reports_tell_must_be_the_counts(before, now, told):
     counts = {"lines": 3, "errors": 1}
     found = changed([counted(before, **counts), counted(before, **counts)], counted(now, **counts))
     assert [each.expected.partition(" in")[0] for each in found if each.kind == "told otherwise"] == told
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "told"),
+    [
+        (("of abc1", "of abc2"), "of HEAD", 1),
+        (("of abc1", "of abc2"), "of abc3", 0),
+        (("of abc1", "good"), "good", 0),
+    ],
+)
+def test_a_commit_that_each_report_named_is_named(before, now, told):
+    def made(number, text):
+        one = counted(text)
+        return replace(one, submitted=replace(one.submitted, new_commit=f"abc{number}"))
+
+    found = changed([made(number, text) for number, text in enumerate(before, 1)], made(3, now))
+    assert sum("names the commit abc3" in each.expected for each in found) == told
 
 
 def test_what_a_limit_refuses_now_is_counted():
