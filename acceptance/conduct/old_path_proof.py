@@ -167,8 +167,8 @@ class OldPathProof:
             return path.seen() | (path.seen(surely=False) - before)
         patience = self.target.scrape_patience_s
         prometheus, job, prefix = path.prometheus, path.service.job, path.stage.metrics
-        names = still_exported(prometheus, job, prefix, patience)
+        names = still_exported(prometheus, job, prefix, patience, used=path.used)
         if names or not used:
             return names
         await_scrape(prometheus, job, patience)  # guard: old-path-is-scraped-after-it-was-used
-        return still_exported(prometheus, job, prefix, patience)
+        return still_exported(prometheus, job, prefix, patience, used=path.used)

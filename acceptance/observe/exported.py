@@ -33,8 +33,8 @@ def await_scrape(prometheus: Prometheus, job: str, patience_s: float) -> None:
         )
 
 
-def still_exported(prometheus: Prometheus, job: str, prefix: str, patience_s: float) -> set[str]:
-    """Give the metrics with this prefix that a job goes on to export as used for so long; none once they are gone.
+def still_exported(prometheus: Prometheus, job: str, prefix: str, patience_s: float, *, used: bool = False) -> set[str]:
+    """Give the metrics with this prefix that a job goes on to export for so long; none once they are gone.
 
     Where a restart gives a target another name, the old one's series end a few scrapes later.
 
@@ -43,11 +43,12 @@ def still_exported(prometheus: Prometheus, job: str, prefix: str, patience_s: fl
         job: Whose metrics.
         prefix: Of the names.
         patience_s: Longest wait for them to be gone, in seconds.
+        used: As for `Prometheus.names`.
 
     Raises:
         Inconclusive: Prometheus is out of reach.
     """
-    return poll(lambda: prometheus.names(job, prefix, used=True), lambda names: not names, patience_s)
+    return poll(lambda: prometheus.names(job, prefix, used=used), lambda names: not names, patience_s)
 
 
 def last_attempt(prometheus: Prometheus, job: str) -> float:

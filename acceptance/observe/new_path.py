@@ -49,6 +49,11 @@ class NewPath:
         """Whether it is told by a metric, which is only there while such a process runs."""
         return self._kind == "metric"
 
+    @property
+    def used(self) -> bool:
+        """Whether such a metric shows it once it counted something: the deployment exports it unused too."""
+        return self._rest == "used"
+
     def __str__(self) -> str:
         what = {
             "metric": f"metrics {self.target.metrics.query(self.stage.metrics)}* of job {self.service.job}",
@@ -68,7 +73,7 @@ class NewPath:
             Inconclusive: What shows it cannot be read.
         """
         if self.by_metric:
-            names = self.prometheus.names(self.service.job, self.stage.metrics, used=True)
+            names = self.prometheus.names(self.service.job, self.stage.metrics, used=self.used)
             return set(map(self.target.metrics.query, names))
         running = starts(self.service, self.target, self.prometheus)
         if not running:

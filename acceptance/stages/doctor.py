@@ -191,8 +191,9 @@ def _dashboard(target: Target) -> list[Finding]:
 
 def _new_paths(target: Target, prometheus: Prometheus) -> list[Finding]:
     seen = new_paths_at_work(target, prometheus)
+    step = "restart, or set FLAG_*_SHOWN_BY, such as metric:used where the old path exports these too, as 0"
     return [
-        Finding("flag at work", flag, "no sign of the new path", ", ".join(sorted(names)), next_step="restart")
+        Finding("flag at work", flag, "no sign of the new path", ", ".join(sorted(names)), next_step=step)
         for flag, names in seen.items()
     ]
 

@@ -280,9 +280,10 @@ def evidence_key(item_id: str) -> str:
 
 
 SHOWN_BY = (
-    "What shows that the flag's new path is at work: metric (it exports what no other code does), log:TEXT (a line of "
-    "its service's log holds it), document:COLLECTION (it stores one there), or path:PATTERN (it writes such a file on "
-    "this machine, `*` in any part). It must be what each request on the new path does, and none on the old one."
+    "What shows that the flag's new path is at work: metric (it exports what no other code does), metric:used (the "
+    "same, where the old one exports it too, as 0), log:TEXT (a line of its service's log holds it), "
+    "document:COLLECTION (it stores one there), or path:PATTERN (it writes such a file on this machine, `*` in any "
+    "part). It must be what each request on the new path does, and none on the old one."
 )
 
 

@@ -43,7 +43,7 @@ def start_proof(text: str) -> str:
     """Return what shows when the processes of a service started."""
     kind, _, rest = text.partition(":")
     names = {"docker": r"[\w.-]+( [\w.-]+)*", "systemd": r"[\w.@-]+( [\w.@-]+)*", "process": ".+", "command": ".+"}
-    if text != "metric" and not re.fullmatch(names.get(kind, "(?!)"), rest):
+    if text not in ("metric", "metric:used") and not re.fullmatch(names.get(kind, "(?!)"), rest):
         raise Malformed("metric, docker:CONTAINER, systemd:UNIT, process:REGEX or command:WORDS")
     if kind == "command":
         command(rest)
@@ -59,8 +59,8 @@ def new_path_proof(text: str) -> str:
     """Return what shows that a flag's new path is at work."""
     kind, _, rest = text.partition(":")
     good = {"log": r".*\S.*", "document": r"[\w.-]+", "path": r"/.*[^/]"}
-    if text != "metric" and not re.fullmatch(good.get(kind, "(?!)"), rest):
+    if text not in ("metric", "metric:used") and not re.fullmatch(good.get(kind, "(?!)"), rest):
         raise Malformed(
-            "metric, log:TEXT, document:COLLECTION or path:/PATTERN; without any, a flag cannot be verified"
+            "metric, metric:used, log:TEXT, document:COLLECTION or path:/PATTERN; without any, no flag can be verified"
         )
     return text

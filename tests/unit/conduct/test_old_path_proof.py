@@ -47,9 +47,9 @@ def prometheus(monkeypatch, target):
     """The target's Prometheus; what is to end is waited for a moment, not a target's scrapes."""
     made = Prometheus()
 
-    def soon(prometheus, job, prefix, patience_s):
+    def soon(prometheus, job, prefix, patience_s, *, used):
         assert patience_s == target.scrape_patience_s
-        return still_exported(prometheus, job, prefix, 0.3)
+        return still_exported(prometheus, job, prefix, 0.3, used=used)
 
     monkeypatch.setattr(acceptance.conduct.old_path_proof, "Prometheus", SimpleNamespace(of=lambda _: made))
     monkeypatch.setattr(acceptance.conduct.old_path_proof, "still_exported", soon)

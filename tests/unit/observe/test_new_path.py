@@ -28,7 +28,7 @@ class Prometheus:
         self.exported = set(names)
 
     def names(self, job, prefix, *, used):
-        return {name for name in self.exported if name.startswith(prefix)}
+        return {name for name in self.exported if name.startswith(prefix) and not (used and name.endswith("_0"))}
 
 
 class Collection:
@@ -142,6 +142,12 @@ def test_a_metric_is_told_by_the_deployments_own_name(path, tmp_path):
     assert shown.seen() == {"review_archive_storage_bytes_written"}
     own = small_target(tmp_path, METRIC_NAMES="review_archive_storage_=intake_")
     assert str(new_path(own, "21_01c", Prometheus())) == "metrics intake_* of job butler-api"
+
+
+@pytest.mark.parametrize(("shown", "seen"), [("metric", True), ("metric:used", False)])
+def test_a_counter_that_counted_nothing_is_a_sign_unless_the_target_file_says_otherwise(tmp_path, shown, seen):
+    target = small_target(tmp_path, FLAG_STORAGE_SHOWN_BY=shown)
+    assert bool(new_path(target, "21_01c", Prometheus("review_archive_storage_total_0")).seen()) is seen
 
 
 def test_a_metric_is_looked_for_in_a_scrape_that_began_after_the_use(path, monkeypatch):
