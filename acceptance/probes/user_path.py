@@ -86,7 +86,10 @@ def conversations(user: User) -> Iterator[Finding]:
             yield from wrong
             continue
         said = list(contexts.texts(context.get("data")))[-2:]
-        yield from contexts.findings(stored, owner, said)
+        already = {
+            each.expected for each in contexts.findings(context, owner, said)
+        }  # the new path's, not the rollback's
+        yield from (each for each in contexts.findings(stored, owner, said) if each.expected not in already)
         if (steps := (stored or {}).get("step_count", 0)) <= context["step_count"]:
             subject, expected = f"session {context['session_id']}", f"a step_count over {context['step_count']}"
             yield Finding("steps counted anew", subject, f"{expected}, as stored before", str(steps))

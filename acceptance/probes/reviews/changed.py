@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from itertools import combinations
+from pathlib import Path
 
-from acceptance.finding import Finding
+from acceptance.finding import Finding, Severity
 from acceptance.probes.likeness import OldPath
 from acceptance.probes.reviews.result import Review
 from acceptance.probes.reviews.works import NO_LOG
@@ -40,6 +41,7 @@ def changed(before: Sequence[Review], new: Review) -> list[Finding]:
         expected = f"a report of about {len(texts[0])} characters, as by the old path"
         found.append(Finding("report cut", subject, expected, f"{len(texts[1])} characters: {cut(texts[1], 100)!r}"))
     found += [*_miscounted(subject, succeeded, new), *_unnamed(subject, succeeded, new)]
+    found += _internals(subject, succeeded, new)
     analysed, now = ((each.report or {}).get("log_analysis") for each in (old, new))
     if analysed != now:
         found.append(Finding("analysed otherwise", subject, f"log_analysis {analysed}, as by the old path", str(now)))
@@ -70,6 +72,22 @@ def _unnamed(subject: str, before: Sequence[Review], new: Review) -> list[Findin
         return []
     expected = f"a report that names the commit {new.submitted.new_commit}, as those by the old path do"
     return [Finding("told otherwise", subject, expected, cut(str((new.report or {}).get("report", "")), 200))]
+
+
+def _internals(subject: str, before: Sequence[Review], new: Review) -> list[Finding]:
+    """Name the folder of its archives where a report tells it, unless reports by the old path do so too."""
+    told = _places_told(new)
+    if not told or any(map(_places_told, before)):
+        return []
+    expected = "a report that does not tell where its archives lie, as by the old path"
+    return [Finding("internals told", subject, expected, told[0], Severity.HIGH)]
+
+
+def _places_told(review: Review) -> list[str]:
+    text = str((review.report or {}).get("report", ""))
+    stored = [value for path, values in review.seen.values.items() if path.startswith("task.") for value in values]
+    places = (str(Path(value).parent) for value in stored if isinstance(value, str) and value.startswith("/"))
+    return [place for place in places if place != "/" and place in text]
 
 
 def _counts(review: Review) -> Mapping[str, int]:

@@ -89,6 +89,14 @@ def test_a_commit_that_each_report_named_is_named(before, now, told):
     assert sum("names the commit abc3" in each.expected for each in found) == told
 
 
+@pytest.mark.parametrize(("before", "told"), [("Good.", ["/srv/rev_1"]), ("Read of /srv/rev_1/logs.zip", [])])
+def test_a_report_tells_no_more_of_the_inside_than_by_the_old_path(before, told):
+    task = TASK | {"metadata": {"archives": {"logs": "/srv/rev_1/logs.zip"}}}
+    old, new = (review(task, REPORT | {"report": text}) for text in (before, "Read of /srv/rev_1/logs.zip, as /etc"))
+    found = changed([old, old], new)
+    assert [each.found for each in found if each.kind == "internals told"] == told
+
+
 def test_what_a_limit_refuses_now_is_counted():
     assert refused_now([review(), review()]) == []
     (found,) = refused_now([review(), review(allowed=False)])

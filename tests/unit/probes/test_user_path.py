@@ -5,8 +5,11 @@ from types import SimpleNamespace
 import httpx
 import pytest
 
+from acceptance.probes.dialog import contexts
+from acceptance.probes.dialog.gateway import Turn
 from acceptance.probes.http.client import Caller
-from acceptance.probes.user_path import User, tasks, work
+from acceptance.probes.http.exchange import Exchange
+from acceptance.probes.user_path import User, conversations, tasks, work
 
 OURS, THEIRS = {"authorization": "Bearer ours"}, {"authorization": "Bearer theirs"}
 LOGINS = {headers["authorization"]: owner for owner, headers in (("ours", OURS), ("theirs", THEIRS))}
@@ -61,3 +64,14 @@ def test_an_archive_is_lost_by_a_rollback_only_if_it_was_there_before(tmp_path, 
     clients = SimpleNamespace(target=SimpleNamespace(storage=SimpleNamespace(root=tmp_path)))
     lost = list(work(User(clients, Kept(), str, ("ops",), wrong_already)))
     assert [each.kind for each in lost] == ["missing archive"] * found
+
+
+@pytest.mark.parametrize(("before", "after", "found"), [(3, 4, 0), (3.0, 4.0, 0), (3, 4.0, 1), (3, 3, 1)])
+def test_steps_that_were_stored_wrongly_before_are_not_held_against_a_rollback(monkeypatch, before, after, found):
+    document = {"session_id": "s", "user_id": "ann", "state": "active", "data": {"said": "Hello"}}
+    turn = Turn("ann", "Hello", Exchange("POST", "http://bot", 200, "", {}, "", 0.1, 1, "ab"), "s", "Hello!", "talk")
+    clients = SimpleNamespace(butler=SimpleNamespace(say=lambda *_: turn))
+    user = User(clients, None, str, ("ops",))
+    monkeypatch.setattr(User, "stored", lambda *_: [document | {"step_count": before}])
+    monkeypatch.setattr(contexts, "context_after", lambda *_: document | {"step_count": after})
+    assert len(list(conversations(user))) == found
