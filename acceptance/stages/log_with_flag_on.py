@@ -31,11 +31,12 @@ def log_findings(
         trace_prefix: What the trace ids of the run begin with.
 
     Raises:
-        Inconclusive: The log cannot be read, or no secret is known to look for.
+        Inconclusive: The log cannot be read.
     """
     logs = Logs.of(service)
     asked = probe(service, target).findings(target.trace_header) if "requests" in service.log_format.shows else []
     lines = logs.read(started).sure().lines
     ours = OurLines.of_stage(logs.source, lines, begun, change, trace_prefix)
-    secrets = shown_in([(logs.source, "\n".join(line.text for line in lines))], known_secrets(target))
+    known = known_secrets(target)  # none where all secrets are kept elsewhere; 21_01c.security asks for one
+    secrets = shown_in([(logs.source, "\n".join(line.text for line in lines))], known) if known else []
     return [*asked, *ours.untimely(logs.newest(), started, datetime.now(UTC)), *ours.otherwise(), *secrets]

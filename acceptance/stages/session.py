@@ -167,7 +167,7 @@ class StageWork:
         """Name what is wrong with the service's log since its flag was switched on.
 
         Raises:
-            Inconclusive: It cannot be read, or no secret is known to look for in it.
+            Inconclusive: It cannot be read.
         """
         change, traced = datetime.fromtimestamp(flag.intended, UTC), self.run.trace_prefix
         return log_findings(self.target, self.service, self.run.started, self.begun, change, traced)
