@@ -6,10 +6,8 @@ import runpy
 import shutil
 import signal
 import sys
-import tempfile
 import traceback
 from contextlib import nullcontext, suppress
-from itertools import takewhile
 from pathlib import Path
 from unittest.mock import MagicMock
 
@@ -37,8 +35,8 @@ SCRIPT = Path(__file__).resolve().parents[3] / "scripts" / "ops" / "recover.py"
 
 
 @pytest.fixture
-def target(tmp_path):
-    return small_target(tmp_path)
+def target(open_folder):
+    return small_target(open_folder)
 
 
 @pytest.fixture
@@ -50,12 +48,10 @@ def restarter(monkeypatch):
 
 
 @pytest.fixture
-def shared(target, tmp_path):
+def shared(target):
     """The env file is root's and the team's; its folder nobody else's."""
     os.chown(target.env_file, 0, TEAM)
     target.env_file.chmod(0o660)
-    for parent in takewhile(lambda folder: folder != Path(tempfile.gettempdir()), [tmp_path, *tmp_path.parents]):
-        parent.chmod(0o755)
     make_shared(target.journal_dir, target.env_file)
 
 
@@ -190,7 +186,7 @@ def test_crash_of_one_account_is_undone_by_another_or_told(
     shared, crashed, recover, target, monkeypatch, group, undone
 ):
     """The env file is its owner's and the team's; who is not of the team is told how to go on."""
-    monkeypatch.setattr(Prometheus, "names", lambda *_: set())
+    monkeypatch.setattr(Prometheus, "names", lambda *_, **__: set())
     monkeypatch.setattr(acceptance.conduct.old_path_proof, "still_exported", lambda *_: set())
     code, said = as_another(group, recover)
     assert (code, target.env_file.read_text() == BEFORE) == (0 if undone else 2, undone), said

@@ -10,7 +10,6 @@ import struct
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
 from contextlib import nullcontext
 from pathlib import Path
 from unittest.mock import Mock
@@ -263,17 +262,10 @@ def test_drift_is_a_flag_that_is_not_what_it_was_made(env):
     assert env.drift(KEY, value=True).found == "no line of it"
 
 
-@pytest.fixture
-def open_folder() -> Iterator[Path]:
-    """A folder that all may write to; below pytest's own the next pytest that starts shuts others out again."""
-    with tempfile.TemporaryDirectory() as made:
-        Path(made).chmod(0o777)
-        yield Path(made)
-
-
 @root_only
 def test_another_owners_file_is_refused_before_anything(open_folder):
     """An ordinary user in a folder that all may write to would take the file over."""
+    open_folder.chmod(0o777)
     env = EnvFile(open_folder / ".env.infra")
     original = write(env, f"{KEY}=false\n")
     env.path.chmod(0o644)
