@@ -352,18 +352,21 @@ def test_watchdog_that_hangs_is_ended_and_undone_by_the_goodbye_of_its_run(start
 
 
 def test_watchdog_that_is_stopped_before_it_is_ready_does_not_hold_its_run_up(tmp_path, monkeypatch):
-    popen = subprocess.Popen
+    popen, begun = subprocess.Popen, []
 
     def stopped(*args, **options):
-        process = popen(*args, **options)
-        process.send_signal(signal.SIGSTOP)
-        return process
+        begun.append(popen(*args, **options))
+        begun[0].send_signal(signal.SIGSTOP)
+        return begun[0]
 
     monkeypatch.setattr("acceptance.conduct.client.subprocess.Popen", stopped)
     monkeypatch.setattr("acceptance.conduct.client._STEP_S", 0.05)
     monkeypatch.setattr("acceptance.conduct.client._FROZEN_S", 0.2)
-    with pytest.raises(Refused, match="the watchdog died"):
-        start_watchdog(run_of(small_target(tmp_path), tmp_path), tmp_path)
+    try:
+        with pytest.raises(Refused, match="the watchdog died"):
+            start_watchdog(run_of(small_target(tmp_path), tmp_path), tmp_path)
+    finally:
+        begun[0].kill()
 
 
 def test_killed_watchdog_whose_test_data_cannot_be_removed_is_told_as_that(started):
