@@ -132,7 +132,7 @@ def stand_in(world, monkeypatch):
     """Put the world's own purge and metrics in place of MongoDB and Prometheus, which it does not have."""
     monkeypatch.setattr(acceptance.conduct.cleanup, "purge", world.purge)
     monkeypatch.setattr(acceptance.conduct.undo, "purge", world.purge)
-    monkeypatch.setattr(acceptance.conduct.old_path_proof, "still_exported", lambda *_: set())
+    monkeypatch.setattr(acceptance.conduct.old_path_proof, "still_exported", lambda *_, **__: set())
     monkeypatch.setattr(acceptance.conduct.old_path_proof, "Clients", lambda *_: world)
     monkeypatch.setattr(acceptance.conduct.old_path_proof.user_path, "findings", lambda *_: [])
     monkeypatch.setattr(acceptance.conduct.old_path_proof, "await_scrape", lambda *_: None)

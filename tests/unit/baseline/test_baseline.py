@@ -306,9 +306,13 @@ def test_a_metric_that_ended_before_the_stretch_is_not_of_it(last, exported, tmp
     prometheus = SimpleNamespace(
         samples=samples, range=lambda *_: {"": [(1000.0, 1.0)]}, firing_alerts=set, url="http://here"
     )
-    service = SimpleNamespace(name="butler-worker", job="butler-worker")
+    service = SimpleNamespace(key="worker", name="butler-worker", job="butler-worker")
     target = SimpleNamespace(
-        name="here", scrape_interval_s=5, services={"worker": service}, storage=SimpleNamespace(root=tmp_path)
+        name="here",
+        scrape_interval_s=5,
+        services={"worker": service},
+        absent={},
+        storage=SimpleNamespace(root=tmp_path),
     )
     found = collect(target, prometheus, 60, end=1060.0).services["butler-worker"]
     assert ("review_submission" in found.calls) is exported

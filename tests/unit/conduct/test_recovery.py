@@ -187,7 +187,7 @@ def test_crash_of_one_account_is_undone_by_another_or_told(
 ):
     """The env file is its owner's and the team's; who is not of the team is told how to go on."""
     monkeypatch.setattr(Prometheus, "names", lambda *_, **__: set())
-    monkeypatch.setattr(acceptance.conduct.old_path_proof, "still_exported", lambda *_: set())
+    monkeypatch.setattr(acceptance.conduct.old_path_proof, "still_exported", lambda *_, **__: set())
     code, said = as_another(group, recover)
     assert (code, target.env_file.read_text() == BEFORE) == (0 if undone else 2, undone), said
     found = target.env_file.stat()
