@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import accumulate
 
 from acceptance.baseline.readings import Baseline, Calls, Readings
@@ -73,9 +73,8 @@ def collect(
     step = target.scrape_interval_s
     window = _Window(prometheus, start, end, step)
     services = {
-        service.name: replace(
-            window.readings(service.job, (probes or {}).get(service.name, ())),
-            resources=f"{service.key}-resources" not in target.absent,
+        service.name: window.readings(
+            service.job, (probes or {}).get(service.name, ()), target.has_resources(service.key)
         )
         for service in target.services.values()
     }
@@ -135,7 +134,7 @@ class _Window:
         self._prometheus = prometheus
         self._when = (start, end, step)
 
-    def readings(self, job: str, probes: Sequence[Probe]) -> Readings:
+    def readings(self, job: str, probes: Sequence[Probe], resources: bool) -> Readings:
         calls = {family.name: self._calls(family, job) for family in FAMILIES}
         return Readings(
             up=self._one(f'min(up{{job="{job}"}})'),
@@ -143,6 +142,7 @@ class _Window:
             memory=self._one(f'sum(process_resident_memory_bytes{{job="{job}"}})'),
             calls={name: found for name, found in calls.items() if found.total},
             probes=tuple(probes),
+            resources=resources,
         )
 
     def _calls(self, family: Family, job: str) -> Calls:

@@ -86,9 +86,8 @@ def conversations(user: User) -> Iterator[Finding]:
             yield from wrong
             continue
         said = list(contexts.texts(context.get("data")))[-2:]
-        already = {
-            each.expected for each in contexts.findings(context, owner, said)
-        }  # the new path's, not the rollback's
+        # What the new path stored wrongly is not the rollback's.
+        already = {each.expected for each in contexts.findings(context, owner, said)}
         yield from (each for each in contexts.findings(stored, owner, said) if each.expected not in already)
         if (steps := (stored or {}).get("step_count", 0)) <= context["step_count"]:
             subject, expected = f"session {context['session_id']}", f"a step_count over {context['step_count']}"

@@ -213,7 +213,7 @@ def _resources(target: Target, prometheus: Prometheus) -> list[Finding]:
         Finding("no data", service.name, f"{metric} of job {service.job}", "none", next_step=f"{step}{key}-resources")
         for key, service in target.services.items()
         for metric in metrics
-        if f"{key}-resources" not in target.absent and not prometheus.names(service.job, metric)
+        if target.has_resources(key) and not prometheus.names(service.job, metric)
     ]
 
 

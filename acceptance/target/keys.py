@@ -122,6 +122,7 @@ _DOCUMENT_VALUES = (
 _VALUES = (
     "What it calls values of labels, by LABEL:VALUE of the contract, such as status:success=ok status:error=failed."
 )
+_VALUE_FORM = r"(\w+:)?[\w.-]+"
 _BY_LENGTH = (
     "Whether an upload whose declared length is far over the limit is refused before it is sent: true, or false where "
     "the service reads it whole first, which a sound one may."
@@ -180,7 +181,7 @@ def _http_names(upper: str) -> dict[str, Key]:
     return {
         f"{upper}_ROUTES": Key(renamings(r"/[^\s?#=]*"), "", about=_ROUTES),
         f"{upper}_FIELDS": Key(renamings(r"[\w.-]+", may_lack=True), "", about=_FIELDS),
-        f"{upper}_VALUES": Key(renamings(r"(\w+:)?[\w.-]+"), "", about=_FIELD_VALUES),
+        f"{upper}_VALUES": Key(renamings(_VALUE_FORM, kinds=True), "", about=_FIELD_VALUES),
     }
 
 
@@ -232,7 +233,7 @@ KEYS: dict[str, Key] = {
     "PROMETHEUS_CONFIG": Key(path, "{INFRA_DIR}/prometheus/prometheus.yml", about=_CONFIG),
     "METRIC_NAMES": Key(renamings(r"[a-zA-Z_:][\w:]*"), "", about=_METRICS),
     "METRIC_LABELS": Key(renamings(r"[a-zA-Z_]\w*"), "", about="What it calls labels, such as status=outcome."),
-    "METRIC_VALUES": Key(renamings(r"(\w+:)?[\w.-]+"), "", about=_VALUES),
+    "METRIC_VALUES": Key(renamings(_VALUE_FORM, kinds=True), "", about=_VALUES),
     "ALERTMANAGER_URL": Key(http_url, "http://127.0.0.1:9093"),
     "GRAFANA_URL": Key(http_url, "http://127.0.0.1:3000"),
     "GRAFANA_USER": Key(word, "admin"),
@@ -246,7 +247,7 @@ KEYS: dict[str, Key] = {
     "MONGODB_DATABASE": Key(word, "butler"),
     "MONGODB_COLLECTIONS": Key(renamings(r"[\w.-]+"), "", about=_COLLECTIONS),
     "MONGODB_FIELDS": Key(renamings(r"(\w+:)?[\w-]+"), "", about=_DOCUMENTS),
-    "MONGODB_VALUES": Key(renamings(r"(\w+:)?[\w.-]+"), "", about=_DOCUMENT_VALUES),
+    "MONGODB_VALUES": Key(renamings(_VALUE_FORM, kinds=True), "", about=_DOCUMENT_VALUES),
     "STORAGE_ROOT": Key(path, "/var/butler/review_archives"),
     "LEGACY_STORAGE_ROOT": Key(path, "{STORAGE_ROOT}"),
     "STORAGE_OWNER": Key(owner, "butler:butler"),

@@ -161,6 +161,10 @@ class Target(Public):
             raise absent(part)
         return self
 
+    def has_resources(self, key: str) -> bool:
+        """Tell whether Prometheus has CPU and memory of a service, as far as the target file says."""
+        return f"{key}-resources" not in self.absent
+
     @property
     def other_headers(self) -> dict[str, str]:
         """Give the headers of another student's calls to the review API; empty where there is no login of one."""

@@ -16,10 +16,11 @@ def health(text: str) -> Health:
     return Health(found[1], int(found[2] or 200), found[3] or "")
 
 
-def renamings(form: str, *, may_lack: bool = False) -> Parser:
+def renamings(form: str, *, may_lack: bool = False, kinds: bool = False) -> Parser:
     """Return a parser of pairs CONTRACT=THEIRS of a form; with `may_lack`, nothing behind the `=` is none there.
 
-    A contract's name may have its kind before it, `KIND:NAME`; the others' names are then their own within the kind.
+    A contract's name may have its kind before it, `KIND:NAME`, and with `kinds` must, as nothing would look for it
+    without one; the others' names are then their own within the kind.
     """
 
     def parse(text: str) -> dict[str, str]:
@@ -29,11 +30,13 @@ def renamings(form: str, *, may_lack: bool = False) -> Parser:
             all("=" in pair for pair in text.split())
             and all(re.fullmatch(form, name) for name in (*pairs, *theirs))
             and len(pairs) == len(text.split())
+            and all(":" in name for name in pairs if kinds)
         )
         told = [(name.rpartition(":")[0], its) for name, its in pairs.items() if its or not may_lack]
         if not good or len(set(told)) < len(told):
             lacking = ", or CONTRACT= for one that is not there" if may_lack else ""
-            raise Malformed(f"pairs CONTRACT=THEIRS with a space between them, each name once{lacking}")
+            pair = "FIELD:CONTRACT=THEIRS" if kinds else "CONTRACT=THEIRS"
+            raise Malformed(f"pairs {pair} with a space between them, each name once{lacking}")
         return pairs
 
     return parse
@@ -43,7 +46,7 @@ def start_proof(text: str) -> str:
     """Return what shows when the processes of a service started."""
     kind, _, rest = text.partition(":")
     names = {"docker": r"[\w.-]+( [\w.-]+)*", "systemd": r"[\w.@-]+( [\w.@-]+)*", "process": ".+", "command": ".+"}
-    if text not in ("metric", "metric:used") and not re.fullmatch(names.get(kind, "(?!)"), rest):
+    if text != "metric" and not re.fullmatch(names.get(kind, "(?!)"), rest):
         raise Malformed("metric, docker:CONTAINER, systemd:UNIT, process:REGEX or command:WORDS")
     if kind == "command":
         command(rest)

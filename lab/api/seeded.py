@@ -46,9 +46,11 @@ def opened(root: Path, wide: bool) -> Iterator[None]:
     before = stat.S_IMODE(root.stat().st_mode)
     if wide:
         root.chmod(0o777)
-    yield
-    if wide:
-        root.chmod(before)
+    try:
+        yield
+    finally:
+        if wide:
+            root.chmod(before)
 
 
 def scribble(home: Path) -> None:

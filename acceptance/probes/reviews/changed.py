@@ -36,7 +36,7 @@ def changed(before: Sequence[Review], new: Review) -> list[Finding]:
     said, says = ((each.answer or {}).get("status") for each in (old, new))
     if new.answer is not None and said != says:
         found.append(Finding("answered otherwise", subject, f"status {said!r}, as by the old path", repr(says)))
-    texts = [str((each.report or {}).get("report", "")) for each in (old, new)]
+    texts = [_text(each) for each in (old, new)]
     if len(texts[1]) < len(texts[0]) / LEAST_OF_REPORT:
         expected = f"a report of about {len(texts[0])} characters, as by the old path"
         found.append(Finding("report cut", subject, expected, f"{len(texts[1])} characters: {cut(texts[1], 100)!r}"))
@@ -53,9 +53,8 @@ def _miscounted(subject: str, before: Sequence[Review], new: Review) -> list[Fin
     analysed = [review for review in before if review.analysed]
     counts = _counts(new)
     told = [name for name in counts if analysed and all(_tells(review, name) for review in analysed)]
-    text = cut(str((new.report or {}).get("report", "")), 200)
     return [
-        Finding("told otherwise", subject, f"{counts[name]} {name} in the report, as it tells by the old path", text)
+        _otherwise(subject, f"{counts[name]} {name} in the report, as it tells by the old path", new)
         for name in told
         if not _tells(new, name)
     ]
@@ -66,12 +65,16 @@ def _unnamed(subject: str, before: Sequence[Review], new: Review) -> list[Findin
 
     def names_it(review: Review) -> bool:
         commit = review.submitted.new_commit
-        return bool(commit) and commit in str((review.report or {}).get("report", ""))
+        return bool(commit) and commit in _text(review)
 
     if names_it(new) or not (before and all(map(names_it, before))):
         return []
     expected = f"a report that names the commit {new.submitted.new_commit}, as those by the old path do"
-    return [Finding("told otherwise", subject, expected, cut(str((new.report or {}).get("report", "")), 200))]
+    return [_otherwise(subject, expected, new)]
+
+
+def _otherwise(subject: str, expected: str, new: Review) -> Finding:
+    return Finding("told otherwise", subject, expected, cut(_text(new), 200))
 
 
 def _internals(subject: str, before: Sequence[Review], new: Review) -> list[Finding]:
@@ -84,10 +87,14 @@ def _internals(subject: str, before: Sequence[Review], new: Review) -> list[Find
 
 
 def _places_told(review: Review) -> list[str]:
-    text = str((review.report or {}).get("report", ""))
+    text = _text(review)
     stored = [value for path, values in review.seen.values.items() if path.startswith("task.") for value in values]
     places = (str(Path(value).parent) for value in stored if isinstance(value, str) and value.startswith("/"))
     return [place for place in places if place != "/" and place in text]
+
+
+def _text(review: Review) -> str:
+    return str((review.report or {}).get("report", ""))
 
 
 def _counts(review: Review) -> Mapping[str, int]:
@@ -98,7 +105,7 @@ def _counts(review: Review) -> Mapping[str, int]:
 
 def _tells(review: Review, name: str) -> bool:
     """Tell whether a report's text holds a count of its log analysis beside the count's name, such as `3 lines`."""
-    value, text = _counts(review).get(name), str((review.report or {}).get("report", ""))
+    value, text = _counts(review).get(name), _text(review)
     word = re.escape(name.rstrip("s"))
     return value is None or bool(re.search(rf"\b{value}\W+{word}|{word}\w*\W+{value}\b", text, re.IGNORECASE))
 

@@ -311,7 +311,7 @@ def test_a_metric_that_ended_before_the_stretch_is_not_of_it(last, exported, tmp
         name="here",
         scrape_interval_s=5,
         services={"worker": service},
-        absent={},
+        has_resources=lambda _: True,
         storage=SimpleNamespace(root=tmp_path),
     )
     found = collect(target, prometheus, 60, end=1060.0).services["butler-worker"]

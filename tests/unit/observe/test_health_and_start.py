@@ -121,7 +121,10 @@ def test_what_tells_no_time_is_no_data(tmp_path, monkeypatch, line):
         started(tmp_path, "command:kubectl get pods")
 
 
-@pytest.mark.parametrize("key, value", [("API_STARTED", "docker"), ("API_STARTED", "process:("), ("API_HEALTH", "up")])
+@pytest.mark.parametrize(
+    "key, value",
+    [("API_STARTED", "docker"), ("API_STARTED", "metric:used"), ("API_STARTED", "process:("), ("API_HEALTH", "up")],
+)
 def test_other_forms_are_refused(tmp_path, key, value):
     with pytest.raises(TargetError, match=key):
         small_target(tmp_path, **{key: value})

@@ -130,6 +130,9 @@ def test_an_upload_has_the_deployments_fields_and_a_hostile_name_stays():
         ("METRIC_LABELS", "status=1st"),
         ("METRIC_NAMES", "a=b a=c"),
         ("METRIC_VALUES", "status:success=ok status:error=ok"),
+        ("METRIC_VALUES", "success=ok"),
+        ("MONGODB_VALUES", "succeeded=done"),
+        ("API_VALUES", "succeeded=done"),
     ],
 )
 def test_names_that_cannot_be_told_apart_are_refused(tmp_path, key, value):
