@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
+from functools import cache
 from typing import Any, ClassVar, Protocol, Self, get_args, get_origin, get_type_hints
 
 
@@ -59,7 +60,7 @@ class Kind:
     @classmethod
     def of(cls, data: Mapping[str, Any]) -> Self:
         """Read the fields; one that is missing or null is what the type has for empty."""
-        hints = get_type_hints(cls)
+        hints = _types(cls)  # type: ignore[arg-type]
         known = {each.name: data[each.name] for each in fields(cls) if data.get(each.name) is not None}
         return cls(**{name: _as(hints[name], value) for name, value in known.items()})
 
@@ -388,6 +389,12 @@ KINDS: Mapping[str, type[Kind]] = {each.kind: each for each in Kind.__subclasses
 def stage_of(event: Told) -> str:
     """Give the stage that an event is about; empty where it is about none."""
     return str(event.data.get("stage") or "")
+
+
+@cache
+def _types(kind: type[Any]) -> dict[str, Any]:
+    """Give the types of a kind's fields; a record asks for them once an event."""
+    return get_type_hints(kind)
 
 
 def _as(hint: Any, value: Any) -> Any:

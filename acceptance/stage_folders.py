@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, fields
 from difflib import get_close_matches
 from functools import cache
@@ -163,9 +163,16 @@ def described(kind: type[Described], folder: Path, raw: Mapping[str, Any]) -> De
         StageError: With every fault: file, key, what was expected and found, and what to do.
     """
     try:
-        return TypeAdapter(kind).validate_json(json.dumps(raw, default=str), strict=True)
+        found: Described = _reader(kind).validate_json(json.dumps(raw, default=str), strict=True)  # type: ignore[arg-type]
     except ValidationError as error:
         raise StageError(listing(folder, (_told(kind, each, raw) for each in error.errors()))) from error
+    return found
+
+
+@cache
+def _reader(kind: Hashable) -> TypeAdapter[Any]:
+    """Make the reader of a description once: it takes longer than to read all stages with it."""
+    return TypeAdapter(kind)
 
 
 def listing(folder: Path, faults: Iterable[str]) -> str:

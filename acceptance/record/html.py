@@ -7,12 +7,17 @@ for a run that was killed before pytest-html could write.
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from functools import cache
 from importlib.resources import files
+from importlib.util import cache_from_source
+from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, FileSystemBytecodeCache, PackageLoader, StrictUndefined
+from jinja2.bccache import Bucket
 from markupsafe import Markup
 
 from acceptance.checklist import CHAPTERS
@@ -88,6 +93,14 @@ def _context(record: Record, note: str) -> dict[str, Any]:
     }
 
 
+class _Compiled(FileSystemBytecodeCache):
+    """Keeps the compiled templates where Python keeps its own files; a page needs none, so a full disk is no matter."""
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        with suppress(OSError):
+            super().dump_bytecode(bucket)
+
+
 @cache
 def environment() -> Environment:
     """Give the templates with the filters of `words`, `times` and `chart`."""
@@ -95,6 +108,7 @@ def environment() -> Environment:
         loader=PackageLoader("acceptance", "data"),
         autoescape=True,
         undefined=StrictUndefined,
+        bytecode_cache=None if sys.dont_write_bytecode else _Compiled(str(Path(cache_from_source(__file__)).parent)),
         trim_blocks=True,
         lstrip_blocks=True,
     )
