@@ -1,5 +1,6 @@
 """One run of a stage by its command line, and what its event log says of it."""
 
+import json
 import os
 import subprocess
 import sys
@@ -49,6 +50,12 @@ class StageRun:
     def judged(self) -> dict[str, tuple[str, str]]:
         """Give verdict and reason of each check, by its bare name; of those of one name the last one's."""
         return {bare(data): (data["verdict"], data["reason"]) for data in self.of("check.finished")}
+
+    def unsaid(self, check: str, words: Iterable[str]) -> list[str]:
+        """Give those words that a check, by its bare name, does not say: neither its reason nor its evidence."""
+        found = [(data["reason"], data["evidence"]) for data in self.of("check.finished") if bare(data) == check]
+        said = json.dumps(found, ensure_ascii=False)
+        return [each for each in words if each not in said]
 
     @property
     def failed(self) -> dict[str, str]:

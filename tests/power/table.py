@@ -44,6 +44,7 @@ class Power:
         faults: Seeded together.
         red: Names that may be the first to be not good: a check with its parameters, or ``trigger`` and its id.
         told: What the reason of the first red must say.
+        besides: What its findings must say too, where one check tells several faults that do not hide each other.
         code: Exit codes that the run may end with.
         settings: Of the target file, beside the short times.
         not_shown: Items of the catalogue that one evaluation cannot turn red; the stage is red all the same.
@@ -72,6 +73,7 @@ class Power:
     shows: str = ""
     by: Means | None = None
     also: tuple[str, ...] = ()
+    besides: tuple[str, ...] = ()
     arguments_too: tuple[str, ...] = ()
     survey: str = ""
 
@@ -249,6 +251,7 @@ def assert_noticed(power: Power, held_target: Path, reports: Path) -> None:
         pay_restart(power, held_target, reports)
     assert ended.first_red in power.red, f"{ended.first_red}: {ended.reason}\n{ended.explain()}"
     assert power.told in ended.reason, f"{ended.reason}\n{ended.explain()}"
+    assert ended.unsaid(ended.first_red, power.besides) == [], f"{ended.reason}\n{ended.explain()}"
     assert (ended.code in power.code, ended.outcome != "GO") == (True, True), ended.explain()
     assert left_over(held_target) == before, ended.explain()
     found = dict(ended.red)

@@ -9,9 +9,10 @@ from held_lab import SHORT, broken, lab_of_another_shape, retold
 
 from lab.access import ACCESS_FAULTS
 from power.stage_run import StageRun, run_stage
+from power.survey import Rows, alone, assert_all_told, surveys
 from power.table import INCONCLUSIVE, Power, assert_noticed
 
-Shown = partial(Power, only=("security",))
+Shown = partial(Power, only=("security",), survey="secrets")
 POWER = (
     Power(
         (),
@@ -22,9 +23,14 @@ POWER = (
         k="who_may_call",
         code=INCONCLUSIVE,
     ),
-    Shown(("secret-in-errors",), ("test_no_secret_is_shown[bot]",), "GET /no-such-page of", k="secret_is and bot"),
-    Shown(("secret-in-config",), ("test_no_secret_is_shown[worker]",), "GET /config of", k="secret_is and worker"),
-    Shown(("secret-in-log",), ("test_no_secret_is_shown[api]",), "log of", k="secret_is and api"),
+    *(
+        Shown((fault,), (f"test_no_secret_is_shown[{service}]",), "secret shown", besides=(where,))
+        for fault, service, where in (
+            ("secret-in-errors", "bot", "GET /no-such-page of"),
+            ("secret-in-config", "worker", "GET /config of"),
+            ("secret-in-log", "api", "log of"),
+        )
+    ),
 )
 LOGINS = {
     "login-not-asked": ("test_strangers_are_turned_away", "with no login: expected 401 or 403, found 20"),
@@ -44,9 +50,14 @@ def asked(lab: Path, reports: Path, **settings: str) -> StageRun:
     return run_stage(retold(lab, "quick", **SHORT, **settings), reports, "-kstrangers or student_alone")
 
 
-@pytest.mark.parametrize("power", POWER, ids=str)
-def test_secret_that_is_shown_turns_its_check_red(power: Power, held_target: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("power", alone(POWER), ids=str)
+def test_fault_turns_its_check_red(power: Power, held_target: Path, tmp_path: Path) -> None:
     assert_noticed(power, held_target, tmp_path)
+
+
+@pytest.mark.parametrize("rows", surveys(POWER).values(), ids=surveys(POWER))
+def test_survey_tells_every_secret(rows: Rows, held_target: Path, tmp_path: Path) -> None:
+    assert_all_told(rows, held_target, tmp_path)
 
 
 @pytest.mark.parametrize("fault", LOGINS)

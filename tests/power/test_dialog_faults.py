@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -41,6 +42,14 @@ Off = partial(Power, stage="21_01a", only=("flag_off",))
 On = partial(Power, stage="21_01a", only=("flag_on",))
 Soak = partial(Power, stage="21_01a", only=("soak",))
 Exit = partial(Power, stage="21_01a", only=("exit_gate",))
+Remembers = partial(
+    Power,
+    red=("test_as_much_is_remembered_as_with_the_flag_off",),
+    told="as often as with the flag off",
+    stage="21_01a",
+    only=("flag_off", "flag_on"),
+    k="remembered",
+)
 TOO_SLOW = "expected at most 0.05 of them, found "
 LONGER = {"SOAK_SECONDS": "15"}
 """So many operations that one in ten cannot be one in twenty by chance."""
@@ -114,50 +123,28 @@ POWER = (
         only=("flag_off", "flag_on"),
         k="not step_count_grows",
     ),
-    *(
-        Power(
-            (fault,),
-            ("test_as_much_is_remembered_as_with_the_flag_off",),
-            "as often as with the flag off",
-            stage="21_01a",
-            only=("flag_off", "flag_on"),
-            k="remembered",
-        )
-        for fault in (
-            "dialog-long-text-cut",
-            "dialog-old-turns-dropped",
-            "dialog-spaces-lost",
-            "dialog-turns-stored-twice",
-        )
+    Remembers(("dialog-long-text-cut", "dialog-spaces-lost"), besides=("Длинное сообщение", "Две строки")),
+    Remembers(
+        ("dialog-old-turns-dropped", "dialog-turns-stored-twice"),
+        besides=("'This is message 3 of a long conversation': (1, 0)", "(1, 2)"),
     ),
-    *(
-        Power(
-            (fault,),
-            ("test_contexts_are_stored_as_with_the_flag_off",),
-            told,
-            stage="21_01a",
-            only=("flag_off", "flag_on"),
-            k="stored_as_with or remembered or context_is_stored",
-        )
-        for fault, told in (
-            ("dialog-role-renamed", "context.data.history[].role of ['butler', 'user']"),
-            ("dialog-times-of-another-zone", "context.data.history[].at from"),
-        )
+    Power(
+        ("dialog-role-renamed", "dialog-times-of-another-zone"),
+        ("test_contexts_are_stored_as_with_the_flag_off",),
+        "context.data.history[].role of ['butler', 'user']",
+        stage="21_01a",
+        only=("flag_off", "flag_on"),
+        k="stored_as_with or remembered or context_is_stored",
+        besides=("context.data.history[].at from",),
     ),
-    *(
-        Power(
-            (fault,),
-            ("test_sessions_are_kept_apart_as_with_the_flag_off",),
-            told,
-            stage="21_01a",
-            only=("flag_off", "flag_on"),
-            k="sessions_are",
-        )
-        for fault, told in (
-            ("dialog-sessions-unlocked", "all of 6 messages of one moment stored"),
-            ("dialog-stranger-answered", "status 403 for another user"),
-            ("dialog-stranger-stored", "nothing stored of another user's words"),
-        )
+    Power(
+        ("dialog-sessions-unlocked", "dialog-stranger-answered", "dialog-stranger-stored"),
+        ("test_sessions_are_kept_apart_as_with_the_flag_off",),
+        "all of 6 messages of one moment stored",
+        stage="21_01a",
+        only=("flag_off", "flag_on"),
+        k="sessions_are",
+        besides=("status 403 for another user", "nothing stored of another user's words"),
     ),
     *(
         Power(
@@ -174,9 +161,13 @@ POWER = (
         )
     ),
     Off(("dialog-error-reply",), ("test_sessions_are_tried",), "found an error text", k="tried", survey="off"),
-    NotMeasured(stage="21_01a"),
+    NotMeasured(stage="21_01a", survey="soak"),
     OddCrash(stage="21_01a"),
-    OddCalls(stage="21_01a"),
+    replace(
+        OddCalls(stage="21_01a"),
+        faults=("other-calls-served", "dialog-longest-refused"),
+        besides=("the longest message",),
+    ),
     OtherLog(("log-times-of-another-zone",), told="away", stage="21_01a"),
     OddCrashBefore(stage="21_01a"),
     Off(("dialog-error-reply",), ("test_requests_are_answered_and_timed",), "failed", k="timed", survey="off"),
@@ -197,15 +188,7 @@ POWER = (
         only=("flag_off", "soak"),
         k="context_is_stored or users_say",
     ),
-    LeftBehind(("requests-keep-memory",), stage="21_01a"),
-    Power(
-        ("dialog-longest-refused",),
-        ("test_odd_requests_are_refused_as_with_the_flag_off",),
-        "the longest message: expected 200, as by the old path",
-        stage="21_01a",
-        only=("flag_off", "flag_on"),
-        k="odd_requests",
-    ),
+    LeftBehind(("requests-keep-memory",), stage="21_01a", survey="slow"),
     On(("dialog-mixes-users",), ("test_many_sessions_at_once",), "was told another user's word"),
     On(
         ("dialog-flag-ignored",),
@@ -219,15 +202,30 @@ POWER = (
     Soak(("dialog-error-reply",), ("trigger bad-answers",), "found an error text", EITHER_WAY),
     Soak(("dialog-slow",), ("trigger repository-latency",), "fires at > 0.2", settings={"SOAK_SECONDS": "12"}),
     Soak(("dialog-errors",), ("trigger repository-failures", "trigger failed-messages"), "fires at > 0.05"),
-    Soak(("dialog-warns",), ("test_no_new_errors_in_the_log",), "repository_deprecated"),
+    Soak(("dialog-warns",), ("test_no_new_errors_in_the_log",), "repository_deprecated", survey="soak"),
     # Too little for a trigger, too much for the stage.
-    Soak(("dialog-errors-seldom",), ("test_gate_holds[repository-errors]",), "expected == 0 errors, found"),
     Soak(
-        ("dialog-errors-seldom",), ("test_every_turn_of_the_soak_was_good",), "503 Service Unavailable", k="every_turn"
+        ("dialog-errors-seldom",),
+        ("test_gate_holds[repository-errors]",),
+        "expected == 0 errors, found",
+        survey="soak",
     ),
-    Soak(("dialog-slow-seldom",), ("test_gate_holds[repository-latency-p95]",), TOO_SLOW, settings=LONGER),
+    Soak(
+        ("dialog-errors-seldom",),
+        ("test_every_turn_of_the_soak_was_good",),
+        "503 Service Unavailable",
+        k="every_turn",
+        survey="soak",
+    ),
+    Soak(
+        ("dialog-slow-seldom",),
+        ("test_gate_holds[repository-latency-p95]",),
+        TOO_SLOW,
+        settings=LONGER,
+        survey="slow",
+    ),
     # What the soak's own traffic does not say or ask.
-    Soak(("dialog-greeting-fails",), ("test_messages_are_taken",), "[503, 200, 200]"),
+    Soak(("dialog-greeting-fails",), ("test_messages_are_taken",), "[503, 200, 200]", survey="greeting"),
     Soak(("dialog-greeting-error-reply",), ("test_responses_are_good",), "'Hello': expected an answer", survey="c"),
     Soak(("dialog-history-cut",), ("test_history_is_maintained",), "Hello", k="history_is", survey="c"),
     Later(("dialog-answers-late",), stage="21_01a"),
@@ -235,8 +233,21 @@ POWER = (
     # Nobody looked: no data is never good.
     Soak((), ("test_user_facing_validation",), "not verified", INCONCLUSIVE, k="user_facing", survey="nothing"),
     Exit((), ("test_flag_is_enabled",), "not verified", INCONCLUSIVE, k="flag_is_enabled", survey="nothing"),
-    Exit(("dialog-errors-seldom",), ("test_no_error_rate_increase",), "expected == 0 errors, found", k="error_rate"),
-    Exit(("dialog-slow-seldom",), ("test_latency_is_within_slo",), TOO_SLOW, settings=LONGER, k="latency"),
+    Exit(
+        ("dialog-errors-seldom",),
+        ("test_no_error_rate_increase",),
+        "expected == 0 errors, found",
+        k="error_rate",
+        survey="soak",
+    ),
+    Exit(
+        ("dialog-slow-seldom",),
+        ("test_latency_is_within_slo",),
+        TOO_SLOW,
+        settings=LONGER,
+        k="latency",
+        survey="slow",
+    ),
     Exit(
         (),
         ("test_user_facing_validation_was_successful",),

@@ -91,8 +91,8 @@ POWER = (
         only=("flag_off", "soak"),
         k="several or every_request",
     ),
-    NotMeasured(stage="21_01b"),
-    LeftBehind(("requests-leave-files",), stage="21_01b"),
+    NotMeasured(stage="21_01b", survey="soak"),
+    LeftBehind(("requests-leave-files",), stage="21_01b", survey="soak"),
     OddCrash(stage="21_01b"),
     OddCalls(stage="21_01b"),
     OtherLog(("log-one-trace-id",), told="the trace ids of our requests", stage="21_01b"),
@@ -135,21 +135,32 @@ POWER = (
     Soak(("homework-slow",), ("trigger latency",), "fires at > 2", settings={"SOAK_SECONDS": "18"}),
     Soak(("hw-checker-down",), ("test_gate_holds[hw-checker-errors]",), "reschedule it", code=INCONCLUSIVE),
     # Too little for a trigger, too much for the stage.
-    Soak(("homework-errors-seldom",), ("test_gate_holds[hw-checker-errors]",), "expected == 0 errors, found"),
-    Soak(("homework-list-cut",), ("test_every_request_of_the_soak_was_good",), "which the HW checker has"),
-    Soak(("hw-checker-says-ill",), ("test_hw_checker_is_healthy",), 'expected 200 {"status":"ok"}'),
+    Soak(
+        ("homework-errors-seldom",),
+        ("test_gate_holds[hw-checker-errors]",),
+        "expected == 0 errors, found",
+        survey="soak",
+    ),
+    Soak(
+        ("homework-list-cut",),
+        ("test_every_request_of_the_soak_was_good",),
+        "which the HW checker has",
+        survey="soak",
+    ),
+    Soak(("hw-checker-says-ill",), ("test_hw_checker_is_healthy",), 'expected 200 {"status":"ok"}', survey="soak"),
     # Slow ones are the trigger's, which has the same bound; few ones are no proof of quick ones.
-    Soak((), ("test_gate_holds[latency-p95]",), "to judge by, found ", INCONCLUSIVE, FEW, k="latency"),
+    Soak((), ("test_gate_holds[latency-p95]",), "to judge by, found ", INCONCLUSIVE, FEW, k="latency", survey="few"),
     Later(("homework-answers-late",), stage="21_01b"),
     RestartsItself(stage="21_01b"),
-    Soak((), ("test_latency_is_at_most_twice_the_baseline",), "timed requests", INCONCLUSIVE, k="twice"),
+    Soak((), ("test_latency_is_at_most_twice_the_baseline",), "timed requests", INCONCLUSIVE, k="twice", survey="few"),
     Exit(
         ("homework-errors-seldom",),
         ("test_no_increase_in_hw_checker_errors",),
         "expected == 0 errors, found",
         k="increase",
+        survey="soak",
     ),
-    Exit((), ("test_latency_is_within_slo",), "to judge by, found ", INCONCLUSIVE, FEW, k="latency"),
+    Exit((), ("test_latency_is_within_slo",), "to judge by, found ", INCONCLUSIVE, FEW, k="latency", survey="few"),
     Exit(
         ("homework-empty-list",),
         ("test_homework_submission",),
@@ -157,7 +168,7 @@ POWER = (
         k="submission",
         survey="a",
     ),
-    Exit((), ("test_stage_is_accepted",), "21_01b.exit.1 was not checked", INCONCLUSIVE, k="accepted"),
+    Exit((), ("test_stage_is_accepted",), "21_01b.exit.1 was not checked", INCONCLUSIVE, k="accepted", survey="few"),
 )
 
 

@@ -21,6 +21,14 @@ from power.table import (
     assert_noticed,
 )
 
+AsBefore = partial(
+    Power,
+    red=("test_reviews_are_as_with_the_flag_off",),
+    told="as by the old path",
+    stage="21_01d",
+    only=("flag_off", "flag_on"),
+    k="submissions or as_with",
+)
 IMPATIENT = {"HTTP_TIMEOUT_SECONDS": "3"}
 FEW = {"TRAFFIC_PER_MINUTE": "100"}
 """Fewer than the worker does at once, so that none waits for another."""
@@ -76,24 +84,25 @@ POWER = (
         survey="stuck-errors",
     ),
     On(("use-case-does-not-come-back",), ("test_flag_change_restarted_the_worker",), "expected"),
-    *(
-        Power(
-            (fault,),
-            ("test_reviews_are_as_with_the_flag_off",),
-            told,
-            stage="21_01d",
-            only=("flag_off", "flag_on"),
-            k="submissions or as_with",
-        )
-        for fault, told in (
-            ("review-counts-wrongly", "as by the old path"),
-            ("review-first-log-file-only", "as by the old path"),
-            ("review-other-assignment", "to be the same, as by the old path"),
-            ("review-published-twice", "one report_published, as by the old path"),
-            ("review-result-cut", "to be the same, as by the old path"),
-            ("review-limit-checked-last", "log.rate_limit_check.timestamp not after"),
-            ("review-limit-low", "submissions in a row taken, as by the old path"),
-        )
+    AsBefore(
+        (
+            "review-counts-wrongly",
+            "review-other-assignment",
+            "review-published-twice",
+            "review-limit-checked-last",
+            "review-limit-low",
+        ),
+        besides=(
+            "analysed otherwise",
+            "answer.assignment_id and report.assignment_id to be the same",
+            "one report_published, as by the old path",
+            "log.rate_limit_check.timestamp not after",
+            "submissions in a row taken, as by the old path",
+        ),
+    ),
+    AsBefore(
+        ("review-first-log-file-only", "review-result-cut"),
+        besides=("analysed otherwise", "answer.result.report and report.report to be the same"),
     ),
     Power(
         ("review-analyses-mixed",),
@@ -103,8 +112,8 @@ POWER = (
         only=("flag_off", "soak"),
         k="submissions or every_review",
     ),
-    NotMeasured(stage="21_01d"),
-    LeftBehind(("requests-leave-files",), stage="21_01d"),
+    NotMeasured(stage="21_01d", survey="soak"),
+    LeftBehind(("requests-leave-files",), stage="21_01d", survey="soak"),
     OtherLog(("log-times-of-another-zone",), told="away", stage="21_01d"),
     On(("component-unhealthy",), ("test_components_are_healthy_before_the_soak",), "LogAnalysisPipeline", survey="a"),
     On(("rate-limit-always",), ("test_review_is_done",), "found it refused: rate limit", survey="limit"),
@@ -145,12 +154,14 @@ POWER = (
     Soak(("rate-limit-always",), ("trigger unexpected-429",), "rate limit"),
     Soak(("review-no-log-analysis",), ("trigger no-log-analysis",), "log analysis appended"),
     Soak(("review-not-published",), ("trigger not-published",), "report published"),
-    Soak(("component-unhealthy",), ("test_components_are_healthy",), "LogAnalysisPipeline"),
+    Soak(("component-unhealthy",), ("test_components_are_healthy",), "LogAnalysisPipeline", survey="soak"),
     # Both take longer than the SLO of 30 s, so their runs do too.
     Soak(("review-slow",), ("trigger latency", "test_reviews_end_in_time", "test_gate_holds[latency-p95]"), "found"),
     Soak(("review-begins-late",), ("test_reviews_end_in_time",), "not < 30 s", settings=FEW),
     Later(("review-takes-longer",), red=("test_reviews_take_at_most_twice_the_baseline",), stage="21_01d"),
-    Soak((), ("test_reviews_take_at_most_twice_the_baseline",), "timed requests", INCONCLUSIVE, k="twice"),
+    Soak(
+        (), ("test_reviews_take_at_most_twice_the_baseline",), "timed requests", INCONCLUSIVE, k="twice", survey="few"
+    ),
     RestartsItself(stage="21_01d"),
     # Too little for a trigger, too much for the stage.
     Soak(
@@ -158,14 +169,16 @@ POWER = (
         ("test_gate_holds[pipeline-errors]",),
         "expected == 0 errors",
         settings=IMPATIENT | {"SOAK_SECONDS": "12"},
+        survey="soak",
     ),
-    Soak(("review-hits-miscounted",), ("test_gate_holds[rate-limit-hits]",), "expected == 0 ref"),
+    Soak(("review-hits-miscounted",), ("test_gate_holds[rate-limit-hits]",), "expected == 0 ref", survey="soak"),
     # Every tenth is lost: on a busy machine four seconds hold fewer.
     Soak(
         ("review-report-lost",),
         ("test_every_review_of_the_soak_was_good",),
         "report persisted, found report =",
         settings=IMPATIENT | {"SOAK_SECONDS": "12"},
+        survey="soak",
     ),
     # Slow ones are the trigger's, which has the same bound; few ones are no proof of quick ones.
     Soak(
@@ -175,12 +188,14 @@ POWER = (
         INCONCLUSIVE,
         settings=TOO_FEW,
         k="latency",
+        survey="few",
     ),
     Exit(
         ("review-errors-seldom",),
         ("test_no_errors_in_the_review_pipeline",),
         "expected == 0 errors",
         k="no_errors",
+        survey="soak",
     ),
     Exit(
         (),
@@ -190,7 +205,15 @@ POWER = (
         k="collaborators",
         survey="nothing",
     ),
-    Exit((), ("test_latency_is_within_slo",), "to judge by, found ", INCONCLUSIVE, settings=TOO_FEW, k="latency"),
+    Exit(
+        (),
+        ("test_latency_is_within_slo",),
+        "to judge by, found ",
+        INCONCLUSIVE,
+        settings=TOO_FEW,
+        k="latency",
+        survey="few",
+    ),
     Exit(
         ("review-report-empty",),
         ("test_review_submission",),

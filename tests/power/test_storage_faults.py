@@ -105,13 +105,14 @@ def wrong_digests(target_file: Path) -> AbstractContextManager[dict[str, str]]:
 
 POWER = (
     OldCode(stage="21_01c"),
-    Unwatched(stage="21_01c", settings={"API_JOB": "nobody"}),
+    Unwatched(stage="21_01c", settings={"API_JOB": "nobody"}, survey="before"),
     Before(
         (),
         ("test_storage_directory_is_prepared",),
         "with mode 777",
         k="directory",
         by=Means("storage-open-to-all", storage_open_to_all),
+        survey="before",
     ),
     Before(
         (),
@@ -120,6 +121,7 @@ POWER = (
         code=INCONCLUSIVE,
         k="antivirus",
         by=stopped("infra:clamd"),
+        survey="before",
     ),
     # The whole stage ends at the first bad check, wherever that stands.
     Power(("disk-gone",), ("test_upload_lands_in_the_old_place",), "found 500"),
@@ -275,12 +277,13 @@ POWER = (
         survey="a",
     ),
     # Too little for a trigger, too much for the stage.
-    Soak(("write-errors-seldom",), ("test_gate_holds[write-errors]",), "expected == 0 errors, found"),
+    Soak(("write-errors-seldom",), ("test_gate_holds[write-errors]",), "expected == 0 errors, found", survey="soak"),
     Soak(
         ("write-errors-seldom",),
         ("test_every_upload_of_the_soak_was_stored",),
         "500",
         k="every_upload",
+        survey="soak",
     ),
     Soak(
         (),
@@ -299,12 +302,12 @@ POWER = (
     Later(("writes-late",), stage="21_01c"),
     RestartsItself(stage="21_01c"),
     Soak(
-        ("metadata-seldom",),
+        ("metadata-seldom", "wrong-size-seldom"),
         ("test_every_upload_of_the_soak_is_recorded",),
         "one document for each of ['new']",
         k="is_recorded",
+        besides=("size_bytes: ",),
     ),
-    Soak(("wrong-size-seldom",), ("test_every_upload_of_the_soak_is_recorded",), "size_bytes: ", k="is_recorded"),
     On(
         ("owners-mixed",),
         ("test_uploads_at_once_are_not_mixed_up",),
@@ -322,8 +325,8 @@ POWER = (
         )
         for fault in ("place-without-root", "answer-remembered")
     ),
-    NotMeasured(stage="21_01c"),
-    LeftBehind(("requests-leave-files",)),
+    NotMeasured(stage="21_01c", survey="soak"),
+    LeftBehind(("requests-leave-files",), survey="soak"),
     Security(
         ("large-files-not-checked",),
         ("test_wrong_digest_of_a_good_archive_is_refused[large]",),
@@ -354,6 +357,7 @@ POWER = (
         "found",
         only=("soak",),
         k="as_it_was_prepared",
+        survey="soak",
     ),
     OddCrashBefore(stage="21_01c"),
     Power(
@@ -376,19 +380,28 @@ POWER = (
     # Three after many good ones: too few for the trigger, too many for the gate.
     Soak((), ("test_gate_holds[checksum-failures]",), "found 3 of", by=Means("wrong-digests", wrong_digests)),
     # Slow ones are the trigger's, which has the same bound; few ones are no proof of quick ones.
-    Soak((), ("test_gate_holds[write-latency-p95]",), "to judge by, found ", INCONCLUSIVE, FEW, k="latency"),
+    Soak(
+        (),
+        ("test_gate_holds[write-latency-p95]",),
+        "to judge by, found ",
+        INCONCLUSIVE,
+        FEW | FULL_DISK,
+        k="latency",
+        survey="few",
+    ),
     Soak(("archive-not-kept",), ("trigger not-stored",), "expected a file below"),
     Soak((), ("test_no_unexpected_security_events",), "av_scan_reject", by=Means("foreign-viruses", foreign_viruses)),
-    Soak((), ("test_disk_has_room",), "assert", settings=FULL_DISK | {"SOAK_SECONDS": "1"}, k="room"),
+    Soak((), ("test_disk_has_room",), "assert", settings=FEW | FULL_DISK, k="room", survey="few"),
     Exit(
         ("write-errors-seldom",),
         ("test_no_file_write_errors",),
         "expected == 0 errors, found",
         k="file_write",
+        survey="soak",
     ),
     Exit((), ("test_checksum_validation_is_working",), "not verified", INCONCLUSIVE, k="checksum", survey="nothing"),
     Exit((), ("test_security_tests_passed",), "not verified", INCONCLUSIVE, k="security_tests", survey="nothing"),
-    Exit((), ("test_disk_usage_is_normal",), "assert", settings=FULL_DISK, k="disk"),
+    Exit((), ("test_disk_usage_is_normal",), "assert", settings=FEW | FULL_DISK, k="disk", survey="few"),
     Exit(
         (), ("test_stage_is_accepted",), "21_01c.exit.1 was not checked", INCONCLUSIVE, k="accepted", survey="nothing"
     ),

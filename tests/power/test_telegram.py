@@ -9,6 +9,7 @@ from held_lab import SHORT, held_lab, retold
 
 from lab.bot.faults import TELEGRAM_FAULTS
 from power.stage_run import left_over, run_stage
+from power.survey import Rows, alone, assert_all_told, surveys
 from power.table import Power, assert_noticed
 
 # To import aiogram takes four seconds of a processor, at each start of the bot.
@@ -18,8 +19,8 @@ Post = partial(Power, stage="post_deployment", settings=SETTINGS)
 POWER = (
     On(("telegram-reply-lost",), ("test_butler_answers",), "no message to this user within"),
     On(("telegram-text-ascii-only",), ("test_context_is_stored",), "after what was said before it"),
-    Post(("digest-empty",), ("test_digest_is_sent",), "There is nothing new", k="digest"),
-    Post(("channel-info-of-another",), ("test_channel_info_is_returned",), "another_one", k="channel"),
+    Post(("digest-empty",), ("test_digest_is_sent",), "There is nothing new", k="digest", survey="post"),
+    Post(("channel-info-of-another",), ("test_channel_info_is_returned",), "another_one", k="channel", survey="post"),
 )
 
 
@@ -40,6 +41,11 @@ def test_every_fault_is_tried() -> None:
     assert {name for power in POWER for name in power.faults} >= {fault.name for fault in TELEGRAM_FAULTS}
 
 
-@pytest.mark.parametrize("power", POWER, ids=str)
+@pytest.mark.parametrize("power", alone(POWER), ids=str)
 def test_fault_turns_its_check_red(power: Power, lab_in_telegram: Path, tmp_path: Path) -> None:
     assert_noticed(power, lab_in_telegram, tmp_path)
+
+
+@pytest.mark.parametrize("rows", surveys(POWER).values(), ids=surveys(POWER))
+def test_survey_tells_every_fault(rows: Rows, lab_in_telegram: Path, tmp_path: Path) -> None:
+    assert_all_told(rows, lab_in_telegram, tmp_path)
