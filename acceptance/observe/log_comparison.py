@@ -171,7 +171,22 @@ def compare(
             f"{logs.source}: expected lines since {change:%H:%M:%S}, as requests were sent since, found none; "
             "is this still the log of the running service? Check the *_LOGS key of the target file"
         )
+    require_levels(logs.source, excerpt.lines)
     return compared(logs.source, excerpt.lines, _begin(excerpt), change, now, ours=ours)
+
+
+def require_levels(source: str, lines: Sequence[LogLine]) -> None:
+    """Refuse a log that states no level, or in a way that is not read: it would show no error, whatever happens.
+
+    Raises:
+        Inconclusive: None of these lines states one.
+    """
+    if lines and not any(line.level for line in lines):  # guard: log-without-levels
+        raise Inconclusive(
+            f"{source}: expected lines that state their level, found {len(lines)} without one, such as "
+            f"{lines[-1].text[:160]!r}; which of them are errors is not known; name the field by *_LOG_FIELDS, or the "
+            "group `level` by *_LOG_PATTERN"
+        )
 
 
 def compared(

@@ -14,12 +14,15 @@ from datetime import datetime, timedelta
 from itertools import chain
 from typing import Any, NamedTuple
 
-from acceptance.observe.log_formats import Head, fields_of, head_of, line_of_fields, line_of_text
+from acceptance.observe.log_formats import Head, fields_of, has_time, head_of, line_of_fields, line_of_text
 from acceptance.observe.log_lines import TRACEBACK, LogLine, plain, reads_like_trouble
 from acceptance.target.log_format import LogFormat
 
 _CHAINED = ("During handling of the above exception", "The above exception was the direct cause")
+_GROUP = "+ Exception Group Traceback"
 _MOST_LINES = 400
+_GOES_BACK = timedelta(minutes=10)
+"""A line that is so much older than the one before it has the time of another clock or zone."""
 _DECODER = json.JSONDecoder()
 
 
@@ -93,6 +96,13 @@ def _parted(raw: Raw) -> Iterator[Raw]:
 def _read(raw: Raw, form: LogFormat) -> _Line:
     text = plain(raw.text)
     fields = fields_of(text, form.kind)
+    if (
+        fields is None
+        and text[:1].isspace()
+        and (inner := fields_of(text.strip(), form.kind))
+        and has_time(inner, form)
+    ):
+        fields = inner  # an object that is set in, and not a part of one over several lines
     return _Line(raw, text, fields, head_of(text, form) if fields is None else None)
 
 
@@ -103,9 +113,10 @@ def _continues(block: list[_Line], line: _Line, form: LogFormat) -> bool:
         return False
     if first.text.startswith("{") and first.fields is None and _joined(block, form) is None:
         return True
-    if not text.strip() or text[0] in " \t" or text.startswith(_CHAINED):
+    begins_trace = text.startswith(TRACEBACK) or text.lstrip().startswith(_GROUP)
+    if not begins_trace and (not text.strip() or text[0] in " \t" or text.startswith(_CHAINED)):
         return True
-    if text.startswith(TRACEBACK):
+    if begins_trace:
         logged = first.head.level if first.head else ""
         return last.startswith(_CHAINED) or not last or logged not in ("", "INFO", "DEBUG")
     if any(each.text.lstrip().startswith(TRACEBACK) for each in block):
@@ -130,12 +141,16 @@ def _entry(block: list[_Line], form: LogFormat) -> LogLine:
 
 
 def _placed(lines: list[LogLine], ended: datetime | None) -> list[LogLine]:
-    """Say of each line without a time between which times it was written."""
+    """Say of each line without a time between which times it was written; of trouble by another clock, nothing."""
     after: datetime | None = None
     found = []
     for line in lines:
-        found.append(line if line.at else replace(line, after=after))
-        after = line.at or after
+        if line.at is None:
+            found.append(replace(line, after=after))
+            continue
+        other_clock = after is not None and line.at < after - _GOES_BACK and line.is_warning
+        found.append(replace(line, at=None) if other_clock else line)
+        after = line.at
     before = ended
     for number in range(len(found) - 1, -1, -1):
         line = found[number]

@@ -10,7 +10,7 @@ from textwrap import dedent
 from typing import Any, NamedTuple
 
 from acceptance.observe.log_lines import TRACEBACK, LogLine, level_of
-from acceptance.target.log_format import LogFormat, zone_of
+from acceptance.target.log_format import FIELDS, LogFormat, zone_of
 
 _ISO = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?: ?(?:Z|[+-]\d\d:?\d\d))?"
 _FORMS = (
@@ -34,13 +34,13 @@ _OTHER = {
     "level": (
         "severity",
         "levelname",
-        "level_name",
+        "severitytext",
         "lvl",
         "loglevel",
-        "log_level",
         "log.level",
         "levelno",
-        "PRIORITY",
+        "levelvalue",
+        "priority",
     ),
     "event": (),
     "trace": ("traceId", "trace.id"),
@@ -48,6 +48,8 @@ _OTHER = {
 _MESSAGE = ("message", "msg", "log", "text", "MESSAGE", "event")
 EPOCH_SECONDS = 1e11
 """A number above is one of milliseconds, or of a finer unit."""
+_FIRST_YEAR = 2001
+"""A time before is none: a clock that was never set, a zero value, or the seconds since a start."""
 
 
 class Head(NamedTuple):
@@ -63,7 +65,7 @@ def fields_of(text: str, kind: str) -> dict[str, Any] | None:
     """Read a line that has fields; None when it is none."""
     if text.startswith("{"):
         try:
-            found = json.loads(text)
+            found = json.loads(text, strict=False)
         except (ValueError, RecursionError):
             return None
         return found if isinstance(found, dict) else None
@@ -127,8 +129,13 @@ def head_of(text: str, form: LogFormat) -> Head | None:
 
 def moment_of(stated: object, zone: tzinfo | None) -> tuple[datetime | None, timedelta]:
     """Read a time, aware, and how far behind it the true one may be; None for what is none, or has no known zone."""
+    at, exact = _moment_of(stated, zone)
+    return (at if at and at.year >= _FIRST_YEAR else None), exact
+
+
+def _moment_of(stated: object, zone: tzinfo | None) -> tuple[datetime | None, timedelta]:
     if isinstance(stated, int | float) and not isinstance(stated, bool):
-        return _of_epoch(float(stated)), timedelta(0)
+        return _of_epoch(stated), timedelta(0)
     text = str(stated).strip()
     if _EPOCH.fullmatch(text):
         return _of_epoch(float(text)), timedelta(0)
@@ -154,10 +161,9 @@ def _read(text: str) -> datetime | None:
 
 
 def _of_epoch(value: float) -> datetime | None:
-    while value > EPOCH_SECONDS:
-        value /= 1000
     try:
-        return datetime.fromtimestamp(value, UTC)
+        thousands = next((power for power in range(4) if abs(value) <= EPOCH_SECONDS * 1000**power), 0)
+        return datetime.fromtimestamp(value / 1000**thousands, UTC)
     except (ValueError, OSError, OverflowError):
         return None
 
@@ -165,12 +171,22 @@ def _of_epoch(value: float) -> datetime | None:
 def _named(fields: Mapping[str, Any], name: str, form: LogFormat) -> Any:
     """Give the value of a field by what the target file calls it, or by one of its usual names."""
     for each in (form.fields[name], *_OTHER[name]):
-        if each in fields:
+        if fields.get(each) not in (None, ""):
             return fields[each]
         outer, _, inner = each.partition(".")
         if inner and isinstance(fields.get(outer), Mapping) and inner in fields[outer]:
             return fields[outer][inner]
+    if name in ("time", "level"):  # Level, level_name, LogLevel
+        found = {re.sub("[_@]", "", str(key)).lower(): value for key, value in fields.items()}
+        return next(
+            (found[each] for each in _OTHER[name] + (name, FIELDS[name]) if found.get(each) not in (None, "")), ""
+        )
     return ""
+
+
+def has_time(fields: Mapping[str, Any], form: LogFormat) -> bool:
+    """Tell whether an object has a time, as one has that is an entry and not a part of one."""
+    return bool(_named(fields, "time", form))
 
 
 def _unquoted(value: str) -> str:

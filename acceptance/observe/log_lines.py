@@ -11,10 +11,10 @@ from typing import Any
 
 _WORDS = {
     "CRITICAL": "crit critical fatal panic dpanic emerg emergency alert c f",
-    "ERROR": "err error severe e",
+    "ERROR": "err error severe exception failure e",
     "WARNING": "warn warning w",
     "INFO": "info information informational notice success i n",
-    "DEBUG": "debug trace verbose fine d v t",
+    "DEBUG": "debug trace verbose config fine finer finest d v t",
 }
 _LEVELS = {word: level for level, words in _WORDS.items() for word in words.split()}
 _STEPS: Mapping[str, Mapping[int, str]] = {
@@ -27,13 +27,22 @@ ERRORS = ("ERROR", "CRITICAL")
 WARNINGS = ("WARNING", *ERRORS)
 TRACEBACK = "Traceback (most recent call last)"
 
-#: What reads like trouble in a line that states no level.
+#: What is trouble in a line that states no level, also in one that follows another entry.
 _TROUBLE = re.compile(
-    r"\b(ERROR|ERR|CRIT|CRITICAL|FATAL|PANIC|EMERG|SEVERE)\b|Traceback \(most recent call last\)|Segmentation fault"
-    r"|\bOut of memory\b|^\W*(?:error|fatal|panic|critical)\b|\[(?:error|err|fatal|panic|crit|critical|emerg|alert)\]"
-    r"|\b(?:level|severity|lvl)\W{1,4}(?:error|err|fatal|panic|crit|critical)\b|^[\w.]+(?:Error|Exception): ",
+    r"\b(?:ERROR?|ERR|CRIT|CRITICAL|FATAL?|PANIC|EMERG|SEVERE)\b|Traceback \(most recent call last\)|Segmentation fault"
+    r"|\bOut of memory\b|^\W*(?:error|fatal|panic|critical)\b|[\[:](?:err(or)?|fatal|panic|crit(ical)?|emerg|alert)\]"
+    r"|\b(?:level|severity|lvl)\W{1,4}(?:error|err|fatal|panic|crit|critical)\b|^[\w.]+(?:Error|Exception): "
+    r"|^(?:Unhandled|Uncaught|Exception in thread |\w+Error$)|\bpanicked at\b|\bcore dumped\b"
+    r"|^(?:Killed|Aborted|Bus error|Illegal instruction)\b|^[EF]\d{4,8} \d\d:\d\d",
     re.MULTILINE,
 )
+#: What reads like trouble in an entry with a time and no level; users' texts, which follow an entry, may hold it too.
+_WORDS_OF_TROUBLE = re.compile(
+    r"\b[\w.]*(?:Error|Exception)\b|^\W*(?:error|fatal|panic|critical)\b|\b[Uu]n(?:handled|caught)\b|\b[Ff]ailed\b"
+)
+_TOLD = ("error", "err", "exception", "exc_info", "traceback", "stack", "stack_trace", "stacktrace")
+"""Fields in which a line without a level tells of an error."""
+_NOTHING = ("", "none", "null", "nil", "<nil>", "false", "0")
 _LOST = re.compile(r"Suppressed \d+ messages from \S|imuxsock lost \d+ messages|\d+ messages lost due to rate-limiting")
 """How journald and rsyslog say that they dropped lines."""
 _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07]*\x07)")
@@ -42,8 +51,8 @@ _VARIES = re.compile(r"\b(?=\w*\d)[\w-]+|\d+")
 
 
 def plain(text: str) -> str:
-    """Take the colours and the end of the line away."""
-    return (_ANSI.sub("", text) if "\x1b" in text else text).rstrip("\r\n")
+    """Take away the colours, the end of the line, and the marks and the hole that a file may begin with."""
+    return (_ANSI.sub("", text) if "\x1b" in text else text).rstrip("\r\n").lstrip("\0\ufeff\x1e")
 
 
 def level_of(value: object, numbers: str = "python") -> str:
@@ -59,9 +68,10 @@ def level_of(value: object, numbers: str = "python") -> str:
 @lru_cache(1024)
 def _level_of(word: str, numbers: str) -> str:
     text = plain(word).strip().strip("[]<>:").lower()
-    if not re.fullmatch(r"\d{1,3}", text):
+    figures = re.fullmatch(r"(\d{1,3})(?:000|\.0)?", text)  # Logback's are a thousand times as large
+    if not figures:
         return _LEVELS.get(text, "")
-    number = int(text)
+    number = int(figures[1])
     if number < len(_SYSLOG):
         return _SYSLOG[number]
     return next(level for least, level in _STEPS[numbers].items() if number >= least)
@@ -101,7 +111,14 @@ class LogLine:
     @property
     def is_error(self) -> bool:
         """Whether it is an error, by its level or, where it states none, by its words."""
-        return self.level in ERRORS or (not self.level and reads_like_trouble(self.text or self.message))
+        return self.level in ERRORS or (not self.level and self._reads_like_trouble)
+
+    @property
+    def _reads_like_trouble(self) -> bool:
+        if reads_like_trouble(self.text or self.message):
+            return True
+        told = any(str(self.fields.get(name, "")).lower() not in _NOTHING for name in _TOLD)
+        return told or (self.at is not None and bool(_WORDS_OF_TROUBLE.search(self.message)))
 
     @property
     def is_warning(self) -> bool:

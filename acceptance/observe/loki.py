@@ -16,7 +16,7 @@ from typing import Any
 
 import httpx
 
-from acceptance.observe.log_comparison import Comparison, compared
+from acceptance.observe.log_comparison import Comparison, compared, require_levels
 from acceptance.observe.log_entries import Raw, entries
 from acceptance.observe.log_lines import LogLine
 from acceptance.redact import cut
@@ -28,8 +28,9 @@ LABEL = "service"
 """Promtail's label for the service's name (target contract, on logs)."""
 
 SUSPECT = (
-    '|~ "(?i)err|crit|fatal|panic|emerg|alert|severe|traceback|exception|warn|segmentation|out of memory'
-    '|(level|severity|lvl|levelno|priority).{1,4}[3-6]0"'
+    '|~ "(?i)err|crit|fatal|panic|emerg|alert|severe|traceback|exception|warn|segmentation|out of memory|fail|unhandled'
+    "|uncaught|killed|aborted|core dumped|illegal instruction|stack|^[EF][0-9]{4}"
+    '|(level|severity|lvl|levelno|priority|value).{1,4}([3-6]0|[0-4][^0-9])"'
 )
 """Selects all lines that may be a warning or worse; which of them are is decided as for any other log."""
 
@@ -80,6 +81,11 @@ class Loki:
             start = page[-1][0] + 1e-6
         raise self._odd("query_range", f"more than {_MOST_PAGES * _PAGE} lines of {query}")
 
+    def first(self, query: str, start: float, end: float, form: LogFormat) -> list[LogLine]:
+        """Give the first entries that a log query selects."""
+        page = self._page(query, start, end, _PAGE, "forward")
+        return entries([Raw(text, datetime.fromtimestamp(at, UTC)) for at, text in page], form)
+
     def begins(self, query: str, start: float, end: float) -> datetime | None:
         """Give the time of the first line that a query selects; None when there is none."""
         found = self._page(query, start, end, 1, "forward")
@@ -103,6 +109,8 @@ class Loki:
             body = None
         if not isinstance(body, dict) or body.get("status") != "success":  # guard: loki-that-answers-500
             raise self._odd(path, f"{answer.status_code} {cut(answer.text.strip(), 200)!r}")
+        if said := body.get("warnings"):
+            raise self._odd(path, f"an answer that may lack something: {cut(str(said), 200)}")
         return body.get("data")
 
     def _odd(self, path: str, found: str) -> Inconclusive:
@@ -124,13 +132,15 @@ def compare_in_loki(
         ours: Tells the lines of our own requests, which do not count.
 
     Raises:
-        Inconclusive: Loki does not answer.
+        Inconclusive: Loki does not answer, or what it holds states no level.
     """
     selector = f"{{{LABEL}={json.dumps(service.name)}}}"
     start, middle, end = (change - (now - change)).timestamp(), change.timestamp(), now.timestamp()
     begin = loki.begins(selector, start, end) or now
+    source = f"{service.name} in {loki.url}"
+    require_levels(source, loki.first(selector, start, end, service.log_format))
     lines = loki.lines(f"{selector} {SUSPECT}", start, end, service.log_format)
-    found = compared(f"{service.name} in {loki.url}", lines, begin, change, now, ours=ours)
+    found = compared(source, lines, begin, change, now, ours=ours)
     return replace(found, seen=loki.count(selector, middle, end))
 
 

@@ -3,6 +3,7 @@
 import json
 import math
 import random
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -100,9 +101,16 @@ def test_a_log_that_begins_at_the_change_is_no_clean_time_before(log):
         ([json_line(300, "INFO")], "begins at 12:05:00"),
         (OLD, "found none; is this still the log"),
         ([text_line(-600), *(text_line(second) for second in range(1, 60))], "lines with a time in the declared"),
+        ([re.sub('"level"', '"grade"', each) for each in (*OLD, json_line(5, "oops"))], "lines that state their level"),
         ([*OLD, "ERROR - no time", "Segmentation fault", json_line(99, "INFO")], "to have a time, found 2 without one"),
     ],
-    ids=["rotated away", "stopped before the change", "text where JSON is declared", "errors without a time"],
+    ids=[
+        "rotated away",
+        "stopped before the change",
+        "text where JSON is declared",
+        "levels that cannot be read",
+        "errors without a time",
+    ],
 )
 def test_what_is_not_covered_cannot_be_compared(log, lines, said):
     with pytest.raises(Inconclusive, match=said):

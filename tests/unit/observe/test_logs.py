@@ -66,10 +66,19 @@ def test_only_the_events_asked_for(logs):
         '"timestamp": "2026-11-28T12:30:00Z", "level": "\\u001b[31mERROR\\u001b[0m"',
         '"timestamp": "2026-11-28T12:30:00Z", "PRIORITY": "3"',
         '"timestamp": "2026-11-28T12:30:00Z", "message": "Traceback (most recent call last):"',
+        '"Timestamp": "2026-11-28T12:30:00Z", "Level": "Error"',
+        '"timestamp": null, "ts": 1795869000, "SeverityText": "ERROR"',
+        '"@timestamp": "2026-11-28T12:30:00Z", "level_value": 40000',
+        '"timestamp": "2026-11-28T12:30:00Z", "level": 40.0, "message": "a\tb"',
+        '"timestamp": "2026-11-28T12:30:00Z", "level": "exception"',
+        '"timestamp": "2026-11-28T12:30:00Z", "exc_info": "OSError: 28"',
+        '"timestamp": "2026-11-28T12:30:00Z", "error": "no space left"',
+        '"timestamp": "2026-11-28T12:30:00Z", "message": "Failed to save dialog context"',
     ],
 )
-def test_every_spelling_of_an_error_in_json_is_an_error(logs, stated):
-    found = logs(line("before", -1) + "{" + stated + ', "event": "e"}\n').since(NOON)
+@pytest.mark.parametrize("mark", ["", "\t", "\0\0\ufeff"], ids=["", "set in", "after a hole"])
+def test_every_spelling_of_an_error_in_json_is_an_error(logs, stated, mark):
+    found = logs(line("before", -1) + mark + "{" + stated + ', "event": "e"}\n').since(NOON)
     assert [(entry.is_error, entry.at >= NOON) for entry in found] == [(True, True)]
 
 
@@ -117,6 +126,40 @@ def test_levels_in_figures_mean_what_the_target_file_says(logs, level, numbers, 
 def test_an_information_that_speaks_of_an_error_is_none(logs):
     told = line("e", message="ERROR rate is 0") + "2026-11-28 12:00:00,001 - bot - INFO - no error, FATAL or panic\n"
     assert [entry.is_error for entry in logs(told, kind="text").since(NOON)] == [False, False]
+
+
+def test_a_line_without_a_level_that_reports_no_error_is_none(logs):
+    assert not any(entry.is_error for entry in logs(line("e", level="", error=None, err="<nil>")).since(NOON))
+
+
+@pytest.mark.parametrize(
+    "crash",
+    [
+        "Killed",
+        "thread 'main' panicked at src/main.rs:2:5:",
+        "MemoryError",
+        "E1128 12:00:05",
+        "  + Exception Group Traceback (most recent call last):\n  | OSError: 1",
+    ],
+)
+def test_a_crash_belongs_to_no_entry_before_it(logs, crash):
+    text = f"2026-11-28 12:00:00,000 - bot - INFO - a review\nof two lines that failed\n{crash}\n"
+    assert [entry.is_error for entry in logs(text, kind="text").since(NOON)] == [False, True]
+
+
+@pytest.mark.parametrize(
+    "when", [0, -5, 12.5, 10**400, float("inf"), float("nan"), "0001-01-01T00:00:00Z", "1970-01-01T00:00:12Z", "soon"]
+)
+@pytest.mark.timeout(5)
+def test_a_clock_that_was_never_set_dates_nothing(logs, when):
+    with pytest.raises(Inconclusive, match="to have a time, found 1 without one"):
+        logs(line("one", -1) + line("two", level="ERROR", timestamp=when)).since(NOON)
+
+
+def test_trouble_by_another_clock_is_not_of_the_time_that_it_states(logs):
+    """The second logger of a service writes local time where the first writes UTC."""
+    with pytest.raises(Inconclusive, match="to have a time, found 1 without one"):
+        logs(line("one", 1) + line("two", -59, level="ERROR")).since(NOON)
 
 
 TRACE = 'Traceback (most recent call last):\n  File "x.py", line 1\nKeyError: 1\n'

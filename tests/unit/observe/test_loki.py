@@ -1,12 +1,16 @@
 """Loki: whatever is not an answer is inconclusive, and its lines are those of any other log."""
 
+import json
+import re
 from datetime import UTC, datetime
 
 import httpx
 import pytest
 
 from acceptance.gates.statistics import Count
-from acceptance.observe.loki import Loki, compare_in_loki
+from acceptance.observe.log_entries import Raw, entries
+from acceptance.observe.loki import SUSPECT, Loki, compare_in_loki
+from acceptance.target.log_format import LogFormat
 from acceptance.target.parts import Service
 from acceptance.verdict import Inconclusive
 
@@ -95,6 +99,32 @@ def test_a_service_is_compared_with_as_long_a_time_before_as_loki_covers():
     assert all(query.startswith('{service="butler-bot"}') for query in asked)
 
 
+def test_levels_that_cannot_be_read_are_no_good_news():
+    answer = loki(lambda *_: streams((850, '{"grade": "error"}'), (950, '{"grade": "error"}')))
+    moments = (datetime.fromtimestamp(at, UTC) for at in (900, 1000))
+    with pytest.raises(Inconclusive, match="expected lines that state their level, found 2 without one"):
+        compare_in_loki(answer, BOT, *moments, ours=lambda _: False)
+
+
+TROUBLE = (
+    "KeyError: 1",
+    "ERRO[0005] x",
+    "Killed",
+    '{"level": 3, "a": 1}',
+    '{"PRIORITY": "3"}',
+    '{"level": 50.0}',
+    "E1128 12:00:05 x",
+)
+
+
+@pytest.mark.parametrize(
+    "text", [*TROUBLE, '{"level_value": 40000}', "Aborted (core dumped)", "2026-11-28 12:00:05 Failed to save"]
+)
+def test_what_is_an_error_is_asked_for(text):
+    (line,) = entries([Raw(text, datetime.fromtimestamp(900, UTC))], LogFormat())
+    assert (line.is_error, bool(re.search(json.loads(SUSPECT.removeprefix("|~ ")), text))) == (True, True)
+
+
 def test_no_value_of_a_label_is_an_empty_set():
     assert loki(lambda *_: None).label_values("service", 0, 10) == set()
 
@@ -106,10 +136,11 @@ def test_no_value_of_a_label_is_an_empty_set():
         httpx.Response(400, text="parse error"),
         httpx.Response(200, text="<html>Sign in</html>"),
         httpx.Response(200, json={"status": "error"}),
+        httpx.Response(200, json={"status": "success", "warnings": ["partial"], "data": vector(0)}),
         httpx.Response(200, json=["success"]),
         httpx.Response(200, json={"status": "success", "data": {"resultType": "streams", "result": []}}),
     ],
-    ids=["500", "400", "login page", "error", "a list", "another type"],
+    ids=["500", "400", "login page", "error", "partial", "a list", "another type"],
 )
 def test_what_is_no_answer_is_inconclusive(answer):
     with pytest.raises(Inconclusive, match="LOKI_URL"):
