@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
 from acceptance.checklist import accepts
-from acceptance.people import same_person, who
+from acceptance.people import is_name, same_person, who
 
 Ask = Callable[[str], str | None]
 """Puts a question to a person; None when nobody answers any more (end of input, deadline)."""
@@ -62,8 +62,8 @@ class SignOffs:
 
 def objection(item_id: str, name: str, operator: str) -> str:
     """Say why a person may not sign an item off, or an empty string (design, no 11)."""
-    if not name.strip():
-        return f"{item_id}: a sign-off needs a name"
+    if not is_name(name):  # guard: a-sign-off-has-a-name
+        return f"{item_id}: a sign-off needs a person's name{f', found {name.strip()!r}' if name.strip() else ''}"
     if accepts(item_id) and same_person(name, operator):
         return f"{item_id}: {operator} runs this deployment and cannot accept it; it takes somebody else"
     return ""

@@ -28,7 +28,7 @@ from pathlib import Path
 from typing import Any
 
 from acceptance.checklist import UnknownItem, item
-from acceptance.people import owner_of, same_person
+from acceptance.people import is_name, owner_of, same_person
 from acceptance.signoff import SignOff, SignOffs, Waiver, objection
 from acceptance.verdict import Refused
 
@@ -96,7 +96,7 @@ def _signature_fault(entry: SignOff, operator: str, now: datetime) -> str:
 def _waiver_fault(entry: Waiver, operator: str) -> str:
     if fault := _form_fault(entry.item, entry.reason, entry.approver):
         return fault
-    if not entry.reason.strip() or not entry.approver.strip():
+    if not entry.reason.strip() or not is_name(entry.approver):
         return f"{entry.item}: a waiver needs a reason and an approver"
     if type(entry.expires) is not date:
         return f"{entry.item}: expected expires = a date such as 2026-12-01, found {entry.expires!r}"

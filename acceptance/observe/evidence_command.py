@@ -21,6 +21,7 @@ from acceptance.target.model import Target
 from acceptance.verdict import Inconclusive
 
 _TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)? ?(?:Z|[+-]\d\d:?\d\d)")
+_PAGE = re.compile(r"\s*<(?:!doctype|html)\b", re.IGNORECASE)
 _NOT_EXECUTABLE = 126
 _AHEAD = timedelta(minutes=5)
 """How far another machine's clock may be before ours."""
@@ -80,8 +81,10 @@ class Answer:
     def _says_nothing(self) -> str:
         if self.exit_code in (CANNOT_RUN, DID_NOT_END, _NOT_EXECUTABLE) or self.exit_code < 0:
             return f"gave no answer: {self.output.strip()[-300:] or f'exit code {self.exit_code}'}"
-        if not self.output.strip():
-            return "printed nothing"
+        if not self.output.strip() or self.output.strip() in ("null", "undefined"):
+            return "printed nothing" if not self.output.strip() else f"printed {self.output.strip()}"
+        if self.exit_code == 0 and _PAGE.match(self.output):  # guard: login-page-is-no-evidence
+            return "printed a page, such as a login's; let it fail for one (curl -f)"
         return self._too_old() if self.exit_code == 0 and self.max_age_hours else ""
 
     def _too_old(self) -> str:

@@ -41,15 +41,15 @@ def deployment_of(folder: Path) -> Deployment:
     return Deployment((*runs, own), tuple(unread))
 
 
-def records_of_ticket(folder: Path, start: RunStarted) -> list[Record]:
-    """Build the records of a ticket's earlier runs on a target, in whichever mode; one that is not intact is none.
+def records_of_ticket(folder: Path, start: RunStarted) -> tuple[list[Record], list[str]]:
+    """Build the records of a ticket's earlier runs on a target, in whichever mode, and name those that are not intact.
 
     Args:
         folder: Of the run that asks.
         start: Its ticket and target.
     """
-    runs, _ = _read(_earlier(folder, start))
-    return [build(log) for log in runs]
+    runs, unread = _read(_earlier(folder, start))
+    return [build(log) for log in runs], unread
 
 
 def _read(folders: Iterable[Path]) -> tuple[list[tuple[Event, ...]], list[str]]:

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
-from acceptance.checklist import State, load_items
+from acceptance.checklist import BY_COMMAND, State, load_items
 from acceptance.record.schema import Record
 from acceptance.record.signoffs import chapters_of
 from acceptance.stage import Stage
 from acceptance.verdict import SILENT, Verdict
 
-Settled = Callable[[str], bool]
-"""Whether an item is waived by name, or signed off, for the run in hand."""
+Waived = Callable[[str], bool]
+"""Whether an item is waived by name for the run in hand."""
 
 _DONE = (Verdict.PASS, *SILENT)
 
 
 def left_open(
-    stages: Mapping[str, Stage], selected: Collection[str], earlier: Sequence[Record], settled: Settled
+    stages: Mapping[str, Stage],
+    selected: Collection[str],
+    earlier: Sequence[Record],
+    waived: Waived,
+    signed: Collection[str] = (),
 ) -> list[str]:
     """Name what the stages that the selected ones depend on have left open.
 
@@ -25,8 +29,14 @@ def left_open(
         stages: All stages, in the order of the deployment.
         selected: Ids of those that are to run now.
         earlier: Records of the ticket's earlier runs, oldest first.
-        settled: What is waived or signed off now.
+        waived: What is waived now.
+        signed: What is signed off now; it counts where only a person can tell, never instead of a check.
     """
+
+    def settled(item: str, verdict: Verdict = Verdict.NOT_RUN) -> bool:
+        # guard: a-failed-check-is-not-signed-away
+        return waived(item) or (item in signed and item in BY_COMMAND and verdict is not Verdict.FAIL)
+
     needed = _needed(stages, selected)
     return [told for name in stages if name in needed for told in _of(stages[name], earlier, settled)]
 
@@ -42,7 +52,7 @@ def _needed(stages: Mapping[str, Stage], selected: Collection[str]) -> set[str]:
     return found - set(selected)
 
 
-def _of(stage: Stage, earlier: Sequence[Record], settled: Settled) -> Iterator[str]:
+def _of(stage: Stage, earlier: Sequence[Record], settled: Callable[..., bool]) -> Iterator[str]:
     record = next((each for each in reversed(earlier) if _shows(each, stage)), None)
     [chapter] = chapters_of([stage.id])
     if record is None:
@@ -54,7 +64,7 @@ def _of(stage: Stage, earlier: Sequence[Record], settled: Settled) -> Iterator[s
     for check in record.checks:
         if check.stage == stage.id and check.verdict not in _DONE:
             told.update(check.items)
-            if not check.items or not all(settled(item) or item in waived for item in check.items):
+            if not check.items or not all(settled(item, check.verdict) or item in waived for item in check.items):
                 words = ", ".join(check.items) or check.name
                 yield f"{words}: {check.verdict} in run {record.facts.run_id}: {check.reason or check.title}"
     for line in record.lines:

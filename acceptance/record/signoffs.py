@@ -8,7 +8,7 @@ from acceptance.checklist import ItemStatus, State, load_items, status
 from acceptance.events import Event
 from acceptance.gates.figures import TriggerState
 from acceptance.kinds import RunStarted, SignoffGiven, WaiverUsed
-from acceptance.people import same_person
+from acceptance.people import is_name, same_person
 from acceptance.record.checks import fold_checks
 from acceptance.record.formatting import parse
 from acceptance.record.schema import Check, Line, SignOff, Stage, Waiver
@@ -49,7 +49,7 @@ def _waiver(used: WaiverUsed, at: str, operator: str) -> Waiver:
     until, now = parse(used.expires), parse(at)
     # A bare date is the last day on which the waiver holds.
     alive = bool(until and now and (until.date() >= now.date() if len(used.expires) <= 10 else until > now))
-    valid = bool(used.reason and used.approver and alive) and not same_person(used.approver, operator)
+    valid = bool(used.reason and is_name(used.approver) and alive) and not same_person(used.approver, operator)
     return Waiver(used.item, used.reason, used.approver, used.expires, valid)
 
 

@@ -62,7 +62,9 @@ def test_no_file_is_no_sign_off():
     [
         ("[[signoff]\n", "expected \\[\\[signoff\\]\\]"),
         ("[[sign-off]]\nitem='x'\n", "found sign-off"),
-        (SIGNED.replace("R. Rivera", " "), "a sign-off needs a name"),
+        (SIGNED.replace("R. Rivera", " "), "a sign-off needs a person's name"),
+        (SIGNED.replace("R. Rivera", "n/a"), "a sign-off needs a person's name, found 'n/a'"),
+        (WAIVED.replace("T. Lead", "TBD"), "a waiver needs a reason and an approver"),
         (SIGNED.replace('"R. Rivera"', "7"), "expected texts in quotes, found \\[7\\]"),
         (SIGNED.replace("2026", "2020"), "expected a signature of the last 30 days"),
         (SIGNED.replace("02:05:00Z", "02:05:00"), "expected at = a time with its zone"),
@@ -85,7 +87,7 @@ def test_what_is_wrong_is_refused_and_named(load, text, said):
 
 
 def test_every_fault_is_told_at_once(load):
-    with pytest.raises(Refused, match=r"needs a name.*cannot approve"):
+    with pytest.raises(Refused, match=r"needs a person's name.*cannot approve"):
         load(SIGNED.replace("R. Rivera", "") + WAIVED.replace("T. Lead", "M. Olsen"))
 
 
@@ -139,7 +141,15 @@ def test_the_operator_is_asked_for_somebody_else_and_not_for_ever():
     assert interview("21_01c.exit.1", "w", "M. Olsen", answers(*["M. Olsen"] * 3)[0]) is None
 
 
-@pytest.mark.parametrize("name", ["Rivera, R.", "r rivera", "  R.  RIVERA ", "R. Rivéra"])
+@pytest.mark.parametrize("name", ["no", "n", "Yes", "-", "n/a", "TBD", "???", "12"])
+def test_what_is_no_name_signs_nothing(name):
+    assert interview("21_01c.exit.1", "w", "M. Olsen", answers(name, None)[0]) is None
+
+
+@pytest.mark.parametrize(
+    "name", ["Rivera, R.", "r rivera", "  R.  RIVERA ", "R. Rivéra", "Rosa Rivera", "rrivera", "r.rivera@example.com"]
+)
 def test_name_the_other_way_round_is_the_same_person(name):
     assert same_person(name, "R. Rivera")
     assert not same_person(name, "M. Rivera")
+    assert not same_person(name, "R. Olsen")

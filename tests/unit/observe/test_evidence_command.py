@@ -63,6 +63,8 @@ def test_another_exit_code_is_a_no_in_the_commands_words(ask):
     [
         ("true", "", "printed nothing"),
         ("false", "", "printed nothing"),
+        ("echo null", "", "printed null"),
+        ("echo '<!DOCTYPE html><html>Sign in</html>'", "", "printed a page"),
         ("no-such-program-here", "", "gave no answer"),
         ("bash -c 'no-such-program-here || exit 127'", "", "gave no answer"),
         ("bash -c 'echo half; kill -9 $$'", "", "gave no answer: half"),
@@ -73,7 +75,7 @@ def test_another_exit_code_is_a_no_in_the_commands_words(ask):
         (f"echo green {hours_ago(5)}", "4", "found one 5."),
         (f"echo green {hours_ago(-5)}", "4", "found one -"),
     ],
-    ids=range(11),  # a name that holds the time is another one at the next collection
+    ids=range(13),  # a name that holds the time is another one at the next collection
 )
 def test_silence_is_never_a_pass(command, hours, told, ask):
     with pytest.raises(Inconclusive, match=re.escape(told)):

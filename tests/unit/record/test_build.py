@@ -346,12 +346,12 @@ def test_a_stage_that_began_and_did_not_end_did_not_pass(folded):
 @pytest.mark.parametrize(
     ("waiver", "valid"),
     [
-        ({"reason": "r", "approver": "b", "expires": "2025-11-29"}, True),
-        ({"reason": "r", "approver": "b", "expires": "2025-11-28"}, False),
-        ({"reason": "r", "approver": "b", "expires": "2025-11-29T02:00:00+00:00"}, False),
+        ({"reason": "r", "approver": "Bo", "expires": "2025-11-29"}, True),
+        ({"reason": "r", "approver": "Bo", "expires": "2025-11-28"}, False),
+        ({"reason": "r", "approver": "Bo", "expires": "2025-11-29T02:00:00+00:00"}, False),
         ({"reason": "r", "approver": "", "expires": "2026-01-01"}, False),
-        ({"reason": "", "approver": "b", "expires": "2026-01-01"}, False),
-        ({"reason": "r", "approver": "b", "expires": "soon"}, False),
+        ({"reason": "", "approver": "Bo", "expires": "2026-01-01"}, False),
+        ({"reason": "r", "approver": "Bo", "expires": "soon"}, False),
     ],
 )
 def test_a_waiver_needs_reason_approver_and_a_date_to_come(folded, waiver, valid):
@@ -428,7 +428,7 @@ def test_a_second_person_accepts(folded):
 
 def test_a_waiver_of_the_operator_does_not_count(folded):
     waiver = {"item": "21_01c.exit.1", "reason": "r", "expires": "2025-12-31"}
-    for approver, state in (("a", State.FAIL), ("b", State.WAIVED)):
+    for approver, state in (("a", State.FAIL), ("Bo", State.WAIVED)):
         used = ("waiver.used", waiver | {"approver": approver})
         record = folded(STARTED, expected(NODE), used, finished(verdict="FAIL"), GO)
         assert {line.id: line.state for line in record.lines}["21_01c.exit.1"] is state

@@ -44,9 +44,9 @@ def earlier(tmp_path):
     return write
 
 
-def named(tmp_path, settled=(), selected=("21_01c",), **start):
-    records = records_of_ticket(tmp_path / OWN, replace(START, **start))
-    return left_open(STAGES, selected, records, lambda item: item in settled)
+def named(tmp_path, settled=(), signed=(), selected=("21_01c",), **start):
+    records, unread = records_of_ticket(tmp_path / OWN, replace(START, **start))
+    return left_open(STAGES, selected, records, lambda item: item in settled, signed) + unread
 
 
 def test_nothing_is_open_after_good_runs_of_the_same_ticket(earlier, tmp_path):
@@ -83,4 +83,24 @@ def test_sign_off_that_was_awaited_is_open(earlier, tmp_path):
     earlier(2, "21_00", ZERO)
     [found] = named(tmp_path)
     assert found.startswith("pre.planning.4: AWAITING in run 1")
-    assert named(tmp_path, settled={"pre.planning.4"}) == []
+    assert named(tmp_path, settled={"pre.planning.4"}) == named(tmp_path, signed={"pre.planning.4"}) == []
+
+
+@pytest.mark.parametrize(
+    ("verdict", "item"), [("FAIL", "pre.technical.6"), ("NOT RUN", "pre.technical.3"), ("FAIL", "pre.technical.3")]
+)
+def test_sign_off_never_stands_for_a_check(verdict, item, earlier, tmp_path):
+    earlier(1, "pre_deployment", ("preflight", "test_it", [item], "It"), verdict=verdict)
+    earlier(2, "21_00", ZERO)
+    assert len(named(tmp_path, signed={item})) == 1
+    assert named(tmp_path, settled={item}) == []
+
+
+def test_run_that_cannot_be_believed_is_named_and_not_passed_over(earlier, tmp_path):
+    earlier(1, "pre_deployment", PRE)
+    earlier(2, "21_00", ZERO)
+    earlier(3, "21_00", ZERO, verdict="FAIL")
+    log = next(tmp_path.glob("staging-20251129T030000Z-0001/events.jsonl"))
+    log.write_text(log.read_text().replace("FAIL", "fail"))
+    [found] = named(tmp_path)
+    assert found.startswith(log.parent.name)
