@@ -49,6 +49,9 @@ Before = partial(Power, only=("preflight",))
 Off = partial(Power, only=("flag_off",))
 On = partial(Power, only=("flag_on",))
 Security = partial(Power, only=("security",))
+SELECTION = {"ATTACKS": "selection"}
+"""One attack of each kind: a tenth of the corpus, which sees these faults as well."""
+Attack = partial(Power, red=(ATTACKS,), only=("security",), k="attack", settings=SELECTION)
 Soak = partial(Power, only=("soak",))
 Exit = partial(Power, only=("exit_gate",))
 
@@ -137,7 +140,7 @@ POWER = (
     Power(("checksum-not-verified",), (TAMPERED,), "expected 400 or 422, found"),
     Power(("traversal-student-id",), (ATTACKS,), "wrote outside the storage root"),
     Power(("write-errors",), ("trigger permission-errors", "test_answer_is_what_was_sent", ATTACKS), "", code=(1, 10)),
-    Power(("slow-writes",), ("trigger write-latency", "trigger new-alerts"), "found"),
+    Power(("slow-writes",), ("trigger write-latency", "trigger new-alerts"), "found", settings=SELECTION),
     # A green /health is believed by nobody: with the storage gone the stage is red all the same.
     Off(("health-lies", "disk-gone"), ("test_upload_lands_in_the_old_place",), "found 500", survey="full-off"),
     # Nothing was switched, but the restart that was begun is still owed: the run says so, and the next one pays.
@@ -200,14 +203,14 @@ POWER = (
     Security(
         ("av-not-scanned",), ("test_virus_is_refused[eicar-in-zip]",), "expected 422, found", k="virus_is", survey="a"
     ),
-    Security(("answer-400-after-write",), (ATTACKS,), "wrote outside the storage root", k="attack", survey="d"),
-    Security(("traversal-assignment-id",), (ATTACKS,), "written outside", k="attack", survey="a"),
-    Security(("traversal-file-name",), (ATTACKS,), "written outside", k="attack"),
-    Security(("traversal-member",), (ATTACKS,), "written outside", k="attack", survey="e"),
-    Security(("form-read-twice",), (ATTACKS,), "written outside", k="attack", survey="f"),
-    Security(("refused-recorded",), (ATTACKS,), "orphan", k="attack", survey="f"),
-    Security(("unpacks-otherwise",), (ATTACKS,), "written outside", k="attack", survey="g"),
-    Security(("odd-archives-crash",), (ATTACKS,), "answered 500", k="attack", survey="g"),
+    Attack(("answer-400-after-write",), told="wrote outside the storage root", survey="d"),
+    Attack(("traversal-assignment-id",), told="written outside", settings={}, besides=("assignment_id-",), survey="g"),
+    Attack(("traversal-file-name",), told="written outside"),
+    Attack(("traversal-member",), told="written outside", survey="e"),
+    Attack(("form-read-twice",), told="written outside", survey="f"),
+    Attack(("refused-recorded",), told="orphan", survey="f"),
+    Attack(("unpacks-otherwise",), told="written outside", settings={}, besides=("zip_local-dotdot",), survey="g"),
+    Attack(("odd-archives-crash",), told="", settings={}, besides=("answered 500",), survey="g"),
     Security(
         ("case-folded",),
         ("test_another_archive_is_not_overwritten[ids-equal-but-for-case]",),
@@ -260,7 +263,7 @@ POWER = (
         k="broken",
         survey="a",
     ),
-    Security(("writes-outside",), (ATTACKS,), "uploads.txt", k="attack", survey="c"),
+    Attack(("writes-outside",), told="uploads.txt", survey="c"),
     Security(
         ("overwrite-other-student",),
         ("test_another_archive_is_not_overwritten[same-again]",),
