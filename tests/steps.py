@@ -68,7 +68,7 @@ STEPS = (
     Step(
         "power",
         (POWER,),
-        ("-n5", "--dist=worksteal"),
+        ("-n6", "--dist=worksteal"),
         9.0,
         sample=3,
         always=(

@@ -46,7 +46,7 @@ def test_change_ticket_is_named(run, target):
 @pytest.mark.checklist("pre.technical.4", "pre.technical.5")
 def test_what_the_night_needs_is_there(target, pytestconfig, evidence):
     """Ask all that the stages will: each address, login, right, log, metric, rule and folder, as the doctor does."""
-    done = examine(target, stages(pytestconfig).values())
+    done = examine(target, stages(pytestconfig).values(), limit_s=60)  # a busy machine is no fault of the deployment
     asked = {"asked": done.asked, "absent": done.absent, "findings": [str(each) for each in done.findings]}
     evidence.add(Evidence("document", f"doctor, {done.seconds:.1f} s", asked))
     unknown = [str(each) for each in done.findings if each.kind == "not known"]

@@ -70,7 +70,7 @@ def test_fault_is_caught_in_another_shape(name: str, told: str, other_lab: Path,
     ],
 )
 def test_attack_is_caught_in_another_shape(other_lab: Path, tmp_path: Path, fault: str, red: str) -> None:
-    target = retold(other_lab, "quick", **QUICK)
+    target = retold(other_lab, "quick", **QUICK, ATTACKS="selection")
     with broken(other_lab, fault):
         ended = run_stage(target, tmp_path)
     assert (ended.first_red, ended.code) == (red, 1), ended.explain()

@@ -35,7 +35,7 @@ FEW = {"TRAFFIC_PER_MINUTE": "100"}
 
 Off = partial(Power, stage="21_01d", only=("flag_off",), settings=IMPATIENT)
 On = partial(Power, stage="21_01d", only=("flag_on",), settings=IMPATIENT)
-Soak = partial(Power, stage="21_01d", only=("soak",), settings=IMPATIENT)
+Soak = partial(Power, stage="21_01d", only=("soak",), settings=IMPATIENT | {"SOAK_SECONDS": "8"})
 Exit = partial(Power, stage="21_01d", only=("exit_gate",))
 TOO_FEW = {"TRAFFIC_PER_MINUTE": "60", "SOAK_SECONDS": "1"}
 """Too few reviews to say anything of."""

@@ -138,7 +138,7 @@ POWER = (
     Power(("service-does-not-come-back",), ("test_flag_change_restarted_the_service",), "expected"),
     Power(("flag-ignored",), ("test_new_path_is_at_work",), "the flag has no effect"),
     Power(("checksum-not-verified",), (TAMPERED,), "expected 400 or 422, found"),
-    Power(("traversal-student-id",), (ATTACKS,), "wrote outside the storage root"),
+    Power(("traversal-student-id",), (ATTACKS,), "wrote outside the storage root", settings=SELECTION),
     Power(("write-errors",), ("trigger permission-errors", "test_answer_is_what_was_sent", ATTACKS), "", code=(1, 10)),
     Power(("slow-writes",), ("trigger write-latency", "trigger new-alerts"), "found", settings=SELECTION),
     # A green /health is believed by nobody: with the storage gone the stage is red all the same.

@@ -28,7 +28,7 @@ def text_lab() -> Iterator[Path]:
         ("21_01a", {}, ("errors-after-restart",), 1, ("test_no_new_errors_in_the_log",)),
         ("21_01a", {"LOG_FORMAT": "json"}, (), 10, (READY,)),
         ("21_01c", {}, (), 10, (READY,)),
-        ("21_01c", {"LOG_SHOWS": "requests"}, (), 0, ("nothing",)),
+        ("21_01c", {"LOG_SHOWS": "requests", "ATTACKS": "selection"}, (), 0, ("nothing",)),
     ],
     ids=["healthy", "errors", "JSON declared", "no events", "no events declared"],
 )
@@ -44,5 +44,5 @@ def test_text_log(
 
 def test_a_sound_service_that_reads_no_trace_header_is_accepted(held_target: Path, tmp_path: Path) -> None:
     """Our own attacks are told by when we made them, and by their test data."""
-    ended = run_stage(retold(held_target, "headless", TRACE_HEADER="", **SHORT), tmp_path)
+    ended = run_stage(retold(held_target, "headless", TRACE_HEADER="", ATTACKS="selection", **SHORT), tmp_path)
     assert (ended.first_red, ended.code) == ("nothing", 0), ended.explain()
