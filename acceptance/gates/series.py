@@ -12,6 +12,7 @@ from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 
 #: One series of raw samples: (unix seconds, value), ascending.
@@ -62,8 +63,22 @@ class Samples:
 
     @property
     def reported(self) -> int:
-        """How many good scrapes there were of the instance with the fewest: half a service is half not seen."""
-        return min((sum(up == 1 for at, up in row.points if at > self.start) for row in self.up), default=0)
+        """How many good scrapes there were of the instance with the fewest: half a service is half not seen.
+
+        A restart may give an instance another address: one that is gone does not count where as many are there as
+        before, and one that came for it is not missed while that was there, nor one more before it came.
+        """
+        rows = [row for row in self.up if row.points]
+        first = min((row.points[0][0] for row in rows), default=0.0) + self.step
+        there = [row for row in rows if row.points[-1][0] > self.end - 2 * self.step]
+        if not there or len(there) < sum(row.points[0][0] <= first for row in rows) or len(rows) < len(self.up):
+            return min(map(self._good, self.up), default=0)
+        gone = (self._good(row) for row in rows if row.points[-1][0] <= self.end - 2 * self.step)
+        others = max(gone, default=self.expected)
+        return min(self._good(row) + others * (row.points[0][0] > first) for row in there)
+
+    def _good(self, row: Row) -> int:
+        return sum(up == 1 for at, up in row.points if at > self.start)
 
     @property
     def newest(self) -> float:
@@ -77,7 +92,26 @@ class Samples:
         for row in (*self.query, *self.total):
             if bad := [value for at, value in row.points if at > self.start and not math.isfinite(value)]:
                 return f"{len(bad)} samples are no number ({bad[0]}) in {shown(row.labels)}"
-        return self._process_fault()
+        return self._process_fault() or self._vanished()
+
+    def _vanished(self) -> str:
+        """Name a series that ended although its process goes on and is scraped: renamed, relabelled or dropped."""
+        for row in (*self.query, *self.total):
+            last = row.points[-1][0] if row.points else 0.0
+            began = next(
+                (one.points[-1][1] for one in self.started if one.instance == row.instance and one.points), None
+            )
+            good = (at for one in self.up if one.instance == row.instance for at, up in one.points if up == 1)
+            newest = max(good, default=0.0)  # guard: series-that-ended
+            if began is not None and self.start < last and began < last < newest - 2 * self.step:
+                return f"{shown(row.labels)} ended at {last:.0f}, although its process is scraped: renamed or dropped?"
+        return ""
+
+    @cached_property
+    def falls(self) -> frozenset[tuple[str, float]]:
+        """Instance and time at which any of its counters fell: its process is another, and all of them began at 0."""
+        counters = [(row.instance, pair) for row in (*self.query, *self.total) for pair in pairwise(row.points)]
+        return frozenset((name, later[0]) for name, (earlier, later) in counters if later[1] < earlier[1])
 
     def _process_fault(self) -> str:
         for row in self.started:
@@ -100,7 +134,11 @@ def gains(row: Row, samples: Samples) -> Iterator[tuple[float, float]]:
         place = bisect_right(times, at)
         now = starts[place - 1][1] if place else None
         if at > samples.start:
-            new = value < last or (process is not None and now is not None and now > process + SAME_START_S)
+            new = (
+                (row.instance, at) in samples.falls
+                or value < last
+                or (process is not None and now is not None and now > process + SAME_START_S)
+            )
             yield at, value if new else value - last
         last, process = value, now
 

@@ -58,6 +58,30 @@ def test_new_process_begins_at_nought_even_where_its_counter_does_not_fall():
     assert increase(errors, samples(errors, started=[start])) == 3
 
 
+def test_counter_that_fell_shows_that_all_of_its_process_began_again():
+    """Where the start of a process is not exported, an error before its restart would hide one after it."""
+    errors, total = ([row((0, 1), (1, 1), (2, 1), instance="a")], [row((0, 90), (1, 95), (2, 5), instance="a")])
+    assert increase(errors, samples(errors, total)) == 1
+
+
+OLD, NEW = ((-5, -1), (0, 10))
+UP = {
+    "another address after the restart": ([(OLD, "a"), (NEW, "b")], "PASS"),
+    "two, one after the other": ([(OLD, "a"), ((-5, 3), "b"), (NEW, "c"), ((4, 10), "d")], "PASS"),
+    "one more": ([((-5, 10), "a"), ((6, 10), "b")], "PASS"),
+    "one of two is gone": ([((-5, 10), "a"), (OLD, "b")], "INCONCLUSIVE"),
+    "one of two goes": ([((-5, 10), "a"), ((-5, 4), "b")], "INCONCLUSIVE"),
+    "first seen late": ([((6, 10), "a")], "INCONCLUSIVE"),
+    "the one that came is late": ([(OLD, "a"), ((6, 10), "b")], "INCONCLUSIVE"),
+}
+
+
+@pytest.mark.parametrize(("scraped", "verdict"), UP.values(), ids=UP)
+def test_an_instance_that_came_for_another_is_half_of_no_service(scraped, verdict):
+    up = [row(*((at, 1) for at in range(first, last + 1)), instance=name) for (first, last), name in scraped]
+    assert judge(gate(), samples([], [(0, 0), (10, 90)], end=10, up=up)).verdict == verdict
+
+
 START = [row((0, 100.0), (1, 100.0), (2, 100.0), instance="a")]
 NO_DATA = {
     "prometheus was down": (samples([], up=[]), "not scraped"),
@@ -70,6 +94,10 @@ NO_DATA = {
     "one process is scraped twice": (
         samples([], started=[*START, row((1, 100.0), (2, 100.0), instance="b")]),
         "scraped more than once, as a and b",
+    ),
+    "the errors are counted under another name": (
+        samples([row((0, 0), (3, 0))], [row((0, 0), (10, 90))], end=10, started=[row((0, -50.0), (10, -50.0))]),
+        "ended at 3, although its process is scraped",
     ),
     "two processes answer in turn": (
         samples([], started=[row((0, 100.0), (1, 200.0), (2, 100.0), instance="a")]),
