@@ -103,7 +103,7 @@ class Redactor:
     """
 
     def __init__(self, secrets: Iterable[str]) -> None:
-        forms = {form for secret in secrets if secret for form in _forms(secret)}
+        forms = {form for secret in secrets if secret for form in spellings(secret)}
         longest_first = sorted(forms, key=lambda form: (-len(form), form))
         self._known = re.compile("|".join(map(_pattern, longest_first))) if forms else None
 
@@ -182,7 +182,7 @@ def _pattern(form: str) -> str:
     return literal if len(form) >= SHORT else rf"(?<![A-Za-z0-9]){literal}(?![A-Za-z0-9])"
 
 
-def _forms(secret: str) -> Iterator[str]:
+def spellings(secret: str) -> Iterator[str]:
     """Yield the spellings in which a secret reaches a text: plain, quoted, escaped, encoded."""
     yield secret
     raw = secret.encode("utf-8", "surrogateescape")

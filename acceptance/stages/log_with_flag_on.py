@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from acceptance.finding import Finding
 from acceptance.observe.logs import Logs
 from acceptance.observe.our_lines import OurLines
-from acceptance.probes.attacks.leaks import shown_in
+from acceptance.probes.attacks.leaks import shown_in, written
 from acceptance.stages.log_probe import probe
 from acceptance.target.model import Service, Target
 from acceptance.target.redaction import known_secrets
@@ -38,5 +38,5 @@ def log_findings(
     lines = logs.read(started).sure().lines
     ours = OurLines.of_stage(logs.source, lines, begun, change, trace_prefix)
     known = known_secrets(target)  # none where all secrets are kept elsewhere; 21_01c.security asks for one
-    secrets = shown_in([(logs.source, "\n".join(line.text for line in lines))], known) if known else []
+    secrets = shown_in([(logs.source, written(lines))], known) if known else []
     return [*asked, *ours.untimely(logs.newest(), started, datetime.now(UTC)), *ours.otherwise(), *secrets]

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
 from acceptance.finding import Finding, Severity
+from acceptance.observe.log_lines import LogLine
 from acceptance.observe.logs import Logs
 from acceptance.probes.http.client import Caller
 from acceptance.probes.http.exchange import Exchange
+from acceptance.redact import spellings
 from acceptance.verdict import Inconclusive
 
 ODD = ("/config", "/env", "/debug", "/openapi.json", "/no-such-page")
@@ -36,7 +39,12 @@ def leaks(caller: Caller, logs: Logs, name: str, start: datetime, known: Mapping
     lines = logs.read(start).lines
     if not lines:
         raise Inconclusive(f"log of {name}: expected lines since {start:%H:%M:%S} UTC, found none")
-    return list(shown_in([*texts, (f"log of {name}", "\n".join(line.text for line in lines))], known))
+    return list(shown_in([*texts, (f"log of {name}", written(lines))], known))
+
+
+def written(lines: Iterable[LogLine]) -> str:
+    """Give what lines of a log hold, also as it was before it was wrapped."""
+    return "\n".join(f"{line.text}\n{line.message}" for line in lines)
 
 
 def path_of(exchange: Exchange) -> str:
@@ -45,14 +53,16 @@ def path_of(exchange: Exchange) -> str:
 
 
 def shown_in(texts: Sequence[tuple[str, str]], known: Mapping[str, str]) -> Iterator[Finding]:
-    """Name each secret that stands in a text, by where the text is from.
+    """Name each secret that stands in a text, also encoded or broken over lines, by where the text is from.
 
     Raises:
         Inconclusive: No secret is known.
     """
     if not known:
         raise Inconclusive("expected a secret of the target or env file to look for, found none that is random")
+    spelt = {secret: re.compile("|".join(map(re.escape, spellings(secret)))) for secret in known}
     for where, text in texts:
-        for key in dict.fromkeys(key for secret, key in known.items() if secret in text):
+        whole = f"{text}\n{''.join(text.split())}"
+        for key in dict.fromkeys(key for secret, key in known.items() if spelt[secret].search(whole)):
             step = "change that secret, and take it out of what is shown"
             yield Finding("secret shown", where, "no secret", f"the value of {key}", Severity.CRITICAL, step)

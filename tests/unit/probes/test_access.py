@@ -1,5 +1,6 @@
 """Strangers are turned away, or the target file says how bad it is that they are not; secrets are shown nowhere."""
 
+from base64 import b64encode
 from datetime import UTC, datetime
 from types import SimpleNamespace
 
@@ -10,6 +11,7 @@ from acceptance.finding import Severity
 from acceptance.probes.attacks.access import HIDDEN, Door, as_another, knock, require_statement
 from acceptance.probes.attacks.leaks import leaks
 from acceptance.probes.http.client import Caller
+from acceptance.probes.http.exchange import Exchange
 from acceptance.target.parts import Authentication
 from acceptance.verdict import Inconclusive, NotApplicable
 
@@ -82,6 +84,20 @@ def test_refusal_without_a_control_and_an_open_door_without_a_word_prove_nothing
         knock([door(statuses, stated)])
 
 
+@pytest.mark.parametrize("who", ["none", "ours"])
+def test_login_page_lets_nobody_in(who):
+    def serve(by):
+        name = "ours" if by else "none"
+        page = {"content-type": "text/html; charset=utf-8"} if name == who or who == "ours" else {}
+        return Exchange("GET", "/x", 200 if by == OURS or name == who else 401, "", page, "", 0, 0, "")
+
+    if who == "ours":
+        with pytest.raises(Inconclusive, match="let our own login in"):
+            knock([Door("api", serve, OURS, stated=REQUIRED)])
+    else:
+        assert told(knock([Door("api", serve, OURS, stated=REQUIRED)])) == [("odd refusal", "no login", "MEDIUM")]
+
+
 def test_task_of_one_student_is_hidden_from_another():
     others = door({"others": 200}, login=OTHERS)
     assert as_another(door({"ours": 200, "others": 404}, REQUIRED, refused=HIDDEN), others) == []
@@ -129,6 +145,8 @@ SECRET = {"hunter2-and-more": "MONGO_PASSWORD"}
             [f"{verb} /no-such-page of butler-api" for verb in ("GET", "POST")],
         ),
         ({}, ["using hunter2-and-more"], ["log of butler-api"]),
+        ({}, ["Authorization: Basic " + b64encode(b"u:hunter2-and-more").decode()], ["log of butler-api"]),
+        ({}, ["using mongodb://u:hunt", "    er2-and-more@db, wrapped"], ["log of butler-api"]),
     ],
 )
 def test_secret_is_found_where_it_is_shown_and_named_by_its_key(pages, lines, where):
@@ -141,7 +159,9 @@ def asked(pages, lines):
     transport = httpx.MockTransport(
         lambda request: httpx.Response(404, text=pages.get(request.url.path, "no such page"))
     )
-    logs = SimpleNamespace(read=lambda _: SimpleNamespace(lines=[SimpleNamespace(text=each) for each in lines]))
+    logs = SimpleNamespace(
+        read=lambda _: SimpleNamespace(lines=[SimpleNamespace(text=each, message="") for each in lines])
+    )
     return Caller("http://api", transport=transport), logs, "butler-api", datetime.now(UTC)
 
 
