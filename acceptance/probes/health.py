@@ -115,8 +115,11 @@ def _unaware(target: Target) -> list[Finding]:
 def _prometheus(clients: Clients) -> list[Finding]:
     if found := _answers("Prometheus", lambda its: its.prometheus_url, "/-/ready")(clients):
         return found
+    jobs = [service.job for service in clients.target.services.values()]
     try:
-        down = poll(clients.prometheus.down_targets, lambda targets: not targets, clients.target.scrape_patience_s)
+        down = poll(
+            lambda: clients.prometheus.down_targets(jobs), lambda targets: not targets, clients.target.scrape_patience_s
+        )
     except Inconclusive as error:
         return [_wrong("Prometheus", "its targets", str(error))]
     return [_wrong("Prometheus target", "it up", each) for each in down]

@@ -125,6 +125,13 @@ def test_grafana_is_well_only_with_its_own_answer(target, site, body, status, sa
     assert found == said or said in str(found[0])
 
 
+def test_prometheus_that_scrapes_others_only_is_not_well(target, site):
+    node = {"labels": {"job": "node"}, "health": "up", "scrapeUrl": "http://node", "lastError": ""}
+    url = site(json.dumps({"status": "success", "data": {"activeTargets": [node]}}), 200)
+    [found] = PARTS["prometheus"](Clients(replace(target, prometheus_url=url, scrape_interval_s=0.01)))
+    assert "scrapes no target of job butler-api, butler-bot, butler-worker" in found.found
+
+
 def test_what_does_not_answer_is_a_fault_by_name(target):
     away = replace(target, prometheus_url="http://127.0.0.1:1", hw_checker_url="http://127.0.0.1:1")
     service = replace(target.services["api"], url="http://127.0.0.1:1")
