@@ -106,11 +106,17 @@ def occurrences(text: str, *keys: str) -> list[Statement]:
 def naming(text: str, *keys: str) -> list[Statement]:
     """Return the lines that name one of these keys and that we do not read as setting it, comments left out.
 
-    Another reader may: Compose takes `KEY: true`, a shell `declare -x KEY=true`.
+    Another reader may: Compose takes `KEY: true`, a shell `declare -x KEY=true` and `OTHER=1 KEY=true`.
     """
-    name = re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, keys))})(?!\w)")
+    named = "|".join(map(re.escape, keys))
+    name, behind = re.compile(rf"(?<!\w)(?:{named})(?!\w)"), re.compile(rf"\s(?:{named})\s*=")
     found = [s for s in statements(text) if s.key not in keys and not s.text.lstrip().startswith("#")]
-    return [s for s in found if name.search(s.key or ("" if s.readable else s.text))]
+    return [
+        s
+        for s in found
+        if name.search(s.key or ("" if s.readable else s.text))
+        or (s.readable and not s.quote and behind.search(s.text.partition(" #")[0].rstrip()))
+    ]
 
 
 def replaced(text: str, edits: list[tuple[Statement, str | None]]) -> str:

@@ -55,6 +55,8 @@ def test_a_plain_file_gives_no_finding(env):
         ("{k}:true\n", REFUSE, "line 1: {k}: .*cannot be read"),
         ("{k}=false\n- {k}=true\n", REFUSE, "line 2: {k}: .*cannot be read"),
         ("declare -x {k}=true\n", REFUSE, "line 1: {k}: .*cannot be read"),
+        ("A=1 {k}=true\n{k}=false\n", REFUSE, "line 1: {k}: .*cannot be read"),
+        ("A=1\u2028{k}=true\n{k}=false\n", REFUSE, "line 1: {k}: .*cannot be read"),
         ("set {k} true\n", REFUSE, "line 1: {k}: .*cannot be read"),
         ('{k}=false\n"{k}"=true\n', REFUSE, "line 2: {k}: .*cannot be read"),
         ("{k}=false\n\n{k}=false\n", TELL, "line 3: {k}: expected one line, found lines 1, 3, of which line 3 wins"),
@@ -76,7 +78,7 @@ def test_diagnosis(env, content, severity, says):
     assert [sev for message, sev in found.items() if re.search(says.format(k=KEY), message)] == [severity], found
 
 
-@pytest.mark.parametrize("line", [f"{KEY}: true", f"declare -x {KEY}=true", f'"{KEY}"=true'])
+@pytest.mark.parametrize("line", [f"{KEY}: true", f"declare -x {KEY}=true", f'"{KEY}"=true', f"export A=1 {KEY}=true"])
 def test_neither_set_nor_append_goes_past_a_line_that_another_reader_takes(env, line):
     env.path.write_text(f"{line}\n")
     with pytest.raises(EnvFileError, match=r"line 1 names .* cannot be read.*nothing was changed"):
@@ -224,3 +226,8 @@ def test_docker_run_refuses_a_file_of_another_encoding(env, docker):
 def test_compose_reads_it_so_by_its_documentation_and_source(name, value):
     """Compose itself was not to be had; the lines of its page on env files, and its parser as it stands, were read."""
     assert compose(KEY, LINES[name]) == value
+
+
+@pytest.mark.parametrize("line", [f"A='set {KEY}=true by hand'", f"A=1 # {KEY}=true later", f"A=x{KEY}=true"])
+def test_a_value_that_speaks_of_a_flag_sets_none(env, line):
+    assert diagnosis(env, f"{line}\n{KEY}=false\n") == {}
