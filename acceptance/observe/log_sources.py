@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
+import re
 import subprocess
 import threading
+import zlib
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import islice
@@ -63,7 +66,7 @@ def written(source: str, start: datetime, timeout_s: float, tail: int = 0) -> Wr
         argv = ["docker", "logs", "--timestamps", "--since", stamp, parts.netloc]
         return Written([_of_docker(line) for line in _output(argv, timeout_s)], whole=False)
     if parts.scheme == "journald":
-        argv = ["journalctl", "-u", parts.netloc, "-o", "json", "--since", since.strftime("%Y-%m-%d %H:%M:%S UTC")]
+        argv = [*_journal(parts.netloc), "--since", since.strftime("%Y-%m-%d %H:%M:%S UTC")]
         return Written([_of_journal(line) for line in _output(argv, timeout_s)], whole=False)
     raise Inconclusive(f"{source}: expected file://, docker:// or journald://; correct the target file")
 
@@ -78,29 +81,40 @@ def oldest(source: str, timeout_s: float) -> list[Raw]:
     if parts.scheme == "docker":
         return [_of_docker(line) for line in _first_of(["docker", "logs", "--timestamps", parts.netloc], timeout_s)]
     if parts.scheme == "journald":
-        argv = ["journalctl", "-u", parts.netloc, "-o", "json"]
-        return [_of_journal(line) for line in _first_of(argv, timeout_s)]
+        return [_of_journal(line) for line in _first_of(_journal(parts.netloc), timeout_s)]
     with Path(parts.path).open(encoding="utf-8", errors="replace") as stream:
         return [_of_file(line) for line in islice(stream, _OLDEST)]
 
 
+def _journal(unit: str) -> list[str]:
+    # Without --all, a message of more than 4096 bytes, such as one with a traceback, is null.
+    return ["journalctl", "-u", unit, "--all", "-o", "json"]
+
+
 def _of_files(path: Path, since: datetime, tail: int) -> Written:
-    """Read a file, and the one before it where that was rotated away since."""
+    """Read a file, and those before it that were rotated away since."""
     try:
         status = path.stat()
         if tail and status.st_size > tail:
             return Written([_of_file(line) for line in _end_of(path, tail)], whole=False)
         lines = [_of_file(line) for line in _lines(path)]
-        before = path.with_name(f"{path.name}.1")
-        if before.is_file() and before.stat().st_mtime >= since.timestamp():
-            lines = [*map(_of_file, _lines(before)), *lines]
-    except OSError as error:
+        lines = [*(_of_file(line) for before in _rotated(path, since) for line in _lines(before)), *lines]
+    except (OSError, EOFError, zlib.error) as error:
         raise Inconclusive(f"{path}: the log cannot be read ({error}); check the *_LOGS key") from error
     return Written(lines, datetime.fromtimestamp(status.st_mtime, UTC))
 
 
+def _rotated(path: Path, since: datetime) -> list[Path]:
+    """Give the files that a log was rotated to since, the oldest first: by number or by date, compressed or not."""
+    number, end = r"[.-]\d[\dT:._-]*", re.escape(path.suffix)
+    name = re.compile(rf"(?:{re.escape(path.name)}{number}|{re.escape(path.stem)}{number}{end})(?:\.gz)?")
+    found = [(each.stat().st_mtime, each) for each in path.parent.iterdir() if name.fullmatch(each.name)]
+    return [each for at, each in sorted(found) if at >= since.timestamp()]
+
+
 def _lines(path: Path) -> list[str]:
-    return path.read_text(encoding="utf-8", errors="replace").split("\n")
+    with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as stream:
+        return stream.read().decode(errors="replace").split("\n")
 
 
 def _end_of(path: Path, tail: int) -> list[str]:

@@ -1,5 +1,6 @@
 """Logs: one notion of a line, a level and an error, whatever writes them; what is not seen is not "no errors"."""
 
+import gzip
 import json
 import os
 from datetime import UTC, datetime, timedelta
@@ -254,10 +255,30 @@ def test_of_a_long_file_only_the_end_is_read(logs, monkeypatch):
     assert len(logs(text).since(NOON - timedelta(minutes=30))) == 33
 
 
-def test_a_log_that_was_rotated_is_read_with_the_one_before(logs, tmp_path):
+@pytest.mark.parametrize(
+    ("name", "pack"),
+    [
+        ("api.log.1", bytes),
+        ("api.log.2026-11-28", bytes),
+        ("api-20261128.log", bytes),
+        ("api.log.1.gz", gzip.compress),
+        ("api.log.20261128-120000.gz", gzip.compress),
+    ],
+)
+def test_a_log_that_was_rotated_is_read_with_those_before(logs, tmp_path, name, pack):
     log = logs(line("after", 1))
-    (tmp_path / "api.log.1").write_text(line("before", -1) + line("at"))
+    (tmp_path / name).write_bytes(pack((line("before", -1) + line("at")).encode()))
+    (tmp_path / "api.log.2.gz").write_bytes(gzip.compress(line("older", -2).encode()))
+    os.utime(tmp_path / "api.log.2.gz", (NOON.timestamp(), NOON.timestamp()))
+    (tmp_path / "api.log.pos").write_text("17")
     assert events(log.since(NOON)) == ["at", "after"]
+
+
+def test_a_rotated_log_that_is_half_written_is_inconclusive(logs, tmp_path):
+    log = logs(line("after", 1))
+    (tmp_path / "api.log.1.gz").write_bytes(gzip.compress(line("at").encode())[:30])
+    with pytest.raises(Inconclusive, match="cannot be read"):
+        log.since(NOON)
 
 
 @pytest.mark.parametrize(
@@ -281,7 +302,7 @@ DATED = "2026-11-28T12:00:00.000000000Z ERROR - boom"
     ("command", "source", "output", "asked"),
     [
         ("docker", "docker://api", DATED, "logs --timestamps --since 2026-11-28T11:58:00Z api"),
-        ("journalctl", "journald://api", json.dumps(JOURNAL), "-u api -o json --since 2026-11-28 11:58:00 UTC"),
+        ("journalctl", "journald://api", json.dumps(JOURNAL), "-u api --all -o json --since 2026-11-28 11:58:00 UTC"),
     ],
 )
 def test_docker_and_journald_date_each_line(tmp_path, monkeypatch, command, source, output, asked):
