@@ -68,6 +68,12 @@ def test_whole_stage_is_accepted(project):
     assert (done.outcome, done.code, flags) == ("GO", 0, ["USE_NEW_STORAGE_ADAPTER"]), done.output
 
 
+def test_assertions_that_python_may_leave_out_are_refused(project):
+    project.stage("21_01c", preflight="def test_bad(): assert False\n")
+    done = project.finish(project.start("--assert=plain", PYTHONOPTIMIZE="1"))
+    assert (done.code, done.events, "under `python -O` no check claims anything" in done.output) == (4, [], True)
+
+
 def test_failure_that_is_marked_as_expected_is_a_failure(project):
     done = project.stage("21_01c", preflight="@pytest.mark.xfail\ndef test_bad(): assert False\n").run()
     assert (done.code, done.verdicts()) == (1, {"test_bad": "FAIL"}), done.output
