@@ -96,7 +96,7 @@ class Reviews:
             poll(lambda: self.ended([submitted]), bool, patience_s)
         return poll(
             lambda: self.look(submitted),
-            lambda review: not (review.succeeded and review.findings()),
+            lambda review: not (review.succeeded and review.awaited),
             settle_s,
             every=0.25,
         )

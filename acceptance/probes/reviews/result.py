@@ -17,6 +17,7 @@ from acceptance.finding import Finding, Severity
 from acceptance.observe.log_lines import LogLine
 from acceptance.probes.http.client import brief
 from acceptance.probes.http.exchange import Exchange
+from acceptance.probes.reviews.works import NO_LOG
 from acceptance.probes.seen import CLOCKS_DIFFER, Seen, moment
 from acceptance.redact import cut
 
@@ -148,6 +149,12 @@ class Review:
             failed = Finding("review failed", subject, expected, f"after {waited:.0f} s {end}")
             return [failed, *self.lacks("rate limit checked")]
         return [*(fault for effect in EFFECTS for fault in self.lacks(effect)), *self._others()]
+
+    @property
+    def awaited(self) -> list[Finding]:
+        """What may still come once it has succeeded; a work without a log has nothing to analyse, so nobody waits."""
+        nothing_to_analyse = self.lacks("log analysis appended") if self.submitted.work == NO_LOG else []
+        return [each for each in self.findings() if each not in nothing_to_analyse]
 
     def _others(self) -> list[Finding]:
         """Say whether the report names another student, or the task has no plausible end."""

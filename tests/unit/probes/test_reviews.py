@@ -19,7 +19,7 @@ from acceptance.probes.reviews.changed import changed, refused_now
 from acceptance.probes.reviews.pipeline import Reviews, component_findings
 from acceptance.probes.reviews.result import EFFECTS, Review, Submitted
 from acceptance.probes.reviews.traffic import ReviewTraffic, end_to_end
-from acceptance.probes.reviews.works import submission
+from acceptance.probes.reviews.works import LOG, NO_LOG, submission
 from acceptance.probes.seen import moment
 from acceptance.target.naming import HttpNames
 from acceptance.verdict import Verdict
@@ -227,6 +227,13 @@ def test_published_a_moment_later_is_published():
     late = iter([[REPORT | {"published_at": None}]])
     pipeline = reviews(long_tasks=[TASK], homework_reviews=lambda: next(late, [REPORT]))
     assert pipeline.follow(submitted(), 1, 2).findings() == []
+
+
+@pytest.mark.parametrize(("work", "waits"), [(NO_LOG, False), (LOG, True)])
+def test_an_analysis_is_waited_for_where_there_is_a_log(work, waits):
+    looks = iter([[REPORT | {"log_analysis": None}]])
+    pipeline = reviews(long_tasks=[TASK], homework_reviews=lambda: next(looks, [REPORT]))
+    assert pipeline.follow(replace(submitted(), work=work), 1, 2).analysed == waits
 
 
 def traffic(pipeline, patience_s=5.0, at_once=2):
