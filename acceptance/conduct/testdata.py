@@ -12,13 +12,13 @@ import os
 import secrets
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from acceptance.observe.collections import OWNED, of_prefix, owned_by
+from acceptance.observe.collections import OWNED, digits_of, of_prefix, owned_by
 from acceptance.observe.mongo import database
 from acceptance.observe.store import Store
 from acceptance.polling import poll
@@ -134,7 +134,8 @@ def _end_tasks(mongo: Store, prefix: str) -> list[OSError]:
 
 def _remove_files(target: Target, prefix: str, escapes: Escapes | None, failures: list[OSError]) -> int:
     roots = {target.storage.root, target.storage.legacy_root, *target.storage.watch_dirs}
-    found = [path for root in roots for path in _carrying(prefix, root, failures)]
+    prefixes = {prefix, digits_of(prefix)}
+    found = [path for root in roots for path in _carrying(prefixes, root, failures)]
     try:
         found += escapes.left([root for root in roots if root.is_dir()], prefix) if escapes else []
     except Inconclusive as error:  # a folder that cannot be read is not an empty one
@@ -142,19 +143,20 @@ def _remove_files(target: Target, prefix: str, escapes: Escapes | None, failures
     count = 0
     for path in found:
         try:
-            count += _remove(path) if prefix in path.name or not path.is_dir() else _remove_empty(path)
+            ours = any(each in path.name for each in prefixes)
+            count += _remove(path) if ours or not path.is_dir() else _remove_empty(path)
         except OSError as error:  # the rest is to go all the same
             failures.append(error)
     return count
 
 
-def _carrying(prefix: str, root: Path, failures: list[OSError]) -> list[Path]:
-    """Find what carries the prefix in its name; a folder that cannot be read is a failure, not an empty one."""
+def _carrying(prefixes: Iterable[str], root: Path, failures: list[OSError]) -> list[Path]:
+    """Find what carries a prefix in its name; a folder that cannot be read is a failure, not an empty one."""
     if not root.is_dir():
         return []
     walk = os.walk(root, onerror=failures.append)
-    found = [Path(folder, name) for folder, folders, names in walk for name in (*folders, *names) if prefix in name]
-    return sorted(found, reverse=True)
+    found = (Path(folder, name) for folder, folders, names in walk for name in (*folders, *names))
+    return sorted((path for path in found if any(each in path.name for each in prefixes)), reverse=True)
 
 
 def _remove(path: Path) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -34,16 +35,22 @@ def spellings(user_id: str) -> list[str | int]:
     return [user_id, int(user_id)] if user_id.isdigit() else [user_id]
 
 
+def digits_of(prefix: str) -> str:
+    """Give the digits that a run's ids of digits alone begin with; itself where its prefix is one of digits."""
+    number = int(hashlib.sha256(prefix.encode()).hexdigest(), 16) % 10**9
+    return prefix if prefix.isdigit() else f"9{number:09d}"
+
+
 def of_prefix(field: str, prefix: str) -> dict[str, Any]:
     """Match documents in whose field stands an id with a prefix, which a hostile one may have in its middle.
 
     A prefix of digits must begin the id, which may be stored as a number: others may hold it by chance.
     """
-    if not prefix.isdigit():
-        return {field: {"$regex": re.escape(prefix)}}
-    first = int(prefix)
+    digits = digits_of(prefix)
+    first = int(digits)
     spans = [{"$gte": first * 10**more, "$lt": (first + 1) * 10**more} for more in range(1, _MORE_DIGITS + 1)]
-    return {"$or": [{field: each} for each in ({"$regex": f"^{prefix}"}, *spans)]}
+    texts = [{"$regex": f"^{digits}"}, *([] if prefix.isdigit() else [{"$regex": re.escape(prefix)}])]
+    return {"$or": [{field: each} for each in (*texts, *spans)]}
 
 
 def owned_by(name: str, prefix: str) -> dict[str, Any]:

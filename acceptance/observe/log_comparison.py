@@ -18,7 +18,7 @@ from acceptance.finding import Finding, Severity
 from acceptance.gates.measures import Gate, GateResult, Threshold
 from acceptance.gates.statistics import Count, increase_p, least_seen, rate_ratio
 from acceptance.observe.log_lines import LogLine
-from acceptance.observe.logs import Excerpt, Logs, without_time
+from acceptance.observe.logs import Excerpt, Logs, begins_late, without_time
 from acceptance.verdict import Inconclusive, Verdict
 
 INCREASE = Gate("error-increase", "No more errors in the log than before", (), "value", "errors", ">= 0.001", unit="p")
@@ -162,10 +162,7 @@ def compare(
     """
     excerpt = logs.read(change - lookback).sure()
     if excerpt.begin and excerpt.begin > change + RESTART:
-        raise Inconclusive(
-            f"{logs.source}: expected the log of the time since {change:%H:%M:%S}, found that it begins at "
-            f"{excerpt.begin:%H:%M:%S}; was it rotated or cut? Keep it, and run again"
-        )
+        raise Inconclusive(begins_late(logs.source, change, excerpt.begin))
     if "requests" in logs.form.shows and not (excerpt.newest and excerpt.newest >= change):
         raise Inconclusive(
             f"{logs.source}: expected lines since {change:%H:%M:%S}, as requests were sent since, found none; "

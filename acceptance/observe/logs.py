@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from acceptance.observe.log_entries import entries
 from acceptance.observe.log_lines import LogLine
@@ -17,6 +17,8 @@ from acceptance.target.log_format import LogFormat
 from acceptance.target.parts import Service
 from acceptance.verdict import Inconclusive
 
+COVERED = timedelta(minutes=3)
+"""So late the log of a re-created container may begin, and how far a moment asked for may lie before what is sought."""
 _REMEDY = "check the *_LOGS and *_LOG_FORMAT keys of the target file"
 
 
@@ -158,12 +160,22 @@ class Logs:
                 these events.
         """
         excerpt = self.read(start).sure()
+        if excerpt.begin and excerpt.begin > start + COVERED:  # guard: log-that-was-rotated-away
+            raise Inconclusive(begins_late(self.source, start, excerpt.begin))
         wanted = tuple(events)
         return excerpt.naming(wanted) if wanted else list(excerpt.lines)
 
 
 def _first(lines: Iterable[LogLine]) -> datetime | None:
     return min((line.at for line in lines if line.at), default=None)
+
+
+def begins_late(source: str, start: datetime, begin: datetime) -> str:
+    """Say that a log does not reach back to a moment."""
+    return (
+        f"{source}: expected the log of the time since {start:%H:%M:%S}, found that it begins at {begin:%H:%M:%S}; "
+        "was it rotated or cut? Keep it, and run again"
+    )
 
 
 def without_time(source: str, start: datetime, trouble: Sequence[LogLine]) -> str:

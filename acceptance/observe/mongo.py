@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from pymongo import MongoClient
+from pymongo import MongoClient, ReadPreference
 from pymongo.database import Database
 from pymongo.errors import PyMongoError
 from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStartedEvent, CommandSucceededEvent
@@ -50,7 +50,8 @@ def as_it_is(target: Target) -> Iterator[Database[dict[str, Any]]]:
         event_listeners=[_Writes()],
     )
     try:
-        yield client[target.mongo.database]
+        # Another member, as the address may prefer, does not hold yet what was stored just now.
+        yield client.get_database(target.mongo.database, read_preference=ReadPreference.PRIMARY)
     except PyMongoError as error:
         raise Inconclusive(
             f"MongoDB did not answer ({type(error).__name__}); check MONGODB_URL of {target.source.name}, "

@@ -181,11 +181,11 @@ class Prometheus:
         if not targets:
             raise Inconclusive(f"{self.url} has no active targets: expected the Butler services among them")
         down = [
-            f"{target['labels'].get('job')} at {target['scrapeUrl']}: {target['lastError'] or target['health']}"
+            f"{self._job(target)} at {target['scrapeUrl']}: {target['lastError'] or target['health']}"
             for target in targets
             if target["health"] != "up"
         ]
-        if not down and (missing := sorted({*jobs} - {str(target["labels"].get("job")) for target in targets})):
+        if not down and (missing := sorted({*jobs} - {self._job(target) for target in targets})):
             raise Inconclusive(
                 f"{self.url} scrapes no target of job {', '.join(missing)}: whether it is up is not known; "
                 "correct the *_JOB keys of the target file, or the configuration of Prometheus"
@@ -202,7 +202,11 @@ class Prometheus:
 
     def _targets(self, job: str) -> list[Any]:
         targets = self._ask("targets", lambda: self._client.get_targets(state="active")["activeTargets"])
-        return [target for target in targets if target["labels"].get("job") == job]
+        return [target for target in targets if self._job(target) == job]
+
+    def _job(self, target: Mapping[str, Any]) -> str:
+        """Give a target's job, by the label that tells the services apart in this deployment."""
+        return self._metrics.told(target["labels"]).get("job", "")
 
     def firing_alerts(self, at: float | None = None) -> set[str]:
         """Name the alerts that fire (now by default), as `name{labels}`. Source: post.validation.2, trigger.7."""

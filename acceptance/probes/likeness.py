@@ -89,7 +89,10 @@ class OldPath:
     def _lacking(self, now: Seen, same_work: Seen | None) -> Iterator[tuple[str, str, str]]:
         """Compare the fields of each part, and what lies deeper in all requests by the old path."""
         before = same_work.fields if same_work else {}
-        deeper = {path: self.seen[0].values[path][0] for path in self._common if not self._is_place(path)}
+        like = same_work.values if same_work else {}
+        deeper = {
+            path: like.get(path, self.seen[0].values[path])[0] for path in self._common if not self._is_place(path)
+        }
         there = {name for name, part in now.parts.items() if part is not None}
         for path, value in {**deeper, **before}.items():
             if _part(path) not in there:

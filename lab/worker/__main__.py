@@ -37,7 +37,8 @@ def build(settings: Settings) -> Starlette:
     decomposed = settings.flag(USE_CASE_FLAG) and not settings.fault("use-case-flag-ignored")
     homework: Homework = HomeworkReviewService(checker, settings) if new_homework else checker
     use_case: ReviewUseCase = DecomposedReview(reports, settings) if decomposed else MonolithicReview(reports)
-    loop = ReviewLoop(Tasks(database(mongo)["long_tasks"]), use_case, settings.fault)
+    tasks = Tasks(database(mongo)["long_tasks"], lambda: decomposed and settings.fault("review-newest-first"))
+    loop = ReviewLoop(tasks, use_case, settings.fault)
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:

@@ -242,6 +242,12 @@ USE_CASE_FAULTS = (
         ("21_01d.rollout.3",),
     ),
     Fault(
+        "review-newest-first",
+        "21_01d",
+        "new path: of the queued reviews the newest one is taken first",
+        ("21_01d.rollout.3",),
+    ),
+    Fault(
         "review-limit-low",
         "21_01d",
         "new path: of a student's submissions five a minute are reviewed, where the old path reviews 30",

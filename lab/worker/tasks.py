@@ -1,6 +1,6 @@
 """The review tasks in `long_tasks`: claimed once, finished once (contract, "MongoDB")."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,8 +32,8 @@ class Task:
 class Tasks:
     """The queue. One worker process only: what it left `running` when it died is its own to take up again."""
 
-    def __init__(self, collection: AsyncCollection[dict[str, Any]]) -> None:
-        self._collection = collection
+    def __init__(self, collection: AsyncCollection[dict[str, Any]], newest_first: Callable[[], bool]) -> None:
+        self._collection, self._newest_first = collection, newest_first
 
     async def requeue_abandoned(self, at_work: Collection[str]) -> int:
         """Put tasks that are `running` but not in anybody's hands back to `queued`; gives their number."""
@@ -41,11 +41,11 @@ class Tasks:
         return (await self._collection.update_many(abandoned, {"$set": {"status": "queued"}})).modified_count
 
     async def claim(self) -> Task | None:
-        """Take the oldest queued review, or None."""
+        """Take the oldest queued review, or None; with the fault the newest one."""
         found = await self._collection.find_one_and_update(
             {**_REVIEWS, "status": "queued"},
             {"$set": {"status": "running"}, "$currentDate": {"started_at": True}},
-            sort=[("created_at", 1)],
+            sort=[("created_at", -1 if self._newest_first() else 1)],
             return_document=ReturnDocument.AFTER,
         )
         return None if found is None else _task(found)

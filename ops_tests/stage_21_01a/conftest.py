@@ -44,9 +44,9 @@ def word() -> str:
 
 
 @pytest.fixture(scope="module")
-def long_talk(talk: Talk, new_id: NewId) -> Conversation:
-    """A conversation of many turns, one of them long."""
-    return talk(new_id("Long"), *LONG_TALK)
+def long_talk(talk: Talk, new_number: NewId) -> Conversation:
+    """A conversation of many turns, one of them long, with a user whose id is a number, as in Telegram."""
+    return talk(new_number("Long"), *LONG_TALK)
 
 
 @pytest.fixture(scope="module")

@@ -64,9 +64,9 @@ def soak_uploads() -> list[Sent]:
 
 
 @pytest.fixture(scope="module")
-def several(reviews: Reviews, clients: Clients, new_id: NewId, target: Target) -> list[Review]:
+def several(reviews: Reviews, clients: Clients, new_id: NewId, new_number: NewId, target: Target) -> list[Review]:
     """Submissions as users make them, kept by the path that is at work, and what becomes of each."""
-    return reviews.as_users_do(new_id, REVIEW_S, target.http_timeout_s, clients.caller("api"))
+    return reviews.as_users_do(new_id, new_number, REVIEW_S, target.http_timeout_s, clients.caller("api"))
 
 
 @pytest.fixture(scope="module")

@@ -43,9 +43,11 @@ def patience_s(stage_work: StageWork) -> float:
 
 
 @pytest.fixture(scope="module")
-def several(reviews: Reviews, clients: Clients, new_id: NewId, patience_s: float, target: Target) -> list[Review]:
+def several(
+    reviews: Reviews, clients: Clients, new_id: NewId, new_number: NewId, patience_s: float, target: Target
+) -> list[Review]:
     """Submissions as users make them, by the path that is at work, and what the API says of each."""
-    return reviews.as_users_do(new_id, patience_s, target.http_timeout_s, clients.caller("api"))
+    return reviews.as_users_do(new_id, new_number, patience_s, target.http_timeout_s, clients.caller("api"))
 
 
 @pytest.fixture(scope="module")

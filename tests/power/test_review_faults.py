@@ -101,8 +101,12 @@ POWER = (
         ),
     ),
     AsBefore(
-        ("review-first-log-file-only", "review-result-cut"),
-        besides=("analysed otherwise", "answer.result.report and report.report to be the same"),
+        ("review-first-log-file-only", "review-result-cut", "review-newest-first"),
+        besides=(
+            "analysed otherwise",
+            "answer.result.report and report.report to be the same",
+            "begun in the order in which they were sent, as by the old path",
+        ),
     ),
     Power(
         ("review-analyses-mixed",),

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from itertools import takewhile
 from typing import Any
@@ -82,7 +84,7 @@ def findings(context: Context | None, user_id: str | None, said: Sequence[str]) 
     if user_id is not None and context.get("user_id") not in spellings(user_id):
         found.append(wrong(f"user_id {user_id!r}", repr(context.get("user_id"))))
     steps = context.get("step_count")
-    if not isinstance(steps, int) or steps < 1:
+    if not isinstance(steps, int | float) or steps < 1:
         found.append(wrong("step_count of at least 1", repr(steps)))
     stored = list(texts(context.get("data")))
     remaining = iter(stored)  # `in` consumes it, so the order counts
@@ -93,9 +95,11 @@ def findings(context: Context | None, user_id: str | None, said: Sequence[str]) 
 
 
 def texts(value: object) -> Iterator[str]:
-    """Give every text within a stored value, in order, whatever its shape."""
+    """Give every text within a stored value, in order, whatever its shape, also one that is JSON as text."""
     if isinstance(value, str):
         yield value
+        with suppress(ValueError, RecursionError):
+            yield from texts(json.loads(value) if value[:1] in ("{", "[") else None)
     elif isinstance(value, Mapping):
         for member in value.values():
             yield from texts(member)

@@ -118,6 +118,23 @@ def refused_now(reviews: Sequence[Review]) -> list[Finding]:
     return [Finding("refused by a limit", student, expected, f"{len(refused)} refused")] if refused else []
 
 
+def overtaken(before: Sequence[Review], now: Sequence[Review]) -> list[Finding]:
+    """Say that of submissions in a row later ones are begun first, which the old path never does.
+
+    One pair may change places by chance: two processes may take the two at the same moment.
+    """
+    pairs = [pair for pair in combinations(now, 2) if _is_overtaken(*pair)]
+    if len(pairs) < 2 or any(_is_overtaken(*pair) for pair in combinations(before, 2)):
+        return []
+    expected = "submissions of a student begun in the order in which they were sent, as by the old path"
+    told = f"{len(pairs)} of {len(now) * (len(now) - 1) // 2} pairs begun the other way round"
+    return [Finding("other order", pairs[0][0].submitted.task_id, expected, told)]
+
+
+def _is_overtaken(first: Review, second: Review) -> bool:
+    return first.begun is not None and second.begun is not None and first.begun > second.begun
+
+
 def unread(reviews: Sequence[Review]) -> list[Finding]:
     """Name the reviews of different logs that say the same of them: a log that nobody reads is not analysed."""
     analysed = [review for review in reviews if review.analysed and review.submitted.work != NO_LOG]

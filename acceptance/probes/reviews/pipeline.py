@@ -102,12 +102,18 @@ class Reviews:
         )
 
     def as_users_do(
-        self, new_id: Callable[[str], str], patience_s: float, settle_s: float, api: Caller
+        self,
+        new_id: Callable[[str], str],
+        new_number: Callable[[str], str],
+        patience_s: float,
+        settle_s: float,
+        api: Caller,
     ) -> list[Review]:
         """Submit with each of the logs, and again by the first student once that one's first has ended; give each.
 
         Args:
             new_id: Makes a student's id.
+            new_number: Makes one of digits alone.
             patience_s: Seconds within which all of the first ones must end.
             settle_s: Likewise.
             api: The review API, which is asked for each in the end.
@@ -117,7 +123,7 @@ class Reviews:
         """
         student = new_id("Submits")
         others = [
-            self.submit(new_id(f"Submits-{number}"), "hw03", work) for number, work in enumerate((NO_LOG, ODD_LOG))
+            self.submit(make("Submits-too"), "hw03", work) for make, work in ((new_number, NO_LOG), (new_id, ODD_LOG))
         ]
         sent = [self.submit(student, "hw03"), *others]
         for each in sent:  # users look at once too, and what they are told then must not be what they are told for ever

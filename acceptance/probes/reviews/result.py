@@ -105,6 +105,11 @@ class Review:
         return bool(self._task("status") == "succeeded")
 
     @property
+    def begun(self) -> datetime | None:
+        """When its first effect was logged; None where none was."""
+        return min((line.at for line in (self.lines or {}).values() if line.at), default=None)
+
+    @property
     def limited(self) -> bool:
         """Whether a rate limit refused it, at the door or in the pipeline."""
         refused = self._line("rate_limit_check").get("allowed") is False

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from acceptance.finding import Finding, Severity
+from acceptance.observe.collections import spellings
 from acceptance.observe.store import Store
 from acceptance.probes.archives.archives import Archive
 from acceptance.probes.http.client import Called, brief
@@ -118,7 +119,7 @@ class Submission:
         found = [
             self._wrong("wrong metadata", f"{sent.kind}: {name} {value!r}", repr(document.get(name)))
             for name, value in expected.items()
-            if document.get(name) != value
+            if document.get(name) not in (spellings(value) if isinstance(value, str) else [value])
         ]
         now = datetime.now(UTC)
         return [*found, *metadata_findings(document, root, now), *checksum_findings(document, root)]
@@ -146,8 +147,9 @@ def findings_of_all(sent: Sequence[tuple[Submission, str]], mongo: Store, root: 
         Inconclusive: MongoDB does not answer.
     """
     by_student: dict[str, list[Document]] = {submission.student_id: [] for submission, _ in sent}
-    for document in mongo["review_archives"].find({"student_id": {"$in": list(by_student)}}):
-        by_student[document["student_id"]].append(document)
+    ids = [each for student in by_student for each in spellings(student)]
+    for document in mongo["review_archives"].find({"student_id": {"$in": ids}}):
+        by_student[str(document["student_id"])].append(document)
     tasks = Counter(task for _, task in sent)
     shared = [
         Finding("shared task", task, "one submission", f"{count}", Severity.CRITICAL)

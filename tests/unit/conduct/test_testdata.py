@@ -16,7 +16,7 @@ from acceptance.conduct.intents import Intents
 from acceptance.conduct.journal import Journal
 from acceptance.conduct.testdata import Purged, new_prefix, purge, trace_prefix
 from acceptance.conduct.undo import recover
-from acceptance.observe.collections import OWNED
+from acceptance.observe.collections import OWNED, digits_of
 from acceptance.polling import poll
 from acceptance.probes.archives.archives import new_nonce
 from acceptance.probes.attacks.escape_targets import Escapes, free
@@ -145,6 +145,15 @@ def test_what_is_no_prefix_removes_nothing(target, asked, prefix):
     with pytest.raises(ValueError, match="prefix"):
         purge(target, prefix)
     assert (list(target.storage.root.iterdir()), asked) == ([target.storage.root / "student"], [])
+
+
+def test_what_belongs_to_ids_of_digits_alone_is_removed_too(target, asked):
+    digits = digits_of(PREFIX)
+    (target.storage.root / f"{digits}1_hw02.zip").touch()
+    assert purge(target, PREFIX).files == 1
+    told = str(next(query for query in asked if "$or" in query and "user_id" in str(query) and "status" not in query))
+    assert f"^{digits}" in told
+    assert str(int(digits) * 10) in told
 
 
 @pytest.mark.parametrize("style", ["text", "numeric"])

@@ -271,7 +271,14 @@ def test_a_log_that_was_rotated_is_read_with_those_before(logs, tmp_path, name, 
     (tmp_path / "api.log.2.gz").write_bytes(gzip.compress(line("older", -2).encode()))
     os.utime(tmp_path / "api.log.2.gz", (NOON.timestamp(), NOON.timestamp()))
     (tmp_path / "api.log.pos").write_text("17")
+    (tmp_path / "api-2.log").write_text(line("of another instance"))
     assert events(log.since(NOON)) == ["at", "after"]
+
+
+def test_a_log_whose_beginning_is_gone_says_nothing_of_that_time(logs):
+    with pytest.raises(Inconclusive, match="begins at 12:04:00; was it rotated"):
+        logs(line("after", 4)).since(NOON)
+    assert events(logs(line("after a restart", 1)).since(NOON)) == ["after a restart"]
 
 
 def test_a_rotated_log_that_is_half_written_is_inconclusive(logs, tmp_path):

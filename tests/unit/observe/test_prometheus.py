@@ -81,6 +81,13 @@ def test_job_that_is_not_scraped_at_all_is_not_up():
             ask()
 
 
+def test_services_of_one_job_are_told_apart_by_another_label():
+    body = {"activeTargets": [{"labels": {"job": "all", "app": "bot"}, "scrapeUrl": "http://bot", "health": "up"}]}
+    with server(lambda _: answer(data=body)) as url:
+        prometheus = Prometheus(url, 2, MetricNames(labels={"job": "app"}))
+        assert (prometheus.down_targets(["bot"]), prometheus.addresses("bot")) == ([], {"http://bot"})
+
+
 def test_service_that_is_not_scraped_exports_nothing_that_anybody_knows_of(tmp_path):
     with server(lambda _: answer()) as url, pytest.raises(Inconclusive, match="no running process of job butler-api"):
         new_paths_at_work(small_target(tmp_path, PROMETHEUS_URL=url), Prometheus(url, 2))

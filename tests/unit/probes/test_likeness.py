@@ -66,6 +66,13 @@ def test_what_the_old_path_leaves_open_is_free(new):
     assert OldPath([seen(1), seen(2, said=[])]).unlike("report", new, seen(1)) == []
 
 
+def test_the_type_is_that_of_the_same_work_by_the_old_path():
+    old = OldPath([seen(1), seen(2, result={"text": 2})])
+    assert old.unlike("report", seen(3, result={"text": 3}), seen(2, result={"text": 2})) == []
+    (found,) = old.unlike("report", seen(3, result={"text": "3"}), seen(2, result={"text": 2}))
+    assert "report.result.text with a number" in str(found)
+
+
 def test_nothing_is_learned_from_what_does_not_hold_for_each():
     old = OldPath([seen(1), seen(2, student="Student-1", published_at="soon")], lists=frozenset({"report"}))
     assert old.unlike("report", seen(3, student="nobody", published_at="later"), seen(1)) == []

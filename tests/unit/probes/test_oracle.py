@@ -118,5 +118,8 @@ def test_many_submissions_are_each_held_to_their_documents(documents, tmp_path):
     sent = [(SUBMISSION, "rev_1")]
     assert findings_of_all(sent, Archives(documents), tmp_path) == []
     assert findings_of_all(sent, Archives([each | {"student_id": "another"} for each in documents]), tmp_path)
+    digits = Submission("901", "hw02", SUBMISSION.files)
+    numbers = Archives([each | {"student_id": 901, "size_bytes": float(each["size_bytes"])} for each in documents])
+    assert findings_of_all([(digits, "rev_1")], numbers, tmp_path) == []
     shared = findings_of_all(sent * 2, Archives(documents), tmp_path)
     assert any(each.kind == "shared task" for each in shared)

@@ -15,7 +15,7 @@ from acceptance.gates.measures import Gate
 from acceptance.observe.log_lines import LogLine
 from acceptance.probes.http.client import Called, Caller
 from acceptance.probes.http.exchange import Exchange
-from acceptance.probes.reviews.changed import changed, refused_now
+from acceptance.probes.reviews.changed import changed, overtaken, refused_now
 from acceptance.probes.reviews.pipeline import Reviews, component_findings
 from acceptance.probes.reviews.result import EFFECTS, Review, Submitted
 from acceptance.probes.reviews.traffic import ReviewTraffic, end_to_end
@@ -103,9 +103,41 @@ def test_what_a_limit_refuses_now_is_counted():
     assert (found.expected, found.found) == ("2 submissions in a row taken, as by the old path", "1 refused")
 
 
+def begun(*seconds):
+    """Reviews in the order in which they were sent, begun after so many seconds."""
+    logged = ({"rate_limit_check": replace(line("rate_limit_check"), at=NOW + timedelta(seconds=s))} for s in seconds)
+    return [replace(review(), lines=lines) for lines in logged]
+
+
+def test_submissions_are_begun_in_the_order_in_which_they_were_sent():
+    in_order, newest_first, one_pair = begun(1, 2, 3, 4), begun(1, 4, 3, 2), begun(1, 3, 2, 4)
+    (found,) = overtaken(in_order, newest_first)
+    assert found.found == "3 of 6 pairs begun the other way round"
+    assert overtaken(in_order, one_pair) == overtaken(newest_first, newest_first) == overtaken(in_order, in_order) == []
+    assert overtaken(in_order, [replace(each, lines=None) for each in newest_first]) == []
+
+
 def test_times_in_the_database_are_utc():
     assert moment(NOW) == moment(NOW.isoformat() + "+00:00")
     assert (moment(None), moment("soon"), moment(7)) == (None, None, None)
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        "Sat, 15 Nov 2025 02:00:00 GMT",
+        {"$date": "2025-11-15T02:00:00Z"},
+        {"$date": 1763172000000},
+        "1763172000",
+        1763172000.0,
+        1763172000000,
+        1763172000000000,
+        1763172000000000000,
+    ],
+    ids=str,
+)
+def test_a_time_is_known_however_it_is_told(told):
+    assert moment(told) == datetime(2025, 11, 15, 2, tzinfo=UTC)
 
 
 def test_submission_brings_a_log_to_analyse():
