@@ -107,7 +107,7 @@ def _of_files(path: Path, since: datetime, tail: int) -> Written:
 def _rotated(path: Path, since: datetime) -> list[Path]:
     """Give the files that a log was rotated to since, the oldest first: by number or by date, compressed or not."""
     number, end = r"[.-]\d[\dT:._-]*", re.escape(path.suffix)
-    dated = rf"(?=[._-]\d{{4}}-?\d\d-?\d\d)[._]?{number}"  # another number may be that of an instance
+    dated = r"[._-]\d{4}-?\d\d-?\d\d[\dT:._-]*"  # another number may be that of an instance
     name = re.compile(rf"(?:{re.escape(path.name)}{number}|{re.escape(path.stem)}{dated}{end})(?:\.gz)?")
     found = [(each.stat().st_mtime, each) for each in path.parent.iterdir() if name.fullmatch(each.name)]
     return [each for at, each in sorted(found) if at >= since.timestamp()]

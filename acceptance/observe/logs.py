@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from acceptance.observe.log_entries import entries
 from acceptance.observe.log_lines import LogLine
 from acceptance.observe.log_sources import CONTEXT, TAILS, oldest, written
-from acceptance.target.log_format import LogFormat
+from acceptance.target.log_format import LogFormat, log_sources
 from acceptance.target.parts import Service
 from acceptance.verdict import Inconclusive
 
@@ -88,7 +88,7 @@ class Logs:
     """The log of one service.
 
     Attributes:
-        source: `file:///path`, `docker://container` or `journald://unit`, from the target file.
+        source: `file:///path`, `docker://container` or `journald://unit`, from the target file; one for each instance.
         form: How its lines are written.
         timeout_s: Longest time that Docker or journald may take.
     """
@@ -101,6 +101,11 @@ class Logs:
     def of(cls, service: Service) -> Logs:
         """Give the log of a service as the target file describes it."""
         return cls(service.logs, service.log_format)
+
+    @property
+    def sources(self) -> list[str]:
+        """Where each instance of the service writes."""
+        return log_sources(self.source)
 
     @property
     def names_events(self) -> bool:
@@ -117,13 +122,15 @@ class Logs:
         Raises:
             Inconclusive: The source cannot be read.
         """
-        lines, begin = self._lines_since(start)
+        parts = [self._lines_since(source, start) for source in self.sources]
+        begins = [begin for _, begin in parts if begin]
+        lines = sorted((line for each, _ in parts for line in each), key=_place) if parts[1:] else parts[0][0]
         placed = [(line, line.since(start)) for line in lines]
         return Excerpt(
             source=self.source,
             start=start,
             lines=tuple(line for line, after in placed if after),
-            begin=begin,
+            begin=max(begins) if len(begins) == len(parts) else None,  # guard: log-of-each-instance
             newest=max((line.at for line in lines if line.at), default=None),
             unplaced=tuple(line for line, after in placed if after is None),
             latest=next((line for line, after in reversed(placed) if after is False), None),
@@ -135,21 +142,21 @@ class Logs:
         Raises:
             Inconclusive: The source cannot be read.
         """
-        held = written(self.source, datetime.now(UTC), self.timeout_s, TAILS[0])
-        return entries(held.lines, self.form, held.ended)
+        held = [written(source, datetime.now(UTC), self.timeout_s, TAILS[0]) for source in self.sources]
+        return [line for each in held for line in entries(each.lines, self.form, each.ended)]
 
-    def _lines_since(self, start: datetime) -> tuple[list[LogLine], datetime | None]:
-        """Give the lines from some time before `start` on, and when the log begins."""
+    def _lines_since(self, source: str, start: datetime) -> tuple[list[LogLine], datetime | None]:
+        """Give the lines of one place from some time before `start` on, and when its log begins."""
         for tail in (*TAILS, 0):
-            held = written(self.source, start, self.timeout_s, tail)
+            held = written(source, start, self.timeout_s, tail)
             lines = entries(held.lines, self.form, held.ended)
             begin = _first(lines)
             if held.whole:
                 return lines, begin
-            if not self.source.startswith("file:") or (begin and begin < start - CONTEXT):
+            if not source.startswith("file:") or (begin and begin < start - CONTEXT):
                 break
         if begin is None or begin > start:
-            begin = _first(entries(oldest(self.source, self.timeout_s), self.form)) or begin
+            begin = _first(entries(oldest(source, self.timeout_s), self.form)) or begin
         return lines, begin
 
     def since(self, start: datetime, events: Iterable[str] = ()) -> list[LogLine]:
@@ -168,6 +175,11 @@ class Logs:
 
 def _first(lines: Iterable[LogLine]) -> datetime | None:
     return min((line.at for line in lines if line.at), default=None)
+
+
+def _place(line: LogLine) -> datetime:
+    """Give a time to sort the lines of several places by: each keeps its own order."""
+    return line.at or line.after or line.before or datetime.min.replace(tzinfo=UTC)
 
 
 def begins_late(source: str, start: datetime, begin: datetime) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
@@ -52,6 +53,11 @@ class LogFormat(Public):
     def event_of(self, theirs: str) -> str:
         """Give the contract's name of an event."""
         return next((name for name, its in self.events.items() if its == theirs and its), theirs)
+
+
+def log_sources(text: str) -> list[str]:
+    """Part the places of a service's log, one for each instance; a path may hold spaces."""
+    return re.split(r"\s+(?=[a-z]+://)", text.strip()) if text.strip() else []
 
 
 @cache

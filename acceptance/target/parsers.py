@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
-from acceptance.target.log_format import FIELDS, SHOWS, zone_of
+from acceptance.target.log_format import FIELDS, SHOWS, log_sources, zone_of
 
 
 class Malformed(ValueError):
@@ -202,8 +202,12 @@ def mongo_url(text: str) -> str:
 
 
 def log_source(text: str) -> str:
-    """Return the place of a service's log. Loki is none: its lines come late, and a read is cut off at a limit."""
-    expected = "docker://CONTAINER, journald://UNIT or file:///ABSOLUTE/PATH"
+    """Return where a service's instances log. Loki is no place: lines come late, and a read is cut off at a limit."""
+    return " ".join(map(_log_place, log_sources(text) or [""]))
+
+
+def _log_place(text: str) -> str:
+    expected = "docker://CONTAINER, journald://UNIT or file:///ABSOLUTE/PATH, one for each instance of the service"
     scheme, _, rest = text.partition("://")
     if scheme == "file":
         return f"file://{path(rest)}"

@@ -9,6 +9,7 @@ import pytest
 
 from acceptance.observe.logs import Logs
 from acceptance.target.log_format import FIELDS, LogFormat
+from acceptance.target.parsers import log_source
 from acceptance.verdict import Inconclusive
 
 NOON = datetime(2026, 11, 28, 12, tzinfo=UTC)
@@ -253,6 +254,18 @@ def test_of_a_long_file_only_the_end_is_read(logs, monkeypatch):
     found = logs(text).read(NOON)
     assert (events(found.lines), found.begin < NOON) == (["e0", "e1", "e2"], True)
     assert len(logs(text).since(NOON - timedelta(minutes=30))) == 33
+
+
+def test_each_instance_of_a_service_has_its_log(logs, tmp_path):
+    second = tmp_path / "api 2.log"
+    one, two = logs(line("a") + line("c", 2)).source, f"file://{second}"
+    both = Logs(log_source(f"{one} {two}"))
+    second.write_text(line("before", -9) + line("b", 1) + "  of b\n")
+    assert events(both.since(NOON)) == ["a", "b", "c"]
+    assert both.read(NOON).begin == NOON
+    second.write_text("")
+    with pytest.raises(Inconclusive, match="expected lines with a time"):
+        both.since(NOON)
 
 
 @pytest.mark.parametrize(

@@ -187,7 +187,7 @@ def test_public_tells_the_rest_by_dotted_name(load):
         ("CLAMD=tcp://h", "expected unix:///ABSOLUTE/PATH, tcp://HOST:PORT"),
         ("API_LOGS=butler-api", "expected docker://CONTAINER"),
         ("API_LOGS=file://log", "expected an absolute path"),
-        ("API_LOGS=loki://butler-api", "or file:///ABSOLUTE/PATH; not Loki, whose lines come late"),
+        ("API_LOGS=loki://butler-api", "one for each instance of the service; not Loki, whose lines"),
         ("SOAK_STUDENTS=*", "expected names with a space between them"),
         ("SOAK_STUDENTS=", "expected names with a space between them"),
         ("RESTART_API=", "expected a command line"),
