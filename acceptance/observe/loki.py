@@ -24,9 +24,6 @@ from acceptance.target.log_format import LogFormat
 from acceptance.target.parts import Service
 from acceptance.verdict import Inconclusive
 
-LABEL = "service"
-"""Promtail's label for the service's name (target contract, on logs)."""
-
 SUSPECT = (
     '|~ "(?i)err|crit|fatal|panic|emerg|alert|severe|traceback|exception|warn|segmentation|out of memory|fail|unhandled'
     "|uncaught|killed|aborted|core dumped|illegal instruction|stack|^[EF][0-9]{4}"
@@ -40,10 +37,20 @@ _MOST_PAGES = 100
 
 @dataclass(frozen=True)
 class Loki:
-    """Queries against one Loki; `transport` stands in for the network in tests."""
+    """Queries against one Loki.
+
+    Attributes:
+        url: Its address.
+        timeout_s: Longest wait for an answer.
+        label: What its streams have a service's name under: Promtail's, by the target contract.
+        tenant: Whose logs are asked for; empty where it has no tenants.
+        transport: Stands in for the network in tests.
+    """
 
     url: str
     timeout_s: float = 10.0
+    label: str = "service"
+    tenant: str = ""
     transport: Any = field(default=None, repr=False)
 
     def label_values(self, label: str, start: float, end: float) -> set[str]:
@@ -100,7 +107,8 @@ class Loki:
 
     def _ask(self, path: str, **params: str) -> Any:
         try:
-            with httpx.Client(timeout=self.timeout_s, transport=self.transport) as client:
+            headers = {"X-Scope-OrgID": self.tenant} if self.tenant else {}
+            with httpx.Client(timeout=self.timeout_s, transport=self.transport, headers=headers) as client:
                 answer = client.get(f"{self.url.rstrip('/')}/loki/api/v1/{path}", params=params)
             body = answer.json() if answer.status_code == httpx.codes.OK else None
         except httpx.HTTPError as error:
@@ -134,7 +142,7 @@ def compare_in_loki(
     Raises:
         Inconclusive: Loki does not answer, or what it holds states no level.
     """
-    selector = f"{{{LABEL}={json.dumps(service.name)}}}"
+    selector = f"{{{loki.label}={json.dumps(service.name)}}}"
     start, middle, end = (change - (now - change)).timestamp(), change.timestamp(), now.timestamp()
     begin = loki.begins(selector, start, end) or now
     source = f"{service.name} in {loki.url}"

@@ -48,7 +48,8 @@ class Clients:
     @cached_property
     def loki(self) -> Loki:
         """Give the target's Loki."""
-        return Loki(self.target.having("loki").loki_url, self.target.http_timeout_s)
+        its = self.target.having("loki")
+        return Loki(its.loki_url, its.http_timeout_s, its.loki_label, its.loki_tenant)
 
     @cached_property
     def grafana(self) -> Grafana:

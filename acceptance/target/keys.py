@@ -127,6 +127,10 @@ _BY_LENGTH = (
     "Whether an upload whose declared length is far over the limit is refused before it is sent: true, or false where "
     "the service reads it whole first, which a sound one may."
 )
+_LOKI = (
+    "The label that has a service's name in Loki (Alloy and Loki 3 say service_name), and the tenant whose logs are asked "
+    "for (X-Scope-OrgID), where Loki has several."
+)
 _CHECKER_HEADER = (
     "The header that carries HW_CHECKER_API_KEY of the env file, perhaps with a scheme: Authorization Bearer."
 )
@@ -240,6 +244,8 @@ KEYS: dict[str, Key] = {
     "GRAFANA_PASSWORD": Key(anything, secret=True),
     "GRAFANA_DASHBOARD_UID": Key(word, "slo-butler-bot"),
     "LOKI_URL": Key(http_url, "http://127.0.0.1:3100"),
+    "LOKI_LABEL": Key(word, "service", about=_LOKI),
+    "LOKI_TENANT": Key(word_or_nothing, "", about=_LOKI),
     "HW_CHECKER_URL": Key(http_url, "https://hw-checker.example.com"),
     "HW_CHECKER_HEADER": Key(key_header, "X-API-Key", about=_CHECKER_HEADER),
     **_http_names("HW_CHECKER"),

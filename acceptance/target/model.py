@@ -120,6 +120,8 @@ class Target(Public):
     alertmanager_url: str
     grafana: Grafana
     loki_url: str
+    loki_label: str
+    loki_tenant: str
     hw_checker_url: str
     hw_checker_header: str
     hw_checker_names: HttpNames
@@ -261,6 +263,8 @@ def _target(path: Path, s: Settings) -> Target:
         alertmanager_url=s["ALERTMANAGER_URL"],
         grafana=Grafana(s["GRAFANA_URL"], s["GRAFANA_USER"], s["GRAFANA_PASSWORD"], s["GRAFANA_DASHBOARD_UID"]),
         loki_url=s["LOKI_URL"],
+        loki_label=s["LOKI_LABEL"],
+        loki_tenant=s["LOKI_TENANT"],
         hw_checker_url=s["HW_CHECKER_URL"],
         hw_checker_header=s["HW_CHECKER_HEADER"],
         hw_checker_names=HttpNames(*(s[f"HW_CHECKER_{what}"] for what in ("ROUTES", "FIELDS", "VALUES"))),

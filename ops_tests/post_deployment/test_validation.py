@@ -7,7 +7,7 @@ import pytest
 
 from acceptance.evidence import Evidence
 from acceptance.finding import summary
-from acceptance.observe.loki import LABEL, compare_in_loki
+from acceptance.observe.loki import compare_in_loki
 from acceptance.observe.panels import look_at, scrape_gaps
 from acceptance.observe.prometheus import rule_findings
 from acceptance.polling import poll
@@ -99,9 +99,11 @@ def since(run, stage_work):
 def test_services_write_to_loki(loki, target, since):
     """Check Loki logs: it has those of every service, else an empty answer says nothing."""
     names = {service.name for service in target.services.values()}
-    present = loki.label_values(LABEL, time.time() - since, time.time())
+    present = loki.label_values(loki.label, time.time() - since, time.time())
     if missing := sorted(names - present):
-        raise Inconclusive(f"expected logs of {missing} under the label {LABEL}, found those of {sorted(present)}")
+        raise Inconclusive(
+            f"expected logs of {missing} under the label {loki.label}, found those of {sorted(present)}; see LOKI_LABEL"
+        )
 
 
 @pytest.mark.checklist("post.validation.4")

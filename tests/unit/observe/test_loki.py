@@ -125,6 +125,21 @@ def test_what_is_an_error_is_asked_for(text):
     assert (line.is_error, bool(re.search(json.loads(SUSPECT.removeprefix("|~ ")), text))) == (True, True)
 
 
+def test_a_loki_of_another_label_and_of_several_tenants_is_asked_for_ours():
+    asked = []
+
+    def handle(request):
+        asked.append((request.headers.get("X-Scope-OrgID"), request.url.params.get("query", "")))
+        data = vector(9) if request.url.path.endswith("/query") else streams((950, "fine"))
+        return httpx.Response(200, json={"status": "success", "data": data})
+
+    ours = Loki("http://loki", label="service_name", tenant="school", transport=httpx.MockTransport(handle))
+    moments = (datetime.fromtimestamp(at, UTC) for at in (900, 1000))
+    compare_in_loki(ours, BOT, *moments, ours=lambda line: False)
+    assert {tenant for tenant, _ in asked} == {"school"}
+    assert all('{service_name="butler-bot"}' in query for _, query in asked)
+
+
 def test_no_value_of_a_label_is_an_empty_set():
     assert loki(lambda *_: None).label_values("service", 0, 10) == set()
 
