@@ -30,11 +30,6 @@ _MORE_DIGITS = 7
 """Most digits that an id of ours has behind its prefix."""
 
 
-def spellings(user_id: str) -> list[str | int]:
-    """Give what may be stored of a user's id: one of digits may be a number."""
-    return [user_id, int(user_id)] if user_id.isdigit() else [user_id]
-
-
 def digits_of(prefix: str) -> str:
     """Give the digits that a run's ids of digits alone begin with; itself where its prefix is one of digits."""
     number = int(hashlib.sha256(prefix.encode()).hexdigest(), 16) % 10**9

@@ -48,6 +48,7 @@ def as_it_is(target: Target) -> Iterator[Database[dict[str, Any]]]:
         target.mongo.url,
         serverSelectionTimeoutMS=round(target.http_timeout_s * 1000),
         event_listeners=[_Writes()],
+        uuidRepresentation="standard",
     )
     try:
         # Another member, as the address may prefer, does not hold yet what was stored just now.

@@ -5,11 +5,14 @@ Only what the suite needs of a database can be asked here, so that nothing passe
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
+from uuid import UUID
 
+from bson import ObjectId
 from pymongo import MongoClient
 from pymongo.collection import Collection
 from pymongo.cursor import Cursor
@@ -20,6 +23,8 @@ from acceptance.target.naming import DocumentNames, contract_value
 from acceptance.verdict import Inconclusive
 
 Document = dict[str, Any]
+_INT = re.compile(r"[0-9]{1,18}")  # a longer one does not fit into MongoDB's numbers
+_UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
 class Found:
@@ -54,18 +59,18 @@ class Documents:
 
     def find(self, wanted: Mapping[str, Any] | None = None, shown: Mapping[str, Any] | None = None) -> Found:
         """Find the documents that match a filter."""
-        return Found(self._collection.find(self._asked(wanted or {}), shown), self)
+        return Found(self._collection.find(self._wanted(wanted or {}), self._shown(shown)), self)
 
     def find_one(self, wanted: Mapping[str, Any], shown: Mapping[str, Any] | None = None) -> Document | None:
         """Find one document that matches a filter."""
         with self.asking():
-            found = self._collection.find_one(self._asked(wanted), shown)
+            found = self._collection.find_one(self._wanted(wanted), self._shown(shown))
         return None if found is None else self.told(found)
 
     def count_documents(self, wanted: Mapping[str, Any]) -> int:
         """Count the documents that match a filter."""
         with self.asking():
-            return self._collection.count_documents(self._asked(wanted))
+            return self._collection.count_documents(self._wanted(wanted))
 
     def insert_one(self, document: Mapping[str, Any]) -> None:
         """Write a document."""
@@ -75,12 +80,12 @@ class Documents:
     def replace_one(self, wanted: Mapping[str, Any], document: Mapping[str, Any]) -> None:
         """Write a document in the place of one that matches a filter."""
         with self.asking():
-            self._collection.replace_one(self._asked(wanted), self._asked(document))
+            self._collection.replace_one(self._wanted(wanted), self._asked(document))
 
     def delete_many(self, wanted: Mapping[str, Any]) -> int:
         """Remove the documents that match a filter; gives their number."""
         with self.asking():
-            return self._collection.delete_many(self._asked(wanted)).deleted_count
+            return self._collection.delete_many(self._wanted(wanted)).deleted_count
 
     def unique(self) -> list[list[str]]:
         """Give the fields of each unique index."""
@@ -90,7 +95,8 @@ class Documents:
 
     def told(self, document: Document) -> Document:
         """Give a document in the contract's names and values."""
-        return dict(revalued(renamed(document, self._ours), partial(contract_value, self._values)))
+        own = {"_id": document["_id"]} if "_id" in document else {}
+        return {**revalued(renamed(document, self._ours), partial(contract_value, self._values)), **own}
 
     @contextmanager
     def asking(self) -> Iterator[None]:
@@ -105,6 +111,13 @@ class Documents:
             raise Inconclusive(
                 f"MongoDB did not answer for {self.name} ({type(error).__name__}); check MONGODB_URL of the target file"
             ) from error
+
+    def _wanted(self, wanted: Mapping[str, Any]) -> Document:
+        return self._asked(however_stored(wanted))
+
+    def _shown(self, shown: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+        """Leave `_id` out only where it is none of the contract's fields."""
+        return None if "_id" in self._ours and shown == {"_id": False} else shown
 
     def _asked(self, value: Mapping[str, Any]) -> Document:
         theirs = revalued(value, lambda name, wanted: self._values.get(f"{name}:{wanted}", wanted))
@@ -132,6 +145,27 @@ class Store:
     def ping(self) -> None:
         """Ask the server whether it is there."""
         self._database.command("ping")
+
+
+def spellings(text: str) -> list[Any]:
+    """Give what may be stored of an id: text, or also a number, an ObjectId or a UUID where it looks like one."""
+    forms = ((_INT.fullmatch, int), (ObjectId.is_valid, ObjectId), (_UUID.fullmatch, UUID))
+    return [text, *(make(text) for looks_so, make in forms if looks_so(text))]
+
+
+def however_stored(wanted: Mapping[str, Any]) -> Document:
+    """Give a filter that matches each id in any of its spellings."""
+    found: Document = {}
+    for key, value in wanted.items():
+        if key.startswith("$"):
+            found[key] = list(map(however_stored, value))
+        elif key.endswith("_id") and isinstance(value, str):
+            found[key] = {"$in": spellings(value)} if spellings(value)[1:] else value
+        elif key.endswith("_id") and isinstance(value, Mapping) and "$in" in value:
+            found[key] = {**value, "$in": [form for each in value["$in"] for form in spellings(str(each))]}
+        else:
+            found[key] = value
+    return found
 
 
 def renamed(value: Any, names: Mapping[str, str]) -> Any:

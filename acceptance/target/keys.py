@@ -128,8 +128,8 @@ _BY_LENGTH = (
     "the service reads it whole first, which a sound one may."
 )
 _LOKI = (
-    "The label that has a service's name in Loki (Alloy and Loki 3 say service_name), and the tenant whose logs are asked "
-    "for (X-Scope-OrgID), where Loki has several."
+    "The label that has a service's name in Loki (Alloy and Loki 3 say service_name), and the tenant whose logs are "
+    "asked for (X-Scope-OrgID), where Loki has several."
 )
 _CHECKER_HEADER = (
     "The header that carries HW_CHECKER_API_KEY of the env file, perhaps with a scheme: Authorization Bearer."

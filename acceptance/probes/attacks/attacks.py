@@ -11,7 +11,6 @@ from pathlib import Path
 
 from acceptance.evidence import Evidence
 from acceptance.finding import Finding, Severity
-from acceptance.observe.collections import spellings
 from acceptance.observe.logs import Logs
 from acceptance.observe.store import Store
 from acceptance.polling import poll
@@ -136,7 +135,7 @@ def attack(
     try:
         return poll(look, lambda seen: not seen.silent(), LOG_DELAY_S)
     finally:
-        mongo["long_tasks"].delete_many({"user_id": {"$in": spellings(attacker)}, "status": "queued"})
+        mongo["long_tasks"].delete_many({"user_id": attacker, "status": "queued"})
         _tidy(results)
 
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from acceptance.finding import Finding
-from acceptance.observe.collections import spellings
 from acceptance.observe.store import Store
 from acceptance.probes.dialog import contexts
 from acceptance.probes.dialog.contexts import COLLECTION, Context
@@ -98,8 +97,7 @@ class Chat:
         """
         sound = {seat.user: seat for seat in self.held if seat.sound}
         stored: dict[str, list[Context]] = {user: [] for user in sound}
-        users = [name for user in stored for name in spellings(user)]
-        for context in mongo[COLLECTION].find({"user_id": {"$in": users}}, {"_id": False}):
+        for context in mongo[COLLECTION].find({"user_id": {"$in": list(stored)}}, {"_id": False}):
             stored[str(context["user_id"])].append(context)
         old = OldPath([each.seen for each in before])
         counted = bool(before) and all(contexts.steps(each.contexts)[-1:] == [len(each.turns)] for each in before)

@@ -11,9 +11,9 @@ from itertools import takewhile
 from typing import Any
 
 from acceptance.finding import Finding
-from acceptance.observe.collections import FIELDS, spellings
+from acceptance.observe.collections import FIELDS
 from acceptance.observe.prometheus import Prometheus
-from acceptance.observe.store import Store
+from acceptance.observe.store import Store, spellings
 from acceptance.polling import poll
 from acceptance.probes.dialog.gateway import Turn
 
@@ -41,8 +41,7 @@ def newest_of(mongo: Store, user_id: str) -> Context | None:
     Raises:
         Inconclusive: MongoDB does not answer.
     """
-    own = {"user_id": {"$in": spellings(user_id)}}
-    return next(iter(mongo[COLLECTION].find(own, {"_id": False}).newest(1)), None)
+    return next(iter(mongo[COLLECTION].find({"user_id": user_id}, {"_id": False}).newest(1)), None)
 
 
 def context_for(mongo: Store, turn: Turn) -> Context | None:
@@ -84,7 +83,7 @@ def findings(context: Context | None, user_id: str | None, said: Sequence[str]) 
     if user_id is not None and context.get("user_id") not in spellings(user_id):
         found.append(wrong(f"user_id {user_id!r}", repr(context.get("user_id"))))
     steps = context.get("step_count")
-    if not isinstance(steps, int | float) or steps < 1:
+    if not isinstance(steps, int) or steps < 1:
         found.append(wrong("step_count of at least 1", repr(steps)))
     stored = list(texts(context.get("data")))
     remaining = iter(stored)  # `in` consumes it, so the order counts

@@ -63,7 +63,7 @@ def metadata_findings(document: Document, root: Path, now: datetime) -> list[Fin
     place = _file_of(document, root)
     found, path = ([place], None) if isinstance(place, Finding) else ([], place)
     size, digest, uploaded = (document.get(key) for key in ("size_bytes", "sha256", "uploaded_at"))
-    if not isinstance(size, int | float) or (path and size != path.stat().st_size):
+    if not isinstance(size, int) or (path and size != path.stat().st_size):
         real = f"{path.stat().st_size}, the file's size" if path else "a number of bytes"
         found.append(_wrong(document, "wrong metadata", f"size_bytes: {real}", repr(size)))
     if not isinstance(digest, str) or not re.fullmatch("[0-9a-f]{64}", digest):

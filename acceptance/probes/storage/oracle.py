@@ -14,8 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from acceptance.finding import Finding, Severity
-from acceptance.observe.collections import spellings
-from acceptance.observe.store import Store
+from acceptance.observe.store import Store, spellings
 from acceptance.probes.archives.archives import Archive
 from acceptance.probes.http.client import Called, brief
 from acceptance.probes.seen import moment
@@ -147,8 +146,7 @@ def findings_of_all(sent: Sequence[tuple[Submission, str]], mongo: Store, root: 
         Inconclusive: MongoDB does not answer.
     """
     by_student: dict[str, list[Document]] = {submission.student_id: [] for submission, _ in sent}
-    ids = [each for student in by_student for each in spellings(student)]
-    for document in mongo["review_archives"].find({"student_id": {"$in": ids}}):
+    for document in mongo["review_archives"].find({"student_id": {"$in": list(by_student)}}):
         by_student[str(document["student_id"])].append(document)
     tasks = Counter(task for _, task in sent)
     shared = [

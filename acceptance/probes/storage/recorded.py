@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from acceptance.finding import Finding
-from acceptance.observe.collections import OWNED, owned_by, spellings
+from acceptance.observe.collections import OWNED, owned_by
 from acceptance.observe.store import Store
 from acceptance.polling import poll
 
@@ -35,11 +35,10 @@ def of_students(mongo: Store, students: Sequence[str]) -> list[Finding]:
     Raises:
         Inconclusive: MongoDB does not answer.
     """
-    ids = [name for student in students for name in spellings(student)]
     return [
         Finding("refused and recorded", mongo[name].name, "no document of a refused upload", str(count))
         for name in COLLECTIONS
-        if (count := mongo[name].count_documents({"$or": [{field: {"$in": ids}} for field in OWNED[name]]}))
+        if (count := mongo[name].count_documents({"$or": [{field: {"$in": list(students)}} for field in OWNED[name]]}))
     ]
 
 
@@ -54,9 +53,8 @@ def _by_mark(mongo: Store, prefix: str, marks: Sequence[str]) -> dict[str, list[
 
 
 def _documents(mongo: Store, prefix: str) -> Iterator[tuple[str, str]]:
-    whole = {"$in": spellings(prefix)}  # an id of digits may be stored as a number
     for name in COLLECTIONS:
-        wanted = {"$or": [owned_by(name, prefix), *({field: whole} for field in OWNED[name])]}
+        wanted = {"$or": [owned_by(name, prefix), *({field: prefix} for field in OWNED[name])]}
         for document in mongo[name].find(wanted):
             status = f", {document['status']}" if "status" in document else ""
             yield str(document), f"{mongo[name].name} {document.get('task_id')}{status}"

@@ -1,12 +1,14 @@
 """Documents are asked for, written and given back in the contract's names, whatever the deployment calls them."""
 
 from types import SimpleNamespace
+from uuid import UUID
 
 import pytest
+from bson import ObjectId
 from pymongo.errors import ServerSelectionTimeoutError
 
 from acceptance.observe.collections import unknown_fields
-from acceptance.observe.store import Store
+from acceptance.observe.store import Store, spellings
 from acceptance.target.naming import DocumentNames
 from acceptance.verdict import Inconclusive
 
@@ -58,7 +60,10 @@ def test_a_question_and_its_answer_are_translated(ask):
         {"$or": [{"student_id": {"$in": ["9"]}}, {"metadata.student_id": "9"}], "kind": {"$in": ["new", "logs"]}}
     )
     assert (found if ask == "find_one" else next(iter(found))) == CONTRACT
-    wanted = {"$or": [{"studentId": {"$in": ["9"]}}, {"metadata.studentId": "9"}], "type": {"$in": ["fresh", "logs"]}}
+    wanted = {
+        "$or": [{"studentId": {"$in": ["9", 9]}}, {"metadata.studentId": {"$in": ["9", 9]}}],
+        "type": {"$in": ["fresh", "logs"]},
+    }
     assert (server.full_name, server.asked[0]) == ("assistance.archives", wanted)
 
 
@@ -66,15 +71,37 @@ def test_what_is_written_and_removed_is_translated():
     server = Server()
     store = Store(server, NAMES)
     store["review_archives"].insert_one(CONTRACT)
-    assert store["long_tasks"].delete_many({"student_id": "9", "kind": "x"}) == 3
-    assert server.asked == [STORED, {"studentId": "9", "kind": "x"}]  # only the archives have another kind
+    assert store["long_tasks"].delete_many({"student_id": "x", "kind": "x"}) == 3
+    assert server.asked == [STORED, {"studentId": "x", "kind": "x"}]  # only the archives have another kind
     assert store["long_tasks"].unique() == [["student_id"]]
 
 
 def test_a_deployment_with_the_contracts_names_is_asked_as_it_is():
     server = Server()
-    assert Store(server, DocumentNames())["long_tasks"].find_one({"student_id": "9"}) == STORED
-    assert (server.full_name, server.asked[0]) == ("assistance.long_tasks", {"student_id": "9"})
+    assert Store(server, DocumentNames())["long_tasks"].find_one({"student_id": "x"}) == STORED
+    assert (server.full_name, server.asked[0]) == ("assistance.long_tasks", {"student_id": "x"})
+
+
+@pytest.mark.parametrize(
+    ("text", "others"),
+    [
+        ("65f000000000000000000001", [ObjectId("65f000000000000000000001")]),
+        ("0b7d8b1e-6f5a-4a43-9c87-1f2a3b4c5d6e", [UUID("0b7d8b1e-6f5a-4a43-9c87-1f2a3b4c5d6e")]),
+        ("42", [42]),
+        ("1" * 21, []),
+        ("rev_1", []),
+    ],
+)
+def test_an_id_is_found_however_it_is_stored(text, others):
+    assert spellings(text) == [text, *others]
+    server = Server()
+    Store(server, DocumentNames(fields={"task_id": "_id"}))["long_tasks"].find_one({"task_id": text}, {"_id": False})
+    assert server.asked == [{"_id": {"$in": [text, *others]} if others else text}, None]
+
+
+def test_an_id_that_is_the_documents_own_is_told_by_both_names():
+    found = Store(Server(), DocumentNames(fields={"task_id": "_id"}))["long_tasks"].find_one({})
+    assert (found["task_id"], found["_id"]) == (7, 7)
 
 
 def test_trouble_names_the_deployments_own_collection_and_no_address():

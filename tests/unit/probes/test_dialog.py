@@ -172,7 +172,7 @@ def context(**fields: Any) -> dict[str, Any]:
 def test_a_kept_context_has_no_findings_whatever_the_shape_of_its_history() -> None:
     assert contexts.findings(context(), "u", ["one", "two"]) == []
     assert contexts.findings(context(data={"messages": ["one", ["two"]]}), "u", ["one", "two"]) == []
-    assert contexts.findings(context(data='{"messages": ["one", "two"]}', step_count=2.0), "u", ["one", "two"]) == []
+    assert contexts.findings(context(data='{"messages": ["one", "two"]}'), "u", ["one", "two"]) == []
 
 
 @pytest.mark.parametrize(

@@ -420,7 +420,7 @@ class Documents:
         return self
 
     def find(self, which: Any, *_: Any) -> Documents:
-        return Documents(*(each for each in self.users if each in which["user_id"]["$in"]))
+        return Documents(*(each for each in self.users if str(each) == which["user_id"]))
 
     def newest(self, number: int) -> list[Any]:
         return [{"user_id": each, "data": "Hello"} for each in self.users[::-1][:number]]
