@@ -38,6 +38,7 @@ from acceptance.finding import Finding, Severity
 __all__ = ["Change", "EnvFile", "EnvFileConflict", "EnvFileError", "Restored"]
 
 _TRIES = 5
+_ON, _OFF = ("true", "1", "yes", "on", "y", "t"), ("false", "0", "no", "off", "n", "f", "")
 Announce = Callable[[Change], object]
 
 
@@ -79,6 +80,17 @@ class EnvFile:
         if value.lower() not in ("true", "false"):
             raise EnvFileError(f"{self.path}: {key} holds {value!r}; expected true or false; correct the line")
         return value.lower() == "true"
+
+    def switch(self, key: str) -> bool:
+        """Return whether a setting of the services is on, by any word that their settings library takes.
+
+        Raises:
+            EnvFileError: It holds another word.
+        """
+        value = self.read().get(key, "")
+        if value.lower() not in (*_ON, *_OFF):
+            raise EnvFileError(f"{self.path}: {key} holds {value!r}; expected true or false; correct the line")
+        return value.lower() in _ON
 
     def set(self, key: str, value: str, announce: Announce | None = None) -> Change:
         """Give `key` another value on every line that sets it; quotes, comments and all else stay.

@@ -76,7 +76,11 @@ def deployed(target: Target, services: Sequence[Service], prometheus: Prometheus
         patience_s: How long a service may say another commit: Prometheus shows a new process only at its next scrape.
     """
     checkout, why_checkout = _said(_git, target.code_dir, "rev-parse", "HEAD")
-    changed, why_changed = _said(_git, target.code_dir, "status", "--porcelain", "--untracked-files=no")
+    # An env file that is kept in the checkout is changed by this suite.
+    ours = [f":(exclude){target.env_file}"] if target.env_file.is_relative_to(target.code_dir) else []
+    changed, why_changed = _said(
+        _git, target.code_dir, "status", "--porcelain", "--untracked-files=no", "--", ":/", *ours
+    )
     remote, _, branch = target.main_branch.partition("/")
     main, why_main = _said(_git, target.code_dir, "ls-remote", "--exit-code", remote, f"refs/heads/{branch}")
     commit = "".join(checkout[:1])
@@ -129,7 +133,7 @@ def _said(ask: Callable[..., tuple[str, ...]], *words: Any) -> tuple[tuple[str, 
 
 def _answered(service: Service, path: str, key: str, timeout_s: float) -> str:
     try:
-        value = httpx.get(f"{service.url}{path}", timeout=timeout_s).json()
+        value = httpx.get(f"{service.url}{path}", headers=service.headers, timeout=timeout_s).json()
         for part in key.split("."):
             value = value[part]
     except (httpx.HTTPError, ValueError, LookupError, TypeError) as error:

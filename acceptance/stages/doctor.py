@@ -272,7 +272,7 @@ def _journal(target: Target) -> list[Finding]:
 
 
 def _scanner(target: Target) -> list[Finding]:
-    on = EnvFile(target.env_file).read().get("STORAGE_AV_SCAN_ENABLED", "").lower() == "true"
+    on = EnvFile(target.env_file).switch("STORAGE_AV_SCAN_ENABLED")
     if target.clamd:
         Antivirus(target.clamd, target.http_timeout_s).ping()
     elif on:

@@ -39,6 +39,7 @@ from acceptance.stages.session import StageWork
 from acceptance.stages.soak import SoakReport, Traffic
 from acceptance.stages.user_triggers import HardFault
 from acceptance.target.model import Storage, Target
+from acceptance.verdict import NotApplicable
 from fixtures.evidence import EvidenceBox
 from fixtures.target import NewId
 
@@ -271,23 +272,17 @@ def unaccepted(evidence: EvidenceBox) -> Callable[[list[Finding]], list[Finding]
 
 
 @pytest.fixture
-def env(target: Target) -> dict[str, str]:
-    """The infra env file as the services read it."""
-    return EnvFile(target.env_file).read()
+def av_enabled(target: Target) -> None:
+    """Is not applicable where no scanner is configured."""
+    if not EnvFile(target.env_file).switch("STORAGE_AV_SCAN_ENABLED"):
+        raise NotApplicable(f"virus scanner: STORAGE_AV_SCAN_ENABLED is off in {target.env_file}")
 
 
 @pytest.fixture
-def av_enabled(env: dict[str, str]) -> None:
-    """Skips where no scanner is configured."""
-    if env.get("STORAGE_AV_SCAN_ENABLED", "").lower() != "true":
-        pytest.skip("STORAGE_AV_SCAN_ENABLED is not true in the env file")
-
-
-@pytest.fixture
-def digest_required(env: dict[str, str]) -> None:
-    """Skips where a client need not declare a digest."""
-    if env.get("STORAGE_ENFORCE_CHECKSUM", "").lower() != "true":
-        pytest.skip("STORAGE_ENFORCE_CHECKSUM is not true in the env file")
+def digest_required(target: Target) -> None:
+    """Is not applicable where a client need not declare a digest."""
+    if not EnvFile(target.env_file).switch("STORAGE_ENFORCE_CHECKSUM"):
+        raise NotApplicable(f"required digest: STORAGE_ENFORCE_CHECKSUM is off in {target.env_file}")
 
 
 @pytest.fixture

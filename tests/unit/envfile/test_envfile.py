@@ -72,6 +72,15 @@ def test_flag_takes_only_true_and_false(env, value):
         env.flag(KEY)
 
 
+@pytest.mark.parametrize(("value", "on"), [("TRUE", True), ("1", True), ("yes", True), ("off", False), ("", False)])
+def test_a_setting_is_on_by_any_word_that_a_settings_library_takes(env, value, on):
+    write(env, f"STORAGE_AV_SCAN_ENABLED={value}\n")
+    assert (env.switch("STORAGE_AV_SCAN_ENABLED"), env.switch("ABSENT")) == (on, False)
+    write(env, "STORAGE_AV_SCAN_ENABLED=perhaps\n")
+    with pytest.raises(EnvFileError, match="holds 'perhaps'; expected true or false"):
+        env.switch("STORAGE_AV_SCAN_ENABLED")
+
+
 def test_absent_flag_and_absent_file_are_told(env):
     with pytest.raises(EnvFileError, match="no such file; correct ENV_FILE"):
         env.read()

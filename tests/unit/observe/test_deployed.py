@@ -10,7 +10,7 @@ from acceptance.observe.prometheus import Sample
 from acceptance.verdict import Inconclusive
 from lab.code import _git, make
 
-API = SimpleNamespace(name="butler-api", job="butler-api", url="http://127.0.0.1:9")
+API = SimpleNamespace(name="butler-api", job="butler-api", url="http://127.0.0.1:9", headers={})
 
 
 @pytest.fixture
@@ -19,10 +19,10 @@ def deployment(tmp_path):
     checkout = make(tmp_path)
     commit = (checkout / ".git/refs/heads/main").read_text().strip()
 
-    def ask(*says, by="metric:info:commit", code_dir=checkout):
+    def ask(*says, by="metric:info:commit", code_dir=checkout, env_file=tmp_path / ".env"):
         metrics = SimpleNamespace(instant=lambda query: [Sample({"commit": each}, 1, 0) for each in says])
         target = SimpleNamespace(code_dir=code_dir, main_branch="origin/main", running_commit=by, infra_dir=tmp_path,
-                                 source=tmp_path / "x.env", http_timeout_s=0.2)  # fmt: skip
+                                 source=tmp_path / "x.env", env_file=env_file, http_timeout_s=0.2)  # fmt: skip
         return deployed(target, [API], metrics)
 
     return SimpleNamespace(ask=ask, commit=commit, checkout=checkout, folder=tmp_path)
@@ -49,6 +49,11 @@ def test_checkout_behind_its_main_branch_is_told(deployment):
 def test_changed_file_of_the_checkout_is_told(deployment):
     (deployment.checkout / "src" / "butler.py").write_text("RELEASE = 'by hand'\n")
     assert "src/butler.py changed" in summary(deployment.ask(deployment.commit).findings())
+
+
+def test_an_env_file_that_is_kept_in_the_checkout_is_ours_to_change(deployment):
+    (deployment.checkout / "src" / "butler.py").write_text("USE_NEW_STORAGE_ADAPTER=true\n")
+    assert deployment.ask(deployment.commit, env_file=deployment.checkout / "src" / "butler.py").findings() == []
 
 
 @pytest.mark.parametrize(
