@@ -13,9 +13,12 @@ from acceptance.observe.log_lines import TRACEBACK, LogLine, level_of
 from acceptance.target.log_format import FIELDS, LogFormat, zone_of
 
 _ISO = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?: ?(?:Z|[+-]\d\d:?\d\d))?"
+_SYSLOG = "%b %d %H:%M:%S"
 _FORMS = (
     (r"\d\d/\d\d/\d\d \d\d:\d\d:\d\d", "%m/%d/%y %H:%M:%S"),
     (r"\d{4}/\d\d/\d\d \d\d:\d\d:\d\d", "%Y/%m/%d %H:%M:%S"),
+    (r"\d\d\.\d\d\.\d{4} \d\d:\d\d:\d\d", "%d.%m.%Y %H:%M:%S"),
+    (r"[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d", _SYSLOG),
     (r"\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4}", "%d/%b/%Y:%H:%M:%S %z"),
 )
 _EPOCH = re.compile(r"\d{10}(?:\d{3}){0,3}(?:\.\d+)?")
@@ -154,10 +157,17 @@ def _read(text: str) -> datetime | None:
     for pattern, form in _FORMS:
         if re.fullmatch(pattern, text):
             try:
-                return datetime.strptime(text, form)  # noqa: DTZ007 - the caller knows the zone
+                return _of_syslog(text) if form is _SYSLOG else datetime.strptime(text, form)  # noqa: DTZ007 - see caller
             except ValueError:
                 return None
     return None
+
+
+def _of_syslog(text: str) -> datetime:
+    """Read a time that names no year: the last such one, or one of tomorrow, for zones differ."""
+    latest = datetime.now() + timedelta(days=1)  # noqa: DTZ005 - the caller knows the zone
+    at = datetime.strptime(f"{latest.year} {text}", f"%Y {_SYSLOG}")  # noqa: DTZ007
+    return at if at <= latest else at.replace(year=latest.year - 1)
 
 
 def _of_epoch(value: float) -> datetime | None:

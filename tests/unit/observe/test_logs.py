@@ -91,6 +91,7 @@ def test_every_spelling_of_an_error_in_json_is_an_error(logs, stated, mark):
         ("2026-11-28T12:30:00Z \x1b[31mERROR\x1b[0m boom", {"kind": "text"}),
         ("2026-11-28 12:30:00.123 | CRITICAL | app:run:12 - boom", {"kind": "text"}),
         ("[2026-11-28 12:30:00 +0000] [12] [ERROR] boom", {"kind": "text"}),
+        ("28.11.2026 12:30:00 ERROR boom", {"kind": "text"}),
         ("2026/11/28 12:30:00 [crit] 7#7: boom", {"kind": "text"}),
         ("2026-11-28 13:30:00,123 - bot - ERROR - boom", {"kind": "text", "zone": "Europe/Berlin"}),
         ("[11/28/26 12:30:00] ERROR    boom                app.py:12", {"kind": "rich"}),
@@ -106,8 +107,16 @@ def test_every_spelling_of_an_error_in_json_is_an_error(logs, stated, mark):
 def test_every_form_of_an_error_line_is_an_error(logs, text, form):
     (found,) = logs(f"{text}\n", **form).read(NOON).lines or logs(f"{text}\n", **form).read(NOON).unplaced
     assert (found.is_error, "boom" in found.message) == (True, True)
-    if "28.11" not in text:
+    if "ERR 28" not in text:
         assert found.at.replace(microsecond=0, second=0) == NOON + timedelta(minutes=30)
+
+
+@pytest.mark.parametrize("ago", [0, 200])
+def test_a_line_of_syslog_is_of_the_last_such_day(logs, ago):
+    at = datetime.now(UTC).replace(microsecond=0) - timedelta(days=ago)
+    text = f"{at:%b} {at.day:2} {at:%H:%M:%S} host butler[7]: ERROR boom\n"
+    (found,) = logs(text, kind="text").read(at - timedelta(minutes=1)).lines
+    assert (found.at, found.is_error) == (at, True)
 
 
 @pytest.mark.parametrize(
