@@ -130,7 +130,7 @@ def test_a_loki_of_another_label_and_of_several_tenants_is_asked_for_ours():
 
     def handle(request):
         asked.append((request.headers.get("X-Scope-OrgID"), request.url.params.get("query", "")))
-        data = vector(9) if request.url.path.endswith("/query") else streams((950, "fine"))
+        data = vector(9) if request.url.path.endswith("/query") else streams((950, "INFO: fine"))
         return httpx.Response(200, json={"status": "success", "data": data})
 
     ours = Loki("http://loki", label="service_name", tenant="school", transport=httpx.MockTransport(handle))
