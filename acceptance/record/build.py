@@ -16,11 +16,13 @@ from acceptance.kinds import (
     ChecksExpected,
     CodeSeen,
     Note,
+    RollbackFinished,
     RollbackStarted,
     RunFinished,
     RunRefused,
     RunStarted,
     StageAccepted,
+    StageStarted,
     TriggerFired,
 )
 from acceptance.outcome import REFUSED, Closing, Ending
@@ -30,7 +32,7 @@ from acceptance.record.reconcile import Grounds, judge
 from acceptance.record.schema import Facts, Record, Stage
 from acceptance.record.signoffs import covered, fold_lines, fold_sign_offs, fold_waivers, unheard
 from acceptance.record.stages import fold_flags, fold_rollbacks, fold_stages
-from acceptance.record.timeline import timeline
+from acceptance.record.timeline import on, timeline
 from acceptance.verdict import Outcome, Verdict, verdict_of
 
 
@@ -50,7 +52,7 @@ def build(events: Iterable[Event]) -> Record:
     facts, flags = _facts(log), fold_flags(log)
     if facts.planned_minutes is None:
         facts = replace(facts, planned_minutes=sum(stage.planned_minutes or 0 for stage in stages) or None)
-    accepted = {each.stage for each in StageAccepted.all(log)}
+    accepted = _accepted(log)
     claims = [_outcome(end) for end in ends if end.outcome]
     grounds = Grounds(
         ending=_ending(ends[-1]) if ends else None,
@@ -68,7 +70,7 @@ def build(events: Iterable[Event]) -> Record:
         facts=facts,
         covered=covered(lines, [stage.id for stage in stages]),
         begun=bool(RunStarted.all(log)),
-        trouble=(*unreal, *_changed(facts.code), *surprises, *_refusals(log)),
+        trouble=(*unreal, *_changed(facts.code), *surprises, *_refusals(log), *_switched_off(stages, flags)),
     )
     closing = judge(grounds)
     return Record(
@@ -113,16 +115,40 @@ def _changed(code: Mapping[str, Any]) -> list[str]:
     return [told] if before and after and before != after else []
 
 
+def _accepted(log: Sequence[Event]) -> set[str]:
+    """Give the stages that were accepted and not rolled back since, nor before without a new start."""
+    accepted, undone = set[str](), set[str]()
+    for event in log:
+        if begun := StageStarted.read(event):
+            undone.discard(begun.stage)
+        elif back := RollbackStarted.read(event) or RollbackFinished.read(event):
+            accepted.discard(back.stage)
+            undone.add(back.stage)
+        elif (taken := StageAccepted.read(event)) and taken.stage not in undone:
+            accepted.add(taken.stage)
+    return accepted
+
+
+def _switched_off(stages: Iterable[Stage], flags: Mapping[str, Any]) -> list[str]:
+    """Say that a flag that was left enabled is off at the end: nobody knows what is tested then."""
+    return [
+        f"{stage.flag} was left enabled by stage {stage.id} and was {flags[stage.flag]} when the log ended"
+        for stage in stages
+        if stage.kept and stage.flag in flags and not on(flags[stage.flag])
+    ]
+
+
 def _fired(log: Sequence[Event]) -> list[tuple[Verdict, str]]:
     """Give the triggers that fired, but for those of an earlier try: rolled back, and the stage accepted since."""
-    open_: list[tuple[str, Verdict, str]] = []
+    open_: list[tuple[TriggerFired, bool]] = []
     for event in log:
         if fired := TriggerFired.read(event):
-            open_.append((fired.stage, verdict_of(fired.verdict), f"{fired.trigger}: {fired.reason}"))
+            open_.append((fired, False))
+        elif back := RollbackStarted.read(event):
+            open_ = [(each, undone or each.stage == back.stage) for each, undone in open_]
         elif accepted := StageAccepted.read(event):
-            undone = any(each.stage == accepted.stage for each in RollbackStarted.all(log))
-            open_ = [each for each in open_ if each[0] != accepted.stage or not undone]
-    return [(verdict, words) for _, verdict, words in open_]
+            open_ = [(each, undone) for each, undone in open_ if each.stage != accepted.stage or not undone]
+    return [(verdict_of(each.verdict), f"{each.trigger}: {each.reason}") for each, _ in open_]
 
 
 def _refusals(log: Sequence[Event]) -> list[str]:

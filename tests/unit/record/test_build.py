@@ -185,6 +185,10 @@ def test_the_timeline_tells_a_flag_before_the_restart_that_it_is_for(folded):
         ([finished(), fired(), *UNDONE, ended()], Outcome.NO_GO, 1),
         ([finished(), fired(), *UNDONE, BEGUN, ACCEPTED, KEPT, ended()], Outcome.GO, 0),
         ([finished(), fired(), BEGUN, ACCEPTED, KEPT, ended()], Outcome.NO_GO, 1),
+        ([finished(), BEGUN, *UNDONE, BEGUN, fired(), ACCEPTED, KEPT, ended()], Outcome.NO_GO, 1),
+        ([finished(), BEGUN, fired(), *UNDONE, ACCEPTED, KEPT, ended()], Outcome.INCONCLUSIVE, 10),
+        ([finished(), BEGUN, changed("true"), ACCEPTED, KEPT, *UNDONE, ended()], Outcome.INCONCLUSIVE, 10),
+        ([finished(), BEGUN, changed("true"), ACCEPTED, KEPT, changed("false"), ended()], Outcome.INCONCLUSIVE, 10),
         ([finished(), ("run.finished", {"outcome": "NO-GO"}), GO], Outcome.NO_GO, 1),
         ([finished(), BEGUN, changed("true"), ACCEPTED, KEPT, ended()], Outcome.GO, 0),
         ([finished(), BEGUN, changed("true"), KEPT, ended()], Outcome.NO_GO, 1),
@@ -194,7 +198,9 @@ def test_the_timeline_tells_a_flag_before_the_restart_that_it_is_for(folded):
          "ended-early", "internal-error", "not-expected", "failed-and-stopped", "interrupted", "rollback-failed",
          "data-left",
          "interrupted-and-rollback-failed", "trigger-without-rollback", "blind-watch", "trigger", "second-try-is-good",
-         "accepted-after-a-trigger", "no-go-then-go", "accepted-and-kept", "left-on-without-acceptance",
+         "accepted-after-a-trigger", "trigger-of-the-second-try", "accepted-without-a-new-start",
+         "rolled-back-after-its-acceptance",
+         "flag-off-after-its-acceptance", "no-go-then-go", "accepted-and-kept", "left-on-without-acceptance",
          "not-accepted"],
 )  # fmt: skip
 def test_one_outcome_and_exit_code_follow_from_the_log(folded, events, outcome, code):
