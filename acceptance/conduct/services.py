@@ -8,7 +8,8 @@ Source: checklist items `*.deploy.*` and `*.rollout.2`; contract, "Services".
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -21,8 +22,11 @@ from acceptance.observe.prometheus import Prometheus
 from acceptance.observe.started import shown_by, starts
 from acceptance.probes.telegram.serving import serve
 from acceptance.redact import cut_front
-from acceptance.target.model import Service, Target
+from acceptance.target.model import Service, ServiceKey, Target
 from acceptance.verdict import Inconclusive, MutationFailed
+
+_GLANCE_S = 1.0
+"""Seconds that a rollback gives Prometheus to say how a service stands, before it restarts the service."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +57,14 @@ class Restarted:
         return asdict(self)
 
 
+@dataclass(frozen=True)
+class _Before:
+    """How a service stood: start times of its processes, and its last scrape, None where that is not asked for."""
+
+    starts: Sequence[float]
+    scraped: float | None
+
+
 class Restarter:
     """Restarts services of one target by the target file's commands."""
 
@@ -74,36 +86,54 @@ class Restarter:
         services = list(self._target.services.values()) if key == "all" else [self._target.service(key)]
         command = self._target.restart_all if key == "all" else services[0].restart
         serve(self._target)  # a bot that cannot reach us as it starts may end
-        before = {service.key: self._started(service) for service in services}
-        blind = not need_proof and not any(before.values())
-        scraped = {} if need_proof or blind else {service.key: self._scraped(service) for service in services}
+        asked = self._ask(services, need_proof=need_proof)
         begin = time.monotonic()
         exit_code, output = run_command(command, self._target)
         if exit_code:  # guard: exit-code-of-the-restart-command
             raise MutationFailed(
                 f"«{command}» in {self._target.infra_dir} ended with {exit_code}, expected 0: {cut_front(output, 400)}"
             )
+        before = {key: answer.result() for key, answer in asked.items()}
+        blind = not need_proof and not any(one.starts for one in before.values())
         return tuple(
             Restarted(
                 service=service.name,
                 command=command,
                 exit_code=exit_code,
                 output=output,
-                started_before=max(before[service.key], default=None),
-                started_after=self._back(service, before[service.key], blind, scraped.get(service.key)),
+                started_before=max(before[service.key].starts, default=None),
+                started_after=self._back(service, before[service.key], blind=blind, need_proof=need_proof),
                 seconds=time.monotonic() - begin,
             )
             for service in services
         )
 
-    def _back(self, service: Service, before: Sequence[float], blind: bool, scraped: float | None) -> float | None:
+    def _ask(self, services: Sequence[Service], *, need_proof: bool) -> Mapping[ServiceKey, Future[_Before]]:
+        """Ask how services stand before a restart; a rollback takes a late answer of Prometheus when it comes.
+
+        A late one tells of now all the same: it is asked for that moment.
+        """
+        asking, now = ThreadPoolExecutor(len(services)), None if need_proof else time.time()
+        asked = {service.key: asking.submit(self._before, service, now) for service in services}
+        asking.shutdown(wait=False)
+        wait([asked[service.key] for service in services if need_proof or service.started != "metric"])
+        wait(asked.values(), _GLANCE_S)
+        return asked
+
+    def _before(self, service: Service, now: float | None) -> _Before:
+        seen = self._started(service, now)
+        if now is None or service.started != "metric":
+            return _Before(seen, None)
+        return _Before(seen, self._scraped(service, now) if seen else 0.0)
+
+    def _back(self, service: Service, before: _Before, *, blind: bool, need_proof: bool) -> float | None:
         """Wait until a service is healthy and, unless Prometheus is blind, newer processes of it are seen.
 
         Args:
             service: Which.
-            before: Start times of its processes before.
-            blind: Whether Prometheus saw none then, and no proof is needed.
-            scraped: When it was last scraped then; None where proof is needed.
+            before: How it stood then.
+            blind: Whether no process was seen then, and no proof is needed.
+            need_proof: Whether a new process must be seen.
         """
         timeout = self._target.http_timeout_s
         # guard: service-must-be-healthy-again
@@ -114,28 +144,32 @@ class Restarter:
         )
         if blind:
             return None
-        wanted = f"{len(before)} processes" if len(before) > 1 else "a process"
-        newest = max(before, default=None)
+        wanted = f"{len(before.starts)} processes" if len(before.starts) > 1 else "a process"
+        newest = max(before.starts, default=None)
         claim = f"{service.name}: {shown_by(service)} shows {wanted} newer than {newest}"
         try:
-            after: float | None = self._wait(lambda: self._newer(service, before), claim)
+            after: float | None = self._wait(lambda: self._newer(service, before.starts), claim)
         except MutationFailed:
-            if service.started == "metric" and scraped is not None and self._scraped(service) <= scraped:
-                return None  # stale or gone since: the service answers, and another restart would show no more
+            if before.scraped is not None and self._is_unseen(service, before.scraped):
+                return None  # the service answers, and another restart would show no more
             raise
-        if service.started != "metric" and scraped is None:  # its counters begin at 0; a rollback does not wait for it
+        if service.started != "metric" and need_proof:  # its counters begin at 0; a rollback does not wait for it
             await_scrape(self._prometheus, service.job, self._target.scrape_patience_s)
         return after
 
-    def _scraped(self, service: Service) -> float:
+    def _is_unseen(self, service: Service, scraped: float) -> bool:
+        """Tell whether Prometheus has seen no process since: it is stale or gone, or cannot scrape the service."""
+        return not self._started(service) or self._scraped(service) <= scraped
+
+    def _scraped(self, service: Service, at: float | None = None) -> float:
         try:
-            return last_attempt(self._prometheus, service.job)
+            return last_attempt(self._prometheus, service.job, at)
         except Inconclusive:
             return 0.0
 
-    def _started(self, service: Service) -> list[float]:
+    def _started(self, service: Service, at: float | None = None) -> list[float]:
         try:
-            return starts(service, self._target, self._prometheus)
+            return starts(service, self._target, self._prometheus, at)
         except Inconclusive:
             return []
 

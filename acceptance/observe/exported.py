@@ -51,13 +51,18 @@ def still_exported(prometheus: Prometheus, job: str, prefix: str, patience_s: fl
     return poll(lambda: prometheus.names(job, prefix, used=used), lambda names: not names, patience_s)
 
 
-def last_attempt(prometheus: Prometheus, job: str) -> float:
+def last_attempt(prometheus: Prometheus, job: str, at: float | None = None) -> float:
     """Give when the job's target that was looked at longest ago was last scraped, with success or not; 0 for none.
+
+    Args:
+        prometheus: The server.
+        job: Whose targets.
+        at: As of when, unix seconds; now by default.
 
     Raises:
         Inconclusive: Prometheus is out of reach.
     """
-    return min((sample.value for sample in prometheus.instant(f'timestamp(up{{job="{job}"}})')), default=0.0)
+    return min((sample.value for sample in prometheus.instant(f'timestamp(up{{job="{job}"}})', at)), default=0.0)
 
 
 def _last_scrape(prometheus: Prometheus, job: str) -> float:

@@ -121,9 +121,10 @@ class Prometheus:
             started=[row for row in scrapes if row.labels["__name__"] != "up"],
         )
 
-    def process_starts(self, job: str) -> list[float]:
+    def process_starts(self, job: str, at: float | None = None) -> list[float]:
         """Give the start times (unix seconds) of the job's processes that are up, the oldest first; [] for none."""
-        found = self.instant(f'process_start_time_seconds{{job="{job}"}} and on (instance) up{{job="{job}"}} == 1')
+        query = f'process_start_time_seconds{{job="{job}"}} and on (instance) up{{job="{job}"}} == 1'
+        found = self.instant(query, at)
         return sorted(sample.value for sample in found)
 
     def is_up(self, job: str) -> bool:

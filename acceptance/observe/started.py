@@ -26,15 +26,21 @@ _BOOT = time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
 _MONOTONIC = time.time() - time.monotonic()
 
 
-def starts(service: Service, target: Target, prometheus: Prometheus) -> list[float]:
+def starts(service: Service, target: Target, prometheus: Prometheus, at: float | None = None) -> list[float]:
     """Give the start times (unix seconds) of the service's processes, the oldest first; empty for none.
+
+    Args:
+        service: Whose.
+        target: Where.
+        prometheus: Asked where a metric shows them.
+        at: As of when, unix seconds, by a metric; now by default, and always by all else.
 
     Raises:
         Inconclusive: What shows them cannot be asked, or does not answer with times.
     """
     kind, _, rest = service.started.partition(":")
     if kind == "metric":
-        return prometheus.process_starts(service.job)
+        return prometheus.process_starts(service.job, at)
     return sorted(_ASK[kind](rest, target))
 
 

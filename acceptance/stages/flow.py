@@ -137,9 +137,11 @@ class Flow:
         progress = self._stages[stage_id]
         kept = False
         if progress.work:
-            progress.work.close()
+            progress.work.cancel()
         with suppress(RollbackFailed, Refused):
             kept = self._conductor.end_stage(stage_id)
+        if progress.work:
+            progress.work.close()  # last, as in `end`
         verdict = worst([*progress.verdicts.values(), progress.ended_as])
         watch = progress.work.watch if progress.work else None
         StageFinished(

@@ -10,6 +10,7 @@ import math
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
@@ -24,6 +25,9 @@ from acceptance.stage import Stage
 from acceptance.stages.expected_events import SyntheticEvents
 from acceptance.stages.watch_state import WatchState
 from acceptance.verdict import Refused, Verdict
+
+_AT_ONCE = 8
+"""Triggers that are asked for side by side."""
 
 
 @dataclass(frozen=True)
@@ -153,13 +157,18 @@ class Watch(threading.Thread):
     def evaluate(self, now: float) -> GateResult | None:
         """Evaluate all triggers once; the first that fires, or None. Counts as an evaluation on newer data only.
 
+        All are asked for at once: one after the other, a slow Prometheus would keep a rollback waiting for minutes.
+
         Raises:
             Inconclusive: None fires, and Prometheus or the log is out of reach.
         """
-        newest, errors = now, []
-        for trigger in (*self._stage.triggers, *self._inputs.others):
+        newest, errors, triggers = now, [], (*self._stage.triggers, *self._inputs.others)
+        asking = ThreadPoolExecutor(_AT_ONCE)
+        answers = [asking.submit(self._samples, trigger, now) for trigger in triggers]
+        asking.shutdown(wait=False)
+        for trigger, answer in zip(triggers, answers, strict=True):
             try:
-                samples = self._samples(trigger, now)
+                samples = answer.result()
             except Exception as error:  # the next trigger may have the data that this one lacks
                 errors.append(error)
                 continue

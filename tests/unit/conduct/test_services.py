@@ -19,14 +19,14 @@ from acceptance.verdict import Inconclusive, MutationFailed
 class BlindPrometheus:
     """A Prometheus that is out of reach."""
 
-    def process_starts(self, job):
+    def process_starts(self, job, at=None):
         raise Inconclusive("Prometheus does not answer")
 
 
 class OldProcess:
     """A Prometheus that sees one process, whatever is restarted."""
 
-    def process_starts(self, job):
+    def process_starts(self, job, at=None):
         return [7.0]
 
 
@@ -36,7 +36,7 @@ class OneOfTwo:
     def __init__(self, *after):
         self.looks = [[7.0, 8.0], list(after)]
 
-    def process_starts(self, job):
+    def process_starts(self, job, at=None):
         return self.looks.pop(0) if len(self.looks) > 1 else self.looks[0]
 
 
@@ -122,7 +122,7 @@ class Unscraped:
     def clock(self):
         raise Inconclusive("Prometheus does not answer")
 
-    instant = process_starts = lambda self, _: self.clock()
+    instant = process_starts = lambda self, *_: self.clock()
 
 
 def test_a_restart_shown_by_a_command_needs_a_scrape_too_and_a_rollback_does_not(tmp_path):
@@ -144,28 +144,55 @@ def test_a_restart_shown_by_a_command_needs_a_scrape_too_and_a_rollback_does_not
 class GoneSince:
     """A Prometheus that saw the process and its scrapes before a restart, and nothing new since."""
 
-    def __init__(self, scrapes):
-        self.scrapes = list(scrapes)
+    def __init__(self, scrapes, starts=(7.0,)):
+        self.scrapes, self.starts = list(scrapes), [[7.0], list(starts)]
 
-    def process_starts(self, job):
-        return [7.0]
+    def process_starts(self, job, at=None):
+        return self.starts[at is None]
 
-    def instant(self, query):
-        at = self.scrapes.pop(0)
-        if at is None:
+    def instant(self, query, at=None):
+        found = self.scrapes[at is None]
+        if found is None:
             raise Inconclusive("Prometheus does not answer")
-        return [Sample({}, at, at)]
+        return [Sample({}, found, found)]
 
 
-@pytest.mark.parametrize(("scrapes", "known"), [((5.0, 5.0), False), ((5.0, None), False), ((5.0, 9.0), True)])
-def test_rollback_is_done_where_prometheus_is_stale_or_gone_and_not_where_it_sees_the_old_process(
-    target, monkeypatch, scrapes, known
-):
+@pytest.fixture
+def quick(target, monkeypatch):
+    """One healthy service, whose restart does nothing but to note when it was."""
     monkeypatch.setattr("acceptance.conduct.services.is_healthy", lambda *_: True)
-    target = replace(target, services={"api": replace(target.services["api"], restart="true")}, restart_timeout_s=0.3)
-    restarter = Restarter(target, GoneSince(scrapes))
+    api = replace(target.services["api"], restart=f"touch {target.infra_dir}/restarted")
+    return replace(target, services={"api": api}, restart_timeout_s=0.3)
+
+
+@pytest.mark.parametrize(
+    ("prometheus", "known"),
+    [
+        (GoneSince((5.0, 5.0)), False),
+        (GoneSince((5.0, None)), False),
+        (GoneSince((5.0, 9.0), starts=()), False),  # it scrapes, and without success: the service answers all the same
+        (GoneSince((5.0, 9.0)), True),
+    ],
+    ids=["stale", "gone", "scrapes in vain", "sees the old process"],
+)
+def test_rollback_is_done_where_prometheus_sees_nothing_and_not_where_it_sees_the_old_process(quick, prometheus, known):
+    restarter = Restarter(quick, prometheus)
     if known:
         with pytest.raises(MutationFailed, match=r"Prometheus .* shows a process"):
             restarter.restart("api", need_proof=False)
     else:
         assert restarter.restart("api", need_proof=False)[0].started_after is None
+
+
+def test_rollback_restarts_at_once_and_takes_the_late_answer_of_a_slow_prometheus(quick, monkeypatch):
+    """The answer comes once the new process was scraped, and must be of the moment before."""
+    monkeypatch.setattr("acceptance.conduct.services._GLANCE_S", 0.01)
+    restarted = quick.infra_dir / "restarted"
+
+    class Slow(GoneSince):
+        def process_starts(self, job, at=None):
+            assert at is None or poll(restarted.exists, bool, 5), "the restart waits for Prometheus"
+            return super().process_starts(job, at)
+
+    done = Restarter(quick, Slow((5.0, 9.0), starts=(9.0,))).restart("api", need_proof=False)[0]
+    assert (done.started_before, done.started_after, done.proved) == (7.0, 9.0, True)

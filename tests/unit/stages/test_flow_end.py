@@ -21,6 +21,10 @@ class Recorder:
     def rollback(self, stage: str, reason: str) -> None:
         self.calls.append(("rollback", stage, reason))
 
+    def end_stage(self, stage: str) -> bool:
+        self.calls.append(("end_stage", stage))
+        return False
+
     def append(self, kind: str, **_: Any) -> None:
         self.calls.append((kind,))
 
@@ -57,10 +61,13 @@ def test_a_trigger_that_fires_while_a_failed_check_ends_the_stage_does_not_block
     assert flow.stage("21_01a").ended == "check"
 
 
-def test_rollback_does_not_wait_for_an_evaluation_in_progress(recorder: Recorder) -> None:
+@pytest.mark.parametrize("act", ["end", "leave"])
+def test_no_undo_waits_for_an_evaluation_in_progress(recorder: Recorder, act: str) -> None:
     """A slow Prometheus may hold an evaluation for minutes."""
 
     class SlowWatch:
+        watch, triggers = None, ()
+
         def cancel(self) -> None:
             recorder.calls.append(("cancel",))
 
@@ -69,8 +76,9 @@ def test_rollback_does_not_wait_for_an_evaluation_in_progress(recorder: Recorder
 
     flow = flow_of(recorder)
     flow.stage("21_01a").work = SlowWatch()  # type: ignore[assignment]
-    flow.end("21_01a", Verdict.FAIL, "check")
-    assert [call[0] for call in recorder.calls] == ["cancel", "rollback", "joined"]
+    flow.end("21_01a", Verdict.FAIL, "check") if act == "end" else flow.leave("21_01a")
+    undone = "rollback" if act == "end" else "end_stage"
+    assert [call[0] for call in recorder.calls][:3] == ["cancel", undone, "joined"]
 
 
 def test_a_stage_may_depend_on_one_that_is_not_there(recorder: Recorder) -> None:

@@ -279,3 +279,10 @@ def test_stop_ends_the_watch(watch):
     running.start()
     running.stop()
     assert not running.is_alive()
+
+
+def test_triggers_are_asked_for_side_by_side(watch, prometheus):
+    """A Prometheus that takes 9 s an answer must not take a minute to show the trigger that fires."""
+    both, asked = threading.Barrier(2, timeout=5), prometheus.samples
+    prometheus.samples = lambda *args: both.wait() is None or asked(*args)
+    assert watch(FAILURES, others=(OTHERS,)).evaluate(1010.0).gate.id == "21_01a-failures"
