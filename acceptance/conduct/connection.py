@@ -58,7 +58,7 @@ class Line:
         except (EOFError, OSError) as error:
             raise WatchdogGone(
                 f"the watchdog is gone ({type(error).__name__}) and cannot «{name}»; the run ends here, and what "
-                "is open is undone at its end; if that fails: scripts/ops/recover.py"
+                "is open is undone at its end; if that fails, the last lines say what to type"
             ) from error
         if done:
             return value

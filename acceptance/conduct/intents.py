@@ -19,6 +19,7 @@ from collections.abc import Callable, Sequence
 from acceptance.conduct.journal import Journal
 from acceptance.envfile.file import Change
 from acceptance.probes.attacks.escape_targets import Escapes
+from acceptance.target.by_hand import recover
 from acceptance.target.model import Target
 from acceptance.verdict import RecoveryNeeded, Refused
 
@@ -102,5 +103,5 @@ class Intents:
         try:
             self._journal.close()
         except (OSError, RecoveryNeeded) as error:
-            return [f"everything is undone, but that could not be noted: {error}; run scripts/ops/recover.py"]
+            return [f"everything is undone, but that could not be noted: {error}; run {recover(self._target.source)}"]
         return []

@@ -67,7 +67,7 @@ class Journal:
         if left := _changes(pending):  # guard: no-new-run-over-an-open-journal
             raise RecoveryNeeded(
                 f"{self.path}: run {left[0].run} ended without undoing {len(left)} change(s), "
-                f"the last being «{left[0].what}»; run scripts/ops/recover.py"
+                f"the last being «{left[0].what}»; recover it first, with recover.py and the same --target"
             )
         self.path.parent.mkdir(parents=True, exist_ok=True)
         stay = tuple(sorted(self.left_enabled()))
@@ -145,7 +145,8 @@ class Journal:
             if entry is None:
                 raise RecoveryNeeded(
                     f"{self.path}, line {number + 1}: the checksum does not fit, so what to undo is not known; move it "
-                    "away, then run recover.py: it names each flag that is on, and the commands that switch it off"
+                    "away, then run recover.py with the same --target: it names each flag that is on, and the commands "
+                    "that switch it off"
                 )
             if entry.version > VERSION:  # guard: journal-of-a-newer-version
                 raise RecoveryNeeded(

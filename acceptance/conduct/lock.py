@@ -15,6 +15,7 @@ from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from shlex import quote
 from typing import Self
 
 from acceptance.envfile.flock import flocked
@@ -138,7 +139,9 @@ class TargetLock:
     def _who_holds_it(self) -> str:
         holder = self.holder()
         if holder is None:
-            return f"target in use: {self.file} is locked, by whom is not said; see it with: fuser {self.file}"
+            return (
+                f"target in use: {self.file} is locked, by whom is not said; see it with: fuser {quote(str(self.file))}"
+            )
         end_it = f"on {holder.host}: kill -TERM {holder.pid} (it then rolls back)"
         wait = "wait until it ends"
         if holder.host == socket.gethostname() and is_stopped(holder.pid):

@@ -150,15 +150,15 @@ class Restarter:
         try:
             after: float | None = self._wait(lambda: self._newer(service, before.starts), claim)
         except MutationFailed:
-            if before.scraped is not None and self._is_unseen(service, before.scraped):
+            if before.scraped is not None and self._has_no_data(service, before.scraped):
                 return None  # the service answers, and another restart would show no more
             raise
         if service.started != "metric" and need_proof:  # its counters begin at 0; a rollback does not wait for it
             await_scrape(self._prometheus, service.job, self._target.scrape_patience_s)
         return after
 
-    def _is_unseen(self, service: Service, scraped: float) -> bool:
-        """Tell whether Prometheus has seen no process since: it is stale or gone, or cannot scrape the service."""
+    def _has_no_data(self, service: Service, scraped: float) -> bool:
+        """Tell whether Prometheus has no data since: it is stale or gone, or cannot scrape the service."""
         return not self._started(service) or self._scraped(service) <= scraped
 
     def _scraped(self, service: Service, at: float | None = None) -> float:

@@ -13,6 +13,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from io import StringIO
 from pathlib import Path
+from shlex import quote
 
 from dotenv import dotenv_values
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt
@@ -233,7 +234,7 @@ class EnvFile:
             except BlockingIOError:
                 raise EnvFileError(
                     f"{self.path}: another writer has held {lock} for {self._lock_timeout_s:g} s; nothing was "
-                    f"changed; see who it is with: fuser {lock}"
+                    f"changed; see who it is with: fuser {quote(str(lock))}"
                 ) from None
             except OSError as error:
                 raise self._unwritable(real, error) from error

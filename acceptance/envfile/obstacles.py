@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from fcntl import ioctl
 from pathlib import Path
+from shlex import quote
 
 from acceptance.disk import owner_name, user_name
 
@@ -34,7 +35,7 @@ def obstacles(real: Path) -> Iterator[tuple[str, str]]:
         yield "it is a mount point (a bind mount), which cannot be replaced", f"mount its folder {folder} instead"
     for path, what in ((real, "it"), (folder, f"its folder {folder}")):
         if fixed := _fixed(path):
-            yield f"{what} is {fixed}", f"lift that for the run: chattr -ia {path}"
+            yield f"{what} is {fixed}", f"lift that for the run: chattr -ia {quote(str(path))}"
 
 
 def attributes(file: int | Path) -> dict[str, bytes]:

@@ -175,4 +175,4 @@ def commit_of(code: Mapping[str, Any]) -> str:
 
 def _recover(record: Record) -> str:
     source = str(record.facts.target.get("source") or record.facts.target.get("name") or "TARGET")
-    return shlex.join(["python", "scripts/ops/recover.py", "--target", source])
+    return shlex.join(["scripts/ops/recover.py", "--target", source])

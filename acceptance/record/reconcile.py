@@ -148,7 +148,7 @@ def _urgent(grounds: Grounds) -> list[str]:
     ]
     left = [
         f"{flag} was still {value} when the log ended, although its stage did not pass with the flag left enabled: "
-        "set it to false and restart the service (scripts/ops/recover.py)"
+        "set it to false and restart the service, as recover.py does: its command stands at the top"
         for flag, value in grounds.flags.items()
         if on(value) and flag not in grounds.may_stay_on
     ]

@@ -32,6 +32,7 @@ from acceptance.probes.storage.antivirus import Antivirus
 from acceptance.probes.storage.directory import as_prepared, look_at
 from acceptance.stage import Stage
 from acceptance.stages.readiness import interval_findings, parsed, questions
+from acceptance.target import by_hand
 from acceptance.target.model import Target
 from acceptance.verdict import Inconclusive, NotApplicable
 
@@ -263,7 +264,7 @@ def _readable(file: Path) -> list[Finding]:
 
 def _journal(target: Target) -> list[Finding]:
     pending = Journal(target.journal_file, "doctor").pending()
-    step = f"scripts/ops/recover.py --target {target.source}"
+    step = by_hand.recover(target.source)
     left = [
         Finding("left over", each.run, "nothing to undo", each.what, Severity.CRITICAL, next_step=step)
         for each in pending

@@ -85,7 +85,7 @@ def test_a_page_is_well_formed_self_contained_and_needs_no_script(pages, name):
     ("name", "commands"),
     [
         ("rollback_failed", "cd ~/work/infra &amp;&amp; make day-12-restart-api\ncurl -s http://127.0.0.1:8000/health"),
-        ("interrupted", "python scripts/ops/recover.py --target staging"),
+        ("interrupted", "scripts/ops/recover.py --target staging"),
     ],
 )
 def test_what_must_be_typed_now_stands_in_the_banner(pages, name, commands):

@@ -1,16 +1,26 @@
 """The commands for a person: bash runs each form of them on real files, and the flag is off afterwards."""
 
+import ast
+import re
 import shlex
 import subprocess
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
+from record_samples import interrupted
 from small_target import FLAG, small_target
 
+from acceptance.conduct.lock import LockHeld, Owner, TargetLock
 from acceptance.conduct.manual_recovery import by_hand_commands
-from acceptance.envfile.file import EnvFile
+from acceptance.envfile.file import EnvFile, EnvFileError
+from acceptance.envfile.flock import flocked
+from acceptance.envfile.obstacles import obstacles
+from acceptance.record.first_screen import commands
+from acceptance.record.publish import load
 from acceptance.target import by_hand
 
+ROOT = Path(__file__).parents[3]
 OTHER = "TELEGRAM_BOT_TOKEN"
 CONTENTS = {
     "no newline at the end": f"{FLAG}=true\n{OTHER}=abc",
@@ -61,8 +71,7 @@ def test_a_file_that_is_gone_is_told_and_not_made_anew(tmp_path):
     assert (done.returncode != 0, "No such file" in done.stderr, target.env_file.exists()) == (True, True, False)
 
 
-@pytest.mark.parametrize("join", ["\n", "; ", " && "], ids=repr)
-@pytest.mark.parametrize("name", ["plain", "it's here", "`touch x`;"])
+@pytest.mark.parametrize(("join", "name"), [("\n", "plain"), ("; ", "it's here"), (" && ", "`touch x`;")], ids=repr)
 def test_commands_run_in_each_form_in_which_they_are_told(tmp_path, name, join):
     target = odd_target(tmp_path, name)
     target.env_file.write_text(f"{FLAG}=true")
@@ -72,3 +81,43 @@ def test_commands_run_in_each_form_in_which_they_are_told(tmp_path, name, join):
     # recover.py: no service runs here
     assert (len(told), [line for line in told if "/health, found" not in line]) == (4, ["FAIL: 3 service"])
     assert (EnvFile(target.env_file).flag(FLAG), (target.infra_dir / "restarted").exists()) == (False, True)
+
+
+def test_commands_within_messages_run_too(tmp_path, monkeypatch):
+    """Who holds a lock, and what makes a file immutable; the path has a space."""
+    target = odd_target(tmp_path)
+    lock, other = (TargetLock(target.journal_dir, Owner.here("one"), target.env_file) for _ in range(2))
+    with lock:
+        lock.file.write_text("")
+        with pytest.raises(LockHeld) as held:
+            other.acquire()
+    own_lock = target.env_file.with_name(f"{target.env_file.name}.lock")
+    with flocked(own_lock, 0), pytest.raises(EnvFileError) as waited:
+        EnvFile(target.env_file, lock_timeout_s=0).set(FLAG, "true")
+    monkeypatch.setattr("acceptance.envfile.obstacles._fixed", lambda path: "immutable" * (path == target.env_file))
+    ((_, lift),) = obstacles(target.env_file)
+    told = [re.search("(fuser|chattr) .*", str(each))[0] for each in (held.value, waited.value, lift)]
+    said = [bash(f'fuser() {{ printf \'%s|\' "$@"; }}; chattr() {{ fuser "$@"; }}; {each}', tmp_path) for each in told]
+    wanted = [f"{lock.file}|", f"{own_lock}|", f"-ia|{target.env_file}|"]
+    assert [(each.returncode, each.stdout) for each in said] == [(0, each) for each in wanted]
+
+
+def test_the_command_of_the_page_runs_in_the_checkout(tmp_path):
+    """By its own first line: a machine need not have a `python`."""
+    target = odd_target(tmp_path)
+    target.env_file.write_text(f"{FLAG}=true")
+    record = load(interrupted(tmp_path / "run"))
+    (command,) = commands(replace(record, facts=replace(record.facts, target={"source": str(target.source)})))
+    done = bash(f"python() {{ return 127; }}; {command} --dry-run", ROOT)
+    assert (done.returncode, f"{FLAG} in {target.env_file}" in done.stderr) == (1, True), done
+
+
+def test_no_message_names_the_script_as_a_command_that_would_be_refused():
+    """Without `--target`, or from another folder, it does nothing; `by_hand.recover` writes what does."""
+    found = []
+    for module in [*ROOT.glob("acceptance/**/*.py"), *ROOT.glob("fixtures/*.py")]:
+        nodes = list(ast.walk(ast.parse(module.read_text())))
+        docs = {id(each.value) for each in nodes if isinstance(each, ast.Expr)}
+        texts = [each.value for each in nodes if isinstance(each, ast.Constant) and id(each) not in docs]
+        found += [f"{module.name}: {text}" for text in texts if "scripts/ops/recover.py" in str(text)]
+    assert found == ["first_screen.py: scripts/ops/recover.py"]
