@@ -16,6 +16,8 @@ from acceptance.verdict import Inconclusive
 
 CANNOT_RUN, DID_NOT_END = 127, 124
 """Exit codes, as a shell and `timeout` give them, of a command that is not there and of one that was killed."""
+_DYING_S = 5.0
+"""How long a command that was killed may take to end: one that waits for a disk does not."""
 
 
 def run(command: str, folder: Path, timeout_s: float, variables: Mapping[str, str] | None = None) -> tuple[int, str]:
@@ -52,8 +54,9 @@ def _ended(
 ) -> tuple[int, str, str]:
     """Run a command to its end; gives its exit code, output and errors.
 
-    It has a process group of its own, which is ended with it when its time is over: a restart that goes on behind our
-    back could undo an undo. Its output is kept in memory: a pipe would wait for whatever daemon inherits it.
+    It has a session of its own: its processes are ended with it when its time is over, for a restart that goes on
+    behind our back could undo an undo; and it has no terminal, at which a question would wait for an answer. Its output
+    is kept in memory: a pipe would wait for whatever daemon inherits it.
     """
     with ExitStack() as files:
         output, errors = (files.enter_context(os.fdopen(os.memfd_create(name), "rb")) for name in ("output", "errors"))
@@ -65,17 +68,26 @@ def _ended(
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=errors if apart else subprocess.STDOUT,
-                process_group=0,
+                start_new_session=True,
             )
         except (OSError, ValueError) as error:
             return CANNOT_RUN, "", str(error)
         try:
             code = process.wait(timeout_s)
         except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)  # guard: what-the-command-started-is-ended-too
-            process.wait()
-            return DID_NOT_END, "", f"did not end within {timeout_s:g} s and was killed"
+            ending, said = _killed(process), cut_front((_text(errors) or _text(output)).strip(), 300)
+            return DID_NOT_END, "", f"did not end within {timeout_s:g} s and {ending}; it said: {said or 'nothing'}"
         return code, _text(output), _text(errors)
+
+
+def _killed(process: subprocess.Popen[bytes]) -> str:
+    """End a command and all that it started; says how that went, for what runs by `sudo` is not ours to end."""
+    try:
+        os.killpg(process.pid, signal.SIGKILL)  # guard: what-the-command-started-is-ended-too
+        process.wait(_DYING_S)
+    except (PermissionError, subprocess.TimeoutExpired) as error:
+        return f"could not be killed ({error}), so it may still be at work: end process {process.pid}"
+    return "was killed"
 
 
 def _text(file: IO[bytes]) -> str:

@@ -1,6 +1,8 @@
 """Commands of a target: what they say, and that they end."""
 
 import os
+import pty
+import sys
 import time
 from contextlib import suppress
 from dataclasses import replace
@@ -66,6 +68,38 @@ def test_command_that_does_not_end_is_killed_with_all_that_it_started(target, tm
     assert (code, time.monotonic() - begin < 10) == (124, True), said
     child = int((tmp_path / "child").read_text())
     assert not poll(lambda: alive(child), lambda there: not there, 5)
+
+
+def test_command_that_may_not_be_killed_is_told_and_not_waited_for(target, monkeypatch):
+    """As one that runs by sudo: its process is root's. What it asked for is told too."""
+    pids = []
+
+    def forbidden(pid, _):
+        pids.append(pid)
+        raise PermissionError("not permitted")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("os.killpg", forbidden)
+        code, said = run_command("sh -c 'echo name a host; exec sleep 60'", target)
+    os.kill(pids[0], 9)
+    told = "could not be killed (not permitted), so it may still be at work" in said, "name a host" in said
+    assert (code, told) == (124, (True, True)), said
+
+
+def test_command_that_asks_at_the_terminal_gets_no_answer_and_does_not_wait(target):
+    """A password of sudo or ssh, in a recovery that somebody started by hand."""
+    code = (
+        f"from acceptance.process import run; print(run('sh -c \"read x < /dev/tty\"', {str(target.infra_dir)!r}, 9))"
+    )
+    pid, terminal = pty.fork()
+    if not pid:
+        os.execv(sys.executable, [sys.executable, "-c", code])
+    said = b""
+    with suppress(OSError):  # how a terminal ends
+        while part := os.read(terminal, 4096):
+            said += part
+    os.waitpid(pid, 0)
+    assert (b"/dev/tty" in said, b"(124" in said) == (True, False), said
 
 
 def test_command_that_leaves_a_daemon_behind_is_not_waited_for(target, tmp_path):
