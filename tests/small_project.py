@@ -8,6 +8,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from acceptance.commands.interruption import SIGNALS
 from acceptance.events import Event, read_events
 from acceptance.stage_folders import flagged
 from acceptance.target.model import load_target
@@ -26,7 +27,7 @@ depends_on = {depends}
 
 def attentive():
     """Let signals reach a run also where we were started in the background or by nohup, which ignore them."""
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for number in SIGNALS:
         signal.signal(number, signal.SIG_DFL)
 
 

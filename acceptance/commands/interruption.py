@@ -13,7 +13,8 @@ from types import FrameType
 
 from acceptance.conduct.progress import Progress
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
+"""What a person or a machine ends a program with; SIGQUIT is Ctrl-\\, for whom Ctrl-C takes too long."""
 _ending = threading.Event()
 _signalled = threading.Event()
 

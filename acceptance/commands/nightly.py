@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from acceptance.commands.interruption import SIGNALS
 from acceptance.record.formatting import parse
 from acceptance.record.history import Run
 from acceptance.verdict import Outcome
@@ -54,7 +55,7 @@ def run_to_its_end(command: Sequence[str], folder: Path) -> int:
     back would leave its flag on.
     """
     with subprocess.Popen(command, cwd=folder, process_group=0) as run:  # else Ctrl-C would reach it twice
-        for each in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+        for each in SIGNALS:
             signal.signal(each, lambda number, _: run.send_signal(number))  # guard: a-nights-run-is-told-to-end
         return run.wait()
 

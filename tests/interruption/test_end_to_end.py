@@ -150,7 +150,7 @@ def test_controller_killed_in_a_restart_is_undone_once_that_has_ended(scene, pla
     assert poll(lambda: list(scene.project.folder.glob("out/*/record.html")), bool, 30), "the watchdog draws the page"
 
 
-@pytest.mark.parametrize("signals", [["SIGINT"], ["SIGTERM"], ["SIGINT", "SIGINT"], ["SIGHUP", "SIGTERM", "SIGINT"]])
+@pytest.mark.parametrize("signals", [["SIGINT"], ["SIGTERM"], ["SIGINT", "SIGINT"], ["SIGQUIT", "SIGHUP", "SIGTERM"]])
 def test_signals_while_the_flag_is_switched_have_one_ending(scene, signals):
     """Exit code 2, a panel with the truth as the last word, and somebody who says meanwhile what is going on."""
     scene.project.stage("21_01c", flag_on=GOOD)

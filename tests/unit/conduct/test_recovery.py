@@ -110,7 +110,7 @@ def test_no_signal_cuts_a_recovery_short(recover, crashed, target, restarter, mo
     restart = restarter.restart
 
     def pressed(*args, **options):
-        for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGTERM):
+        for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
             signal.raise_signal(number)
         return restart(*args, **options)
 
