@@ -99,7 +99,7 @@ class RecoveryNeeded(Refused):
 
 
 class DataLeft(RecoveryNeeded):
-    """Flags and services are in order, but test data is left; the message names it. The next start removes it."""
+    """Flags and services are in order; test data, or a note in the journal, is left to the next start."""
 
     exit_code = ExitCode.INCONCLUSIVE
 

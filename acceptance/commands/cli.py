@@ -6,7 +6,7 @@ The word in front of each line, and the exit code:
 - FAIL, 1: it does not; also where a change did not take effect, for then something was tried.
 - INCONCLUSIVE, 2: it could not be seen; no data is never good.
 - REFUSED, 2: nothing was changed: wrong usage, bad target file, target in use, outside the window.
-- TEST DATA LEFT, 10: flags and services are in order, and the lines name the test data that could not be removed.
+- LEFT TO THE NEXT START, 10: flags and services are in order, and the lines name what is not: test data, or a note.
 - INTERRUPTED, 130: a signal ended it; what it had changed is undone.
 - ROLLBACK FAILED, 12, as of a test run: what the command had changed is not all undone; the lines say how to
   finish by hand.
@@ -32,7 +32,7 @@ from acceptance.verdict import DataLeft, ExitCode, Inconclusive, MutationFailed,
 
 _SAID: tuple[tuple[type[Exception], str, int], ...] = (
     (RollbackFailed, "ROLLBACK FAILED", ExitCode.ROLLBACK_FAILED),  # guard: exit-code-12-of-a-command
-    (DataLeft, "TEST DATA LEFT", ExitCode.INCONCLUSIVE),
+    (DataLeft, "LEFT TO THE NEXT START", ExitCode.INCONCLUSIVE),
     (MutationFailed, Verdict.FAIL, 1),
     (Inconclusive, Verdict.INCONCLUSIVE, 2),
     (Refused, "REFUSED", 2),

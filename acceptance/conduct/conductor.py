@@ -183,15 +183,14 @@ class Conductor:
 
         Raises:
             RollbackFailed: Something is not undone; everything else was still tried, the journal stays open.
-            DataLeft: Only test data is left.
+            DataLeft: Only test data is left, or what was undone could not be noted.
         """
         failures = [*self.roll_back_all(reason), *self._cleanup.undo_changes()]
         left = self._cleanup.remove_data()
         self._intents.settle_the_rest()
-        if not failures:
-            failures = self._intents.close()
         if failures:
             raise RollbackFailed("\n".join([*failures, *left]))
+        left += self._intents.close()  # guard: what-cannot-be-noted-is-no-failed-rollback
         if left:
             raise DataLeft("\n".join(left))
         return tuple(stage_id for stage_id, state in self._stages.items() if state.accepted and not state.rollback)

@@ -103,5 +103,8 @@ class Intents:
         try:
             self._journal.close()
         except (OSError, RecoveryNeeded) as error:
-            return [f"everything is undone, but that could not be noted: {error}; run {recover(self._target.source)}"]
+            again = (
+                f"the next start looks once more, and may restart a service; so does: {recover(self._target.source)}"
+            )
+            return [f"flags and services are in order, but that could not be noted: {error}; {again}"]
         return []

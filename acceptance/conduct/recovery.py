@@ -65,7 +65,7 @@ def recover_target(
 
     Raises:
         LockHeld: A run is in progress.
-        DataLeft: Only test data could not be removed.
+        DataLeft: Only test data could not be removed, or what was undone not be noted.
         RecoveryNeeded: Something else could not be undone; everything else was.
     """
     restarter = Restarter(target, Prometheus.of(target))

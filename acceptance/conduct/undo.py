@@ -155,7 +155,7 @@ def recover(
         One account for each change; empty when nothing was open.
 
     Raises:
-        DataLeft: Only test data could not be removed.
+        DataLeft: Only test data could not be removed, or what was undone not be noted.
         RecoveryNeeded: Something else could not be undone, or the journal cannot be read.
     """
     accounts, failures, only_data = [], [], True
@@ -167,12 +167,15 @@ def recover(
     for entry in _data_last(left, journal):
         try:
             account = undo.entry(entry)
-            journal.settle(entry.id, f"undone: {account}")  # guard: undone-only-once
         # guard: one-entry-does-not-keep-others-open
         except Exception as error:  # whatever it is, the rest is to be undone all the same
             failures.append(f"«{entry.what}» of run {entry.run} could not be undone: {error}")
             only_data = only_data and _is_data(entry)
             continue
+        try:
+            journal.settle(entry.id, f"undone: {account}")  # guard: undone-only-once
+        except OSError as error:
+            failures.append(f"«{entry.what}» of run {entry.run} is undone, but that could not be noted: {error}")
         RecoveryUndone(run=entry.run, what=entry.what, account=account, flags=_flags(entry)).tell(told)
         accounts.append(f"{entry.what} (run {entry.run}): {account}")
     if failures:

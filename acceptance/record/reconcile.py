@@ -169,7 +169,7 @@ def _failures(grounds: Grounds) -> list[str]:
 def _gaps(grounds: Grounds) -> list[str]:
     reasons = [] if grounds.begun else ["the run did not begin: nothing was changed"]
     if grounds.ending and grounds.ending.data_left:
-        reasons.append(f"TEST DATA LEFT: {grounds.ending.data_left}")
+        reasons.append(f"LEFT TO THE NEXT START: {grounds.ending.data_left}")
     if not grounds.expected:
         reasons.append("no check was expected to run: nothing was proved")
     deciding = _deciding(grounds)

@@ -106,7 +106,7 @@ def test_database_stops_for_good_in_the_soak(lab, short, tmp_path):
             control(lab, "stop", "infra:mongo")
             run = run.finish()
         assert wrong_with(run, NO_GO, "records are unavailable") == []
-        assert any("TEST DATA LEFT" in reason for reason in run.of("run.finished")[0]["reasons"])
+        assert any("LEFT TO THE NEXT START" in reason for reason in run.of("run.finished")[0]["reasons"])
         assert (was_undone(run), pending(short)) == (True, ["data"])
     assert recover(short) == 0
     assert (left_over(short), leftovers(load_target(short))) == ([], [])

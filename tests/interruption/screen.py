@@ -19,7 +19,7 @@ def untold(code, output, folder):
         "no flags in the panel": bool(last) and "flags now" not in last and "DO NOW" not in last,
         "the panel says that a flag is on": "=true" in last,
         "a traceback": "Traceback" in output,
-        "exit code 12 without a reason": code == 12 and "could not be noted" not in output,
+        "exit code 12": code == 12,
     }
     return [f"on the screen: {what}\n{output[-1500:]}" for what, so in faults.items() if so]
 

@@ -226,7 +226,7 @@ def test_writes(target, new_id):
     finally:
         control(lab, "start", "infra:mongo")
     assert (done.code, done.outcome) == (1, "NO-GO"), done.output  # for its check; the rollback did not fail
-    assert any("TEST DATA LEFT" in reason for reason in done.of("run.finished")[0]["reasons"])
+    assert any("LEFT TO THE NEXT START" in reason for reason in done.of("run.finished")[0]["reasons"])
     assert "ROLLBACK FAILED" not in done.output
     assert (scene.pending(), scene.project.flags()) == (["data"], [])
     assert leftovers(scene.target)

@@ -189,9 +189,13 @@ def test_journal_that_fills_during_the_undo_is_told_and_left_to_the_next_start(w
     world.conductor.set_flag(STAGE, True)
     with monkeypatch.context() as disk:
         disk.setattr(world.journal, "_append", full)
-        with pytest.raises(RollbackFailed, match="everything is undone, but that could not be noted"):
+        with pytest.raises(DataLeft, match="flags and services are in order, but that could not be noted"):
             world.conductor.finish("over")
     assert (world.flags_on(), world.journal.is_closed()) == ([], False)
+    with monkeypatch.context() as disk:
+        disk.setattr(Journal, "_append", full)  # still full: what is undone is not told as if it were not
+        with pytest.raises(DataLeft, match=r"is undone, but that could not be noted: .*No space"):
+            world.recover()
     assert len(world.recover()) == 1
 
 
