@@ -5,9 +5,10 @@ from __future__ import annotations
 from acceptance.conduct.best_effort_log import BestEffort
 from acceptance.conduct.intents import Intents
 from acceptance.conduct.stage_state import Mode, Rollback, StageState
-from acceptance.conduct.undo import Undo
-from acceptance.envfile.file import Change
-from acceptance.kinds import FlagRestored, RollbackFinished, RollbackStarted
+from acceptance.conduct.undo import Undo, by_hand_commands
+from acceptance.envfile.file import Change, EnvFile, EnvFileError
+from acceptance.kinds import FlagChanged, FlagRestored, RollbackFinished, RollbackStarted
+from acceptance.stage import Stage
 from acceptance.target.model import Target
 
 
@@ -32,6 +33,7 @@ class StageUndo:
         self._undo = undo
         self._told = told
         self._mode = mode
+        self._off: dict[str, Stage] = {}
 
     def rollback(self, stage_id: str, reason: str) -> Rollback | None:
         """See `Conductor.rollback`."""
@@ -67,10 +69,31 @@ class StageUndo:
                 failures.append(str(error))
         return failures
 
+    def on_again(self) -> list[str]:
+        """Read the flags that were undone once more, and name those that somebody else has switched on since."""
+        try:
+            found = EnvFile(self._target.env_file).read()
+        except (EnvFileError, OSError):  # it was read and written a moment ago, and then nothing of ours was in it
+            return []
+        flags = {self._target.flags[name]: stage for name, stage in self._off.items()}
+        return [self._told_on(flag, stage) for flag, stage in flags.items() if found.get(flag, "").lower() == "true"]
+
+    def _told_on(self, flag: str, stage: Stage) -> str:
+        file = self._target.env_file
+        FlagChanged(stage=stage.id, flag=flag, before="false", after="true", file=str(file)).tell(self._told)
+        commands = by_hand_commands(self._target, stage.service, flag)
+        return "\n".join(
+            [
+                f"{file}: {flag} was undone and is true again: somebody else writes this file; see who, then:",
+                *(f"  {command}" for command in commands),
+            ]
+        )
+
     def _undone(self, state: StageState, change: Change, reason: str) -> Rollback:
         state.rollback_failed = True  # until it has not
         done = self._undo.flag(state.stage.id, state.stage.service, change)
         state.rollback_failed = False
+        self._off[state.stage.id] = state.stage
         self._settle(state, reason)
         return Rollback(state.stage.id, reason, done.account, done.seconds)
 

@@ -125,6 +125,18 @@ def test_env_file_that_is_writable_again_in_time_is_undone(world, monkeypatch):
     assert world.flags_on() == []
 
 
+@pytest.mark.parametrize("undo", ["rollback", "end_stage"])
+def test_flag_that_somebody_else_switches_on_after_the_undo_is_no_flag_that_is_off(world, undo):
+    """As a program that writes the whole file anew, from where the flag is true."""
+    world.conductor.set_flag(STAGE, True)
+    world.conductor.rollback("21_01c", "seen") if undo == "rollback" else world.conductor.end_stage("21_01c")
+    world.target.env_file.write_text(BEFORE.replace(f"{FLAG}=false", f"{FLAG}=true"))
+    with pytest.raises(RollbackFailed, match=f"{FLAG} was undone and is true again(.|\n)*\n  cd .*day-12-restart-api"):
+        world.conductor.finish("over")
+    changes = [event.data["after"] for event in read_events(world.events.path) if event.kind == "flag.changed"]
+    assert changes == ["true", "true"]  # so that the panel says how it stands
+
+
 def test_stage_that_cannot_be_rolled_back_does_not_keep_the_others_on(world):
     world.conductor.set_flag(STAGE, True)
     world.conductor.set_flag(WORKER, True)
