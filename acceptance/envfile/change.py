@@ -126,7 +126,7 @@ def _values_back(change: Change, text: str) -> tuple[str, Restored]:
         return text, Restored("already", f"{_names(change)} is as before; other lines were changed by others")
     ours, foreign = _split(change, current)
     original = change.previous
-    if not current or original is None or any(s.value != original for s in foreign):
+    if not current or original is None or any((s.value or "").lower() != original.lower() for s in foreign):
         raise EnvFileConflict(_conflict(change, foreign, has_ours=bool(ours)))
     kept = f"; line {_lines(foreign)}, set to {original} by others, is kept" if foreign else ""
     if not ours:
@@ -144,8 +144,8 @@ def _appended_removed(change: Change, text: str) -> tuple[str, Restored]:
     if not current:
         return text, Restored("already", f"the lines of {_names(change)} were removed by others")
     ours, foreign = _split(change, current)
-    written = {s.key: s.value for _, line in change.after for s in statements(line) if s.key}
-    if any(s.value != written.get(s.key or "") for s in foreign):
+    written = {s.key: s.value or "" for _, line in change.after for s in statements(line) if s.key}
+    if any((s.value or "").lower() != written.get(s.key or "", "").lower() for s in foreign):
         raise EnvFileConflict(_conflict(change, foreign, has_ours=bool(ours)))
     comment = [s for s in statements(text) if s.key is None and s.text == change.after[0][1]][-1:]
     kept = f"; line {_lines(foreign)}, written by others, is kept" if foreign else ""

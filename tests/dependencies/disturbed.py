@@ -116,10 +116,11 @@ def flap(lab, part, times):
         time.sleep(1)
 
 
-def front(url, ahead=0):
-    """Answer as the Prometheus behind, whose clock seems to be these seconds ahead."""
+def front(url, ahead=0, late=lambda: 0):
+    """Answer as the Prometheus behind, whose clock seems to be these seconds ahead, and so many seconds late."""
 
     def answer(path):
+        time.sleep(late())
         got = httpx.get(url + path, timeout=10)
         body = got.content
         if ahead and "query=time" in path:

@@ -3,6 +3,7 @@
 import resource
 import subprocess
 import sys
+from datetime import datetime
 from urllib.parse import urlsplit
 
 import pytest
@@ -27,6 +28,7 @@ from dependencies.dropping import dropping
 from dependencies.faulty import expired_tls, server
 
 NO_GO, INCONCLUSIVE = 1, 10
+SLOW_S = 6
 NO_HOST = "no-such-host.invalid"
 NOT_JSON = 200, "text/html", b"<html>Grafana log in</html>"
 FAULTY = 500, "text/plain", b"internal"
@@ -81,6 +83,22 @@ def test_prometheus_stops_for_good_in_the_soak(lab, short, tmp_path):
     prometheus = Prometheus(target.prometheus_url)
     assert prometheus.instant('{__name__=~"review_archive_storage_.*"}') != []
     assert new_path(target, "21_01c", prometheus).after_use() == set()
+
+
+def test_prometheus_is_slow_when_a_trigger_fires(lab, short, tmp_path):
+    """By 6 s an answer: the flag is off and the service restarts at once, which came up to two minutes later."""
+    slow = tmp_path / "slow"
+    with server(front(load_target(short).prometheus_url, late=lambda: SLOW_S * slow.exists())) as url:
+        target = retold(short, "slow", PROMETHEUS_URL=url, HTTP_TIMEOUT_SECONDS="20", SOAK_SECONDS="90")
+        with running(target, tmp_path, SOAK) as run:
+            run.soaking()
+            slow.touch()
+            with broken(lab, "alert-firing"):
+                run = run.finish()
+    assert (run.code, was_undone(run)) == (NO_GO, True), run.explain()
+    fired = next(event.at for event in run.events if event.kind == "trigger.fired")
+    back = run.of("service.restarted")[-1]["started_after"]
+    assert back - datetime.fromisoformat(fired).timestamp() < 1.5 * SLOW_S, run.explain()
 
 
 def test_database_restarts_in_the_soak(lab, short, tmp_path):

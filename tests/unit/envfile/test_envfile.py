@@ -514,6 +514,8 @@ def test_a_key_changed_by_somebody_else_is_a_conflict(env, now, says):
         ("A=1\n{k}=true\n{k}=false\n", "merged", "A=1\n{k}=false\n{k}=false\n"),
         ("A=1\n{k}=false # by hand\n", "already", "A=1\n{k}=false # by hand\n"),
         ("A=2\n{k}=false\n", "already", "A=2\n{k}=false\n"),
+        ("A=2\n{k}=False\n", "already", "A=2\n{k}=False\n"),
+        ("A=2\n{k}=true\nexport {k}=FALSE\n", "merged", "A=2\n{k}=false\nexport {k}=FALSE\n"),
     ],
 )
 def test_a_rollback_by_hand_is_no_conflict(env, now, outcome, then):
