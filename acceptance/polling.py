@@ -1,8 +1,10 @@
-"""Wait for a condition, with a deadline, and keep what was seen last."""
+"""Wait for a condition, with a deadline, and keep what was seen last; begin beside it what takes its time."""
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
+from concurrent.futures import Future
 from typing import TypeVar
 
 from tenacity import RetryCallState, Retrying, retry_if_result, stop_after_delay, wait_fixed
@@ -18,6 +20,26 @@ def poll(look: Callable[[], Seen], good: Callable[[Seen], bool], seconds: float,
         wait=wait_fixed(every),
         retry_error_callback=_last,
     )(look)
+
+
+def beside(call: Callable[[], Seen]) -> Future[Seen]:
+    """Begin a call in a thread of its own, which holds up no end of the process.
+
+    Where no thread is to be had, that error is its answer: what goes on beside a rollback does not keep it up.
+    """
+    answer: Future[Seen] = Future()
+
+    def work() -> None:
+        try:
+            answer.set_result(call())
+        except BaseException as error:
+            answer.set_exception(error)
+
+    try:
+        threading.Thread(target=work, daemon=True).start()
+    except RuntimeError as error:  # guard: rollback-needs-no-thread
+        answer.set_exception(error)
+    return answer
 
 
 def _last(state: RetryCallState) -> object:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -20,6 +20,7 @@ from acceptance.finding import Finding, summary
 from acceptance.observe.exported import await_scrape, still_exported
 from acceptance.observe.new_path import NewPath
 from acceptance.observe.prometheus import Prometheus
+from acceptance.polling import beside
 from acceptance.probes import user_path
 from acceptance.probes.clients import Clients
 from acceptance.stage_folders import Declared, flagged
@@ -56,9 +57,7 @@ class OldPathProof:
         again has the first one's look, for what that one lost is wrong by now.
         """
         if change.keys not in self._begun:
-            looking = ThreadPoolExecutor(1)
-            self._begun[change.keys] = looking.submit(self._wrong_archives if self._was_on(change) else dict)
-            looking.shutdown(wait=False)
+            self._begun[change.keys] = beside(self._wrong_archives if self._was_on(change) else dict)
 
     def accounts(self, change: Change, done: Sequence[Restarted]) -> list[str]:
         """Give what was seen, a sentence each; `begin` was called before the rollback.

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, wait
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
 
 from tenacity import RetryError, Retrying, retry_if_result, stop_after_delay, wait_fixed
@@ -20,6 +21,7 @@ from acceptance.observe.exported import await_scrape, last_attempt
 from acceptance.observe.health import health_fault, healthy_answer, is_healthy
 from acceptance.observe.prometheus import Prometheus
 from acceptance.observe.started import shown_by, starts
+from acceptance.polling import beside
 from acceptance.probes.telegram.serving import serve
 from acceptance.redact import cut_front
 from acceptance.target.model import Service, ServiceKey, Target
@@ -93,7 +95,10 @@ class Restarter:
             raise MutationFailed(
                 f"«{command}» in {self._target.infra_dir} ended with {exit_code}, expected 0: {cut_front(output, 400)}"
             )
-        before = {key: answer.result() for key, answer in asked.items()}
+        before = {
+            key: answer.result() if need_proof or not answer.exception() else _Before([], 0.0)
+            for key, answer in asked.items()
+        }
         blind = not need_proof and not any(one.starts for one in before.values())
         return tuple(
             Restarted(
@@ -113,9 +118,8 @@ class Restarter:
 
         A late one tells of now all the same: it is asked for that moment.
         """
-        asking, now = ThreadPoolExecutor(len(services)), None if need_proof else time.time()
-        asked = {service.key: asking.submit(self._before, service, now) for service in services}
-        asking.shutdown(wait=False)
+        now = None if need_proof else time.time()
+        asked = {service.key: beside(partial(self._before, service, now)) for service in services}
         wait([asked[service.key] for service in services if need_proof or service.started != "metric"])
         wait(asked.values(), _GLANCE_S)
         return asked

@@ -10,9 +10,9 @@ import math
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 
 from acceptance.gates.figures import TriggerState
 from acceptance.gates.measures import GateResult, Measure, Trigger
@@ -21,13 +21,11 @@ from acceptance.gates.triggers import evaluate
 from acceptance.observe.log_lines import of_ours
 from acceptance.observe.logs import Logs
 from acceptance.observe.prometheus import Prometheus
+from acceptance.polling import beside
 from acceptance.stage import Stage
 from acceptance.stages.expected_events import SyntheticEvents
 from acceptance.stages.watch_state import WatchState
 from acceptance.verdict import Refused, Verdict
-
-_AT_ONCE = 8
-"""Triggers that are asked for side by side."""
 
 
 @dataclass(frozen=True)
@@ -163,9 +161,7 @@ class Watch(threading.Thread):
             Inconclusive: None fires, and Prometheus or the log is out of reach.
         """
         newest, errors, triggers = now, [], (*self._stage.triggers, *self._inputs.others)
-        asking = ThreadPoolExecutor(_AT_ONCE)
-        answers = [asking.submit(self._samples, trigger, now) for trigger in triggers]
-        asking.shutdown(wait=False)
+        answers = [beside(partial(self._samples, trigger, now)) for trigger in triggers]
         for trigger, answer in zip(triggers, answers, strict=True):
             try:
                 samples = answer.result()

@@ -2,6 +2,7 @@
 
 import errno
 from dataclasses import replace
+from unittest.mock import Mock
 
 import pytest
 from small_target import BEFORE, FLAG, PREFIX, STAGE, Restarter, small_target
@@ -172,6 +173,14 @@ def test_service_that_stays_on_the_new_path_is_left_to_a_person_and_to_the_next_
     assert (world.flags_on(), len(world.journal.pending())) == ([], 1)
     monkeypatch.undo()
     assert len(world.recover()) == 1
+
+
+def test_no_thread_that_cannot_be_begun_keeps_a_flag_on(world, monkeypatch):
+    """A container's limit of processes; what a rollback looks at besides is not worth a flag."""
+    world.conductor.set_flag(STAGE, True)
+    monkeypatch.setattr("threading.Thread.start", Mock(side_effect=RuntimeError("can't start new thread")))
+    world.conductor.rollback("21_01c", "a check failed")
+    assert (world.flags_on(), world.restarter.restarts) == ([], ["api", "api"])
 
 
 def test_lost_lock_forbids_every_change(world):
