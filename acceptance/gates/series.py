@@ -102,7 +102,8 @@ class Samples:
                 (one.points[-1][1] for one in self.started if one.instance == row.instance and one.points), None
             )
             good = (at for one in self.up if one.instance == row.instance for at, up in one.points if up == 1)
-            newest = max(good, default=0.0)  # guard: series-that-ended
+            newest = max(good, default=0.0)
+            # guard: series-that-ended
             if began is not None and self.start < last and began < last < newest - 2 * self.step:
                 return f"{shown(row.labels)} ended at {last:.0f}, although its process is scraped: renamed or dropped?"
         return ""

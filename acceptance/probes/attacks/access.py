@@ -133,8 +133,9 @@ def _at(door: Door, strangers: Iterable[tuple[str, Mapping[str, str]]]) -> Itera
 
 def _is_let_in(answer: Exchange) -> bool:
     """Tell whether a call was served; a page for a person, such as a login's, serves none."""
-    is_page = "text/html" in answer.headers.get("content-type", "")  # guard: login-page-lets-nobody-in
-    return answer.status is not None and 200 <= answer.status < 300 and not is_page
+    if "text/html" in answer.headers.get("content-type", ""):  # guard: login-page-lets-nobody-in
+        return False
+    return answer.status is not None and 200 <= answer.status < 300
 
 
 def _words(door: Door) -> str:
