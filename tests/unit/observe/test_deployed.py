@@ -34,10 +34,11 @@ def test_running_commit_of_the_main_branch_is_good(deployment):
     assert deployment.ask(by=f"command:echo {deployment.commit}").findings() == []
 
 
-def test_old_code_in_one_of_two_processes_is_told(deployment):
-    found = deployment.ask(deployment.commit, "0" * 40).findings()
+@pytest.mark.parametrize(("other", "told"), [("0" * 40, "0" * 40), ("", "no commit ('')"), ("unknown", "'unknown'")])
+def test_old_code_in_one_of_two_processes_is_told(deployment, other, told):
+    found = deployment.ask(deployment.commit, other).findings()
     assert "butler-api: expected the commit of CODE_DIR" in summary(found)
-    assert "0" * 40 in summary(found)
+    assert told in summary(found)
 
 
 def test_checkout_behind_its_main_branch_is_told(deployment):
