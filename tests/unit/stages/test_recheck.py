@@ -189,8 +189,11 @@ def test_prometheus_with_another_time_is_not_looked_back_by(tmp_path):
 @pytest.mark.parametrize(("trace", "verdict"), [("0fours", "PASS"), ("ab-foreign", "FAIL")], ids=["ours", "foreign"])
 def test_incident_that_is_not_ours_is_red_afterwards(trace, verdict, tmp_path):
     file = tmp_path / "api.log"
-    at = (datetime.now(UTC) - timedelta(seconds=60)).isoformat()
-    file.write_text(f'{{"timestamp": "{at}", "event": "path_traversal", "level": "WARNING", "trace_id": "{trace}"}}\n')
+    before, at = ((datetime.now(UTC) - timedelta(seconds=each)).isoformat() for each in (601, 60))
+    file.write_text(
+        f'{{"timestamp": "{before}", "event": "started", "level": "INFO"}}\n'
+        f'{{"timestamp": "{at}", "event": "path_traversal", "level": "WARNING", "trace_id": "{trace}"}}\n'
+    )
     target = small_target(tmp_path, API_LOGS=f"file://{file}")
     stage = Stage("21_01c", "Storage", 1, triggers=(INCIDENT,))
     now = time.time()
