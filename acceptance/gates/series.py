@@ -98,13 +98,11 @@ class Samples:
         """Name a series that ended although its process goes on and is scraped: renamed, relabelled or dropped."""
         for row in (*self.query, *self.total):
             last = row.points[-1][0] if row.points else 0.0
-            began = next(
-                (one.points[-1][1] for one in self.started if one.instance == row.instance and one.points), None
-            )
+            process, latest = (_process_at(at, row.instance, self.started) for at in (last, math.inf))
             good = (at for one in self.up if one.instance == row.instance for at, up in one.points if up == 1)
-            newest = max(good, default=0.0)
+            goes_on = process is not None and latest is not None and latest <= process + SAME_START_S
             # guard: series-that-ended
-            if began is not None and self.start < last and began < last < newest - 2 * self.step:
+            if goes_on and self.start < last < max(good, default=0.0) - 2 * self.step:
                 return f"{shown(row.labels)} ended at {last:.0f}, although its process is scraped: renamed or dropped?"
         return ""
 
@@ -126,14 +124,11 @@ class Samples:
 
 def gains(row: Row, samples: Samples) -> Iterator[tuple[float, float]]:
     """Give what a counter gained at each of its samples within the window."""
-    starts = next((one.points for one in samples.started if one.instance == row.instance), ())
-    times = [at for at, _ in starts]
     last, process = 0.0, None
     for at, value in row.points:
         if not math.isfinite(value):
             continue
-        place = bisect_right(times, at)
-        now = starts[place - 1][1] if place else None
+        now = _process_at(at, row.instance, samples.started)
         if at > samples.start:
             new = (
                 (row.instance, at) in samples.falls
@@ -142,6 +137,13 @@ def gains(row: Row, samples: Samples) -> Iterator[tuple[float, float]]:
             )
             yield at, value if new else value - last
         last, process = value, now
+
+
+def _process_at(at: float, instance: str, started: Sequence[Row]) -> float | None:
+    """Give when the process of an instance started that was there at a time; None where that is not known."""
+    starts = next((one.points for one in started if one.instance == instance), ())
+    place = bisect_right(starts, at, key=lambda point: point[0])
+    return starts[place - 1][1] if place else None
 
 
 def gained(rows: Sequence[Row], samples: Samples) -> dict[float, float]:

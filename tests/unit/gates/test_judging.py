@@ -64,6 +64,13 @@ def test_counter_that_fell_shows_that_all_of_its_process_began_again():
     assert increase(errors, samples(errors, total)) == 1
 
 
+def test_series_that_ends_with_its_process_is_missed_by_nobody():
+    """The clock of its host is behind: the new process says that it began before the old one was scraped last."""
+    started = [row((0, -50.0), (3, -50.0), (4, 1.0), (10, 1.0))]
+    held = samples([row((0, 0), (3, 0))], [row((0, 0), (3, 50), (4, 5), (10, 90))], end=10, started=started)
+    assert judge(gate(), held).verdict is Verdict.PASS
+
+
 OLD, NEW = ((-5, -1), (0, 10))
 UP = {
     "another address after the restart": ([(OLD, "a"), (NEW, "b")], "PASS"),
