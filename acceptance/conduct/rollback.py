@@ -105,6 +105,7 @@ class StageUndo:
             self.rollback(state.stage.id, f"accepted, but that cannot be journalled: {error}")
             return False
         state.flag = state.change = state.intent = None
+        self._off.pop(state.stage.id, None)
         return True
 
     def _settle(self, state: StageState, how: str) -> None:
