@@ -27,12 +27,15 @@ from acceptance.probes.http.client import Called, brief
 from acceptance.probes.storage.directory import copies_of
 from acceptance.probes.storage.metadata import checksum_findings
 from acceptance.probes.storage.uploads import REVIEWS_PATH, Upload
+from acceptance.verdict import Inconclusive
 
 MOST = 3
 """How many of the stored things are asked for again: the newest, so that a rollback stays short."""
 REVIEW_S = 120.0
 """Longest time, in seconds, until a review has ended: a worker may sleep 60 s before it takes one (contract)."""
 _STORED_S = 2.0
+_LIMITED = f"answered {httpx.codes.TOO_MANY_REQUESTS}"
+"""How an answer is told that says nothing of the service's path."""
 
 Document = Mapping[str, Any]
 
@@ -187,8 +190,11 @@ def findings(user: User, request: str, patience_s: float) -> list[Finding]:
         patience_s: Longest time to try again, in seconds.
 
     Raises:
-        Inconclusive: What the request needs besides the service does not answer.
+        Inconclusive: What the request needs besides the service does not answer, or we have sent too many requests.
     """
     ask, read_again = REQUESTS[request]
     again = poll(lambda: list(read_again(user)), lambda found: not found, patience_s, every=0.5)
-    return [*again, *poll(lambda: ask(user), lambda found: not found, patience_s, every=0.5)]
+    found = [*again, *poll(lambda: ask(user), lambda found: not found, patience_s, every=0.5)]
+    if found and all(_LIMITED in each.found for each in found):  # guard: too-many-requests-of-ours-say-nothing
+        raise Inconclusive(f"{found[0]}; our own attacks and traffic may have used up what one address may send")
+    return found

@@ -1,15 +1,19 @@
 """What users stored before is asked for again as whose it is."""
 
+from contextlib import nullcontext
 from types import SimpleNamespace
 
 import httpx
 import pytest
 
+from acceptance.finding import Finding
+from acceptance.probes import user_path
 from acceptance.probes.dialog import contexts
 from acceptance.probes.dialog.gateway import Turn
-from acceptance.probes.http.client import Caller
+from acceptance.probes.http.client import Caller, brief
 from acceptance.probes.http.exchange import Exchange
 from acceptance.probes.user_path import User, conversations, tasks, work
+from acceptance.verdict import Inconclusive
 
 OURS, THEIRS = {"authorization": "Bearer ours"}, {"authorization": "Bearer theirs"}
 LOGINS = {headers["authorization"]: owner for owner, headers in (("ours", OURS), ("theirs", THEIRS))}
@@ -44,6 +48,19 @@ def test_a_task_is_asked_for_with_the_login_of_its_student(owner, other, found):
     clients = SimpleNamespace(caller=lambda _: caller, target=SimpleNamespace(other_headers=other))
     findings = list(tasks(User(clients, Stored(), str, ("ops",))))
     assert [(each.kind, "answered 404" in each.found) for each in findings] == [("cannot be read", True)] * found
+
+
+@pytest.mark.parametrize(("statuses", "known"), [((429, 429), False), ((429, 500), True), ((500, 500), True)])
+def test_a_service_that_has_had_too_many_requests_says_nothing_of_its_path(monkeypatch, statuses, known):
+    """A rollback right after the attacks: whoever counts by address turns our user away, and no other."""
+
+    def told(status):
+        exchange = Exchange("GET", "http://api", status, "", {}, "", 0.1, 0, "")
+        return lambda _: [Finding("bad answer", "upload", "201", brief(exchange))]
+
+    monkeypatch.setitem(user_path.REQUESTS, "upload", tuple(map(told, statuses)))
+    with nullcontext() if known else pytest.raises(Inconclusive, match=r"answered 429.*what one address may send"):
+        assert len(user_path.findings(None, "upload", 0.01)) == 2
 
 
 class Kept(Stored):
