@@ -24,11 +24,17 @@ _MODE = 0o660
 
 @dataclass(frozen=True)
 class Noted:
-    """One request that was begun and not ended; `until` (unix seconds) is when its own time-out is over."""
+    """One request that was begun and not ended; `until` (unix seconds) is when its time-out of `longest_s` is over."""
 
     file: Path
     what: str
     until: float
+    longest_s: float = float("inf")
+
+    @property
+    def left_s(self) -> float:
+        """Seconds that it may still last, at most all of them: the clock may have been set back since it began."""
+        return min(self.until - time.time(), self.longest_s)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +63,9 @@ class Requests:
         begun = f"{what}, begun {datetime.fromtimestamp(now, UTC):%H:%M:%S} UTC"
         try:
             with os.fdopen(os.open(note, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _MODE), "w") as file:
-                file.write(json.dumps({"what": begun, "until": now + longest_s}))  # guard: noted-before-it-is-sent
+                file.write(
+                    json.dumps({"what": begun, "until": now + longest_s, "longest_s": longest_s})
+                )  # guard: noted-before-it-is-sent
         except OSError as error:
             why = f"expected to note a request in {self.folder} before it is sent, found {error}; it was not sent"
             raise Inconclusive(why) from error
@@ -70,12 +78,11 @@ class Requests:
 
     def under_way(self) -> list[Noted]:
         """Give the requests that have not ended and whose own time-out is not over."""
-        return [each for each in self._noted() if each.until > time.time()]
+        return [each for each in self._noted() if each.left_s > 0]
 
     def await_ends(self, these: Sequence[Noted]) -> list[Noted]:
         """Wait until each of these has ended or its time-out is over; give those that did not end."""
-        longest = max((each.until for each in these), default=0.0) - time.time()
-        poll(self.under_way, lambda left: not left, max(0.0, longest))
+        poll(self.under_way, lambda left: not left, max((each.left_s for each in these), default=0.0))
         left = {each.file for each in self._noted()}
         return [each for each in these if each.file in left]
 
@@ -95,4 +102,4 @@ def _read(file: Path) -> Noted | None:
         told = json.loads(file.read_text())
     except (OSError, ValueError):
         return None
-    return Noted(file, str(told["what"]), float(told["until"]))
+    return Noted(file, str(told["what"]), float(told["until"]), float(told.get("longest_s", "inf")))

@@ -8,6 +8,7 @@ from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+import time_machine
 from served import served
 from small_target import PREFIX, small_target
 
@@ -21,6 +22,7 @@ from acceptance.polling import poll
 from acceptance.probes.archives.archives import new_nonce
 from acceptance.probes.attacks.escape_targets import Escapes, free
 from acceptance.probes.clients import Clients
+from acceptance.probes.http.under_way import Requests
 from acceptance.verdict import Inconclusive
 
 
@@ -242,3 +244,14 @@ def test_what_attacks_left_is_found_after_a_crash(target, asked, tmp_path):
     assert [f"removed 0 documents and 4 files of {PREFIX}" in each for each in accounts] == [True], accounts
     assert sorted(path.name for path in outside.iterdir()) == ["empty.zip", "theirs.zip"]
     assert sorted(path.name for path in store.iterdir()) == ["log.txt"]
+
+
+def test_a_clock_that_was_set_back_holds_a_clean_up_up_no_longer_than_the_request(tmp_path):
+    """As after a power loss: the machine comes up an hour behind, and a note is of the time to come."""
+    requests = Requests(tmp_path, "ab")
+    ahead = time_machine.travel(time.time() + 3600, tick=True)
+    with ahead, suppress(KeyboardInterrupt), requests.noted("POST /x", 0.2):
+        raise KeyboardInterrupt
+    begin = time.monotonic()
+    left = requests.await_ends(requests.under_way())
+    assert (["POST /x" in each.what for each in left], time.monotonic() - begin < 5) == ([True], True)
