@@ -23,6 +23,8 @@ from acceptance.probes.storage.snapshot import Stat, Tree
 _LAYERS = 3
 _NAMES = re.compile(rb"""(?i)filename[*0-9]*=(?:[\w-]*'\w*')?(?:"([^"]*)"|([^;\r\n]*))""")
 _HEAD = 4096
+_SKEW_S = 600.0
+"""How far behind ours the clock of a file server may be, or may have been set, for what is written to count as new."""
 
 
 def places(field: str, payload: bytes, bases: Iterable[Path]) -> set[Path]:
@@ -91,8 +93,8 @@ class Escapes:
         Raises:
             Inconclusive: A folder cannot be read.
         """
-        at = look(self.places)
-        written = {path for path, state in Tree.of(roots).entries.items() if state.ctime_ns >= self.since * 1e9}
+        at, since = look(self.places), self.since - _SKEW_S
+        written = {path for path, state in Tree.of(roots).entries.items() if state.ctime_ns >= since * 1e9}
         ours = {path for path in {*at, *written} if NONCE_PREFIX + prefix.encode() in _head(path)}
         folders = {path for path in at if path.is_dir() and not path.is_symlink()}
         found = {*marked(self.places, prefix), *ours, *folders}

@@ -61,11 +61,10 @@ class Requests:
             return
         note, now = self.folder / f"request.{self.run}.{secrets.token_hex(6)}", time.time()
         begun = f"{what}, begun {datetime.fromtimestamp(now, UTC):%H:%M:%S} UTC"
+        told = {"what": begun, "until": now + longest_s, "longest_s": longest_s}
         try:
             with os.fdopen(os.open(note, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _MODE), "w") as file:
-                file.write(
-                    json.dumps({"what": begun, "until": now + longest_s, "longest_s": longest_s})
-                )  # guard: noted-before-it-is-sent
+                file.write(json.dumps(told))  # guard: noted-before-it-is-sent
         except OSError as error:
             why = f"expected to note a request in {self.folder} before it is sent, found {error}; it was not sent"
             raise Inconclusive(why) from error
