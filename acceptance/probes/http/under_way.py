@@ -33,7 +33,7 @@ class Noted:
 
     @property
     def left_s(self) -> float:
-        """Seconds that it may still last, at most all of them: the clock may have been set back since it began."""
+        """Seconds that it may still last, at most all of them: the clock may have gone back since it began."""
         return min(self.until - time.time(), self.longest_s)
 
 

@@ -247,7 +247,7 @@ def test_what_attacks_left_is_found_after_a_crash(target, asked, tmp_path):
     assert sorted(path.name for path in store.iterdir()) == ["log.txt"]
 
 
-def test_a_clock_that_was_set_back_holds_a_clean_up_up_no_longer_than_the_request(tmp_path):
+def test_a_clock_that_goes_back_holds_a_clean_up_up_no_longer_than_the_request(tmp_path):
     """As after a power loss: the machine comes up an hour behind, and a note is of the time to come."""
     requests = Requests(tmp_path, "ab")
     ahead = time_machine.travel(time.time() + 3600, tick=True)
