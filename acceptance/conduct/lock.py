@@ -21,6 +21,7 @@ from typing import Self
 from acceptance.envfile.flock import flocked
 from acceptance.people import login_name
 from acceptance.process import is_stopped
+from acceptance.target.model import journal_beside
 from acceptance.verdict import Refused
 
 _PATIENCE_S = 0.5  # what a process that was forked at the wrong moment needs to let go of an inherited lock
@@ -80,31 +81,41 @@ class TargetLock:
 
     def __init__(self, folder: Path, owner: Owner, env_file: Path) -> None:
         self.file = folder / "target.lock"
+        self._beside = journal_beside(env_file) / self.file.name
         self._owner = owner
         self._env_file = env_file
         self._held = ExitStack()
         self._fd = -1
 
     def acquire(self) -> None:
-        """Acquire the lock without waiting.
+        """Acquire the lock without waiting; where its folder is not beside the env file, also the one that is there.
 
         Raises:
             LockHeld: Somebody else has it.
             LockUnusable: There can be no lock in this folder.
         """
+        with ExitStack() as stack:
+            self._fd = self._take(stack, self.file)
+            same = self._beside.exists() and self._beside.samefile(self.file)
+            if self._env_file.exists() and not same:
+                with suppress(LockUnusable):  # who may not write there changes no env file there either
+                    self._take(stack, self._beside)  # guard: one-env-file-has-one-lock
+            self._held = stack.pop_all()
+
+    def _take(self, stack: ExitStack, file: Path) -> int:
+        """Lock one file for as long as the stack lasts, and write into it whose it is; gives its descriptor."""
         try:
-            make_shared(self.file.parent, self._env_file)
-            with ExitStack() as stack:
-                self._fd = stack.enter_context(flocked(self.file, timeout_s=_PATIENCE_S, mode=SHARED))
-                with suppress(PermissionError):  # made by another user, who did this
-                    os.fchmod(self._fd, SHARED)
-                os.ftruncate(self._fd, 0)
-                os.pwrite(self._fd, self._owner.to_json().encode(), 0)
-                self._held = stack.pop_all()
+            make_shared(file.parent, self._env_file)
+            fd = stack.enter_context(flocked(file, timeout_s=_PATIENCE_S, mode=SHARED))
+            with suppress(PermissionError):  # made by another user, who did this
+                os.fchmod(fd, SHARED)
+            os.ftruncate(fd, 0)
+            os.pwrite(fd, self._owner.to_json().encode(), 0)
         except BlockingIOError:
-            raise LockHeld(self._who_holds_it()) from None  # guard: lock-on-one-host
+            raise LockHeld(_who_holds(file)) from None  # guard: lock-on-one-host
         except OSError as error:
-            raise LockUnusable(_unusable(self.file.parent, error)) from error
+            raise LockUnusable(_unusable(file.parent, error)) from error
+        return fd
 
     def release(self) -> None:
         """Give the lock back; harmless when it is not held."""
@@ -123,10 +134,7 @@ class TargetLock:
 
     def holder(self) -> Owner | None:
         """Return who holds the target, or did when it died; None when nobody says so."""
-        try:
-            return Owner.from_json(self.file.read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            return None
+        return _holder(self.file)
 
     def lost(self) -> str | None:
         """Say why the lock is no longer held, or None; ask before each mutation."""
@@ -136,17 +144,23 @@ class TargetLock:
             return f"{self.file} is gone ({error.strerror})"
         return None if same else f"{self.file} was replaced by another file"
 
-    def _who_holds_it(self) -> str:
-        holder = self.holder()
-        if holder is None:
-            return (
-                f"target in use: {self.file} is locked, by whom is not said; see it with: fuser {quote(str(self.file))}"
-            )
-        end_it = f"on {holder.host}: kill -TERM {holder.pid} (it then rolls back)"
-        wait = "wait until it ends"
-        if holder.host == socket.gethostname() and is_stopped(holder.pid):
-            wait = f"it is stopped and takes no other signal: let it go on with kill -CONT {holder.pid}"
-        return f"target in use: {holder}; {self.file} is locked; {wait}, or end it {end_it}"
+
+def _holder(file: Path) -> Owner | None:
+    try:
+        return Owner.from_json(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+
+
+def _who_holds(file: Path) -> str:
+    holder = _holder(file)
+    if holder is None:
+        return f"target in use: {file} is locked, by whom is not said; see it with: fuser {quote(str(file))}"
+    end_it = f"on {holder.host}: kill -TERM {holder.pid} (it then rolls back)"
+    wait = "wait until it ends"
+    if holder.host == socket.gethostname() and is_stopped(holder.pid):
+        wait = f"it is stopped and takes no other signal: let it go on with kill -CONT {holder.pid}"
+    return f"target in use: {holder}; {file} is locked; {wait}, or end it {end_it}"
 
 
 def make_shared(folder: Path, env_file: Path) -> None:

@@ -252,7 +252,7 @@ def _target(path: Path, s: Settings) -> Target:
         evidence_timeout_s=s["EVIDENCE_TIMEOUT_SECONDS"],
         main_branch=s["MAIN_BRANCH"],
         running_commit=s["RUNNING_COMMIT"],
-        journal_dir=s["JOURNAL_DIR"] or _beside(s["ENV_FILE"]),
+        journal_dir=s["JOURNAL_DIR"] or journal_beside(s["ENV_FILE"]),
         services=Services({key: _service(key, s) for key in SERVICES if key not in s["ABSENT"]}),
         absent=s["ABSENT"],
         telegram=_telegram(s),
@@ -320,7 +320,7 @@ def _commands(s: Settings) -> dict[str, EvidenceCommand]:
     }
 
 
-def _beside(env_file: Path) -> Path:
+def journal_beside(env_file: Path) -> Path:
     """Give the folder of an env file's journal; a link leads to that of the file itself."""
     real = env_file.resolve()
     return real.with_name(f"{real.name}.acceptance")

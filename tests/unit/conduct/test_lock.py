@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 import pytest
 
 from acceptance.conduct.lock import LockHeld, LockUnusable, Owner, TargetLock, make_shared
+from acceptance.target.model import journal_beside
 
 SINCE = datetime(2025, 11, 15, 2, 5, tzinfo=UTC)
 HOLD = """
@@ -115,6 +116,17 @@ def test_what_a_dead_holder_wrote_does_not_stand_in_the_way(lock, text):
         os.truncate(lock.file, 0)
         with pytest.raises(LockHeld, match=r"by whom is not said; see it with: fuser .*target\.lock"):
             TargetLock(lock.file.parent, owner(), lock.file).acquire()
+
+
+def test_one_env_file_has_one_lock_wherever_its_journals_are(tmp_path):
+    """Two operators on two worktrees, and a target file in each; a link to the folder is no other lock."""
+    env = tmp_path / ".env"
+    env.touch()
+    with TargetLock(tmp_path / "one", owner("run-a"), env), pytest.raises(LockHeld, match="run run-a"):
+        TargetLock(tmp_path / "two", owner(), env).acquire()
+    (tmp_path / "link").symlink_to(journal_beside(env))
+    with TargetLock(tmp_path / "link", owner(), env):
+        pass
 
 
 def test_a_folder_that_is_none_is_told(tmp_path):
