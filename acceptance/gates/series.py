@@ -107,10 +107,20 @@ class Samples:
         return ""
 
     @cached_property
-    def falls(self) -> frozenset[tuple[str, float]]:
-        """Instance and time at which any of its counters fell: its process is another, and all of them began at 0."""
-        counters = [(row.instance, pair) for row in (*self.query, *self.total) for pair in pairwise(row.points)]
-        return frozenset((name, later[0]) for name, (earlier, later) in counters if later[1] < earlier[1])
+    def restarts(self) -> Mapping[str, Sequence[float]]:
+        """Of each instance, when any of its counters shows that its process is another, and all of them began at 0.
+
+        A counter that fell was of the old process when it was last seen; what one is asked for the first time it does
+        not export before. So the first good scrape after that is the new one's, however late the counter came back.
+        """
+        found: dict[str, set[float]] = {}
+        for row in (*self.query, *self.total):
+            good = [at for one in self.up if one.instance == row.instance for at, up in one.points if up == 1]
+            for earlier, later in pairwise(point for point in row.points if math.isfinite(point[1])):
+                if later[1] < earlier[1]:
+                    first = min((at for at in good if at > earlier[0]), default=later[0])
+                    found.setdefault(row.instance, set()).add(min(first, later[0]))
+        return {instance: sorted(times) for instance, times in found.items()}
 
     def _process_fault(self) -> str:
         for row in self.started:
@@ -124,19 +134,17 @@ class Samples:
 
 def gains(row: Row, samples: Samples) -> Iterator[tuple[float, float]]:
     """Give what a counter gained at each of its samples within the window."""
-    last, process = 0.0, None
+    last, seen, process = 0.0, -math.inf, None
     for at, value in row.points:
         if not math.isfinite(value):
             continue
         now = _process_at(at, row.instance, samples.started)
         if at > samples.start:
-            new = (
-                (row.instance, at) in samples.falls
-                or value < last
-                or (process is not None and now is not None and now > process + SAME_START_S)
+            new = any(seen < each <= at for each in samples.restarts.get(row.instance, ())) or (
+                process is not None and now is not None and now > process + SAME_START_S
             )
             yield at, value if new else value - last
-        last, process = value, now
+        last, seen, process = value, at, now
 
 
 def _process_at(at: float, instance: str, started: Sequence[Row]) -> float | None:

@@ -7,7 +7,7 @@ from samples_of import buckets, row, samples
 
 from acceptance.gates.judging import fewest, judge, quantile_edge
 from acceptance.gates.measures import Gate
-from acceptance.gates.series import increase
+from acceptance.gates.series import gained, increase
 from acceptance.verdict import Verdict
 
 NAN = math.nan
@@ -62,6 +62,15 @@ def test_counter_that_fell_shows_that_all_of_its_process_began_again():
     """Where the start of a process is not exported, an error before its restart would hide one after it."""
     errors, total = ([row((0, 1), (1, 1), (2, 1), instance="a")], [row((0, 90), (1, 95), (2, 5), instance="a")])
     assert increase(errors, samples(errors, total)) == 1
+
+
+def test_a_counter_that_comes_back_late_shows_no_second_restart():
+    """It is exported from its first event on: a trigger took the refusals since the restart for those of a moment."""
+    errors = [row((-9, 13), (1, 12), (8, 12), instance="a")]
+    total = [row((-9, 4), (8, 1), instance="a"), row((1, 80), (8, 81), instance="a")]
+    up = [row((-9, 1), (1, 1), (8, 1), instance="a")]
+    held = samples(errors, total, end=10, up=up)
+    assert (increase(errors, held), increase(total, held), dict(gained(errors, held))[8]) == (12, 82, 0)
 
 
 def test_series_that_ends_with_its_process_is_missed_by_nobody():
