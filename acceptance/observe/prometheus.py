@@ -40,6 +40,8 @@ class Sample:
 
 #: So long before a window a counter's last sample is looked for: Prometheus' own default.
 LOOKBACK_S = 300.0
+#: Queries that are asked side by side: triggers and gates.
+AT_ONCE = 32
 #: Scrapes that may be lost before a window.
 LOST_SCRAPES = 5
 
@@ -65,13 +67,16 @@ class Prometheus:
         # Imported at first use: it pulls in requests, which collection must not wait for.
         from prometheus_api_client import PrometheusConnect
         from requests import Session
+        from requests.adapters import HTTPAdapter
         from urllib3 import Retry
 
         # The last answer is given, for its body says why.
         once_more = Retry(total=1, backoff_factor=0.2, status_forcelist=[502, 503, 504], raise_on_status=False)
         session = Session()
         session.hooks["response"].append(_be_whole)
-        return PrometheusConnect(url=self.url, retry=once_more, timeout=self._timeout_s, session=session)
+        client = PrometheusConnect(url=self.url, retry=once_more, timeout=self._timeout_s, session=session)
+        session.mount(self.url, HTTPAdapter(max_retries=once_more, pool_maxsize=AT_ONCE))  # its own has room for ten
+        return client
 
     @property
     def literal(self) -> Prometheus:

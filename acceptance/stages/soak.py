@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
+from functools import partial
 
 from acceptance.evidence import Evidence
 from acceptance.finding import Finding
@@ -18,6 +19,7 @@ from acceptance.gates.judging import judge, traffic_fault
 from acceptance.gates.measures import Gate, GateResult
 from acceptance.gates.series import increase
 from acceptance.observe.prometheus import Prometheus
+from acceptance.polling import beside
 from acceptance.stage import Stage
 from acceptance.stages.progress import GateEvaluations, SoakProgress, Tell
 from acceptance.stages.prometheus_clock import Observer, unsettled
@@ -117,7 +119,8 @@ def soak(
             f"the clock was set by {jump:+.0f} s in the soak, so what Prometheus holds cannot be matched with it; "
             "see that time is kept (chronyc tracking, timedatectl) and soak again"
         )
-    results = {gate.id: judge(gate, prometheus.samples(gate, job, start, end, step)) for gate in stage.gates}
+    whole = _side_by_side(stage.gates, lambda gate: judge(gate, prometheus.samples(gate, job, start, end, step)))
+    results = {result.gate.id: result for result in whole}
     if why := _uncounted(stage, prometheus, job, (start, end, step), good):
         results = {name: doubted(result, why) for name, result in results.items()}
     if lost := observer.lost():
@@ -145,5 +148,11 @@ def doubted(result: GateResult, why: str) -> GateResult:
 
 def _so_far(gates: Sequence[Gate], judged: Callable[[Gate], GateResult], why: str) -> tuple[Evidence, ...]:
     with suppress(Inconclusive):  # a soak that ends because nothing can be seen has nothing to show
-        return unsettled(map(judged, gates), why)
+        return unsettled(_side_by_side(gates, judged), why)
     return ()
+
+
+def _side_by_side(gates: Sequence[Gate], judged: Callable[[Gate], GateResult]) -> list[GateResult]:
+    """Judge all gates at once: the flag is on, and a slow Prometheus would take minutes for one after the other."""
+    answers = [beside(partial(judged, gate)) for gate in gates]
+    return [answer.result() for answer in answers]

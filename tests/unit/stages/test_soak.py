@@ -1,6 +1,8 @@
 """The soak: its full time, its traffic, its reasons for ending early."""
 
+import threading
 import time
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -49,6 +51,18 @@ def test_full_time_elapses_under_traffic():
     assert report.end - report.start >= 0.3
     assert time.time() - begin >= 0.3
     assert (report.sent > 10, report.results["errors"].verdict) == (True, Verdict.PASS)
+
+
+@pytest.mark.parametrize("stopped", ["", "the flag was switched off"])
+def test_gates_are_judged_side_by_side(stopped):
+    """Also where a soak ends early: its stage is rolled back only after that, and Prometheus may take 9 s an answer."""
+    server, both = Prometheus(), threading.Barrier(2, timeout=5)
+    asked = server.samples
+    server.samples = lambda *args: both.wait() is None or asked(*args)
+    stage = replace(STAGE, gates=(GATE, replace(GATE, id="others")))
+    with pytest.raises(Inconclusive) if stopped else nullcontext() as ended:
+        assert len(run(prometheus=server, stage=stage, stopped=lambda: stopped).results) == 2
+    assert not stopped or len(ended.value.evidence) == 2
 
 
 def test_volume_is_bounded():
