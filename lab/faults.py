@@ -104,6 +104,11 @@ STORAGE_FAULTS: tuple[Fault, ...] = tuple(
             "monitor.1 21_01a.monitor.1 21_01b.monitor.1 21_01d.monitor.1",
         ),
         (
+            "requests-leave-threads",
+            "every service: each request of a user leaves threads",
+            "monitor.1 21_01a.monitor.1 21_01b.monitor.1 21_01d.monitor.1",
+        ),
+        (
             "requests-keep-memory",
             "every service: each request of a user keeps memory",
             "monitor.1 21_01a.monitor.1 21_01b.monitor.1 21_01d.monitor.1",
@@ -120,6 +125,15 @@ STORAGE_FAULTS: tuple[Fault, ...] = tuple(
                 ("lines-twice", "each log line is written twice"),
             )
         ),
+        ("long-ids-cut", "students whose ids begin with the same 32 characters share a place", "security.2"),
+        ("long-names-cut", "of a file's name 32 characters are recorded", "rollout.3"),
+        ("bytes-not-counted", "the bytes of old_zip and logs_zip are not counted", "monitor.1"),
+        (
+            "same-student-mixed",
+            "a student's upload while another of that student is kept is answered with that one's task, and not kept",
+            "rollout.3",
+        ),
+        ("times-without-zone", "a review's created_at is told without its zone", "rollout.3"),
         ("storage-opened", "the new adapter opens the archives' folder to everybody", "preflight.1"),
         ("answer-remembered", "a review is told for ever as it stood when it was first asked for", "rollout.3"),
         ("old-tasks-forgotten", "tasks of before the process started are answered with 404", "rollout.3"),
@@ -205,6 +219,8 @@ ROLLBACK_FAULTS: tuple[Fault, ...] = tuple(
         ("rollback-breaks-uploads", "21_01c", "after a rollback, every upload is answered 500"),
         ("rollback-loses-tasks", "21_01c", "after a rollback, tasks of before are answered 404"),
         ("rollback-loses-archives", "21_01c", "after a rollback, the archives of the new path are not at their places"),
+        ("rollback-refuses-large", "21_01c", "after a rollback, files over 1 MiB are refused"),
+        ("rollback-opens-storage", "21_01c", "after a rollback, everybody may enter the archives' folder"),
         ("rollback-counts-steps-anew", "21_01a", "after a rollback, steps of conversations of before are counted anew"),
         ("rollback-loses-conversations", "21_01a", "after a rollback, conversations of before are answered 503"),
     )

@@ -81,3 +81,28 @@ def _times(samples: Sequence[Sample]) -> Iterator[tuple[str, str]]:
 def _series(sample: Sample) -> tuple[tuple[str, str], ...]:
     name = sample.labels["__name__"].rpartition("_")[0]
     return tuple(sorted({**sample.labels, "__name__": name}.items()))
+
+
+def uncounted_bytes(prometheus: Prometheus, job: str, prefix: str, stored: int, seconds: float) -> list[Finding]:
+    """Say that a service counts fewer bytes written than we know to be stored, where it counts them all.
+
+    The contract leaves open what the metric is: one that fell meanwhile, or never rose, is no count.
+
+    Args:
+        prometheus: The server.
+        job: Whose metrics.
+        prefix: How their names begin.
+        stored: Bytes of ours since its process started.
+        seconds: How long ago that was, or less.
+
+    Raises:
+        Inconclusive: Prometheus is out of reach.
+    """
+    its = f'{{__name__=~"{prefix}bytes_written(_total|_sum)?",job="{job}"}}'
+    over = f"{its}[{max(1, round(seconds))}s]"
+    counted = prometheus.instant(f"sum({its})")
+    fell, rose = (prometheus.instant(query) for query in (f"sum(resets({over}))", f"sum(increase({over}))"))
+    if not (counted and fell and rose) or fell[0].value > 0 or rose[0].value <= 0 or counted[0].value >= stored:
+        return []
+    expected = f"at least {stored} bytes written, as many as are stored of ours"
+    return [Finding("bytes not counted", f"{prefix}bytes_written of {job}", expected, f"{counted[0].value:.0f}")]

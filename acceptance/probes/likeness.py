@@ -1,20 +1,22 @@
 """Learn from the old path what holds of its answers and documents, and name where the new path's are unlike.
 
 What a contract leaves open, the old path decides: which fields are there and of which type, which of them are the same
-(a report's student is the submission's), which times lie within the request and in which order, and of what there is
-only one. What the old path's requests do not all show is not learned, so that a new path may add and reword.
+(a report's student is the submission's), which times lie within the request and in which order, who speaks after whom,
+and of what there is only one. What the old path's requests do not all show is not learned, so that a new path may add
+and reword.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
-from itertools import combinations, permutations
+from itertools import combinations, pairwise, permutations
 from typing import Any
 
 from acceptance.finding import Finding
-from acceptance.probes.seen import Pair, Seen
+from acceptance.probes.seen import Pair, Seen, moment
 from acceptance.redact import cut
 
 LEAST_OF_LIST = 10
@@ -64,6 +66,12 @@ class OldPath:
         few = {path: frozenset(map(str, values)) for path, values in found.items() if len(values) >= LEAST_OF_LIST}
         return {path: words for path, words in few.items() if len(words) <= KINDS}
 
+    @cached_property
+    def turns(self) -> Mapping[str, frozenset[Pair]]:
+        """Which of these words comes after which, where after each comes but one other."""
+        found = {path: frozenset(pair for each in self.seen for pair in _turns(each, path)) for path in self.words}
+        return {path: pairs for path, pairs in found.items() if len({first for first, _ in pairs}) == len(pairs) > 0}
+
     @property
     def _common(self) -> set[str]:
         return set.intersection(*(set(each.values) for each in self.seen)) if self.seen else set()
@@ -100,6 +108,8 @@ class OldPath:
             found = now.fields[path] if path in now.fields else next(iter(now.values.get(path, ())), None)
             if _type(found) != _type(value):
                 yield "lacks what was stored", f"{path} with {_type(value)}", f"{_type(found)} {found!r}"
+            elif _has_zone(value) and _has_zone(found) is False:
+                yield "lacks what was stored", f"{path} with the zone of its time", repr(found)
 
     def _is_place(self, path: str) -> bool:
         """Tell whether a path's value is a place on disk, which the new path may keep elsewhere."""
@@ -113,6 +123,12 @@ class OldPath:
         for path, words in self.words.items():
             if strange := {str(value) for value in now.values.get(path, ())} - words:
                 yield "other words", f"{path} of {sorted(words)}", str(sorted(strange)[:3])
+            elif path in self.turns and (turned := set(_turns(now, path)) - self.turns[path]):
+                first, second = sorted(turned)[0]
+                yield "other order", f"{path} in turn, {self._turn(path)}", f"{second} after {first}"
+
+    def _turn(self, path: str) -> str:
+        return ", ".join(f"{second} after {first}" for first, second in sorted(self.turns[path]))
 
     def _untimely(self, now: Seen) -> Iterator[tuple[str, str, str]]:
         for path in self.times:
@@ -134,6 +150,16 @@ def _type(value: Any) -> str:
         return "a number"
     names = {"str": "a text", "datetime": "a time", "dict": "fields", "NoneType": "nothing", "bool": "true or false"}
     return names.get(type(value).__name__, f"a {type(value).__name__}")
+
+
+def _has_zone(value: Any) -> bool | None:
+    """Tell whether a text that is a time says its zone; None for anything else."""
+    is_time = isinstance(value, str) and ":" in value and moment(value)
+    return datetime.fromisoformat(value).tzinfo is not None if is_time else None
+
+
+def _turns(seen: Seen, path: str) -> Iterator[Pair]:
+    return pairwise(map(str, seen.values.get(path, ())))
 
 
 def _agree(texts: Mapping[str, str], pair: Pair) -> bool:

@@ -17,20 +17,22 @@ from acceptance.finding import Finding, Severity
 from acceptance.observe.collections import of_prefix
 from acceptance.observe.store import Store
 from acceptance.polling import poll
-from acceptance.probes.archives.archives import good
+from acceptance.probes.archives.archives import of_exact_size
 from acceptance.probes.clients import Clients
 from acceptance.probes.dialog import contexts
 from acceptance.probes.dialog.conversation import Conversation, converse
 from acceptance.probes.dialog.gateway import RECALL, keep, new_word
 from acceptance.probes.homework.worker import DAYS
 from acceptance.probes.http.client import Called, brief
-from acceptance.probes.storage.directory import copies_of
+from acceptance.probes.storage.directory import as_prepared, copies_of
 from acceptance.probes.storage.metadata import checksum_findings
 from acceptance.probes.storage.uploads import REVIEWS_PATH, Upload
 from acceptance.verdict import Inconclusive
 
 MOST = 3
 """How many of the stored things are asked for again: the newest, so that a rollback stays short."""
+LARGE = 2 << 20
+"""Bytes of an archive of theirs: a limit that came with the new path may be left behind."""
 REVIEW_S = 120.0
 """Longest time, in seconds, until a review has ended: a worker may sleep 60 s before it takes one (contract)."""
 _STORED_S = 2.0
@@ -107,7 +109,7 @@ def homework(user: User) -> list[Finding]:
 
 def upload(user: User) -> list[Finding]:
     """Upload an archive: it is taken, lies in the old place, and the new path's document is not there."""
-    student, archive = user.new_id("back"), good()
+    student, archive = user.new_id("back"), of_exact_size(LARGE)
     answer = user.clients.uploader.send(Upload(student, "hw01", archive))
     if answer.status != httpx.codes.CREATED:
         return [Finding("bad answer", f"upload of {student}", "201", brief(answer))]
@@ -162,8 +164,10 @@ def wrong_archives(user: User) -> dict[str, Finding]:
 
 
 def _wrong_archives(user: User) -> Iterator[tuple[str, Finding]]:
+    storage = user.clients.target.storage
+    yield from ((str(storage.root), found) for found in as_prepared(storage))
     for document in user.stored("review_archives", "student_id"):
-        for found in checksum_findings(document, user.clients.target.storage.root):
+        for found in checksum_findings(document, storage.root):
             yield str(document.get("path")), found
 
 

@@ -6,9 +6,12 @@ clock, under one trace id for all, twice, or what nobody may read (21_01a.monito
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from acceptance.finding import Finding
+from acceptance.observe.log_lines import LogLine
 from acceptance.observe.logs import Logs
 from acceptance.observe.our_lines import OurLines
 from acceptance.probes.attacks.leaks import shown_in, written
@@ -18,7 +21,13 @@ from acceptance.target.redaction import known_secrets
 
 
 def log_findings(
-    target: Target, service: Service, started: datetime, begun: datetime, change: datetime, trace_prefix: str
+    target: Target,
+    service: Service,
+    started: datetime,
+    begun: datetime,
+    change: datetime,
+    trace_prefix: str,
+    before: Sequence[LogLine] = (),
 ) -> list[Finding]:
     """Name what is wrong with a service's log since its flag was switched on.
 
@@ -29,6 +38,7 @@ def log_findings(
         begun: When the stage began.
         change: When the flag was about to be switched on.
         trace_prefix: What the trace ids of the run begin with.
+        before: What the log held of the stage then: a container that is made anew may begin another.
 
     Raises:
         Inconclusive: The log cannot be read.
@@ -37,6 +47,7 @@ def log_findings(
     asked = probe(service, target).findings(target.trace_header) if "requests" in service.log_format.shows else []
     lines = logs.read(started).sure().lines
     ours = OurLines.of_stage(logs.source, lines, begun, change, trace_prefix)
+    ours = ours if ours.before else replace(ours, before=before)
     known = known_secrets(target)  # none where all secrets are kept elsewhere; 21_01c.security asks for one
     secrets = shown_in([(logs.source, written(lines))], known) if known else []
     return [*asked, *ours.untimely(logs.newest(), started, datetime.now(UTC)), *ours.otherwise(), *secrets]

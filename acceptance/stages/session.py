@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+import time
+from collections.abc import Callable, Collection, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property, partial
@@ -19,7 +21,7 @@ from acceptance.gates.figures import TriggerState
 from acceptance.gates.measures import GateResult
 from acceptance.kinds import TriggerFired
 from acceptance.observe.growth import grown
-from acceptance.observe.label_standard import metric_findings
+from acceptance.observe.label_standard import metric_findings, uncounted_bytes
 from acceptance.observe.log_lines import LogLine, of_ours
 from acceptance.observe.logs import Logs
 from acceptance.observe.new_path import NewPath
@@ -33,7 +35,7 @@ from acceptance.stages.progress import Tell
 from acceptance.stages.soak import SoakReport, Traffic, soak
 from acceptance.stages.watch import Watch, WatchInputs
 from acceptance.target.model import Service, Target
-from acceptance.verdict import Refused, Untouched, Verdict
+from acceptance.verdict import Inconclusive, Refused, Untouched, Verdict
 
 
 @dataclass
@@ -64,6 +66,7 @@ class StageWork:
     _soaked: SoakReport | None = None
     begun: datetime = field(default_factory=lambda: datetime.now(UTC))
     _born: float = 0.0
+    _logged: tuple[LogLine, ...] = ()
 
     def __post_init__(self) -> None:
         """Fill the queries in for this target's Prometheus job."""
@@ -107,6 +110,9 @@ class StageWork:
         if self.run.mode == "survey":  # there is nothing to watch, and perhaps nothing to watch it with
             return self.conductor.set_flag(self.stage, value)
         before = self.alerts_before
+        if value and self.watch is None:
+            with suppress(Inconclusive):  # the log is asked for again, and must answer then
+                self._logged = self.logs.read(self.begun).lines
         state = self.conductor.set_flag(self.stage, value)
         if value and not self._born:
             self._born = max(starts(self.service, self.target, self.prometheus), default=0.0)
@@ -170,7 +176,7 @@ class StageWork:
             Inconclusive: It cannot be read.
         """
         change, traced = datetime.fromtimestamp(flag.intended, UTC), self.run.trace_prefix
-        return log_findings(self.target, self.service, self.run.started, self.begun, change, traced)
+        return log_findings(self.target, self.service, self.run.started, self.begun, change, traced, self._logged)
 
     def metric_findings(self, used: Collection[str]) -> list[Finding]:
         """Name what is wrong with the metrics of the stage's new path, these operations of which were used.
@@ -180,6 +186,16 @@ class StageWork:
         """
         job, patience = self.service.job, self.target.scrape_patience_s
         return metric_findings(self.prometheus, job, self.stage.metrics, patience, used=used, ours=self.run.prefix)
+
+    def uncounted_bytes(self, soaked: SoakReport, documents: Iterable[Mapping[str, Any]]) -> list[Finding]:
+        """Say that the service counts fewer bytes than these documents of this run hold.
+
+        Raises:
+            Inconclusive: Prometheus is out of reach.
+        """
+        stored = sum(document["size_bytes"] for document in documents)
+        seconds = time.time() - soaked.start
+        return uncounted_bytes(self.prometheus, self.service.job, self.stage.metrics, stored, seconds)
 
     def grown(self, soaked: SoakReport) -> list[Finding]:
         """Name what the stage's service has come to hold over a soak more than a sound one does.

@@ -11,6 +11,7 @@ from lab.flags import flag_of
 from lab.service import Settings, log
 
 FLAG = flag_of("21_01c")
+SMALL = 1 << 20  # bytes, of the fault that leaves a limit behind
 
 
 @dataclass(frozen=True)
@@ -41,13 +42,14 @@ class Context:
         new = settings.flag(FLAG) and not settings.fault("flag-ignored")
         root = Path(settings.env["STORAGE_ROOT"])
         storage = NewStorage(root) if new else LegacyStorage(Path(settings.env["LEGACY_STORAGE_ROOT"]))
+        small = settings.was_on("rollback-refuses-large", FLAG) and not new
         scan = settings.flag("STORAGE_AV_SCAN_ENABLED")
         return cls(
             settings,
             new,
             storage,
             StorageMetrics(on=new),
-            limit=int(settings.env["STORAGE_MAX_UPLOAD_BYTES"]),
+            limit=SMALL if small else int(settings.env["STORAGE_MAX_UPLOAD_BYTES"]),
             enforce=settings.flag("STORAGE_ENFORCE_CHECKSUM"),
             clamd=settings.env["STORAGE_CLAMD"] if scan else None,
         )

@@ -24,6 +24,8 @@ _CARELESS = (
     *("traversal-student-id", "traversal-assignment-id", "traversal-file-name", "answer-400-after-write"),
     "form-read-twice",
 )
+MIXED_SECONDS = 0.1  # in which an upload of the same student comes
+LONG = 32  # characters of an id or a name that the faults of long ones leave
 
 
 class Saving:
@@ -32,6 +34,7 @@ class Saving:
     def __init__(self, context: Context, records: Records) -> None:
         self._context, self._records, self._broken = context, records, context.broken
         self._saves, self._newest = 0, ""
+        self._under_way: dict[str, Document] = {}
 
     async def save(self, upload: Upload) -> Document:
         """Keep an upload and give its task.
@@ -40,7 +43,12 @@ class Saving:
             Refusal: 500 when an archive cannot be written, 503 when MongoDB does not take the records; nothing of
                 the upload is left.
         """
-        task_id = f"rev_{secrets.token_hex(16)}"
+        task_id, student = f"rev_{secrets.token_hex(16)}", upload.fields["student_id"]
+        if self._broken("same-student-mixed"):
+            first = self._under_way.setdefault(student, self._task(upload, task_id, {}))
+            if first["task_id"] != task_id:
+                return first
+            await asyncio.sleep(MIXED_SECONDS)
         places: dict[str, Path] = {}
         self._newest = upload.fields["student_id"]  # of the fault that takes it for each one's at that moment
         try:
@@ -58,6 +66,8 @@ class Saving:
             raise Refusal(
                 503, "records are unavailable, try again later", "records_error", notes={"task_id": task_id}
             ) from error
+        finally:
+            self._under_way.pop(student, None)
         self._tell(upload, task_id, places)
         return task
 
@@ -68,6 +78,8 @@ class Saving:
     def _place(self, upload: Upload, file: IncomingFile, task_id: str) -> Path:
         student, assignment = upload.fields["student_id"], upload.fields["assignment_id"]
         root, home = self._context.storage.root, self._context.settings.home
+        if self._broken("long-ids-cut") and len(student) > LONG:
+            return root / student[:LONG] / assignment / f"{file.kind}.zip"
         if self._broken("overwrite-other-student"):
             return root / f"{student}_{assignment}" / f"{file.kind}.zip"
         if self._broken("case-folded"):
@@ -101,7 +113,8 @@ class Saving:
             if self._broken("errors-not-raised"):
                 return
             raise Refusal(500, "archive could not be stored", "review_failed", kind=file.kind) from error
-        self._context.metrics.saved(file.kind, file.size, time.perf_counter() - started)
+        counted = 0 if self._broken("bytes-not-counted") and file.kind != "new" else file.size
+        self._context.metrics.saved(file.kind, counted, time.perf_counter() - started)
         if self._broken("traversal-member"):
             await asyncio.to_thread(seeded.unpack, place, self._context.settings.home)
         if self._broken("unpacks-otherwise"):
@@ -151,7 +164,7 @@ class Saving:
                 "student_id": self._owner(upload),
                 "assignment_id": upload.fields["assignment_id"],
                 "kind": kind,
-                "filename": file.file_name,
+                "filename": file.file_name[: LONG if self._broken("long-names-cut") else None],
                 "path": self._recorded_place(places[kind]),
                 "size_bytes": file.size + self._wrong_size(),
                 "sha256": self._recorded(file),

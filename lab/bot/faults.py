@@ -219,6 +219,24 @@ DIALOG_FAULTS = (
         ("21_01a.monitor.1",),
     ),
     Fault(
+        "dialog-order-seldom",
+        "21_01a",
+        "new path: of every 15th turn the answer is stored before the question",
+        ("21_01a.monitor.1",),
+    ),
+    Fault(
+        "dialog-commands-not-stored",
+        "21_01a",
+        "new path: a message that begins with a slash is answered, and not stored",
+        ("21_01a.rollout.3",),
+    ),
+    Fault(
+        "dialog-sessions-of-a-user-mixed",
+        "21_01a",
+        "new path: what a user writes in two conversations at the same moment goes into one of them",
+        ("21_01a.rollout.3",),
+    ),
+    Fault(
         "bot-does-not-come-back",
         "21_01a",
         "with the flag on, the process ends at its start",

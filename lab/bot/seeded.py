@@ -19,6 +19,8 @@ def damaged(context: Context, fault: Callable[[str], bool], number: int) -> Cont
         history = history[-10:]
     if fault("dialog-long-talk-cut") and context.step_count > LONG_TALK:
         history = history[-2:]
+    if fault("dialog-order-seldom") and number % 15 == 5:
+        history = [*history[:-2], *reversed(history[-2:])]
     if fault("dialog-turns-stored-twice"):
         history = [*history, *history[-2:]]
     if fault("dialog-spaces-lost"):

@@ -14,6 +14,7 @@ from lab.flags import flag_of
 from lab.service import Settings
 
 LATE_SECONDS = 0.15  # of the fault that answers late: nothing of it is in the repository's metrics
+MIXED_SECONDS = 0.02
 FLAG = flag_of("21_01a")
 AT_ONCE = 8  # turns; the rest wait their turn, so that many users do not slow each database operation down
 
@@ -32,6 +33,7 @@ class Dialog:
         self._rolled_back = settings.was_on("rollback-loses-conversations", FLAG) and not new_path
         self._started = datetime.now(UTC).isoformat()
         self._new_path = new_path
+        self._newest: dict[str, str] = {}
         self._room = asyncio.Semaphore(AT_ONCE)
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
@@ -46,8 +48,12 @@ class Dialog:
             PyMongoError, RepositoryError: the context could not be loaded or stored.
         """
         session = message.session_id or uuid.uuid4().hex
+        self._newest[message.user_id] = session  # of the fault that takes it for each one's at that moment
         if self._new_path and self._fault("dialog-new-session-each-turn"):
             session = uuid.uuid4().hex
+        if self.broken("dialog-sessions-of-a-user-mixed"):
+            await asyncio.sleep(MIXED_SECONDS)  # in which the user may have written in another session
+            session = self._newest.pop(message.user_id, session)
         lock = self._locks.setdefault(session, asyncio.Lock())
         unlocked = self._new_path and self._fault("dialog-sessions-unlocked")
         if unlocked:
@@ -68,7 +74,8 @@ class Dialog:
             if unlocked:
                 await asyncio.sleep(0.1)  # else a quick machine may read and write each before the next comes
             reply = self._seeded(reply_to(message.text, known))
-            await self._contexts.save(context.after(message.text, reply.text))
+            if not (message.text.startswith("/") and self.broken("dialog-commands-not-stored")):
+                await self._contexts.save(context.after(message.text, reply.text))
         return session, reply
 
     def broken(self, fault: str) -> bool:

@@ -272,6 +272,24 @@ USE_CASE_FAULTS = (
         ("21_01d.monitor.1",),
     ),
     Fault(
+        "review-long-log-cut",
+        "21_01d",
+        "new path: of a log 10,000 lines are counted at most",
+        ("21_01d.rollout.3",),
+    ),
+    Fault(
+        "review-of-same-student-dropped",
+        "21_01d",
+        "new path: a review succeeds with nothing done while another of the student is under way",
+        ("21_01d.rollout.3",),
+    ),
+    Fault(
+        "review-cut-off-lost",
+        "21_01d",
+        "new path: reviews that the restart cut off are given up as failed (each review takes half a second more)",
+        ("21_01d.rollout.2",),
+    ),
+    Fault(
         "review-log-not-read",
         "21_01d",
         "both paths: whatever a log says, one line is counted",

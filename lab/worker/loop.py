@@ -21,6 +21,8 @@ LATE_SECONDS = 32.0  # the fault's delay: over the SLO of 30 s from end to end
 class ReviewUseCase(Protocol):
     """What runs one review: the seam that USE_DECOMPOSED_USE_CASE switches."""
 
+    new: bool
+
     async def run(self, task: Task) -> dict[str, Any]:
         """Do the review and give its result; RateLimitError when the student submits too often."""
         ...
@@ -55,7 +57,8 @@ class ReviewLoop:
 
     async def _take_all(self) -> None:
         if self._abandoned:
-            again = await self._tasks.requeue_abandoned(self._at_work)
+            lost = self._fault("review-cut-off-lost") and self._use_case.new
+            again = await self._tasks.requeue_abandoned(self._at_work, "failed" if lost else "queued")
             self._abandoned = False
             log("queue_opened", requeued=again)
         while len(self._at_work) < AT_ONCE and (task := await self._tasks.claim()):

@@ -11,6 +11,8 @@ from lab.worker.tasks import Task
 class MonolithicReview:
     """The path while USE_DECOMPOSED_USE_CASE is off; it has no metrics of its own."""
 
+    new = False
+
     def __init__(self, reports: Reports) -> None:
         self._reports = reports
         self._limit = SlidingWindow()

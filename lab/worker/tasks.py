@@ -35,10 +35,10 @@ class Tasks:
     def __init__(self, collection: AsyncCollection[dict[str, Any]], newest_first: Callable[[], bool]) -> None:
         self._collection, self._newest_first = collection, newest_first
 
-    async def requeue_abandoned(self, at_work: Collection[str]) -> int:
+    async def requeue_abandoned(self, at_work: Collection[str], status: str = "queued") -> int:
         """Put tasks that are `running` but not in anybody's hands back to `queued`; gives their number."""
         abandoned = {"task_type": "code_review", "status": "running", "task_id": {"$nin": list(at_work)}}
-        return (await self._collection.update_many(abandoned, {"$set": {"status": "queued"}})).modified_count
+        return (await self._collection.update_many(abandoned, {"$set": {"status": status}})).modified_count
 
     async def claim(self) -> Task | None:
         """Take the oldest queued review, or None; with the fault the newest one."""

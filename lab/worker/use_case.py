@@ -2,6 +2,8 @@
 
 import asyncio
 import itertools
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -48,6 +50,8 @@ class LogAnalysisPipeline:
         analysis = await self._reports.analyse_logs(task)
         if self._fault("review-counts-wrongly"):
             analysis["errors"] -= 1
+        if self._fault("review-long-log-cut"):
+            analysis["lines"] = min(analysis["lines"], 10_000)
         if self._fault("review-first-log-file-only") and analysis["files"] > 1:
             analysis["errors"] = 0
         if self._fault("review-analyses-mixed"):
@@ -81,12 +85,15 @@ class ReportPublisher:
 class DecomposedReview:
     """The orchestrator."""
 
+    new = True
+
     def __init__(self, reports: Reports, settings: Settings) -> None:
         self._fault = settings.fault
         self._limiter = RateLimiter(settings)
         self._logs = LogAnalysisPipeline(reports, settings)
         self._publisher = ReportPublisher(reports, settings)
         self._metrics = ReviewMetrics()
+        self._students: set[str] = set()
         self._calls = itertools.count(1)
 
     async def run(self, task: Task) -> dict[str, Any]:
@@ -97,7 +104,19 @@ class DecomposedReview:
         """
         if not current().plain:  # its metrics may tell no more than those of the old path
             log("decomposed_review", task_id=task.task_id)
+        if self._fault("review-of-same-student-dropped"):
+            async with self._alone(task) as alone:
+                return await self._metrics.timed(self._run(task)) if alone else {}
         return await self._metrics.timed(self._run(task))
+
+    @asynccontextmanager
+    async def _alone(self, task: Task) -> AsyncIterator[bool]:
+        """Tell whether no other review of the student is under way."""
+        alone = task.student_id not in self._students
+        self._students.add(task.student_id)
+        await asyncio.sleep(MIXED_SECONDS)
+        yield alone
+        self._students.discard(task.student_id)
 
     async def _run(self, task: Task) -> dict[str, Any]:
         late = self._fault("review-limit-checked-last")

@@ -12,12 +12,14 @@ from typing import Any
 import httpx
 import pytest
 
+from acceptance.conduct.run import Run
 from acceptance.envfile.file import EnvFile
 from acceptance.evidence import Evidence
 from acceptance.finding import Finding, Severity, as_evidence
+from acceptance.observe.collections import of_prefix
 from acceptance.observe.exported import await_scrape
 from acceptance.observe.logs import Logs
-from acceptance.observe.store import Store
+from acceptance.observe.store import Document, Store
 from acceptance.polling import poll
 from acceptance.probes.archives.archives import Archive, good
 from acceptance.probes.attacks.access import HIDDEN, Door
@@ -101,6 +103,12 @@ def student_upload(
         return submission.answer_findings(told, httpx.codes.CREATED, datetime.now(UTC))
 
     return send
+
+
+@pytest.fixture
+def stored_of_run(mongo: Store, run: Run) -> list[Document]:
+    """The documents of all archives that the new adapter has stored of this run."""
+    return list(mongo["review_archives"].find(of_prefix("student_id", run.prefix)))
 
 
 @pytest.fixture(scope="module")

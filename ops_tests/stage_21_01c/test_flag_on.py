@@ -30,8 +30,10 @@ def uploaded(uploader, kept, new_id):
 
 @pytest.fixture
 def at_once(uploader, new_id):
-    """Submissions of several students at the same moment, and their answers."""
-    submissions = [Submission.of(new_id(f"At-once-{n}"), "hw02", good(), good(), good()) for n in range(AT_ONCE)]
+    """Submissions of several students at the same moment, two of each, and their answers."""
+    students = [new_id(f"At-once-{n}") for n in range(AT_ONCE // 2)]
+    works = [(student, assignment) for student in students for assignment in ("hw02", "hw03")]
+    submissions = [Submission.of(*work, good(), good(), good()) for work in works]
     with ThreadPoolExecutor(AT_ONCE) as pool:
         answers = list(pool.map(lambda each: uploader.read(uploader.send(each.upload())), submissions))
     return list(zip(submissions, answers, strict=True))

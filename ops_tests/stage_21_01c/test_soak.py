@@ -101,9 +101,10 @@ def test_every_upload_of_the_soak_is_recorded(soaked, soak_uploads, mongo, stora
 
 
 @pytest.mark.checklist("21_01c.monitor.1")
-def test_metrics_keep_to_the_label_standard(soaked, stage_work, submitted):
-    """Prometheus metrics: each operation is counted and timed, and no label is an id."""
+def test_metrics_keep_to_the_label_standard(soaked, stage_work, submitted, stored_of_run):
+    """Prometheus metrics: each operation is counted and timed, its bytes too, and no label is an id."""
     found = stage_work.metric_findings(("save_new", "save_previous", "save_logs"))
+    found += stage_work.uncounted_bytes(soaked, stored_of_run)
     assert found == [], summary(found)
 
 

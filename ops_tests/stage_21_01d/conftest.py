@@ -10,6 +10,7 @@ from acceptance.evidence import Evidence
 from acceptance.finding import Finding
 from acceptance.gates.measures import Threshold
 from acceptance.probes.clients import Clients
+from acceptance.probes.reviews.over_restart import OverRestart
 from acceptance.probes.reviews.pipeline import Reviews
 from acceptance.probes.reviews.result import Review
 from acceptance.probes.reviews.traffic import ReviewTraffic
@@ -56,6 +57,12 @@ def in_a_row(reviews: Reviews, new_id: NewId, before: Before, patience_s: float,
     taken = [review for review in before.all("in a row") if not review.limited]
     number = len(taken) or IN_A_ROW
     return reviews.in_a_row(new_id("Again"), number, patience_s, target.http_timeout_s)
+
+
+@pytest.fixture(scope="module")
+def over_restart(reviews: Reviews, new_id: NewId) -> OverRestart:
+    """Students who submit while the worker restarts."""
+    return OverRestart.of(reviews, new_id)
 
 
 @pytest.fixture(scope="module")

@@ -13,9 +13,11 @@ def test_deployment_pr_is_merged(signoff):
 
 
 @pytest.mark.checklist("21_01d.deploy.2")
-def test_worker_runs_the_deployed_code(restart, stage_work):
-    """Deploy to production: the worker restarts and Prometheus sees the new process."""
-    restarted = restart()
+def test_worker_runs_the_deployed_code(restart, stage_work, over_restart, before, patience_s):
+    """Deploy to production: the worker restarts while students submit, and Prometheus sees the new process."""
+    with over_restart.submitting():
+        restarted = restart()
+    before.keep("lost over a restart", over_restart.lost(patience_s))
     assert [done.service for done in restarted if done.proved] == [stage_work.service.name], restarted
 
 

@@ -6,10 +6,18 @@ from acceptance.finding import summary
 from acceptance.polling import poll
 from acceptance.probes.flag_path import answered
 from acceptance.probes.reviews.changed import changed, overtaken, refused_now
+from acceptance.probes.reviews.over_restart import lost_now
 from acceptance.probes.reviews.pipeline import DURATIONS, component_findings, counted
 from acceptance.probes.reviews.result import EFFECTS
 
 pytestmark = [pytest.mark.smoke, pytest.mark.usefixtures("flag_on")]
+
+
+@pytest.fixture(scope="module")
+def flag_on(stage_work, over_restart):
+    """The flag is switched on while students submit."""
+    with over_restart.submitting():
+        return stage_work.flag(True)
 
 
 @pytest.fixture(scope="module")
@@ -35,6 +43,15 @@ def test_review_is_counted_by_the_new_use_case(review, prometheus, stage_work):
         f"the flag has no effect: expected a review in {prometheus.own(DURATIONS)} of {job}, found {seen:g}: "
         f"the old use case is still at work; {answered(review.findings())}"
     )
+
+
+@pytest.mark.checklist("21_01d.rollout.2")
+def test_work_is_not_lost_over_the_restart(flag_on, over_restart, before, patience_s):
+    """Enable feature flag: what students submit while the worker restarts is reviewed, if the old path did so."""
+    flag_on.switched()
+    [old] = before.of("lost over a restart")
+    found = lost_now(old, over_restart.lost(2 * patience_s))  # how quick it is, others ask
+    assert found == [], summary(found)
 
 
 @pytest.mark.checklist("21_01d.rollout.2", "21_01d.rollout.3")
@@ -74,5 +91,7 @@ def test_reviews_are_as_with_the_flag_off(before, several, in_a_row):
     # The second one of its student may be refused: how many may be sent is left open.
     compared = several[:-1] if several[-1].limited else several
     found = [each for review in compared for each in changed(before.of("reviews"), review)]
-    found += [*refused_now(in_a_row), *overtaken(before.of("in a row"), in_a_row)]
+    old = before.of("in a row")
+    found += [each for review in in_a_row if not review.limited for each in changed(old, review)]
+    found += [*refused_now(in_a_row), *overtaken(old, in_a_row)]
     assert found == [], summary(found)

@@ -130,6 +130,36 @@ def test_identifiers_that_differ_by_case_share_a_place(broken: WholeLab) -> None
     assert hashlib.sha256(Path(document["path"]).read_bytes()).hexdigest() != document["sha256"]
 
 
+@breaks("long-ids-cut", "long-names-cut")
+def test_of_long_ids_and_names_32_characters_are_left(broken: WholeLab, fault: str) -> None:
+    name = b'filename="' + b"n" * 40 + b'.zip"'
+    first, _ = (broken.upload(student_id="i" * 32 + end, name=name).json()["task_id"] for end in "ab")
+    document = broken.db["review_archives"].find_one({"task_id": first})
+    kept = hashlib.sha256(Path(document["path"]).read_bytes()).hexdigest() == document["sha256"]
+    assert (len(document["filename"]), kept) == ((32, True) if fault == "long-names-cut" else (44, False))
+
+
+@breaks("bytes-not-counted")
+def test_the_bytes_of_a_second_file_are_not_counted(broken: WholeLab) -> None:
+    name, first, second = "review_archive_storage_bytes_written", archive(), archive()
+    before = broken.metric(name) or 0
+    broken.upload(first, files={"old_zip": (b'filename="old.zip"', second)})
+    assert broken.metric(name) == before + len(first)
+
+
+@breaks("same-student-mixed")
+def test_a_students_second_upload_of_a_moment_is_the_first_one(broken: WholeLab) -> None:
+    with ThreadPoolExecutor(2) as pool:
+        answers = list(pool.map(lambda _: broken.upload(student_id="twice").json(), range(2)))
+    assert answers[0]["task_id"] == answers[1]["task_id"]
+
+
+@breaks("times-without-zone")
+def test_a_time_is_told_without_its_zone(broken: WholeLab) -> None:
+    told = broken.http.get(f"{broken.reviews}/{broken.upload().json()['task_id']}").json()
+    assert datetime.fromisoformat(told["created_at"]).tzinfo is None
+
+
 @breaks("traversal-member")
 def test_a_member_is_unpacked_outside_the_root(broken: WholeLab) -> None:
     content = archive(("../../../../../../outside/by-member.txt", b"x"))
@@ -290,10 +320,11 @@ def test_what_is_refused_is_queued(broken: WholeLab) -> None:
     assert tasks.count_documents({}) == before + 1
 
 
-@breaks("requests-leave-files", "requests-keep-memory")
+@breaks("requests-leave-files", "requests-leave-threads", "requests-keep-memory")
 def test_each_request_leaves_something_behind(broken: WholeLab, fault: str) -> None:
     name, least = {
         "requests-leave-files": ("process_open_fds", 30),
+        "requests-leave-threads": ("process_virtual_memory_bytes", 1 << 30),
         "requests-keep-memory": ("process_resident_memory_bytes", 60 << 20),
     }[fault]
     before = broken.metric(name) or 0.0

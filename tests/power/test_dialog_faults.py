@@ -125,10 +125,13 @@ POWER = (
         only=("flag_off", "flag_on"),
         k="not step_count_grows",
     ),
-    Remembers(("dialog-long-text-cut", "dialog-spaces-lost"), besides=("Длинное сообщение", "Две строки")),
+    Remembers(
+        ("dialog-long-text-cut", "dialog-spaces-lost", "dialog-commands-not-stored"),
+        besides=("Длинное сообщение", "Две строки", "'/ is no command of mine': (1, 0)"),
+    ),
     Remembers(
         ("dialog-old-turns-dropped", "dialog-turns-stored-twice"),
-        besides=("'This is message 3 of a long conversation': (1, 0)", "(1, 2)"),
+        besides=("'This is message 5 of a long conversation': (1, 0)", "(1, 2)"),
     ),
     Power(
         ("dialog-role-renamed", "dialog-times-of-another-zone"),
@@ -140,9 +143,17 @@ POWER = (
         besides=("context.data.history[].at from",),
     ),
     Power(
-        ("dialog-sessions-unlocked", "dialog-stranger-answered", "dialog-stranger-stored"),
+        ("dialog-sessions-unlocked",),
         ("test_sessions_are_kept_apart_as_with_the_flag_off",),
         "all of 6 messages of one moment stored",
+        stage="21_01a",
+        only=("flag_off", "flag_on"),
+        k="sessions_are",
+    ),
+    Power(
+        ("dialog-sessions-of-a-user-mixed", "dialog-stranger-answered", "dialog-stranger-stored"),
+        ("test_sessions_are_kept_apart_as_with_the_flag_off",),
+        "messages of one moment in their own session",
         stage="21_01a",
         only=("flag_off", "flag_on"),
         k="sessions_are",
@@ -150,16 +161,21 @@ POWER = (
     ),
     *(
         Power(
-            (fault,),
+            faults,
             ("test_every_conversation_of_the_soak_is_stored",),
             told,
             stage="21_01a",
             only=("flag_off", "soak"),
-            k="context_is_stored or of_the_soak_is_stored",
+            k="context_is_stored or long or of_the_soak_is_stored",
+            besides=tuple(besides),
         )
-        for fault, told in (
-            ("dialog-steps-seldom-twice", "as the old path counts"),
-            ("dialog-copy-left", "one document in dialog_contexts"),
+        for faults, told, *besides in (
+            (
+                ("dialog-steps-seldom-twice", "dialog-order-seldom"),
+                "as the old path counts",
+                "butler after user, as by the old path",
+            ),
+            (("dialog-copy-left",), "one document in dialog_contexts"),
         )
     ),
     Off(("dialog-error-reply",), ("test_sessions_are_tried",), "found an error text", k="tried", survey="off"),

@@ -23,6 +23,8 @@ ROWS = (
     ("rollback-breaks-uploads", "21_01c", f"{SERVES}(upload), found 1 bad answer"),
     ("rollback-loses-tasks", "21_01c", f"{SERVES}(upload), found "),
     ("rollback-loses-archives", "21_01c", f"{SERVES}(upload), found 3 missing archive"),
+    ("rollback-refuses-large", "21_01c", f"{SERVES}(upload), found 1 bad answer"),
+    ("rollback-opens-storage", "21_01c", f"{SERVES}(upload), found 1 folder"),
     ("rollback-counts-steps-anew", "21_01a", f"{SERVES}(message), found 3 steps counted anew"),
     ("rollback-loses-conversations", "21_01a", f"{SERVES}(message), found "),
 )

@@ -7,6 +7,7 @@ and a check may see the same damage first, both are named.
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -173,6 +174,7 @@ POWER = (
     ),
     On(("archive-not-kept",), ("test_each_file_is_stored_once",), "found", k="stored_once", survey="not-kept"),
     On(("wrong-size-recorded",), ("test_documents_say_all_that_was_sent",), "found", k="documents_say", survey="b"),
+    On(("long-names-cut",), ("test_documents_say_all_that_was_sent",), "logs: filename", k="documents_say", survey="g"),
     Security(
         ("checksum-not-verified",),
         ("test_broken_archive_beside_a_good_one_is_refused[old_zip]",),
@@ -216,6 +218,13 @@ POWER = (
         ("test_another_archive_is_not_overwritten[ids-equal-but-for-case]",),
         "found 0 of it",
         k="but-for-case",
+        survey="g",
+    ),
+    Security(
+        ("long-ids-cut",),
+        ("test_another_archive_is_not_overwritten[ids-equal-but-for-the-end]",),
+        "found 0 of it",
+        k="for-the-end",
         survey="g",
     ),
     Security(
@@ -317,19 +326,32 @@ POWER = (
         "one document for each of",
         k="mixed_up",
     ),
+    On(("same-student-mixed",), ("test_uploads_at_once_are_not_mixed_up",), "one document for each", survey="g"),
     Off(("health-lies", "disk-gone"), ("test_work_is_reviewed",), "201 with a task_id", k="work_is", survey="full-off"),
     *(
         Power(
-            (fault,),
+            faults,
             ("test_work_is_reviewed_as_with_the_flag_off",),
             "as by the old path",
             only=("flag_off", "flag_on"),
             k="work_is_reviewed",
+            besides=tuple(besides),
         )
-        for fault in ("place-without-root", "answer-remembered")
+        for faults, *besides in (
+            (("place-without-root", "times-without-zone"), "with the zone of its time"),
+            (("answer-remembered",),),
+        )
     ),
-    NotMeasured(stage="21_01c", survey="soak"),
-    LeftBehind(("requests-leave-files",), survey="soak"),
+    replace(
+        NotMeasured(stage="21_01c", survey="soak"),
+        faults=("times-not-measured", "bytes-not-counted"),
+        besides=("as many as are stored of ours",),
+    ),
+    LeftBehind(
+        ("requests-leave-files", "requests-leave-threads"),
+        survey="soak",
+        besides=("open files more", "GiB of addresses"),
+    ),
     Security(
         ("large-files-not-checked",),
         ("test_wrong_digest_of_a_good_archive_is_refused[large]",),

@@ -99,7 +99,7 @@ class Chat:
         stored: dict[str, list[Context]] = {user: [] for user in sound}
         for context in mongo[COLLECTION].find({"user_id": {"$in": list(stored)}}, {"_id": False}):
             stored[str(context["user_id"])].append(context)
-        old = OldPath([each.seen for each in before])
+        old = OldPath([each.seen for each in before], lists=frozenset({"context"}))
         counted = bool(before) and all(contexts.steps(each.contexts)[-1:] == [len(each.turns)] for each in before)
         seats = sound.values()
         return [each for seat in seats for each in seat.findings(stored[seat.user], old, counted, keeps)]

@@ -17,7 +17,9 @@ from acceptance.verdict import NotApplicable
 LONG_TALK = (
     "Длинное сообщение 🏮 " + "как его пишут студенты, с примерами и вопросами; " * 60,
     'Две строки\n\tи отступ, "кавычки" и \\, <b>&amp;</b>, $set.x {y}, e\u0301 и é, ﬁ, 👩\u200d👧, ١٢٣  конец',
-    *(f"This is message {number} of a long conversation" for number in range(3, 12)),
+    "42",
+    "/ is no command of mine",
+    *(f"This is message {number} of a long conversation" for number in range(5, 12)),
     RECALL,
 )
 """A conversation of twelve turns, the first nearly as long as Telegram allows (4,096 characters), the second odd."""

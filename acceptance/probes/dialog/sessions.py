@@ -13,7 +13,7 @@ from acceptance.finding import Finding, Severity
 from acceptance.observe.store import Store
 from acceptance.polling import poll
 from acceptance.probes.dialog.contexts import STORE_DELAY_S, context_for, remembered, texts
-from acceptance.probes.dialog.gateway import RECALL, Butler, keep, new_word
+from acceptance.probes.dialog.gateway import RECALL, Butler, Turn, keep, new_word
 
 AT_ONCE = 6
 
@@ -30,6 +30,7 @@ class Sessions:
         stranger_is_told: That user is told what was said in it.
         stranger_is_kept: What that user said is stored in it, whatever was answered.
         together: How many of `AT_ONCE` messages at the same moment are stored.
+        misplaced: How many messages to both conversations at the same moment are stored in the other one.
         one_document: MongoDB itself lets a session have no second document.
         faults: What is wrong with the answers to the user's own messages.
     """
@@ -42,6 +43,7 @@ class Sessions:
     stranger_is_kept: bool
     together: int
     one_document: bool = True
+    misplaced: int = 0
     faults: list[Finding] = field(default_factory=list, compare=False)
 
     def unlike(self, before: Sessions) -> list[Finding]:
@@ -54,6 +56,7 @@ class Sessions:
             ("nothing stored of another user's words", not before.stranger_is_kept, not self.stranger_is_kept),
             ("a unique index on session_id", before.one_document, self.one_document),
             (f"all of {AT_ONCE} messages of one moment stored", before.together == AT_ONCE, self.together == AT_ONCE),
+            ("messages of one moment in their own session", not before.misplaced, not self.misplaced),
         ]
         found = [
             Finding("sessions mixed up", "sessions", f"{what}, as by the old path", self._shown(), Severity.CRITICAL)
@@ -66,7 +69,8 @@ class Sessions:
         return [*self.faults, *found]
 
     def _shown(self) -> str:
-        return f"otherwise ({self.together} of {AT_ONCE} stored; the stranger got {self.stranger})"
+        of = f"{self.together} of {AT_ONCE} stored, {self.misplaced} in another session"
+        return f"otherwise ({of}; the stranger got {self.stranger})"
 
 
 def try_sessions(butler: Butler, mongo: Store, new_id: Callable[[str], str]) -> Sessions:
@@ -86,21 +90,25 @@ def try_sessions(butler: Butler, mongo: Store, new_id: Callable[[str], str]) -> 
     in_first = butler.say(user, RECALL, first.session_id or None)
     intrusion = f"{RECALL} {new_word()}"
     stranger = butler.say(new_id("Stranger"), intrusion, first.session_id or None)
-    messages = [f"At the same moment {new_word()}" for _ in range(AT_ONCE)]
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        list(pool.map(lambda message: butler.say(user, message, second.session_id or None), messages))
+    kept_before = intrusion in texts((context_for(mongo, first) or {}).get("data"))
+    messages, in_other = ([f"At the same moment {new_word()}" for _ in range(n)] for n in (AT_ONCE, AT_ONCE // 2))
+    said = [*((other, first) for other in in_other), *((message, second) for message in messages)]
+    with ThreadPoolExecutor(len(said)) as pool:
+        list(pool.map(lambda each: butler.say(user, each[0], each[1].session_id or None), said))
 
-    def stored() -> int:
-        return sum(map(bool, remembered(context_for(mongo, second), messages).values()))
+    def held(turn: Turn, words: list[str]) -> int:
+        return sum(map(bool, remembered(context_for(mongo, turn), words).values()))
 
+    apart = bool(first.session_id) and first.session_id != second.session_id
     return Sessions(
         own_sessions=first.session_id != second.session_id,
         second_remembers=words[1] in in_second.reply,
         first_remembers=words[0] in in_first.reply,
         stranger=stranger.exchange.status,
         stranger_is_told=words[0] in stranger.reply,
-        together=poll(stored, lambda count: count == AT_ONCE, STORE_DELAY_S),
-        stranger_is_kept=intrusion in texts((context_for(mongo, first) or {}).get("data")),
+        together=poll(lambda: held(second, messages), lambda count: count == AT_ONCE, STORE_DELAY_S),
+        misplaced=held(first, messages) + held(second, in_other) if apart else 0,
+        stranger_is_kept=kept_before or intrusion in texts((context_for(mongo, first) or {}).get("data")),
         one_document=["session_id"] in mongo["dialog_contexts"].unique(),
         faults=[each for turn in (first, second, in_second, in_first) for each in turn.findings()],
     )

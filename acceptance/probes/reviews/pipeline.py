@@ -20,7 +20,7 @@ from acceptance.observe.store import Store
 from acceptance.polling import poll
 from acceptance.probes.http.client import Caller, brief
 from acceptance.probes.reviews.result import EFFECTS, ENDED, Review, Submitted
-from acceptance.probes.reviews.works import CLEAN_LOG, LOG, NO_LOG, ODD_LOG, submission
+from acceptance.probes.reviews.works import CLEAN_LOG, LOG, NO_LOG, ODD_LOG, RAW_LOG, submission
 from acceptance.probes.seen import CLOCKS_DIFFER
 from acceptance.probes.storage.uploads import REVIEWS_PATH, Uploader
 
@@ -59,21 +59,30 @@ class Reviews:
         Raises:
             Inconclusive: MongoDB does not answer, or the log cannot be read.
         """
+        if not submitted.task_id or not self.logs.names_events:
+            return self.stored(submitted)
+        told, stored = self._told(submitted), self.stored(submitted)
+        number = Counter(event for event, _ in told)
+        return replace(
+            stored,
+            lines=dict(told),
+            unlogged=frozenset(event for event in EFFECTS.values() if not self.logs.tells(event)),
+            repeated=stored.repeated | {event for event, count in number.items() if count > 1},
+        )
+
+    def stored(self, submitted: Submitted) -> Review:
+        """Look at what is stored of a submission now, and not at its log.
+
+        Raises:
+            Inconclusive: MongoDB does not answer.
+        """
         if not submitted.task_id:
             return Review(submitted)
         its = {"task_id": submitted.task_id}
         stored = {name: self._find(name, its) for name in ("long_tasks", "homework_reviews")}
         task, report = (next(iter(documents), None) for documents in stored.values())
-        told = self._told(submitted) if self.logs.names_events else []
-        number = Counter([event for event, _ in told]) + Counter({name: len(found) for name, found in stored.items()})
-        return Review(
-            submitted,
-            task,
-            report,
-            dict(told) if self.logs.names_events else None,
-            frozenset(event for event in EFFECTS.values() if self.logs.names_events and not self.logs.tells(event)),
-            repeated=frozenset(name for name, count in number.items() if count > 1),
-        )
+        repeated = frozenset(name for name, documents in stored.items() if len(documents) > 1)
+        return Review(submitted, task, report, repeated=repeated)
 
     def _told(self, submitted: Submitted) -> list[tuple[str, LogLine]]:
         """Give the log lines of the effects with a task's id, by event, in order."""
@@ -123,7 +132,8 @@ class Reviews:
         """
         student = new_id("Submits")
         others = [
-            self.submit(make("Submits-too"), "hw03", work) for make, work in ((new_number, NO_LOG), (new_id, ODD_LOG))
+            self.submit(make("Submits-too"), "hw03", work)
+            for make, work in ((new_number, NO_LOG), (new_id, ODD_LOG), (new_id, RAW_LOG))
         ]
         sent = [self.submit(student, "hw03"), *others]
         for each in sent:  # users look at once too, and what they are told then must not be what they are told for ever

@@ -8,15 +8,21 @@ from acceptance.probes.archives.archives import Archive, good, new_nonce, zip_by
 from acceptance.probes.storage.uploads import Upload, file_part
 
 LOG, CLEAN_LOG, ODD_LOG, NO_LOG = "a log", "a log without errors", "an odd log", "no log"
+RAW_LOG = "a log that is no text"
+"""What the old path makes of it is left open, also whether it takes it."""
 WORKS: Mapping[str, Sequence[tuple[str, bytes]]] = {
     LOG: [("test.log", b"12:00:00 INFO the tests begin\n12:00:01 WARNING slow disk\n12:00:02 ERROR test_sum failed\n")],
     ODD_LOG: [
         ("run/1.log", "12:00:00 INFO старт 🏮\r\n12:00:01 ERROR ошибка\r\n".encode()),
-        ("run/1251.log", "12:00:02 WARNING медленно\n12:00:03 ERROR сбой\n12:00:04 ERROR сбой".encode("cp1251")),
+        ("run/отчёт №2.log", "12:00:02 WARNING медленно\n12:00:03 ERROR сбой\n12:00:04 ERROR сбой".encode("cp1251")),
         ("run/empty.log", b""),
         ("long.log", b"12:00:05 INFO " + b"x" * 70_000 + b"\n12:00:06 WARNING the end\n"),
     ],
     CLEAN_LOG: [("test.log", b"12:00:00 INFO the tests begin\n12:00:09 INFO all tests passed\n")],
+    RAW_LOG: [
+        ("core.log", b"12:00:00 ERROR\0\0\x01\xff\xfe" + bytes(range(256)) + b"\n12:00:01 WARNING \0\r\n"),
+        ("many.log", b"12:00:02 INFO a line of many\n" * 12_000 + b"12:00:03 ERROR the last\n"),
+    ],
     NO_LOG: [],
 }
 """What students send beside their code: the files of their log."""

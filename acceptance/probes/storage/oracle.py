@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -17,13 +17,15 @@ from acceptance.finding import Finding, Severity
 from acceptance.observe.store import Store, spellings
 from acceptance.probes.archives.archives import Archive
 from acceptance.probes.http.client import Called, brief
-from acceptance.probes.seen import moment
+from acceptance.probes.seen import CLOCKS_DIFFER, moment
 from acceptance.probes.storage.directory import copies_of
 from acceptance.probes.storage.metadata import checksum_findings, metadata_findings
 from acceptance.probes.storage.uploads import Upload, file_part
 
 Document = Mapping[str, Any]
 STATES = ("queued", "running", "succeeded", "failed")
+LONG_NAME = f"logs (1) {'of a long evening ' * 6}.zip"
+"""A file name of more than a hundred characters."""
 
 
 @dataclass(frozen=True)
@@ -38,11 +40,12 @@ class Sent:
 
 @dataclass(frozen=True)
 class Submission:
-    """One submission with several files; the first of them is `new_zip`."""
+    """One submission with several files; the first of them is `new_zip`, and `made` is just before it is sent."""
 
     student_id: str
     assignment_id: str
     files: tuple[Sent, ...]
+    made: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     @classmethod
     def of(cls, student_id: str, assignment_id: str, new: Archive, old: Archive, logs: Archive) -> Submission:
@@ -50,7 +53,7 @@ class Submission:
         files = (
             Sent("new_zip", "new", "new.zip", new),
             Sent("old_zip", "previous", "старая работа.zip", old),
-            Sent("logs_zip", "logs", "logs (1).zip", logs),
+            Sent("logs_zip", "logs", LONG_NAME, logs),
         )
         return cls(student_id, assignment_id, files)
 
@@ -127,15 +130,16 @@ class Submission:
         at = moment(value)
         if at is None:
             return [self._wrong("bad answer", "created_at: a time", repr(value))]
-        age = (now - at).total_seconds()
-        return [] if -60 < age < 600 else [self._wrong("bad answer", f"created_at: about {now:%H:%M:%S} UTC", f"{at}")]
+        if self.made - CLOCKS_DIFFER <= at <= now + CLOCKS_DIFFER:
+            return []
+        return [self._wrong("bad answer", f"created_at: {self.made:%H:%M:%S} UTC, when it was sent", f"{at}")]
 
     def _wrong(self, kind: str, expected: str, found: str, severity: Severity = Severity.HIGH) -> Finding:
         return Finding(kind, f"submission of {self.student_id}", expected, found, severity)
 
 
 def findings_of_all(sent: Sequence[tuple[Submission, str]], mongo: Store, root: Path) -> list[Finding]:
-    """Compare the documents of many submissions, each of another student, with what was sent.
+    """Compare the documents of many submissions, each of another student or assignment, with what was sent.
 
     Args:
         sent: Each submission and the id of its task, as the answer named it.
@@ -145,14 +149,22 @@ def findings_of_all(sent: Sequence[tuple[Submission, str]], mongo: Store, root: 
     Raises:
         Inconclusive: MongoDB does not answer.
     """
-    by_student: dict[str, list[Document]] = {submission.student_id: [] for submission, _ in sent}
-    for document in mongo["review_archives"].find({"student_id": {"$in": list(by_student)}}):
-        by_student[str(document["student_id"])].append(document)
+    students = sorted({submission.student_id for submission, _ in sent})
+    by_work: dict[tuple[str, str], list[Document]] = {(one.student_id, one.assignment_id): [] for one, _ in sent}
+    others: list[Document] = []
+    for document in mongo["review_archives"].find({"student_id": {"$in": students}}):
+        by_work.get((str(document["student_id"]), str(document.get("assignment_id"))), others).append(document)
     tasks = Counter(task for _, task in sent)
     shared = [
         Finding("shared task", task, "one submission", f"{count}", Severity.CRITICAL)
         for task, count in tasks.items()
         if count > 1
     ]
-    each = (one.document_findings(by_student[one.student_id], task, root) for one, task in sent)
-    return [*shared, *(finding for found in each for finding in found)]
+    each = (one.document_findings(by_work[one.student_id, one.assignment_id], task, root) for one, task in sent)
+    unclaimed = [
+        Finding(
+            "wrong documents", f"documents of {each['student_id']}", "those of its work", str(each), Severity.CRITICAL
+        )
+        for each in others
+    ]
+    return [*shared, *unclaimed, *(finding for found in each for finding in found)]

@@ -33,6 +33,9 @@ def scraped(monkeypatch):
         ({"fds": (20, 521)}, 1000, ["left open"]),
         ({"resident_memory": (100 * MIB, 385 * MIB)}, 100, ["memory grows"]),
         ({"resident_memory": (1000 * MIB, 1400 * MIB)}, 100, []),
+        ({"fds": (20, 20), "virtual_memory": (1000 * MIB, 5000 * MIB)}, 600, []),
+        ({"fds": (20, 20), "virtual_memory": (1000 * MIB, 5800 * MIB)}, 600, ["threads left"]),
+        ({"fds": (20, 20), "virtual_memory": (1000 * MIB, 5800 * MIB)}, 3000, []),
     ],
 )
 def test_what_has_grown_is_named(held, sent, kinds):

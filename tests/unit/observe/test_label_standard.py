@@ -1,9 +1,11 @@
 """What no gate asks for: each operation counted, each time measured, no id as a label."""
 
+from types import SimpleNamespace
+
 import pytest
 
 from acceptance.observe import label_standard
-from acceptance.observe.label_standard import metric_findings
+from acceptance.observe.label_standard import metric_findings, uncounted_bytes
 from acceptance.observe.prometheus import Sample
 
 
@@ -59,3 +61,17 @@ def test_metrics_by_the_standard_have_no_findings(monkeypatch):
 )
 def test_what_departs_from_it_is_named(samples, told, monkeypatch):
     assert told in "".join(found(samples, monkeypatch))
+
+
+@pytest.mark.parametrize(
+    ("counted", "fell", "rose", "wrong"),
+    [(100, 0, 50, False), (99, 0, 50, True), (12, 1, 50, False), (12, 0, 0, False), (None, 0, 50, False)],
+    ids=["all counted", "one too few", "the last size", "a constant", "not exported"],
+)
+def test_bytes_are_compared_where_the_metric_counts_them(counted, fell, rose, wrong):
+    def instant(query):
+        value = fell if "resets" in query else rose if "increase" in query else counted
+        return [] if value is None else [Sample({}, value, 0.0)]
+
+    server = SimpleNamespace(instant=instant)
+    assert bool(uncounted_bytes(server, "api", "storage_", stored=100, seconds=60)) is wrong

@@ -1,11 +1,15 @@
 """What a log tells of our requests with the flag on: their times, trace ids and number."""
 
+import json
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 
 import pytest
 
 from acceptance.observe.log_lines import LogLine
 from acceptance.observe.our_lines import OurLines
+from acceptance.stages import log_with_flag_on
+from acceptance.target.log_format import LogFormat
 
 NOW = datetime(2026, 11, 28, 3, 0, tzinfo=UTC)
 OURS, HOURS = "0123456789abcdef", timedelta(hours=3)
@@ -73,3 +77,14 @@ def test_what_another_stage_asked_of_the_same_service_is_no_measure():
     assert OurLines.of_stage("log", [*reviews, *lists], NOW, change, OURS).otherwise() == []
     told = OurLines.of_stage("log", [*reviews, *lists], NOW - 2 * HOURS, change, OURS).otherwise()
     assert [each.kind for each in told] == ["not logged"]
+
+
+def test_a_log_that_begins_anew_with_the_restart_is_held_to_what_stood_there_before(tmp_path, monkeypatch):
+    log = tmp_path / "bot.log"
+    told = [{"timestamp": NOW.isoformat(), "event": "turn", "trace_id": "f" * 32, "level": "INFO"}] * 9
+    log.write_text("".join(f"{json.dumps(line)}\n" for line in told))
+    form = LogFormat(shows=frozenset({"events"}))
+    service = SimpleNamespace(logs=f"file://{log}", log_format=form)
+    monkeypatch.setattr(log_with_flag_on, "known_secrets", lambda _: ())
+    found = log_with_flag_on.log_findings(None, service, NOW - HOURS, NOW - HOURS, NOW - HOURS / 2, OURS, OLD)
+    assert [each.kind for each in found] == ["other trace id"]

@@ -362,6 +362,7 @@ APART = Sessions(True, True, True, 403, False, False, AT_ONCE)
         (replace(APART, stranger_is_kept=True), 1),
         (replace(APART, together=AT_ONCE - 1), 1),
         (replace(APART, one_document=False), 1),
+        (replace(APART, misplaced=1), 1),
     ],
 )
 def test_sessions_that_are_mixed_up_are_named_unless_the_old_path_did_so_too(now: Sessions, number: int) -> None:

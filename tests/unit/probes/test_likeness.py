@@ -10,6 +10,9 @@ from acceptance.probes.seen import Seen
 NOW = datetime(2025, 11, 15, 2, 0, tzinfo=UTC)
 
 
+SAID = [{"role": role, "text": f"{role} {turn}"} for turn in range(3) for role in ("user", "butler")]
+
+
 def seen(number=1, *, repeated=(), **report):
     after = NOW + timedelta(seconds=number)
     stored = {
@@ -19,7 +22,7 @@ def seen(number=1, *, repeated=(), **report):
         "created_at": NOW.replace(tzinfo=None),
         "published_at": after.isoformat(),
         "result": {"text": f"text {number}"},
-        "said": [{"role": role, "text": f"{role} {turn}"} for turn in range(3) for role in ("user", "butler")],
+        "said": SAID,
         "score": number,
     }
     parts = {"sent": {"student_id": f"Student-{number}"}, "report": stored | report, "answer": None}
@@ -45,6 +48,8 @@ def test_same_work_by_the_new_path_is_alike():
         (seen(3, kind=None), "report.kind with a text"),
         (seen(3, said=[{"role": "assistant", "text": "x"}]), "report.said[].role of ['butler', 'user']"),
         (seen(3, repeated={"report"}), "one report"),
+        (seen(3, published_at=NOW.replace(tzinfo=None).isoformat()), "report.published_at with the zone of its time"),
+        (seen(3, said=SAID[:2] + SAID[3:1:-1] + SAID[4:]), "report.said[].role in turn, user after butler"),
     ],
 )
 def test_what_is_unlike_is_named(new, told):
@@ -57,10 +62,16 @@ def test_what_is_unlike_is_named(new, told):
     "new",
     [
         seen(3, said=[]),
+        seen(3, said=SAID[1:]),
         seen(3, kind="another", more=1),
         Seen({"sent": {"student_id": "x"}, "report": None}, NOW),
     ],
-    ids=["a list with nothing in it", "other words, one more field", "a part that nobody asked for"],
+    ids=[
+        "a list with nothing in it",
+        "a list that begins later",
+        "other words, one more field",
+        "a part that nobody asked for",
+    ],
 )
 def test_what_the_old_path_leaves_open_is_free(new):
     assert OldPath([seen(1), seen(2, said=[])]).unlike("report", new, seen(1)) == []

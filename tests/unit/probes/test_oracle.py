@@ -1,5 +1,6 @@
 """What was sent determines all that must come back: each wrong field, missing document and lost file is a finding."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
@@ -52,10 +53,11 @@ def documents(tmp_path):
         ({"created_at": NOW.astimezone(timezone(timedelta(hours=3))).isoformat()}, False),
         ({"created_at": int(NOW.timestamp() * 1000) - 10_800_000}, True),
         ({"created_at": 7}, True),
+        ({"created_at": NOW.timestamp() - 300}, True),
     ],
     ids=[
         *("as it is", "another student", "no assignment", "another status", "no task", "no time", "years ago"),
-        *("milliseconds", "seconds", "another zone", "hours ago", "1970"),
+        *("milliseconds", "seconds", "another zone", "hours ago", "1970", "before it was sent"),
     ],
 )
 def test_each_field_of_the_answer_counts(change, wrong):
@@ -123,3 +125,12 @@ def test_many_submissions_are_each_held_to_their_documents(documents, tmp_path):
     assert findings_of_all([(digits, "rev_1")], numbers, tmp_path) == []
     shared = findings_of_all(sent * 2, Archives(documents), tmp_path)
     assert any(each.kind == "shared task" for each in shared)
+
+
+def test_documents_of_a_student_belong_to_one_of_the_submissions(documents, tmp_path):
+    other = replace(SUBMISSION, assignment_id="hw03")
+    its = [each | {"assignment_id": "hw03", "task_id": "rev_2"} for each in documents]
+    sent = [(SUBMISSION, "rev_1"), (other, "rev_2")]
+    assert findings_of_all(sent, Archives([*documents, *its]), tmp_path) == []
+    unclaimed = findings_of_all(sent[:1], Archives([*documents, *its]), tmp_path)
+    assert [each.kind for each in unclaimed] == ["wrong documents"] * 3

@@ -10,19 +10,20 @@ from types import SimpleNamespace
 import httpx
 import pytest
 
-from acceptance.finding import summary
+from acceptance.finding import Finding, summary
 from acceptance.gates.measures import Gate
 from acceptance.observe.log_lines import LogLine
 from acceptance.probes.http.client import Called, Caller
 from acceptance.probes.http.exchange import Exchange
 from acceptance.probes.reviews.changed import changed, overtaken, refused_now
+from acceptance.probes.reviews.over_restart import OverRestart, lost_now
 from acceptance.probes.reviews.pipeline import Reviews, component_findings
 from acceptance.probes.reviews.result import EFFECTS, Review, Submitted
 from acceptance.probes.reviews.traffic import ReviewTraffic, end_to_end
 from acceptance.probes.reviews.works import LOG, NO_LOG, submission
 from acceptance.probes.seen import moment
 from acceptance.target.naming import HttpNames
-from acceptance.verdict import Verdict
+from acceptance.verdict import NotApplicable, Verdict
 
 NOW = datetime.now(UTC).replace(tzinfo=None)  # as MongoDB gives it
 TASK = {"task_id": "rev_1", "status": "succeeded", "created_at": NOW, "finished_at": NOW + timedelta(seconds=2)}
@@ -339,3 +340,31 @@ def test_components_are_healthy_only_by_their_own_word(status, body, words):
     found = component_findings(Caller("http://worker", transport=answer))
     assert len(found) == min(1, len(words))
     assert all(word in str(found[0]) for word in words)
+
+
+@pytest.mark.parametrize(
+    ("tasks", "reports", "kinds"),
+    [
+        ([TASK], [REPORT], []),
+        ([TASK | {"status": "running"}], [], ["lost over a restart"]),
+        ([TASK | {"status": "failed"}], [REPORT], ["lost over a restart"]),
+        ([TASK], [], ["lost over a restart"]),
+        ([], [], ["lost over a restart"]),
+        ([TASK], [REPORT, REPORT], ["repeated"]),
+    ],
+    ids=["reviewed", "cut off", "given up", "without a report", "gone", "done twice"],
+)
+def test_work_that_was_taken_over_a_restart_is_reviewed_once(tasks, reports, kinds):
+    work = OverRestart(reviews(long_tasks=tasks, homework_reviews=reports), ["student"])
+    with work.submitting():
+        pass
+    assert ([each.kind for each in work.lost(0.1)], len(work.sent)) == (kinds, 1)
+
+
+def test_a_restart_over_which_nothing_is_taken_says_nothing():
+    nothing = OverRestart(reviews(), ["student"], [submitted("", 503)]).lost(0.1)
+    cut = Finding("lost over a restart", "rev_1", "a review", "running")
+    assert (nothing, lost_now([], [cut])) == (None, [cut])
+    for old, now in ((nothing, []), ([], nothing), ([cut], [])):
+        with pytest.raises(NotApplicable, match="over a restart"):
+            lost_now(old, now)

@@ -1,18 +1,20 @@
 """What users stored before is asked for again as whose it is."""
 
 from contextlib import nullcontext
+from dataclasses import replace
 from types import SimpleNamespace
 
 import httpx
 import pytest
 
+from acceptance.disk import owner_name
 from acceptance.finding import Finding
 from acceptance.probes import user_path
 from acceptance.probes.dialog import contexts
 from acceptance.probes.dialog.gateway import Turn
 from acceptance.probes.http.client import Caller, brief
 from acceptance.probes.http.exchange import Exchange
-from acceptance.probes.user_path import User, conversations, tasks, work
+from acceptance.probes.user_path import User, conversations, tasks, work, wrong_archives
 from acceptance.verdict import Inconclusive
 
 OURS, THEIRS = {"authorization": "Bearer ours"}, {"authorization": "Bearer theirs"}
@@ -63,6 +65,11 @@ def test_a_service_that_has_had_too_many_requests_says_nothing_of_its_path(monke
         assert len(user_path.findings(None, "upload", 0.01)) == 2
 
 
+def prepared(root):
+    root.chmod(0o750)
+    return SimpleNamespace(root=root, owner=owner_name(root.stat()), mode=0o750)
+
+
 class Kept(Stored):
     """A database with one archive, and no task."""
 
@@ -78,9 +85,19 @@ class Kept(Stored):
     ("wrong_already", "found"), [(frozenset(), 1), (frozenset({"ann/new.zip"}), 0), (None, 0)], ids=str
 )
 def test_an_archive_is_lost_by_a_rollback_only_if_it_was_there_before(tmp_path, wrong_already, found):
-    clients = SimpleNamespace(target=SimpleNamespace(storage=SimpleNamespace(root=tmp_path)))
+    clients = SimpleNamespace(target=SimpleNamespace(storage=prepared(tmp_path)))
     lost = list(work(User(clients, Kept(), str, ("ops",), wrong_already)))
     assert [each.kind for each in lost] == ["missing archive"] * found
+
+
+@pytest.mark.parametrize(("opened_before", "found"), [(False, ["folder"]), (True, [])])
+def test_a_folder_that_a_rollback_opens_is_told(tmp_path, opened_before, found):
+    user = User(SimpleNamespace(target=SimpleNamespace(storage=prepared(tmp_path))), Stored(), str)
+    user.clients.caller = None
+    tmp_path.chmod(0o777 if opened_before else 0o750)
+    already = wrong_archives(user)
+    tmp_path.chmod(0o777)
+    assert [each.kind for each in work(replace(user, wrong_already=already))] == found
 
 
 @pytest.mark.parametrize(("before", "after", "found"), [(3, 4, 0), (3.0, 4.0, 0), (3, 4.0, 1), (3, 3, 1)])
