@@ -11,6 +11,7 @@ from held_lab import broken, control, control_command, held_lab, retold
 from small_project import ROOT, Project
 
 from acceptance.conduct.journal import Journal
+from acceptance.events import read_events
 from acceptance.polling import poll
 from interruption.aftermath import MARK, faults_left, journal_fault, leftovers, processes
 from interruption.small_disk import small_disk
@@ -165,6 +166,22 @@ def test_signals_while_the_flag_is_switched_have_one_ending(scene, signals):
     last = done.output[done.output.rindex("INTERRUPTED") :]
     assert ("flags now" in last, "=true" in last, "undo," in last) == (True, False, False), last
     assert "Traceback" not in done.output
+
+
+def test_output_that_nobody_reads_any_more_leaves_no_flag_on_and_has_its_record(scene):
+    """`pytest | head`, or a terminal that went away without a signal: each write of pytest's own fails."""
+    scene.project.stage("21_01c", flag_on=GOOD)
+    process = scene.stopped_in_restart("before")
+    process.stdout.close()
+    scene.let_go()
+    code = process.wait(120)
+    assert poll(lambda: journal_fault(scene.target), lambda fault: not fault, 60) == []
+    ended = [event.data for log in scene.project.folder.glob("out/*/events.jsonl") for event in read_events(log)][-1]
+    assert (code != 0, ended.get("outcome") != "GO", list(scene.project.folder.glob("out/*/record.html")) != []) == (
+        True,
+        True,
+        True,
+    ), (code, ended)
 
 
 def test_stopped_run_is_rolled_back_when_its_lease_ends_and_says_so_when_it_goes_on(scene):
