@@ -187,7 +187,7 @@ class Conductor:
         """
         failures = [*self.roll_back_all(reason), *self._cleanup.undo_changes()]
         left = self._cleanup.remove_data()
-        failures += self._stage_undo.on_again()  # guard: flag-that-others-switched-on-again-is-told
+        failures += self._stage_undo.switched_by_others()  # guard: flag-that-others-switched-on-again-is-told
         self._intents.settle_the_rest()
         if failures:
             raise RollbackFailed("\n".join([*failures, *left]))

@@ -33,7 +33,7 @@ class StageUndo:
         self._undo = undo
         self._told = told
         self._mode = mode
-        self._off: dict[str, Stage] = {}
+        self._ended: dict[str, tuple[Stage, bool]] = {}  # by stage: how its flag stands at its end
 
     def rollback(self, stage_id: str, reason: str) -> Rollback | None:
         """See `Conductor.rollback`."""
@@ -69,31 +69,34 @@ class StageUndo:
                 failures.append(str(error))
         return failures
 
-    def on_again(self) -> list[str]:
-        """Read the flags that were undone once more, and name those that somebody else has switched on since."""
+    def switched_by_others(self) -> list[str]:
+        """Read each flag that was undone or left enabled once more; for who else writes the file may switch it later.
+
+        Returns:
+            What is on again, with its commands. One that is off again needs none: the record says how it stands.
+        """
         try:
             found = EnvFile(self._target.env_file).read()
-        except (EnvFileError, OSError):  # it was read and written a moment ago, and then nothing of ours was in it
+        except (EnvFileError, OSError):  # it was read and written a moment ago, and then all was in order
             return []
-        flags = {self._target.flags[name]: stage for name, stage in self._off.items()}
-        return [self._told_on(flag, stage) for flag, stage in flags.items() if found.get(flag, "").lower() == "true"]
-
-    def _told_on(self, flag: str, stage: Stage) -> str:
-        file = self._target.env_file
-        FlagChanged(stage=stage.id, flag=flag, before="false", after="true", file=str(file)).tell(self._told)
-        commands = by_hand_commands(self._target, stage.service, flag)
-        return "\n".join(
-            [
-                f"{file}: {flag} was undone and is true again: somebody else writes this file; see who, then:",
-                *(f"  {command}" for command in commands),
-            ]
-        )
+        told = []
+        for stage, value in self._ended.values():
+            flag, file = self._target.flags[stage.id], self._target.env_file
+            if (found.get(flag, "").lower() == "true") is value:
+                continue
+            before, after = (str(each).lower() for each in (value, not value))
+            FlagChanged(stage=stage.id, flag=flag, before=before, after=after, file=str(file)).tell(self._told)
+            if not value:
+                commands = "\n  ".join(by_hand_commands(self._target, stage.service, flag))
+                who = "somebody else writes this file; see who, then"
+                told.append(f"{file}: {flag} was undone and is true again: {who}:\n  {commands}")
+        return told
 
     def _undone(self, state: StageState, change: Change, reason: str) -> Rollback:
         state.rollback_failed = True  # until it has not
         done = self._undo.flag(state.stage.id, state.stage.service, change)
         state.rollback_failed = False
-        self._off[state.stage.id] = state.stage
+        self._ended[state.stage.id] = state.stage, False
         self._settle(state, reason)
         return Rollback(state.stage.id, reason, done.account, done.seconds)
 
@@ -105,7 +108,7 @@ class StageUndo:
             self.rollback(state.stage.id, f"accepted, but that cannot be journalled: {error}")
             return False
         state.flag = state.change = state.intent = None
-        self._off.pop(state.stage.id, None)
+        self._ended[state.stage.id] = state.stage, True
         return True
 
     def _settle(self, state: StageState, how: str) -> None:

@@ -15,6 +15,7 @@ from acceptance.conduct.journal import Journal
 from acceptance.conduct.manual_recovery import state_found
 from acceptance.conduct.undo import recover
 from acceptance.events import EventLog, read_events
+from acceptance.record.stages import fold_flags
 from acceptance.verdict import DataLeft, Inconclusive, MutationFailed, RecoveryNeeded, Refused, RollbackFailed
 
 WORKER = replace(STAGE, id="21_01b", service="worker")
@@ -136,6 +137,17 @@ def test_flag_that_somebody_else_switches_on_after_the_undo_is_no_flag_that_is_o
         world.conductor.finish("over")
     changes = [event.data["after"] for event in read_events(world.events.path) if event.kind == "flag.changed"]
     assert changes == ["true", "true"]  # so that the panel says how it stands
+
+
+def test_flag_that_somebody_else_switches_off_once_it_is_left_enabled_is_told_as_off(world):
+    conductor = world.conduct("deploy")
+    conductor.set_flag(STAGE, True)
+    conductor.accept("21_01c")
+    assert conductor.end_stage("21_01c") is True
+    world.target.env_file.write_text(BEFORE)
+    conductor.finish("over")
+    log = list(read_events(world.events.path))
+    assert fold_flags(log) == {FLAG: "false"}  # which revokes the GO: see `acceptance.record.build`
 
 
 def test_stage_that_cannot_be_rolled_back_does_not_keep_the_others_on(world):
