@@ -115,10 +115,17 @@ def chosen(step: Step, tier: str) -> list[str]:
 
 
 def bar(total: float) -> "tqdm[None]":
-    shape = "{desc}{percentage:3.0f}% |{bar:30}| {elapsed} gone, about {remaining} left\n"
+    shape = "{desc}{percentage:3.0f}% |{bar:30}| {elapsed} gone{postfix}\n"
     if sys.stderr.isatty():
         shape = shape.rstrip()
-    return tqdm(total=total, bar_format=shape, mininterval=SECONDS_BETWEEN_LINES, miniters=0, smoothing=0.02)
+    return tqdm(total=total, bar_format=shape, mininterval=SECONDS_BETWEEN_LINES, miniters=0)
+
+
+def left(progress: "tqdm[None]") -> str:
+    """Say how long it will take: a second for each of its tests' seconds at most, as several run at once."""
+    facts = progress.format_dict
+    per_second = max(1.0, facts["n"] / max(1.0, facts["elapsed"]))
+    return f"about {tqdm.format_interval(max(0.0, facts['total'] - facts['n']) / per_second)} left"
 
 
 def run_all(plan: dict[Step, list[str]], tree: str, expected: dict[str, float]) -> list[str]:
@@ -137,6 +144,7 @@ def run_all(plan: dict[Step, list[str]], tree: str, expected: dict[str, float]) 
                 for one in running:
                     one.ended |= {entry.test: entry for entry in ended if entry.test in one.tests}
                 progress.set_description(", ".join(map(str, running)) + " ", refresh=False)
+                progress.set_postfix_str(left(progress), refresh=False)
                 progress.update(sum(expected.get(entry.test, 0.0) for entry in ended))
                 for one in over:
                     running.remove(one)
