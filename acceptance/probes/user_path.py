@@ -32,7 +32,7 @@ from acceptance.verdict import Inconclusive
 MOST = 3
 """How many of the stored things are asked for again: the newest, so that a rollback stays short."""
 LARGE = 2 << 20
-"""Bytes of an archive of theirs: a limit that came with the new path may be left behind."""
+"""Bytes of an archive of theirs, where that is allowed: a limit that came with the new path may be left behind."""
 REVIEW_S = 120.0
 """Longest time, in seconds, until a review has ended: a worker may sleep 60 s before it takes one (contract)."""
 _STORED_S = 2.0
@@ -109,7 +109,8 @@ def homework(user: User) -> list[Finding]:
 
 def upload(user: User) -> list[Finding]:
     """Upload an archive: it is taken, lies in the old place, and the new path's document is not there."""
-    student, archive = user.new_id("back"), of_exact_size(LARGE)
+    size = min(LARGE, user.clients.target.storage.max_upload_bytes)
+    student, archive = user.new_id("back"), of_exact_size(size)
     answer = user.clients.uploader.send(Upload(student, "hw01", archive))
     if answer.status != httpx.codes.CREATED:
         return [Finding("bad answer", f"upload of {student}", "201", brief(answer))]

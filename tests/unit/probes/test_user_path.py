@@ -70,6 +70,15 @@ def prepared(root):
     return SimpleNamespace(root=root, owner=owner_name(root.stat()), mode=0o750)
 
 
+def test_no_upload_of_the_proof_is_larger_than_the_target_takes():
+    """Else a good rollback of a target with a small limit is told as failed, by a 413."""
+    sent = []
+    storage, refused = SimpleNamespace(max_upload_bytes=4000), Exchange("POST", "u", 413, "", {}, "", 0.1, 0, "")
+    uploader = SimpleNamespace(send=lambda upload: sent.append(upload.archive.size) or refused)
+    user = User(SimpleNamespace(uploader=uploader, target=SimpleNamespace(storage=storage)), Stored(), str)
+    assert (len(user_path.upload(user)), sent) == (1, [4000])
+
+
 class Kept(Stored):
     """A database with one archive, and no task."""
 
