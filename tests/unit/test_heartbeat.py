@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from acceptance.commands.interruption import SIGNALS
 from acceptance.polling import poll
 from acceptance.stages.board import STATUS
 from acceptance.stages.progress import SoakProgress
@@ -83,6 +84,21 @@ def test_a_terminal_that_is_gone_ends_no_run_as_an_internal_error(tmp_path):
     assert os.write(output, b"panel") == 5
     os.close(screen)
     os.close(output)
+
+
+def test_a_signal_after_the_panel_changes_no_exit_code(tmp_path):
+    """Somebody pressed twice, and the run was over by then: it died of the signal, where its panel said exit 10."""
+    live = SimpleNamespace(run=SimpleNamespace(events=tmp_path / "events.jsonl"))
+    interruption = Interruption(live, os.open(os.devnull, os.O_WRONLY))
+    before = {number: signal.signal(number, signal.default_int_handler) for number in SIGNALS}
+    try:
+        interruption.install()
+        interruption.pytest_unconfigure()
+        for number in SIGNALS:
+            signal.raise_signal(number)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def test_a_folder_that_cannot_be_written_does_not_end_a_soak(tmp_path):
