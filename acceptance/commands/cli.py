@@ -23,7 +23,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from acceptance.commands.interruption import interruptible
+from acceptance.commands.interruption import interruptible, uncut
 from acceptance.finding import Finding, counts, ranked
 from acceptance.redact import Redactor
 from acceptance.target.model import Target, TargetError, find_target, is_provided, load_target
@@ -79,16 +79,23 @@ def main(
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of a line")
     arguments(parser)
     args = parser.parse_args(argv)
+    with interruptible():
+        return _ended(act, args)
+
+
+def _ended(act: Callable[[Target, argparse.Namespace], Answer], args: argparse.Namespace) -> int:
+    """Act, say how it ended, and give the exit code; a signal that comes meanwhile changes neither."""
     hide = Redactor([])
     try:
-        with interruptible():
-            target = chosen_target(args.target)
-            hide = redactor(target)
-            answer = act(target, args)
+        target = chosen_target(args.target)
+        hide = redactor(target)
+        answer = act(target, args)
+        uncut()
     except KeyboardInterrupt as error:
         _say(args.json, "INTERRUPTED", [f"by {error or 'SIGINT'}; what it had changed is undone"], {}, hide)
         return INTERRUPTED
     except tuple(kind for kind, *_ in _SAID) as error:
+        uncut()  # guard: no-signal-keeps-a-verdict-from-being-said
         word, code = next((word, code) for kind, word, code in _SAID if isinstance(error, kind))
         _say(args.json, word, [str(error)], {}, hide)
         return code

@@ -77,13 +77,14 @@ class OldPathProof:
         return [*told, *self._lost(wrong or {})]
 
     def _lost(self, wrong: Mapping[str, Finding]) -> list[str]:
-        """Tell of what was wrong before the rollback: users' archives may be, too."""
-        for found in wrong.values():
+        """Tell of archives that were wrong before the rollback: users' may be, too; their folder loses none."""
+        lost = [found for path, found in wrong.items() if path != str(self.target.storage.root)]
+        for found in lost:
             self.tell(found)  # guard: archives-lost-before-a-recovery-are-told
-        if not wrong:
+        if not lost:
             return []
         look = by_hand.script("validate_archive_checksums.py", self.target.source)
-        return [f"before it was undone, {summary(list(wrong.values()))}; see whether users' archives are whole: {look}"]
+        return [f"before it was undone, {summary(lost)}; see whether users' archives are whole: {look}"]
 
     def _was_on(self, change: Change) -> bool:
         return bool(self.prefix) and change.value.lower() == "true"

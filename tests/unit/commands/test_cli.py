@@ -1,10 +1,12 @@
 """What a command says first, and its exit code, for each way in which it can end."""
 
 import json
+import signal
 
 import pytest
 from small_target import small_target
 
+import acceptance.commands.cli
 from acceptance.commands.cli import Answer, main
 from acceptance.finding import Finding
 from acceptance.verdict import Inconclusive, MutationFailed, RecoveryNeeded, Refused, RollbackFailed
@@ -45,6 +47,18 @@ def command(tmp_path, capsys):
 def test_ending_that_is_not_good_has_its_word_and_code(command, ends, code, word):
     text = ends.findings[0] if isinstance(ends, Answer) else str(ends)
     assert command(ends) == (code, "", f"{word}: {text}\n")
+
+
+@pytest.mark.parametrize(("ends", "code"), [(Answer([], "good"), 0), (RollbackFailed("still on"), 12)])
+def test_a_signal_while_the_verdict_is_said_changes_nothing(command, monkeypatch, ends, code):
+    """Pressed a moment too late: the commands to finish by hand are said all the same."""
+    say = acceptance.commands.cli._say
+    told = lambda *args: signal.raise_signal(signal.SIGINT) or say(*args)  # noqa: E731
+    monkeypatch.setattr(acceptance.commands.cli, "_say", told)
+    try:
+        assert command(ends)[0] == code
+    except KeyboardInterrupt:
+        pytest.fail("the verdict was not said")
 
 
 def test_good_ending_goes_to_standard_output(command):
