@@ -13,6 +13,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -118,9 +119,15 @@ def _hidden(project: Path, nodeids: set[str], faults: Iterable[Mapping[str, Any]
     told = {fault["nodeid"] for fault in faults}
     for path in sorted((project / CHECKS).glob("*/test_*.py")):
         file = path.relative_to(project).as_posix()
-        for name in _written(path) if file not in told else ():
+        written = Counter(_written(path) if file not in told else ())
+        for name, times in written.items():
             if f"{file}::{name}" not in functions:
                 yield {"nodeid": f"{file}::{name}", "title": "stands in the file, and pytest does not collect it"}
+            elif times > 1:
+                yield {
+                    "nodeid": f"{file}::{name}",
+                    "title": f"stands in the file {times} times, and only the last runs",
+                }
 
 
 def _written(path: Path) -> list[str]:
@@ -128,4 +135,15 @@ def _written(path: Path) -> list[str]:
         tree = ast.parse(path.read_bytes())
     except (OSError, SyntaxError, ValueError):
         return []  # its collection failed, and says so
-    return [each.name for each in tree.body if isinstance(each, ast.FunctionDef) and each.name.startswith("test_")]
+    return list(_tests_in(tree.body))
+
+
+def _tests_in(nodes: Iterable[ast.AST], within: str = "") -> Iterator[str]:
+    """Give the test functions of a file, also those of a class or under a condition."""
+    for node in nodes:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield from [f"{within}{node.name}"] if node.name.startswith("test_") else []
+        elif isinstance(node, ast.ClassDef):
+            yield from _tests_in(node.body, f"{within}{node.name}::") if node.name.startswith("Test") else ()
+        else:
+            yield from _tests_in(ast.iter_child_nodes(node), within)

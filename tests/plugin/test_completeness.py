@@ -1,6 +1,7 @@
 """A stage is accepted only if every check of its folder ran, whatever left one out. Small projects on a real lab."""
 
 import pytest
+from small_project import ROOT
 
 FIRST = "def test_first(): pass\ndef test_second(): pass\n"
 GATE = """
@@ -21,6 +22,8 @@ WAYS = {
     "plugin": "def pytest_collection_modifyitems(items): items[:] = [i for i in items if i.name != 'test_second']\n",
     "skipped-by-a-plugin": "def pytest_runtest_setup(item):\n    if item.name == 'test_second': pytest.skip('slow')\n",
     "marked": "def pytest_itemcollected(item):\n    if item.name == 'test_second': item.add_marker('skip')\n",
+    "not-made": "@pytest.hookimpl(tryfirst=True)\ndef pytest_pyfunc_call(pyfuncitem):\n"
+    "    return pyfuncitem.name == 'test_second' or None\n",
     "not-importable": "import nothing_of_that_name\n",
 }
 
@@ -66,6 +69,31 @@ def test_whole_stage_is_accepted(project):
     file = project.target.env_file
     file.write_text(file.read_text().replace("USE_NEW_STORAGE_ADAPTER=true", "USE_NEW_STORAGE_ADAPTER=false"))
     assert (done.outcome, done.code, flags) == ("GO", 0, ["USE_NEW_STORAGE_ADAPTER"]), done.output
+
+
+AGAIN = """
+from _pytest.runner import runtestprotocol
+def pytest_runtest_protocol(item, nextitem):
+    reports = runtestprotocol(item, nextitem=nextitem, log=False)
+    if any(each.failed for each in reports):
+        item._initrequest()
+        reports = runtestprotocol(item, nextitem=nextitem, log=False)
+    for report in reports:
+        item.ihook.pytest_runtest_logreport(report=report)
+    return True
+"""
+
+
+@pytest.mark.parametrize(
+    ("body", "plugin"),
+    [("assert tries.append(1) or len(tries) > 1", AGAIN), ("return not tries.append(1)", "")],
+    ids=["tried again by a plugin", "returned and not asserted"],
+)
+def test_what_is_no_pass_is_a_failure(project, body, plugin):
+    project.stage("21_01c", preflight=f"tries = []\ndef test_bad():\n    {body}\n")
+    (project.folder / "again.py").write_text(plugin)
+    done = project.finish(project.start("-pagain", PYTHONPATH=f"{ROOT}:{project.folder}"))
+    assert (done.code, done.verdicts()) == (1, {"test_bad": "FAIL"}), done.output
 
 
 def test_assertions_that_python_may_leave_out_are_refused(project):

@@ -44,8 +44,11 @@ def test_whole_stage_is_go(everything):
         ),
         ("def test_b(): pass\ndef test_hidden(): pass\n", "does not collect it"),
         ("def test_b(:\n", "cannot be collected"),
+        ("if not __name__:\n    def test_b(): pass\n", "does not collect it"),
+        ("class TestB:\n    __test__ = False\n    def test_b(self): pass\n", "does not collect it"),
+        ("def test_b(): assert False\ndef test_b(): pass\n", "stands in the file 2 times"),
     ],
-    ids=["import", "module-skip", "hidden-by-a-conftest", "syntax"],
+    ids=["import", "module-skip", "hidden-by-a-conftest", "syntax", "condition", "class", "twice"],
 )
 def test_what_is_not_collected_is_a_fault_of_its_stage(tmp_path, monkeypatch, written, fault):
     monkeypatch.setenv("PYTEST_ADDOPTS", "-k nothing --ignore ops_tests")
