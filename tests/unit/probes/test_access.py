@@ -76,6 +76,7 @@ def test_strangers_are_turned_away_or_told(statuses, stated, found):
         ({"ours": 401}, REQUIRED, "let our own login in, found 401"),
         ({"ours": None}, REQUIRED, "let our own login in"),
         ({"ours": 200, "none": None}, REQUIRED, "expected an answer"),
+        ({"ours": 200, "wrong": 429}, REQUIRED, "expected an answer, found 429"),
         ({"ours": 200, "none": 200}, None, "AUTHENTICATION of the target file does not say"),
     ],
 )
