@@ -62,6 +62,7 @@ def selected_by(way: str, everything: Collection, out: Sequence[str]) -> set[str
     files = sorted({name.partition("::")[0] for name in out})
     kept = [str(check["nodeid"]) for check in everything.checks if check["nodeid"] not in out]
     others = sorted({name.partition("::")[0] for name in kept} - set(files))
+    others_named = {Path(each).name for each in others} - {Path(each).name for each in files}
     by_name = " and ".join(f"not {name.rpartition('::')[2].partition('[')[0]}" for name in out)
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "drops.py").write_text(DROPS.format(out=set(out)))
@@ -70,11 +71,11 @@ def selected_by(way: str, everything: Collection, out: Sequence[str]) -> set[str
             "-k": (["-k", by_name], {}),
             "--deselect": ([f"--deselect={each}" for each in out], {}),
             "--ignore": ([f"--ignore={each}" for each in files], {}),
-            "python_files": (["-o", f"python_files={' '.join({Path(each).name for each in others})}"], {}),
+            "python_files": (["-o", f"python_files={' '.join(others_named)}"], {}),
             "PYTEST_ADDOPTS": ([], {"PYTEST_ADDOPTS": " ".join(f"--deselect={each}" for each in out)}),
             "-p plugin": (["-p", "drops"], {"PYTHONPATH": os.pathsep.join([folder, str(ROOT)])}),
         }[way]
-        argv = [sys.executable, "-m", "pytest", "--collect-only", "-qq", "--no-header", "-n0", *options]
+        argv = [sys.executable, "-m", "pytest", "--collect-only", "-q", "--no-header", "-n0", *options]
         kept_env = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "OPS_"))}
         done = subprocess.run(argv, cwd=ROOT, env=kept_env | environment, capture_output=True, text=True, check=False)
     return {line for line in done.stdout.splitlines() if "::" in line}
