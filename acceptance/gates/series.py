@@ -96,13 +96,14 @@ class Samples:
 
     def _vanished(self) -> str:
         """Name a series that ended although its process goes on and is scraped: renamed, relabelled or dropped."""
+        good = {one.instance: max((at for at, up in one.points if up == 1), default=0.0) for one in self.up}
         for row in (*self.query, *self.total):
             last = row.points[-1][0] if row.points else 0.0
-            process, latest = (_process_at(at, row.instance, self.started) for at in (last, math.inf))
-            good = (at for one in self.up if one.instance == row.instance for at, up in one.points if up == 1)
-            goes_on = process is not None and latest is not None and latest <= process + SAME_START_S
+            times, starts = _starts(row.instance, self.started)
+            place = bisect_right(times, last)
+            goes_on = place > 0 and starts[-1] <= starts[place - 1] + SAME_START_S
             # guard: series-that-ended
-            if goes_on and self.start < last < max(good, default=0.0) - 2 * self.step:
+            if goes_on and self.start < last < good.get(row.instance, 0.0) - 2 * self.step:
                 return f"{shown(row.labels)} ended at {last:.0f}, although its process is scraped: renamed or dropped?"
         return ""
 
@@ -112,13 +113,14 @@ class Samples:
 
         A counter that fell was of the old process when it was last seen; what one is asked for the first time it does
         not export before. So the first good scrape after that is the new one's, however late the counter came back.
+        Nothing is worked out where the process says when it started.
         """
-        found: dict[str, set[float]] = {}
-        for row in (*self.query, *self.total):
-            good = [at for one in self.up if one.instance == row.instance for at, up in one.points if up == 1]
+        known, found = {one.instance for one in self.started}, dict[str, set[float]]()
+        good = {one.instance: [at for at, up in one.points if up == 1] for one in self.up}
+        for row in (each for each in (*self.query, *self.total) if each.instance not in known):
             for earlier, later in pairwise(point for point in row.points if math.isfinite(point[1])):
                 if later[1] < earlier[1]:
-                    first = min((at for at in good if at > earlier[0]), default=later[0])
+                    first = min((at for at in good.get(row.instance, ()) if at > earlier[0]), default=later[0])
                     found.setdefault(row.instance, set()).add(min(first, later[0]))
         return {instance: sorted(times) for instance, times in found.items()}
 
@@ -134,24 +136,27 @@ class Samples:
 
 def gains(row: Row, samples: Samples) -> Iterator[tuple[float, float]]:
     """Give what a counter gained at each of its samples within the window."""
+    (times, starts), restarts = _starts(row.instance, samples.started), samples.restarts.get(row.instance, ())
     last, seen, process = 0.0, -math.inf, None
     for at, value in row.points:
         if not math.isfinite(value):
             continue
-        now = _process_at(at, row.instance, samples.started)
+        place = bisect_right(times, at)
+        now = starts[place - 1] if place else None
         if at > samples.start:
-            new = any(seen < each <= at for each in samples.restarts.get(row.instance, ())) or (
-                process is not None and now is not None and now > process + SAME_START_S
+            new = (
+                value < last
+                or any(seen < each <= at for each in restarts)
+                or (process is not None and now is not None and now > process + SAME_START_S)
             )
             yield at, value if new else value - last
         last, seen, process = value, at, now
 
 
-def _process_at(at: float, instance: str, started: Sequence[Row]) -> float | None:
-    """Give when the process of an instance started that was there at a time; None where that is not known."""
-    starts = next((one.points for one in started if one.instance == instance), ())
-    place = bisect_right(starts, at, key=lambda point: point[0])
-    return starts[place - 1][1] if place else None
+def _starts(instance: str, started: Sequence[Row]) -> tuple[Sequence[float], Sequence[float]]:
+    """Give when an instance was scraped, and when its process had started by each scrape."""
+    points = next((one.points for one in started if one.instance == instance), ())
+    return [at for at, _ in points], [value for _, value in points]
 
 
 def gained(rows: Sequence[Row], samples: Samples) -> dict[float, float]:
