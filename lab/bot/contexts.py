@@ -22,7 +22,7 @@ class Context:
     """
 
     session_id: str
-    user_id: str
+    user_id: str | int
     state: str = "active"
     history: list[dict[str, str]] = field(default_factory=list)
     step_count: int = 0
@@ -59,7 +59,7 @@ class DirectContexts:
             return None
         return Context(
             session_id=found["session_id"],
-            user_id=found["user_id"],
+            user_id=str(found["user_id"]),
             state=found["state"],
             history=list(found["data"].get("history", [])),
             step_count=found["step_count"],

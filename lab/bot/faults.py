@@ -165,6 +165,12 @@ DIALOG_FAULTS = (
         ("21_01a.rollout.3",),
     ),
     Fault(
+        "dialog-user-as-number",
+        "21_01a",
+        "new path: a user's id of digits alone is stored as a number",
+        ("21_01a.rollout.3",),
+    ),
+    Fault(
         "dialog-times-of-another-zone",
         "21_01a",
         "new path: the time of an answer is stored three hours later",

@@ -31,7 +31,9 @@ def damaged(context: Context, fault: Callable[[str], bool], number: int) -> Cont
         history = [*history[:-1], {**history[-1], "at": _shifted(history[-1]["at"])}]
     seldom = fault("dialog-steps-seldom-twice") and number % 15 == 5
     steps = 1 if fault("dialog-steps-not-counted") else context.step_count + seldom
-    return replace(context, history=history, step_count=steps)
+    user = context.user_id
+    user = int(user) if fault("dialog-user-as-number") and str(user).isdecimal() else user
+    return replace(context, user_id=user, history=history, step_count=steps)
 
 
 def _shifted(at: str) -> str:

@@ -134,13 +134,13 @@ POWER = (
         besides=("'This is message 5 of a long conversation': (1, 0)", "(1, 2)"),
     ),
     Power(
-        ("dialog-role-renamed", "dialog-times-of-another-zone"),
+        ("dialog-role-renamed", "dialog-times-of-another-zone", "dialog-user-as-number"),
         ("test_contexts_are_stored_as_with_the_flag_off",),
         "context.data.history[].role of ['butler', 'user']",
         stage="21_01a",
         only=("flag_off", "flag_on"),
         k="stored_as_with or remembered or context_is_stored",
-        besides=("context.data.history[].at from",),
+        besides=("context.data.history[].at from", "context.user_id with a text"),
     ),
     Power(
         ("dialog-sessions-unlocked",),
