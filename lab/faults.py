@@ -92,6 +92,8 @@ STORAGE_FAULTS: tuple[Fault, ...] = tuple(
         ),
         ("wrong-size-seldom", "every 15th document holds another size than the stored file's", "monitor.1"),
         ("place-without-root", "the document's path is one that the worker cannot read", "rollout.3"),
+        ("copy-left-outside", "a copy of each archive is left beside the storage", "rollout.3"),
+        ("previous-alone-lost", "an older archive that comes without a log is not kept", "rollout.3"),
         ("owners-mixed", "of uploads at the same moment each is recorded as the newest one's", "rollout.3"),
         (
             "times-not-measured",

@@ -60,11 +60,12 @@ def test_task_can_be_asked_for(submitted, clients, before):
 
 
 @pytest.mark.checklist("21_01c.rollout.1")
-def test_each_file_lands_in_the_old_place(submitted, storage, mongo):
+def test_each_file_lands_in_the_old_place(submitted, storage, mongo, before):
     """Validate with flag off: each file of a submission is stored once, and no document of the new adapter is made."""
     submission, answer = submitted
     found = submission.file_findings(storage.legacy_root)
     assert found == [], f"{summary(found)}\n{answer.exchange.explain()}"
+    before.keep("left outside", *submission.left_outside(storage))
     archives = mongo["review_archives"]
     documents = archives.count_documents({"student_id": submission.student_id})
     assert documents == 0, f"expected none in {archives.name}, which the old path does not write, found {documents}"

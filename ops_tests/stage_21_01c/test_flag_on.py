@@ -17,6 +17,7 @@ from acceptance.probes.storage.uploads import REVIEWS_PATH, Upload
 pytestmark = [pytest.mark.smoke, pytest.mark.usefixtures("flag_on")]
 
 AT_ONCE = 8
+LEFT_OUT = ((), ("old_zip",), ("logs_zip",), ("old_zip", "logs_zip"))
 
 
 @pytest.fixture(scope="module")
@@ -30,10 +31,11 @@ def uploaded(uploader, kept, new_id):
 
 @pytest.fixture
 def at_once(uploader, new_id):
-    """Submissions of several students at the same moment, two of each, and their answers."""
+    """Submissions of several students at the same moment, two of each, with all files and with fewer; their answers."""
     students = [new_id(f"At-once-{n}") for n in range(AT_ONCE // 2)]
     works = [(student, assignment) for student in students for assignment in ("hw02", "hw03")]
-    submissions = [Submission.of(*work, good(), good(), good()) for work in works]
+    whole = [Submission.of(*work, good(), good(), good()) for work in works]
+    submissions = [each.without(*LEFT_OUT[n % len(LEFT_OUT)]) for n, each in enumerate(whole)]
     with ThreadPoolExecutor(AT_ONCE) as pool:
         answers = list(pool.map(lambda each: uploader.read(uploader.send(each.upload())), submissions))
     return list(zip(submissions, answers, strict=True))
@@ -111,10 +113,12 @@ def test_task_can_be_asked_for(submitted, clients):
 
 
 @pytest.mark.checklist("21_01c.rollout.3")
-def test_each_file_is_stored_once(submitted, storage):
-    """Smoke test with flag on, 1: each file of a submission is stored, byte for byte, once."""
-    found = submitted[0].file_findings(storage.root)
+def test_each_file_is_stored_once(submitted, storage, before):
+    """Smoke test with flag on, 1: each file of a submission is stored, byte for byte, once, and not elsewhere too."""
+    found, left = submitted[0].file_findings(storage.root), submitted[0].left_outside(storage)
     assert found == [], summary(found)
+    most = len(before.all("left outside"))
+    assert len(left) <= most, f"expected {most} copies outside {storage.root}, as with the flag off, found {left}"
 
 
 @pytest.mark.checksum

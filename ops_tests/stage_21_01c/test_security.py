@@ -152,14 +152,17 @@ def test_attacks_are_blocked(attacks, evidence):
     ids=["ids-equal-when-joined", "same-again", "ids-equal-but-for-case", "ids-equal-but-for-the-end"],
 )
 def test_another_archive_is_not_overwritten(theirs, ours, joint, uploader, storage, new_id):
-    """Test path traversal blocking: ids that collide, joined or without their case, overwrite nothing."""
-    student, first = new_id("collide"), archives.good()
+    """Test path traversal blocking: ids that collide, joined or without their case, overwrite and drop nothing."""
+    student, first, second = new_id("collide"), archives.good(), archives.good()
     taken = uploader.send(Upload(student + theirs[0].replace("_", joint), theirs[1], first))
     if theirs[0] == LONG and taken.status != 201:
         raise NotApplicable(f"an id of {len(student + LONG)} characters is refused here: {taken.explain()}")
-    answer = uploader.send(Upload(student + ours[0], ours[1].replace("_", joint), archives.good()))
-    copies = len(copies_of(first, storage.root))
-    assert copies == 1, f"expected the first archive to be there still, found {copies} of it\n{answer.explain()}"
+    answer = uploader.send(Upload(student + ours[0], ours[1].replace("_", joint), second))
+    copies = [len(copies_of(each, storage.root)) for each in (first, second)]
+    assert copies == [1, int(answer.accepted)], (
+        f"expected the first archive to be there still, and the second one where it was accepted, found {copies[0]} "
+        f"and {copies[1]} of them\n{answer.explain()}"
+    )
 
 
 @pytest.mark.checklist("21_01c.security.2")

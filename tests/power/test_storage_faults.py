@@ -173,6 +173,14 @@ POWER = (
         survey="full-on",
     ),
     On(("archive-not-kept",), ("test_each_file_is_stored_once",), "found", k="stored_once", survey="not-kept"),
+    On(("copy-left-outside",), ("test_each_file_is_stored_once",), "copies outside", k="stored_once", survey="left"),
+    On(
+        ("previous-alone-lost",),
+        ("test_uploads_at_once_are_not_mixed_up",),
+        "one file that is old_zip byte for byte",
+        k="at_once_are",
+        survey="left",
+    ),
     On(("wrong-size-recorded",), ("test_documents_say_all_that_was_sent",), "found", k="documents_say", survey="b"),
     On(("long-names-cut",), ("test_documents_say_all_that_was_sent",), "logs: filename", k="documents_say", survey="g"),
     Security(

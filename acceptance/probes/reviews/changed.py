@@ -36,6 +36,9 @@ def changed(before: Sequence[Review], new: Review) -> list[Finding]:
     said, says = ((each.answer or {}).get("status") for each in (old, new))
     if new.answer is not None and said != says:
         found.append(Finding("answered otherwise", subject, f"status {said!r}, as by the old path", repr(says)))
+    kinds = [(each.task or {}).get("task_type") for each in (old, new)]
+    if kinds[0] != kinds[1]:
+        found.append(Finding("other task", subject, f"task_type {kinds[0]!r}, as by the old path", repr(kinds[1])))
     texts = [_text(each) for each in (old, new)]
     if len(texts[1]) < len(texts[0]) / LEAST_OF_REPORT:
         expected = f"a report of about {len(texts[0])} characters, as by the old path"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from acceptance.probes.seen import CLOCKS_DIFFER, moment
 from acceptance.probes.storage.directory import copies_of
 from acceptance.probes.storage.metadata import checksum_findings, metadata_findings
 from acceptance.probes.storage.uploads import Upload, file_part
+from acceptance.target.parts import Storage
 
 Document = Mapping[str, Any]
 STATES = ("queued", "running", "succeeded", "failed")
@@ -61,6 +62,10 @@ class Submission:
     def of_one(cls, student_id: str, assignment_id: str, archive: Archive) -> Submission:
         """Make a submission with the one file that each must have."""
         return cls(student_id, assignment_id, (Sent("new_zip", "new", "new.zip", archive),))
+
+    def without(self, *fields: str) -> Submission:
+        """Leave out files that a student need not send."""
+        return replace(self, files=tuple(each for each in self.files if each.field not in fields))
 
     def upload(self) -> Upload:
         """Give the request."""
@@ -107,6 +112,14 @@ class Submission:
             for field, paths in copies.items()
             if len(paths) != 1
         ]
+
+    def left_outside(self, storage: Storage) -> list[Path]:
+        """Find copies of the files in the watched folders beside the storage, such as what was received in pieces."""
+        roots = [root.resolve() for root in (storage.root, storage.legacy_root)]
+        copies = {
+            path for each in self.files for folder in storage.watch_dirs for path in copies_of(each.archive, folder)
+        }
+        return sorted(path for path in copies if not any(path.resolve().is_relative_to(root) for root in roots))
 
     def _one(self, sent: Sent, document: Document, task_id: str, root: Path) -> list[Finding]:
         expected = {

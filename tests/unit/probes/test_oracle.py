@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -101,6 +103,19 @@ def test_one_file_for_each_archive(documents, tmp_path):
     assert SUBMISSION.file_findings(tmp_path) == []
     (tmp_path / "copy.zip").write_bytes(SUBMISSION.files[1].archive.read())
     assert len(SUBMISSION.file_findings(tmp_path)) == 1
+
+
+def test_a_copy_outside_the_storage_is_found(documents, tmp_path):
+    root, outside = tmp_path / "store", tmp_path / "spool" / "x"
+    storage = SimpleNamespace(root=root, legacy_root=root, watch_dirs=(tmp_path / "spool", tmp_path))
+    root.mkdir()
+    outside.parent.mkdir()
+    for each in documents:
+        Path(each["path"]).rename(root / Path(each["path"]).name)
+    assert SUBMISSION.left_outside(storage) == []
+    outside.write_bytes(SUBMISSION.files[2].archive.read())
+    assert SUBMISSION.left_outside(storage) == [outside]
+    assert SUBMISSION.without("logs_zip").left_outside(storage) == []
 
 
 class Archives:

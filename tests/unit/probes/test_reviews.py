@@ -104,6 +104,12 @@ def test_what_a_limit_refuses_now_is_counted():
     assert (found.expected, found.found) == ("2 submissions in a row taken, as by the old path", "1 refused")
 
 
+def test_a_task_of_another_type_is_told():
+    old, new = (review(task=TASK | {"task_type": kind}) for kind in ("code_review", "review"))
+    assert "task_type 'code_review', as by the old path, found 'review'" in summary(changed([old], new))
+    assert changed([old], old) == []
+
+
 def begun(*seconds):
     """Reviews in the order in which they were sent, begun after so many seconds."""
     logged = ({"rate_limit_check": replace(line("rate_limit_check"), at=NOW + timedelta(seconds=s))} for s in seconds)
