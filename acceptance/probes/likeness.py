@@ -106,8 +106,8 @@ class OldPath:
             if _part(path) not in there:
                 continue
             found = now.fields[path] if path in now.fields else next(iter(now.values.get(path, ())), None)
-            if _type(found) != _type(value):
-                yield "lacks what was stored", f"{path} with {_type(value)}", f"{_type(found)} {found!r}"
+            if type_of(found) != type_of(value):
+                yield "lacks what was stored", f"{path} with {type_of(value)}", f"{type_of(found)} {found!r}"
             elif _has_zone(value) and _has_zone(found) is False:
                 yield "lacks what was stored", f"{path} with the zone of its time", repr(found)
 
@@ -145,7 +145,8 @@ class OldPath:
             yield "repeated", f"one {name}", "more than one"
 
 
-def _type(value: Any) -> str:
+def type_of(value: Any) -> str:
+    """Name the type of a value, as a reader of JSON or of documents knows it."""
     if isinstance(value, int | float) and not isinstance(value, bool):
         return "a number"
     names = {"str": "a text", "datetime": "a time", "dict": "fields", "NoneType": "nothing", "bool": "true or false"}

@@ -5,6 +5,7 @@ import pytest
 from acceptance.evidence import Evidence
 from acceptance.finding import summary
 from acceptance.polling import poll
+from acceptance.probes.answers import other_form
 from acceptance.probes.dialog import contexts
 from acceptance.probes.dialog.concurrent_users import converse_at_once
 from acceptance.probes.dialog.conversation import other_forms, other_modes
@@ -139,6 +140,12 @@ def test_contexts_are_stored_as_with_the_flag_off(before, conversation, long_tal
     pairs = ((conversation, begun), (long_talk, long))
     found = [each for new, same in pairs for each in old.unlike(new.session_id, new.seen, same.seen)]
     found += [*other_modes(long.turns, long_talk.turns), *other_forms(long.turns, long_talk.turns)]
+    found += other_form(
+        *(
+            [turn.exchange for talk in talks for turn in talk.turns]
+            for talks in ((begun, long), (conversation, long_talk))
+        )
+    )
     assert found == [], summary(found)
 
 

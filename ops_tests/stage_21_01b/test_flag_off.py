@@ -42,8 +42,9 @@ def test_list_is_what_the_hw_checker_knows(listing, checker, student):
 
 
 @pytest.mark.checklist("21_01b.rollout.1")
-def test_review_is_requested(requested, evidence):
+def test_review_is_requested(requested, evidence, before):
     """Validate with flag off: a review can be requested, and the HW checker has it."""
+    before.keep("review request", requested.exchange)
     evidence.add(Evidence("http", "review request", requested.exchange.as_json()))
     found = requested.findings()
     assert found == [], summary(found)

@@ -8,6 +8,7 @@ from itertools import combinations
 from pathlib import Path
 
 from acceptance.finding import Finding, Severity
+from acceptance.probes.answers import other_form
 from acceptance.probes.likeness import OldPath
 from acceptance.probes.reviews.result import Review
 from acceptance.probes.reviews.works import NO_LOG
@@ -36,6 +37,7 @@ def changed(before: Sequence[Review], new: Review) -> list[Finding]:
     said, says = ((each.answer or {}).get("status") for each in (old, new))
     if new.answer is not None and said != says:
         found.append(Finding("answered otherwise", subject, f"status {said!r}, as by the old path", repr(says)))
+    found += other_form([review.submitted.exchange for review in succeeded], [new.submitted.exchange])
     kinds = [(each.task or {}).get("task_type") for each in (old, new)]
     if kinds[0] != kinds[1]:
         found.append(Finding("other task", subject, f"task_type {kinds[0]!r}, as by the old path", repr(kinds[1])))
