@@ -16,20 +16,19 @@ from acceptance.probes.seen import Seen
 
 
 def other_form(before: Sequence[Exchange], now: Sequence[Exchange]) -> list[Finding]:
-    """Name the fields of good answers that are gone, or of another type than in all answers by the old path.
+    """Name the fields that all answers by the old path have, and that are of another type now, or in no answer.
 
     Args:
         before: The same requests by the old path.
         now: Those by the new path.
     """
-    old = [form for form in map(_form, before) if form]
+    old, new = ([form for form in map(_form, answers) if form] for answers in (before, now))
     common = {path: kind for path, kind in old[0].items() if all(each.get(path) == kind for each in old)} if old else {}
+    found = {path: {each[path] for each in new if path in each} or {"nothing"} for path in common} if new else {}
     return [
-        Finding("answered otherwise", f"{each.method} {each.url}", f"{path} with {kind}, as by the old path", found)
-        for each in now
-        if (form := _form(each))
+        Finding("answered otherwise", now[0].url, f"{path} with {kind}, as by the old path", ", ".join(sorted(told)))
         for path, kind in common.items()
-        if (found := form.get(path, "nothing")) != kind
+        if (told := found.get(path, {kind}) - {kind})
     ]
 
 
