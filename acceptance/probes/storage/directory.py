@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,21 +50,22 @@ def as_prepared(storage: Storage) -> list[Finding]:
     return [Finding("folder", where, str(wanted), str(found or "no folder there"), next_step=step)]
 
 
-def copies_of(archive: Archive, root: Path) -> list[Path]:
-    """Find the files below `root` that are this archive, byte for byte.
+def copies_of(archive: Archive, root: Path, without: Collection[Path] = ()) -> list[Path]:
+    """Find the files below `root` that are this archive, byte for byte; folders of `without` are left out.
 
     Raises:
         Inconclusive: `root` cannot be listed.
     """
     if not os.access(root, os.R_OK | os.X_OK):
         raise Inconclusive(f"{root} cannot be listed by this user; run as the storage's owner or as root")
-    same_size = (path for path, size in _files(root) if size == archive.size)
+    same_size = (path for path, size in _files(root, without) if size == archive.size)
     return sorted(path for path in same_size if sha256_of(path) == archive.sha256)
 
 
-def _files(root: Path) -> Iterator[tuple[Path, int]]:
+def _files(root: Path, without: Collection[Path]) -> Iterator[tuple[Path, int]]:
     """Give the files and their sizes; an archive that was unpacked may hold what no path is long enough for."""
-    for folder, _, names in os.walk(root):
+    for folder, folders, names in os.walk(root):
+        folders[:] = [name for name in folders if Path(folder, name) not in without]
         for name in names:
             path = Path(folder, name)
             with suppress(OSError):

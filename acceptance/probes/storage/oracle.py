@@ -116,10 +116,11 @@ class Submission:
     def left_outside(self, storage: Storage) -> list[Path]:
         """Find copies of the files in the watched folders beside the storage, such as what was received in pieces."""
         roots = [root.resolve() for root in (storage.root, storage.legacy_root)]
-        copies = {
-            path for each in self.files for folder in storage.watch_dirs for path in copies_of(each.archive, folder)
-        }
-        return sorted(path for path in copies if not any(path.resolve().is_relative_to(root) for root in roots))
+        folders = {folder.resolve() for folder in storage.watch_dirs}
+        beside = [folder for folder in folders if not any(folder.is_relative_to(root) for root in roots)]
+        return sorted(
+            {path for each in self.files for folder in beside for path in copies_of(each.archive, folder, roots)}
+        )
 
     def _one(self, sent: Sent, document: Document, task_id: str, root: Path) -> list[Finding]:
         expected = {
