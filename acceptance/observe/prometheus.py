@@ -92,7 +92,7 @@ class Prometheus:
         params = {} if at is None else {"time": str(at)}
         query = self.own(query)
         rows = self._ask(query, lambda: self._client.custom_query(query, params=params))
-        return self._ask(query, lambda: [Sample(self._labels(row), *_points(row)[0][::-1]) for row in rows])
+        return self._ask(query, lambda: [Sample(self._labels(row), *self._points(row)[0][::-1]) for row in rows])
 
     def range(self, query: str, start: float, end: float, step: float) -> dict[str, Series]:
         """Evaluate `query` every `step` seconds.
@@ -104,13 +104,13 @@ class Prometheus:
         moments = (datetime.fromtimestamp(start, UTC), datetime.fromtimestamp(end, UTC))
         exact = {"start": str(start), "end": str(end)}  # the client would round them to whole seconds
         rows = self._ask(query, lambda: self._client.custom_query_range(query, *moments, step=str(step), params=exact))
-        return self._ask(query, lambda: {_key(self._labels(row)): _points(row) for row in rows})
+        return self._ask(query, lambda: {_key(self._labels(row)): self._points(row) for row in rows})
 
     def raw(self, selector: str, start: float, end: float) -> list[Row]:
         """Give the samples that were scraped in [start, end], as they are, with the labels of each series."""
         query = f"{self.own(selector)}[{max(1, round((end - start) * 1000))}ms]"
         rows = self._ask(query, lambda: self._client.custom_query(query, params={"time": str(end)}))
-        return self._ask(query, lambda: [Row(self._labels(row), _points(row)) for row in rows])
+        return self._ask(query, lambda: [Row(self._labels(row), self._points(row)) for row in rows])
 
     def samples(self, measure: Measure, job: str, start: float, end: float, step: float) -> Samples:
         """Fetch what `acceptance.gates` needs for a gate or trigger over [start, end], and of the time before."""
@@ -220,6 +220,12 @@ class Prometheus:
 
     def _labels(self, row: Mapping[str, Any]) -> dict[str, str]:
         return self._metrics.told(row["metric"])
+
+    def _points(self, row: Mapping[str, Any]) -> list[tuple[float, float]]:
+        """Read the samples of a row; a sum of milliseconds in the contract's seconds."""
+        name = str(row["metric"].get("__name__", ""))
+        unit = self._metrics.unit(name) if name.endswith("_sum") else 1.0
+        return [(at, value * unit) for at, value in _points(row)]
 
     def _ask(self, what: str, call: Callable[[], Answer]) -> Answer:
         from prometheus_api_client.exceptions import PrometheusApiClientException

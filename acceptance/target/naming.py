@@ -106,6 +106,7 @@ class DocumentNames(Public):
 
 _QUOTED = re.compile(r'("(?:[^"\\]|\\.)*")')
 _MATCHER = re.compile(r'(\w+)(\s*(?:=~|!~|!=|=)\s*)"([^"\\]*)"')
+_MILLISECONDS = re.compile(r"_(?:ms|millis|milliseconds)(?:_|$)")
 _NAME_IS = ("__name__=", "__name__=~", "__name__!=", "__name__!~")
 
 
@@ -156,8 +157,16 @@ class MetricNames(Public):
         contract = {back.get(name, name): value for name, value in labels.items()}
         found = {name: said.get((name, value), value) for name, value in contract.items()}
         if "__name__" in found:
+            unit = self.unit(found["__name__"])
             found["__name__"] = self._name(found["__name__"])
+            if "le" in found and unit != 1:
+                found["le"] = str(float(found["le"]) * unit)
         return found
+
+    def unit(self, theirs: str) -> float:
+        """Give how many of the contract's seconds one of a deployment's metric is: a thousandth where that is in ms."""
+        in_ms = "_seconds" in self._name(theirs) and _MILLISECONDS.search(theirs)
+        return 0.001 if in_ms else 1.0
 
     def _name(self, name: str) -> str:
         begins = [(theirs, ours) for ours, theirs in self.names.items() if name.startswith(theirs)]
