@@ -177,7 +177,7 @@ POWER = (
     On(
         ("previous-alone-lost",),
         ("test_uploads_at_once_are_not_mixed_up",),
-        "one file that is old_zip byte for byte",
+        "expected one document for each of ['new', 'previous'], found ['new']",
         k="at_once_are",
         survey="left",
     ),
