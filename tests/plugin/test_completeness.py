@@ -92,7 +92,7 @@ def pytest_runtest_protocol(item, nextitem):
 def test_what_is_no_pass_is_a_failure(project, body, plugin):
     project.stage("21_01c", preflight=f"tries = []\ndef test_bad():\n    {body}\n")
     (project.folder / "again.py").write_text(plugin)
-    done = project.finish(project.start("-pagain", PYTHONPATH=f"{ROOT}:{project.folder}"))
+    done = project.finish(project.start("-pagain", "-pno:html", PYTHONPATH=f"{ROOT}:{project.folder}"))
     assert (done.code, done.verdicts()) == (1, {"test_bad": "FAIL"}), done.output
 
 
