@@ -38,7 +38,8 @@ _TROUBLE = re.compile(
 )
 #: What reads like trouble in an entry with a time and no level; users' texts, which follow an entry, may hold it too.
 _WORDS_OF_TROUBLE = re.compile(
-    r"\b[\w.]*(?:Error|Exception)\b|^\W*(?:error|fatal|panic|critical)\b|\b[Uu]n(?:handled|caught)\b|\b[Ff]ailed\b"
+    r"\b[\w.]*(?:Error|Exception)\b|^\W*(?:error|fatal|panic|critical)\b|\b[Uu]n(?:handled|caught)\b"
+    r"|\b[Ff]ailed to\b|^\W*[Ff]ailed\b"
 )
 _TOLD = ("error", "err", "exception", "exc_info", "traceback", "stack", "stack_trace", "stacktrace")
 """Fields in which a line without a level tells of an error."""

@@ -140,7 +140,10 @@ def test_an_information_that_speaks_of_an_error_is_none(logs):
 
 
 def test_a_line_without_a_level_that_reports_no_error_is_none(logs):
-    assert not any(entry.is_error for entry in logs(line("e", level="", error=None, err="<nil>")).since(NOON))
+    told = line("e", level="", error=None, err="<nil>") + line(
+        "e", level="", message='"GET /reviews?status=failed" 200'
+    )
+    assert not any(entry.is_error for entry in logs(told).since(NOON))
 
 
 @pytest.mark.parametrize(
