@@ -11,6 +11,8 @@ import pytest
 from record_samples import interrupted
 from small_target import FLAG, small_target
 
+from acceptance.conduct import recovery
+from acceptance.conduct.journal import Entry
 from acceptance.conduct.lock import LockHeld, Owner, TargetLock
 from acceptance.conduct.manual_recovery import by_hand_commands
 from acceptance.envfile.file import EnvFile, EnvFileError
@@ -81,6 +83,20 @@ def test_commands_run_in_each_form_in_which_they_are_told(tmp_path, name, join):
     # recover.py: no service runs here
     assert (len(told), [line for line in told if "/health, found" not in line]) == (4, ["FAIL: 3 service"])
     assert (EnvFile(target.env_file).flag(FLAG), (target.infra_dir / "restarted").exists()) == (False, True)
+
+
+def test_what_recovery_gives_for_each_kind_of_change_runs(tmp_path):
+    target = odd_target(tmp_path)
+    target.env_file.write_text(f"{FLAG}=true")
+    undo = {"flag": {"change": {"keys": [FLAG]}, "service": "api"}, "restart": {"service": "api"}, "data": {}}
+    entries = [Entry("intend", "run-1", "", undo={"kind": kind, **facts}) for kind, facts in undo.items()]
+    recover_it = by_hand.recover(target.source)
+    given = [line for entry in entries for line in recovery.by_hand(target, entry)]
+    done = bash("set -e\n" + "\n".join(line.replace(recover_it, "echo recover") for line in given), tmp_path)
+    told = [line for line in done.stdout.splitlines() if line == "recover"]  # which runs: see above
+    assert (done.returncode, done.stderr, told) == (0, "", ["recover"] * 2)
+    assert not EnvFile(target.env_file).flag(FLAG)
+    assert len((target.infra_dir / "restarted").read_text().splitlines()) == 2
 
 
 def test_commands_within_messages_run_too(tmp_path, monkeypatch):
