@@ -5,8 +5,11 @@ Source: checklist item pre.technical.2; the rollback plan's limits ("rollback wi
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
+from threading import Event, Thread
 from typing import Any
 
 from acceptance.conduct.client import RemoteConductor
@@ -25,10 +28,14 @@ from acceptance.probes.clients import Clients
 from acceptance.probes.traffic import senders
 from acceptance.stage import Stage
 from acceptance.target.model import Target
-from acceptance.verdict import RollbackFailed
+from acceptance.verdict import Refused, RollbackFailed
 
 REVIEW_S = 60.0
 """Longest time, in seconds, until a worker that sleeps before it asks for tasks again takes one (contract)."""
+
+_RENEWED_S = 1.0
+_ATTENDED_S = 6 * REVIEW_S
+"""Seconds for which a drill may keep its flag on: a request to each service, and what it waits for then, take less."""
 
 
 @dataclass(frozen=True)
@@ -82,8 +89,9 @@ def drill(target: Target, stage: Stage, conductor: RemoteConductor, run: Run, *,
     account, seconds, findings = "", None, list[Finding]()
     try:
         conductor.expect_data(run.prefix)
-        findings += without_effect(target, stage, run)
-        measure("flag_on")
+        with attended(conductor, stage.id, _ATTENDED_S):
+            findings += without_effect(target, stage, run)
+            measure("flag_on")
         switched = starts(service, target, prometheus)
         if done := conductor.rollback(stage.id, "rollback drill"):
             account, seconds = done.account, done.seconds
@@ -116,6 +124,28 @@ def without_effect(target: Target, stage: Stage, run: Run) -> list[Finding]:
     expected = f"{path} after a request to each service"
     none = f"none for {patience:g} s ({answers}); so the rollback is not proved"
     return [Finding("no effect", "the flag has no effect", expected, none)]
+
+
+@contextmanager
+def attended(conductor: RemoteConductor, stage_id: str, seconds: float) -> Iterator[None]:
+    """Renew the lease of a stage that a command uses, for so long at most: no watch does, and it has none to wait for.
+
+    A command that is stopped or killed renews nothing, and its flag is rolled back as that of a run.
+    """
+    over, end = Event(), time.monotonic() + seconds
+
+    def renew() -> None:
+        with suppress(Refused):  # the watchdog is gone, which the next call tells
+            while not over.wait(_RENEWED_S) and time.monotonic() < end:
+                conductor.renew(stage_id)
+
+    thread = Thread(target=renew, name="lease of the drill", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
 
 
 def overdue(seconds: float | None, allowed_s: float) -> list[Finding]:

@@ -14,6 +14,7 @@ from dependencies.faulty import server
 from small_target import PREFIX, STAGE, small_target
 
 from acceptance.commands.hold_target import holding
+from acceptance.commands.rollback_drill import attended
 from acceptance.conduct.client import RemoteConductor, WatchdogGone, end_this_process, start_watchdog
 from acceptance.conduct.journal import Journal
 from acceptance.conduct.run import new_run
@@ -248,6 +249,18 @@ def test_flag_without_a_renewal_is_rolled_back_at_its_deadline(served):
     assert served.conductor.done == ["flag True"]
     assert poll(lambda: link.renew("21_01c", fresh=False), bool, 5).startswith("no evaluation on fresh data for 0.5 s")
     assert len(served.conductor.done) == 2
+
+
+def test_flag_that_a_command_attends_to_stays_on_for_so_long_and_no_longer(served, monkeypatch):
+    """A drill waits for a worker that sleeps, longer than a lease; no watch renews it."""
+    monkeypatch.setattr("acceptance.commands.rollback_drill._RENEWED_S", 0.1)
+    served.lease_s = 0.5
+    link = served.link()
+    link.set_flag(STAGE, True)
+    with attended(link, "21_01c", 1.2):
+        time.sleep(1)
+        assert served.conductor.done == ["flag True"]
+        assert poll(lambda: len(served.conductor.done), lambda done: done == 2, 5) == 2
 
 
 @pytest.mark.parametrize("end", ["end_stage", "rollback", "off"])
