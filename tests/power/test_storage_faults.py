@@ -334,7 +334,7 @@ POWER = (
         "one document for each of",
         k="mixed_up",
     ),
-    On(("same-student-mixed",), ("test_uploads_at_once_are_not_mixed_up",), "one document for each", survey="g"),
+    On(("same-student-mixed",), ("test_uploads_at_once_are_not_mixed_up",), "shared task", survey="b"),
     Off(("health-lies", "disk-gone"), ("test_work_is_reviewed",), "201 with a task_id", k="work_is", survey="full-off"),
     *(
         Power(
