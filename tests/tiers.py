@@ -131,7 +131,7 @@ def left(progress: "tqdm[None]") -> str:
 def run_all(plan: dict[Step, list[str]], tree: str, expected: dict[str, float]) -> list[str]:
     """Run the steps, at most two at once, and name those that are not green."""
     waiting, running, bad = list(plan), [], []
-    with bar(sum(expected.values())) as progress, LEDGER.open() as ledger:
+    with bar(sum(expected.values()) + 0.01) as progress, LEDGER.open() as ledger:  # a sum of floats may come out larger
         ledger.seek(0, os.SEEK_END)
         try:
             while waiting or running:

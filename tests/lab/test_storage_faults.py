@@ -445,6 +445,17 @@ def test_an_archive_is_counted_and_not_kept(broken: WholeLab) -> None:
     assert (broken.metric(OPERATIONS, status="success"), Path(document["path"]).exists()) == (before + 1, False)
 
 
+@breaks("copy-left-outside")
+def test_a_copy_is_left_beside_the_storage(broken: WholeLab) -> None:
+    assert len(outside(broken, broken.upload)) == 1
+
+
+@breaks("previous-alone-lost")
+def test_an_older_archive_without_a_log_is_not_kept(broken: WholeLab) -> None:
+    task = broken.upload(files={"old_zip": (b'filename="old.zip"', archive())}).json()["task_id"]
+    assert broken.db["review_archives"].count_documents({"task_id": task}) == 1
+
+
 @breaks("cut-form-accepted")
 def test_a_form_without_its_end_is_accepted(broken: WholeLab) -> None:
     content = archive()
