@@ -115,7 +115,8 @@ class TargetLock:
             raise LockHeld(_who_holds(file)) from None  # guard: lock-on-one-host
         except OSError as error:
             raise LockUnusable(_unusable(file.parent, error)) from error
-        return fd
+        else:
+            return fd
 
     def release(self) -> None:
         """Give the lock back; harmless when it is not held."""
