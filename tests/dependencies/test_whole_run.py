@@ -14,6 +14,7 @@ from power.stage_run import left_over, run_stage
 from acceptance.conduct.journal import Journal
 from acceptance.observe.new_path import new_path
 from acceptance.observe.prometheus import Prometheus
+from acceptance.polling import poll
 from acceptance.target.model import load_target
 from dependencies.disturbed import (
     SOAK,
@@ -94,6 +95,8 @@ def test_prometheus_is_slow_when_a_trigger_fires(lab, short, tmp_path):
             run.soaking()
             slow.touch()
             with broken(lab, "alert-firing"):
+                assert poll(lambda: "has restarted; looking" in run.output, bool, 120), run.output
+                slow.unlink()  # what comes after would only take long
                 run = run.finish()
     assert (run.code, was_undone(run)) == (NO_GO, True), run.explain()
     fired = next(event.at for event in run.events if event.kind == "trigger.fired")
