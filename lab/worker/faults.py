@@ -286,7 +286,7 @@ USE_CASE_FAULTS = (
     Fault(
         "review-cut-off-lost",
         "21_01d",
-        "new path: reviews that the restart cut off are given up as failed (each review takes half a second more)",
+        "new path: reviews that the restart cut off are given up as failed (each review takes two seconds more)",
         ("21_01d.rollout.2",),
     ),
     Fault(

@@ -12,7 +12,7 @@ from lab.service import log
 from lab.worker.log_analysis import analyse
 from lab.worker.tasks import Task
 
-CUT_SECONDS = 0.5  # that a review takes more, so that a restart cuts one off
+CUT_SECONDS = 2.0  # that a review takes more, so that a restart cuts one off
 
 
 class Reports:

@@ -104,18 +104,17 @@ POWER = (
         (
             "review-first-log-file-only",
             "review-result-cut",
-            "review-newest-first",
             "review-long-log-cut",
             "review-of-same-student-dropped",
         ),
         besides=(
             "analysed otherwise",
             "answer.result.report and report.report to be the same",
-            "begun in the order in which they were sent, as by the old path",
             "'lines': 10000",
             "a report of about",
         ),
     ),
+    AsBefore(("review-newest-first",), besides=("begun in the order in which they were sent, as by the old path",)),
     Power(
         ("review-cut-off-lost",),
         ("test_work_is_not_lost_over_the_restart",),
