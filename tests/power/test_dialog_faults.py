@@ -212,10 +212,16 @@ POWER = (
         ("dialog-flag-ignored",),
         ("test_contexts_are_saved_via_the_repository",),
         "the flag has no effect",
+        restarts=True,
         survey="ignored",
     ),
     On(
-        ("dialog-flag-ignored",), ("test_new_path_is_at_work",), "the flag has no effect", k="at_work", survey="ignored"
+        ("dialog-flag-ignored",),
+        ("test_new_path_is_at_work",),
+        "the flag has no effect",
+        k="at_work",
+        restarts=True,
+        survey="ignored",
     ),
     Soak(("dialog-error-reply",), ("trigger bad-answers",), "found an error text", EITHER_WAY),
     Soak(("dialog-slow",), ("trigger repository-latency",), "fires at > 0.2", settings={"SOAK_SECONDS": "12"}),

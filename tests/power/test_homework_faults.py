@@ -119,6 +119,7 @@ POWER = (
         ("homework-flag-ignored",),
         ("test_requests_go_via_the_new_service",),
         "the flag has no effect",
+        restarts=True,
         survey="ignored",
     ),
     On(
@@ -126,6 +127,7 @@ POWER = (
         ("test_new_path_is_at_work",),
         "the flag has no effect",
         k="at_work",
+        restarts=True,
         survey="ignored",
     ),
     On(("homework-review-told-done",), ("test_review_is_requested",), "of the check before", k="review_is"),

@@ -160,6 +160,7 @@ POWER = (
         ("use-case-flag-ignored",),
         ("test_review_is_counted_by_the_new_use_case",),
         "the flag has no effect",
+        restarts=True,
         survey="ignored",
     ),
     On(
@@ -167,6 +168,7 @@ POWER = (
         ("test_new_path_is_at_work",),
         "the flag has no effect",
         k="at_work",
+        restarts=True,
         survey="ignored",
     ),
     Soak(("review-errors",), ("trigger pipeline-failures", "trigger bad-reviews"), "found"),
