@@ -121,7 +121,7 @@ def bar(total: float) -> "tqdm[None]":
     return tqdm(total=total, bar_format=shape, mininterval=SECONDS_BETWEEN_LINES, miniters=0)
 
 
-def left(progress: "tqdm[None]") -> str:
+def remaining(progress: "tqdm[None]") -> str:
     """Say how long it will take: a second for each of its tests' seconds at most, as several run at once."""
     facts = progress.format_dict
     per_second = max(1.0, facts["n"] / max(1.0, facts["elapsed"]))
@@ -144,7 +144,7 @@ def run_all(plan: dict[Step, list[str]], tree: str, expected: dict[str, float]) 
                 for one in running:
                     one.ended |= {entry.test: entry for entry in ended if entry.test in one.tests}
                 progress.set_description(", ".join(map(str, running)) + " ", refresh=False)
-                progress.set_postfix_str(left(progress), refresh=False)
+                progress.set_postfix_str(remaining(progress), refresh=False)
                 progress.update(sum(expected.get(entry.test, 0.0) for entry in ended))
                 for one in over:
                     running.remove(one)

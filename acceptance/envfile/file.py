@@ -8,7 +8,7 @@ reader that takes the first and one that takes the last agree, and keeps all els
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from io import StringIO
@@ -78,9 +78,7 @@ class EnvFile:
         value = self.read().get(key)
         if value is None:
             raise EnvFileError(f"{self.path}: {key} is absent; stage 21_00 adds it, or add the line {key}=false")
-        if value.lower() not in ("true", "false"):
-            raise EnvFileError(f"{self.path}: {key} holds {value!r}; expected true or false; correct the line")
-        return value.lower() == "true"
+        return self._is_on(key, value, ("true",), ("false",))
 
     def switch(self, key: str) -> bool:
         """Return whether a setting of the services is on, by any word that their settings library takes.
@@ -88,10 +86,12 @@ class EnvFile:
         Raises:
             EnvFileError: It holds another word.
         """
-        value = self.read().get(key, "")
-        if value.lower() not in (*_ON, *_OFF):
+        return self._is_on(key, self.read().get(key, ""), _ON, _OFF)
+
+    def _is_on(self, key: str, value: str, on: Sequence[str], off: Sequence[str]) -> bool:
+        if value.lower() not in (*on, *off):
             raise EnvFileError(f"{self.path}: {key} holds {value!r}; expected true or false; correct the line")
-        return value.lower() in _ON
+        return value.lower() in on
 
     def set(self, key: str, value: str, announce: Announce | None = None) -> Change:
         """Give `key` another value on every line that sets it; quotes, comments and all else stay.

@@ -81,8 +81,8 @@ class Answer:
     def _says_nothing(self) -> str:
         if self.exit_code in (CANNOT_RUN, DID_NOT_END, _NOT_EXECUTABLE) or self.exit_code < 0:
             return f"gave no answer: {self.output.strip()[-300:] or f'exit code {self.exit_code}'}"
-        if not self.output.strip() or self.output.strip() in ("null", "undefined"):
-            return "printed nothing" if not self.output.strip() else f"printed {self.output.strip()}"
+        if (said := self.output.strip()) in ("", "null", "undefined"):
+            return f"printed {said or 'nothing'}"
         if self.exit_code == 0 and _PAGE.match(self.output):  # guard: login-page-is-no-evidence
             return "printed a page, such as a login's; let it fail for one (curl -f)"
         return self._too_old() if self.exit_code == 0 and self.max_age_hours else ""
