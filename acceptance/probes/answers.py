@@ -1,18 +1,47 @@
-"""Compare the form of good answers: each field that all answers by the old path have, with its type.
+"""Compare the form of good answers: each field that all answers by the old path have, with its type, and the headers.
 
-Other code reads them: a number where there was text, or a field that is gone, breaks it, whatever the value says.
+Other code reads them: a number where there was text, or a field that is gone, breaks it, whatever the value says. By
+the headers a client reads no JSON, a browser lets others in, or a cache between them tells an old state for ever.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 
-from acceptance.finding import Finding
+from acceptance.finding import Finding, Severity
 from acceptance.probes.http.exchange import Exchange
 from acceptance.probes.likeness import type_of
 from acceptance.probes.seen import Seen
+
+PROTECT = ("content-security-policy", "strict-transport-security", "x-content-type-options", "x-frame-options")
+"""Headers that a browser keeps to: none that the old path sends may be lost."""
+OPEN = ("access-control-allow-credentials", "access-control-allow-origin", "set-cookie")
+"""Headers that let others in: none may come that the old path does not send."""
+MEDIA, KEPT = "content-type", "cache-control"
+_MAY_BE_KEPT = re.compile(r"\bpublic\b|\bimmutable\b|\b(?:s-)?max-?age\s*=\s*\"?0*[1-9]", re.IGNORECASE)
+
+
+def headers_of(exchange: Exchange) -> Mapping[str, str]:
+    """Give the headers of an answer that are compared: of a cookie only that there is one, of its media the type."""
+    found = {name: exchange.headers[name] for name in (*PROTECT, *OPEN, MEDIA) if name in exchange.headers}
+    if "set-cookie" in found:
+        found["set-cookie"] = "one"
+    if MEDIA in found:
+        found[MEDIA] = found[MEDIA].partition(";")[0].strip()
+    told = exchange.headers.get(KEPT, "")
+    return found | ({KEPT: told} if _MAY_BE_KEPT.search(told) and "no-store" not in told.lower() else {})
+
+
+def other_headers(was: Mapping[str, str], now: Mapping[str, str]) -> Iterator[tuple[str, str, str]]:
+    """Give each header that makes something else of an answer than by the old path: its name, what was, what is."""
+    for name in (MEDIA, *PROTECT, *OPEN, KEPT):
+        old, found = was.get(name, "none"), now.get(name, "none")
+        loses, opens = name in (MEDIA, *PROTECT) and old != "none", name in (*OPEN, KEPT) and found != "none"
+        if old != found and (loses or opens):
+            yield name, old, found
 
 
 def other_form(before: Sequence[Exchange], now: Sequence[Exchange]) -> list[Finding]:
@@ -26,10 +55,23 @@ def other_form(before: Sequence[Exchange], now: Sequence[Exchange]) -> list[Find
     common = {path: kind for path, kind in old[0].items() if all(each.get(path) == kind for each in old)} if old else {}
     found = {path: {each[path] for each in new if path in each} or {"nothing"} for path in common} if new else {}
     return [
-        Finding("answered otherwise", now[0].url, f"{path} with {kind}, as by the old path", ", ".join(sorted(told)))
-        for path, kind in common.items()
-        if (told := found.get(path, {kind}) - {kind})
+        *(
+            Finding(
+                "answered otherwise", now[0].url, f"{path} with {kind}, as by the old path", ", ".join(sorted(told))
+            )
+            for path, kind in common.items()
+            if (told := found.get(path, {kind}) - {kind})
+        ),
+        *_otherwise_sent(before, now),
     ]
+
+
+def _otherwise_sent(before: Sequence[Exchange], now: Sequence[Exchange]) -> Iterator[Finding]:
+    """Name the headers of good answers that no good answer by the old path had so."""
+    old, new = ([headers_of(each) for each in answers if each.accepted] for answers in (before, now))
+    unlike = [list(other_headers(was, each)) for each in new for was in old[:1] if each not in old]
+    for name, was, found in unlike[0] if unlike else ():
+        yield Finding("other header", f"{now[0].url}: {name}", f"{was}, as by the old path", found, Severity.HIGH)
 
 
 def _form(exchange: Exchange) -> Mapping[str, str]:

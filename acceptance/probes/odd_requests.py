@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from acceptance.finding import Finding, Severity
+from acceptance.probes.answers import headers_of, other_headers
 from acceptance.probes.archives.archives import good
 from acceptance.probes.dialog.gateway import MESSAGES_PATH
 from acceptance.probes.homework.worker import LIST_PATH
@@ -20,10 +21,6 @@ from acceptance.probes.storage.uploads import REVIEWS_PATH, Upload, Uploader
 
 Ask = Callable[[Caller, str], Called]
 
-PROTECT = ("content-security-policy", "strict-transport-security", "x-content-type-options", "x-frame-options")
-"""Headers that a browser keeps to: none that the old path sends may be lost."""
-OPEN = ("access-control-allow-credentials", "access-control-allow-origin", "set-cookie")
-"""Headers that let others in: none may come that the old path does not send."""
 UNKNOWN_COMMIT = "0" * 40
 NOT_FOUND = 404
 LONGEST = 4096
@@ -64,13 +61,11 @@ class Answer:
 
     Attributes:
         status: None where there was no answer.
-        media: The type of its content.
-        headers: Those of `PROTECT` and `OPEN` that it has; of a cookie only that there is one.
+        headers: Those that a client, a browser or a cache keeps to.
         internals: What it tells of the service's inside.
     """
 
     status: int | None
-    media: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
     internals: tuple[str, ...] = ()
 
@@ -102,11 +97,7 @@ def odd_uploads(uploader: Uploader, user: str) -> Answers:
 
 
 def _answer(exchange: Exchange, user: str) -> Answer:
-    headers = {name: exchange.headers[name] for name in (*PROTECT, *OPEN) if name in exchange.headers}
-    if "set-cookie" in headers:
-        headers["set-cookie"] = "one"
-    media = exchange.headers.get("content-type", "").partition(";")[0].strip()
-    return Answer(exchange.status, media, headers, tuple(leaks(exchange.body, sent=[user])))
+    return Answer(exchange.status, headers_of(exchange), tuple(leaks(exchange.body, sent=[user])))
 
 
 def odd_findings(now: Answers, before: Answers | None = None) -> list[Finding]:
@@ -135,11 +126,8 @@ def odd_findings(now: Answers, before: Answers | None = None) -> list[Finding]:
 
 def _unlike(name: str, old: Answer, now: Answer) -> Iterator[Finding]:
     """Compare what a browser makes of an answer, and what a stranger learns from it."""
-    pairs = {header: (old.headers.get(header, "none"), now.headers.get(header, "none")) for header in (*PROTECT, *OPEN)}
-    pairs = {h: pair for h, pair in pairs.items() if pair[0 if h in PROTECT else 1] != "none"}
-    for header, (was, found) in {"content-type": (old.media, now.media), **pairs}.items():
-        if was != found:
-            yield Finding("other header", f"{name}: {header}", f"{was}, as by the old path", found, Severity.HIGH)
+    for header, was, found in other_headers(old.headers, now.headers):
+        yield Finding("other header", f"{name}: {header}", f"{was}, as by the old path", found, Severity.HIGH)
     if told := [each for each in now.internals if each.partition(":")[0] not in _kinds(old)]:
         yield Finding("internals told", name, "no internals in a refusal", "; ".join(told), Severity.HIGH)
 

@@ -54,6 +54,7 @@ class ReviewApi:
             return JSONResponse(told | named, 201)
         except ClientDisconnect:
             log("upload_aborted", "WARNING")
+            forgotten = self._broken("broken-off-left")
             return Response(status_code=400)
         except Refusal as refusal:
             forgotten = self._broken("left-over-incoming")
@@ -79,7 +80,8 @@ class ReviewApi:
             told["created_at"] = str(told["created_at"]).partition("+")[0]
         if self._broken("answer-remembered"):
             told = self._told.setdefault(task["task_id"], told)
-        return JSONResponse(told)
+        cached = {"cache-control": "public, max-age=3600"} if self._broken("answers-cacheable") else {}
+        return JSONResponse(told, headers=cached)
 
     async def health(self) -> None:
         """Raise unless MongoDB answers and the storage is there."""

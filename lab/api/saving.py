@@ -36,6 +36,7 @@ class Saving:
         self._context, self._records, self._broken = context, records, context.broken
         self._saves, self._newest = 0, ""
         self._under_way: dict[str, Document] = {}
+        self._by_digest: dict[str, Document] = {}
 
     async def save(self, upload: Upload) -> Document:
         """Keep an upload and give its task.
@@ -44,7 +45,10 @@ class Saving:
             Refusal: 500 when an archive cannot be written, 503 when MongoDB does not take the records; nothing of
                 the upload is left.
         """
-        task_id, student = f"rev_{secrets.token_hex(16)}", upload.fields["student_id"]
+        number = f"{time.time_ns():032x}" if self._broken("task-ids-in-a-row") else secrets.token_hex(16)
+        task_id, student, digest = f"rev_{number}", upload.fields["student_id"], upload.files["new"].sha256
+        if self._broken("same-file-shared") and digest in self._by_digest:
+            return self._by_digest[digest]
         if self._broken("same-student-mixed"):
             first = self._under_way.setdefault(student, self._task(upload, task_id, {}))
             if first["task_id"] != task_id:
@@ -71,6 +75,8 @@ class Saving:
             ) from error
         finally:
             self._under_way.pop(student, None)
+        if self._broken("same-file-shared"):
+            self._by_digest[digest] = task
         self._tell(upload, task_id, places)
         return task
 

@@ -237,6 +237,18 @@ DIALOG_FAULTS = (
         ("21_01a.rollout.3",),
     ),
     Fault(
+        "dialog-same-words-dropped",
+        "21_01a",
+        "new path: what a user says twice in a row is stored once",
+        ("21_01a.rollout.3",),
+    ),
+    Fault(
+        "dialog-session-names-cut",
+        "21_01a",
+        "new path: of a session's name 40 characters count",
+        ("21_01a.rollout.3",),
+    ),
+    Fault(
         "dialog-sessions-of-a-user-mixed",
         "21_01a",
         "new path: what a user writes in two conversations at the same moment goes into one of them",

@@ -17,6 +17,7 @@ from lab.service import Settings, log
 
 SLOW_SECONDS = 0.25  # the fault's delay: over the SLO of 100 ms and over twice a usual baseline
 SELDOM_SLOW_SECONDS = 0.15  # of one in ten: a p95 between the SLO of 100 ms and the trigger's 200 ms
+CUT_NAME = 40  # characters: a session that the service itself named has fewer
 NEAR_SECONDS = 0.05  # reads of two users within this are mixed up by dialog-mixes-users
 
 
@@ -51,7 +52,7 @@ class ContextRepository:
             RepositoryError: MongoDB did not answer.
         """
         async with self._measured("get"):
-            context = await self._contexts.get(session_id)
+            context = await self._contexts.get(self._name(session_id))
         return context and self._damaged(context)
 
     async def save(self, context: Context) -> None:
@@ -62,9 +63,13 @@ class ContextRepository:
         """
         async with self._measured("save"):
             if not self._fault("dialog-not-stored"):
+                context = replace(context, session_id=self._name(context.session_id))
                 await self._contexts.save(damaged(context, self._fault, next(self._saves)))
             if self._fault("dialog-copy-left"):
                 await self._contexts.save(replace(context, session_id=f"{context.session_id}-copy"))
+
+    def _name(self, session_id: str) -> str:
+        return session_id[:CUT_NAME] if self._fault("dialog-session-names-cut") else session_id
 
     @asynccontextmanager
     async def _measured(self, operation: str) -> AsyncIterator[None]:

@@ -21,6 +21,9 @@ def damaged(context: Context, fault: Callable[[str], bool], number: int) -> Cont
         history = history[-2:]
     if fault("dialog-order-seldom") and number % 15 == 5:
         history = [*history[:-2], *reversed(history[-2:])]
+    said = [each["text"] for each in history if each["role"] == "user"]
+    if fault("dialog-same-words-dropped") and said[-1:] == said[-2:-1]:
+        history = history[:-2]
     if fault("dialog-turns-stored-twice"):
         history = [*history, *history[-2:]]
     if fault("dialog-spaces-lost"):

@@ -8,7 +8,7 @@ import pytest
 from acceptance.finding import summary
 from acceptance.probes.archives.archives import good
 from acceptance.probes.odd_requests import odd_findings
-from acceptance.probes.reviews.changed import changed
+from acceptance.probes.reviews.changed import changed, guessable
 from acceptance.probes.seen import moment
 from acceptance.probes.storage.directory import copies_of, sha256_of
 from acceptance.probes.storage.oracle import Submission, findings_of_all
@@ -39,6 +39,14 @@ def at_once(uploader, new_id):
     with ThreadPoolExecutor(AT_ONCE) as pool:
         answers = list(pool.map(lambda each: uploader.read(uploader.send(each.upload())), submissions))
     return list(zip(submissions, answers, strict=True))
+
+
+@pytest.fixture
+def same_file(uploader, new_id):
+    """Submissions of two students who send the same file, and their answers."""
+    archive = good()
+    submissions = [Submission.of_one(new_id(f"Same-{n}"), "hw02", archive) for n in range(2)]
+    return [(each, uploader.read(uploader.send(each.upload()))) for each in submissions]
 
 
 @pytest.fixture
@@ -148,6 +156,7 @@ def test_work_is_reviewed_as_with_the_flag_off(several, before):
     # The second one of its student may be refused: how many may be sent is left open.
     compared = several[:-1] if several[-1].limited else several
     found = [each for review in compared for each in changed(before.of("reviews"), review)]
+    found += guessable(before.of("reviews"), several)
     assert found == [], summary(found)
 
 
@@ -162,6 +171,16 @@ def test_uploads_at_once_are_not_mixed_up(at_once, mongo, storage):
         ),
         *(each for submission, _ in at_once for each in submission.file_findings(storage.root)),
         *findings_of_all([(sent, str(answer.get("task_id"))) for sent, answer in at_once], mongo, storage.root),
+    ]
+    assert found == [], summary(found)
+
+
+@pytest.mark.checklist("21_01c.rollout.3")
+def test_same_file_of_two_students_is_each_ones_own(same_file, mongo, storage):
+    """Smoke test with flag on: who sends the file that another sent has a task and a document of his own."""
+    found = [
+        *(each for sent, answer in same_file for each in sent.answer_findings(answer, 201, datetime.now(UTC))),
+        *findings_of_all([(sent, str(answer.get("task_id"))) for sent, answer in same_file], mongo, storage.root),
     ]
     assert found == [], summary(found)
 

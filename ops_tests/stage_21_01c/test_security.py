@@ -12,7 +12,7 @@ from acceptance.probes.attacks.leaks import leaks
 from acceptance.probes.storage.directory import copies_of
 from acceptance.probes.storage.oracle import Submission, findings_of_all
 from acceptance.probes.storage.recorded import of_students
-from acceptance.probes.storage.rejection import ANY, try_upload
+from acceptance.probes.storage.rejection import ANY, left_of, try_upload
 from acceptance.probes.storage.uploads import Upload
 from acceptance.target.redaction import known_secrets
 from acceptance.verdict import NotApplicable
@@ -35,6 +35,8 @@ BROKEN = {
 }
 LARGE = 5 << 20
 """Bytes; what is done to small files may be left out for large ones."""
+GONE_S = 40.0
+"""Longest time that a service may wait for a client that went away."""
 VIRUSES = {
     "eicar-in-zip": archives.eicar_zip,
     "eicar-bare": archives.eicar_bare,
@@ -89,6 +91,16 @@ def test_missing_digest_is_refused_where_required(refuse, digest_required):
 def test_broken_archive_is_refused(make, refuse):
     """Test checksum rejection: what is no sound archive is refused though its digest is right."""
     found = refuse(make(), event=None)
+    assert found == [], summary(found)
+
+
+@pytest.mark.checksum
+@pytest.mark.checklist("21_01c.security.1")
+def test_upload_that_is_broken_off_leaves_nothing(uploader, storage, stage_work, new_id):
+    """Test checksum rejection: of an upload whose client goes away nothing is kept, or it fills the disk unseen."""
+    upload = Upload(new_id("gone"), "hw02", archives.broken_off(LARGE))
+    with stage_work.synthetic.attacking(1):
+        found = left_of(uploader, upload, storage.root, GONE_S)
     assert found == [], summary(found)
 
 

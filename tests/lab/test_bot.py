@@ -261,6 +261,22 @@ def test_fault_history_cut(new_bot):
         assert "I like tea" not in str(new_bot.stored(session)["data"]["history"])
 
 
+def test_fault_same_words_dropped(new_bot):
+    with new_bot.rig.broken("dialog-same-words-dropped"):
+        session = new_bot.say("yes")["session_id"]
+        for word in ("yes", "no"):
+            new_bot.say(word, session)
+    said = [each["text"] for each in new_bot.stored(session)["data"]["history"] if each["role"] == "user"]
+    assert said == ["yes", "no"]
+
+
+def test_fault_session_names_cut(new_bot):
+    with new_bot.rig.broken("dialog-session-names-cut"):
+        for end in ("one", "other"):
+            new_bot.say(f"I am {end}", "x" * 40 + end)
+    assert new_bot.stored("x" * 40)["step_count"] == 2
+
+
 def test_fault_alert_gauge(new_bot):
     assert sample(new_bot.rig.metrics(BOT), "lab_fault_alert") == 0
     with new_bot.rig.broken("alert-firing"):

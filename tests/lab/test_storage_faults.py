@@ -1,5 +1,6 @@
 """Every seeded fault of stage 21_01c does its damage; without it the same act is good (test_api)."""
 
+import contextlib
 import hashlib
 import tarfile
 from collections.abc import Callable, Iterator
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 from rig import until
 from test_api import OPERATIONS, flipped
-from whole_lab import WholeLab, archive, form, linked, padded
+from whole_lab import BOUNDARY, WholeLab, archive, form, linked, padded
 
 from lab.faults import STORAGE_FAULTS
 from lab.programs import _EICAR
@@ -454,6 +455,41 @@ def test_a_copy_is_left_beside_the_storage(broken: WholeLab) -> None:
 def test_an_older_archive_without_a_log_is_not_kept(broken: WholeLab) -> None:
     task = broken.upload(files={"old_zip": (b'filename="old.zip"', archive())}).json()["task_id"]
     assert broken.db["review_archives"].count_documents({"task_id": task}) == 1
+
+
+@breaks("same-file-shared")
+def test_who_sends_the_same_file_gets_the_first_ones_task(broken: WholeLab) -> None:
+    content = archive()
+    told = [broken.upload(content, student_id=student).json() for student in ("ann", "bob")]
+    assert [each["student_id"] for each in told] == ["ann", "ann"]
+    assert told[0]["task_id"] == told[1]["task_id"]
+
+
+@breaks("task-ids-in-a-row")
+def test_the_ids_of_tasks_are_in_the_order_of_their_uploads(broken: WholeLab) -> None:
+    ids = [broken.upload().json()["task_id"] for _ in range(8)]
+    assert ids == sorted(ids)
+
+
+@breaks("answers-cacheable")
+def test_a_cache_may_keep_the_state_of_a_review(broken: WholeLab) -> None:
+    task = broken.upload().json()["task_id"]
+    assert "public" in broken.http.get(f"{broken.reviews}/{task}").headers["cache-control"]
+
+
+@breaks("broken-off-left")
+def test_what_a_client_broke_off_stays(broken: WholeLab) -> None:
+    def half() -> Iterator[bytes]:
+        yield form({"student_id": "ann"}, {"new_zip": (b'filename="work.zip"', archive())})
+        raise ConnectionAbortedError
+
+    with contextlib.suppress(ConnectionAbortedError):
+        kind = {"content-type": f"multipart/form-data; boundary={BOUNDARY.decode()}", "content-length": "99999"}
+        broken.http.post(broken.reviews, content=half(), headers=kind)
+    incoming = broken.storage / ".incoming"
+    until(lambda: any(incoming.iterdir()), "the file is there")
+    for file in incoming.iterdir():
+        file.unlink()
 
 
 @breaks("cut-form-accepted")

@@ -129,6 +129,7 @@ POWER = (
         ("dialog-long-text-cut", "dialog-spaces-lost", "dialog-commands-not-stored"),
         besides=("Длинное сообщение", "Две строки", "'/ is no command of mine': (1, 0)"),
     ),
+    Remembers(("dialog-same-words-dropped",), besides=("'This is message 10 of a long conversation': (2, 1)",)),
     Remembers(
         ("dialog-old-turns-dropped", "dialog-turns-stored-twice"),
         besides=("'This is message 5 of a long conversation': (1, 0)", "(1, 2)"),
@@ -146,6 +147,14 @@ POWER = (
         ("dialog-sessions-unlocked",),
         ("test_sessions_are_kept_apart_as_with_the_flag_off",),
         "all of 6 messages of one moment stored",
+        stage="21_01a",
+        only=("flag_off", "flag_on"),
+        k="sessions_are",
+    ),
+    Power(
+        ("dialog-session-names-cut",),
+        ("test_sessions_are_kept_apart_as_with_the_flag_off",),
+        "4 sessions that a client named kept apart",
         stage="21_01a",
         only=("flag_off", "flag_on"),
         k="sessions_are",

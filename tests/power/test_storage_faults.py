@@ -209,6 +209,12 @@ POWER = (
     Security(("leaks-internals",), (TAMPERED,), "the refusal tells", k="tampered", survey="d"),
     Security(("refusal-without-detail",), (TAMPERED,), 'the body {"detail": ...}', k="tampered"),
     Security(("long-id-half-kept",), ("test_long_id_is_taken_or_refused",), "kept in the storage", k="long_id"),
+    Security(
+        ("broken-off-left",),
+        ("test_upload_that_is_broken_off_leaves_nothing",),
+        "nothing kept of an upload that its client broke off",
+        k="broken_off",
+    ),
     Security(("left-over-incoming",), (TAMPERED,), "kept in the storage", k="tampered", survey="e"),
     Security(
         ("av-not-scanned",), ("test_virus_is_refused[eicar-in-zip]",), "expected 422, found", k="virus_is", survey="a"
@@ -334,6 +340,7 @@ POWER = (
         "one document for each of",
         k="mixed_up",
     ),
+    On(("same-file-shared",), ("test_same_file_of_two_students_is_each_ones_own",), "shared task", k="same_file"),
     On(("same-student-mixed",), ("test_uploads_at_once_are_not_mixed_up",), "shared task", survey="b"),
     Off(("health-lies", "disk-gone"), ("test_work_is_reviewed",), "201 with a task_id", k="work_is", survey="full-off"),
     *(
@@ -348,6 +355,7 @@ POWER = (
         for faults, *besides in (
             (("place-without-root", "times-without-zone"), "with the zone of its time"),
             (("answer-remembered",),),
+            (("answers-cacheable", "task-ids-in-a-row"), "cache-control", "ids of tasks that differ in 3"),
         )
     ),
     replace(

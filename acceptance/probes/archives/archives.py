@@ -14,7 +14,7 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from acceptance.probes.archives import rawzip
@@ -156,6 +156,19 @@ def bit_flip(
     data[{"start": 0, "middle": len(data) // 2, "end": len(data) - 4}[at]] ^= 0x10
     declared = None if honest else whole.sha256
     return Archive.of(f"bit-flip-{at}", bytes(data), f"one bit flipped at the {at}", whole.nonce, declared)
+
+
+def broken_off(size: int, nonce: bytes | None = None) -> Archive:
+    """Make a zip of so many bytes whose second half is never sent: its client goes away."""
+    whole = of_exact_size(size, nonce)
+
+    def half() -> Iterator[bytes]:
+        left = size // 2
+        for piece in whole.chunks():
+            yield piece[:left]
+            left -= len(piece[:left])
+
+    return replace(whole, name="broken-off", chunks=half, description=f"half of a zip of {size} bytes")
 
 
 def empty() -> Archive:

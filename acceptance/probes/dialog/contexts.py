@@ -115,8 +115,8 @@ def remembered(context: Context | None, said: Sequence[str]) -> dict[str, int]:
 
 def kept(context: Context | None, said: Sequence[str]) -> int:
     """Count how many of the newest messages a stored context holds in full, without a gap."""
-    held = [times > 0 for times in remembered(context, said).values()]
-    return len(list(takewhile(bool, reversed(held))))
+    held = remembered(context, said)
+    return len(list(takewhile(lambda message: held[message] > 0, reversed(said))))
 
 
 def steps(contexts: Sequence[Context | None]) -> list[Any]:

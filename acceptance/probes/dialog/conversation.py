@@ -19,10 +19,10 @@ LONG_TALK = (
     'Две строки\n\tи отступ, "кавычки" и \\, <b>&amp;</b>, $set.x {y}, e\u0301 и é, ﬁ, 👩\u200d👧, ١٢٣  конец',
     "42",
     "/ is no command of mine",
-    *(f"This is message {number} of a long conversation" for number in range(5, 12)),
+    *(f"This is message {number} of a long conversation" for number in (5, 6, 7, 8, 9, 10, 10)),
     RECALL,
 )
-"""A conversation of twelve turns, the first nearly as long as Telegram allows (4,096 characters), the second odd."""
+"""A conversation of twelve turns: one nearly as long as Telegram allows (4,096 characters), one odd, one said twice."""
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,7 @@
 """Try how sessions are kept apart: two of one user, one that a stranger enters, one with messages at the same moment.
 
+And those that a client named itself, which may be alike but for their end, or for its case.
+
 How it must be is left open by the contract, so the old path decides.
 """
 
@@ -12,10 +14,12 @@ from dataclasses import dataclass, field
 from acceptance.finding import Finding, Severity
 from acceptance.observe.store import Store
 from acceptance.polling import poll
-from acceptance.probes.dialog.contexts import STORE_DELAY_S, context_for, remembered, texts
+from acceptance.probes.dialog.contexts import STORE_DELAY_S, context_for, context_of, remembered, texts
 from acceptance.probes.dialog.gateway import RECALL, Butler, Turn, keep, new_word
 
 AT_ONCE = 6
+LENGTHS = (36, 100)
+"""Characters of a session's name that a client chose: those of a UUID, and more than a column may be wide."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +35,7 @@ class Sessions:
         stranger_is_kept: What that user said is stored in it, whatever was answered.
         together: How many of `AT_ONCE` messages at the same moment are stored.
         misplaced: How many messages to both conversations at the same moment are stored in the other one.
+        named: How many sessions that a client named hold what was said in them, and nothing else.
         one_document: MongoDB itself lets a session have no second document.
         faults: What is wrong with the answers to the user's own messages.
     """
@@ -44,6 +49,7 @@ class Sessions:
     together: int
     one_document: bool = True
     misplaced: int = 0
+    named: int = 0
     faults: list[Finding] = field(default_factory=list, compare=False)
 
     def unlike(self, before: Sessions) -> list[Finding]:
@@ -54,6 +60,7 @@ class Sessions:
             ("the first conversation to know what was said in it", before.first_remembers, self.first_remembers),
             ("a session's words not told to another user", not before.stranger_is_told, not self.stranger_is_told),
             ("nothing stored of another user's words", not before.stranger_is_kept, not self.stranger_is_kept),
+            (f"{before.named} sessions that a client named kept apart", True, self.named >= before.named),
             ("a unique index on session_id", before.one_document, self.one_document),
             (f"all of {AT_ONCE} messages of one moment stored", before.together == AT_ONCE, self.together == AT_ONCE),
             ("messages of one moment in their own session", not before.misplaced, not self.misplaced),
@@ -69,7 +76,7 @@ class Sessions:
         return [*self.faults, *found]
 
     def _shown(self) -> str:
-        of = f"{self.together} of {AT_ONCE} stored, {self.misplaced} in another session"
+        of = f"{self.together} of {AT_ONCE} stored, {self.misplaced} in another session, {self.named} named ones apart"
         return f"otherwise ({of}; the stranger got {self.stranger})"
 
 
@@ -109,6 +116,24 @@ def try_sessions(butler: Butler, mongo: Store, new_id: Callable[[str], str]) -> 
         together=poll(lambda: held(second, messages), lambda count: count == AT_ONCE, STORE_DELAY_S),
         misplaced=held(first, messages) + held(second, in_other) if apart else 0,
         stranger_is_kept=kept_before or intrusion in texts((context_for(mongo, first) or {}).get("data")),
+        named=_named_apart(butler, mongo, new_id("Sessions-named")),
         one_document=["session_id"] in mongo["dialog_contexts"].unique(),
         faults=[each for turn in (first, second, in_second, in_first) for each in turn.findings()],
     )
+
+
+def _named_apart(butler: Butler, mongo: Store, user: str) -> int:
+    """Talk in sessions whose names are chosen; count those that hold what was said in them, and nothing else."""
+    if not butler.names_sessions:
+        return 0
+    names = [f"{user}-".ljust(length - 1, "s") + end for length in LENGTHS for end in ("a", "A")]
+    said = {name: keep(new_word()) for name in names}
+    for name, message in said.items():
+        butler.say(user, message, name)
+
+    def apart() -> int:
+        stored = (remembered(context_of(mongo, name), list(said.values())) for name in names)
+        alone = zip(said.values(), stored, strict=True)
+        return sum(held == dict.fromkeys(held, 0) | {own: 1} for own, held in alone)
+
+    return poll(apart, lambda count: count == len(names), STORE_DELAY_S)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from itertools import combinations
+from itertools import combinations, zip_longest
 from pathlib import Path
 
 from acceptance.finding import Finding, Severity
@@ -14,6 +14,8 @@ from acceptance.probes.reviews.result import Review
 from acceptance.probes.reviews.works import NO_LOG
 from acceptance.redact import cut
 
+LEAST_OF_IDS = 3
+"""Of fewer ids some places are the same by chance."""
 LEAST_OF_REPORT = 4
 """A report in other words may be shorter; one of less than a fourth is no report of the same work."""
 
@@ -38,6 +40,7 @@ def changed(before: Sequence[Review], new: Review) -> list[Finding]:
     if new.answer is not None and said != says:
         found.append(Finding("answered otherwise", subject, f"status {said!r}, as by the old path", repr(says)))
     found += other_form([review.submitted.exchange for review in succeeded], [new.submitted.exchange])
+    found += other_form([each.asked for each in succeeded if each.asked], [each for each in [new.asked] if each])
     kinds = [(each.task or {}).get("task_type") for each in (old, new)]
     if kinds[0] != kinds[1]:
         found.append(Finding("other task", subject, f"task_type {kinds[0]!r}, as by the old path", repr(kinds[1])))
@@ -138,6 +141,24 @@ def overtaken(before: Sequence[Review], now: Sequence[Review]) -> list[Finding]:
 
 def _is_overtaken(first: Review, second: Review) -> bool:
     return first.begun is not None and second.begun is not None and first.begun > second.begun
+
+
+def guessable(before: Sequence[Review], now: Sequence[Review]) -> list[Finding]:
+    """Say that tasks' ids have become easier to guess: who knows a task's id is told what became of it.
+
+    Ids that begin with the time, such as UUIDv7 and ULID, still differ in most places.
+    """
+    old, new = (_varied([each.submitted.task_id for each in reviews]) for reviews in (before, now))
+    if new * 2 >= old or len(now) < LEAST_OF_IDS:
+        return []
+    ids = ", ".join(each.submitted.task_id for each in now[:3])
+    expected = f"ids of tasks that differ in {old} places, as by the old path"
+    return [Finding("easy to guess", "task_id", expected, f"{new} places: {ids}", Severity.HIGH)]
+
+
+def _varied(ids: Sequence[str]) -> int:
+    """Count the places in which ids differ from each other."""
+    return sum(len({*place}) > 1 for place in zip_longest(*ids))
 
 
 def unread(reviews: Sequence[Review]) -> list[Finding]:

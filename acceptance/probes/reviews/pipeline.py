@@ -143,9 +143,12 @@ class Reviews:
         if done[0].ended:
             sent.append(self.submit(student, "HW05", CLEAN_LOG))
             self.follow(sent[-1], patience_s, settle_s)
-        told = [api.get(f"{REVIEWS_PATH}/{each.task_id}").payload for each in sent]
+        told = [api.get(f"{REVIEWS_PATH}/{each.task_id}") for each in sent]
         seen = zip(map(self.look, sent), told, strict=True)
-        return [replace(review, answer=answer if isinstance(answer, dict) else {}) for review, answer in seen]
+        return [
+            replace(review, answer=called.payload if isinstance(called.payload, dict) else {}, asked=called.exchange)
+            for review, called in seen
+        ]
 
     def in_a_row(self, student_id: str, number: int, patience_s: float, settle_s: float) -> list[Review]:
         """Submit so many times as one student, without waiting for an end; give what became of each.

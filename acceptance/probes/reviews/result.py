@@ -59,6 +59,7 @@ class Review:
         task: Its document in `long_tasks`, None when there is none.
         report: Its document in `homework_reviews`, None when there is none.
         answer: What `GET /api/v1/reviews/{task_id}` says of it; None where nobody asked.
+        asked: That exchange.
         lines: The log lines of the four effects with its task id, by event; the last of each. None where the target
             file says that the log names no events: then what is stored must show the effects.
         unlogged: Events that the target file says are not logged, likewise.
@@ -72,6 +73,7 @@ class Review:
     lines: Mapping[str, LogLine] | None = None
     unlogged: frozenset[str] = frozenset()
     answer: Mapping[str, Any] | None = None
+    asked: Exchange | None = None
     repeated: frozenset[str] = frozenset()
     looked: datetime = field(default_factory=lambda: datetime.now(UTC))
 

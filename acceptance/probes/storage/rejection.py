@@ -84,6 +84,35 @@ class Refusal:
         return found
 
 
+def left_of(uploader: Uploader, upload: Upload, root: Path, patience_s: float) -> list[Finding]:
+    """Break an upload off, and name what is left of it in the storage once the service had time to notice.
+
+    Args:
+        uploader: Sends it.
+        upload: One whose archive is longer than what it sends.
+        root: The storage.
+        patience_s: Seconds until nothing may be left.
+
+    Raises:
+        Inconclusive: The storage cannot be read.
+    """
+    before = Tree.of([root])
+    answer = uploader.send(upload)
+    left = poll(lambda: _its_own(upload, before, root), lambda paths: not paths, patience_s)
+    subject, expected = upload.archive.description, "nothing kept of an upload that its client broke off"
+    found = [Finding("kept", subject, expected, ", ".join(map(str, left)))] if left else []
+    if answer.accepted:
+        found.append(Finding("accepted", subject, "no good answer", brief(answer)))
+    return found
+
+
+def _its_own(upload: Upload, before: Tree, root: Path) -> list[Path]:
+    """Find what came about in the storage with an upload's nonce or its student."""
+    nonces = {upload.archive.nonce: "upload"} if upload.archive.nonce else {}
+    owned = attribute(diff(before, Tree.of([root])), nonces, {_bytes(upload.student_id): "upload"})
+    return [path for path in owned.of.get("upload", []) if not path.is_dir()]
+
+
 def try_upload(
     uploader: Uploader,
     upload: Upload,
@@ -102,10 +131,7 @@ def try_upload(
     start = datetime.now(UTC)
     before = Tree.of([root])
     answer = uploader.send_raw(upload, content_length=content_length, chunked=chunked)
-    changes = diff(before, Tree.of([root]))
-    nonces = {upload.archive.nonce: "upload"} if upload.archive.nonce else {}
-    names = {_bytes(upload.student_id): "upload"}
-    kept = [path for path in attribute(changes, nonces, names).of.get("upload", []) if not path.is_dir()]
+    kept = _its_own(upload, before, root)
     token = _bytes(upload.student_id).decode(errors="replace")
     wanted = event if event and logs.tells(event) else None
     events = events_of(logs, start, lambda line: line.trace_id == answer.trace_id or line.mentions(token), wanted)

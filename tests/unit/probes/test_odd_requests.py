@@ -34,7 +34,11 @@ def test_other_answers_are_named(now, before, told):
 @pytest.mark.parametrize(
     ("was", "now", "told"),
     [
-        ({}, {"media": "text/html"}, "content-type: expected application/json, as by the old path, found text/html"),
+        (
+            {},
+            {"headers": {"content-type": "text/html"}},
+            "content-type: expected application/json, as by the old path, found text/html",
+        ),
         ({"headers": {"x-frame-options": "DENY"}}, {}, "x-frame-options: expected DENY"),
         ({}, {"headers": {"access-control-allow-origin": "*"}}, "found *"),
         ({}, {"internals": ("absolute path: /srv/x",)}, "found absolute path: /srv/x"),
@@ -43,7 +47,10 @@ def test_other_answers_are_named(now, before, told):
     ],
 )
 def test_what_a_browser_or_a_stranger_is_told_is_as_by_the_old_path(was, now, told):
-    old, new = ({"all tasks": Answer(405, **{"media": "application/json", **each})} for each in (was, now))
+    def made(headers=None, internals=()):
+        return Answer(405, {"content-type": "application/json", **(headers or {})}, internals)
+
+    old, new = ({"all tasks": made(**each)} for each in (was, now))
     found = "".join(map(str, odd_findings(new, old)))
     assert told in found
     assert bool(found) == bool(told)

@@ -1,11 +1,14 @@
 """A refusal is proper with the contract's own status, nothing kept, nothing told, and its event logged."""
 
 from pathlib import Path
+from threading import Timer
 
 import pytest
 
+from acceptance.probes.archives.archives import broken_off
 from acceptance.probes.http.exchange import Exchange
-from acceptance.probes.storage.rejection import Refusal
+from acceptance.probes.storage.rejection import Refusal, left_of
+from acceptance.probes.storage.uploads import Upload
 
 
 def refusal(status, kept=(), events=("checksum_failed",), body='{"detail": "no"}'):
@@ -40,3 +43,35 @@ def test_a_refusal_may_have_to_come_before_all_is_sent(most, kinds):
 
 def test_one_status_can_be_asked_for():
     assert [finding.kind for finding in refusal(400).findings("checksum_failed", status=422)] == ["wrong status"]
+
+
+@pytest.mark.parametrize(
+    ("keeps", "status", "kinds"),
+    [(False, None, []), (False, 400, []), (True, None, ["kept"]), (False, 201, ["accepted"])],
+)
+def test_what_is_left_of_an_upload_that_was_broken_off_is_told(keeps, status, kinds, tmp_path):
+    class Breaking:
+        """Sends what there is of an upload, then goes."""
+
+        def send(self, upload):
+            received = upload.archive.read()
+            if keeps:
+                (tmp_path / "abc").write_bytes(received)
+            assert len(received) == upload.archive.size // 2
+            return Exchange("POST", "http://api", status, "", {}, "", 0.1, len(received), "t1")
+
+    upload = Upload("student", "hw02", broken_off(200_000))
+    assert [each.kind for each in left_of(Breaking(), upload, tmp_path, 0.0)] == kinds
+
+
+def test_what_a_service_throws_away_in_time_is_not_left(tmp_path):
+    class Slow:
+        """Notices a little later that its client went."""
+
+        def send(self, upload):
+            file = tmp_path / "abc"
+            file.write_bytes(upload.archive.read())
+            Timer(0.3, file.unlink).start()
+            return Exchange("POST", "http://api", None, "", {}, "", 0.1, 1, "t1", "broken off")
+
+    assert left_of(Slow(), Upload("student", "hw02", broken_off(200_000)), tmp_path, 10.0) == []

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from types import SimpleNamespace
+from uuid import uuid4
 
 import httpx
 import pytest
@@ -15,7 +16,7 @@ from acceptance.gates.measures import Gate
 from acceptance.observe.log_lines import LogLine
 from acceptance.probes.http.client import Called, Caller
 from acceptance.probes.http.exchange import Exchange
-from acceptance.probes.reviews.changed import changed, overtaken, refused_now
+from acceptance.probes.reviews.changed import changed, guessable, overtaken, refused_now
 from acceptance.probes.reviews.over_restart import OverRestart, lost_now
 from acceptance.probes.reviews.pipeline import Reviews, component_findings
 from acceptance.probes.reviews.result import EFFECTS, Review, Submitted
@@ -96,6 +97,36 @@ def test_a_report_tells_no_more_of_the_inside_than_by_the_old_path(before, told)
     old, new = (review(task, REPORT | {"report": text}) for text in (before, "Read of /srv/rev_1/logs.zip, as /etc"))
     found = changed([old, old], new)
     assert [each.found for each in found if each.kind == "internals told"] == told
+
+
+def test_the_later_answer_is_compared_too():
+    def asked(**headers):
+        return replace(review(), asked=replace(exchange(200), headers=headers))
+
+    assert [each.kind for each in changed([asked()], asked(**{"cache-control": "public"}))] == ["other header"]
+    assert changed([review()], asked(**{"cache-control": "public"})) == []
+
+
+RANDOM = [f"rev_{uuid4().hex}" for _ in range(5)]
+IN_A_ROW = [f"rev_{10**18 + n * 10**8:032x}" for n in range(5)]
+BY_TIME = [f"{'01935f1e'}-{n:04x}-7{str(uuid4())[15:]}" for n in range(5)]
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "told"),
+    [
+        (RANDOM, RANDOM, False),
+        (RANDOM, IN_A_ROW, True),
+        (RANDOM, BY_TIME, False),
+        (IN_A_ROW, IN_A_ROW, False),
+        (IN_A_ROW, RANDOM, False),
+        (RANDOM, IN_A_ROW[:2], False),
+    ],
+    ids=["as before", "in a row", "UUIDv7", "always in a row", "better", "too few"],
+)
+def test_ids_that_are_easier_to_guess_are_told(before, now, told):
+    reviews = ([replace(review(), submitted=submitted(each)) for each in ids] for ids in (before, now))
+    assert [each.kind for each in guessable(*reviews)] == ["easy to guess"] * told
 
 
 def test_what_a_limit_refuses_now_is_counted():
