@@ -97,7 +97,7 @@ def test_broken_archive_is_refused(make, refuse):
 @pytest.mark.checksum
 @pytest.mark.checklist("21_01c.security.1")
 def test_upload_that_is_broken_off_leaves_nothing(uploader, storage, stage_work, new_id):
-    """Test checksum rejection: of an upload whose client goes away nothing is kept, or it fills the disk unseen."""
+    """Test checksum rejection: of an upload whose client goes away nothing is kept, or they fill the disk."""
     upload = Upload(new_id("gone"), "hw02", archives.broken_off(LARGE))
     with stage_work.synthetic.attacking(1):
         found = left_of(uploader, upload, storage.root, GONE_S)
