@@ -159,8 +159,9 @@ def _tells(service: Service, target: Target, stage: Stage, seen: list[Evidence])
     by_events = any(trigger.kind == "log_events" for trigger in stage.triggers)
     if by_events and logs.names_events and not any(line.event for line in logs.newest()):
         expected = f"lines that name their event in {logs.source}, since {stage.id} watches events"
-        key = f"{service.key.upper()}_LOG_FORMAT"
-        step = f"correct {key} or _LOG_FIELDS, or take events out of _LOG_SHOWS if it logs none"
+        key, has_fields = f"{service.key.upper()}_LOG", service.log_format.kind in ("json", "logfmt")
+        where = f"{key}_FORMAT or _FIELDS" if has_fields else f"{key}_PATTERN, with a group (?P<event>...),"
+        step = f"correct {where} or take events out of {key}_SHOWS if it logs none"
         return [Finding("no events", "", expected, "none", next_step=step)]
     if "requests" in service.log_format.shows:
         probed = probe(service, target)

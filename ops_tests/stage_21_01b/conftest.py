@@ -51,9 +51,9 @@ def soaked(
     flag_on: object, stage_work: StageWork, homework: Homework, checker: HwChecker, before: Before
 ) -> SoakReport:
     """The stage after its full soak, with a list or a review request at a time."""
-    target, exact = stage_work.target, any(lists.exact for lists in before.all("lists"))
+    target, forms = stage_work.target, [form for lists in before.all("lists") for form in lists.forms]
     with dependency():
-        traffic = HomeworkTraffic(homework, checker, target.known.soak_students, target.http_timeout_s, exact)
+        traffic = HomeworkTraffic(homework, checker, target.known.soak_students, target.http_timeout_s, forms)
 
     def one_request() -> list[Finding]:
         with dependency():

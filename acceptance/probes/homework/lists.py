@@ -13,7 +13,7 @@ from datetime import UTC, date, datetime, timedelta
 
 from acceptance.finding import Finding
 from acceptance.probes.homework.hw_checker import Check, HwChecker
-from acceptance.probes.homework.worker import DAYS, Homework, Listing
+from acceptance.probes.homework.worker import DAYS, FORMS, Homework, Listing
 from acceptance.redact import cut
 from acceptance.verdict import Inconclusive
 
@@ -34,13 +34,13 @@ class Lists:
         day: When.
         rows: Each commit as JSON.
         known: What the checker knew of each student.
-        exact: Whether each list was the checker's checks with their times.
+        forms: By which of `FORMS` each list was the checker's checks with their times; none where it was not.
     """
 
     day: date
     rows: Mapping[tuple[str, int], Rows]
     known: Mapping[str, frozenset[Check]]
-    exact: bool = False
+    forms: frozenset[str] = frozenset()
 
     def unlike(self, before: Lists) -> list[Finding]:
         """Name the lists that differ from those before, of students of whom the HW checker knows the same.
@@ -68,17 +68,21 @@ def lists(homework: Homework, checker: HwChecker, leave_out: Sequence[str]) -> L
     Args:
         homework: The worker.
         checker: The HW checker.
-        leave_out: Students whose commits are reviewed in this stage, so that their lists change.
+        leave_out: Students whose commits are reviewed in this stage, so that their lists change. What was asked for
+            again there shows which checks of a commit are listed.
     """
     checks = checker.checks(DAYS + 1)
-    students = sorted({check.student_id for check in checks} - {*leave_out})[:MOST_STUDENTS]
+    everybody = {check.student_id for check in checks}
+    students = sorted(everybody - {*leave_out})[:MOST_STUDENTS]
     known = {one: frozenset(check for check in checks if check.student_id == one) for one in students}
     spans = ((one, days) for one in students for days in {*SPANS, *_edges(known[one])})
     wanted = sorted(spans, key=lambda each: each[::-1])  # those at the same moment are of different students
     with ThreadPoolExecutor(AT_ONCE) as pool:
         found = dict(zip(wanted, pool.map(lambda each: homework.listing(*each), wanted), strict=True))
-    exact = not any(listing.unlike(checks, days) for (_, days), listing in found.items() if days == DAYS)
-    return Lists(datetime.now(UTC).date(), {where: _rows(each) for where, each in found.items()}, known, exact)
+    longest = [listing for (_, days), listing in found.items() if days == DAYS]
+    longest += [homework.listing(one) for one in sorted(everybody & {*leave_out})]
+    forms = frozenset(form for form in FORMS if not any(listing.unlike(checks, form) for listing in longest))
+    return Lists(datetime.now(UTC).date(), {where: _rows(each) for where, each in found.items()}, known, forms)
 
 
 def _edges(checks: Iterable[Check]) -> set[int]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
@@ -43,7 +43,8 @@ class HomeworkTraffic:
         checker: Where a request must appear.
         students: Names of those whose commits may be reviewed again, being nobody's; a name may end with a `*`.
         patience_s: Within how many seconds.
-        exact: Whether each list is the checker's checks with their times, as the old path listed them.
+        forms: By which of `FORMS` the old path listed the checker's checks with their times. Where several fit, no
+            commit had been checked twice: a list may then be of any of them.
         missing: How many accepted requests in a row did not appear.
         bad_lists: How many lists in a row were not whole.
     """
@@ -52,7 +53,7 @@ class HomeworkTraffic:
     checker: HwChecker
     students: Sequence[str]
     patience_s: float
-    exact: bool = False
+    forms: Collection[str] = ()
     missing: int = 0
     bad_lists: int = 0
     _sent: Iterator[int] = field(default_factory=itertools.count)
@@ -90,8 +91,8 @@ class HomeworkTraffic:
         return found
 
     def _wrong(self, listing: Listing) -> list[Finding]:
-        exactly = listing.unlike(self._checks) if self.exact else []
-        return exactly or [*listing.lost(self._checks), *listing.foreign(self._checks)]
+        unlike = [listing.unlike(self._checks, form) for form in self.forms]
+        return min(unlike, key=len, default=[]) or [*listing.lost(self._checks), *listing.foreign(self._checks)]
 
     def _review(self, check: Check) -> list[Finding]:
         done = self.homework.request_review(self.checker, check, self.patience_s)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 import httpx
@@ -24,6 +26,14 @@ LIST_PATH = "/homework/list"
 REVIEWS_PATH = "/homework/reviews"
 DAYS = 30
 """How far back lists go: a test student does not submit every week."""
+
+_Checked = Sequence[tuple[str, datetime]]
+FORMS: Mapping[str, Callable[[_Checked], _Checked]] = {
+    "each check": lambda oldest_first: oldest_first,
+    "the newest check of a commit": lambda oldest_first: oldest_first[-1:],
+    "the first check of a commit": lambda oldest_first: oldest_first[:1],
+}
+"""Which checks of one commit a service may list: the contract leaves it open, and the old path shows it."""
 
 _HASH = re.compile(r"[0-9a-f]{7,64}", re.IGNORECASE)
 
@@ -68,13 +78,19 @@ class Listing:
         expected = "only commits that the HW checker has"
         return [self._wrong("foreign commit", expected, f"commit {name}, which it has not") for name in strange]
 
-    def unlike(self, checks: Sequence[Check], days: int = DAYS) -> list[Finding]:
+    def unlike(self, checks: Sequence[Check], form: str, days: int = DAYS) -> list[Finding]:
         """Name the commits that are not listed as often, or with another time, than the HW checker has them.
 
-        Only for a service that lists each check with the time of its queueing; a day's leeway at the far end.
+        Only for a service that lists checks with the time of their queueing; a day's leeway at the far end.
+
+        Args:
+            checks: The checker's.
+            form: Which of a commit's checks the service lists, a key of `FORMS`.
+            days: What was asked for.
         """
         surely = datetime.now(UTC) - timedelta(days=days - 1)
-        its = [(check.commit_hash, check.enqueued_at) for check in checks if self._has(check)]
+        checked = sorted((check.commit_hash, check.enqueued_at) for check in checks if self._has(check))
+        its = [pair for _, pairs in groupby(checked, key=itemgetter(0)) for pair in FORMS[form]([*pairs])]
         rows = [(str(row.get("hash")), moment(row.get("date"))) for row in self.rows or () if isinstance(row, dict)]
         has, listed = (Counter(pair for pair in pairs if pair[1] and pair[1] > surely) for pairs in (its, rows))
         return [

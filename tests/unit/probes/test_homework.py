@@ -16,8 +16,9 @@ import pytest
 from acceptance.finding import summary
 from acceptance.observe.prometheus import Sample
 from acceptance.probes.homework.hw_checker import Check, HwChecker, HwCheckerDown
+from acceptance.probes.homework.lists import lists
 from acceptance.probes.homework.traffic import HomeworkTraffic, reviewable
-from acceptance.probes.homework.worker import Homework, Listing
+from acceptance.probes.homework.worker import FORMS, Homework, Listing
 from acceptance.probes.http.client import Caller
 from acceptance.target.naming import HttpNames
 from acceptance.verdict import Inconclusive
@@ -322,15 +323,30 @@ def test_traffic_counts_the_reviews_that_do_not_appear_and_sees_a_list_run_empty
 )
 def test_traffic_holds_each_list_to_the_checker_where_the_old_path_did(spoil: Any, told: str) -> None:
     tiny = TinyChecker(("ann", 1), ("test_user", 2))
-    traffic = HomeworkTraffic(tiny.homework, tiny.checker, OURS, patience_s=1, exact=True)
+    traffic = HomeworkTraffic(tiny.homework, tiny.checker, OURS, patience_s=1, forms=[*FORMS])
     assert [traffic.send() for _ in range(4)] == [[]] * 4
     tiny.spoil = spoil
     assert told in summary(traffic.send())
 
 
+@pytest.mark.parametrize("kept", [slice(None), slice(-1, None), slice(1)], ids=list(FORMS))
+def test_a_worker_may_list_each_check_of_a_commit_or_one_of_them(kept: slice) -> None:
+    """A worker that lists a commit once is no fault: the old path shows which of its checks, or leaves it open."""
+    tiny = TinyChecker(("ann", 1), ("test_user", 2))
+    tiny.spoil = lambda rows: rows[kept]  # each student has one commit
+    assert lists(tiny.homework, tiny.checker, ["test_user"]).forms == {*FORMS}  # nothing was checked twice
+    tiny.jobs.append(tiny.jobs[1] | {"job_id": "job9", "enqueued_at": NOW.isoformat()})
+    (form,) = lists(tiny.homework, tiny.checker, ["test_user"]).forms
+    for forms in ([form], [*FORMS]):
+        traffic = HomeworkTraffic(tiny.homework, tiny.checker, OURS, patience_s=1, forms=forms)
+        assert [traffic._list("ann"), traffic._list("test_user")] == [[], []]
+    (other, *_) = (each for each in FORMS if each != form)
+    assert HomeworkTraffic(tiny.homework, tiny.checker, OURS, patience_s=1, forms=[other])._list("test_user")
+
+
 def test_a_commit_that_somebody_submits_meanwhile_is_no_fault_of_the_list() -> None:
     tiny = TinyChecker(("test_user", 2))
-    traffic = HomeworkTraffic(tiny.homework, tiny.checker, OURS, patience_s=1, exact=True)
+    traffic = HomeworkTraffic(tiny.homework, tiny.checker, OURS, patience_s=1, forms=[*FORMS])
     tiny.jobs.append(tiny.jobs[0] | {"job_id": "job9", "commit_hash": commit(9)})
     assert traffic.send() == []
 
