@@ -100,7 +100,9 @@ def line_of_text(head: Head | None, text: str, *, wrapped: bool = False) -> LogL
     if wrapped:
         said, trace, rest = more.partition(TRACEBACK)
         message, more = " ".join([message, *said.split()]), trace + rest
-    fields = {**groups, "message": "\n".join(filter(None, [message, more]))}
+    # The time stands in `at`: as a text it is in no known form, and Rich leaves a repeated one out.
+    fields = {name: value for name, value in groups.items() if name != "time"}
+    fields |= {"message": "\n".join(filter(None, [message, more]))}
     return LogLine(
         head.at, groups.get("event", ""), head.level, groups.get("trace", ""), fields, text, exact=head.exact
     )

@@ -19,6 +19,8 @@ from acceptance.finding import Finding
 from acceptance.probes.seen import Pair, Seen, moment
 from acceptance.redact import cut
 
+LOG = "log"
+"""The part that holds log lines, of which each has the time of its writing and copies none."""
 LEAST_OF_LIST = 10
 """So many values of a list's field, of at most `KINDS` kinds, are words that other code reads, such as a role."""
 KINDS = 3
@@ -38,10 +40,20 @@ class OldPath:
 
     @cached_property
     def same(self) -> Sequence[Pair]:
-        """Paths of equal texts, which are not the same text in all requests."""
+        """Paths of equal texts, which are not the same text in all requests, nor times that may be equal by chance."""
         texts = [{path: value for path, value in each.single.items() if isinstance(value, str)} for each in self.seen]
         common = [path for path in sorted(self._common) if len({text.get(path) for text in texts}) > 1]
-        return [pair for pair in combinations(common, 2) if all(_agree(text, pair) for text in texts)]
+        return [
+            pair
+            for pair in combinations(common, 2)
+            if all(_agree(text, pair) for text in texts) and not self._by_chance(pair)
+        ]
+
+    def _by_chance(self, pair: Pair) -> bool:
+        """Tell whether texts are times that a quick service or a coarse clock makes equal: none is the other's copy."""
+        parts, names = ({get(path) for path in pair} for get in (_part, _name))
+        is_copy = len(parts) == 2 and len(names) == 1 and LOG not in parts
+        return not is_copy and all(self.seen[0].in_time(path) for path in pair)
 
     @cached_property
     def times(self) -> Sequence[str]:
@@ -155,8 +167,12 @@ def type_of(value: Any) -> str:
 
 def _has_zone(value: Any) -> bool | None:
     """Tell whether a text that is a time says its zone; None for anything else."""
-    is_time = isinstance(value, str) and ":" in value and moment(value)
-    return datetime.fromisoformat(value).tzinfo is not None if is_time else None
+    if not (isinstance(value, str) and ":" in value and moment(value)):
+        return None
+    try:
+        return datetime.fromisoformat(value).tzinfo is not None
+    except ValueError:
+        return True  # an HTTP date
 
 
 def _turns(seen: Seen, path: str) -> Iterator[Pair]:
@@ -169,3 +185,7 @@ def _agree(texts: Mapping[str, str], pair: Pair) -> bool:
 
 def _part(path: str) -> str:
     return path.partition(".")[0]
+
+
+def _name(path: str) -> str:
+    return path.rpartition(".")[2]

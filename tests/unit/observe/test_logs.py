@@ -84,6 +84,23 @@ def test_every_spelling_of_an_error_in_json_is_an_error(logs, stated, mark):
     assert [(entry.is_error, entry.at >= NOON) for entry in found] == [(True, True)]
 
 
+PATTERN = r"(?P<time>\S+ \S+) (?P<level>\w+) \[(?P<trace>\w+)\] (?P<event>\w+): (?P<message>.*)"
+
+
+@pytest.mark.parametrize(
+    ("line", "form"),
+    [
+        ("2026-11-28 12:30:00,123 INFO [t1] report_published: done", {"kind": "text", "pattern": PATTERN}),
+        ("[11/28/26 12:30:00] INFO     done                app.py:12", {"kind": "rich"}),
+    ],
+    ids=["a pattern", "rich"],
+)
+def test_the_time_of_a_text_line_is_no_field_of_it(logs, line, form):
+    """Its form is known to nobody, and Rich leaves a repeated one out: it cannot be compared with another line's."""
+    (found,) = logs(f"{line}\n", **form).read(NOON).lines
+    assert ("time" in found.fields, found.at.minute, found.message) == (False, 30, "done")
+
+
 @pytest.mark.parametrize(
     ("text", "form"),
     [

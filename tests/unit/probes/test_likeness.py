@@ -87,3 +87,27 @@ def test_the_type_is_that_of_the_same_work_by_the_old_path():
 def test_nothing_is_learned_from_what_does_not_hold_for_each():
     old = OldPath([seen(1), seen(2, student="Student-1", published_at="soon")], lists=frozenset({"report"}))
     assert old.unlike("report", seen(3, student="nobody", published_at="later"), seen(1)) == []
+
+
+def timed(number, published, *, logged=0, copied=0):
+    """A report whose times are of one clock, their copies, and the time of its log line; all in seconds after."""
+    at = [(NOW + timedelta(seconds=number + more)).isoformat() for more in (0, published, logged, copied)]
+    parts = {
+        "report": {"created_at": at[0], "published_at": at[1]},
+        "log": {"report_published": {"timestamp": at[2]}},
+        "answer": {"created_at": at[3]},
+    }
+    return Seen(parts, NOW, NOW + timedelta(minutes=1))
+
+
+def test_times_that_were_equal_by_chance_may_differ():
+    """A quick service, or times in whole seconds, make what happens one after the other equal for a while."""
+    old = OldPath([timed(1, 0), timed(2, 0), timed(3, 0)])
+    assert old.unlike("report", timed(4, 1, logged=1)) == []
+    (found,) = old.unlike("report", timed(4, 0, copied=1))  # the answer copies what is stored
+    assert found.kind == "no longer the same"
+
+
+def test_a_time_as_an_http_date_names_its_zone():
+    date = "Sat, 15 Nov 2025 02:00:01 GMT"
+    assert OldPath([seen(1, edited=date)]).unlike("report", seen(1, edited=date), seen(1, edited=date)) == []
