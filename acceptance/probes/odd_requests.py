@@ -7,11 +7,12 @@ What is missing, empty or unknown is refused with a 4xx; which one is mostly lef
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from acceptance.finding import Finding, Severity
 from acceptance.probes.answers import headers_of, other_headers
 from acceptance.probes.archives.archives import good
+from acceptance.probes.attacks.access import strangers
 from acceptance.probes.dialog.gateway import MESSAGES_PATH
 from acceptance.probes.homework.worker import LIST_PATH
 from acceptance.probes.homework.worker import REVIEWS_PATH as HOMEWORK_REVIEWS
@@ -74,14 +75,21 @@ Answers = Mapping[str, Answer]
 
 
 def odd_answers(caller: Caller, key: str, user: str) -> Answers:
-    """Send the odd requests of a service; give what comes back of each.
+    """Send the odd requests of a service, and each once more as each stranger; give what comes back.
+
+    A new path that forgets to ask for a login answers as it does to us.
 
     Args:
         caller: Calls it.
         key: Its short name.
         user: A test user who has nothing stored.
     """
-    return {name: _answer(ask(caller, user).exchange, user) for name, ask in ODD[key].items()}
+    callers = {"": caller} | {f", {who}": replace(caller, headers=by) for who, by in strangers(caller.headers)}
+    return {
+        f"{name}{who}": _answer(ask(by, user).exchange, user)
+        for who, by in callers.items()
+        for name, ask in ODD[key].items()
+    }
 
 
 def odd_uploads(uploader: Uploader, user: str) -> Answers:

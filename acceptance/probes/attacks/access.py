@@ -50,19 +50,20 @@ class Door:
     refused: Sequence[int] = REFUSED
     stated: Authentication | None = None
 
-    def strangers(self) -> Iterator[tuple[str, Mapping[str, str]]]:
-        """Give those who have no business here."""
-        yield "no login", {}
-        header, login = next(iter(self.login.items()), ("Authorization", "Bearer x"))
-        scheme = f"{login.partition(' ')[0]} " if " " in login else ""
-        yield "a wrong login", {header: f"{scheme}{secrets.token_urlsafe(32)}"}
-        if secret := login.removeprefix(scheme) if self.login else "":
-            yield "an empty login", {header: scheme.strip()}
-            begin = secret[: len(secret) * 3 // 4]
-            yield (
-                "a login that only begins as ours",
-                {header: f"{scheme}{begin}{secrets.token_hex(len(secret))}"[: len(login)]},
-            )
+
+def strangers(login: Mapping[str, str]) -> Iterator[tuple[str, Mapping[str, str]]]:
+    """Give those who have no business behind a login, and the headers that they come with."""
+    yield "no login", {}
+    header, ours = next(iter(login.items()), ("Authorization", "Bearer x"))
+    scheme = f"{ours.partition(' ')[0]} " if " " in ours else ""
+    yield "a wrong login", {header: f"{scheme}{secrets.token_urlsafe(32)}"}
+    if secret := ours.removeprefix(scheme) if login else "":
+        yield "an empty login", {header: scheme.strip()}
+        begin = secret[: len(secret) * 3 // 4]
+        yield (
+            "a login that only begins as ours",
+            {header: f"{scheme}{begin}{secrets.token_hex(len(secret))}"[: len(ours)]},
+        )
 
 
 def require_statement(services: Mapping[ServiceKey, Service], other: str) -> None:
@@ -85,7 +86,7 @@ def knock(doors: Sequence[Door]) -> list[Finding]:
         Inconclusive: A door gives no answer or keeps out its owner too, or it is open and the target file does not say
             whether it may be.
     """
-    return [each for door in doors for each in _at(door, door.strangers())]
+    return [each for door in doors for each in _at(door, strangers(door.login))]
 
 
 def as_another(door: Door, others: Door | None) -> list[Finding]:

@@ -164,7 +164,7 @@ class Review:
         return [each for each in self.findings() if each not in nothing_to_analyse]
 
     def _others(self) -> list[Finding]:
-        """Say whether the report names another student, or the task has no plausible end."""
+        """Say whether the report names another student, the task has no plausible end, or its student is not told."""
         found, subject = [], self.submitted.task_id
         owner = str((self.report or {}).get("student_id", ""))
         if owner and owner != self.submitted.student_id:
@@ -173,7 +173,15 @@ class Review:
         if self.seconds is None or self.seconds < 0:
             ended = f"created_at {self._task('created_at')}, finished_at {self._task('finished_at')}"
             found.append(Finding("no end", subject, "a finished_at after created_at", ended))
-        return found
+        return [*found, *self.untold()]
+
+    def untold(self) -> list[Finding]:
+        """Say whether the API, where it was asked, does not tell of a review that has succeeded."""
+        said = None if self.answer is None else {name: self.answer.get(name) for name in ("task_id", "status")}
+        expected = {"task_id": self.submitted.task_id, "status": "succeeded"}
+        if said is None or not self.succeeded or said == expected:
+            return []
+        return [Finding("not told", self.submitted.task_id, f"the API to tell {expected}", cut(str(self.answer), 200))]
 
     def as_json(self) -> dict[str, Any]:
         """Give the facts for the record."""

@@ -10,7 +10,25 @@ from acceptance.probes.odd_requests import ODD, Answer, odd_answers, odd_finding
 @pytest.mark.parametrize("key", ODD)
 def test_each_odd_request_is_sent_and_its_status_kept(key):
     service = Caller("http://service", transport=httpx.MockTransport(lambda _: httpx.Response(422)))
-    assert odd_answers(service, key, "nobody") == dict.fromkeys(ODD[key], Answer(422))
+    sent = odd_answers(service, key, "nobody")
+    assert {name: sent[name] for name in ODD[key]} == dict.fromkeys(ODD[key], Answer(422))
+
+
+@pytest.mark.parametrize("key", ODD)
+def test_a_new_path_that_forgets_to_ask_for_the_login_is_found_out(key):
+    login = {"X-Login": "Bearer 0123456789abcdef"}
+
+    def service(*, asks):
+        def serve(request):
+            return httpx.Response(404 if not asks or request.headers.get("x-login") == login["X-Login"] else 401)
+
+        return Caller("http://service", headers=login, transport=httpx.MockTransport(serve))
+
+    old, new = (odd_answers(service(asks=asks), key, "nobody") for asks in (True, False))
+    assert odd_findings(old, old) == []
+    told = {str(each) for each in odd_findings(new, old)}
+    assert len(told) == 4 * len(ODD[key])
+    assert any("no login: expected 401, as by the old path, found 404" in each for each in told)
 
 
 @pytest.mark.parametrize(

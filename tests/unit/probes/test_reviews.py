@@ -55,6 +55,14 @@ def test_good_review_has_no_findings():
     assert (review().findings(), review().seconds) == ([], 2.0)
 
 
+@pytest.mark.parametrize("answer", [{"detail": "internal error"}, {"task_id": "rev_1", "status": "queued"}], ids=str)
+def test_a_review_that_its_student_cannot_ask_for_is_found_out(answer):
+    told = {"task_id": "rev_1", "status": "succeeded", "result": {}}
+    assert replace(review(), answer=told).findings() == []
+    (found,) = replace(review(), answer=answer).findings()
+    assert (found.kind, str(answer) in found.found) == ("not told", True)
+
+
 def counted(text, **counts):
     return review(report=REPORT | {"report": text, "log_analysis": {"status": "analysed", **counts}})
 
