@@ -118,3 +118,31 @@ def test_steps_that_were_stored_wrongly_before_are_not_held_against_a_rollback(m
     monkeypatch.setattr(User, "stored", lambda *_: [document | {"step_count": before}])
     monkeypatch.setattr(contexts, "context_after", lambda *_: document | {"step_count": after})
     assert len(list(conversations(user))) == found
+
+
+@pytest.mark.parametrize(
+    ("stored", "left_over", "told"),
+    [
+        ({"published_at": "then"}, {}, ["its published_at, as stored before"]),
+        ({"published_at": "then"}, {"published_at": "now"}, []),
+        ({"published_at": None}, {}, []),
+    ],
+    ids=["left over", "sound", "never published"],
+)
+def test_a_process_of_the_new_path_that_was_not_ended_shows_in_one_review_of_several(stored, left_over, told):
+    """It reviews what it gets in its own way; a second try, which it may not get, does not make that good."""
+    reports = iter([{"published_at": "now"}] * 2 + [left_over] + [{"published_at": "now"}] * 99)
+    reviews = SimpleNamespace(
+        submit=lambda student, _: SimpleNamespace(task_id=student),
+        follow=lambda sent, *_, **__: SimpleNamespace(succeeded=True, submitted=sent, report=next(reports)),
+    )
+    mongo = Stored()
+    mongo.newest = lambda _: [stored]
+    user = User(SimpleNamespace(reviews=lambda _: reviews), mongo, str, ("ops",))
+    assert [each.expected for each in user_path.review(user)] == told
+
+
+def test_what_is_stored_without_its_effect_is_not_tried_again(monkeypatch):
+    tries = iter([[Finding(user_path.LACKS, "review", "its report", "none")]])
+    monkeypatch.setitem(user_path.REQUESTS, "review", (lambda _: next(tries), lambda _: iter(())))
+    assert len(user_path.findings(None, "review", 5)) == 1
