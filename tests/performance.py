@@ -177,6 +177,7 @@ def main() -> None:
     parser.add_argument("--soak", type=float, default=60, help="seconds of the soak whose memory is sampled")
     parser.add_argument("--write", action="store_true", help=f"write {PAGE.relative_to(ROOT)}")
     options = parser.parse_args()
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # where it is set, each process compiles everything again
     facts = {"date": f"{datetime.now(UTC):%Y-%m-%d}", "commit": git("rev-parse", "--short", "HEAD").strip()}
     text = [HEAD.format(soak=options.soak, cores=os.cpu_count(), load=os.getloadavg()[0], **facts)]
     print(text[0], flush=True)

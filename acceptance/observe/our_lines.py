@@ -40,11 +40,28 @@ class OurLines:
 
     @classmethod
     def of_stage(
-        cls, source: str, lines: Sequence[LogLine], begun: datetime, change: datetime, prefix: str
+        cls,
+        source: str,
+        lines: Sequence[LogLine],
+        begun: datetime,
+        change: datetime,
+        prefix: str,
+        restarted: Iterable[tuple[float, float]] = (),
     ) -> OurLines:
-        """Divide the lines of a stage at the change of its flag, and leave out those of the stages before it."""
-        after = [line for line in lines if line.since(change)]
-        before = [line for line in lines if line.since(change) is False and line.since(begun)]
+        """Divide the lines of a stage at the change of its flag, and leave out those of the stages before it.
+
+        Args:
+            source: Where the log lies.
+            lines: All of the run.
+            begun: When the stage began.
+            change: When the flag was about to be switched on.
+            prefix: What our trace ids begin with.
+            restarted: When the service was restarted, from and to, unix seconds: work that is cut off is begun again.
+        """
+        cut = _cut_off(lines, restarted)
+        whole = [line for line in lines if line.trace_id not in cut]
+        after = [line for line in whole if line.since(change)]
+        before = [line for line in whole if line.since(change) is False and line.since(begun)]
         return cls(source, before, after, prefix)
 
     def untimely(self, newest: Sequence[LogLine], start: datetime, end: datetime) -> list[Finding]:
@@ -107,6 +124,20 @@ class OurLines:
 
     def _is_ours(self, line: LogLine) -> bool:
         return line.trace_id.startswith(self.prefix)
+
+
+def _cut_off(lines: Iterable[LogLine], restarted: Iterable[tuple[float, float]]) -> set[str]:
+    """Name the requests that were under way while the service restarted, by their trace ids."""
+    times: dict[str, list[float]] = defaultdict(list)
+    for line in lines:
+        if line.trace_id and line.at:
+            times[line.trace_id].append(line.at.timestamp())
+    margin, spells = CLOCKS.total_seconds(), list(restarted)
+    return {
+        trace
+        for trace, at in times.items()
+        if any(min(at) < end + margin and max(at) > begin - margin for begin, end in spells)
+    }
 
 
 def _by_event(lines: Iterable[LogLine]) -> Mapping[str, Sequence[LogLine]]:

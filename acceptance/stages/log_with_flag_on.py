@@ -7,7 +7,6 @@ clock, under one trace id for all, twice, or what nobody may read (21_01a.monito
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 
 from acceptance.finding import Finding
@@ -28,6 +27,7 @@ def log_findings(
     change: datetime,
     trace_prefix: str,
     before: Sequence[LogLine] = (),
+    restarted: Sequence[tuple[float, float]] = (),
 ) -> list[Finding]:
     """Name what is wrong with a service's log since its flag was switched on.
 
@@ -39,6 +39,7 @@ def log_findings(
         change: When the flag was about to be switched on.
         trace_prefix: What the trace ids of the run begin with.
         before: What the log held of the stage then: a container that is made anew may begin another.
+        restarted: When the suite restarted the service, from and to, unix seconds.
 
     Raises:
         Inconclusive: The log cannot be read.
@@ -46,8 +47,9 @@ def log_findings(
     logs = Logs.of(service)
     asked = probe(service, target).findings(target.trace_header) if "requests" in service.log_format.shows else []
     lines = logs.read(started).sure().lines
-    ours = OurLines.of_stage(logs.source, lines, begun, change, trace_prefix)
-    ours = ours if ours.before else replace(ours, before=before)
+    anew = not any(line.since(begun) and line.since(change) is False for line in lines)
+    of_both = [*before, *lines] if anew else lines
+    ours = OurLines.of_stage(logs.source, of_both, begun, change, trace_prefix, restarted)
     known = known_secrets(target)  # none where all secrets are kept elsewhere; 21_01c.security asks for one
     secrets = shown_in([(logs.source, written(lines))], known) if known else []
     return [*asked, *ours.untimely(logs.newest(), started, datetime.now(UTC)), *ours.otherwise(), *secrets]

@@ -15,7 +15,7 @@ from acceptance.conduct.client import RemoteConductor
 from acceptance.conduct.run import Run
 from acceptance.conduct.stage_state import FlagState
 from acceptance.envfile.file import EnvFile
-from acceptance.events import EventLog
+from acceptance.events import EventLog, read_events
 from acceptance.finding import Finding
 from acceptance.gates.figures import TriggerState
 from acceptance.gates.measures import GateResult
@@ -27,6 +27,7 @@ from acceptance.observe.logs import Logs
 from acceptance.observe.new_path import NewPath
 from acceptance.observe.prometheus import Prometheus
 from acceptance.observe.started import restarted_since, starts
+from acceptance.record.deployment import restarts
 from acceptance.stage import Stage
 from acceptance.stages.expected_events import SyntheticEvents, visible
 from acceptance.stages.log_with_flag_on import log_findings
@@ -176,7 +177,10 @@ class StageWork:
             Inconclusive: It cannot be read.
         """
         change, traced = datetime.fromtimestamp(flag.intended, UTC), self.run.trace_prefix
-        return log_findings(self.target, self.service, self.run.started, self.begun, change, traced, self._logged)
+        spells = restarts(read_events(self.run.events), self.service)
+        return log_findings(
+            self.target, self.service, self.run.started, self.begun, change, traced, self._logged, spells
+        )
 
     def metric_findings(self, used: Collection[str]) -> list[Finding]:
         """Name what is wrong with the metrics of the stage's new path, these operations of which were used.

@@ -86,5 +86,28 @@ def test_a_log_that_begins_anew_with_the_restart_is_held_to_what_stood_there_bef
     form = LogFormat(shows=frozenset({"events"}))
     service = SimpleNamespace(logs=f"file://{log}", log_format=form)
     monkeypatch.setattr(log_with_flag_on, "known_secrets", lambda _: ())
-    found = log_with_flag_on.log_findings(None, service, NOW - HOURS, NOW - HOURS, NOW - HOURS / 2, OURS, OLD)
+    old = lines(*ours(1, 2, 3), at=NOW - HOURS / 2)
+    found = log_with_flag_on.log_findings(None, service, NOW - HOURS, NOW - HOURS, NOW - HOURS / 4, OURS, old)
     assert [each.kind for each in found] == ["other trace id"]
+
+
+@pytest.mark.parametrize(("again", "found"), [(4, []), (5, ["4 lines of 3 requests"])])
+def test_work_that_a_restart_cut_off_is_begun_again_and_is_no_repetition(again, found):
+    """A healthy 21_01d was rolled back: a review was under way when its flag was switched, and was done twice."""
+    change, back = NOW + timedelta(minutes=5), NOW + timedelta(minutes=6)
+    old = [line for n in (1, 2, 3) for line in lines(*ours(n), at=NOW + timedelta(minutes=n))]
+    cut = lines(*ours(4), at=change)
+    new = [line for n in (5, 6, 7, again) for line in lines(*ours(n), at=NOW + timedelta(minutes=2 * n))]
+    spell = (change.timestamp(), back.timestamp())
+    told = OurLines.of_stage("log", [*old, *cut, *new], NOW, change, OURS, [spell]).otherwise()
+    assert [each.found for each in told] == found
+
+
+def test_work_that_a_restart_cut_off_with_the_flag_off_is_no_measure():
+    """What is begun again leaves two lines; a path that always leaves two would pass."""
+    begun, change = NOW, NOW + timedelta(minutes=9)
+    old = [line for n in (1, 1.9, 3, 4, 5) for line in lines(*ours(int(n)), at=NOW + timedelta(minutes=n))]
+    new = lines(*ours(6, 6, 7, 7, 8, 8), at=NOW + timedelta(minutes=20))
+    spell = ((NOW + timedelta(minutes=1.2)).timestamp(), (NOW + timedelta(minutes=1.8)).timestamp())
+    told = OurLines.of_stage("log", [*old, *new], begun, change, OURS, [spell]).otherwise()
+    assert [each.found for each in told] == ["6 lines of 3 requests"]
