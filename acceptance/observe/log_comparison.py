@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from acceptance.evidence import Evidence
@@ -137,6 +137,14 @@ class Comparison:
             )
             for kind, line in worst.items()
         ]
+
+    def new_errors(self) -> list[Finding]:
+        """Find the kinds of errors that were not there before; a warning may be new.
+
+        Raises:
+            Inconclusive: As for `new_kinds`.
+        """
+        return replace(self, new=tuple(line for line in self.new if line.is_error)).new_kinds()
 
 
 def compare(

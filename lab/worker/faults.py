@@ -53,6 +53,12 @@ HOMEWORK_FAULTS = (
         ("21_01b.monitor.1", "21_01b.exit.2", "trigger.2"),
     ),
     Fault(
+        "homework-logs-errors",
+        "21_01b",
+        "new path: each request succeeds and logs an error",
+        ("21_01b.monitor.1", "21_01b.exit.1"),
+    ),
+    Fault(
         "homework-list-reversed",
         "21_01b",
         "new path: lists begin with the oldest commit",
@@ -270,6 +276,12 @@ USE_CASE_FAULTS = (
         "21_01d",
         "new path: of reviews at the same time each gets the newest one's log analysis",
         ("21_01d.monitor.1",),
+    ),
+    Fault(
+        "review-logs-errors",
+        "21_01d",
+        "new path: each review succeeds and logs an error",
+        ("21_01d.monitor.1", "21_01d.exit.1"),
     ),
     Fault(
         "review-long-log-cut",

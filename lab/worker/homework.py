@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from lab.measured import Measured
-from lab.service import Settings
+from lab.service import Settings, log
 from lab.worker.checker import CheckerError, Commit, Review
 
 LATE_SECONDS = 0.3  # well below the SLO of 2 s, and a multiple of what it was
@@ -98,6 +98,8 @@ class HomeworkReviewService:
 
     async def _seeded(self) -> None:
         """Do what the seeded faults of a request do."""
+        if self._fault("homework-logs-errors"):
+            log("commit_cache_unreachable", "ERROR")
         if self._fault("homework-slow"):
             await asyncio.sleep(SLOW_SECONDS)
         if self._fault("homework-answers-late"):

@@ -77,6 +77,8 @@ class ReportPublisher:
         report = await self._reports.persist(task, analysis, lost)
         if not self._fault("review-not-published"):
             await self._reports.publish(task)
+        if self._fault("review-logs-errors"):
+            log("student_not_notified", "ERROR", **about(task))
         if self._fault("review-published-twice"):
             log("report_published", **about(task))
         return report

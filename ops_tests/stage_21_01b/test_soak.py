@@ -1,9 +1,12 @@
 """Stage 21_01b, monitor for 10 minutes."""
 
+from datetime import UTC, datetime
+
 import pytest
 
 from acceptance.baseline.response_times import slower
 from acceptance.finding import summary
+from acceptance.observe.log_comparison import compare
 from acceptance.verdict import Verdict
 
 pytestmark = pytest.mark.soak
@@ -36,6 +39,15 @@ def test_hw_checker_is_healthy(soaked, checker):
 def test_latency_is_at_most_twice_the_baseline(times_on, before, stage_work):
     """Latency >2x baseline: the same requests take at most twice as long as with the flag off."""
     found = slower(stage_work.service.name, before.all("times"), [probe.seconds for probe in times_on])
+    assert found == [], summary(found)
+
+
+@pytest.mark.checklist("21_01b.monitor.1", "21_01b.exit.1")
+def test_no_new_errors_in_the_log(flag_on, soaked, clients, evidence):
+    """Prometheus metrics, beside them the log: no errors of a kind that was not there before, whatever was answered."""
+    level = compare(clients.logs("worker"), datetime.fromtimestamp(flag_on.intended, UTC), datetime.now(UTC))
+    evidence.add(level.evidence())
+    found = level.new_errors()
     assert found == [], summary(found)
 
 

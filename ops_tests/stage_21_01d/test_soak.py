@@ -1,9 +1,12 @@
 """Stage 21_01d, monitor for 15 minutes."""
 
+from datetime import UTC, datetime
+
 import pytest
 
 from acceptance.baseline.response_times import slower
 from acceptance.finding import summary
+from acceptance.observe.log_comparison import compare
 from acceptance.probes.reviews.changed import changed
 from acceptance.probes.reviews.pipeline import component_findings
 from acceptance.probes.reviews.traffic import end_to_end
@@ -49,6 +52,15 @@ def test_components_are_healthy(soaked, worker):
 def test_reviews_take_at_most_twice_the_baseline(soaked, review_times, before):
     """Latency >2x baseline: reviews under way at once take at most twice as long as with the flag off."""
     found = slower("reviews", before.all("times"), review_times)
+    assert found == [], summary(found)
+
+
+@pytest.mark.checklist("21_01d.monitor.1", "21_01d.exit.1")
+def test_no_new_errors_in_the_log(flag_on, soaked, clients, evidence):
+    """Prometheus metrics, beside them the log: no errors of a kind that was not there before, whatever was answered."""
+    level = compare(clients.logs("worker"), datetime.fromtimestamp(flag_on.intended, UTC), datetime.now(UTC))
+    evidence.add(level.evidence())
+    found = level.new_errors()
     assert found == [], summary(found)
 
 

@@ -285,6 +285,16 @@ def test_fault_homework_list_cut(new_worker):
         assert sorted(len(new_worker.commits()) for _ in range(5)) == [whole - 1] + [whole] * 4
 
 
+def test_fault_errors_in_the_log_of_what_succeeds(new_worker):
+    rig = new_worker.rig
+    with rig.broken("homework-logs-errors"), rig.broken("review-logs-errors"):
+        assert new_worker.commits()
+        task_id = new_worker.queue()
+        assert new_worker.finished(task_id)["status"] == "succeeded"
+    logged = {line["event"] for line in rig.events(WORKER) if line["level"] == "ERROR"}
+    assert {"commit_cache_unreachable", "student_not_notified"} <= logged
+
+
 def test_fault_homework_empty_list(new_worker):
     with new_worker.rig.broken("homework-empty-list"):
         assert new_worker.commits() == []

@@ -91,6 +91,7 @@ POWER = (
         only=("flag_off", "soak"),
         k="several or every_request",
     ),
+    Soak(("homework-logs-errors",), ("test_no_new_errors_in_the_log",), "commit_cache_unreachable", survey="soak"),
     NotMeasured(stage="21_01b", survey="soak"),
     LeftBehind(("requests-leave-files",), stage="21_01b", survey="soak"),
     OddCrash(stage="21_01b"),

@@ -131,6 +131,7 @@ POWER = (
         only=("flag_off", "soak"),
         k="submissions or every_review",
     ),
+    Soak(("review-logs-errors",), ("test_no_new_errors_in_the_log",), "student_not_notified", survey="soak"),
     NotMeasured(stage="21_01d", survey="soak"),
     LeftBehind(("requests-leave-files",), stage="21_01d", survey="soak"),
     OtherLog(("log-times-of-another-zone",), told="away", stage="21_01d"),
