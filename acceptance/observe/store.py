@@ -23,6 +23,8 @@ from acceptance.target.naming import DocumentNames, contract_value
 from acceptance.verdict import Inconclusive
 
 Document = dict[str, Any]
+NEWEST = 50
+"""So many documents of a collection are looked through: it may be large, and what is asked for was just written."""
 _INT = re.compile(r"[0-9]{1,18}")  # a longer one does not fit into MongoDB's numbers
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
@@ -141,6 +143,17 @@ class Store:
     def there(self) -> list[str]:
         """Name all collections that are there, as `Documents.name` does."""
         return sorted(f"{self._database.name}.{name}" for name in self._database.list_collection_names())
+
+    def holding(self, text: str) -> list[str]:
+        """Name the collections of whose newest documents one holds a text, as `Documents.name` does.
+
+        Raises:
+            Inconclusive: MongoDB does not answer.
+        """
+        with self["dialog_contexts"].asking():
+            collections = [self._database[name] for name in sorted(self._database.list_collection_names())]
+            newest = {each.full_name: each.find().sort("_id", -1).limit(NEWEST) for each in collections}
+            return [name for name, documents in newest.items() if any(text in str(each) for each in documents)]
 
     def ping(self) -> None:
         """Ask the server whether it is there."""

@@ -34,9 +34,8 @@ def build(settings: Settings) -> Starlette:
     )
     collection = database(mongo)["dialog_contexts"]
     new_path = settings.flag(FLAG) and not settings.fault("dialog-flag-ignored")
-    contexts: Contexts = DirectContexts(collection)
-    if new_path:
-        contexts = ContextRepository(contexts, settings)
+    direct = DirectContexts(collection)
+    contexts: Contexts = ContextRepository(direct, settings) if new_path else direct
     dialog = Dialog(contexts, settings, new_path)
     export_fault_gauges(settings)
 

@@ -65,6 +65,10 @@ class DirectContexts:
             step_count=found["step_count"],
         )
 
+    def elsewhere(self, name: str) -> "DirectContexts":
+        """Give the contexts of another collection."""
+        return DirectContexts(self._collection.database[name])
+
     async def save(self, context: Context) -> None:
         """See Contexts; the history is set as a whole list, as the lab's wire server mangles `$push`."""
         await self._collection.update_one(

@@ -57,6 +57,12 @@ DIALOG_FAULTS = (
         ("21_01a.monitor.1", "21_01a.exit.3", "trigger.2", "post24.monitoring.4"),
     ),
     Fault(
+        "dialog-copy-elsewhere",
+        "21_01a",
+        "new path: each context is stored in a second collection too",
+        ("21_01a.rollout.3",),
+    ),
+    Fault(
         "dialog-long-text-cut",
         "21_01a",
         "new path: of each text 500 characters are stored",

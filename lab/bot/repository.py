@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 from pymongo.errors import PyMongoError
 
-from lab.bot.contexts import Context, Contexts
+from lab.bot.contexts import Context, DirectContexts
 from lab.bot.seeded import damaged
 from lab.measured import Measured
 from lab.service import Settings, log
@@ -31,7 +31,7 @@ class ContextRepository:
     The metrics are made here, so that the old path exports none of them.
     """
 
-    def __init__(self, contexts: Contexts, settings: Settings) -> None:
+    def __init__(self, contexts: DirectContexts, settings: Settings) -> None:
         self._contexts = contexts
         self._fault = settings.fault
         self._calls, self._saves = itertools.count(1), itertools.count(1)
@@ -65,6 +65,8 @@ class ContextRepository:
             if not self._fault("dialog-not-stored"):
                 context = replace(context, session_id=self._name(context.session_id))
                 await self._contexts.save(damaged(context, self._fault, next(self._saves)))
+            if self._fault("dialog-copy-elsewhere"):
+                await self._contexts.elsewhere("dialog_contexts_v2").save(context)
             if self._fault("dialog-copy-left"):
                 await self._contexts.save(replace(context, session_id=f"{context.session_id}-copy"))
 

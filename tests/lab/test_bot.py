@@ -209,6 +209,12 @@ def test_fault_not_stored(new_bot):
         assert new_bot.stored(new_bot.say("I like tea")["session_id"]) is None
 
 
+def test_fault_copy_elsewhere(new_bot):
+    with new_bot.rig.broken("dialog-copy-elsewhere"):
+        session = new_bot.say("I like tea")["session_id"]
+    assert new_bot.rig.db.dialog_contexts_v2.find_one({"session_id": session})
+
+
 def test_fault_slow(new_bot):
     slow = 'dialog_context_repository_latency_seconds_{}{{{}operation="get"}}'
     with new_bot.rig.broken("dialog-slow"):

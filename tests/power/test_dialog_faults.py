@@ -101,6 +101,14 @@ POWER = (
         survey="b",
     ),
     On(("dialog-new-session-each-turn",), ("test_session_stays_the_same",), "expected session", survey="b"),
+    Power(
+        ("dialog-copy-elsewhere",),
+        ("test_context_is_stored_in_no_other_collection",),
+        "dialog_contexts_v2",
+        stage="21_01a",
+        only=("flag_off", "flag_on"),
+        k="context_is_stored",
+    ),
     Off(
         ("dialog-error-reply",),
         ("test_long_conversation_is_remembered",),

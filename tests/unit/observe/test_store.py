@@ -125,3 +125,44 @@ def test_a_field_that_no_document_has_is_called_otherwise():
     found = unknown_fields(Store(Newest(), NAMES))
     assert {each.subject for each in found} == {"assistance.archives"}
     assert [each.expected.split()[0] for each in found] == ["task_id", "assignment_id", "path", "size_bytes"]
+
+
+class Collections(dict):
+    """A database of some collections; an unknown one is there once it is asked for, as in pymongo."""
+
+    name, trouble = "assistance", None
+
+    def list_collection_names(self):
+        if self.trouble:
+            raise self.trouble
+        return list(self)
+
+    def __missing__(self, name):
+        return Written(name, [])
+
+
+class Written:
+    """One collection, the newest document first."""
+
+    def __init__(self, name, documents):
+        self.full_name, self.documents = f"assistance.{name}", documents
+
+    def find(self):
+        return self
+
+    def sort(self, *_):
+        return self
+
+    def limit(self, number):
+        return self.documents[:number]
+
+
+def test_a_copy_in_another_collection_is_found():
+    user = {"_id": 7, "userId": "ops-1", "said": ["Hello"]}
+    stored = {"dialogs": [user], "copies": [{"was": [user]}], "others": [{"userId": "ops-2"}] * 60 + [user]}
+    database = Collections({name: Written(name, documents) for name, documents in stored.items()})
+    store = Store(database, NAMES)
+    assert store.holding("ops-1") == ["assistance.copies", "assistance.dialogs"]
+    database.trouble = ServerSelectionTimeoutError("mongodb://user:secret@host")
+    with pytest.raises(Inconclusive, match="MongoDB did not answer"):
+        store.holding("ops-1")
