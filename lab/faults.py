@@ -135,6 +135,7 @@ STORAGE_FAULTS: tuple[Fault, ...] = tuple(
             "a student's upload while another of that student is kept is answered with that one's task, and not kept",
             "rollout.3",
         ),
+        ("many-members-refused", "an archive of more than 100 files is refused", "rollout.3"),
         ("same-file-shared", "who sends the file that another sent is answered with that one's task", "rollout.3"),
         ("task-ids-in-a-row", "a task's id is the time of its upload", "rollout.3"),
         ("answers-cacheable", "a review's state may be kept by any cache for an hour", "rollout.3"),

@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import re
+import zipfile
 from collections.abc import Awaitable
 
 from lab.api import archives, clamav, names
@@ -12,6 +13,7 @@ from lab.api.refusal import Refusal, damaged, too_big
 from lab.api.upload import Guards, Upload
 
 _IDENTIFIERS = ("student_id", "assignment_id")
+MANY = 100  # members, of the fault that refuses more
 LARGE = 1 << 20  # bytes, of the fault that does not look into large files
 _DIGEST = re.compile(r"[0-9a-fA-F]{64}")
 _COMMIT = re.compile(r"[!-~]{1,128}")
@@ -57,6 +59,8 @@ class Intake:
             if self._context.clamd and not self._broken("av-not-scanned"):
                 await self._scanned(file, self._context.clamd)
             await self._checked(asyncio.to_thread(archives.check_contents, file.path), file)
+            if self._broken("many-members-refused") and len(zipfile.ZipFile(file.path).infolist()) > MANY:
+                raise too_big("archive holds too many members")
 
     async def _scanned(self, file: IncomingFile, clamd: str) -> None:
         if self._broken("av-one-at-a-time") and Intake._scanning:

@@ -236,6 +236,18 @@ USE_CASE_FAULTS = (
         ("21_01d.rollout.3",),
     ),
     Fault(
+        "reviews-replace-each-other",
+        "21_01d",
+        "new path: the report of a submission replaces those of the student's earlier ones of the same assignment",
+        ("21_01d.rollout.3",),
+    ),
+    Fault(
+        "reviews-done-again",
+        "21_01d",
+        "new path: a process that starts does all reviews of before again",
+        ("21_01d.rollout.2",),
+    ),
+    Fault(
         "review-published-twice",
         "21_01d",
         "new path: a publication is logged twice",

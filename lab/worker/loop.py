@@ -58,7 +58,8 @@ class ReviewLoop:
     async def _take_all(self) -> None:
         if self._abandoned:
             lost = self._fault("review-cut-off-lost") and self._use_case.new
-            again = await self._tasks.requeue_abandoned(self._at_work, "failed" if lost else "queued")
+            done = self._fault("reviews-done-again") and self._use_case.new
+            again = await self._tasks.requeue_abandoned(self._at_work, "failed" if lost else "queued", done)
             self._abandoned = False
             log("queue_opened", requeued=again)
         while len(self._at_work) < AT_ONCE and (task := await self._tasks.claim()):

@@ -53,6 +53,11 @@ class Reports:
         log("report_persisted", **about(task))
         return report
 
+    async def forget_others(self, task: Task) -> None:
+        """Remove the reports of the student's other submissions of the assignment, of reviews-replace-each-other."""
+        same = {"student_id": task.student_id, "assignment_id": task.assignment_id}
+        await self._reviews.delete_many({**same, "task_id": {"$ne": task.task_id}})
+
     async def publish(self, task: Task) -> None:
         """Publish the stored report, once: a review that is run again after a kill may be published already."""
         unpublished = {"task_id": task.task_id, "published_at": None}

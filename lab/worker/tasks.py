@@ -35,9 +35,13 @@ class Tasks:
     def __init__(self, collection: AsyncCollection[dict[str, Any]], newest_first: Callable[[], bool]) -> None:
         self._collection, self._newest_first = collection, newest_first
 
-    async def requeue_abandoned(self, at_work: Collection[str], status: str = "queued") -> int:
-        """Put tasks that are `running` but not in anybody's hands back to `queued`; gives their number."""
-        abandoned = {"task_type": "code_review", "status": "running", "task_id": {"$nin": list(at_work)}}
+    async def requeue_abandoned(self, at_work: Collection[str], status: str = "queued", done: bool = False) -> int:
+        """Put tasks that are `running` but not in anybody's hands back to `queued`; gives their number.
+
+        With the fault, those that are done too.
+        """
+        states = ["running", *(["succeeded"] if done else [])]
+        abandoned = {"task_type": "code_review", "status": {"$in": states}, "task_id": {"$nin": list(at_work)}}
         return (await self._collection.update_many(abandoned, {"$set": {"status": status}})).modified_count
 
     async def claim(self) -> Task | None:

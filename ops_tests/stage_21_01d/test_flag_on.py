@@ -5,7 +5,7 @@ import pytest
 from acceptance.finding import summary
 from acceptance.polling import poll
 from acceptance.probes.flag_path import answered
-from acceptance.probes.reviews.changed import changed, overtaken, refused_now
+from acceptance.probes.reviews.changed import changed, overtaken, redone, refused_now
 from acceptance.probes.reviews.over_restart import lost_now
 from acceptance.probes.reviews.pipeline import DURATIONS, component_findings, counted
 from acceptance.probes.reviews.result import EFFECTS
@@ -94,4 +94,12 @@ def test_reviews_are_as_with_the_flag_off(before, several, in_a_row):
     old = before.of("in a row")
     found += [each for review in in_a_row if not review.limited for each in changed(old, review)]
     found += [*refused_now(in_a_row), *overtaken(old, in_a_row)]
+    assert found == [], summary(found)
+
+
+@pytest.mark.checklist("21_01d.rollout.2")
+def test_reviews_of_before_are_as_they_were(before, reviews):
+    """Enable feature flag: what was reviewed with the flag off is still there, and not done again by the restart."""
+    old = [*before.of("reviews"), *before.all("in a row")]
+    found = redone(old, [reviews.stored(each.submitted) for each in old])
     assert found == [], summary(found)

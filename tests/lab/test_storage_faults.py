@@ -457,6 +457,12 @@ def test_an_older_archive_without_a_log_is_not_kept(broken: WholeLab) -> None:
     assert broken.db["review_archives"].count_documents({"task_id": task}) == 1
 
 
+@breaks("many-members-refused")
+def test_an_archive_of_many_files_is_refused(broken: WholeLab) -> None:
+    told = [broken.upload(archive(*((f"{n}.py", b"") for n in range(many)))).status_code for many in (100, 101)]
+    assert told == [201, 422]
+
+
 @breaks("same-file-shared")
 def test_who_sends_the_same_file_gets_the_first_ones_task(broken: WholeLab) -> None:
     content = archive()

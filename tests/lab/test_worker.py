@@ -388,6 +388,23 @@ def test_what_a_killed_worker_left_running_is_done_once(rig):
     assert rig.db.homework_reviews.count_documents({"task_id": {"$in": tasks}}) == 3
 
 
+def test_fault_reviews_replace_each_other(new_worker):
+    with new_worker.rig.broken("reviews-replace-each-other"):
+        tasks = [new_worker.queue("repeats") for _ in range(2)]
+        assert {new_worker.finished(task)["status"] for task in tasks} == {"succeeded"}
+    assert new_worker.rig.db.homework_reviews.count_documents({"student_id": "repeats"}) < 2
+
+
+def test_fault_reviews_done_again(new_worker):
+    task = new_worker.queue()
+    ended = new_worker.finished(task)["finished_at"]
+    for fault, again in (("review-errors-seldom", False), ("reviews-done-again", True)):
+        with new_worker.rig.broken(fault):
+            new_worker.rig.start(WORKER, **dict.fromkeys(FLAGS, "true"))
+            new_worker.finished(new_worker.queue())  # the newest one is taken last
+        assert (new_worker.finished(task)["finished_at"] != ended) == again
+
+
 @pytest.mark.parametrize(
     "fault, flag, family",
     [

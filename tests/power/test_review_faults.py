@@ -42,6 +42,15 @@ TOO_FEW = {"TRAFFIC_PER_MINUTE": "60", "SOAK_SECONDS": "1"}
 
 POWER = (
     OldCode(stage="21_01d"),
+    Power(
+        ("reviews-done-again",),
+        ("test_reviews_of_before_are_as_they_were",),
+        "as it had ended",
+        stage="21_01d",
+        only=("flag_off", "flag_on"),
+        settings=IMPATIENT,
+        k="submissions or as_they_were",
+    ),
     Unwatched(stage="21_01d", settings={"WORKER_JOB": "nobody"}),
     RestartsNothing(red=("test_worker_runs_the_deployed_code",), stage="21_01d"),
     Off(
@@ -114,6 +123,7 @@ POWER = (
             "a report of about",
         ),
     ),
+    AsBefore(("reviews-replace-each-other",), besides=("expected log_analysis {",)),
     AsBefore(("review-newest-first",), besides=("begun in the order in which they were sent, as by the old path",)),
     Power(
         ("review-cut-off-lost",),

@@ -355,6 +355,7 @@ POWER = (
         for faults, *besides in (
             (("place-without-root", "times-without-zone"), "with the zone of its time"),
             (("answer-remembered",),),
+            (("many-members-refused",), "success of no log, and a project of many files"),
             (("answers-cacheable", "task-ids-in-a-row"), "cache-control", "ids of tasks that differ in 3"),
         )
     ),

@@ -86,6 +86,16 @@ def good(nonce: bytes | None = None) -> Archive:
     return Archive.of("good", zip_bytes(nonce, members, noise), "a valid zip", nonce)
 
 
+def project(nonce: bytes | None = None) -> Archive:
+    """Make a homework of 300 small files in folders, as a framework makes them, some of them with Russian names."""
+    nonce = nonce or new_nonce()
+    names = [f"app/part_{n // 20:02}/module_{n:03}.py" for n in range(280)] + [
+        f"тесты/проверка {n}.py" for n in range(20)
+    ]
+    data = zip_bytes(nonce, [("app/", b""), *((name, f"print({name!r})\n".encode()) for name in names)])
+    return Archive.of("project", data, "a zip of 300 files", nonce)
+
+
 def of_exact_size(size: int, nonce: bytes | None = None) -> Archive:
     """Make a valid zip of exactly `size` bytes: one stored member, made in chunks, never held in memory.
 

@@ -6,12 +6,14 @@ import re
 from collections.abc import Mapping, Sequence
 from itertools import combinations, zip_longest
 from pathlib import Path
+from typing import Any
 
 from acceptance.finding import Finding, Severity
 from acceptance.probes.answers import other_form
+from acceptance.probes.http.client import brief
 from acceptance.probes.likeness import OldPath
 from acceptance.probes.reviews.result import Review
-from acceptance.probes.reviews.works import NO_LOG
+from acceptance.probes.reviews.works import WORKS
 from acceptance.redact import cut
 
 LEAST_OF_IDS = 3
@@ -34,7 +36,9 @@ def changed(before: Sequence[Review], new: Review) -> list[Finding]:
     if old is None:
         return []
     if not new.succeeded:
-        return [Finding("review failed", subject, "success, as by the old path", str(new.task))]
+        sent = new.submitted
+        subject, told = subject or sent.student_id, str(new.task or brief(sent.exchange))
+        return [Finding("review failed", subject, f"success of {sent.work}, as by the old path", told)]
     found = OldPath([review.seen for review in succeeded]).unlike(subject, new.seen, old.seen)
     said, says = ((each.answer or {}).get("status") for each in (old, new))
     if new.answer is not None and said != says:
@@ -143,6 +147,29 @@ def _is_overtaken(first: Review, second: Review) -> bool:
     return first.begun is not None and second.begun is not None and first.begun > second.begun
 
 
+def redone(before: Sequence[Review], now: Sequence[Review]) -> list[Finding]:
+    """Name the reviews that had ended, and have another end now: a process that starts does nothing of it again.
+
+    Args:
+        before: Reviews by the old path.
+        now: The same, as they are stored now.
+    """
+    return [
+        Finding(
+            "done again", old.submitted.task_id, f"{name} {cut(str(was), 100)}, as it had ended", cut(str(end), 100)
+        )
+        for old, new in zip(before, now, strict=True)
+        if old.ended
+        for name, was in _end_of(old).items()
+        if (end := _end_of(new)[name]) != was
+    ]
+
+
+def _end_of(review: Review) -> Mapping[str, Any]:
+    parts = ((review.task, ("status", "finished_at")), (review.report, ("report", "published_at")))
+    return {name: (part or {}).get(name) for part, names in parts for name in names}
+
+
 def guessable(before: Sequence[Review], now: Sequence[Review]) -> list[Finding]:
     """Say that tasks' ids have become easier to guess: who knows a task's id is told what became of it.
 
@@ -163,7 +190,7 @@ def _varied(ids: Sequence[str]) -> int:
 
 def unread(reviews: Sequence[Review]) -> list[Finding]:
     """Name the reviews of different logs that say the same of them: a log that nobody reads is not analysed."""
-    analysed = [review for review in reviews if review.analysed and review.submitted.work != NO_LOG]
+    analysed = [review for review in reviews if review.analysed and WORKS.get(review.submitted.work, True)]
     return [
         Finding(
             "log not read",

@@ -20,7 +20,7 @@ from acceptance.observe.store import Store
 from acceptance.polling import poll
 from acceptance.probes.http.client import Caller, brief
 from acceptance.probes.reviews.result import EFFECTS, ENDED, Review, Submitted
-from acceptance.probes.reviews.works import CLEAN_LOG, LOG, NO_LOG, ODD_LOG, RAW_LOG, submission
+from acceptance.probes.reviews.works import CLEAN_LOG, LOG, NO_LOG, ODD_LOG, PROJECT, RAW_LOG, submission
 from acceptance.probes.seen import CLOCKS_DIFFER
 from acceptance.probes.storage.uploads import REVIEWS_PATH, Uploader
 
@@ -133,7 +133,7 @@ class Reviews:
         student = new_id("Submits")
         others = [
             self.submit(make("Submits-too"), "hw03", work)
-            for make, work in ((new_number, NO_LOG), (new_id, ODD_LOG), (new_id, RAW_LOG))
+            for make, work in ((new_number, NO_LOG), (new_id, ODD_LOG), (new_id, RAW_LOG), (new_id, PROJECT))
         ]
         sent = [self.submit(student, "hw03"), *others]
         for each in sent:  # users look at once too, and what they are told then must not be what they are told for ever
@@ -151,14 +151,18 @@ class Reviews:
         ]
 
     def in_a_row(self, student_id: str, number: int, patience_s: float, settle_s: float) -> list[Review]:
-        """Submit so many times as one student, without waiting for an end; give what became of each.
+        """Submit so many times as one student, without waiting for an end; give what became of each in the end.
+
+        The last one is for the assignment of the first again, whose report must not go by that.
 
         Raises:
             Inconclusive: As for `look`.
         """
-        sent = [self.submit(student_id, f"hw{each:02}") for each in range(number)]
+        sent = [self.submit(student_id, f"hw{each % max(1, number - 1):02}") for each in range(number)]
         until = time.monotonic() + patience_s
-        return [self.follow(each, max(0.0, until - time.monotonic()), settle_s) for each in sent]
+        for each in sent:
+            self.follow(each, max(0.0, until - time.monotonic()), settle_s)
+        return [self.look(each) for each in sent]
 
     def _find(self, name: str, wanted: Mapping[str, Any]) -> list[dict[str, Any]]:
         return list(self.mongo[name].find(wanted, {"_id": False}))

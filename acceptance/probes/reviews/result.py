@@ -17,7 +17,7 @@ from acceptance.finding import Finding, Severity
 from acceptance.observe.log_lines import LogLine
 from acceptance.probes.http.client import brief
 from acceptance.probes.http.exchange import Exchange
-from acceptance.probes.reviews.works import NO_LOG
+from acceptance.probes.reviews.works import WORKS
 from acceptance.probes.seen import CLOCKS_DIFFER, Seen, moment
 from acceptance.redact import cut
 
@@ -160,7 +160,8 @@ class Review:
     @property
     def awaited(self) -> list[Finding]:
         """What may still come once it has succeeded; a work without a log has nothing to analyse, so nobody waits."""
-        nothing_to_analyse = self.lacks("log analysis appended") if self.submitted.work == NO_LOG else []
+        has_log = WORKS.get(self.submitted.work, True)
+        nothing_to_analyse = [] if has_log else self.lacks("log analysis appended")
         return [each for each in self.findings() if each not in nothing_to_analyse]
 
     def _others(self) -> list[Finding]:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from acceptance.probes.archives.archives import Archive, good, new_nonce, zip_bytes
+from acceptance.probes.archives.archives import Archive, good, new_nonce, project, zip_bytes
 from acceptance.probes.storage.uploads import Upload, file_part
 
 LOG, CLEAN_LOG, ODD_LOG, NO_LOG = "a log", "a log without errors", "an odd log", "no log"
 RAW_LOG = "a log that is no text"
-"""What the old path makes of it is left open, also whether it takes it."""
+PROJECT = "no log, and a project of many files"
+LEFT_OPEN = (RAW_LOG, PROJECT)
+"""What the old path makes of these is left open, also whether it takes them."""
 WORKS: Mapping[str, Sequence[tuple[str, bytes]]] = {
     LOG: [("test.log", b"12:00:00 INFO the tests begin\n12:00:01 WARNING slow disk\n12:00:02 ERROR test_sum failed\n")],
     ODD_LOG: [
@@ -24,6 +26,7 @@ WORKS: Mapping[str, Sequence[tuple[str, bytes]]] = {
         ("many.log", b"12:00:02 INFO a line of many\n" * 12_000 + b"12:00:03 ERROR the last\n"),
     ],
     NO_LOG: [],
+    PROJECT: [],
 }
 """What students send beside their code: the files of their log."""
 
@@ -31,7 +34,7 @@ WORKS: Mapping[str, Sequence[tuple[str, bytes]]] = {
 def submission(student_id: str, assignment_id: str, work: str = LOG) -> Upload:
     """Make a good homework with one of the logs, so that there is something to analyse; or without one."""
     if not WORKS[work]:
-        return Upload(student_id, assignment_id, good())
+        return Upload(student_id, assignment_id, project() if work == PROJECT else good())
     nonce = new_nonce()
     logs = Archive.of("logs", zip_bytes(nonce, WORKS[work]), f"a zip with {work}", nonce)
     return Upload(student_id, assignment_id, good(), extra=(file_part(b"logs_zip", logs, "logs.zip"),))

@@ -16,7 +16,7 @@ from acceptance.gates.measures import Gate
 from acceptance.observe.log_lines import LogLine
 from acceptance.probes.http.client import Called, Caller
 from acceptance.probes.http.exchange import Exchange
-from acceptance.probes.reviews.changed import changed, guessable, overtaken, refused_now
+from acceptance.probes.reviews.changed import changed, guessable, overtaken, redone, refused_now
 from acceptance.probes.reviews.over_restart import OverRestart, lost_now
 from acceptance.probes.reviews.pipeline import Reviews, component_findings
 from acceptance.probes.reviews.result import EFFECTS, Review, Submitted
@@ -105,6 +105,23 @@ def test_a_report_tells_no_more_of_the_inside_than_by_the_old_path(before, told)
     old, new = (review(task, REPORT | {"report": text}) for text in (before, "Read of /srv/rev_1/logs.zip, as /etc"))
     found = changed([old, old], new)
     assert [each.found for each in found if each.kind == "internals told"] == told
+
+
+@pytest.mark.parametrize(
+    ("task", "report", "told"),
+    [
+        (TASK, REPORT, []),
+        (TASK | {"status": "running"}, REPORT, ["status succeeded"]),
+        (TASK | {"finished_at": NOW + timedelta(seconds=9)}, REPORT, ["finished_at"]),
+        (TASK, REPORT | {"report": "Other."}, ["report Good."]),
+        (TASK | {"read_at": NOW}, REPORT | {"seen": 1}, []),
+        (TASK, None, ["report Good.", "published_at"]),
+    ],
+)
+def test_a_review_that_had_ended_and_is_done_again_is_told(task, report, told):
+    found = redone([review()], [review(task, report)])
+    assert [each.expected.startswith(said) for each, said in zip(found, told, strict=True)] == [True] * len(told)
+    assert redone([review(TASK | {"status": "running"})], [review(task, report)]) == []
 
 
 def test_the_later_answer_is_compared_too():
