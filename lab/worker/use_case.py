@@ -73,10 +73,10 @@ class ReportPublisher:
         """Persist, then publish; gives the report's text."""
         if self._fault("review-other-assignment"):
             task = replace(task, assignment_id="hw00")
-        if self._fault("reviews-replace-each-other"):
-            await self._reports.forget_others(task)
         lost = self._fault("review-report-lost") and next(self._calls) % 10 == 0
         report = await self._reports.persist(task, analysis, lost)
+        if self._fault("reviews-replace-each-other"):
+            await self._reports.forget_others(task)
         if not self._fault("review-not-published"):
             await self._reports.publish(task)
         if self._fault("review-logs-errors"):

@@ -390,9 +390,9 @@ def test_what_a_killed_worker_left_running_is_done_once(rig):
 
 def test_fault_reviews_replace_each_other(new_worker):
     with new_worker.rig.broken("reviews-replace-each-other"):
-        tasks = [new_worker.queue("repeats") for _ in range(2)]
-        assert {new_worker.finished(task)["status"] for task in tasks} == {"succeeded"}
-    assert new_worker.rig.db.homework_reviews.count_documents({"student_id": "repeats"}) < 2
+        for _ in range(2):
+            new_worker.finished(new_worker.queue("repeats"))
+    assert new_worker.rig.db.homework_reviews.count_documents({"student_id": "repeats"}) == 1
 
 
 def test_fault_reviews_done_again(new_worker):
