@@ -11,8 +11,8 @@ import math
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from functools import cache
+from itertools import accumulate, groupby
 from itertools import count as from_number
-from itertools import groupby
 from typing import TypeVar
 
 from acceptance.gates.judging import bad_counts, curve, no_data, seen, too_few
@@ -134,14 +134,22 @@ def _share_over(
         (at, Count(sum(each.events for each in mine), sum(each.of for each in mine)))
         for at, mine in _by_scrape(counts, step)
     ]
-    bad, of = 0, 0.0
-    evidence = share_evidence([count for _, count in scrapes], trigger.share)
-    for (at, count), log in zip(scrapes, evidence, strict=True):
-        bad, of = bad + count.events, of + count.of
+    counted = [count for _, count in scrapes]
+    for number, log in enumerate(share_evidence(counted, trigger.share), 1):
         if log >= -math.log(alpha):
+            shown, last = _shown(counted[:number], trigger.share)
             what = f" {trigger.threshold} {trigger.unit}" if trigger.kind == "quantile" else ""
-            return at, bad / of, f"found {bad} of {of:g}{what}, at most {trigger.share:.3g} of them may be"
+            found = f"found {shown.events} of {last}{shown.of:g}{what}, at most {trigger.share:.3g} of them may be"
+            return scrapes[number - 1][0], shown.events / shown.of, found
     return None
+
+
+def _shown(counts: Sequence[Count], share: float) -> tuple[Count, str]:
+    """Give the counts that show more than the share: all of them, else the newest ones that show most, named so."""
+    *_, whole = ends = list(accumulate(reversed(counts), lambda a, b: Count(a.events + b.events, a.of + b.of)))
+    if whole.events > share * whole.of:
+        return whole, ""
+    return max(ends, key=lambda each: (each.events - share * each.of) / math.sqrt(each.of or 1)), "the last "
 
 
 def _mean_over(trigger: Trigger, samples: Samples, since: float, alpha: float) -> tuple[float, float, str] | None:

@@ -52,6 +52,13 @@ def test_share_that_is_over_the_threshold_fires_soon_and_whenever_it_was(minutes
         assert (found.verdict, when in found.reason) == (verdict, True), found.reason
 
 
+@pytest.mark.parametrize(("minutes", "share", "late"), [((0, 40), 0.1, False), ((38, 40), 0.3, True)])
+def test_what_a_trigger_that_fired_shows_is_over_its_threshold(minutes, share, late):
+    """A long good time before it would hide it: then what was counted last is shown."""
+    found = fired(trigger(), over(minutes, share))
+    assert (found.verdict, found.value > 0.05, " of the last " in found.reason) == (Verdict.FAIL, True, late), found
+
+
 def test_one_bad_request_among_the_first_is_no_proof():
     few = [(at, min(19.0, float(at))) for at, _ in ALL]
     assert fired(trigger(), [(at, float(at >= 15)) for at, _ in ALL], few).verdict is Verdict.PASS
