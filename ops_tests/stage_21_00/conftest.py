@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import pytest
 
@@ -50,9 +50,28 @@ def baseline(
 
 
 @pytest.fixture(scope="session")
-def served(
+def serve(
     ready: None, target: Target, run: Run, new_id: NewId, baseline_seconds: float
-) -> Mapping[str, Sequence[Probe]]:
-    """Requests to every service; the checks that ask for it come after the restart."""
+) -> Callable[[], Mapping[str, Sequence[Probe]]]:
+    """Sends requests to every service; the checks that ask for it come after the restart."""
     seconds = AFTERWARDS * baseline_seconds
-    return drive(target, seconds, new_id=new_id, trace_prefix=run.trace_prefix, least=REQUESTS)
+    return lambda: drive(target, seconds, new_id=new_id, trace_prefix=run.trace_prefix, least=REQUESTS)
+
+
+@pytest.fixture(scope="session")
+def served(serve: Callable[[], Mapping[str, Sequence[Probe]]]) -> Mapping[str, Sequence[Probe]]:
+    """The first requests to every service."""
+    return serve()
+
+
+@pytest.fixture
+def time_requests(
+    served: Mapping[str, Sequence[Probe]], serve: Callable[[], Mapping[str, Sequence[Probe]]]
+) -> Callable[[str], Callable[[], Sequence[float]]]:
+    """Gives the seconds of each request to a service: of the first ones, then of new ones."""
+
+    def of(name: str) -> Callable[[], Sequence[float]]:
+        at_hand = [served]
+        return lambda: [probe.seconds for probe in (at_hand.pop() if at_hand else serve())[name]]
+
+    return of

@@ -66,18 +66,22 @@ def over_restart(reviews: Reviews, new_id: NewId) -> OverRestart:
 
 
 @pytest.fixture(scope="module")
-def review_times(reviews: Reviews, new_id: NewId, patience_s: float, target: Target) -> list[float]:
-    """Seconds of each good one of a few reviews that are under way at once, by the path that is at work.
+def time_reviews(reviews: Reviews, new_id: NewId, patience_s: float, target: Target) -> Callable[[], list[float]]:
+    """Has a few reviews done at once, by the path that is at work, and gives the seconds of each good one.
 
     A worker that looks for work now and then makes all of them wait alike, by when they happen to be sent. So they are
     sent when it has just looked, by either path: as soon as one before them has ended.
     """
-    burst = ReviewTraffic(reviews, new_id, patience_s, settle_s=target.http_timeout_s)
-    burst.send()
-    first = len(burst.finish())
-    for _ in range(burst.at_once):
+
+    def measure() -> list[float]:
+        burst = ReviewTraffic(reviews, new_id, patience_s, settle_s=target.http_timeout_s)
         burst.send()
-    return [review.seconds for review in burst.finish()[first:] if review.succeeded and review.seconds is not None]
+        first = len(burst.finish())
+        for _ in range(burst.at_once):
+            burst.send()
+        return [review.seconds for review in burst.finish()[first:] if review.succeeded and review.seconds is not None]
+
+    return measure
 
 
 @pytest.fixture(scope="module")
