@@ -31,12 +31,14 @@ class OurLines:
         before: Lines of the stage from before its flag was switched on; other stages ask for other things.
         after: Those since then.
         prefix: What our trace ids begin with.
+        cut: Trace ids of the requests that a restart cut off, and that were begun again.
     """
 
     source: str
     before: Sequence[LogLine]
     after: Sequence[LogLine]
     prefix: str
+    cut: frozenset[str] = frozenset()
 
     @classmethod
     def of_stage(
@@ -58,11 +60,9 @@ class OurLines:
             prefix: What our trace ids begin with.
             restarted: When the service was restarted, from and to, unix seconds: work that is cut off is begun again.
         """
-        cut = _cut_off(lines, restarted)
-        whole = [line for line in lines if line.trace_id not in cut]
-        after = [line for line in whole if line.since(change)]
-        before = [line for line in whole if line.since(change) is False and line.since(begun)]
-        return cls(source, before, after, prefix)
+        after = [line for line in lines if line.since(change)]
+        before = [line for line in lines if line.since(change) is False and line.since(begun)]
+        return cls(source, before, after, prefix, _cut_off(lines, restarted))
 
     def untimely(self, newest: Sequence[LogLine], start: datetime, end: datetime) -> list[Finding]:
         """Name the events of which lines of ours have a time out of this run.
@@ -108,12 +108,13 @@ class OurLines:
         old, new = map(self._of_each_request, (before, after))
         if len(old) < LEAST:
             return
+        most = max([count for trace, count in old.items() if trace not in self.cut] or old.values())
         if not new:
             expected = "lines with the trace ids of our requests, as with the flag off"
             found = f"none in {len(after)}, such as {after[-1].trace_id or 'no trace id'}"
             yield self._finding("other trace id", event, expected, found)
-        elif new.total() > len(new) * max(old.values()):
-            expected = f"at most {max(old.values())} lines of a request, as with the flag off"
+        elif new.total() > (len(new) + len(self.cut & new.keys())) * most:
+            expected = f"at most {most} lines of a request, as with the flag off"
             yield self._finding("repeated", event, expected, f"{new.total()} lines of {len(new)} requests")
 
     def _finding(self, kind: str, event: str, expected: str, found: str) -> Finding:
@@ -126,18 +127,22 @@ class OurLines:
         return line.trace_id.startswith(self.prefix)
 
 
-def _cut_off(lines: Iterable[LogLine], restarted: Iterable[tuple[float, float]]) -> set[str]:
-    """Name the requests that were under way while the service restarted, by their trace ids."""
-    times: dict[str, list[float]] = defaultdict(list)
+def _cut_off(lines: Iterable[LogLine], restarted: Iterable[tuple[float, float]]) -> frozenset[str]:
+    """Name the requests that began again after a restart of the service, by their trace ids.
+
+    They leave lines of one event on both sides of it, about as far apart as it took.
+    """
+    times: dict[tuple[str, str], list[float]] = defaultdict(list)
     for line in lines:
         if line.trace_id and line.at:
-            times[line.trace_id].append(line.at.timestamp())
+            times[line.trace_id, line.event].append(line.at.timestamp())
     margin, spells = CLOCKS.total_seconds(), list(restarted)
-    return {
+    return frozenset(
         trace
-        for trace, at in times.items()
-        if any(min(at) < end + margin and max(at) > begin - margin for begin, end in spells)
-    }
+        for (trace, _), at in times.items()
+        for begin, end in spells
+        if min(at) < end + margin and max(at) > begin - margin and max(at) - min(at) > (end - begin) / 2
+    )
 
 
 def _by_event(lines: Iterable[LogLine]) -> Mapping[str, Sequence[LogLine]]:

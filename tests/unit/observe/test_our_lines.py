@@ -91,13 +91,15 @@ def test_a_log_that_begins_anew_with_the_restart_is_held_to_what_stood_there_bef
     assert [each.kind for each in found] == ["other trace id"]
 
 
-@pytest.mark.parametrize(("again", "found"), [(4, []), (5, ["4 lines of 3 requests"])])
+@pytest.mark.parametrize(
+    ("again", "found"), [((4,), []), ((5,), ["5 lines of 4 requests"]), ((4, 4), ["6 lines of 4 requests"])]
+)
 def test_work_that_a_restart_cut_off_is_begun_again_and_is_no_repetition(again, found):
     """A healthy 21_01d was rolled back: a review was under way when its flag was switched, and was done twice."""
     change, back = NOW + timedelta(minutes=5), NOW + timedelta(minutes=6)
     old = [line for n in (1, 2, 3) for line in lines(*ours(n), at=NOW + timedelta(minutes=n))]
     cut = lines(*ours(4), at=change)
-    new = [line for n in (5, 6, 7, again) for line in lines(*ours(n), at=NOW + timedelta(minutes=2 * n))]
+    new = [line for n in (5, 6, 7, *again) for line in lines(*ours(n), at=NOW + timedelta(minutes=2 * n))]
     spell = (change.timestamp(), back.timestamp())
     told = OurLines.of_stage("log", [*old, *cut, *new], NOW, change, OURS, [spell]).otherwise()
     assert [each.found for each in told] == found
