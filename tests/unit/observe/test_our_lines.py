@@ -113,3 +113,13 @@ def test_work_that_a_restart_cut_off_with_the_flag_off_is_no_measure():
     spell = ((NOW + timedelta(minutes=1.2)).timestamp(), (NOW + timedelta(minutes=1.8)).timestamp())
     told = OurLines.of_stage("log", [*old, *new], begun, change, OURS, [spell]).otherwise()
     assert [each.found for each in told] == ["6 lines of 3 requests"]
+
+
+def test_what_was_asked_right_before_the_change_is_a_measure_too():
+    """A healthy 21_01c was rolled back: its uploads of three files were the last before the flag, and were left out."""
+    change = NOW + timedelta(minutes=5)
+    single = [line for n in (1, 2, 3) for line in lines(*ours(n), at=NOW + timedelta(minutes=n))]
+    three_files = lines(*ours(4, 4, 4), at=change - timedelta(seconds=1))
+    new = lines(*ours(6, 6, 6, 7, 8), at=NOW + timedelta(minutes=20))
+    spell = (change + timedelta(seconds=0.5)).timestamp(), (change + timedelta(seconds=4)).timestamp()
+    assert OurLines.of_stage("log", [*single, *three_files, *new], NOW, change, OURS, [spell]).otherwise() == []
