@@ -24,6 +24,7 @@ from acceptance.probes.dialog.conversation import Conversation, converse
 from acceptance.probes.dialog.gateway import RECALL, keep, new_word
 from acceptance.probes.homework.worker import DAYS
 from acceptance.probes.http.client import Called, brief
+from acceptance.probes.reviews.result import Review
 from acceptance.probes.storage.directory import as_prepared, copies_of
 from acceptance.probes.storage.metadata import checksum_findings
 from acceptance.probes.storage.uploads import REVIEWS_PATH, Upload
@@ -35,7 +36,7 @@ LARGE = 2 << 20
 """Bytes of an archive of theirs, where that is allowed: a limit that came with the new path may be left behind."""
 REVIEW_S = 120.0
 """Longest time, in seconds, until a review has ended: a worker may sleep 60 s before it takes one (contract)."""
-AT_ONCE = 6
+IN_A_ROW = 6
 """Reviews after a rollback: with two threads of the worker, one left over takes none of them once in 11 times."""
 LACKS = "missing effect"
 """What is stored without all that belongs to it: no start of a service makes it so, and the next one may be good."""
@@ -129,21 +130,25 @@ def upload(user: User) -> list[Finding]:
 
 
 def review(user: User) -> list[Finding]:
-    """Submit work of several students at once, follow one to its report, and look at what came of all.
+    """Submit work of several students, one after the other, and look at what came of each.
 
-    A process of the new path that was not ended takes some of them: it is no target of Prometheus, and answers nobody.
+    A process of the new path that was not ended takes some of it: it is no target of Prometheus, and answers nobody.
+    What is queued at once goes to whom looks first, all of it.
     """
     reviews = user.clients.reviews(user.mongo)
     before = user.stored("homework_reviews", "student_id")
     held = [name for name in ("report", "log_analysis", "published_at") if any(each.get(name) for each in before)]
-    first, *others = [reviews.submit(user.new_id("back"), "hw03") for _ in range(AT_ONCE)]
-    done = reviews.follow(first, REVIEW_S, settle_s=_STORED_S)
-    if not done.succeeded:
-        return done.findings()
-    all_done = [done, *(reviews.follow(each, _STORED_S, settle_s=_STORED_S) for each in others)]
+
+    def reviewed(patience_s: float) -> Review:
+        return reviews.follow(reviews.submit(user.new_id("back"), "hw03"), patience_s, settle_s=_STORED_S)
+
+    first = reviewed(REVIEW_S)
+    if not first.succeeded:
+        return first.findings()
+    done = [first, *(reviewed(_STORED_S) for _ in range(IN_A_ROW - 1))]
     return [
         Finding(LACKS, f"review {each.submitted.task_id}", f"its {name}, as stored before", "none")
-        for each in all_done
+        for each in done
         for name in held
         if each.succeeded and not (each.report or {}).get(name)
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -173,6 +174,12 @@ def refused_students() -> list[str]:
     return []
 
 
+@pytest.fixture(scope="session")
+def refused_digests() -> list[str]:
+    """The digests of what was refused, and those that were declared with it; no other upload has one of them."""
+    return []
+
+
 @pytest.fixture
 def refuse(
     stage_work: StageWork,
@@ -182,6 +189,7 @@ def refuse(
     new_id: NewId,
     evidence: EvidenceBox,
     refused_students: list[str],
+    refused_digests: list[str],
 ) -> Refuse:
     """Sends an upload that must be refused; gives what is wrong with the refusal, nothing when it is proper."""
 
@@ -206,6 +214,8 @@ def refuse(
         evidence.add(Evidence("http", archive.description, refusal.exchange.as_json()))
         if refusal.exchange.refused:
             refused_students.append(student)
+            declared = {archive.declared_sha256 if declared_sha256 == OF_ARCHIVE else declared_sha256, archive.sha256}
+            refused_digests.extend(digest for digest in declared if digest and archive.nonce)
         return refusal.findings(event, status, sent_at_most)
 
     return send
@@ -296,7 +306,7 @@ def digest_required(target: Target) -> None:
 @pytest.fixture
 def checksum_failures(refuse: Refuse, stage_work: StageWork) -> tuple[int, int, float]:
     """Checksum failures since flag-on: how many must, how many the service did, and how many it may have counted."""
-    refuse(good(), event="checksum_failed", declared_sha256="0" * 64)  # at least one, also when run alone
+    refuse(good(), event="checksum_failed", declared_sha256=secrets.token_hex(32))  # at least one, also when run alone
     least, most = stage_work.synthetic.span("checksum_failed")
     query = 'sum(review_archive_storage_checksum_failures_total{job="$job"})'
     patience = stage_work.target.scrape_patience_s

@@ -1,5 +1,6 @@
 """Stage 21_01c, security validation: a refusal is proved by its effect."""
 
+import secrets
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
@@ -11,7 +12,7 @@ from acceptance.probes.attacks.access import as_another, knock
 from acceptance.probes.attacks.leaks import leaks
 from acceptance.probes.storage.directory import copies_of
 from acceptance.probes.storage.oracle import Submission, findings_of_all
-from acceptance.probes.storage.recorded import of_students
+from acceptance.probes.storage.recorded import of_refused
 from acceptance.probes.storage.rejection import ANY, left_of, try_upload
 from acceptance.probes.storage.uploads import Upload
 from acceptance.target.redaction import known_secrets
@@ -73,7 +74,7 @@ def test_tampered_archive_is_refused(make, refuse):
 @pytest.mark.parametrize("make", [archives.good, lambda: archives.of_exact_size(LARGE)], ids=["small", "large"])
 def test_wrong_digest_of_a_good_archive_is_refused(make, refuse):
     """Test checksum rejection: a good file with another file's digest is refused and logged."""
-    found = refuse(make(), event="checksum_failed", declared_sha256="0" * 64)
+    found = refuse(make(), event="checksum_failed", declared_sha256=secrets.token_hex(32))
     assert found == [], summary(found)
 
 
@@ -241,10 +242,10 @@ def test_checksum_failures_are_counted(checksum_failures):
 
 
 @pytest.mark.checklist("21_01c.security.1")
-def test_refused_uploads_are_not_recorded(refuse, refused_students, mongo):
+def test_refused_uploads_are_not_recorded(refuse, refused_students, refused_digests, mongo):
     """Test checksum rejection: nothing is stored of what was refused, and no review of it is queued."""
     refuse(archives.text_named_zip(), event=None)  # at least one, also when run alone
-    found = of_students(mongo, refused_students)
+    found = of_refused(mongo, refused_students, refused_digests)
     assert (len(refused_students) > 0, found) == (True, []), summary(found) or "expected a refusal, found none"
 
 

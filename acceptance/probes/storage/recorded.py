@@ -29,16 +29,23 @@ def recorded(mongo: Store, prefix: str, marks: Sequence[str]) -> dict[str, list[
     return poll(lambda: _by_mark(mongo, prefix, marks), lambda found: not found, TIDYING_S)
 
 
-def of_students(mongo: Store, students: Sequence[str]) -> list[Finding]:
+def of_refused(mongo: Store, students: Sequence[str], digests: Sequence[str]) -> list[Finding]:
     """Name what is stored of students whose every upload was refused: a task would be reviewed without its work.
+
+    Args:
+        mongo: The database.
+        students: Who sent them.
+        digests: What was sent, and what was declared of it: a document may name nobody.
 
     Raises:
         Inconclusive: MongoDB does not answer.
     """
+    wanted = {name: [{field: {"$in": list(students)}} for field in OWNED[name]] for name in COLLECTIONS}
+    wanted["review_archives"].append({"sha256": {"$in": list(digests)}})
     return [
         Finding("refused and recorded", mongo[name].name, "no document of a refused upload", str(count))
-        for name in COLLECTIONS
-        if (count := mongo[name].count_documents({"$or": [{field: {"$in": list(students)}} for field in OWNED[name]]}))
+        for name, any_of in wanted.items()
+        if (count := mongo[name].count_documents({"$or": any_of}))
     ]
 
 
