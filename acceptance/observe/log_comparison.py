@@ -9,6 +9,7 @@ nothing changed (exact conditional test); a dead time makes them rarer together,
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -28,6 +29,8 @@ TIMES = 2.0
 """What was seen must exclude this many times the rate of before."""
 RESTART = timedelta(seconds=60)
 """How long after a change the log of a re-created container may begin."""
+AGAIN = 3
+"""So many errors of a new kind are no chance."""
 _DEAD_TIME_S = (1.0, 30.0)
 _SHARE = 10
 """The shorter stretch holds at least so many dead times."""
@@ -138,13 +141,20 @@ class Comparison:
             for kind, line in worst.items()
         ]
 
-    def new_errors(self) -> list[Finding]:
-        """Find the kinds of errors that were not there before; a warning may be new.
+    def new_errors(self, since: datetime) -> list[Finding]:
+        """Find the kinds of errors that were not there before, and that come again; a warning may be new.
+
+        One alone is chance: a rare error of a user is of a kind that an hour of the time before may well lack.
+
+        Args:
+            since: From when on they count: what no service can serve, and we asked for, may be told in other words.
 
         Raises:
             Inconclusive: As for `new_kinds`.
         """
-        return replace(self, new=tuple(line for line in self.new if line.is_error)).new_kinds()
+        errors = [line for line in self.new if line.is_error and line.since(since) is not False]
+        times = Counter(line.kind for line in errors)
+        return replace(self, new=tuple(line for line in errors if times[line.kind] >= AGAIN)).new_kinds()
 
 
 def compare(

@@ -142,7 +142,7 @@ class Store:
 
     def there(self) -> list[str]:
         """Name all collections that are there, as `Documents.name` does."""
-        return sorted(f"{self._database.name}.{name}" for name in self._database.list_collection_names())
+        return [f"{self._database.name}.{name}" for name in self._collections()]
 
     def holding(self, text: str) -> list[str]:
         """Name the collections of whose newest documents one holds a text, as `Documents.name` does.
@@ -151,9 +151,16 @@ class Store:
             Inconclusive: MongoDB does not answer.
         """
         with self["dialog_contexts"].asking():
-            collections = [self._database[name] for name in sorted(self._database.list_collection_names())]
+            collections = [self._database[name] for name in self._collections()]
             newest = {each.full_name: each.find().sort("_id", -1).limit(NEWEST) for each in collections}
             return [name for name, documents in newest.items() if any(text in str(each) for each in documents)]
+
+    def _collections(self) -> list[str]:
+        """Name the collections that this login may ask for; views are none, nor is what MongoDB keeps for itself."""
+        found = self._database.list_collection_names(
+            filter={"type": "collection"}, nameOnly=True, authorizedCollections=True
+        )
+        return sorted(name for name in found if not name.startswith("system."))
 
     def ping(self) -> None:
         """Ask the server whether it is there."""

@@ -36,7 +36,7 @@ def test_session_stays_the_same(conversation):
 @pytest.mark.checklist("21_01a.rollout.1")
 def test_context_is_stored(conversation, mongo, before):
     """Validate with flag off: documents present, this conversation's among them."""
-    before.keep("held in", mongo.holding(conversation.turns[0].user_id))
+    before.keep("held in", conversation.turns[0].user_id, mongo.holding(conversation.turns[0].user_id))
     found = contexts.findings(conversation.contexts[-1], conversation.turns[0].user_id, conversation.said)
     assert found == [], summary(found)
 

@@ -132,7 +132,7 @@ class Collections(dict):
 
     name, trouble = "assistance", None
 
-    def list_collection_names(self):
+    def list_collection_names(self, **__):
         if self.trouble:
             raise self.trouble
         return list(self)
@@ -160,6 +160,7 @@ class Written:
 def test_a_copy_in_another_collection_is_found():
     user = {"_id": 7, "userId": "ops-1", "said": ["Hello"]}
     stored = {"dialogs": [user], "copies": [{"was": [user]}], "others": [{"userId": "ops-2"}] * 60 + [user]}
+    stored["system.profile"] = [user]
     database = Collections({name: Written(name, documents) for name, documents in stored.items()})
     store = Store(database, NAMES)
     assert store.holding("ops-1") == ["assistance.copies", "assistance.dialogs"]
