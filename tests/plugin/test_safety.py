@@ -1,6 +1,7 @@
 """Production safety over a real lab whose target file says production: what may not begin, stay, or be seen."""
 
 import pytest
+from held_lab import retold
 from production_lab import GOOD, planned, production, run_at
 from small_project import Project
 
@@ -129,10 +130,7 @@ def test_volume(flag_on, stage_work):
 
 def test_request_volume_is_the_target_files(project):
     """Three seconds at 120 a minute are six requests, however quick the service is."""
-    copy = project.lab.with_name("slow.env")
-    kept = [each for each in project.lab.read_text().splitlines() if not each.startswith("SOAK_SECONDS")]
-    copy.write_text("\n".join([*kept, "SOAK_SECONDS=3", "TRAFFIC_PER_MINUTE=120", ""]))
-    project.lab = copy
+    project.lab = retold(project.lab, "slow", SOAK_SECONDS="3", TRAFFIC_PER_MINUTE="120")
     done = project.stage("21_01c", soak=SOAK).run()
     assert done.verdicts() == {"test_volume": "PASS"}, done.output
 

@@ -10,6 +10,7 @@ import termios
 from pathlib import Path
 
 import pytest
+from held_lab import retold
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -32,10 +33,7 @@ LONG = "@pytest.mark.parametrize('x', ['y' * 400])\ndef test_long(flag_on, x): r
 @pytest.fixture
 def brief(project):
     """The project with a soak of three seconds and one gate."""
-    copy = project.lab.with_name("brief.env")
-    kept = [each for each in project.lab.read_text().splitlines() if not each.startswith("SOAK_SECONDS")]
-    copy.write_text("\n".join([*kept, "SOAK_SECONDS=3", "TRAFFIC_PER_MINUTE=1200", ""]))
-    project.lab = copy
+    project.lab = retold(project.lab, "brief", SOAK_SECONDS="3", TRAFFIC_PER_MINUTE="1200")
     project.stage("21_01c", soak=SOAK)
     file = project.folder / "ops_tests" / "stage_21_01c" / "stage.toml"
     file.write_text(file.read_text() + GATE)
