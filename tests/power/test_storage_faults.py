@@ -300,7 +300,6 @@ POWER = (
         ("test_lying_content_length_is_refused",),
         "kept in the storage",  # whether the form or what came after it is answered first is a race
         k="lying_content",
-        survey="a",
     ),
     # Too little for a trigger, too much for the stage.
     Soak(("write-errors-seldom",), ("test_gate_holds[write-errors]",), "expected == 0 errors, found", survey="soak"),
