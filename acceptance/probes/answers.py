@@ -69,8 +69,8 @@ def other_form(before: Sequence[Exchange], now: Sequence[Exchange]) -> list[Find
 def _otherwise_sent(before: Sequence[Exchange], now: Sequence[Exchange]) -> Iterator[Finding]:
     """Name the headers of good answers that no good answer by the old path had so."""
     old, new = ([headers_of(each) for each in answers if each.accepted] for answers in (before, now))
-    unlike = [list(other_headers(was, each)) for each in new for was in old[:1] if each not in old]
-    for name, was, found in unlike[0] if unlike else ():
+    unlike = [told for each in reversed(new) if old and each not in old for told in other_headers(old[0], each)]
+    for name, (was, found) in {name: (was, found) for name, was, found in unlike}.items():
         yield Finding("other header", f"{now[0].url}: {name}", f"{was}, as by the old path", found, Severity.HIGH)
 
 

@@ -63,3 +63,9 @@ def test_what_a_client_a_browser_or_a_cache_makes_of_an_answer_is_as_by_the_old_
 
 def test_one_of_the_headers_of_the_old_path_is_enough():
     assert other_form([*answers(OLD), *answers(OLD, set_cookie="a=1")], answers(OLD, set_cookie="a=2")) == []
+
+
+def test_an_answer_that_only_lost_what_may_be_lost_hides_no_other():
+    """The first answer unlike those of before stood for all of them."""
+    now = [*answers(OLD), *answers(OLD, set_cookie="a=1")]
+    assert "set-cookie" in str(other_form(answers(OLD, cache_control="public"), now))
