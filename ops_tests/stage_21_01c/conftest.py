@@ -36,7 +36,7 @@ from acceptance.probes.reviews.result import Review
 from acceptance.probes.storage.kept_archives import KeptArchives
 from acceptance.probes.storage.oracle import Submission
 from acceptance.probes.storage.rejection import ANY, try_upload
-from acceptance.probes.storage.uploads import OF_ARCHIVE, Upload, Uploader, upload_in
+from acceptance.probes.storage.uploads import OF_ARCHIVE, Upload, Uploader, digest_of, upload_in
 from acceptance.probes.user_path import REVIEW_S
 from acceptance.stages.session import StageWork
 from acceptance.stages.soak import SoakReport, Traffic
@@ -214,8 +214,8 @@ def refuse(
         evidence.add(Evidence("http", archive.description, refusal.exchange.as_json()))
         if refusal.exchange.refused:
             refused_students.append(student)
-            declared = {archive.declared_sha256 if declared_sha256 == OF_ARCHIVE else declared_sha256, archive.sha256}
-            refused_digests.extend(digest for digest in declared if digest and archive.nonce)
+            digests = {digest_of(archive, declared_sha256), archive.sha256}
+            refused_digests.extend(digest for digest in digests if digest and archive.nonce)
         return refusal.findings(event, status, sent_at_most)
 
     return send

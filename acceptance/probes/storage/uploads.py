@@ -52,7 +52,7 @@ class Upload:
 
     def form(self, names: HttpNames = _CONTRACT) -> Multipart:
         """Encode the upload. The digest goes before the file, so that a service can check while it reads."""
-        digest = self.archive.declared_sha256 if self.declared_sha256 == OF_ARCHIVE else self.declared_sha256
+        digest = digest_of(self.archive, self.declared_sha256)
         fields = {b"student_id": self.student_id, b"assignment_id": self.assignment_id, b"new_commit": self.new_commit}
         if digest is not None:
             fields[b"new_zip_sha256"] = digest
@@ -63,6 +63,11 @@ class Upload:
         named = [replace(part, name=_named(part.name, names)) for part in (*parts, new_zip, *self.extra)]
         named = [part for part in named if not self.left_out or part.name != names.field(self.left_out).encode()]
         return Multipart(named, self.framing)
+
+
+def digest_of(archive: Archive, declared_sha256: str | None) -> str | None:
+    """Give the digest that is declared with an archive; None for none."""
+    return archive.declared_sha256 if declared_sha256 == OF_ARCHIVE else declared_sha256
 
 
 def file_part(
