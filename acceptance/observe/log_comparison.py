@@ -141,18 +141,20 @@ class Comparison:
             for kind, line in worst.items()
         ]
 
-    def new_errors(self, since: datetime) -> list[Finding]:
+    def new_errors(self, since: float) -> list[Finding]:
         """Find the kinds of errors that were not there before, and that come again; a warning may be new.
 
         One alone is chance: a rare error of a user is of a kind that an hour of the time before may well lack.
 
         Args:
-            since: From when on they count: what no service can serve, and we asked for, may be told in other words.
+            since: From when on they count, unix seconds: what no service can serve, and we asked for before, may be
+                told in other words.
 
         Raises:
             Inconclusive: As for `new_kinds`.
         """
-        errors = [line for line in self.new if line.is_error and line.since(since) is not False]
+        begin = datetime.fromtimestamp(since, UTC)
+        errors = [line for line in self.new if line.is_error and line.since(begin) is not False]
         times = Counter(line.kind for line in errors)
         return replace(self, new=tuple(line for line in errors if times[line.kind] >= AGAIN)).new_kinds()
 

@@ -22,6 +22,7 @@ from acceptance.gates.measures import GateResult
 from acceptance.kinds import TriggerFired
 from acceptance.observe.growth import grown
 from acceptance.observe.label_standard import metric_findings, uncounted_bytes
+from acceptance.observe.log_comparison import Comparison, compare
 from acceptance.observe.log_lines import LogLine, of_ours
 from acceptance.observe.logs import Logs
 from acceptance.observe.new_path import NewPath
@@ -169,6 +170,14 @@ class StageWork:
         if self.run.mode == "survey":
             raise Untouched("a survey switches nothing on, so nothing is known of a process since then")
         return restarted_since(self._born, self.service, self.target, self.prometheus)
+
+    def log_compared(self, flag: FlagState) -> Comparison:
+        """Compare the service's log since its flag was about to be switched on with the time before.
+
+        Raises:
+            Inconclusive: It cannot be read, or does not cover that time.
+        """
+        return compare(self.logs, datetime.fromtimestamp(flag.intended, UTC), datetime.now(UTC))
 
     def log_findings(self, flag: FlagState) -> list[Finding]:
         """Name what is wrong with the service's log since its flag was switched on.

@@ -1,12 +1,9 @@
 """Stage 21_01a, monitor for 15 minutes."""
 
-from datetime import UTC, datetime
-
 import pytest
 
 from acceptance.baseline.response_times import slower
 from acceptance.finding import summary
-from acceptance.observe.log_comparison import compare
 from acceptance.probes.dialog import contexts
 from acceptance.probes.dialog.gateway import RECALL, keep
 from acceptance.probes.dialog.told_in_log import logged
@@ -47,9 +44,9 @@ def test_every_conversation_of_the_soak_is_stored(soaked, chat, mongo, before):
 
 
 @pytest.mark.checklist("21_01a.monitor.2")
-def test_no_new_errors_in_the_log(flag_on, soaked, bot_logs, evidence):
+def test_no_new_errors_in_the_log(flag_on, soaked, stage_work, evidence):
     """Check application logs: no warnings or errors of a kind that was not there before the flag."""
-    level = compare(bot_logs, datetime.fromtimestamp(flag_on.intended, UTC), datetime.now(UTC))
+    level = stage_work.log_compared(flag_on)
     evidence.add(level.evidence())
     found = [*level.new_kinds(), *level.increase()]
     assert found == [], summary(found)

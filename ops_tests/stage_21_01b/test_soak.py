@@ -1,12 +1,9 @@
 """Stage 21_01b, monitor for 10 minutes."""
 
-from datetime import UTC, datetime
-
 import pytest
 
 from acceptance.baseline.response_times import slower
 from acceptance.finding import summary
-from acceptance.observe.log_comparison import compare
 from acceptance.verdict import Verdict
 
 pytestmark = pytest.mark.soak
@@ -43,11 +40,11 @@ def test_latency_is_at_most_twice_the_baseline(time_requests, before, stage_work
 
 
 @pytest.mark.checklist("21_01b.monitor.1", "21_01b.exit.1")
-def test_no_new_errors_in_the_log(flag_on, soaked, clients, evidence):
+def test_no_new_errors_in_the_log(flag_on, soaked, stage_work, evidence):
     """Prometheus metrics, beside them the log: no errors come again and again that were not there before."""
-    level = compare(clients.logs("worker"), datetime.fromtimestamp(flag_on.intended, UTC), datetime.now(UTC))
+    level = stage_work.log_compared(flag_on)
     evidence.add(level.evidence())
-    found = level.new_errors(datetime.fromtimestamp(soaked.start, UTC))
+    found = level.new_errors(soaked.start)
     assert found == [], summary(found)
 
 

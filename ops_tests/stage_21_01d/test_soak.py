@@ -1,12 +1,9 @@
 """Stage 21_01d, monitor for 15 minutes."""
 
-from datetime import UTC, datetime
-
 import pytest
 
 from acceptance.baseline.response_times import slower
 from acceptance.finding import summary
-from acceptance.observe.log_comparison import compare
 from acceptance.probes.reviews.changed import changed
 from acceptance.probes.reviews.pipeline import component_findings
 from acceptance.probes.reviews.traffic import end_to_end
@@ -56,11 +53,11 @@ def test_reviews_take_at_most_twice_the_baseline(soaked, time_reviews, before):
 
 
 @pytest.mark.checklist("21_01d.monitor.1", "21_01d.exit.1")
-def test_no_new_errors_in_the_log(flag_on, soaked, clients, evidence):
+def test_no_new_errors_in_the_log(flag_on, soaked, stage_work, evidence):
     """Prometheus metrics, beside them the log: no errors come again and again that were not there before."""
-    level = compare(clients.logs("worker"), datetime.fromtimestamp(flag_on.intended, UTC), datetime.now(UTC))
+    level = stage_work.log_compared(flag_on)
     evidence.add(level.evidence())
-    found = level.new_errors(datetime.fromtimestamp(soaked.start, UTC))
+    found = level.new_errors(soaked.start)
     assert found == [], summary(found)
 
 

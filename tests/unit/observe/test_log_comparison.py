@@ -141,12 +141,14 @@ def test_only_another_kind_is_news(log, before, after, news):
 def test_a_new_warning_is_no_new_error_even_where_nothing_is_known_of_before(log):
     fresh = [json_line(-1, "INFO"), json_line(5, "WARNING", "slow", "took 12 s")]
     again = [json_line(second) for second in (6, 7, 8)]
-    assert compare(log(fresh), NOON, at(60)).new_errors(at(5)) == []
+    assert compare(log(fresh), NOON, at(60)).new_errors(at(5).timestamp()) == []
     with pytest.raises(Inconclusive, match="goes back before the change"):
-        compare(log([*fresh, *again]), NOON, at(60)).new_errors(at(5))
+        compare(log([*fresh, *again]), NOON, at(60)).new_errors(at(5).timestamp())
     both = compare(log([*OLD, *fresh, *again]), NOON, at(60))
-    assert [len(both.new_kinds()), [each.kind for each in both.new_errors(at(5))]] == [2, ["new error"]]
-    assert both.new_errors(at(8)) == [], "two of them are chance, and before the soak we ask for what nobody serves"
+    assert [len(both.new_kinds()), [each.kind for each in both.new_errors(at(5).timestamp())]] == [2, ["new error"]]
+    assert both.new_errors(at(8).timestamp()) == [], (
+        "two of them are chance, and before the soak we ask for what nobody serves"
+    )
 
 
 def test_another_exception_behind_the_same_first_line_is_news(log):
