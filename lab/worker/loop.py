@@ -50,6 +50,8 @@ class ReviewLoop:
 
     async def close(self) -> None:
         """Drop what is under way; the next start takes it up again."""
+        if self._fault("review-cut-off-lost"):  # else a restart may find none under way
+            await self._take_all()
         jobs = list(self._at_work.values())
         for job in jobs:
             job.cancel()

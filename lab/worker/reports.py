@@ -26,7 +26,7 @@ class Reports:
 
     async def analyse_logs(self, task: Task) -> dict[str, Any]:
         """Analyse the logs that came with the task."""
-        if self._fault("review-cut-off-lost"):  # else a restart may find none under way
+        if self._fault("review-cut-off-lost"):  # else it may have ended by then
             await asyncio.sleep(CUT_SECONDS)
         analysis = await asyncio.to_thread(analyse, await self._logs_of(task))
         if self._fault("review-log-not-read"):
