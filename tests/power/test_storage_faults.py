@@ -398,6 +398,7 @@ POWER = (
         "found",
         only=("soak",),
         k="as_it_was_prepared",
+        restarts=True,  # read when the service starts
         survey="soak",
     ),
     OddCrashBefore(stage="21_01c"),
