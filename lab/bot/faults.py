@@ -11,6 +11,12 @@ TELEGRAM_FAULTS = (
         ("21_01a.rollout.3", "21_01a.monitor.5", "trigger.6"),
     ),
     Fault(
+        "telegram-answers-twice",
+        "21_01a",
+        "new path: each answer is sent twice (dialog: telegram)",
+        ("21_01a.rollout.3", "21_01a.monitor.5"),
+    ),
+    Fault(
         "telegram-text-ascii-only",
         "21_01a",
         "new path: of what a user writes, all that is not ASCII is lost (dialog: telegram)",

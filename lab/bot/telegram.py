@@ -33,8 +33,9 @@ async def polling(turn: Turn, settings: Settings, new_path: bool) -> AsyncIterat
     @dispatcher.message()
     async def answer(message: types.Message) -> None:
         new_trace()
+        times = 2 if new_path and settings.fault("telegram-answers-twice") else 1
         text = await _answer(turn, settings, new_path, str(message.chat.id), message.text or "")
-        if text:
+        for _ in range(times if text else 0):
             await message.answer(text)
 
     async def poll() -> None:

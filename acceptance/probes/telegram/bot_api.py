@@ -29,6 +29,21 @@ _LISTS = frozenset({"sendmediagroup"})
 
 
 @dataclass(frozen=True)
+class Said:
+    """What the bot said to a user of ours.
+
+    Attributes:
+        reply: Its answer.
+        elapsed_s: Seconds until that was complete.
+        twice: What it had sent twice in answer to the message before; empty for nothing.
+    """
+
+    reply: str
+    elapsed_s: float
+    twice: str
+
+
+@dataclass(frozen=True)
 class Answer:
     """What the bot is answered: the HTTP status, and the JSON."""
 
@@ -73,6 +88,7 @@ class BotApi:
         self._updates: list[dict[str, Any]] = []
         self._update_id = int(time.time() - 1_700_000_000) * 10  # a bot keeps its offset over runs of ours
         self._message_id = 0
+        self._given = 0
         self._chats: dict[int, Chat] = {}
         self._poll: object = None
         self._sent: deque[float] = deque()
@@ -143,7 +159,12 @@ class BotApi:
                 self.seen.conflicts.append(time.monotonic())
             return OTHER_POLL
         self.seen.polled = time.monotonic()
-        return ok(self._updates[: max(1, limit)])
+        given = self._updates[: max(1, limit)]
+        for update in given:
+            if update["update_id"] <= self._given:
+                self._chats[update["message"]["chat"]["id"]].given_again()
+        self._given = max([self._given, *(update["update_id"] for update in given)])
+        return ok(given)
 
     def _confirm(self, offset: int) -> None:
         """Forget what is older than an offset; a negative one counts from the end."""
@@ -188,9 +209,7 @@ class BotApi:
         self._changed.notify_all()
         return ok(as_message(message, number, plain(params), self._bot()))
 
-    def say(
-        self, user: int, text: str, patience_s: float, settle_s: float, until: str = ""
-    ) -> tuple[str, float] | None:
+    def say(self, user: int, text: str, patience_s: float, settle_s: float, until: str = "") -> Said | None:
         """Have a user write to the bot, and wait for its answer.
 
         Args:
@@ -201,22 +220,24 @@ class BotApi:
             until: Words that a later message may hold, in any case: it is waited for too.
 
         Returns:
-            The answer and the seconds until it was complete; None when none came.
+            The answer; None when none came.
         """
         with self._changed:
             self._message_id += 1
             self._update_id += 1
             chat = self._chats.setdefault(user, Chat())
             asked, begin = self._message_id, time.monotonic()
+            twice = chat.ask(asked)
             self._updates.append({"update_id": self._update_id, "message": incoming(asked, user, text)})
             self._changed.notify_all()
-            if not self._changed.wait_for(lambda: chat.answer_to(asked), patience_s):
-                return None
-            self._changed.wait_for(lambda: until.lower() in "\n".join(chat.answer_to(asked)).lower(), patience_s)
-            last = time.monotonic() + patience_s  # for a bot that edits without end
-            while (left := min(chat.changed + settle_s, last) - time.monotonic()) > 0:
-                self._changed.wait(left)
-            return "\n".join(chat.answer_to(asked)), chat.changed - begin
+            came = self._changed.wait_for(lambda: chat.answer_to(asked), patience_s)
+            if came:
+                self._changed.wait_for(lambda: until.lower() in "\n".join(chat.answer_to(asked)).lower(), patience_s)
+                last = time.monotonic() + patience_s  # for a bot that edits without end
+                while (left := min(chat.changed + settle_s, last) - time.monotonic()) > 0:
+                    self._changed.wait(left)
+            chat.answered(asked)
+            return Said("\n".join(chat.answer_to(asked)), chat.changed - begin, twice) if came else None
 
     def polled(self, patience_s: float) -> bool:
         """Wait until the bot has polled for the first time, and tell whether it has."""

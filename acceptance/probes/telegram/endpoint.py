@@ -13,7 +13,7 @@ import select
 import socket
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from email import message_from_bytes, policy
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -94,7 +94,7 @@ class Endpoint(ThreadingHTTPServer):
         until = str(asked.get("until", ""))
         told = self.bot_api.say(int(user), message, self.patience.answer, self.patience.settle, until)
         if told:
-            return Answer(200, {"reply": told[0], "elapsed_s": told[1]})
+            return Answer(200, asdict(told))
         why = self.bot_api.seen.trouble() or self.bot_api.seen.more() or "the bot polls; see its log"
         return Answer(504, {"detail": f"no message to this user within {self.patience.answer:g} s: {why}"})
 

@@ -83,6 +83,9 @@ class Chat:
 
     sent: list[_Sent] = field(default_factory=list)
     changed: float = 0.0
+    _asked: int = 0
+    _answered: int = 0
+    _alone: bool = True
 
     def take(self, message_id: int, text: str, params: Mapping[str, Any]) -> None:
         """Keep a message."""
@@ -95,6 +98,27 @@ class Chat:
         for each in found:
             each.text, self.changed = text, time.monotonic()
         return bool(found)
+
+    def ask(self, asked: int) -> str:
+        """Begin a message of the user, and give what was sent twice in answer to the one before; empty for nothing.
+
+        Left out are messages that were answered side by side, for nobody can say what answers which, and one that the
+        bot was given once more: it had been restarted before it said that it has it, and may answer again.
+        """
+        texts = [each.text for each in self.sent if self._asked < each.message_id < asked]
+        twice = next((text for number, text in enumerate(texts) if text in texts[:number]), "")
+        over = self._answered == self._asked
+        told = twice if over and self._alone else ""
+        self._asked, self._alone = asked, over
+        return told
+
+    def given_again(self) -> None:
+        """Keep that the bot was given the newest message once more."""
+        self._alone = False
+
+    def answered(self, asked: int) -> None:
+        """End the wait for an answer, whether or not one came."""
+        self._answered = max(self._answered, asked)
 
     def answer_to(self, asked: int) -> list[str]:
         """Give the texts sent since a message of the user, without those that say they answer another one."""

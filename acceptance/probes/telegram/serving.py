@@ -15,6 +15,7 @@ from acceptance.probes.dialog.gateway import MESSAGES_PATH, Butler, Turn
 from acceptance.probes.http.client import Called, Caller
 from acceptance.probes.http.under_way import Requests
 from acceptance.probes.telegram.endpoint import SECRET_HEADER, SERVES, STATE_PATH, Endpoint, Patience, secret_of
+from acceptance.redact import cut
 from acceptance.target.model import Target
 from acceptance.target.naming import HttpNames
 from acceptance.target.parts import Telegram
@@ -55,9 +56,14 @@ class TelegramButler(Butler):
     def _turn(self, user_id: str, message: str, called: Called) -> Turn:
         """Time the answer by the bot's messages: that no other followed is no part of it."""
         told = {"elapsed_s": called.get("elapsed_s")} if called.get("elapsed_s") is not None else {}
-        if called.get("detail"):
-            told = {"status": None, "error": str(called.get("detail"))}
+        if why := called.get("detail") or self._twice(called):
+            told = {"status": None, "error": str(why)}
         return Butler._turn(self, user_id, message, replace(called, exchange=replace(called.exchange, **told)))
+
+    @staticmethod
+    def _twice(called: Called) -> str:
+        text = str(called.get("twice") or "")
+        return f"the message before this was answered with the same text twice: {cut(text, 200)!r}" if text else ""
 
 
 def serve(target: Target) -> None:

@@ -279,8 +279,8 @@ def test_an_answer_is_what_is_said_to_this_message(
     with bot_at(url, reply):
         told = endpoint.bot_api.say(int(USER), "Hello", 5, settle)
     assert told
-    assert told[0] == answer
-    assert told[1] < 5
+    assert told.reply == answer
+    assert told.elapsed_s < 5
 
 
 def test_what_was_ordered_may_come_after_the_answer(endpoint: Endpoint, url: str) -> None:
@@ -294,10 +294,10 @@ def test_what_was_ordered_may_come_after_the_answer(endpoint: Endpoint, url: str
         endpoint.bot_api._sent.clear()  # another second has begun
         nothing = endpoint.bot_api.say(int(USER), "Digest, please", 0.3, 0.0, "another")
     assert told
-    assert told[0].startswith("Soon.")
-    assert told[0].endswith("Of My_Channel: news")
+    assert told.reply.startswith("Soon.")
+    assert told.reply.endswith("Of My_Channel: news")
     assert nothing
-    assert "another" not in nothing[0]
+    assert "another" not in nothing.reply
 
 
 def test_a_message_that_is_edited_counts_as_it_reads_at_last(endpoint: Endpoint, url: str) -> None:
@@ -309,7 +309,41 @@ def test_a_message_that_is_edited_counts_as_it_reads_at_last(endpoint: Endpoint,
     assert ask(url, "editMessageText", chat_id=USER, message_id=sent, text="Here it is").status_code == 200
     assert ask(url, "editMessageText", chat_id=USER, message_id=9**9, text="no").status_code == 400
     talk.join(5)
-    assert heard[0][0] == "Here it is"
+    assert heard[0].reply == "Here it is"
+
+
+@pytest.mark.parametrize(
+    ("texts", "told"),
+    [
+        (("Noted.", "Noted."), "answered with the same text twice: 'Noted.'"),
+        (("Noted.", "Noted too."), ""),
+    ],
+)
+def test_an_answer_that_comes_twice_is_told_with_the_next_message(
+    target: Any, texts: tuple[str, ...], told: str
+) -> None:
+    butler = Clients(target).butler
+    with bot_at(address(target), lambda *_: [{"text": each} for each in texts]) as bot:
+        first = butler.say(USER, "Hello")
+        assert poll(lambda: bot.said, lambda said: said.get(int(USER)) == ["Hello"], 5)  # both texts were sent
+        second = butler.say(USER, "Hello again")
+    assert first.findings() == []
+    assert told in summary(second.findings())
+    assert bool(second.findings()) == bool(told)
+
+
+def test_the_same_answer_to_two_messages_at_once_is_no_answer_twice(endpoint: Endpoint, url: str) -> None:
+    say = endpoint.bot_api.say
+    talks = [threading.Thread(target=say, args=(int(USER), text, 5.0, 0.0)) for text in ("one", "two")]
+    for talk in talks:
+        talk.start()
+    assert poll(lambda: endpoint.bot_api._updates, lambda updates: len(updates) == 2, 5)
+    with bot_at(url, lambda *_: [{"text": "Noted."}]):
+        for talk in talks:
+            talk.join(5)
+        after = say(int(USER), "three", 5.0, 0.0)
+    assert after
+    assert after.twice == ""
 
 
 def calls(*methods: str, token: str = TOKEN, **params: Any) -> Callable[[str], None]:
