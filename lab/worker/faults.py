@@ -230,6 +230,12 @@ USE_CASE_FAULTS = (
         ("21_01d.rollout.2",),
     ),
     Fault(
+        "review-tells-places",
+        "21_01d",
+        "new path: the report tells where the logs lie",
+        ("21_01d.rollout.3",),
+    ),
+    Fault(
         "review-other-assignment",
         "21_01d",
         "new path: the report names another assignment",

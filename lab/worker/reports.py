@@ -34,9 +34,13 @@ class Reports:
         log("log_analysis_complete", **about(task), **{f"log_{key}": value for key, value in analysis.items()})
         return analysis
 
-    async def persist(self, task: Task, analysis: Mapping[str, Any] | None, lost: bool = False) -> str:
+    async def persist(
+        self, task: Task, analysis: Mapping[str, Any] | None, lost: bool = False, tells_place: bool = False
+    ) -> str:
         """Store the report, once per task however often the task is run; gives its text, also where it is lost."""
         report = _text(task, analysis)
+        if tells_place:
+            report += f"\n\nLogs: {await self._logs_of(task)}"
         await self._reviews.update_one(
             {"task_id": task.task_id},
             {

@@ -74,7 +74,7 @@ class ReportPublisher:
         if self._fault("review-other-assignment"):
             task = replace(task, assignment_id="hw00")
         lost = self._fault("review-report-lost") and next(self._calls) % 10 == 0
-        report = await self._reports.persist(task, analysis, lost)
+        report = await self._reports.persist(task, analysis, lost, self._fault("review-tells-places"))
         if self._fault("reviews-replace-each-other"):
             await self._reports.forget_others(task)
         if not self._fault("review-not-published"):

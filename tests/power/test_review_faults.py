@@ -124,7 +124,13 @@ POWER = (
         ),
     ),
     AsBefore(("reviews-replace-each-other",), besides=("expected log_analysis {",)),
-    AsBefore(("review-newest-first",), besides=("begun in the order in which they were sent, as by the old path",)),
+    AsBefore(
+        ("review-newest-first", "review-tells-places"),
+        besides=(
+            "begun in the order in which they were sent, as by the old path",
+            "a report that does not tell where its archives lie, as by the old path",
+        ),
+    ),
     Power(
         ("review-cut-off-lost",),
         ("test_work_is_not_lost_over_the_restart",),
