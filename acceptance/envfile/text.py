@@ -61,11 +61,6 @@ class Statement:
         found = re.match(r"[^=]*=[^\S\r\n]*(['\"])", self.text)
         return found[1] if found else ""
 
-    @property
-    def exported(self) -> bool:
-        """Whether the line begins with `export`."""
-        return self.key is not None and re.match(r"\s*export[^\S\r\n]+[^=\s]", self.text) is not None
-
     def with_value(self, value: str) -> str:
         """Return `text` with another value in the same place."""
         start, end = self.value_span
