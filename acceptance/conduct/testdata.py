@@ -133,7 +133,9 @@ def _end_tasks(mongo: Store, prefix: str) -> list[OSError]:
 
 
 def _remove_files(target: Target, prefix: str, escapes: Escapes | None, failures: list[OSError]) -> int:
-    roots = {target.storage.root, target.storage.legacy_root, *target.storage.watch_dirs}
+    named = (target.storage.root, target.storage.legacy_root, *target.storage.watch_dirs)
+    real = {Path(os.path.realpath(folder)) for folder in named}
+    roots = [each for each in real if real.isdisjoint(each.parents)]  # one lies in another: nothing is counted twice
     prefixes = {prefix, digits_of(prefix)}
     found = [path for root in roots for path in _carrying(prefixes, root, failures)]
     try:
@@ -141,7 +143,7 @@ def _remove_files(target: Target, prefix: str, escapes: Escapes | None, failures
     except Inconclusive as error:  # a folder that cannot be read is not an empty one
         failures.append(OSError(str(error)))
     count = 0
-    for path in found:
+    for path in dict.fromkeys(found):  # one may be found in both ways
         try:
             ours = any(each in path.name for each in prefixes)
             count += _remove(path) if ours or not path.is_dir() else _remove_empty(path)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -182,4 +182,20 @@ def _contradictions(parsed: Settings, given: Mapping[str, Statement]) -> list[Fa
                 "belongs in the target file that TARGET_PROVIDER makes, not beside it; remove the line",
             )
         )
+    root, watched = parsed.get("STORAGE_ROOT"), parsed.get("WATCH_DIRS")
+    # guard: what-lies-beside-the-storage-is-watched
+    if root and watched and root.parent != Path("/") and not _around(root, watched):
+        faults.append(
+            Fault(
+                "WATCH_DIRS",
+                given["WATCH_DIRS"].line,
+                f"names no folder around STORAGE_ROOT, so what is written beside it is not watched; add {root.parent}",
+            )
+        )
     return faults
+
+
+def _around(root: Path, folders: Iterable[Path]) -> bool:
+    """Tell whether one of these folders holds the storage, by its name or by where links lead, and more than that."""
+    above = {*root.parents, *Path(os.path.realpath(root)).parents}
+    return any({folder, Path(os.path.realpath(folder))} & above for folder in folders)

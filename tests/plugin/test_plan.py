@@ -41,7 +41,7 @@ class Trap:
         self.file.write_text(
             f"TARGET_NAME=trap\nTARGET_KIND=staging\nALLOW_MUTATIONS=true\nINFRA_DIR={folder}/infra\n{urls}"
             f"MONGODB_URL=mongodb://u:canary-password@127.0.0.1:{ports['MONGODB']}/\nGRAFANA_PASSWORD=canary-grafana\n"
-            f"JOURNAL_DIR={folder}/journal\nSTORAGE_ROOT={folder}/storage\nWATCH_DIRS={folder}/storage\n"
+            f"JOURNAL_DIR={folder}/journal\nSTORAGE_ROOT={folder}/storage\nWATCH_DIRS={folder}\n"
             f"CLAMD=unix://{folder}/clamd.sock\n"
         )
         self._over = threading.Event()

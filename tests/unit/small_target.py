@@ -27,7 +27,7 @@ def small_target(folder, before=BEFORE, **settings):
         "PROMETHEUS_URL": "http://127.0.0.1:1",
         "STORAGE_ROOT": folder / "store",
         "LEGACY_STORAGE_ROOT": folder / "store",
-        "WATCH_DIRS": folder / "store",
+        "WATCH_DIRS": folder,
         "HTTP_TIMEOUT_SECONDS": "1",
         "RESTART_TIMEOUT_SECONDS": "2",
         **settings,

@@ -88,7 +88,7 @@ def test_what_depends_on_a_changed_key_follows_it(load):
 def test_every_value_is_the_files(load):
     target = load(
         NEEDED + "ALLOW_MUTATIONS=TRUE\nexport API_URL='https://api.example.com:8004/base/' # c\nSOAK_SECONDS=1.5\n"
-        "STORAGE_MODE=0770\nWATCH_DIRS=/a:/b\nCLAMD=\nTRACE_HEADER=\nSTUDENT_IDS=numeric\nBOT_LOGS=file:///l/b.log\n"
+        "STORAGE_MODE=0770\nWATCH_DIRS=/var/butler:/b\nCLAMD=\nTRACE_HEADER=\nSTUDENT_IDS=numeric\nBOT_LOGS=file:///l/b.log\n"
         "API_LOGS=journald://butler-api.service\nSOAK_STUDENTS='a b*'\nCHANNEL=news\nCODE_DIR=/code\n"
         'RESTART_API="make -C sub restart"\n'
     )
@@ -99,7 +99,7 @@ def test_every_value_is_the_files(load):
     assert logs == ["file:///l/b.log", "journald://butler-api.service"]
     assert (target.known.soak_students, target.known.channel, target.code_dir) == (("a", "b*"), "news", Path("/code"))
     assert (target.soak_seconds, target.storage.mode) == (1.5, 0o770)
-    assert target.storage.watch_dirs == (Path("/a"), Path("/b"))
+    assert target.storage.watch_dirs == (Path("/var/butler"), Path("/b"))
     assert (target.clamd, target.trace_header, target.student_ids) == (None, "", "numeric")
 
 
@@ -259,6 +259,20 @@ def test_production_does_not_scale_its_soak(faults, load):
     [fault] = faults(scaled.replace("=lab", "=production"))
     assert fault.startswith("SOAK_SECONDS (line 5) scales the soak, which in production is the checklist's")
     assert load(scaled.replace("=lab", "=staging")).soak_seconds == 15
+
+
+@pytest.mark.parametrize("folders", ["/elsewhere", "/var/butler/archives", "/var/butler/archives/new:/elsewhere"])
+def test_what_lies_beside_the_storage_is_watched(faults, folders):
+    [fault] = faults(NEEDED + f"STORAGE_ROOT=/var/butler/archives\nWATCH_DIRS={folders}\n")
+    assert fault.startswith("WATCH_DIRS (line 6) names no folder around STORAGE_ROOT")
+    assert fault.endswith("add /var/butler")
+
+
+def test_a_folder_far_above_the_storage_is_around_it(load, tmp_path):
+    (tmp_path / "real" / "archives").mkdir(parents=True)
+    (tmp_path / "link").symlink_to(tmp_path / "real" / "archives")
+    for folder in (tmp_path, tmp_path / "real"):
+        assert load(NEEDED + f"STORAGE_ROOT={tmp_path}/link\nWATCH_DIRS={folder}\n").storage.watch_dirs == (folder,)
 
 
 def test_a_root_below_the_top_needs_its_watch_dirs_said(faults):
