@@ -112,6 +112,10 @@ class MutationFailed(Exception):
     """A flag change or a restart did not take effect on the target."""
 
 
+class NothingRestarted(MutationFailed):
+    """A restart command ended well, and the healthy service still consists of the processes of before."""
+
+
 class RollbackFailed(Exception):
     """The undo itself failed; the message lists the state found and the commands to finish by hand."""
 

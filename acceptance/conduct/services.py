@@ -25,7 +25,7 @@ from acceptance.polling import beside
 from acceptance.probes.telegram.serving import serve
 from acceptance.redact import cut_front
 from acceptance.target.model import Service, ServiceKey, Target
-from acceptance.verdict import Inconclusive, MutationFailed
+from acceptance.verdict import Inconclusive, MutationFailed, NothingRestarted
 
 _GLANCE_S = 1.0
 """Seconds that a rollback gives Prometheus to say how a service stands, before it restarts the service."""
@@ -84,6 +84,7 @@ class Restarter:
 
         Raises:
             MutationFailed: The command failed, a service is not healthy in time, or no newer process was seen.
+            NothingRestarted: Of these the last, where the processes are those of before.
         """
         services = list(self._target.services.values()) if key == "all" else [self._target.service(key)]
         command = self._target.restart_all if key == "all" else services[0].restart
@@ -153,9 +154,11 @@ class Restarter:
         claim = f"{service.name}: {shown_by(service)} shows {wanted} newer than {newest}"
         try:
             after: float | None = self._wait(lambda: self._newer(service, before.starts), claim)
-        except MutationFailed:
+        except MutationFailed as error:
             if before.scraped is not None and self._has_no_data(service, before.scraped):
                 return None  # the service answers, and another restart would show no more
+            if before.starts and sorted(self._started(service)) == sorted(before.starts):
+                raise NothingRestarted(str(error)) from error
             raise
         if service.started != "metric" and need_proof:  # its counters begin at 0; a rollback does not wait for it
             await_scrape(self._prometheus, service.job, self._target.scrape_patience_s)

@@ -23,7 +23,7 @@ from acceptance.kinds import RecoveryUndone, RollbackFinished, ServiceRestarted,
 from acceptance.probes.attacks.escape_targets import Escapes
 from acceptance.target.by_hand import recover as recover_by_hand
 from acceptance.target.model import Target
-from acceptance.verdict import DataLeft, MutationFailed, RecoveryNeeded, RollbackFailed
+from acceptance.verdict import DataLeft, MutationFailed, NothingRestarted, RecoveryNeeded, RollbackFailed
 
 __all__ = ["Undo", "Undone", "by_hand_commands", "recover", "restart"]
 
@@ -79,10 +79,15 @@ class Undo:
     def service(self, service: str) -> str:
         """Restart a service of which a restart did not end well; returns what was done, in words.
 
+        No flag was changed by that restart, so a command that restarts nothing has left the service as it was.
+
         Raises:
             MutationFailed: It is not up again.
         """
-        return "; ".join(map(_told, self._restart(service)))
+        try:
+            return "; ".join(map(_told, self._restart(service)))
+        except NothingRestarted as error:
+            return f"{service} is healthy and runs as before: the restart command restarts nothing ({error})"
 
     def entry(self, entry: Entry) -> str:
         """Undo one open intent of the journal; returns what was done, in words."""

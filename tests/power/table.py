@@ -102,12 +102,11 @@ class Power:
 
 #: On both paths: with the flag off the service is as bad, so the rollback has failed, and the next run pays for it.
 EITHER_WAY = (ROLLBACK_FAILED,)
-#: A restart that does nothing where the stage deploys its code; wants ``red`` and ``stage``. The next run pays for it.
+#: A restart that does nothing where the stage deploys its code; wants ``red`` and ``stage``.
 RestartsNothing = partial(
     Power,
     ("restart-does-nothing",),
     told="newer than",
-    code=(ROLLBACK_FAILED,),
     settings={"RESTART_TIMEOUT_SECONDS": "2"},
     only=("deploy",),
 )

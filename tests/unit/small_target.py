@@ -43,10 +43,11 @@ class Restarter:
     def __init__(self):
         self.restarts = []
         self.failures = 0
+        self.failure = MutationFailed
 
     def restart(self, key, *, need_proof=True):
         self.restarts.append(key)
         if self.failures:
             self.failures -= 1
-            raise MutationFailed("the service does not come back")
+            raise self.failure("the service does not come back")
         return (Restarted("butler-api", "make restart", 0, "", 1.0, 2.0, 0.1),)

@@ -16,7 +16,15 @@ from acceptance.conduct.manual_recovery import state_found
 from acceptance.conduct.undo import recover
 from acceptance.events import EventLog, read_events
 from acceptance.record.stages import fold_flags
-from acceptance.verdict import DataLeft, Inconclusive, MutationFailed, RecoveryNeeded, Refused, RollbackFailed
+from acceptance.verdict import (
+    DataLeft,
+    Inconclusive,
+    MutationFailed,
+    NothingRestarted,
+    RecoveryNeeded,
+    Refused,
+    RollbackFailed,
+)
 
 WORKER = replace(STAGE, id="21_01b", service="worker")
 ADDING = replace(STAGE, id="21_00", service="all", flag="")
@@ -254,6 +262,22 @@ def test_restart_that_never_succeeds_is_told_with_its_command(world):
     with pytest.raises(MutationFailed):
         world.conductor.restart(STAGE, "api")
     with pytest.raises(RollbackFailed, match=r"api did not come back.*\n  cd .* && make day-12-restart-api"):
+        world.conductor.finish("over")
+
+
+def test_restart_that_restarts_nothing_leaves_nothing_open(world):
+    """No flag was changed, and the service runs as before: there is nothing to finish by hand."""
+    world.restarter.failures, world.restarter.failure = 99, NothingRestarted
+    with pytest.raises(MutationFailed):
+        world.conductor.restart(STAGE, "api")
+    world.conductor.finish("over")
+    assert world.journal.is_closed()
+
+
+def test_flag_change_is_not_undone_by_a_restart_that_restarts_nothing(world):
+    world.conductor.set_flag(STAGE, True)
+    world.restarter.failures, world.restarter.failure = 99, NothingRestarted
+    with pytest.raises(RollbackFailed, match="half-switched"):
         world.conductor.finish("over")
 
 
