@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _PACKAGES = ("prometheus", "prometheus-alertmanager", "clamav-daemon")
-# Libraries of clamd that a small installation may lack; libclamav itself changes its name from release to release.
-_LIBRARIES = ("libmspack0", "libjson-c5", "libxml2", "libcurl4", "libpcre2-8-0")
+# What clamd needs besides, under the names of this release; what every Debian has is the system's own.
+_LIBRARY = re.compile(r"Depends: (lib(?!c6$|gcc|ssl|bz2)\S+)", re.MULTILINE)
 _TOOLS = {
     "prometheus": ("prometheus",),
     "alertmanager": ("prometheus-alertmanager", "alertmanager"),
@@ -120,10 +120,11 @@ def _download(root: Path) -> None:
         ]
         _tell("reads the list of packages (apt-get update)")
         _run(["apt-get", *options, "-qq", "update"], work)
-        depends = _run(["apt-cache", *options, "depends", "clamav-daemon"], work)
-        own_library = re.findall(r"Depends: (libclamav\S+)", depends)
+        needs = _run(["apt-cache", *options, "depends", "clamav-daemon"], work)
+        own = [name for name in _LIBRARY.findall(needs) if name.startswith("libclamav")]
+        libraries = _LIBRARY.findall(_run(["apt-cache", *options, "depends", *own], work))
         _tell(f"downloads {', '.join(_PACKAGES)} and their libraries")
-        _run(["apt-get", *options, "-qq", "download", *_PACKAGES, *_LIBRARIES, *own_library], work / "debs")
+        _run(["apt-get", *options, "-qq", "download", *_PACKAGES, *own, *libraries], work / "debs")
         _tell(f"unpacks them into {root}")
         for package in sorted((work / "debs").glob("*.deb")):
             _run(["dpkg", "-x", str(package), str(work / "root")], work)

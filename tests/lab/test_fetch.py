@@ -52,6 +52,42 @@ def test_a_failing_command_is_quoted_with_its_reason(tmp_path: Path) -> None:
     assert "E: no network today" in done.stderr
 
 
+# As `apt-cache depends libclamav12` of Debian 12, 13 and sid prints it.
+DEPENDS = """libclamav12
+  Depends: libbz2-1.0
+  Depends: libc6
+  Depends: {}
+  Depends: libgcc-s1
+  Depends: libjson-c5
+  Depends: {}
+  Depends: libpcre2-8-0
+  Depends: libssl3
+  Depends: {}
+  Depends: zlib1g
+  Breaks: <libclamav12t64>
+  Suggests: <libclamunrar>"""
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("libcurl4", "libmspack0", "libxml2"),
+        ("libcurl4t64", "libmspack0t64", "libxml2"),
+        ("libcurl4t64", "libmspack0t64", "libxml2-16"),
+    ],
+)
+def test_libraries_are_asked_for_by_their_names_in_this_release(tmp_path: Path, names: tuple[str, ...]) -> None:
+    of_clamd = "clamav-daemon\n  Depends: libc6\n  Depends: libclamav12\n  Suggests: libclamunrar"
+    cache = f"case $* in *libclamav12) echo '{DEPENDS.format(*names)}';; *) echo '{of_clamd}';; esac"
+    for name, line in {"apt-cache": cache, "apt-get": 'case $* in *download*) echo "$*" >&2; exit 100; esac'}.items():
+        (tmp_path / name).write_text(f"#!/bin/sh\n{line}\n")
+        (tmp_path / name).chmod(0o755)
+    done = fetch(PATH=str(tmp_path), XDG_CACHE_HOME=str(tmp_path / "cache"))
+    curl, mspack, xml = names
+    wanted = f"clamav-daemon libclamav12 {curl} libjson-c5 {mspack} libpcre2-8-0 {xml}"
+    assert f"prometheus prometheus-alertmanager {wanted}\n" in done.stderr
+
+
 def test_an_unwritable_cache_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     done = fetch(XDG_CACHE_HOME=str(tmp_path / "file"))
