@@ -254,7 +254,9 @@ def _be_whole(response: Response, **_: Any) -> None:
     facts = body if isinstance(body, dict) else {}
     if response.status_code != 200 or facts.get("status") != "success":
         raise ValueError(f"HTTP {response.status_code}: {facts.get('error') or response.text[:200]!r}")
-    said = [*(facts.get("warnings") or []), *(["the answer is partial"] if facts.get("isPartial") else [])]
+    # Prometheus 2.4x to 2.5x puts its notes on the query's wording among the warnings; 3 keeps them apart.
+    warnings = [each for each in facts.get("warnings") or [] if not str(each).startswith("PromQL info: ")]
+    said = [*warnings, *(["the answer is partial"] if facts.get("isPartial") else [])]
     if said:
         raise ValueError(f"the answer may lack something: {'; '.join(map(str, said))}")
 

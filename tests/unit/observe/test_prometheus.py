@@ -23,8 +23,15 @@ def answer(rows=(), code=200, **beside):
 
 FULL = answer(code=503, status="error", error="queue is full")
 GOOD = {"metric": {"instance": "a"}, "values": [[1, "2"], [2, "NaN"]]}
+# As Prometheus 2.53.3 answers.
+INFO = (
+    "PromQL info: metric might not be a counter, name does not end in _total/_sum/_count/_bucket: "
+    '"review_archive_storage_bytes_written" (1:14)'
+)
+QUANTILE = "PromQL warning: quantile value should be between 0 and 1, got 2 (1:20)"
 BAD = {
     "warnings": (answer([GOOD], warnings=["remote read failed"]), "remote read failed"),
+    "warning beside a note": (answer([GOOD], warnings=[INFO, QUANTILE]), "something: PromQL warning: quantile"),
     "partial": (answer([GOOD], isPartial=True), "the answer is partial"),
     "only histograms": (answer([{"metric": {"a": "b"}, "histograms": [[1, {}]]}]), "native histograms"),
     "null value": (answer([{"metric": {}, "values": [[1, None]]}]), "did not answer"),
@@ -47,6 +54,11 @@ def test_samples_come_with_their_labels():
     with server(lambda _: answer([GOOD])) as url:
         (row,) = Prometheus(url, 2).raw("bad_total", 0, 10)
     assert (row.instance, row.points[0], len(row.points)) == ("a", (1.0, 2.0), 2)
+
+
+def test_a_note_on_the_query_takes_nothing_from_the_answer():
+    with server(lambda _: answer([GOOD], warnings=[INFO])) as url:
+        assert Prometheus(url, 2).raw("bytes_written", 0, 10)
 
 
 def test_milliseconds_are_read_as_seconds():
