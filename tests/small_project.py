@@ -69,7 +69,8 @@ class Project:
         self.target = load_target(lab)
         plugins = re.search(r"pytest_plugins = \(.*?\)", (ROOT / "conftest.py").read_text(), re.DOTALL).group()
         (folder / "conftest.py").write_text(plugins)
-        (folder / "pyproject.toml").write_text('[tool.pytest.ini_options]\ntestpaths = ["ops_tests"]\n')
+        settings = 'testpaths = ["ops_tests"]\nenable_assertion_pass_hook = true\n'
+        (folder / "pyproject.toml").write_text(f"[tool.pytest.ini_options]\n{settings}")
         (folder / "ops_tests").mkdir()
 
     def stage(self, stage_id, depends=(), **phases):

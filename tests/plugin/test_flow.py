@@ -7,7 +7,7 @@ import pytest
 from acceptance.polling import poll
 
 GOOD = "def test_good(flag_on): assert flag_on.restarted.proved\n"
-BAD = "def test_bad(flag_on): assert 'seen' == 'expected'\n"
+BAD = "def test_bad(flag_on): assert 'seen' == 'expected', '5 % of %%32'\n"
 BLIND = "from acceptance.verdict import Inconclusive\ndef test_blind(flag_on): raise Inconclusive('no series')\n"
 LATER = "def test_later(flag_on): pass\n"
 WAIT = """
@@ -28,6 +28,7 @@ def test_first_failure_rolls_back_once_and_the_rest_is_not_run(project):
     project.stage("21_01c", flag_on=GOOD + BAD + LATER, soak="def test_soak(flag_on): pass\n")
     done = project.run()
     assert done.verdicts() == {"test_good": "PASS", "test_bad": "FAIL", "test_later": "NOT RUN", "test_soak": "NOT RUN"}
+    assert done.of("check.finished")[1]["reason"] == "5 % of %%32"
     assert done.kinds().count("rollback.started") == 1
     assert (done.code, done.outcome) == (1, "NO-GO")
     assert "1 failed, 1 passed, 2 not run" in done.output
