@@ -98,7 +98,8 @@ class Plan:
 
     def _stage(self, stage: Stage, checks: Sequence[Selected], start: datetime) -> Iterator[str]:
         soaks = any("soaked" in check.fixtures for check in checks)
-        minutes = f"{stage.planned_minutes:g} min planned, soak {self._soak_seconds(stage) / 60:.3g} min"
+        minutes = f"{stage.planned_minutes:g} min planned"
+        minutes += f", soak {self._soak_seconds(stage) / 60:.3g} min" if soaks else ""
         yield f"stage {stage.id}: {stage.title}: {count(len(checks), 'check')}, {minutes}"
         if stage.service not in ("", "all", *self.target.services):
             yield from self._row("absent", f"{stage.service}, by ABSENT of the target file: NOT APPLICABLE")

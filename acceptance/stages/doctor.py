@@ -99,6 +99,11 @@ def examine(target: Target, stages: Iterable[Stage], limit_s: float = LIMIT_S) -
     return Examined(known, tuple(_told_once(found)), time.monotonic() - begin, absent)
 
 
+def unproved_logs(target: Target) -> list[str]:
+    """Name the keys of the logs that are believed to be the service's: they have no line of a request of ours."""
+    return [f"{each.key.upper()}_LOGS" for each in target.services.values() if "requests" not in each.log_format.shows]
+
+
 def _questions(target: Target, stages: list[Stage]) -> Iterator[tuple[str, Question]]:
     clients, prometheus = Clients(target), Prometheus.of(target)
     for name, probe in PARTS.items():

@@ -196,7 +196,15 @@ def _scrapes(service: Service, target: Target) -> list[Finding]:
 
 
 def address_findings(service: Service, target: Target, prometheus: Prometheus) -> list[Finding]:
-    """Name the addresses whose metrics Prometheus takes for those of another service too."""
+    """Name what is taken for the metrics of another service too: the job itself, or addresses of it.
+
+    Where one restart is that of both, they may be one process, and have one job.
+    """
+    for other in target.services.values():
+        if other.job == service.job and other.restart != service.restart:
+            alone, found = f"a job of {service.name} alone", f"{service.job}, which is that of {other.name} too"
+            step = f"correct {service.key.upper()}_JOB or {other.key.upper()}_JOB, or tell them apart by METRIC_LABELS"
+            return [Finding("another's metrics", "", alone, found, next_step=step)]
     own, jobs = prometheus.addresses(service.job), {each.job for each in target.services.values()} - {service.job}
     expected, step = f"addresses of {service.name} alone", "correct the configuration of Prometheus"
     return [

@@ -7,7 +7,7 @@ import pytest
 from acceptance.evidence import Evidence
 from acceptance.finding import summary
 from acceptance.preparation.flagcheck import ticket_fault
-from acceptance.stages.doctor import examine
+from acceptance.stages.doctor import examine, unproved_logs
 from acceptance.verdict import bad_or_blind
 from fixtures.stages import stages
 
@@ -47,7 +47,8 @@ def test_change_ticket_is_named(run, target):
 def test_what_the_night_needs_is_there(target, pytestconfig, evidence):
     """Ask all that the stages will: each address, login, right, log, metric, rule and folder, as the doctor does."""
     done = examine(target, stages(pytestconfig).values(), limit_s=60)  # a busy machine is no fault of the deployment
-    asked = {"asked": done.asked, "absent": done.absent, "findings": [str(each) for each in done.findings]}
+    asked = {"asked": done.asked, "absent": done.absent, "unproved": unproved_logs(target)}
+    asked["findings"] = [str(each) for each in done.findings]
     evidence.add(Evidence("document", f"doctor, {done.seconds:.1f} s", asked))
     unknown = [str(each) for each in done.findings if each.kind == "not known"]
     found = bad_or_blind([each for each in done.findings if each.kind != "not known"], unknown)

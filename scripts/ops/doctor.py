@@ -14,7 +14,7 @@ import _environment  # noqa: F401 - first: it finds the packages
 from acceptance.commands import cli
 from acceptance.planning.collection import CHECKS
 from acceptance.stage import load_stages
-from acceptance.stages.doctor import LIMIT_S, examine
+from acceptance.stages.doctor import LIMIT_S, examine, unproved_logs
 from acceptance.target.model import Target
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -28,9 +28,13 @@ def _act(target: Target, args: argparse.Namespace) -> cli.Answer:
     done = examine(target, load_stages(ROOT / CHECKS).values(), args.seconds)
     line = f"{len(done.asked)} questions about {target.source} in {done.seconds:.1f} s, all of them well"
     line += f"; declared absent, not asked: {', '.join(done.absent)}" if done.absent else ""
-    return cli.Answer(
-        done.findings, line, {"asked": list(done.asked), "absent": list(done.absent), "seconds": round(done.seconds, 1)}
-    )
+    if believed := unproved_logs(target):
+        line += (
+            f"; not shown, as *_LOG_SHOWS has no requests: that each of {', '.join(believed)} is its service's log, "
+        )
+        line += "its clock, TRACE_HEADER"
+    facts = {"asked": list(done.asked), "absent": list(done.absent), "unproved": believed}
+    return cli.Answer(done.findings, line, {**facts, "seconds": round(done.seconds, 1)})
 
 
 if __name__ == "__main__":

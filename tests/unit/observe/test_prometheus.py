@@ -138,6 +138,14 @@ def test_an_address_under_two_jobs_is_told(other, number, tmp_path):
     assert [each.found for each in found] == ["http://api/metrics, which job butler-worker scrapes too"] * number
 
 
+@pytest.mark.parametrize(("restart", "number"), [("make day-12-restart-workers", 1), ("make day-12-restart-api", 0)])
+def test_a_job_of_two_services_is_told_unless_one_restart_is_that_of_both(restart, number, tmp_path):
+    with server(lambda _: answer(data={"activeTargets": []})) as url:
+        target = small_target(tmp_path, WORKER_JOB="butler-api", RESTART_WORKER=f"'{restart}'")
+        found = address_findings(target.services["api"], target, Prometheus(url, 2))
+    assert [each.found for each in found] == ["butler-api, which is that of butler-worker too"] * number
+
+
 @pytest.mark.parametrize(("text", "seconds"), [("1m0s", 60), ("500ms", 0.5), ("1h2m3s", 3723)])
 def test_durations_are_read(text, seconds):
     assert in_seconds(text) == seconds

@@ -131,6 +131,11 @@ def test_disk_folders_and_commands_are_looked_at(tmp_path, settings, ask, key):
     assert any(key in str(finding) for finding in ask(target))
 
 
+def test_logs_that_show_no_request_are_named_for_nothing_proves_them(tmp_path):
+    target = small_target(tmp_path, ABSENT="worker", LOG_SHOWS="events", API_LOG_SHOWS="requests")
+    assert doctor.unproved_logs(target) == ["BOT_LOGS"]
+
+
 def test_a_scanner_that_the_env_file_asks_for_must_have_an_address(tmp_path):
     target = replace(small_target(tmp_path, before="STORAGE_AV_SCAN_ENABLED=true\n"), clamd=None)
     assert [finding.kind for finding in doctor._scanner(target)] == ["no scanner"]
