@@ -82,7 +82,9 @@ def deployed(target: Target, services: Sequence[Service], prometheus: Prometheus
         _git, target.code_dir, "status", "--porcelain", "--untracked-files=no", "--", ":/", *ours
     )
     remote, _, branch = target.main_branch.partition("/")
-    main, why_main = _said(_git, target.code_dir, "ls-remote", "--exit-code", remote, f"refs/heads/{branch}")
+    main, why_main = _said(_git, target.code_dir, "ls-remote", remote, f"refs/heads/{branch}")
+    if not main and not why_main:
+        why_main = f"{target.code_dir}: expected branch {branch} at {remote}, found none; correct MAIN_BRANCH"
     commit = "".join(checkout[:1])
 
     def as_wanted(answer: tuple[tuple[str, ...], str]) -> bool:

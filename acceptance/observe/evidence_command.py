@@ -106,11 +106,16 @@ def answer(target: Target, item: str) -> Answer | None:
     asked = target.evidence.get(item)
     if asked is None:
         return None
-    folder = target.code_dir if target.code_dir.is_dir() else target.source.absolute().parent
+    folder = folder_of(target)
     began, at = time.monotonic(), datetime.now(UTC)
     code, output = run(asked.command, folder, target.evidence_timeout_s)
     seconds = time.monotonic() - began
     return Answer(item, asked.command, asked.max_age_hours, folder, _owner(target.source), code, output, seconds, at)
+
+
+def folder_of(target: Target) -> Path:
+    """Give the folder in which these commands run: that of the code, or of the target file where there is none."""
+    return target.code_dir if target.code_dir.is_dir() else target.source.absolute().parent
 
 
 def _owner(file: Path) -> str:

@@ -31,6 +31,7 @@ from acceptance.probes.health import PARTS, dashboard
 from acceptance.probes.storage.antivirus import Antivirus
 from acceptance.probes.storage.directory import as_prepared, look_at
 from acceptance.stage import Stage
+from acceptance.stages.declared import known_students, logins, programs, written_by_itself
 from acceptance.stages.readiness import interval_findings, parsed, questions
 from acceptance.target import by_hand
 from acceptance.target.model import Target
@@ -136,6 +137,10 @@ def _questions(target: Target, stages: list[Stage]) -> Iterator[tuple[str, Quest
     yield "BACKUP_DIR", partial(_writable, "BACKUP_DIR", target.backup_dir)
     yield "JOURNAL_DIR", partial(_journal, target)
     yield "CLAMD", partial(_scanner, target)
+    yield "WATCH_DIRS, KNOWN_WRITERS", partial(written_by_itself, target)
+    yield "HOMEWORK_STUDENT*, HW_CHECKER_API_KEY of ENV_FILE", partial(known_students, target)
+    yield "*_AUTHENTICATION", partial(logins, target)
+    yield "EVIDENCE_*, ATTACH_COMMAND", partial(programs, target)
     yield "INFRA_DIR, RESTART_*", partial(_commands, target)
 
 

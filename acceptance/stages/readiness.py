@@ -29,7 +29,7 @@ from acceptance.verdict import Inconclusive, Refused
 
 Question = Callable[[], list[Finding]]
 
-_SENTENCE = re.compile(r"expected (?P<expected>.+?), found (?P<found>.+?)(?:; (?P<step>.+))?$", re.S)
+_SENTENCE = re.compile(r"expected (?P<expected>.+?), found:? (?P<found>.+?)(?:; (?P<step>.+))?$", re.S)
 
 
 def make_sure(target: Target, stage: Stage) -> list[Evidence]:
@@ -122,6 +122,8 @@ def parsed(subject: str, sentence: str) -> Finding:
     parts = _SENTENCE.search(told)
     if not parts:
         return Finding("not known", subject, "an answer", told)
+    before = told[: parts.start()].rstrip(": ")
+    subject = f"{subject}: {before}" if before else subject
     return Finding("not known", subject, parts["expected"], parts["found"], next_step=parts["step"] or "")
 
 

@@ -127,7 +127,8 @@ class Butler:
         """Name what keeps the code that runs from taking messages: it must know that one has no text, and refuse it."""
         answer = self.caller.post(MESSAGES_PATH, _body(user_id, "", None), writes=False).exchange
         expected = "a message without text to be refused"
-        return [] if answer.refused else [Finding("does not work", "dialog gateway", expected, brief(answer))]
+        knows = answer.refused and answer.status != httpx.codes.FORBIDDEN  # which is for our login
+        return [] if knows else [Finding("does not work", "dialog gateway", expected, brief(answer))]
 
     def _turn(self, user_id: str, message: str, called: Called) -> Turn:
         session_id, mode = (

@@ -421,3 +421,9 @@ def test_replies_that_were_encoded_once_too_often_are_told(before: str, now: str
     told = other_forms(replied(*quoted, ("a", before)), replied(*quoted, ("a", now), ("b", now), ("c", "Hello")))
     assert (len(told), found in str(told)) == (bool(found), True)
     assert other_forms(replied(("a", before)), replied((now, now), (now, now))) == []
+
+
+@pytest.mark.parametrize(("status", "number"), [(422, 0), (403, 1), (401, 1)])
+def test_a_refused_login_is_no_refusal_of_the_message(status: int, number: int) -> None:
+    gateway = httpx.MockTransport(lambda _: httpx.Response(status, json={"detail": "no"}))
+    assert len(Butler(Caller("http://bot", transport=gateway)).unserved("ann")) == number

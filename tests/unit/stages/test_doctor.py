@@ -50,11 +50,12 @@ def raising(error):
     ("ask", "kind", "found"),
     [
         (raising(Inconclusive("expected PONG, found nothing; start clamd")), "not known", "nothing"),
+        (raising(Inconclusive("/a/log: expected to read it, found: no right")), "not known", "no right"),
         (raising(ZeroDivisionError("ours")), "not known", "ZeroDivisionError: ours"),
         (lambda: time.sleep(3) or [], "not known", "none within 0.3 s"),
         (lambda: [Finding("disk", "/x", "room", "none")], "disk", "none"),
     ],
-    ids=["not seen", "a fault of ours", "no answer in time", "a finding"],
+    ids=["not seen", "a file", "a fault of ours", "no answer in time", "a finding"],
 )
 def test_what_is_wrong_or_not_known_is_told_by_its_key(examined, ask, kind, found):
     [finding] = examined(0.3, CLAMD=ask, GOOD=lambda: []).findings

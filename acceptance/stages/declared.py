@@ -1,0 +1,114 @@
+"""Compare what the target file declares with what can be seen of it while nothing is changed; the doctor asks it.
+
+Each of these is otherwise found out in the window, by the stage that first needs it.
+"""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from acceptance.finding import Finding, Severity
+from acceptance.observe.evidence_command import folder_of
+from acceptance.polling import poll
+from acceptance.probes.attacks.control_uploads import StorageRoots
+from acceptance.probes.clients import Clients
+from acceptance.probes.health import PARTS
+from acceptance.probes.homework.worker import DAYS
+from acceptance.probes.storage.snapshot import Tree, diff
+from acceptance.target.keys import evidence_key
+from acceptance.target.model import Target
+from acceptance.target.parts import ServiceKey
+
+QUIET_S = 3.0
+"""So long the watched folders are looked at while the other questions are asked."""
+
+_BEHIND_LOGIN: Mapping[ServiceKey, str] = {"bot": "dialog-gateway", "worker": "homework-list", "api": "review-api"}
+
+
+def written_by_itself(target: Target, patience_s: float = QUIET_S) -> list[Finding]:
+    """Name what changes in the watched folders though nobody attacks: an attack would be blamed for it.
+
+    Raises:
+        Inconclusive: A folder cannot be read.
+    """
+    storage = target.storage
+    roots = StorageRoots(storage.root, storage.watch_dirs, storage.root, storage.writers).resolved()
+    own = {path.resolve() for path in (storage.legacy_root, target.journal_dir)}
+    before = Tree.of(roots.watch_dirs)
+
+    def others() -> list[Path]:
+        now = diff(before, Tree.of(roots.watch_dirs))
+        found = (*now.appeared, *now.changed, *now.vanished)
+        return [each for each in found if not (roots.holds(each) or roots.is_own(each) or own & {each, *each.parents})]
+
+    return [
+        Finding(
+            "written by itself",
+            str(path),
+            "no change in WATCH_DIRS while nobody attacks",
+            "one",
+            next_step="name it in KNOWN_WRITERS, or watch a smaller folder",
+        )
+        for path in poll(others, bool, patience_s, every=0.5)
+    ]
+
+
+def known_students(target: Target) -> list[Finding]:
+    """Name the test students of whom the HW checker has no commit, as the worker lists them.
+
+    Raises:
+        Inconclusive: The HW checker does not answer with the key of the env file.
+        NotApplicable: There is no HW checker, or no worker.
+    """
+    clients = Clients(target.having("hw-checker").having("worker"))
+    clients.checker.checks(days=1)
+    known = target.known
+    names = {"HOMEWORK_STUDENT": known.student, "HOMEWORK_STUDENT_FLAG_ON": known.student_flag_on}
+    expected = f"a commit of the last {DAYS} days"
+    step = "submit one, or name a student who has one"
+    return [
+        Finding("no commit", f"{key}={name}", expected, "none", next_step=step)
+        for key, name in names.items()
+        if (listed := clients.homework.listing(name)).rows is not None and not listed.rows
+    ]
+
+
+def logins(target: Target) -> list[Finding]:
+    """Name the services that ask for a login, or ask for none, unlike the target file says."""
+    return [each for key in target.services for each in _unlike_stated(target, key)]
+
+
+def _unlike_stated(target: Target, key: ServiceKey) -> Iterable[Finding]:
+    service = target.services[key]
+    stated, probe = service.authentication, PARTS[_BEHIND_LOGIN[key]]
+    if stated is None or (key == "bot" and target.telegram) or probe(Clients(target)):
+        return  # another question tells it
+    stranger = replace(target, services={**target.services, key: replace(service, login="")})
+    expected = f"{service.key.upper()}_AUTHENTICATION to be true, {stated}"
+    refused = bool(probe(Clients(stranger)))
+    if refused and not stated.required:
+        step = "set it to required, or required:service: what opens with a flag would not be told"
+        yield Finding(
+            "wrong statement", service.name, expected, "that a call without a login is refused", next_step=step
+        )
+    elif stated.required and not refused:
+        found = "that a call without a login is served"
+        yield Finding("no authentication", service.name, expected, found, Severity.CRITICAL, "see who may call it")
+
+
+def programs(target: Target) -> list[Finding]:
+    """Name the commands of the target file that are not on this machine: those that answer for a person, or attach."""
+    folder = folder_of(target)
+    commands = {evidence_key(item): asked.command for item, asked in target.evidence.items()}
+    if target.attach.command:
+        commands["ATTACH_COMMAND"] = target.attach.command
+    first = {key: shlex.split(text)[0] for key, text in commands.items()}
+    return [
+        Finding("no command", key, "a program that is there", word, next_step=f"correct {key}")
+        for key, word in first.items()
+        if not shutil.which(word) and not (folder / word).is_file()
+    ]
