@@ -48,6 +48,7 @@ class OldPathProof:
     journal: Callable[[], object] = lambda: None
     before: Sequence[str] = ()
     tell: Callable[[Finding], object] = lambda _: None
+    _memories: dict[str, user_path.Memory] = field(default_factory=dict, repr=False)
     _begun: dict[tuple[str, ...], Future[dict[str, Finding]]] = field(default_factory=dict, repr=False)
 
     def begin(self, change: Change) -> None:
@@ -133,7 +134,8 @@ class OldPathProof:
         with clients.database() as mongo:
             mongo.ping()  # first: without the database no answer says anything of the service
             self.journal()  # guard: user-of-the-proof-is-journalled-first
-            user = user_path.User(clients, mongo, new_ids(self.prefix, first), self.before, wrong)
+            memory = self._memories.setdefault(stage.id, user_path.Memory())
+            user = user_path.User(clients, mongo, new_ids(self.prefix, first), self.before, wrong, memory)
             return user_path.findings(user, stage.request, self.target.http_timeout_s)
 
     def _left(self, path: NewPath) -> frozenset[str]:

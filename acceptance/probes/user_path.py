@@ -7,7 +7,7 @@ series before its first event. Source: contract, "HTTP" and "MongoDB"; rollback 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -48,6 +48,19 @@ Document = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
+class Memory:
+    """What the first of several tries found: whoever asks a conversation that was lost begins it anew, as it is read.
+
+    Attributes:
+        stored: The documents of before, by collection.
+        conversations: What was wrong with each conversation that was answered well, by its session.
+    """
+
+    stored: dict[str, list[Document]] = field(default_factory=dict)
+    conversations: dict[str, list[Finding]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class User:
     """A user of ours.
 
@@ -58,6 +71,7 @@ class User:
         before: Prefixes of the users whose stored things are asked for again.
         wrong_already: Archives that were wrong before the rollback, by their path; None where that is not known, so
             that none can be held against it.
+        memory: Of the tries before.
     """
 
     clients: Clients
@@ -65,15 +79,18 @@ class User:
     new_id: Callable[[str], str]
     before: Sequence[str] = ()
     wrong_already: Collection[str] | None = ()
+    memory: Memory = field(default_factory=Memory)
 
     def stored(self, collection: str, *fields: str) -> list[Document]:
-        """Give the newest documents of the users before, by the fields that may hold a user's id.
+        """Give the newest documents of the users before, as the first try saw them, by the fields with a user's id.
 
         Raises:
             Inconclusive: MongoDB does not answer.
         """
-        ours = [of_prefix(field, prefix) for field in fields for prefix in self.before]
-        return list(self.mongo[collection].find({"$or": ours}).newest(MOST)) if ours else []
+        ours = [of_prefix(name, prefix) for name in fields for prefix in self.before]
+        if ours and collection not in self.memory.stored:
+            self.memory.stored[collection] = list(self.mongo[collection].find({"$or": ours}).newest(MOST))
+        return self.memory.stored.get(collection, [])
 
 
 def message(user: User) -> list[Finding]:
@@ -87,8 +104,12 @@ def message(user: User) -> list[Finding]:
 
 def conversations(user: User) -> Iterator[Finding]:
     """Go on with conversations of before: an answer in the same session, and what was said last is still stored."""
+    judged = user.memory.conversations
     for context in user.stored(contexts.COLLECTION, "user_id"):
-        owner = str(context["user_id"])
+        owner, session = str(context["user_id"]), str(context["session_id"])
+        if session in judged:
+            yield from judged[session]
+            continue
         turn = user.clients.butler.say(owner, RECALL, context["session_id"])
         stored = contexts.context_after(user.mongo, turn)
         more = Conversation((turn,), (stored,))
@@ -98,10 +119,12 @@ def conversations(user: User) -> Iterator[Finding]:
         said = list(contexts.texts(context.get("data")))[-2:]
         # What the new path stored wrongly is not the rollback's.
         already = {each.expected for each in contexts.findings(context, owner, said)}
-        yield from (each for each in contexts.findings(stored, owner, said) if each.expected not in already)
+        found = [each for each in contexts.findings(stored, owner, said) if each.expected not in already]
         if (steps := (stored or {}).get("step_count", 0)) <= context["step_count"]:
-            subject, expected = f"session {context['session_id']}", f"a step_count over {context['step_count']}"
-            yield Finding("steps counted anew", subject, f"{expected}, as stored before", str(steps))
+            subject, expected = f"session {session}", f"a step_count over {context['step_count']}"
+            found.append(Finding("steps counted anew", subject, f"{expected}, as stored before", str(steps)))
+        judged[session] = found
+        yield from found
 
 
 def homework(user: User) -> list[Finding]:

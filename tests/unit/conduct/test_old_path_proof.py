@@ -140,7 +140,7 @@ class Used:
 
     def __init__(self):
         self.found, self.order, self.unwritable = [], [], None
-        self.wrong, self.told = {}, None
+        self.wrong, self.told, self.memories = {}, None, []
 
     def database(self):
         return nullcontext(self)
@@ -160,6 +160,7 @@ class Used:
 
     def findings(self, user, request, _):
         self.told = user.wrong_already
+        self.memories.append(user.memory)
         assert user.new_id("back").startswith(f"{PREFIX}-back-")
         self.order.append((request, *user.before))
         if isinstance(self.found, Exception):
@@ -225,6 +226,7 @@ def test_a_second_try_of_a_rollback_has_the_first_look(target, services, used):
     for used.wrong in ({}, LOST):
         undo.flag("21_01c", "api", change)
         assert used.told == {}
+    assert used.memories[0] is used.memories[1]
 
 
 GONE = Inconclusive("MongoDB did not answer")

@@ -146,3 +146,35 @@ def test_what_is_stored_without_its_effect_is_not_tried_again(monkeypatch):
     tries = iter([[Finding(user_path.LACKS, "review", "its report", "none")]])
     monkeypatch.setitem(user_path.REQUESTS, "review", (lambda _: next(tries), lambda _: iter(())))
     assert len(user_path.findings(None, "review", 5)) == 1
+
+
+class Forgetful:
+    """A bot that cannot read what the new path stored, and begins each such conversation anew."""
+
+    def __init__(self, statuses):
+        self.statuses = iter(statuses)
+        self.context = {"session_id": "s", "user_id": "ann", "state": "active", "data": ["Hello"], "step_count": 4}
+        self.names_sessions = True
+
+    def say(self, user, message, session):
+        self.context = self.context | {"data": [message], "step_count": 1}
+        return Turn(
+            user, message, Exchange("POST", "", next(self.statuses), "", {}, "", 0.1, 1, "ab"), session, "So.", "talk"
+        )
+
+    def __getitem__(self, _):
+        return self
+
+    find = __getitem__
+
+    def newest(self, _):
+        return [self.context]
+
+
+@pytest.mark.parametrize("statuses", [(200, 200), (503, 200)], ids=["at once", "while it starts"])
+def test_a_conversation_that_is_lost_once_is_not_found_again_by_another_try(monkeypatch, statuses):
+    bot = Forgetful(statuses)
+    monkeypatch.setattr(contexts, "context_after", lambda *_: bot.context)
+    user = User(SimpleNamespace(butler=bot), bot, str, ("ann",))
+    tries = [{each.kind for each in conversations(user)} for _ in statuses]
+    assert "wrongly stored" in tries[-1]
