@@ -53,7 +53,7 @@ class Memory:
 
     Attributes:
         stored: The documents of before, by collection.
-        conversations: What was wrong with each conversation that was answered well, by its session.
+        conversations: What was wrong with each conversation that went on, by its session.
     """
 
     stored: dict[str, list[Document]] = field(default_factory=dict)
@@ -123,7 +123,8 @@ def conversations(user: User) -> Iterator[Finding]:
         if (steps := (stored or {}).get("step_count", 0)) <= context["step_count"]:
             subject, expected = f"session {session}", f"a step_count over {context['step_count']}"
             found.append(Finding("steps counted anew", subject, f"{expected}, as stored before", str(steps)))
-        judged[session] = found
+        if RECALL in contexts.texts((stored or {}).get("data")):  # else it may be stored late
+            judged[session] = found
         yield from found
 
 
