@@ -76,8 +76,10 @@ def deployed(target: Target, services: Sequence[Service], prometheus: Prometheus
         patience_s: How long a service may say another commit: Prometheus shows a new process only at its next scrape.
     """
     checkout, why_checkout = _said(_git, target.code_dir, "rev-parse", "HEAD")
-    # An env file that is kept in the checkout is changed by this suite.
-    ours = [f":(exclude){target.env_file}"] if target.env_file.is_relative_to(target.code_dir) else []
+    # An env file that is kept in the checkout, and the log of deployments, are changed by this suite.
+    ours = [
+        f":(exclude){file}" for file in (target.env_file, target.deployment_log) if file.is_relative_to(target.code_dir)
+    ]
     changed, why_changed = _said(
         _git, target.code_dir, "status", "--porcelain", "--untracked-files=no", "--", ":/", *ours
     )

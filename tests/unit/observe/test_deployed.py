@@ -19,10 +19,11 @@ def deployment(tmp_path):
     checkout = make(tmp_path)
     commit = (checkout / ".git/refs/heads/main").read_text().strip()
 
-    def ask(*says, by="metric:info:commit", code_dir=checkout, env_file=tmp_path / ".env"):
+    def ask(*says, by="metric:info:commit", code_dir=checkout, env_file=tmp_path / ".env", log=tmp_path / "log.md"):
         metrics = SimpleNamespace(instant=lambda query: [Sample({"commit": each}, 1, 0) for each in says])
         target = SimpleNamespace(code_dir=code_dir, main_branch="origin/main", running_commit=by, infra_dir=tmp_path,
-                                 source=tmp_path / "x.env", env_file=env_file, http_timeout_s=0.2)  # fmt: skip
+                                 source=tmp_path / "x.env", env_file=env_file, deployment_log=log,
+                                 http_timeout_s=0.2)  # fmt: skip
         return deployed(target, [API], metrics)
 
     return SimpleNamespace(ask=ask, commit=commit, checkout=checkout, folder=tmp_path)
@@ -52,9 +53,10 @@ def test_changed_file_of_the_checkout_is_told(deployment):
     assert "src/butler.py changed" in summary(deployment.ask(deployment.commit).findings())
 
 
-def test_an_env_file_that_is_kept_in_the_checkout_is_ours_to_change(deployment):
+@pytest.mark.parametrize("ours", ["env_file", "log"])
+def test_a_file_that_we_write_in_the_checkout_is_ours_to_change(deployment, ours):
     (deployment.checkout / "src" / "butler.py").write_text("USE_NEW_STORAGE_ADAPTER=true\n")
-    assert deployment.ask(deployment.commit, env_file=deployment.checkout / "src" / "butler.py").findings() == []
+    assert deployment.ask(deployment.commit, **{ours: deployment.checkout / "src" / "butler.py"}).findings() == []
 
 
 @pytest.mark.parametrize(
