@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import gzip
+import heapq
 import json
 import os
 import re
 import subprocess
 import threading
 import zlib
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
@@ -28,6 +30,10 @@ TAILS = (1 << 20, 16 << 20)
 
 _OLDEST = 200
 """Lines at the start of a log within which one has a time."""
+
+_STAMP = re.compile(rb"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}(?:Z|[+-]\d\d:\d\d)) ")
+_PIECES_WITHIN = timedelta(seconds=1)
+"""So much later than the first piece of a long line its last may be read."""
 
 
 @dataclass(frozen=True)
@@ -64,10 +70,15 @@ def written(source: str, start: datetime, timeout_s: float, tail: int = 0) -> Wr
     if parts.scheme == "docker":
         stamp = since.strftime("%Y-%m-%dT%H:%M:%SZ")
         argv = ["docker", "logs", "--timestamps", "--since", stamp, parts.netloc]
-        return Written([_of_docker(line) for line in _output(argv, timeout_s)], whole=False)
+        # Read apart: printed into one, a line of one breaks into a long line of the other.
+        streams = (map(_of_docker, filter(None, printed.split(b"\n"))) for printed in _output(argv, timeout_s))
+        return Written(list(heapq.merge(*streams, key=_place)), whole=False)
     if parts.scheme == "journald":
         argv = [*_journal(parts.netloc), "--since", since.strftime("%Y-%m-%d %H:%M:%S UTC")]
-        return Written([_of_journal(line) for line in _output(argv, timeout_s)], whole=False)
+        entries, told = _output(argv, timeout_s)
+        if told and not entries:  # such as a hint that this account may not see it
+            raise Inconclusive(f"«{' '.join(argv)}» gave no log: {cut_front(told.decode(errors='replace'), 300)}")
+        return Written(_of_journal(entries.split(b"\n")), whole=False)
     raise Inconclusive(f"{source}: expected file://, docker:// or journald://; correct the target file")
 
 
@@ -81,14 +92,18 @@ def oldest(source: str, timeout_s: float) -> list[Raw]:
     if parts.scheme == "docker":
         return [_of_docker(line) for line in _first_of(["docker", "logs", "--timestamps", parts.netloc], timeout_s)]
     if parts.scheme == "journald":
-        return [_of_journal(line) for line in _first_of(_journal(parts.netloc), timeout_s)]
+        return _of_journal(_first_of(_journal(parts.netloc), timeout_s))
     with Path(parts.path).open(encoding="utf-8", errors="replace") as stream:
         return [_of_file(line) for line in islice(stream, _OLDEST)]
 
 
+_FIELDS = ("MESSAGE", "PRIORITY", "_PID", "_STREAM_ID", "_LINE_BREAK")
+"""What is asked of journald, besides the time of each entry."""
+
+
 def _journal(unit: str) -> list[str]:
     # Without --all, a message of more than 4096 bytes, such as one with a traceback, is null.
-    return ["journalctl", "-u", unit, "--all", "-o", "json"]
+    return ["journalctl", "-u", unit, "--all", "-o", "json", "--output-fields", ",".join(_FIELDS)]
 
 
 def _of_files(path: Path, since: datetime, tail: int) -> Written:
@@ -135,47 +150,77 @@ def _of_file(line: str) -> Raw:
         return Raw(line)
 
 
-def _of_docker(line: str) -> Raw:
-    stamp, _, text = line.partition(" ")
+def _of_docker(line: bytes) -> Raw:
+    """Read a line of `docker logs --timestamps`; a long one has a time before each piece in which it was read.
+
+    Docker repeats the line's own time, Podman gives later ones; what a service writes was written before.
+    """
+    stamp, _, text = line.partition(b" ")
+    if not (at := _stamped(stamp)):
+        return Raw(line.decode(errors="replace"))
+
+    def kept(piece: re.Match[bytes]) -> bytes:
+        again = _stamped(piece[1])
+        return b"" if again and at <= again < at + _PIECES_WITHIN else piece[0]
+
+    return Raw(_STAMP.sub(kept, text).decode(errors="replace"), at)
+
+
+def _stamped(text: bytes) -> datetime | None:
+    return datetime.fromisoformat(text.decode()) if _STAMP.fullmatch(text + b" ") else None
+
+
+def _place(raw: Raw) -> float:
+    return raw.at.timestamp() if raw.at else 0
+
+
+def _of_journal(lines: Iterable[bytes]) -> list[Raw]:
+    """Read entries of `journalctl -o json`; a line of more than 48 KiB is several of them."""
+    found: list[Raw] = []
+    begun: dict[str, tuple[int, bytes]] = {}
+    for line in filter(None, lines):
+        try:
+            entry = json.loads(line)
+            message = entry.get("MESSAGE") or ""
+            # What is no printable UTF-8, such as a colour, comes as numbers.
+            text = bytes(message) if isinstance(message, list) else str(message).encode()
+            at = datetime.fromtimestamp(int(entry["__REALTIME_TIMESTAMP"]) / 1e6, UTC)
+        except (ValueError, KeyError, TypeError, AttributeError):
+            found.append(Raw(line.decode(errors="replace")))
+            continue
+        level = level_of(entry.get("PRIORITY", ""))
+        if level == "INFO" and entry.get("_PID") != "1":  # what every unit's output gets; systemd means it
+            level = ""
+        stream = str(entry.get("_STREAM_ID", ""))
+        number, before = begun.pop(stream, (len(found), b""))
+        if number == len(found):
+            found.append(Raw("", at, level))
+        found[number] = replace(found[number], text=(before + text).decode(errors="replace"))
+        if entry.get("_LINE_BREAK") == "line-max":
+            begun[stream] = number, before + text
+    return found
+
+
+def _output(argv: list[str], timeout_s: float) -> tuple[bytes, bytes]:
+    """Give what a command wrote to its output, and to its errors."""
     try:
-        return Raw(text, datetime.fromisoformat(stamp))
-    except ValueError:
-        return Raw(line)
-
-
-def _of_journal(line: str) -> Raw:
-    try:
-        found = json.loads(line)
-        message = found.get("MESSAGE")
-        # What is no UTF-8 comes as numbers.
-        text = bytes(message).decode(errors="replace") if isinstance(message, list) else str(message or "")
-        at = datetime.fromtimestamp(int(found["__REALTIME_TIMESTAMP"]) / 1e6, UTC)
-    except (ValueError, KeyError, TypeError):
-        return Raw(line)
-    level = level_of(found.get("PRIORITY", ""))
-    return Raw(text, at, level if level != "INFO" else "")  # 6 is what every unit's output gets
-
-
-def _output(argv: list[str], timeout_s: float) -> list[str]:
-    try:
-        # The real services write to stderr; docker keeps the two apart.
-        done = subprocess.run(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=timeout_s, check=False)
+        done = subprocess.run(argv, capture_output=True, timeout=timeout_s, check=False)
     except (OSError, subprocess.TimeoutExpired) as error:
         raise Inconclusive(f"«{' '.join(argv)}» did not give the log: {error}") from error
-    text = done.stdout.decode(errors="replace")
     if done.returncode:
-        raise Inconclusive(f"«{' '.join(argv)}» ended with {done.returncode}: {cut_front(text, 300)}")
-    return text.splitlines()
+        said = (done.stderr or done.stdout).decode(errors="replace")
+        raise Inconclusive(f"«{' '.join(argv)}» ended with {done.returncode}: {cut_front(said, 300)}")
+    return done.stdout, done.stderr
 
 
-def _first_of(argv: list[str], timeout_s: float) -> list[str]:
+def _first_of(argv: list[str], timeout_s: float) -> list[bytes]:
     """Read the first lines of a command's output, which may be long, and end the command."""
     try:
         with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as running:
             stop = threading.Timer(timeout_s, running.kill)
             stop.start()
             try:
-                lines = [line.decode(errors="replace").rstrip("\n") for line in islice(running.stdout or (), _OLDEST)]
+                lines = [line.rstrip(b"\n") for line in islice(running.stdout or (), _OLDEST)]
             finally:
                 stop.cancel()
                 running.kill()

@@ -73,16 +73,20 @@ def _clock(at: float) -> str:
 
 
 def _docker(names: str, target: Target) -> Iterator[float]:
-    form = "{{if .State.Running}}{{.State.StartedAt}}{{end}}"
+    # A container that ends at once and is started again and again is "Running" in between, without a process. As JSON,
+    # for Podman would print the time in a form of its own.
+    form = "{{if .State.Pid}}{{json .State.StartedAt}}{{end}}"
     return _times(["docker", "inspect", "--type", "container", "--format", form, *names.split()], target)
 
 
 def _systemd(units: str, target: Target) -> Iterator[float]:
     """Ask systemd in the monotonic clock, which no time zone and no correction of the clock moves."""
-    command = ["systemctl", "show", "--property", "ActiveState,ExecMainStartTimestampMonotonic", *units.split()]
+    properties = "ActiveState,MainPID,ExecMainStartTimestampMonotonic"
+    command = ["systemctl", "show", "--property", properties, *units.split()]
     for block in answer(command, target.infra_dir, target.http_timeout_s).split("\n\n"):
         facts = dict(line.partition("=")[::2] for line in block.splitlines())
-        if facts.get("ActiveState") == "active" and facts.get("ExecMainStartTimestampMonotonic", "0") != "0":
+        # A unit that only starts others, such as one of Compose, stays active when its process has ended.
+        if facts.get("ActiveState") == "active" and facts.get("MainPID", "0") != "0":
             yield int(facts["ExecMainStartTimestampMonotonic"]) / 1e6 + _MONOTONIC
 
 
@@ -112,7 +116,8 @@ _ASK: Mapping[str, Callable[[str, Target], Iterator[float]]] = {
 
 def _times(command: list[str], target: Target) -> Iterator[float]:
     """Read one time from each word of a command's output: unix seconds, or ISO 8601 with a zone."""
-    for text in answer(command, target.infra_dir, target.http_timeout_s).split():
+    for word in answer(command, target.infra_dir, target.http_timeout_s).split():
+        text = word.strip('"')
         try:
             yield float(text) if re.fullmatch(r"[0-9]+(\.[0-9]+)?", text) else _moment(text)
         except ValueError as error:

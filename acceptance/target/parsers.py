@@ -213,7 +213,7 @@ def _log_place(text: str) -> str:
         return f"file://{path(rest)}"
     if scheme == "loki":
         raise Malformed(f"{expected}; not Loki, whose lines come late and are cut off at a limit")
-    if scheme not in ("docker", "journald") or not re.fullmatch(r"[\w.@-]+", rest):
+    if scheme not in ("docker", "journald") or not re.fullmatch(r"[\w.@:\\-]+", rest):
         raise Malformed(expected)
     return text
 

@@ -45,7 +45,12 @@ def renamings(form: str, *, may_lack: bool = False, kinds: bool = False) -> Pars
 def start_proof(text: str) -> str:
     """Return what shows when the processes of a service started."""
     kind, _, rest = text.partition(":")
-    names = {"docker": r"[\w.-]+( [\w.-]+)*", "systemd": r"[\w.@-]+( [\w.@-]+)*", "process": ".+", "command": ".+"}
+    names = {
+        "docker": r"[\w.-]+( [\w.-]+)*",
+        "systemd": r"[\w.@:\\-]+( [\w.@:\\-]+)*",
+        "process": ".+",
+        "command": ".+",
+    }
     if text != "metric" and not re.fullmatch(names.get(kind, "(?!)"), rest):
         raise Malformed("metric, docker:CONTAINER, systemd:UNIT, process:REGEX or command:WORDS")
     if kind == "command":

@@ -343,22 +343,22 @@ def test_source_out_of_reach_is_inconclusive(source, told):
         Logs(source).since(NOON)
 
 
-JOURNAL = {"__REALTIME_TIMESTAMP": "1795867200000000", "PRIORITY": "6", "MESSAGE": "ERROR - boom"}
+JOURNAL = {"__REALTIME_TIMESTAMP": "1795867200000000", "PRIORITY": "6", "_PID": "825", "MESSAGE": "ERROR - boom"}
+ASKED = "-u api --all -o json --output-fields MESSAGE,PRIORITY,_PID,_STREAM_ID,_LINE_BREAK"
 DATED = "2026-11-28T12:00:00.000000000Z ERROR - boom"
 
 
 @pytest.mark.parametrize(
     ("command", "source", "output", "asked"),
     [
-        ("docker", "docker://api", DATED, "logs --timestamps --since 2026-11-28T11:58:00Z api"),
-        ("journalctl", "journald://api", json.dumps(JOURNAL), "-u api --all -o json --since 2026-11-28 11:58:00 UTC"),
+        # As Butler: stderr.
+        ("docker", "docker://api", f"echo '{DATED}' >&2", "logs --timestamps --since 2026-11-28T11:58:00Z api"),
+        ("journalctl", "journald://api", f"echo '{json.dumps(JOURNAL)}'", f"{ASKED} --since 2026-11-28 11:58:00 UTC"),
     ],
 )
 def test_docker_and_journald_date_each_line(tmp_path, monkeypatch, command, source, output, asked):
     program = tmp_path / command
-    program.write_text(
-        f"#!/bin/sh\necho \"$*\" >>{tmp_path}/asked\ncat <<'END' >&2\n{output}\nEND\n"
-    )  # as Butler: stderr
+    program.write_text(f'#!/bin/sh\necho "$*" >>{tmp_path}/asked\n{output}\n')
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     (found,) = Logs(source).since(NOON)
