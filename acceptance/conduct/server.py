@@ -10,7 +10,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 from multiprocessing.connection import Connection, Listener
-from pickle import UnpicklingError
+from pickle import PickleError, UnpicklingError
 from typing import Any
 
 from acceptance.conduct.best_effort_log import BestEffort, Events
@@ -148,7 +148,7 @@ class Watchdog:
                 answer = (number, False, error)
         try:
             connection.send(answer)
-        except (TypeError, AttributeError, ValueError):  # an error that does not travel
+        except (TypeError, AttributeError, ValueError, PickleError):  # an error that does not travel
             connection.send((number, False, RuntimeError(f"{type(answer[2]).__name__}: {answer[2]}")))
 
     def _do(self, connection: Connection, call: str, args: tuple[Any, ...]) -> Any:
