@@ -1,4 +1,5 @@
-"""What Docker, Podman and journald really printed of one service; `recorded/` has it with long runs shortened."""
+"""What Docker, Podman and journald really printed of one service; `recorded/` has it with long runs
+shortened, and in UTF-8."""
 
 import os
 import re
@@ -36,7 +37,7 @@ def logs(request, tmp_path, monkeypatch):
     for number, output in enumerate(("out", "err"), start=1):
         file = RECORDED / f"{request.param}.{output}"
         text = file.read_bytes() if file.exists() else b""
-        whole = re.sub(rb"\{(.)\*(\d+)\}", lambda run: run[1] * int(run[2]), text)
+        whole = re.sub(rb"\{(.)\*(\d+)\}", lambda run: run[1] * int(run[2]), text).replace(b"{ff fe}", b"\xff\xfe")
         (tmp_path / str(number)).write_bytes(whole)
     stub(tmp_path, monkeypatch, program, f"cat {tmp_path}/1; cat {tmp_path}/2 >&2")
     return Logs(source)
