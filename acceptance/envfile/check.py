@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from acceptance.envfile.obstacles import obstacles
-from acceptance.envfile.readers import open_quote, readings
+from acceptance.envfile.readers import is_continued, open_quote, readings
 from acceptance.envfile.text import BOM, Statement, naming, statements
 from acceptance.finding import Finding, Severity
 
@@ -86,6 +86,8 @@ def _of_line(path: Path, key: str, statement: Statement, text: str) -> Iterator[
     if (opened := open_quote(text, statement.start)) is not None:
         above = text.count("\n", 0, opened) + 1
         read["a shell"] = f"nothing, for the quotation mark on line {above} is still open"
+    if is_continued(text, statement.start):
+        read["systemd"] = "nothing, for the line above ends with a backslash (a shell may read so too)"
     if len(set(read.values())) > 1:
         told = ", ".join(f"{who} reads {_shown(what)}" for who, what in read.items())
         yield _line(path, statement, key, plain, told, "write it so if another than python-dotenv reads the file", _LOW)

@@ -16,6 +16,8 @@ REFUSED = "an error, for the whole file"
 _WORD = r"""(?:'[^']*'|"(?:\\.|[^"\\])*"|\\.|[^\s'"\\;&|<>()]|[^\S \t\r\n])*"""
 _SHELL = re.compile(rf"[ \t]*(?:export[ \t]+)?(?P<key>\w+)=(?P<word>{_WORD})(?:[ \t]+#.*|[ \t]*)", re.DOTALL)
 _COMPOSE = re.compile(r"\s*(?:export)?\s*(?P<key>[\w.\[\]-]+)\s*[=:]\s*(?P<value>.*)", re.DOTALL)
+_BLANK = " \t\r\n"
+_QUOTED = re.compile(r"""'[^']*'|"(?:\\.|[^"\\])*\"""", re.DOTALL)
 _OPENS = re.compile(r"#[^\n]*|\\.|'[^']*'?|\"(?:\\.|[^\"\\])*\"?|[^\s\\'\"]|\s+", re.DOTALL)
 
 
@@ -25,6 +27,7 @@ def readings(statement: Statement) -> dict[str, str]:
     return {
         "a shell": shell(key, text),
         "Compose": compose(key, text),
+        "systemd": systemd(key, text),
         "docker run --env-file": docker_run(key, text),
         "python-dotenv": statement.value if statement.value is not None else ABSENT,
     }
@@ -51,12 +54,29 @@ def compose(key: str, text: str) -> str:
     return value.partition(" #")[0].rstrip()
 
 
+def systemd(key: str, text: str) -> str:
+    """Read a line as a unit's `EnvironmentFile=` does: it knows no `export`, and no comment behind a value."""
+    name, _, rest = text.partition("=")
+    if name.strip(_BLANK) != key:
+        return ABSENT
+    value, rest = "", rest.lstrip(_BLANK)
+    while quoted := _QUOTED.match(rest):
+        value, rest = value + quoted[0][1:-1], rest[quoted.end() :].lstrip(_BLANK)
+    return value + re.sub(r"\\(.)", r"\1", rest.rstrip(_BLANK), flags=re.DOTALL)
+
+
 def docker_run(key: str, text: str) -> str:
     """Read a line as `docker run --env-file` does: all behind the first `=`, quotes and comments too."""
     name, _, value = text.lstrip().partition("=")
     if re.search(r"[ \t]", name):
         return REFUSED
     return value if name == key else ABSENT
+
+
+def is_continued(text: str, before: int) -> bool:
+    """Tell whether the line that ends at offset `before` goes on in the next, for a backslash is its last character."""
+    line = text[:before].removesuffix("\n").rpartition("\n")[2]
+    return before > 0 and (len(line) - len(line.rstrip("\\"))) % 2 == 1
 
 
 def open_quote(text: str, before: int) -> int | None:
