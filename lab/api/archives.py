@@ -4,11 +4,9 @@ Checked twice: the directory before the virus scan, cheap; every byte after it, 
 run them in a thread. CWE-22 (zip-slip), CWE-59 (symlink members), CWE-409 (bombs).
 """
 
-import lzma
 import stat
 import tempfile
 import zipfile
-import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, cast
@@ -16,6 +14,7 @@ from typing import IO, cast
 from lab.api import tars
 from lab.api.names import unsafe_member
 from lab.api.refusal import Refusal, damaged, too_big, traversal
+from lab.zips import BAD_DATA
 
 MAX_MEMBERS = 2_000
 MAX_UNPACKED = 1 << 30  # bytes
@@ -26,7 +25,7 @@ MAX_DIRECTORY = 1 << 20  # bytes of central directory; bounds the memory that zi
 NOT_UNDERSTOOD = "archive is encrypted or compressed by an unknown method"
 _PIECE = 1 << 16
 _SIGNATURES = (b"PK\x03\x04", b"PK\x05\x06")
-_BROKEN = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, ValueError, IndexError)
+_BROKEN = (*BAD_DATA, IndexError)
 
 
 @dataclass

@@ -3,9 +3,10 @@
 import io
 import re
 import zipfile
-import zlib
 from pathlib import Path
 from typing import Any
+
+from lab.zips import BAD_DATA
 
 MAX_BYTES = 64 * 1024 * 1024  # read of an archive, unpacked; the rest is left unread and said so
 _ERROR = re.compile(r"\b(ERROR|CRITICAL|FATAL|Traceback)\b")
@@ -35,7 +36,7 @@ def analyse(archive: Path | None) -> dict[str, Any]:
                     left = _count(raw.read(left), counts, left)
                 if left <= 0:
                     return {**counts, "status": "cut"}
-    except (OSError, ValueError, RuntimeError, NotImplementedError, zipfile.BadZipFile, zlib.error, EOFError):
+    except (*BAD_DATA, OSError, RuntimeError, NotImplementedError):
         return {**counts, "status": "unreadable"}
     return counts
 

@@ -14,6 +14,7 @@ from whole_lab import archive
 
 from lab.api import archives
 from lab.api.refusal import Refusal
+from lab.worker.log_analysis import analyse
 
 
 @pytest.fixture
@@ -72,6 +73,18 @@ def test_an_encrypted_member_is_refused(judge: Callable[[bytes], str]) -> None:
     content[6] |= 1
     content[content.index(b"PK\x01\x02") + 8] |= 1
     assert judge(bytes(content)) == "upload_rejected"
+
+
+@pytest.mark.parametrize("method", [8, 9, 12, 14, 93, 95, 99])  # 93 is Zstandard, which Python 3.14 unpacks
+def test_what_is_not_of_the_method_that_it_names_is_refused(
+    judge: Callable[[bytes], str], tmp_path: Path, method: int
+) -> None:
+    content = bytearray(archive(("a.txt", b"x" * 50), compress=zipfile.ZIP_STORED))
+    content[8] = method
+    content[content.index(b"PK\x01\x02") + 10] = method
+    assert judge(bytes(content)) in ("checksum_failed", "upload_rejected")
+    (tmp_path / "logs.zip").write_bytes(content)
+    assert analyse(tmp_path / "logs.zip")["status"] == "unreadable"
 
 
 @pytest.mark.parametrize("pack", [bytes, gzip.compress, bz2.compress], ids=["plain", "gzip", "bzip2"])
