@@ -3,8 +3,8 @@
     python -m tests.mutants --sample 30 --seed 1 [--labs 2] [--ledger FILE]
 
 Each mutant gets a lab of its own and the stage that owns its code, with a short soak. The ledger makes it resumable: a
-mutant that stands there is not tried again. Exit code 0: ended; 1: the lab is
-not GO without a mutation either; 2: wrong use.
+mutant that stands there is not tried again. One that the stage does not execute is not run: nothing can notice it.
+Exit code 0: ended; 1: the lab is not GO without a mutation either; 2: wrong use.
 """
 
 import argparse
@@ -37,12 +37,18 @@ def main() -> int:
     keys = {json.dumps(place.as_json(), sort_keys=True): place for place in chosen}
     left = [place for key, place in keys.items() if key not in known]
     print(f"{len(places(ROOT))} places, {len(chosen)} drawn, seed {options.seed}, {len(left)} left to try", flush=True)
-    if left and (fault := control()):
-        print(f"a copy of the lab without a mutation is not GO, so that no mutant would show anything: {fault}")
-        return 1
+    owners = sorted({place.owner for place in left})
+    with ThreadPoolExecutor(options.labs) as pool:
+        controls = dict(zip(owners, pool.map(control, owners), strict=True))
+    for owner, each in controls.items():
+        if each.fault:
+            print(f"a copy of the lab without a mutation is not GO in {owner}, so that no mutant would show anything")
+            print(each.fault)
+            return 1
     begin = time.monotonic()
     with ThreadPoolExecutor(options.labs) as pool, options.ledger.open("a", encoding="utf-8") as ledger:
-        for done, future in enumerate(as_completed([pool.submit(trial, place) for place in left]), 1):
+        tried = [pool.submit(trial, place, controls[place.owner]) for place in left]
+        for done, future in enumerate(as_completed(tried), 1):
             result = future.result()
             line = {"key": json.dumps(result.place.as_json(), sort_keys=True), **result.as_json()}
             ledger.write(json.dumps(line) + "\n")
@@ -70,11 +76,16 @@ def _table(lines: list[dict]) -> None:  # type: ignore[type-arg]
             group = [line for line in lines if of(line) == value]
             ended = Counter(line["ended"] for line in group)
             noticed = ended["caught"] + ended["does not start"]
-            low, high = proportion_bounds(Count(noticed, len(group)), ALPHA)
-            print(f"{name:6} {value:33} {noticed:4} of {len(group):4} caught, 95 %: {low:.0%}-{high:.0%} {dict(ended)}")
+            shares = [_share(noticed, number) for number in (len(group), len(group) - ended["not reached"])]
+            print(f"{name:6} {value:33} {noticed:4} caught {shares[0]}, of those reached {shares[1]} {dict(ended)}")
     for line in lines:
         if line["ended"] == "survived":
             print(f"survived: {line['place']['file']}:{line['place']['line']} {line['change']}")
+
+
+def _share(noticed: int, of: int) -> str:
+    low, high = proportion_bounds(Count(noticed, of), ALPHA) if of else (0.0, 1.0)
+    return f"of {of:4} (95 %: {low:.0%}-{high:.0%})"
 
 
 def _stage(line: dict) -> str:  # type: ignore[type-arg]

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from functools import cache
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import cosmic_ray.ast
 import cosmic_ray.mutating
@@ -35,7 +35,15 @@ LEFT_OUT = (
     "_Bit",
     "_Mod",
 )
-HOMEWORK = ("homework.py", "checker.py")
+HOMEWORK = ("homework.py", "checker.py", "routes.py")
+TELEGRAM = ("telegram.py",)
+
+
+class Owner(NamedTuple):
+    """Who is asked to notice a mutation: the checks of a stage, in a lab whose users are there."""
+
+    stage: str
+    dialog: str = "http"
 
 
 @dataclass(frozen=True)
@@ -61,6 +69,11 @@ class Place:
         if service == "worker":
             return "21_01b" if name in HOMEWORK else "21_01d"
         return {"api": "21_01c", "bot": "21_01a"}[service]
+
+    @property
+    def owner(self) -> Owner:
+        """Its stage, and where the users of the lab are."""
+        return Owner(self.stage, "telegram" if Path(self.file).name in TELEGRAM else "http")
 
     @property
     def kind(self) -> str:
@@ -129,6 +142,22 @@ def hook_lines(source: str) -> set[int]:
     return hooks | {
         n for block in blocks for each in block.body for n in range(each.lineno, (each.end_lineno or 0) + 1)
     }
+
+
+def statement_lines(source: str, line: int) -> set[int]:
+    """Give the lines of the innermost statement around a line; of one with a body, those above it."""
+    kinds = (ast.stmt, ast.excepthandler)
+    around = [
+        node
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, kinds) and node.lineno <= line <= (node.end_lineno or 0)
+    ]
+    if not around:
+        return {line}
+    inner = max(around, key=lambda node: (node.lineno, -(node.end_lineno or 0)))
+    body = getattr(inner, "body", None)
+    end = max(inner.lineno, body[0].lineno - 1) if body else inner.end_lineno or line
+    return set(range(inner.lineno, end + 1))
 
 
 def _docstrings(source: str) -> set[int]:

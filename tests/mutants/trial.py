@@ -16,9 +16,31 @@ from power.stage_run import StageRun, run_stage
 
 from acceptance.conduct.provider import start_provider
 from acceptance.verdict import Refused
-from mutants.places import Place
+from mutants.places import Owner, Place, statement_lines
 
-START_S = 90
+#: To import aiogram takes four seconds of a processor, at each start of the bot.
+IN_TELEGRAM = {"RESTART_TIMEOUT_SECONDS": "60"}
+TRACER = Path(__file__).with_name("tracer.py")
+
+Line = tuple[str, int]
+
+
+@dataclass(frozen=True)
+class Control:
+    """A run where nothing is mutated.
+
+    Attributes:
+        fault: What was wrong with it; else each mutant would seem to be caught.
+        reached: The services' lines that it executed.
+    """
+
+    fault: str
+    reached: frozenset[Line]
+
+    def reaches(self, place: Place) -> bool:
+        """Tell whether the statement of a place was executed: what nothing executes, nothing can notice."""
+        lines = statement_lines((ROOT / place.file).read_text(encoding="utf-8"), place.line)
+        return any((place.file, line) in self.reached for line in lines)
 
 
 @dataclass(frozen=True)
@@ -27,7 +49,8 @@ class Result:
 
     Attributes:
         place: The mutation.
-        ended: `caught`, `survived`, `does not start` (no lab came up: a deployment would not have, either).
+        ended: `caught`, `survived`, `not reached` (the stage does not execute it), `does not start` (no lab came up: a
+            deployment would not have, either).
         by: The first check or trigger that was not good.
         reason: What it said.
         seconds: Of the whole trial.
@@ -46,33 +69,42 @@ class Result:
         return asdict(self)
 
 
-def trial(place: Place) -> Result:
+def trial(place: Place, control: Control) -> Result:
     """Run the stage that owns a place against a lab that is mutated there."""
     begin = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="mutant-") as made:
         folder = Path(made)
         change = _copy_with(place, folder)
+        if not control.reaches(place):
+            return Result(place, "not reached", "", "", 0.0, change)
         try:
-            run = _run(folder, place.stage)
+            run = _run(folder, place.owner)
         except (Refused, subprocess.TimeoutExpired) as error:
             return Result(place, "does not start", "", str(error)[-300:], time.monotonic() - begin, change)
         ended = "survived" if run.code == 0 and run.outcome == "GO" else "caught"
         return Result(place, ended, run.first_red, run.reason[:300], time.monotonic() - begin, change)
 
 
-def control() -> str:
-    """Say what is wrong where nothing is mutated, or nothing: else each mutant would seem to be caught."""
+def control(owner: Owner) -> Control:
+    """Run a stage where nothing is mutated, and note which lines of the services it executes."""
     with tempfile.TemporaryDirectory(prefix="mutant-") as made:
-        shutil.copytree(ROOT / "lab", Path(made) / "lab", ignore=shutil.ignore_patterns("__pycache__"))
+        folder, package = Path(made), Path(made) / "lab" / "__init__.py"
+        _copy(folder)
+        package.write_text(f"{package.read_text(encoding='utf-8')}\n{TRACER.read_text(encoding='utf-8')}")
         try:
-            run = _run(Path(made), "21_01a")
+            run = _run(folder, owner)
         except (Refused, subprocess.TimeoutExpired) as error:
-            return str(error)[-300:]
-    return "" if run.outcome == "GO" else run.explain()
+            return Control(str(error)[-300:], frozenset())
+        seen = (line.rpartition(":") for file in folder.glob("reached-*") for line in file.read_text().splitlines())
+        return Control("" if run.outcome == "GO" else run.explain(), frozenset((name, int(n)) for name, _, n in seen))
+
+
+def _copy(folder: Path) -> None:
+    shutil.copytree(ROOT / "lab", folder / "lab", ignore=shutil.ignore_patterns("__pycache__"))
 
 
 def _copy_with(place: Place, folder: Path) -> str:
-    shutil.copytree(ROOT / "lab", folder / "lab", ignore=shutil.ignore_patterns("__pycache__"))
+    _copy(folder)
     file = folder / place.file
     before = file.read_text(encoding="utf-8")
     after = place.mutated(before)
@@ -81,10 +113,11 @@ def _copy_with(place: Place, folder: Path) -> str:
     return next((f"{old.strip()} -> {new.strip()}" for old, new in lines if old != new), "a line went")
 
 
-def _run(folder: Path, stage: str) -> StageRun:
-    command = f"{sys.executable} -m lab serve"
+def _run(folder: Path, owner: Owner) -> StageRun:
+    command = f"{sys.executable} -m lab serve --dialog={owner.dialog}"
+    settings = SHORT | (IN_TELEGRAM if owner.dialog == "telegram" else {})
     provider = start_provider(command, folder, folder / "lab.log")
     try:
-        return run_stage(retold(provider.target_file, "short", **SHORT), folder / "reports", stage=stage)
+        return run_stage(retold(provider.target_file, "short", **settings), folder / "reports", stage=owner.stage)
     finally:
         provider.end()
