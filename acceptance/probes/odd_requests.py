@@ -1,7 +1,8 @@
 """Send requests that no service can serve, or only just, and hold the answers to those of the old path.
 
-What is missing, empty or unknown is refused with a 4xx; which one is mostly left open, so the old path decides
-(contract, "HTTP"). It also decides which further calls there are, and what the headers make of an answer.
+What lacks a field that the contract's forms require is refused, by either path. Of what is empty, too long or unknown
+the contract mostly leaves open whether it is served, so the old path decides (contract, "HTTP"). It also decides which
+further calls there are, and what the headers make of an answer.
 """
 
 from __future__ import annotations
@@ -24,6 +25,12 @@ Ask = Callable[[Caller, str], Called]
 
 UNKNOWN_COMMIT = "0" * 40
 NOT_FOUND = 404
+REFUSES = frozenset({400, 401, 403, NOT_FOUND, 409, 410, 411, 413, 414, 415, 422, 429, 431})
+"""By these a service says no to what was asked; any other 4xx means something else, such as a lock (423)."""
+METHOD_NOT_ALLOWED = 405
+LACKING = ("no message", "no user", "no commit", "no student")
+NOT_SERVED = ("a session by GET", "all reviews", "all tasks", "a task of no name")
+"""Calls that the contract does not have."""
 LONGEST = 4096
 """Characters of the longest message that Telegram takes; a gateway's own limit is mostly this one."""
 ODD: Mapping[str, Mapping[str, Ask]] = {
@@ -43,6 +50,7 @@ ODD: Mapping[str, Mapping[str, Ask]] = {
         "a list of a student unknown": lambda worker, user: worker.get(LIST_PATH, student_id=user, days=7),
         "all reviews": lambda worker, _: worker.get(HOMEWORK_REVIEWS),
         "no commit": lambda worker, user: worker.post(HOMEWORK_REVIEWS, {"student_id": user}),
+        "no student": lambda worker, _: worker.post(HOMEWORK_REVIEWS, {"commit_hash": UNKNOWN_COMMIT}),
         "an unknown commit": lambda worker, user: worker.post(
             HOMEWORK_REVIEWS, {"student_id": user, "commit_hash": UNKNOWN_COMMIT}
         ),
@@ -113,23 +121,27 @@ def odd_findings(now: Answers, before: Answers | None = None) -> list[Finding]:
 
     Args:
         now: The answers.
-        before: Those of the old path; without them only a crash and an unknown task that is known are told.
+        before: Those of the old path; without them those are told that no path may give.
     """
-    contract = {"an unknown task": NOT_FOUND}
     old = before or {}
-    expected = {**{name: each.status for name, each in old.items()}, **contract}
+    wanted = {name: _wanted(name, answer.status, old) for name, answer in now.items()}
     odd = [
-        Finding(
-            "odd request",
-            name,
-            f"{expected[name]}{'' if name in contract else ', as by the old path'}" if name in expected else "a 4xx",
-            str(answer.status),
-        )
-        for name, answer in now.items()
-        if (answer.status != expected[name] if name in expected else answer.status is None or answer.status >= 500)
+        Finding("odd request", name, expected, str(now[name].status)) for name, expected in wanted.items() if expected
     ]
     same = {name: answer for name, answer in now.items() if name in old and old[name].status == answer.status}
     return [*odd, *(found for name, answer in same.items() for found in _unlike(name, old[name], answer))]
+
+
+def _wanted(name: str, status: int | None, old: Answers) -> str:
+    """Say what an answer should have been; nothing where it may be as it is."""
+    if name == "an unknown task":
+        return "" if status == NOT_FOUND else str(NOT_FOUND)
+    if name in old:
+        return "" if status == old[name].status else f"{old[name].status}, as by the old path"
+    asked = name.partition(",")[0]
+    refused = status in REFUSES or (status == METHOD_NOT_ALLOWED and asked in NOT_SERVED)
+    served = status is not None and status < 400 and asked not in LACKING
+    return "" if refused or served else "a 4xx that refuses it"
 
 
 def _unlike(name: str, old: Answer, now: Answer) -> Iterator[Finding]:
