@@ -145,8 +145,14 @@ class Reviews:
             self.follow(sent[-1], patience_s, settle_s)
         told = [api.get(f"{REVIEWS_PATH}/{each.task_id}") for each in sent]
         seen = zip(map(self.look, sent), told, strict=True)
+        lacking = frozenset(name for name in ("finished_at", "result") if api.names.lacks(name))
         return [
-            replace(review, answer=called.payload if isinstance(called.payload, dict) else {}, asked=called.exchange)
+            replace(
+                review,
+                answer=called.payload if isinstance(called.payload, dict) else {},
+                asked=called.exchange,
+                untellable=lacking,
+            )
             for review, called in seen
         ]
 

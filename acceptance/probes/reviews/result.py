@@ -60,6 +60,7 @@ class Review:
         report: Its document in `homework_reviews`, None when there is none.
         answer: What `GET /api/v1/reviews/{task_id}` says of it; None where nobody asked.
         asked: That exchange.
+        untellable: Fields that no answer of the deployment has, as the target file says.
         lines: The log lines of the four effects with its task id, by event; the last of each. None where the target
             file says that the log names no events: then what is stored must show the effects.
         unlogged: Events that the target file says are not logged, likewise.
@@ -74,6 +75,7 @@ class Review:
     unlogged: frozenset[str] = frozenset()
     answer: Mapping[str, Any] | None = None
     asked: Exchange | None = None
+    untellable: frozenset[str] = frozenset()
     repeated: frozenset[str] = frozenset()
     looked: datetime = field(default_factory=lambda: datetime.now(UTC))
 
@@ -177,12 +179,17 @@ class Review:
         return [*found, *self.untold()]
 
     def untold(self) -> list[Finding]:
-        """Say whether the API, where it was asked, does not tell of a review that has succeeded."""
-        said = None if self.answer is None else {name: self.answer.get(name) for name in ("task_id", "status")}
-        expected = {"task_id": self.submitted.task_id, "status": "succeeded"}
-        if said is None or not self.succeeded or said == expected:
+        """Say whether the API, where it was asked, does not tell when a review succeeded, and what came of it."""
+        told = self.answer
+        if told is None or not self.succeeded:
             return []
-        return [Finding("not told", self.submitted.task_id, f"the API to tell {expected}", cut(str(self.answer), 200))]
+        ended = {"finished_at": moment(told.get("finished_at")), "result": told.get("result")}
+        lacking = [name for name, value in ended.items() if value is None and name not in self.untellable]
+        expected = {"task_id": self.submitted.task_id, "status": "succeeded"}
+        if not lacking and {name: told.get(name) for name in expected} == expected:
+            return []
+        wanted = " and ".join([str(expected), *lacking])
+        return [Finding("not told", self.submitted.task_id, f"the API to tell {wanted}", cut(str(told), 200))]
 
     def as_json(self) -> dict[str, Any]:
         """Give the facts for the record."""

@@ -55,12 +55,23 @@ def test_good_review_has_no_findings():
     assert (review().findings(), review().seconds) == ([], 2.0)
 
 
-@pytest.mark.parametrize("answer", [{"detail": "internal error"}, {"task_id": "rev_1", "status": "queued"}], ids=str)
+ENDED = {"task_id": "rev_1", "status": "succeeded", "finished_at": NOW.isoformat(), "result": {}}
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [{"detail": "internal error"}, ENDED | {"status": "queued"}, ENDED | {"result": None}, ENDED | {"finished_at": ""}],
+    ids=["an error", "not ended", "no result", "no end"],
+)
 def test_a_review_that_its_student_cannot_ask_for_is_found_out(answer):
-    told = {"task_id": "rev_1", "status": "succeeded", "result": {}}
-    assert replace(review(), answer=told).findings() == []
+    assert replace(review(), answer=ENDED).findings() == []
     (found,) = replace(review(), answer=answer).findings()
     assert (found.kind, str(answer) in found.found) == ("not told", True)
+
+
+def test_what_no_answer_of_a_deployment_has_is_not_asked_for():
+    told = {"task_id": "rev_1", "status": "succeeded"}
+    assert replace(review(), answer=told, untellable=frozenset({"finished_at", "result"})).findings() == []
 
 
 def counted(text, **counts):
