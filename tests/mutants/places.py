@@ -18,7 +18,7 @@ import cosmic_ray.mutating
 import cosmic_ray.plugins
 
 #: Lines that speak of a fault, and blocks below them, are hooks of the catalogue: mutated, they change only the fault.
-HOOKS = ("fault", "_broken(")
+HOOKS = ("fault", "broken(", "rolled_back(", "was_on(", "seeded")
 #: Files that hold nothing but hooks.
 HOOK_FILES = ("faults.py", "seeded.py", "lingering.py")
 #: Operators that only change what nobody runs (decorators) or that are the same as another one.
@@ -135,13 +135,37 @@ def _of_file(root: Path, path: Path) -> Iterator[Place]:
 
 
 def hook_lines(source: str) -> set[int]:
-    """Give the lines of a file's hooks: those that name one, and what stands below such a condition."""
-    lines = source.splitlines()
+    """Give the lines of a file's hooks: those that name one, what stands below such a condition, and what serves them.
+
+    A function whose docstring says that it does what a seeded fault does, and a constant that only hooks read, serve.
+    """
+    lines, tree = source.splitlines(), ast.parse(source)
     hooks = {number for number, line in enumerate(lines, 1) if any(hook in line for hook in HOOKS)}
-    blocks = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.If) and node.test.lineno in hooks]
-    return hooks | {
-        n for block in blocks for each in block.body for n in range(each.lineno, (each.end_lineno or 0) + 1)
-    }
+    blocks = [
+        *(
+            each
+            for node in ast.walk(tree)
+            if isinstance(node, ast.If) and node.test.lineno in hooks
+            for each in node.body
+        ),
+        *(node for node in ast.walk(tree) if isinstance(node, _FUNCTIONS) and "seeded fault" in _first_line(node)),
+    ]
+    hooks |= {number for each in blocks for number in range(each.lineno, (each.end_lineno or 0) + 1)}
+    return hooks | {node.lineno for node in tree.body if isinstance(node, ast.Assign) and _read_by(node, tree) <= hooks}
+
+
+_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+
+
+def _first_line(function: ast.FunctionDef | ast.AsyncFunctionDef) -> str:
+    return (ast.get_docstring(function) or "").partition("\n")[0]
+
+
+def _read_by(constant: ast.Assign, tree: ast.Module) -> set[int]:
+    """Give the lines that read a module's constant; 0 where none does, for then another module does."""
+    names = {target.id for target in constant.targets if isinstance(target, ast.Name)}
+    reads = (node for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load))
+    return {node.lineno for node in reads if node.id in names} or {0}
 
 
 def statement_lines(source: str, line: int) -> set[int]:

@@ -84,3 +84,21 @@ def test_lines_of_a_service_that_are_executed_are_noted(tmp_path):
     at = {words: next(n for n, line in enumerate(source, 1) if words in line) for words in ("Settings.load", "log(")}
     assert f"lab/api/__main__.py:{at['Settings.load']}" in noted
     assert f"lab/api/__main__.py:{at['log(']}" not in noted
+
+
+HOOKED = """\
+LATE_S = 2
+LIMIT = 3
+ELSEWHERE = 4
+def late(x):
+    \"\"\"Do what the seeded faults of an answer do.\"\"\"
+    sleep(LATE_S)
+def serve(x):
+    if broken("late"):
+        late(x)
+    return x < LIMIT
+"""
+
+
+def test_what_only_hooks_read_and_what_only_they_call_are_hooks_too():
+    assert hook_lines(HOOKED) == {1, 4, 5, 6, 8, 9}
