@@ -12,11 +12,12 @@ from acceptance.observe.store import Store
 from acceptance.probes.dialog.chat import Chat
 from acceptance.probes.dialog.contexts import context_after
 from acceptance.probes.dialog.conversation import LONG_TALK, Conversation, converse
-from acceptance.probes.dialog.gateway import Butler, new_word
+from acceptance.probes.dialog.gateway import Butler, new_word, of_channel
 from acceptance.probes.dialog.sessions import Sessions, try_sessions
 from acceptance.stages.session import StageWork
 from acceptance.stages.soak import SoakReport
 from acceptance.stages.user_triggers import HardFault
+from acceptance.target.model import Target
 from fixtures.evidence import EvidenceBox
 from fixtures.target import NewId
 
@@ -53,6 +54,15 @@ def long_talk(talk: Talk, new_number: NewId) -> Conversation:
 def sessions(butler: Butler, mongo: Store, new_id: NewId) -> Sessions:
     """How sessions are kept apart by the path that is at work."""
     return try_sessions(butler, mongo, new_id)
+
+
+@pytest.fixture(scope="module")
+def orders(butler: Butler, target: Target, new_id: NewId) -> list[Finding]:
+    """What is wrong with what Butler sends on order, by the path that is at work: a digest, and channel info."""
+    channel = target.known.channel
+    asked = (("Please send me the digest of channel", "digest"), ("Show me channel info of", "channel_info"))
+    turns = [(butler.order(new_id("order"), f"{words} {channel}", channel), mode) for words, mode in asked]
+    return [each for turn, mode in turns for each in turn.findings() or of_channel(turn, channel, {mode, "data"})]
 
 
 @pytest.fixture(scope="module")

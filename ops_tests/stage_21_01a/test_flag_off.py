@@ -27,6 +27,12 @@ def test_butler_answers(conversation, show):
 
 
 @pytest.mark.checklist("21_01a.rollout.1")
+def test_orders_are_answered(orders):
+    """Validate with flag off: a digest, and channel info, of the channel that was asked for."""
+    assert orders == [], summary(orders)
+
+
+@pytest.mark.checklist("21_01a.rollout.1")
 def test_session_stays_the_same(conversation):
     """Validate with flag off: a conversation is one session."""
     found = conversation.other_session()

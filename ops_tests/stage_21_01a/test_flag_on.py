@@ -64,6 +64,12 @@ def test_butler_answers(conversation, show):
 
 
 @pytest.mark.checklist("21_01a.rollout.3")
+def test_orders_are_answered(orders):
+    """Smoke test with flag on: a digest, and channel info, of the channel that was asked for."""
+    assert orders == [], summary(orders)
+
+
+@pytest.mark.checklist("21_01a.rollout.3")
 def test_session_stays_the_same(conversation):
     """Smoke test with flag on: a conversation is one session."""
     found = conversation.other_session()

@@ -68,6 +68,7 @@ POWER = (
         by=Means("another-service", another_service),
     ),
     Off(("dialog-error-reply",), ("test_butler_answers",), "found an error text", survey="off"),
+    Off(("dialog-error-reply",), ("test_orders_are_answered",), "found an error text", survey="off"),
     Off(("dialog-ignores-history",), ("test_history_is_used",), "said before"),
     # The new code at work with the flag off, and broken: the old behaviour is what counts.
     Off(

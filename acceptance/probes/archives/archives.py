@@ -64,7 +64,7 @@ def new_nonce(mark: str = "") -> bytes:
 
 
 def zip_bytes(nonce: bytes, members: Iterable[tuple[str, bytes]] = (), noise: bytes = b"") -> bytes:
-    """Make a zip of which the first member holds the nonce uncompressed; the members given are deflated.
+    """Make a zip of which the first member holds the nonce uncompressed; the files given are deflated.
 
     Noise is stored: any bit of it that flips is noticed, whereas deflate has bits that mean nothing.
     """
@@ -72,7 +72,8 @@ def zip_bytes(nonce: bytes, members: Iterable[tuple[str, bytes]] = (), noise: by
     with zipfile.ZipFile(out, "w") as archive:
         archive.writestr(zipfile.ZipInfo("nonce.txt", _EPOCH), nonce)
         for name, data in members:
-            archive.writestr(zipfile.ZipInfo(name, _EPOCH), data, zipfile.ZIP_DEFLATED)
+            method = zipfile.ZIP_STORED if name.endswith("/") else zipfile.ZIP_DEFLATED
+            archive.writestr(zipfile.ZipInfo(name, _EPOCH), data, method)
         if noise:
             archive.writestr(zipfile.ZipInfo("data.bin", _EPOCH), noise)
     return out.getvalue()

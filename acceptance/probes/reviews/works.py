@@ -12,6 +12,8 @@ RAW_LOG = "a log that is no text"
 PROJECT = "no log, and a project of many files"
 LEFT_OPEN = (RAW_LOG, PROJECT)
 """What the old path makes of these is left open, also whether it takes them."""
+FOLDER = ("logs/", b"")
+"""As a zip of a folder begins; in two works, so that one who reads no further says the same of both."""
 WORKS: Mapping[str, Sequence[tuple[str, bytes]]] = {
     LOG: [("test.log", b"12:00:00 INFO the tests begin\n12:00:01 WARNING slow disk\n12:00:02 ERROR test_sum failed\n")],
     ODD_LOG: [
@@ -20,8 +22,9 @@ WORKS: Mapping[str, Sequence[tuple[str, bytes]]] = {
         ("run/empty.log", b""),
         ("long.log", b"12:00:05 INFO " + b"x" * 70_000 + b"\n12:00:06 WARNING the end\n"),
     ],
-    CLEAN_LOG: [("test.log", b"12:00:00 INFO the tests begin\n12:00:09 INFO all tests passed\n")],
+    CLEAN_LOG: [FOLDER, ("test.log", b"12:00:00 INFO the tests begin\n12:00:09 INFO all tests passed\n")],
     RAW_LOG: [
+        FOLDER,
         ("core.log", b"12:00:00 ERROR\0\0\x01\xff\xfe" + bytes(range(256)) + b"\n12:00:01 WARNING \0\r\n"),
         ("many.log", b"12:00:02 INFO a line of many\n" * 12_000 + b"12:00:03 ERROR the last\n"),
     ],

@@ -5,6 +5,7 @@ import zipfile
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
+from itertools import takewhile
 from types import SimpleNamespace
 from uuid import uuid4
 
@@ -16,12 +17,12 @@ from acceptance.gates.measures import Gate
 from acceptance.observe.log_lines import LogLine
 from acceptance.probes.http.client import Called, Caller
 from acceptance.probes.http.exchange import Exchange
-from acceptance.probes.reviews.changed import changed, guessable, overtaken, redone, refused_now
+from acceptance.probes.reviews.changed import changed, guessable, overtaken, redone, refused_now, unread
 from acceptance.probes.reviews.over_restart import OverRestart, lost_now
 from acceptance.probes.reviews.pipeline import Reviews, component_findings
 from acceptance.probes.reviews.result import EFFECTS, Review, Submitted
 from acceptance.probes.reviews.traffic import ReviewTraffic, end_to_end
-from acceptance.probes.reviews.works import LOG, NO_LOG, submission
+from acceptance.probes.reviews.works import CLEAN_LOG, FOLDER, LOG, NO_LOG, RAW_LOG, WORKS, submission
 from acceptance.probes.seen import moment
 from acceptance.target.naming import HttpNames
 from acceptance.verdict import NotApplicable, Verdict
@@ -441,3 +442,13 @@ def test_a_restart_over_which_nothing_is_taken_says_nothing():
     for old, now in ((nothing, []), ([], nothing), ([cut], [])):
         with pytest.raises(NotApplicable, match="over a restart"):
             lost_now(old, now)
+
+
+def test_of_a_log_in_a_folder_more_is_read_than_what_stands_before_it():
+    """A reader who stops at the folder says the same of both works, and `unread` tells it."""
+    stopped = [list(takewhile(lambda file: file != FOLDER, WORKS[work])) for work in (RAW_LOG, CLEAN_LOG)]
+    assert stopped == [[], []]
+    same = [
+        replace(review(), submitted=replace(submitted(), work=work), report=REPORT) for work in (RAW_LOG, CLEAN_LOG)
+    ]
+    assert [each.kind for each in unread(same)] == ["log not read"]
