@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import io
 import random
+import re
 import tokenize
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -138,9 +139,13 @@ def hook_lines(source: str) -> set[int]:
     """Give the lines of a file's hooks: those that name one, what stands below such a condition, and what serves them.
 
     A function whose docstring says that it does what a seeded fault does, and a constant that only hooks read, serve.
+    A condition names one, too, by a variable that was given it.
     """
     lines, tree = source.splitlines(), ast.parse(source)
     hooks = {number for number, line in enumerate(lines, 1) if any(hook in line for hook in HOOKS)}
+    plain = (lines[number - 1] for number in hooks)
+    given = {name for line in plain if "flag(" not in line and "not self" not in line for name in _GIVEN.findall(line)}
+    hooks |= {n for n, line in enumerate(lines, 1) if (found := _CONDITION.match(line)) and found[1] in given}
     blocks = [
         *(
             each
@@ -154,6 +159,8 @@ def hook_lines(source: str) -> set[int]:
     return hooks | {node.lineno for node in tree.body if isinstance(node, ast.Assign) and _read_by(node, tree) <= hooks}
 
 
+_GIVEN = re.compile(r"^\s*(?:self\.)?(\w+) = ")
+_CONDITION = re.compile(r"\s*if (?:self\.)?(\w+)(?: and .*)?:")
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 

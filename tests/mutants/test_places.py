@@ -96,9 +96,15 @@ def late(x):
 def serve(x):
     if broken("late"):
         late(x)
+    anew = was_on("late") and x
+    if anew:
+        return 0
+    asked = x and not self.broken("late")
+    if asked:
+        return 1
     return x < LIMIT
 """
 
 
 def test_what_only_hooks_read_and_what_only_they_call_are_hooks_too():
-    assert hook_lines(HOOKED) == {1, 4, 5, 6, 8, 9}
+    assert hook_lines(HOOKED) == {1, 4, 5, 6, 8, 9, 10, 11, 12, 13}
