@@ -227,6 +227,20 @@ def test_run_that_saw_what_is_bad_fails_at_its_exit_gate(target_file: Path, tmp_
     assert_failed(ended, GATE | TEXTS, ROLLBACK_FAILED)
 
 
+def test_texts_that_nobody_wrote_or_sent_are_awaited(target_file: Path, tmp_path: Path) -> None:
+    """Our own text holds our own facts: only what stands in the file, and what was sent, counts."""
+    (log := tmp_path / "deployment_log.md").write_text("# Deployment log\n")
+    ended = run_stage(
+        retold(target_file, "quick", **SHORT, DEPLOYMENT_LOG=str(log)),
+        tmp_path,
+        f"-k{' or '.join(TEXTS)}",
+        f"--ticket={TICKET}",
+        stage="post_deployment or post_24h",
+    )
+    awaited = {name for name, (_, reason) in ended.judged.items() if reason.startswith("AWAITING")}
+    assert (awaited, ended.outcome != "GO") == (set(TEXTS), True), ended.explain()
+
+
 def test_run_that_saw_nothing_has_no_good_exit_gate(target_file: Path, tmp_path: Path) -> None:
     part = part_of("post_deployment", "exit_gate")
     ended = run_stage(retold(target_file, "quick", **SHORT), tmp_path, *part, stage="post_deployment")

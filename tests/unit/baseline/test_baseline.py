@@ -1,6 +1,7 @@
 """The baseline: kept and read back, silent about an unchanged deployment, and loud about a worse one."""
 
 import random
+import re
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -238,10 +239,22 @@ def test_baseline_without_a_counted_call_says_how_many_were_sent():
     """Found out a day later, there is nothing to compare with."""
     full = stretch(random.Random(21))
     readings = replace(full.services["butler-bot"], calls={})
-    sent = len(readings.probes)
+    sent = sum(not probe.fault for probe in readings.probes)
     assert uncounted(full) == ""
-    assert f"found 0 of every service, while we sent {sent} requests" in uncounted(
+    assert f"found 0 of every service, while we sent {sent} good requests" in uncounted(
         replace(full, services={"butler-bot": readings})
+    )
+
+
+def test_baseline_that_counted_fewer_calls_than_we_made_is_none():
+    """The metrics stood still in the middle of it: its rates are of another time than its requests."""
+    full = stretch(random.Random(21))
+    readings = full.services["butler-bot"]
+    [(family, calls)] = readings.calls.items()
+    half = replace(calls, total=calls.total[: len(calls.total) // 8])
+    frozen = replace(full, services={"butler-bot": replace(readings, calls={family: half})})
+    assert re.search(
+        r"found [1-9]\d* in butler_messages of butler-bot, while we sent \d+ good requests", uncounted(frozen)
     )
 
 
