@@ -7,6 +7,7 @@ never an empty or a partial result.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -128,9 +129,19 @@ class Prometheus:
 
     def process_starts(self, job: str, at: float | None = None) -> list[float]:
         """Give the start times (unix seconds) of the job's processes that are up, the oldest first; [] for none."""
+        return sorted(sample.value for sample in self._processes(job, at))
+
+    def of_one_process(self, job: str) -> list[str]:
+        """Name the instances of the job that started at the very same moment, as only one process does; [] for none."""
+        # For some scrapes, one that was taken out of the configuration seems to be up.
+        scraped = {_instance(target["labels"]) for target in self._targets(job)}
+        found = [sample for sample in self._processes(job) if _instance(sample.labels) in scraped]
+        times = Counter(sample.value for sample in found)
+        return sorted(_instance(sample.labels) for sample in found if times[sample.value] > 1)
+
+    def _processes(self, job: str, at: float | None = None) -> list[Sample]:
         query = f'process_start_time_seconds{{job="{job}"}} and on (instance) up{{job="{job}"}} == 1'
-        found = self.instant(query, at)
-        return sorted(sample.value for sample in found)
+        return self.instant(query, at)
 
     def is_up(self, job: str) -> bool:
         """Tell whether any target of the job is up."""

@@ -188,7 +188,7 @@ def _scrapes(service: Service, target: Target) -> list[Finding]:
         expected, none = f"a process of job {service.job} that is up", f"none at {target.prometheus_url}, which answers"
         step = f"correct the job's name, or see why Prometheus does not scrape {service.name}"
         return [Finding("down", "", expected, none, next_step=step)]
-    if others := address_findings(service, target, prometheus):
+    if others := [*address_findings(service, target, prometheus), *twice_findings(service, prometheus)]:
         return others
     if starts(service, target, prometheus):
         return []
@@ -214,3 +214,11 @@ def address_findings(service: Service, target: Target, prometheus: Prometheus) -
         for job in sorted(jobs)
         for address in sorted(own & prometheus.addresses(job))
     ]
+
+
+def twice_findings(service: Service, prometheus: Prometheus) -> list[Finding]:
+    """Name a process that Prometheus scrapes at several addresses: whatever is counted there would count twice."""
+    if not (same := prometheus.of_one_process(service.job)):
+        return []
+    expected, step = f"each process of {service.name} scraped once", "leave one in the configuration of Prometheus"
+    return [Finding("scraped twice", "", expected, f"one process scraped as {' and '.join(same)}", next_step=step)]

@@ -19,7 +19,7 @@ from acceptance.events import EventLog, read_events
 from acceptance.finding import Finding
 from acceptance.gates.figures import TriggerState
 from acceptance.gates.measures import GateResult
-from acceptance.kinds import TriggerFired
+from acceptance.kinds import RollbackStarted, TriggerFired
 from acceptance.observe.growth import grown
 from acceptance.observe.label_standard import metric_findings, uncounted_bytes
 from acceptance.observe.log_comparison import Comparison, compare
@@ -220,11 +220,14 @@ class StageWork:
         return grown(self.prometheus, self.service.job, soaked.start, soaked.sent, self.target.scrape_patience_s)
 
     def _stopped(self) -> str:
-        """Say why the soak must end now: a trigger fired, or somebody else switched the flag in the env file."""
+        """Say why the soak must end now: a trigger fired, or the watchdog or somebody else switched the flag."""
         if self.watch and self.watch.fired:
             return self.watch.fired.reason
         drift = EnvFile(self.target.env_file).drift(self.target.flags[self.stage.id], value=True)
-        return str(drift or "")
+        if drift is None:
+            return ""
+        begun = RollbackStarted.last(read_events(self.run.events))
+        return begun.reason if begun.stage == self.stage.id else str(drift)
 
     @property
     def triggers(self) -> tuple[TriggerState, ...]:

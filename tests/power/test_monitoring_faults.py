@@ -24,6 +24,8 @@ PROMETHEUS = "infra:prometheus"
 SEEN_WITHIN_S = 20
 #: Longer than the watch may be blind.
 LONG = {"SOAK_SECONDS": "60", "TRAFFIC_PER_MINUTE": "300"}
+#: The watch is told of its rollback, or the soak sees the flag restored before.
+BLIND = ("trigger blind", "test_gate_holds[write-errors]")
 UNLIMITED = resource.RLIM_INFINITY
 
 
@@ -163,18 +165,23 @@ def log_anew(target_file: Path) -> Settings:
     yield {"RESTART_ALL": f"sh {script}"}
 
 
-Whole = partial(Power, ())
 Soak = partial(Power, (), only=("soak",))
 POWER = (
-    Whole(("test_gate_holds[write-errors]",), "scraped more than once", INCONCLUSIVE, by=Means("twice", scraped_twice)),
+    Power(
+        (),
+        ("test_stage_can_be_switched_and_watched",),
+        "one process scraped as",
+        INCONCLUSIVE,
+        by=Means("twice", scraped_twice),
+    ),
     Soak(
         ("test_gate_holds[write-errors]",),
         "metrics stand still",
         INCONCLUSIVE,
         by=Means("frozen-in-the-soak", frozen_in_the_soak),
     ),
-    Soak(("trigger blind",), "holds no newer sample", INCONCLUSIVE, LONG, by=Means("job-removed", job_removed)),
-    Soak(("trigger blind",), "holds no newer sample", INCONCLUSIVE, LONG, by=Means("disk-full", disk_full)),
+    Soak(BLIND, "no evaluation on fresh data for 30 s", INCONCLUSIVE, LONG, by=Means("job-removed", job_removed)),
+    Soak(BLIND, "no evaluation on fresh data for 30 s", INCONCLUSIVE, LONG, by=Means("disk-full", disk_full)),
     Power(
         (),
         ("test_baseline_is_collected",),
@@ -189,6 +196,7 @@ POWER = (
         ("errors-after-restart",),
         ("test_no_error_spike_in_logs[bot]",),
         "too little to compare with",
+        also=("test_no_error_spike_in_logs[worker]", "test_no_error_spike_in_logs[api]"),
         stage="21_00",
         only=("deploy", "exit_gate"),
         settings={"SOAK_SECONDS": "50"},  # its fifth is the time in which errors are counted

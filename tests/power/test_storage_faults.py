@@ -12,13 +12,16 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from held_lab import SHORT, broken, retold
 
 from acceptance.probes.archives import archives
 from acceptance.probes.archives.archives import eicar_zip
 from acceptance.probes.storage.uploads import Upload, Uploader
+from acceptance.record.publish import load
 from acceptance.target.model import load_target
 from lab.faults import STORAGE_FAULTS
 from power.means import stopped
+from power.stage_run import left_over, run_stage
 from power.survey import Rows, alone, assert_all_told, surveys
 from power.table import (
     EITHER_WAY,
@@ -37,6 +40,7 @@ from power.table import (
     RestartsNothing,
     Unwatched,
     assert_noticed,
+    part_of,
 )
 
 TAMPERED = "test_tampered_archive_is_refused[tampered-start]"
@@ -465,3 +469,19 @@ def test_fault_turns_its_check_red(power: Power, held_target: Path, tmp_path: Pa
 @pytest.mark.parametrize("rows", surveys(POWER).values(), ids=surveys(POWER))
 def test_survey_tells_every_fault(rows: Rows, held_target: Path, tmp_path: Path) -> None:
     assert_all_told(rows, held_target, tmp_path)
+
+
+def test_record_of_a_vulnerable_service_holds_every_attack(held_target: Path, tmp_path: Path) -> None:
+    """The first case of hundreds once stood for all of them, and the rest was not run."""
+    quick = retold(held_target, "quick", **SHORT)
+    with broken(held_target, "traversal-student-id", "traversal-assignment-id", "traversal-file-name"):
+        ended = run_stage(quick, tmp_path, *part_of("21_01c", "security", k="attacks"))
+    assert (ended.code, ended.outcome, left_over(quick)) == (1, "NO-GO", []), ended.explain()
+    assert ended.folder is not None
+    record = load(ended.folder)
+    [check] = [check for check in record.checks if check.nodeid.endswith(ATTACKS)]
+    worst, outside = record.findings[0], f"{record.findings[0].count} written outside"
+    assert (worst.kind, worst.count > 20, check.number in worst.checks) == ("written outside", True, True), worst
+    assert (outside in record.reasons[0], outside in check.reason, outside in ended.output) == (True, True, True)
+    page = (ended.folder / "record.html").read_text()
+    assert [each for each in worst.subjects if each not in page] == []

@@ -5,13 +5,13 @@ from dataclasses import replace
 from functools import partial
 
 import pytest
-from dependencies.faulty import server
+from dependencies.faulty import server, vector
 from small_target import small_target
 
 from acceptance.observe.prometheus import Prometheus
 from acceptance.preparation.flagcheck import new_paths_at_work
 from acceptance.stage import Stage
-from acceptance.stages.readiness import address_findings, in_seconds, interval_findings
+from acceptance.stages.readiness import address_findings, in_seconds, interval_findings, twice_findings
 from acceptance.target.naming import MetricNames
 from acceptance.verdict import Inconclusive
 
@@ -144,6 +144,19 @@ def test_a_job_of_two_services_is_told_unless_one_restart_is_that_of_both(restar
         target = small_target(tmp_path, WORKER_JOB="butler-api", RESTART_WORKER=f"'{restart}'")
         found = address_findings(target.services["api"], target, Prometheus(url, 2))
     assert [each.found for each in found] == ["butler-api, which is that of butler-worker too"] * number
+
+
+@pytest.mark.parametrize(
+    ("starts", "scraped", "told"),
+    [((100.0, 200.0), "ab", []), ((100.0, 100.0), "ab", ["a and b"]), ((100.0, 100.0), "b", [])],
+    ids=["two processes", "one", "one, whose address was another until now"],
+)
+def test_a_process_that_is_scraped_twice_is_told(starts, scraped, told, tmp_path):
+    rows = vector(*(({"instance": name}, start) for name, start in zip("ab", starts, strict=True)))
+    active = answer(data={"activeTargets": [{"labels": {"job": "butler-api", "instance": each}} for each in scraped]})
+    with server(lambda path: active if "targets" in path else (200, "application/json", rows)) as url:
+        found = twice_findings(small_target(tmp_path).services["api"], Prometheus(url, 2))
+    assert [each.found.removeprefix("one process scraped as ") for each in found] == told
 
 
 @pytest.mark.parametrize(("text", "seconds"), [("1m0s", 60), ("500ms", 0.5), ("1h2m3s", 3723)])

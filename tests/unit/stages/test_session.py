@@ -1,8 +1,13 @@
 """The stage in hand: what fires is acted on, whatever happens to its record."""
 
-import pytest
+from types import SimpleNamespace
 
+import pytest
+from small_target import small_target
+
+from acceptance.events import EventLog
 from acceptance.gates.measures import GateResult, Trigger
+from acceptance.kinds import RollbackStarted
 from acceptance.stage import Stage
 from acceptance.stages.session import StageWork
 from acceptance.verdict import Verdict
@@ -28,3 +33,20 @@ def test_trigger_that_cannot_be_recorded_still_ends_the_stage():
     with pytest.raises(OSError, match="No space"):
         work._fired(FIRED)
     assert ended == [Verdict.FAIL]
+
+
+@pytest.mark.parametrize(
+    ("rolled_back", "told"), [("21_01c", "blind for 30 s"), ("21_01b", "somebody else"), ("", "somebody else")]
+)
+def test_flag_that_the_watchdog_restored_was_switched_by_nobody_else(rolled_back, told, tmp_path):
+    """The soak sees the env file before the watch is told; it then asked who of the team had written it."""
+    target, log = small_target(tmp_path), EventLog(tmp_path / "events.jsonl")
+    log.append("note", text="the run began")
+    if rolled_back:
+        RollbackStarted(stage=rolled_back, reason="blind for 30 s").tell(log)
+    run = SimpleNamespace(events=log.path)
+    target.env_file.write_text(f"{target.flags['21_01c']}=false\n")
+    work = StageWork(Stage("21_01c", "t", 1, service="api"), target, run, None, log, end=print)
+    assert told in work._stopped()
+    target.env_file.write_text(f"{target.flags['21_01c']}=true\n")
+    assert work._stopped() == ""
