@@ -250,6 +250,8 @@ POWER = (
         settings=WATCHED,
     ),
     Soak(("dialog-warns",), ("test_no_new_errors_in_the_log",), "repository_deprecated", survey="soak"),
+    # From the first second of the new process on, before its restart is proved.
+    Soak(("errors-after-restart",), ("test_no_new_errors_in_the_log",), "seeded_error", k="new_errors"),
     # Too little for a trigger, too much for the stage.
     Soak(
         ("dialog-errors-seldom",),

@@ -12,10 +12,10 @@ from held_lab import ROOT, SHORT, retold
 from acceptance.planning.collection import collect
 from power.stage_run import StageRun, left_over, run_stage
 
-FOLDER = "ops_tests/stage_21_01d"
+FOLDER = "ops_tests/stage_21_01b"
 PREFLIGHT = f"{FOLDER}/test_preflight.py"
 OTHERS = "test_deploy.py test_flag_off.py test_flag_on.py test_soak.py test_exit_gate.py"
-#: The one check of the file answers two lines that other checks answer as well.
+#: What the checks of that file answer, others answer as well.
 WAYS: dict[str, tuple[tuple[str, ...], dict[str, str]]] = {
     "not-importable": (("-ptests.power.broken.not_importable", "--continue-on-collection-errors"), {}),
     "ignore": ((f"--ignore={PREFLIGHT}",), {}),
@@ -58,6 +58,6 @@ def test_one_check_for_each_line_is_no_stage(held_target: Path, tmp_path: Path) 
 def test_stage_without_one_file_is_not_accepted(
     options: tuple[str, ...], environment: dict[str, str], held_target: Path, tmp_path: Path
 ) -> None:
-    ended = deployed(held_target, tmp_path, "21_01d", options, **environment)
+    ended = deployed(held_target, tmp_path, "21_01b", options, **environment)
     assert_not_accepted(ended, held_target)
     assert "test_stage_can_be_switched_and_watched" not in ended.judged

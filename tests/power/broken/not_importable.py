@@ -1,4 +1,4 @@
-"""The pre-flight file of stage 21_01d does not import in this run, as where a package is missing."""
+"""The pre-flight file of stage 21_01b does not import in this run, as where a package is missing."""
 
 import sys
 from importlib.machinery import ModuleSpec
@@ -11,7 +11,7 @@ class Missing:
     @staticmethod
     def find_spec(name: str, *_: Any) -> ModuleSpec | None:
         """Fail for this one file."""
-        if name.endswith("stage_21_01d.test_preflight"):
+        if name.endswith("stage_21_01b.test_preflight"):
             raise ImportError("No module named 'nothing_of_that_name'")
         return None
 
