@@ -20,7 +20,7 @@ WAYS: dict[str, tuple[tuple[str, ...], dict[str, str]]] = {
     "not-importable": (("-ptests.power.broken.not_importable", "--continue-on-collection-errors"), {}),
     "ignore": ((f"--ignore={PREFLIGHT}",), {}),
     "ini": (("-o", f"python_files={OTHERS}"), {}),
-    "environment": ((), {"PYTEST_ADDOPTS": f"--deselect={PREFLIGHT}"}),
+    "environment": ((), {"PYTEST_ADDOPTS": f"--ignore={PREFLIGHT}"}),
 }
 
 
