@@ -88,6 +88,7 @@ def test_target_file_that_is_a_folder(tmp_path: Path) -> None:
         ({"PROMETHEUS_URL": NOBODY}, INCONCLUSIVE, ("PROMETHEUS_URL", NOBODY)),
         ({"API_JOB": "nobody"}, INCONCLUSIVE, ("API_JOB", "a process of job nobody that is up, found none")),
         ({"MONGODB_URL": "mongodb://127.0.0.1:9/"}, INCONCLUSIVE, ("MONGODB_URL", "check")),
+        ({"SCRAPE_INTERVAL_SECONDS": "0.25"}, REFUSED, ("SCRAPE_INTERVAL_SECONDS", "for job butler-api, 1s")),
         ({"API_URL": NOBODY}, INCONCLUSIVE, ("API_URL", f"{NOBODY}/health", "correct the address")),
         ({"API_LOGS": "file:///nowhere/api.log"}, INCONCLUSIVE, ("API_LOGS", "/nowhere/api.log")),
         ({"ENV_FILE": "/nowhere/.env.infra"}, REFUSED, ("/nowhere/.env.infra", "no such file", "ENV_FILE")),
