@@ -169,7 +169,7 @@ STORAGE_FAULTS: tuple[Fault, ...] = tuple(
         (
             "old-code",
             "a process that starts runs the commit of the last deployment",
-            "deploy.2 21_01a.deploy.2 21_01b.deploy.2 21_01d.deploy.2",
+            "deploy.2 21_00.checklist.4 21_01a.deploy.2 21_01b.deploy.2 21_01d.deploy.2",
         ),
         ("service-does-not-come-back", "with the flag on, the process ends at its start", "rollout.2"),
         ("event-missing", "refusals are not logged", "security.2 security.1 security.3"),
@@ -233,6 +233,11 @@ ROLLBACK_FAULTS: tuple[Fault, ...] = tuple(
         ("rollback-refuses-large", "21_01c", "after a rollback, files over 1 MiB are refused"),
         ("rollback-opens-storage", "21_01c", "after a rollback, everybody may enter the archives' folder"),
         ("rollback-counts-steps-anew", "21_01a", "after a rollback, steps of conversations of before are counted anew"),
+        (
+            "rollback-forgets-conversations",
+            "21_01a",
+            "after a rollback, replies know nothing of what was said before",
+        ),
         ("rollback-loses-conversations", "21_01a", "after a rollback, conversations of before are answered 503"),
     )
 )

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -19,6 +20,8 @@ import httpx
 from acceptance.observe.log_comparison import Comparison, compared, require_levels
 from acceptance.observe.log_entries import Raw, entries
 from acceptance.observe.log_lines import LogLine
+from acceptance.observe.logs import Logs
+from acceptance.polling import poll
 from acceptance.redact import cut
 from acceptance.target.log_format import LogFormat
 from acceptance.target.parts import Service
@@ -52,6 +55,10 @@ class Loki:
     label: str = "service"
     tenant: str = ""
     transport: Any = field(default=None, repr=False)
+
+    def selector(self, name: str) -> str:
+        """Select the streams of a service."""
+        return f"{{{self.label}={json.dumps(name)}}}"
 
     def label_values(self, label: str, start: float, end: float) -> set[str]:
         """Give a label's values between two moments (unix seconds).
@@ -127,6 +134,20 @@ class Loki:
         )
 
 
+def late_in_loki(loki: Loki, services: Iterable[Service], since: datetime, patience_s: float) -> list[str]:
+    """Name the services whose own log has lines since a moment, and Loki none of them after some patience.
+
+    Raises:
+        Inconclusive: A log cannot be read, or Loki does not answer.
+    """
+    wrote = [service.name for service in services if Logs.of(service).since(since)]
+
+    def late() -> list[str]:
+        return [name for name in wrote if not loki.count(loki.selector(name), since.timestamp(), time.time())]
+
+    return poll(late, lambda names: not names, patience_s, every=1)
+
+
 def compare_in_loki(
     loki: Loki, service: Service, change: datetime, now: datetime, ours: Callable[[LogLine], bool]
 ) -> Comparison:
@@ -142,7 +163,7 @@ def compare_in_loki(
     Raises:
         Inconclusive: Loki does not answer, or what it holds states no level.
     """
-    selector = f"{{{loki.label}={json.dumps(service.name)}}}"
+    selector = loki.selector(service.name)
     start, middle, end = (change - (now - change)).timestamp(), change.timestamp(), now.timestamp()
     begin = loki.begins(selector, start, end) or now
     source = f"{service.name} in {loki.url}"

@@ -7,6 +7,7 @@ what it should is asked apart, of the scrapes.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -17,9 +18,12 @@ from acceptance.finding import Finding
 from acceptance.gates.series import Series
 from acceptance.observe.grafana import Dashboard, Grafana, PanelQuery, Shown
 from acceptance.observe.prometheus import Prometheus
+from acceptance.target.model import Target
 
 LOST_SCRAPES = 5
 """So many scrapes in a row that gave no metrics are a gap; a planned restart costs one or two."""
+
+_MATCHER = r'\b%s\s*(=~|!~|!=|=)\s*["\'`]([^"\'`]*)'
 
 
 @dataclass(frozen=True)
@@ -74,6 +78,25 @@ def coverage(series: Iterable[Series]) -> Coverage | None:
         return None
     steps = [after - before for before, after in pairwise(times)]
     return Coverage(len(filled), times[0], times[-1], max(steps, default=0.0))
+
+
+def job_findings(dashboard: Dashboard | None, target: Target) -> list[Finding]:
+    """Say that no panel of the SLO dashboard, which is the bot's, asks for the bot: all that it shows is another's."""
+    if dashboard is None or "bot" not in target.services:
+        return []
+    job, matcher = target.services["bot"].job, re.compile(_MATCHER % target.metrics.labels.get("job", "job"))
+    asked = [matcher.findall(query.expression) for query in dashboard.queries]
+    if not asked or any(not jobs or any(_chooses(each, job) for each in jobs) for jobs in asked):
+        return []
+    others = ", ".join(sorted({value for jobs in asked for _, value in jobs}))
+    step = "correct the panels, or GRAFANA_DASHBOARD_UID"
+    return [Finding("other job", dashboard.title, f"panels of job {job}", f"those of {others} alone", next_step=step)]
+
+
+def _chooses(matcher: tuple[str, str], job: str) -> bool:
+    sign, value = matcher
+    same = value == job if sign in ("=", "!=") else bool(re.fullmatch(value, job))
+    return same is (sign in ("=", "=~"))
 
 
 def look_at(

@@ -14,9 +14,6 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import httpx
-
-from acceptance.finding import Finding
 from acceptance.gates.measures import Measure
 from acceptance.gates.series import Row, Samples, Series
 from acceptance.target.model import Target
@@ -300,24 +297,3 @@ def _key(labels: Mapping[str, Any]) -> str:
 def _alert(labels: Mapping[str, str]) -> str:
     rest = {name: value for name, value in labels.items() if name not in ("__name__", "alertname", "alertstate")}
     return labels["alertname"] + "{" + ",".join(f"{name}={value}" for name, value in sorted(rest.items())) + "}"
-
-
-def rule_findings(url: str, timeout_s: float, transport: Any = None) -> list[Finding]:
-    """Name the alerting rules that cannot be evaluated.
-
-    Raises:
-        Inconclusive: Prometheus does not answer, or has no alerting rule.
-    """
-    try:
-        with httpx.Client(timeout=timeout_s, transport=transport) as client:
-            answer = client.get(f"{url.rstrip('/')}/api/v1/rules", params={"type": "alert"})
-        rules = [rule for group in answer.json()["data"]["groups"] for rule in group["rules"]]
-    except (httpx.HTTPError, ValueError, KeyError, TypeError) as error:
-        raise Inconclusive(f"Prometheus at {url} did not give its alerting rules ({type(error).__name__})") from error
-    if not rules:
-        raise Inconclusive(f"Prometheus at {url} has no alerting rule: that none fires says nothing; load the rules")
-    return [
-        Finding("not evaluated", f"alert {rule['name']}", "it to be evaluated", rule.get("lastError") or rule["health"])
-        for rule in rules
-        if rule["health"] == "err"
-    ]

@@ -21,7 +21,7 @@ from acceptance.probes.archives.archives import of_exact_size
 from acceptance.probes.clients import Clients
 from acceptance.probes.dialog import contexts
 from acceptance.probes.dialog.conversation import Conversation, converse
-from acceptance.probes.dialog.gateway import RECALL, keep, new_word
+from acceptance.probes.dialog.gateway import RECALL, keep, new_word, words_in
 from acceptance.probes.homework.worker import DAYS
 from acceptance.probes.http.client import Called, brief
 from acceptance.probes.reviews.result import Review
@@ -30,6 +30,8 @@ from acceptance.probes.storage.metadata import checksum_findings
 from acceptance.probes.storage.uploads import REVIEWS_PATH, Upload
 from acceptance.verdict import Inconclusive
 
+SESSIONS = 1000
+"""How many conversations are looked through for those in which a word was kept."""
 MOST = 3
 """How many of the stored things are asked for again: the newest, so that a rollback stays short."""
 LARGE = 2 << 20
@@ -52,11 +54,11 @@ class Memory:
     """What the first of several tries found: whoever asks a conversation that was lost begins it anew, as it is read.
 
     Attributes:
-        stored: The documents of before, by collection.
+        stored: The documents of before, by collection and by how many were asked for at most.
         conversations: What was wrong with each conversation that went on, by its session.
     """
 
-    stored: dict[str, list[Document]] = field(default_factory=dict)
+    stored: dict[tuple[str, int], list[Document]] = field(default_factory=dict)
     conversations: dict[str, list[Finding]] = field(default_factory=dict)
 
 
@@ -81,16 +83,16 @@ class User:
     wrong_already: Collection[str] | None = ()
     memory: Memory = field(default_factory=Memory)
 
-    def stored(self, collection: str, *fields: str) -> list[Document]:
+    def stored(self, collection: str, *fields: str, most: int = MOST) -> list[Document]:
         """Give the newest documents of the users before, as the first try saw them, by the fields with a user's id.
 
         Raises:
             Inconclusive: MongoDB does not answer.
         """
-        ours = [of_prefix(name, prefix) for name in fields for prefix in self.before]
-        if ours and collection not in self.memory.stored:
-            self.memory.stored[collection] = list(self.mongo[collection].find({"$or": ours}).newest(MOST))
-        return self.memory.stored.get(collection, [])
+        ours, asked = [of_prefix(name, prefix) for name in fields for prefix in self.before], (collection, most)
+        if ours and asked not in self.memory.stored:
+            self.memory.stored[asked] = list(self.mongo[collection].find({"$or": ours}).newest(most))
+        return self.memory.stored.get(asked, [])
 
 
 def message(user: User) -> list[Finding]:
@@ -100,6 +102,31 @@ def message(user: User) -> list[Finding]:
     look = None if butler.names_sessions else partial(contexts.context_after, user.mongo)
     said = converse(butler, user.new_id("back"), ["Hello", keep(word), RECALL], look=look)
     return said.findings() or [*said.other_session(), *said.turns[-1].forgot(word)]
+
+
+def forgotten(user: User, patience_s: float) -> list[Finding]:
+    """Ask for words that users of before had kept; one that is not in its answer may have been put otherwise.
+
+    Args:
+        user: Who asks.
+        patience_s: Longest time until a service that was just restarted answers, in seconds.
+    """
+    asked = [
+        (context, list(contexts.texts(context.get("data"))))
+        for context in user.stored(contexts.COLLECTION, "user_id", most=SESSIONS)
+    ]
+    kept = [(context, words_in(said)) for context, said in asked if RECALL not in said and words_in(said)]
+    turns = []
+    for context, words in kept[:MOST]:
+        say = partial(user.clients.butler.say, str(context["user_id"]), RECALL, context["session_id"])
+        turn = poll(say, lambda turn: not turn.findings(), patience_s, every=0.5)
+        if not turn.findings():  # else `conversations` tells it
+            turns.append((turn, words))
+    lost = [turn for turn, words in turns if not words & words_in([turn.reply])]
+    if len(lost) < max(2, len(turns)):
+        return []
+    expected = "what was said before, with the new path, in the answer"
+    return [turn.wrong("forgotten", expected, repr(turn.reply)) for turn in lost]
 
 
 def conversations(user: User) -> Iterator[Finding]:
@@ -245,9 +272,10 @@ def findings(user: User, request: str, patience_s: float) -> list[Finding]:
         Inconclusive: What the request needs besides the service does not answer, or we have sent too many requests.
     """
     ask, read_again = REQUESTS[request]
+    lost = forgotten(user, patience_s) if request == "message" else []  # first: later there is a newer question
     again = poll(lambda: list(read_again(user)), lambda found: not found, patience_s, every=0.5)
     asked = poll(lambda: ask(user), lambda found: all(each.kind == LACKS for each in found), patience_s, every=0.5)
-    found = [*again, *asked]
+    found = [*lost, *again, *asked]
     if found and all(_LIMITED in each.found for each in found):  # guard: too-many-requests-of-ours-say-nothing
         raise Inconclusive(f"{found[0]}; our own attacks and traffic may have used up what one address may send")
     return found

@@ -20,6 +20,7 @@ from acceptance.disk import free_bytes
 from acceptance.envfile.file import EnvFile
 from acceptance.finding import Finding, Severity, about
 from acceptance.gates.measures import Measure
+from acceptance.observe.alerting import Alerting
 from acceptance.observe.collections import unknown_fields
 from acceptance.observe.deployed import deployed
 from acceptance.observe.mongo import database
@@ -123,6 +124,7 @@ def _questions(target: Target, stages: list[Stage]) -> Iterator[tuple[str, Quest
         lambda: dict.fromkeys(each for stage in with_service for each in interval_findings(target, stage)),
     )
     yield "GRAFANA_PASSWORD, GRAFANA_DASHBOARD_UID", partial(_dashboard, target)
+    yield "ALERTMANAGER_URL, alerts", partial(_alerts, target)
     yield "ENV_FILE, FLAG_*", partial(flag_findings, target, may_be_missing=True)
     yield "FLAG_*, running services", partial(_new_paths, target, prometheus)
     services = list(target.services.values())
@@ -198,6 +200,13 @@ def _promql(prometheus: Prometheus, measure: Measure, new: str) -> list[Finding]
 def _dashboard(target: Target) -> list[Finding]:
     dashboard(target)
     return []
+
+
+def _alerts(target: Target) -> list[Finding]:
+    """See that an alert which fires reaches somebody."""
+    url, alerting = target.having("alertmanager").alertmanager_url, Alerting.of(target)
+    jobs = [service.job for service in target.services.values()]
+    return [*alerting.delivery_findings(), *alerting.silence_findings(url, jobs)]
 
 
 def _new_paths(target: Target, prometheus: Prometheus) -> list[Finding]:

@@ -16,10 +16,11 @@ from functools import partial
 from acceptance.envfile.file import EnvFile
 from acceptance.evidence import Evidence
 from acceptance.finding import Finding, about
+from acceptance.observe.alerting import Alerting
 from acceptance.observe.health import health_fault, healthy_answer
 from acceptance.observe.logs import Logs
 from acceptance.observe.mongo import database
-from acceptance.observe.prometheus import Prometheus, rule_findings
+from acceptance.observe.prometheus import Prometheus
 from acceptance.observe.started import shown_by, starts
 from acceptance.stage import Stage
 from acceptance.stages.log_probe import probe
@@ -134,7 +135,7 @@ def questions(target: Target, stage: Stage, seen: list[Evidence]) -> dict[str, Q
         "PROMETHEUS_URL": partial(_can_be_believed, target),
     }
     if any(trigger.kind == "alerts" for trigger in stage.triggers):
-        asked["PROMETHEUS_URL, alert rules"] = partial(_has_rules, target)
+        asked["PROMETHEUS_URL, alert rules"] = partial(_has_rules, target, stage)
     for service in target.services.values():
         if stage.service in (service.key, "all"):
             key = service.key.upper()
@@ -178,8 +179,8 @@ def _can_be_believed(target: Target) -> list[Finding]:
     return []
 
 
-def _has_rules(target: Target) -> list[Finding]:
-    return rule_findings(target.prometheus_url, target.http_timeout_s)
+def _has_rules(target: Target, stage: Stage) -> list[Finding]:
+    return Alerting.of(target).rule_findings(60 * stage.soak_minutes)
 
 
 def _scrapes(service: Service, target: Target) -> list[Finding]:

@@ -102,7 +102,7 @@ DIALOG_FAULTS = (
         "dialog-ignores-history",
         "21_01a",
         "both paths: what was said before is stored, and not known to the reply",
-        ("21_01a.rollout.1", "21_01a.rollout.3", "21_01a.monitor.6", "trigger.6"),
+        ("21_00.checklist.5", "21_01a.rollout.1", "21_01a.rollout.3", "21_01a.monitor.6", "trigger.6"),
     ),
     Fault(
         "dialog-old-sessions-lost",

@@ -30,6 +30,7 @@ class Dialog:
         self._contexts = contexts
         self._fault = settings.fault
         self._counts_anew = settings.was_on("rollback-counts-steps-anew", FLAG) and not new_path
+        self._forgets = settings.was_on("rollback-forgets-conversations", FLAG) and not new_path
         self._rolled_back = settings.was_on("rollback-loses-conversations", FLAG) and not new_path
         self._started = datetime.now(UTC).isoformat()
         self._new_path = new_path
@@ -68,7 +69,8 @@ class Dialog:
                 raise RepositoryError("seeded fault rollback-loses-conversations")
             if self._counts_anew and context.history and context.history[0]["at"] < self._started:
                 context = replace(context, step_count=0)
-            known = [] if self._fault("dialog-ignores-history") else context.history
+            forgets = self._forgets and context.history and context.history[0]["at"] < self._started
+            known = [] if forgets or self._fault("dialog-ignores-history") else context.history
             if self._new_path and self._fault("dialog-answers-late"):
                 await asyncio.sleep(LATE_SECONDS)
             if unlocked:

@@ -22,6 +22,12 @@ PLATFORM_FAULTS = (
         ("post.validation.3", "acceptance.7", "pre.technical.5"),
     ),
     Fault(
+        "grafana-other-job",
+        "post_deployment",
+        "every panel of the SLO dashboard asks for the worker",
+        ("post.validation.3", "pre.technical.5"),
+    ),
+    Fault(
         "loki-500",
         "post_deployment",
         "Loki answers every query with 500",
@@ -43,6 +49,12 @@ PLATFORM_FAULTS = (
         "loki-stream-missing",
         "post_deployment",
         "Loki has no logs of butler-worker",
+        ("post.validation.4",),
+    ),
+    Fault(
+        "loki-late",
+        "post_deployment",
+        "of what butler-worker logs from now on Loki has nothing",
         ("post.validation.4",),
     ),
     Fault(

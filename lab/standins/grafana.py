@@ -99,7 +99,7 @@ class Grafana:
     async def _dashboard(self, request: Request) -> Response:
         if request.path_params["uid"] != UID or self._fault("grafana-dashboard-missing"):
             return JSONResponse({"message": "Dashboard not found", "traceID": ""}, 404)
-        return JSONResponse(dashboard())
+        return JSONResponse(dashboard(self._fault("grafana-other-job")))
 
     async def _datasources(self, _: Request) -> Response:
         return JSONResponse([{"id": 1, "name": "Prometheus", **DATASOURCE, "access": "proxy", "isDefault": True}])

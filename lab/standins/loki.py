@@ -1,5 +1,7 @@
 """Stand-in for Loki (no real one is to be had): its query API over the lab's log files, errors included."""
 
+import contextlib
+import math
 import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterator, Mapping
@@ -29,6 +31,7 @@ class Loki:
     def __init__(self, settings: Settings) -> None:
         self._streams = Streams(settings.home / "logs")
         self._fault = settings.fault
+        self._late = settings.home / "faults" / "loki-late"
 
     def application(self) -> Starlette:
         """Give the ASGI application."""
@@ -105,12 +108,20 @@ class Loki:
 
         return found
 
+    def _late_from(self) -> float:
+        """Give the moment from which on the fault loki-late holds lines back, in nanoseconds since 1970."""
+        with contextlib.suppress(FileNotFoundError):
+            return self._late.stat().st_mtime_ns
+        return math.inf
+
     def _read(self) -> Iterator[tuple[Labels, list[Entry]]]:
-        """Give the streams, with the seeded spike of errors in the bot's, or without the worker's."""
+        """Give the streams, with the seeded spike of errors in the bot's, or without some or all of the worker's."""
         spike, missing = self._fault("loki-error-spike"), self._fault("loki-stream-missing")
         for labels, entries in self._streams:
-            if missing and labels["service"] == current().name("butler-worker"):
-                continue
+            if labels["service"] == current().name("butler-worker"):
+                if missing:
+                    continue
+                entries = [entry for entry in entries if entry.at < self._late_from()]
             yield (
                 labels,
                 with_error_spike(entries) if spike and labels["service"] == current().name("butler-bot") else entries,

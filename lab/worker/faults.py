@@ -191,7 +191,7 @@ USE_CASE_FAULTS = (
         "review-report-empty",
         "21_01d",
         "both paths: the task succeeds, its stored report is empty",
-        ("21_01d.rollout.1", "21_01d.rollout.3", "21_01d.exit.4", "post.validation.7"),
+        ("21_00.checklist.5", "21_01d.rollout.1", "21_01d.rollout.3", "21_01d.exit.4", "post.validation.7"),
     ),
     Fault(
         "review-event-missing",

@@ -4,7 +4,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from acceptance.backup.retention import retention
+from acceptance.backup.making import load
+from acceptance.backup.restoring import backup_findings
+from acceptance.backup.retention import MANIFEST, retention
 from acceptance.evidence import Evidence
 from acceptance.finding import summary
 from acceptance.verdict import Inconclusive
@@ -33,7 +35,7 @@ def test_ops_post_was_sent(delivered, signoff):
 
 @pytest.mark.checklist("post.backup.1")
 def test_backups_are_kept_for_seven_days(target, evidence):
-    """Retain backups for 7 days: what is kept and what is too old (a dry run); this deployment's holds something."""
+    """Retain backups for 7 days: what is kept and what is too old (a dry run); this deployment's is still whole."""
     found = retention(target.backup_dir, KEEP_DAYS, datetime.now(UTC), dry_run=True)
     names = {"kept": [path.name for path in found.kept], "too old": [path.name for path in found.removed]}
     evidence.add(Evidence("files", f"backups in {target.backup_dir}", names))
@@ -45,3 +47,5 @@ def test_backups_are_kept_for_seven_days(target, evidence):
             "older ones: " + (", ".join(names["kept"]) or "none")
         )
     assert any(recent[-1].iterdir()), f"expected files in {recent[-1]}, found none"
+    changed = backup_findings(load(recent[-1])) if (recent[-1] / MANIFEST).is_file() else []
+    assert changed == [], f"{recent[-1].name}: {summary(changed)}"

@@ -7,14 +7,15 @@ import pytest
 
 from acceptance.evidence import Evidence
 from acceptance.finding import summary
-from acceptance.observe.loki import compare_in_loki
-from acceptance.observe.panels import look_at, scrape_gaps
-from acceptance.observe.prometheus import rule_findings
+from acceptance.observe.alerting import Alerting
+from acceptance.observe.loki import compare_in_loki, late_in_loki
+from acceptance.observe.panels import job_findings, look_at, scrape_gaps
 from acceptance.polling import poll
 from acceptance.probes.dialog.gateway import of_channel
 from acceptance.probes.health import PARTS
 from acceptance.verdict import Inconclusive, Verdict
 
+LOKI_PATIENCE_S = 30
 REVIEW_PATIENCE_S = 90  # three times the SLO: a slow review must be told from one that is lost
 
 
@@ -28,9 +29,9 @@ def test_smoke(part, clients):
 
 
 @pytest.mark.checklist("post.validation.2")
-def test_alerting_rules_are_evaluated(target):
+def test_alerting_rules_are_evaluated(target, stage_work):
     """Check Prometheus alerts: there are rules, and each can be evaluated; else that none fires says nothing."""
-    found = rule_findings(target.prometheus_url, target.http_timeout_s)
+    found = Alerting.of(target).rule_findings(60 * stage_work.stage.soak_minutes)
     assert found == [], summary(found)
 
 
@@ -62,10 +63,12 @@ def test_grafana_is_healthy(grafana):
 
 @pytest.mark.checklist("post.validation.3")
 def test_dashboard_is_there(dashboard, grafana, target):
-    """Verify Grafana dashboards: the SLO dashboard is there, with panels."""
+    """Verify Grafana dashboards: the SLO dashboard is there, with panels of the bot."""
     uid = target.grafana.dashboard_uid
     assert dashboard, f"expected a dashboard with uid {uid}, found {grafana.titles()}"
     assert dashboard.queries, f"expected panels with queries on {dashboard.title!r}, found none"
+    others = job_findings(dashboard, target)
+    assert others == [], summary(others)
 
 
 @pytest.mark.checklist("post.validation.3")
@@ -96,13 +99,18 @@ def since(run, stage_work):
 
 
 @pytest.mark.checklist("post.validation.4")
-def test_services_write_to_loki(loki, target, since):
+def test_services_write_to_loki(loki, target, since, run):
     """Check Loki logs: it has those of every service, else an empty answer says nothing."""
     names = {service.name for service in target.services.values()}
     present = loki.label_values(loki.label, time.time() - since, time.time())
     if missing := sorted(names - present):
         raise Inconclusive(
             f"expected logs of {missing} under the label {loki.label}, found those of {sorted(present)}; see LOKI_LABEL"
+        )
+    if late := late_in_loki(loki, target.services.values(), run.started, LOKI_PATIENCE_S):
+        raise Inconclusive(
+            f"expected what {late} logged since {run.started:%H:%M:%S} UTC in Loki within {LOKI_PATIENCE_S} s, found "
+            "nothing of it: what it does not hold yet is not judged; see what ships the logs"
         )
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 
 import pytest
 
@@ -10,12 +12,27 @@ from acceptance.baseline.files import FILE, Baseline, measure, save
 from acceptance.baseline.response_times import REQUESTS
 from acceptance.conduct.run import Run
 from acceptance.observe.prometheus import Prometheus
+from acceptance.observe.store import Store
+from acceptance.probes.clients import Clients
+from acceptance.probes.dialog.contexts import context_after
+from acceptance.probes.dialog.conversation import Conversation, converse
+from acceptance.probes.dialog.gateway import keep, new_word
+from acceptance.probes.reviews.result import Submitted
 from acceptance.probes.traffic import Probe, drive
 from acceptance.stage import Stage
 from acceptance.stages.readiness import make_sure
 from acceptance.target.model import Target
 from fixtures.stages import stages
 from fixtures.target import NewId
+
+
+@dataclass(frozen=True)
+class Begun:
+    """A conversation, and work that was handed in."""
+
+    talk: Conversation | None
+    work: Submitted | None
+
 
 #: Of the baseline's length: enough to see whether the restarted services serve.
 AFTERWARDS = 0.2
@@ -62,6 +79,22 @@ def serve(
 def served(serve: Callable[[], Mapping[str, Sequence[Probe]]]) -> Mapping[str, Sequence[Probe]]:
     """The first requests to every service."""
     return serve()
+
+
+@pytest.fixture(scope="session")
+def word() -> str:
+    """What a user asks Butler to keep before the restart."""
+    return new_word()
+
+
+@pytest.fixture(scope="session")
+def begun(ready: None, writes_data: None, clients: Clients, mongo: Store, new_id: NewId, word: str) -> Begun:
+    """What users began before the restart; of a service that is absent, nothing."""
+    services, look = clients.target.services, partial(context_after, mongo)
+    has = {key: key in services for key in ("bot", "worker", "api")}
+    talk = converse(clients.butler, new_id("begun"), ["Hello", keep(word)], look=look) if has["bot"] else None
+    work = clients.reviews(mongo).submit(new_id("begun"), "hw03") if has["worker"] and has["api"] else None
+    return Begun(talk, work)
 
 
 @pytest.fixture

@@ -1,12 +1,19 @@
 """Stage 21_00: validate no impact."""
 
+from functools import partial
+
 import pytest
 
 from acceptance.baseline.response_times import slower
 from acceptance.evidence import Evidence
 from acceptance.finding import summary
 from acceptance.polling import poll
+from acceptance.probes.dialog.contexts import context_after
+from acceptance.probes.dialog.conversation import converse
+from acceptance.probes.dialog.gateway import RECALL
 from acceptance.probes.health import PARTS, own_alerts
+
+REVIEW_PATIENCE_S = 90  # three times the SLO: a worker may sleep 60 s before it looks for work
 
 
 @pytest.fixture
@@ -49,6 +56,29 @@ def test_users_are_served(key, served, target):
     faults = [probe.fault for probe in probes if probe.fault]
     assert probes, "expected requests, sent none"
     assert not faults, f"{len(faults)} of {len(probes)} requests failed, first: {faults[0]}"
+
+
+@pytest.mark.checklist("21_00.checklist.5")
+def test_conversation_goes_on(begun, butler, mongo, word):
+    """Validate no impact: a conversation that was begun before the restart goes on, and what was said is known."""
+    before = begun.talk
+    look = partial(context_after, mongo)
+    said = converse(butler, before.turns[0].user_id, [RECALL], before.session_id, look=look)
+    of_before = said.turns[0].other_session(before.session_id) if butler.names_sessions else []
+    found = [*before.findings(), *said.findings(), *of_before] or said.turns[0].forgot(word)
+    assert found == [], summary(found)
+
+
+@pytest.mark.checklist("21_00.checklist.5")
+def test_work_is_reviewed(begun, reviews, new_id, target, evidence):
+    """Validate no impact: work that was handed in before the restart is reviewed, and so is work of after it."""
+    done = [
+        reviews.follow(each, REVIEW_PATIENCE_S, target.http_timeout_s)
+        for each in (begun.work, reviews.submit(new_id("after"), "hw03"))
+    ]
+    evidence.add(Evidence("document", "reviews", {each.submitted.task_id: each.as_json() for each in done}))
+    found = [finding for each in done for finding in each.findings()]
+    assert found == [], summary(found)
 
 
 @pytest.mark.checklist("21_00.checklist.5", "trigger.2")

@@ -9,7 +9,7 @@ from acceptance.probes.answers import other_form
 from acceptance.probes.dialog import contexts
 from acceptance.probes.dialog.concurrent_users import converse_at_once
 from acceptance.probes.dialog.conversation import other_forms, other_modes
-from acceptance.probes.dialog.gateway import RECALL, keep
+from acceptance.probes.dialog.gateway import RECALL, keep, new_word
 from acceptance.probes.flag_path import answered
 from acceptance.probes.likeness import OldPath
 from acceptance.probes.odd_requests import odd_findings
@@ -17,12 +17,15 @@ from acceptance.probes.odd_requests import odd_findings
 pytestmark = [pytest.mark.smoke, pytest.mark.usefixtures("flag_on")]
 
 SESSIONS = 100
+ASK_LATER = 2
 CONCURRENT_DEADLINE_S = 60
 
 
 @pytest.fixture(scope="module")
 def conversation(talk, new_id, word):
-    """The checklist's own message, then a word to keep and the question what was said."""
+    """The checklist's own message, then a word to keep and the question what was said; others ask after a rollback."""
+    for _ in range(ASK_LATER):
+        talk(new_id("later"), keep(new_word()))
     return talk(new_id("on"), "Testing new repo", keep(word), RECALL)
 
 

@@ -257,6 +257,23 @@ def test_fault_loki_error_spike(rig):
         assert loki(rig, "query", query=spike).json()["data"]["result"][0]["value"][1] == "200"
 
 
+def test_fault_loki_late(rig):
+    def asked() -> None:
+        rig.http.get(rig.url("butler-worker", "/homework/list"), params={"student_id": "late", "days": 1})
+
+    def told() -> int:
+        return len(lines(rig, '{service="butler-worker"} |= "/homework/list"'))
+
+    before = told()
+    asked()
+    until(lambda: told() > before, "Loki has the request")
+    with rig.broken("loki-late"):
+        held = told()
+        asked()
+        assert told() == held
+    until(lambda: told() > held, "Loki has it later")
+
+
 # --- Grafana
 
 
@@ -367,6 +384,16 @@ def test_fault_grafana_dashboard_missing(rig):
     with rig.broken("grafana-dashboard-missing"):
         assert grafana(rig, "/api/dashboards/uid/slo-butler-bot").status_code == 404
         assert grafana(rig, "/api/search", query="slo").json() == []
+
+
+def test_fault_grafana_other_job(rig):
+    def asked() -> set[str]:
+        panels = grafana(rig, "/api/dashboards/uid/slo-butler-bot").json()["dashboard"]["panels"]
+        return {panel["targets"][0]["expr"] for panel in panels}
+
+    assert len(asked()) > 2
+    with rig.broken("grafana-other-job"):
+        assert asked() == {'up{job="butler-worker"}'}
 
 
 def test_fault_alert_fires_in_prometheus(rig):

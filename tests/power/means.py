@@ -1,17 +1,22 @@
 """What breaks a target where no seeded fault does: a part that is stopped, a lock that is held, an empty folder."""
 
+import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from shutil import rmtree
 
+import httpx
 from dependencies.disturbed import ailments
 from held_lab import control
 
+from acceptance.backup.making import back_up
 from acceptance.backup.retention import name_of
 from acceptance.polling import poll
+from acceptance.target.model import load_target
 from power.table import Means
 
 Settings = Iterator[dict[str, str]]
@@ -43,6 +48,58 @@ def mongo_locked(lab: Path) -> Iterator[None]:
     finally:
         held.execute("ROLLBACK")
         held.close()
+
+
+def configured(what: str, old: str, new: str) -> Means:
+    """Prometheus runs with a part of its configuration, a regular expression, replaced."""
+
+    @contextmanager
+    def keep(lab: Path) -> Settings:
+        target = load_target(lab)
+        before = target.prometheus_config.read_text()
+        changed, number = re.subn(old, new, before)
+        assert number == 1, before
+        try:
+            target.prometheus_config.write_text(changed)
+            httpx.post(f"{target.prometheus_url}/-/reload").raise_for_status()
+            yield {}
+        finally:
+            target.prometheus_config.write_text(before)
+            httpx.post(f"{target.prometheus_url}/-/reload").raise_for_status()
+
+    return Means(f"configured:{what}", keep)
+
+
+@contextmanager
+def _silenced(lab: Path) -> Settings:
+    silences, now = f"{load_target(lab).alertmanager_url}/api/v2/silence", datetime.now(UTC)
+    every = {"name": "alertname", "value": ".+", "isRegex": True, "isEqual": True}
+    times = {"startsAt": now.isoformat(), "endsAt": (now + timedelta(days=1)).isoformat()}
+    asked = {"matchers": [every], "createdBy": "somebody", "comment": "maintenance", **times}
+    made = httpx.post(f"{silences}s", json=asked).raise_for_status().json()["silenceID"]
+    try:
+        yield {}
+    finally:
+        httpx.delete(f"{silences}/{made}").raise_for_status()
+
+
+SILENCED = Means("silenced", _silenced)
+"""Alertmanager keeps every alert quiet until tomorrow."""
+
+
+@contextmanager
+def _cut_backup(lab: Path) -> Settings:
+    made = back_up(replace(load_target(lab), backup_dir=lab.parent / "backups-cut"))
+    largest = max(made.documents.glob("*.bson"), key=lambda file: file.stat().st_size)
+    largest.write_bytes(largest.read_bytes()[:-1])
+    try:
+        yield {"BACKUP_DIR": str(made.folder.parent)}
+    finally:
+        rmtree(made.folder.parent)
+
+
+CUT_BACKUP = Means("backup-cut", _cut_backup)
+"""The only backup was whole when it was made, and has lost a byte since."""
 
 
 def only_backup(days: int, *files: str) -> Means:

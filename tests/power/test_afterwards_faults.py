@@ -18,7 +18,7 @@ from lab.bot.faults import DIALOG_FAULTS
 from lab.standins.faults import PLATFORM_FAULTS
 from ops_tests.post_deployment.test_exit_gate import TRIGGERS
 from power import test_preparation_faults as preparation
-from power.means import only_backup, stopped
+from power.means import CUT_BACKUP, only_backup, stopped
 from power.stage_run import StageRun, run_stage
 from power.survey import Rows, all_flags_on, alone, assert_all_told, surveys
 from power.table import (
@@ -72,9 +72,11 @@ POWER = (
         k="dashboard",
         survey="a",
     ),
+    Post(("grafana-other-job",), ("test_dashboard_is_there",), "panels of job butler-bot", k="dashboard"),
     Post(("grafana-gap",), ("test_dashboard_shows_what_there_is",), "found none for", k="dashboard", survey="b"),
     Blind(("loki-500",), ("test_services_write_to_loki",), "500", k="to_loki", survey="a"),
     Blind(("loki-stream-missing",), ("test_services_write_to_loki",), "['butler-worker']", k="to_loki", survey="b"),
+    Blind(("loki-late",), ("test_services_write_to_loki",), "['butler-worker'] logged", k="to_loki or homework-list"),
     Post(("loki-error-spike",), ("test_no_error_spike[bot]",), "error lines, ", k="error_spike", survey="b"),
     Blind(
         ("loki-500",),
@@ -94,6 +96,7 @@ POWER = (
         survey="a",
     ),
     Post(("digest-empty",), ("test_digest_is_sent",), "There is nothing new", k="digest", survey="b"),
+    Backups((), (KEPT,), "unreadable file", by=CUT_BACKUP),
     Backups((), (KEPT,), "expected files in", by=only_backup(0), survey="a"),
     Backups(
         (), (KEPT,), "found none of the last 7 days", by=only_backup(8, "manifest.json"), code=INCONCLUSIVE, survey="c"

@@ -12,7 +12,7 @@ from held_lab import SHORT, held_lab, retold
 
 from acceptance.polling import poll
 from acceptance.target.model import load_target
-from power.means import mongo_locked, stopped
+from power.means import SILENCED, configured, mongo_locked, stopped
 from power.stage_run import StageRun, run_stage
 from power.survey import Rows, alone, assert_all_told, surveys
 from power.table import INCONCLUSIVE, Power, RestartsNothing, assert_failed, assert_noticed, part_of
@@ -20,7 +20,17 @@ from power.table import INCONCLUSIVE, Power, RestartsNothing, assert_failed, ass
 Before = partial(Power, stage="pre_deployment", only=("validation",))
 Preflight = partial(Power, stage="21_00", only=("preflight",))
 Validation = partial(Power, stage="21_00", only=("validation",))
+#: What the night needs; wants ``told`` and what breaks the target.
+Night = partial(
+    Power,
+    (),
+    ("test_what_the_night_needs_is_there",),
+    stage="pre_deployment",
+    only=("preflight",),
+    k="night",
+)
 
+IMPATIENT = {"HTTP_TIMEOUT_SECONDS": "3"}
 #: In PromQL, as Prometheus sees the fault.
 ALERT = 'ALERTS{alertname="LabFaultAlert",alertstate="firing"}'
 
@@ -49,6 +59,13 @@ POWER = (
         only=("preflight",),
         k="night",
     ),
+    Night(
+        told="nobody listens at",
+        by=configured("alerts-to-nobody", r"(alertmanagers:\n.*targets: )\[.*?\]", r"\1['127.0.0.1:9']"),
+    ),
+    Night(told="all silent, until", by=SILENCED),
+    Night(told="each 3600 s", by=configured("seldom", "evaluation_interval: 1s", "evaluation_interval: 1h")),
+    Before(("grafana-other-job",), ("test_dashboard_state_is_saved",), "panels of job butler-bot", k="dashboard"),
     Preflight(("grafana-html",), ("test_infrastructure_answers[grafana]",), "expected JSON", k="answers", survey="a"),
     Preflight(("loki-500",), ("test_infrastructure_answers[loki]",), "found 500", k="answers", survey="a"),
     Preflight(("hw-checker-down",), ("test_infrastructure_answers[hw-checker]",), "found 503", k="answers", survey="a"),
@@ -88,6 +105,20 @@ POWER = (
         only=("deploy", "exit_gate"),
         settings={"SOAK_SECONDS": "50"},  # its fifth is the time in which errors are counted
         also=("test_no_error_spike_in_logs[worker]", "test_no_error_spike_in_logs[api]"),
+    ),
+    Power(
+        ("old-code",),
+        ("test_running_code_is_that_of_the_checkout[bot]",),
+        "expected the commit of CODE_DIR",
+        stage="21_00",
+        only=("deploy",),
+        k="running_code",
+        restarts=True,
+        also=tuple(f"test_running_code_is_that_of_the_checkout[{key}]" for key in ("worker", "api")),
+    ),
+    Validation(("dialog-ignores-history",), ("test_conversation_goes_on",), "said before, in the answer", k="goes_on"),
+    Validation(
+        ("review-report-empty",), ("test_work_is_reviewed",), "report persisted", settings=IMPATIENT, k="reviewed"
     ),
     Validation(
         ("dialog-error-reply", "hw-checker-down"),

@@ -6,11 +6,11 @@ import re
 
 import httpx
 import pytest
+from small_target import small_target
 
 from acceptance.finding import summary
-from acceptance.observe.grafana import Grafana, PanelQuery, filled, variables_of
-from acceptance.observe.panels import Coverage, Panel, coverage, look_at, scrape_gaps, seen_since
-from acceptance.observe.prometheus import rule_findings
+from acceptance.observe.grafana import Dashboard, Grafana, PanelQuery, filled, variables_of
+from acceptance.observe.panels import Coverage, Panel, coverage, job_findings, look_at, scrape_gaps, seen_since
 from acceptance.verdict import Inconclusive
 
 QUERY = PanelQuery("Services up", "up", "prometheus")
@@ -259,18 +259,28 @@ def test_young_target_is_seen_since_its_first_scrape():
     assert seen_since(FakePrometheus(), 0, 60, 1) == 60
 
 
-def rules(*found):
-    body = {"status": "success", "data": {"groups": [{"rules": list(found)}]}}
-    return httpx.MockTransport(lambda _: httpx.Response(200, json=body))
+@pytest.mark.parametrize(
+    ("expressions", "found"),
+    [
+        (["up", 'errors{job="butler-worker"}'], ""),
+        (['sum by (job) (errors{job="butler-worker"})', 'up{a="b", job = "butler-bot"}'], ""),
+        (['up{job=~"butler-.+"}'], ""),
+        (['up{job!="butler-worker"}'], ""),
+        (
+            ['up{job="butler-worker"}', 'rate(x{le="1",job=~"butler-api|nobody"}[5m])'],
+            "butler-api|nobody, butler-worker",
+        ),
+        (['up{job!="butler-bot"}'], "butler-bot"),
+        ([], ""),
+    ],
+    ids=["all jobs", "one panel", "pattern", "another excluded", "others alone", "the bot excluded", "no panels"],
+)
+def test_dashboard_that_asks_for_another_job_is_named(tmp_path, expressions, found):
+    queries = tuple(PanelQuery("Panel", each, "prometheus") for each in expressions)
+    named = job_findings(Dashboard("SLO", queries), small_target(tmp_path))
+    assert bool(named) == bool(found)
+    assert found in summary(named)
 
 
-def test_rule_that_cannot_be_evaluated_is_named():
-    good, bad = {"name": "Up", "health": "ok"}, {"name": "Slow", "health": "err", "lastError": "many-to-many"}
-    assert rule_findings("http://prometheus", 1, rules(good)) == []
-    assert "many-to-many" in rule_findings("http://prometheus", 1, rules(good, bad))[0].found
-
-
-@pytest.mark.parametrize("transport", [rules(), httpx.MockTransport(lambda _: httpx.Response(502, text="no"))])
-def test_no_rules_are_inconclusive(transport):
-    with pytest.raises(Inconclusive):
-        rule_findings("http://prometheus", 1, transport)
+def test_no_dashboard_asks_for_no_other_job(tmp_path):
+    assert job_findings(None, small_target(tmp_path)) == []

@@ -3,13 +3,14 @@
 import json
 import re
 from datetime import UTC, datetime
+from types import SimpleNamespace
 
 import httpx
 import pytest
 
 from acceptance.gates.statistics import Count
 from acceptance.observe.log_entries import Raw, entries
-from acceptance.observe.loki import SUSPECT, Loki, compare_in_loki
+from acceptance.observe.loki import SUSPECT, Loki, compare_in_loki, late_in_loki
 from acceptance.target.log_format import LogFormat
 from acceptance.target.parts import Service
 from acceptance.verdict import Inconclusive
@@ -174,3 +175,26 @@ def test_unreachable_loki_is_inconclusive():
 
     with pytest.raises(Inconclusive, match="ConnectError"):
         loki(refuse).label_values("service", 0, 10)
+
+
+@pytest.mark.parametrize(
+    ("wrote", "counts", "late"),
+    [(["line"], [0], ["butler-bot"]), (["line"], [0, 0, 1], []), ([], [0], [])],
+    ids=["never", "a little later", "nothing written"],
+)
+def test_service_whose_lines_do_not_come_is_named(monkeypatch, wrote, counts, late):
+    logs = SimpleNamespace(of=lambda _, **__: SimpleNamespace(since=lambda _, **__: wrote))
+    monkeypatch.setattr("acceptance.observe.loki.Logs", logs)
+    monkeypatch.setattr("acceptance.observe.loki.poll", lambda ask, good, *_, **__: _polled(ask, good, len(counts)))
+    left = list(counts)
+    since = datetime.now(UTC)
+    found = late_in_loki(loki(lambda *_: vector(left.pop(0) if left[1:] else left[0])), [BOT], since, 30)
+    assert found == late
+
+
+def _polled(ask, good, times):
+    """Ask so many times at most."""
+    for _ in range(times):
+        if good(answer := ask()):
+            break
+    return answer

@@ -11,10 +11,10 @@ from acceptance.disk import owner_name
 from acceptance.finding import Finding
 from acceptance.probes import user_path
 from acceptance.probes.dialog import contexts
-from acceptance.probes.dialog.gateway import Turn
+from acceptance.probes.dialog.gateway import RECALL, Turn, keep
 from acceptance.probes.http.client import Caller, brief
 from acceptance.probes.http.exchange import Exchange
-from acceptance.probes.user_path import User, conversations, tasks, work, wrong_archives
+from acceptance.probes.user_path import User, conversations, forgotten, tasks, work, wrong_archives
 from acceptance.verdict import Inconclusive
 
 OURS, THEIRS = {"authorization": "Bearer ours"}, {"authorization": "Bearer theirs"}
@@ -118,6 +118,31 @@ def test_steps_that_were_stored_wrongly_before_are_not_held_against_a_rollback(m
     monkeypatch.setattr(User, "stored", lambda *_: [document | {"step_count": before}])
     monkeypatch.setattr(contexts, "context_after", lambda *_: document | {"step_count": after})
     assert len(list(conversations(user))) == found
+
+
+@pytest.mark.parametrize(
+    ("said", "replies", "found"),
+    [
+        ([1, 2], "You said nothing", 2),
+        ([1, 2], None, 0),
+        ([1], "You said nothing", 0),
+        ([1, 2], "an error occurred", 0),
+        ([0, 0], "You said nothing", 0),
+    ],
+    ids=["forgotten", "known", "one may be put otherwise", "no answer", "asked for before"],
+)
+def test_words_that_were_kept_before_a_rollback_are_known_after_it(monkeypatch, said, replies, found):
+    words = {number: f"фонарь-{number:08x}-🏮" for number in said}
+    texts = {number: [keep(word), *([] if number else [RECALL])] for number, word in words.items()}
+    documents = [{"session_id": str(each), "user_id": "ann", "data": texts[each]} for each in said]
+
+    def say(_, message, session):
+        exchange = Exchange("POST", "http://bot", 200, "", {}, "", 0.1, 1, "ab")
+        return Turn("ann", message, exchange, session, replies or words[int(session)], "talk")
+
+    user = User(SimpleNamespace(butler=SimpleNamespace(say=say)), None, str, ("ops",))
+    monkeypatch.setattr(User, "stored", lambda *_, **__: documents)
+    assert [each.kind for each in forgotten(user, 0.01)] == ["forgotten"] * found
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,189 @@
+"""See whether an alert would reach somebody: the rules are evaluated, Alertmanager has them, and it is not silent.
+
+Source: checklist items post.validation.2 and trigger.7. That no alert fires says something only where one could.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+
+from acceptance.finding import Finding
+from acceptance.target.model import Target
+from acceptance.verdict import Inconclusive
+
+LATE_S = 300
+"""A rule that was last evaluated so long ago, and three of its intervals, is not evaluated any more."""
+
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+_COUNT = re.compile(r"(?m)^prometheus_notifications_(sent|errors)_total(?:{.*})? (\S+)$")
+
+
+@dataclass(frozen=True)
+class Alerting:
+    """Prometheus and Alertmanager, by their addresses.
+
+    Attributes:
+        prometheus_url: Of Prometheus; may hold a login.
+        timeout_s: Of one question.
+        job_label: By which the alerts tell the services apart.
+        transport: Stands in for the network in tests.
+    """
+
+    prometheus_url: str = field(repr=False)
+    timeout_s: float
+    job_label: str = "job"
+    transport: Any = field(default=None, repr=False)
+
+    @classmethod
+    def of(cls, target: Target) -> Alerting:
+        """Give those of a target."""
+        return cls(target.prometheus_url, target.http_timeout_s, target.metrics.labels.get("job", "job"))
+
+    def rule_findings(self, watched_s: float) -> list[Finding]:
+        """Name the alerting rules that are not evaluated; all of them, where none is often enough to fire in a soak.
+
+        A single one that is seldom evaluated may be another team's.
+
+        Args:
+            watched_s: How long a stage is watched, in seconds.
+
+        Raises:
+            Inconclusive: Prometheus does not answer, or has no alerting rule.
+        """
+        now, found, rules = time.time(), list[Finding](), self._rules()
+        often = min(interval_s for _, interval_s in rules)
+        if often > watched_s:
+            found.append(_not_evaluated("every alert", f"one each {watched_s:g} s at least", f"each {often:g} s"))
+        for rule, interval_s in rules:
+            about, age = f"alert {rule['name']}", now - _unix(rule.get("lastEvaluation"), now)
+            if rule["health"] == "err":
+                found.append(_not_evaluated(about, "it to be evaluated", rule.get("lastError") or rule["health"]))
+            elif age > max(LATE_S, 3 * interval_s):
+                found.append(_not_evaluated(about, f"each {interval_s:g} s", f"{age:.0f} s ago for the last time"))
+        return found
+
+    def delivery_findings(self) -> list[Finding]:
+        """Name what keeps the alerts that fire from Alertmanager: there is none, or it never took one.
+
+        Raises:
+            Inconclusive: Prometheus does not say.
+        """
+        active = [str(each["url"]) for each in self._data("alertmanagers")["activeAlertmanagers"]]
+        refusing = [url for url in active if self._refuses(url)]
+        counts = {kind: float(value) for kind, value in _COUNT.findall(self._get("/metrics").text)}
+        sent, failed = counts.get("sent", 0.0), counts.get("errors", 0.0)
+        told = ""
+        if len(refusing) == len(active):
+            told = f"nobody listens at {', '.join(map(_place, active))}" if active else "none in its configuration"
+        elif len(active) == 1 and 0 < sent <= failed:
+            told = f"none of {sent:g} alerts was taken by {_place(active[0])}"
+        step = "correct `alerting` in the configuration of Prometheus, for nobody is told of an alert"
+        expected = "an Alertmanager that takes those of Prometheus"
+        return [Finding("not delivered", "alerts", expected, told, next_step=step)] if told else []
+
+    def silence_findings(self, alertmanager_url: str, jobs: Collection[str]) -> list[Finding]:
+        """Say that silences keep every alert of these jobs quiet; that some are silent is no finding.
+
+        Raises:
+            Inconclusive: Prometheus or Alertmanager does not answer.
+        """
+        silences = [each for each in self._silences(alertmanager_url) if each["status"]["state"] == "active"]
+        alerts = [
+            {self.job_label: job, **rule.get("labels", {}), "alertname": rule["name"]}
+            for rule, _ in self._rules()
+            for job in jobs
+        ]
+        if not alerts or not all(any(_silent(alert, each) for each in silences) for alert in alerts):
+            return []
+        last = max(silences, key=lambda each: str(each.get("endsAt")))
+        told = f"all silent, until {last.get('endsAt')}: {last.get('comment') or 'no reason is given'}"
+        step = "expire the silence, or see that it ends before the window"
+        return [Finding("silent", "alerts", "one that somebody is told of", told, next_step=step)]
+
+    def _rules(self) -> list[tuple[dict[str, Any], float]]:
+        """Give each alerting rule, and how often it is evaluated, in seconds."""
+        groups = self._data("rules", type="alert")["groups"]
+        try:
+            rules = [(rule, float(group.get("interval", 0))) for group in groups for rule in group["rules"]]
+        except (KeyError, TypeError, ValueError) as error:
+            raise self._odd("its alerting rules", error) from error
+        if not rules:
+            told = "has no alerting rule: that none fires says nothing; load the rules"
+            raise Inconclusive(f"Prometheus at {_place(self.prometheus_url)} {told}")
+        return rules
+
+    def _silences(self, alertmanager_url: str) -> list[dict[str, Any]]:
+        try:
+            with httpx.Client(timeout=self.timeout_s, transport=self.transport) as client:
+                answer = client.get(f"{alertmanager_url.rstrip('/')}/api/v2/silences").raise_for_status().json()
+            return [each for each in answer if isinstance(each["status"]["state"], str)]
+        except (httpx.HTTPError, ValueError, LookupError, TypeError) as error:
+            told = f"did not give its silences ({type(error).__name__})"
+            raise Inconclusive(f"Alertmanager at {_place(alertmanager_url)} {told}") from error
+
+    def _refuses(self, url: str) -> bool:
+        """Tell whether surely nobody listens: what is a loopback address there is one here only beside Prometheus."""
+        if urlsplit(url).hostname in LOOPBACK and urlsplit(self.prometheus_url).hostname not in LOOPBACK:
+            return False
+        try:
+            with httpx.Client(timeout=self.timeout_s, transport=self.transport, verify=False) as client:  # noqa: S501
+                client.get(url)
+        except httpx.ConnectError as error:
+            return "refused" in str(error).lower()
+        except httpx.HTTPError:
+            return False
+        return False
+
+    def _data(self, what: str, **parameters: str) -> Any:
+        try:
+            return self._get(f"/api/v1/{what}", **parameters).json()["data"]
+        except (ValueError, KeyError, TypeError) as error:
+            raise self._odd(f"its {what}", error) from error
+
+    def _get(self, path: str, **parameters: str) -> httpx.Response:
+        try:
+            with httpx.Client(timeout=self.timeout_s, transport=self.transport) as client:
+                return client.get(f"{self.prometheus_url.rstrip('/')}{path}", params=parameters)
+        except httpx.HTTPError as error:
+            raise self._odd(path, error) from error
+
+    def _odd(self, what: str, error: Exception) -> Inconclusive:
+        return Inconclusive(f"Prometheus at {_place(self.prometheus_url)} did not give {what} ({type(error).__name__})")
+
+
+def _not_evaluated(subject: str, expected: str, found: str) -> Finding:
+    return Finding("not evaluated", subject, expected, found)
+
+
+def _silent(alert: Mapping[str, str], silence: Mapping[str, Any]) -> bool:
+    return all(_matches(alert, matcher) for matcher in silence["matchers"])
+
+
+def _matches(alert: Mapping[str, str], matcher: Mapping[str, Any]) -> bool:
+    """Tell whether a matcher fits an alert; of a label that only an alert which fires has, it must fit any value."""
+    value, pattern = alert.get(str(matcher["name"]), "?"), str(matcher["value"])
+    equal = bool(re.fullmatch(pattern, value)) if matcher.get("isRegex") else pattern == value
+    return equal is bool(matcher.get("isEqual", True))
+
+
+def _unix(moment: Any, default: float) -> float:
+    """Read a time of the API; one of the year 1 is that of a rule which was not evaluated yet."""
+    try:
+        read = datetime.fromisoformat(re.sub(r"(\.\d{6})\d+", r"\1", str(moment))).timestamp()
+    except (ValueError, OverflowError):
+        return default
+    return read if read > 0 else default
+
+
+def _place(url: str) -> str:
+    """Give an address without the login in it."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.hostname}:{parts.port}" if parts.port else f"{parts.scheme}://{parts.hostname}"

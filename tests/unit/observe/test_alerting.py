@@ -1,0 +1,128 @@
+"""Alerting: that no alert fires says something only where one is evaluated, delivered and not silent."""
+
+import time
+from datetime import UTC, datetime
+
+import httpx
+import pytest
+
+from acceptance.finding import summary
+from acceptance.observe.alerting import Alerting
+from acceptance.verdict import Inconclusive
+
+JOBS = ("butler-bot", "butler-api")
+WATCHED_S = 600
+
+
+def rule(name="Up", health="ok", ago=1.0, **more):
+    at = datetime.fromtimestamp(time.time() - ago, UTC).isoformat(timespec="microseconds").replace("+00:00", "123Z")
+    return {"name": name, "health": health, "lastEvaluation": at, "labels": {"severity": "critical"}} | more
+
+
+def silence(*matchers, state="active"):
+    names = ("name", "value", "isRegex", "isEqual")
+    told = [dict(zip(names, matcher, strict=True)) for matcher in matchers]
+    return {"status": {"state": state}, "endsAt": "2026-11-30T06:00:00Z", "comment": "night", "matchers": told}
+
+
+def alerting(*rules, interval=15, active=("http://alerts:9093",), counts=(0, 0), silences=(), refused=False, **more):
+    groups = [{"interval": interval, "rules": list(rules or (rule(),))}]
+    alertmanagers = {"activeAlertmanagers": [{"url": f"{each}/api/v2/alerts"} for each in active]}
+    sent, errors = (
+        f'prometheus_notifications_{kind}_total{{alertmanager="x"}} {count}\n'
+        for kind, count in zip(("sent", "errors"), counts, strict=True)
+    )
+    answers = {
+        "/api/v1/rules": {"json": {"data": {"groups": groups}}},
+        "/api/v1/alertmanagers": {"json": {"data": alertmanagers}},
+        "/metrics": {"text": f"# HELP x\n{sent}{errors}"},
+        "/api/v2/silences": {"json": list(silences)},
+        "/api/v2/alerts": {"json": []},
+    }
+
+    def answer(request):
+        if refused and request.url.path == "/api/v2/alerts":
+            raise httpx.ConnectError("[Errno 111] Connection refused")
+        return httpx.Response(200, **({**answers, **more}[request.url.path]))
+
+    return Alerting("http://me:secret@prometheus:9090", 1, transport=httpx.MockTransport(answer))
+
+
+@pytest.mark.parametrize(
+    ("interval", "told", "words"),
+    [
+        (15, {}, ""),
+        (15, {"health": "err", "lastError": "many-to-many"}, "many-to-many"),
+        (3600, {}, "one each 600 s at least, found each 3600 s"),
+        (60, {"ago": 3000}, "s ago for the last time"),
+        (1, {"ago": 250}, ""),
+        (15, {"health": "unknown", "lastEvaluation": "0001-01-01T00:00:00Z"}, ""),
+    ],
+    ids=["good", "error", "once an hour", "stopped", "late", "not yet"],
+)
+def test_rule_that_is_not_evaluated_is_named(interval, told, words):
+    found = alerting(rule(**told), interval=interval).rule_findings(WATCHED_S)
+    assert (bool(found), words in summary(found)) == (bool(words), True)
+
+
+def test_one_rule_that_is_seldom_evaluated_may_be_of_others():
+    groups = [{"interval": each, "rules": [rule(f"Every{each}")]} for each in (15, 3600)]
+    seen = alerting(**{"/api/v1/rules": {"json": {"data": {"groups": groups}}}})
+    assert seen.rule_findings(WATCHED_S) == []
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [{"json": {"data": {"groups": []}}}, {"json": {"data": {"groups": [{}]}}}, {"text": "no"}],
+    ids=["no rules", "no groups", "no JSON"],
+)
+def test_no_rules_are_inconclusive(answer):
+    with pytest.raises(Inconclusive, match="prometheus:9090") as told:
+        alerting(**{"/api/v1/rules": answer}).rule_findings(WATCHED_S)
+    assert "secret" not in str(told.value)
+
+
+@pytest.mark.parametrize(
+    ("seen", "words"),
+    [
+        (alerting(), ""),
+        (alerting(active=()), "none in its configuration"),
+        (alerting(refused=True), "nobody listens at http://alerts:9093"),
+        (alerting(refused=True, active=("http://127.0.0.1:9093",)), ""),
+        (alerting(counts=(7, 7)), "none of 7 alerts was taken"),
+        (alerting(counts=(7, 6)), ""),
+        (alerting(counts=(7, 7), active=("http://a", "http://b")), ""),
+    ],
+    ids=["good", "none", "refused", "another machine's own", "all failed", "some failed", "two"],
+)
+def test_alerts_that_nobody_takes_are_named(seen, words):
+    found = seen.delivery_findings()
+    assert (bool(found), words in summary(found)) == (bool(words), True)
+
+
+EVERY = ("alertname", ".+", True, True)
+
+
+@pytest.mark.parametrize(
+    ("silences", "silent"),
+    [
+        ([], False),
+        ([silence(EVERY)], True),
+        ([silence(EVERY, state="expired")], False),
+        ([silence(("alertname", "Up", False, True))], False),
+        ([silence(("alertname", "Up", False, True)), silence(("alertname", "Up", False, False))], True),
+        ([silence(("job", "butler-bot", False, True))], False),
+        ([silence(("job", "butler-.*", True, True))], True),
+        ([silence(EVERY, ("instance", "10.0.0.1", False, True))], False),
+        ([silence(("instance", ".+", True, True))], True),
+    ],
+    ids=["none", "all", "expired", "one alert", "two halves", "one job", "each job", "one instance", "each instance"],
+)
+def test_silence_over_every_alert_is_named(silences, silent):
+    found = alerting(rule("Up"), rule("Slow"), silences=silences).silence_findings("http://alerts:9093", JOBS)
+    assert (bool(found), "until 2026-11-30T06:00:00Z: night" in summary(found)) == (silent, silent)
+
+
+def test_alertmanager_that_does_not_answer_is_inconclusive():
+    with pytest.raises(Inconclusive, match="silences"):
+        alerting(**{"/api/v2/silences": {"text": "no"}}).silence_findings("http://alerts:9093", JOBS)
