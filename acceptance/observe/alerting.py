@@ -90,7 +90,7 @@ class Alerting:
         return [Finding("not delivered", "alerts", expected, told, next_step=step)] if told else []
 
     def silence_findings(self, alertmanager_url: str, jobs: Collection[str]) -> list[Finding]:
-        """Say that silences keep every alert of these jobs quiet; that some are silent is no finding.
+        """Say that silences are over every alert of these jobs; that some are silent is no finding.
 
         Raises:
             Inconclusive: Prometheus or Alertmanager does not answer.

@@ -84,7 +84,7 @@ def _silenced(lab: Path) -> Settings:
 
 
 SILENCED = Means("silenced", _silenced)
-"""Alertmanager keeps every alert quiet until tomorrow."""
+"""Alertmanager lets no alert through until tomorrow."""
 
 
 @contextmanager
