@@ -116,13 +116,13 @@ def restore(folder: Path, scratch: Database[dict[str, Any]], names: Iterable[str
         documents = read(folder / f"{name}.bson")
         while batch := list(islice(documents, _BATCH)):
             _raw(scratch, name).insert_many(batch)
-        if models := _indexes(folder / f"{name}.metadata.json"):
+        if models := indexes(folder / f"{name}.metadata.json"):
             scratch[name].create_indexes(models)
 
 
 def index_findings(folder: Path, scratch: Database[dict[str, Any]], name: str) -> list[Finding]:
     """Name the indexes of a dump that a restored collection lacks; by key, for servers name them as they like."""
-    wanted = {_described(model.document) for model in _indexes(folder / f"{name}.metadata.json")}
+    wanted = {_described(model.document) for model in indexes(folder / f"{name}.metadata.json")}
     there = {_described(index) for index in scratch[name].list_indexes()} if wanted else set()
     missing = sorted(wanted - there)
     return [Finding("missing index", name, f"the index {index} after the restore", "none") for index in missing]
@@ -133,8 +133,8 @@ def _dump_one(database: Database[dict[str, Any]], name: str, inside: Path) -> Co
     with private_file(inside / f"{name}.bson") as stream:
         for document in tally.passing(documents_in(database, name)):
             stream.write(document.raw)
-    indexes = [dict(index) for index in database[name].list_indexes()]
-    facts = {"indexes": indexes, "collectionName": name, "type": "collection"}
+    there = [dict(index) for index in database[name].list_indexes()]
+    facts = {"indexes": there, "collectionName": name, "type": "collection"}
     with private_file(inside / f"{name}.metadata.json") as stream:
         stream.write(json_util.dumps(facts, json_options=json_util.CANONICAL_JSON_OPTIONS).encode())
     return tally.content
@@ -144,7 +144,7 @@ def _raw(database: Database[dict[str, Any]], name: str) -> Collection[RawBSONDoc
     return database.with_options(_RAW)[name]
 
 
-def _indexes(path: Path) -> list[IndexModel]:
+def indexes(path: Path) -> list[IndexModel]:
     """Read the indexes of a dump, but for the one that every collection has."""
     try:
         found: list[Mapping[str, Any]] = json_util.loads(path.read_text(encoding="utf-8"))["indexes"]

@@ -18,6 +18,7 @@ from acceptance.backup.bsondump import (
     content_of,
     documents_in,
     index_findings,
+    indexes,
     read,
     restore,
 )
@@ -35,6 +36,10 @@ def backup_findings(backup: Backup) -> list[Finding]:
             found += _differs(f"{name}.bson", expected, content_of(read(backup.documents / f"{name}.bson")))
         except BackupFailed as error:
             found.append(Finding("unreadable file", f"{name}.bson", "the documents of the source", str(error)))
+        try:
+            indexes(backup.documents / f"{name}.metadata.json")
+        except BackupFailed as error:
+            found.append(Finding("unreadable file", f"{name}.metadata.json", "the indexes of the source", str(error)))
     for name, digest in backup.files.items():
         path = backup.folder / name
         if not path.is_file():

@@ -153,6 +153,11 @@ def remove_a_collection(made):
     (made.documents / "long_tasks.bson").unlink()
 
 
+def cut_the_indexes(made):
+    file = made.documents / "dialog_contexts.metadata.json"
+    os.truncate(file, file.stat().st_size // 2)
+
+
 def empty_a_collection(made):
     os.truncate(made.documents / "dialog_contexts.bson", 0)
 
@@ -164,6 +169,7 @@ DAMAGE = {
     double_a_document: "expected 3 documents, found 4",
     remove_a_collection: "No such file",
     empty_a_collection: "expected 700 documents, found 0",
+    cut_the_indexes: "expected mongodump's metadata",
 }
 
 
