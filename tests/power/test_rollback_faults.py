@@ -26,7 +26,7 @@ ROWS = (
     ("rollback-refuses-large", "21_01c", f"{SERVES}(upload), found 1 bad answer"),
     ("rollback-opens-storage", "21_01c", f"{SERVES}(upload), found 1 folder"),
     ("rollback-counts-steps-anew", "21_01a", f"{SERVES}(message), found 3 steps counted anew"),
-    ("rollback-forgets-conversations", "21_01a", f"{SERVES}(message), found 2 forgotten"),
+    ("rollback-forgets-conversations", "21_01a", f"{SERVES}(message), found 3 forgotten"),
     ("rollback-loses-conversations", "21_01a", f"{SERVES}(message), found "),
 )
 
