@@ -23,13 +23,13 @@ from acceptance.target.keys import evidence_key
 from acceptance.target.model import Target
 from acceptance.target.parts import ServiceKey
 
-QUIET_S = 3.0
+SETTLED_S = 3.0
 """So long the watched folders are looked at while the other questions are asked."""
 
 _BEHIND_LOGIN: Mapping[ServiceKey, str] = {"bot": "dialog-gateway", "worker": "homework-list", "api": "review-api"}
 
 
-def written_by_itself(target: Target, patience_s: float = QUIET_S) -> list[Finding]:
+def written_by_itself(target: Target, patience_s: float = SETTLED_S) -> list[Finding]:
     """Name what changes in the watched folders though nobody attacks: an attack would be blamed for it.
 
     Raises:

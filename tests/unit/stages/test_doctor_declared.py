@@ -1,4 +1,4 @@
-"""What a target file declares and nobody would miss before the night: each is seen to be untrue."""
+"""What a target file declares and nobody would miss before the night: each is found to be untrue."""
 
 import json
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -70,7 +70,7 @@ def test_what_changes_by_itself_in_the_watched_folders_is_told(watching, tmp_pat
 
 def test_a_watched_folder_that_is_not_there_is_not_known(tmp_path):
     with pytest.raises(Inconclusive, match="WATCH_DIRS"):
-        written_by_itself(small_target(tmp_path, WATCH_DIRS=tmp_path / "nowhere"), 0.1)
+        written_by_itself(small_target(tmp_path, WATCH_DIRS=f"{tmp_path}:{tmp_path}-nowhere"), 0.1)
 
 
 def test_a_test_student_without_a_commit_is_told(worker, tmp_path):
