@@ -111,6 +111,7 @@ def forgotten(user: User, patience_s: float) -> list[Finding]:
         user: Who asks.
         patience_s: Longest time until a service that was just restarted answers, in seconds.
     """
+    user.stored(contexts.COLLECTION, "user_id")  # first: who asks a conversation that was lost begins it anew
     asked = [
         (context, list(contexts.texts(context.get("data"))))
         for context in user.stored(contexts.COLLECTION, "user_id", most=SESSIONS)

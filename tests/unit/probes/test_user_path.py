@@ -203,3 +203,13 @@ def test_a_conversation_that_is_lost_once_is_not_found_again_by_another_try(monk
     user = User(SimpleNamespace(butler=bot), bot, str, ("ann",))
     tries = [{each.kind for each in conversations(user)} for _ in statuses]
     assert "wrongly stored" in tries[-1]
+
+
+def test_one_conversation_that_is_asked_for_its_word_first_is_lost_all_the_same(monkeypatch):
+    """One word that is not in an answer proves nothing; that it is stored no more does."""
+    bot = Forgetful((200, 200))
+    bot.context["data"] = ["Please keep this word for me: фонарь-0123abcd-🏮", "I shall."]
+    monkeypatch.setattr(contexts, "context_after", lambda *_: bot.context)
+    user = User(SimpleNamespace(butler=bot), bot, str, ("ann",))
+    assert user_path.forgotten(user, 0.1) == []
+    assert "wrongly stored" in {each.kind for each in conversations(user)}
