@@ -127,6 +127,11 @@ _BY_LENGTH = (
     "Whether an upload whose declared length is far over the limit is refused before it is sent: true, or false where "
     "the service reads it whole first, which a sound one may."
 )
+_PROXY_MOST = (
+    "The largest body, in bytes, that a reverse proxy in front of the API passes on, where there is one. It must "
+    "refuse what is larger with 413; the service never sees that, so neither its log event nor its own form of a "
+    "refusal is asked for."
+)
 _LOKI = (
     "The label that has a service's name in Loki (Alloy and Loki 3 say service_name), and the tenant whose logs are "
     "asked for (X-Scope-OrgID), where Loki has several."
@@ -262,6 +267,7 @@ KEYS: dict[str, Key] = {
     "KNOWN_WRITERS": Key(file_patterns, "", about=_WRITERS),
     "MAX_UPLOAD_BYTES": Key(count, str(100 * 2**20)),
     "REFUSES_BY_LENGTH": Key(boolean, "false", about=_BY_LENGTH),
+    "PROXY_MAX_BODY_BYTES": Key(optional(count), "", about=_PROXY_MOST),
     "ATTACKS": Key(optional(attacks), ""),
     "MIN_FREE_BYTES": Key(count, str(10 * 2**30)),
     "CLAMD": Key(scanner, "unix:///var/run/clamav/clamd.ctl"),

@@ -283,6 +283,7 @@ def _target(path: Path, s: Settings) -> Target:
             min_free_bytes=s["MIN_FREE_BYTES"],
             writers=s["KNOWN_WRITERS"],
             refuses_by_length=s["REFUSES_BY_LENGTH"],
+            proxy_max_body_bytes=s["PROXY_MAX_BODY_BYTES"] or None,
             attacks=s["ATTACKS"] or ("selection" if s["TARGET_KIND"] == "production" else "all"),
         ),
         clamd=s["CLAMD"],

@@ -104,6 +104,7 @@ class Storage(Public):
         max_upload_bytes: The largest archive that is accepted.
         min_free_bytes: Free space that must remain.
         refuses_by_length: Whether an upload is refused by the length that it declares, before it is sent.
+        proxy_max_body_bytes: The largest body that a proxy in front passes on; None without such a proxy.
         attacks: Which of the corpus are sent: `all`, a `selection` (one harmless case of each kind), or named kinds.
     """
 
@@ -117,6 +118,11 @@ class Storage(Public):
     writers: tuple[Path, ...] = ()
     attacks: str = "all"
     refuses_by_length: bool = False
+    proxy_max_body_bytes: int | None = None
+
+    def passes_proxy(self, body_bytes: int) -> bool:
+        """Tell whether a body of so many bytes comes to the service."""
+        return self.proxy_max_body_bytes is None or body_bytes <= self.proxy_max_body_bytes
 
 
 @dataclass(frozen=True, repr=False)

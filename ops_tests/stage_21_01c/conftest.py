@@ -204,13 +204,15 @@ def refuse(
         sent_at_most: int | None = None,
         **how: Any,
     ) -> list[Finding]:
+        seen = storage.passes_proxy(archive.size)
+        event = event if seen else None
         # Before it is sent, so that the watch does not take it for a student's.
         named = event not in (None, ANY)
         stage_work.synthetic.expect(str(event)) if named else stage_work.synthetic.allow("checksum_failed")
         student = new_id("refuse")
         upload = replace(upload_in(field, student, archive, declared_sha256), left_out=left_out)
         with stage_work.synthetic.attacking(1):
-            refusal = try_upload(uploader, upload, storage.root, api_logs, event=event, **how)
+            refusal = try_upload(uploader, upload, storage.root, api_logs, event=event, by_service=seen, **how)
         evidence.add(Evidence("http", archive.description, refusal.exchange.as_json()))
         if refusal.exchange.refused:
             refused_students.append(student)

@@ -18,6 +18,7 @@ SHOWN = 4096
 """Characters of it that go into the record."""
 
 _PRIVATE_HOST = r"(?:10\.\d{1,3}|192\.168|172\.(?:1[6-9]|2\d|3[01])|127\.\d{1,3})(?:\.\d{1,3}){2}"
+SERVER_VERSION = "version of a server"
 _INTERNALS: tuple[tuple[str, str], ...] = (
     ("stack trace", r"Traceback \(most recent call last\)|\n\s+at [\w$.<>]+\(|goroutine \d+ \["),
     ("source line", r"\bFile \"[^\"]+\"|\bline \d+\b|\b[\w/-]+\.(?:py|go|java|rs|js|ts):\d+\b"),
@@ -31,7 +32,7 @@ _INTERNALS: tuple[tuple[str, str], ...] = (
     ("module path", r"\b(?:src|app|lab|butler|starlette|fastapi|uvicorn|pymongo|motor|pydantic)(?:\.[a-z_]\w*){2,}"),
     ("exception class", r"\b(?:[A-Z]\w+(?:Error|Exception)|Errno \d+)\b"),
     ("object address", r"\bat 0x[0-9a-f]{6,}\b"),
-    ("version of a server", r"\b(?:Python|nginx|uvicorn|gunicorn|Werkzeug|aiohttp)/\d[\w.]*"),
+    (SERVER_VERSION, r"\b(?:Python|nginx|uvicorn|gunicorn|Werkzeug|aiohttp)/\d[\w.]*"),
 )
 _PATTERNS = tuple((label, re.compile(pattern)) for label, pattern in _INTERNALS)
 

@@ -16,7 +16,7 @@ from acceptance.observe.log_lines import LogLine
 from acceptance.observe.logs import Logs
 from acceptance.polling import poll
 from acceptance.probes.http.client import brief
-from acceptance.probes.http.exchange import Exchange, leaks
+from acceptance.probes.http.exchange import SERVER_VERSION, Exchange, leaks
 from acceptance.probes.storage.snapshot import Tree, attribute, diff
 from acceptance.probes.storage.uploads import Upload, Uploader
 from acceptance.redact import cut
@@ -40,7 +40,8 @@ class Refusal:
         events: Log events of this request.
         names_events: Whether the service logs the event that is asked for; the target file says so.
         form: What was sent, in pieces: an answer may echo it.
-        by_service: Whether the service itself refused it: a request that breaks HTTP may not come that far.
+        by_service: Whether the service itself refused it: a request that breaks HTTP, or is too large for a proxy in
+            front of it, may not come that far.
     """
 
     what: str
@@ -71,7 +72,8 @@ class Refusal:
         if sent_at_most is not None and answer.sent_bytes > sent_at_most:
             early = f"the answer before {sent_at_most:,} bytes are sent, for REFUSES_BY_LENGTH is true"
             found.append(say("read whole", expected=early, found=f"{answer.sent_bytes:,}", severity=Severity.MEDIUM))
-        for leak in leaks(answer.body, form=self.form):
+        told_of = leaks(answer.body, form=self.form)
+        for leak in told_of if self.by_service else (leak for leak in told_of if not leak.startswith(SERVER_VERSION)):
             told = f"the refusal tells {leak}: {cut(answer.body, 400)!r}"
             found.append(say("leaked", expected="no internals", found=told, severity=Severity.MEDIUM))
         if self.by_service and answer.refused and answer.detail is None:
@@ -122,6 +124,7 @@ def try_upload(
     event: str | None,
     content_length: int | None = None,
     chunked: bool = False,
+    by_service: bool = True,
 ) -> Refusal:
     """Send an upload that must be refused, and look at what it led to.
 
@@ -135,7 +138,7 @@ def try_upload(
     token = _bytes(upload.student_id).decode(errors="replace")
     wanted = event if event and logs.tells(event) else None
     events = events_of(logs, start, lambda line: line.trace_id == answer.trace_id or line.mentions(token), wanted)
-    sound = content_length is None
+    sound = by_service and content_length is None
     return Refusal(upload.archive.description, answer, tuple(kept), events, bool(wanted), upload.form(), sound)
 
 

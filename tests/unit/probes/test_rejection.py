@@ -1,9 +1,11 @@
 """A refusal is proper with the contract's own status, nothing kept, nothing told, and its event logged."""
 
+from dataclasses import replace
 from pathlib import Path
 from threading import Timer
 
 import pytest
+from small_target import small_target
 
 from acceptance.probes.archives.archives import broken_off
 from acceptance.probes.http.exchange import Exchange
@@ -34,6 +36,27 @@ def refusal(status, kept=(), events=("checksum_failed",), body='{"detail": "no"}
 )
 def test_refusal_is_judged_by_status_effect_and_log(seen, kinds):
     assert sorted({finding.kind for finding in seen.findings("checksum_failed")}) == kinds
+
+
+@pytest.mark.parametrize(
+    ("status", "kept", "told", "kinds"),
+    [
+        (413, (), "nginx/1.22.1", []),
+        (502, (), "nginx/1.22.1", ["accepted"]),
+        (413, (Path("/store/a.zip"),), "nginx/1.22.1", ["accepted"]),
+        (413, (), "upstream 10.0.0.7", ["leaked"]),
+    ],
+    ids=["413", "another status", "kept", "leaked"],
+)
+def test_what_a_proxy_refuses_has_its_form_and_no_event(status, kept, told, kinds):
+    seen = replace(refusal(status, kept, (), f"<html>{told}</html>"), by_service=False)
+    assert [finding.kind for finding in seen.findings(None, status=413)] == kinds
+
+
+@pytest.mark.parametrize(("limit", "passes"), [("''", True), ("119", False)])
+def test_a_proxy_passes_on_what_it_may(limit, passes, tmp_path):
+    storage = small_target(tmp_path, PROXY_MAX_BODY_BYTES=limit).storage
+    assert (storage.passes_proxy(119), storage.passes_proxy(120)) == (True, passes)
 
 
 @pytest.mark.parametrize(("most", "kinds"), [(None, []), (9, []), (8, ["read whole"])])
