@@ -42,12 +42,12 @@ Off = partial(Power, stage="21_01a", only=("flag_off",))
 On = partial(Power, stage="21_01a", only=("flag_on",))
 Soak = partial(Power, stage="21_01a", only=("soak",))
 Exit = partial(Power, stage="21_01a", only=("exit_gate",))
+Over = partial(Power, stage="21_01a", only=("flag_off", "flag_on"))
+Apart = partial(Over, red=("test_sessions_are_kept_apart_as_with_the_flag_off",), k="sessions_are")
 Remembers = partial(
-    Power,
+    Over,
     red=("test_as_much_is_remembered_as_with_the_flag_off",),
     told="as often as with the flag off",
-    stage="21_01a",
-    only=("flag_off", "flag_on"),
     k="remembered",
 )
 TOO_SLOW = "expected at most 0.05 of them, found "
@@ -102,12 +102,10 @@ POWER = (
         survey="b",
     ),
     On(("dialog-new-session-each-turn",), ("test_session_stays_the_same",), "expected session", survey="b"),
-    Power(
+    Over(
         ("dialog-copy-elsewhere",),
         ("test_context_is_stored_in_no_other_collection",),
         "dialog_contexts_v2",
-        stage="21_01a",
-        only=("flag_off", "flag_on"),
         k="context_is_stored",
     ),
     Off(
@@ -119,19 +117,15 @@ POWER = (
     ),
     On(("dialog-steps-not-counted",), ("test_step_count_grows",), "[1, 1, 1]", survey="a"),
     On(("dialog-ignores-history",), ("test_history_is_used",), "said before", EITHER_WAY, survey="ignored"),
-    Power(
+    Over(
         ("dialog-old-sessions-lost",),
         ("test_conversation_of_the_old_code_goes_on",),
         "after what was said before it",
-        stage="21_01a",
-        only=("flag_off", "flag_on"),
     ),
-    Power(
+    Over(
         ("dialog-steps-not-counted",),
         ("test_steps_are_counted_as_before",),
         "as with the flag off",
-        stage="21_01a",
-        only=("flag_off", "flag_on"),
         k="not step_count_grows",
     ),
     Remembers(
@@ -143,38 +137,24 @@ POWER = (
         ("dialog-old-turns-dropped", "dialog-turns-stored-twice"),
         besides=("'This is message 5 of a long conversation': (1, 0)", "(1, 2)"),
     ),
-    Power(
+    Over(
         ("dialog-role-renamed", "dialog-times-of-another-zone", "dialog-user-as-number"),
         ("test_contexts_are_stored_as_with_the_flag_off",),
         "context.data.history[].role of ['butler', 'user']",
-        stage="21_01a",
-        only=("flag_off", "flag_on"),
         k="stored_as_with or remembered or context_is_stored",
         besides=("context.data.history[].at from", "context.user_id with a text"),
     ),
-    Power(
+    Apart(
         ("dialog-sessions-unlocked",),
-        ("test_sessions_are_kept_apart_as_with_the_flag_off",),
-        "all of 6 messages of one moment stored",
-        stage="21_01a",
-        only=("flag_off", "flag_on"),
-        k="sessions_are",
+        told="all of 6 messages of one moment stored",
     ),
-    Power(
+    Apart(
         ("dialog-session-names-cut",),
-        ("test_sessions_are_kept_apart_as_with_the_flag_off",),
-        "4 sessions that a client named kept apart",
-        stage="21_01a",
-        only=("flag_off", "flag_on"),
-        k="sessions_are",
+        told="4 sessions that a client named kept apart",
     ),
-    Power(
+    Apart(
         ("dialog-sessions-of-a-user-mixed", "dialog-stranger-answered", "dialog-stranger-stored"),
-        ("test_sessions_are_kept_apart_as_with_the_flag_off",),
-        "messages of one moment in their own session",
-        stage="21_01a",
-        only=("flag_off", "flag_on"),
-        k="sessions_are",
+        told="messages of one moment in their own session",
         besides=("status 403 for another user", "nothing stored of another user's words"),
     ),
     *(
