@@ -37,8 +37,7 @@ _BARE = r"""[^\s"'<>]++"""
 _IS = r"""(?:\\{0,4}["'][ \t]{0,8}[:=,]|[ \t]{0,8}[:=])[ \t]{0,8}"""
 _NAMED = re.compile(rf"((?:{_NAMES})[\w.-]{{0,64}}+{_IS})({_QUOTED}|{_BARE})", re.IGNORECASE)
 _HEADER = re.compile(
-    rf"(authorization{_IS})({_QUOTED}|(?:(?:basic|bearer|digest|token|negotiate|apikey)[ \t]++)?{_BARE})",
-    re.IGNORECASE,
+    rf"(authorization{_IS})({_QUOTED}|(?:(?:basic|bearer|digest|token|negotiate|apikey)[ \t]++)?{_BARE})", re.IGNORECASE
 )
 _OPTION = re.compile(
     rf"((?<![\w-])--(?=\w)[\w-]{{0,64}}?(?:{_NAMES})[\w-]{{0,64}}[ \t]{{1,8}})({_QUOTED}|{_BARE})", re.IGNORECASE

@@ -18,17 +18,7 @@ __all__ = ["PHASES", "Stage", "StageError", "load_stage", "load_stages", "phase_
 
 AnyMeasure = TypeVar("AnyMeasure", bound=Measure)
 
-PHASES = (
-    "preflight",
-    "deploy",
-    "flag_off",
-    "flag_on",
-    "security",
-    "soak",
-    "validation",
-    "documentation",
-    "exit_gate",
-)
+PHASES = ("preflight", "deploy", "flag_off", "flag_on", "security", "soak", "validation", "documentation", "exit_gate")
 """The phases of a stage in the order in which they run; a phase is the name of its test file."""
 
 POSSIBLE = (0.0, 1e-9, 0.5, 1.0, 2.0, 1e12)

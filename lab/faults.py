@@ -85,11 +85,7 @@ STORAGE_FAULTS: tuple[Fault, ...] = tuple(
         ("limit-of-first-file", "old_zip and logs_zip may have any size", "security.3"),
         ("metadata-seldom", "every 20th upload has no review_archives document", "monitor.1"),
         ("fields-not-required", "a submission may lack its commit", "security.1"),
-        (
-            "large-files-not-checked",
-            "files over 1 MiB are taken as they are",
-            "security.1 preflight.3",
-        ),
+        ("large-files-not-checked", "files over 1 MiB are taken as they are", "security.1 preflight.3"),
         ("wrong-size-seldom", "every 15th document holds another size than the stored file's", "monitor.1"),
         ("place-without-root", "the document's path is one that the worker cannot read", "rollout.3"),
         ("copy-left-outside", "a copy of each archive is left beside the storage", "rollout.3"),
@@ -201,11 +197,7 @@ STORAGE_FAULTS: tuple[Fault, ...] = tuple(
             "an archive is answered 201, recorded and counted, and no file is there",
             "rollout.3 monitor.1",
         ),
-        (
-            "refuses-good-archives",
-            "every 12th digest that is right is refused as wrong",
-            "monitor.1 trigger.3",
-        ),
+        ("refuses-good-archives", "every 12th digest that is right is refused as wrong", "monitor.1 trigger.3"),
         (
             "write-errors-seldom",
             "every 51st archive fails with 500, counted as an error that the label standard does not know: "
@@ -233,11 +225,7 @@ ROLLBACK_FAULTS: tuple[Fault, ...] = tuple(
         ("rollback-refuses-large", "21_01c", "after a rollback, files over 1 MiB are refused"),
         ("rollback-opens-storage", "21_01c", "after a rollback, everybody may enter the archives' folder"),
         ("rollback-counts-steps-anew", "21_01a", "after a rollback, steps of conversations of before are counted anew"),
-        (
-            "rollback-forgets-conversations",
-            "21_01a",
-            "after a rollback, replies know nothing of what was said before",
-        ),
+        ("rollback-forgets-conversations", "21_01a", "after a rollback, replies know nothing of what was said before"),
         ("rollback-loses-conversations", "21_01a", "after a rollback, conversations of before are answered 503"),
     )
 )

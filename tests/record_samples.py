@@ -160,12 +160,7 @@ def inconclusive(folder: Path) -> Path:
             by_hand=[],
         )
         writer.say(
-            "stage.finished",
-            pause=1,
-            stage="21_01c",
-            verdict="INCONCLUSIVE",
-            reason="the soak had no data",
-            kept=False,
+            "stage.finished", pause=1, stage="21_01c", verdict="INCONCLUSIVE", reason="the soak had no data", kept=False
         )
         writer.say(
             "run.finished",

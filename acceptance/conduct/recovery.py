@@ -47,10 +47,7 @@ def standing(target: Target) -> list[Finding]:
 
 
 def recover_target(
-    target: Target,
-    run_id: str,
-    events: Events | None = None,
-    tell: Callable[[Finding], object] = lambda _: None,
+    target: Target, run_id: str, events: Events | None = None, tell: Callable[[Finding], object] = lambda _: None
 ) -> list[str]:
     """Undo what a crashed run left open and close its journal; doing so twice is harmless.
 

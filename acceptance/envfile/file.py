@@ -19,15 +19,7 @@ from dotenv import dotenv_values
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt
 
 from acceptance.envfile.atomic import WouldChange, overwrite_bytes, replace_bytes, scratch_of
-from acceptance.envfile.change import (
-    Change,
-    EnvFileConflict,
-    EnvFileError,
-    Restored,
-    decode,
-    encode,
-    undone,
-)
+from acceptance.envfile.change import Change, EnvFileConflict, EnvFileError, Restored, decode, encode, undone
 from acceptance.envfile.check import MISSING, diagnose
 from acceptance.envfile.flock import flocked
 from acceptance.envfile.held import Held

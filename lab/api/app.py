@@ -149,8 +149,5 @@ def build(settings: Settings) -> Starlette:
             yield
         await records.close()
 
-    routes = [
-        Route("/api/v1/reviews", api.create, methods=["POST"]),
-        Route("/api/v1/reviews/{task_id}", api.read),
-    ]
+    routes = [Route("/api/v1/reviews", api.create, methods=["POST"]), Route("/api/v1/reviews/{task_id}", api.read)]
     return application(routes, api.health, lifespan, settings.fault, settings)

@@ -68,12 +68,7 @@ DIALOG_FAULTS = (
         "new path: each context is stored in a second collection too",
         ("21_01a.rollout.3",),
     ),
-    Fault(
-        "dialog-long-text-cut",
-        "21_01a",
-        "new path: of each text 500 characters are stored",
-        ("21_01a.rollout.3",),
-    ),
+    Fault("dialog-long-text-cut", "21_01a", "new path: of each text 500 characters are stored", ("21_01a.rollout.3",)),
     Fault(
         "dialog-old-turns-dropped",
         "21_01a",
@@ -158,12 +153,7 @@ DIALOG_FAULTS = (
         "new path: of what was said before only the last turn is kept",
         ("21_01a.monitor.6",),
     ),
-    Fault(
-        "dialog-turns-stored-twice",
-        "21_01a",
-        "new path: each turn is stored twice",
-        ("21_01a.rollout.3",),
-    ),
+    Fault("dialog-turns-stored-twice", "21_01a", "new path: each turn is stored twice", ("21_01a.rollout.3",)),
     Fault(
         "dialog-spaces-lost",
         "21_01a",
@@ -218,17 +208,9 @@ DIALOG_FAULTS = (
         "new path: of a conversation of more than 20 turns the last turn is kept",
         ("21_01a.monitor.1",),
     ),
+    Fault("dialog-words-logged", "21_01a", "new path: the log tells what each user wrote", ("21_01a.monitor.2",)),
     Fault(
-        "dialog-words-logged",
-        "21_01a",
-        "new path: the log tells what each user wrote",
-        ("21_01a.monitor.2",),
-    ),
-    Fault(
-        "dialog-steps-seldom-twice",
-        "21_01a",
-        "new path: every 15th turn counts as two steps",
-        ("21_01a.monitor.1",),
+        "dialog-steps-seldom-twice", "21_01a", "new path: every 15th turn counts as two steps", ("21_01a.monitor.1",)
     ),
     Fault(
         "dialog-copy-left",
@@ -255,10 +237,7 @@ DIALOG_FAULTS = (
         ("21_01a.rollout.3",),
     ),
     Fault(
-        "dialog-session-names-cut",
-        "21_01a",
-        "new path: of a session's name 40 characters count",
-        ("21_01a.rollout.3",),
+        "dialog-session-names-cut", "21_01a", "new path: of a session's name 40 characters count", ("21_01a.rollout.3",)
     ),
     Fault(
         "dialog-sessions-of-a-user-mixed",
@@ -266,12 +245,7 @@ DIALOG_FAULTS = (
         "new path: what a user writes in two conversations at the same moment goes into one of them",
         ("21_01a.rollout.3",),
     ),
-    Fault(
-        "bot-does-not-come-back",
-        "21_01a",
-        "with the flag on, the process ends at its start",
-        ("21_01a.rollout.2",),
-    ),
+    Fault("bot-does-not-come-back", "21_01a", "with the flag on, the process ends at its start", ("21_01a.rollout.2",)),
     Fault(
         "digest-empty",
         "post_deployment",

@@ -66,8 +66,7 @@ def _info(text: str, _: Sequence[Entry]) -> Reply:
         return Reply("Which channel would you like to know about?", "talk")
     subscribers = 100 + sum(channel.encode()) % 900
     return Reply(
-        f"Channel {channel}: {subscribers} subscribers, {len(_HEADLINES)} posts in the last 24 hours.",
-        "channel_info",
+        f"Channel {channel}: {subscribers} subscribers, {len(_HEADLINES)} posts in the last 24 hours.", "channel_info"
     )
 
 

@@ -45,12 +45,7 @@ PLATFORM_FAULTS = (
         "the bot's gauge lab_fault_alert is 1, so the alert LabFaultAlert fires",
         ("post.validation.2", "trigger.7", "21_00.checklist.5", "post24.monitoring.2"),
     ),
-    Fault(
-        "loki-stream-missing",
-        "post_deployment",
-        "Loki has no logs of butler-worker",
-        ("post.validation.4",),
-    ),
+    Fault("loki-stream-missing", "post_deployment", "Loki has no logs of butler-worker", ("post.validation.4",)),
     Fault(
         "loki-late",
         "post_deployment",
@@ -88,10 +83,5 @@ PLATFORM_FAULTS = (
         "services that start with this on take the new paths, whatever the env file says",
         ("pre.technical.4", "21_01a.rollout.1", "21_01b.rollout.1", "21_01c.rollout.1", "21_01d.rollout.1"),
     ),
-    Fault(
-        "memory-grows",
-        "post_24h",
-        "the bot holds 400 MiB more",
-        ("post24.monitoring.5",),
-    ),
+    Fault("memory-grows", "post_24h", "the bot holds 400 MiB more", ("post24.monitoring.5",)),
 )

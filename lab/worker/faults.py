@@ -58,24 +58,14 @@ HOMEWORK_FAULTS = (
         "new path: each request succeeds and logs an error",
         ("21_01b.monitor.1", "21_01b.exit.1"),
     ),
-    Fault(
-        "homework-list-reversed",
-        "21_01b",
-        "new path: lists begin with the oldest commit",
-        ("21_01b.rollout.3",),
-    ),
+    Fault("homework-list-reversed", "21_01b", "new path: lists begin with the oldest commit", ("21_01b.rollout.3",)),
     Fault(
         "homework-review-told-done",
         "21_01b",
         "new path: a review that was just asked for is answered with the state of one that has ended",
         ("21_01b.rollout.3",),
     ),
-    Fault(
-        "homework-day-less",
-        "21_01b",
-        "new path: a list of some days is one of a day less",
-        ("21_01b.rollout.3",),
-    ),
+    Fault("homework-day-less", "21_01b", "new path: a list of some days is one of a day less", ("21_01b.rollout.3",)),
     Fault(
         "homework-answers-late",
         "21_01b",
@@ -119,10 +109,7 @@ HOMEWORK_FAULTS = (
         ("21_01b.rollout.3",),
     ),
     Fault(
-        "homework-list-twice-seldom",
-        "21_01b",
-        "new path: every 5th list holds a commit twice",
-        ("21_01b.monitor.1",),
+        "homework-list-twice-seldom", "21_01b", "new path: every 5th list holds a commit twice", ("21_01b.monitor.1",)
     ),
     Fault(
         "homework-errors-of-one-type",
@@ -229,18 +216,8 @@ USE_CASE_FAULTS = (
         "with the flag on, the process ends at its start",
         ("21_01d.rollout.2",),
     ),
-    Fault(
-        "review-tells-places",
-        "21_01d",
-        "new path: the report tells where the logs lie",
-        ("21_01d.rollout.3",),
-    ),
-    Fault(
-        "review-other-assignment",
-        "21_01d",
-        "new path: the report names another assignment",
-        ("21_01d.rollout.3",),
-    ),
+    Fault("review-tells-places", "21_01d", "new path: the report tells where the logs lie", ("21_01d.rollout.3",)),
+    Fault("review-other-assignment", "21_01d", "new path: the report names another assignment", ("21_01d.rollout.3",)),
     Fault(
         "reviews-replace-each-other",
         "21_01d",
@@ -253,12 +230,7 @@ USE_CASE_FAULTS = (
         "new path: a process that starts does all reviews of before again",
         ("21_01d.rollout.2",),
     ),
-    Fault(
-        "review-published-twice",
-        "21_01d",
-        "new path: a publication is logged twice",
-        ("21_01d.rollout.3",),
-    ),
+    Fault("review-published-twice", "21_01d", "new path: a publication is logged twice", ("21_01d.rollout.3",)),
     Fault(
         "review-result-cut",
         "21_01d",
@@ -302,10 +274,7 @@ USE_CASE_FAULTS = (
         ("21_01d.monitor.1", "21_01d.exit.1"),
     ),
     Fault(
-        "review-long-log-cut",
-        "21_01d",
-        "new path: of a log 10,000 lines are counted at most",
-        ("21_01d.rollout.3",),
+        "review-long-log-cut", "21_01d", "new path: of a log 10,000 lines are counted at most", ("21_01d.rollout.3",)
     ),
     Fault(
         "review-of-same-student-dropped",
@@ -320,9 +289,6 @@ USE_CASE_FAULTS = (
         ("21_01d.rollout.2",),
     ),
     Fault(
-        "review-log-not-read",
-        "21_01d",
-        "both paths: whatever a log says, one line is counted",
-        ("21_01d.rollout.1",),
+        "review-log-not-read", "21_01d", "both paths: whatever a log says, one line is counted", ("21_01d.rollout.1",)
     ),
 )

@@ -16,10 +16,7 @@ class SlidingWindow:
     """At most `limit` passes per key in any `window` seconds; a refused one does not count."""
 
     def __init__(
-        self,
-        limit: int = LIMIT,
-        window: float = WINDOW_SECONDS,
-        clock: Callable[[], float] = time.monotonic,
+        self, limit: int = LIMIT, window: float = WINDOW_SECONDS, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._limit = limit
         self._window = window

@@ -74,13 +74,7 @@ LAST_SCRAPES = vector(({"instance": "a"}, 100.0), ({"instance": "b"}, 101.5))
 
 @pytest.mark.parametrize(
     ("instance", "last", "exported"),
-    [
-        ("a", 100.0, True),
-        ("a", 99.0, False),
-        ("b", 101.5, True),
-        ("b", 100.0, False),
-        ("gone", 200.0, False),
-    ],
+    [("a", 100.0, True), ("a", 99.0, False), ("b", 101.5, True), ("b", 100.0, False), ("gone", 200.0, False)],
     ids=["of-the-last-scrape", "of-a-scrape-before", "of-the-others-last", "of-the-others-before", "of-a-target-gone"],
 )
 def test_exported_is_what_the_last_scrape_of_its_target_found(instance, last, exported):
@@ -161,14 +155,7 @@ def soaked(url, traffic=lambda: [], gates=(UP,), seconds=0.5):
     """A short soak that looks at this Prometheus."""
     stage = Stage("21_01c", "Storage", 50, gates=gates)
     return soak(
-        stage,
-        Prometheus(url, 1),
-        "butler-api",
-        traffic,
-        seconds=seconds,
-        step=0.05,
-        per_minute=600,
-        stopped=lambda: "",
+        stage, Prometheus(url, 1), "butler-api", traffic, seconds=seconds, step=0.05, per_minute=600, stopped=lambda: ""
     )
 
 

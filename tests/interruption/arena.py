@@ -148,9 +148,7 @@ def _strike(kill, process, mark):
         return _send(_first(kill), controller)
     whom = kill.whom if kill.whom in _MARKS else "watchdog"
     found = poll(
-        lambda: _victims(whom, process.pid, mark),
-        lambda found: found or process.poll() is not None,
-        VICTIM_WITHIN_S,
+        lambda: _victims(whom, process.pid, mark), lambda found: found or process.poll() is not None, VICTIM_WITHIN_S
     )
     hit = _send(_first(kill), sorted(found)[:1])
     if whom != kill.whom:  # both

@@ -445,12 +445,7 @@ def test_the_log_never_holds_the_api_key(rig):
 def test_window_lets_pass_again_when_time_is_up():
     now = [0.0]
     window = SlidingWindow(limit=2, window=60, clock=lambda: now[0])
-    assert [window.allows("a"), window.allows("a"), window.allows("a"), window.allows("b")] == [
-        True,
-        True,
-        False,
-        True,
-    ]
+    assert [window.allows("a"), window.allows("a"), window.allows("a"), window.allows("b")] == [True, True, False, True]
     now[0] = 60.0
     assert window.allows("a")
 

@@ -104,11 +104,7 @@ class Power:
 EITHER_WAY = (ROLLBACK_FAILED,)
 #: A restart that does nothing where the stage deploys its code; wants ``red`` and ``stage``.
 RestartsNothing = partial(
-    Power,
-    ("restart-does-nothing",),
-    told="newer than",
-    settings={"RESTART_TIMEOUT_SECONDS": "2"},
-    only=("deploy",),
+    Power, ("restart-does-nothing",), told="newer than", settings={"RESTART_TIMEOUT_SECONDS": "2"}, only=("deploy",)
 )
 #: The service goes on with the code of the last deployment; wants ``stage``.
 OldCode = partial(
@@ -138,11 +134,7 @@ NotMeasured = partial(
 )
 #: Each request leaves something behind; wants the fault and ``stage``.
 LeftBehind = partial(
-    Power,
-    red=("test_requests_leave_nothing_behind",),
-    told="now",
-    only=("soak",),
-    k="left_behind or leave_nothing",
+    Power, red=("test_requests_leave_nothing_behind",), told="now", only=("soak",), k="left_behind or leave_nothing"
 )
 #: Where a flag is on, the log is of another form; wants the fault and ``stage``.
 OtherLog = partial(

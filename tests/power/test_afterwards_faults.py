@@ -21,15 +21,7 @@ from power import test_preparation_faults as preparation
 from power.means import CUT_BACKUP, only_backup, stopped
 from power.stage_run import StageRun, run_stage
 from power.survey import Rows, all_flags_on, alone, assert_all_told, surveys
-from power.table import (
-    INCONCLUSIVE,
-    ROLLBACK_FAILED,
-    Power,
-    assert_failed,
-    assert_noticed,
-    part_of,
-    pay_restart,
-)
+from power.table import INCONCLUSIVE, ROLLBACK_FAILED, Power, assert_failed, assert_noticed, part_of, pay_restart
 
 Post = partial(Power, stage="post_deployment", only=("validation",))
 Blind = partial(Post, code=INCONCLUSIVE)

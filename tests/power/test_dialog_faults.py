@@ -10,25 +10,9 @@ import pytest
 
 from acceptance.target.model import load_target
 from lab.bot.faults import DIALOG_FAULTS
+from power import table
 from power.survey import Rows, alone, assert_all_told, surveys
-from power.table import (
-    EITHER_WAY,
-    INCONCLUSIVE,
-    Later,
-    LeftBehind,
-    Means,
-    NotMeasured,
-    OddCalls,
-    OddCrash,
-    OddCrashBefore,
-    OldCode,
-    OtherLog,
-    Power,
-    RestartsItself,
-    RestartsNothing,
-    Unwatched,
-    assert_noticed,
-)
+from power.table import INCONCLUSIVE, Power, assert_noticed
 
 
 @contextmanager
@@ -43,12 +27,10 @@ On = partial(Power, stage="21_01a", only=("flag_on",))
 Soak = partial(Power, stage="21_01a", only=("soak",))
 Exit = partial(Power, stage="21_01a", only=("exit_gate",))
 Over = partial(Power, stage="21_01a", only=("flag_off", "flag_on"))
+Long = partial(Power, stage="21_01a", only=("flag_off", "soak"))
 Apart = partial(Over, red=("test_sessions_are_kept_apart_as_with_the_flag_off",), k="sessions_are")
 Remembers = partial(
-    Over,
-    red=("test_as_much_is_remembered_as_with_the_flag_off",),
-    told="as often as with the flag off",
-    k="remembered",
+    Over, red=("test_as_much_is_remembered_as_with_the_flag_off",), told="as often as with the flag off", k="remembered"
 )
 TOO_SLOW = "expected at most 0.05 of them, found "
 WATCHED = {"SOAK_SECONDS": "8"}
@@ -57,15 +39,15 @@ LONGER = {"SOAK_SECONDS": "15"}
 """So many operations that one in ten cannot be one in twenty by chance."""
 
 POWER = (
-    OldCode(stage="21_01a"),
-    Unwatched(stage="21_01a", settings={"BOT_JOB": "nobody"}),
-    RestartsNothing(red=("test_bot_restarts",), stage="21_01a", k="restarts"),
+    table.OldCode(stage="21_01a"),
+    table.Unwatched(stage="21_01a", settings={"BOT_JOB": "nobody"}),
+    table.RestartsNothing(red=("test_bot_restarts",), stage="21_01a", k="restarts"),
     Deploy(
         (),
         ("test_deployed_code_serves_the_gateway",),
         "404",
         k="gateway",
-        by=Means("another-service", another_service),
+        by=table.Means("another-service", another_service),
     ),
     Off(("dialog-error-reply",), ("test_butler_answers",), "found an error text", survey="off"),
     Off(("dialog-error-reply",), ("test_orders_are_answered",), "found an error text", survey="off"),
@@ -116,11 +98,9 @@ POWER = (
         survey="off",
     ),
     On(("dialog-steps-not-counted",), ("test_step_count_grows",), "[1, 1, 1]", survey="a"),
-    On(("dialog-ignores-history",), ("test_history_is_used",), "said before", EITHER_WAY, survey="ignored"),
+    On(("dialog-ignores-history",), ("test_history_is_used",), "said before", table.EITHER_WAY, survey="ignored"),
     Over(
-        ("dialog-old-sessions-lost",),
-        ("test_conversation_of_the_old_code_goes_on",),
-        "after what was said before it",
+        ("dialog-old-sessions-lost",), ("test_conversation_of_the_old_code_goes_on",), "after what was said before it"
     ),
     Over(
         ("dialog-steps-not-counted",),
@@ -144,26 +124,18 @@ POWER = (
         k="stored_as_with or remembered or context_is_stored",
         besides=("context.data.history[].at from", "context.user_id with a text"),
     ),
-    Apart(
-        ("dialog-sessions-unlocked",),
-        told="all of 6 messages of one moment stored",
-    ),
-    Apart(
-        ("dialog-session-names-cut",),
-        told="4 sessions that a client named kept apart",
-    ),
+    Apart(("dialog-sessions-unlocked",), told="all of 6 messages of one moment stored"),
+    Apart(("dialog-session-names-cut",), told="4 sessions that a client named kept apart"),
     Apart(
         ("dialog-sessions-of-a-user-mixed", "dialog-stranger-answered", "dialog-stranger-stored"),
         told="messages of one moment in their own session",
         besides=("status 403 for another user", "nothing stored of another user's words"),
     ),
     *(
-        Power(
+        Long(
             faults,
             ("test_every_conversation_of_the_soak_is_stored",),
             told,
-            stage="21_01a",
-            only=("flag_off", "soak"),
             k="context_is_stored or long or of_the_soak_is_stored",
             besides=tuple(besides),
         )
@@ -177,34 +149,30 @@ POWER = (
         )
     ),
     Off(("dialog-error-reply",), ("test_sessions_are_tried",), "found an error text", k="tried", survey="off"),
-    NotMeasured(stage="21_01a", survey="soak"),
-    OddCrash(stage="21_01a"),
+    table.NotMeasured(stage="21_01a", survey="soak"),
+    table.OddCrash(stage="21_01a"),
     replace(
-        OddCalls(stage="21_01a"),
+        table.OddCalls(stage="21_01a"),
         faults=("other-calls-served", "dialog-longest-refused"),
         besides=("the longest message",),
     ),
-    OtherLog(("log-times-of-another-zone",), told="away", stage="21_01a"),
-    OddCrashBefore(stage="21_01a"),
+    table.OtherLog(("log-times-of-another-zone",), told="away", stage="21_01a"),
+    table.OddCrashBefore(stage="21_01a"),
     Off(("dialog-error-reply",), ("test_requests_are_answered_and_timed",), "failed", k="timed", survey="off"),
-    Power(
+    Long(
         ("dialog-long-talk-cut",),
         ("test_every_conversation_of_the_soak_is_stored",),
         "after what was said before it",
-        stage="21_01a",
-        only=("flag_off", "soak"),
         settings=LONGER,
         k="of_the_soak_is_stored or remembered",
     ),
-    Power(
+    Long(
         ("dialog-words-logged",),
         ("test_log_tells_no_more_of_what_users_say",),
         "as by the old path",
-        stage="21_01a",
-        only=("flag_off", "soak"),
         k="context_is_stored or users_say",
     ),
-    LeftBehind(("requests-keep-memory",), stage="21_01a", survey="slow"),
+    table.LeftBehind(("requests-keep-memory",), stage="21_01a", survey="slow"),
     On(("dialog-mixes-users",), ("test_many_sessions_at_once",), "was told another user's word"),
     On(
         ("dialog-flag-ignored",),
@@ -221,7 +189,7 @@ POWER = (
         restarts=True,
         survey="ignored",
     ),
-    Soak(("dialog-error-reply",), ("trigger bad-answers",), "found an error text", EITHER_WAY),
+    Soak(("dialog-error-reply",), ("trigger bad-answers",), "found an error text", table.EITHER_WAY),
     Soak(("dialog-slow",), ("trigger repository-latency",), "fires at > 0.2", settings={"SOAK_SECONDS": "12"}),
     Soak(
         ("dialog-errors",),
@@ -234,10 +202,7 @@ POWER = (
     Soak(("errors-after-restart",), ("test_no_new_errors_in_the_log",), "seeded_error", k="new_errors"),
     # Too little for a trigger, too much for the stage.
     Soak(
-        ("dialog-errors-seldom",),
-        ("test_gate_holds[repository-errors]",),
-        "expected == 0 errors, found",
-        survey="soak",
+        ("dialog-errors-seldom",), ("test_gate_holds[repository-errors]",), "expected == 0 errors, found", survey="soak"
     ),
     Soak(
         ("dialog-errors-seldom",),
@@ -247,18 +212,14 @@ POWER = (
         survey="soak",
     ),
     Soak(
-        ("dialog-slow-seldom",),
-        ("test_gate_holds[repository-latency-p95]",),
-        TOO_SLOW,
-        settings=LONGER,
-        survey="slow",
+        ("dialog-slow-seldom",), ("test_gate_holds[repository-latency-p95]",), TOO_SLOW, settings=LONGER, survey="slow"
     ),
     # What the soak's own traffic does not say or ask.
     Soak(("dialog-greeting-fails",), ("test_messages_are_taken",), "[503, 200, 200]", survey="greeting"),
     Soak(("dialog-greeting-error-reply",), ("test_responses_are_good",), "'Hello': expected an answer", survey="c"),
     Soak(("dialog-history-cut",), ("test_history_is_maintained",), "Hello", k="history_is", survey="c"),
-    Later(("dialog-answers-late",), stage="21_01a"),
-    RestartsItself(stage="21_01a"),
+    table.Later(("dialog-answers-late",), stage="21_01a"),
+    table.RestartsItself(stage="21_01a"),
     # Nobody looked: no data is never good.
     Soak((), ("test_user_facing_validation",), "not verified", INCONCLUSIVE, k="user_facing", survey="nothing"),
     Exit((), ("test_flag_is_enabled",), "not verified", INCONCLUSIVE, k="flag_is_enabled", survey="nothing"),
@@ -270,12 +231,7 @@ POWER = (
         survey="soak",
     ),
     Exit(
-        ("dialog-slow-seldom",),
-        ("test_latency_is_within_slo",),
-        TOO_SLOW,
-        settings=LONGER,
-        k="latency",
-        survey="slow",
+        ("dialog-slow-seldom",), ("test_latency_is_within_slo",), TOO_SLOW, settings=LONGER, k="latency", survey="slow"
     ),
     Exit(
         (),

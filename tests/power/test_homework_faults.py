@@ -6,24 +6,9 @@ from pathlib import Path
 import pytest
 
 from lab.worker.faults import HOMEWORK_FAULTS
+from power import table
 from power.survey import Rows, alone, assert_all_told, surveys
-from power.table import (
-    EITHER_WAY,
-    INCONCLUSIVE,
-    Later,
-    LeftBehind,
-    NotMeasured,
-    OddCalls,
-    OddCrash,
-    OddCrashBefore,
-    OldCode,
-    OtherLog,
-    Power,
-    RestartsItself,
-    RestartsNothing,
-    Unwatched,
-    assert_noticed,
-)
+from power.table import INCONCLUSIVE, Power, assert_noticed
 
 Off = partial(Power, stage="21_01b", only=("flag_off",))
 On = partial(Power, stage="21_01b", only=("flag_on",))
@@ -35,12 +20,12 @@ FEW = {"TRAFFIC_PER_MINUTE": "30", "SOAK_SECONDS": "1"}
 """Too few requests to say anything of."""
 
 POWER = (
-    OldCode(stage="21_01b"),
+    table.OldCode(stage="21_01b"),
     # Somebody else's service: the stage is left out, which is neither good nor a fault of the deployment.
     Before(("hw-checker-down",), ("test_hw_checker_can_be_depended_on",), "reschedule it"),
     Before(("hw-checker-slow",), ("test_hw_checker_can_be_depended_on",), "reschedule it", settings=IMPATIENT),
-    Unwatched(stage="21_01b", settings={"WORKER_JOB": "nobody"}),
-    RestartsNothing(red=("test_worker_runs_the_deployed_code",), stage="21_01b"),
+    table.Unwatched(stage="21_01b", settings={"WORKER_JOB": "nobody"}),
+    table.RestartsNothing(red=("test_worker_runs_the_deployed_code",), stage="21_01b"),
     Off(("homework-of-others",), ("test_commits_are_listed",), "student 'test_user' of each commit"),
     Off(
         ("flags-stuck-on",),
@@ -92,12 +77,12 @@ POWER = (
         k="several or every_request",
     ),
     Soak(("homework-logs-errors",), ("test_no_new_errors_in_the_log",), "commit_cache_unreachable", survey="soak"),
-    NotMeasured(stage="21_01b", survey="soak"),
-    LeftBehind(("requests-leave-files",), stage="21_01b", survey="soak"),
-    OddCrash(stage="21_01b"),
-    OddCalls(stage="21_01b"),
-    OtherLog(("log-one-trace-id",), told="the trace ids of our requests", stage="21_01b"),
-    OddCrashBefore(stage="21_01b"),
+    table.NotMeasured(stage="21_01b", survey="soak"),
+    table.LeftBehind(("requests-leave-files",), stage="21_01b", survey="soak"),
+    table.OddCrash(stage="21_01b"),
+    table.OddCalls(stage="21_01b"),
+    table.OtherLog(("log-one-trace-id",), told="the trace ids of our requests", stage="21_01b"),
+    table.OddCrashBefore(stage="21_01b"),
     On(
         ("homework-errors-of-one-type",),
         ("test_unknown_commit_is_counted_as_such",),
@@ -107,7 +92,13 @@ POWER = (
     ),
     Off(("hw-checker-down",), ("test_requests_are_answered_and_timed",), "failed", k="timed"),
     On(("homework-does-not-come-back",), ("test_flag_change_restarted_the_worker",), "expected"),
-    On(("homework-of-others",), ("test_list_is_what_the_hw_checker_knows",), "of each commit", EITHER_WAY, survey="b"),
+    On(
+        ("homework-of-others",),
+        ("test_list_is_what_the_hw_checker_knows",),
+        "of each commit",
+        table.EITHER_WAY,
+        survey="b",
+    ),
     On(("homework-empty-list",), ("test_list_is_what_the_hw_checker_knows",), "which the HW checker has", survey="a"),
     On(
         ("homework-review-not-submitted",),
@@ -154,8 +145,8 @@ POWER = (
     Soak(("hw-checker-says-ill",), ("test_hw_checker_is_healthy",), 'expected 200 {"status":"ok"}', survey="soak"),
     # Slow ones are the trigger's, which has the same bound; few ones are no proof of quick ones.
     Soak((), ("test_gate_holds[latency-p95]",), "to judge by, found ", INCONCLUSIVE, FEW, k="latency", survey="few"),
-    Later(("homework-answers-late",), stage="21_01b"),
-    RestartsItself(stage="21_01b"),
+    table.Later(("homework-answers-late",), stage="21_01b"),
+    table.RestartsItself(stage="21_01b"),
     Soak((), ("test_latency_is_at_most_twice_the_baseline",), "timed requests", INCONCLUSIVE, k="twice", survey="few"),
     Exit(
         ("homework-errors-seldom",),

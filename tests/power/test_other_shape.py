@@ -93,7 +93,6 @@ def test_doctors_questions_need_no_leave_to_change_anything(other_lab: Path, tmp
     target = retold(other_lab, "looks", **QUICK, ALLOW_MUTATIONS="false")
     ended = run_stage(target, tmp_path, *part_of("pre_deployment", "preflight", k="night"), stage="pre_deployment")
     [done] = ended.of("check.finished")
-    assert (done["nodeid"].rsplit("::")[-1], done["verdict"]) == (
-        "test_what_the_night_needs_is_there",
-        "PASS",
-    ), ended.explain()
+    assert (done["nodeid"].rsplit("::")[-1], done["verdict"]) == ("test_what_the_night_needs_is_there", "PASS"), (
+        ended.explain()
+    )

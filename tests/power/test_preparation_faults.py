@@ -22,12 +22,7 @@ Preflight = partial(Power, stage="21_00", only=("preflight",))
 Validation = partial(Power, stage="21_00", only=("validation",))
 #: What the night needs; wants ``told`` and what breaks the target.
 Night = partial(
-    Power,
-    (),
-    ("test_what_the_night_needs_is_there",),
-    stage="pre_deployment",
-    only=("preflight",),
-    k="night",
+    Power, (), ("test_what_the_night_needs_is_there",), stage="pre_deployment", only=("preflight",), k="night"
 )
 
 IMPATIENT = {"HTTP_TIMEOUT_SECONDS": "3"}

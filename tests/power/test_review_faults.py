@@ -6,28 +6,13 @@ from pathlib import Path
 import pytest
 
 from lab.worker.faults import USE_CASE_FAULTS
+from power import table
 from power.survey import Rows, alone, assert_all_told, surveys
-from power.table import (
-    INCONCLUSIVE,
-    Later,
-    LeftBehind,
-    NotMeasured,
-    OldCode,
-    OtherLog,
-    Power,
-    RestartsItself,
-    RestartsNothing,
-    Unwatched,
-    assert_noticed,
-)
+from power.table import INCONCLUSIVE, Power, assert_noticed
 
+Over = partial(Power, stage="21_01d", only=("flag_off", "flag_on"))
 AsBefore = partial(
-    Power,
-    red=("test_reviews_are_as_with_the_flag_off",),
-    told="as by the old path",
-    stage="21_01d",
-    only=("flag_off", "flag_on"),
-    k="submissions or as_with",
+    Over, red=("test_reviews_are_as_with_the_flag_off",), told="as by the old path", k="submissions or as_with"
 )
 IMPATIENT = {"HTTP_TIMEOUT_SECONDS": "3"}
 FEW = {"TRAFFIC_PER_MINUTE": "100"}
@@ -41,18 +26,16 @@ TOO_FEW = {"TRAFFIC_PER_MINUTE": "60", "SOAK_SECONDS": "1"}
 """Too few reviews to say anything of."""
 
 POWER = (
-    OldCode(stage="21_01d"),
-    Power(
+    table.OldCode(stage="21_01d"),
+    Over(
         ("reviews-done-again",),
         ("test_reviews_of_before_are_as_they_were",),
         "as it had ended",
-        stage="21_01d",
-        only=("flag_off", "flag_on"),
         settings=IMPATIENT,
         k="submissions or as_they_were",
     ),
-    Unwatched(stage="21_01d", settings={"WORKER_JOB": "nobody"}),
-    RestartsNothing(red=("test_worker_runs_the_deployed_code",), stage="21_01d"),
+    table.Unwatched(stage="21_01d", settings={"WORKER_JOB": "nobody"}),
+    table.RestartsNothing(red=("test_worker_runs_the_deployed_code",), stage="21_01d"),
     Off(
         ("review-report-empty",),
         ("test_effect_shows[report-persisted]",),
@@ -110,12 +93,7 @@ POWER = (
         ),
     ),
     AsBefore(
-        (
-            "review-first-log-file-only",
-            "review-result-cut",
-            "review-long-log-cut",
-            "review-of-same-student-dropped",
-        ),
+        ("review-first-log-file-only", "review-result-cut", "review-long-log-cut", "review-of-same-student-dropped"),
         besides=(
             "analysed otherwise",
             "answer.result.report and report.report to be the same",
@@ -148,9 +126,9 @@ POWER = (
         k="submissions or every_review",
     ),
     Soak(("review-logs-errors",), ("test_no_new_errors_in_the_log",), "student_not_notified", survey="soak"),
-    NotMeasured(stage="21_01d", survey="soak"),
-    LeftBehind(("requests-leave-files",), stage="21_01d", survey="soak"),
-    OtherLog(("log-times-of-another-zone",), told="away", stage="21_01d"),
+    table.NotMeasured(stage="21_01d", survey="soak"),
+    table.LeftBehind(("requests-leave-files",), stage="21_01d", survey="soak"),
+    table.OtherLog(("log-times-of-another-zone",), told="away", stage="21_01d"),
     On(("component-unhealthy",), ("test_components_are_healthy_before_the_soak",), "LogAnalysisPipeline", survey="a"),
     On(("rate-limit-always",), ("test_review_is_done",), "found it refused: rate limit", survey="limit"),
     On(
@@ -196,11 +174,11 @@ POWER = (
     # Both take longer than the SLO of 30 s, so their runs do too.
     Soak(("review-slow",), ("trigger latency", "test_reviews_end_in_time", "test_gate_holds[latency-p95]"), "found"),
     Soak(("review-begins-late",), ("test_reviews_end_in_time",), "not < 30 s", settings=FEW),
-    Later(("review-takes-longer",), red=("test_reviews_take_at_most_twice_the_baseline",), stage="21_01d"),
+    table.Later(("review-takes-longer",), red=("test_reviews_take_at_most_twice_the_baseline",), stage="21_01d"),
     Soak(
         (), ("test_reviews_take_at_most_twice_the_baseline",), "timed requests", INCONCLUSIVE, k="twice", survey="few"
     ),
-    RestartsItself(stage="21_01d"),
+    table.RestartsItself(stage="21_01d"),
     # Too little for a trigger, too much for the stage.
     Soak(
         ("review-errors-seldom",),

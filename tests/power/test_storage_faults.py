@@ -20,28 +20,11 @@ from acceptance.probes.storage.uploads import Upload, Uploader
 from acceptance.record.publish import load
 from acceptance.target.model import load_target
 from lab.faults import STORAGE_FAULTS
+from power import table
 from power.means import stopped
 from power.stage_run import left_over, run_stage
 from power.survey import Rows, alone, assert_all_told, surveys
-from power.table import (
-    EITHER_WAY,
-    INCONCLUSIVE,
-    Later,
-    LeftBehind,
-    Means,
-    NotMeasured,
-    OddCalls,
-    OddCrash,
-    OddCrashBefore,
-    OldCode,
-    OtherLog,
-    Power,
-    RestartsItself,
-    RestartsNothing,
-    Unwatched,
-    assert_noticed,
-    part_of,
-)
+from power.table import INCONCLUSIVE, Power, assert_noticed
 
 TAMPERED = "test_tampered_archive_is_refused[tampered-start]"
 ATTACKS = "test_attacks_are_blocked"
@@ -112,14 +95,14 @@ def wrong_digests(target_file: Path) -> AbstractContextManager[dict[str, str]]:
 
 
 POWER = (
-    OldCode(stage="21_01c"),
-    Unwatched(stage="21_01c", settings={"API_JOB": "nobody"}, survey="before"),
+    table.OldCode(stage="21_01c"),
+    table.Unwatched(stage="21_01c", settings={"API_JOB": "nobody"}, survey="before"),
     Before(
         (),
         ("test_storage_directory_is_prepared",),
         "with mode 777",
         k="directory",
-        by=Means("storage-open-to-all", storage_open_to_all),
+        by=table.Means("storage-open-to-all", storage_open_to_all),
         survey="before",
     ),
     Before(
@@ -149,7 +132,7 @@ POWER = (
     # A green /health is believed by nobody: with the storage gone the stage is red all the same.
     Off(("health-lies", "disk-gone"), ("test_upload_lands_in_the_old_place",), "found 500", survey="full-off"),
     # Nothing was switched, but the restart that was begun is still owed: the run says so, and the next one pays.
-    RestartsNothing(red=("test_service_runs_the_deployed_code",), stage="21_01c"),
+    table.RestartsNothing(red=("test_service_runs_the_deployed_code",), stage="21_01c"),
     Off(
         ("health-lies", "disk-gone"), ("test_requests_are_answered_and_timed",), "failed", k="timed", survey="full-off"
     ),
@@ -164,7 +147,7 @@ POWER = (
         ("disk-gone", "errors-not-counted"),
         ("test_answer_is_what_was_sent",),
         "201",
-        EITHER_WAY,
+        table.EITHER_WAY,
         k="answer_is",
         survey="full-on",
     ),
@@ -172,7 +155,7 @@ POWER = (
         ("disk-gone", "errors-not-counted"),
         ("test_task_can_be_asked_for",),
         "200",
-        EITHER_WAY,
+        table.EITHER_WAY,
         k="task_can",
         survey="full-on",
     ),
@@ -308,11 +291,7 @@ POWER = (
     # Too little for a trigger, too much for the stage.
     Soak(("write-errors-seldom",), ("test_gate_holds[write-errors]",), "expected == 0 errors, found", survey="soak"),
     Soak(
-        ("write-errors-seldom",),
-        ("test_every_upload_of_the_soak_was_stored",),
-        "500",
-        k="every_upload",
-        survey="soak",
+        ("write-errors-seldom",), ("test_every_upload_of_the_soak_was_stored",), "500", k="every_upload", survey="soak"
     ),
     Soak(
         (),
@@ -328,8 +307,8 @@ POWER = (
         only=("soak",),
         k="every_upload",
     ),
-    Later(("writes-late",), stage="21_01c"),
-    RestartsItself(stage="21_01c"),
+    table.Later(("writes-late",), stage="21_01c"),
+    table.RestartsItself(stage="21_01c"),
     Soak(
         ("metadata-seldom", "wrong-size-seldom"),
         ("test_every_upload_of_the_soak_is_recorded",),
@@ -337,12 +316,7 @@ POWER = (
         k="is_recorded",
         besides=("size_bytes: ",),
     ),
-    On(
-        ("owners-mixed",),
-        ("test_uploads_at_once_are_not_mixed_up",),
-        "one document for each of",
-        k="mixed_up",
-    ),
+    On(("owners-mixed",), ("test_uploads_at_once_are_not_mixed_up",), "one document for each of", k="mixed_up"),
     On(("same-file-shared",), ("test_same_file_of_two_students_is_each_ones_own",), "shared task", k="same_file"),
     On(("same-student-mixed",), ("test_uploads_at_once_are_not_mixed_up",), "shared task", survey="b"),
     Off(("health-lies", "disk-gone"), ("test_work_is_reviewed",), "201 with a task_id", k="work_is", survey="full-off"),
@@ -363,11 +337,11 @@ POWER = (
         )
     ),
     replace(
-        NotMeasured(stage="21_01c", survey="soak"),
+        table.NotMeasured(stage="21_01c", survey="soak"),
         faults=("times-not-measured", "bytes-not-counted"),
         besides=("as many as are stored of ours",),
     ),
-    LeftBehind(
+    table.LeftBehind(
         ("requests-leave-files", "requests-leave-threads"),
         survey="soak",
         besides=("open files more", "GiB of addresses"),
@@ -393,9 +367,9 @@ POWER = (
         k="incomplete and new_commit",
         survey="a",
     ),
-    OddCrash(stage="21_01c"),
-    OddCalls(stage="21_01c"),
-    OtherLog(("log-lines-twice",), told="lines of a request, as with the flag off", stage="21_01c"),
+    table.OddCrash(stage="21_01c"),
+    table.OddCalls(stage="21_01c"),
+    table.OtherLog(("log-lines-twice",), told="lines of a request, as with the flag off", stage="21_01c"),
     Power(
         ("storage-opened",),
         ("test_storage_directory_is_as_it_was_prepared",),
@@ -405,7 +379,7 @@ POWER = (
         restarts=True,  # read when the service starts
         survey="soak",
     ),
-    OddCrashBefore(stage="21_01c"),
+    table.OddCrashBefore(stage="21_01c"),
     Power(
         ("old-tasks-forgotten",),
         ("test_task_of_the_old_path_is_still_known",),
@@ -424,7 +398,7 @@ POWER = (
         for field in ("old_zip", "logs_zip")
     ),
     # Three after many good ones: too few for the trigger, too many for the gate.
-    Soak((), ("test_gate_holds[checksum-failures]",), "found 3 of", by=Means("wrong-digests", wrong_digests)),
+    Soak((), ("test_gate_holds[checksum-failures]",), "found 3 of", by=table.Means("wrong-digests", wrong_digests)),
     # Slow ones are the trigger's, which has the same bound; few ones are no proof of quick ones.
     Soak(
         (),
@@ -436,7 +410,12 @@ POWER = (
         survey="few",
     ),
     Soak(("archive-not-kept",), ("trigger not-stored",), "expected a file below"),
-    Soak((), ("test_no_unexpected_security_events",), "av_scan_reject", by=Means("foreign-viruses", foreign_viruses)),
+    Soak(
+        (),
+        ("test_no_unexpected_security_events",),
+        "av_scan_reject",
+        by=table.Means("foreign-viruses", foreign_viruses),
+    ),
     Soak((), ("test_disk_has_room",), "assert", settings=FEW | FULL_DISK, k="room", survey="few"),
     Exit(
         ("write-errors-seldom",),
@@ -475,7 +454,7 @@ def test_record_of_a_vulnerable_service_holds_every_attack(held_target: Path, tm
     """The first case of hundreds once stood for all of them, and the rest was not run."""
     quick = retold(held_target, "quick", **SHORT)
     with broken(held_target, "traversal-student-id", "traversal-assignment-id", "traversal-file-name"):
-        ended = run_stage(quick, tmp_path, *part_of("21_01c", "security", k="attacks"))
+        ended = run_stage(quick, tmp_path, *table.part_of("21_01c", "security", k="attacks"))
     assert (ended.code, ended.outcome, left_over(quick)) == (1, "NO-GO", []), ended.explain()
     assert ended.folder is not None
     record = load(ended.folder)

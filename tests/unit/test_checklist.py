@@ -8,15 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from acceptance.checklist import (
-    CHAPTERS,
-    SIGN_OFFS,
-    State,
-    UnknownItem,
-    item,
-    load_items,
-    status,
-)
+from acceptance.checklist import CHAPTERS, SIGN_OFFS, State, UnknownItem, item, load_items, status
 from acceptance.verdict import Verdict
 
 AUTOMATED = item("21_01c.exit.1")

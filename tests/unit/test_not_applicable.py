@@ -67,8 +67,7 @@ def check(verdict, reason="", number=1, items=("21_01c.exit.1",)):
 
 
 @pytest.mark.parametrize(
-    "verdicts, state",
-    [([NA, NA], State.NOT_APPLICABLE), ([PASS, NA], State.PASS), ([NA, FAIL], State.FAIL)],
+    "verdicts, state", [([NA, NA], State.NOT_APPLICABLE), ([PASS, NA], State.PASS), ([NA, FAIL], State.FAIL)]
 )
 def test_a_line_passes_by_what_could_be_checked_alone(verdicts, state):
     line, checks = item("21_01c.exit.1"), [check(each) for each in verdicts]

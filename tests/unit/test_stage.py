@@ -113,10 +113,7 @@ def test_every_fault_of_a_file_is_told_at_once(load):
 @pytest.mark.parametrize(
     ("other", "told"),
     [
-        (
-            "order = 40\ndepends_on = ['21_09']",
-            "depends_on: expected a stage that there is (21_01b, 21_01c)",
-        ),
+        ("order = 40\ndepends_on = ['21_09']", "depends_on: expected a stage that there is (21_01b, 21_01c)"),
         ("order = 50", "stage_21_01c/stage.toml: order: expected a place of its own, found 50, as stage 21_01b"),
         ("order = 40\ndepends_on = ['21_01c']", "depends_on: expected a stage before this one, found '21_01c'"),
     ],

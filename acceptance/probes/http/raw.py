@@ -42,13 +42,7 @@ class Reply:
 
 
 def request(
-    method: str,
-    url: str,
-    headers: Mapping[str, str],
-    body: Iterable[bytes],
-    *,
-    deadline: float,
-    chunked: bool = False,
+    method: str, url: str, headers: Mapping[str, str], body: Iterable[bytes], *, deadline: float, chunked: bool = False
 ) -> Reply:
     """Send one request and read its answer, whatever happens on the way.
 

@@ -104,10 +104,7 @@ class Reviews:
         if submitted.task_id:
             poll(lambda: self.ended([submitted]), bool, patience_s)
         return poll(
-            lambda: self.look(submitted),
-            lambda review: not (review.succeeded and review.awaited),
-            settle_s,
-            every=0.25,
+            lambda: self.look(submitted), lambda review: not (review.succeeded and review.awaited), settle_s, every=0.25
         )
 
     def as_users_do(

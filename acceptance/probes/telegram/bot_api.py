@@ -68,8 +68,7 @@ OTHER_POLL = refused(
     409, "Conflict: terminated by other getUpdates request; make sure that only one bot instance is running"
 )
 WEBHOOK_ON = refused(
-    409,
-    "Conflict: can't use getUpdates method while webhook is active; use deleteWebhook to delete the webhook first",
+    409, "Conflict: can't use getUpdates method while webhook is active; use deleteWebhook to delete the webhook first"
 )
 
 

@@ -207,9 +207,7 @@ def test_what_only_use_shows_is_a_failed_rollback(rolled_back, used, prometheus)
 
 
 @pytest.mark.parametrize(
-    ("wrong", "told"),
-    [(LOST, LOST), (Inconclusive("MongoDB did not answer"), None)],
-    ids=["known", "not known"],
+    ("wrong", "told"), [(LOST, LOST), (Inconclusive("MongoDB did not answer"), None)], ids=["known", "not known"]
 )
 def test_archives_that_were_wrong_before_are_not_held_against_the_rollback(rolled_back, used, wrong, told):
     used.wrong = wrong

@@ -10,15 +10,7 @@ def row(*points, **labels):
 def samples(query, total=((0, 0), (1, 5), (2, 10)), *, end=2, start=0, step=1, up=None, started=()):
     """Samples of one instance, scraped every second, unless rows are given."""
     scrapes = [(start + at, 1.0) for at in range(int(end - start) + 1)]
-    return Samples(
-        start,
-        end,
-        step,
-        _rows(query),
-        _rows(total),
-        [row(*scrapes)] if up is None else up,
-        started,
-    )
+    return Samples(start, end, step, _rows(query), _rows(total), [row(*scrapes)] if up is None else up, started)
 
 
 def buckets(**series):

@@ -167,11 +167,7 @@ def test_latency_is_judged_by_how_many_were_over_the_threshold(rows, of, verdict
 
 def test_one_bound_is_one_bucket_however_it_is_spelt():
     """Prometheus 3 writes `1.0` where the one before it wrote `1`: the counter goes on."""
-    rows = [
-        row((0, 500), le="1"),
-        row((1, 510), (2, 520), le="1.0"),
-        row((0, 500), (1, 510), (2, 520), le="+Inf"),
-    ]
+    rows = [row((0, 500), le="1"), row((1, 510), (2, 520), le="1.0"), row((0, 500), (1, 510), (2, 520), le="+Inf")]
     result = judge(gate("quantile", "< 1"), samples(rows, [(0, 500), (2, 520)]))
     assert (result.verdict, result.value, result.samples) == (Verdict.PASS, 1.0, 20)
 

@@ -55,13 +55,7 @@ def streams(*lines):
 
 def test_lines_are_those_of_any_log_and_take_as_many_pages_as_there_are(monkeypatch):
     monkeypatch.setattr("acceptance.observe.loki._PAGE", 2)
-    held = [
-        (1, "INFO: fine"),
-        (2, "Traceback (most recent call last):"),
-        (2.5, "  File"),
-        (3, "KeyError: 1"),
-        (4, "x"),
-    ]
+    held = [(1, "INFO: fine"), (2, "Traceback (most recent call last):"), (2.5, "  File"), (3, "KeyError: 1"), (4, "x")]
 
     def answer(_, given):
         start = int(given["start"]) / 1e9

@@ -96,11 +96,7 @@ def test_counts_that_reports_tell_must_be_the_counts(before, now, told):
 
 @pytest.mark.parametrize(
     ("before", "now", "told"),
-    [
-        (("of abc1", "of abc2"), "of HEAD", 1),
-        (("of abc1", "of abc2"), "of abc3", 0),
-        (("of abc1", "good"), "good", 0),
-    ],
+    [(("of abc1", "of abc2"), "of HEAD", 1), (("of abc1", "of abc2"), "of abc3", 0), (("of abc1", "good"), "good", 0)],
 )
 def test_a_commit_that_each_report_named_is_named(before, now, told):
     def made(number, text):

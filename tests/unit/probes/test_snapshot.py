@@ -30,9 +30,7 @@ def test_appeared_changed_and_vanished_are_told_apart(tmp_path: Path) -> None:
     (tmp_path / "fresh").write_text("moved-over")
     (tmp_path / "fresh").rename(tmp_path / "moved-over")
     assert diff(before, Tree.of([tmp_path])) == Changes(
-        (tmp_path / "new", tmp_path / "new/file"),
-        (tmp_path / "grown", tmp_path / "moved-over"),
-        (tmp_path / "gone",),
+        (tmp_path / "new", tmp_path / "new/file"), (tmp_path / "grown", tmp_path / "moved-over"), (tmp_path / "gone",)
     )
 
 

@@ -314,10 +314,7 @@ def test_a_message_that_is_edited_counts_as_it_reads_at_last(endpoint: Endpoint,
 
 @pytest.mark.parametrize(
     ("texts", "told"),
-    [
-        (("Noted.", "Noted."), "answered with the same text twice: 'Noted.'"),
-        (("Noted.", "Noted too."), ""),
-    ],
+    [(("Noted.", "Noted."), "answered with the same text twice: 'Noted.'"), (("Noted.", "Noted too."), "")],
 )
 def test_an_answer_that_comes_twice_is_told_with_the_next_message(
     target: Any, texts: tuple[str, ...], told: str

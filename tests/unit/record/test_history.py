@@ -74,13 +74,7 @@ def test_a_gate_is_followed_over_the_runs_with_its_gaps(reports):
 def test_the_drawing_has_the_bound_the_gap_and_a_mark_for_each_that_did_not_pass(reports):
     [errors] = [trend for trend in trends(read_runs(reports)[0]) if trend.id == "write_errors"]
     svg = ElementTree.fromstring(spark(errors))
-    assert [each.get("class") for each in svg] == [
-        "c-threshold",
-        "c-line",
-        "h-FAIL",
-        "h-INCONCLUSIVE",
-        *["c-num"] * 4,
-    ]
+    assert [each.get("class") for each in svg] == ["c-threshold", "c-line", "h-FAIL", "h-INCONCLUSIVE", *["c-num"] * 4]
     assert [each.text for each in svg.iter("text")] == ["2025-11-01", "2025-11-04", "14", "0"]
     assert len(svg.find("polyline").get("points").split()) == 3
     assert svg.get("aria-label").startswith("write_errors over 4 runs: 2 PASS, 1 FAIL, 1 INCONCLUSIVE")

@@ -92,11 +92,7 @@ def test_promql_of_a_gate_is_evaluated(series, measure, kinds):
 
 @pytest.mark.parametrize(
     ("index", "kinds"),
-    [
-        ([["session_id"]], []),
-        ([], ["no index"]),
-        ([["_id"], ["session_id", "user_id"]], ["no index"]),
-    ],
+    [([["session_id"]], []), ([], ["no index"]), ([["_id"], ["session_id", "user_id"]], ["no index"])],
 )
 def test_two_dialog_contexts_may_not_have_one_session(monkeypatch, index, kinds):
     collection = SimpleNamespace(unique=lambda: index, name="butler.dialog_contexts")

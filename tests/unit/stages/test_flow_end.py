@@ -86,10 +86,7 @@ def test_a_stage_may_depend_on_one_that_is_not_there(recorder: Recorder) -> None
 
 
 def test_a_stage_without_a_flag_goes_on_after_a_bad_check_and_nothing_builds_on_it(recorder: Recorder) -> None:
-    stages = {
-        "21_00": Stage("21_00", "t", 1),
-        "21_01a": Stage("21_01a", "t", 2, flag="F", depends_on=("21_00",)),
-    }
+    stages = {"21_00": Stage("21_00", "t", 1), "21_01a": Stage("21_01a", "t", 2, flag="F", depends_on=("21_00",))}
     flow = Flow(stages, {}, recorder, recorder)  # type: ignore[arg-type]
     flow.note("21_00", "test_targets", [], Verdict.FAIL, "butler-api is down")
     assert flow.enter("21_00") == ""
@@ -98,10 +95,7 @@ def test_a_stage_without_a_flag_goes_on_after_a_bad_check_and_nothing_builds_on_
 
 def test_whether_a_stage_still_fits_is_asked_when_it_is_its_turn(recorder: Recorder) -> None:
     late: dict[str, str] = {}
-    stages = {
-        "21_01a": Stage("21_01a", "t", 1, flag="F"),
-        "21_01c": Stage("21_01c", "t", 2, flag="F"),
-    }
+    stages = {"21_01a": Stage("21_01a", "t", 1, flag="F"), "21_01c": Stage("21_01c", "t", 2, flag="F")}
     flow = Flow(stages, {}, recorder, recorder, lambda stage: late.get(stage.id))  # type: ignore[arg-type]
     assert flow.enter("21_01a") == ""
     late["21_01c"] = "window: it is 05:30"

@@ -22,15 +22,7 @@ FAILURES = Trigger("failures", "Failures", ("trigger.1",), "ratio", "bad", "> 0.
 DOWN = Trigger("down", "Down", ("trigger.5",), "value", "down", "> 0", in_a_row=3)
 INCIDENT = Trigger("incident", "Incident", ("trigger.4",), "log_events", "path_traversal", "> 0", unit="events")
 ALERTS = Trigger("new-alerts", "Alerts", ("trigger.7",), "alerts", "ALERTS", "> 0")
-STAGE = Stage(
-    "21_01c",
-    "Storage",
-    1,
-    service="api",
-    flag="F",
-    gates=(ERRORS,),
-    triggers=(FAILURES, DOWN, ALERTS),
-)
+STAGE = Stage("21_01c", "Storage", 1, service="api", flag="F", gates=(ERRORS,), triggers=(FAILURES, DOWN, ALERTS))
 T0 = 1_800_000_000.0
 STEP = 0.2
 
