@@ -87,6 +87,7 @@ STORAGE_FAULTS: tuple[Fault, ...] = tuple(
         ("fields-not-required", "a submission may lack its commit", "security.1"),
         ("large-files-not-checked", "files over 1 MiB are taken as they are", "security.1 preflight.3"),
         ("wrong-size-seldom", "every 15th document holds another size than the stored file's", "monitor.1"),
+        ("archive-logs-errors", "each archive is stored, and an error is logged", "monitor.1"),
         ("place-without-root", "the document's path is one that the worker cannot read", "rollout.3"),
         ("copy-left-outside", "a copy of each archive is left beside the storage", "rollout.3"),
         ("previous-alone-lost", "an older archive that comes without a log is not kept", "rollout.3"),

@@ -141,7 +141,7 @@ class Comparison:
             for kind, line in worst.items()
         ]
 
-    def new_errors(self, since: float) -> list[Finding]:
+    def new_errors(self, since: float, told: Callable[[LogLine], bool] = lambda _: False) -> list[Finding]:
         """Find the kinds of errors that were not there before, and that come again; a warning may be new.
 
         One alone is chance: a rare error of a user is of a kind that an hour of the time before may well lack.
@@ -149,12 +149,13 @@ class Comparison:
         Args:
             since: From when on they count, unix seconds: what no service can serve, and we asked for before, may be
                 told in other words.
+            told: Tells the lines that another check judges, such as what a user's own mistake leaves.
 
         Raises:
             Inconclusive: As for `new_kinds`.
         """
         begin = datetime.fromtimestamp(since, UTC)
-        errors = [line for line in self.new if line.is_error and line.since(begin) is not False]
+        errors = [line for line in self.new if line.is_error and line.since(begin) is not False and not told(line)]
         times = Counter(line.kind for line in errors)
         return replace(self, new=tuple(line for line in errors if times[line.kind] >= AGAIN)).new_kinds()
 

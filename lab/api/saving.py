@@ -122,6 +122,8 @@ class Saving:
             if self._broken("errors-not-raised"):
                 return
             raise Refusal(500, "archive could not be stored", "review_failed", kind=file.kind) from error
+        if self._broken("archive-logs-errors"):
+            log("archive_not_indexed", "ERROR", kind=file.kind)
         counted = 0 if self._broken("bytes-not-counted") and file.kind != "new" else file.size
         self._context.metrics.saved(file.kind, counted, time.perf_counter() - started)
         if self._broken("copy-left-outside"):

@@ -59,6 +59,16 @@ def test_no_unexpected_security_events(soaked, flag_on, api_logs, stage_work, ev
     assert found == [], f"{len(found)} security events of others beside {uploads} uploads: {'; '.join(found[:5])}"
 
 
+@pytest.mark.checklist("21_01c.monitor.1")
+def test_no_new_errors_in_the_log(flag_on, soaked, stage_work, evidence):
+    """Prometheus metrics, beside them the log: no errors come again and again that were not there before."""
+    level = stage_work.log_compared(flag_on)
+    evidence.add(level.evidence())
+    # A wrong digest or an attack of others is judged above: the old path may not look, and so logs none.
+    found = level.new_errors(soaked.start, lambda line: any(map(line.tells_of, (*EVENTS, "size_limit"))))
+    assert found == [], summary(found)
+
+
 @pytest.mark.checklist("21_01c.monitor.2", "trigger.4")
 def test_log_is_as_with_the_flag_off(flag_on, soaked, stage_work):
     """Check logs for security events: our requests stand there as with the flag off, and no secret does."""

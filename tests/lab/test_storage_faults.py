@@ -155,6 +155,13 @@ def test_a_students_second_upload_of_a_moment_is_the_first_one(broken: WholeLab)
     assert answers[0]["task_id"] == answers[1]["task_id"]
 
 
+@breaks("archive-logs-errors")
+def test_an_archive_is_stored_and_an_error_logged(broken: WholeLab) -> None:
+    with broken.new_events() as events:
+        assert broken.upload().status_code == 201
+    assert "archive_not_indexed" in [event["event"] for event in events]
+
+
 @breaks("times-without-zone")
 def test_a_time_is_told_without_its_zone(broken: WholeLab) -> None:
     told = broken.http.get(f"{broken.reviews}/{broken.upload().json()['task_id']}").json()

@@ -146,6 +146,7 @@ def test_a_new_warning_is_no_new_error_even_where_nothing_is_known_of_before(log
         compare(log([*fresh, *again]), NOON, at(60)).new_errors(at(5).timestamp())
     both = compare(log([*OLD, *fresh, *again]), NOON, at(60))
     assert [len(both.new_kinds()), [each.kind for each in both.new_errors(at(5).timestamp())]] == [2, ["new error"]]
+    assert both.new_errors(at(5).timestamp(), lambda line: line.is_error) == [], "another check judges them"
     assert both.new_errors(at(8).timestamp()) == [], (
         "two of them are chance, and before the soak we ask for what nobody serves"
     )
