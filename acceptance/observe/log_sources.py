@@ -17,6 +17,8 @@ from itertools import islice
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
+
 from acceptance.observe.log_entries import Raw
 from acceptance.observe.log_lines import level_of
 from acceptance.redact import cut_front
@@ -32,6 +34,8 @@ _OLDEST = 200
 """Lines at the start of a log within which one has a time."""
 
 _STAMP = re.compile(rb"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}(?:Z|[+-]\d\d:\d\d)) ")
+_ROTATES_S = 0.5
+"""So long, in seconds, a log may be away that is renamed and begun anew."""
 _PIECES_WITHIN = timedelta(seconds=1)
 """So much later than the first piece of a long line its last may be read."""
 
@@ -107,15 +111,25 @@ def _journal(unit: str) -> list[str]:
 
 
 def _of_files(path: Path, since: datetime, tail: int) -> Written:
-    """Read a file, and those before it that were rotated away since."""
+    """Read a file, and those before it that were rotated away since; while it is rotated, it is not there."""
+    again = Retrying(
+        retry=retry_if_exception_type(FileNotFoundError),
+        stop=stop_after_delay(_ROTATES_S),
+        wait=wait_fixed(0.05),
+        reraise=True,
+    )
     try:
-        status = path.stat()
-        if tail and status.st_size > tail:
-            return Written([_of_file(line) for line in _end_of(path, tail)], whole=False)
-        lines = [_of_file(line) for line in _lines(path)]
-        lines = [*(_of_file(line) for before in _rotated(path, since) for line in _lines(before)), *lines]
+        return again(_at_once, path, since, tail)
     except (OSError, EOFError, zlib.error) as error:
         raise Inconclusive(f"{path}: the log cannot be read ({error}); check the *_LOGS key") from error
+
+
+def _at_once(path: Path, since: datetime, tail: int) -> Written:
+    status = path.stat()
+    if tail and status.st_size > tail:
+        return Written([_of_file(line) for line in _end_of(path, tail)], whole=False)
+    lines = [_of_file(line) for line in _lines(path)]
+    lines = [*(_of_file(line) for before in _rotated(path, since) for line in _lines(before)), *lines]
     return Written(lines, datetime.fromtimestamp(status.st_mtime, UTC))
 
 
@@ -124,7 +138,9 @@ def _rotated(path: Path, since: datetime) -> list[Path]:
     number, end = r"[.-]\d[\dT:._-]*", re.escape(path.suffix)
     dated = r"[._-]\d{4}-?\d\d-?\d\d[\dT:._-]*"  # another number may be that of an instance
     name = re.compile(rf"(?:{re.escape(path.name)}{number}|{re.escape(path.stem)}{dated}{end})(?:\.gz)?")
-    found = [(each.stat().st_mtime, each) for each in path.parent.iterdir() if name.fullmatch(each.name)]
+    there = {each for each in path.parent.iterdir() if name.fullmatch(each.name)}
+    being_packed = {each.with_name(f"{each.name}.gz") for each in there}
+    found = [(each.stat().st_mtime, each) for each in there - being_packed]
     return [each for at, each in sorted(found) if at >= since.timestamp()]
 
 

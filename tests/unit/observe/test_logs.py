@@ -4,6 +4,7 @@ import gzip
 import json
 import os
 from datetime import UTC, datetime, timedelta
+from threading import Timer
 
 import pytest
 
@@ -310,6 +311,7 @@ def test_each_instance_of_a_service_has_its_log(logs, tmp_path):
 def test_a_log_that_was_rotated_is_read_with_those_before(logs, tmp_path, name, pack):
     log = logs(line("after", 1))
     (tmp_path / name).write_bytes(pack((line("before", -1) + line("at")).encode()))
+    (tmp_path / f"{name}.gz").write_bytes(gzip.compress(line("at").encode())[:30])  # it is just being packed
     (tmp_path / "api.log.2.gz").write_bytes(gzip.compress(line("older", -2).encode()))
     os.utime(tmp_path / "api.log.2.gz", (NOON.timestamp(), NOON.timestamp()))
     (tmp_path / "api.log.pos").write_text("17")
@@ -321,6 +323,15 @@ def test_a_log_whose_beginning_is_gone_says_nothing_of_that_time(logs):
     with pytest.raises(Inconclusive, match="begins at 12:04:00; was it rotated"):
         logs(line("after", 4)).since(NOON)
     assert events(logs(line("after a restart", 1)).since(NOON)) == ["after a restart"]
+
+
+def test_a_log_that_is_away_while_it_is_rotated_is_waited_for(logs, tmp_path):
+    log = logs(line("before"))
+    (tmp_path / "api.log").rename(tmp_path / "api.log.1")
+    again = Timer(0.2, (tmp_path / "api.log").write_text, [line("after", 1)])
+    again.start()
+    assert events(log.since(NOON)) == ["before", "after"]
+    again.join()
 
 
 def test_a_rotated_log_that_is_half_written_is_inconclusive(logs, tmp_path):
