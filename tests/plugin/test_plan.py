@@ -172,7 +172,7 @@ def test_every_trigger_and_gate_is_named(healthy):
     ("where", "told"),
     [
         ("pre_deployment", "uses        backup: A fresh backup"),
-        ("pre_deployment", "look        Monitoring baselines captured"),
+        ("pre_deployment", "look        Change ticket created"),
         ("stage_21_00", "change      flags that"),
         ("stage_21_00", "uses        baseline: The baseline of this run, measured under traffic"),
         ("stage_21_00", "command     make day-12-restart-all"),
