@@ -101,16 +101,6 @@ POWER = (
         settings={"SOAK_SECONDS": "50"},  # its fifth is the time in which errors are counted
         also=("test_no_error_spike_in_logs[worker]", "test_no_error_spike_in_logs[api]"),
     ),
-    Power(
-        ("old-code",),
-        ("test_running_code_is_that_of_the_checkout[bot]",),
-        "expected the commit of CODE_DIR",
-        stage="21_00",
-        only=("deploy",),
-        k="running_code",
-        restarts=True,
-        also=tuple(f"test_running_code_is_that_of_the_checkout[{key}]" for key in ("worker", "api")),
-    ),
     Validation(("dialog-ignores-history",), ("test_conversation_goes_on",), "said before, in the answer", k="goes_on"),
     Validation(
         ("review-report-empty",), ("test_work_is_reviewed",), "report persisted", settings=IMPATIENT, k="reviewed"
