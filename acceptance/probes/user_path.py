@@ -21,7 +21,7 @@ from acceptance.probes.archives.archives import of_exact_size
 from acceptance.probes.clients import Clients
 from acceptance.probes.dialog import contexts
 from acceptance.probes.dialog.conversation import Conversation, converse
-from acceptance.probes.dialog.gateway import RECALL, keep, new_word, words_in
+from acceptance.probes.dialog.gateway import RECALL, Turn, keep, new_word, words_in
 from acceptance.probes.homework.worker import DAYS
 from acceptance.probes.http.client import Called, brief
 from acceptance.probes.reviews.result import Review
@@ -55,10 +55,12 @@ class Memory:
 
     Attributes:
         stored: The documents of before, by collection and by how many were asked for at most.
+        recalled: What was answered in each conversation that was asked for a word of before, by its session.
         conversations: What was wrong with each conversation that went on, by its session.
     """
 
     stored: dict[tuple[str, int], list[Document]] = field(default_factory=dict)
+    recalled: dict[str, Turn] = field(default_factory=dict)
     conversations: dict[str, list[Finding]] = field(default_factory=dict)
 
 
@@ -117,12 +119,16 @@ def forgotten(user: User, patience_s: float) -> list[Finding]:
         for context in user.stored(contexts.COLLECTION, "user_id", most=SESSIONS)
     ]
     kept = [(context, words_in(said)) for context, said in asked if RECALL not in said and words_in(said)]
-    turns = []
+    turns, asked_before = [], user.memory.recalled
     for context, words in kept[:MOST]:
-        say = partial(user.clients.butler.say, str(context["user_id"]), RECALL, context["session_id"])
-        turn = poll(say, lambda turn: not turn.findings(), patience_s, every=0.5)
-        if not turn.findings():  # else `conversations` tells it
-            turns.append((turn, words))
+        session = str(context["session_id"])
+        if session not in asked_before:  # an answer to the same question again is about that question
+            say = partial(user.clients.butler.say, str(context["user_id"]), RECALL, session)
+            asked_before[session] = say()
+            if asked_before[session].findings():  # the service may not be back yet
+                poll(say, lambda turn: not turn.findings(), patience_s, every=0.5)
+        if not asked_before[session].findings():  # else `conversations` tells it
+            turns.append((asked_before[session], words))
     lost = [turn for turn, words in turns if not words & words_in([turn.reply])]
     if len(lost) < max(2, len(turns)):
         return []

@@ -94,7 +94,11 @@ def test_target_file_that_is_a_folder(tmp_path: Path) -> None:
         ({"ENV_FILE": "/nowhere/.env.infra"}, REFUSED, ("/nowhere/.env.infra", "no such file", "ENV_FILE")),
         ({"JOURNAL_DIR": "/proc/nowhere"}, REFUSED, ("/proc/nowhere", "JOURNAL_DIR", "nothing was changed")),
         ({"ALLOW_MUTATIONS": "false"}, REFUSED, ("ALLOW_MUTATIONS", "set it to true")),
-        ({"STORAGE_ROOT": "/nowhere/archives"}, 1, ("STORAGE_ROOT /nowhere/archives", "found no folder there")),
+        (
+            {"STORAGE_ROOT": "/nowhere/archives", "WATCH_DIRS": "/nowhere"},
+            1,
+            ("STORAGE_ROOT /nowhere/archives", "found no folder there"),
+        ),
         (
             {"FLAG_STORAGE": "USE_NEW_STORAGE_SERVICE"},
             REFUSED,

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 MOST_CHARACTERS = 4096
+SOON_S = 1.0
+"""Only a message that follows so soon tells of the answer before it: a restart, and who answers then, take longer."""
 _TAG = re.compile(r"<[^<>]+>")
 _ESCAPED = re.compile(r"\\([!-/:-@\[-`{-~])")
 
@@ -85,6 +87,7 @@ class Chat:
     changed: float = 0.0
     _asked: int = 0
     _answered: int = 0
+    _answered_at: float = 0.0
     _alone: bool = True
 
     def take(self, message_id: int, text: str, params: Mapping[str, Any]) -> None:
@@ -107,8 +110,8 @@ class Chat:
         """
         texts = [each.text for each in self.sent if self._asked < each.message_id < asked]
         twice = next((text for number, text in enumerate(texts) if text in texts[:number]), "")
-        over = self._answered == self._asked
-        told = twice if over and self._alone else ""
+        over, soon = self._answered == self._asked, time.monotonic() < self._answered_at + SOON_S
+        told = twice if over and soon and self._alone else ""
         self._asked, self._alone = asked, over
         return told
 
@@ -118,6 +121,7 @@ class Chat:
 
     def answered(self, asked: int) -> None:
         """End the wait for an answer, whether or not one came."""
+        self._answered_at = time.monotonic()
         self._answered = max(self._answered, asked)
 
     def answer_to(self, asked: int) -> list[str]:
