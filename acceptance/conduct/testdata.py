@@ -24,6 +24,7 @@ from acceptance.observe.store import Store
 from acceptance.polling import poll
 from acceptance.probes.attacks.escape_targets import Escapes
 from acceptance.probes.http.under_way import Noted, Requests
+from acceptance.probes.storage.snapshot import outermost
 from acceptance.target.model import Target
 from acceptance.verdict import Inconclusive
 
@@ -134,8 +135,7 @@ def _end_tasks(mongo: Store, prefix: str) -> list[OSError]:
 
 def _remove_files(target: Target, prefix: str, escapes: Escapes | None, failures: list[OSError]) -> int:
     named = (target.storage.root, target.storage.legacy_root, *target.storage.watch_dirs)
-    real = {Path(os.path.realpath(folder)) for folder in named}
-    roots = [each for each in real if real.isdisjoint(each.parents)]  # one lies in another: nothing is counted twice
+    roots = outermost({Path(os.path.realpath(folder)) for folder in named})  # so that nothing is counted twice
     prefixes = {prefix, digits_of(prefix)}
     found = [path for root in roots for path in _carrying(prefixes, root, failures)]
     try:

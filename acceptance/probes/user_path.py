@@ -30,8 +30,8 @@ from acceptance.probes.storage.metadata import checksum_findings
 from acceptance.probes.storage.uploads import REVIEWS_PATH, Upload
 from acceptance.verdict import Inconclusive
 
-SESSIONS = 1000
-"""How many conversations are looked through for those in which a word was kept."""
+LOOKED_THROUGH = 1000
+"""How many stored things are read, such as to find the conversations in which a word was kept."""
 MOST = 3
 """How many of the stored things are asked for again: the newest, so that a rollback stays short."""
 LARGE = 2 << 20
@@ -54,12 +54,12 @@ class Memory:
     """What the first of several tries found: whoever asks a conversation that was lost begins it anew, as it is read.
 
     Attributes:
-        stored: The documents of before, by collection and by how many were asked for at most.
+        stored: The newest documents of before, by collection.
         recalled: What was answered in each conversation that was asked for a word of before, by its session.
         conversations: What was wrong with each conversation that went on, by its session.
     """
 
-    stored: dict[tuple[str, int], list[Document]] = field(default_factory=dict)
+    stored: dict[str, list[Document]] = field(default_factory=dict)
     recalled: dict[str, Turn] = field(default_factory=dict)
     conversations: dict[str, list[Finding]] = field(default_factory=dict)
 
@@ -86,15 +86,17 @@ class User:
     memory: Memory = field(default_factory=Memory)
 
     def stored(self, collection: str, *fields: str, most: int = MOST) -> list[Document]:
-        """Give the newest documents of the users before, as the first try saw them, by the fields with a user's id.
+        """Give the newest documents of the users before, by the fields with a user's id.
+
+        They are read once, before anybody asks for them: who asks a conversation that was lost begins it anew.
 
         Raises:
             Inconclusive: MongoDB does not answer.
         """
-        ours, asked = [of_prefix(name, prefix) for name in fields for prefix in self.before], (collection, most)
-        if ours and asked not in self.memory.stored:
-            self.memory.stored[asked] = list(self.mongo[collection].find({"$or": ours}).newest(most))
-        return self.memory.stored.get(asked, [])
+        ours = [of_prefix(name, prefix) for name in fields for prefix in self.before]
+        if ours and collection not in self.memory.stored:
+            self.memory.stored[collection] = list(self.mongo[collection].find({"$or": ours}).newest(LOOKED_THROUGH))
+        return self.memory.stored.get(collection, [])[:most]
 
 
 def message(user: User) -> list[Finding]:
@@ -113,10 +115,9 @@ def forgotten(user: User, patience_s: float) -> list[Finding]:
         user: Who asks.
         patience_s: Longest time until a service that was just restarted answers, in seconds.
     """
-    user.stored(contexts.COLLECTION, "user_id")  # first: who asks a conversation that was lost begins it anew
     asked = [
         (context, list(contexts.texts(context.get("data"))))
-        for context in user.stored(contexts.COLLECTION, "user_id", most=SESSIONS)
+        for context in user.stored(contexts.COLLECTION, "user_id", most=LOOKED_THROUGH)
     ]
     kept = [(context, words_in(said)) for context, said in asked if RECALL not in said and words_in(said)]
     turns, asked_before = [], user.memory.recalled

@@ -9,7 +9,7 @@ import errno
 import os
 import re
 import stat
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -163,8 +163,13 @@ def _target(path: Path) -> bytes:
         return b""
 
 
+def outermost(folders: Collection[Path]) -> list[Path]:
+    """Give those of some folders, named without links, that lie in no other of them."""
+    return [folder for folder in folders if not any(other in folder.parents for other in folders)]
+
+
 def _walk(tops: set[Path]) -> Iterator[tuple[Path, Stat]]:
-    waiting = [top for top in tops if not any(other in top.parents for other in tops)]
+    waiting = outermost(tops)
     while waiting:
         folder = waiting.pop()
         try:
