@@ -25,6 +25,7 @@ def small_target(folder, before=BEFORE, **settings):
         "MONGODB_URL": "mongodb://127.0.0.1:1/",
         "GRAFANA_PASSWORD": "grafana-pw",
         "PROMETHEUS_URL": "http://127.0.0.1:1",
+        **{f"{service}_URL": "http://127.0.0.1:1" for service in ("BOT", "WORKER", "API")},  # where nothing answers
         "STORAGE_ROOT": folder / "store",
         "LEGACY_STORAGE_ROOT": folder / "store",
         "WATCH_DIRS": folder,
