@@ -1,4 +1,4 @@
-"""Where the lab's services can be mutated, by a mutation library's own operators, and which stage owns the place."""
+"""Where code can be mutated, by a mutation library's own operators: the lab's services, and what decides here."""
 
 from __future__ import annotations
 
@@ -38,6 +38,20 @@ LEFT_OUT = (
 )
 HOMEWORK = ("homework.py", "checker.py", "routes.py")
 TELEGRAM = ("telegram.py",)
+#: The suite's code that judges a deployment, changes it, undoes that, or says what came of it.
+DECIDES = (
+    "gates/*.py",
+    "envfile/*.py",
+    "baseline/*.py",
+    "record/build.py",
+    "record/reconcile.py",
+    "conduct/journal.py",
+    "conduct/undo.py",
+    "conduct/rollback.py",
+    "outcome.py",
+    "verdict.py",
+    "redact.py",
+)
 
 
 class Owner(NamedTuple):
@@ -65,8 +79,10 @@ class Place:
 
     @property
     def stage(self) -> str:
-        """The stage whose checks are asked to notice."""
-        service, name = Path(self.file).parts[1:3]
+        """The stage whose checks are asked to notice; of the suite's own code, the room that it is in."""
+        service, name = Path(self.file).parts[1:3] if self.file.count("/") > 1 else ("acceptance", "")
+        if self.file.startswith("acceptance/"):
+            return service
         if service == "worker":
             return "21_01b" if name in HOMEWORK else "21_01d"
         return {"api": "21_01c", "bot": "21_01a"}[service]
@@ -105,16 +121,22 @@ class Place:
         return True
 
 
-def places(root: Path) -> list[Place]:
+def of_butler(root: Path) -> list[Place]:
     """List every place of the three services in a stable order."""
     files = [path for service in ("api", "bot", "worker") for path in sorted((root / "lab" / service).glob("*.py"))]
     return [place for path in files if path.name not in HOOK_FILES for place in _of_file(root, path)]
 
 
-def sample(root: Path, number: int, seed: int) -> list[Place]:
+def of_suite(root: Path) -> list[Place]:
+    """List every place of the suite's code that decides and undoes, in a stable order."""
+    files = [path for pattern in DECIDES for path in sorted((root / "acceptance").glob(pattern))]
+    return [place for path in files for place in _of_file(root, path)]
+
+
+def sample(root: Path, places: list[Place], number: int, seed: int) -> list[Place]:
     """Draw places at random; a line is drawn first, then one of its mutations, so that busy lines do not win."""
     by_line: dict[tuple[str, int], list[Place]] = {}
-    for place in places(root):
+    for place in places:
         by_line.setdefault((place.file, place.line), []).append(place)
     draw = random.Random(seed)
     drawn = (draw.choice(by_line[line]) for line in draw.sample(sorted(by_line), len(by_line)))
@@ -122,17 +144,17 @@ def sample(root: Path, number: int, seed: int) -> list[Place]:
 
 
 def _of_file(root: Path, path: Path) -> Iterator[Place]:
-    source = path.read_text(encoding="utf-8")
+    source, name = path.read_text(encoding="utf-8"), str(path.relative_to(root))
     tree = cosmic_ray.ast.get_ast(source)
-    hooks = hook_lines(source) | _docstrings(source)
-    for name in cosmic_ray.plugins.operator_names():
-        if any(part in name for part in LEFT_OUT):
+    hooks = _docstrings(source) | (hook_lines(source) if name.startswith("lab/") else set())
+    for operator in cosmic_ray.plugins.operator_names():
+        if any(part in operator for part in LEFT_OUT):
             continue
-        positions = _Positions(_operator(name))
+        positions = _Positions(_operator(operator))
         positions.walk(tree)
         for occurrence, line in enumerate(positions.lines):
             if line not in hooks:
-                yield Place(str(path.relative_to(root)), name, occurrence, line)
+                yield Place(name, operator, occurrence, line)
 
 
 def hook_lines(source: str) -> set[int]:

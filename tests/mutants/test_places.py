@@ -5,21 +5,25 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from coverage import CoverageData
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from mutants.places import Owner, Place, hook_lines, sample, statement_lines
+from mutants.places import Owner, Place, hook_lines, of_butler, of_suite, sample, statement_lines
+from mutants.suite import Tests
 from mutants.trial import TRACER, Control
 
 ROOT = Path(__file__).parents[2]
-SAMPLE = sample(ROOT, 40, seed=7)
+EVERY = of_butler(ROOT)
+SAMPLE = sample(ROOT, EVERY, 40, seed=7)
 
 
 def test_same_seed_draws_the_same_places():
-    assert sample(ROOT, 40, seed=7) == SAMPLE != sample(ROOT, 40, seed=8)
+    assert sample(ROOT, EVERY, 40, seed=7) == SAMPLE != sample(ROOT, EVERY, 40, seed=8)
 
 
 def test_each_place_is_one_change_of_a_line_that_is_no_hook():
@@ -29,6 +33,26 @@ def test_each_place_is_one_change_of_a_line_that_is_no_hook():
         ast.parse(mutated)
         assert mutated != source, place
         assert place.line not in hook_lines(source), place
+
+
+def test_a_place_of_the_suite_is_asked_of_the_tests_that_execute_it(tmp_path):
+    places = sample(ROOT, of_suite(ROOT), 40, seed=7)
+    assert all(place.file.startswith("acceptance/") for place in places)
+    place = next(each for each in places if each.stage == "gates")
+    source = (ROOT / place.file).read_text()
+    data = CoverageData(str(tmp_path / "coverage"))
+    for test, line in (
+        ("test_b.py::b|run", place.line),
+        ("test_a.py::a|setup", place.line),
+        ("other|run", 10**6),
+        ("", 1),
+    ):
+        data.set_context(test)
+        data.add_lines({str(tmp_path / place.file): [line]})
+    asked = Tests(data, tmp_path)
+    assert asked.that_execute(place, source) == ["test_a.py::a", "test_b.py::b"]
+    assert asked.that_execute(replace(place, line=10**5), source) == ["other", "test_a.py::a", "test_b.py::b"]
+    assert asked.that_execute(replace(place, file="acceptance/redact.py"), source) == []
 
 
 SOURCE = """\

@@ -49,9 +49,9 @@ class Result:
 
     Attributes:
         place: The mutation.
-        ended: `caught`, `survived`, `not reached` (the stage does not execute it), `does not start` (no lab came up: a
-            deployment would not have, either).
-        by: The first check or trigger that was not good.
+        ended: `caught`, `survived`, `not reached` (neither the stage nor a unit test executes it), `does not start` (no
+            lab came up: a deployment would not have, either).
+        by: The first check or trigger, or unit test, that was not good.
         reason: What it said.
         seconds: Of the whole trial.
         change: The mutated line, before and after.
@@ -109,6 +109,11 @@ def _copy_with(place: Place, folder: Path) -> str:
     before = file.read_text(encoding="utf-8")
     after = place.mutated(before)
     file.write_text(after, encoding="utf-8")
+    return changed(before, after)
+
+
+def changed(before: str, after: str) -> str:
+    """Give the first line that differs, before and after."""
     lines = zip(before.splitlines(), after.splitlines(), strict=False)
     return next((f"{old.strip()} -> {new.strip()}" for old, new in lines if old != new), "a line went")
 

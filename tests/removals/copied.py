@@ -83,18 +83,28 @@ class Copied:
         """Run tests here; gives the messages of those that failed, errors of set-up left out, and pytest's output."""
         junit = self.root / "removals.xml"
         junit.unlink(missing_ok=True)
+        limit_s = max(1, len(tests)) * PATIENCE_S
+        done = self.pytest(f"--timeout={each_s:g}", f"--junitxml={junit}", *tests, limit_s=limit_s)
+        found = ElementTree.parse(junit).iter("failure") if junit.is_file() else []
+        return [failure.get("message", "") for failure in found], done.stdout
+
+    def pytest(self, *options: str, limit_s: float) -> subprocess.CompletedProcess[str]:
+        """Run pytest here.
+
+        Raises:
+            subprocess.TimeoutExpired: It did not end in time.
+        """
         # What this process was told as a test run is not the copy's business.
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "OPS_"))}
-        options = ["-q", "-pno:cacheprovider", f"--timeout={each_s:g}", f"--junitxml={junit}"]
-        done = subprocess.run(
-            [sys.executable, "-m", "pytest", *options, *tests],
+        return subprocess.run(
+            [sys.executable, "-m", "pytest", "-q", "-pno:cacheprovider", *options],
             cwd=self.root,
             env=kept | {"PYTHONPATH": str(self.root), "PYTHONDONTWRITEBYTECODE": "1"},
             stdin=subprocess.DEVNULL,
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
             text=True,
+            errors="replace",
             check=False,
-            timeout=max(1, len(tests)) * PATIENCE_S,
+            timeout=limit_s,
         )
-        found = ElementTree.parse(junit).iter("failure") if junit.is_file() else []
-        return [failure.get("message", "") for failure in found], done.stdout + done.stderr
