@@ -11,6 +11,7 @@ from pathlib import Path
 from held_lab import SHORT, retold
 
 from acceptance.target.model import load_target
+from power.noticed import Noticed, note
 from power.stage_run import folder_of, left_over, run_stage
 from power.table import Power, await_no_alerts, part_of, restart_all, seeded
 
@@ -74,6 +75,8 @@ def assert_all_told(rows: Rows, target_file: Path, reports: Path) -> None:
     unsaid = {name for row in rows for name in row.also if found.get(name, ("",))[0] not in ("FAIL", "INCONCLUSIVE")}
     green = {item for row in rows for item in ended.all_green(row.items - row.not_shown)}
     assert (ended.code != 0, ended.outcome, unsaid, green) == (True, "SURVEY", set(), set()), ended.explain()
+    for row in rows:
+        note(Noticed(row.faults, row.stage, row.red[0], None, None, "not switched"))
 
 
 def told(row: Power, verdict: str, reason: str) -> bool:

@@ -15,6 +15,7 @@ from acceptance.observe.prometheus import Prometheus
 from acceptance.polling import poll
 from acceptance.target.model import load_target
 from lab.faults import catalogue
+from power.noticed import Noticed, note
 from power.stage_run import StageRun, folder_of, left_over, run_stage
 
 CATALOGUE = {fault.name: fault for fault in catalogue()}
@@ -250,6 +251,7 @@ def assert_noticed(power: Power, held_target: Path, reports: Path) -> None:
     if power.faults:
         assert ended.red_items & power.items, f"expected one of {sorted(power.items)} red, found {ended.red_items}"
     assert ended.all_green(power.items - power.not_shown) == []
+    note(Noticed.of(ended, power.faults, power.stage))
 
 
 def assert_failed(ended: StageRun, told: Mapping[str, str], code: int = 1) -> None:
