@@ -146,6 +146,7 @@ STORAGE_FAULTS: tuple[Fault, ...] = tuple(
         ("answer-remembered", "a review is told for ever as it stood when it was first asked for", "rollout.3"),
         ("old-tasks-forgotten", "tasks of before the process started are answered with 404", "rollout.3"),
         ("refused-recorded", "what is refused is queued for review all the same", "security.1 security.2"),
+        ("refused-kept-late", "of what is refused a file is kept, half a second after the answer", "security.1"),
         ("limit-missing", "a file of any size is accepted", "security.3"),
         ("flag-ignored", "the process reads the flag and keeps the old path", "rollout.2 rollout.3"),
         ("metadata-not-written", "the archive is stored, its review_archives document is not", "rollout.3"),

@@ -60,6 +60,8 @@ class ReviewApi:
             forgotten = self._broken("left-over-incoming")
             if self._broken("refused-recorded") and upload.fields.keys() >= {"student_id", "assignment_id"}:
                 await self._saving.queue(upload)
+            if self._broken("refused-kept-late"):
+                seeded.keep_later(self._context.storage.root, upload.fields.get("student_id", ""))
             return self._refuse(refusal, upload)
         finally:
             if not forgotten:

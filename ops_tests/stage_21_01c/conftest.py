@@ -35,7 +35,9 @@ from acceptance.probes.reviews.pipeline import Reviews
 from acceptance.probes.reviews.result import Review
 from acceptance.probes.storage.kept_archives import KeptArchives
 from acceptance.probes.storage.oracle import Submission
+from acceptance.probes.storage.refused import RefusedUpload, RefusedUploads
 from acceptance.probes.storage.rejection import ANY, try_upload
+from acceptance.probes.storage.snapshot import Tree
 from acceptance.probes.storage.uploads import OF_ARCHIVE, Upload, Uploader, digest_of, upload_in
 from acceptance.probes.user_path import REVIEW_S
 from acceptance.stages.session import StageWork
@@ -169,15 +171,9 @@ def counted(work: StageWork, query: str) -> float:
 
 
 @pytest.fixture(scope="session")
-def refused_students() -> list[str]:
-    """The students whose uploads were refused."""
-    return []
-
-
-@pytest.fixture(scope="session")
-def refused_digests() -> list[str]:
-    """The digests of what was refused, and those that were declared with it; no other upload has one of them."""
-    return []
+def refused_uploads(storage: Storage) -> RefusedUploads:
+    """The uploads that were refused; before the first of them, what is stored is noted."""
+    return RefusedUploads(Tree.of([storage.root]))
 
 
 @pytest.fixture
@@ -188,8 +184,7 @@ def refuse(
     api_logs: Logs,
     new_id: NewId,
     evidence: EvidenceBox,
-    refused_students: list[str],
-    refused_digests: list[str],
+    refused_uploads: RefusedUploads,
 ) -> Refuse:
     """Sends an upload that must be refused; gives what is wrong with the refusal, nothing when it is proper."""
 
@@ -215,9 +210,7 @@ def refuse(
             refusal = try_upload(uploader, upload, storage.root, api_logs, event=event, by_service=seen, **how)
         evidence.add(Evidence("http", archive.description, refusal.exchange.as_json()))
         if refusal.exchange.refused:
-            refused_students.append(student)
-            digests = {digest_of(archive, declared_sha256), archive.sha256}
-            refused_digests.extend(digest for digest in digests if digest and archive.nonce)
+            refused_uploads.uploads.append(RefusedUpload(student, archive, digest_of(archive, declared_sha256)))
         return refusal.findings(event, status, sent_at_most)
 
     return send

@@ -12,7 +12,6 @@ from acceptance.probes.attacks.access import as_another, knock
 from acceptance.probes.attacks.leaks import leaks
 from acceptance.probes.storage.directory import copies_of
 from acceptance.probes.storage.oracle import Submission, findings_of_all
-from acceptance.probes.storage.recorded import of_refused
 from acceptance.probes.storage.rejection import ANY, left_of, try_upload
 from acceptance.probes.storage.uploads import Upload
 from acceptance.target.redaction import known_secrets
@@ -242,11 +241,11 @@ def test_checksum_failures_are_counted(checksum_failures):
 
 
 @pytest.mark.checklist("21_01c.security.1")
-def test_refused_uploads_are_not_recorded(refuse, refused_students, refused_digests, mongo):
-    """Test checksum rejection: nothing is stored of what was refused, and no review of it is queued."""
+def test_refused_uploads_are_not_recorded(refuse, refused_uploads, mongo, storage):
+    """Test checksum rejection: nothing is stored of what was refused, nor after the answer, and no review is queued."""
     refuse(archives.text_named_zip(), event=None)  # at least one, also when run alone
-    found = of_refused(mongo, refused_students, refused_digests)
-    assert (len(refused_students) > 0, found) == (True, []), summary(found) or "expected a refusal, found none"
+    found = refused_uploads.findings(mongo, storage.root)
+    assert (len(refused_uploads.uploads) > 0, found) == (True, []), summary(found) or "expected a refusal, found none"
 
 
 @pytest.mark.checklist("trigger.4")

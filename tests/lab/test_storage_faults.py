@@ -328,6 +328,12 @@ def test_what_is_refused_is_queued(broken: WholeLab) -> None:
     assert tasks.count_documents({}) == before + 1
 
 
+@breaks("refused-kept-late")
+def test_what_is_refused_is_kept_after_the_answer(broken: WholeLab) -> None:
+    assert broken.upload(student_id="late", new_zip_sha256="0" * 64).status_code == 422
+    until((broken.storage / "late.zip").is_file, "what was refused is kept")
+
+
 @breaks("requests-leave-files", "requests-leave-threads", "requests-keep-memory")
 def test_each_request_leaves_something_behind(broken: WholeLab, fault: str) -> None:
     name, least = {

@@ -261,6 +261,12 @@ POWER = (
     Security(("av-one-at-a-time",), ("test_viruses_at_once_are_refused",), "expected 422, found", k="at_once"),
     Security(("refused-recorded",), ("test_refused_uploads_are_not_recorded",), "refused and recorded", k="recorded"),
     Security(
+        ("refused-kept-late",),
+        ("test_refused_uploads_are_not_recorded",),
+        "kept in the storage",
+        k="tampered or recorded",
+    ),
+    Security(
         ("digest-not-required",),
         ("test_missing_digest_is_refused_where_required",),
         "expected 400 or 422, found",
@@ -284,9 +290,10 @@ POWER = (
     # Of two guards each is enough: neither an end that is missing nor a digest that differs may be believed.
     Security(
         ("cut-form-accepted", "checksum-not-verified"),
-        ("test_lying_content_length_is_refused",),
-        "kept in the storage",  # whether the form or what came after it is answered first is a race
-        k="lying_content",
+        # Whether the form or what came after it is answered first is a race, and so whether it is kept by then.
+        ("test_lying_content_length_is_refused", "test_refused_uploads_are_not_recorded"),
+        "kept in the storage",
+        k="lying_content or recorded",
     ),
     # Too little for a trigger, too much for the stage.
     Soak(("write-errors-seldom",), ("test_gate_holds[write-errors]",), "expected == 0 errors, found", survey="soak"),

@@ -95,7 +95,7 @@ def _attack(
     mark = tag_of(prefix, 0)[:-4]
     before, sites = Tree.of(folders), escape_targets.look(places | escape_targets.marked(places, mark))
     exchanges = send_all(attacks, uploader, concurrency, deadline_s)
-    changes = diff(before, Tree.of(folders))
+    changes = diff(before, Tree.settled(folders))
     return exchanges, _with_unwatched(changes, before, places, sites, roots, mark)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from acceptance.finding import Finding
 from acceptance.observe.collections import OWNED, owned_by
 from acceptance.observe.store import Store
 from acceptance.polling import poll
@@ -27,26 +26,6 @@ def recorded(mongo: Store, prefix: str, marks: Sequence[str]) -> dict[str, list[
         Inconclusive: MongoDB does not answer.
     """
     return poll(lambda: _by_mark(mongo, prefix, marks), lambda found: not found, TIDYING_S)
-
-
-def of_refused(mongo: Store, students: Sequence[str], digests: Sequence[str]) -> list[Finding]:
-    """Name what is stored of students whose every upload was refused: a task would be reviewed without its work.
-
-    Args:
-        mongo: The database.
-        students: Who sent them.
-        digests: What was sent, and what was declared of it: a document may name nobody.
-
-    Raises:
-        Inconclusive: MongoDB does not answer.
-    """
-    wanted = {name: [{field: {"$in": list(students)}} for field in OWNED[name]] for name in COLLECTIONS}
-    wanted["review_archives"].append({"sha256": {"$in": list(digests)}})
-    return [
-        Finding("refused and recorded", mongo[name].name, "no document of a refused upload", str(count))
-        for name, any_of in wanted.items()
-        if (count := mongo[name].count_documents({"$or": any_of}))
-    ]
 
 
 def _by_mark(mongo: Store, prefix: str, marks: Sequence[str]) -> dict[str, list[str]]:

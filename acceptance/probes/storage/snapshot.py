@@ -13,6 +13,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from acceptance.polling import poll
 from acceptance.verdict import Inconclusive
 
 MAX_ENTRIES = 200_000
@@ -69,6 +70,21 @@ class Tree:
                     "watch smaller folders (WATCH_DIRS) or purge the storage"
                 )
         return cls(entries)
+
+    @classmethod
+    def settled(cls, folders: Collection[Path], patience_s: float = 3.0) -> Tree:
+        """Look until one look is as the one before, half a second earlier: a service may write behind its answer.
+
+        Raises:
+            Inconclusive: As for one look.
+        """
+        looks: list[Tree] = []
+
+        def look() -> Tree:
+            looks.append(cls.of(folders))
+            return looks[-1]
+
+        return poll(look, lambda seen: looks[-2:-1] == [seen], patience_s, 0.5)
 
 
 def diff(before: Tree, after: Tree) -> Changes:

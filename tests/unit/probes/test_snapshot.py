@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,13 @@ def test_an_untouched_folder_has_no_changes(tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     (tmp_path / "a/f").write_text("x")
     assert diff(Tree.of([tmp_path]), Tree.of([tmp_path])) == Changes()
+
+
+def test_what_is_written_behind_an_answer_is_seen(tmp_path: Path) -> None:
+    late = threading.Timer(0.2, (tmp_path / "late").touch)
+    late.start()
+    assert [path.name for path in Tree.settled([tmp_path]).entries] == ["late"]
+    late.join()
 
 
 def test_appeared_changed_and_vanished_are_told_apart(tmp_path: Path) -> None:
