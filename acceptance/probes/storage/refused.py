@@ -57,7 +57,7 @@ class RefusedUploads:
     def _files(self, root: Path) -> Iterator[Finding]:
         nonces = {each.archive.nonce: each.archive.description for each in self.uploads if each.archive.nonce}
         names = {each.student_id.encode(): each.archive.description for each in self.uploads}
-        kept = attribute(diff(self.before, Tree.of([root])), nonces, names)
+        kept = attribute(diff(self.before, Tree.settled([root])), nonces, names)
         for what, paths in kept.of.items():
             if files := [str(path) for path in paths if not path.is_dir()]:
                 yield Finding("refused and kept", what, "nothing kept", f"kept in the storage: {', '.join(files)}")
