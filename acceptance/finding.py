@@ -19,7 +19,6 @@ class Severity(IntEnum):
     CRITICAL = 4
 
 
-#: The order of kinds of one severity; those that are not here come after them, in the order given.
 WORST_FIRST = (
     "written outside",
     "changed outside",
@@ -33,6 +32,7 @@ WORST_FIRST = (
     "no detail",
     "not logged",
 )
+"""The order of kinds of one severity; those that are not here come after them, in the order given."""
 
 
 @dataclass(frozen=True)

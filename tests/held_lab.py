@@ -13,8 +13,8 @@ from acceptance.conduct.provider import start_provider
 from lab.faults import switch
 
 ROOT = Path(__file__).resolve().parents[1]
-#: A whole run of a stage in half a minute. Lab only: what a check waits for is the same, only for less long.
 SHORT = {"SOAK_SECONDS": "6", "TRAFFIC_PER_MINUTE": "600", "RESTART_TIMEOUT_SECONDS": "8"}
+"""A whole run of a stage in half a minute. Lab only: what a check waits for is the same, only for less long."""
 
 
 @contextmanager

@@ -10,10 +10,10 @@ from pathlib import Path
 
 from acceptance.verdict import Inconclusive
 
-#: Name of a backup: the checklist's own, and the time of day where we made it.
 NAME = re.compile(r"epic21-pre-deploy-(\d{8})(?:-(\d{6}))?")
-#: What a finished backup of ours holds.
+"""Name of a backup: the checklist's own, and the time of day where we made it."""
 MANIFEST = "manifest.json"
+"""What a finished backup of ours holds."""
 
 
 @dataclass(frozen=True)

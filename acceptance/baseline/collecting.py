@@ -35,7 +35,6 @@ def _family(name: str, total: str, errors: str = 'status="error"', latency: str 
     return Family(name, total, f"{total}|{errors}", latency or f"{name}_latency_seconds")
 
 
-#: What a service may export; the flags decide which of it exists. Refusals of hostile uploads are no errors.
 FAMILIES = (
     _family("butler_messages", "butler_messages_total", latency="butler_message_duration_seconds"),
     _family("dialog_context_repository", "dialog_context_repository_operations_total"),
@@ -52,6 +51,7 @@ FAMILIES = (
         "review_submission_duration_seconds",
     ),
 )
+"""What a service may export; the flags decide which of it exists. Refusals of hostile uploads are no errors."""
 
 
 def collect(

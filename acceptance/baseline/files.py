@@ -40,8 +40,8 @@ __all__ = [
     "wants_more",
 ]
 
-#: Name of the baseline in a run's folder.
 FILE = "baseline.json"
+"""Name of the baseline in a run's folder."""
 
 _COUNT_OURS = ("butler_messages", "homework_review_service", "review_archive_storage")
 """Families in which each good request of ours to their service counts, where they are exported."""

@@ -16,8 +16,8 @@ from acceptance.gates.series import Series
 from acceptance.gates.statistics import Count
 from acceptance.probes.traffic import Probe
 
-#: Most windows that a stretch is cut into: enough for a test over windows to see, few enough to hold something.
 WINDOWS = 8
+"""Most windows that a stretch is cut into: enough for a test over windows to see, few enough to hold something."""
 
 
 @dataclass(frozen=True)

@@ -37,8 +37,8 @@ from acceptance.gates.statistics import (
 from acceptance.verdict import Verdict
 
 MAX_ERRORS = 0.05
-#: Level of a bound that must exclude something for a PASS.
 EXCLUDES = 0.05
+"""Level of a bound that must exclude something for a PASS."""
 
 
 def judge_errors(subject: str, measure: str, before: Count, after: Count, alpha: float) -> Comparison:
@@ -111,8 +111,8 @@ def judge_levels(
     )
 
 
-#: Share of the calls that may take longer: the 5 % above a p95.
 SHARE = 0.05
+"""Share of the calls that may take longer: the 5 % above a p95."""
 
 
 def judge_tail(
@@ -262,19 +262,19 @@ class Comparison:
         }
 
 
-#: Nobody notices a change that stays below 100 ms: the least baseline is half of that.
 LATENCY = Limit(2.0, 0.05, 1e-6, "s")
+"""Nobody notices a change that stays below 100 ms: the least baseline is half of that."""
 CPU = Limit(2.0, 0.25, 1e-3, "cores")
 MEMORY = Limit(1.5, 256.0, 1.0, "MiB")
 
 
-#: Chance of any false alarm in one whole comparison.
 ALPHA = 0.05
-#: Share of the free disk that must be left.
+"""Chance of any false alarm in one whole comparison."""
 DISK = 0.5
+"""Share of the free disk that must be left."""
 
-#: A comparison that still needs the level of its test.
 Judge = Callable[[float], Comparison]
+"""A comparison that still needs the level of its test."""
 
 
 def compare(before: Baseline, after: Baseline, times: int = 1) -> list[Comparison]:

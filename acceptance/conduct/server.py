@@ -21,12 +21,12 @@ from acceptance.polling import poll
 from acceptance.stage import Stage
 from acceptance.verdict import DataLeft, Refused, RollbackFailed
 
-#: What a client may ask for.
 CALLS = frozenset({"expect_data", "set_flag", "add_flags", "restart", "accept", "rollback", "end_stage", "finish"})
-#: Calls whose stage is over when the process that made them is.
+"""What a client may ask for."""
 _OPENING = frozenset({"set_flag", "add_flags", "restart"})
-#: Seconds that the processes of a run that is over are given to end, before their test data is removed.
+"""Calls whose stage is over when the process that made them is."""
 PATIENCE_S = 15.0
+"""Seconds that the processes of a run that is over are given to end, before their test data is removed."""
 _INTERVAL_S = 0.25
 
 

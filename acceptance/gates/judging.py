@@ -20,12 +20,12 @@ from acceptance.gates.series import Samples, gained, histograms, increase
 from acceptance.gates.statistics import Count, binomial_tail, least_over
 from acceptance.verdict import Verdict
 
-#: Probability of failing a release that shows just the allowed share, where it is asked once.
 ALPHA = 0.05
-#: A service that is bad half of the time must be found out at 95 %; with fewer events nothing is said.
+"""Probability of failing a release that shows just the allowed share, where it is asked once."""
 BROKEN = 0.5
-#: With fewer events a service that is bad half of the time may well show no error at all.
+"""A service that is bad half of the time must be found out at 95 %; with fewer events nothing is said."""
 FEWEST_WITHOUT_ERROR = 5
+"""With fewer events a service that is bad half of the time may well show no error at all."""
 
 
 def judge(gate: Measure, samples: Samples, alpha: float = ALPHA) -> GateResult:

@@ -14,12 +14,12 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from acceptance.gates.statistics import Count
 
-#: Times the odds of the threshold: the bad releases that are looked for.
 ODDS = (1.5, 2, 3, 5, 10, 30, 100)
-#: Parts of the evidence that are staked on a mean above the threshold.
+"""Times the odds of the threshold: the bad releases that are looked for."""
 STAKES = (0.1, 0.3, 0.9)
-#: Scrapes over which half of the later beginnings are spread; the weight of those after them falls slowly.
+"""Parts of the evidence that are staked on a mean above the threshold."""
 SPREAD = 60
+"""Scrapes over which half of the later beginnings are spread; the weight of those after them falls slowly."""
 
 
 def share_evidence(counts: Iterable[Count], share: float) -> Iterator[float]:

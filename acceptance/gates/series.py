@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
 
-#: One series of raw samples: (unix seconds, value), ascending.
 Series = Sequence[tuple[float, float]]
-#: Two start times that are nearer than this, in seconds, are one process's: some clients work it out at each scrape.
+"""One series of raw samples: (unix seconds, value), ascending."""
 SAME_START_S = 0.1
+"""Two start times that are nearer than this, in seconds, are one process's: some clients work it out at each scrape."""
 
 
 @dataclass(frozen=True)

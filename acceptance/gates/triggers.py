@@ -24,8 +24,8 @@ from acceptance.verdict import Verdict
 
 T = TypeVar("T")
 
-#: Probability that a trigger ever fires where just the allowed share is bad; where less is bad, it is far smaller.
 ALPHA = 0.05
+"""Probability that a trigger ever fires where just the allowed share is bad; where less is bad, it is far smaller."""
 
 
 def evaluate(

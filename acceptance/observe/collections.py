@@ -11,20 +11,20 @@ from typing import Any
 from acceptance.finding import Finding
 from acceptance.observe.store import Store
 
-#: Collection -> fields that every document of it has, old code or new, whatever its state.
 FIELDS: Mapping[str, tuple[str, ...]] = {
     "dialog_contexts": ("session_id", "user_id", "state", "data", "step_count"),
     "long_tasks": ("task_id", "task_type", "status", "user_id", "created_at"),
     "review_archives": ("task_id", "student_id", "assignment_id", "kind", "path", "size_bytes", "sha256"),
     "homework_reviews": ("task_id", "student_id", "assignment_id", "report", "created_at"),
 }
-#: Collection -> fields that carry a run's prefix: a test user's id, or the assignment where an attack has another id.
+"""Collection -> fields that every document of it has, old code or new, whatever its state."""
 OWNED: Mapping[str, tuple[str, ...]] = {
     "dialog_contexts": ("user_id",),
     "long_tasks": ("user_id", "metadata.student_id", "metadata.assignment_id"),
     "review_archives": ("student_id", "assignment_id"),
     "homework_reviews": ("student_id", "assignment_id"),
 }
+"""Collection -> fields that carry a run's prefix: a test user's id; the assignment, where an attack has another id."""
 NEWEST = 20
 _MORE_DIGITS = 7
 """Most digits that an id of ours has behind its prefix."""

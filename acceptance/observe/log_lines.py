@@ -27,7 +27,6 @@ ERRORS = ("ERROR", "CRITICAL")
 WARNINGS = ("WARNING", *ERRORS)
 TRACEBACK = "Traceback (most recent call last)"
 
-#: What is trouble in a line that states no level, also in one that follows another entry.
 _TROUBLE = re.compile(
     r"\b(?:ERROR?|ERR|CRIT|CRITICAL|FATAL?|PANIC|EMERG|SEVERE)\b|Traceback \(most recent call last\)|Segmentation fault"
     r"|\bOut of memory\b|^\W*(?:error|fatal|panic|critical)\b|[\[:](?:err(or)?|fatal|panic|crit(ical)?|emerg|alert)\]"
@@ -36,11 +35,12 @@ _TROUBLE = re.compile(
     r"|^(?:Killed|Aborted|Bus error|Illegal instruction)\b|^[EF]\d{4,8} \d\d:\d\d",
     re.MULTILINE,
 )
-#: What reads like trouble in an entry with a time and no level; users' texts, which follow an entry, may hold it too.
+"""What is trouble in a line that states no level, also in one that follows another entry."""
 _WORDS_OF_TROUBLE = re.compile(
     r"\b[\w.]*(?:Error|Exception)\b|^\W*(?:error|fatal|panic|critical)\b|\b[Uu]n(?:handled|caught)\b"
     r"|\b[Ff]ailed to\b|^\W*[Ff]ailed\b"
 )
+"""What reads like trouble in an entry with a time and no level; users' texts that follow an entry may hold it too."""
 _TOLD = ("error", "err", "exception", "exc_info", "traceback", "stack", "stack_trace", "stacktrace")
 """Fields in which a line without a level tells of an error."""
 _NOTHING = ("", "none", "null", "nil", "<nil>", "false", "0")

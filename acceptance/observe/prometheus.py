@@ -36,12 +36,12 @@ class Sample:
     at: float
 
 
-#: So long before a window a counter's last sample is looked for: Prometheus' own default.
 LOOKBACK_S = 300.0
-#: Queries that are asked side by side: triggers and gates.
+"""So long before a window a counter's last sample is looked for: Prometheus' own default."""
 AT_ONCE = 32
-#: Scrapes that may be lost before a window.
+"""Queries that are asked side by side: triggers and gates."""
 LOST_SCRAPES = 5
+"""Scrapes that may be lost before a window."""
 
 
 class Prometheus:

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from acceptance.conduct.admission import Selected
 from acceptance.target.model import Target
 
-#: What a check is said to do where one of these is used: its uploads or messages are told by that.
 _TELL_MORE = frozenset({"attacks", "refuse", "soaked"})
+"""What a check is said to do where one of these is used: its uploads or messages are told by that."""
 
 
 def side_effects(target: Target, checks: Sequence[Selected]) -> Iterator[tuple[str, str]]:

@@ -14,8 +14,8 @@ from acceptance.record.history import Run, Unreadable, read_runs
 from acceptance.stage import place_of
 from acceptance.verdict import Inconclusive, Outcome, Verdict
 
-#: How long staging must have been without an issue.
 WITHOUT_RESTART = timedelta(hours=48)
+"""How long staging must have been without an issue."""
 
 
 @dataclass(frozen=True)

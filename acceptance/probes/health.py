@@ -25,8 +25,8 @@ from acceptance.redact import cut
 from acceptance.target.model import ServiceKey, Target
 from acceptance.verdict import Inconclusive
 
-#: Asks one part of a target; names what is wrong.
 Probe = Callable[[Clients], list[Finding]]
+"""Asks one part of a target; names what is wrong."""
 
 NOBODY = "rev_00000000000000000000000000000000"
 
@@ -137,7 +137,6 @@ def _hw_checker(clients: Clients) -> list[Finding]:
     return _unlike("HW checker", caller.get("/health"), {"status": "ok"})
 
 
-#: What each stage stands on, by name; the second half of `PARTS`.
 INFRASTRUCTURE: Mapping[str, Probe] = {
     "hw-checker": _hw_checker,
     "prometheus": _prometheus,
@@ -147,6 +146,7 @@ INFRASTRUCTURE: Mapping[str, Probe] = {
     # A login page with 200 is no answer.
     "grafana": _answers("Grafana", lambda its: its.having("grafana").grafana.url, "/api/health", {"database": "ok"}),
 }
+"""What each stage stands on, by name; the second half of `PARTS`."""
 PARTS: Mapping[str, Probe] = {
     "bot-health": _health("bot"),
     "worker-health": _health("worker"),

@@ -17,8 +17,8 @@ from acceptance.probes.http.client import Called
 from acceptance.probes.storage.uploads import Upload
 from acceptance.target.model import ServiceKey, Target
 
-#: Sends one request; returns its seconds, and what was wrong with the answer, or nothing.
 Send = Callable[[], tuple[float, str]]
+"""Sends one request; returns its seconds, and what was wrong with the answer, or nothing."""
 
 
 def drive(

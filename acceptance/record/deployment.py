@@ -34,10 +34,10 @@ from acceptance.stage import place_of
 from acceptance.target.model import Service
 from acceptance.verdict import Inconclusive, Verdict, verdict_of
 
-#: What of a try that a later one has replaced does not count any more.
 _OF_A_TRY = tuple(each.kind for each in (StageStarted, StageAccepted, StageFinished, CheckFinished))
-#: What only the last run says of all.
+"""What of a try that a later one has replaced does not count any more."""
 _LAST_WORDS = (Interrupted.kind, RunFinished.kind)
+"""What only the last run says of all."""
 
 OneKind = TypeVar("OneKind", bound=Kind)
 
@@ -156,8 +156,8 @@ def _stage_of(check: Any) -> str:
     return (place_of(str(check.get("nodeid"))) or ("",))[0]
 
 
-#: From and until when, in unix seconds, a service was being restarted by the suite.
 Spell = tuple[float, float]
+"""From and until when, in unix seconds, a service was being restarted by the suite."""
 
 
 @dataclass(frozen=True)

@@ -31,8 +31,8 @@ class Row:
     title: bool = False
 
 
-#: Gives the state of a stage's flag and service as seen now, one line each.
 Standing = Callable[[str], Sequence[str]]
+"""Gives the state of a stage's flag and service as seen now, one line each."""
 
 _WORDS: dict[Outcome, tuple[str, Mark]] = {
     Outcome.GO: ("GO", "good"),

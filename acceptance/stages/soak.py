@@ -26,8 +26,8 @@ from acceptance.stages.prometheus_clock import Observer, unsettled
 from acceptance.stages.watch_state import WatchState
 from acceptance.verdict import Inconclusive, Verdict
 
-#: Sends one synthetic request; returns what was wrong with the answer.
 Traffic = Callable[[], Sequence[Finding]]
+"""Sends one synthetic request; returns what was wrong with the answer."""
 
 _NEARLY = 0.001
 """Seconds that a soak has left while it waits for its last samples."""

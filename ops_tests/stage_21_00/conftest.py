@@ -34,8 +34,8 @@ class Begun:
     work: Submitted | None
 
 
-#: Of the baseline's length: enough to see whether the restarted services serve.
 AFTERWARDS = 0.2
+"""Of the baseline's length: enough to see whether the restarted services serve."""
 
 
 @pytest.fixture(scope="session")

@@ -22,8 +22,8 @@ from acceptance.target.model import load_target
 from acceptance.verdict import Inconclusive
 
 SOAK = "ops_tests/stage_21_01c/test_soak.py"
-#: No run may take longer, whatever fails under it.
 DEADLINE_S = 150
+"""No run may take longer, whatever fails under it."""
 
 
 class Running:

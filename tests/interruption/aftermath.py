@@ -16,8 +16,8 @@ from acceptance.polling import poll
 from acceptance.verdict import Inconclusive, RecoveryNeeded
 
 MARK = "INTERRUPTION_MARK"
-#: A run's prefix: what carries it is test data.
 PREFIX = re.compile(r"ops[0-9a-f]{8}")
+"""A run's prefix: what carries it is test data."""
 _TICKS = os.sysconf("SC_CLK_TCK")
 
 

@@ -24,11 +24,11 @@ STAGE = Stage("21_01c", "Storage Abstraction", 50, service="api", flag="USE_NEW_
 FLAG = "USE_NEW_STORAGE_ADAPTER"
 PREFIX = "ops0123abcd"
 BEFORE = f"# flags\nexport {FLAG}=false  # storage\nOTHER=1\n"
-#: Where a kill is tried: at every line of these that is executed, the first two times that it is.
 CORE = (
     *("conductor", "intents", "stage_state", "rollback", "cleanup", "undo", "old_path_proof", "journal", "testdata"),
     *("best_effort_log", "lock", "file", "atomic", "disk", "small_world"),
 )
+"""Where a kill is tried: at every line of these that is executed, the first two times that it is."""
 
 
 class World:

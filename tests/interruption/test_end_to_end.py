@@ -20,7 +20,6 @@ FAILS = (
     "\ndef test_fails(flag_on, target):\n    (target.infra_dir / 'broken').touch()\n    assert 'seen' == 'expected'\n"
 )
 GOOD = "def test_on(flag_on): assert flag_on.restarted.proved\n"
-#: Restarts the API; ends with 1 while ``broken`` is there, and waits on a FIFO where it is told to, once.
 RESTART = """
 [ -e broken ] && { echo "make: *** no room"; exit 1; }
 wait_at() { [ -e "wait-$1" ] && mv "wait-$1" waiting && cat gate; return 0; }
@@ -28,6 +27,7 @@ wait_at before
 make day-12-restart-api || exit 1
 wait_at after
 """
+"""Restarts the API; ends with 1 while ``broken`` is there, and waits on a FIFO where it is told to, once."""
 
 
 class Scene:

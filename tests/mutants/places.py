@@ -18,11 +18,10 @@ import cosmic_ray.ast
 import cosmic_ray.mutating
 import cosmic_ray.plugins
 
-#: Lines that speak of a fault, and blocks below them, are hooks of the catalogue: mutated, they change only the fault.
 HOOKS = ("fault", "broken(", "rolled_back(", "was_on(", "seeded")
-#: Files that hold nothing but hooks.
+"""Lines that speak of a fault, and the blocks below them: hooks of the catalogue. Mutants of them change only it."""
 HOOK_FILES = ("faults.py", "seeded.py", "lingering.py")
-#: Operators that only change what nobody runs (decorators) or that are the same as another one.
+"""Files that hold nothing but hooks."""
 LEFT_OUT = (
     "RemoveDecorator",
     "VariableReplacer",
@@ -36,6 +35,7 @@ LEFT_OUT = (
     "_Bit",
     "_Mod",
 )
+"""Operators that only change what nobody runs (decorators) or that are the same as another one."""
 HOMEWORK = ("homework.py", "checker.py", "routes.py")
 TELEGRAM = ("telegram.py",)
 #: The suite's code that judges a deployment, changes it, undoes that, or says what came of it.

@@ -18,8 +18,8 @@ from acceptance.conduct.provider import start_provider
 from acceptance.verdict import Refused
 from mutants.places import Owner, Place, statement_lines
 
-#: To import aiogram takes four seconds of a processor, at each start of the bot.
 IN_TELEGRAM = {"RESTART_TIMEOUT_SECONDS": "60"}
+"""To import aiogram takes four seconds of a processor, at each start of the bot."""
 TRACER = Path(__file__).with_name("tracer.py")
 
 Line = tuple[str, int]

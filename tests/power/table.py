@@ -22,8 +22,8 @@ CATALOGUE = {fault.name: fault for fault in catalogue()}
 INCONCLUSIVE = (10,)
 ROLLBACK_FAILED = 12
 SHOWS_WITHIN_S = 20
-#: The lab's alerts look back over a minute at most.
 ALERTS_GONE_WITHIN_S = 90
+"""The lab's alerts look back over a minute at most."""
 
 
 @dataclass(frozen=True)
@@ -101,13 +101,12 @@ class Power:
         return {item for name in self.faults for item in CATALOGUE[name].turns_red}
 
 
-#: On both paths: with the flag off the service is as bad, so the rollback has failed, and the next run pays for it.
 EITHER_WAY = (ROLLBACK_FAILED,)
-#: A restart that does nothing where the stage deploys its code; wants ``red`` and ``stage``.
+"""On both paths: with the flag off the service is as bad, so the rollback has failed, and the next run pays for it."""
 RestartsNothing = partial(
     Power, ("restart-does-nothing",), told="newer than", settings={"RESTART_TIMEOUT_SECONDS": "2"}, only=("deploy",)
 )
-#: The service goes on with the code of the last deployment; wants ``stage``.
+"""A restart that does nothing where the stage deploys its code; wants ``red`` and ``stage``."""
 OldCode = partial(
     Power,
     ("old-code",),
@@ -116,7 +115,7 @@ OldCode = partial(
     only=("deploy",),
     restarts=True,
 )
-#: The new path answers later, within all thresholds; wants the fault and ``stage``.
+"""The service goes on with the code of the last deployment; wants ``stage``."""
 Later = partial(
     Power,
     red=("test_latency_is_at_most_twice_the_baseline",),
@@ -124,7 +123,7 @@ Later = partial(
     only=("flag_off", "soak"),
     k="timed or twice",
 )
-#: What the new path does takes no time by its metrics; wants ``stage``.
+"""The new path answers later, within all thresholds; wants the fault and ``stage``."""
 NotMeasured = partial(
     Power,
     ("times-not-measured",),
@@ -133,18 +132,18 @@ NotMeasured = partial(
     only=("soak",),
     k="label_standard",
 )
-#: Each request leaves something behind; wants the fault and ``stage``.
+"""What the new path does takes no time by its metrics; wants ``stage``."""
 LeftBehind = partial(
     Power, red=("test_requests_leave_nothing_behind",), told="now", only=("soak",), k="left_behind or leave_nothing"
 )
-#: Where a flag is on, the log is of another form; wants the fault and ``stage``.
+"""Each request leaves something behind; wants the fault and ``stage``."""
 OtherLog = partial(
     Power,
     red=("test_log_is_as_with_the_flag_off",),
     only=("flag_off", "soak"),
     k="answered_and_timed or with_the_flag_off",
 )
-#: What a service with its flag on should refuse is a 500; wants ``stage``.
+"""Where a flag is on, the log is of another form; wants the fault and ``stage``."""
 OddCrash = partial(
     Power,
     ("odd-requests-crash",),
@@ -153,7 +152,7 @@ OddCrash = partial(
     only=("flag_off", "flag_on"),
     k="odd_requests",
 )
-#: A service with its flag on serves calls that there were not; wants ``stage``.
+"""What a service with its flag on should refuse is a 500; wants ``stage``."""
 OddCalls = partial(
     Power,
     ("other-calls-served",),
@@ -162,7 +161,7 @@ OddCalls = partial(
     only=("flag_off", "flag_on"),
     k="odd_requests",
 )
-#: The same on both paths; wants ``stage``.
+"""A service with its flag on serves calls that there were not; wants ``stage``."""
 OddCrashBefore = partial(
     Power,
     ("odd-requests-always-crash",),
@@ -171,7 +170,7 @@ OddCrashBefore = partial(
     only=("flag_off",),
     k="odd_requests",
 )
-#: The service restarts by itself in the soak; wants ``stage``.
+"""The same on both paths; wants ``stage``."""
 RestartsItself = partial(
     Power,
     (),
@@ -181,7 +180,7 @@ RestartsItself = partial(
     k="ran_through",
     arguments_too=("-ptests.power.broken.restart",),
 )
-#: A job that Prometheus does not scrape; wants ``stage``, and as ``settings`` the key that names it.
+"""The service restarts by itself in the soak; wants ``stage``."""
 Unwatched = partial(
     Power,
     (),
@@ -190,6 +189,7 @@ Unwatched = partial(
     INCONCLUSIVE,
     only=("preflight",),
 )
+"""A job that Prometheus does not scrape; wants ``stage``, and as ``settings`` the key that names it."""
 
 
 def part_of(stage: str, *phases: str, k: str = "") -> list[str]:

@@ -21,8 +21,8 @@ from power.stage_run import StageRun
 from power.table import await_no_alerts, restart_all
 
 STAGE = "21_01a"
-#: A whole stage that is deployed, and the checks that look back at it.
 WHOLE, EXIT = f"ops_tests/stage_{STAGE}", "ops_tests/post_deployment/test_exit_gate.py"
+"""A whole stage that is deployed, and the checks that look back at it."""
 PARTS = (WHOLE, EXIT, "--mode=deploy")
 WITHIN_S = 400
 TICKET = ("--mode=deploy", "--ticket=CHG-1")

@@ -96,8 +96,8 @@ POWER = (
     Post(("channel-info-of-another",), ("test_channel_info_is_returned",), "another_one", k="channel", survey="b"),
 )
 
-#: The day after, seeded together, for there a red check ends nothing: check -> what its reason must say.
 LATER = ("write-errors", "dialog-slow", "memory-grows", "alert-firing")
+"""The day after, seeded together, for there a red check ends nothing: check -> what its reason must say."""
 TOLD = {
     "test_metrics_have_not_regressed": "butler-api: errors of review_archive_storage",
     "test_error_rate_is_stable_or_decreased": "butler-api: errors of our own requests",
@@ -105,7 +105,6 @@ TOLD = {
     "test_resource_usage_is_normal": "butler-bot: memory",
     "test_nothing_unexpected": "LabFaultAlert",
 }
-#: The exit gate's checks of a run that saw what is bad -> what the reason must say; SEEN below has the faults.
 GATE = {
     "test_trigger_was_watched_and_did_not_fire[user-facing-broken]": "21_01a, bad-answers",
     "test_all_stages_were_deployed_without_rollback": "expected no rollback, found",
@@ -116,16 +115,16 @@ GATE = {
     "test_dashboards_display_data": "post.validation.3: expected PASS, found FAIL",
     "test_user_facing_validation": "post.validation.6: expected PASS, found FAIL",
 }
+"""The exit gate's checks of a run that saw what is bad -> what the reason must say; SEEN below has the faults."""
 SEEN = (
     *("dialog-error-reply", "homework-flag-ignored", "checksum-not-verified"),
     *("loki-error-spike", "grafana-html"),
 )
-#: What of the stages and of the hour after is enough for that.
 PART = (
     "(21_01a and soak) or requests_go_via or tampered-start or error_spike or grafana_is or butler_responds"
     " or user_facing or has_its_entry or was_sent or exit_gate"
 )
-#: The texts for people, when they keep silent about a rollback -> what the check of each must say.
+"""What of the stages and of the hour after is enough for that."""
 TEXTS = {
     "test_deployment_log_has_its_entry": "expected rollback of stage 21_01a",
     "test_ops_post_was_sent": "expected Rolled back: stage 21_01a",
@@ -133,6 +132,7 @@ TEXTS = {
     "test_deployment_log_is_updated": "expected rollback of stage 21_01a",
     "test_summary_email_was_sent": "expected Rolled back: stage 21_01a",
 }
+"""The texts for people, when they keep silent about a rollback -> what the check of each must say."""
 TICKET = "CHG-2026-11-042"
 ENTRY = f"""## Deployment: {datetime.now(UTC):%Y-%m-%d} Stage 21_01a-c, {TICKET}
 
@@ -143,11 +143,11 @@ ENTRY = f"""## Deployment: {datetime.now(UTC):%Y-%m-%d} Stage 21_01a-c, {TICKET}
 - **Deployed by**: R. Rivera
 - **Validated by**: K. Adeyemi
 """
-#: What a run that saw nothing knows nothing of.
 WITHOUT_DATA = (
     *(f"test_trigger_was_watched_and_did_not_fire[{name}]" for name in TRIGGERS.values()),
     "test_latency_is_within_slos",
 )
+"""What a run that saw nothing knows nothing of."""
 RED = {f"post_24h::{check}" for check in (*TOLD, "test_summary_email_was_sent")}
 RED |= {f"post_deployment::{check}" for check in (*GATE, *TEXTS, *WITHOUT_DATA) if "email" not in check}
 RED |= {"post_deployment::test_alerting_rules_are_evaluated"}

@@ -18,7 +18,6 @@ from pathlib import Path
 import pytest
 from held_lab import ROOT
 
-#: Checks whose cases are one evaluation with other numbers: what turns one red turns the others red too.
 ALIKE = {
     "21_01c::test_another_archive_is_not_overwritten",
     "21_01c::test_archive_up_to_the_limit_is_accepted",
@@ -34,9 +33,10 @@ ALIKE = {
     "post_deployment::test_accepted_stage_shows_no_errors_since",
     "post_deployment::test_trigger_did_not_hold_in_an_accepted_stage_since",
 }
+"""Checks whose cases are one evaluation with other numbers: what turns one red turns the others red too."""
 
-#: A check that nobody turns red -> why. It only shrinks: one that is red somewhere must not be here.
 NEVER_RED: dict[str, str] = {}
+"""A check that nobody turns red -> why. It only shrinks: one that is red somewhere must not be here."""
 PLACE = re.compile(r"ops_tests/(?:stage_)?(\w+)/test_\w+\.py::(.+)")
 
 

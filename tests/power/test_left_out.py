@@ -15,13 +15,13 @@ from power.stage_run import StageRun, left_over, run_stage
 FOLDER = "ops_tests/stage_21_01b"
 PREFLIGHT = f"{FOLDER}/test_preflight.py"
 OTHERS = "test_deploy.py test_flag_off.py test_flag_on.py test_soak.py test_exit_gate.py"
-#: What the checks of that file answer, others answer as well.
 WAYS: dict[str, tuple[tuple[str, ...], dict[str, str]]] = {
     "not-importable": (("-ptests.power.broken.not_importable", "--continue-on-collection-errors"), {}),
     "ignore": ((f"--ignore={PREFLIGHT}",), {}),
     "ini": (("-o", f"python_files={OTHERS}"), {}),
     "environment": ((), {"PYTEST_ADDOPTS": f"--ignore={PREFLIGHT}"}),
 }
+"""What the checks of that file answer, others answer as well."""
 
 
 def one_for_each_line(stage: str) -> list[str]:

@@ -22,10 +22,10 @@ Settings = Iterator[dict[str, str]]
 API, BOT = "butler-api", "butler-bot"
 PROMETHEUS = "infra:prometheus"
 SEEN_WITHIN_S = 20
-#: Longer than the watch may be blind.
 LONG = {"SOAK_SECONDS": "60", "TRAFFIC_PER_MINUTE": "300"}
-#: The watch is told of its rollback, or the soak sees the flag restored before.
+"""Longer than the watch may be blind."""
 BLIND = ("trigger blind", "test_gate_holds[write-errors]")
+"""The watch is told of its rollback, or the soak sees the flag restored before."""
 UNLIMITED = resource.RLIM_INFINITY
 
 

@@ -26,7 +26,6 @@ def other_lab() -> Iterator[Path]:
 
 
 DEPLOYMENT = ("pre_deployment", "21_00", "21_01a", "21_01b", "21_01c", "21_01d", "post_deployment", "post_24h")
-#: Rows of the stages' own tables, a few of each, by their names there -> what the reason says here, if otherwise.
 CHOSEN = {
     "pre_deployment-preflight-night-grafana-html": "",
     "21_00-validation-disk-gone": "",
@@ -44,6 +43,7 @@ CHOSEN = {
     "21_01d-flag_on-review-not-published": "",
     "21_01d-soak-review-no-log-analysis": "",
 }
+"""Rows of the stages' own tables, a few of each, by their names there -> what the reason says here, if otherwise."""
 TABLES = ("preparation", "dialog", "homework", "storage", "review")
 ROWS = {str(row): row for name in TABLES for row in importlib.import_module(f"power.test_{name}_faults").POWER}
 

@@ -20,14 +20,14 @@ from power.table import INCONCLUSIVE, Power, RestartsNothing, assert_failed, ass
 Before = partial(Power, stage="pre_deployment", only=("validation",))
 Preflight = partial(Power, stage="21_00", only=("preflight",))
 Validation = partial(Power, stage="21_00", only=("validation",))
-#: What the night needs; wants ``told`` and what breaks the target.
 Night = partial(
     Power, (), ("test_what_the_night_needs_is_there",), stage="pre_deployment", only=("preflight",), k="night"
 )
+"""What the night needs; wants ``told`` and what breaks the target."""
 
 IMPATIENT = {"HTTP_TIMEOUT_SECONDS": "3"}
-#: In PromQL, as Prometheus sees the fault.
 ALERT = 'ALERTS{alertname="LabFaultAlert",alertstate="firing"}'
+"""In PromQL, as Prometheus sees the fault."""
 
 POWER = (
     Before(
@@ -127,13 +127,12 @@ POWER = (
     Validation(("alert-firing",), ("test_no_alert_fires",), "LabFaultAlert", k="alert", shows=ALERT, survey="b"),
 )
 
-#: Stage, phase, and the check that must see a flag which is on.
 FLAGS = (
     ("pre_deployment", "validation", "test_feature_flags_are_off"),
     ("21_00", "preflight", "test_feature_flags_are_in_the_env_file"),
     ("21_00", "exit_gate", "test_all_flags_are_present_and_false"),
 )
-#: Check of pre-deployment that a test below turns red -> what its reason must say.
+"""Stage, phase, and the check that must see a flag which is on."""
 TOLD = {
     "test_backup_is_whole": "expected whole BSON documents",
     "test_backup_can_be_restored": "the restore ended early",
@@ -142,6 +141,7 @@ TOLD = {
     "test_staging_deployment_was_successful": "the last of 1 staging runs: expected GO, found NO-GO",
     "test_security_scan_is_clean": "B602 HIGH",
 }
+"""Check of pre-deployment that a test below turns red -> what its reason must say."""
 MONGODB = "test_mongodb_keeps_a_document"
 RED = {f"{stage}::{check}" for stage, _, check in FLAGS} | {f"pre_deployment::{check}" for check in TOLD}
 RED |= {f"21_00::{MONGODB}"}

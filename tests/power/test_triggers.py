@@ -48,8 +48,8 @@ CASES = {
     "trigger.6": ("21_01a", fault("dialog-loses-history")),
     "trigger.7": ("21_01c", fault("alert-firing")),
 }
-#: Else three uploads that are not accepted, trigger 6, are seen before three scrapes that fail.
 SETTINGS = {"trigger.5": {"TRAFFIC_PER_MINUTE": "20"}}
+"""Else three uploads that are not accepted, trigger 6, are seen before three scrapes that fail."""
 
 
 @pytest.mark.parametrize(("item", "stage", "provoke"), [(item, *case) for item, case in CASES.items()], ids=CASES)

@@ -11,8 +11,8 @@ from xml.etree import ElementTree
 
 from removals.removed import Rotten, marks, without
 
-#: A failure of these kinds says that the removal broke the source, and not that the guard was missed.
 BROKEN = ("ImportError", "ModuleNotFoundError", "NameError", "SyntaxError", "UnboundLocalError")
+"""A failure of these kinds says that the removal broke the source, and not that the guard was missed."""
 TOO_LONG = "Failed: Timeout"
 PATIENCE_S = 300.0
 

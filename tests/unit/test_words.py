@@ -20,7 +20,6 @@ PLACES = (
     "CHANGELOG.md",
 )
 
-#: What is not said -> what is said.
 WORDS = {
     r"promis(e|es|ed|ing)": "intent, to journal",
     r"shots?": "attack, synthetic traffic",
@@ -38,7 +37,7 @@ WORDS = {
     r"seen[ _]to[ _]be": "verified",
     r"hindsight|loose_? ?ends|doings|crowd\w*|landings?": "a plain name",
 }
-#: Where one of them means another thing: (file, the words around it).
+"""What is not said -> what is said."""
 MEANT = {
     ("", "conduct.guardian"),  # processes are found by it
     ("tests", "test_guardian.py"),
@@ -50,6 +49,7 @@ MEANT = {
     ("CHANGELOG.md", "`own_events`"),
     ("CHANGELOG.md", "where they said `"),
 }
+"""Where one of them means another thing: (file, the words around it)."""
 
 
 def texts():

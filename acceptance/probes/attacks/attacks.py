@@ -25,8 +25,8 @@ from acceptance.probes.storage.uploads import Uploader
 from acceptance.target.model import Storage
 from acceptance.verdict import bad_or_blind
 
-#: The events that a refused attack may leave.
 EVENTS = ("path_traversal", "size_limit", "checksum_failed", "av_scan_reject")
+"""The events that a refused attack may leave."""
 
 
 @dataclass(frozen=True)

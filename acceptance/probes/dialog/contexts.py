@@ -21,8 +21,8 @@ COLLECTION = "dialog_contexts"
 OPERATIONS = "dialog_context_repository_operations_total"
 """Only the new repository exports it."""
 
-#: How long a context may take to be stored once the answer is there, in seconds.
 STORE_DELAY_S = 2.0
+"""How long a context may take to be stored once the answer is there, in seconds."""
 Context = Mapping[str, Any]
 
 

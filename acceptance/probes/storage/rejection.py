@@ -21,10 +21,10 @@ from acceptance.probes.storage.snapshot import Tree, attribute, diff
 from acceptance.probes.storage.uploads import Upload, Uploader
 from acceptance.redact import cut
 
-#: What the contract answers for a digest that does not match, a broken archive or a bad identifier.
 CONTRACT_STATUSES = (400, 422)
-#: How long a log line may take from the answer to where we read it, in seconds.
+"""What the contract answers for a digest that does not match, a broken archive or a bad identifier."""
 LOG_DELAY_S = 3.0
+"""How long a log line may take from the answer to where we read it, in seconds."""
 ANY = "any"
 """In an event's place: any warning or error will do, for a sound service may refuse for another reason first."""
 

@@ -168,7 +168,6 @@ def test_compose_reads_them_so(env, tmp_path):
     assert {line: read(line) for line in LINES.values()} == {line: compose(KEY, line) for line in LINES.values()}
 
 
-#: What a unit's process had in its environment by `EnvironmentFile=`, in systemd 257; false for all others.
 BY_SYSTEMD = {
     "exported": ABSENT,
     "comment": "false # x",
@@ -181,6 +180,7 @@ BY_SYSTEMD = {
     "two words": "false true",
     "pieces": "fa'ls'e",
 }
+"""What a unit's process had in its environment by `EnvironmentFile=`, in systemd 257; false for all others."""
 
 
 @pytest.mark.parametrize("name", LINES)

@@ -27,8 +27,8 @@ KEY = "USE_NEW_STORAGE_ADAPTER"
 OTHER = "USE_NEW_DIALOG_CONTEXT_REPO"
 CANARY = "canary-of-another-key"
 NOBODY = 0xFFFFFFFF
-#: Version 2; owner rw, user 65534 r, group nothing, mask r, others nothing.
 ACL = struct.pack("<I" + "HHI" * 5, 2, 1, 6, NOBODY, 2, 4, 65534, 4, 0, NOBODY, 0x10, 4, NOBODY, 0x20, 0, NOBODY)
+"""Version 2; owner rw, user 65534 r, group nothing, mask r, others nothing."""
 root_only = pytest.mark.skipif(os.geteuid() != 0, reason="only root may give files away")
 
 
