@@ -1,8 +1,9 @@
-"""Answer what several rooms ask of the disk: a file's owner, free space, and whether a folder is synced."""
+"""Do with files what several rooms need: name an owner, digest, replace, sync, and tell the free space."""
 
 from __future__ import annotations
 
 import grp
+import hashlib
 import os
 import pwd
 import shutil
@@ -26,6 +27,23 @@ def user_name(uid: int) -> str:
         return pwd.getpwuid(uid).pw_name
     except KeyError:
         return str(uid)
+
+
+def sha256_of(path: Path) -> str:
+    """Digest a file in chunks, in hex.
+
+    Raises:
+        OSError: It cannot be read.
+    """
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def replace_text(path: Path, text: str) -> None:
+    """Replace a file in one step: a reader sees the old or the new one, never a half."""
+    scratch = path.with_name(f".{path.name}.{os.getpid()}")
+    scratch.write_text(text, encoding="utf-8")
+    scratch.replace(path)
 
 
 def sync_folder(folder: Path) -> None:

@@ -19,6 +19,8 @@ from typing import Any
 
 from acceptance.redact import Redactor
 
+EVENTS = "events.jsonl"
+"""Name of the log in a run's folder."""
 GENESIS = "0" * 64
 
 

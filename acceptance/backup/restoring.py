@@ -5,7 +5,6 @@ Source: checklist item pre.technical.3 ("Backups verified").
 
 from __future__ import annotations
 
-import hashlib
 from typing import Any
 
 from pymongo.database import Database
@@ -23,6 +22,7 @@ from acceptance.backup.bsondump import (
     restore,
 )
 from acceptance.backup.making import Backup
+from acceptance.disk import sha256_of
 from acceptance.finding import Finding
 from acceptance.observe.mongo import as_it_is
 from acceptance.target.model import Target
@@ -44,7 +44,7 @@ def backup_findings(backup: Backup) -> list[Finding]:
         path = backup.folder / name
         if not path.is_file():
             found.append(Finding("missing file", str(path), "a copy", "none"))
-        elif hashlib.sha256(path.read_bytes()).hexdigest() != digest:
+        elif sha256_of(path) != digest:
             again = "make the backup again"
             found.append(Finding("changed file", str(path), "the file that was copied", "another", next_step=again))
     return found

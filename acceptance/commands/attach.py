@@ -8,11 +8,12 @@ import shlex
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from acceptance.disk import sha256_of
 from acceptance.events import EventLog
 from acceptance.kinds import RecordAttached, RecordAttaching
 from acceptance.process import run
 from acceptance.record.attachments import Attempt, attempts
-from acceptance.record.publish import ATTACHED, MANIFEST, PAGE, digest
+from acceptance.record.publish import ATTACHED, MANIFEST, PAGE
 from acceptance.record.schema import Record
 from acceptance.target.model import Target
 from acceptance.target.redaction import redactor
@@ -47,7 +48,7 @@ def attachment_of(folder: Path, record: Record) -> Attachment:
         raise Inconclusive(f"{folder}: expected a run with a ticket, found none; run with --ticket, or attach by hand")
     page, sealed = ((folder / name).resolve() for name in (PAGE, MANIFEST))
     name = str(facts.target.get("name", ""))
-    return Attachment(str(page), digest(page), record.outcome, facts.ticket, facts.run_id, name, str(sealed))
+    return Attachment(str(page), sha256_of(page), record.outcome, facts.ticket, facts.run_id, name, str(sealed))
 
 
 def already(folder: Path, attachment: Attachment) -> list[Attempt]:

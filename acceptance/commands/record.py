@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from acceptance.commands.record_texts import TEXTS, Changed, attach, log, make_sure, notify
+from acceptance.disk import replace_text
 from acceptance.events import TamperedLog
 from acceptance.record import changes_page
 from acceptance.record.attachments import attempts
@@ -22,7 +23,7 @@ from acceptance.record.changes import audit, missing
 from acceptance.record.earlier_runs import Unread
 from acceptance.record.history import read_runs
 from acceptance.record.history_page import history as history_page
-from acceptance.record.publish import SIGNATURE, load, replace_text
+from acceptance.record.publish import SIGNATURE, load
 from acceptance.record.publish import render as render_page
 from acceptance.record.signing import sign as sign_folder
 from acceptance.record.signing import signer

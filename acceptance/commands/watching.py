@@ -9,11 +9,10 @@ from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.text import Text
 
-from acceptance.events import read_events
+from acceptance.events import EVENTS, read_events
 from acceptance.record.build import build, so_far
 from acceptance.record.first_screen import kind, next_step
 from acceptance.record.formatting import clock, host_of, tally
-from acceptance.record.publish import EVENTS
 from acceptance.stages.board import STATUS, board, read
 
 EVERY_S = 1.0

@@ -109,7 +109,7 @@ def main(argv: list[str] | None = None) -> int:
             )
             lease_s = partial(Stage.lease_seconds, scrape_interval_s=target.scrape_interval_s)
             undone = _serve(run, Watchdog(conductor, events, lease_s))
-            _render_what_the_run_did_not(run.folder)
+            _render_what_the_run_did_not(run)
             return 0 if undone else int(RollbackFailed.exit_code)
     except Exception as error:
         code = int(getattr(error, "exit_code", Refused.exit_code))
@@ -135,16 +135,16 @@ def _serve(run: Run, watchdog: Watchdog) -> bool:
         return watchdog.leave()
 
 
-def _render_what_the_run_did_not(folder: Path) -> None:
+def _render_what_the_run_did_not(run: Run) -> None:
     """Render the page of a run that was killed; whatever goes wrong, the target is in order already."""
     try:
-        if not any(event.kind == RunFinished.kind for event in read_events(folder / "events.jsonl")):
+        if not any(event.kind == RunFinished.kind for event in read_events(run.events)):
             from acceptance.record.publish import render  # late: it is needed after a crash only
 
-            render(folder)
+            render(run.folder)
     except Exception as error:
         with suppress(OSError):
-            print(f"{folder}: the page could not be rendered: {error}", file=sys.stderr, flush=True)
+            print(f"{run.folder}: the page could not be rendered: {error}", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

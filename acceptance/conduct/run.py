@@ -14,6 +14,7 @@ from typing import Any
 
 from acceptance.conduct.stage_state import Mode
 from acceptance.conduct.testdata import new_prefix, trace_prefix
+from acceptance.events import EVENTS
 from acceptance.people import login_name
 from acceptance.target.model import Target
 
@@ -45,7 +46,7 @@ class Run:
     @property
     def events(self) -> Path:
         """The run's event log."""
-        return self.folder / "events.jsonl"
+        return self.folder / EVENTS
 
     @property
     def trace_prefix(self) -> str:

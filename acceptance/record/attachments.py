@@ -9,10 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from acceptance.disk import sha256_of
 from acceptance.events import TamperedLog, read_events
 from acceptance.finding import Finding
 from acceptance.kinds import RecordAttached, RecordAttaching
-from acceptance.record.publish import ATTACHED, PAGE, digest
+from acceptance.record.publish import ATTACHED, PAGE
 
 
 @dataclass(frozen=True)
@@ -59,9 +60,9 @@ def findings(folder: Path) -> list[Finding]:
         attached = [each for each in attempts(folder) if each.attached]
     except TamperedLog as error:
         return [Finding("changed", ATTACHED, "a whole chain", str(error))]
-    if not attached or not (folder / PAGE).is_file() or digest(folder / PAGE) == attached[-1].begun.digest:
+    if not attached or not (folder / PAGE).is_file() or sha256_of(folder / PAGE) == attached[-1].begun.digest:
         return []
     last = attached[-1]
     there = f"the page with digest {last.begun.digest[:12]}, {last}"
     again = "rendered again since? Then attach it again with scripts/ops/record.py attach"
-    return [Finding("changed", PAGE, there, digest(folder / PAGE)[:12], next_step=again)]
+    return [Finding("changed", PAGE, there, sha256_of(folder / PAGE)[:12], next_step=again)]

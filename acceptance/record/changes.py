@@ -6,13 +6,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from acceptance.disk import sha256_of
 from acceptance.events import TamperedLog, read_events
 from acceptance.finding import Finding, Severity
 from acceptance.kinds import MessageSent
 from acceptance.record.attachments import attempts
 from acceptance.record.exceptions import exceptions
 from acceptance.record.history import folders, is_run
-from acceptance.record.publish import MANIFEST, digest, load
+from acceptance.record.publish import MANIFEST, load
 from acceptance.record.receipts import RECEIPTS
 from acceptance.record.schema import Record
 from acceptance.record.verify import NoRecord, verify
@@ -60,10 +61,12 @@ def _audited(folder: Path, name: str) -> Audited:
     except (NoRecord, OSError, ValueError) as error:
         return Audited(name, None, (Finding("not sealed", name, "a sealed record", str(error), Severity.HIGH),))
     if faults:  # guard: what-was-changed-is-not-believed
-        return Audited(name, None, faults, seal=digest(folder / MANIFEST))
+        return Audited(name, None, faults, seal=sha256_of(folder / MANIFEST))
     record = load(folder)
     given = [str(each) for each in attempts(folder) if each.attached]
-    return Audited(name, record, (), tuple(exceptions(record)), digest(folder / MANIFEST), given[-1] if given else "")
+    return Audited(
+        name, record, (), tuple(exceptions(record)), sha256_of(folder / MANIFEST), given[-1] if given else ""
+    )
 
 
 def missing(root: Path, seen: Sequence[Audited]) -> list[Finding]:

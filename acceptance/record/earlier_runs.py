@@ -7,12 +7,11 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from acceptance.events import Event, read_events
+from acceptance.events import EVENTS, Event, read_events
 from acceptance.kinds import RunStarted
 from acceptance.record.build import build
 from acceptance.record.deployment import Deployment
 from acceptance.record.documents import before_the_documents
-from acceptance.record.publish import EVENTS
 from acceptance.record.schema import Record
 from acceptance.record.verify import NoRecord, verify
 from acceptance.verdict import Inconclusive

@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from acceptance.checklist import State
+from acceptance.events import EVENTS
 from acceptance.outcome import REFUSED
 from acceptance.record.first_screen import commit_of
-from acceptance.record.publish import EVENTS, JSON, MANIFEST, PAGE, SCHEMA_ID
+from acceptance.record.publish import JSON, MANIFEST, PAGE, SCHEMA_ID
 from acceptance.verdict import Outcome, Verdict
 
 

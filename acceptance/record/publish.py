@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
-import os
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
-from acceptance.events import read_events
+from acceptance.disk import replace_text, sha256_of
+from acceptance.events import EVENTS, read_events
 from acceptance.record.build import build
 from acceptance.record.delays import delay_of
 from acceptance.record.exports import ctrf, junit, statement
@@ -19,7 +18,6 @@ from acceptance.record.html import page
 from acceptance.record.messages import delay
 from acceptance.record.schema import Record
 
-EVENTS = "events.jsonl"
 PAGE = "record.html"
 JSON = "record.json"
 CTRF = "ctrf.json"
@@ -83,7 +81,7 @@ def derived(record: Record, folder: Path) -> dict[str, str]:
         JSON: to_text(record),
         CTRF: _compact(ctrf(record)),
         JUNIT: junit(record),
-        IN_TOTO: _compact(statement(record, digest(folder / EVENTS))),
+        IN_TOTO: _compact(statement(record, sha256_of(folder / EVENTS))),
         **({DELAY: notice} if (notice := delay(record)) else {}),
     }
 
@@ -119,20 +117,7 @@ def manifest(folder: Path) -> str:
     """Give the digests of all files of a folder but itself and what comes after it, in sha256sum's format, by path."""
     after = [folder / name for name in (MANIFEST, SIGNATURE, ATTACHED)]
     paths = sorted(path for path in folder.rglob("*") if path.is_file() and path not in after)
-    return "".join(f"{digest(path)}  {path.relative_to(folder).as_posix()}\n" for path in paths)
-
-
-def digest(path: Path) -> str:
-    """Give the SHA-256 of a file, in hex."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def replace_text(path: Path, text: str) -> None:
-    """Replace a file in one step: a reader sees the old or the new one, never a half."""
-    scratch = path.with_name(f".{path.name}.{os.getpid()}")
-    scratch.write_text(text, encoding="utf-8")
-    scratch.replace(path)
+    return "".join(f"{sha256_of(path)}  {path.relative_to(folder).as_posix()}\n" for path in paths)
 
 
 def _compact(data: Mapping[str, Any]) -> str:

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from acceptance.events import TamperedLog
+from acceptance.events import EVENTS, TamperedLog
 from acceptance.finding import Finding
 from acceptance.record import attachments
-from acceptance.record.publish import DELAY, EVENTS, JSON, MANIFEST, as_of, derived, load, manifest
+from acceptance.record.publish import DELAY, JSON, MANIFEST, as_of, derived, load, manifest
 
 
 class NoRecord(Exception):

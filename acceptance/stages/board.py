@@ -17,7 +17,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from acceptance.record.publish import replace_text
+from acceptance.disk import replace_text
 from acceptance.stages.progress import SoakProgress
 from acceptance.verdict import Verdict
 

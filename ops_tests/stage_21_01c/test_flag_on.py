@@ -5,12 +5,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from acceptance.disk import sha256_of
 from acceptance.finding import summary
 from acceptance.probes.archives.archives import good
 from acceptance.probes.odd_requests import odd_findings
 from acceptance.probes.reviews.changed import changed, guessable
 from acceptance.probes.seen import moment
-from acceptance.probes.storage.directory import copies_of, sha256_of
+from acceptance.probes.storage.directory import copies_of
 from acceptance.probes.storage.oracle import Submission, findings_of_all
 from acceptance.probes.storage.uploads import REVIEWS_PATH, Upload
 

@@ -18,9 +18,10 @@ import _environment  # noqa: F401 - first: it finds the packages
 
 from acceptance.commands.nightly import expired, last_night, night_of, remember, run_to_its_end
 from acceptance.commands.notify import channels, send_post
+from acceptance.disk import replace_text
 from acceptance.record.history import Run, read_runs
 from acceptance.record.history_page import history
-from acceptance.record.publish import JUNIT, replace_text
+from acceptance.record.publish import JUNIT
 from acceptance.verdict import Inconclusive
 
 ROOT = Path(__file__).resolve().parents[2]

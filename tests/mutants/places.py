@@ -19,7 +19,7 @@ import cosmic_ray.mutating
 import cosmic_ray.plugins
 
 HOOKS = ("fault", "broken(", "rolled_back(", "was_on(", "seeded")
-"""Lines that speak of a fault, and the blocks below them: hooks of the catalogue. Mutants of them change only it."""
+"""Words of lines that are hooks of the fault catalogue, with the blocks below them: a mutant changes only the fault."""
 HOOK_FILES = ("faults.py", "seeded.py", "lingering.py")
 """Files that hold nothing but hooks."""
 LEFT_OUT = (

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from acceptance.disk import sha256_of
 from acceptance.effects import Effect, about_to
 from acceptance.verdict import Inconclusive
 
@@ -56,8 +57,7 @@ def digest_of(path: Path) -> str | None:
         Inconclusive: When it is there and cannot be read.
     """
     try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return sha256_of(path)
     except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
         return None
     except OSError as problem:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import stat
 from collections.abc import Collection, Iterator
@@ -10,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from acceptance.disk import owner_name
+from acceptance.disk import owner_name, sha256_of
 from acceptance.finding import Finding
 from acceptance.probes.archives.archives import Archive
 from acceptance.target.parts import Storage
@@ -71,9 +70,3 @@ def _files(root: Path, without: Collection[Path]) -> Iterator[tuple[Path, int]]:
             with suppress(OSError):
                 if stat.S_ISREG((found := path.stat()).st_mode):
                     yield path, found.st_size
-
-
-def sha256_of(path: Path) -> str:
-    """Digest a file in chunks, hex."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()

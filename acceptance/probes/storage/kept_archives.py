@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from acceptance.disk import sha256_of
 from acceptance.finding import Finding, Severity
 from acceptance.polling import poll
 from acceptance.probes.archives.archives import Archive
-from acceptance.probes.storage.directory import copies_of, sha256_of
+from acceptance.probes.storage.directory import copies_of
 from acceptance.verdict import Inconclusive
 
 _PATIENCE_S = 2.0

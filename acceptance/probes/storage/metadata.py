@@ -13,10 +13,10 @@ from typing import Any
 
 from bson import ObjectId
 
+from acceptance.disk import sha256_of
 from acceptance.finding import Finding, Severity
 from acceptance.observe.store import Store
 from acceptance.probes.seen import moment
-from acceptance.probes.storage.directory import sha256_of
 from acceptance.verdict import Inconclusive
 
 Document = Mapping[str, Any]

@@ -11,10 +11,11 @@ import record_samples as samples
 from served import served
 
 from acceptance.commands import record
+from acceptance.disk import sha256_of
 from acceptance.events import EventLog
 from acceptance.kinds import RecordAttaching
 from acceptance.record.attachments import attempts
-from acceptance.record.publish import digest, publish, render
+from acceptance.record.publish import publish, render
 from acceptance.record.verify import verify
 
 ROOT = Path(__file__).parents[3]
@@ -122,7 +123,7 @@ def test_recipe_attaches_the_page_and_keeps_the_receipt(system, receipt, last, a
     page = (folder / "record.html").read_bytes()
     sent = b"".join(body for *_, body in tracker.got)
     assert page in sent or system == "github", "the page itself arrives"
-    assert digest(folder / "record.html").encode() in sent or system in ("jira", "servicenow")
+    assert sha256_of(folder / "record.html").encode() in sent or system in ("jira", "servicenow")
     assert verify(folder) == []
 
 
@@ -152,7 +153,7 @@ def test_what_gave_no_receipt_is_not_attached_and_may_have_arrived(system, attac
 
 
 def test_attempt_that_nobody_ended_may_have_arrived(attach, folder, tracker):
-    RecordAttaching(ticket=TICKET, digest=digest(folder / "record.html"), by="me").tell(
+    RecordAttaching(ticket=TICKET, digest=sha256_of(folder / "record.html"), by="me").tell(
         EventLog(folder / "attached.jsonl")
     )
     done = attach(jira(tracker))
@@ -163,7 +164,7 @@ def test_attempt_that_nobody_ended_may_have_arrived(attach, folder, tracker):
 def test_without_a_command_it_prints_what_to_attach(attach, folder):
     done = attach("")
     assert done.returncode == 2
-    for told in (str(folder / "record.html"), digest(folder / "record.html"), "GO", TICKET):
+    for told in (str(folder / "record.html"), sha256_of(folder / "record.html"), "GO", TICKET):
         assert told in done.stdout
     assert "attach these files by hand" in done.stderr
 

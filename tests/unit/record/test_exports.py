@@ -15,9 +15,10 @@ from in_toto_attestation.v1.statement import Statement
 from in_toto_attestation.v1.statement_pb2 import Statement as Message
 from record_writer import START
 
+from acceptance.disk import sha256_of
 from acceptance.events import EventLog
 from acceptance.record.exports import ctrf
-from acceptance.record.publish import digest, load, publish
+from acceptance.record.publish import load, publish
 
 NAMES = [name for name in samples.SAMPLES if name != "large"]
 RESULTS = {"go": "PASSED"}
@@ -38,7 +39,7 @@ def test_the_statement_is_valid_in_toto_and_only_a_go_has_passed(folders, name):
     Statement.copy_from_pb(json_format.ParseDict(raw, Message())).validate()
     json_format.ParseDict(raw["predicate"], test_result_pb2.TestResult())
     assert raw["predicate"]["result"] == RESULTS.get(name, "FAILED")
-    assert raw["subject"][0]["digest"] == {"sha256": digest(folders[name] / "events.jsonl")}
+    assert raw["subject"][0]["digest"] == {"sha256": sha256_of(folders[name] / "events.jsonl")}
 
 
 def test_a_go_with_a_waiver_is_only_warned(tmp_path):
