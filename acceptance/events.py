@@ -22,6 +22,7 @@ from acceptance.redact import Redactor
 EVENTS = "events.jsonl"
 """Name of the log in a run's folder."""
 GENESIS = "0" * 64
+_BLOCK = 65536
 
 
 @dataclass(frozen=True)
@@ -124,7 +125,7 @@ def _digest(body: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
 
 
-def _tip(descriptor: int, block: int = 65536) -> tuple[int, str, int]:
+def _tip(descriptor: int) -> tuple[int, str, int]:
     """Give the next sequence number, the last hash and the end of the last whole line.
 
     Only the file's end is read.
@@ -132,7 +133,7 @@ def _tip(descriptor: int, block: int = 65536) -> tuple[int, str, int]:
     start = os.fstat(descriptor).st_size
     tail = b""
     while start > 0 and tail.count(b"\n") < 2:
-        step = min(block, start)
+        step = min(_BLOCK, start)
         start -= step
         tail = os.pread(descriptor, step, start) + tail
     whole = tail[: tail.rfind(b"\n") + 1]

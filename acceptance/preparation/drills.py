@@ -10,6 +10,7 @@ from pathlib import Path
 
 from acceptance.checklist import State
 from acceptance.finding import Finding
+from acceptance.preparation.staging import STAGING
 from acceptance.record.formatting import parse
 from acceptance.record.history import read_runs
 from acceptance.verdict import Inconclusive
@@ -37,9 +38,9 @@ class Drilled:
         return f"{self.stage}: {took}, {age(now - self.at)} ago ({self.folder})"
 
 
-def last_drills(reports: Path, environment: str = "staging") -> dict[str, Drilled]:
+def last_drills(reports: Path) -> dict[str, Drilled]:
     """Give the newest drill of each stage; an account that cannot be read is none."""
-    found = (_drilled(path, environment) for path in reports.glob(f"*/{ACCOUNT}"))
+    found = (_drilled(path) for path in reports.glob(f"*/{ACCOUNT}"))
     return {each.stage: each for each in sorted(filter(None, found), key=lambda each: each.at)}
 
 
@@ -65,14 +66,12 @@ def drill_findings(drills: Mapping[str, Drilled], stages: Iterable[str], now: da
     return bad
 
 
-def passed_in_staging(
-    reports: Path, item: str, now: datetime, name: str = "staging"
-) -> tuple[str, datetime, State] | None:
+def passed_in_staging(reports: Path, item: str, now: datetime) -> tuple[str, datetime, State] | None:
     """Give folder, time and state of the last staging run that checked a line, not older than 30 days; else None."""
     runs, _ = read_runs(reports)
     for run in reversed(runs):
         began, state = parse(run.started_at), run.lines.get(item, State.NOT_RUN)
-        if run.target == name and state is not State.NOT_RUN and began and timedelta() <= now - began <= OLDEST:
+        if run.target == STAGING and state is not State.NOT_RUN and began and timedelta() <= now - began <= OLDEST:
             return run.folder, began, state
     return None
 
@@ -83,11 +82,11 @@ def age(passed: timedelta) -> str:
     return f"{hours:.0f} h" if hours < 48 else f"{hours / 24:.0f} days"
 
 
-def _drilled(path: Path, environment: str) -> Drilled | None:
+def _drilled(path: Path) -> Drilled | None:
     try:
         raw = json.loads(path.read_text(encoding="utf-8"))
         at, seconds = datetime.fromisoformat(raw["at"]), raw["rollback_s"]
-        if raw["environment"] != environment or at.tzinfo is None:
+        if raw["environment"] != STAGING or at.tzinfo is None:
             return None
         limit = raw["allowed_s"]
         late = [f"took {seconds:.1f} s, allowed {limit:g} s"] if seconds is not None and seconds > limit else []

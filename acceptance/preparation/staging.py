@@ -14,6 +14,8 @@ from acceptance.record.history import Run, Unreadable, read_runs
 from acceptance.stage import place_of
 from acceptance.verdict import Inconclusive, Outcome, Verdict
 
+STAGING = "staging"
+"""Name of the target that goes before production."""
 WITHOUT_RESTART = timedelta(hours=48)
 """How long staging must have been without an issue."""
 
@@ -65,17 +67,16 @@ class Staging:
         return []
 
 
-def staging_runs(reports: Path, name: str = "staging", besides: str = "", stages: Iterable[str] = ()) -> Staging | None:
-    """Read the records below `reports`; None when there is none of the target `name`.
+def staging_runs(reports: Path, besides: str = "", stages: Iterable[str] = ()) -> Staging | None:
+    """Read staging's records below `reports`; None when there is none.
 
     Args:
         reports: The folder of the records.
-        name: The target.
         besides: Name of the folder of the run that asks, which has no record yet.
         stages: Ids of those that must have been accepted.
     """
     found, broken = read_runs(reports)
-    runs = [run for run in found if run.target == name and run.mode != "survey" and not run.refused]
+    runs = [run for run in found if run.target == STAGING and run.mode != "survey" and not run.refused]
     if not runs:
         return None
     good: list[Run] = []
@@ -84,14 +85,14 @@ def staging_runs(reports: Path, name: str = "staging", besides: str = "", stages
             break
         good.append(run)
     since = parse(good[-1].started_at) if good else None
-    unread = _later((each for each in broken if Path(each.folder).name != besides), name, since) if since else ()
+    unread = _later((each for each in broken if Path(each.folder).name != besides), since) if since else ()
     last, unaccepted = f"{runs[-1].outcome} ({runs[-1].folder})", _unaccepted(runs, stages)
     return Staging(len(runs), since, last, unread, unaccepted, parse(runs[-1].started_at))
 
 
-def _later(broken: Iterable[Unreadable], name: str, since: datetime) -> tuple[str, ...]:
-    """Pick a target's runs that began after `since`, by the time in their folder's name."""
-    named = re.compile(rf"{re.escape(name)}-(\d{{8}}T\d{{6}})Z-\w+")
+def _later(broken: Iterable[Unreadable], since: datetime) -> tuple[str, ...]:
+    """Pick staging's runs that began after `since`, by the time in their folder's name."""
+    named = re.compile(rf"{STAGING}-(\d{{8}}T\d{{6}})Z-\w+")
     times = {each: named.fullmatch(Path(each.folder).name) for each in broken}
     return tuple(
         f"{each.folder} ({each.why})"

@@ -87,9 +87,9 @@ def good(nonce: bytes | None = None) -> Archive:
     return Archive.of("good", zip_bytes(nonce, members, noise), "a valid zip", nonce)
 
 
-def project(nonce: bytes | None = None) -> Archive:
+def project() -> Archive:
     """Make a homework of 300 small files in folders, as a framework makes them, some of them with Russian names."""
-    nonce = nonce or new_nonce()
+    nonce = new_nonce()
     names = [f"app/part_{n // 20:02}/module_{n:03}.py" for n in range(280)] + [
         f"тесты/проверка {n}.py" for n in range(20)
     ]
@@ -169,9 +169,9 @@ def bit_flip(
     return Archive.of(f"bit-flip-{at}", bytes(data), f"one bit flipped at the {at}", whole.nonce, declared)
 
 
-def broken_off(size: int, nonce: bytes | None = None) -> Archive:
+def broken_off(size: int) -> Archive:
     """Make a zip of so many bytes whose second half is never sent: its client goes away."""
-    whole = of_exact_size(size, nonce)
+    whole = of_exact_size(size)
 
     def half() -> Iterator[bytes]:
         left = size // 2

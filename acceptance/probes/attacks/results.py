@@ -156,7 +156,7 @@ def emptied(results: Results) -> list[Path]:
     return sorted(folders, key=lambda path: len(path.parts), reverse=True)
 
 
-def _some(things: Sequence[object], most: int = 3) -> str:
-    more = f" and {len(things) - most} more" if len(things) > most else ""
-    text = ", ".join(map(str, things[:most])) + more
+def _some(things: Sequence[object]) -> str:
+    more = f" and {len(things) - 3} more" if len(things) > 3 else ""
+    text = ", ".join(map(str, things[:3])) + more
     return os.fsencode(text).decode("utf-8", "backslashreplace")  # a hostile name need not be text

@@ -108,16 +108,16 @@ class Multipart:
         yield b"--" + self.boundary + b"--\r\n" + self.framing.after
 
 
-def rechunked(pieces: Iterable[bytes], size: int = CHUNK) -> Iterator[bytes]:
-    """Join small pieces and split large ones, so that each chunk but the last holds `size` bytes."""
+def rechunked(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """Join small pieces and split large ones, so that each chunk but the last holds `CHUNK` bytes."""
     pending = bytearray()
     for piece in pieces:
         view = memoryview(piece)
         while view:
-            taken = view[: size - len(pending)]
+            taken = view[: CHUNK - len(pending)]
             pending += taken
             view = view[len(taken) :]
-            if len(pending) == size:
+            if len(pending) == CHUNK:
                 yield bytes(pending)
                 pending.clear()
     if pending:
