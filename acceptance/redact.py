@@ -122,10 +122,12 @@ class Redactor:
 
     def facts(self, facts: Mapping[str, Any]) -> dict[str, Any]:
         """Return an event's facts without any secret. Names stay names, and a command for a person stays one."""
-        return {
-            key: fact if key == "by_hand" else _SHAPES.data(fact) if key in STRUCTURAL else self.data({key: fact})[key]
-            for key, fact in facts.items()
-        }
+        return {key: self._fact(key, fact) for key, fact in facts.items()}
+
+    def _fact(self, key: str, fact: Any) -> Any:
+        if key == "by_hand":
+            return fact
+        return _SHAPES.data(fact) if key in STRUCTURAL else self.data({key: fact})[key]
 
     def data(self, obj: Any) -> Any:
         """Return a copy of a JSON-able value without any secret; all that a secret name holds is hidden."""

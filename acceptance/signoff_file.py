@@ -23,6 +23,7 @@ from __future__ import annotations
 
 import tomllib
 from collections import Counter
+from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -67,18 +68,18 @@ def load_sign_offs(
         )
     if raw.get("ticket") and raw["ticket"] != ticket:
         faults.append(f"it is for ticket {raw['ticket']}, and this run is for {ticket or 'none: give --ticket'}")
-    faults += [
-        f"{entry}: {'signed off' if entries is given else 'waived'} more than once; keep one"
-        for entries in (given, waivers)
-        for entry, count in Counter(str(each.item) for each in entries).items()
-        if count > 1
-    ]
+    faults += [*_repeated(given, "signed off"), *_repeated(waivers, "waived")]
     faults += [fault for entry in given if (fault := _signature_fault(entry, operator, now or datetime.now(UTC)))]
     faults += [fault for waiver in waivers if (fault := _waiver_fault(waiver, operator))]
     if faults:
         raise Refused(f"{path}: " + "; ".join(faults))
     file = f"{path.name} of {owner_of(path)}"
     return SignOffs({each.item: each for each in given}, {each.item: each for each in waivers}, file)
+
+
+def _repeated(entries: Iterable[SignOff | Waiver], done: str) -> list[str]:
+    counts = Counter(str(each.item) for each in entries)
+    return [f"{item_id}: {done} more than once; keep one" for item_id, count in counts.items() if count > 1]
 
 
 def _signature_fault(entry: SignOff, operator: str, now: datetime) -> str:

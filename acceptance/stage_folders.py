@@ -106,17 +106,19 @@ class Declared:
 
     def faults(self) -> list[str]:
         """Name what no single key can tell: what a flag needs besides."""
+        if not self.flagged:
+            return []
         needed = {
             "service": "the service that reads the flag",
             "metrics": "what the names of the new path's metrics begin with",
             "proof": "the check that proves that the new path is at work, such as test_flag_on.py::test_name",
         }
-        values = {key: getattr(self, key) for key in needed}
+        found = {key: getattr(self, key) for key in needed}
         return [
-            f"{key}: expected {what}, since `flag` is set, found {value or 'nothing'!r}; add it"
+            f"{key}: expected {what}, since `flag` is set, found {found[key] or 'nothing'!r}; add it"
             for key, what in needed.items()
-            if (value := values[key]) in ("", "all")
-        ] * self.flagged
+            if found[key] in ("", "all")
+        ]
 
 
 @cache

@@ -49,7 +49,9 @@ class Selected:
     @property
     def wants_flag(self) -> bool | None:
         """The flag's state that it asks for, None when any will do."""
-        return True if "flag_on" in self.fixtures else False if "flag_off" in self.fixtures else None
+        if "flag_on" in self.fixtures:
+            return True
+        return False if "flag_off" in self.fixtures else None
 
     @property
     def restarts(self) -> bool:

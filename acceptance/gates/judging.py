@@ -12,7 +12,7 @@ fails by those surely over it, and passes only if it holds with those that may b
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 
 from acceptance.gates.measures import GateResult, Measure, Threshold
@@ -42,15 +42,16 @@ def judge(gate: Measure, samples: Samples, alpha: float = ALPHA) -> GateResult:
     if why := no_data(gate, samples):
         return GateResult(gate, Verdict.INCONCLUSIVE, None, seen(gate, samples), why, samples.start, samples.end)
     if gate.kind == "ratio":
-        sure = maybe = totalled(bad_counts(gate, samples))
+        sure = maybe = totalled(bad_counts(gate, samples).values())
     elif gate.kind == "quantile":
-        sure, maybe = (totalled(bad_counts(gate, samples, surely=surely)) for surely in (True, False))
+        sure, maybe = (totalled(bad_counts(gate, samples, surely=surely).values()) for surely in (True, False))
     else:
         return _compared(gate, samples)
     verdict, reason = judge_share(sure, maybe, gate.share, alpha)
     points = curve(gate, samples)
     value = points[-1][1] if points else None
-    reason += f" over {gate.threshold.split()[1]} {gate.unit}" * (gate.kind == "quantile")
+    if gate.kind == "quantile":
+        reason += f" over {gate.threshold.split()[1]} {gate.unit}"
     return GateResult(gate, verdict, value, round(sure.of), reason, samples.start, samples.end, points)
 
 
@@ -86,7 +87,7 @@ def fewest(share: float, alpha: float = ALPHA) -> int:
 
 def too_few(found: float, least: int) -> str:
     """Say that so few events tell nothing at the stated error; nothing where they are enough."""
-    events = f"{least} event{'s' * (least > 1)}"
+    events = "1 event" if least == 1 else f"{least} events"
     return f"expected at least {events} to judge by, found {round(found)}" if round(found) < least else ""
 
 
@@ -127,9 +128,10 @@ def bad_counts(measure: Measure, samples: Samples, *, surely: bool = True) -> di
     return dict(sorted(found.items()))
 
 
-def totalled(counts: Mapping[float, Count]) -> Count:
+def totalled(counts: Iterable[Count]) -> Count:
     """Add counts up."""
-    return Count(sum(each.events for each in counts.values()), sum(each.of for each in counts.values()))
+    all_of_them = list(counts)
+    return Count(sum(each.events for each in all_of_them), sum(each.of for each in all_of_them))
 
 
 def _of(bad: float, of: float) -> Count:
@@ -147,7 +149,8 @@ def curve(measure: Measure, samples: Samples) -> list[tuple[float, float]]:
     points, count, total = [], 0.0, 0.0
     for at in sorted({*bad, *of}):
         count, total = count + bad.get(at, 0), total + of.get(at, 0)
-        points.append((at, count if measure.kind == "count" else count / total if total else math.nan))
+        share = count / total if total else math.nan
+        points.append((at, count if measure.kind == "count" else share))
     return points
 
 

@@ -15,7 +15,7 @@ from itertools import accumulate, groupby
 from itertools import count as from_number
 from typing import TypeVar
 
-from acceptance.gates.judging import bad_counts, curve, no_data, seen, too_few
+from acceptance.gates.judging import bad_counts, curve, no_data, seen, too_few, totalled
 from acceptance.gates.measures import GateResult, Threshold, Trigger
 from acceptance.gates.sequential import mean_evidence, share_evidence
 from acceptance.gates.series import Samples, Series, gained
@@ -70,8 +70,8 @@ def _too_few(trigger: Trigger, samples: Samples, undisturbed_since: float, alpha
     if trigger.kind not in ("ratio", "quantile"):
         return ""
     since = undisturbed_since if trigger.synthetic_events else 0
-    of = sum(count.of for at, count in bad_counts(trigger, samples).items() if at > since)
-    return too_few(of, _least(trigger.share, alpha))
+    whole = totalled(count for at, count in bad_counts(trigger, samples).items() if at > since)
+    return too_few(whole.of, _least(trigger.share, alpha))
 
 
 @cache
@@ -93,9 +93,8 @@ def _without_ours(trigger: Trigger, samples: Samples, value: float, own: float, 
         return value - own
     if trigger.kind != "ratio":
         return value
-    counts = [count for at, count in bad_counts(trigger, samples).items() if at > since]
-    of = sum(count.of for count in counts)
-    return sum(count.events for count in counts) / of if of else None
+    whole = totalled(count for at, count in bad_counts(trigger, samples).items() if at > since)
+    return whole.rate if whole.of else None
 
 
 def _fired(
@@ -130,10 +129,7 @@ def _in_a_row(trigger: Trigger, points: Series) -> tuple[float, float, str] | No
 def _share_over(
     trigger: Trigger, step: float, counts: Sequence[tuple[float, Count]], alpha: float
 ) -> tuple[float, float, str] | None:
-    scrapes = [
-        (at, Count(sum(each.events for each in mine), sum(each.of for each in mine)))
-        for at, mine in _by_scrape(counts, step)
-    ]
+    scrapes = [(at, totalled(mine)) for at, mine in _by_scrape(counts, step)]
     counted = [count for _, count in scrapes]
     for number, log in enumerate(share_evidence(counted, trigger.share), 1):
         if log >= -math.log(alpha):

@@ -86,7 +86,9 @@ class Comparison:
         rose = p is not None and not likely.holds(p)
         unlike = many and after.rate > TIMES * (before.rate if before.of else 0.0)
         good = not after.events or (self.comparable and (not many or rate_ratio(before, after, 0.05)[1] <= TIMES))
-        verdict = Verdict.FAIL if rose or unlike else Verdict.PASS if good else Verdict.INCONCLUSIVE
+        verdict = Verdict.PASS if good else Verdict.INCONCLUSIVE
+        if rose or unlike:
+            verdict = Verdict.FAIL
         return GateResult(increase, verdict, p, self.seen, self._told(p, likely, few), self.start, self.end)
 
     def _told(self, p: float | None, likely: Threshold, few: Gate) -> str:

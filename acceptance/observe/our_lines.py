@@ -73,15 +73,12 @@ class OurLines:
             end: Now.
         """
         expected = f"lines of our requests from {start:%H:%M:%S} to {end:%H:%M:%S} UTC"
-        wrong = {
-            event: [line.at for line in lines if line.at and not start - CLOCKS <= line.at <= end + CLOCKS]
-            for event, lines in _by_event([line for line in newest if self._is_ours(line)]).items()
-        }
-        return [
-            self._finding("other time", event, expected, f"{len(times)}, such as {times[-1]}")
-            for event, times in wrong.items()
-            if times
-        ]
+        found = []
+        for event, lines in _by_event([line for line in newest if self._is_ours(line)]).items():
+            times = [line.at for line in lines if line.at and not start - CLOCKS <= line.at <= end + CLOCKS]
+            if times:
+                found.append(self._finding("other time", event, expected, f"{len(times)}, such as {times[-1]}"))
+        return found
 
     def otherwise(self) -> list[Finding]:
         """Name the events of which our requests leave other lines than by the old path."""

@@ -52,18 +52,16 @@ def other_form(before: Sequence[Exchange], now: Sequence[Exchange]) -> list[Find
         now: Those by the new path.
     """
     old, new = ([form for form in map(_form, answers) if form] for answers in (before, now))
-    common = {path: kind for path, kind in old[0].items() if all(each.get(path) == kind for each in old)} if old else {}
-    found = {path: {each[path] for each in new if path in each} or {"nothing"} for path in common} if new else {}
-    return [
-        *(
-            Finding(
-                "answered otherwise", now[0].url, f"{path} with {kind}, as by the old path", ", ".join(sorted(told))
-            )
-            for path, kind in common.items()
-            if (told := found.get(path, {kind}) - {kind})
-        ),
-        *_otherwise_sent(before, now),
-    ]
+    if not old or not new:
+        return list(_otherwise_sent(before, now))
+    common = {path: kind for path, kind in old[0].items() if all(each.get(path) == kind for each in old)}
+    found = []
+    for path, kind in common.items():
+        others = ({each[path] for each in new if path in each} or {"nothing"}) - {kind}
+        if others:
+            expected = f"{path} with {kind}, as by the old path"
+            found.append(Finding("answered otherwise", now[0].url, expected, ", ".join(sorted(others))))
+    return [*found, *_otherwise_sent(before, now)]
 
 
 def _otherwise_sent(before: Sequence[Exchange], now: Sequence[Exchange]) -> Iterator[Finding]:

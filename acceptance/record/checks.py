@@ -44,6 +44,7 @@ def _check(number: int, nodeid: str, plan: Mapping[str, Any], told: Sequence[tup
     last, at = told[-1] if told else (planned, "")
     verdict = worst(verdict_of(end.verdict) for end in ends)
     telling = next((end for end in ends if verdict_of(end.verdict) is verdict), last)
+    never = LEFT_OUT if plan.get("left_out") else NEVER_RAN
     stage, phase = place_of(nodeid) or ("", "")  # what xdist's controller expects is a bare node id
     return Check(
         number=number,
@@ -53,7 +54,7 @@ def _check(number: int, nodeid: str, plan: Mapping[str, Any], told: Sequence[tup
         items=last.items or planned.items,
         title=last.title or planned.title,
         verdict=verdict,
-        reason=telling.reason if ends else LEFT_OUT if plan.get("left_out") else NEVER_RAN,
+        reason=telling.reason if ends else never,
         seconds=last.seconds if ends else None,
         worker=last.worker,
         at=at,
@@ -71,7 +72,9 @@ def count(checks: Iterable[Check]) -> Counts:
 def fold_findings(checks: Iterable[Check]) -> tuple[FindingKind, ...]:
     """Group the findings of all checks by kind, worst first."""
     found = [(finding, check.number) for check in checks for finding in findings_of(check)]
-    order = ranked(finding for finding, _ in found)
+    kinds: dict[str, list[Finding]] = {}
+    for finding in ranked(finding for finding, _ in found):
+        kinds.setdefault(finding.kind, []).append(finding)
     return tuple(
         FindingKind(
             kind=kind,
@@ -81,8 +84,7 @@ def fold_findings(checks: Iterable[Check]) -> tuple[FindingKind, ...]:
             subjects=tuple(finding.subject for finding in of_it),
             example=str(of_it[0]),
         )
-        for kind in dict.fromkeys(finding.kind for finding in order)
-        for of_it in [[finding for finding in order if finding.kind == kind]]
+        for kind, of_it in kinds.items()
     )
 
 
@@ -94,11 +96,10 @@ def findings_of(check: Check) -> list[Finding]:
 
 def phases(checks: Sequence[Check]) -> tuple[Phase, ...]:
     """Give the phases of one stage in the order of its checks."""
-    return tuple(
-        Phase(name, worst(check.verdict for check in of_it), count(of_it))
-        for name in dict.fromkeys(check.phase for check in checks)
-        for of_it in [[check for check in checks if check.phase == name]]
-    )
+    found: dict[str, list[Check]] = {}
+    for check in checks:
+        found.setdefault(check.phase, []).append(check)
+    return tuple(Phase(name, worst(check.verdict for check in of_it), count(of_it)) for name, of_it in found.items())
 
 
 def security_groups(checks: Iterable[Check]) -> tuple[Group, ...]:

@@ -57,10 +57,10 @@ def title(record: Record) -> str:
 
 def _context(record: Record, note: str) -> dict[str, Any]:
     by_number = {check.number: check for check in record.checks}
-    watched = {
-        item: [stage.id for stage in record.stages if any(item in each.items for each in stage.triggers)]
-        for item in {item for stage in record.stages for each in stage.triggers for item in each.items}
-    }
+    watched: dict[str, list[str]] = {}
+    for stage in record.stages:
+        for item in {item for each in stage.triggers for item in each.items}:
+            watched.setdefault(item, []).append(stage.id)
     answered = {line.chapter for line in record.lines if line.id in watched}
     chapters = chapters_of(stage.id for stage in record.stages)
     return {

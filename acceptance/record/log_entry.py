@@ -54,7 +54,9 @@ def append(log: Path, entry: str) -> None:
         OSError: The file is not there, or cannot be written.
     """
     before = log.read_text(encoding="utf-8")
-    gap = "" if not before or before.endswith("\n\n") else "\n" if before.endswith("\n") else "\n\n"
+    gap = "\n" if before.endswith("\n") else "\n\n"
+    if not before or before.endswith("\n\n"):
+        gap = ""
     with log.open("a", encoding="utf-8") as file:
         file.write(gap + entry)
 

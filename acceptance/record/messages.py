@@ -68,7 +68,9 @@ def _settled(state: State) -> list[bool]:
 
 
 def _claim(text: str, grounds: list[bool]) -> str:
-    return f"{text}: not checked in this run" if not grounds else text if all(grounds) else f"{text}: NO"
+    if not grounds:
+        return f"{text}: not checked in this run"
+    return text if all(grounds) else f"{text}: NO"
 
 
 LOG_PATH = "docs/specs/epic_21/architect/deployment_log.md"

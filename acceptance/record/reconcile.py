@@ -68,7 +68,9 @@ def judge(grounds: Grounds) -> Closing:
     if grounds.facts.mode == "survey" and grounds.begun:
         return _surveyed(grounds)
     bad, open_, cut = _failures(grounds), _gaps(grounds), _interruption(grounds)
-    derived = Outcome.NO_GO if bad else Outcome.INCONCLUSIVE if open_ else Outcome.GO
+    derived = Outcome.INCONCLUSIVE if open_ else Outcome.GO
+    if bad:
+        derived = Outcome.NO_GO
     if cut and not _rollback_failed(grounds):
         derived = Outcome.INTERRUPTED
     outcome = max(grounds.claimed or derived, derived, key=_RANK.index)
@@ -93,7 +95,9 @@ def _surveyed(grounds: Grounds) -> Closing:
     bad = [*_urgent(grounds), *(_named(check) for check in worst_first(failing))]
     cut = _interruption(grounds)
     outcome = Outcome.INTERRUPTED if cut else Outcome.SURVEY
-    code = ExitCode.ROLLBACK_FAILED if _rollback_failed(grounds) else 1 if bad else ExitCode.INCONCLUSIVE
+    code = 1 if bad else ExitCode.INCONCLUSIVE
+    if _rollback_failed(grounds):
+        code = ExitCode.ROLLBACK_FAILED
     told = tuple(dict.fromkeys([*cut, *bad, *_gaps(grounds)])) or (f"nothing wrong was found; {grounds.covered}",)
     return Closing(outcome, told, INTERRUPTED if cut else code)
 

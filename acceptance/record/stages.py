@@ -41,12 +41,7 @@ def fold_stages(log: Sequence[Event], checks: Sequence[Check], moments: Sequence
             ends.get(name),
             [check for check in checks if check.stage == name],
             tuple(moment for moment in moments if moment.stage == name),
-            [
-                each
-                for event in log
-                if (each := TriggerFired.read(event)) and each.stage == name
-                if event.at >= starts.get(name, (None, ""))[1]  # of this try, not of one before
-            ],
+            _fired(log, name, starts.get(name, (None, ""))[1]),
             _fired_in(log, name),
         )
         for name in names
@@ -85,6 +80,12 @@ def _stage(
         security=fold.security_groups(checks),
         timeline=moments,
     )
+
+
+def _fired(log: Sequence[Event], stage: str, since: str) -> list[TriggerFired]:
+    """Give the triggers of a stage that fired since a time: in this try, not in one before."""
+    fired = TriggerFired.all(event for event in log if event.at >= since)
+    return [each for each in fired if each.stage == stage]
 
 
 def _fired_in(log: Sequence[Event], stage: str) -> set[str]:

@@ -99,18 +99,13 @@ def trends(runs: Iterable[Run]) -> list[Trend]:
     for run in runs:
         for gate in run.gates:
             found.setdefault((run.target, str(gate["stage"]), str(gate["id"])), []).append((run, gate))
-    return [
-        Trend(
-            *key,
-            title=str(seen[-1][1]["title"]),
-            unit=str(seen[-1][1]["unit"]),
-            threshold=seen[-1][1]["threshold"],
-            points=tuple(
-                Point(run, _number(gate["value"]), Verdict(gate["verdict"]), gate["threshold"]) for run, gate in seen
-            ),
-        )
-        for key, seen in found.items()
-    ]
+    return [_trend(key, seen) for key, seen in found.items()]
+
+
+def _trend(key: tuple[str, str, str], seen: Sequence[tuple[Run, Mapping[str, Any]]]) -> Trend:
+    points = [Point(run, _number(gate["value"]), Verdict(gate["verdict"]), gate["threshold"]) for run, gate in seen]
+    _, latest = seen[-1]
+    return Trend(*key, str(latest["title"]), str(latest["unit"]), latest["threshold"], tuple(points))
 
 
 def flaky(runs: Iterable[Run]) -> list[Flaky]:

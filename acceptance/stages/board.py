@@ -117,10 +117,15 @@ class Tenths:
 
     def due(self, told: Mapping[str, Any]) -> bool:
         """Tell whether this begins another tenth, or ends the soak."""
-        tenth = 11 if told["fired"] else int(10 * told["elapsed"] / told["total"]) if told["total"] else 10
-        now = (str(told["stage"]), tenth)
+        now = (str(told["stage"]), _tenth(told))
         due, self.last = now != self.last, now
         return due
+
+
+def _tenth(told: Mapping[str, Any]) -> int:
+    if told["fired"]:
+        return 11
+    return int(10 * told["elapsed"] / told["total"]) if told["total"] else 10
 
 
 def _clock(seconds: float) -> str:

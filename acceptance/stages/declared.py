@@ -70,11 +70,12 @@ def known_students(target: Target) -> list[Finding]:
     names = {"HOMEWORK_STUDENT": known.student, "HOMEWORK_STUDENT_FLAG_ON": known.student_flag_on}
     expected = f"a commit of the last {DAYS} days"
     step = "submit one, or name a student who has one"
-    return [
-        Finding("no commit", f"{key}={name}", expected, "none", next_step=step)
-        for key, name in names.items()
-        if (listed := clients.homework.listing(name)).rows is not None and not listed.rows
-    ]
+    found = []
+    for key, name in names.items():
+        rows = clients.homework.listing(name).rows
+        if rows is not None and not rows:
+            found.append(Finding("no commit", f"{key}={name}", expected, "none", next_step=step))
+    return found
 
 
 def logins(target: Target) -> list[Finding]:

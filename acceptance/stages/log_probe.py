@@ -57,11 +57,12 @@ class Probed:
     def evidence(self) -> Evidence:
         """Give it for the record."""
         line = self.line
+        other = "not ours" if line and line.trace_id else "none"
         told = {
             "source": self.service.logs,
             "format": self.service.log_format.kind,
             "clock": f"{self.ahead.total_seconds():+.1f} s from ours",
-            "trace id": "ours" if self.traced else "not ours" if line and line.trace_id else "none",
+            "trace id": "ours" if self.traced else other,
             "lines": [line.text] if line else [],
         }
         return Evidence("log", f"our GET {self.path} in the log of {self.service.name}", told)

@@ -126,7 +126,9 @@ class Lookback:
         limit = min((Threshold(each.threshold).limit for each in rates), default=ERROR_RATE)
         low, high = proportion_bounds(after, alpha)[0], proportion_bounds(after, ALPHA)[1]
         told = f"rolled back at {limit:g}, found between {low:.3g} and {high:.3g}"
-        return (Verdict.FAIL if low > limit else Verdict.PASS if high < limit else Verdict.INCONCLUSIVE), told
+        if low > limit:
+            return Verdict.FAIL, told
+        return (Verdict.PASS if high < limit else Verdict.INCONCLUSIVE), told
 
     def triggers(self) -> list[GateResult]:
         """Judge the triggers as if they had been evaluated ever since; new alerts are for `post.validation.2`.
@@ -240,9 +242,8 @@ class Recheck:
             Inconclusive: Nothing is bad, but some results have no data.
         """
         bad = [
-            _no_longer_good(each, by_hand)
+            _no_longer_good(each, self.commands_by_hand(stage))
             for stage, mine in results.items()
-            for by_hand in [self.commands_by_hand(stage)]
             for each in mine
             if each.verdict is Verdict.FAIL
         ]

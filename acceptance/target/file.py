@@ -80,7 +80,9 @@ def _needless(name: str, given: Mapping[str, Statement]) -> bool:
 def _parse(name: str, statement: Statement | None, texts: dict[str, str], *, provided: bool) -> Any:
     """Return the value of one key, or its Fault; the text is left in `texts` for defaults that use it."""
     key = all_keys()[name]
-    text = statement.value if statement else (os.environ.get(name) or None if key.secret else None)
+    text = statement.value if statement else None
+    if statement is None and key.secret:
+        text = os.environ.get(name) or None
     if text is None:
         if key.secret and provided:
             return ""

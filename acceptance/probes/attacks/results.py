@@ -87,9 +87,9 @@ class CaseResult:
     def _answer(self) -> Iterator[Finding]:
         exchange, status = self.exchange, self.exchange.status
         if self.no_data is None and not exchange.refused and not self.taken:
-            kind = (
-                "accepted" if status and status < 500 else f"answered {status // 100 * 100}" if status else "no answer"
-            )
+            kind = "no answer"
+            if status:
+                kind = "accepted" if status < 500 else f"answered {status // 100 * 100}"
             severity = Severity.HIGH if kind == "accepted" else Severity.MEDIUM
             expected = "a refusal (4xx), or 2xx without harm" if self.case.may_be_taken else "a refusal (4xx)"
             yield self.finding(kind, severity, expected, str(status or exchange.error or "no answer"))

@@ -44,7 +44,7 @@ def changed(before: Sequence[Review], new: Review) -> list[Finding]:
     if new.answer is not None and said != says:
         found.append(Finding("answered otherwise", subject, f"status {said!r}, as by the old path", repr(says)))
     found += other_form([review.submitted.exchange for review in succeeded], [new.submitted.exchange])
-    found += other_form([each.asked for each in succeeded if each.asked], [each for each in [new.asked] if each])
+    found += other_form([each.asked for each in succeeded if each.asked], [new.asked] if new.asked else [])
     kinds = [(each.task or {}).get("task_type") for each in (old, new)]
     if kinds[0] != kinds[1]:
         found.append(Finding("other task", subject, f"task_type {kinds[0]!r}, as by the old path", repr(kinds[1])))
@@ -154,15 +154,14 @@ def redone(before: Sequence[Review], now: Sequence[Review]) -> list[Finding]:
         before: Reviews by the old path.
         now: The same, as they are stored now.
     """
-    return [
-        Finding(
-            "done again", old.submitted.task_id, f"{name} {cut(str(was), 100)}, as it had ended", cut(str(end), 100)
-        )
-        for old, new in zip(before, now, strict=True)
-        if old.ended
-        for name, was in _end_of(old).items()
-        if (end := _end_of(new)[name]) != was
-    ]
+    found = []
+    for old, new in zip(before, now, strict=True):
+        ends = _end_of(new)
+        for name, was in _end_of(old).items():
+            if old.ended and ends[name] != was:
+                expected = f"{name} {cut(str(was), 100)}, as it had ended"
+                found.append(Finding("done again", old.submitted.task_id, expected, cut(str(ends[name]), 100)))
+    return found
 
 
 def _end_of(review: Review) -> Mapping[str, Any]:
