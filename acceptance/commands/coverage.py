@@ -72,12 +72,17 @@ def _listed(value: object) -> Sequence[object]:
 
 def matrix(checks: Iterable[Check], items: Iterable[Item] | None = None) -> tuple[Row, ...]:
     """Give one row an item, in the checklist's order; pure."""
-    naming: dict[str, list[Check]] = {}
-    for check in checks:
-        for item_id in check.items:
-            naming.setdefault(item_id, []).append(check)
+    naming = _by_item(checks)
     rows = load_items() if items is None else items
     return tuple(Row(each, _kind(each.id, naming.get(each.id, [])), tuple(naming.get(each.id, []))) for each in rows)
+
+
+def _by_item(checks: Iterable[Check]) -> dict[str, list[Check]]:
+    found: dict[str, list[Check]] = {}
+    for check in checks:
+        for item_id in check.items:
+            found.setdefault(item_id, []).append(check)
+    return found
 
 
 def _kind(item_id: str, checks: Sequence[Check]) -> Kind:
@@ -91,9 +96,5 @@ def _kind(item_id: str, checks: Sequence[Check]) -> Kind:
 def unknown(checks: Iterable[Check]) -> dict[str, list[str]]:
     """Give the ids that the checklist does not have -> the checks that name them."""
     known = {item.id for item in load_items()}
-    found: dict[str, list[str]] = {}
-    for check in checks:
-        for item_id in check.items:
-            if item_id not in known:
-                found.setdefault(item_id, []).append(check.name)
-    return found
+    named = _by_item(checks).items()
+    return {item_id: [check.name for check in found] for item_id, found in named if item_id not in known}

@@ -28,6 +28,7 @@ from acceptance.probes.clients import Clients
 from acceptance.probes.traffic import senders
 from acceptance.stage import Stage
 from acceptance.target.model import Target
+from acceptance.target.parts import Service
 from acceptance.verdict import Refused, RollbackFailed
 
 REVIEW_S = 60.0
@@ -98,14 +99,9 @@ def drill(target: Target, stage: Stage, conductor: RemoteConductor, run: Run, *,
     except RollbackFailed as error:
         findings.append(Finding("rollback failed", stage.id, "the old behaviour", str(error)))
     measure("after")
-    findings += _not_restored(target, stage, before)
-    if fault := health_fault(service, target.http_timeout_s):
-        findings.append(Finding("not healthy", service.name, f"{healthy_answer(service)} after the rollback", fault))
-    started = starts(service, target, prometheus)
-    if not switched or not are_newer(started, switched):
-        expected = f"{len(switched)} processes newer than {switched} after the rollback"
-        findings.append(Finding("not restarted", service.name, expected, str(started)))
     allowed = stage.rollback_minutes * 60
+    findings += _not_restored(target, stage, before)
+    findings += _not_back(target, service, switched, starts(service, target, prometheus))
     findings += overdue(seconds, allowed)
     on_s = state.restarted.seconds if state.restarted else None
     return Drill(stage.id, target.flags[stage.id], on_s, seconds, allowed, account, findings, metrics)
@@ -170,6 +166,17 @@ def _counters(gate: Measure) -> tuple[tuple[str, str], ...]:
 def _value(prometheus: Prometheus, query: str) -> float | None:
     found = prometheus.instant(query)
     return sum(sample.value for sample in found) if found else None
+
+
+def _not_back(
+    target: Target, service: Service, switched: Sequence[float], started: Sequence[float]
+) -> Iterator[Finding]:
+    """Say that a service is not healthy after the rollback, or not newer than its processes with the flag on."""
+    if fault := health_fault(service, target.http_timeout_s):
+        yield Finding("not healthy", service.name, f"{healthy_answer(service)} after the rollback", fault)
+    if not switched or not are_newer(started, switched):
+        expected = f"{len(switched)} processes newer than {switched} after the rollback"
+        yield Finding("not restarted", service.name, expected, str(started))
 
 
 def _not_restored(target: Target, stage: Stage, before: bytes) -> list[Finding]:

@@ -124,13 +124,18 @@ def ops_post(record: Record, next_deployment: str = "") -> str:
 
 def summary_email(record: Record, sender: str = "", recipients: Iterable[str] = ()) -> EmailMessage:
     """Give the summary e-mail (post24.communication.1)."""
-    facts, name, kind = record.facts, stages_name(record), _kind(record).lower()
     message = EmailMessage()
-    message["Subject"] = f"Epic 21 {name} {_kind(record)} Summary: {record.outcome}"
+    message["Subject"] = f"Epic 21 {stages_name(record)} {_kind(record)} Summary: {record.outcome}"
     if sender:
         message["From"] = sender
     if people := ", ".join(recipients):
         message["To"] = people
+    message.set_content("\n".join(_summary(record)))
+    return message
+
+
+def _summary(record: Record) -> list[str]:
+    facts, name, kind = record.facts, stages_name(record), _kind(record).lower()
     verb = "rehearsed" if kind == "rehearsal" else "deployed"
     changed = [f"- {summaries()[stage.id]}" for stage in record.stages if stage.id in summaries() and stands(stage)]
     did = {Outcome.GO: "was successfully", Outcome.NO_GO: "was NOT successfully"}.get(
@@ -139,7 +144,7 @@ def summary_email(record: Record, sender: str = "", recipients: Iterable[str] = 
     if changed and record.outcome is not Outcome.GO:
         did = "was only in part"
     results = claims(record) if record.outcome is Outcome.GO else record.reasons
-    body = [
+    return [
         "Stakeholders,",
         "",
         f"Epic 21 {name} (Architecture & Layering Remediation) {did}",
@@ -161,8 +166,6 @@ def summary_email(record: Record, sender: str = "", recipients: Iterable[str] = 
         facts.operator or "EP21 Tech Lead",
         "",
     ]
-    message.set_content("\n".join(body))
-    return message
 
 
 def incident(record: Record) -> str:

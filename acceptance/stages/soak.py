@@ -114,20 +114,31 @@ def soak(
             show(_NEARLY)  # not over yet, and not silent either
             pause.wait(min(1.0, rest))
     end = time.time()
-    if abs(jump := end - start - (time.monotonic() - begin)) > max(1.0, step):  # guard: clock-that-was-set-is-no-pass
-        raise Inconclusive(
-            f"the clock was set by {jump:+.0f} s in the soak, so what Prometheus holds cannot be matched with it; "
-            "see that time is kept (chronyc tracking, timedatectl) and soak again"
-        )
-    whole = _side_by_side(stage.gates, lambda gate: judge(gate, prometheus.samples(gate, job, start, end, step)))
-    results = {result.gate.id: result for result in whole}
-    if why := _uncounted(stage, prometheus, job, (start, end, step), good):
-        results = {name: doubted(result, why) for name, result in results.items()}
+    _require_kept_time(end - start - (time.monotonic() - begin), step)
+    results = _judged(stage, prometheus, job, (start, end, step), good)
     if lost := observer.lost():
         raise Inconclusive(lost, unsettled(results.values(), lost))
     if tell:
         tell(SoakProgress(stage.id, seconds, seconds, tuple(results.values()), watch(), stopped()))
     return SoakReport(start, end, sent, findings, results)
+
+
+def _require_kept_time(jump: float, step: float) -> None:
+    """Refuse a soak in which the wall clock was set: Prometheus keeps its samples by that clock."""
+    if abs(jump) > max(1.0, step):  # guard: clock-that-was-set-is-no-pass
+        raise Inconclusive(
+            f"the clock was set by {jump:+.0f} s in the soak, so what Prometheus holds cannot be matched with it; "
+            "see that time is kept (chronyc tracking, timedatectl) and soak again"
+        )
+
+
+def _judged(
+    stage: Stage, prometheus: Prometheus, job: str, when: tuple[float, float, float], good: int
+) -> dict[str, GateResult]:
+    """Judge each gate over the whole soak; a PASS counts only where the counters show our own good requests."""
+    whole = _side_by_side(stage.gates, lambda gate: judge(gate, prometheus.samples(gate, job, *when)))
+    why = _uncounted(stage, prometheus, job, when, good)
+    return {result.gate.id: doubted(result, why) if why else result for result in whole}
 
 
 def _uncounted(stage: Stage, prometheus: Prometheus, job: str, when: tuple[float, float, float], good: int) -> str:

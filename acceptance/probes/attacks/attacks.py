@@ -121,22 +121,32 @@ def attack(
     def look() -> Attacks:
         if not logs.names_events:
             return Attacks(results, None)
-        by_trace: dict[str, Counter[str]] = {} if uploader.trace_header else {"": Counter()}
-        for line in logs.since(start):
-            told = [event for event in EVENTS if line.tells_of(event)][:1]
-            if told or line.is_warning:
-                by_trace.setdefault(line.trace_id if uploader.trace_header else "", Counter()).update([*told, ANY])
-        if len(by_trace) > 1:  # what has no trace id is of no request of ours
-            by_trace.pop("", None)
-        if not any(events[ANY] for events in by_trace.values()):
-            logs.since(start, EVENTS)  # a log that names no events does not say that these are missing
-        return Attacks(results, by_trace, frozenset(event for event in EVENTS if not logs.tells(event)))
+        logged = _events_logged(logs, start, traced=bool(uploader.trace_header))
+        return Attacks(results, logged, frozenset(event for event in EVENTS if not logs.tells(event)))
 
     try:
         return poll(look, lambda seen: not seen.silent(), LOG_DELAY_S)
     finally:
         mongo["long_tasks"].delete_many({"user_id": attacker, "status": "queued"})
         _tidy(results)
+
+
+def _events_logged(logs: Logs, start: datetime, *, traced: bool) -> dict[str, Counter[str]]:
+    """Count the security events and warnings since `start` by trace id; all under the empty string where none is ours.
+
+    Raises:
+        Inconclusive: The log cannot be read, or says nothing of its events.
+    """
+    found: dict[str, Counter[str]] = {} if traced else {"": Counter()}
+    for line in logs.since(start):
+        told = [event for event in EVENTS if line.tells_of(event)][:1]
+        if told or line.is_warning:
+            found.setdefault(line.trace_id if traced else "", Counter()).update([*told, ANY])
+    if len(found) > 1:  # what has no trace id is of no request of ours
+        found.pop("", None)
+    if not any(events[ANY] for events in found.values()):
+        logs.since(start, EVENTS)  # a log that names no events does not say that these are missing
+    return found
 
 
 def with_orphans(results: Results, mongo: Store, prefix: str) -> Results:
