@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from acceptance.finding import Finding, Severity
 from acceptance.outcome import REFUSED
-from acceptance.record import first_screen, formatting
+from acceptance.record import formatting
 from acceptance.record.formatting import parse
 from acceptance.record.schema import Record
 
@@ -37,7 +37,7 @@ def _undone(record: Record) -> Iterator[Finding]:
 
 
 def _refused(record: Record) -> Iterator[Finding]:
-    if first_screen.refused(record):
+    if record.refused:
         why = next(reason for reason in record.reasons if reason.startswith(REFUSED))
         yield Finding("refused", "the run", "it to begin", why.removeprefix(REFUSED).strip(), Severity.MEDIUM)
 
@@ -59,7 +59,7 @@ def _window(record: Record) -> Iterator[Finding]:
 
 
 def _approvals(record: Record) -> Iterator[Finding]:
-    if record.facts.mode != "deploy" or first_screen.refused(record):
+    if record.facts.mode != "deploy" or record.refused:
         return
     for name in ("ticket", "operator"):
         if not getattr(record.facts, name):

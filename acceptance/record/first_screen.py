@@ -7,12 +7,14 @@ import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from acceptance.outcome import REFUSED
 from acceptance.record import formatting
 from acceptance.record.schema import Record, Rollback, Stage
 from acceptance.verdict import ExitCode, Outcome, Verdict
 
 FAILED = "ROLLBACK FAILED"
-REFUSED = "REFUSED"
+NOT_BEGUN = "REFUSED"
+"""The banner's word for a run that was refused before it began."""
 
 _KINDS = {"rehearse": "REHEARSAL", "deploy": "DEPLOYMENT", "survey": "SURVEY", "": "NOT BEGUN"}
 
@@ -31,36 +33,26 @@ _RAW = re.compile(
 """What Python says; a reader of the first screen needs the place where it stands, not the words."""
 
 
-def rollback_failed(record: Record) -> bool:
-    """Tell whether something could not be undone."""
-    return bool(record.rollback_failure) or any(each.ok is False for each in record.rollbacks)
-
-
 def must_act(record: Record) -> bool:
     """Tell whether the target is not as it should be, so that somebody must act now."""
-    return rollback_failed(record) or bool(formatting.still_on(record))
-
-
-def refused(record: Record) -> bool:
-    """Tell whether the run was refused before it began."""
-    return not record.facts.run_id and any(reason.startswith("refused:") for reason in record.reasons)
+    return record.rollback_failed or bool(formatting.still_on(record))
 
 
 def word(record: Record) -> str:
     """Give the word of the banner: a failed rollback is louder than its NO-GO, and a refusal is no verdict."""
-    if rollback_failed(record):
+    if record.rollback_failed:
         return FAILED
-    return REFUSED if refused(record) else record.outcome.value
+    return NOT_BEGUN if record.refused else record.outcome.value
 
 
 def sentence(record: Record) -> str:
     """Say in one sentence what the outcome means for the reader."""
-    return "The run did not begin: nothing was changed." if refused(record) else formatting.sentence(record)
+    return "The run did not begin: nothing was changed." if record.refused else formatting.sentence(record)
 
 
 def kind(record: Record) -> str:
     """Name the kind of run: a rehearsal proves nothing about production, and must not look as if it did."""
-    return _KINDS.get("" if refused(record) else record.facts.mode, record.facts.mode.upper())
+    return _KINDS.get("" if record.refused else record.facts.mode, record.facts.mode.upper())
 
 
 def stage_word(stage: Stage) -> str:
@@ -71,10 +63,10 @@ def stage_word(stage: Stage) -> str:
 
 def causes(record: Record) -> list[str]:
     """Give the reasons that are causes, each once: no counts, nothing that was only cut short by another one."""
-    if refused(record):
-        return [reason for reason in record.reasons if reason.startswith("refused:")]
+    if record.refused:
+        return [reason for reason in record.reasons if reason.startswith(REFUSED)]
     own = [reason for reason in record.reasons if not _TALLY.match(reason) and ": cut short: " not in reason]
-    told = [reason for reason in own or record.reasons if not (rollback_failed(record) and reason.startswith(FAILED))]
+    told = [reason for reason in own or record.reasons if not (record.rollback_failed and reason.startswith(FAILED))]
     return _once([plain(reason) for reason in told])
 
 
@@ -127,11 +119,11 @@ def next_step(record: Record, exit_code: int | None = None) -> str:
         exit_code: The run's own, where it is not in the record yet.
     """
     code = record.facts.exit_code if exit_code is None else exit_code
-    if code == ExitCode.ROLLBACK_FAILED or rollback_failed(record):
+    if code == ExitCode.ROLLBACK_FAILED or record.rollback_failed:
         return "finish the rollback by hand, NOW: see below"
     if code == ExitCode.RECOVERY_NEEDED or formatting.still_on(record):
         return "undo it with this command (add --dry-run to only list it), then start again:"
-    if code == ExitCode.REFUSED or refused(record):
+    if code == ExitCode.REFUSED or record.refused:
         return "do what the reason says, then start again; --plan shows what a run would do"
     return _after(record)
 

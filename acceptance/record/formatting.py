@@ -108,7 +108,7 @@ def flag_words(record: Record) -> str:
 
 def sentence(record: Record) -> str:
     """Say in one sentence what the outcome means for the reader; what must be done at once comes first."""
-    if record.rollback_failure or any(each.ok is False for each in record.rollbacks):
+    if record.rollback_failed:
         return "Act now: the rollback failed. Finish it by hand."
     if still_on(record):
         return "Act now: a flag was left on."

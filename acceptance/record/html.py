@@ -88,7 +88,7 @@ def _context(record: Record, note: str) -> dict[str, Any]:
         },
         "watched": watched,
         "failing": [check for check in record.checks if check.verdict is Verdict.FAIL],
-        "undone": [each for each in record.rollbacks if not each.routine],
+        "undone": record.rolled_back,
         "restored": [each for each in record.rollbacks if each.routine],
     }
 

@@ -82,7 +82,6 @@ def deployment_log(record: Record) -> str:
     first, last = parse(facts.started_at), parse(facts.finished_at)
     when = f"{first:%Y-%m-%d %H:%M}–{last:%H:%M} UTC" if first and last else "unknown"
     planned = formatting.duration(facts.planned_minutes * 60) if facts.planned_minutes else "not stated"
-    undone = _undone(record)
     return "\n".join(
         [
             f"## {_kind(record)}: {formatting.day(facts.started_at)} {stages_name(record)}",
@@ -91,7 +90,7 @@ def deployment_log(record: Record) -> str:
             f"- **Duration**: {formatting.duration(facts.seconds)} (planned: {planned})",
             f"- **Outcome**: {record.outcome} on {formatting.host_of(facts)}, {_reference(record)}",
             f"- **Issues**: {_issues(record)}",
-            f"- **Rollbacks**: {'; '.join(_rollback(each) for each in undone) or 'None'}",
+            f"- **Rollbacks**: {'; '.join(_rollback(each) for each in record.rolled_back) or 'None'}",
             f"- **Deployed by**: {facts.operator or 'unknown'}",
             f"- **Validated by**: {_validators(record)}",
             "",
@@ -114,7 +113,7 @@ def ops_post(record: Record, next_deployment: str = "") -> str:
     else:
         lines += [f"- {reason}" for reason in record.reasons[:5]]
         lines.append(f"- {formatting.flag_words(record)}")
-        lines += [f"- Rolled back: {_rollback(each)}" for each in _undone(record)]
+        lines += [f"- Rolled back: {_rollback(each)}" for each in record.rolled_back]
     if record.awaiting:
         lines.append(f"- Awaits sign-off: {', '.join(line.id for line in record.awaiting)}")
     if next_deployment:
@@ -155,7 +154,7 @@ def _summary(record: Record) -> list[str]:
         "",
         "**Results**:",
         *(f"- {line}" for line in results),
-        *(f"- Rolled back: {_rollback(each)}" for each in _undone(record)),
+        *(f"- Rolled back: {_rollback(each)}" for each in record.rolled_back),
         "",
         "**Next Steps**:",
         *(_next_steps(record)),
@@ -170,7 +169,7 @@ def _summary(record: Record) -> list[str]:
 
 def incident(record: Record) -> str:
     """Give the incident entry for what was rolled back; empty when nothing was."""
-    return "\n".join(_incident(record, each) for each in _undone(record))
+    return "\n".join(_incident(record, each) for each in record.rolled_back)
 
 
 def _incident(record: Record, each: Rollback) -> str:
@@ -225,10 +224,6 @@ def _reference(record: Record) -> str:
 
 def _kind(record: Record) -> str:
     return {"rehearse": "Rehearsal", "survey": "Survey"}.get(record.facts.mode, "Deployment")
-
-
-def _undone(record: Record) -> list[Rollback]:
-    return [each for each in record.rollbacks if not each.routine]
 
 
 def _rollback(each: Rollback) -> str:

@@ -79,7 +79,7 @@ def findings(receipt: Receipt, deployment: Deployment, record: Record) -> list[F
 
 def rolled_back(record: Record) -> list[str]:
     """Name the stages that were rolled back because something was wrong."""
-    return list(dict.fromkeys(each.stage for each in record.rollbacks if not each.routine))
+    return list(dict.fromkeys(each.stage for each in record.rolled_back))
 
 
 def _belongs_to(deployment: Deployment) -> Callable[[MessageSent], bool]:

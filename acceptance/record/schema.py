@@ -9,6 +9,7 @@ from typing import Any
 from acceptance.checklist import State
 from acceptance.gates.figures import GateFigures, TriggerState
 from acceptance.kinds import RunFacts
+from acceptance.outcome import REFUSED
 from acceptance.verdict import Outcome, Verdict
 
 Counts = Mapping[str, int]
@@ -228,3 +229,18 @@ class Record:
     def awaiting(self) -> tuple[Line, ...]:
         """The items whose sign-off is missing."""
         return tuple(line for line in self.lines if line.state is State.AWAITING)
+
+    @property
+    def refused(self) -> bool:
+        """Whether the run was refused before it began."""
+        return not self.facts.run_id and any(reason.startswith(REFUSED) for reason in self.reasons)
+
+    @property
+    def rollback_failed(self) -> bool:
+        """Whether something could not be undone."""
+        return bool(self.rollback_failure) or any(each.ok is False for each in self.rollbacks)
+
+    @property
+    def rolled_back(self) -> tuple[Rollback, ...]:
+        """The rollbacks because something was wrong, without the restores after a rehearsal."""
+        return tuple(each for each in self.rollbacks if not each.routine)
