@@ -46,8 +46,40 @@ def word(record: Record) -> str:
 
 
 def sentence(record: Record) -> str:
-    """Say in one sentence what the outcome means for the reader."""
-    return "The run did not begin: nothing was changed." if record.refused else formatting.sentence(record)
+    """Say in one sentence what the outcome means for the reader; what must be done at once comes first."""
+    if record.refused:
+        return "The run did not begin: nothing was changed."
+    if record.rollback_failed:
+        return "Act now: the rollback failed. Finish it by hand."
+    if formatting.still_on(record):
+        return "Act now: a flag was left on."
+    subject = "The rehearsal passed" if record.facts.mode == "rehearse" else "The deployment stands"
+    return {
+        Outcome.GO: f"{subject}: everything planned ran and held.",
+        Outcome.SURVEY: "A survey: what was found, worst first. Nothing was switched, and nothing is accepted by it.",
+        Outcome.NO_GO: f"Do not proceed: {_failed(record)}.",
+        Outcome.INCONCLUSIVE: f"Not a pass: {_missing(record)[0]}.",
+        Outcome.INTERRUPTED: "Not finished: what is missing was not proved.",
+    }[record.outcome]
+
+
+def _failed(record: Record) -> str:
+    failed = [stage.id for stage in record.stages if stage.verdict is Verdict.FAIL]
+    undone = {each.stage for each in record.rollbacks if each.ok}
+    back = [stage for stage in failed if stage in undone]
+    rest = [stage for stage in failed if stage not in undone]
+    told = [f"stage {', '.join(back)} failed and was rolled back"] if back else []
+    told += [f"stage {', '.join(rest)} failed"] if rest else []
+    return "; ".join(told) or "something failed"
+
+
+def _missing(record: Record) -> tuple[str, str]:
+    """Say what keeps a run in which nothing failed from being a GO, and what to do about it."""
+    if record.counts.get(Verdict.INCONCLUSIVE):
+        return "something could not be seen", "make visible what could not be seen (see Why), then run it again"
+    if record.counts.get(Verdict.NOT_RUN):
+        return "a part did not run", "run the whole stage, once nothing named under Why keeps it from running"
+    return "something is open", "settle what is named under Why, then run it again"
 
 
 def kind(record: Record) -> str:
@@ -149,7 +181,7 @@ def _after(record: Record) -> str:
             flags = "see that the flags above are as you want them, then " if record.flags else ""
             return f"{flags}start the stage again"
         case Outcome.INCONCLUSIVE:
-            return f"{formatting.missing(record)[1]}; this is no GO"
+            return f"{_missing(record)[1]}; this is no GO"
 
 
 def deployed(record: Record) -> str:

@@ -1,4 +1,4 @@
-"""Write verdict signs, counts, times, flags, and one sentence for an outcome."""
+"""Write verdict signs, counts, times and flags."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from markupsafe import Markup, escape
 from acceptance.checklist import accepts
 from acceptance.record.schema import Check, Facts, Line, Record, Stage
 from acceptance.record.timeline import on
-from acceptance.verdict import Outcome, Verdict
+from acceptance.verdict import Verdict
 
 SIGNS = {
     "PASS": "✓",
@@ -104,40 +104,6 @@ def flag_words(record: Record) -> str:
         return "Every flag that was changed is off again."
     how = "STILL ON" if still_on(record) else "left enabled"
     return f"{', '.join(still_on(record) or lit)} {'is' if len(still_on(record) or lit) == 1 else 'are'} {how}."
-
-
-def sentence(record: Record) -> str:
-    """Say in one sentence what the outcome means for the reader; what must be done at once comes first."""
-    if record.rollback_failed:
-        return "Act now: the rollback failed. Finish it by hand."
-    if still_on(record):
-        return "Act now: a flag was left on."
-    subject = "The rehearsal passed" if record.facts.mode == "rehearse" else "The deployment stands"
-    return {
-        Outcome.GO: f"{subject}: everything planned ran and held.",
-        Outcome.SURVEY: "A survey: what was found, worst first. Nothing was switched, and nothing is accepted by it.",
-        Outcome.NO_GO: f"Do not proceed: {_failed(record)}.",
-        Outcome.INCONCLUSIVE: f"Not a pass: {missing(record)[0]}.",
-        Outcome.INTERRUPTED: "Not finished: what is missing was not proved.",
-    }[record.outcome]
-
-
-def _failed(record: Record) -> str:
-    failed = [stage.id for stage in record.stages if stage.verdict is Verdict.FAIL]
-    undone = {each.stage for each in record.rollbacks if each.ok}
-    back, rest = ([stage for stage in failed if (stage in undone) is is_back] for is_back in (True, False))
-    told = [f"stage {', '.join(back)} failed and was rolled back"] if back else []
-    told += [f"stage {', '.join(rest)} failed"] if rest else []
-    return "; ".join(told) or "something failed"
-
-
-def missing(record: Record) -> tuple[str, str]:
-    """Say what keeps a run in which nothing failed from being a GO, and what to do about it."""
-    if record.counts.get(Verdict.INCONCLUSIVE):
-        return "something could not be seen", "make visible what could not be seen (see Why), then run it again"
-    if record.counts.get(Verdict.NOT_RUN):
-        return "a part did not run", "run the whole stage, once nothing named under Why keeps it from running"
-    return "something is open", "settle what is named under Why, then run it again"
 
 
 def shorten(text: object, limit: int = 4000) -> str:
