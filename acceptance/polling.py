@@ -16,7 +16,7 @@ def poll(look: Callable[[], Seen], good: Callable[[Seen], bool], seconds: float,
     """Look until `good` or until `seconds` have passed; returns what was seen last, good or not."""
     return Retrying(
         retry=retry_if_result(lambda seen: not good(seen)),
-        stop=stop_after_delay(seconds),
+        stop=stop_after_delay(seconds),  # guard: waiting-for-a-service-comes-to-an-end
         wait=wait_fixed(every),
         retry_error_callback=_last,
     )(look)

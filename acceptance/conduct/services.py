@@ -14,14 +14,12 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
 
-from tenacity import RetryError, Retrying, retry_if_result, stop_after_delay, wait_fixed
-
 from acceptance import process
 from acceptance.observe.exported import await_scrape, last_attempt
 from acceptance.observe.health import health_fault, healthy_answer, is_healthy
 from acceptance.observe.prometheus import Prometheus
 from acceptance.observe.started import shown_by, starts
-from acceptance.polling import beside
+from acceptance.polling import beside, poll
 from acceptance.probes.telegram.serving import serve
 from acceptance.redact import cut_front
 from acceptance.target.model import Service, ServiceKey, Target
@@ -188,16 +186,10 @@ class Restarter:
         self, condition: Callable[[], Any], claim: str, found: Callable[[], str] = lambda: "it did not come true"
     ) -> Any:
         patience = self._target.restart_timeout_s
-        try:
-            return Retrying(
-                retry=retry_if_result(lambda found: not found),
-                stop=stop_after_delay(patience),  # guard: waiting-for-a-service-comes-to-an-end
-                wait=wait_fixed(0.2),
-            )(condition)
-        except RetryError as error:
-            raise MutationFailed(
-                f"expected within {patience:g} s: {claim}; {found()}; look at the service's log"
-            ) from error
+        seen = poll(condition, bool, patience, every=0.2)
+        if not seen:
+            raise MutationFailed(f"expected within {patience:g} s: {claim}; {found()}; look at the service's log")
+        return seen
 
 
 def are_newer(after: Sequence[float], before: Sequence[float]) -> bool:

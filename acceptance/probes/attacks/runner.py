@@ -11,8 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
-from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
-
+from acceptance.polling import poll
 from acceptance.probes.archives.archives import new_nonce
 from acceptance.probes.attacks import escape_targets
 from acceptance.probes.attacks.control_uploads import StorageRoots, Students, upload_controls
@@ -121,13 +120,7 @@ def _real(path: Path) -> Path:
 
 def _await_tidying(paths: Iterable[Path]) -> None:
     waiting = [path for path in paths if not path.is_dir()]
-    again = Retrying(
-        retry=retry_if_result(bool),
-        wait=wait_fixed(0.05),
-        stop=stop_after_delay(_GRACE_S),
-        retry_error_callback=lambda _: None,
-    )
-    again(lambda: any(map(os.path.lexists, waiting)))
+    poll(lambda: any(map(os.path.lexists, waiting)), lambda there: not there, _GRACE_S, every=0.05)
 
 
 def _result(
