@@ -194,7 +194,7 @@ AWAITING = "AWAITING"
 
 
 def asks(phase: str, reason: str) -> bool:
-    """Tell whether a check does nothing but ask for a signature: by its phase, or by what it said when it got none."""
+    """Tell whether a check only asks for a signature: by its phase, or by the reason that it gave without one."""
     return phase == "signoff" or reason.startswith(AWAITING)
 
 

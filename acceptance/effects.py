@@ -54,7 +54,7 @@ _in_hand: list[Declared] = []
 
 @contextmanager
 def declared(check: str, effects: frozenset[Effect]) -> Iterator[Declared]:
-    """Hold the process to what one check declares."""
+    """Refuse, within this block, what the check does not declare."""
     mine = Declared(check, effects)
     _in_hand.append(mine)
     try:
@@ -64,7 +64,7 @@ def declared(check: str, effects: frozenset[Effect]) -> Iterator[Declared]:
 
 
 def about_to(effect: Effect, what: str) -> None:
-    """Say what is about to be done, before it is done.
+    """Refuse an effect that the check in hand does not declare; to be called before it happens.
 
     Raises:
         UndeclaredError: The check in hand does not declare it.
@@ -74,7 +74,7 @@ def about_to(effect: Effect, what: str) -> None:
 
 
 def seen(effect: Effect, what: str) -> str | None:
-    """Note what is being done where it can no longer be refused; the check fails for it when it ends."""
+    """Note an effect that cannot be refused any more; a check that did not declare it fails at its end."""
     if not _in_hand or effect in _in_hand[-1].effects:
         return None
     mine = _in_hand[-1]

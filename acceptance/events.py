@@ -109,7 +109,7 @@ def read_events(path: Path) -> Iterator[Event]:
 
 
 def expecting(event: Event, wanted: Callable[[Mapping[str, Any]], bool]) -> Event:
-    """Give `checks.expected` with those of its checks alone that are wanted; any other event as it is."""
+    """Give `checks.expected` with only the wanted checks; any other event unchanged."""
     if event.kind != "checks.expected":
         return event
     checks = [check for check in event.data.get("checks") or () if wanted(check)]
@@ -117,7 +117,7 @@ def expecting(event: Event, wanted: Callable[[Mapping[str, Any]], bool]) -> Even
 
 
 def _plain(data: Mapping[str, Any]) -> Any:
-    """Give what JSON and UTF-8 can hold; a byte of a hostile file name that is no text shows as `?`."""
+    """Convert data to what JSON and UTF-8 can hold; a byte that is no text becomes `?`."""
     return json.loads(json.dumps(data, default=str, ensure_ascii=False).encode("utf-8", "replace"))
 
 

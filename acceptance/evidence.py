@@ -1,4 +1,4 @@
-"""Keep what a check saw in a form that survives the way into the record."""
+"""Hold what a check saw, in a form that the event log can store."""
 
 from __future__ import annotations
 

@@ -75,7 +75,7 @@ class Finding:
 
 
 def rank(finding: Finding) -> tuple[int, int]:
-    """Give what findings are sorted by, the worst being the least: severity, then the kind's place."""
+    """Give the key that sorts findings worst first: severity, then the kind's place in `WORST_FIRST`."""
     return -finding.severity, WORST_FIRST.index(finding.kind) if finding.kind in WORST_FIRST else len(WORST_FIRST)
 
 
@@ -99,7 +99,7 @@ def as_evidence(findings: Iterable[Finding]) -> list[Evidence]:
 
 
 def about(subject: str, findings: Iterable[Finding], next_step: str = "") -> list[Finding]:
-    """Name what findings were found at, in front of what they name themselves, and what to do about them."""
+    """Put a subject in front of each finding's own, and a next step behind it."""
     return [
         replace(
             each,
@@ -119,7 +119,7 @@ def counts(findings: Iterable[Finding]) -> dict[str, int]:
 
 
 def summary(findings: Iterable[Finding], shown: int = 5) -> str:
-    """Tell findings in one line: the counts by kind, then the worst of them."""
+    """Describe findings in one line: the counts by kind, then the worst of them."""
     found = ranked(findings)
     if not found:
         return "nothing found"

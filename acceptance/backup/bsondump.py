@@ -41,7 +41,7 @@ class Content:
 
 
 class Tally:
-    """Takes documents as they pass, and gives their `Content`."""
+    """Counts and digests documents while somebody else reads them."""
 
     def __init__(self) -> None:
         self._documents = 0
@@ -93,7 +93,7 @@ def read(path: Path) -> Iterator[RawBSONDocument]:
 
 
 def content_of(documents: Iterable[RawBSONDocument]) -> Content:
-    """Take the content of documents, from a file or from a server."""
+    """Count and digest documents, from a file or from a server."""
     tally = Tally()
     for _ in tally.passing(documents):
         pass
@@ -121,7 +121,7 @@ def restore(folder: Path, scratch: Database[dict[str, Any]], names: Iterable[str
 
 
 def index_findings(folder: Path, scratch: Database[dict[str, Any]], name: str) -> list[Finding]:
-    """Name the indexes of a dump that a restored collection lacks; by key, for servers name them as they like."""
+    """Name the indexes of a dump that a restored collection lacks, by key: each server names them in its own way."""
     wanted = {_described(model.document) for model in indexes(folder / f"{name}.metadata.json")}
     there = {_described(index) for index in scratch[name].list_indexes()} if wanted else set()
     missing = sorted(wanted - there)

@@ -114,7 +114,7 @@ def _snapshots(target: Target, folder: Path, now: datetime) -> dict[str, str]:
 
 @contextmanager
 def _unfinished(folder: Path) -> Iterator[Path]:
-    """Give a new folder to write in; unless it was renamed it goes again."""
+    """Give a new folder to write in, and remove it at the end unless it was renamed."""
     partial = folder.with_name(f"{folder.name}.partial")
     partial.mkdir(mode=0o700, parents=True)
     try:

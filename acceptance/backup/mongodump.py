@@ -45,7 +45,7 @@ def _counts(database: Database[dict[str, Any]]) -> dict[str, int]:
 
 
 def _run(target: Target, folder: Path) -> None:
-    """Run it with the address in a private file: a command line is seen by every user of the host."""
+    """Run mongodump with the address in a private file: every user of the host sees a command line."""
     descriptor, config = tempfile.mkstemp(prefix="mongodump-", suffix=".yaml")
     try:
         os.write(descriptor, f"uri: {json.dumps(target.mongo.url)}\n".encode())

@@ -13,7 +13,7 @@ from typing import BinaryIO
 
 @contextmanager
 def private_file(path: Path, mode: int = 0o600) -> Iterator[BinaryIO]:
-    """Write a new file, of at most this user's access, and have it on disk when done.
+    """Write a new file that only this user may read, and sync it to the disk.
 
     Raises:
         OSError: It is there already, or cannot be written.
@@ -26,7 +26,7 @@ def private_file(path: Path, mode: int = 0o600) -> Iterator[BinaryIO]:
 
 
 def copy_private(source: Path, to: Path) -> str:
-    """Copy a file with its mode, less what others may do; returns the SHA-256 of the source as it was read.
+    """Copy a file with its mode, without the rights of others; returns the SHA-256 of what was read.
 
     Raises:
         OSError: One of the two cannot be opened or written.

@@ -29,7 +29,7 @@ from acceptance.target.model import Target
 
 
 def backup_findings(backup: Backup) -> list[Finding]:
-    """Read every file of a backup again; name those that are not what was read from the source."""
+    """Read every file of a backup again, and name those that differ from their source."""
     found = []
     for name, expected in backup.collections.items():
         try:

@@ -1,4 +1,4 @@
-"""Remove old backups: they are kept for 7 days, and the newest for ever (checklist item post.backup.1)."""
+"""Remove backups older than 7 days, but never the newest (checklist item post.backup.1)."""
 
 from __future__ import annotations
 

@@ -187,7 +187,7 @@ class _Window:
 
 
 def _summed(rows: Sequence[Row], samples: Samples) -> Series:
-    """Add what the series gained; those that ended before the stretch, with a flag that was restored, are not of it."""
+    """Add what the series gained; a series that ended before the stretch, as of a restored flag, is left out."""
     there = [row for row in rows if row.points and row.points[-1][0] > samples.start]
     gains = gained(there, samples)
     return [(samples.start, 0.0), *zip(gains, accumulate(gains.values()), strict=True)] if there else []

@@ -48,7 +48,7 @@ _COUNT_OURS = ("butler_messages", "homework_review_service", "review_archive_sto
 
 
 def save(baseline: Baseline, path: Path) -> None:
-    """Write a baseline with its raw samples, and a summary for people, over an older baseline at most.
+    """Write a baseline with its raw samples and a summary for people; replaces an older baseline, and no other file.
 
     Raises:
         OSError: The file cannot be written.
@@ -91,7 +91,7 @@ def figures(baseline: Baseline) -> dict[str, Any]:
 
 
 def gaps(baseline: Baseline) -> list[Finding]:
-    """Name what keeps a baseline from being one: services that were down or not scraped, numbers that are missing."""
+    """Name what is missing for a baseline: services that were down or not scraped, and numbers."""
     found = []
     for name, readings in baseline.services.items():
         if not readings.up:
@@ -109,7 +109,7 @@ def gaps(baseline: Baseline) -> list[Finding]:
 
 
 def uncounted(baseline: Baseline) -> str:
-    """Say that a baseline counted no call of any service, or fewer than we made: it is nothing to compare with."""
+    """Say why a baseline is useless: it counted no call of any service, or fewer than we made. Else empty."""
     totals = {
         (service, family): of.errors_of(calls, baseline).of
         for service, each in baseline.services.items()

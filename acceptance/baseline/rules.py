@@ -118,7 +118,7 @@ SHARE = 0.05
 def judge_tail(
     subject: str, measure: str, before: Sequence[float], after: Sequence[float], limit: Limit, alpha: float
 ) -> Comparison:
-    """Judge the p95 of single durations in seconds by how many lie above what it may become."""
+    """Judge the p95 of single durations, in seconds, by how many lie above its limit."""
     if not before or not after:
         return _blind(subject, measure, limit, (len(before), len(after)))
     old, new = nearest_rank(before, 0.95), nearest_rank(after, 0.95)
@@ -130,7 +130,7 @@ def judge_tail(
 def judge_p95(
     subject: str, measure: str, before: Mapping[float, float], after: Mapping[float, float], limit: Limit, alpha: float
 ) -> Comparison:
-    """Judge a histogram's p95 by how many calls lie above what it may become: above the next bucket bound, that is.
+    """Judge a histogram's p95 by how many calls lie above the first bucket bound from its limit on.
 
     Args:
         subject: The service.
@@ -243,7 +243,7 @@ class Comparison:
     detectable: str = ""
 
     def finding(self) -> Finding:
-        """Give it as a finding, where it is a FAIL."""
+        """Give this comparison as a finding; for one that is a FAIL."""
         return Finding("worse", f"{self.subject}: {self.measure}", "it no worse than in the baseline", self._numbers())
 
     def explain(self) -> str:
@@ -294,7 +294,7 @@ def compare(before: Baseline, after: Baseline, times: int = 1) -> list[Compariso
 
 
 def wants_more(found: Sequence[Comparison]) -> bool:
-    """Tell whether a longer stretch would help: nothing is worse, and something was seen too seldom to say so."""
+    """Tell whether a longer stretch would help: nothing is worse, and something was seen too seldom to judge."""
     verdicts = {each.verdict for each in found}
     return Verdict.FAIL not in verdicts and any(
         each.verdict is Verdict.INCONCLUSIVE and all(each.samples) for each in found

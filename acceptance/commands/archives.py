@@ -1,4 +1,4 @@
-"""Share the arguments and the answer of the commands that read the newest archive of an assignment.
+"""Give the commands that read an assignment's newest archive their arguments and their answer.
 
 Source: `check_archive_checksum.py` and `check_archive_metadata.py` of 21_01c.rollout.3.
 """

@@ -52,12 +52,12 @@ def attachment_of(folder: Path, record: Record) -> Attachment:
 
 
 def already(folder: Path, attachment: Attachment) -> list[Attempt]:
-    """Give the attempts with this very page: also one that failed may have arrived."""
+    """Give the attempts to attach this very page. One that failed is among them: it may have arrived."""
     return [each for each in attempts(folder) if each.begun.digest == attachment.digest]
 
 
 def attach(folder: Path, attachment: Attachment, target: Target, by: str) -> Attempt:
-    """Run the target's command, and write down before it that it is run and after it how it ended.
+    """Run the target's command; log before it that it begins, and after it how it ended.
 
     Raises:
         Inconclusive: Another attempt is under way, or it gave no receipt; the ticket may have the page.

@@ -1,4 +1,4 @@
-"""Share what every command of `scripts/ops` needs: the target, one verdict line, `--json`, exit codes.
+"""Give every command of `scripts/ops` its target, one verdict line, `--json` and exit codes.
 
 The word in front of each line, and the exit code:
 
@@ -84,7 +84,7 @@ def main(
 
 
 def _ended(act: Callable[[Target, argparse.Namespace], Answer], args: argparse.Namespace) -> int:
-    """Act, say how it ended, and give the exit code; a signal that comes meanwhile changes neither."""
+    """Act, print how it ended, and give the exit code; a signal after the act changes neither."""
     hide = Redactor([])
     try:
         target = chosen_target(args.target)
@@ -111,7 +111,7 @@ def _ended(act: Callable[[Target, argparse.Namespace], Answer], args: argparse.N
 
 
 def told(findings: Sequence[Finding]) -> list[str]:
-    """Give a line for each finding, worst first, below the counts by kind where there are several."""
+    """Give one line for each finding, worst first; above several, a line with their counts by kind."""
     head = [", ".join(f"{number} {kind}" for kind, number in counts(findings).items())] if len(findings) > 1 else []
     return [*head, *map(str, ranked(findings))]
 

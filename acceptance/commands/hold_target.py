@@ -1,4 +1,4 @@
-"""Hold a target for one command that changes it, so that whatever ends the command, the undo still happens.
+"""Hold a target for one command that changes it: whatever ends the command, its changes are undone.
 
 The same watchdog as a test run's does it: it holds the target's lock, so that a command's attacks are not taken for a
 breach by a run that watches the target, and removes the test data also after SIGKILL.
@@ -35,7 +35,7 @@ from acceptance.verdict import Inconclusive, Refused
 def holding(
     target: Target, reports: Path | None = None, outside_window: str = ""
 ) -> Iterator[tuple[Run, RemoteConductor]]:
-    """Hold the target alone for a while, with a conductor that undoes at the end what is still open.
+    """Lock the target for this block, and undo at its end what is still open.
 
     Args:
         target: The target.
@@ -114,7 +114,7 @@ class CommandSession:
             )
 
     def hint(self) -> str:
-        """Say which path was under test, where that explains a finding."""
+        """Say that the old path was under test, where that explains a finding; else empty."""
         flag, env = self.target.flags["21_01c"], EnvFile(self.target.env_file).read()
         on = env.get(flag, "").lower() == "true"
         return "" if on else f"{flag} is not true in {self.target.env_file}: this was the old path"
@@ -122,7 +122,7 @@ class CommandSession:
 
 @contextmanager
 def command_session(target: Target) -> Iterator[CommandSession]:
-    """Hold the target for a command that sends test data; the data is removed whatever ends the command.
+    """Lock the target for a command that sends test data, and remove that data whatever ends the command.
 
     Raises:
         Refused: As `holding`.

@@ -20,13 +20,13 @@ _signalled = threading.Event()
 
 
 def uncut() -> None:
-    """From now on a signal is only told: what is being undone must not be cut short."""
+    """Only report signals from now on: an undo must not be cut short."""
     _ending.set()
 
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """Take the signals, but those that were ignored when we were started, as by nohup."""
+    """Handle the ending signals, except those that were ignored at our start, as with nohup."""
     _ending.clear()
     _signalled.clear()
     taken = [each for each in SIGNALS if signal.getsignal(each) is not signal.SIG_IGN]
@@ -41,7 +41,7 @@ def interruptible() -> Iterator[None]:
 
 @contextmanager
 def told(progress: Progress) -> Iterator[None]:
-    """Say once a second what is being undone, to a person at a terminal or who pressed Ctrl-C."""
+    """Print once a second what is being undone, at a terminal or once a signal has come."""
     over = threading.Event()
     threading.Thread(target=_tell, args=(progress, over), name="progress", daemon=True).start()
     try:
@@ -51,13 +51,13 @@ def told(progress: Progress) -> Iterator[None]:
 
 
 def say(line: str) -> None:
-    """Say it on standard error, to whoever still reads it."""
+    """Print a line on standard error; that nobody reads it any more is no error."""
     with suppress(OSError):
         os.write(2, f"{line}\n".encode())
 
 
 def waiting(progress: Progress, seconds: float) -> None:
-    """Say it, where somebody waits for it."""
+    """Print how far an undo has come, where somebody waits for it."""
     if _signalled.is_set() or sys.stderr.isatty():
         say(progress.line(seconds))
 

@@ -1,4 +1,4 @@
-"""Run a night to its end, and decide what it tells and which old records go (`scripts/ops/nightly.py`).
+"""Run the nightly run to its end; decide whether to post, and which old records to remove (`scripts/ops/nightly.py`).
 
 A channel that hears the same line every night is read by nobody: a post is made only when the outcome is another one
 than the night before.
@@ -49,7 +49,7 @@ class Night:
 
 
 def run_to_its_end(command: Sequence[str], folder: Path) -> int:
-    """Run a command, hand every signal that would end us on to it, and give its exit code.
+    """Run a command, pass the ending signals on to it, and give its exit code.
 
     Whoever stops a service kills what is left of it once its first process is gone: ending before the run has rolled
     back would leave its flag on.

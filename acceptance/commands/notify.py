@@ -32,7 +32,7 @@ _LATER = (429, 502, 503, 504)
 
 
 class _TryAgain(Exception):
-    """Surely not delivered, and may be the next time."""
+    """The message was surely not delivered; the next attempt may succeed."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ def send_post(url: str, text: str, timeout_s: float = 10.0, pause_s: float = 1.0
 
 
 def send_mail(url: str, message: EmailMessage, timeout_s: float = 10.0, pause_s: float = 1.0) -> str:
-    """Hand an e-mail to an SMTP server, with TLS wherever the server has it; a password never goes without.
+    """Hand an e-mail to an SMTP server, with TLS where the server offers it; a password is sent only with TLS.
 
     Args:
         url: `smtp://` or `smtps://`, as in `SMTP_URL`.
@@ -141,7 +141,7 @@ def send_mail(url: str, message: EmailMessage, timeout_s: float = 10.0, pause_s:
 
 
 def _given(server: smtplib.SMTP, message: EmailMessage, host: str) -> dict[str, tuple[int, bytes]]:
-    """Hand a message over; returns the recipients that were refused. A connection that breaks now is no refusal."""
+    """Hand a message over; returns the refused recipients. If the connection breaks, it may have arrived."""
     try:
         return server.send_message(message)
     except smtplib.SMTPRecipientsRefused as error:
@@ -181,7 +181,7 @@ def _server(where: SplitResult, timeout_s: float) -> Iterator[smtplib.SMTP]:
 
 
 def _persistent(act: Callable[[], str], where: str, pause_s: float) -> str:
-    """Try what surely did not arrive again, a few times."""
+    """Repeat an attempt that surely did not arrive, a few times."""
     tries = Retrying(
         retry=retry_if_exception_type(_TryAgain),
         stop=stop_after_attempt(ATTEMPTS),

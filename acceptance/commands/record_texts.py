@@ -122,7 +122,7 @@ def attach(options: Namespace) -> int:
 
 
 def make_sure(folder: Path, otherwise: str) -> None:
-    """See that a record is as its run left it.
+    """Refuse a record that was changed after its run.
 
     Raises:
         Changed: It is not; nothing is to be done with it.

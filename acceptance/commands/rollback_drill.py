@@ -108,7 +108,7 @@ def drill(target: Target, stage: Stage, conductor: RemoteConductor, run: Run, *,
 
 
 def without_effect(target: Target, stage: Stage, run: Run) -> list[Finding]:
-    """Say that the flag has no effect where one request to each service makes nothing of the new path count."""
+    """Find a flag without effect: after one request to each service, nothing of the new path shows."""
     faults = [
         fault for _, fault in (send() for send in senders(target, new_ids(run.prefix), run.trace_prefix).values())
     ]
@@ -124,7 +124,7 @@ def without_effect(target: Target, stage: Stage, run: Run) -> list[Finding]:
 
 @contextmanager
 def attended(conductor: RemoteConductor, stage_id: str, seconds: float) -> Iterator[None]:
-    """Renew the lease of a stage that a command uses, for so long at most: no watch does, and it has none to wait for.
+    """Renew a stage's lease while a command uses its flag, for at most `seconds`; a command has no watch that does so.
 
     A command that is stopped or killed renews nothing, and its flag is rolled back as that of a run.
     """

@@ -1,4 +1,4 @@
-"""Name a test user whose data stay after a command, and have the next run or `recover.py` remove them.
+"""Name a test user whose data stay after a command; the next run, or `recover.py`, removes them.
 
 The checklist's next lines look at what a command has made, so it cannot clean up itself. The name is the command's own:
 a service that keeps one archive for a student and an assignment would overwrite somebody's.
@@ -18,7 +18,7 @@ _OURS = re.compile(r"ops[0-9a-f]{8}-|9\d{16}")
 
 
 def own_user(target: Target, name: str) -> str:
-    """Give a user id of the command's own that ends with a name; one that an earlier command gave stays as it is.
+    """Make a test user's id that ends with a name; an id that an earlier command made is given back unchanged.
 
     Raises:
         Refused: Nothing may be written, another run holds the target, or ids are digits and the name is none.

@@ -1,4 +1,4 @@
-"""Say what keeps a run or a stage from beginning: mutations not allowed, the window. Pure; changes nothing.
+"""Say why a run or a stage may not begin: mutations are not allowed, or the window. Pure.
 
 Source: issue "Never half-switched", items 6 and 8; the checklist's special consideration "If Deployment Takes Longer
 Than Expected".
@@ -69,13 +69,13 @@ class Selected:
         return Effect.DATA in self.effects
 
     def untouched(self) -> Selected:
-        """Give the same as a survey makes it: without switching a flag or restarting a service."""
+        """Give the check as a survey makes it: it switches no flag and restarts no service."""
         return replace(
             self, effects=frozenset(), fixtures=self.fixtures - {"flag_on", "flag_off", "restart", "add_flags"}
         )
 
     def faults(self, stage: Stage) -> list[str]:
-        """Name what its stage lacks for what the check declares."""
+        """Name what the check asks for and its stage does not have."""
         if self.wants_flag is not None and not stage.flagged:
             return [f"{self.nodeid}: asks for a flag, and {stage.marker}/stage.toml has none; add `flag` there"]
         if {"flag_on", "flag_off"} <= self.fixtures:

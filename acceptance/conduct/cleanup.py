@@ -16,7 +16,7 @@ from acceptance.target.model import Target
 
 
 class Cleanup:
-    """Remembers them while the run goes on, and undoes them at its end; each is journalled before it is made.
+    """Remembers such changes during the run and undoes them at its end; each is journalled before it is made.
 
     Args:
         target: Where they are.
@@ -39,7 +39,7 @@ class Cleanup:
         return number
 
     def restarted(self, number: int) -> None:
-        """Take a restart as having ended well."""
+        """Note that a restart ended well."""
         del self._restarts[number]
         self._intents.settle(number, "restarted")
 

@@ -171,7 +171,7 @@ class RemoteConductor:
             ) from error
 
     def _watch(self) -> None:
-        """Wait until the other end is closed, whatever else goes over the connection."""
+        """Wait until the watchdog closes the connection."""
         watching = select.poll()
         try:
             watching.register(self._line.fileno(), select.POLLRDHUP)
@@ -206,7 +206,7 @@ class RemoteConductor:
                 call.ended = (False, error)
 
     def _beat(self) -> None:
-        """Look whether a watchdog that is silent still lives; end one that hangs, so that its lock becomes free.
+        """Ask a silent watchdog whether it lives; end one that hangs, so that its lock becomes free.
 
         Raises:
             WatchdogGone: It does not.
@@ -256,7 +256,7 @@ def start_watchdog(run: Run, private: Path, keep_open: Sequence[int] = ()) -> su
 
 
 def _first_line(process: subprocess.Popen[bytes], says: IO[bytes]) -> bytes:
-    """Wait for what it says first, which a recovery may precede; one that was stopped meanwhile is ended."""
+    """Wait for the watchdog's first line, before which it may recover; end a watchdog that was stopped meanwhile."""
     stopped_s = 0.0
     while not select.select([says], [], [], _STEP_S)[0]:
         stopped_s = stopped_s + _STEP_S if is_stopped(process.pid) else 0.0

@@ -220,7 +220,7 @@ class Conductor:
         return self._stages[stage.id]
 
     def _restart(self, service: str) -> tuple[Restarted, ...]:
-        """Restart a service; its command may write the env file itself, which is then not what was agreed on."""
+        """Restart a service, and fail if its command has changed the env file."""
         before = self._env.held()
         done = restart(self._restarter, self._events, service)
         if found := self._env.held().unlike(before):  # guard: restart-leaves-the-env-file-alone
@@ -228,12 +228,12 @@ class Conductor:
         return done
 
     def _require_as_set(self, flag: str, value: bool) -> None:
-        """Read a flag again: a restart command may write the env file itself, and so may anybody."""
+        """Fail if a flag is not as it was set: a restart command, or anybody else, may write the env file."""
         if drift := self._env.drift(flag, value):
             raise MutationFailed(str(drift))
 
     def _checked_flag(self, flag: str, state: StageState) -> bool:
-        """Read the flag; a stage starts from false, for there is nothing to compare with otherwise."""
+        """Read the flag, and refuse a stage whose flag is true at its start: then there is nothing to compare with."""
         if faults := self._env.refusals([flag]):
             raise Refused("; ".join(map(str, faults)))
         value = self._env.flag(flag)

@@ -67,7 +67,7 @@ def may_accept(run: Run, target: Target, stage: Stage) -> str | None:
 
 @contextmanager
 def held_target(run: Run, target: Target) -> Iterator[tuple[EventLog, Journal, Restarter, TargetLock]]:
-    """Lock the target for this run and bring it into order after a crashed one.
+    """Lock the target for this run, and undo what a crashed run left.
 
     Raises:
         Refused: Somebody else holds the target, or what a crashed run left cannot be undone.
@@ -136,7 +136,7 @@ def _serve(run: Run, watchdog: Watchdog) -> bool:
 
 
 def _render_what_the_run_did_not(run: Run) -> None:
-    """Render the page of a run that was killed; whatever goes wrong, the target is in order already."""
+    """Render the page of a run that was killed; a failure here only means that there is no page."""
     try:
         if not any(event.kind == RunFinished.kind for event in read_events(run.events)):
             from acceptance.record.publish import render  # late: it is needed after a crash only

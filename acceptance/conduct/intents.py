@@ -40,7 +40,7 @@ class Intents:
         self._unsettled: dict[int, str] = {}
 
     def allow(self, what: str) -> None:
-        """Return if the target may be changed at this moment.
+        """Refuse a change where the target may not be changed now.
 
         Raises:
             Refused: It may not.
@@ -85,7 +85,7 @@ class Intents:
         self._journal.settle(number, how, left_enabled)
 
     def settle_if_possible(self, number: int, how: str) -> None:
-        """Note the same after the undo: a journal that cannot be written then is tried again at the end."""
+        """Note that an intent was undone; a journal that cannot be written is tried again at the end."""
         try:
             self._journal.settle(number, how)
         except OSError:  # guard: journal-that-fills-in-the-undo

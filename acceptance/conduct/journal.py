@@ -183,7 +183,7 @@ class Journal:
 
 
 def _changes(entries: Iterable[Entry]) -> list[Entry]:
-    """Leave out test data."""
+    """Give the intents of flags and restarts, without test data."""
     return [entry for entry in entries if entry.undo.get("kind") != "data"]
 
 

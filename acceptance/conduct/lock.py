@@ -88,7 +88,7 @@ class TargetLock:
         self._fd = -1
 
     def acquire(self) -> None:
-        """Acquire the lock without waiting; where its folder is not beside the env file, also the one that is there.
+        """Acquire the lock without waiting. If its folder is not beside the env file, also acquire the lock there.
 
         Raises:
             LockHeld: Somebody else has it.

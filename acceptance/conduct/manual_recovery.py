@@ -1,4 +1,4 @@
-"""Tell a person what an undo that failed needs: the state of every flag and service, and the commands."""
+"""Give a person what a failed undo needs: the state of every flag and service, and the commands."""
 
 from __future__ import annotations
 

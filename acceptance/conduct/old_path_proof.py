@@ -52,7 +52,7 @@ class OldPathProof:
     _begun: dict[tuple[str, ...], Future[dict[str, Finding]]] = field(default_factory=dict, repr=False)
 
     def begin(self, change: Change) -> None:
-        """Look, beside the rollback, at which archives are wrong before it: what was never kept, it did not lose.
+        """Look, beside the rollback, which archives are wrong before it: these it did not lose.
 
         Nothing waits for this: a database that does not answer must not hold up a rollback. A rollback that is tried
         again has the first one's look, for what that one lost is wrong by now.
@@ -78,7 +78,7 @@ class OldPathProof:
         return [*told, *self._lost(wrong or {})]
 
     def _lost(self, wrong: Mapping[str, Finding]) -> list[str]:
-        """Tell of archives that were wrong before the rollback: users' may be, too; their folder loses none."""
+        """Report archives that were wrong before the rollback: those of users may be wrong too."""
         lost = [found for path, found in wrong.items() if path != str(self.target.storage.root)]
         for found in lost:
             self.tell(found)  # guard: archives-lost-before-a-recovery-are-told
@@ -139,7 +139,7 @@ class OldPathProof:
             return user_path.findings(user, stage.request, self.target.http_timeout_s)
 
     def _left(self, path: NewPath) -> frozenset[str]:
-        """Give what stays of the new path although its process has ended; of a metric nothing does."""
+        """Give the signs of the new path that outlive its process, such as documents; a metric does not."""
         try:
             return frozenset() if path.by_metric else frozenset(path.seen(surely=False))
         except Exception:  # told when it is asked again
@@ -164,7 +164,7 @@ class OldPathProof:
         return f"{service.name} shows nothing of the new path ({path}){', after that' if used else ''}"
 
     def _seen(self, path: NewPath, used: bool, before: frozenset[str]) -> set[str]:
-        """Look for the new path; that no metric of it is there counts only once a scrape has seen its use."""
+        """Look for signs of the new path; an absent metric counts only after a scrape that began after the use."""
         if not path.by_metric:
             return path.seen() | (path.seen(surely=False) - before)
         patience = self.target.scrape_patience_s

@@ -1,4 +1,4 @@
-"""Say what an undo is at, by the events that tell it."""
+"""Describe how far an undo has come, from the events that it writes."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _WORDS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
 
 
 class Progress:
-    """Takes events and says what is being done by the newest of them.
+    """Describes the step of an undo that its newest event tells of.
 
     Args:
         call: What was asked for.
@@ -41,7 +41,7 @@ class Progress:
             self.said = _WORDS[kind](data)
 
     def line(self, seconds: float) -> str:
-        """Give the line that somebody sees who waits."""
+        """Give the line for a person who waits."""
         return f"undo, {seconds:.0f} s: {self.said}; do not press again, it goes on by itself"
 
 

@@ -1,4 +1,4 @@
-"""Start a target by a command of the target file, and end it when nobody needs it any more.
+"""Start a target by a command of the target file, and end it when no process needs it any more.
 
 The command prints `READY <target file>` on its standard output and runs until its standard input ends. Whoever holds
 that input open (the test run, the watchdog) keeps the target alive; the kernel closes it when the last of them is gone.

@@ -70,7 +70,7 @@ class StageUndo:
         return failures
 
     def switched_by_others(self) -> list[str]:
-        """Read each flag that was undone or left enabled once more; for who else writes the file may switch it later.
+        """Read each flag that was undone or left enabled once more: somebody else may have switched it since.
 
         Returns:
             What is on again, with its commands. One that is off again needs none: the record says how it stands.
@@ -101,7 +101,7 @@ class StageUndo:
         return Rollback(state.stage.id, reason, done.account, done.seconds)
 
     def _leave_enabled(self, state: StageState) -> bool:
-        """Leave an accepted stage's flag enabled; what cannot be noted as that is rolled back, as by any next run."""
+        """Leave an accepted stage's flag enabled. If that cannot be journalled, roll back, as the next run would."""
         try:
             self._intents.settle(state.intent or 0, "accepted", [self._target.flags[state.stage.id]])
         except OSError as error:  # guard: acceptance-that-cannot-be-journalled-is-none

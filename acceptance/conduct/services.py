@@ -113,7 +113,7 @@ class Restarter:
         )
 
     def _ask(self, services: Sequence[Service], *, need_proof: bool) -> Mapping[ServiceKey, Future[_Before]]:
-        """Ask how services stand before a restart; a rollback takes a late answer of Prometheus when it comes.
+        """Ask for the state of services before a restart; a rollback does not wait long for Prometheus.
 
         A late one tells of now all the same: it is asked for that moment.
         """
@@ -163,7 +163,7 @@ class Restarter:
         return after
 
     def _has_no_data(self, service: Service, scraped: float) -> bool:
-        """Tell whether Prometheus has no data since: it is stale or gone, or cannot scrape the service."""
+        """Tell whether Prometheus has no newer data of a service: it is stale or gone, or cannot scrape it."""
         return not self._started(service) or self._scraped(service) <= scraped
 
     def _scraped(self, service: Service, at: float | None = None) -> float:
@@ -193,7 +193,7 @@ class Restarter:
 
 
 def are_newer(after: Sequence[float], before: Sequence[float]) -> bool:
-    """Tell whether processes are as many as before at least, and the oldest is newer than the newest was.
+    """Tell whether a service has restarted: as many processes as before or more, all newer than the newest was.
 
     Where a job has several instances, one that was left out of a restart still runs the old code.
 

@@ -1,4 +1,4 @@
-"""Compare how a target stands with what its journal expects, where no change is open.
+"""Compare a target's flags and services with what its journal expects, where no change is open.
 
 A journal may be gone with its folder, and a flag may be switched by hand: then the env file and the services are all
 that is left to ask.

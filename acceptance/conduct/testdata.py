@@ -46,7 +46,7 @@ def trace_prefix(prefix: str) -> str:
 
 
 def new_ids(prefix: str, first: int = 1) -> Callable[[str], str]:
-    """Make what makes ids of test users of a run, each another: from a word, or digits alone where the prefix is."""
+    """Return a function that makes a new test user's id from a word, or of digits alone for a numeric prefix."""
     numbers = itertools.count(first)
     return lambda word: f"{prefix}{next(numbers)}" if prefix.isdigit() else f"{prefix}-{word}-{next(numbers)}"
 
@@ -120,7 +120,7 @@ def _pass(target: Target, prefix: str, escapes: Escapes | None) -> Purged:
 
 
 def _end_tasks(mongo: Store, prefix: str) -> list[OSError]:
-    """Take our tasks out of the queue and wait for those that run: each writes a review when it ends."""
+    """Delete our queued tasks and wait for those that run: each writes a review when it ends."""
     ours = owned_by("long_tasks", prefix)
     mongo["long_tasks"].delete_many(ours | {"status": "queued"})  # guard: queued-tasks-go-before-their-archives
 

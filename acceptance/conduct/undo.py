@@ -54,7 +54,7 @@ class Undo:
         self._proof = proof or OldPathProof(target)
 
     def flag(self, stage_id: str, service: str, change: Change) -> Undone:
-        """Put the env file's lines back and restart the service, trying each three times; then prove the old path.
+        """Restore the env file's lines and restart the service, trying each three times; then prove the old path.
 
         Raises:
             RollbackFailed: The old behaviour is not back; the message holds what was tried, the state of every
@@ -101,7 +101,7 @@ class Undo:
         return self.service(undo["service"])
 
     def _here(self, change: Change) -> Change:
-        """Give a change of this env file, also where a container saw the file at another path."""
+        """Give the change with the path of this env file: a container may have seen the file at another path."""
         there, here = Path(change.path), self._target.env_file
         if there.exists() and here.exists() and not there.samefile(here):
             raise RecoveryNeeded(
@@ -190,7 +190,7 @@ def recover(
 
 
 def _data_last(left: Sequence[Entry], journal: Journal) -> Iterator[Entry]:
-    """Give the changes first, then the test data that there are by then: the proof of the old path makes some."""
+    """Give the flags and restarts first, then the test data: proving the old path makes some more."""
     yield from (entry for entry in left if not _is_data(entry))
     yield from filter(_is_data, journal.pending())
 

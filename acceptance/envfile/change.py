@@ -154,7 +154,7 @@ def _appended_removed(change: Change, text: str) -> tuple[str, Restored]:
 
 
 def _split(change: Change, current: list[Statement]) -> tuple[list[Statement], list[Statement]]:
-    """Tell the lines that still are as this run wrote them, in order, from those of others."""
+    """Separate the lines that are as this run wrote them from those of others."""
     expected = [line for _, line in change.after if statements(line)[0].key is not None]
     ours, foreign = [], []
     for statement in current:

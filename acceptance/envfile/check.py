@@ -1,4 +1,4 @@
-"""Look at an env file before anything is changed: what would refuse a flag change, and what would mislead.
+"""Check an env file before anything is changed: what would refuse a flag change, and what would mislead a reader.
 
 Findings name the file, the line and the key, and never the value of another key. Those of `Severity.HIGH` refuse.
 """

@@ -243,7 +243,7 @@ class EnvFile:
             self._replace(real, old, new)
 
     def _require_same(self, real: Path, text: str) -> None:
-        """Look once more right before the file is replaced: not everybody who edits it knows our lock."""
+        """Read the file once more right before it is replaced: not every editor takes our lock."""
         if self._real() != real or self._text(real) != text:
             raise ChangedMeanwhile(
                 f"{self.path}: somebody else changed it while this run was about to; their change is kept and nothing "

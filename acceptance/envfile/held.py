@@ -32,7 +32,7 @@ class Held:
         return cls(path, values, owner_name(found), found.st_mode & 0o7777)
 
     def unlike(self, before: Held) -> list[Finding]:
-        """Name what is otherwise than before: a key, the owner, the mode."""
+        """Name what differs from before: a key, the owner, the mode."""
         return [
             Finding("env file altered", f"{self.path}: {what}", expected, found, Severity.HIGH, _STEP)
             for what, expected, found in self._otherwise(before)
@@ -48,7 +48,7 @@ class Held:
 
 
 def _shown(value: str | None) -> str:
-    """Tell a value that is a switch's; any other may be a secret."""
+    """Show `true` and `false`; any other value may be a secret."""
     if value is None:
         return "no such key"
     return value if value.lower() in ("true", "false") else "a value that is not shown"

@@ -84,7 +84,7 @@ def _require_plain(path: str, key: str, value: str) -> None:
 
 
 def _require_readable(path: str, text: str, *keys: str) -> None:
-    """Refuse where a line names a key and we cannot read it: another reader may, and it may win."""
+    """Refuse a file with an unreadable line that names a key: another reader may read it, and that line may win."""
     if odd := naming(text, *keys):
         raise EnvFileError(
             f"{path}: line {odd[0].line} names {', '.join(keys)} and cannot be read as KEY=value; nothing was changed; "
@@ -93,7 +93,7 @@ def _require_readable(path: str, text: str, *keys: str) -> None:
 
 
 def _require_only(path: str, old: str, new: str, values: Mapping[str, str]) -> None:
-    """Read the new text as a reader will: the keys hold their values everywhere, all else is as before."""
+    """Refuse an edit that, when read again, does more than set these keys."""
     before, after = ([(s.key, s.value) for s in statements(t) if s.key not in {None, *values}] for t in (old, new))
     found = occurrences(new, *values)
     if before != after or not found or any(s.value != values[s.key or ""] for s in found):

@@ -99,7 +99,7 @@ def occurrences(text: str, *keys: str) -> list[Statement]:
 
 
 def naming(text: str, *keys: str) -> list[Statement]:
-    """Return the lines that name one of these keys and that we do not read as setting it, comments left out.
+    """Return the lines that name one of these keys without setting it, as we read them; no comments.
 
     Another reader may: Compose takes `KEY: true`, a shell `declare -x KEY=true` and `OTHER=1 KEY=true`.
     """

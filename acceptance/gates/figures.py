@@ -1,4 +1,4 @@
-"""Hold what the event log and the record say of gates and triggers: written and read by one type each.
+"""Define what the event log and the record hold of gates and triggers: one type each, to write and to read.
 
 A log may be older than this code, so reading forgives: what is missing is empty, an unknown verdict is INCONCLUSIVE.
 """

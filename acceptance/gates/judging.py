@@ -86,13 +86,13 @@ def fewest(share: float, alpha: float = ALPHA) -> int:
 
 
 def too_few(found: float, least: int) -> str:
-    """Say that so few events tell nothing at the stated error; nothing where they are enough."""
+    """Say that there are too few events to judge by; empty where they are enough."""
     events = "1 event" if least == 1 else f"{least} events"
     return f"expected at least {events} to judge by, found {round(found)}" if round(found) < least else ""
 
 
 def traffic_fault(sent: int, gained: float, in_flight: int = 0) -> str:
-    """Say why counters that gained so much cannot be believed, or nothing; users' traffic may come on top.
+    """Say why the counters cannot be believed, or nothing: users' traffic may only add to ours.
 
     Args:
         sent: Good requests of our own, each of which counts once.
@@ -135,12 +135,12 @@ def totalled(counts: Iterable[Count]) -> Count:
 
 
 def _of(bad: float, of: float) -> Count:
-    """Give a count that can be one: an error may be counted a scrape before its request is."""
+    """Give a count with at least as many requests as errors: an error may be counted a scrape before its request."""
     return Count(round(bad), max(round(of), round(bad)))
 
 
 def curve(measure: Measure, samples: Samples) -> list[tuple[float, float]]:
-    """Give the measure's value at each sample of the window, of all events up to then: for people and charts."""
+    """Give the measure's value at each sample, over all events of the window so far: for people and charts."""
     if measure.kind in ("value", "alerts", "log_events"):
         return _worst(measure, samples)
     if measure.kind == "quantile":
@@ -155,7 +155,7 @@ def curve(measure: Measure, samples: Samples) -> list[tuple[float, float]]:
 
 
 def quantile_edge(buckets: Mapping[float, float], quantile: float) -> float:
-    """Give the upper bound of the bucket that holds a quantile; infinite beyond the last finite one, NaN of nothing.
+    """Give the upper bound of the bucket that holds a quantile: infinite beyond the last finite one, NaN of nothing.
 
     Args:
         buckets: Upper bound -> observations at or below it.
@@ -192,7 +192,7 @@ def no_data(measure: Measure, samples: Samples) -> str:
 
 
 def seen(measure: Measure, samples: Samples) -> int:
-    """Count the events that a measure is judged by; the scrapes where it counts none."""
+    """Count the events that a measure is judged by, or the scrapes where it has no total."""
     return round(increase(samples.total, samples)) if measure.total else samples.reported
 
 
@@ -212,7 +212,7 @@ def _compared(gate: Measure, samples: Samples) -> GateResult:
 
 
 def _worst(measure: Measure, samples: Samples) -> list[tuple[float, float]]:
-    """Give at each time the value of the instance that is worst by the threshold."""
+    """Give the value of the worst instance at each time."""
     by_time: dict[float, list[float]] = {}
     for row in samples.query:
         for at, value in row.points:

@@ -1,4 +1,4 @@
-"""Test at every scrape with one error over all evaluations together. Pure.
+"""Test at every scrape, with one error probability for all evaluations together. Pure.
 
 Each is a mixture martingale, as of Lindon, Sanden and Shirikian (KDD 2022): the likelihood of what was counted under
 some bad releases, over that under the worst good one. Whatever good release it is, the mixture exceeds `1 / alpha` at

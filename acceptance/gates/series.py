@@ -1,4 +1,4 @@
-"""Read counters from raw samples, by one policy. Pure.
+"""Count what counters gained, from raw samples, by one rule. Pure.
 
 Each series gains on its own, then the gains are added: a sum over instances hides a restart of one behind the other and
 shows a failed scrape of one as a fall and a rise. A counter that first shows within the window began at 0. A fall, or a
@@ -193,7 +193,7 @@ class Histogram:
 
 
 def histograms(rows: Sequence[Row]) -> list[Histogram]:
-    """Put the buckets of each histogram together.
+    """Join the buckets of each histogram.
 
     Raises:
         ValueError: One has no bucket `+Inf`, or a row has no bound.

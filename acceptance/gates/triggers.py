@@ -66,7 +66,7 @@ def evaluate(
 
 
 def _too_few(trigger: Trigger, samples: Samples, undisturbed_since: float, alpha: float) -> str:
-    """Say that so few events could not fire it, were the service bad half of the time; it is no good sign then."""
+    """Say that so few events could not fire the trigger even if half of them were bad; empty where they could."""
     if trigger.kind not in ("ratio", "quantile"):
         return ""
     since = undisturbed_since if trigger.synthetic_events else 0
@@ -82,13 +82,13 @@ def _least(share: float, alpha: float) -> int:
 
 
 def _in_seconds(points: Series, at: float) -> float | None:
-    """Give the quantile at a time, to stand beside its threshold; None where it is beyond the largest bucket."""
+    """Give the quantile at a time, for a reader; None where it is beyond the largest bucket."""
     value = next((value for when, value in reversed(points) if when <= at), None)
     return value if value is not None and math.isfinite(value) else None
 
 
 def _without_ours(trigger: Trigger, samples: Samples, value: float, own: float, since: float) -> float | None:
-    """Give the value of what counts: without the events that the suite itself provoked."""
+    """Give the value without the events that the suite itself provoked."""
     if trigger.kind == "count":
         return value - own
     if trigger.kind != "ratio":
@@ -100,7 +100,7 @@ def _without_ours(trigger: Trigger, samples: Samples, value: float, own: float, 
 def _fired(
     trigger: Trigger, samples: Samples, own: float, undisturbed_since: float, alpha: float
 ) -> tuple[float, float, str] | None:
-    """Give when, at what value, and what was found."""
+    """Give when a trigger fired, at what value, and what was found; None where it did not."""
     holds = Threshold(trigger.threshold).holds
     if trigger.kind == "count":
         over = ((at, value - own) for at, value in curve(trigger, samples))
@@ -141,7 +141,7 @@ def _share_over(
 
 
 def _shown(counts: Sequence[Count], share: float) -> tuple[Count, str]:
-    """Give the counts that show more than the share: all of them, else the newest ones that show most, named so."""
+    """Give the counts that exceed the share: all, or the newest that exceed it most; and a word for those."""
     *_, whole = ends = list(accumulate(reversed(counts), lambda a, b: Count(a.events + b.events, a.of + b.of)))
     if whole.events > share * whole.of:
         return whole, ""
@@ -163,7 +163,7 @@ def _mean_over(trigger: Trigger, samples: Samples, since: float, alpha: float) -
 
 
 def _by_scrape(points: Sequence[tuple[float, T]], step: float) -> Iterator[tuple[float, list[T]]]:
-    """Put together what the instances showed within one scrape interval; the time is the last one's."""
+    """Group what the instances showed within one scrape interval, under the time of the last one."""
     for _, mine in groupby(points, key=lambda point: math.floor(point[0] / step)):
         found = list(mine)
         yield found[-1][0], [value for _, value in found]

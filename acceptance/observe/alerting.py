@@ -1,4 +1,4 @@
-"""See whether an alert would reach somebody: the rules are evaluated, Alertmanager has them, and it is not silent.
+"""Check that an alert would reach somebody: rules are evaluated, Alertmanager takes alerts, and they are not silenced.
 
 Source: checklist items post.validation.2 and trigger.7. That no alert fires says something only where one could.
 """
@@ -44,11 +44,11 @@ class Alerting:
 
     @classmethod
     def of(cls, target: Target) -> Alerting:
-        """Give those of a target."""
+        """Make it for a target's Prometheus."""
         return cls(target.prometheus_url, target.http_timeout_s, target.metrics.labels.get("job", "job"))
 
     def rule_findings(self, watched_s: float) -> list[Finding]:
-        """Name the alerting rules that are not evaluated; all of them, where none is often enough to fire in a soak.
+        """Name the alerting rules that are not evaluated, or say that all are evaluated too seldom to fire in a soak.
 
         A single one that is seldom evaluated may be another team's.
 
@@ -71,7 +71,7 @@ class Alerting:
         return found
 
     def delivery_findings(self) -> list[Finding]:
-        """Name what keeps the alerts that fire from Alertmanager: there is none, or it never took one.
+        """Say why a firing alert does not reach Alertmanager: there is none, or it never took one.
 
         Raises:
             Inconclusive: Prometheus does not say.
@@ -90,7 +90,7 @@ class Alerting:
         return [Finding("not delivered", "alerts", expected, told, next_step=step)] if told else []
 
     def silence_findings(self, alertmanager_url: str, jobs: Collection[str]) -> list[Finding]:
-        """Say that silences are over every alert of these jobs; that some are silent is no finding.
+        """Say that every alert of these jobs is silenced; that some are is no finding.
 
         Raises:
             Inconclusive: Prometheus or Alertmanager does not answer.
@@ -130,7 +130,7 @@ class Alerting:
             raise Inconclusive(f"Alertmanager at {_place(alertmanager_url)} {told}") from error
 
     def _refuses(self, url: str) -> bool:
-        """Tell whether surely nobody listens: what is a loopback address there is one here only beside Prometheus."""
+        """Tell whether surely nobody listens; a loopback address can be tried only on Prometheus' own host."""
         if urlsplit(url).hostname in LOOPBACK and urlsplit(self.prometheus_url).hostname not in LOOPBACK:
             return False
         try:
@@ -168,14 +168,14 @@ def _silent(alert: Mapping[str, str], silence: Mapping[str, Any]) -> bool:
 
 
 def _matches(alert: Mapping[str, str], matcher: Mapping[str, Any]) -> bool:
-    """Tell whether a matcher fits an alert; of a label that only an alert which fires has, it must fit any value."""
+    """Tell whether a matcher fits an alert; a label that only a firing alert has counts as `?`."""
     value, pattern = alert.get(str(matcher["name"]), "?"), str(matcher["value"])
     equal = bool(re.fullmatch(pattern, value)) if matcher.get("isRegex") else pattern == value
     return equal is bool(matcher.get("isEqual", True))
 
 
 def _unix(moment: Any, default: float) -> float:
-    """Read a time of the API; one of the year 1 is that of a rule which was not evaluated yet."""
+    """Read a time of the API; the year 1 stands for a rule that was not evaluated yet."""
     try:
         read = datetime.fromisoformat(re.sub(r"(\.\d{6})\d+", r"\1", str(moment))).timestamp()
     except (ValueError, OverflowError):

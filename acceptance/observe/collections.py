@@ -31,13 +31,13 @@ _MORE_DIGITS = 7
 
 
 def digits_of(prefix: str) -> str:
-    """Give the digits that a run's ids of digits alone begin with; itself where its prefix is one of digits."""
+    """Give the digits that begin a run's numeric ids: a numeric prefix itself, else digits made from the prefix."""
     number = int(hashlib.sha256(prefix.encode()).hexdigest(), 16) % 10**9
     return prefix if prefix.isdigit() else f"9{number:09d}"
 
 
 def of_prefix(field: str, prefix: str) -> dict[str, Any]:
-    """Match documents in whose field stands an id with a prefix, which a hostile one may have in its middle.
+    """Match documents whose field holds an id with the prefix, also in the middle of a hostile id.
 
     A prefix of digits must begin the id, which may be stored as a number: others may hold it by chance.
     """

@@ -67,7 +67,7 @@ class Code:
 
 
 def deployed(target: Target, services: Sequence[Service], prometheus: Prometheus, patience_s: float = 0) -> Code:
-    """Ask checkout, remote and services; what one does not say is named, never assumed.
+    """Ask checkout, remote and services for their commits; what one does not say is listed as unknown.
 
     Args:
         target: Whose code.

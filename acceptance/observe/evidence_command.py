@@ -1,4 +1,4 @@
-"""Ask a command of the target file what else a person would be asked: a tracker, a CI, a pull request.
+"""Ask a command of the target file instead of a person: about a tracker, a CI, a pull request.
 
 Source: the checklist's items that no probe can see. What the command prints is the evidence; one that does not end, is
 missing or prints nothing says nothing, and is never a pass.

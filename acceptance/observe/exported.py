@@ -12,7 +12,7 @@ from acceptance.verdict import Inconclusive
 
 
 def await_scrape(prometheus: Prometheus, job: str, patience_s: float) -> None:
-    """Return when every target of a job was scraped with success, by scrapes that began after this call.
+    """Wait until every target of a job was scraped with success, by scrapes that began after this call.
 
     Args:
         prometheus: The server, by whose clock it is.
@@ -34,7 +34,7 @@ def await_scrape(prometheus: Prometheus, job: str, patience_s: float) -> None:
 
 
 def still_exported(prometheus: Prometheus, job: str, prefix: str, patience_s: float, *, used: bool = False) -> set[str]:
-    """Give the metrics with this prefix that a job goes on to export for so long; none once they are gone.
+    """Give the metrics with this prefix that a job still exports after the wait; none once they are gone.
 
     Where a restart gives a target another name, the old one's series end a few scrapes later.
 
@@ -52,7 +52,7 @@ def still_exported(prometheus: Prometheus, job: str, prefix: str, patience_s: fl
 
 
 def last_attempt(prometheus: Prometheus, job: str, at: float | None = None) -> float:
-    """Give when the job's target that was looked at longest ago was last scraped, with success or not; 0 for none.
+    """Give the oldest last scrape among the job's targets, successful or not, in unix seconds; 0 for none.
 
     Args:
         prometheus: The server.
@@ -66,7 +66,7 @@ def last_attempt(prometheus: Prometheus, job: str, at: float | None = None) -> f
 
 
 def _last_scrape(prometheus: Prometheus, job: str) -> float:
-    """Give when the job's target that was scraped longest ago was last scraped; 0 for none, or where one is down."""
+    """Give the oldest last scrape among the job's targets, in unix seconds; 0 where there is none or one is down."""
     up = f'up{{job="{job}"}}'
     found = prometheus.instant(f"timestamp({up}) * {up}")  # of «up == 1» it would be the query's own time
     return min((sample.value for sample in found), default=0.0)

@@ -1,4 +1,4 @@
-"""Hold the metrics of a new path to the label standard (target contract, "Metrics").
+"""Check a new path's metrics against the label standard (target contract, "Metrics").
 
 What no gate asks for is broken without a sign: an operation that is not counted, a time that is not measured, an id as
 a label, which makes a series of each request.
@@ -84,7 +84,7 @@ def _series(sample: Sample) -> tuple[tuple[str, str], ...]:
 
 
 def uncounted_bytes(prometheus: Prometheus, job: str, prefix: str, stored: int, seconds: float) -> list[Finding]:
-    """Say that a service counts fewer bytes written than we know to be stored, where it counts them all.
+    """Say that a service counts fewer bytes written than are stored of ours; nothing where its metric is no such count.
 
     The contract leaves open what the metric is: one that fell meanwhile, or never rose, is no count.
 

@@ -1,4 +1,4 @@
-"""Tell whether a log is worse than before a change: one answer for files, Docker, journald and Loki.
+"""Judge whether a log is worse than before a change: one rule for files, Docker, journald and Loki.
 
 Source: checklist items 21_00.exit.2 ("no error spike in logs"), 21_01a.monitor.2 ("no new errors"), post.validation.4
 ("low count, baseline level"). Stated: one failure writes many lines, so lines are not counted but incidents: an error
@@ -109,7 +109,7 @@ class Comparison:
         return Evidence("log", self.judged().reason.partition("; a few")[0], facts)
 
     def increase(self) -> list[Finding]:
-        """Find whether there are more errors than before.
+        """Find an increase of errors.
 
         Raises:
             Inconclusive: That cannot be told.
@@ -196,7 +196,7 @@ def compare(
 
 
 def require_levels(source: str, lines: Sequence[LogLine]) -> None:
-    """Refuse a log that states no level, or in a way that is not read: it would show no error, whatever happens.
+    """Refuse a log without readable levels: it would show no error, whatever happens.
 
     Raises:
         Inconclusive: None of these lines states one.

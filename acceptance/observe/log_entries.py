@@ -1,4 +1,4 @@
-"""Make entries of a log's lines: join what belongs together, and place what has no time.
+"""Join a log's lines to entries, and place in time those without one.
 
 A traceback, a JSON object over several lines and a message that was wrapped at 80 columns are one entry each. An entry
 without a time of its own lies between its neighbours, and says nothing of any other line.
@@ -81,7 +81,7 @@ def _blocks(raws: Iterable[Raw], form: LogFormat) -> Iterator[list[_Line]]:
 
 
 def _parted(raw: Raw) -> Iterator[Raw]:
-    """Part what several processes wrote into one line: an object, and what came before its line's end."""
+    """Split a line that several processes wrote at once: an object, and what follows before the line's end."""
     text = raw.text.rstrip()
     if text.startswith("{") and ("}{" in text or not text.endswith("}")):
         with suppress(ValueError, RecursionError):
@@ -141,7 +141,7 @@ def _entry(block: list[_Line], form: LogFormat) -> LogLine:
 
 
 def _placed(lines: list[LogLine], ended: datetime | None) -> list[LogLine]:
-    """Say of each line without a time between which times it was written; of trouble by another clock, nothing."""
+    """Bound the time of each line without one by its neighbours; trouble by another clock stays without a time."""
     after: datetime | None = None
     found = []
     for line in lines:

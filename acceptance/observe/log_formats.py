@@ -79,7 +79,7 @@ def fields_of(text: str, kind: str) -> dict[str, Any] | None:
 
 
 def line_of_fields(fields: dict[str, Any], text: str, form: LogFormat) -> LogLine:
-    """Make the line of an object."""
+    """Make a log line from an object's fields."""
     at, exact = moment_of(_named(fields, "time", form), zone_of(form.zone))
     level = level_of(_named(fields, "level", form), form.fields["numbers"])
     message = next((fields[name] for name in _MESSAGE if fields.get(name)), "")
@@ -88,7 +88,7 @@ def line_of_fields(fields: dict[str, Any], text: str, form: LogFormat) -> LogLin
 
 
 def line_of_text(head: Head | None, text: str, *, wrapped: bool = False) -> LogLine:
-    """Make the line of a text entry; where long lines are wrapped, the message is put together again."""
+    """Make a log line from a text entry; a wrapped message is joined again."""
     first, _, more = text.partition("\n")
     if wrapped:
         more = dedent(more)
@@ -133,7 +133,7 @@ def head_of(text: str, form: LogFormat) -> Head | None:
 
 
 def moment_of(stated: object, zone: tzinfo | None) -> tuple[datetime | None, timedelta]:
-    """Read a time, aware, and how far behind it the true one may be; None for what is none, or has no known zone."""
+    """Read a time, aware, and how much later the true one may be; None without a time or a known zone."""
     at, exact = _moment_of(stated, zone)
     return (at if at and at.year >= _FIRST_YEAR else None), exact
 
@@ -166,7 +166,7 @@ def _read(text: str) -> datetime | None:
 
 
 def _of_syslog(text: str) -> datetime:
-    """Read a time that names no year: the last such one, or one of tomorrow, for zones differ."""
+    """Read a time that names no year: the latest such one that is at most a day ahead, for zones differ."""
     latest = datetime.now() + timedelta(days=1)  # noqa: DTZ005 - the caller knows the zone
     at = datetime.strptime(f"{latest.year} {text}", f"%Y {_SYSLOG}")  # noqa: DTZ007
     return at if at <= latest else at.replace(year=latest.year - 1)

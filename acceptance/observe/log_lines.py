@@ -1,4 +1,4 @@
-"""Say what a log line means: one notion of a level, of an error line, and of the kind of a line."""
+"""Say what a log line means: its level, whether it is an error, and its kind."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ _VARIES = re.compile(r"\b(?=\w*\d)[\w-]+|\d+")
 
 
 def plain(text: str) -> str:
-    """Take away the colours, the end of the line, and the marks and the hole that a file may begin with."""
+    """Remove colours, the line end, and the byte order mark or zeros that a file may begin with."""
     return (_ANSI.sub("", text) if "\x1b" in text else text).rstrip("\r\n").lstrip("\0\ufeff\x1e")
 
 
@@ -180,7 +180,7 @@ class LogLine:
 
 
 def of_ours(trace_prefix: str, data_prefix: str) -> Callable[[LogLine], bool]:
-    """Make what tells the lines of our own requests.
+    """Return a function that tells the lines of our own requests.
 
     Args:
         trace_prefix: What our trace ids begin with; empty where the services read none.

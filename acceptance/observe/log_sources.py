@@ -111,7 +111,7 @@ def _journal(unit: str) -> list[str]:
 
 
 def _of_files(path: Path, since: datetime, tail: int) -> Written:
-    """Read a file, and those before it that were rotated away since; while it is rotated, it is not there."""
+    """Read a file and those rotated away since; a file that is missing is being rotated, so it is waited for."""
     again = Retrying(
         retry=retry_if_exception_type(FileNotFoundError),
         stop=stop_after_delay(_ROTATES_S),
@@ -167,7 +167,7 @@ def _of_file(line: str) -> Raw:
 
 
 def _of_docker(line: bytes) -> Raw:
-    """Read a line of `docker logs --timestamps`; a long one has a time before each piece in which it was read.
+    """Read a line of `docker logs --timestamps`; Docker writes a time before each piece of a long line.
 
     Docker repeats the line's own time, Podman gives later ones; what a service writes was written before.
     """
@@ -230,7 +230,7 @@ def _output(argv: list[str], timeout_s: float) -> tuple[bytes, bytes]:
 
 
 def _first_of(argv: list[str], timeout_s: float) -> list[bytes]:
-    """Read the first lines of a command's output, which may be long, and end the command."""
+    """Read only the first lines of a command's output, and end the command."""
     try:
         with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as running:
             stop = threading.Timer(timeout_s, running.kill)

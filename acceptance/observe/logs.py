@@ -1,4 +1,4 @@
-"""Read the services' logs, and tell which part of the time asked for they cover.
+"""Read the services' logs, and tell which part of the wanted time they cover.
 
 Source: checklist items 21_01a.monitor.2, 21_01c.monitor.2 (`docker logs butler-api --since 20m | grep ...`).
 Loki is read by `acceptance.observe.loki`.
@@ -45,7 +45,7 @@ class Excerpt:
     latest: LogLine | None = None
 
     def sure(self) -> Excerpt:
-        """Give itself when no line without a time, and none that is missing, could change what it says.
+        """Give itself, or refuse where a line without a time, or a missing one, could change the answer.
 
         Raises:
             Inconclusive: No line has a time, one without a time looks like trouble and may be of this stretch, or the
@@ -178,7 +178,7 @@ def _first(lines: Iterable[LogLine]) -> datetime | None:
 
 
 def _place(line: LogLine) -> datetime:
-    """Give a time to sort the lines of several places by: each keeps its own order."""
+    """Give the time by which lines of several places are sorted; each place keeps its own order."""
     return line.at or line.after or line.before or datetime.min.replace(tzinfo=UTC)
 
 
@@ -191,7 +191,7 @@ def begins_late(source: str, start: datetime, begin: datetime) -> str:
 
 
 def without_time(source: str, start: datetime, trouble: Sequence[LogLine]) -> str:
-    """Say that lines look like trouble and may be from after a moment or before it."""
+    """Say that lines look like trouble and may be from before or after a moment."""
     return (
         f"{source}: expected each error line to have a time, found {len(trouble)} without one that may be of the time "
         f"since {start:%H:%M:%S}: {trouble[-1].brief()}; {_REMEDY}"

@@ -135,7 +135,7 @@ class Loki:
 
 
 def late_in_loki(loki: Loki, services: Iterable[Service], since: datetime, patience_s: float) -> list[str]:
-    """Name the services whose own log has lines since a moment, and Loki none of them after some patience.
+    """Name the services with log lines since a moment that Loki does not have after a while.
 
     Raises:
         Inconclusive: A log cannot be read, or Loki does not answer.

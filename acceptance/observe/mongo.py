@@ -1,4 +1,4 @@
-"""Connect to MongoDB; one that does not answer is no data, neither good nor bad."""
+"""Connect to MongoDB; no answer is no data, neither good nor bad."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ WRITES = frozenset(
 
 
 class _Writes(CommandListener):
-    """Notes each command that writes: a listener cannot refuse it, but the check that sent it fails."""
+    """Notes each command that writes; a check that did not declare it fails, for a listener cannot refuse."""
 
     def started(self, event: CommandStartedEvent) -> None:
         if event.command_name in WRITES:

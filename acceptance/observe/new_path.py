@@ -83,7 +83,7 @@ class NewPath:
         return set(_SEEN[self._kind](self, datetime.fromtimestamp(start + whole, UTC), surely))
 
     def appears(self) -> set[str]:
-        """Give what shows it after requests of ours, waiting for it as long as a metric may take.
+        """Give what shows the new path after our requests; waits as long as a metric may take.
 
         Raises:
             Inconclusive: As for `seen`.
@@ -91,7 +91,7 @@ class NewPath:
         return poll(lambda: self.seen(surely=False), bool, self.target.scrape_patience_s)
 
     def after_use(self) -> set[str]:
-        """Give what shows it after requests of ours: of a metric, by a scrape that began after them.
+        """Give what shows the new path after our requests; a metric is read from a scrape that began after them.
 
         Raises:
             Inconclusive: As for `seen`, or there was no such scrape in time.

@@ -50,7 +50,7 @@ class OurLines:
         prefix: str,
         restarted: Iterable[tuple[float, float]] = (),
     ) -> OurLines:
-        """Divide the lines of a stage at the change of its flag, and leave out those of the stages before it.
+        """Split a stage's lines at the change of its flag, without those of earlier stages.
 
         Args:
             source: Where the log lies.
@@ -65,7 +65,7 @@ class OurLines:
         return cls(source, before, after, prefix, _cut_off(lines, restarted))
 
     def untimely(self, newest: Sequence[LogLine], start: datetime, end: datetime) -> list[Finding]:
-        """Name the events of which lines of ours have a time out of this run.
+        """Name the events whose lines of ours have a time outside this run.
 
         Args:
             newest: The end of the log, whenever its lines say that they were written.
@@ -81,7 +81,7 @@ class OurLines:
         return found
 
     def otherwise(self) -> list[Finding]:
-        """Name the events of which our requests leave other lines than by the old path."""
+        """Name the events that our requests log otherwise than by the old path."""
         after = _by_event(self.after)
         found = [
             found
@@ -93,7 +93,7 @@ class OurLines:
         return [*found, *(self._lost(name) for name in FIELDS if len(old[name]) >= LEAST and new[""] and not new[name])]
 
     def _requests_with(self, lines: Sequence[LogLine]) -> Mapping[str, set[str]]:
-        """Give the requests of ours by the fields that their lines have, and all of them under no field."""
+        """Group our requests by the fields of their lines; all of them stand under the empty name."""
         ours = [line for line in lines if self._is_ours(line)]
         return {name: {line.trace_id for line in ours if not name or line.fields.get(name)} for name in ("", *FIELDS)}
 

@@ -81,7 +81,7 @@ def coverage(series: Iterable[Series]) -> Coverage | None:
 
 
 def job_findings(dashboard: Dashboard | None, target: Target) -> list[Finding]:
-    """Say that no panel of the SLO dashboard, which is the bot's, asks for the bot: all that it shows is another's."""
+    """Say that no panel of the SLO dashboard, which is the bot's, asks for the bot's job."""
     if dashboard is None or "bot" not in target.services:
         return []
     job, matcher = target.services["bot"].job, re.compile(_MATCHER % target.metrics.labels.get("job", "job"))
@@ -111,7 +111,7 @@ def look_at(
 
 
 def seen_since(prometheus: Prometheus, start: float, end: float, step: float) -> float:
-    """Give the first moment of a window with a scrape of anything, its end if there is none: a young target's start."""
+    """Give the first moment of a window with any scrape, or its end: a young target has none before."""
     found = coverage(prometheus.range("sum(up)", start, end, step).values())
     return found.first if found else end
 

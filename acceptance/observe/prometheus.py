@@ -1,4 +1,4 @@
-"""Query Prometheus through prometheus-api-client, with deadlines; what is not whole is no data.
+"""Query Prometheus through prometheus-api-client, with deadlines; an incomplete answer is no data.
 
 The client has no default time-out and retries for six seconds, it rounds times to whole seconds, and it drops what
 Prometheus says beside its rows; all of this is set right here. Whatever keeps us from a whole answer is `Inconclusive`,
@@ -129,7 +129,7 @@ class Prometheus:
         return sorted(sample.value for sample in self._processes(job, at))
 
     def of_one_process(self, job: str) -> list[str]:
-        """Name the instances of the job that started at the very same moment, as only one process does; [] for none."""
+        """Name the instances of the job that started at the same moment, and so are one process; [] for none."""
         # For some scrapes, one that was taken out of the configuration seems to be up.
         scraped = {_instance(target["labels"]) for target in self._targets(job)}
         found = [sample for sample in self._processes(job) if _instance(sample.labels) in scraped]
@@ -250,7 +250,7 @@ class Prometheus:
 
 
 def _be_whole(response: Response, **_: Any) -> None:
-    """Refuse an answer that says itself that it is not good, or not whole.
+    """Refuse an answer that says that it failed or is incomplete.
 
     Raises:
         ValueError: With what the answer says.

@@ -102,7 +102,7 @@ class Documents:
 
     @contextmanager
     def asking(self) -> Iterator[None]:
-        """Turn an error of MongoDB in this block into one that names the collection.
+        """Turn an error of MongoDB in this block into `Inconclusive`, with the collection's name.
 
         Raises:
             Inconclusive: MongoDB did not answer; the message names no address, which may hold a password.
