@@ -63,6 +63,10 @@ class Stage(Declared):
             triggers=tuple(map(filled, self.triggers)),
         )
 
+    def soak_s(self, target: Target) -> float:
+        """Give the seconds of its soak: the checklist's, or those to which the target file scales it."""
+        return target.soak_seconds or 60 * self.soak_minutes
+
     def lease_seconds(self, scrape_interval_s: float) -> float:
         """Give the limit of blindness at a target: of a few scrapes, each may be missed by chance."""
         return max(self.blind_seconds, 5 * scrape_interval_s)

@@ -92,7 +92,7 @@ class Conductor:
         if state.flag and state.flag.value is value:
             return state.flag
         if value:
-            self._require_time(stage, (self._target.soak_seconds or stage.soak_minutes * 60) / 60)
+            self._require_time(stage, stage.soak_s(self._target) / 60)
         intended, before = time.time(), self._checked_flag(flag, state)
         restarted = None
         if before is not value:

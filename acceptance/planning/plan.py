@@ -66,7 +66,7 @@ class Plan:
         """Say in a few lines what the rest says in many."""
         of_it = [stage for stage in self.stages.values() if any(check.stage == stage.id for check in self.checks)]
         soaks = {check.stage for check in self.checks if "soaked" in check.fixtures}
-        soak = sum(self._soak_seconds(stage) for stage in of_it if stage.id in soaks) / 60
+        soak = sum(stage.soak_s(self.target) for stage in of_it if stage.id in soaks) / 60
         looks = [check for check in self.checks if not check.changes and not check.writes]
         writes = [check for check in self.checks if check.writes]
         yield "summary"
@@ -99,7 +99,7 @@ class Plan:
     def _stage(self, stage: Stage, checks: Sequence[Selected], start: datetime) -> Iterator[str]:
         soaks = any("soaked" in check.fixtures for check in checks)
         minutes = f"{stage.planned_minutes:g} min planned"
-        minutes += f", soak {self._soak_seconds(stage) / 60:.3g} min" if soaks else ""
+        minutes += f", soak {stage.soak_s(self.target) / 60:.3g} min" if soaks else ""
         yield f"stage {stage.id}: {stage.title}: {count(len(checks), 'check')}, {minutes}"
         if stage.service not in ("", "all", *self.target.services):
             yield from self._row("absent", f"{stage.service}, by ABSENT of the target file: NOT APPLICABLE")
@@ -156,7 +156,7 @@ class Plan:
             yield from self._row("query", f"{shown_by(one)}: when it started, until that is newer")
 
     def _soak(self, stage: Stage) -> Iterator[str]:
-        seconds, rate = self._soak_seconds(stage), self.target.traffic_per_minute
+        seconds, rate = stage.soak_s(self.target), self.target.traffic_per_minute
         most = -(-seconds * rate // 60)
         yield from self._row("soak", f"{seconds:g} s of traffic, at most {most:g} requests ({rate} a minute)")
         yield from self._row(
@@ -210,9 +210,6 @@ class Plan:
         if why := late(self.target, stage, "", start):
             return f"{at}, NOT RUN: {why}"
         return f"{at} and fits, its rollback of {stage.rollback_minutes:g} min included"
-
-    def _soak_seconds(self, stage: Stage) -> float:
-        return self.target.soak_seconds or stage.soak_minutes * 60
 
     def _query(self, what: str, measure: Measure) -> Iterator[str]:
         label = "events" if measure.kind == "log_events" else "query"

@@ -103,10 +103,14 @@ def _unlike_stated(target: Target, key: ServiceKey) -> Iterable[Finding]:
 
 def programs(target: Target) -> list[Finding]:
     """Name the commands of the target file that are not on this machine: those that answer for a person, or attach."""
-    folder = folder_of(target)
     commands = {evidence_key(item): asked.command for item, asked in target.evidence.items()}
     if target.attach.command:
         commands["ATTACH_COMMAND"] = target.attach.command
+    return no_program(commands, folder_of(target))
+
+
+def no_program(commands: Mapping[str, str], folder: Path) -> list[Finding]:
+    """Name the commands, by their keys, whose program is neither on PATH nor in the folder in which they run."""
     first = {key: shlex.split(text)[0] for key, text in commands.items()}
     return [
         Finding("no command", key, "a program that is there", word, next_step=f"correct {key}")

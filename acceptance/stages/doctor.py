@@ -6,8 +6,6 @@ Every question is one that a stage or `pre_deployment` asks too, so that what is
 from __future__ import annotations
 
 import os
-import shlex
-import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
@@ -32,7 +30,7 @@ from acceptance.probes.health import PARTS, dashboard
 from acceptance.probes.storage.antivirus import Antivirus
 from acceptance.probes.storage.directory import as_prepared, look_at
 from acceptance.stage import Stage
-from acceptance.stages.declared import known_students, logins, programs, written_by_itself
+from acceptance.stages.declared import known_students, logins, no_program, programs, written_by_itself
 from acceptance.stages.readiness import interval_findings, parsed, questions
 from acceptance.target import by_hand
 from acceptance.target.model import Target
@@ -260,12 +258,11 @@ def _storage(target: Target) -> list[Finding]:
     storage = target.storage
     if look_at(storage.root) is None:
         return as_prepared(storage)
-    wrong = [] if free_bytes(storage.root) > storage.min_free_bytes else [free_bytes(storage.root)]
-    least = f"more than {storage.min_free_bytes:,} bytes free"
-    return [
-        *(Finding("disk", str(storage.root), least, f"{free:,}", next_step="make room") for free in wrong),
-        *as_prepared(storage),
-    ]
+    found, free = as_prepared(storage), free_bytes(storage.root)
+    if free <= storage.min_free_bytes:
+        least = f"more than {storage.min_free_bytes:,} bytes free"
+        found.insert(0, Finding("disk", str(storage.root), least, f"{free:,}", next_step="make room"))
+    return found
 
 
 def _writable(key: str, folder: Path) -> list[Finding]:
@@ -305,9 +302,4 @@ def _commands(target: Target) -> list[Finding]:
     if not target.infra_dir.is_dir():
         return [Finding("no folder", "INFRA_DIR", "the folder of the restart commands", f"none at {target.infra_dir}")]
     commands = {f"RESTART_{service.key.upper()}": service.restart for service in target.services.values()}
-    first = {key: shlex.split(text)[0] for key, text in (commands | {"RESTART_ALL": target.restart_all}).items()}
-    return [
-        Finding("no command", key, "a program that is there", word, next_step=f"correct {key}")
-        for key, word in first.items()
-        if not shutil.which(word) and not (target.infra_dir / word).is_file()
-    ]
+    return no_program(commands | {"RESTART_ALL": target.restart_all}, target.infra_dir)

@@ -274,7 +274,7 @@ class Recheck:
             prometheus=self._prometheus,
             restarted=[spell for log in self._deployment.runs for spell in restarts(log, service)],
             trace_prefix=self._trace_prefix,
-            soak_s=self._target.soak_seconds or 60 * self._stages[stage_id].soak_minutes,
+            soak_s=self._stages[stage_id].soak_s(self._target),
             evaluations=self._evaluations,
         )
 

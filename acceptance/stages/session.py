@@ -143,15 +143,15 @@ class StageWork:
     def soak(self, traffic: Traffic) -> SoakReport:
         """Soak the stage, once; later calls give the same report."""
         if self._soaked is None:
-            minutes = (self.target.soak_seconds or self.stage.soak_minutes * 60) / 60
-            if late := still_in_time(self.target, self.stage, minutes, self.run.outside_window):
+            seconds = self.stage.soak_s(self.target)
+            if late := still_in_time(self.target, self.stage, seconds / 60, self.run.outside_window):
                 raise Refused(late)
             self._soaked = soak(
                 self.stage,
                 self.prometheus,
                 self.service.job,
                 traffic,
-                seconds=self.target.soak_seconds or self.stage.soak_minutes * 60,
+                seconds=seconds,
                 step=self.target.scrape_interval_s,
                 per_minute=self.target.traffic_per_minute,
                 stopped=self._stopped,

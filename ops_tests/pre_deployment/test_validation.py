@@ -62,7 +62,7 @@ def test_services_run_with_the_flags_off(target, prometheus):
 @pytest.mark.checklist("pre.technical.5")
 def test_monitoring_baseline_is_captured(target, stage_work, prometheus, run, evidence):
     """Monitoring baselines captured, 1: Prometheus' samples of every service."""
-    seen = collect(target, prometheus, target.soak_seconds or stage_work.stage.soak_minutes * 60)
+    seen = collect(target, prometheus, stage_work.stage.soak_s(target))
     save(seen, run.folder / "baseline_before_window.json")
     evidence.add(Evidence("document", "monitoring baseline", figures(seen)))
     found = gaps(seen)

@@ -53,7 +53,7 @@ def ready(target: Target, preparation: Stage) -> None:
 @pytest.fixture(scope="session")
 def baseline_seconds(target: Target, preparation: Stage) -> float:
     """How long the baseline is measured."""
-    return target.soak_seconds or 60 * preparation.soak_minutes
+    return preparation.soak_s(target)
 
 
 @pytest.fixture(scope="session")
