@@ -1,4 +1,4 @@
-"""Derive a run's outcome for the change manager, and its exit code for the caller."""
+"""Define what a run's outcome and exit code follow from, and how the run ends."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tell who somebody is: the login of a process, the owner of a file, and whether two names are one person's."""
+"""Find out who somebody is: a process's login, a file's owner, and whether two names are one person's."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Wait for a condition, with a deadline, and keep what was seen last; begin beside it what takes its time."""
+"""Wait for a condition with a deadline; run a slow call in a thread of its own."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Seen = TypeVar("Seen")
 
 
 def poll(look: Callable[[], Seen], good: Callable[[Seen], bool], seconds: float, every: float = 0.1) -> Seen:
-    """Look until `good` or until `seconds` have passed; returns what was seen last, good or not."""
+    """Call `look` until its answer is `good`, or `seconds` have passed; returns the last answer, good or not."""
     return Retrying(
         retry=retry_if_result(lambda seen: not good(seen)),
         stop=stop_after_delay(seconds),  # guard: waiting-for-a-service-comes-to-an-end
@@ -23,7 +23,7 @@ def poll(look: Callable[[], Seen], good: Callable[[Seen], bool], seconds: float,
 
 
 def beside(call: Callable[[], Seen]) -> Future[Seen]:
-    """Begin a call in a thread of its own, which holds up no end of the process.
+    """Begin a call in a thread of its own; the process may end without waiting for it.
 
     Where no thread is to be had, that error is its answer: what goes on beside a rollback does not keep it up.
     """

@@ -1,4 +1,4 @@
-"""Run a command of the target file: without a shell, and for no longer than it may take."""
+"""Run a command of the target file, without a shell and with a deadline."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def run(command: str, folder: Path, timeout_s: float, variables: Mapping[str, st
 
 
 def answer(command: str | Sequence[str], folder: Path, timeout_s: float) -> str:
-    """Give what a command prints, without what it says of errors.
+    """Give a command's standard output.
 
     Raises:
         Inconclusive: It cannot run, does not end or ends with another code than 0: then it says nothing.
@@ -81,7 +81,7 @@ def _ended(
 
 
 def _killed(process: subprocess.Popen[bytes]) -> str:
-    """End a command and all that it started; says how that went, for what runs by `sudo` is not ours to end."""
+    """End a command and all that it started, and say how that went: what runs by `sudo` we may not end."""
     try:
         os.killpg(process.pid, signal.SIGKILL)  # guard: what-the-command-started-is-ended-too
         process.wait(_DYING_S)

@@ -1,4 +1,4 @@
-"""Keep secrets out of everything that leaves the suite (contract: "may never reach a report").
+"""Hide secrets in everything that leaves the suite (contract: "may never reach a report").
 
 Three nets, each enough where it applies: the values that are known to be secret, the shapes that carry
 one (a URL's credentials, an Authorization header, `--password X`), and the names that announce one.
@@ -157,7 +157,7 @@ def cut_front(text: str, most: int) -> str:
 
 
 def _veiled(value: Any) -> Any:
-    """Keep the structure, and what says only whether there is something: switches, None and nothing."""
+    """Hide all values of a structure but switches, None and empty ones."""
     if isinstance(value, dict):
         return {key: _veiled(member) for key, member in value.items()}
     if isinstance(value, (list, tuple)):

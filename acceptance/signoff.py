@@ -43,7 +43,7 @@ class SignOffs:
     file: str = ""
 
     def by(self, given: SignOff) -> str:
-        """Say which login entered a sign-off; of the file's, whose file it is."""
+        """Name the login that entered a sign-off; for one from a file, the file and its owner."""
         login = who(os.environ)
         return f"{self.file}, read by {login}" if self.given.get(given.item) is given else login
 
@@ -53,7 +53,7 @@ class SignOffs:
         return found if found and found.expires >= (today or datetime.now(UTC).date()) else None
 
     def expired(self, item_id: str, today: date | None = None) -> str:
-        """Say that the item's waiver is over, for the one who counted on it; empty without such a waiver."""
+        """Say that the item's waiver has expired; empty where there is no expired one."""
         found = self.waivers.get(item_id)
         if found is None or self.waiver(item_id, today):
             return ""

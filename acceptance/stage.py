@@ -76,7 +76,7 @@ class Stage(Declared):
         return next(gate for gate in self.gates if gate.id == gate_id)
 
     def faults(self) -> list[str]:
-        """Name what no single key can tell, also of its gates and triggers."""
+        """Name faults that no single key shows, of the stage, its gates and triggers."""
         named = [("[[gate]]", self.gates), ("[[trigger]]", self.triggers)]
         return [
             *super().faults(),

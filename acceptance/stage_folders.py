@@ -105,7 +105,7 @@ class Declared:
         return self.flag_key or f"FLAG_{self.id.upper()}"
 
     def faults(self) -> list[str]:
-        """Name what no single key can tell: what a flag needs besides."""
+        """Name faults that no single key shows: what a stage with a flag lacks."""
         if not self.flagged:
             return []
         needed = {
@@ -173,7 +173,7 @@ def described(kind: type[Described], folder: Path, raw: Mapping[str, Any]) -> De
 
 @cache
 def _reader(kind: Hashable) -> TypeAdapter[Any]:
-    """Make the reader of a description once: it takes longer than to read all stages with it."""
+    """Make the reader of a description once: making it takes longer than reading all stages."""
     return TypeAdapter(kind)
 
 

@@ -80,7 +80,7 @@ class Inconclusive(Exception):
 
 
 class NotApplicable(Exception):
-    """The check asks for a part that the deployment has not: the target file declares it absent."""
+    """The check asks for a part that the deployment does not have: the target file declares it absent."""
 
 
 class Refused(Exception):
@@ -123,7 +123,7 @@ class RollbackFailed(Exception):
 
 
 def bad_or_blind(bad: Sequence[Wrong], no_data: Sequence[str], told: str = "") -> list[Wrong]:
-    """Give what is bad, which counts before what has no data; empty when all is verified.
+    """Give the bad findings, or raise for those without data; empty when all is verified.
 
     Args:
         bad: What is bad.

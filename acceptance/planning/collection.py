@@ -1,4 +1,4 @@
-"""Ask pytest for all checks there are, whatever this run selects: a complete stage is measured against them.
+"""Ask pytest for all checks there are: a stage is complete only if all of its checks ran.
 
 The question is put in a process of its own. Neither this run's options, ini overrides and plugins nor
 `PYTEST_ADDOPTS` reach it, so what leaves a check out of the run does not leave it out here. What a conftest may still
@@ -57,7 +57,7 @@ class Collection:
 
 
 class Collecting:
-    """A collection in progress; it needs about two seconds, in which the run's own goes on."""
+    """A collection in progress, beside the run's own; it takes about two seconds."""
 
     def __init__(self, project: Path) -> None:
         self._project = project

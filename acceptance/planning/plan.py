@@ -1,4 +1,4 @@
-"""Tell every change, command, request and query that a run would make, in order, and make none.
+"""List every change, command, request and query that a run would make, in order, and make none.
 
 Only the target file, the env file and the journal are read. Source: issue "Never half-switched", item 7.
 """
@@ -63,7 +63,7 @@ class Plan:
         yield from self._ending()
 
     def _summary(self) -> Iterator[str]:
-        """Say in a few lines what the rest says in many."""
+        """Summarise the plan in a few lines."""
         of_it = [stage for stage in self.stages.values() if any(check.stage == stage.id for check in self.checks)]
         soaks = {check.stage for check in self.checks if "soaked" in check.fixtures}
         soak = sum(stage.soak_s(self.target) for stage in of_it if stage.id in soaks) / 60

@@ -1,4 +1,4 @@
-"""Tell what checks do beside switching flags, as they declare it (for `--plan`)."""
+"""List what checks do besides switching flags, as they declare it (for `--plan`)."""
 
 from __future__ import annotations
 

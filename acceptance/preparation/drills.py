@@ -1,4 +1,4 @@
-"""Read what staging has proved: rollback drills (pre.technical.2), and lines of the checklist that passed there."""
+"""Read what staging has proved: rollback drills (pre.technical.2), and checklist lines that passed there."""
 
 from __future__ import annotations
 

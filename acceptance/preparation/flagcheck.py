@@ -47,7 +47,7 @@ def flag_findings(
 
 
 def flag_notes(target: Target) -> list[Finding]:
-    """Tell what is no fault but may mislead a reader of the env file: who reads a line how, duplicates, a link."""
+    """List what is no fault but may mislead: how each program reads a line, duplicates, a symbolic link."""
     findings = [*EnvFile(target.env_file).diagnose(target.flags.values()), *weak_secrets(target)]
     return [finding for finding in findings if finding.severity < Severity.HIGH]
 
@@ -59,7 +59,7 @@ def flag_states(target: Target) -> dict[str, str]:
 
 
 def new_paths_at_work(target: Target, prometheus: Prometheus) -> dict[str, set[str]]:
-    """Name what shows the new path of a flag although it is off, by flag; none is good.
+    """Name, by flag, what shows a new path although its flag is off; nothing is good.
 
     Raises:
         Inconclusive: Prometheus is out of reach, or sees no process of a service: that it exports nothing says nothing.
@@ -76,7 +76,7 @@ def new_paths_at_work(target: Target, prometheus: Prometheus) -> dict[str, set[s
 
 
 def _misspelt(target: Target, there: Mapping[str, str]) -> list[Finding]:
-    """Name keys that are nearly a flag which is not there: the service may read the one, and we write the other."""
+    """Name keys that are spelt nearly as a missing flag: the service may read one name while we write the other."""
     missing = [flag for flag in target.flags.values() if flag not in there]
     strangers = [key for key in there if key.startswith("USE_") and key not in target.flags.values()]
     near = {flag: get_close_matches(flag, strangers, n=1, cutoff=0.75) for flag in missing}

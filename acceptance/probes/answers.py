@@ -25,7 +25,7 @@ _MAY_BE_KEPT = re.compile(r"\bpublic\b|\bimmutable\b|\b(?:s-)?max-?age\s*=\s*\"?
 
 
 def headers_of(exchange: Exchange) -> Mapping[str, str]:
-    """Give the headers of an answer that are compared: of a cookie only that there is one, of its media the type."""
+    """Give the headers of an answer that are compared: of a cookie its presence, of the media type no parameters."""
     found = {name: exchange.headers[name] for name in (*PROTECT, *OPEN, MEDIA) if name in exchange.headers}
     if "set-cookie" in found:
         found["set-cookie"] = "one"
@@ -36,7 +36,7 @@ def headers_of(exchange: Exchange) -> Mapping[str, str]:
 
 
 def other_headers(was: Mapping[str, str], now: Mapping[str, str]) -> Iterator[tuple[str, str, str]]:
-    """Give each header that makes something else of an answer than by the old path: its name, what was, what is."""
+    """Give each header that changes the meaning of an answer against the old path: name, before, now."""
     for name in (MEDIA, *PROTECT, *OPEN, KEPT):
         old, found = was.get(name, "none"), now.get(name, "none")
         loses, opens = name in (MEDIA, *PROTECT) and old != "none", name in (*OPEN, KEPT) and found != "none"
@@ -45,7 +45,7 @@ def other_headers(was: Mapping[str, str], now: Mapping[str, str]) -> Iterator[tu
 
 
 def other_form(before: Sequence[Exchange], now: Sequence[Exchange]) -> list[Finding]:
-    """Name the fields that all answers by the old path have, and that are of another type now, or in no answer.
+    """Name the fields of all answers by the old path that are missing now, or have another type.
 
     Args:
         before: The same requests by the old path.
@@ -65,7 +65,7 @@ def other_form(before: Sequence[Exchange], now: Sequence[Exchange]) -> list[Find
 
 
 def _otherwise_sent(before: Sequence[Exchange], now: Sequence[Exchange]) -> Iterator[Finding]:
-    """Name the headers of good answers that no good answer by the old path had so."""
+    """Name the headers of good answers that differ from every good answer by the old path."""
     old, new = ([headers_of(each) for each in answers if each.accepted] for answers in (before, now))
     unlike = [told for each in reversed(new) if old and each not in old for told in other_headers(old[0], each)]
     for name, (was, found) in {name: (was, found) for name, was, found in unlike}.items():

@@ -9,7 +9,7 @@ from acceptance.observe.new_path import NewPath
 
 
 def path_findings(path: NewPath, new: bool) -> list[Finding]:
-    """Name the difference between the path that the flag asks for and the one that is at work.
+    """Say that another path is at work than the flag asks for.
 
     Args:
         path: What shows the new path.
@@ -29,7 +29,7 @@ def path_findings(path: NewPath, new: bool) -> list[Finding]:
 
 
 def answered(findings: Sequence[Finding]) -> str:
-    """Say how the requests were answered that should have shown the new path: a broken service shows none either."""
+    """Say how the requests that should have shown the new path were answered: a broken service shows none."""
     return (
         f"our requests were not answered well: {summary(findings)}" if findings else "our requests were answered well"
     )

@@ -1,4 +1,4 @@
-"""Ask every part of a target whether it works, without leaving a trace (21_00.checklist.3, post.validation.1).
+"""Ask every part of a target whether it works, and store nothing (21_00.checklist.3, post.validation.1).
 
 `/health` alone says little: the real service was seen to answer 200 with its database frozen. So each part is also
 asked for something that it only knows if it works.
@@ -96,7 +96,7 @@ def _mongodb(clients: Clients) -> list[Finding]:
 
 
 def _unaware(target: Target) -> list[Finding]:
-    """Name the services that say they are well while MongoDB is away; nobody takes it away in order to ask."""
+    """Name the services that say they are well while MongoDB is away; asked only where it is away by itself."""
     step = "see whether the service itself reaches MongoDB; if not, no alert on its health will ever tell"
     well = (each for each in target.services.values() if is_healthy(each, target.http_timeout_s))
     return [

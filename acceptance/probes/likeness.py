@@ -1,4 +1,4 @@
-"""Learn from the old path what holds of its answers and documents, and name where the new path's are unlike.
+"""Learn from the old path what all its answers and documents have in common, and name where the new path differs.
 
 What a contract leaves open, the old path decides: which fields are there and of which type, which of them are the same
 (a report's student is the submission's), which times lie within the request and in which order, who speaks after whom,
@@ -50,7 +50,7 @@ class OldPath:
         ]
 
     def _by_chance(self, pair: Pair) -> bool:
-        """Tell whether texts are times that a quick service or a coarse clock makes equal: none is the other's copy."""
+        """Tell whether texts are equal times by chance: a quick service or a coarse clock makes them so."""
         parts, names = ({get(path) for path in pair} for get in (_part, _name))
         is_copy = len(parts) == 2 and len(names) == 1 and LOG not in parts
         return not is_copy and all(self.seen[0].in_time(path) for path in pair)

@@ -1,4 +1,4 @@
-"""Send requests that no service can serve, or only just, and hold the answers to those of the old path.
+"""Send requests that no service can serve, or only just, and compare the answers with those of the old path.
 
 What lacks a field that the contract's forms require is refused, by either path. Of what is empty, too long or unknown
 the contract mostly leaves open whether it is served, so the old path decides (contract, "HTTP"). It also decides which
@@ -101,7 +101,7 @@ def odd_answers(caller: Caller, key: str, user: str) -> Answers:
 
 
 def odd_uploads(uploader: Uploader, user: str) -> Answers:
-    """Send uploads that are good, and written otherwise: a digest in hex may be in capitals.
+    """Send good uploads in an unusual form: a digest in hex may be in capitals.
 
     Args:
         uploader: Sends them.

@@ -1,4 +1,4 @@
-"""Act as a user on the path of one stage, and ask again for what its users had stored before.
+"""Act as a user of one stage, and ask again for what its users had stored before.
 
 It shows that the old path is there after a rollback, where the absence of a metric shows nothing: a counter has no
 series before its first event. Source: contract, "HTTP" and "MongoDB"; rollback plan; `rollout.1` of each stage.
@@ -109,7 +109,7 @@ def message(user: User) -> list[Finding]:
 
 
 def forgotten(user: User, patience_s: float) -> list[Finding]:
-    """Ask for words that users of before had kept; one that is not in its answer may have been put otherwise.
+    """Ask for words that earlier users told Butler to keep; one missing word proves little: it may be paraphrased.
 
     Args:
         user: Who asks.
@@ -225,7 +225,7 @@ def tasks(user: User) -> Iterator[Finding]:
 
 
 def _told(user: User, path: str) -> Called:
-    """Ask for a task with our login, and where that is turned away with the other student's: it may be that one's."""
+    """Ask for a task with our login, and if that is refused, with the other student's: the task may be that one's."""
     caller, other = user.clients.caller("api"), user.clients.target.other_headers
     called = caller.get(path)
     if called.exchange.status == httpx.codes.OK or not other:
@@ -242,7 +242,7 @@ def work(user: User) -> Iterator[Finding]:
 
 
 def wrong_archives(user: User) -> dict[str, Finding]:
-    """Say of the stored archives that are wrong now what is, by their path."""
+    """Give, by path, what is wrong with stored archives now."""
     return dict(_wrong_archives(user))
 
 

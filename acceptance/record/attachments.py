@@ -1,4 +1,4 @@
-"""Keep when a record was attached to its ticket, and what the ticket system answered: a log in the run's own folder.
+"""Read when a record was attached to its ticket, and what the ticket system answered, from a log in the run's folder.
 
 It is written after the manifest and is not listed in it, as a signature is. `verify` reads it: the page that the ticket
 holds must be the page that is here.

@@ -96,7 +96,7 @@ def build(events: Iterable[Event]) -> Record:
 
 
 def _undecided(stage: Stage, accepted: Collection[str]) -> bool:
-    """Tell whether a flagged stage began and was not accepted; one of an absent service has nothing to accept."""
+    """Tell whether a flagged stage began and was not accepted; a stage of an absent service needs no acceptance."""
     began = bool(stage.flag and stage.started_at) and stage.verdict is not Verdict.NOT_APPLICABLE
     return began and stage.id not in accepted
 
@@ -109,14 +109,14 @@ def conclude(events: Iterable[Event], ending: Ending) -> Closing:
 
 
 def _changed(code: Mapping[str, Any]) -> list[str]:
-    """Say that the checkout became another one during the run: nobody knows which of the two was tested."""
+    """Say that the checkout changed during the run: nobody knows which of the two commits was tested."""
     before, after = (str(code.get(moment, {}).get("checkout") or "") for moment in ("before", "after"))
     told = f"CODE_DIR was at {before} when the run began and at {after} when it ended"
     return [told] if before and after and before != after else []
 
 
 def _accepted(log: Sequence[Event]) -> set[str]:
-    """Give the stages that were accepted and not rolled back since, nor before without a new start."""
+    """Give the stages that were accepted and not rolled back, in their last try."""
     accepted, undone = set[str](), set[str]()
     for event in log:
         if begun := StageStarted.read(event):
@@ -139,7 +139,7 @@ def _switched_off(stages: Iterable[Stage], flags: Mapping[str, Any]) -> list[str
 
 
 def _fired(log: Sequence[Event]) -> list[tuple[Verdict, str]]:
-    """Give the triggers that fired, but for those of an earlier try: rolled back, and the stage accepted since."""
+    """Give the triggers that fired, without those of an earlier try: rolled back, and the stage accepted since."""
     open_: list[tuple[TriggerFired, bool]] = []
     for event in log:
         if fired := TriggerFired.read(event):
@@ -152,14 +152,14 @@ def _fired(log: Sequence[Event]) -> list[tuple[Verdict, str]]:
 
 
 def _refusals(log: Sequence[Event]) -> list[str]:
-    """Say why a run was not begun: its refusal, and the notes beside it."""
+    """Say why a run did not begin: its refusal, and the notes beside it."""
     if RunStarted.all(log):
         return []
     return [*(f"{REFUSED} {each.reason}" for each in RunRefused.all(log)), *(note.text for note in Note.all(log))]
 
 
 def _ending(end: RunFinished) -> Ending:
-    """Give how pytest ended; a log without its status ended as well as its exit code says."""
+    """Read how pytest ended; a log without pytest's status has only the run's exit code."""
     status = end.exit_code if end.pytest_status is None else end.pytest_status
     return Ending(status or 0, end.interrupted_by, end.rollback_failure, end.data_left)
 

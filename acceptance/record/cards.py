@@ -1,4 +1,4 @@
-"""Name in each cell of a table what its column is, so that a phone can show rows as cards."""
+"""Name the column in each cell of a table, so that a phone can show rows as cards."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Read every run of a folder for an auditor: each verified by its digests, and what is not believed told as that."""
+"""Read every run of a folder for an auditor: each is verified by its digests, and one that was changed is named."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ def by_change(seen: Sequence[Audited]) -> list[Change]:
 
 
 def text(each: Audited) -> Iterator[str]:
-    """Say one run in lines for the terminal."""
+    """Describe one run in lines for the terminal."""
     if each.record is None:
         yield f"NOT BELIEVED  {each.folder}"
         yield from (f"    {fault}" for fault in each.faults)

@@ -52,7 +52,7 @@ class Scale:
 
 
 def limit_of(threshold: object) -> float | None:
-    """Take the number out of a threshold: `0.1`, or `< 0.1`; None when there is none."""
+    """Read the number of a threshold, `0.1` or `< 0.1`; None when there is none."""
     found = re.search(r"[-+]?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?", str(threshold))
     return float(found[0]) if found and threshold is not None else None
 
@@ -118,7 +118,7 @@ def draw(series: Sequence[Point], threshold: object, marks: Iterable[Mark], labe
 
 
 def _flat(series: Sequence[Point], label: str, unit: str) -> Markup:
-    """Say in one line what a curve of zeros would take a whole chart for."""
+    """Describe a curve of zeros in one line, instead of a chart."""
     first, last = (datetime.fromtimestamp(at, UTC).strftime("%H:%M:%S") for at in (series[0][0], series[-1][0]))
     said = escape(f"{len(series)} samples from {first} to {last} UTC, all of them 0 {unit}".strip())
     return Markup(f'<p class="flat" title="{escape(label)}"><span aria-hidden="true">▁▁▁▁▁▁▁▁</span> {said}.</p>')  # noqa: S704
@@ -151,7 +151,7 @@ def _threshold_line(limit: float, threshold: object, unit: str, at: float) -> st
 
 
 def _marks(marks: Sequence[Mark], scale: Scale) -> Iterable[str]:
-    """Draw marks from left to right; the words of one close to the last go a line lower."""
+    """Draw marks from left to right; words that are close to the last ones go a line lower."""
     last, row = -math.inf, 0
     for mark in sorted(marks, key=lambda each: each.at):
         at = scale.x(mark.at)

@@ -1,4 +1,4 @@
-"""Tell whether a deployment took longer than planned, and when the next window opens ("If Deployment Window Overruns").
+"""Find out whether a deployment took too long, and when the next window opens ("If Deployment Window Overruns").
 
 Pure. Only production has a window that holds.
 """

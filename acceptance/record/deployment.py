@@ -1,4 +1,4 @@
-"""Judge a deployment of several runs, as on-call starts stage after stage. Pure.
+"""Read several runs as one deployment: on-call starts stage after stage. Pure.
 
 The checks after it judge the stages, whichever run each was in. Where a stage was tried more than once the last try
 decides, but no rollback is forgotten. Pure; `acceptance.record.earlier_runs` finds the runs.
@@ -73,7 +73,7 @@ class Deployment:
         }
 
     def evaluations(self, stage: str) -> int | None:
-        """Say how often a stage's triggers were evaluated; None where its flag was not on."""
+        """Give how often a stage's triggers were evaluated; None where its flag was not on."""
         ends = self.about(stage, StageFinished)
         return ends[-1].evaluations if ends else None
 
@@ -87,7 +87,7 @@ class Deployment:
         return self.runs[self._first][0].at
 
     def stages_over(self) -> str:
-        """Say when the last stage of the epic ended: UTC, RFC 3339; empty where none did."""
+        """Give when the last stage of the epic ended, UTC, RFC 3339; empty where none did."""
         ends = [
             event.at for log in self.runs for event in log if (end := StageFinished.read(event)) and _is_epic(end.stage)
         ]
@@ -95,7 +95,7 @@ class Deployment:
 
     @property
     def extent(self) -> str:
-        """Name what is known of it, for a reason."""
+        """Name the runs that are known, for a check's reason."""
         earlier = [RunStarted.first(log).run_id for log in self.runs[:-1]]
         return (
             f"this run and {', '.join(earlier)}"

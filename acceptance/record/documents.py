@@ -1,4 +1,4 @@
-"""Build a deployment as it is before its texts are sent: a text cannot wait for itself."""
+"""Read a deployment as it is before its texts are sent: a text must not wait for itself."""
 
 from __future__ import annotations
 

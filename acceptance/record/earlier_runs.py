@@ -98,7 +98,7 @@ def _key(start: RunStarted) -> tuple[Any, ...]:
 
 
 def _start(path: Path) -> RunStarted:
-    """Read how a run began, whether or not its log is whole: so it is known that it is one of ours."""
+    """Read how a run began, even from a damaged log: so it is known that the run belongs here."""
     with path.open("rb") as lines:
         for line in lines:
             try:

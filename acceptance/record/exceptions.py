@@ -43,7 +43,7 @@ def _refused(record: Record) -> Iterator[Finding]:
 
 
 def _window(record: Record) -> Iterator[Finding]:
-    """Compare the changes of a production target with its window; a reason is an exception too, and shown."""
+    """Compare the changes of a production target with its window; a reason to work outside it is an exception too."""
     facts = record.facts
     approved = f"by {facts.operator or 'nobody named'}: {facts.outside_window}" if facts.outside_window else ""
     if approved:

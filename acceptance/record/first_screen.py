@@ -94,7 +94,7 @@ def stage_word(stage: Stage) -> str:
 
 
 def causes(record: Record) -> list[str]:
-    """Give the reasons that are causes, each once: no counts, nothing that was only cut short by another one."""
+    """Give the causes among the reasons, each once: no counts, and nothing that another cause cut short."""
     if record.refused:
         return [reason for reason in record.reasons if reason.startswith(REFUSED)]
     own = [reason for reason in record.reasons if not _TALLY.match(reason) and ": cut short: " not in reason]
@@ -103,7 +103,7 @@ def causes(record: Record) -> list[str]:
 
 
 def _once(reasons: Sequence[str]) -> list[str]:
-    """Say a cause once that several checks give, or that one tells of another."""
+    """Leave out repeated causes: one that several checks give, or that another cause contains."""
     found: dict[str, list[str]] = {}
     for reason in reasons:
         why = reason.partition(": ")[2]
@@ -117,13 +117,13 @@ def _once(reasons: Sequence[str]) -> list[str]:
 
 
 def rolled_back_for(record: Record, rollback: Rollback) -> str:
-    """Give why a stage was rolled back, or nothing where that is one of the causes already told."""
+    """Give why a stage was rolled back; empty where a cause says so already."""
     told = rollback.triggers or any(rollback.reason[-_TAIL:] in cause for cause in record.reasons)
     return "" if told else plain(rollback.reason)
 
 
 def plain(text: str) -> str:
-    """Leave out what Python itself said of an error."""
+    """Remove Python's own words for an error."""
     said = _RAW.sub("", text).rstrip(" :;,(")
     return said if said == text.rstrip(" :;,(") else f"{said} (the error itself stands at the check)"
 
@@ -137,7 +137,7 @@ def commands(record: Record) -> list[str]:
 
 
 def undone_in_vain(record: Record) -> Iterator[str]:
-    """Say of each failed rollback what was tried and how it ended."""
+    """Describe for each failed rollback what was tried and how it ended."""
     accounts = [f"stage {each.stage}: {each.account}" for each in record.rollbacks if each.ok is False]
     lines = record.rollback_failure.splitlines()
     yield from accounts or [" ".join(line for line in lines if not line.startswith("  ")).removesuffix(" By hand:")]

@@ -124,7 +124,7 @@ def brief(text: object, limit: int = 220) -> str:
 
 
 def awaited(record: Record) -> list[tuple[str, list[Line]]]:
-    """Say whose sign-off is missing for which lines: who runs the suite accepts nothing (design, no 11)."""
+    """Group the lines without a sign-off by who may sign: the operator accepts nothing (design, no 11)."""
     operator = record.facts.operator or "the operator"
     found = [
         (f"From {operator}, or another who saw it", [line for line in record.awaiting if not accepts(line.id)]),

@@ -102,7 +102,7 @@ def is_run(folder: Path) -> bool:
 
 
 def _reason(reasons: Sequence[str]) -> str:
-    """Give the first reason; of a refusal that which says why."""
+    """Give the first reason; of a refused run, the reason of the refusal."""
     return str(next((each for each in reasons if each.startswith(REFUSED)), next(iter(reasons), "")))
 
 

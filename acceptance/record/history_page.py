@@ -94,7 +94,7 @@ def spark(trend: Trend) -> Markup:
 
 
 def _alone(trend: Trend, place: int) -> bool:
-    """Tell whether a value has none beside it, so that no line shows it."""
+    """Tell whether a value has no neighbour, so that no line shows it."""
     beside = [*trend.points[max(place - 1, 0) : place], *trend.points[place + 1 : place + 2]]
     return all(point.value is None for point in beside)
 
@@ -128,7 +128,7 @@ def _figures(low: float, high: float) -> list[str]:
 
 
 def _flat(trend: Trend) -> bool:
-    """Tell whether a line of zeros, each of them good, would take a whole drawing."""
+    """Tell whether each value is zero and good, so that a drawing shows nothing."""
     return all(point.value == 0 and point.verdict is Verdict.PASS for point in trend.points)
 
 

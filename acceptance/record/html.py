@@ -132,7 +132,7 @@ def environment() -> Environment:
 
 
 def _told_once(reason: str, cause: str) -> str:
-    """Leave the cause of a stage's end out of a reason that repeats it."""
+    """Remove the cause of a stage's end from a reason that repeats it."""
     return reason.replace(f"cut short: {cause}", "cut short when the stage ended") if cause else reason
 
 

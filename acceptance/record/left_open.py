@@ -1,4 +1,4 @@
-"""Ask what the earlier runs of a ticket left open, before a stage that builds on them begins. Pure."""
+"""Find what the earlier runs of a ticket left open, before a stage that depends on them begins. Pure."""
 
 from __future__ import annotations
 
@@ -73,6 +73,6 @@ def _of(stage: Stage, earlier: Sequence[Record], settled: Callable[..., bool]) -
 
 
 def _shows(record: Record, stage: Stage) -> bool:
-    """Tell whether a record tells of a stage as it is left: a rehearsal undoes what it changes."""
+    """Tell whether a record shows a stage as it was left: a rehearsal undoes what it changes."""
     began = any(each.id == stage.id and each.started_at for each in record.stages)
     return began and (record.facts.mode == "deploy" or (not stage.service and record.facts.mode != "survey"))

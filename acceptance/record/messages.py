@@ -1,4 +1,4 @@
-"""Write the texts that leave the suite after a run, in the checklist's formats, from the record alone.
+"""Write the texts that are sent after a run, in the checklist's formats, from the record alone.
 
 A line claims only what the record bears: what was not checked is said to be so, and a rehearsal is called one.
 Sources: post.documentation.1 and .2, post24.communication.1; the incident entry is ours.
@@ -22,7 +22,7 @@ from acceptance.verdict import Outcome, Verdict
 
 
 def claims(record: Record) -> list[str]:
-    """Give the checklist's four closing sentences, each as the record bears it."""
+    """Give the checklist's four closing sentences, each as far as the record proves it."""
     flagged = [stage for stage in record.stages if stage.flag]
     gates = [gate.verdict for stage in record.stages for gate in stage.gates]
     states = {line.id: line.state for line in record.lines}
@@ -218,7 +218,7 @@ def delay(record: Record) -> str:
 
 
 def _reference(record: Record) -> str:
-    """Name what the entry is found again by."""
+    """Name the ticket, or else the run, by which the entry is found again."""
     return f"ticket {record.facts.ticket}" if record.facts.ticket else f"ticket none, run {record.facts.run_id}"
 
 

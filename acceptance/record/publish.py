@@ -1,4 +1,4 @@
-"""Write what belongs beside the event log: the page, `record.json`, the exports, the manifest."""
+"""Write the files beside the event log: the page, `record.json`, the exports, the manifest."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def to_text(record: Record) -> str:
 
 
 def as_of(found: bytes, text: str) -> str:
-    """Give the text of `record.json` as the version wrote it that wrote `found`: without what it did not have yet."""
+    """Give `record.json` as the older version wrote it that wrote `found`, without the fields that it did not have."""
     try:
         return _compact(_without(json.loads(text), json.loads(found)))
     except ValueError:

@@ -1,4 +1,4 @@
-"""Keep what was sent of a deployment, and judge it: a text that was written is not yet one that somebody has.
+"""Keep receipts of the texts that were sent of a deployment, and judge them: a written text is not yet a sent one.
 
 The receipts are no part of a record, for a text is sent when its run is over: one hash-chained log beside the records
 takes them all.
@@ -66,7 +66,7 @@ def receipt_of(reports: Path, deployment: Deployment, what: str) -> Receipt | No
 
 
 def findings(receipt: Receipt, deployment: Deployment, record: Record) -> list[Finding]:
-    """Name what a text that was sent does not say: it is older than a stage's end, or silent about a rollback."""
+    """Name what is wrong with a sent text: it is older than a stage's end, or does not tell of a rollback."""
     again, over = "send it again with scripts/ops/record.py notify", deployment.stages_over()
 
     def lacks(kind: str, expected: str, found: str) -> Finding:

@@ -1,4 +1,4 @@
-"""Derive the one outcome of a run from its events; everything that tells an outcome tells this one."""
+"""Derive the one outcome of a run from its events; whoever tells an outcome tells this one."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def judge(grounds: Grounds) -> Closing:
 
 
 def _absent(grounds: Grounds) -> list[str]:
-    """Name what was not asked, for the target file declares its part absent; no GO says anything of it."""
+    """Name the parts that the target file declares absent: a GO says nothing of them."""
     why = Counter(check.reason for check in grounds.checks if check.verdict is Verdict.NOT_APPLICABLE)
     return [f"NOT APPLICABLE: {reason} ({_checks(count)})" for reason, count in why.items()]
 
@@ -194,7 +194,7 @@ def _gaps(grounds: Grounds) -> list[str]:
 
 
 def _unexplained(grounds: Grounds) -> list[str]:
-    """Say an exit status of pytest that no verdict stands for, such as that of a file which does not import."""
+    """Name an exit status of pytest that no verdict explains, such as that of a file which does not import."""
     status = (grounds.ending or Ending()).pytest_status
     failing = any(check.verdict in (Verdict.FAIL, Verdict.INCONCLUSIVE) for check in grounds.checks)
     if status == INTERRUPTED and grounds.ending and grounds.ending.interrupted_by:

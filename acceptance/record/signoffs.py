@@ -1,4 +1,4 @@
-"""Tell what people answered for: sign-offs, waivers, and the checklist lines that they settle."""
+"""Fold sign-offs and waivers, and the checklist lines that they settle."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def chapters_of(stages: Iterable[str]) -> set[str]:
 
 
 def covered(lines: Iterable[Line], stages: Iterable[str]) -> str:
-    """Say how many of the lines that a run answers for were checked, and what became of the rest."""
+    """Count the lines that a run answers for: how many were checked, and what became of the rest."""
     chapters = chapters_of(stages)
     states = [line.state for line in lines if line.chapter in chapters or line.checks]
     rest = {
@@ -83,7 +83,7 @@ def covered(lines: Iterable[Line], stages: Iterable[str]) -> str:
 
 
 def _watched(checked: ItemStatus, triggers: Sequence[TriggerState]) -> ItemStatus:
-    """Judge a line of the trigger checklist by its triggers; checks that name it too can only make it worse."""
+    """Judge a line of the trigger checklist by its triggers; a check that names it can only make it worse."""
     triggers = [each for each in triggers if not (each.other and each.verdict is Verdict.INCONCLUSIVE)] or triggers
     verdict = worst(each.verdict for each in triggers)
     if checked.state is State.WAIVED or (checked.checks and verdict is Verdict.PASS):

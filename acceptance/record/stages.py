@@ -102,12 +102,12 @@ def _fired_in(log: Sequence[Event], stage: str) -> set[str]:
 
 
 def _reddened(phase: Phase, fired_in: Collection[str]) -> Phase:
-    """Let a phase in which a trigger fired say so: its checks were only cut short."""
+    """Mark a phase in which a trigger fired as FAIL: its checks were only cut short."""
     return replace(phase, verdict=Verdict.FAIL, fired=True) if phase.name in fired_in else phase
 
 
 def _triggers(close: StageFinished, fired: Sequence[TriggerFired]) -> tuple[TriggerState, ...]:
-    """Give every trigger, worst first; one that fired in a run that was killed stands in its own event only."""
+    """Give every trigger, worst first; in a run that was killed, a trigger that fired stands only in its own event."""
     told = [TriggerState.read(each) for each in close.triggers]
     bad = {each.id for each in told if each.verdict is not Verdict.PASS}
     events = [{**asdict(each), "id": each.trigger} for each in fired if each.trigger not in bad]
@@ -145,7 +145,7 @@ def fold_rollbacks(log: Sequence[Event]) -> tuple[Rollback, ...]:
 
 
 def _end(rollbacks: list[Rollback], end: RollbackFinished, at: str) -> None:
-    """Give the last rollback of its stage this end; where none had begun, the watchdog that would have was gone."""
+    """Note an end in the last rollback of its stage; where none had begun, the watchdog was gone."""
     places = [place for place, each in enumerate(rollbacks) if each.stage == end.stage]
     if not places:
         rollbacks.append(Rollback(end.stage, "the watchdog was gone", None, "", None, (), at))

@@ -30,7 +30,7 @@ def timeline(events: Iterable[Event]) -> tuple[Moment, ...]:
 
 
 def _without_confirmed(log: tuple[Event, ...]) -> Iterable[Event]:
-    """Leave out an announcement that its own event confirms later: only an open one tells something.
+    """Leave out announcements that a later event confirms.
 
     A flag is confirmed when its service has restarted; it stands where it was set, before that restart.
     """

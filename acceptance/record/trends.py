@@ -1,4 +1,4 @@
-"""Tell what many runs say together: gates over time, last GO of a stage, checks that flip, time to rollback. Pure."""
+"""Compute what many runs show together: gates over time, a stage's last GO, flaky checks, time to rollback. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Show a soak: at a terminal of 80x24 every gate and trigger at once, in a log a line for each tenth.
+"""Show a soak: every gate and trigger on a terminal of 80x24, or in a log one line for each tenth.
 
 Both are made from one status, which a second terminal and the controller of xdist read from the run's folder.
 """
@@ -67,7 +67,7 @@ def _row(kind: str, name: str, value: float | None, unit: str, threshold: str, s
 
 
 def write(folder: Path, told: Mapping[str, Any]) -> None:
-    """Put the status where a second terminal reads it."""
+    """Write the status where a second terminal reads it."""
     replace_text(folder / STATUS, json.dumps(told))
 
 

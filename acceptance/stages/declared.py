@@ -1,4 +1,4 @@
-"""Compare what the target file declares with what can be seen of it while nothing is changed; the doctor asks it.
+"""Compare what the target file declares with what can be seen without a change; for the doctor.
 
 Each of these is otherwise found out in the window, by the stage that first needs it.
 """
@@ -30,7 +30,7 @@ _BEHIND_LOGIN: Mapping[ServiceKey, str] = {"bot": "dialog-gateway", "worker": "h
 
 
 def written_by_itself(target: Target, patience_s: float = SETTLED_S) -> list[Finding]:
-    """Name what changes in the watched folders though nobody attacks: an attack would be blamed for it.
+    """Name what changes in the watched folders by itself: an attack would be blamed for it.
 
     Raises:
         Inconclusive: A folder cannot be read.
@@ -79,7 +79,7 @@ def known_students(target: Target) -> list[Finding]:
 
 
 def logins(target: Target) -> list[Finding]:
-    """Name the services that ask for a login, or ask for none, unlike the target file says."""
+    """Name the services that ask for a login, or for none, contrary to the target file."""
     return [each for key in target.services for each in _unlike_stated(target, key)]
 
 

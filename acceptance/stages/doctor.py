@@ -1,4 +1,4 @@
-"""Ask at once all that a deployment night needs of a target, read-only, and tell what is wrong by key of its file.
+"""Ask at once, read-only, all that a deployment night needs of a target, and report faults by key of the target file.
 
 Every question is one that a stage or `pre_deployment` asks too, so that what is good on Friday is good at night.
 """
@@ -100,7 +100,7 @@ def examine(target: Target, stages: Iterable[Stage], limit_s: float = LIMIT_S) -
 
 
 def unproved_logs(target: Target) -> list[str]:
-    """Name the keys of the logs that are believed to be the service's: they have no line of a request of ours."""
+    """Name the keys of the logs that cannot be proved to be the service's: they log no request of ours."""
     return [f"{each.key.upper()}_LOGS" for each in target.services.values() if "requests" not in each.log_format.shows]
 
 
@@ -163,7 +163,7 @@ def _told(key: str, future: Future[list[Finding] | None], limit_s: float) -> lis
 
 
 def _told_once(findings: Iterable[Finding]) -> list[Finding]:
-    """Put together the gates and triggers that are not known: Prometheus is away for all of them alike."""
+    """Join the findings on gates and triggers without an answer: Prometheus is away for all of them alike."""
     every = list(findings)
     blind = [each for each in every if each.kind == "not known" and STAGE_FILE in each.subject]
     if len(blind) < 2:
@@ -201,7 +201,7 @@ def _dashboard(target: Target) -> list[Finding]:
 
 
 def _alerts(target: Target) -> list[Finding]:
-    """See that an alert which fires reaches somebody."""
+    """Check that a firing alert reaches somebody."""
     url, alerting = target.having("alertmanager").alertmanager_url, Alerting.of(target)
     jobs = [service.job for service in target.services.values()]
     return [*alerting.delivery_findings(), *alerting.silence_findings(url, jobs)]
@@ -242,7 +242,7 @@ def _said_who_may_call(target: Target) -> list[Finding]:
 
 
 def _unique_index(target: Target) -> list[Finding]:
-    """See that two dialog contexts cannot have one session id (target contract, on MongoDB)."""
+    """Check that two dialog contexts cannot have one session id (target contract, on MongoDB)."""
     with database(target) as mongo:
         contexts, unique = mongo["dialog_contexts"], mongo["dialog_contexts"].unique()
     expected = "a unique index on session_id alone"
@@ -266,14 +266,14 @@ def _storage(target: Target) -> list[Finding]:
 
 
 def _writable(key: str, folder: Path) -> list[Finding]:
-    """See that a folder can be written, or made: that of its nearest parent which is there."""
+    """Check that a folder can be written, or made in its nearest existing parent."""
     near = next(each for each in (folder, *folder.parents) if each.exists())
     good = near.is_dir() and os.access(near, os.W_OK | os.X_OK)
     return [] if good else [Finding("no right", str(folder), "a folder that we may write", str(near), next_step=key)]
 
 
 def _readable(file: Path) -> list[Finding]:
-    """See that a file can be read, for its copy."""
+    """Check that a file can be read, for its copy."""
     good = file.is_file() and os.access(file, os.R_OK)
     return [] if good else [Finding("no file", "", "a file that we may read", f"none at {file}", next_step="name it")]
 

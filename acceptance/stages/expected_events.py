@@ -1,4 +1,4 @@
-"""Keep account of the synthetic events, so that no trigger takes our own probes for a broken release."""
+"""Count the synthetic events, so that no trigger takes our own probes for a broken release."""
 
 from __future__ import annotations
 
@@ -108,5 +108,5 @@ class SyntheticEvents:
 
 
 def visible(triggers: Iterable[Trigger], form: LogFormat) -> tuple[Trigger, ...]:
-    """Leave out those of events that the target file says are not logged: a limit of the deployment, no blindness."""
+    """Leave out the triggers on events that the target file says are not logged."""
     return tuple(each for each in triggers if each.kind != "log_events" or any(map(form.tells, each.query.split("|"))))

@@ -105,7 +105,7 @@ class Flow:
         return progress.ended
 
     def note(self, stage_id: str, nodeid: str, items: Sequence[str], verdict: Verdict, reason: str) -> None:
-        """Take the verdict of one test; the first that is not good ends a flagged stage."""
+        """Note the verdict of one check; the first bad one ends a flagged stage."""
         progress = self._stages[stage_id]
         progress.verdicts[nodeid] = verdict
         if verdict in _BAD and not progress.stage.flagged:
@@ -159,7 +159,7 @@ class Flow:
         return {verdict for progress in self._stages.values() for verdict in progress.answered.get(item, set())}
 
     def weigh(self, *items: str) -> list[Finding]:
-        """Name those of some items that a check so far found bad; see `weighed`."""
+        """Name the items that a check found bad so far; see `weighed`."""
         return weighed({item: self.seen(item) for item in items}, "in this run")
 
     def unmet(self, stage_id: str, besides: Sequence[str] = ()) -> list[str]:
@@ -194,7 +194,7 @@ class Flow:
 
 
 def weighed(seen: Mapping[str, set[Verdict]], where: str) -> list[Finding]:
-    """Name those of some items that a check found bad, in the checklist's words.
+    """Name the items that a check found bad, in the checklist's words.
 
     A check that was skipped, or is not applicable, says nothing: the item's other checks decide. An item of which every
     check is not applicable is left out.

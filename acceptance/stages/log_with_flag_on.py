@@ -1,4 +1,4 @@
-"""Judge the log of a stage's service with its flag on: what the stage's checks read there must still be true.
+"""Judge the log of a stage's service with its flag on: the stage's checks rely on what they read there.
 
 The probe before the stage shows the log of the old path. The new path has code of its own, which may log under another
 clock, under one trace id for all, twice, or what nobody may read (21_01a.monitor.2, 21_01c.monitor.2, trigger.4).

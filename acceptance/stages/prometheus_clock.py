@@ -1,4 +1,4 @@
-"""Check that Prometheus can be believed about a soak: it keeps our time, and was there all along.
+"""Check that Prometheus can be believed about a soak: it keeps our time, and was not restarted.
 
 Windows are made by our clock and asked for in Prometheus' time. A gap too short for the gates to notice still hides
 what happened in it. Source: issue "Never half-switched", item 9.

@@ -34,7 +34,7 @@ _SENTENCE = re.compile(r"expected (?P<expected>.+?), found:? (?P<found>.+?)(?:; 
 
 
 def make_sure(target: Target, stage: Stage) -> list[Evidence]:
-    """Return only if the stage can be begun, with what was found of our own requests in the logs; only looks.
+    """Refuse a stage that cannot be switched, watched and undone; gives what was found of our requests in the logs.
 
     Args:
         target: The deployment.
@@ -99,7 +99,7 @@ def in_seconds(duration: str) -> float:
 
 
 def unanswered(target: Target, stage: Stage, seen: list[Evidence]) -> Iterator[Finding]:
-    """Name what the stage needs to see by and cannot, each with the key of the target file to look at.
+    """Name what does not answer and the stage needs to see by, each with the key of the target file to look at.
 
     Args:
         target: The deployment.
@@ -129,7 +129,7 @@ def parsed(subject: str, sentence: str) -> Finding:
 
 
 def questions(target: Target, stage: Stage, seen: list[Evidence]) -> dict[str, Question]:
-    """Give by key of the target file what asks whether a stage can see by it; each says what is wrong, or nothing."""
+    """Give the questions whether a stage can be watched, by key of the target file; each answers with findings."""
     asked: dict[str, Question] = {
         "MONGODB_URL": partial(_reads, target),
         "PROMETHEUS_URL": partial(_can_be_believed, target),
@@ -199,7 +199,7 @@ def _scrapes(service: Service, target: Target) -> list[Finding]:
 
 
 def address_findings(service: Service, target: Target, prometheus: Prometheus) -> list[Finding]:
-    """Name what is taken for the metrics of another service too: the job itself, or addresses of it.
+    """Say that a service shares its job, or an address of it, with another service's metrics.
 
     Where one restart is that of both, they may be one process, and have one job.
     """

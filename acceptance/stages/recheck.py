@@ -173,7 +173,7 @@ def _no_longer_good(result: GateResult, by_hand: str) -> Finding:
 
 
 def without(samples: Samples, spells: Sequence[Spell]) -> Samples:
-    """Leave out what was sampled in some spells."""
+    """Leave out the samples of some stretches of time."""
     query = [
         Row(row.labels, [point for point in row.points if not any(begin <= point[0] <= end for begin, end in spells)])
         for row in samples.query

@@ -1,4 +1,4 @@
-"""Hold the stage in hand for the checks that ask for it: its flag, its watch and its soak."""
+"""Share one stage among its checks: its flag, its watch and its soak."""
 
 from __future__ import annotations
 
@@ -211,7 +211,7 @@ class StageWork:
         return uncounted_bytes(self.prometheus, self.service.job, self.stage.metrics, stored, seconds)
 
     def grown(self, soaked: SoakReport) -> list[Finding]:
-        """Name what the stage's service has come to hold over a soak more than a sound one does.
+        """Name what grew in the stage's service over a soak, more than in a sound one: files, memory, threads.
 
         Raises:
             NotApplicable: It does not say what it holds.

@@ -1,4 +1,4 @@
-"""End a stage for what only a user can see, as our own traffic finds it.
+"""End a stage for a fault that only a user sees and our own traffic finds.
 
 "Lost history" and "submissions not appearing" (target contract, "Limits that gates compare with") leave no trace in
 metrics or logs, so that the watch cannot look for them.

@@ -1,4 +1,4 @@
-"""Write the commands that a person copies into a shell when the suite could not undo a change itself.
+"""Write the commands that a person copies into a shell where the suite could not undo a change.
 
 Each is one line that `bash` runs as it stands, from any folder, and may be run twice. Nothing else in the suite writes
 such lines, so that a path with a space, or a file whose last line has no end, is thought of once.

@@ -42,7 +42,7 @@ def key_header(text: str) -> str:
 
 
 def name_patterns(text: str) -> tuple[str, ...]:
-    """Return names with a space between them, where `*` stands for any ending; not everybody's."""
+    """Return names separated by spaces, where `*` stands for any ending; `*` alone is refused."""
     parsed = tuple(text.split())
     if not parsed or not all(re.fullmatch(r"[^\s*?\[\]]+\*?", each) for each in parsed):
         raise Malformed("names with a space between them, each with a * at its end or without, such as test_user*")
@@ -155,7 +155,7 @@ def path(text: str) -> Path:
 
 
 def paths(text: str) -> tuple[Path, ...]:
-    """Return absolute paths given with a colon between them; the root folder is too much to watch."""
+    """Return absolute paths separated by colons; the root folder is refused: it is too much to watch."""
     parsed = tuple(path(part) for part in text.split(":") if part)
     if not parsed or Path("/") in parsed:
         raise Malformed("absolute paths with a colon between them, none of them /")
@@ -163,7 +163,7 @@ def paths(text: str) -> tuple[Path, ...]:
 
 
 def file_patterns(text: str) -> tuple[Path, ...]:
-    """Return patterns of files, with `*` in the name alone, and not for any name."""
+    """Return patterns of files, with `*` only in the name, and not as the whole name."""
     parsed = tuple(path(part) for part in text.split(":") if part)
     if any(set(each.name) <= {"*"} or "*" in str(each.parent) for each in parsed):
         raise Malformed(
@@ -202,7 +202,7 @@ def mongo_url(text: str) -> str:
 
 
 def log_source(text: str) -> str:
-    """Return where a service's instances log. Loki is no place: lines come late, and a read is cut off at a limit."""
+    """Return where a service's instances log. Loki is refused: its lines come late, and a read ends at a limit."""
     return " ".join(map(_log_place, log_sources(text) or [""]))
 
 

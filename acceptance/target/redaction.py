@@ -1,4 +1,4 @@
-"""Make the redactor of a target: every program of the suite, from a test run to a script, takes it from here."""
+"""Make the redactor of a target, for every program of the suite."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def redactor(target: Target) -> Redactor:
 
 
 def known_secrets(target: Target) -> dict[str, str]:
-    """Give the secrets of the target file and of the env file that cannot stand anywhere by chance, with their keys."""
+    """Give the secrets of the target file and the env file that no text holds by chance, with their keys."""
     own = named_secrets(os.environ)
     return {
         text: key
@@ -34,7 +34,7 @@ def known_secrets(target: Target) -> dict[str, str]:
 
 
 def weak_secrets(target: Target) -> list[Finding]:
-    """Tell which secrets equal a part of a name, a path or a stage, which hiding them everywhere would spoil.
+    """Name the secrets that equal a part of a name, a path or a stage: to hide them everywhere would spoil those.
 
     They are still hidden wherever their own name, a URL or a header announces them.
     """

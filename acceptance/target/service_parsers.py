@@ -17,7 +17,7 @@ def health(text: str) -> Health:
 
 
 def renamings(form: str, *, may_lack: bool = False, kinds: bool = False) -> Parser:
-    """Return a parser of pairs CONTRACT=THEIRS of a form; with `may_lack`, nothing behind the `=` is none there.
+    """Return a parser of pairs CONTRACT=THEIRS; with `may_lack`, nothing after the `=` means that there is none.
 
     A contract's name may have its kind before it, `KIND:NAME`, and with `kinds` must, as nothing would look for it
     without one; the others' names are then their own within the kind.

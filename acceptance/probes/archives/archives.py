@@ -1,4 +1,4 @@
-"""Make archives to upload: good ones, broken ones, and ones that no service should keep.
+"""Make archives to upload: good ones, broken ones, and ones that a service must refuse.
 
 Each carries a nonce, stored uncompressed, so that a file found anywhere on the target's disk can be
 attributed to the upload that brought it.

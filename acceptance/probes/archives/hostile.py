@@ -63,7 +63,7 @@ def is_link(field: str) -> bool:
 
 
 def ends_of(field: str, payload: bytes) -> list[bytes]:
-    """Give what of the payload may lead somewhere: a link's name and its target, else the whole."""
+    """Give the parts of the payload that are paths: a link's name and its target, else the whole."""
     return payload.split(ARROW) if is_link(field) else [payload]
 
 

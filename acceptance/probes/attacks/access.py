@@ -1,4 +1,4 @@
-"""Knock at the services without a login, with a wrong one, and as another student (checklist, trigger.4).
+"""Call the services without a login, with a wrong one, and as another student (checklist, trigger.4).
 
 A refusal proves something only where the right login is let in; and that a service has no login at all is what the
 target file says it is: by design and accepted, or a fault.
@@ -52,7 +52,7 @@ class Door:
 
 
 def strangers(login: Mapping[str, str]) -> Iterator[tuple[str, Mapping[str, str]]]:
-    """Give those who have no business behind a login, and the headers that they come with."""
+    """Give the callers without a valid login, each with the headers that it sends."""
     yield "no login", {}
     header, ours = next(iter(login.items()), ("Authorization", "Bearer x"))
     scheme = f"{ours.partition(' ')[0]} " if " " in ours else ""
@@ -67,7 +67,7 @@ def strangers(login: Mapping[str, str]) -> Iterator[tuple[str, Mapping[str, str]
 
 
 def require_statement(services: Mapping[ServiceKey, Service], other: str) -> None:
-    """See that the target file says who may call each service, before a flag is touched for nothing.
+    """Refuse a target file that does not say who may call each service, before any flag is switched.
 
     Raises:
         Inconclusive: It does not say whether a login is needed, or has no login of another student where one is.
@@ -80,7 +80,7 @@ def require_statement(services: Mapping[ServiceKey, Service], other: str) -> Non
 
 
 def knock(doors: Sequence[Door]) -> list[Finding]:
-    """Knock at each door as each stranger; name what lets them in.
+    """Make each call as each stranger, and name the calls that are served.
 
     Raises:
         Inconclusive: A door gives no answer or keeps out its owner too, or it is open and the target file does not say
@@ -135,7 +135,7 @@ def _at(door: Door, strangers: Iterable[tuple[str, Mapping[str, str]]]) -> Itera
 
 
 def _is_let_in(answer: Exchange) -> bool:
-    """Tell whether a call was served; a page for a person, such as a login's, serves none."""
+    """Tell whether a call was served; a page for a person, such as a login page, is no service."""
     if "text/html" in answer.headers.get("content-type", ""):  # guard: login-page-lets-nobody-in
         return False
     return answer.status is not None and 200 <= answer.status < 300

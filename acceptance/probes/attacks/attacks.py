@@ -61,11 +61,11 @@ class Attacks:
         return Evidence("text", f"{len(lines)} attacks and their answers", {"text": "\n".join(lines)})
 
     def silent(self) -> list[CaseResult]:
-        """Give the cases that were judged, and of which the log says nothing."""
+        """Give the judged cases that the log does not hold."""
         return [result for result in self._asked() if not self._logged(result)]
 
     def _asked(self, event: str = ANY) -> list[CaseResult]:
-        """Give the cases of which the log must tell: all, or those that it must call by this event's name."""
+        """Give the cases that the log must hold: all, or those that it must log by this event's name."""
         return [
             result
             for result in self.results.values()
@@ -85,7 +85,7 @@ class Attacks:
         return events.get(trace_id, Counter()) if "" not in events else events[""]
 
     def _logged(self, result: CaseResult) -> bool:
-        """Tell whether the log tells of a case: by its event's name, or by any warning where it may have another."""
+        """Tell whether the log holds a case: by its event's name, or by any warning where the name is free."""
         event = result.case.expect_event if result.case.is_plain else ANY
         if self.events is None or result.case.expect_event in self.unlogged:
             return True
@@ -105,7 +105,7 @@ def attack(
     announce: Callable[[Sequence[Path]], object],
     mongo: Store,
 ) -> Attacks:
-    """Run the cases, then wait a little for the log to tell of each of them; see `runner.run` for the arguments.
+    """Run the cases, then wait a little until the log holds each of them; see `runner.run` for the arguments.
 
     Raises:
         Inconclusive: The corpus could not be run, or the log or MongoDB cannot be read.

@@ -103,7 +103,7 @@ def load_cases(path: Path | None = None) -> tuple[Case, ...]:
 
 
 def selection(cases: Iterable[Case]) -> tuple[Case, ...]:
-    """Choose what may be sent to a production system: the first case of each field that can do no harm."""
+    """Choose what may be sent to a production system: of each field, the first case that can do no harm."""
     first: dict[str, Case] = {}
     for case in cases:
         if case.field not in NOT_IN_PRODUCTION:

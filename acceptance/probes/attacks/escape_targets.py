@@ -45,7 +45,7 @@ def places(field: str, payload: bytes, bases: Iterable[Path]) -> set[Path]:
 
 
 def look(found: Iterable[Path]) -> dict[Path, Stat]:
-    """Stat each place; those at which nothing is, or can be (a name too long, or below a file), are left out."""
+    """Stat each place; a place at which nothing is, or can be (a name too long, or below a file), is left out."""
     return {path: state for path in found if (state := _stat(path))}
 
 

@@ -43,7 +43,7 @@ def leaks(caller: Caller, logs: Logs, name: str, start: datetime, known: Mapping
 
 
 def written(lines: Iterable[LogLine]) -> str:
-    """Give what lines of a log hold, also as it was before it was wrapped."""
+    """Give the text of log lines, as it stands and without line wraps."""
     return "\n".join(f"{line.text}\n{line.message}" for line in lines)
 
 

@@ -101,7 +101,7 @@ def _attack(
 def _with_unwatched(
     changes: Changes, before: Tree, places: set[Path], sites: Mapping[Path, Stat], roots: StorageRoots, mark: str
 ) -> Changes:
-    """Add what became of the places that lie in no watched folder."""
+    """Add the changes of the places that lie in no watched folder."""
     marked = escape_targets.marked(places, mark)
     now = escape_targets.look(places | marked | escape_targets.below(marked))
     real = {path: _real(path) for path in now}

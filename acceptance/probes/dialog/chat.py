@@ -1,4 +1,4 @@
-"""Talk to Butler as many users over a long time, and compare what is stored of it (soak of stage 21_01a)."""
+"""Talk to Butler as many users during a soak, and compare what is stored of it (stage 21_01a)."""
 
 from __future__ import annotations
 

@@ -108,7 +108,7 @@ def texts(value: object) -> Iterator[str]:
 
 
 def remembered(context: Context | None, said: Sequence[str]) -> dict[str, int]:
-    """Count how often a stored context holds each message in full: how many it keeps is its own affair."""
+    """Count how often a stored context holds each message in full; how many it keeps is not prescribed."""
     stored = Counter(texts((context or {}).get("data")))
     return {message: stored[message] for message in said}
 

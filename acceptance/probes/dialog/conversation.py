@@ -108,7 +108,7 @@ def converse(
 
 
 def seen_of(user_id: str, session_id: str | None, context: Mapping[str, Any] | None, began: datetime) -> Seen:
-    """Hold who spoke in which session, and what is stored of it."""
+    """Collect who spoke in which session, and what is stored of it, to compare it."""
     return Seen({"sent": {"user_id": user_id, "session_id": session_id}, "context": context}, began)
 
 
@@ -134,7 +134,7 @@ _FORMS = {
 
 
 def other_forms(before: Sequence[Turn], now: Sequence[Turn]) -> list[Finding]:
-    """Name what stands in two or more replies and in none before, but for what the user wrote."""
+    """Name words of two or more replies that no reply by the old path had, without what the user wrote."""
     found = []
     for name, pattern in _FORMS.items():
         old, strange = ([turn for turn in turns if re.search(pattern, _own(turn, turns))] for turns in (before, now))

@@ -124,7 +124,7 @@ class Butler:
         return self.say(user_id, message)
 
     def unserved(self, user_id: str) -> list[Finding]:
-        """Name what keeps the code that runs from taking messages: it must know that one has no text, and refuse it."""
+        """Check that the running code takes messages: it must refuse one without text."""
         answer = self.caller.post(MESSAGES_PATH, _body(user_id, "", None), writes=False).exchange
         expected = "a message without text to be refused"
         knows = answer.refused and answer.status != httpx.codes.FORBIDDEN  # which is for our login

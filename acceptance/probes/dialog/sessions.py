@@ -1,4 +1,4 @@
-"""Try how sessions are kept apart: two of one user, one that a stranger enters, one with messages at the same moment.
+"""Try whether sessions are kept apart: two of one user, one that a stranger enters, one with messages at once.
 
 And those that a client named itself, which may be alike but for their end, or for its case.
 

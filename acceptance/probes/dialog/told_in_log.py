@@ -1,4 +1,4 @@
-"""Look in the bot's log for what users said to it: the old path decides whether it may stand there (stage 21_01a)."""
+"""Look in the bot's log for what users said: it may stand there only if the old path logs it too (stage 21_01a)."""
 
 from __future__ import annotations
 

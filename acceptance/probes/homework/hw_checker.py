@@ -84,7 +84,7 @@ class HwChecker:
         return [] if good else [Finding("not healthy", "HW checker", '200 {"status":"ok"}', brief(answer.exchange))]
 
     def outage(self, within_s: float, looks: int = 2) -> list[Finding]:
-        """Name what keeps it from being depended on: not healthy, or its data are not given, or not in time.
+        """Say why it cannot be depended on: it is not healthy, gives no data, or is too slow.
 
         Args:
             within_s: Longest good answer; one spike is borne.

@@ -1,4 +1,4 @@
-"""Compare what the worker lists by the old path and by the new one: same students, same spans, same order.
+"""Compare the worker's lists by the old path and by the new one: same students, same spans, same order.
 
 What the HW checker knows says which commits a list must hold; only the old path says how often and in which order.
 """

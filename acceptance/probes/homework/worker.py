@@ -60,7 +60,7 @@ class Listing:
         return [self._wrong("bad answer", expected, str(bad[:3]))] if bad else []
 
     def lost(self, checks: Sequence[Check], days: int = DAYS) -> list[Finding]:
-        """Name the commits that the HW checker knows of the student and the list lacks; a day's leeway at the far end.
+        """Name the student's commits that the HW checker knows and the list lacks; a day's leeway at the far end.
 
         Args:
             checks: The checker's.
@@ -79,7 +79,7 @@ class Listing:
         return [self._wrong("foreign commit", expected, f"commit {name}, which it has not") for name in strange]
 
     def unlike(self, checks: Sequence[Check], form: str, days: int = DAYS) -> list[Finding]:
-        """Name the commits that are not listed as often, or with another time, than the HW checker has them.
+        """Name the commits whose number or time in the list differs from the HW checker's.
 
         Only for a service that lists checks with the time of their queueing; a day's leeway at the far end.
 

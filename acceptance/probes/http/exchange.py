@@ -1,4 +1,4 @@
-"""Describe one HTTP request and its answer, and find what a refusal's body may not say."""
+"""Describe one HTTP request and its answer, and find internals in a refusal's body."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Send one HTTP/1.1 request on one connection, with control of every byte and one deadline.
+"""Send one HTTP/1.1 request on one connection, with control over every byte and one deadline.
 
 Our own and not httpx, for four things that the storage stage's attacks need and a good client forbids or
 lacks: a Content-Length that lies, an answer read while the body is still being sent, an answer read after

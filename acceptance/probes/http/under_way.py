@@ -1,4 +1,4 @@
-"""Note each request that writes while it is under way, so that a clean-up knows what may still arrive.
+"""Note each writing request while it is under way: a clean-up must know what may still arrive.
 
 A request whose sender was killed is still worked on by the service. One note is one small file beside the journal: it
 is there from before the first byte is sent until the client has seen the end of the request.

@@ -131,7 +131,7 @@ def refused_now(reviews: Sequence[Review]) -> list[Finding]:
 
 
 def overtaken(before: Sequence[Review], now: Sequence[Review]) -> list[Finding]:
-    """Say that of submissions in a row later ones are begun first, which the old path never does.
+    """Say that a later submission was begun before an earlier one, which the old path never does.
 
     One pair may change places by chance: two processes may take the two at the same moment.
     """
@@ -148,7 +148,7 @@ def _is_overtaken(first: Review, second: Review) -> bool:
 
 
 def redone(before: Sequence[Review], now: Sequence[Review]) -> list[Finding]:
-    """Name the reviews that had ended, and have another end now: a process that starts does nothing of it again.
+    """Name the reviews that had ended and have another end now: a starting process must not do them again.
 
     Args:
         before: Reviews by the old path.
@@ -170,7 +170,7 @@ def _end_of(review: Review) -> Mapping[str, Any]:
 
 
 def guessable(before: Sequence[Review], now: Sequence[Review]) -> list[Finding]:
-    """Say that tasks' ids have become easier to guess: who knows a task's id is told what became of it.
+    """Say that tasks' ids have become easier to guess: whoever knows an id may read its task.
 
     Ids that begin with the time, such as UUIDv7 and ULID, still differ in most places.
     """

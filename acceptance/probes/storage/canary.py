@@ -1,4 +1,4 @@
-"""Place files of known content that nobody may touch, and find out whether somebody did."""
+"""Plant files of known content that nobody may touch, and find out whether somebody did."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ def look_at(path: Path) -> Folder | None:
 
 
 def as_prepared(storage: Storage) -> list[Finding]:
-    """Name what the archives' folder has otherwise than the target file says: its owner, its mode."""
+    """Say that the archives' folder has another owner or mode than the target file says."""
     found, wanted = look_at(storage.root), Folder(storage.root, storage.owner, storage.mode)
     if found == wanted:
         return []

@@ -1,4 +1,4 @@
-"""Read the archives that a stage has stored again, to its end: one that is lost later is lost."""
+"""Read a stage's stored archives again until its end: an archive may be lost later."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tell what may not be left in a storage: anything of an upload that was refused, and what is never harmless."""
+"""Judge what an upload left in the storage: after a refusal nothing may stay, and some things are never harmless."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def is_left(path: Path) -> bool:
 
 
 def is_unsafe(path: Path, root: Path) -> bool:
-    """Tell whether what is there does harm inside the storage too: a device, a pipe, borrowed rights, a way out."""
+    """Tell whether a file does harm inside the storage too: a device, a pipe, setuid rights, a link out of it."""
     try:
         mode = path.lstat().st_mode
     except (OSError, ValueError):

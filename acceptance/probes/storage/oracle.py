@@ -1,4 +1,4 @@
-"""Say all that one submission must lead to, and compare (21_01c.rollout.3; contract, "HTTP" and "MongoDB").
+"""Derive all that one submission must lead to, and compare (21_01c.rollout.3; contract, "HTTP" and "MongoDB").
 
 What was sent determines all that must come back: each field of the answer, of the later question for the task, and of
 one document and one file for each archive, and that there is nothing else.

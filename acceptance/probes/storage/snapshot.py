@@ -1,4 +1,4 @@
-"""Compare what lies below folders before and after an act, and tell whose upload a new file is.
+"""Compare the files below folders before and after an act, and tell whose upload a new file is.
 
 A status code is no proof: what was written where decides.
 """
@@ -105,7 +105,7 @@ class Attribution:
     unattributed: tuple[Path, ...]
 
     def with_parents(self) -> Attribution:
-        """Give each folder of nobody's to an owner of something in it: it came about on the way there."""
+        """Attribute each folder without an owner to the owner of something in it: it was made on the way there."""
         owner = {folder: who for who, paths in self.of.items() for path in paths for folder in path.parents}
         owned = {who: list(paths) for who, paths in self.of.items()}
         for path in self.unattributed:

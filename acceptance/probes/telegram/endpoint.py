@@ -51,7 +51,7 @@ class Patience:
 
 
 def secret_of(token: str) -> str:
-    """Make what tells our own calls, so that any process that knows the token knows it."""
+    """Derive the secret of our own calls from the token: each process of ours that knows the token knows it too."""
     return hmac.new(token.encode(), b"acceptance", hashlib.sha256).hexdigest()
 
 

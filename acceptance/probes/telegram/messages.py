@@ -1,4 +1,4 @@
-"""Write and read messages in Telegram's form, and keep what a chat of ours was sent."""
+"""Write and read messages in Telegram's form, and keep what the bot sent to each chat of ours."""
 
 from __future__ import annotations
 
