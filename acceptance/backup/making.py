@@ -91,7 +91,9 @@ def load(folder: Path) -> Backup:
         collections = {name: Content(**found) for name, found in raw["collections"].items()}
         return Backup(folder, raw["tool"], raw["database"], collections, raw["files"])
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise BackupFailed(f"{folder / MANIFEST}: expected the manifest of a backup, found {error!r}") from error
+        raise BackupFailed(
+            f"{folder / MANIFEST}: expected the manifest of a backup, found {error!r}; make the backup again"
+        ) from error
 
 
 def _dump(target: Target, partial: Path) -> tuple[Tool, dict[str, Content]]:
@@ -101,7 +103,9 @@ def _dump(target: Target, partial: Path) -> tuple[Tool, dict[str, Content]]:
         tool: Tool = "mongodump" if shutil.which("mongodump") else "pymongo"
         found = mongodump(target, mongo, partial) if tool == "mongodump" else dump(mongo, partial)
     if not found:
-        raise BackupFailed(f"database {target.mongo.database} has no collection; check MONGODB_DATABASE")
+        raise BackupFailed(
+            f"expected collections in database {target.mongo.database}, found none; check MONGODB_DATABASE"
+        )
     return tool, found
 
 

@@ -53,7 +53,10 @@ def _run(target: Target, folder: Path) -> None:
         command = ["mongodump", "--quiet", "--config", config, "--db", target.mongo.database, "--out", str(folder)]
         done = subprocess.run(command, capture_output=True, timeout=_PATIENCE_S, check=False)
     except subprocess.TimeoutExpired as error:
-        raise BackupFailed(f"mongodump did not end within {_PATIENCE_S:g} s") from error
+        raise BackupFailed(
+            f"expected mongodump to end within {_PATIENCE_S:g} s, found it still running; look at MongoDB, then make "
+            "the backup again"
+        ) from error
     finally:
         Path(config).unlink()
     if done.returncode:

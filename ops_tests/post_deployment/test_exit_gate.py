@@ -37,7 +37,7 @@ def test_trigger_was_watched_and_did_not_fire(item, deployment, recheck, deploye
         for fired in deployment.about(stage, TriggerFired)
         if item in fired.items
     ]
-    assert fired == [], "; ".join(fired)
+    assert fired == [], f"expected no trigger of {item} to fire, found {'; '.join(fired)}"
     watched = recheck.with_trigger(item)
     evaluations = {stage: number for stage in watched if (number := deployment.evaluations(stage)) is not None}
     if not evaluations or min(evaluations.values()) == 0:

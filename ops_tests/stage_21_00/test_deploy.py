@@ -9,4 +9,6 @@ def test_all_services_restart(restart, target):
     """Services restarted (to load new feature flags): Prometheus sees a new process of each."""
     restarted = restart()
     expected = {service.name for service in target.services.values()}
-    assert {done.service for done in restarted if done.proved} == expected, restarted
+    assert {done.service for done in restarted if done.proved} == expected, (
+        f"expected new processes of {sorted(expected)}, found {restarted}"
+    )

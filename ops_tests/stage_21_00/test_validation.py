@@ -28,7 +28,7 @@ def test_no_target_is_down(prometheus, target, patience):
     """Validate no impact: no Prometheus target is down."""
     jobs = [service.job for service in target.services.values()]
     down = poll(lambda: prometheus.down_targets(jobs), lambda targets: not targets, patience)
-    assert not down, "; ".join(down)
+    assert not down, f"expected every target of Prometheus up, found {'; '.join(down)}"
 
 
 @pytest.mark.checklist("21_00.checklist.5")
@@ -39,7 +39,7 @@ def test_no_alert_fires(prometheus, target, patience, evidence):
         Evidence("query", "firing alerts", {"promql": 'ALERTS{alertstate="firing"}', "result": sorted(firing)})
     )
     ours = own_alerts(firing, target)
-    assert not ours, "; ".join(ours)
+    assert not ours, f"expected no alert on Butler to fire, found {'; '.join(ours)}"
 
 
 @pytest.mark.checklist("21_00.checklist.5")

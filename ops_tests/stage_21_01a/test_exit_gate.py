@@ -12,7 +12,9 @@ pytestmark = pytest.mark.exit_gate
 @pytest.mark.checklist("21_01a.exit.1")
 def test_flag_is_enabled(flag_on, target, flow):
     """Feature flag enabled successfully: in the file, by a restart, and seen to have an effect."""
-    assert EnvFile(target.env_file).flag(flag_on.flag)
+    assert EnvFile(target.env_file).flag(flag_on.flag), (
+        f"expected {flag_on.flag}=true in {target.env_file}, found false"
+    )
     found = flow.weigh("21_01a.rollout.2")
     assert found == [], summary(found)
 

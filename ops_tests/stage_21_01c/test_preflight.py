@@ -49,5 +49,6 @@ def test_checksum_validation_was_tested_in_staging(signoff, run):
 @pytest.mark.checklist("21_01c.preflight.3")
 def test_antivirus_finds_eicar_if_enabled(target, av_enabled):
     """AV scan hook configured (if enabled): the daemon runs and finds the test virus."""
-    assert target.clamd, "STORAGE_AV_SCAN_ENABLED is on, but the target file has no CLAMD address"
-    assert "FOUND" in Antivirus(target.clamd).scan(eicar())
+    assert target.clamd, "expected CLAMD in the target file, since STORAGE_AV_SCAN_ENABLED is on, found none; add it"
+    said = Antivirus(target.clamd).scan(eicar())
+    assert "FOUND" in said, f"expected the scanner at {target.clamd} to find the EICAR test file, found {said!r}"

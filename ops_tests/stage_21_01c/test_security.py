@@ -237,7 +237,7 @@ def test_lying_content_length_is_refused(storage, refuse):
 def test_checksum_failures_are_counted(checksum_failures):
     """Test checksum rejection: the counter shows each refusal that this stage provoked, and no other."""
     least, counted, most = checksum_failures
-    assert least <= counted <= most
+    assert least <= counted <= most, f"expected {least} to {most} checksum failures counted, found {counted}"
 
 
 @pytest.mark.checklist("21_01c.security.1")

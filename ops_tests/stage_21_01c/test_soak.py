@@ -86,7 +86,8 @@ def test_storage_directory_is_as_it_was_prepared(soaked, storage):
 @pytest.mark.checklist("21_01c.monitor.3")
 def test_disk_has_room(soaked, storage):
     """Disk usage: more than 10 GB are free."""
-    assert free_bytes(storage.root) > storage.min_free_bytes
+    free, least = free_bytes(storage.root), storage.min_free_bytes
+    assert free > least, f"expected more than {least:,} bytes free at {storage.root}, found {free:,}; make room"
 
 
 @pytest.mark.checklist("21_01c.monitor.1", "trigger.2")

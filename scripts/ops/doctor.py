@@ -30,7 +30,7 @@ def _act(target: Target, args: argparse.Namespace) -> cli.Answer:
     line += f"; declared absent, not asked: {', '.join(done.absent)}" if done.absent else ""
     if believed := unproved_logs(target):
         line += (
-            f"; not shown, as *_LOG_SHOWS has no requests: that each of {', '.join(believed)} is its service's log, "
+            f"; not proved, as *_LOG_SHOWS has no requests: that each of {', '.join(believed)} is its service's log, "
         )
         line += "its clock, TRACE_HEADER"
     facts = {"asked": list(done.asked), "absent": list(done.absent), "unproved": believed}

@@ -55,8 +55,9 @@ def _afterwards(options: argparse.Namespace, code: int, before: list[Run]) -> No
     state = options.reports / f"nightly-{name}.json"
     results = options.reports / f"nightly-{name}.xml"
     results.unlink(missing_ok=True)
-    if (there := options.reports / night.folder / JUNIT) and night.folder and there.is_file():
-        shutil.copyfile(there, results)
+    found = options.reports / night.folder / JUNIT
+    if night.folder and found.is_file():
+        shutil.copyfile(found, results)
     if not night.same_as(was := last_night(state)):
         text = night.post(name, was)
         print(text)

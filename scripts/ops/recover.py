@@ -24,6 +24,11 @@ from acceptance.target.model import Target
 from acceptance.verdict import DataLeft, RecoveryNeeded
 
 
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the option that only lists."""
+    parser.add_argument("--dry-run", action="store_true", help="only list")
+
+
 def act(target: Target, args: argparse.Namespace) -> Answer:
     """Undo, or list."""
     before = open_changes(target)
@@ -87,5 +92,4 @@ def _by_hand(target: Target) -> list[str]:
 
 
 if __name__ == "__main__":
-    flag = "--dry-run"
-    sys.exit(main(__doc__, undone, lambda parser: parser.add_argument(flag, action="store_true", help="only list")))
+    sys.exit(main(__doc__, undone, arguments))
