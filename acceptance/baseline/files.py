@@ -17,8 +17,9 @@ from typing import Any
 
 from acceptance.baseline import readings as of
 from acceptance.baseline.collecting import collect, measure
+from acceptance.baseline.comparing import compare, wants_more
 from acceptance.baseline.readings import Baseline, Calls, Readings
-from acceptance.baseline.rules import Comparison, compare, wants_more
+from acceptance.baseline.rules import Comparison
 from acceptance.finding import Finding
 from acceptance.gates.series import Series
 from acceptance.gates.statistics import nearest_rank

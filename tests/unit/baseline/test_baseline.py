@@ -8,19 +8,11 @@ from types import SimpleNamespace
 import pytest
 
 from acceptance.baseline.collecting import collect
-from acceptance.baseline.files import FILE, compare, figures, gaps, load, save, uncounted
+from acceptance.baseline.comparing import CPU, LATENCY, MEMORY
+from acceptance.baseline.files import FILE, compare, figures, gaps, load, save, uncounted, wants_more
 from acceptance.baseline.lookup import baseline_of
 from acceptance.baseline.readings import Baseline, Calls, Readings, cpu_levels, errors_of, growth
-from acceptance.baseline.rules import (
-    CPU,
-    LATENCY,
-    MEMORY,
-    judge_errors,
-    judge_levels,
-    judge_p95,
-    judge_tail,
-    wants_more,
-)
+from acceptance.baseline.rules import judge_errors, judge_levels, judge_p95, judge_tail
 from acceptance.gates.series import Row, Samples
 from acceptance.gates.statistics import Count
 from acceptance.probes.traffic import Probe
