@@ -23,7 +23,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from acceptance.commands.interruption import interruptible, uncut
+from acceptance.commands.interruption import interruptible, report_signals_only
 from acceptance.finding import Finding, counts, ranked
 from acceptance.redact import Redactor
 from acceptance.target.model import Target, TargetError, find_target, is_provided, load_target
@@ -90,12 +90,12 @@ def _ended(act: Callable[[Target, argparse.Namespace], Answer], args: argparse.N
         target = chosen_target(args.target)
         hide = redactor(target)
         answer = act(target, args)
-        uncut()
+        report_signals_only()
     except KeyboardInterrupt as error:
         _say(args.json, "INTERRUPTED", [f"by {error or 'SIGINT'}; what it had changed is undone"], {}, hide)
         return INTERRUPTED
     except tuple(kind for kind, *_ in _SAID) as error:
-        uncut()  # guard: no-signal-keeps-a-verdict-from-being-said
+        report_signals_only()  # guard: no-signal-keeps-a-verdict-from-being-said
         word, code = next((word, code) for kind, word, code in _SAID if isinstance(error, kind))
         _say(args.json, word, [str(error)], {}, hide)
         return code
@@ -103,20 +103,20 @@ def _ended(act: Callable[[Target, argparse.Namespace], Answer], args: argparse.N
     _say(
         args.json,
         verdict,
-        [*told(answer.findings), *answer.notes] if answer.findings else [answer.line],
-        {**answer.facts, **structured(answer.findings)},
+        [*lines_of(answer.findings), *answer.notes] if answer.findings else [answer.line],
+        {**answer.facts, **facts_of(answer.findings)},
         hide,
     )
     return 1 if answer.findings else 0
 
 
-def told(findings: Sequence[Finding]) -> list[str]:
+def lines_of(findings: Sequence[Finding]) -> list[str]:
     """Give one line for each finding, worst first; above several, a line with their counts by kind."""
     head = [", ".join(f"{number} {kind}" for kind, number in counts(findings).items())] if len(findings) > 1 else []
     return [*head, *map(str, ranked(findings))]
 
 
-def structured(findings: Sequence[Finding]) -> dict[str, Any]:
+def facts_of(findings: Sequence[Finding]) -> dict[str, Any]:
     """Give the findings for `--json`, worst first."""
     return {"counts": counts(findings), "findings": [each.as_json() for each in ranked(findings)]} if findings else {}
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from acceptance.commands.interruption import uncut, waiting
+from acceptance.commands.interruption import report, report_signals_only
 from acceptance.conduct.client import RemoteConductor, start_watchdog
 from acceptance.conduct.progress import UNDOING, progress
 from acceptance.conduct.run import Run, new_run
@@ -61,7 +61,7 @@ def holding(
         try:
             yield run, conductor
         finally:
-            uncut()
+            report_signals_only()
             try:
                 conductor.finish("the command ended")
             finally:
@@ -73,7 +73,7 @@ def holding(
 
 def _waiting(log: Path, call: str, seconds: float) -> None:
     if call in UNDOING:
-        waiting(progress(log, call), seconds)
+        report(progress(log, call), seconds)
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ _ending = threading.Event()
 _signalled = threading.Event()
 
 
-def uncut() -> None:
+def report_signals_only() -> None:
     """Only report signals from now on: an undo must not be cut short."""
     _ending.set()
 
@@ -40,7 +40,7 @@ def interruptible() -> Iterator[None]:
 
 
 @contextmanager
-def told(progress: Progress) -> Iterator[None]:
+def reporting(progress: Progress) -> Iterator[None]:
     """Print once a second what is being undone, at a terminal or once a signal has come."""
     over = threading.Event()
     threading.Thread(target=_tell, args=(progress, over), name="progress", daemon=True).start()
@@ -56,7 +56,7 @@ def say(line: str) -> None:
         os.write(2, f"{line}\n".encode())
 
 
-def waiting(progress: Progress, seconds: float) -> None:
+def report(progress: Progress, seconds: float) -> None:
     """Print how far an undo has come, where somebody waits for it."""
     if _signalled.is_set() or sys.stderr.isatty():
         say(progress.line(seconds))
@@ -76,4 +76,4 @@ def _take(number: int, _frame: FrameType | None) -> None:
 def _tell(progress: Progress, over: threading.Event) -> None:
     begin = time.monotonic()
     while not over.wait(1):
-        waiting(progress, time.monotonic() - begin)
+        report(progress, time.monotonic() - begin)

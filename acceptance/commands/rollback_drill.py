@@ -90,7 +90,7 @@ def drill(target: Target, stage: Stage, conductor: RemoteConductor, run: Run, *,
     account, seconds, findings = "", None, list[Finding]()
     try:
         conductor.expect_data(run.prefix)
-        with attended(conductor, stage.id, _ATTENDED_S):
+        with lease_renewed(conductor, stage.id, _ATTENDED_S):
             findings += without_effect(target, stage, run)
             measure("flag_on")
         switched = starts(service, target, prometheus)
@@ -123,7 +123,7 @@ def without_effect(target: Target, stage: Stage, run: Run) -> list[Finding]:
 
 
 @contextmanager
-def attended(conductor: RemoteConductor, stage_id: str, seconds: float) -> Iterator[None]:
+def lease_renewed(conductor: RemoteConductor, stage_id: str, seconds: float) -> Iterator[None]:
     """Renew a stage's lease while a command uses its flag, for at most `seconds`; a command has no watch that does so.
 
     A command that is stopped or killed renews nothing, and its flag is rolled back as that of a run.

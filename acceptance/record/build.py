@@ -30,7 +30,7 @@ from acceptance.record.checks import count, fold_checks, fold_findings
 from acceptance.record.formatting import between
 from acceptance.record.reconcile import Grounds, judge
 from acceptance.record.schema import Facts, Record, Stage
-from acceptance.record.signoffs import covered, fold_lines, fold_sign_offs, fold_waivers, unheard
+from acceptance.record.signoffs import covered, fold_lines, fold_sign_offs, fold_waivers, rejected_sign_offs
 from acceptance.record.stages import fold_flags, fold_rollbacks, fold_stages
 from acceptance.record.timeline import on, timeline
 from acceptance.verdict import Outcome, Verdict, verdict_of
@@ -89,7 +89,7 @@ def build(events: Iterable[Event]) -> Record:
         rollback_failure=grounds.ending.rollback_failure if grounds.ending else "",
         flags=flags,
         findings=fold_findings(checks),
-        problems=(*surprises, *unreal, *unheard(log)),
+        problems=(*surprises, *unreal, *rejected_sign_offs(log)),
         events=len(log),
         last_hash=log[-1].hash if log else GENESIS,
     )

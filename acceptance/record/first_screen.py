@@ -136,7 +136,7 @@ def commands(record: Record) -> list[str]:
     return list(dict.fromkeys(by_hand)) or ([_recover(record)] if needed else [])
 
 
-def undone_in_vain(record: Record) -> Iterator[str]:
+def failed_rollbacks(record: Record) -> Iterator[str]:
     """Describe for each failed rollback what was tried and how it ended."""
     accounts = [f"stage {each.stage}: {each.account}" for each in record.rollbacks if each.ok is False]
     lines = record.rollback_failure.splitlines()

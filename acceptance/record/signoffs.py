@@ -28,7 +28,7 @@ def fold_sign_offs(log: Sequence[Event]) -> dict[str, SignOff]:
     }
 
 
-def unheard(log: Sequence[Event]) -> tuple[str, ...]:
+def rejected_sign_offs(log: Sequence[Event]) -> tuple[str, ...]:
     """Say which sign-offs do not count, and why."""
     operator = _operator(log)
     told = [objection(each.item, each.name, operator) for each in SignoffGiven.all(log)]

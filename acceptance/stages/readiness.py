@@ -189,7 +189,7 @@ def _scrapes(service: Service, target: Target) -> list[Finding]:
         expected, none = f"a process of job {service.job} that is up", f"none at {target.prometheus_url}, which answers"
         step = f"correct the job's name, or see why Prometheus does not scrape {service.name}"
         return [Finding("down", "", expected, none, next_step=step)]
-    if others := [*address_findings(service, target, prometheus), *twice_findings(service, prometheus)]:
+    if others := [*shared_metrics(service, target, prometheus), *scraped_twice(service, prometheus)]:
         return others
     if starts(service, target, prometheus):
         return []
@@ -198,7 +198,7 @@ def _scrapes(service: Service, target: Target) -> list[Finding]:
     return [Finding("no start", "", expected, "nothing", next_step=step)]
 
 
-def address_findings(service: Service, target: Target, prometheus: Prometheus) -> list[Finding]:
+def shared_metrics(service: Service, target: Target, prometheus: Prometheus) -> list[Finding]:
     """Say that a service shares its job, or an address of it, with another service's metrics.
 
     Where one restart is that of both, they may be one process, and have one job.
@@ -217,7 +217,7 @@ def address_findings(service: Service, target: Target, prometheus: Prometheus) -
     ]
 
 
-def twice_findings(service: Service, prometheus: Prometheus) -> list[Finding]:
+def scraped_twice(service: Service, prometheus: Prometheus) -> list[Finding]:
     """Name a process that Prometheus scrapes at several addresses: whatever is counted there would count twice."""
     if not (same := prometheus.of_one_process(service.job)):
         return []

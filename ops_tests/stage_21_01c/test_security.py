@@ -8,7 +8,7 @@ import pytest
 
 from acceptance.finding import summary
 from acceptance.probes.archives import archives
-from acceptance.probes.attacks.access import as_another, knock
+from acceptance.probes.attacks.access import as_another, let_in
 from acceptance.probes.attacks.leaks import leaks
 from acceptance.probes.storage.directory import copies_of
 from acceptance.probes.storage.oracle import Submission, findings_of_all
@@ -251,7 +251,7 @@ def test_refused_uploads_are_not_recorded(refuse, refused_uploads, mongo, storag
 @pytest.mark.checklist("trigger.4")
 def test_strangers_are_turned_away(doors, unaccepted):
     """Security incident (unauthorized access): no service serves a call without a login, or with a wrong one."""
-    found = unaccepted(knock(doors))
+    found = unaccepted(let_in(doors))
     assert found == [], summary(found)
 
 

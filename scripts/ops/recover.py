@@ -13,7 +13,7 @@ from dataclasses import replace
 import _environment  # noqa: F401 - first: it finds the packages
 
 from acceptance.commands.cli import Answer, main
-from acceptance.commands.interruption import told, uncut
+from acceptance.commands.interruption import report_signals_only, reporting
 from acceptance.conduct.lock import LockHeld, LockUnusable
 from acceptance.conduct.manual_recovery import state_found
 from acceptance.conduct.progress import Progress
@@ -41,10 +41,10 @@ def act(target: Target, args: argparse.Namespace) -> Answer:
         nothing = Answer(listed, f"{target.name}: nothing is open", facts)
         return nothing if listed else _compared(target, nothing)
     lost: list[Finding] = []
-    uncut()
+    report_signals_only()
     undo = Progress("finish")
     try:
-        with told(undo):
+        with reporting(undo):
             accounts = recover_target(target, "recover.py", undo, lost.append)
     except DataLeft as left:
         return _data_left(target, left, lost)

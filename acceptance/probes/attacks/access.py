@@ -79,7 +79,7 @@ def require_statement(services: Mapping[ServiceKey, Service], other: str) -> Non
         raise Inconclusive(_NO_OTHER)
 
 
-def knock(doors: Sequence[Door]) -> list[Finding]:
+def let_in(doors: Sequence[Door]) -> list[Finding]:
     """Make each call as each stranger, and name the calls that are served.
 
     Raises:
@@ -97,7 +97,7 @@ def as_another(door: Door, others: Door | None) -> list[Finding]:
         others: Leads to what is the other's own: a login that is let in nowhere proves nothing. None without one.
 
     Raises:
-        Inconclusive: As for `knock`; or there is no other login to try with.
+        Inconclusive: As for `let_in`; or there is no other login to try with.
         NotApplicable: No student has a login there.
     """
     if others is None:

@@ -14,7 +14,7 @@ from dependencies.faulty import server
 from small_target import PREFIX, STAGE, small_target
 
 from acceptance.commands.hold_target import holding
-from acceptance.commands.rollback_drill import attended
+from acceptance.commands.rollback_drill import lease_renewed
 from acceptance.conduct.client import RemoteConductor, WatchdogGone, end_this_process, start_watchdog
 from acceptance.conduct.journal import Journal
 from acceptance.conduct.run import new_run
@@ -257,7 +257,7 @@ def test_flag_that_a_command_attends_to_stays_on_for_so_long_and_no_longer(serve
     served.lease_s = 0.5
     link = served.link()
     link.set_flag(STAGE, True)
-    with attended(link, "21_01c", 1.2):
+    with lease_renewed(link, "21_01c", 1.2):
         time.sleep(1)
         assert served.conductor.done == ["flag True"]
         assert poll(lambda: len(served.conductor.done), lambda done: done == 2, 5) == 2

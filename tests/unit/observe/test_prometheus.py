@@ -11,7 +11,7 @@ from small_target import small_target
 from acceptance.observe.prometheus import Prometheus
 from acceptance.preparation.flagcheck import new_paths_at_work
 from acceptance.stage import Stage
-from acceptance.stages.readiness import address_findings, in_seconds, interval_findings, twice_findings
+from acceptance.stages.readiness import in_seconds, interval_findings, scraped_twice, shared_metrics
 from acceptance.target.naming import MetricNames
 from acceptance.verdict import Inconclusive
 
@@ -131,7 +131,7 @@ def test_an_address_under_two_jobs_is_told(other, number, tmp_path):
     body = {"activeTargets": [{"labels": {"job": job}, "scrapeUrl": url} for job, url in scraped.items()]}
     with server(lambda _: answer(data=body)) as url:
         target = small_target(tmp_path)
-        found = address_findings(target.services["api"], target, Prometheus(url, 2))
+        found = shared_metrics(target.services["api"], target, Prometheus(url, 2))
     assert [each.found for each in found] == ["http://api/metrics, which job butler-worker scrapes too"] * number
 
 
@@ -139,7 +139,7 @@ def test_an_address_under_two_jobs_is_told(other, number, tmp_path):
 def test_a_job_of_two_services_is_told_unless_one_restart_is_that_of_both(restart, number, tmp_path):
     with server(lambda _: answer(data={"activeTargets": []})) as url:
         target = small_target(tmp_path, WORKER_JOB="butler-api", RESTART_WORKER=f"'{restart}'")
-        found = address_findings(target.services["api"], target, Prometheus(url, 2))
+        found = shared_metrics(target.services["api"], target, Prometheus(url, 2))
     assert [each.found for each in found] == ["butler-api, which is that of butler-worker too"] * number
 
 
@@ -152,7 +152,7 @@ def test_a_process_that_is_scraped_twice_is_told(starts, scraped, told, tmp_path
     rows = vector(*(({"instance": name}, start) for name, start in zip("ab", starts, strict=True)))
     active = answer(data={"activeTargets": [{"labels": {"job": "butler-api", "instance": each}} for each in scraped]})
     with server(lambda path: active if "targets" in path else (200, "application/json", rows)) as url:
-        found = twice_findings(small_target(tmp_path).services["api"], Prometheus(url, 2))
+        found = scraped_twice(small_target(tmp_path).services["api"], Prometheus(url, 2))
     assert [each.found.removeprefix("one process scraped as ") for each in found] == told
 
 

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from acceptance.finding import Severity
-from acceptance.probes.attacks.access import HIDDEN, Door, as_another, knock, require_statement
+from acceptance.probes.attacks.access import HIDDEN, Door, as_another, let_in, require_statement
 from acceptance.probes.attacks.leaks import leaks
 from acceptance.probes.http.client import Caller
 from acceptance.probes.http.exchange import Exchange
@@ -67,7 +67,7 @@ def told(found):
     ],
 )
 def test_strangers_are_turned_away_or_told(statuses, stated, found):
-    assert told(knock([door(statuses, stated)])) == found
+    assert told(let_in([door(statuses, stated)])) == found
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ def test_strangers_are_turned_away_or_told(statuses, stated, found):
 )
 def test_refusal_without_a_control_and_an_open_door_without_a_word_prove_nothing(statuses, stated, why):
     with pytest.raises(Inconclusive, match=why):
-        knock([door(statuses, stated)])
+        let_in([door(statuses, stated)])
 
 
 @pytest.mark.parametrize("who", ["none", "ours"])
@@ -94,9 +94,9 @@ def test_login_page_lets_nobody_in(who):
 
     if who == "ours":
         with pytest.raises(Inconclusive, match="let our own login in"):
-            knock([Door("api", serve, OURS, stated=REQUIRED)])
+            let_in([Door("api", serve, OURS, stated=REQUIRED)])
     else:
-        assert told(knock([Door("api", serve, OURS, stated=REQUIRED)])) == [("odd refusal", "no login", "MEDIUM")]
+        assert told(let_in([Door("api", serve, OURS, stated=REQUIRED)])) == [("odd refusal", "no login", "MEDIUM")]
 
 
 def test_task_of_one_student_is_hidden_from_another():
@@ -117,7 +117,7 @@ def test_other_login_that_is_not_there_or_let_in_nowhere_proves_nothing(others, 
 def test_login_of_a_calling_service_is_no_students():
     with pytest.raises(NotApplicable, match="required:service"):
         as_another(door({"ours": 200}, SHARED, refused=HIDDEN), None)
-    assert told(knock([door({"ours": 200, "none": 200}, SHARED)])) == [("unauthorized access", "no login", "CRITICAL")]
+    assert told(let_in([door({"ours": 200, "none": 200}, SHARED)])) == [("unauthorized access", "no login", "CRITICAL")]
 
 
 @pytest.mark.parametrize(("stated", "other"), [(None, "x"), (REQUIRED, "")])

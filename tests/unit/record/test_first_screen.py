@@ -49,7 +49,7 @@ def test_an_undo_that_failed_at_the_end_of_the_run_gives_its_commands(record):
     failed = replace(record, rollback_failure="api did not come back. By hand:\n  cd /infra && make restart-api")
     assert first_screen.word(failed) == "ROLLBACK FAILED"
     assert first_screen.commands(failed) == ["cd /infra && make restart-api"]
-    assert list(first_screen.undone_in_vain(failed)) == ["api did not come back."]
+    assert list(first_screen.failed_rollbacks(failed)) == ["api did not come back."]
 
 
 @pytest.mark.parametrize(("code", "known"), [({}, "not known"), ({"before": {"checkout": "a" * 40}}, "a" * 12)])
