@@ -125,7 +125,7 @@ def rank_sums_below(first: int, second: int) -> tuple[float, ...]:
 
 
 def binomial_tail(hits: int, of: float, p: float) -> float:
-    """P(X >= hits) for X binomial of `of` trials: the regularised incomplete beta function."""
+    """Give P(X >= hits) for X binomial of `of` trials: the regularised incomplete beta function."""
     if hits <= 0:
         return 1.0
     if hits > of or p <= 0:

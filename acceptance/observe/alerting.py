@@ -177,7 +177,7 @@ def _matches(alert: Mapping[str, str], matcher: Mapping[str, Any]) -> bool:
 def _unix(moment: Any, default: float) -> float:
     """Read a time of the API; the year 1 stands for a rule that was not evaluated yet."""
     try:
-        read = datetime.fromisoformat(re.sub(r"(\.\d{6})\d+", r"\1", str(moment))).timestamp()
+        read = datetime.fromisoformat(str(moment)).timestamp()
     except (ValueError, OverflowError):
         return default
     return read if read > 0 else default
@@ -187,3 +187,9 @@ def _place(url: str) -> str:
     """Give an address without the login in it."""
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.hostname}:{parts.port}" if parts.port else f"{parts.scheme}://{parts.hostname}"
+
+
+def own_alerts(alerts: set[str], target: Target) -> list[str]:
+    """Pick the alerts that concern Butler: of its jobs, or of no job at all."""
+    jobs = {service.job for service in target.services.values()}
+    return sorted(alert for alert in alerts if "job=" not in alert or any(f"job={job}" in alert for job in jobs))

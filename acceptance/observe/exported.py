@@ -24,12 +24,14 @@ def await_scrape(prometheus: Prometheus, job: str, patience_s: float) -> None:
     """
     now = prometheus.clock()
     seen = poll(lambda: _last_scrape(prometheus, job), lambda at: at > now, patience_s)
+    if not seen:
+        raise Inconclusive(
+            f"expected Prometheus to scrape every target of job {job}, found one down, or none; look at them"
+        )
     if seen <= now:
         raise Inconclusive(
             f"expected Prometheus to scrape every target of job {job} within {patience_s:g} s, found one scraped last "
             f"{now - seen:.0f} s before; without a scrape, what is not there says nothing; look at its targets"
-            if seen
-            else f"expected Prometheus to scrape every target of job {job}, found one down, or none; look at them"
         )
 
 

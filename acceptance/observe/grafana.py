@@ -16,6 +16,7 @@ import httpx
 from acceptance.finding import Finding
 from acceptance.gates.series import Series
 from acceptance.redact import cut
+from acceptance.target.model import Target
 from acceptance.verdict import Inconclusive
 
 ALL = "$__all"
@@ -213,3 +214,23 @@ def _series(frame: Mapping[str, Any]) -> Series:
     return [
         (at / 1000, float("nan") if value is None else float(value)) for at, value in zip(times, values, strict=True)
     ]
+
+
+def slo_dashboard(target: Target) -> dict[str, Any]:
+    """Fetch the JSON of the SLO dashboard, by its uid (pre.technical.5).
+
+    Raises:
+        Inconclusive: Grafana does not give it; the message has no password in it.
+    """
+    url = f"{target.having('grafana').grafana.url}/api/dashboards/uid/{target.grafana.dashboard_uid}"
+    try:
+        answer = httpx.get(url, auth=(target.grafana.user, target.grafana.password), timeout=target.http_timeout_s)
+        found: dict[str, Any] = answer.raise_for_status().json()
+        if not found["dashboard"].get("panels"):
+            raise Inconclusive(f"{url}: expected a dashboard with panels, found none")
+    except (httpx.HTTPError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise Inconclusive(
+            f"{url}: expected the dashboard's JSON, found {type(error).__name__}: {error}; "
+            "check GRAFANA_URL, GRAFANA_PASSWORD and GRAFANA_DASHBOARD_UID of the target file"
+        ) from error
+    return found

@@ -270,7 +270,7 @@ def _begin(excerpt: Excerpt) -> datetime:
 
 
 def poisson_tail(events: int, mean: float) -> float:
-    """P(X >= events) for X Poisson with this mean."""
+    """Give P(X >= events) for X Poisson with this mean."""
     if mean <= 0:
         return 0.0 if events else 1.0
     terms = (math.exp(k * math.log(mean) - mean - math.lgamma(k + 1)) for k in range(events))

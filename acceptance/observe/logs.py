@@ -113,7 +113,7 @@ class Logs:
         return "events" in self.form.shows
 
     def tells(self, event: str) -> bool:
-        """Whether the target file says that it logs this event."""
+        """Tell whether the target file says that it logs this event."""
         return self.form.tells(event)
 
     def read(self, start: datetime) -> Excerpt:

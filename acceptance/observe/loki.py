@@ -88,7 +88,7 @@ class Loki:
         """
         raws: list[Raw] = []
         for _ in range(_MOST_PAGES):
-            page = self._page(query, start, end, _PAGE, "forward")
+            page = self._page(query, start, end, _PAGE)
             raws += [Raw(text, datetime.fromtimestamp(at, UTC)) for at, text in page]
             if len(page) < _PAGE:
                 return entries(raws, form or LogFormat())
@@ -97,16 +97,16 @@ class Loki:
 
     def first(self, query: str, start: float, end: float, form: LogFormat) -> list[LogLine]:
         """Give the first entries that a log query selects."""
-        page = self._page(query, start, end, _PAGE, "forward")
+        page = self._page(query, start, end, _PAGE)
         return entries([Raw(text, datetime.fromtimestamp(at, UTC)) for at, text in page], form)
 
     def begins(self, query: str, start: float, end: float) -> datetime | None:
         """Give the time of the first line that a query selects; None when there is none."""
-        found = self._page(query, start, end, 1, "forward")
+        found = self._page(query, start, end, 1)
         return datetime.fromtimestamp(found[0][0], UTC) if found else None
 
-    def _page(self, query: str, start: float, end: float, limit: int, direction: str) -> list[tuple[float, str]]:
-        span = {"start": _nanos(start), "end": _nanos(end), "limit": str(limit), "direction": direction}
+    def _page(self, query: str, start: float, end: float, limit: int) -> list[tuple[float, str]]:
+        span = {"start": _nanos(start), "end": _nanos(end), "limit": str(limit), "direction": "forward"}
         found = self._ask("query_range", query=query, **span)
         if not isinstance(found, dict) or found.get("resultType") != "streams":
             raise self._odd("query_range", f"expected streams, found {cut(str(found), 200)}")

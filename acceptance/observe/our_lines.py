@@ -82,24 +82,19 @@ class OurLines:
 
     def otherwise(self) -> list[Finding]:
         """Name the events that our requests log otherwise than by the old path."""
-        after = _by_event(self.after)
-        found = [
-            found
-            for event, lines in _by_event(self.before).items()
-            if min(len(lines), len(after.get(event, ()))) >= LEAST
-            for found in self._unlike(event, lines, after[event])
-        ]
-        old, new = (self._requests_with(lines) for lines in (self.before, self.after))
-        return [*found, *(self._lost(name) for name in FIELDS if len(old[name]) >= LEAST and new[""] and not new[name])]
+        found, after = list[Finding](), _by_event(self.after)
+        for event, lines in _by_event(self.before).items():
+            if min(len(lines), len(after.get(event, ()))) >= LEAST:
+                found += self._unlike(event, lines, after[event])
+        return [*found, *self._lost_fields()]
 
-    def _requests_with(self, lines: Sequence[LogLine]) -> Mapping[str, set[str]]:
-        """Group our requests by the fields of their lines; all of them stand under the empty name."""
-        ours = [line for line in lines if self._is_ours(line)]
-        return {name: {line.trace_id for line in ours if not name or line.fields.get(name)} for name in ("", *FIELDS)}
-
-    def _lost(self, name: str) -> Finding:
-        expected = f"lines of our requests with {name}, as with the flag off"
-        return Finding("not logged", self.source, expected, "none")
+    def _lost_fields(self) -> Iterator[Finding]:
+        before, after = ([line for line in lines if self._is_ours(line)] for lines in (self.before, self.after))
+        for name in FIELDS:
+            requests = {line.trace_id for line in before if line.fields.get(name)}
+            if len(requests) >= LEAST and after and not any(line.fields.get(name) for line in after):
+                expected = f"lines of our requests with {name}, as with the flag off"
+                yield Finding("not logged", self.source, expected, "none")
 
     def _unlike(self, event: str, before: Sequence[LogLine], after: Sequence[LogLine]) -> Iterator[Finding]:
         old, new = map(self._of_each_request, (before, after))

@@ -126,7 +126,7 @@ def _times(command: list[str], target: Target) -> Iterator[float]:
 
 
 def _moment(text: str) -> float:
-    moment = datetime.fromisoformat(re.sub(r"(\.[0-9]{6})[0-9]+", r"\1", text))
+    moment = datetime.fromisoformat(text)
     if moment.tzinfo is None:
         raise ValueError("no zone")
     return moment.astimezone(UTC).timestamp()

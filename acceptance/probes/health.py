@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any
 
 import httpx
 import pymongo
@@ -184,29 +183,3 @@ def mongo_findings(target: Target, user_id: str) -> list[Finding]:
         return [Finding("not well", "MongoDB", expected, str(error), Severity.CRITICAL)]
     lost = [] if found == document else [Finding("not well", "MongoDB", f"the document {document} back", str(found))]
     return lost if removed == 1 else [*lost, Finding("not well", "MongoDB", "to remove 1 document", str(removed))]
-
-
-def dashboard(target: Target) -> dict[str, Any]:
-    """Fetch the SLO dashboard by its uid, by the current API (pre.technical.5).
-
-    Raises:
-        Inconclusive: Grafana does not give it; the message has no password in it.
-    """
-    url = f"{target.having('grafana').grafana.url}/api/dashboards/uid/{target.grafana.dashboard_uid}"
-    try:
-        answer = httpx.get(url, auth=(target.grafana.user, target.grafana.password), timeout=target.http_timeout_s)
-        found: dict[str, Any] = answer.raise_for_status().json()
-        if not found["dashboard"].get("panels"):
-            raise Inconclusive(f"{url}: expected a dashboard with panels, found none")
-    except (httpx.HTTPError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise Inconclusive(
-            f"{url}: expected the dashboard's JSON, found {type(error).__name__}: {error}; "
-            "check GRAFANA_URL, GRAFANA_PASSWORD and GRAFANA_DASHBOARD_UID of the target file"
-        ) from error
-    return found
-
-
-def own_alerts(alerts: set[str], target: Target) -> list[str]:
-    """Pick the alerts that concern Butler: of its jobs, or of no job at all."""
-    jobs = {service.job for service in target.services.values()}
-    return sorted(alert for alert in alerts if "job=" not in alert or any(f"job={job}" in alert for job in jobs))

@@ -180,7 +180,7 @@ def _turns(seen: Seen, path: str) -> Iterator[Pair]:
 
 
 def _agree(texts: Mapping[str, str], pair: Pair) -> bool:
-    return texts[pair[0]] == texts[pair[1]] if pair[0] in texts and pair[1] in texts else False
+    return pair[0] in texts and pair[1] in texts and texts[pair[0]] == texts[pair[1]]
 
 
 def _part(path: str) -> str:

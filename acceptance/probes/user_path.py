@@ -120,21 +120,24 @@ def forgotten(user: User, patience_s: float) -> list[Finding]:
         for context in user.stored(contexts.COLLECTION, "user_id", most=LOOKED_THROUGH)
     ]
     kept = [(context, words_in(said)) for context, said in asked if RECALL not in said and words_in(said)]
-    turns, asked_before = [], user.memory.recalled
-    for context, words in kept[:MOST]:
-        session = str(context["session_id"])
-        if session not in asked_before:  # an answer to the same question again is about that question
-            say = partial(user.clients.butler.say, str(context["user_id"]), RECALL, session)
-            asked_before[session] = say()
-            if asked_before[session].findings():  # the service may not be back yet
-                poll(say, lambda turn: not turn.findings(), patience_s, every=0.5)
-        if not asked_before[session].findings():  # else `conversations` tells it
-            turns.append((asked_before[session], words))
-    lost = [turn for turn, words in turns if not words & words_in([turn.reply])]
-    if len(lost) < max(2, len(turns)):
+    turns = [(_recalled(user, context, patience_s), words) for context, words in kept[:MOST]]
+    answered = [(turn, words) for turn, words in turns if not turn.findings()]  # the others `conversations` tells
+    lost = [turn for turn, words in answered if not words & words_in([turn.reply])]
+    if len(lost) < max(2, len(answered)):
         return []
     expected = "what was said before, with the new path, in the answer"
     return [turn.wrong("forgotten", expected, repr(turn.reply)) for turn in lost]
+
+
+def _recalled(user: User, context: Document, patience_s: float) -> Turn:
+    """Ask for a word once in all tries: an answer to the same question again is about that question."""
+    session, asked_before = str(context["session_id"]), user.memory.recalled
+    if session not in asked_before:
+        say = partial(user.clients.butler.say, str(context["user_id"]), RECALL, session)
+        asked_before[session] = say()
+        if asked_before[session].findings():  # the service may not be back yet
+            poll(say, lambda turn: not turn.findings(), patience_s, every=0.5)
+    return asked_before[session]
 
 
 def conversations(user: User) -> Iterator[Finding]:

@@ -21,12 +21,13 @@ from acceptance.gates.measures import Measure
 from acceptance.observe.alerting import Alerting
 from acceptance.observe.collections import unknown_fields
 from acceptance.observe.deployed import deployed
+from acceptance.observe.grafana import slo_dashboard
 from acceptance.observe.mongo import database
 from acceptance.observe.prometheus import Prometheus
 from acceptance.preparation.flagcheck import flag_findings, new_paths_at_work
 from acceptance.probes.attacks.access import require_statement
 from acceptance.probes.clients import Clients
-from acceptance.probes.health import PARTS, dashboard
+from acceptance.probes.health import PARTS
 from acceptance.probes.storage.antivirus import Antivirus
 from acceptance.probes.storage.directory import as_prepared, look_at
 from acceptance.stage import Stage
@@ -196,7 +197,7 @@ def _promql(prometheus: Prometheus, measure: Measure, new: str) -> list[Finding]
 
 
 def _dashboard(target: Target) -> list[Finding]:
-    dashboard(target)
+    slo_dashboard(target)
     return []
 
 

@@ -157,44 +157,26 @@ def _repeated(lines: list[Statement]) -> list[Fault]:
 
 
 def _contradictions(parsed: Settings, given: Mapping[str, Statement]) -> list[Fault]:
-    faults = []
+    found: dict[str, str] = {}
     if parsed.get("SOAK_SECONDS") and parsed.get("TARGET_KIND") == "production":
-        faults.append(
-            Fault(
-                "SOAK_SECONDS",
-                given["SOAK_SECONDS"].line,
-                "scales the soak, which in production is the checklist's; remove the line",
-            )
-        )
+        found["SOAK_SECONDS"] = "scales the soak, which in production is the checklist's; remove the line"
     # guard: no-user-in-production-is-cut-off
     if parsed.get("DIALOG") == "telegram" and parsed.get("TARGET_KIND") == "production":
-        faults.append(
-            Fault(
-                "DIALOG",
-                given["DIALOG"].line,
-                "would cut every user off from the bot, which polls this suite then, and not Telegram; in production "
-                "ask its gateway (http), or declare the bot absent (ABSENT) and try it by hand",
-            )
+        found["DIALOG"] = (
+            "would cut every user off from the bot, which polls this suite then, and not Telegram; in production "
+            "ask its gateway (http), or declare the bot absent (ABSENT) and try it by hand"
         )
     if parsed.get("TARGET_PROVIDER") and parsed.get("ALLOW_MUTATIONS"):
-        faults.append(
-            Fault(
-                "ALLOW_MUTATIONS",
-                given["ALLOW_MUTATIONS"].line,
-                "belongs in the target file that TARGET_PROVIDER makes, not beside it; remove the line",
-            )
+        found["ALLOW_MUTATIONS"] = (
+            "belongs in the target file that TARGET_PROVIDER makes, not beside it; remove the line"
         )
     root, watched = parsed.get("STORAGE_ROOT"), parsed.get("WATCH_DIRS")
     # guard: what-lies-beside-the-storage-is-watched
     if root and watched and root.parent != Path("/") and not _around(root, watched):
-        faults.append(
-            Fault(
-                "WATCH_DIRS",
-                given["WATCH_DIRS"].line,
-                f"names no folder around STORAGE_ROOT, so what is written beside it is not watched; add {root.parent}",
-            )
+        found["WATCH_DIRS"] = (
+            f"names no folder around STORAGE_ROOT, so what is written beside it is not watched; add {root.parent}"
         )
-    return faults
+    return [Fault(key, given[key].line, message) for key, message in found.items()]
 
 
 def _around(root: Path, folders: Iterable[Path]) -> bool:

@@ -47,7 +47,7 @@ class LogFormat(Public):
     events: Mapping[str, str] = field(default_factory=dict)
 
     def tells(self, event: str) -> bool:
-        """Whether the target file says that the service logs this event."""
+        """Tell whether the target file says that the service logs this event."""
         return "events" in self.shows and self.events.get(event) != ""
 
     def event_of(self, theirs: str) -> str:

@@ -37,7 +37,7 @@ class HttpNames(Public):
         return self.routes[longest] + path.removeprefix(longest) if longest else path
 
     def lacks(self, name: str) -> bool:
-        """Whether the target file says that the deployment has no such field."""
+        """Tell whether the target file says that the deployment has no such field."""
         return self.fields.get(name) == ""
 
     def field(self, name: str) -> str:

@@ -58,5 +58,5 @@ def _plain(name: str, value: Any, *, hide: bool) -> str:
 
 
 def _veiled(secret: str) -> str:
-    """MongoDB's URL may tell its host; any other secret tells nothing."""
+    """Hide a secret, but for the host in MongoDB's URL."""
     return secret if secret.startswith("mongodb") or not secret else HIDDEN

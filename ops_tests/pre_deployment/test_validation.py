@@ -10,12 +10,12 @@ from acceptance.backup.restoring import backup_findings, restore_findings
 from acceptance.baseline.files import collect, figures, gaps, save
 from acceptance.evidence import Evidence
 from acceptance.finding import summary
+from acceptance.observe.grafana import slo_dashboard
 from acceptance.observe.panels import job_findings
 from acceptance.polling import poll
 from acceptance.preparation.codescan import can_scan, vulnerabilities
 from acceptance.preparation.flagcheck import flag_findings, new_paths_at_work
 from acceptance.preparation.staging import staging_runs
-from acceptance.probes.health import dashboard
 
 
 @pytest.mark.checklist("pre.technical.1")
@@ -72,7 +72,7 @@ def test_monitoring_baseline_is_captured(target, stage_work, prometheus, run, ev
 @pytest.mark.checklist("pre.technical.5")
 def test_dashboard_state_is_saved(target, grafana, run, evidence):
     """Monitoring baselines captured, 2: the state of the Grafana dashboard, which shows the bot."""
-    found = dashboard(target)
+    found = slo_dashboard(target)
     (run.folder / "dashboard_before_window.json").write_text(json.dumps(found, indent=1))
     evidence.add(Evidence("document", "Grafana dashboard", found))
     assert found["dashboard"]["uid"] == target.grafana.dashboard_uid

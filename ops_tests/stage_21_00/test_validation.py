@@ -7,11 +7,12 @@ import pytest
 from acceptance.baseline.response_times import slower
 from acceptance.evidence import Evidence
 from acceptance.finding import summary
+from acceptance.observe.alerting import own_alerts
 from acceptance.polling import poll
 from acceptance.probes.dialog.contexts import context_after
 from acceptance.probes.dialog.conversation import converse
 from acceptance.probes.dialog.gateway import RECALL
-from acceptance.probes.health import PARTS, own_alerts
+from acceptance.probes.health import PARTS
 from acceptance.probes.reviews.over_restart import OverRestart
 
 REVIEW_PATIENCE_S = 90  # three times the SLO: a worker may sleep 60 s before it looks for work

@@ -286,14 +286,14 @@ def unaccepted(evidence: EvidenceBox) -> Callable[[list[Finding]], list[Finding]
 
 @pytest.fixture
 def av_enabled(target: Target) -> None:
-    """Is not applicable where no scanner is configured."""
+    """Leaves a check out, as not applicable, where no scanner is configured."""
     if not EnvFile(target.env_file).switch("STORAGE_AV_SCAN_ENABLED"):
         raise NotApplicable(f"virus scanner: STORAGE_AV_SCAN_ENABLED is off in {target.env_file}")
 
 
 @pytest.fixture
 def digest_required(target: Target) -> None:
-    """Is not applicable where a client need not declare a digest."""
+    """Leaves a check out, as not applicable, where a client need not declare a digest."""
     if not EnvFile(target.env_file).switch("STORAGE_ENFORCE_CHECKSUM"):
         raise NotApplicable(f"required digest: STORAGE_ENFORCE_CHECKSUM is off in {target.env_file}")
 

@@ -188,7 +188,7 @@ def empty() -> Archive:
 
 
 def text_named_zip(nonce: bytes | None = None) -> Archive:
-    """Plain text under a zip's name."""
+    """Make plain text under a zip's name."""
     nonce = nonce or new_nonce()
     return Archive.of("text-named-zip", b"This is no archive.\n" * 20 + nonce + b"\n", "text, no zip", nonce)
 

@@ -113,25 +113,33 @@ def as_another(door: Door, others: Door | None) -> list[Finding]:
 
 
 def _at(door: Door, strangers: Iterable[tuple[str, Mapping[str, str]]]) -> Iterator[Finding]:
-    stated = door.stated
     owner = door.call(door.login)
     if not _is_let_in(owner):
         raise Inconclusive(f"{door.name}: expected it to let our own login in, found {owner.status or owner.error}")
     for who, headers in strangers:
-        answer = door.call(headers)
+        answer, subject = door.call(headers), f"{door.name} with {who}"
         if answer.status in (None, BUSY):
-            raise Inconclusive(f"{door.name} with {who}: expected an answer, found {answer.status or answer.error}")
+            raise Inconclusive(f"{subject}: expected an answer, found {answer.status or answer.error}")
         if _is_let_in(answer):
-            severity = stated.severity if stated and not stated.required else Severity.CRITICAL
-            kind = "no authentication" if stated and not stated.required else "unauthorized access"
-            step = "roll back, and read the logs for who used it" if kind == "unauthorized access" else ""
-            found = Finding(kind, f"{door.name} with {who}", _words(door), f"{answer.status}", severity, step)
-            if stated is None:
-                why = f"AUTHENTICATION of the target file does not say whether that may be: {_HOW}"
-                raise Inconclusive(f"{found}; {why}")
-            yield found
+            yield _served(door, subject, f"{answer.status}")
         elif answer.status not in door.refused:
-            yield Finding("odd refusal", f"{door.name} with {who}", _words(door), f"{answer.status}", Severity.MEDIUM)
+            yield Finding("odd refusal", subject, _words(door), f"{answer.status}", Severity.MEDIUM)
+
+
+def _served(door: Door, subject: str, status: str) -> Finding:
+    """Say how bad it is that a stranger was served, by what the target file says of logins there.
+
+    Raises:
+        Inconclusive: It does not say whether that may be.
+    """
+    stated, expected = door.stated, _words(door)
+    if stated and not stated.required:
+        return Finding("no authentication", subject, expected, status, stated.severity)
+    step = "roll back, and read the logs for who used it"
+    found = Finding("unauthorized access", subject, expected, status, Severity.CRITICAL, step)
+    if stated is None:
+        raise Inconclusive(f"{found}; AUTHENTICATION of the target file does not say whether that may be: {_HOW}")
+    return found
 
 
 def _is_let_in(answer: Exchange) -> bool:

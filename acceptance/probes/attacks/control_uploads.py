@@ -49,7 +49,7 @@ class StorageRoots:
         return path == self.root or self.root in path.parents
 
     def is_own(self, path: Path) -> bool:
-        """Whether the service is known to write this file by itself."""
+        """Tell whether the service is known to write this file by itself."""
         return any(path.parent == each.parent and fnmatchcase(path.name, each.name) for each in self.writers)
 
 

@@ -57,7 +57,8 @@ def run(
             be read.
     """
     announce([roots.canary_dir])
-    canaries = Canaries.plant([roots.canary_dir], f"canary-{run_prefix}.txt", nonce := new_nonce())
+    nonce = new_nonce()
+    canaries = Canaries.plant([roots.canary_dir], f"canary-{run_prefix}.txt", nonce)
     roots = roots.resolved()
     canary = roots.canary_dir / f"canary-{run_prefix}.txt"
     try:
@@ -128,7 +129,9 @@ def _result(
 ) -> CaseResult:
     paths = found.of.get(attack.case.id, [])
     owned = {path for others in found.of.values() for path in others}
-    blamed = broken & set(paths) or ("{victim" in attack.case.payload and broken - owned)
+    blamed = broken & set(paths)
+    if not blamed and "{victim" in attack.case.payload:  # nobody's nonce is in it, and this case aimed there
+        blamed = broken - owned
     is_wrong = partial(is_unsafe, root=roots.root) if attack.case.may_be_taken and exchange.accepted else is_left
     return CaseResult(
         case=attack.case,

@@ -18,6 +18,11 @@ from acceptance.probes.http.client import Called, Caller, brief
 from acceptance.probes.http.exchange import Exchange
 from acceptance.redact import cut
 
+MESSAGES_PATH = "/api/v1/dialog/messages"
+MODES = frozenset({"talk", "digest", "channel_info", "task", "data", "reminders", "homework_review", "idle"})
+"""Modes that a reply may name, in any case: what the user asked for, or Butler's own names for it."""
+
+RECALL = "What did I say before?"
 _ERROR = re.compile(
     r"\b(?:an?|some|internal|unexpected|server) error\b|\berror (?:occurred|while|code)|\btraceback\b|\bexception\b"
     r"|\bsomething went wrong\b|\b(?:try|come back) (?:it )?again\b|\btemporarily unavailable\b|\bnot available\b"
@@ -31,13 +36,6 @@ def error_in(reply: str) -> str | None:
     """Give the words by which a reply reads as an error text, None when it does not."""
     found = _ERROR.search(reply)
     return found[0] if found else None
-
-
-MESSAGES_PATH = "/api/v1/dialog/messages"
-MODES = frozenset({"talk", "digest", "channel_info", "task", "data", "reminders", "homework_review", "idle"})
-"""Modes that a reply may name, in any case: what the user asked for, or Butler's own names for it."""
-
-RECALL = "What did I say before?"
 
 
 def new_word() -> str:

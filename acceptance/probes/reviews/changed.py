@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations, zip_longest
 from pathlib import Path
 from typing import Any
@@ -39,25 +39,41 @@ def changed(before: Sequence[Review], new: Review) -> list[Finding]:
         sent = new.submitted
         subject, told = subject or sent.student_id, str(new.task or brief(sent.exchange))
         return [Finding("review failed", subject, f"success of {sent.work}, as by the old path", told)]
-    found = OldPath([review.seen for review in succeeded]).unlike(subject, new.seen, old.seen)
-    said, says = ((each.answer or {}).get("status") for each in (old, new))
-    if new.answer is not None and said != says:
-        found.append(Finding("answered otherwise", subject, f"status {said!r}, as by the old path", repr(says)))
-    found += other_form([review.submitted.exchange for review in succeeded], [new.submitted.exchange])
-    found += other_form([each.asked for each in succeeded if each.asked], [new.asked] if new.asked else [])
-    kinds = [(each.task or {}).get("task_type") for each in (old, new)]
-    if kinds[0] != kinds[1]:
-        found.append(Finding("other task", subject, f"task_type {kinds[0]!r}, as by the old path", repr(kinds[1])))
-    texts = [_text(each) for each in (old, new)]
-    if len(texts[1]) < len(texts[0]) / LEAST_OF_REPORT:
-        expected = f"a report of about {len(texts[0])} characters, as by the old path"
-        found.append(Finding("report cut", subject, expected, f"{len(texts[1])} characters: {cut(texts[1], 100)!r}"))
-    found += [*_miscounted(subject, succeeded, new), *_unnamed(subject, succeeded, new)]
-    found += _internals(subject, succeeded, new)
-    analysed, now = ((each.report or {}).get("log_analysis") for each in (old, new))
-    if analysed != now:
-        found.append(Finding("analysed otherwise", subject, f"log_analysis {analysed}, as by the old path", str(now)))
-    return found
+    return [
+        *OldPath([review.seen for review in succeeded]).unlike(subject, new.seen, old.seen),
+        *_answered_otherwise(subject, old, new),
+        *other_form([review.submitted.exchange for review in succeeded], [new.submitted.exchange]),
+        *other_form([each.asked for each in succeeded if each.asked], [new.asked] if new.asked else []),
+        *_stored_otherwise(subject, old, new),
+        *_miscounted(subject, succeeded, new),
+        *_unnamed(subject, succeeded, new),
+        *_internals(subject, succeeded, new),
+        *_analysed_otherwise(subject, old, new),
+    ]
+
+
+def _answered_otherwise(subject: str, old: Review, new: Review) -> Iterator[Finding]:
+    """Compare the status that the API tells; nothing where nobody asked for it."""
+    was, now = ((each.answer or {}).get("status") for each in (old, new))
+    if new.answer is not None and was != now:
+        yield Finding("answered otherwise", subject, f"status {was!r}, as by the old path", repr(now))
+
+
+def _stored_otherwise(subject: str, old: Review, new: Review) -> Iterator[Finding]:
+    """Compare the kind of the task, and the length of the report."""
+    was, now = ((each.task or {}).get("task_type") for each in (old, new))
+    if was != now:
+        yield Finding("other task", subject, f"task_type {was!r}, as by the old path", repr(now))
+    old_text, new_text = _text(old), _text(new)
+    if len(new_text) < len(old_text) / LEAST_OF_REPORT:
+        expected = f"a report of about {len(old_text)} characters, as by the old path"
+        yield Finding("report cut", subject, expected, f"{len(new_text)} characters: {cut(new_text, 100)!r}")
+
+
+def _analysed_otherwise(subject: str, old: Review, new: Review) -> Iterator[Finding]:
+    was, now = ((each.report or {}).get("log_analysis") for each in (old, new))
+    if was != now:
+        yield Finding("analysed otherwise", subject, f"log_analysis {was}, as by the old path", str(now))
 
 
 def _miscounted(subject: str, before: Sequence[Review], new: Review) -> list[Finding]:

@@ -25,6 +25,8 @@ from acceptance.probes.seen import CLOCKS_DIFFER
 from acceptance.probes.storage.uploads import REVIEWS_PATH, Uploader
 
 DURATIONS = "review_submission_duration_seconds_count"
+COMPONENTS_PATH = "/health/components"
+COMPONENTS = ("RateLimiter", "LogAnalysisPipeline", "ReportPublisher")
 
 
 @dataclass(frozen=True)
@@ -176,15 +178,13 @@ def counted(prometheus: Prometheus, job: str) -> int:
     return round(sum(sample.value for sample in prometheus.instant(f'{DURATIONS}{{job="{job}"}}')))
 
 
-PATH = "/health/components"
-COMPONENTS = ("RateLimiter", "LogAnalysisPipeline", "ReportPublisher")
-
-
 def component_findings(worker: Caller) -> list[Finding]:
     """Name the collaborators that are not healthy, or what keeps them from being seen; a 200 says nothing."""
-    answer = worker.get(PATH)
+    answer = worker.get(COMPONENTS_PATH)
     if answer.exchange.status != httpx.codes.OK or not isinstance(answer.payload, dict):
-        return [Finding("not healthy", PATH, "200 with the state of each collaborator", brief(answer.exchange))]
+        return [
+            Finding("not healthy", COMPONENTS_PATH, "200 with the state of each collaborator", brief(answer.exchange))
+        ]
     return [
         Finding("not healthy", name, f"{name} to be healthy", str(answer.get(name) or "no word of it"))
         for name in COMPONENTS

@@ -12,11 +12,13 @@ import pytest
 from served import served
 
 from acceptance.finding import summary
+from acceptance.observe.alerting import own_alerts
+from acceptance.observe.grafana import slo_dashboard
 from acceptance.preparation.codescan import can_scan, vulnerabilities
 from acceptance.preparation.flagcheck import flag_findings, flag_states, new_paths_at_work, ticket_fault
 from acceptance.preparation.staging import Staging, staging_runs
 from acceptance.probes.clients import Clients
-from acceptance.probes.health import PARTS, dashboard, mongo_findings, own_alerts
+from acceptance.probes.health import PARTS, mongo_findings
 from acceptance.record.history import Unreadable
 from acceptance.target.model import load_target
 from acceptance.verdict import Inconclusive, Outcome, Verdict
@@ -151,10 +153,10 @@ def test_a_dashboard_is_kept_and_a_login_page_is_not(target, site):
         return replace(target, grafana=replace(target.grafana, url=site(body, status)))
 
     good = {"dashboard": {"uid": "slo", "panels": [{}]}, "meta": {}}
-    assert dashboard(at(json.dumps(good))) == good
+    assert slo_dashboard(at(json.dumps(good))) == good
     for body, status in (("<html>", 200), ('{"dashboard": {"uid": "slo"}}', 200), ("{}", 200), ("{}", 404)):
         with pytest.raises(Inconclusive, match="dashboard") as told:
-            dashboard(at(body, status))
+            slo_dashboard(at(body, status))
         assert "grafana-pw" not in str(told.value)
 
 
