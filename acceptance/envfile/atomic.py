@@ -96,6 +96,9 @@ def _carry_over(wanted: dict[str, bytes], fd: int) -> None:
         if wanted.get(name) == present.get(name):
             continue
         try:
-            os.setxattr(fd, name, wanted[name]) if name in wanted else os.removexattr(fd, name)
+            if name in wanted:
+                os.setxattr(fd, name, wanted[name])
+            else:
+                os.removexattr(fd, name)
         except OSError as error:
             raise WouldChange(f"its attribute {name} would be lost ({error.strerror})") from error

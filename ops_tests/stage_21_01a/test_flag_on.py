@@ -98,7 +98,8 @@ def test_context_is_stored_in_no_other_collection(conversation, mongo, before):
 def test_step_count_grows(conversation):
     """Smoke test with flag on: each turn is a step."""
     counts = contexts.steps(conversation.contexts)
-    assert counts == sorted({count for count in counts if count}), counts
+    grown = sorted({count for count in counts if count})
+    assert counts == grown, f"expected a step_count that grows with each turn, found {counts}"
 
 
 @pytest.mark.checklist("21_01a.rollout.3")

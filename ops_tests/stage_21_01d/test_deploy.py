@@ -18,7 +18,8 @@ def test_worker_runs_the_deployed_code(restart, stage_work, over_restart, before
     with over_restart.submitting():
         restarted = restart()
     before.keep("lost over a restart", over_restart.lost(patience_s))
-    assert [done.service for done in restarted if done.proved] == [stage_work.service.name], restarted
+    seen, name = [done.service for done in restarted if done.proved], stage_work.service.name
+    assert seen == [name], f"expected a new process of {name}, found {restarted}"
 
 
 @pytest.mark.checklist("21_01d.deploy.2")
