@@ -6,16 +6,15 @@ import sys
 
 import _environment  # noqa: F401 - first: it finds the packages
 
+from acceptance.commands import cli
 from acceptance.commands.archives import answer_on_newest, assignment
-from acceptance.commands.cli import Answer, main
 from acceptance.probes.storage.metadata import checksum_findings
 from acceptance.target.model import Target
 
 
-def act(target: Target, args: argparse.Namespace) -> Answer:
-    """Look at the newest document and its file."""
+def _act(target: Target, args: argparse.Namespace) -> cli.Answer:
     return answer_on_newest(target, args, checksum_findings, "{task_id}: recorded SHA-256 {sha256} is that of {path}")
 
 
 if __name__ == "__main__":
-    sys.exit(main(__doc__, act, assignment))
+    sys.exit(cli.main(__doc__, _act, assignment))

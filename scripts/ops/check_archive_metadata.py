@@ -8,8 +8,8 @@ from pathlib import Path
 
 import _environment  # noqa: F401 - first: it finds the packages
 
+from acceptance.commands import cli
 from acceptance.commands.archives import answer_on_newest, assignment
-from acceptance.commands.cli import Answer, main
 from acceptance.finding import Finding
 from acceptance.probes.storage.metadata import Document, checksum_findings, metadata_findings
 from acceptance.target.model import Target
@@ -20,11 +20,10 @@ def findings(document: Document, root: Path) -> list[Finding]:
     return metadata_findings(document, root, datetime.now(UTC)) or checksum_findings(document, root)
 
 
-def act(target: Target, args: argparse.Namespace) -> Answer:
-    """Look at the newest document and its file."""
+def _act(target: Target, args: argparse.Namespace) -> cli.Answer:
     line = "{task_id}: size_bytes {size_bytes}, sha256 {sha256}, uploaded_at {uploaded_at}"
     return answer_on_newest(target, args, findings, line)
 
 
 if __name__ == "__main__":
-    sys.exit(main(__doc__, act, assignment))
+    sys.exit(cli.main(__doc__, _act, assignment))

@@ -12,7 +12,7 @@ from dataclasses import replace
 
 import _environment  # noqa: F401 - first: it finds the packages
 
-from acceptance.commands.cli import Answer, main
+from acceptance.commands import cli
 from acceptance.commands.interruption import report_signals_only, reporting
 from acceptance.conduct.lock import LockHeld, LockUnusable
 from acceptance.conduct.manual_recovery import state_found
@@ -24,13 +24,11 @@ from acceptance.target.model import Target
 from acceptance.verdict import DataLeft, RecoveryNeeded
 
 
-def arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the option that only lists."""
+def _arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--dry-run", action="store_true", help="only list")
 
 
-def act(target: Target, args: argparse.Namespace) -> Answer:
-    """Undo, or list."""
+def _act(target: Target, args: argparse.Namespace) -> cli.Answer:
     before = open_changes(target)
     facts = {"open": [f"{entry.what} (run {entry.run}, {entry.at})" for entry in before]}
     if args.dry_run:
@@ -38,7 +36,7 @@ def act(target: Target, args: argparse.Namespace) -> Answer:
         listed = [
             Finding("open change", f"open: {line}", "it undone", "it open", next_step=step) for line in facts["open"]
         ]
-        nothing = Answer(listed, f"{target.name}: nothing is open", facts)
+        nothing = cli.Answer(listed, f"{target.name}: nothing is open", facts)
         return nothing if listed else _compared(target, nothing)
     lost: list[Finding] = []
     report_signals_only()
@@ -50,37 +48,37 @@ def act(target: Target, args: argparse.Namespace) -> Answer:
         return _data_left(target, left, lost)
     undone = "\n  ".join(accounts)
     line = f"{target.name}: undone:\n  {undone}" if accounts else f"{target.name}: nothing was open"
-    return _compared(target, Answer(lost, line, facts | {"undone": accounts}))
+    return _compared(target, cli.Answer(lost, line, facts | {"undone": accounts}))
 
 
-def _data_left(target: Target, left: DataLeft, lost: list[Finding]) -> Answer:
+def _data_left(target: Target, left: DataLeft, lost: list[Finding]) -> cli.Answer:
     """Say that only test data is left, where flags and services are as expected indeed."""
     again = commands.recover(target.source)
-    compared = _compared(target, Answer(lost, ""))
+    compared = _compared(target, cli.Answer(lost, ""))
     if not compared.findings:
         raise DataLeft(f"{left}\nflags and services are as expected; run this once more: {again}") from left
     found = Finding("test data left", target.name, "none of ours", str(left), Severity.MEDIUM, f"run it again: {again}")
     return replace(compared, findings=[*compared.findings, found])
 
 
-def _compared(target: Target, answer: Answer) -> Answer:
+def _compared(target: Target, answer: cli.Answer) -> cli.Answer:
     """Add how flags and services stand, where no change is open that explains it."""
     found = ranked(standing(target))
     bad = [finding for finding in found if finding.severity > Severity.LOW]
     notes = "".join(f"\n  note: {finding}" for finding in found if finding.severity == Severity.LOW)
     undone = [answer.line] if answer.facts.get("undone") else []
-    return Answer([*answer.findings, *bad], answer.line + notes, answer.facts, undone)
+    return cli.Answer([*answer.findings, *bad], answer.line + notes, answer.facts, undone)
 
 
-def undone(target: Target, args: argparse.Namespace) -> Answer:
+def _undone(target: Target, args: argparse.Namespace) -> cli.Answer:
     """Do it, and give the commands by hand for what is open afterwards."""
     try:
-        return act(target, args)
+        return _act(target, args)
     except (LockHeld, LockUnusable, DataLeft):
         raise
     except RecoveryNeeded as error:
         found = Finding("not undone", target.name, "every change undone", str(error), Severity.CRITICAL)
-        return Answer([found], "", notes=_by_hand(target))
+        return cli.Answer([found], "", notes=_by_hand(target))
 
 
 def _by_hand(target: Target) -> list[str]:
@@ -92,4 +90,4 @@ def _by_hand(target: Target) -> list[str]:
 
 
 if __name__ == "__main__":
-    sys.exit(main(__doc__, undone, arguments))
+    sys.exit(cli.main(__doc__, _undone, _arguments))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import _environment  # noqa: F401 - first: it finds the packages
 
-from acceptance.commands.cli import Answer, main
+from acceptance.commands import cli
 from acceptance.commands.hold_target import holding
 from acceptance.commands.rollback_drill import drill
 from acceptance.stage import StageError, load_stage
@@ -18,8 +18,7 @@ from acceptance.verdict import Refused
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the rollback plan's own arguments."""
+def _arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--stage", required=True, help="such as 21_01c")
     parser.add_argument("--environment", required=True, choices=("lab", "staging", "production"))
     parser.add_argument("--record-metrics", action="store_true", help="also record the stage's metrics at each step")
@@ -27,8 +26,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--reports", type=Path, default=ROOT / "reports", metavar="DIR", help="where the record goes")
 
 
-def act(target: Target, args: argparse.Namespace) -> Answer:
-    """Run the drill and write its account."""
+def _act(target: Target, args: argparse.Namespace) -> cli.Answer:
     if target.kind != args.environment:
         raise Refused(
             f"--environment {args.environment}: expected a target of that kind, found {target.source} with "
@@ -49,8 +47,8 @@ def act(target: Target, args: argparse.Namespace) -> Answer:
         f"{stage.id} on {target.name}: rolled back in {done.rollback_s or 0:.1f} s, allowed "
         f"{stage.rollback_minutes:g} min; {done.flag} is false, a new process is healthy; documented in {account}"
     )
-    return Answer(done.findings, line, facts | done.as_json() | {"account_file": account})
+    return cli.Answer(done.findings, line, facts | done.as_json() | {"account_file": account})
 
 
 if __name__ == "__main__":
-    sys.exit(main(__doc__, act, arguments))
+    sys.exit(cli.main(__doc__, _act, _arguments))

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import _environment  # noqa: F401 - first: it finds the packages
 
-from acceptance.commands.cli import Answer, main
+from acceptance.commands import cli
 from acceptance.commands.hold_target import command_session
 from acceptance.finding import Finding, about
 from acceptance.probes.archives.archives import Archive, bit_flip, good, truncated
@@ -27,8 +27,7 @@ def damaged() -> dict[str, Archive]:
     }
 
 
-def act(target: Target, _: argparse.Namespace) -> Answer:
-    """Send them, and judge by what is kept and logged."""
+def _act(target: Target, _: argparse.Namespace) -> cli.Answer:
     findings: list[Finding] = []
     tried = damaged()
     with command_session(target) as ours:
@@ -39,8 +38,8 @@ def act(target: Target, _: argparse.Namespace) -> Answer:
             refusal = try_upload(ours.uploader, upload, target.storage.root, ours.logs, event=event)
             findings += about(name, refusal.findings(event), ours.hint())
     line = f"{len(tried)} of {len(tried)} damaged archives refused and logged, nothing kept"
-    return Answer(findings, line, {"tried": list(tried)})
+    return cli.Answer(findings, line, {"tried": list(tried)})
 
 
 if __name__ == "__main__":
-    sys.exit(main(__doc__, act))
+    sys.exit(cli.main(__doc__, _act))

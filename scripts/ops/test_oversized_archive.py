@@ -6,7 +6,7 @@ import sys
 
 import _environment  # noqa: F401 - first: it finds the packages
 
-from acceptance.commands.cli import Answer, main
+from acceptance.commands import cli
 from acceptance.commands.hold_target import command_session
 from acceptance.commands.units import size
 from acceptance.finding import Finding, about
@@ -19,13 +19,11 @@ from acceptance.verdict import Refused
 LARGEST = 4 * 10**9  # an archive beyond it needs zip64, which says nothing more about the limit
 
 
-def arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the checklist's own argument."""
+def _arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--size", type=size, default=size("150MB"), help="such as 150MB (10^6 bytes) or 143MiB (2^20)")
 
 
-def act(target: Target, args: argparse.Namespace) -> Answer:
-    """Send it with its length told and without, and judge by the answer and by what is kept."""
+def _act(target: Target, args: argparse.Namespace) -> cli.Answer:
     limit = target.storage.max_upload_bytes
     if not limit < args.size <= LARGEST:
         raise Refused(
@@ -43,8 +41,8 @@ def act(target: Target, args: argparse.Namespace) -> Answer:
             )
             findings += about(how, refusal.findings("size_limit", 413), ours.hint())
     line = f"{args.size} bytes refused with 413, with and without a length told; nothing kept; the limit is {limit}"
-    return Answer(findings, line, {"size": args.size, "limit": limit})
+    return cli.Answer(findings, line, {"size": args.size, "limit": limit})
 
 
 if __name__ == "__main__":
-    sys.exit(main(__doc__, act, arguments))
+    sys.exit(cli.main(__doc__, _act, _arguments))

@@ -6,7 +6,7 @@ import sys
 
 import _environment  # noqa: F401 - first: it finds the packages
 
-from acceptance.commands.cli import Answer, main
+from acceptance.commands import cli
 from acceptance.commands.hold_target import command_session
 from acceptance.finding import about
 from acceptance.probes.attacks.attacks import attack
@@ -14,8 +14,7 @@ from acceptance.probes.attacks.corpus import cases_to_send
 from acceptance.target.model import Target
 
 
-def act(target: Target, _: argparse.Namespace) -> Answer:
-    """Attack once, and judge each case by what was written where."""
+def _act(target: Target, _: argparse.Namespace) -> cli.Answer:
     cases = cases_to_send(target.storage.attacks)
     with command_session(target) as ours:
         attacks = attack(
@@ -34,8 +33,8 @@ def act(target: Target, _: argparse.Namespace) -> Answer:
     line = (
         f"{len(cases)} of {len(cases)} {some}attacks blocked and logged; nothing outside {target.storage.root} changed"
     )
-    return Answer(findings, line, {"cases": len(cases)})
+    return cli.Answer(findings, line, {"cases": len(cases)})
 
 
 if __name__ == "__main__":
-    sys.exit(main(__doc__, act))
+    sys.exit(cli.main(__doc__, _act))

@@ -10,7 +10,7 @@ import sys
 
 import _environment  # noqa: F401 - first: it finds the packages
 
-from acceptance.commands.cli import Answer, main
+from acceptance.commands import cli
 from acceptance.commands.staying_data import own_user, until_removed
 from acceptance.finding import Finding
 from acceptance.probes.archives.archives import good
@@ -21,14 +21,12 @@ from acceptance.target.model import Target
 from acceptance.verdict import Inconclusive
 
 
-def arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the checklist's own arguments."""
+def _arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--student-id", required=True)
     parser.add_argument("--assignment-id", required=True)
 
 
-def act(target: Target, args: argparse.Namespace) -> Answer:
-    """Upload, and judge by what is on disk."""
+def _act(target: Target, args: argparse.Namespace) -> cli.Answer:
     where, student = target.source, own_user(target, args.student_id)
     archive = good()
     answer = Clients(target).uploader.send(Upload(student, args.assignment_id, archive))
@@ -39,10 +37,10 @@ def act(target: Target, args: argparse.Namespace) -> Answer:
     facts = {"student_id": student, "sha256": archive.sha256, "size": archive.size, "paths": copies, "answer": said}
     if (answer.status, len(copies)) != (201, 1):
         found = f"copies: {list(map(str, copies))}; {said}"
-        return Answer([Finding("not stored", "the archive", "201 and one copy on disk", found)], "", facts)
+        return cli.Answer([Finding("not stored", "the archive", "201 and one copy on disk", found)], "", facts)
     line = f"{student}/{args.assignment_id}: {archive.size} bytes, SHA-256 {archive.sha256}, in {copies[0]}"
-    return Answer([], f"{line}; {until_removed(target)}", facts)
+    return cli.Answer([], f"{line}; {until_removed(target)}", facts)
 
 
 if __name__ == "__main__":
-    sys.exit(main(__doc__, act, arguments))
+    sys.exit(cli.main(__doc__, _act, _arguments))

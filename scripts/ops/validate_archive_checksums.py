@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import _environment  # noqa: F401 - first: it finds the packages
 
-from acceptance.commands.cli import Answer, main
+from acceptance.commands import cli
 from acceptance.commands.units import duration
 from acceptance.observe.mongo import database
 from acceptance.probes.storage.metadata import checksum_findings, recent
@@ -15,13 +15,11 @@ from acceptance.target.model import Target
 from acceptance.verdict import Inconclusive
 
 
-def arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the rollback plan's own argument."""
+def _arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--recent", type=duration, default=duration("1h"), help="how far back: 30m, 1h, 2d")
 
 
-def act(target: Target, args: argparse.Namespace) -> Answer:
-    """Work out each digest anew."""
+def _act(target: Target, args: argparse.Namespace) -> cli.Answer:
     since = datetime.now(UTC) - args.recent
     with database(target) as mongo:
         documents, where = list(recent(mongo, since)), mongo["review_archives"].name
@@ -32,8 +30,8 @@ def act(target: Target, args: argparse.Namespace) -> Answer:
         )
     findings = [finding for document in documents for finding in checksum_findings(document, target.storage.root)]
     line = f"{len(documents)} of {len(documents)} archives since {since:%Y-%m-%d %H:%M} UTC are as recorded"
-    return Answer(findings, line, {"archives": len(documents), "since": since})
+    return cli.Answer(findings, line, {"archives": len(documents), "since": since})
 
 
 if __name__ == "__main__":
-    sys.exit(main(__doc__, act, arguments))
+    sys.exit(cli.main(__doc__, _act, _arguments))
