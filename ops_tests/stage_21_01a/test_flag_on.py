@@ -158,12 +158,8 @@ def test_contexts_are_stored_as_with_the_flag_off(before, conversation, long_tal
     pairs = ((conversation, begun), (long_talk, long))
     found = [each for new, same in pairs for each in old.unlike(new.session_id, new.seen, same.seen)]
     found += [*other_modes(long.turns, long_talk.turns), *other_forms(long.turns, long_talk.turns)]
-    found += other_form(
-        *(
-            [turn.exchange for talk in talks for turn in talk.turns]
-            for talks in ((begun, long), (conversation, long_talk))
-        )
-    )
+    exchanges = [turn.exchange for turn in (*begun.turns, *long.turns)]
+    found += other_form(exchanges, [turn.exchange for turn in (*conversation.turns, *long_talk.turns)])
     assert found == [], summary(found)
 
 
