@@ -76,6 +76,7 @@ def _of_butler(left: list[Place], labs: int) -> Trial:
 
 def _of_suite(folder: Path, side_by_side: int) -> Trial:
     """Run the unit tests without a mutation, and give the trial of one."""
+    folder.chmod(0o755)  # some tests are another account's
     copies = suite.Copies(folder, side_by_side)
     with copies.one() as copy:
         tests = suite.Tests.of(copy)

@@ -3,13 +3,14 @@
 import re
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from queue import Queue
 
 from coverage import CoverageData
 from held_lab import ROOT
+from ledger import latest
 from removals.copied import Copied
 
 from mutants.places import Place, statement_lines
@@ -17,28 +18,39 @@ from mutants.trial import Result, changed
 
 EACH_S, LONGEST_S = 60, 600
 """What one test, and all that are asked about a mutant, may take; what never ends was noticed."""
+MOST_RED = 0.01
+"""Of the unit tests, without a mutation."""
 
 
 class Tests:
-    """Which unit tests execute which line of the suite."""
+    """Which unit tests execute which line of the suite.
 
-    def __init__(self, data: CoverageData, root: Path) -> None:
-        self._data, self._root = data, root
+    Args:
+        data: What was executed, by whom.
+        root: Of the copy in which it was.
+        red: Tests that are red there without a mutation, for want of git or of another account's rights: they say nothing.
+    """
+
+    def __init__(self, data: CoverageData, root: Path, red: Collection[str] = ()) -> None:
+        self._data, self._root, self._red = data, root, red
 
     @classmethod
     def of(cls, copy: Copied) -> "Tests":
         """Run them all once.
 
         Raises:
-            RuntimeError: They are not green.
+            RuntimeError: Too many are red.
         """
+        ledger = copy.root / "ledger.jsonl"
         options = ("-n2", f"--timeout={EACH_S}", "--cov=acceptance", "--cov-context=test", "--cov-report=")
-        ended = copy.pytest(*options, "tests/unit", limit_s=3 * LONGEST_S)
-        if ended.returncode:
+        ended = copy.pytest(*options, "-ptests.ledger", f"--ledger={ledger}", "tests/unit", limit_s=3 * LONGEST_S)
+        entries = latest(ledger).values()
+        red = {entry.test for entry in entries if entry.outcome == "failed"}
+        if not entries or len(red) > MOST_RED * len(entries):
             raise RuntimeError(ended.stdout[-3000:])
         data = CoverageData(str(copy.root / ".coverage"))
         data.read()
-        return cls(data, copy.root)
+        return cls(data, copy.root, red)
 
     def that_execute(self, place: Place, source: str) -> list[str]:
         """Give those that execute a place, by node id, its own file's first.
@@ -48,7 +60,9 @@ class Tests:
         lines = self._data.contexts_by_lineno(str(self._root / place.file))
         around = {context for line in statement_lines(source, place.line) for context in lines.get(line, ())}
         found = _names(around) or _names({context for contexts in lines.values() for context in contexts})
-        return sorted(found, key=lambda test: (f"test_{Path(place.file).stem}.py" not in test, test))
+        return sorted(
+            found.difference(self._red), key=lambda test: (f"test_{Path(place.file).stem}.py" not in test, test)
+        )
 
 
 def _names(contexts: set[str]) -> set[str]:
