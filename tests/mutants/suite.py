@@ -28,7 +28,7 @@ class Tests:
     Args:
         data: What was executed, by whom.
         root: Of the copy in which it was.
-        red: Tests that are red there without a mutation, for want of git or of another account's rights: they say nothing.
+        red: Tests that are red there without a mutation, for want of git or of another account's rights.
     """
 
     def __init__(self, data: CoverageData, root: Path, red: Collection[str] = ()) -> None:
