@@ -1,14 +1,34 @@
-"""Answer what several rooms ask of the disk: a file's owner, free space, and whether a folder is synced."""
+"""Answer what several rooms ask of the disk: a file's owner, its lock, free space, and whether a folder is synced."""
 
 from __future__ import annotations
 
+import fcntl
 import grp
 import os
 import pwd
 import shutil
 from pathlib import Path
 
+from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
+
 from acceptance.verdict import Inconclusive
+
+_POLL_S = 0.02
+
+
+def lock(descriptor: int, timeout_s: float) -> None:
+    """Take the exclusive flock of an open file, which is held until that is closed.
+
+    Raises:
+        BlockingIOError: Somebody else has held it for so long; 0 tries once.
+    """
+    trying = Retrying(
+        retry=retry_if_exception_type(BlockingIOError),
+        stop=stop_after_delay(timeout_s),
+        wait=wait_fixed(_POLL_S),
+        reraise=True,
+    )
+    trying(fcntl.flock, descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def owner_name(found: os.stat_result) -> str:
