@@ -172,8 +172,8 @@ class Journal:
             return b""
         except OSError as error:  # guard: journal-that-cannot-be-read-is-no-empty-one
             raise RecoveryNeeded(
-                f"{self.path}: expected a file that {login_name()} may read, found {error.strerror}; what to undo is not "
-                "known, so do this as a user who may, or by sudo"
+                f"{self.path}: expected a file that {login_name()} may read, found {error.strerror}; what to undo is "
+                "not known; do this as a user who may, or by sudo"
             ) from error
 
     def _append(self, op: Op, path: Path | None = None, **facts: Any) -> None:

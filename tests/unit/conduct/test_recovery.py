@@ -186,7 +186,7 @@ def test_crash_of_one_operator_is_undone_by_another(recover, crashed, target, mo
     [
         (TEAM, 0o660, 0, "undone"),
         (65533, 0o660, 2, "be in the env file's group, or use sudo"),
-        (TEAM, 0o600, 1, "found Permission denied; what to undo is not known"),
+        (TEAM, 0o600, 1, "found Permission denied; what to undo is not known; do"),
     ],
     ids=["of the team", "a stranger", "a journal that is its owner's alone"],
 )
