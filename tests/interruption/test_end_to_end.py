@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
 
 import pytest
 from held_lab import broken, control, control_command, held_lab, retold
@@ -46,6 +45,7 @@ class Scene:
         self.env_before = self.target.env_file.read_bytes()
         self.mark = f"{os.getpid()}-{folder.name}"
         self.restarted = "lab.api"
+        self.environment = os.environ | {"PYTHONPATH": str(ROOT)}
         self.recovery = [sys.executable, str(ROOT / "scripts/ops/recover.py"), f"--target={self.target.source}"]
 
     def start(self, *args):
@@ -55,17 +55,16 @@ class Scene:
         return self.project.finish(self.start(*args))
 
     def recover(self):
-        environment = os.environ | {"PYTHONPATH": str(ROOT)}
-        return subprocess.run(self.recovery, env=environment, capture_output=True, text=True, timeout=120, check=False)
+        return subprocess.run(
+            self.recovery, env=self.environment, capture_output=True, text=True, timeout=120, check=False
+        )
 
-    @contextmanager
     def recovering(self):
         """Have a colleague recover, whose restart waits until it is let go."""
         (self.infra / "wait-before").touch()
-        environment = os.environ | {"PYTHONPATH": str(ROOT)}
-        with subprocess.Popen(self.recovery, env=environment) as process:
-            self.await_restart()
-            yield process
+        process = subprocess.Popen(self.recovery, env=self.environment)
+        self.await_restart()
+        return process
 
     def stopped_in_restart(self, place):
         """Start a run and wait until its restart is at ``place``, where it stays until it is let go."""
@@ -237,11 +236,11 @@ def test_colleague_who_recovers_already_is_waited_for(scene):
     process = scene.stopped_in_restart("before")
     process.send_signal(signal.SIGSTOP)
     scene.kill_watchdog()
-    with scene.recovering() as colleague:
-        process.send_signal(signal.SIGCONT)
-        time.sleep(6)  # longer than the lock of somebody who was just killed is waited for
-        scene.let_go()
-        assert colleague.wait(60) == 0
+    colleague = scene.recovering()
+    process.send_signal(signal.SIGCONT)
+    time.sleep(6)  # longer than the lock of somebody who was just killed is waited for
+    scene.let_go()
+    assert colleague.wait(60) == 0
     done = scene.project.finish(process)
     assert (done.code, done.outcome, "ROLLBACK FAILED" in done.output) == (2, "INTERRUPTED", False), done.output
 

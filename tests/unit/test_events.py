@@ -32,7 +32,6 @@ def test_several_processes_make_one_chain(log):
 
 
 def test_a_writer_that_was_stopped_in_the_middle_holds_nobody_up(log, monkeypatch):
-    """Least of all the watchdog, which has a flag to restore."""
     monkeypatch.setattr("acceptance.events._PATIENCE_S", 0.1)
     write(log, 1)
     with log.path.open() as stopped:

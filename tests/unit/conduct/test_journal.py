@@ -62,7 +62,6 @@ def test_next_run_refuses_while_something_is_pending(journal, path):
 
 
 def test_journal_that_cannot_be_begun_forgets_no_flag_that_stays_on(journal, path, monkeypatch):
-    """The disk is full just then."""
     journal.settle(0, "accepted", ["USE_IT"])
     journal.close()
     monkeypatch.setattr(os, "write", lambda *_: 0)

@@ -256,9 +256,8 @@ def test_a_request_that_was_broken_off_is_named_until_it_was_looked_for_again(re
     with suppress(KeyboardInterrupt), requests.noted("POST http://api/reviews", longest_s=2):
         raise KeyboardInterrupt
     code, said = recover()
-    assert (code, "LEFT TO THE NEXT START: " in said, "POST http://api/reviews, begun" in said) == (10, True, True), (
-        said
-    )
+    found = (code, "LEFT TO THE NEXT START: " in said, "POST http://api/reviews, begun" in said)
+    assert found == (10, True, True), said
     assert f"flags and services are as expected; run this once more: {by_hand.recover(target.source)}\n" in said
     assert recover()[0] == 0
 
