@@ -19,6 +19,7 @@ from typing import IO, Any
 
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay
 
+from acceptance.conduct.best_effort_log import BestEffort
 from acceptance.conduct.connection import Line, WatchdogGone
 from acceptance.conduct.journal import Journal
 from acceptance.conduct.lock import LockHeld
@@ -27,8 +28,11 @@ from acceptance.conduct.run import Run
 from acceptance.conduct.services import Restarted
 from acceptance.conduct.stage_state import FlagState, Rollback
 from acceptance.effects import Effect, about_to
-from acceptance.events import EventLog
+from acceptance.envfile.file import EnvFile
+from acceptance.events import EventLog, read_events
+from acceptance.kinds import RecoveryUndone
 from acceptance.process import is_stopped
+from acceptance.record.stages import fold_flags
 from acceptance.stage import Stage
 from acceptance.target import by_hand
 from acceptance.target.model import Target, load_target
@@ -226,12 +230,18 @@ class RemoteConductor:
 
 def _recover(target: Target, run: Run) -> None:
     """Undo from its journal what a run left open, unless a colleague, who has the lock, has done so."""
+    events = EventLog(run.events, redactor(target))
     try:
-        recover_target(target, run.id, EventLog(run.events, redactor(target)))
+        recover_target(target, run.id, events)
     except LockHeld as held:
         left = [entry for entry in Journal(target.journal_file, run.id).pending() if entry.run == run.id]
         if any(entry.undo["kind"] != "data" for entry in left):
             raise
+        found = EnvFile(target.env_file).read()
+        told = fold_flags(list(read_events(run.events)))
+        off = {flag: found.get(flag, "absent") for flag in told if told[flag] == "true" != found.get(flag)}
+        undone = RecoveryUndone(run=run.id, what="all that was open", account=f"by somebody else: {held}", flags=off)
+        undone.tell(BestEffort(events))
         if left:
             raise DataLeft(f"{left[0].what} is left to them: {held}") from held
 
