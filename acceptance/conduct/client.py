@@ -238,8 +238,8 @@ def _recover(target: Target, run: Run) -> None:
         if any(entry.undo["kind"] != "data" for entry in left):
             raise
         found = EnvFile(target.env_file).read()
-        told = fold_flags(list(read_events(run.events)))
-        off = {flag: found.get(flag, "absent") for flag in told if told[flag] == "true" != found.get(flag)}
+        on = {flag for flag, value in fold_flags(list(read_events(run.events))).items() if value == "true"}
+        off = {flag: found.get(flag, "absent") for flag in on if found.get(flag) != "true"}
         undone = RecoveryUndone(run=run.id, what="all that was open", account=f"by somebody else: {held}", flags=off)
         undone.tell(BestEffort(events))
         if left:
