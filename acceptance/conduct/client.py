@@ -229,21 +229,22 @@ class RemoteConductor:
 
 
 def _recover(target: Target, run: Run) -> None:
-    """Undo from its journal what a run left open, unless a colleague, who has the lock, has done so."""
-    events = EventLog(run.events, redactor(target))
+    """Undo from its journal what a run left open, or tell that a colleague, who had the lock, has done so."""
+    events, left = EventLog(run.events, redactor(target)), ""
     try:
         recover_target(target, run.id, events)
     except LockHeld as held:
-        left = [entry for entry in Journal(target.journal_file, run.id).pending() if entry.run == run.id]
-        if any(entry.undo["kind"] != "data" for entry in left):
+        pending = [entry for entry in Journal(target.journal_file, run.id).pending() if entry.run == run.id]
+        if any(entry.undo["kind"] != "data" for entry in pending):
             raise
-        found = EnvFile(target.env_file).read()
-        on = {flag for flag, value in fold_flags(list(read_events(run.events))).items() if value == "true"}
-        off = {flag: found.get(flag, "absent") for flag in on if found.get(flag) != "true"}
-        undone = RecoveryUndone(run=run.id, what="all that was open", account=f"by somebody else: {held}", flags=off)
-        undone.tell(BestEffort(events))
-        if left:
-            raise DataLeft(f"{left[0].what} is left to them: {held}") from held
+        left = f"{pending[0].what} is left to them: {held}" if pending else ""
+    found = EnvFile(target.env_file).read()
+    on = {flag for flag, value in fold_flags(list(read_events(run.events))).items() if value == "true"}
+    if off := {flag: found.get(flag, "absent") for flag in on if found.get(flag) != "true"}:
+        what, account = "all that was open", "by somebody else, who held the target meanwhile"
+        RecoveryUndone(run=run.id, what=what, account=account, flags=off).tell(BestEffort(events))
+    if left:
+        raise DataLeft(left)
 
 
 def start_watchdog(run: Run, private: Path, keep_open: Sequence[int] = ()) -> subprocess.Popen[bytes]:
