@@ -296,4 +296,4 @@ def test_fills(flag_on, run):
         done = scene.run()
         last = done.output[done.output.rindex("NOT RECORDED (exit 3)") :]
         assert ("No space left" in last, f"STORAGE_ADAPTER is false in {scene.target.env_file}" in last) == (True, True)
-        assert (done.code, scene.project.flags()) == (3, [])
+        assert (done.code, "Traceback" in last, scene.project.flags()) == (3, False, [])
