@@ -1,7 +1,8 @@
-"""Do with files what several rooms need: name an owner, digest, replace, sync, and tell the free space."""
+"""Do with files what several rooms need: name an owner, lock, digest, replace, sync, and tell the free space."""
 
 from __future__ import annotations
 
+import fcntl
 import grp
 import hashlib
 import os
@@ -9,7 +10,26 @@ import pwd
 import shutil
 from pathlib import Path
 
+from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
+
 from acceptance.verdict import Inconclusive
+
+_POLL_S = 0.02
+
+
+def lock(descriptor: int, timeout_s: float) -> None:
+    """Take the exclusive flock of an open file, which is held until that is closed.
+
+    Raises:
+        BlockingIOError: Somebody else has held it for so long; 0 tries once.
+    """
+    trying = Retrying(
+        retry=retry_if_exception_type(BlockingIOError),
+        stop=stop_after_delay(timeout_s),
+        wait=wait_fixed(_POLL_S),
+        reraise=True,
+    )
+    trying(fcntl.flock, descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def owner_name(found: os.stat_result) -> str:

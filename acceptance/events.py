@@ -7,7 +7,6 @@ line is written when the thing happened, by whichever process saw it, and names 
 from __future__ import annotations
 
 import errno
-import fcntl
 import hashlib
 import json
 import os
@@ -17,12 +16,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from acceptance.disk import lock
 from acceptance.redact import Redactor
 
 EVENTS = "events.jsonl"
 """Name of the log in a run's folder."""
 GENESIS = "0" * 64
 _BLOCK = 65536
+_PATIENCE_S = 5.0
+"""How long another writer of the same log may take; it needs a few milliseconds."""
 
 
 @dataclass(frozen=True)
@@ -61,11 +63,11 @@ class EventLog:
         """Write one event and return it.
 
         Raises:
-            OSError: The log cannot be written (disk full, folder gone).
+            OSError: The log cannot be written (disk full, folder gone, or held by a process that was stopped).
         """
         descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o644)
         with os.fdopen(descriptor, "r+b", buffering=0) as stream:
-            fcntl.flock(stream, fcntl.LOCK_EX)
+            lock(stream.fileno(), _PATIENCE_S)
             seq, prev, end = _tip(stream.fileno())
             stream.truncate(end)  # a line that a dying process left torn
             stream.seek(end)

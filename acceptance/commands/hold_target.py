@@ -57,7 +57,7 @@ def holding(
     )
     try:
         watchdog = start_watchdog(run, private)
-        conductor = RemoteConductor(run.socket, waiting=partial(_waiting, run.events))
+        conductor = RemoteConductor(run, waiting=partial(_waiting, run.events))
         try:
             yield run, conductor
         finally:

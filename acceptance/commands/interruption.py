@@ -9,26 +9,40 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from types import FrameType
 
 from acceptance.conduct.progress import Progress
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 """What a person or a machine ends a program with; SIGQUIT is Ctrl-\\, for whom Ctrl-C takes too long."""
-_ending = threading.Event()
-_signalled = threading.Event()
+
+
+@dataclass
+class _State:
+    """Plain values, for a handler runs between any two steps, also of itself: it must take no lock.
+
+    Attributes:
+        ending: Whether a signal is only told.
+        signalled: Whether there was one.
+    """
+
+    ending: bool = False
+    signalled: bool = False
+
+
+_state = _State()
 
 
 def report_signals_only() -> None:
     """Only report signals from now on: an undo must not be cut short."""
-    _ending.set()
+    _state.ending = True
 
 
 @contextmanager
 def interruptible() -> Iterator[None]:
     """Handle the ending signals, except those that were ignored at our start, as with nohup."""
-    _ending.clear()
-    _signalled.clear()
+    _state.ending = _state.signalled = False
     taken = [each for each in SIGNALS if signal.getsignal(each) is not signal.SIG_IGN]
     main = threading.current_thread() is threading.main_thread()
     before = {each: signal.signal(each, _take) for each in taken if main}
@@ -58,17 +72,17 @@ def say(line: str) -> None:
 
 def report(progress: Progress, seconds: float) -> None:
     """Print how far an undo has come, where somebody waits for it."""
-    if _signalled.is_set() or sys.stderr.isatty():
+    if _state.signalled or sys.stderr.isatty():
         say(progress.line(seconds))
 
 
 def _take(number: int, _frame: FrameType | None) -> None:
     name = signal.Signals(number).name
-    _signalled.set()
-    if _ending.is_set():  # guard: no-signal-cuts-an-undo-short
+    _state.signalled = True
+    if _state.ending:  # guard: no-signal-cuts-an-undo-short
         say(f"{name}: what was changed is being undone, and that goes on; nothing more is needed")
         return
-    _ending.set()
+    _state.ending = True
     say(f"{name}: the command ends now; what it changed is undone first")
     raise KeyboardInterrupt(name)
 

@@ -17,17 +17,25 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import IO, Any
 
+from tenacity import Retrying, retry_if_exception_type, stop_after_delay
+
+from acceptance.conduct.best_effort_log import BestEffort
 from acceptance.conduct.connection import Line, WatchdogGone
+from acceptance.conduct.journal import Journal
+from acceptance.conduct.lock import LockHeld
 from acceptance.conduct.recovery import recover_target
 from acceptance.conduct.run import Run
 from acceptance.conduct.services import Restarted
 from acceptance.conduct.stage_state import FlagState, Rollback
 from acceptance.effects import Effect, about_to
-from acceptance.events import EventLog
+from acceptance.envfile.file import EnvFile
+from acceptance.events import EventLog, read_events
+from acceptance.kinds import RecoveryUndone
 from acceptance.process import is_stopped
+from acceptance.record.stages import fold_flags
 from acceptance.stage import Stage
 from acceptance.target import by_hand
-from acceptance.target.model import load_target
+from acceptance.target.model import Target, load_target
 from acceptance.target.redaction import redactor
 from acceptance.verdict import DataLeft, RecoveryNeeded, Refused, RollbackFailed
 
@@ -53,8 +61,7 @@ def end_this_process() -> None:
 class _Call:
     """A call that was asked for, and how it went: None while it is not over, then (done, value or exception)."""
 
-    name: str
-    args: tuple[Any, ...]
+    act: Callable[[], Any]
     ended: tuple[bool, Any] | None = None
 
 
@@ -65,20 +72,20 @@ class RemoteConductor:
     signal for instance, the call itself goes on to its end, and the next one begins after it.
 
     Args:
-        socket: The watchdog's address.
+        run: The run.
         on_loss: Called from a thread when the watchdog ends before this side said goodbye.
         waiting: Told once a second which call is still being waited for, and for how many seconds.
     """
 
     def __init__(
         self,
-        socket: Path,
+        run: Run,
         on_loss: Callable[[], None] = end_this_process,
         waiting: Callable[[str, float], None] = lambda _name, _seconds: None,
     ) -> None:
-        self._socket = socket
-        self._line = Line(socket)
-        self._renewals: Line | None = None
+        self._run = run
+        self._line = Line(run.socket)
+        self._renewals = Line(run.socket)  # now: a cleaner may take the address away while the run lasts
         self._one_renewal = threading.Lock()
         self._calls: SimpleQueue[_Call] = SimpleQueue()
         self._said_goodbye = False
@@ -132,7 +139,7 @@ class RemoteConductor:
         try:
             accepted: tuple[str, ...] = self._call("finish", reason)
         except WatchdogGone:
-            self._undo_without_it()
+            self._awaited("finish", self._undo_without_it)
             return ()
         return accepted
 
@@ -146,28 +153,26 @@ class RemoteConductor:
             WatchdogGone: The watchdog does not answer.
         """
         with self._one_renewal:
-            if self._renewals is None:
-                self._renewals = Line(self._socket)
             said: str = self._renewals.ask("renew", stage_id, fresh, patience_s=_FROZEN_S)
         return said
 
     def close(self) -> None:
         """Give the lease back."""
         self._said_goodbye = True
-        for line in filter(None, (self._renewals, self._line)):
-            line.close()
+        self._renewals.close()
+        self._line.close()
 
     def _undo_without_it(self) -> None:
-        run = Run.load(self._socket.parent / _FACTS)
-        target = load_target(run.target_file)
+        target = load_target(self._run.target_file)
+        waiting = stop_after_delay(6 * target.restart_timeout_s)
         try:
-            recover_target(target, run.id, EventLog(run.events, redactor(target)))
+            Retrying(retry=retry_if_exception_type(LockHeld), stop=waiting, reraise=True)(_recover, target, self._run)
         except DataLeft:
             raise
         except (Refused, OSError) as error:
             raise RollbackFailed(
                 f"the watchdog is gone and its changes could not be undone: {error}\n"
-                f"Finish with: {by_hand.recover(run.target_file)}"
+                f"Finish with: {by_hand.recover(self._run.target_file)}"
             ) from error
 
     def _watch(self) -> None:
@@ -182,7 +187,11 @@ class RemoteConductor:
             self._on_loss()
 
     def _call(self, name: str, *args: Any) -> Any:
-        call = _Call(name, args)
+        return self._awaited(name, lambda: self._line.ask(name, *args, patience_s=_BEAT_S, busy=self._beat))
+
+    def _awaited(self, name: str, act: Callable[[], Any]) -> Any:
+        """Have the thread that makes the calls do something, and say once a second that it is being waited for."""
+        call = _Call(act)
         self._calls.put(call)
         begin = told = time.monotonic()
         pause = 0.001
@@ -201,7 +210,7 @@ class RemoteConductor:
         while True:
             call = self._calls.get()
             try:
-                call.ended = (True, self._line.ask(call.name, *call.args, patience_s=_BEAT_S, busy=self._beat))
+                call.ended = (True, call.act())
             except BaseException as error:  # it is the caller's, whatever it is
                 call.ended = (False, error)
 
@@ -217,6 +226,25 @@ class RemoteConductor:
             with suppress(OSError):
                 os.kill(self._line.peer(), signal.SIGKILL)
             raise
+
+
+def _recover(target: Target, run: Run) -> None:
+    """Undo from its journal what a run left open, or tell that a colleague, who had the lock, has done so."""
+    events, left = EventLog(run.events, redactor(target)), ""
+    try:
+        recover_target(target, run.id, events)
+    except LockHeld as held:
+        pending = [entry for entry in Journal(target.journal_file, run.id).pending() if entry.run == run.id]
+        if any(entry.undo["kind"] != "data" for entry in pending):
+            raise
+        left = f"{pending[0].what} is left to them: {held}" if pending else ""
+    found = EnvFile(target.env_file).read()
+    on = {flag for flag, value in fold_flags(list(read_events(run.events))).items() if value == "true"}
+    if off := {flag: found.get(flag, "absent") for flag in on if found.get(flag) != "true"}:
+        what, account = "all that was open", "by somebody else, who held the target meanwhile"
+        RecoveryUndone(run=run.id, what=what, account=account, flags=off).tell(BestEffort(events))
+    if left:
+        raise DataLeft(left)
 
 
 def start_watchdog(run: Run, private: Path, keep_open: Sequence[int] = ()) -> subprocess.Popen[bytes]:

@@ -119,15 +119,21 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _serve(run: Run, watchdog: Watchdog) -> bool:
-    def stop(number: int, _frame: object) -> None:
-        watchdog.end(f"the watchdog got {signal.Signals(number).name}")
+    signalled, by_kernel = os.pipe()
+
+    def take_signals() -> None:
+        watchdog.end(f"the watchdog got {signal.Signals(os.read(signalled, 1)[0]).name}")
 
     def hold_input() -> None:
         os.read(sys.stdin.fileno(), 1)  # not by sys.stdin: its lock would abort the interpreter at its end
         watchdog.end()
 
-    signal.signal(signal.SIGTERM, stop)
-    with Listener(str(run.socket), family="AF_UNIX") as listener:
+    # A handler runs between any two steps of the main thread, and of itself: it must take no lock.
+    os.set_blocking(by_kernel, False)
+    signal.set_wakeup_fd(by_kernel, warn_on_full_buffer=False)
+    signal.signal(signal.SIGTERM, lambda *_: None)
+    threading.Thread(target=take_signals, daemon=True).start()
+    with Listener(str(run.socket), family="AF_UNIX", backlog=16) as listener:
         threading.Thread(target=watchdog.serve, args=(listener,), daemon=True).start()
         print(json.dumps({"ready": True}), flush=True)
         threading.Thread(target=hold_input, daemon=True).start()

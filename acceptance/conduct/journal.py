@@ -19,6 +19,7 @@ from typing import Any, Literal
 
 from acceptance.conduct.lock import SHARED
 from acceptance.disk import sync_folder
+from acceptance.people import login_name
 from acceptance.verdict import RecoveryNeeded
 
 VERSION = 2
@@ -56,7 +57,7 @@ class Journal:
         self._next = 1
 
     def open(self) -> None:
-        """Start this run's journal; a closed one of an earlier run is set aside first.
+        """Start this run's journal in place of a closed one, whose flags that stay on are named in it.
 
         One that names test data which could not be removed yet goes on: it is no reason not to begin.
 
@@ -71,9 +72,12 @@ class Journal:
             )
         self.path.parent.mkdir(parents=True, exist_ok=True)
         stay = tuple(sorted(self.left_enabled()))
-        if self.path.exists() and not pending:
-            self.path.replace(self.path.with_suffix(".closed"))
-        self._append("open", left_enabled=stay)
+        begun = self.path if pending else self.path.with_suffix(".begun")
+        if not pending:
+            begun.unlink(missing_ok=True)
+        self._append("open", begun, left_enabled=stay)
+        begun.replace(self.path)  # in one step: a full disk, or a kill, forgets no flag that stays on
+        sync_folder(self.path.parent)  # guard: journals-folder-synced-when-it-is-new
 
     def intend(self, what: str, undo: Mapping[str, Any]) -> int:
         """Note a mutation before it is made; it is on disk when this returns.
@@ -137,7 +141,7 @@ class Journal:
         Raises:
             RecoveryNeeded: As for `pending`.
         """
-        lines = self.path.read_bytes().splitlines(keepends=True) if self.path.exists() else []
+        lines = self._content().splitlines(keepends=True)
         for number, line in enumerate(lines):
             entry = _decode(line)
             if entry is None and number == len(lines) - 1:  # guard: torn-last-line
@@ -161,25 +165,35 @@ class Journal:
         self._next = max((entry.id for entry in self.entries()), default=0) + 1
         return left
 
-    def _append(self, op: Op, **facts: Any) -> None:
+    def _content(self) -> bytes:
+        try:
+            return self.path.read_bytes()
+        except FileNotFoundError:
+            return b""
+        except OSError as error:  # guard: journal-that-cannot-be-read-is-no-empty-one
+            raise RecoveryNeeded(
+                f"{self.path}: expected a file that {login_name()} may read, found {error.strerror}; what to undo is "
+                "not known; do this as a user who may, or by sudo"
+            ) from error
+
+    def _append(self, op: Op, path: Path | None = None, **facts: Any) -> None:
         now = datetime.now(UTC).isoformat(timespec="milliseconds")
         body = json.dumps(asdict(Entry(op=op, run=self._run, at=now, **facts)))
         line = f"{zlib.crc32(body.encode()):08x} {body}\n".encode()
-        fresh = not self.path.exists()
-        descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT, SHARED)
+        path = path or self.path
+        fresh = not path.exists()
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, SHARED)
         try:
             if fresh:
                 os.fchmod(descriptor, SHARED)
             os.lseek(descriptor, _whole_length(descriptor), os.SEEK_SET)  # guard: torn-tail-written-over
             # guard: half-a-journal-line-is-a-full-disk
             if os.write(descriptor, line) < len(line):  # a short write is how a disk says that it is full
-                raise OSError(errno.ENOSPC, "the journal's disk is full", str(self.path))
+                raise OSError(errno.ENOSPC, "the journal's disk is full", str(path))
             os.ftruncate(descriptor, os.lseek(descriptor, 0, os.SEEK_CUR))
             os.fsync(descriptor)  # guard: journal-synced-before-the-mutation
         finally:
             os.close(descriptor)
-        if fresh:  # guard: journals-folder-synced-when-it-is-new
-            sync_folder(self.path.parent)
 
 
 def _changes(entries: Iterable[Entry]) -> list[Entry]:

@@ -111,9 +111,11 @@ class Watchdog:
 
     def _send_away(self) -> None:
         """End the processes that are still connected, as the run that they belong to is over."""
+        told = {os.getpid()}
         for connection in list(self._connections):
             with suppress(OSError):
-                if (pid := peer(connection)) != os.getpid():
+                if (pid := peer(connection)) not in told:
+                    told.add(pid)
                     os.kill(pid, signal.SIGTERM)
 
     def _hold(self, connection: Connection, lease: bool) -> None:
@@ -174,8 +176,9 @@ class Watchdog:
             self._leases.pop(stage.id, None)
 
     def _renew(self, stage_id: str, fresh: bool) -> str:
-        if fresh and (lease := self._leases.get(stage_id)):
-            self._leases[stage_id] = (_now() + lease[1], lease[1])
+        end, length = self._leases.get(stage_id, (0.0, 0.0))
+        if fresh and _now() <= end:
+            self._leases[stage_id] = (_now() + length, length)
         return self._expired.get(stage_id, "")
 
     def _keep_deadlines(self) -> None:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
-
-_POLL_S = 0.02
+from acceptance.disk import lock
 
 
 @contextmanager
@@ -30,14 +27,7 @@ def flocked(path: Path, timeout_s: float, mode: int = 0o600) -> Iterator[int]:
     """
     fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, mode)
     try:
-        for attempt in Retrying(
-            retry=retry_if_exception_type(BlockingIOError),
-            stop=stop_after_delay(timeout_s),
-            wait=wait_fixed(_POLL_S),
-            reraise=True,
-        ):
-            with attempt:
-                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        lock(fd, timeout_s)
         yield fd
     finally:
         os.close(fd)

@@ -22,6 +22,7 @@ from acceptance.target.model import load_target
 
 STAGE = Stage("21_01c", "Storage Abstraction", 50, service="api", flag="USE_NEW_STORAGE_ADAPTER")
 FLAG = "USE_NEW_STORAGE_ADAPTER"
+EARLIER = "USE_WHAT_AN_EARLIER_RUN_ACCEPTED"
 PREFIX = "ops0123abcd"
 BEFORE = f"# flags\nexport {FLAG}=false  # storage\nOTHER=1\n"
 CORE = (
@@ -50,8 +51,12 @@ class World:
 
     def reset(self):
         """Make everything as before the first run."""
-        for path in (*self.data(), self.journal_file, self.journal_file.with_suffix(".closed"), self.events):
+        for path in (*self.data(), self.journal_file, self.events):
             path.unlink(missing_ok=True)
+        earlier = Journal(self.journal_file, "run-0")
+        earlier.open()
+        earlier.settle(0, "accepted", [EARLIER])
+        earlier.close()
         self.env.write_text(BEFORE)
         self.running.write_text("false")
 
@@ -123,8 +128,11 @@ class World:
         if kept_allowed:
             whole.add((BEFORE.replace("=false", "=true"), "true"))
         faults = [] if (text, running) in whole else [f"env file: {text!r}, the service runs with {running}"]
-        if not Journal(self.journal_file, "look").is_closed():
+        journal = Journal(self.journal_file, "look")
+        if not journal.is_closed():
             faults.append("the journal is open")
+        if EARLIER not in journal.left_enabled():
+            faults.append("what an earlier run left enabled is forgotten")
         return faults + [f"{path.name} is left" for path in self.data()]
 
 

@@ -2,12 +2,15 @@
 
 import os
 import re
+import runpy
 import shlex
+import shutil
 import subprocess
 import sys
 import tomllib
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import record_samples as samples
@@ -17,7 +20,7 @@ from acceptance.signoff_file import load_sign_offs
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-OURS = r"(?:pytest|python|make|scripts/ops/\w+\.py) \S"
+OURS = r"(?:pytest|python|make|scripts/ops/\w+\.py)(?: \S|$)"
 NOT_OURS = re.compile(r"make day-12-|pytest tests/smoke/|pytest /path/to/")
 """Commands of Butler and its checklist, and what is run from elsewhere: `test_from_anywhere.py` does."""
 
@@ -28,12 +31,18 @@ SAMPLES = {
 }  # fmt: skip
 
 
+def typed_on(page):
+    """The lines of a page's blocks that somebody types, without what is said of them."""
+    blocks = "\n".join(re.findall(r"^```(?:console)?\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL))
+    lines = re.sub(r"\\\n|(?: {2,}|^)#.*$", "", blocks, flags=re.MULTILINE).splitlines()
+    return [line.removeprefix("$ ").rstrip() for line in lines if line.startswith("$ ") or re.match(OURS, line)]
+
+
 def said_on(page):
     """The commands of one page: of its blocks, and those within the text."""
-    text = page.read_text(encoding="utf-8")
-    blocks = "\n".join(re.findall(r"^```(?:console)?\n(.*?)^```", text, re.MULTILINE | re.DOTALL)).replace("\\\n", "")
-    yield from re.findall(rf"^(?:\$ )?({OURS}.*?)(?: {{2,}}#.*)?$", blocks, re.MULTILINE)
-    yield from re.findall(rf"`({OURS}[^`\n]*)`", re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL))
+    text = re.sub(r"^```.*?^```", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+    yield from filter(re.compile(OURS).match, typed_on(page))
+    yield from re.findall(rf"`({OURS}[^`\n]+)`", text)
 
 
 def plain(command):
@@ -43,6 +52,7 @@ def plain(command):
     return re.sub(r"(record\.py (?!history|index)\w+\b)(?! FOLDER)", r"\1 FOLDER", said)  # where only named
 
 
+OTHERS = sorted({line for page in PAGES for line in typed_on(page) if not re.match(OURS, line)})
 EVERY = sorted({plain(each) for page in PAGES for each in said_on(page) if not NOT_OURS.match(each)})
 MARKED = re.compile(r" -m (\"[^\"]+\"|\w+)")
 
@@ -96,6 +106,26 @@ def test_pytest_takes_its_options(command, run):
     looks = ["--collect-only"] if any(word.startswith("tests/") for word in words) else ["--plan"]
     code, said = run(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *looks, *words, "-n0")
     assert (code in (0, 13), "unrecognized arguments" in said) == (True, False), said[-2000:]
+
+
+@pytest.mark.parametrize("line", OTHERS)
+def test_line_for_the_shell_runs_in_the_checkout(line, here):
+    if not (here / ".venv").exists():
+        (here / ".venv").symlink_to(sys.prefix)
+        shutil.copytree(ROOT / "targets", here / "targets")
+    done = subprocess.run(["bash", "-ec", line], cwd=here, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_plain_install_is_refused(monkeypatch):
+    """Without setuptools, of which no environment need have the right one."""
+    made = {}
+    stand_in = SimpleNamespace(setup=lambda **given: made.update(given), bdist_wheel=object)
+    for name in ("setuptools", "setuptools.command", "setuptools.command.bdist_wheel"):
+        monkeypatch.setitem(sys.modules, name, stand_in)
+    runpy.run_path(str(ROOT / "setup.py"))
+    with pytest.raises(SystemExit, match=r"pip install --editable \."):
+        made["cmdclass"]["bdist_wheel"]().run()
 
 
 def test_every_marker_is_one():

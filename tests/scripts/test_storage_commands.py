@@ -233,7 +233,7 @@ def test_attack_waits_for_a_run_that_holds_the_target(target: Target, tmp_path: 
     facts = {"mode": "rehearse", "operator": "somebody", "ticket": "", "outside_window": ""}
     held = new_run(target, tmp_path, tmp_path, **facts)
     watchdog = start_watchdog(held, tmp_path)
-    conductor = RemoteConductor(held.socket)
+    conductor = RemoteConductor(held)
     try:
         code, said = run(ATTACKS[0], target.source)
     finally:

@@ -1,5 +1,6 @@
 """The event log: whoever writes it, it is whole, in order, and tells of any change."""
 
+import fcntl
 import multiprocessing
 import os
 import resource
@@ -28,6 +29,15 @@ def test_several_processes_make_one_chain(log):
     for writer in writers:
         writer.join()
     assert [event.seq for event in read_events(log.path)] == list(range(160))
+
+
+def test_a_writer_that_was_stopped_in_the_middle_holds_nobody_up(log, monkeypatch):
+    monkeypatch.setattr("acceptance.events._PATIENCE_S", 0.1)
+    write(log, 1)
+    with log.path.open() as stopped:
+        fcntl.flock(stopped, fcntl.LOCK_EX)
+        with pytest.raises(BlockingIOError):
+            write(log, 1)
 
 
 def test_a_hostile_file_name_does_not_keep_the_record_from_being_written(log):

@@ -7,18 +7,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PLACES = (
-    "acceptance",
-    "fixtures",
-    "ops_tests",
-    "scripts",
-    "lab",
-    "targets",
-    "tests",
-    "docs",
-    "README.md",
-    "CHANGELOG.md",
-)
+PLACES = ["acceptance", "fixtures", "ops_tests", "scripts", "lab", "targets", "tests", "docs"]
+PLACES += ["README.md", "CHANGELOG.md"]
 
 WORDS = {
     r"promis(e|es|ed|ing)": "intent, to journal",

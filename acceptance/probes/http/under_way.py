@@ -64,6 +64,7 @@ class Requests:
         told = {"what": begun, "until": now + longest_s, "longest_s": longest_s}
         try:
             with os.fdopen(os.open(note, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _MODE), "w") as file:
+                os.fchmod(file.fileno(), _MODE)  # guard: note-that-the-next-account-can-read
                 file.write(json.dumps(told))  # guard: noted-before-it-is-sent
         except OSError as error:
             why = f"expected to note a request in {self.folder} before it is sent, found {error}; it was not sent"

@@ -36,18 +36,8 @@ def test_pytest_takes_the_path_of_an_option_from_another_folder(tmp_path, spelli
     reports.mkdir()
     given = [("--target", str(target)), ("--reports", str(reports))]
     words = [word for pair in given for word in (pair if spelling == "{} {}" else (spelling.format(*pair),))]
-    command = [
-        sys.executable,
-        "-m",
-        "pytest",
-        str(ROOT / "ops_tests"),
-        "-m",
-        "stage_21_00",
-        "--plan",
-        "-n",
-        "2",
-        *words,
-    ]
+    check = [sys.executable, "-m", "pytest", str(ROOT / "ops_tests")]
+    command = [*check, "-m", "stage_21_00", "--plan", "-n", "2", *words]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert (done.returncode, "journal     close" in done.stdout) == (0, True), done.stdout + done.stderr
 

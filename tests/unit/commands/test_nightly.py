@@ -18,23 +18,8 @@ from acceptance.verdict import Outcome
 ROOT = Path(__file__).parents[3]
 PAGE, EXAMPLES = ROOT / "docs" / "nightly.md", ROOT / "docs" / "examples" / "nightly"
 GO = Night(0, "GO", "all good", "a")
-RUN = Run(
-    "a",
-    Outcome.GO,
-    "all good",
-    "2026-01-01T01:30:00+00:00",
-    60,
-    "staging",
-    "rehearse",
-    "c",
-    "",
-    "",
-    {},
-    (),
-    (),
-    {},
-    True,
-)
+AT = "2026-01-01T01:30:00+00:00"
+RUN = Run("a", Outcome.GO, "all good", AT, 60, "staging", "rehearse", "c", "", "", {}, (), (), {}, True)
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """The watchdog ends well for the target, whoever dies: the controller, a worker, or itself."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -71,14 +72,14 @@ class Served:
         self.conductor = Conductor()
         self.events = EventLog(folder / "events.jsonl")
         self.watchdog = Watchdog(self.conductor, self.events, lambda _: self.lease_s)
-        self.address = folder / "watchdog"
-        self._listener = Listener(str(self.address), family="AF_UNIX")
+        self.socket = folder / "watchdog"
+        self._listener = Listener(str(self.socket), family="AF_UNIX")
         threading.Thread(target=self.watchdog.serve, args=(self._listener,), daemon=True).start()
         self.links = []
 
     def link(self):
         before = len(self.watchdog._connections)
-        self.links.append(RemoteConductor(self.address, on_loss=lambda: None))
+        self.links.append(RemoteConductor(self, on_loss=lambda: None))
         poll(lambda: len(self.watchdog._connections), lambda number: number > before, 5)
         return self.links[-1]
 
@@ -97,6 +98,18 @@ def served(tmp_path):
     made = Served(tmp_path)
     yield made
     made.close()
+
+
+#: Another signal comes whenever the main thread, in which handlers run, has a lock that a handler may take.
+NESTED = """
+import signal, threading
+notify_all = threading.Condition.notify_all
+def interrupted(self):
+    if threading.get_ident() == threading.main_thread().ident and signal.getsignal(signal.SIGTERM):
+        signal.raise_signal(signal.SIGTERM)
+    notify_all(self)
+threading.Condition.notify_all = interrupted
+"""
 
 
 def quietly(act, *args):
@@ -161,7 +174,7 @@ def test_worker_is_sent_away_before_the_test_data_is_removed(served):
     lease = served.link()
     code = (
         "import sys, time; from multiprocessing.connection import Client; "
-        f"link = Client({str(served.address)!r}, family='AF_UNIX'); print('here', flush=True); time.sleep(60)"
+        f"link = Client({str(served.socket)!r}, family='AF_UNIX'); print('here', flush=True); time.sleep(60)"
     )
     worker = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
     assert worker.stdout.readline() == b"here\n"
@@ -230,7 +243,7 @@ def test_an_answer_belongs_to_its_call_whatever_interrupts_the_wait(served, monk
 
 def test_waiting_is_told_every_second(served):
     told = []
-    link = RemoteConductor(served.address, on_loss=lambda: None, waiting=lambda *facts: told.append(facts))
+    link = RemoteConductor(served, on_loss=lambda: None, waiting=lambda *facts: told.append(facts))
     served.links.append(link)
     served.conductor.go.clear()
     threading.Timer(2.5, served.conductor.go.set).start()
@@ -249,6 +262,17 @@ def test_flag_without_a_renewal_is_rolled_back_at_its_deadline(served):
     assert served.conductor.done == ["flag True"]
     assert poll(lambda: link.renew("21_01c", fresh=False), bool, 5).startswith("no evaluation on fresh data for 0.5 s")
     assert len(served.conductor.done) == 2
+
+
+def test_renewal_that_comes_too_late_renews_nothing(served):
+    """Run and watchdog were frozen together, and the run goes on first."""
+    served.lease_s = 0.2
+    link = served.link()
+    link.set_flag(STAGE, True)
+    with served.watchdog._one_at_a_time:
+        time.sleep(0.3)
+        link.renew("21_01c")
+    assert poll(lambda: link.renew("21_01c"), bool, 3).startswith("no evaluation on fresh data for 0.2 s")
 
 
 def test_flag_that_a_command_attends_to_stays_on_for_so_long_and_no_longer(served, monkeypatch):
@@ -279,7 +303,7 @@ def test_stage_that_is_over_has_no_deadline(served, end):
 
 
 def test_lease_that_talks_nonsense_ends_the_run(served):
-    nonsense = Client(str(served.address), family="AF_UNIX")
+    nonsense = Client(str(served.socket), family="AF_UNIX")
     nonsense.send_bytes(b"no pickle")
     assert served.watchdog.over.wait(5)
 
@@ -288,8 +312,8 @@ def test_loss_of_the_watchdog_is_noticed_and_a_goodbye_is_none(tmp_path):
     lost = []
     with Listener(str(tmp_path / "watchdog"), family="AF_UNIX") as listener:
         for close_first in (True, False):
-            link = RemoteConductor(tmp_path / "watchdog", on_loss=lambda: lost.append("lost"))
-            other = listener.accept()
+            link = RemoteConductor(SimpleNamespace(socket=tmp_path / "watchdog"), on_loss=lambda: lost.append("lost"))
+            other, _ = listener.accept(), listener.accept()
             if close_first:
                 link.close()
             other.close()
@@ -338,7 +362,7 @@ def test_controller_that_dies_before_it_connects_ends_the_watchdog(started):
 
 def test_log_and_page_of_a_run_without_goodbye_say_interrupted(started):
     run, _, process = started
-    RemoteConductor(run.socket, on_loss=lambda: None).close()
+    RemoteConductor(run, on_loss=lambda: None).close()
     assert process.wait(30) == 0
     assert [event.kind for event in read_events(run.events)] == ["interrupted"]
     assert "INTERRUPTED" in (run.folder / "record.html").read_text()
@@ -346,7 +370,7 @@ def test_log_and_page_of_a_run_without_goodbye_say_interrupted(started):
 
 def test_killed_watchdog_is_undone_by_the_goodbye_of_its_run(started):
     run, target, process = started
-    link = RemoteConductor(run.socket, on_loss=lambda: None)
+    link = RemoteConductor(run, on_loss=lambda: None)
     process.kill()
     process.wait()
     assert not journal_of(target).is_closed()
@@ -358,7 +382,7 @@ def test_watchdog_that_hangs_is_ended_and_undone_by_the_goodbye_of_its_run(start
     run, target, process = started
     monkeypatch.setattr("acceptance.conduct.client._BEAT_S", 0.2)
     monkeypatch.setattr("acceptance.conduct.client._FROZEN_S", 0.5)
-    link = RemoteConductor(run.socket, on_loss=lambda: None)
+    link = RemoteConductor(run, on_loss=lambda: None)
     process.send_signal(signal.SIGSTOP)
     assert link.finish("SIGTERM") == ()
     assert (process.wait(5), journal_of(target).is_closed()) == (-signal.SIGKILL, True)
@@ -384,13 +408,32 @@ def test_watchdog_that_is_stopped_before_it_is_ready_does_not_hold_its_run_up(tm
 
 def test_killed_watchdog_whose_test_data_cannot_be_removed_is_told_as_that(started):
     run, target, process = started
-    link = RemoteConductor(run.socket, on_loss=lambda: None)
+    link = RemoteConductor(run, on_loss=lambda: None)
     link.expect_data(PREFIX)
     process.kill()
     process.wait()
     with pytest.raises(DataLeft, match=f"test data of {PREFIX}.*MongoDB did not answer"):
         link.finish("SIGTERM")
     assert [entry.undo["kind"] for entry in journal_of(target).pending()] == ["data"]
+
+
+def test_signals_that_follow_each_other_end_the_watchdog(tmp_path, monkeypatch):
+    """The end of a login session sends two at once: the second comes within the handler of the first."""
+    (tmp_path / "sitecustomize.py").write_text(NESTED)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
+    target = small_target(tmp_path)
+    process = start_watchdog(run_of(target, tmp_path), tmp_path)
+    process.send_signal(signal.SIGTERM)
+    try:
+        assert (process.wait(20), journal_of(target).is_closed()) == (0, True)
+    finally:
+        process.kill()
+
+
+def test_signals_that_follow_each_other_hold_no_command_up():
+    use = "from acceptance.commands.interruption import interruptible, uncut\nwith interruptible():\n    uncut()\n"
+    command = [sys.executable, "-c", f"{NESTED}{use}    signal.raise_signal(signal.SIGTERM)"]
+    assert subprocess.run(command, timeout=20, check=False).returncode == 0
 
 
 def test_what_a_crashed_run_left_is_undone_before_the_next_begins(tmp_path):

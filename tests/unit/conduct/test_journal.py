@@ -61,10 +61,13 @@ def test_next_run_refuses_while_something_is_pending(journal, path):
         Journal(path, "run-2").open()
 
 
-def test_closed_journal_is_set_aside(journal, path):
+def test_journal_that_cannot_be_begun_forgets_no_flag_that_stays_on(journal, path, monkeypatch):
+    journal.settle(0, "accepted", ["USE_IT"])
     journal.close()
-    Journal(path, "run-2").open()
-    assert path.with_suffix(".closed").exists()
+    monkeypatch.setattr(os, "write", lambda *_: 0)
+    with pytest.raises(OSError, match="disk is full"):
+        Journal(path, "run-2").open()
+    assert journal.left_enabled() == {"USE_IT"}
 
 
 def test_open_journal_cannot_be_closed_over_a_pending_intent(journal):

@@ -181,18 +181,27 @@ def test_crash_of_one_operator_is_undone_by_another(recover, crashed, target, mo
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may act as another account")
-@pytest.mark.parametrize(("group", "undone"), [(TEAM, True), (65533, False)], ids=["of the team", "a stranger"])
+@pytest.mark.parametrize(
+    ("group", "journal", "code", "told"),
+    [
+        (TEAM, 0o660, 0, "undone"),
+        (65533, 0o660, 2, "be in the env file's group, or use sudo"),
+        (TEAM, 0o600, 1, "found Permission denied; what to undo is not known; do"),
+    ],
+    ids=["of the team", "a stranger", "a journal that is its owner's alone"],
+)
 def test_crash_of_one_account_is_undone_by_another_or_told(
-    shared, crashed, recover, target, monkeypatch, group, undone
+    shared, crashed, recover, target, monkeypatch, group, journal, code, told
 ):
     """The env file is its owner's and the team's; who is not of the team is told how to go on."""
+    target.journal_file.chmod(journal)
     monkeypatch.setattr(Prometheus, "names", lambda *_, **__: set())
     monkeypatch.setattr(acceptance.conduct.old_path_proof, "still_exported", lambda *_, **__: set())
-    code, said = as_another(group, recover)
-    assert (code, target.env_file.read_text() == BEFORE) == (0 if undone else 2, undone), said
+    found, said = as_another(group, recover)
+    assert (found, target.env_file.read_text() == BEFORE, told in said) == (code, code == 0, True), said
+    assert code != 1 or f"{FLAG} is true in {target.env_file}" in said
     found = target.env_file.stat()
     assert (found.st_uid, found.st_gid, found.st_mode & 0o777) == (0, TEAM, 0o660)
-    assert undone or "be in the env file's group, or use sudo" in said
 
 
 def as_another(group, act):
@@ -247,9 +256,8 @@ def test_a_request_that_was_broken_off_is_named_until_it_was_looked_for_again(re
     with suppress(KeyboardInterrupt), requests.noted("POST http://api/reviews", longest_s=2):
         raise KeyboardInterrupt
     code, said = recover()
-    assert (code, "LEFT TO THE NEXT START: " in said, "POST http://api/reviews, begun" in said) == (10, True, True), (
-        said
-    )
+    found = (code, "LEFT TO THE NEXT START: " in said, "POST http://api/reviews, begun" in said)
+    assert found == (10, True, True), said
     assert f"flags and services are as expected; run this once more: {by_hand.recover(target.source)}\n" in said
     assert recover()[0] == 0
 

@@ -137,29 +137,19 @@ def slow(share, of=100, edge="0_1"):
 P95 = gate("quantile", "< 0.1", unit="s")
 
 
-@pytest.mark.parametrize(
-    ("rows", "of", "verdict"),
-    [
-        (slow(0.03), 100, "PASS"),
-        (slow(0.05), 100, "PASS"),
-        (slow(0.2), 100, "FAIL"),
-        (slow(1, 3), 3, "FAIL"),
-        (slow(0, 3), 3, "INCONCLUSIVE"),
-        (slow(1, edge="0_05"), 100, "INCONCLUSIVE"),
-        (slow(1, edge="0_25"), 100, "FAIL"),
-        (slow(0, edge="0_25"), 100, "INCONCLUSIVE"),
-    ],
-    ids=[
-        "3 % are slow",
-        "just as many as may be",
-        "20 % are slow",
-        "all of few",
-        "none of few",
-        "over the edge below: how slow is not known",
-        "over the edge above",
-        "within the edge above: how fast is not known",
-    ],
-)
+LATENCIES = {
+    "3 % are slow": (slow(0.03), 100, "PASS"),
+    "just as many as may be": (slow(0.05), 100, "PASS"),
+    "20 % are slow": (slow(0.2), 100, "FAIL"),
+    "all of few": (slow(1, 3), 3, "FAIL"),
+    "none of few": (slow(0, 3), 3, "INCONCLUSIVE"),
+    "over the edge below: how slow is not known": (slow(1, edge="0_05"), 100, "INCONCLUSIVE"),
+    "over the edge above": (slow(1, edge="0_25"), 100, "FAIL"),
+    "within the edge above: how fast is not known": (slow(0, edge="0_25"), 100, "INCONCLUSIVE"),
+}
+
+
+@pytest.mark.parametrize(("rows", "of", "verdict"), LATENCIES.values(), ids=LATENCIES)
 def test_latency_is_judged_by_how_many_were_over_the_threshold(rows, of, verdict):
     result = judge(P95, samples(rows, [(0, 0), (2, of)]))
     assert result.verdict == verdict, result.reason

@@ -65,17 +65,7 @@ def probed(tmp_path, monkeypatch):
         (as_json, -1, {}, "s away: "),
         (lambda path, _, ahead: as_json(path, "f" * 32, ahead), 0, {}, "expected the trace id that we sent"),
     ],
-    ids=[
-        "JSON",
-        "text",
-        "zone",
-        "no header",
-        "no requests",
-        "another form",
-        "another zone",
-        "clock",
-        "header not read",
-    ],
+    ids=["JSON", "text", "zone", "no header", "no requests", "another form", "another zone", "clock", "not read"],
 )
 def test_what_keeps_a_log_from_being_believed_is_said(probed, write, ahead, keys, said):
     wrong = probed(write, ahead * HOUR, **keys)

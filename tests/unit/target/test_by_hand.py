@@ -1,6 +1,7 @@
 """The commands for a person: bash runs each form of them on real files, and the flag is off afterwards."""
 
 import ast
+import os
 import re
 import shlex
 import subprocess
@@ -71,6 +72,18 @@ def test_a_file_that_is_gone_is_told_and_not_made_anew(tmp_path):
     target.env_file.unlink()
     done = bash(by_hand.switch_off(target, FLAG), tmp_path)
     assert (done.returncode != 0, "No such file" in done.stderr, target.env_file.exists()) == (True, True, False)
+
+
+def test_commands_end_with_the_flag_false_in_a_secret_too(tmp_path, monkeypatch):
+    """kubectl refuses a file with two lines of one key; the script of the page gives it the last."""
+    (script,) = re.findall(r"^```sh\n(.*?)^```", (ROOT / "docs" / "restart.md").read_text(), re.MULTILINE | re.DOTALL)
+    (tmp_path / "restart-api.sh").write_text(script)
+    (tmp_path / "kubectl").write_text("#!/bin/sh\ncase $1 in create) sort > made ;; esac\n")
+    (tmp_path / "kubectl").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    target = small_target(tmp_path, f"{OTHER}=a=b\n{FLAG}=true", RESTART_API="sh restart-api.sh")
+    done = bash("\n".join(by_hand_commands(target, "api", FLAG)), tmp_path)
+    assert (tmp_path / "made").read_text().split() == [f"{OTHER}=a=b", f"{FLAG}=false"], done.stderr
 
 
 @pytest.mark.parametrize(("join", "name"), [("\n", "plain"), ("; ", "it's here"), (" && ", "`touch x`;")], ids=repr)
