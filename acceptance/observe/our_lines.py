@@ -98,7 +98,7 @@ class OurLines:
     def _requests_with(self, lines: Sequence[LogLine]) -> Mapping[str, set[str]]:
         """Give the requests of ours by the fields that their lines have, and all of them under no field."""
         ours = [line for line in lines if self._is_ours(line)]
-        return {name: {line.trace_id for line in ours if not name or line.fields.get(name)} for name in ("", *FIELDS)}
+        return {name: {line.trace_id for line in ours if not name or _tells(line, name)} for name in ("", *FIELDS)}
 
     def _lost(self, name: str) -> Finding:
         expected = f"lines of our requests with {name}, as with the flag off"
@@ -143,6 +143,12 @@ def _cut_off(lines: Iterable[LogLine], restarted: Iterable[tuple[float, float]])
         for begin, end in spells
         if min(at) < end + margin and max(at) > begin - margin and max(at) - min(at) > (end - begin) / 2
     )
+
+
+def _tells(line: LogLine, name: str) -> bool:
+    """Whether a line has a field, also as `taskId` for `task_id`."""
+    bare = name.replace("_", "")
+    return any(value for key, value in line.fields.items() if key.replace("_", "").lower() == bare)
 
 
 def _by_event(lines: Iterable[LogLine]) -> Mapping[str, Sequence[LogLine]]:
