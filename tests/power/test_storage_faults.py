@@ -195,6 +195,7 @@ POWER = (
     Security(("event-missing",), (TAMPERED,), "expected a warning or an error", k="tampered", survey="b"),
     Security(("leaks-internals",), (TAMPERED,), "the refusal tells", k="tampered", survey="d"),
     Security(("refusal-without-detail",), (TAMPERED,), 'the body {"detail": ...}', k="tampered"),
+    Security(("long-ids-rounded",), ("test_long_id_is_taken_or_refused",), "1111', found", k="long_id"),
     Security(("long-id-half-kept",), ("test_long_id_is_taken_or_refused",), "kept in the storage", k="long_id"),
     Security(
         ("broken-off-left",),
