@@ -103,9 +103,15 @@ class Reviews:
         """
         if submitted.task_id:
             poll(lambda: self.ended([submitted]), bool, patience_s)
-        return poll(
-            lambda: self.look(submitted), lambda review: not (review.succeeded and review.awaited), settle_s, every=0.25
-        )
+        looks: list[Review] = []
+
+        def look() -> Review:
+            looks.append(self.look(submitted))
+            return looks[-1]
+
+        last = poll(look, lambda review: not (review.succeeded and review.awaited), settle_s, every=0.25)
+        early = [each.looked for each in looks if each.succeeded and not each.published]
+        return replace(last, unpublished_s=(early[-1] - early[0]).total_seconds() if early else 0.0)
 
     def as_users_do(
         self,
@@ -139,9 +145,9 @@ class Reviews:
         done = [self.follow(each, max(0.0, until - time.monotonic()), settle_s) for each in sent]
         if done[0].ended:
             sent.append(self.submit(student, "HW05", CLEAN_LOG))
-            self.follow(sent[-1], patience_s, settle_s)
+            done.append(self.follow(sent[-1], patience_s, settle_s))
         told = [api.get(f"{REVIEWS_PATH}/{each.task_id}") for each in sent]
-        seen = zip(map(self.look, sent), told, strict=True)
+        seen = zip(map(self.look, sent), told, done, strict=True)
         lacking = frozenset(name for name in ("finished_at", "result") if api.names.lacks(name))
         return [
             replace(
@@ -149,8 +155,9 @@ class Reviews:
                 answer=called.payload if isinstance(called.payload, dict) else {},
                 asked=called.exchange,
                 untellable=lacking,
+                unpublished_s=followed.unpublished_s,
             )
-            for review, called in seen
+            for review, called, followed in seen
         ]
 
     def in_a_row(self, student_id: str, number: int, patience_s: float, settle_s: float) -> list[Review]:
