@@ -21,7 +21,7 @@ LEAST_OF_IDS = 3
 LEAST_OF_REPORT = 4
 """A report in other words may be shorter; one of less than a fourth is no report of the same work."""
 
-EARLY_S = 1.0
+EARLY_S = 0.5
 """So many seconds between a task's success and its report being published are no chance of two writes in a row."""
 
 

@@ -25,6 +25,8 @@ from acceptance.probes.seen import CLOCKS_DIFFER
 from acceptance.probes.storage.uploads import REVIEWS_PATH, Uploader
 
 DURATIONS = "review_submission_duration_seconds_count"
+EARLY_LOOKS_S = 3.0
+"""So long it is looked whether a review that has succeeded is published."""
 
 
 @dataclass(frozen=True)
@@ -103,15 +105,23 @@ class Reviews:
         """
         if submitted.task_id:
             poll(lambda: self.ended([submitted]), bool, patience_s)
+        unpublished_s = self._unpublished(submitted, min(settle_s, EARLY_LOOKS_S))
+        review = poll(
+            lambda: self.look(submitted), lambda review: not (review.succeeded and review.awaited), settle_s, every=0.25
+        )
+        return replace(review, unpublished_s=unpublished_s)
+
+    def _unpublished(self, submitted: Submitted, patience_s: float) -> float:
+        """Give the seconds in which a review was seen to have succeeded and not to be published; 0 for one look."""
         looks: list[Review] = []
 
         def look() -> Review:
-            looks.append(self.look(submitted))
+            looks.append(self.stored(submitted))
             return looks[-1]
 
-        last = poll(look, lambda review: not (review.succeeded and review.awaited), settle_s, every=0.25)
+        poll(look, lambda review: not review.succeeded or review.published, patience_s, every=0.1)
         early = [each.looked for each in looks if each.succeeded and not each.published]
-        return replace(last, unpublished_s=(early[-1] - early[0]).total_seconds() if early else 0.0)
+        return (early[-1] - early[0]).total_seconds() if early else 0.0
 
     def as_users_do(
         self,

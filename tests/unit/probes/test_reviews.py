@@ -327,7 +327,7 @@ def test_review_that_does_not_end_is_given_up():
 
 
 def test_published_a_moment_later_is_published():
-    late = iter([[REPORT | {"published_at": None}]] * 2)
+    late = iter([[REPORT | {"published_at": None}]] * 4)
     pipeline = reviews(long_tasks=[TASK], homework_reviews=lambda: next(late, [REPORT]))
     followed = pipeline.follow(submitted(), 1, 2)
     assert (followed.findings(), followed.unpublished_s > 0.2) == ([], True)
@@ -343,7 +343,7 @@ def test_success_that_is_told_before_the_report_is_published_is_too_early(before
 
 @pytest.mark.parametrize(("work", "waits"), [(NO_LOG, False), (LOG, True)])
 def test_an_analysis_is_waited_for_where_there_is_a_log(work, waits):
-    looks = iter([[REPORT | {"log_analysis": None}]])
+    looks = iter([[REPORT | {"log_analysis": None}]] * 2)
     pipeline = reviews(long_tasks=[TASK], homework_reviews=lambda: next(looks, [REPORT]))
     assert pipeline.follow(replace(submitted(), work=work), 1, 2).analysed == waits
 
