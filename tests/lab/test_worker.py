@@ -333,7 +333,7 @@ def test_fault_review_published_later(new_worker):
         task_id = new_worker.queue()
         assert new_worker.finished(task_id)["status"] == "succeeded"
     assert new_worker.review(task_id)["published_at"] is None
-    until(lambda: new_worker.review(task_id)["published_at"])
+    until(lambda: new_worker.review(task_id)["published_at"], "published")
 
 
 def test_fault_review_errors(new_worker):
