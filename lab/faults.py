@@ -178,6 +178,7 @@ STORAGE_FAULTS: tuple[Fault, ...] = tuple(
         ),
         ("leaks-internals", "refusals name folders and carry a stack trace", "security.1 security.2"),
         ("refusal-without-detail", "refusals are plain text", "security.1 security.3"),
+        ("long-ids-rounded", "an id of digits alone is read as a number: of its digits 15 are kept", "security.2"),
         ("long-id-half-kept", "an id of 21 digits is answered 500 after its archive was written", "security.2"),
         ("old-path-other-student", "with the flag off, an upload's answer names another student", "rollout.1"),
         ("old-path-first-file-only", "with the flag off, the second and third file are not stored", "rollout.1"),

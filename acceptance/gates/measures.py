@@ -112,8 +112,8 @@ class Trigger(Measure):
 
     Attributes:
         in_a_row: For `value` and `alerts`: at so many evaluations one after the other.
-        synthetic_events: Name of the ledger entry whose expected count is subtracted, so that the
-            suite's own security probes do not fire it.
+        synthetic_events: Name of the ledger entry whose expected count is subtracted, or after which alone is counted,
+            so that the suite's own probes do not fire it.
     """
 
     in_a_row: int = 1

@@ -30,9 +30,9 @@ TRACEBACK = "Traceback (most recent call last)"
 _TROUBLE = re.compile(
     r"\b(?:ERROR?|ERR|CRIT|CRITICAL|FATAL?|PANIC|EMERG|SEVERE)\b|Traceback \(most recent call last\)|Segmentation fault"
     r"|\bOut of memory\b|^\W*(?:error|fatal|panic|critical)\b|[\[:](?:err(or)?|fatal|panic|crit(ical)?|emerg|alert)\]"
-    r"|\b(?:level|severity|lvl)\W{1,4}(?:error|err|fatal|panic|crit|critical)\b|^[\w.]+(?:Error|Exception): "
-    r"|^(?:Unhandled|Uncaught|Exception in thread |\w+Error$)|\bpanicked at\b|\bcore dumped\b"
-    r"|^(?:Killed|Aborted|Bus error|Illegal instruction)\b|^[EF]\d{4,8} \d\d:\d\d",
+    r"|\b(?:level|severity|lvl)\W{1,4}(?:error|err|fatal|panic|crit|critical)\b"
+    r"|^[\w.]*(?:Error|Exception)(?: \[\w+\])?: |^\W?(?:Unhandled|Uncaught|Exception in thread |\w+Error$)"
+    r"|\bpanicked at\b|\bcore dumped\b|^(?:Killed|Aborted|Bus error|Illegal instruction)\b|^[EF]\d{4,8} \d\d:\d\d",
     re.MULTILINE,
 )
 """What is trouble in a line that states no level, also in one that follows another entry."""
@@ -43,6 +43,7 @@ _WORDS_OF_TROUBLE = re.compile(
 """What reads like trouble in an entry with a time and no level; users' texts that follow an entry may hold it too."""
 _TOLD = ("error", "err", "exception", "exc_info", "traceback", "stack", "stack_trace", "stacktrace")
 """Fields in which a line without a level tells of an error."""
+_TYPES = ("error_type", "exc_type", "error.type", "errorType")
 _NOTHING = ("", "none", "null", "nil", "<nil>", "false", "0")
 _LOST = re.compile(r"Suppressed \d+ messages from \S|imuxsock lost \d+ messages|\d+ messages lost due to rate-limiting")
 """How journald and rsyslog say that they dropped lines."""
@@ -134,7 +135,10 @@ class LogLine:
     @property
     def exception(self) -> str:
         """The type of the exception that it tells of; empty where it tells of none."""
-        if stated := self.fields.get("error_type") or self.fields.get("exc_type"):
+        if stated := next((self.fields[name] for name in _TYPES if self.fields.get(name)), ""):
+            return str(stated)
+        objects = (self.fields.get(name) for name in _TOLD)
+        if stated := next((each["type"] for each in objects if isinstance(each, Mapping) and each.get("type")), ""):
             return str(stated)
         told = "\n".join(
             [self.text, *(str(self.fields.get(name) or "") for name in ("traceback", "exc_info", "stack"))]

@@ -91,8 +91,8 @@ class OurLines:
     def _lost_fields(self) -> Iterator[Finding]:
         before, after = ([line for line in lines if self._is_ours(line)] for lines in (self.before, self.after))
         for name in FIELDS:
-            requests = {line.trace_id for line in before if line.fields.get(name)}
-            if len(requests) >= LEAST and after and not any(line.fields.get(name) for line in after):
+            requests = {line.trace_id for line in before if _tells(line, name)}
+            if len(requests) >= LEAST and after and not any(_tells(line, name) for line in after):
                 expected = f"lines of our requests with {name}, as with the flag off"
                 yield Finding("not logged", self.source, expected, "none")
 
@@ -135,6 +135,12 @@ def _cut_off(lines: Iterable[LogLine], restarted: Iterable[tuple[float, float]])
         for begin, end in spells
         if min(at) < end + margin and max(at) > begin - margin and max(at) - min(at) > (end - begin) / 2
     )
+
+
+def _tells(line: LogLine, name: str) -> bool:
+    """Whether a line has a field, also as `taskId` for `task_id`."""
+    bare = name.replace("_", "")
+    return any(value for key, value in line.fields.items() if key.replace("_", "").lower() == bare)
 
 
 def _by_event(lines: Iterable[LogLine]) -> Mapping[str, Sequence[LogLine]]:

@@ -182,6 +182,14 @@ class Prometheus:
             and not (used and _unused(row))
         }
 
+    def announces(self, job: str, prefix: str) -> bool:
+        """Tell whether the job exports metrics with this prefix, or announces them and has counted nothing yet."""
+        if self.names(job, prefix):
+            return True
+        label = self._metrics.labels.get("job", "job")
+        rows = self._ask(f"metadata of {job}", lambda: self._client.get_target_metadata({label: job}))
+        return any(row["metric"].startswith(self.own(prefix)) for row in rows)
+
     def down_targets(self, jobs: Iterable[str] = ()) -> list[str]:
         """Name the active targets that are not up. Source: checklist item 21_00.checklist.5.
 

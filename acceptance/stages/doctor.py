@@ -222,7 +222,7 @@ def _always_there(target: Target, prometheus: Prometheus) -> list[Finding]:
     job = target.services["bot"].job
     expected = f"metrics {prometheus.own(ALWAYS)}* of job {job}"
     step = "correct METRIC_NAMES or BOT_JOB"
-    return [] if prometheus.names(job, ALWAYS) else [Finding("no data", "", expected, "none", next_step=step)]
+    return [] if prometheus.announces(job, ALWAYS) else [Finding("no data", "", expected, "none", next_step=step)]
 
 
 def _resources(target: Target, prometheus: Prometheus) -> list[Finding]:

@@ -164,7 +164,7 @@ def _tells(service: Service, target: Target, stage: Stage, seen: list[Evidence])
         expected = f"lines that name their event in {logs.source}, since {stage.id} watches events"
         key, has_fields = f"{service.key.upper()}_LOG", service.log_format.kind in ("json", "logfmt")
         where = f"{key}_FORMAT or _FIELDS" if has_fields else f"{key}_PATTERN, with a group (?P<event>...),"
-        step = f"correct {where} or take events out of {key}_SHOWS if it logs none"
+        step = f"correct {where} or take events out of {key}_SHOWS if it logs none; if it was not used yet, use it once"
         return [Finding("no events", "", expected, "none", next_step=step)]
     if "requests" in service.log_format.shows:
         probed = probe(service, target)

@@ -39,7 +39,13 @@ def build(settings: Settings) -> Starlette:
     dialog = Dialog(contexts, settings, new_path)
     export_fault_gauges(settings)
 
+    used: set[object] = set()
+
     async def messages(request: Request) -> Response:
+        if dialog.broken("dialog-kept-connection-fails"):
+            if request.client in used:
+                raise HTTPException(503, "try again later")
+            used.add(request.client)
         with DURATION.time():
             return await _answer(dialog, request)
 

@@ -70,6 +70,12 @@ DIALOG_FAULTS = (
     ),
     Fault("dialog-long-text-cut", "21_01a", "new path: of each text 500 characters are stored", ("21_01a.rollout.3",)),
     Fault(
+        "dialog-kept-connection-fails",
+        "21_01a",
+        "new path: a second message on one connection is answered 503",
+        ("21_01a.rollout.3",),
+    ),
+    Fault(
         "dialog-old-turns-dropped",
         "21_01a",
         "new path: of what was said the last five turns are kept",

@@ -139,6 +139,12 @@ USE_CASE_FAULTS = (
         ("21_01d.rollout.3", "21_01d.exit.1", "trigger.6"),
     ),
     Fault(
+        "review-published-later",
+        "21_01d",
+        "new path: the report is published two seconds after the task has succeeded",
+        ("21_01d.rollout.3",),
+    ),
+    Fault(
         "review-slow",
         "21_01d",
         "new path: a review takes 32 s more",

@@ -16,6 +16,7 @@ from lab.worker.review_metrics import ReviewMetrics
 from lab.worker.tasks import Task
 
 MIXED_SECONDS = 0.05  # in which a review at the same time comes between
+LATER_SECONDS = 2.0  # after the task is told to have succeeded
 SLOW_SECONDS = 32.0  # the fault's delay: over the SLO of 30 s from end to end
 
 
@@ -68,6 +69,7 @@ class ReportPublisher:
         self._reports = reports
         self._fault = settings.fault
         self._calls = itertools.count(1)
+        self._later: list[asyncio.Task[None]] = []
 
     async def publish(self, task: Task, analysis: dict[str, Any] | None) -> str:
         """Persist, then publish; gives the report's text."""
@@ -77,13 +79,19 @@ class ReportPublisher:
         report = await self._reports.persist(task, analysis, lost, self._fault("review-tells-places"))
         if self._fault("reviews-replace-each-other"):
             await self._reports.forget_others(task)
-        if not self._fault("review-not-published"):
+        if self._fault("review-published-later"):
+            self._later.append(asyncio.create_task(self._publish_later(task)))
+        elif not self._fault("review-not-published"):
             await self._reports.publish(task)
         if self._fault("review-logs-errors"):
             log("student_not_notified", "ERROR", **about(task))
         if self._fault("review-published-twice"):
             log("report_published", **about(task))
         return report
+
+    async def _publish_later(self, task: Task) -> None:
+        await asyncio.sleep(LATER_SECONDS)
+        await self._reports.publish(task)
 
 
 class DecomposedReview:

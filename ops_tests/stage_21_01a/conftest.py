@@ -32,8 +32,8 @@ BAD_ANSWERS = HardFault("bad-answers", "Messages get no good answer", ["trigger.
 def talk(butler: Butler, mongo: Store) -> Talk:
     """Holds a conversation, and looks after each turn at what is stored of it."""
 
-    def hold(user_id: str, *messages: str, session_id: str | None = None) -> Conversation:
-        return converse(butler, user_id, messages, session_id, look=lambda turn: context_after(mongo, turn))
+    def hold(user_id: str, *messages: str, session_id: str | None = None, kept: bool = False) -> Conversation:
+        return converse(butler, user_id, messages, session_id, lambda turn: context_after(mongo, turn), kept=kept)
 
     return hold
 
@@ -46,8 +46,8 @@ def word() -> str:
 
 @pytest.fixture(scope="module")
 def long_talk(talk: Talk, new_number: NewId) -> Conversation:
-    """A conversation of many turns, one of them long, with a user whose id is a number, as in Telegram."""
-    return talk(new_number("Long"), *LONG_TALK)
+    """A conversation of many turns on one connection, with a user whose id is a number, as in Telegram."""
+    return talk(new_number("Long"), *LONG_TALK, kept=True)
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ import pytest
 from acceptance.finding import summary
 from acceptance.polling import poll
 from acceptance.probes.flag_path import answered
-from acceptance.probes.reviews.changed import changed, overtaken, redone, refused_now
+from acceptance.probes.reviews.changed import changed, overtaken, redone, refused_now, told_early
 from acceptance.probes.reviews.over_restart import lost_now
 from acceptance.probes.reviews.pipeline import DURATIONS, component_findings, counted
 from acceptance.probes.reviews.result import EFFECTS
@@ -93,7 +93,7 @@ def test_reviews_are_as_with_the_flag_off(before, several, in_a_row):
     found = [each for review in compared for each in changed(before.of("reviews"), review)]
     old = before.of("in a row")
     found += [each for review in in_a_row if not review.limited for each in changed(old, review)]
-    found += [*refused_now(in_a_row), *overtaken(old, in_a_row)]
+    found += [*refused_now(in_a_row), *overtaken(old, in_a_row), *told_early(before.of("reviews"), several)]
     assert found == [], summary(found)
 
 

@@ -198,6 +198,12 @@ def test_fault_loses_history(new_bot):
         assert len(new_bot.stored(session)["data"]["history"]) == 2
 
 
+def test_fault_kept_connection_fails(new_bot):
+    said = {"user_id": "ann", "message": "Hello"}
+    with new_bot.rig.broken("dialog-kept-connection-fails"), httpx.Client() as client:
+        assert [client.post(new_bot.url, json=said).status_code for _ in range(2)] == [200, 503]
+
+
 def test_fault_new_session_each_turn(new_bot):
     with new_bot.rig.broken("dialog-new-session-each-turn"):
         session = new_bot.say("I like tea")["session_id"]

@@ -214,6 +214,11 @@ def test_a_long_id_is_stored_and_answered_500(broken: WholeLab) -> None:
     assert len(list(broken.storage.rglob(f"{student}/**/new.zip"))) == 1
 
 
+@breaks("long-ids-rounded")
+def test_of_a_long_number_15_digits_are_left(broken: WholeLab) -> None:
+    assert broken.upload(student_id="9" * 17).json()["student_id"] == "1" + "0" * 17
+
+
 @breaks("old-path-other-student", "old-path-first-file-only")
 def test_the_old_path_is_at_fault(new_path: WholeLab, fault: str) -> None:
     files = {"logs_zip": (b'filename="logs.zip"', archive())}

@@ -328,6 +328,14 @@ def test_fault_review_not_published(new_worker):
     assert new_worker.review(task_id)["published_at"] is None
 
 
+def test_fault_review_published_later(new_worker):
+    with new_worker.rig.broken("review-published-later"):
+        task_id = new_worker.queue()
+        assert new_worker.finished(task_id)["status"] == "succeeded"
+    assert new_worker.review(task_id)["published_at"] is None
+    until(lambda: new_worker.review(task_id)["published_at"], "published")
+
+
 def test_fault_review_errors(new_worker):
     with new_worker.rig.broken("review-errors"):
         ends = [new_worker.finished(new_worker.queue()) for _ in range(3)]

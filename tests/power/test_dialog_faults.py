@@ -113,6 +113,7 @@ POWER = (
         besides=("Длинное сообщение", "Две строки", "'/ is no command of mine': (1, 0)"),
     ),
     Remembers(("dialog-same-words-dropped",), besides=("'This is message 10 of a long conversation': (2, 1)",)),
+    Remembers(("dialog-kept-connection-fails",), told="turn 2 on one connection"),
     Remembers(
         ("dialog-old-turns-dropped", "dialog-turns-stored-twice"),
         besides=("'This is message 5 of a long conversation': (1, 0)", "(1, 2)"),

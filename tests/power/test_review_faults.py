@@ -103,8 +103,9 @@ POWER = (
     ),
     AsBefore(("reviews-replace-each-other",), besides=("expected log_analysis {",)),
     AsBefore(
-        ("review-newest-first", "review-tells-places"),
+        ("review-newest-first", "review-tells-places", "review-published-later"),
         besides=(
+            "a report published when its task has succeeded",
             "begun in the order in which they were sent, as by the old path",
             "a report that does not tell where its archives lie, as by the old path",
         ),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import zip_longest
@@ -33,11 +34,13 @@ class Conversation:
         turns: The messages and their answers.
         contexts: What was stored after each.
         began: Before the first message was sent.
+        kept: Whether all were sent on one connection.
     """
 
     turns: tuple[Turn, ...]
     contexts: tuple[Any, ...] = ()
     began: datetime = field(default_factory=lambda: datetime.now(UTC))
+    kept: bool = False
 
     @property
     def seen(self) -> Seen:
@@ -64,7 +67,9 @@ class Conversation:
 
     def findings(self) -> list[Finding]:
         """Name what is wrong with any answer."""
-        return [each for number, turn in enumerate(self.turns, 1) for each in about(f"turn {number}", turn.findings())]
+        how = " on one connection" if self.kept else ""
+        numbered = enumerate(self.turns, 1)
+        return [each for number, turn in numbered for each in about(f"turn {number}{how}", turn.findings())]
 
     def other_session(self) -> list[Finding]:
         """Name the turns that belong to another session than the conversation, or to none that is known.
@@ -86,6 +91,8 @@ def converse(
     messages: Sequence[str],
     session_id: str | None = None,
     look: Callable[[Turn], Any] | None = None,
+    *,
+    kept: bool = False,
 ) -> Conversation:
     """Hold a conversation: each message goes to the session that the first answer named.
 
@@ -95,16 +102,18 @@ def converse(
         messages: What is said, in turn.
         session_id: A session to go on with, by default a new one.
         look: Called after each turn for what is stored then.
+        kept: On one connection; else each message may reach another process of the bot.
     """
     began = datetime.now(UTC)
     turns: list[Turn] = []
     contexts = []
-    for message in messages:
-        turns.append(butler.say(user_id, message, session_id))
-        session_id = session_id or turns[0].session_id or None
-        if look:
-            contexts.append(look(turns[-1]))
-    return Conversation(tuple(turns), tuple(contexts), began)
+    with butler.connected() if kept else nullcontext(butler) as its:
+        for message in messages:
+            turns.append(its.say(user_id, message, session_id))
+            session_id = session_id or turns[0].session_id or None
+            if look:
+                contexts.append(look(turns[-1]))
+    return Conversation(tuple(turns), tuple(contexts), began, kept)
 
 
 def seen_of(user_id: str, session_id: str | None, context: Mapping[str, Any] | None, began: datetime) -> Seen:

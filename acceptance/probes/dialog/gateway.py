@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 
 import httpx
 
@@ -107,6 +108,12 @@ class Butler:
     def names_sessions(self) -> bool:
         """Whether its answers name their session; where they do not, what is stored does."""
         return not self.caller.names.lacks("session_id")
+
+    @contextmanager
+    def connected(self) -> Iterator[Butler]:
+        """Give what says one message after the other on one connection."""
+        with self.caller.connected() as caller:
+            yield replace(self, caller=caller)
 
     def say(self, user_id: str, message: str, session_id: str | None = None) -> Turn:
         """Send one message; without a session a conversation begins."""

@@ -28,6 +28,8 @@ RESCHEDULE = (
 )
 """What the checklist says to do ("External Dependency Down")."""
 
+FIELDS = ("job_id", "student_id", "commit_hash", "enqueued_at", "status")
+"""What is read of each check."""
 BUSY = ("queued", "running")
 PAGE = 100
 PAGES = 50
@@ -152,13 +154,16 @@ def _rows(answer: Called) -> Iterator[Check]:
     for row in rows:
         try:
             yield _check(row)
-        except (KeyError, TypeError, ValueError) as error:
+        except (TypeError, ValueError) as error:
             raise HwCheckerDown(
-                f"the HW checker gave a check of an unknown form ({error!r}): {row}; correct HW_CHECKER_FIELDS"
+                f"expected checks with {', '.join(FIELDS)} of the HW checker, found one of an unknown form ({error}): "
+                f"{row}; correct HW_CHECKER_FIELDS"
             ) from error
 
 
 def _check(row: Any) -> Check:
+    if lacks := [name for name in FIELDS if name not in row]:
+        raise ValueError(f"without {', '.join(lacks)}")
     at = moment(row["enqueued_at"])
     if at is None:
         raise ValueError("enqueued_at is no time")

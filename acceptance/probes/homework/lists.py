@@ -63,7 +63,7 @@ class Lists:
 
 
 def lists(homework: Homework, checker: HwChecker, leave_out: Sequence[str]) -> Lists:
-    """List a few students' commits over several spans, a few lists at a time, so that what is mixed up shows.
+    """List a few students' commits over several spans, a few at a time on few connections: what is mixed up shows.
 
     Args:
         homework: The worker.
@@ -77,8 +77,8 @@ def lists(homework: Homework, checker: HwChecker, leave_out: Sequence[str]) -> L
     known = {one: frozenset(check for check in checks if check.student_id == one) for one in students}
     spans = ((one, days) for one in students for days in {*SPANS, *_edges(known[one])})
     wanted = sorted(spans, key=lambda each: each[::-1])  # those at the same moment are of different students
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        found = dict(zip(wanted, pool.map(lambda each: homework.listing(*each), wanted), strict=True))
+    with homework.connected() as kept, ThreadPoolExecutor(AT_ONCE) as pool:
+        found = dict(zip(wanted, pool.map(lambda each: kept.listing(*each), wanted), strict=True))
     longest = [listing for (_, days), listing in found.items() if days == DAYS]
     longest += [homework.listing(one) for one in sorted(everybody & {*leave_out})]
     forms = frozenset(form for form in FORMS if not any(listing.unlike(checks, form) for listing in longest))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
@@ -146,6 +147,12 @@ class Homework:
     """The worker's homework calls."""
 
     caller: Caller
+
+    @contextmanager
+    def connected(self) -> Iterator[Homework]:
+        """Give what asks again on the connections that it has."""
+        with self.caller.connected() as caller:
+            yield Homework(caller)
 
     def listing(self, student_id: str, days: int = DAYS) -> Listing:
         """List a student's commits."""

@@ -6,8 +6,9 @@ import json
 import secrets
 import ssl
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
 
@@ -19,6 +20,9 @@ from acceptance.probes.http.under_way import Requests
 from acceptance.target.model import Target
 from acceptance.target.naming import HttpNames
 from acceptance.target.parts import Service
+
+KEPT_S = 0.5
+"""So long a connection is kept for the next call: servers close one that is idle for longer, some after a second."""
 
 
 def trace(header: str, prefix: str) -> tuple[str, dict[str, str]]:
@@ -65,7 +69,7 @@ class Called:
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Calls one service. Holds no connection, so threads may share it.
+    """Calls one service; threads may share it.
 
     Attributes:
         base_url: The service's address, with or without a trailing slash.
@@ -76,6 +80,7 @@ class Caller:
         names: What the service calls routes and fields; calls and answers are in the contract's names.
         transport: Stands in for the network in tests.
         requests: Where those that write are noted while they are under way.
+        client: Whose connections are used again; None for one of its own for each call.
     """
 
     base_url: str
@@ -86,6 +91,7 @@ class Caller:
     transport: Any = field(default=None, repr=False)
     names: HttpNames = field(default_factory=HttpNames)
     requests: Requests = field(default_factory=Requests, repr=False)
+    client: httpx.Client | None = field(default=None, repr=False)
 
     @classmethod
     def of(cls, service: Service, target: Target, trace_prefix: str) -> Caller:
@@ -126,9 +132,19 @@ class Caller:
         limits = httpx.Limits(max_connections=connections, max_keepalive_connections=0)
         return httpx.AsyncClient(timeout=self.timeout_s, limits=limits, transport=self.transport, verify=_tls())
 
+    @contextmanager
+    def connected(self) -> Iterator[Caller]:
+        """Give what makes one call after the other on one connection, as a user's program does."""
+        with self._client() as client:
+            yield replace(self, client=client)
+
+    def _client(self) -> httpx.Client:
+        limits = httpx.Limits(keepalive_expiry=KEPT_S)
+        return httpx.Client(timeout=self.timeout_s, limits=limits, transport=self.transport, verify=_tls())
+
     def _call(self, method: str, path: str, **what: Any) -> Called:
         trace_id, traced = trace(self.trace_header, self.trace_prefix)
-        with httpx.Client(timeout=self.timeout_s, transport=self.transport, verify=_tls()) as client:
+        with nullcontext(self.client) if self.client else self._client() as client:
             started = time.monotonic()
             try:
                 answer = client.request(method, self._url(path), headers={**self.headers, **traced}, **what)

@@ -20,17 +20,26 @@ SHOWN = 4096
 _PRIVATE_HOST = r"(?:10\.\d{1,3}|192\.168|172\.(?:1[6-9]|2\d|3[01])|127\.\d{1,3})(?:\.\d{1,3}){2}"
 SERVER_VERSION = "version of a server"
 _INTERNALS: tuple[tuple[str, str], ...] = (
-    ("stack trace", r"Traceback \(most recent call last\)|\n\s+at [\w$.<>]+\(|goroutine \d+ \["),
-    ("source line", r"\bFile \"[^\"]+\"|\bline \d+\b|\b[\w/-]+\.(?:py|go|java|rs|js|ts):\d+\b"),
+    (
+        "stack trace",
+        r"Traceback \(most recent call last\)|\n\s+at (?:async |new )?[\w$.<>]+ ?\(|goroutine \d+ \["
+        r"|\bnode:[a-z_/]+:\d",
+    ),
+    ("source line", r"\bFile \"[^\"]+\"|\bline \d+\b|\b[\w/-]+\.(?:py|go|java|rs|rb|php|[cm]?[jt]sx?):\d+\b"),
     (
         "absolute path",
         r"(?<![\w.:/])/(?:app|bin|boot|code|data|dev|etc|home|lib|lib64|mnt|opt|private|proc|root|run|srv|sys|tmp"
-        r"|usr|Users|var|workspace)(?:/[^\s\"'<>,;:)]*)+|(?<!\w)[A-Za-z]:\\\\?\w",
+        r"|usr|Users|var|workspace)(?:/[^\s\"'<>,;:)]*)+|(?<!\w)[A-Za-z]:\\\\?\w|\bfile://\S",
     ),
-    ("private address", rf"(?<![\d.]){_PRIVATE_HOST}(?![\d.])|\blocalhost:\d+"),
+    ("private address", rf"(?<![\d.]){_PRIVATE_HOST}(?![\d.])|\blocalhost:\d+|(?<![\w:])::1\b"),
     ("database address", r"\b(?:mongodb(?:\+srv)?|postgres(?:ql)?|redis|amqp)://\S+"),
     ("module path", r"\b(?:src|app|lab|butler|starlette|fastapi|uvicorn|pymongo|motor|pydantic)(?:\.[a-z_]\w*){2,}"),
     ("exception class", r"\b(?:[A-Z]\w+(?:Error|Exception)|Errno \d+)\b"),
+    (
+        "error of the system",
+        r"\bE(?:ACCES|PERM|NOENT|EXIST|NOSPC|DQUOT|ROFS|IO|MFILE|NOTDIR|ISDIR|PIPE|CONN(?:REFUSED|RESET|ABORTED)|TIMEDOUT"
+        r"|HOSTUNREACH|AI_AGAIN|NOTFOUND)\b|\bE11000\b|\bCannot read propert\w+ of (?:undefined|null)\b",
+    ),
     ("object address", r"\bat 0x[0-9a-f]{6,}\b"),
     (SERVER_VERSION, r"\b(?:Python|nginx|uvicorn|gunicorn|Werkzeug|aiohttp)/\d[\w.]*"),
 )

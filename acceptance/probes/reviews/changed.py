@@ -21,6 +21,9 @@ LEAST_OF_IDS = 3
 LEAST_OF_REPORT = 4
 """A report in other words may be shorter; one of less than a fourth is no report of the same work."""
 
+EARLY_S = 0.5
+"""So many seconds between a task's success and its report being published are no chance of two writes in a row."""
+
 
 def changed(before: Sequence[Review], new: Review) -> list[Finding]:
     """Name how a review differs from those by the old path: its log analysis, and what is stored, answered and logged.
@@ -161,6 +164,20 @@ def overtaken(before: Sequence[Review], now: Sequence[Review]) -> list[Finding]:
 
 def _is_overtaken(first: Review, second: Review) -> bool:
     return first.begun is not None and second.begun is not None and first.begun > second.begun
+
+
+def told_early(before: Sequence[Review], now: Sequence[Review]) -> list[Finding]:
+    """Say that reviews are told to have succeeded well before they are published, which none by the old path is.
+
+    One may be by chance, where a path publishes at the same moment as it ends, and its database has a slow one.
+    """
+    longest = max((each.unpublished_s for each in before), default=0.0)
+    early = [each for each in now if each.unpublished_s > max(EARLY_S, 2 * longest)]
+    if len(early) < 2:
+        return []
+    expected = f"a report published when its task has succeeded, or {longest:.1f} s later, as by the old path"
+    told = f"none after {early[0].unpublished_s:.1f} s, and {len(early)} such reviews of {len(now)}"
+    return [Finding("told too early", early[0].submitted.task_id, expected, told)]
 
 
 def redone(before: Sequence[Review], now: Sequence[Review]) -> list[Finding]:

@@ -27,6 +27,8 @@ from acceptance.probes.storage.uploads import REVIEWS_PATH, Uploader
 DURATIONS = "review_submission_duration_seconds_count"
 COMPONENTS_PATH = "/health/components"
 COMPONENTS = ("RateLimiter", "LogAnalysisPipeline", "ReportPublisher")
+EARLY_LOOKS_S = 3.0
+"""So long it is looked whether a review that has succeeded is published."""
 
 
 @dataclass(frozen=True)
@@ -105,9 +107,23 @@ class Reviews:
         """
         if submitted.task_id:
             poll(lambda: self.ended([submitted]), bool, patience_s)
-        return poll(
+        unpublished_s = self._unpublished(submitted, min(settle_s, EARLY_LOOKS_S))
+        review = poll(
             lambda: self.look(submitted), lambda review: not (review.succeeded and review.awaited), settle_s, every=0.25
         )
+        return replace(review, unpublished_s=unpublished_s)
+
+    def _unpublished(self, submitted: Submitted, patience_s: float) -> float:
+        """Give the seconds in which a review was seen to have succeeded and not to be published."""
+        looks: list[Review] = []
+
+        def look() -> Review:
+            looks.append(self.stored(submitted))
+            return looks[-1]
+
+        poll(look, lambda review: not review.succeeded or review.published, patience_s, every=0.1)
+        early = [each.looked for each in looks if each.succeeded and not each.published]
+        return (early[-1] - early[0]).total_seconds() if early else 0.0
 
     def as_users_do(
         self,
@@ -141,9 +157,9 @@ class Reviews:
         done = [self.follow(each, max(0.0, until - time.monotonic()), settle_s) for each in sent]
         if done[0].ended:
             sent.append(self.submit(student, "HW05", CLEAN_LOG))
-            self.follow(sent[-1], patience_s, settle_s)
+            done.append(self.follow(sent[-1], patience_s, settle_s))
         told = [api.get(f"{REVIEWS_PATH}/{each.task_id}") for each in sent]
-        seen = zip(map(self.look, sent), told, strict=True)
+        seen = zip(map(self.look, sent), told, done, strict=True)
         lacking = frozenset(name for name in ("finished_at", "result") if api.names.lacks(name))
         return [
             replace(
@@ -151,8 +167,9 @@ class Reviews:
                 answer=called.payload if isinstance(called.payload, dict) else {},
                 asked=called.exchange,
                 untellable=lacking,
+                unpublished_s=followed.unpublished_s,
             )
-            for review, called in seen
+            for review, called, followed in seen
         ]
 
     def in_a_row(self, student_id: str, number: int, patience_s: float, settle_s: float) -> list[Review]:

@@ -66,6 +66,7 @@ class Review:
         unlogged: Events that the target file says are not logged, likewise.
         repeated: Of its documents and events, those of which there is more than one.
         looked: When this was seen.
+        unpublished_s: For how many seconds it was seen to have succeeded before it was published.
     """
 
     submitted: Submitted
@@ -78,6 +79,7 @@ class Review:
     untellable: frozenset[str] = frozenset()
     repeated: frozenset[str] = frozenset()
     looked: datetime = field(default_factory=lambda: datetime.now(UTC))
+    unpublished_s: float = 0.0
 
     @property
     def seen(self) -> Seen:

@@ -87,7 +87,7 @@ class Submission:
         found = [
             self._wrong("bad answer", f"{name} {value!r}", repr(called.get(name)))
             for name, value in expected.items()
-            if called.get(name) != value
+            if called.get(name) not in spellings(value)
         ]
         if called.get("status") not in STATES:
             found.append(self._wrong("bad answer", f"a status of {STATES}", repr(called.get("status"))))

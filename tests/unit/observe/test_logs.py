@@ -170,6 +170,8 @@ def test_a_line_without_a_level_that_reports_no_error_is_none(logs):
         "Killed",
         "thread 'main' panicked at src/main.rs:2:5:",
         "MemoryError",
+        "TypeError [ERR_INVALID_ARG_TYPE]: no path",
+        "[UnhandledPromiseRejection: no reason] {",
         "E1128 12:00:05",
         "  + Exception Group Traceback (most recent call last):\n  | OSError: 1",
     ],
@@ -209,6 +211,7 @@ CHAIN = TRACE + "\nDuring handling of the above exception, another one:\n\n" + T
             ["KeyError", ""],
         ),
         (line("a", level="ERROR", traceback=TRACE), {}, ["KeyError"]),
+        (line("a", level="ERROR", err={"type": "TypeError", "stack": "x"}), {}, ["TypeError"]),
         (json.dumps(json.loads(line("a")), indent=1) + "\n" + line("b"), {}, ["", ""]),
         (line("a")[:30] + "\n" + line("a")[30:] + line("b"), {}, ["", ""]),
         (
@@ -217,7 +220,7 @@ CHAIN = TRACE + "\nDuring handling of the above exception, another one:\n\n" + T
             ["", ""],
         ),
     ],
-    ids=["crash", "chained", "logged", "in a field", "indented JSON", "split JSON", "wrapped by Rich"],
+    ids=["crash", "chained", "logged", "in a field", "in an object", "indented JSON", "split JSON", "wrapped by Rich"],
 )
 def test_what_belongs_together_is_one_entry(logs, text, form, exceptions):
     found = logs(text, **form).since(NOON)

@@ -57,7 +57,7 @@ def test_fields_that_no_request_leaves_any_more_are_told(after, told):
             for n, each in enumerate(fields)
         ]
 
-    found = OurLines("log", stored(["storage_path"] * 3), stored(after), OURS).otherwise()
+    found = OurLines("log", stored(["storagePath"] * 3), stored(after), OURS).otherwise()
     assert [
         each.expected.partition("requests ")[2][: len(want)] for each, want in zip(found, told, strict=True)
     ] == told

@@ -112,6 +112,15 @@ def test_services_of_one_job_are_told_apart_by_another_label():
         assert (prometheus.down_targets(["bot"]), prometheus.addresses("bot")) == ([], {"http://bot"})
 
 
+@pytest.mark.parametrize(("prefix", "told"), [("butler_", True), ("other_", False)])
+def test_a_counter_that_has_counted_nothing_is_announced(prefix, told):
+    def respond(request):
+        return answer(data=[{"metric": "butler_messages_total"}]) if "metadata" in request else answer()
+
+    with server(respond) as url:
+        assert Prometheus(url, 2).announces("butler-bot", prefix) == told
+
+
 def test_service_that_is_not_scraped_exports_nothing_that_anybody_knows_of(tmp_path):
     with server(lambda _: answer()) as url, pytest.raises(Inconclusive, match="no running process of job butler-api"):
         new_paths_at_work(small_target(tmp_path, PROMETHEUS_URL=url), Prometheus(url, 2))

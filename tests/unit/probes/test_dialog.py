@@ -224,7 +224,7 @@ def test_good_users_at_once_have_no_findings() -> None:
     assert (done.findings(), len(done.conversations)) == ([], 30)
 
 
-def test_users_at_once_wait_for_the_last_while_the_service_closes_what_is_idle() -> None:
+def test_who_keeps_a_connection_alone_sees_that_the_service_closes_it() -> None:
     """It closes a connection that was idle for long just as the next message comes, as a busy one does."""
     tiny = TinyButler()
 
@@ -245,8 +245,11 @@ def test_users_at_once_wait_for_the_last_while_the_service_closes_what_is_idle()
             """Be silent."""
 
     with served(ThreadingHTTPServer(("127.0.0.1", 0), Closing)) as url:
-        done = converse_at_once(Butler(Caller(url)), USERS[:4], deadline_s=20)
+        butler = Butler(Caller(url))
+        done = converse_at_once(butler, USERS[:4], deadline_s=20)
+        apart, kept = (converse(butler, "u", ["Hello"] * 2, kept=each).findings() for each in (False, True))
     assert (done.findings(), len(done.conversations)) == ([], 4)
+    assert [str(each).partition(":")[0] for each in (*apart, *kept)] == ["turn 2 on one connection"]
 
 
 def test_users_in_one_session_are_mixed_up() -> None:

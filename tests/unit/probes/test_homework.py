@@ -180,6 +180,7 @@ def test_a_checker_that_cannot_be_read_is_inconclusive_and_its_key_is_not_told(r
     with pytest.raises(HwCheckerDown, match="the HW checker") as caught:
         checker.checks(30)
     assert KEY not in f"{caught.value} {checker!r}"
+    assert ("without student_id, commit_hash, enqueued_at, status" in str(caught.value)) == ("job_id" in response.text)
 
 
 def test_the_key_is_read_from_the_env_file(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from acceptance.gates.measures import Gate
 from acceptance.observe.log_lines import LogLine
 from acceptance.probes.http.client import Called, Caller
 from acceptance.probes.http.exchange import Exchange
-from acceptance.probes.reviews.changed import changed, guessable, overtaken, redone, refused_now, unread
+from acceptance.probes.reviews.changed import changed, guessable, overtaken, redone, refused_now, told_early, unread
 from acceptance.probes.reviews.over_restart import OverRestart, lost_now
 from acceptance.probes.reviews.pipeline import Reviews, component_findings
 from acceptance.probes.reviews.result import EFFECTS, Review, Submitted
@@ -327,14 +327,23 @@ def test_review_that_does_not_end_is_given_up():
 
 
 def test_published_a_moment_later_is_published():
-    late = iter([[REPORT | {"published_at": None}]])
+    late = iter([[REPORT | {"published_at": None}]] * 4)
     pipeline = reviews(long_tasks=[TASK], homework_reviews=lambda: next(late, [REPORT]))
-    assert pipeline.follow(submitted(), 1, 2).findings() == []
+    followed = pipeline.follow(submitted(), 1, 2)
+    assert (followed.findings(), followed.unpublished_s > 0.2) == ([], True)
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "told"), [([0], [2, 2], 1), ([0], [2, 0], 0), ([3], [2, 2], 0), ([0], [0.5] * 9, 0)]
+)
+def test_success_that_is_told_before_the_report_is_published_is_too_early(before, now, told):
+    old, new = ([replace(review(), unpublished_s=each) for each in seconds] for seconds in (before, now))
+    assert len(told_early(old, new)) == told
 
 
 @pytest.mark.parametrize(("work", "waits"), [(NO_LOG, False), (LOG, True)])
 def test_an_analysis_is_waited_for_where_there_is_a_log(work, waits):
-    looks = iter([[REPORT | {"log_analysis": None}]])
+    looks = iter([[REPORT | {"log_analysis": None}]] * 2)
     pipeline = reviews(long_tasks=[TASK], homework_reviews=lambda: next(looks, [REPORT]))
     assert pipeline.follow(replace(submitted(), work=work), 1, 2).analysed == waits
 

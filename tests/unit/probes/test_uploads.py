@@ -222,6 +222,12 @@ def test_150_mb_grow_our_memory_by_less_than_a_few_mb() -> None:
         ('{"detail":"failed at line 42"}', "source line"),
         ('{"detail":"FileNotFoundError: no such file"}', "exception class"),
         ('{"detail":"[Errno 13] Permission denied"}', "exception class"),
+        ('{"detail":"x\\n    at async go (index 0)"}', "stack trace"),
+        ('{"detail":"node:internal/process/task_queues:95:5"}', "stack trace"),
+        ('{"detail":"go (file:///app/server.mjs)"}', "absolute path"),
+        ('{"detail":"no route to ::1"}', "private address"),
+        ('{"detail":"ENOSPC: no space left on device, write"}', "error of the system"),
+        ('{"detail":"E11000 duplicate key error collection: tasks"}', "error of the system"),
         ("<hr><center>nginx/1.22.1</center>", "version of a server"),
     ],
 )

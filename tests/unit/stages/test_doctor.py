@@ -107,7 +107,7 @@ def test_two_dialog_contexts_may_not_have_one_session(monkeypatch, index, kinds)
         ({}, lambda it: doctor._answer("", lambda: doctor._said_who_may_call(it)), "required or none:"),
         (
             {"METRIC_NAMES": "butler_=helper_"},
-            lambda it: doctor._always_there(it, SimpleNamespace(names=lambda *_: set(), own=it.metrics.query)),
+            lambda it: doctor._always_there(it, SimpleNamespace(announces=lambda *_: False, own=it.metrics.query)),
             "metrics helper_* of job butler-bot",
         ),
         (

@@ -3,6 +3,7 @@
 import threading
 import time
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from unittest.mock import Mock
 
 import pytest
@@ -12,7 +13,7 @@ from acceptance.gates.measures import Trigger
 from acceptance.gates.series import Row, Samples
 from acceptance.observe.log_lines import LogLine
 from acceptance.polling import poll
-from acceptance.stage import Stage
+from acceptance.stage import Stage, load_stage
 from acceptance.stages.expected_events import SyntheticEvents
 from acceptance.stages.watch import Watch, WatchInputs
 from acceptance.verdict import Inconclusive, Verdict
@@ -100,6 +101,15 @@ def test_whatever_is_counted_while_our_attack_runs_is_ours(watch, prometheus, ow
     assert watch(FAILURES).evaluate(1010.0) is None
     own.end("checksum_failed", 6)
     assert watch(FAILURES).evaluate(1010.0).value == 1
+
+
+def test_while_our_users_wait_for_each_other_nothing_is_slow(own):
+    stage = load_stage(Path(__file__).parents[3] / "ops_tests" / "stage_21_01a")
+    slow = [each.synthetic_events for each in stage.triggers if each.kind in ("quantile", "average")]
+    began = time.time()
+    with own.together():
+        assert {own.undisturbed_since(each) for each in slow} == {float("inf")}
+    assert min(map(own.undisturbed_since, slow)) >= began
 
 
 def test_event_that_is_announced_and_counted_while_the_watch_asks_is_ours(watch, prometheus, own):
