@@ -117,7 +117,7 @@ def test_service_ran_through(soaked, stage_work):
 @pytest.mark.checklist("21_01a.monitor.1")
 def test_metrics_keep_to_the_label_standard(soaked, stage_work):
     """Watch Prometheus metrics: each operation is counted and timed, and no label is an id."""
-    found = stage_work.metric_findings(("get", "save"))
+    found = stage_work.metric_findings(soaked, ("get", "save"))
     assert found == [], summary(found)
 
 
