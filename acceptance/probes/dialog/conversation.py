@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -33,11 +34,13 @@ class Conversation:
         turns: The messages and their answers.
         contexts: What was stored after each.
         began: Before the first message was sent.
+        waits: How long `look` took after each, in seconds: until what was said was seen stored.
     """
 
     turns: tuple[Turn, ...]
     contexts: tuple[Any, ...] = ()
     began: datetime = field(default_factory=lambda: datetime.now(UTC))
+    waits: tuple[float, ...] = ()
 
     @property
     def seen(self) -> Seen:
@@ -98,13 +101,15 @@ def converse(
     """
     began = datetime.now(UTC)
     turns: list[Turn] = []
-    contexts = []
+    contexts, waits = [], []
     for message in messages:
         turns.append(butler.say(user_id, message, session_id))
         session_id = session_id or turns[0].session_id or None
         if look:
+            answered = time.monotonic()
             contexts.append(look(turns[-1]))
-    return Conversation(tuple(turns), tuple(contexts), began)
+            waits.append(time.monotonic() - answered)
+    return Conversation(tuple(turns), tuple(contexts), began, tuple(waits))
 
 
 def seen_of(user_id: str, session_id: str | None, context: Mapping[str, Any] | None, began: datetime) -> Seen:
