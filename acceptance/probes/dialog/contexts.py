@@ -85,12 +85,16 @@ def findings(context: Context | None, user_id: str | None, said: Sequence[str]) 
     steps = context.get("step_count")
     if not isinstance(steps, int) or steps < 1:
         found.append(wrong("step_count of at least 1", repr(steps)))
-    stored = list(texts(context.get("data")))
-    remaining = iter(stored)  # `in` consumes it, so the order counts
-    lost = next((message for message in said if message not in remaining), None)
-    if lost is not None:
-        found.append(wrong(f"{lost!r} in data, after what was said before it", str(stored)))
+    if (gone := lost(context, said)) is not None:
+        stored = list(texts(context.get("data")))
+        found.append(wrong(f"{gone!r} in data, after what was said before it", str(stored)))
     return found
+
+
+def lost(context: Context, said: Sequence[str]) -> str | None:
+    """Give the first of some texts that a stored context does not hold after the ones before it."""
+    remaining = texts(context.get("data"))  # `in` consumes it, so the order counts
+    return next((text for text in said if text not in remaining), None)
 
 
 def texts(value: object) -> Iterator[str]:

@@ -65,6 +65,11 @@ class Conversation:
         """What the user said."""
         return [turn.message for turn in self.turns]
 
+    @property
+    def told(self) -> list[str]:
+        """What the user was answered."""
+        return [turn.reply for turn in self.turns]
+
     def findings(self) -> list[Finding]:
         """Name what is wrong with any answer."""
         return [each for number, turn in enumerate(self.turns, 1) for each in about(f"turn {number}", turn.findings())]

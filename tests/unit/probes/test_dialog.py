@@ -298,7 +298,7 @@ class Stored:
                 user_id=seat.user,
                 session_id=seat.session,
                 step_count=seat.turns,
-                data={"history": [{"role": "user", "text": text} for text in seat.said]},
+                data={"history": [text for turn in zip(seat.said, seat.told, strict=True) for text in turn]},
             )
             for seat in chat.held
         ]
@@ -323,7 +323,14 @@ def talked() -> tuple[Chat, list[Conversation]]:
 
 def test_each_conversation_of_a_chat_has_its_document() -> None:
     chat, before = talked()
-    assert chat.stored_findings(cast(Any, Stored(chat)), before) == []
+    assert chat.stored_findings(cast(Any, Stored(chat)), before, keeps_told=9) == []
+
+
+def test_an_answer_that_is_stored_otherwise_than_it_was_told_is_named() -> None:
+    chat, before = talked()
+    stored = Stored(chat)
+    chat.held[0].told[-1] = "what another was told"
+    assert "as it was answered" in summary(chat.stored_findings(cast(Any, stored), before, keeps_told=9))
 
 
 def test_of_a_conversation_no_more_is_asked_for_than_the_old_path_keeps() -> None:
