@@ -39,8 +39,8 @@ def test_every_conversation_of_the_soak_is_stored(soaked, chat, mongo, before):
     """Watch Prometheus metrics: what the counters say is true, each conversation has its one document, all of it."""
     talks = before.all("long conversation")
     keeps = max((contexts.kept(each.contexts[-1], each.said) for each in talks), default=chat.length)
-    keeps_told = max((contexts.kept(each.contexts[-1], each.told) for each in talks), default=0)
-    found = chat.stored_findings(mongo, [*before.all("conversation")[:1], *talks[:1]], keeps, keeps_told)
+    in_turn = max((contexts.kept_in_turn(each.contexts[-1], each.talk) for each in talks), default=0)
+    found = chat.stored_findings(mongo, [*before.all("conversation")[:1], *talks[:1]], keeps, in_turn)
     assert (len(chat.held) > 0, found) == (True, []), summary(found) or "expected conversations, found none"
 
 

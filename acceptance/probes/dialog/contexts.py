@@ -123,6 +123,12 @@ def kept(context: Context | None, said: Sequence[str]) -> int:
     return len(list(takewhile(lambda message: held[message] > 0, reversed(said))))
 
 
+def kept_in_turn(context: Context | None, talk: Sequence[str]) -> int:
+    """Count how many of the newest texts of a talk a stored context holds in full, in their order."""
+    newest = (list(talk[len(talk) - number :]) for number in range(len(talk), 0, -1))
+    return next((len(each) for each in newest if lost(context or {}, each) is None), 0)
+
+
 def steps(contexts: Sequence[Context | None]) -> list[Any]:
     """Give `step_count` of each context, None where there is none."""
     return [context.get("step_count") if context else None for context in contexts]

@@ -66,9 +66,9 @@ class Conversation:
         return [turn.message for turn in self.turns]
 
     @property
-    def told(self) -> list[str]:
-        """What the user was answered."""
-        return [turn.reply for turn in self.turns]
+    def talk(self) -> list[str]:
+        """What the user said, and was answered, in turn."""
+        return [text for turn in self.turns for text in (turn.message, turn.reply)]
 
     def findings(self) -> list[Finding]:
         """Name what is wrong with any answer."""

@@ -294,12 +294,7 @@ class Stored:
 
     def __init__(self, chat: Chat, change: Any = lambda documents: documents) -> None:
         documents = [
-            context(
-                user_id=seat.user,
-                session_id=seat.session,
-                step_count=seat.turns,
-                data={"history": [text for turn in zip(seat.said, seat.told, strict=True) for text in turn]},
-            )
+            context(user_id=seat.user, session_id=seat.session, step_count=seat.turns, data={"history": [*seat.talk]})
             for seat in chat.held
         ]
         self._documents = change(documents)
@@ -323,14 +318,19 @@ def talked() -> tuple[Chat, list[Conversation]]:
 
 def test_each_conversation_of_a_chat_has_its_document() -> None:
     chat, before = talked()
-    assert chat.stored_findings(cast(Any, Stored(chat)), before, keeps_told=9) == []
+    assert chat.stored_findings(cast(Any, Stored(chat)), before, keeps_in_turn=9) == []
 
 
-def test_an_answer_that_is_stored_otherwise_than_it_was_told_is_named() -> None:
+@pytest.mark.parametrize(
+    "change", [lambda talk: ["what another was told", *talk[1:]], lambda talk: talk[::-1]], ids=["another's", "turned"]
+)
+def test_answers_that_are_stored_otherwise_than_they_were_told_are_named(change: Any) -> None:
     chat, before = talked()
     stored = Stored(chat)
-    chat.held[0].told[-1] = "what another was told"
-    assert "as it was answered" in summary(chat.stored_findings(cast(Any, stored), before, keeps_told=9))
+    chat.held[0].talk[-2:] = change(chat.held[0].talk[-2:])
+    assert "as it was said" in summary(chat.stored_findings(cast(Any, stored), before, keeps_in_turn=9))
+    assert contexts.kept_in_turn({"data": [*"dcxab"]}, [*"cab"]) == 3
+    assert contexts.kept_in_turn({"data": [*"dcxab"]}, [*"cba"]) == 1
 
 
 def test_of_a_conversation_no_more_is_asked_for_than_the_old_path_keeps() -> None:
