@@ -126,8 +126,8 @@ def test_conversation_of_the_old_code_goes_on(before, talk):
     """Smoke test with flag on: what was begun with the flag off is not lost."""
     begun = before.of("conversation")[0]
     user, session = begun.turns[0].user_id, begun.session_id
-    more = talk(user, RECALL, session_id=session)
-    said = [*begun.said, RECALL]
+    more = talk(user, keep(new_word()), session_id=session)  # what was said before would be found before it is stored
+    said = [*begun.said, *more.said]
     found = [*more.findings(), *more.other_session(), *contexts.findings(more.contexts[-1], user, said)]
     assert (found, more.session_id) == ([], session), summary(found)
 
