@@ -24,7 +24,9 @@ RESOLUTION_S = 0.05
 """What is shorter counts as this, in seconds: nobody notices it, and a busy machine makes it."""
 
 
-def slower(subject: str, before: Sequence[float], measure: Callable[[], Sequence[float]]) -> list[Finding]:
+def slower(
+    subject: str, before: Sequence[float], measure: Callable[[], Sequence[float]], resolution_s: float = RESOLUTION_S
+) -> list[Finding]:
     """Say whether requests take over twice as long as before, each time that they are measured.
 
     They are measured twice where the first time they do: a busy minute of the machine is no slow release.
@@ -33,20 +35,43 @@ def slower(subject: str, before: Sequence[float], measure: Callable[[], Sequence
         subject: Whose they are.
         before: Seconds of each, before the change.
         measure: Gives the same after it.
+        resolution_s: What is shorter counts as this.
 
     Raises:
         Inconclusive: There are too few to tell.
     """
-    return _slower(subject, before, measure()) and _slower(subject, before, measure())
+    twice = (_slower(subject, before, measure(), resolution_s) for _ in range(2))
+    return next(twice) and next(twice)
 
 
-def _slower(subject: str, before: Sequence[float], after: Sequence[float]) -> list[Finding]:
+def slower_too(
+    subject: str,
+    before: Sequence[float],
+    now: Sequence[float],
+    again: Callable[[], Sequence[float]],
+    resolution_s: float = RESOLUTION_S,
+) -> list[Finding]:
+    """Do as `slower` for times that another check has measured; of too few nothing is told.
+
+    Args:
+        subject: Whose they are.
+        before: Seconds of each, before the change.
+        now: The same after it.
+        again: Measures them once more.
+        resolution_s: What is shorter counts as this.
+    """
+    at_hand = [now]
+    enough = min(len(before), len(now)) >= FEWEST
+    return slower(subject, before, lambda: at_hand.pop() if at_hand else again(), resolution_s) if enough else []
+
+
+def _slower(subject: str, before: Sequence[float], after: Sequence[float], resolution_s: float) -> list[Finding]:
     if min(len(before), len(after)) < FEWEST:
         raise Inconclusive(
             f"{subject}: expected at least {FEWEST} timed requests before and after the change, "
             f"found {len(before)} and {len(after)}; run the stage from its flag-off phase"
         )
-    ratio = level_ratio(before, after, ALPHA, RESOLUTION_S)
+    ratio = level_ratio(before, after, ALPHA, resolution_s)
     if ratio.low <= 1 or ratio.estimate <= TIMES:
         return []
     return [

@@ -7,6 +7,7 @@ Source: checklist items `*.deploy.*` and `*.rollout.2`; contract, "Services".
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, wait
@@ -88,7 +89,7 @@ class Restarter:
         command = self._target.restart_all if key == "all" else services[0].restart
         serve(self._target)  # a bot that cannot reach us as it starts may end
         asked = self._ask(services, need_proof=need_proof)
-        begin = time.monotonic()
+        begin, since = time.monotonic(), math.inf if key == "all" else time.time()
         exit_code, output = run_command(command, self._target)
         if exit_code:  # guard: exit-code-of-the-restart-command
             raise MutationFailed(
@@ -106,7 +107,7 @@ class Restarter:
                 exit_code=exit_code,
                 output=output,
                 started_before=max(before[service.key].starts, default=None),
-                started_after=self._back(service, before[service.key], blind=blind, need_proof=need_proof),
+                started_after=self._back(service, before[service.key], since, blind=blind, need_proof=need_proof),
                 seconds=time.monotonic() - begin,
             )
             for service in services
@@ -129,12 +130,13 @@ class Restarter:
             return _Before(seen, None)
         return _Before(seen, self._scraped(service, now) if seen else 0.0)
 
-    def _back(self, service: Service, before: _Before, *, blind: bool, need_proof: bool) -> float | None:
+    def _back(self, service: Service, before: _Before, since: float, *, blind: bool, need_proof: bool) -> float | None:
         """Wait until a service is healthy and, unless Prometheus is blind, newer processes of it are seen.
 
         Args:
             service: Which.
             before: How it stood then.
+            since: When it alone was restarted, unix seconds.
             blind: Whether no process was seen then, and no proof is needed.
             need_proof: Whether a new process must be seen.
         """
@@ -156,7 +158,7 @@ class Restarter:
             if before.scraped is not None and self._has_no_data(service, before.scraped):
                 return None  # the service answers, and another restart would show no more
             if before.starts and sorted(self._started(service)) == sorted(before.starts):
-                raise NothingRestarted(str(error)) from error
+                raise NothingRestarted(f"{error}{self._elsewhere(service, since)}") from error
             raise
         if service.started != "metric" and need_proof:  # its counters begin at 0; a rollback does not wait for it
             await_scrape(self._prometheus, service.job, self._target.scrape_patience_s)
@@ -165,6 +167,14 @@ class Restarter:
     def _has_no_data(self, service: Service, scraped: float) -> bool:
         """Tell whether Prometheus has no newer data of a service: it is stale or gone, or cannot scrape it."""
         return not self._started(service) or self._scraped(service) <= scraped
+
+    def _elsewhere(self, service: Service, since: float) -> str:
+        """Say that a new process is seen under other services' jobs: Prometheus may scrape this one as them."""
+        others = [each for each in self._target.services.values() if each.job != service.job]
+        new = [each.job for each in others if self._newer(each, [since])]
+        return (
+            f", and at what Prometheus scrapes as job {' and '.join(new)}: a process began there since" if new else ""
+        )
 
     def _scraped(self, service: Service, at: float | None = None) -> float:
         try:

@@ -23,7 +23,14 @@ _OF_PROMETHEUS = frozenset({"le", "quantile", "__name__", "job", "instance"})
 
 
 def metric_findings(
-    prometheus: Prometheus, job: str, prefix: str, patience_s: float, *, used: Collection[str], ours: str
+    prometheus: Prometheus,
+    job: str,
+    prefix: str,
+    patience_s: float,
+    *,
+    used: Collection[str],
+    ours: str,
+    seconds: float,
 ) -> list[Finding]:
     """Name what is wrong with the metrics of a new path, after its operations were used.
 
@@ -34,6 +41,7 @@ def metric_findings(
         patience_s: As for `await_scrape`.
         used: Operations that requests of ours have used with success.
         ours: How the ids of our test users begin.
+        seconds: For how long one process has run, or less; a counter only grows in that time.
 
     Raises:
         Inconclusive: Prometheus is out of reach, or does not scrape the job.
@@ -41,6 +49,7 @@ def metric_findings(
     await_scrape(prometheus, job, patience_s)
     samples = prometheus.instant(f'{{__name__=~"{prefix}.*",job="{job}"}}')
     found = [*_uncounted(samples, used), *_labels(samples, ours), *_times(samples)]
+    found += _reset(prometheus, job, {each.labels["__name__"] for each in samples}, round(seconds))
     return [Finding("metrics", f"{prefix}* of {job}", expected, shown) for expected, shown in found]
 
 
@@ -76,6 +85,13 @@ def _times(samples: Sequence[Sample]) -> Iterator[tuple[str, str]]:
         if count > 0 and not (mean := sums.get(series, 0) / count) > least:
             took = f"{mean:.2g} s on average" if mean else "no time at all"
             yield "measured seconds of each operation", f"{count:g} that took {took} in {dict(series)}"
+
+
+def _reset(prometheus: Prometheus, job: str, names: Collection[str], seconds: int) -> Iterator[tuple[str, str]]:
+    for name in sorted(each for each in names if each.endswith(("_total", "_count"))):
+        times = prometheus.instant(f'max(resets({name}{{job="{job}"}}[{max(1, seconds)}s]))')
+        if times and times[0].value > 0:
+            yield f"{name} to grow for as long as its process runs", f"it began anew {times[0].value:g} times"
 
 
 def _series(sample: Sample) -> tuple[tuple[str, str], ...]:

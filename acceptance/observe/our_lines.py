@@ -20,6 +20,8 @@ FIELDS = ("task_id", "student_id", "storage_path", "checksum")
 """What a line tells where it applies (target contract, "Logs")."""
 CLOCKS = timedelta(seconds=2)
 """How far the clock of a log may differ from ours: a change is told from what came before it by time."""
+BACK_S = 0.5
+"""A process that was ended may be at work again so soon; that it was restarted is seen later, by a scrape."""
 
 
 @dataclass(frozen=True)
@@ -122,19 +124,20 @@ class OurLines:
 def _cut_off(lines: Iterable[LogLine], restarted: Iterable[tuple[float, float]]) -> frozenset[str]:
     """Name the requests that began again after a restart of the service, by their trace ids.
 
-    They leave lines of one event on both sides of it, about as far apart as it took.
+    They leave lines of one event on both sides of it, as far apart as a process takes to come back.
     """
     times: dict[tuple[str, str], list[float]] = defaultdict(list)
     for line in lines:
         if line.trace_id and line.at:
             times[line.trace_id, line.event].append(line.at.timestamp())
     margin, spells = CLOCKS.total_seconds(), list(restarted)
-    return frozenset(
-        trace
-        for (trace, _), at in times.items()
-        for begin, end in spells
-        if min(at) < end + margin and max(at) > begin - margin and max(at) - min(at) > (end - begin) / 2
-    )
+
+    def began_again(at: Sequence[float], begin: float, end: float) -> bool:
+        apart, least = max(at) - min(at), (end - begin) / 2
+        within = min(at) < end and max(at) > begin and apart > min(BACK_S, least)
+        return within or (min(at) < end + margin and max(at) > begin - margin and apart > least)
+
+    return frozenset(trace for (trace, _), at in times.items() for spell in spells if began_again(at, *spell))
 
 
 def _tells(line: LogLine, name: str) -> bool:

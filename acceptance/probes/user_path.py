@@ -225,6 +225,12 @@ def tasks(user: User) -> Iterator[Finding]:
             yield Finding("cannot be read", subject, "200", brief(called.exchange), Severity.CRITICAL)
         elif student not in (None, called.get("student_id")):
             yield Finding("cannot be read", subject, f"student {student!r}", repr(called.get("student_id")))
+        elif task.get("status") == "succeeded" and task.get("result") and _untold(user, called):
+            yield Finding("cannot be read", subject, "the result that is stored of it", "none")
+
+
+def _untold(user: User, called: Called) -> bool:
+    return not called.get("result") and not user.clients.caller("api").names.lacks("result")
 
 
 def _told(user: User, path: str) -> Called:

@@ -25,6 +25,7 @@ from acceptance.gates.statistics import Count, increase_p, proportion_bounds
 from acceptance.gates.triggers import evaluate
 from acceptance.observe.log_lines import of_ours
 from acceptance.observe.logs import Logs
+from acceptance.observe.new_path import new_path
 from acceptance.observe.prometheus import Prometheus
 from acceptance.polling import poll
 from acceptance.probes.traffic import drive
@@ -234,6 +235,21 @@ class Recheck:
         flag = self._target.flags[stage_id]
         commands = "; ".join(by_hand_commands(self._target, self._stages[stage_id].service, flag))
         return f"{stage_id} is accepted and {flag} is on; roll it back by hand, now: {commands}"
+
+    def without_effect(self, stage_ids: Iterable[str]) -> list[Finding]:
+        """Name the accepted stages of which requests of ours show nothing: a later start took the old path.
+
+        Raises:
+            Inconclusive: What shows a new path cannot be read.
+        """
+        found = []
+        for stage in stage_ids:
+            self.gates(stage)  # by then the last of our requests has shown
+            path = new_path(self._target, stage, self._prometheus)
+            if not path.appears():
+                subject = f"{stage}, accepted and its flag on"
+                found.append(Finding("no effect", subject, f"{path} after requests of ours", "nothing of it"))
+        return found
 
     def findings(self, results: Mapping[str, Sequence[GateResult]]) -> list[Finding]:
         """Name what is bad among results by stage, each stage's with the commands by hand.

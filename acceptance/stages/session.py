@@ -191,14 +191,16 @@ class StageWork:
             self.target, self.service, self.run.started, self.begun, change, traced, self._logged, spells
         )
 
-    def metric_findings(self, used: Collection[str]) -> list[Finding]:
+    def metric_findings(self, soaked: SoakReport, used: Collection[str]) -> list[Finding]:
         """Name what is wrong with the metrics of the stage's new path, these operations of which were used.
 
         Raises:
             Inconclusive: Prometheus is out of reach, or does not scrape the service.
         """
-        job, patience = self.service.job, self.target.scrape_patience_s
-        return metric_findings(self.prometheus, job, self.stage.metrics, patience, used=used, ours=self.run.prefix)
+        job, patience, seconds = self.service.job, self.target.scrape_patience_s, time.time() - soaked.start
+        return metric_findings(
+            self.prometheus, job, self.stage.metrics, patience, used=used, ours=self.run.prefix, seconds=seconds
+        )
 
     def uncounted_bytes(self, soaked: SoakReport, documents: Iterable[Mapping[str, Any]]) -> list[Finding]:
         """Say that the service counts fewer bytes than these documents of this run hold.

@@ -61,7 +61,7 @@ def test_all_stages_were_deployed_without_rollback(deployment, target, evidence)
 
 @pytest.mark.checklist("acceptance.2")
 def test_all_flags_were_enabled(weigh, target, recheck, deployed):
-    """All feature flags enabled successfully: and what was left enabled is on still."""
+    """All feature flags enabled successfully: and what was left enabled is on still, and has an effect still."""
     left = [stage for stage in deployed if recheck.left_enabled(stage).since]
     env = EnvFile(target.env_file)
     off = [
@@ -69,7 +69,7 @@ def test_all_flags_were_enabled(weigh, target, recheck, deployed):
         for stage in left
         if not env.flag(target.flags[stage])
     ]
-    found = off or weigh(*(f"{stage}.rollout.2" for stage in target.flags))
+    found = off or recheck.without_effect(left) or weigh(*(f"{stage}.rollout.2" for stage in target.flags))
     assert found == [], summary(found)
 
 

@@ -51,9 +51,15 @@ def long_talk(talk: Talk, new_number: NewId) -> Conversation:
 
 
 @pytest.fixture(scope="module")
-def sessions(butler: Butler, mongo: Store, new_id: NewId) -> Sessions:
+def try_them(butler: Butler, mongo: Store, new_id: NewId) -> Callable[[], Sessions]:
+    """Tries how sessions are kept apart by the path that is at work."""
+    return lambda: try_sessions(butler, mongo, new_id)
+
+
+@pytest.fixture(scope="module")
+def sessions(try_them: Callable[[], Sessions]) -> Sessions:
     """How sessions are kept apart by the path that is at work."""
-    return try_sessions(butler, mongo, new_id)
+    return try_them()
 
 
 @pytest.fixture(scope="module")

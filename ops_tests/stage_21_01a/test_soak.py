@@ -39,7 +39,8 @@ def test_every_conversation_of_the_soak_is_stored(soaked, chat, mongo, before):
     """Watch Prometheus metrics: what the counters say is true, each conversation has its one document, all of it."""
     talks = before.all("long conversation")
     keeps = max((contexts.kept(each.contexts[-1], each.said) for each in talks), default=chat.length)
-    found = chat.stored_findings(mongo, [*before.all("conversation")[:1], *talks[:1]], keeps)
+    in_turn = max((contexts.kept_in_turn(each.contexts[-1], each.talk) for each in talks), default=0)
+    found = chat.stored_findings(mongo, [*before.all("conversation")[:1], *talks[:1]], keeps, in_turn)
     assert (len(chat.held) > 0, found) == (True, []), summary(found) or "expected conversations, found none"
 
 
@@ -118,7 +119,7 @@ def test_service_ran_through(soaked, stage_work):
 @pytest.mark.checklist("21_01a.monitor.1")
 def test_metrics_keep_to_the_label_standard(soaked, stage_work):
     """Watch Prometheus metrics: each operation is counted and timed, and no label is an id."""
-    found = stage_work.metric_findings(("get", "save"))
+    found = stage_work.metric_findings(soaked, ("get", "save"))
     assert found == [], summary(found)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
@@ -31,10 +31,16 @@ def student(target: Target) -> str:
 
 
 @pytest.fixture(scope="module")
-def listed(homework: Homework, checker: HwChecker, target: Target) -> Lists:
-    """Lists of a few students, by the path that is at work."""
+def list_them(homework: Homework, checker: HwChecker, target: Target) -> Callable[[], Lists]:
+    """Lists a few students' commits by the path that is at work."""
     known = target.known
-    return lists(homework, checker, [known.student, known.student_flag_on])
+    return lambda: lists(homework, checker, [known.student, known.student_flag_on])
+
+
+@pytest.fixture(scope="module")
+def listed(list_them: Callable[[], Lists]) -> Lists:
+    """Lists of a few students, by the path that is at work."""
+    return list_them()
 
 
 @contextmanager

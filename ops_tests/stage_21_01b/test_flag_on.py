@@ -4,6 +4,7 @@ from dataclasses import asdict
 
 import pytest
 
+from acceptance.baseline.response_times import slower_too
 from acceptance.evidence import Evidence
 from acceptance.finding import summary
 from acceptance.polling import poll
@@ -91,10 +92,12 @@ def test_review_is_requested(requested, checker, evidence, before):
     )
 
 
-@pytest.mark.checklist("21_01b.rollout.3")
-def test_lists_are_as_with_the_flag_off(before, listed):
-    """Smoke test with flag on: the same students and days are listed alike, commit by commit."""
-    found = listed.unlike(before.of("lists")[0])
+@pytest.mark.checklist("21_01b.rollout.3", "trigger.2")
+def test_lists_are_as_with_the_flag_off(before, listed, list_them):
+    """Smoke test with flag on: the same students and days are listed alike, and those at once take no longer."""
+    old = before.of("lists")[0]
+    found = listed.unlike(old)
+    found += slower_too("lists asked for at once", old.seconds, listed.seconds, lambda: list_them().seconds)
     assert found == [], summary(found)
 
 

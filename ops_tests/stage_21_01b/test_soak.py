@@ -65,7 +65,7 @@ def test_service_ran_through(soaked, stage_work):
 @pytest.mark.checklist("21_01b.monitor.1")
 def test_metrics_keep_to_the_label_standard(soaked, stage_work):
     """Prometheus metrics: each operation is counted and timed, and no label is an id."""
-    found = stage_work.metric_findings(("list_commits", "request_review"))
+    found = stage_work.metric_findings(soaked, ("list_commits", "request_review"))
     assert found == [], summary(found)
 
 

@@ -23,7 +23,7 @@ from acceptance.observe.logs import Logs
 from acceptance.observe.store import Document, Store
 from acceptance.polling import poll
 from acceptance.probes.archives.archives import Archive, good
-from acceptance.probes.attacks.access import HIDDEN, Door
+from acceptance.probes.attacks.access import HIDDEN, Door, told_by
 from acceptance.probes.attacks.attacks import Attacks, attack
 from acceptance.probes.attacks.corpus import cases_to_send
 from acceptance.probes.clients import Clients
@@ -38,7 +38,7 @@ from acceptance.probes.storage.oracle import Submission
 from acceptance.probes.storage.refused import RefusedUpload, RefusedUploads
 from acceptance.probes.storage.rejection import ANY, try_upload
 from acceptance.probes.storage.snapshot import Tree
-from acceptance.probes.storage.uploads import OF_ARCHIVE, Upload, Uploader, digest_of, upload_in
+from acceptance.probes.storage.uploads import OF_ARCHIVE, REVIEWS_PATH, Upload, Uploader, digest_of, upload_in
 from acceptance.probes.user_path import REVIEW_S
 from acceptance.stages.session import StageWork
 from acceptance.stages.soak import SoakReport, Traffic
@@ -80,6 +80,13 @@ def submitted(flag_on: object, uploader: Uploader, new_id: NewId) -> tuple[Submi
     """One submission with all the files that a student may send, and its answer."""
     submission = Submission.of(new_id("Files"), "hw02", good(), good(), good())
     return submission, uploader.read(uploader.send(submission.upload()))
+
+
+@pytest.fixture
+def other_names(clients: Clients) -> Callable[[str], list[str]]:
+    """Gives the names, besides its own id, by which a task is told."""
+    api = clients.caller("api")
+    return lambda task_id: told_by(lambda name: api.get(f"{REVIEWS_PATH}/{name}").get("task_id"), task_id)
 
 
 @pytest.fixture(scope="module")

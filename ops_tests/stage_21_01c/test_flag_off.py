@@ -50,13 +50,14 @@ def test_requests_are_answered_and_timed(times_off):
 
 
 @pytest.mark.checklist("21_01c.rollout.1")
-def test_task_can_be_asked_for(submitted, clients, before):
+def test_task_can_be_asked_for(submitted, clients, other_names, before):
     """Validate with flag off: a submission, and its task under its id, are answered with what was sent."""
     submission, answer = submitted
     later, now = clients.caller("api").get(f"{REVIEWS_PATH}/{answer.get('task_id')}"), datetime.now(UTC)
     found = [*submission.answer_findings(answer, 201, now), *submission.answer_findings(later, 200, now)]
     assert (found, later.get("task_id")) == ([], answer.get("task_id")), summary(found) or later.exchange.explain()
     before.keep("task", later.payload)
+    before.keep("other names", *other_names(answer.get("task_id")))
 
 
 @pytest.mark.checklist("21_01c.rollout.1")

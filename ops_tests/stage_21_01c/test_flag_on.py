@@ -113,12 +113,14 @@ def test_answer_is_what_was_sent(submitted):
 
 
 @pytest.mark.checklist("21_01c.rollout.3")
-def test_task_can_be_asked_for(submitted, clients):
-    """Smoke test with flag on: the task of a submission is answered under its id."""
+def test_task_can_be_asked_for(submitted, clients, other_names, before):
+    """Smoke test with flag on: the task of a submission is answered under its id, and under nothing that is like it."""
     submission, answer = submitted
     later = clients.caller("api").get(f"{REVIEWS_PATH}/{answer.get('task_id')}")
     found = submission.answer_findings(later, 200, datetime.now(UTC))
     assert (found, later.get("task_id")) == ([], answer.get("task_id")), summary(found)
+    names = sorted({*other_names(answer.get("task_id"))} - {*before.all("other names")})
+    assert names == [], f"expected a task told by its id alone, found it told by {names}: others' tasks can be found"
 
 
 @pytest.mark.checklist("21_01c.rollout.3")

@@ -1,5 +1,6 @@
 """Stage 21_01c, monitor for 20 minutes."""
 
+import secrets
 from datetime import UTC, datetime
 
 import pytest
@@ -10,6 +11,7 @@ from acceptance.evidence import Evidence
 from acceptance.finding import summary
 from acceptance.gates.judging import ALPHA
 from acceptance.gates.statistics import binomial_tail
+from acceptance.probes.archives import archives
 from acceptance.probes.storage.directory import as_prepared
 from acceptance.probes.storage.oracle import findings_of_all
 from acceptance.verdict import NotApplicable, Verdict
@@ -76,6 +78,20 @@ def test_log_is_as_with_the_flag_off(flag_on, soaked, stage_work):
     assert found == [], summary(found)
 
 
+@pytest.mark.checklist("21_01c.security.1")
+def test_wrong_digest_is_still_refused(soaked, refuse):
+    """Security tests pass: what was refused by a process just started is refused at the end of the soak."""
+    found = refuse(archives.good(), event="checksum_failed", declared_sha256=secrets.token_hex(32))
+    assert found == [], summary(found)
+
+
+@pytest.mark.checklist("21_01c.preflight.3")
+def test_virus_is_still_refused(soaked, refuse, av_enabled):
+    """Security tests pass: uploads are scanned at the end of the soak, as when the process was just started."""
+    found = refuse(archives.eicar_zip(), event="av_scan_reject", status=422)
+    assert found == [], summary(found)
+
+
 @pytest.mark.checklist("21_01c.preflight.1")
 def test_storage_directory_is_as_it_was_prepared(soaked, storage):
     """Storage directories prepared: owner and mode are the same with the new adapter."""
@@ -114,7 +130,7 @@ def test_every_upload_of_the_soak_is_recorded(soaked, soak_uploads, mongo, stora
 @pytest.mark.checklist("21_01c.monitor.1")
 def test_metrics_keep_to_the_label_standard(soaked, stage_work, submitted, stored_of_run):
     """Prometheus metrics: each operation is counted and timed, its bytes too, and no label is an id."""
-    found = stage_work.metric_findings(("save_new", "save_previous", "save_logs"))
+    found = stage_work.metric_findings(soaked, ("save_new", "save_previous", "save_logs"))
     found += stage_work.uncounted_bytes(soaked, stored_of_run)
     assert found == [], summary(found)
 

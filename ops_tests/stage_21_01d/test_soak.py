@@ -78,7 +78,7 @@ def test_service_ran_through(soaked, stage_work):
 @pytest.mark.checklist("21_01d.monitor.1")
 def test_metrics_keep_to_the_label_standard(soaked, stage_work):
     """Prometheus metrics: each operation is counted and timed, and no label is an id."""
-    found = stage_work.metric_findings(())
+    found = stage_work.metric_findings(soaked, ())
     assert found == [], summary(found)
 
 

@@ -431,6 +431,16 @@ POWER = (
         "av_scan_reject",
         by=table.Means("foreign-viruses", foreign_viruses),
     ),
+    Soak(
+        ("checksum-not-verified",),
+        ("test_wrong_digest_is_still_refused",),
+        "expected 400 or 422, found",
+        k="still_refused",
+        survey="still",
+    ),
+    Soak(
+        ("av-not-scanned",), ("test_virus_is_still_refused",), "expected 422, found", k="still_refused", survey="still"
+    ),
     Soak((), ("test_disk_has_room",), "assert", settings=FEW | FULL_DISK, k="room", survey="few"),
     Exit(
         ("write-errors-seldom",),

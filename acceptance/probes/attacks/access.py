@@ -9,6 +9,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from urllib.parse import quote
 
 from acceptance.finding import Finding, Severity
 from acceptance.probes.http.exchange import Exchange
@@ -110,6 +111,18 @@ def as_another(door: Door, others: Door | None) -> list[Finding]:
     if not _is_let_in(own):
         raise Inconclusive(f"{others.name}: expected it to let OTHER_LOGIN in, found {own.status or own.error}")
     return list(_at(door, [("another student's login", others.login)]))
+
+
+def told_by(tell: Callable[[str], object], name: str) -> list[str]:
+    """Give the names, besides its own, by which a thing is told: its beginning, and patterns that a search may take.
+
+    Args:
+        tell: Asks for a thing by a name; gives the name of what is told, if anything is.
+        name: The thing's own.
+    """
+    cut = name[:-1]
+    others = {"its beginning": cut, "a pattern of SQL": f"{cut}%", "a wildcard": f"{cut}*", "an expression": f"{cut}."}
+    return [kind for kind, other in others.items() if tell(quote(other, safe="")) == name]
 
 
 def _at(door: Door, strangers: Iterable[tuple[str, Mapping[str, str]]]) -> Iterator[Finding]:

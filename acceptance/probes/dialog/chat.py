@@ -26,9 +26,12 @@ class _Seat:
     word: str = ""
     turns: int = 0
     said: list[str] = field(default_factory=list)
+    talk: list[str] = field(default_factory=list)
     sound: bool = True
 
-    def findings(self, stored: Sequence[Context], old: OldPath, counted: bool, keeps: int) -> list[Finding]:
+    def findings(
+        self, stored: Sequence[Context], old: OldPath, counted: bool, keeps: int, keeps_in_turn: int
+    ) -> list[Finding]:
         """Compare what is stored of this user with what was said.
 
         Args:
@@ -36,6 +39,7 @@ class _Seat:
             old: What holds of documents by the old path.
             counted: Whether each turn is a step by the old path.
             keeps: How many of the newest messages are kept at least.
+            keeps_in_turn: How many of the newest messages and answers are kept in turn, word by word.
         """
         if len(stored) != 1:
             expected = f"one document in {COLLECTION}, of session {self.session}"
@@ -44,6 +48,9 @@ class _Seat:
         if counted and stored[0].get("step_count") != self.turns:
             expected = f"step_count {self.turns} after as many turns, as the old path counts"
             found.append(Finding("wrongly stored", self.user, expected, str(stored[0].get("step_count"))))
+        if (gone := contexts.lost(stored[0], self.talk[max(0, len(self.talk) - keeps_in_turn) :])) is not None:
+            expected = f"{gone!r} in data, as it was said, after what was said and answered before it"
+            found.append(Finding("wrongly stored", self.user, expected, str([*contexts.texts(stored[0].get("data"))])))
         # Where no answer names the session, as in Telegram, it is the stored one.
         session = stored[0].get("session_id") if self.session is None else self.session
         return [*found, *old.unlike(self.user, seen_of(self.user, session, stored[0], self.began))]
@@ -84,13 +91,16 @@ class Chat:
             self._seats.append(seat)
         return found
 
-    def stored_findings(self, mongo: Store, before: Sequence[Conversation], keeps: int = 6) -> list[Finding]:
+    def stored_findings(
+        self, mongo: Store, before: Sequence[Conversation], keeps: int = 6, keeps_in_turn: int = 0
+    ) -> list[Finding]:
         """Compare what is stored of the conversations that were good with what was said: one document each, no other.
 
         Args:
             mongo: The database.
             before: Conversations by the old path, which say how turns are counted and what a document holds.
             keeps: How many of a conversation's newest messages the old path keeps at least.
+            keeps_in_turn: How many of its newest messages and answers, in turn and word by word.
 
         Raises:
             Inconclusive: MongoDB does not answer.
@@ -102,7 +112,7 @@ class Chat:
         old = OldPath([each.seen for each in before], lists=frozenset({"context"}))
         counted = bool(before) and all(contexts.steps(each.contexts)[-1:] == [len(each.turns)] for each in before)
         seats = sound.values()
-        return [each for seat in seats for each in seat.findings(stored[seat.user], old, counted, keeps)]
+        return [each for seat in seats for each in seat.findings(stored[seat.user], old, counted, keeps, keeps_in_turn)]
 
     def _seated(self) -> _Seat:
         self.held.append(_Seat(self.new_user()))
@@ -112,12 +122,14 @@ class Chat:
         seat.word = new_word()
         seat.said.append(keep(seat.word))
         turn = self.butler.say(seat.user, seat.said[-1], seat.session or None)
+        seat.talk += [turn.message, turn.reply]
         seat.session = seat.session or turn.session_id
         return turn.findings() or _moved(turn, seat)
 
     def _recall(self, seat: _Seat) -> list[Finding]:
         seat.said.append(RECALL)
         turn = self.butler.say(seat.user, RECALL, seat.session)
+        seat.talk += [turn.message, turn.reply]
         if found := turn.findings():
             return found
         lost = turn.forgot(seat.word)

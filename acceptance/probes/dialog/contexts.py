@@ -85,12 +85,16 @@ def findings(context: Context | None, user_id: str | None, said: Sequence[str]) 
     steps = context.get("step_count")
     if not isinstance(steps, int) or steps < 1:
         found.append(wrong("step_count of at least 1", repr(steps)))
-    stored = list(texts(context.get("data")))
-    remaining = iter(stored)  # `in` consumes it, so the order counts
-    lost = next((message for message in said if message not in remaining), None)
-    if lost is not None:
-        found.append(wrong(f"{lost!r} in data, after what was said before it", str(stored)))
+    if (gone := lost(context, said)) is not None:
+        stored = list(texts(context.get("data")))
+        found.append(wrong(f"{gone!r} in data, after what was said before it", str(stored)))
     return found
+
+
+def lost(context: Context, said: Sequence[str]) -> str | None:
+    """Give the first of some texts that a stored context does not hold after the ones before it."""
+    remaining = texts(context.get("data"))  # `in` consumes it, so the order counts
+    return next((text for text in said if text not in remaining), None)
 
 
 def texts(value: object) -> Iterator[str]:
@@ -117,6 +121,12 @@ def kept(context: Context | None, said: Sequence[str]) -> int:
     """Count how many of the newest messages a stored context holds in full, without a gap."""
     held = remembered(context, said)
     return len(list(takewhile(lambda message: held[message] > 0, reversed(said))))
+
+
+def kept_in_turn(context: Context | None, talk: Sequence[str]) -> int:
+    """Count how many of the newest texts of a talk a stored context holds in full, in their order."""
+    newest = (list(talk[len(talk) - number :]) for number in range(len(talk), 0, -1))
+    return next((len(each) for each in newest if lost(context or {}, each) is None), 0)
 
 
 def steps(contexts: Sequence[Context | None]) -> list[Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
@@ -35,12 +36,14 @@ class Conversation:
         contexts: What was stored after each.
         began: Before the first message was sent.
         kept: Whether all were sent on one connection.
+        waits: How long `look` took after each, in seconds: until what was said was seen stored.
     """
 
     turns: tuple[Turn, ...]
     contexts: tuple[Any, ...] = ()
     began: datetime = field(default_factory=lambda: datetime.now(UTC))
     kept: bool = False
+    waits: tuple[float, ...] = ()
 
     @property
     def seen(self) -> Seen:
@@ -64,6 +67,11 @@ class Conversation:
     def said(self) -> list[str]:
         """What the user said."""
         return [turn.message for turn in self.turns]
+
+    @property
+    def talk(self) -> list[str]:
+        """What the user said, and was answered, in turn."""
+        return [text for turn in self.turns for text in (turn.message, turn.reply)]
 
     def findings(self) -> list[Finding]:
         """Name what is wrong with any answer."""
@@ -106,14 +114,16 @@ def converse(
     """
     began = datetime.now(UTC)
     turns: list[Turn] = []
-    contexts = []
+    contexts, waits = [], []
     with butler.connected() if kept else nullcontext(butler) as its:
         for message in messages:
             turns.append(its.say(user_id, message, session_id))
             session_id = session_id or turns[0].session_id or None
             if look:
+                answered = time.monotonic()
                 contexts.append(look(turns[-1]))
-    return Conversation(tuple(turns), tuple(contexts), began, kept)
+                waits.append(time.monotonic() - answered)
+    return Conversation(tuple(turns), tuple(contexts), began, kept, tuple(waits))
 
 
 def seen_of(user_id: str, session_id: str | None, context: Mapping[str, Any] | None, began: datetime) -> Seen:

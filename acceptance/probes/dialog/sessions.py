@@ -11,6 +11,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
+import httpx
+
 from acceptance.finding import Finding, Severity
 from acceptance.observe.store import Store
 from acceptance.polling import poll
@@ -33,11 +35,13 @@ class Sessions:
         stranger: The status that another user gets in the session.
         stranger_is_told: That user is told what was said in it.
         stranger_is_kept: What that user said is stored in it, whatever was answered.
+        alike_enters: A user whose id differs from the owner's by its case alone is answered in the session.
         together: How many of `AT_ONCE` messages at the same moment are stored.
         misplaced: How many messages to both conversations at the same moment are stored in the other one.
         named: How many sessions that a client named hold what was said in them, and nothing else.
         one_document: MongoDB itself lets a session have no second document.
         faults: What is wrong with the answers to the user's own messages.
+        seconds: How long each of the messages at the same moment took; in Telegram, where nobody waits, none.
     """
 
     own_sessions: bool
@@ -50,7 +54,9 @@ class Sessions:
     one_document: bool = True
     misplaced: int = 0
     named: int = 0
+    alike_enters: bool = False
     faults: list[Finding] = field(default_factory=list, compare=False)
+    seconds: tuple[float, ...] = field(default=(), compare=False)
 
     def unlike(self, before: Sessions) -> list[Finding]:
         """Name what is worse than by the old path, or another answer."""
@@ -59,6 +65,7 @@ class Sessions:
             ("a second conversation to know what was said in it", before.second_remembers, self.second_remembers),
             ("the first conversation to know what was said in it", before.first_remembers, self.first_remembers),
             ("a session's words not told to another user", not before.stranger_is_told, not self.stranger_is_told),
+            ("no way in for a user whose id differs by its case", not before.alike_enters, not self.alike_enters),
             ("nothing stored of another user's words", not before.stranger_is_kept, not self.stranger_is_kept),
             (f"{before.named} sessions that a client named kept apart", True, self.named >= before.named),
             ("a unique index on session_id", before.one_document, self.one_document),
@@ -97,11 +104,13 @@ def try_sessions(butler: Butler, mongo: Store, new_id: Callable[[str], str]) -> 
     in_first = butler.say(user, RECALL, first.session_id or None)
     intrusion = f"{RECALL} {new_word()}"
     stranger = butler.say(new_id("Stranger"), intrusion, first.session_id or None)
+    likeness = user.replace("-Sessions-", "-SESSIONS-")  # where ids are numbers, none is alike
+    alike = butler.say(likeness, RECALL, first.session_id or None) if likeness != user else None
     kept_before = intrusion in texts((context_for(mongo, first) or {}).get("data"))
     messages, in_other = ([f"At the same moment {new_word()}" for _ in range(n)] for n in (AT_ONCE, AT_ONCE // 2))
     said = [*((other, first) for other in in_other), *((message, second) for message in messages)]
     with ThreadPoolExecutor(len(said)) as pool:
-        list(pool.map(lambda each: butler.say(user, each[0], each[1].session_id or None), said))
+        at_once = list(pool.map(lambda each: butler.say(user, each[0], each[1].session_id or None), said))
 
     def held(turn: Turn, words: list[str]) -> int:
         return sum(map(bool, remembered(context_for(mongo, turn), words).values()))
@@ -113,12 +122,14 @@ def try_sessions(butler: Butler, mongo: Store, new_id: Callable[[str], str]) -> 
         first_remembers=words[0] in in_first.reply,
         stranger=stranger.exchange.status,
         stranger_is_told=words[0] in stranger.reply,
+        alike_enters=bool(alike and alike.exchange.status == httpx.codes.OK and alike.session_id == first.session_id),
         together=poll(lambda: held(second, messages), lambda count: count == AT_ONCE, STORE_DELAY_S),
         misplaced=held(first, messages) + held(second, in_other) if apart else 0,
         stranger_is_kept=kept_before or intrusion in texts((context_for(mongo, first) or {}).get("data")),
         named=_named_apart(butler, mongo, new_id("Sessions-named")),
         one_document=["session_id"] in mongo["dialog_contexts"].unique(),
         faults=[each for turn in (first, second, in_second, in_first) for each in turn.findings()],
+        seconds=tuple(turn.exchange.elapsed_s for turn in at_once) if butler.names_sessions else (),
     )
 
 

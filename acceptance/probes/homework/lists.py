@@ -35,12 +35,14 @@ class Lists:
         rows: Each commit as JSON.
         known: What the checker knew of each student.
         forms: By which of `FORMS` each list was the checker's checks with their times; none where it was not.
+        seconds: How long each took, some of them being asked for at once.
     """
 
     day: date
     rows: Mapping[tuple[str, int], Rows]
     known: Mapping[str, frozenset[Check]]
     forms: frozenset[str] = frozenset()
+    seconds: tuple[float, ...] = ()
 
     def unlike(self, before: Lists) -> list[Finding]:
         """Name the lists that differ from those before, of students of whom the HW checker knows the same.
@@ -82,7 +84,9 @@ def lists(homework: Homework, checker: HwChecker, leave_out: Sequence[str]) -> L
     longest = [listing for (_, days), listing in found.items() if days == DAYS]
     longest += [homework.listing(one) for one in sorted(everybody & {*leave_out})]
     forms = frozenset(form for form in FORMS if not any(listing.unlike(checks, form) for listing in longest))
-    return Lists(datetime.now(UTC).date(), {where: _rows(each) for where, each in found.items()}, known, forms)
+    rows = {where: _rows(each) for where, each in found.items()}
+    seconds = tuple(each.exchange.elapsed_s for each in found.values())
+    return Lists(datetime.now(UTC).date(), rows, known, forms, seconds)
 
 
 def _edges(checks: Iterable[Check]) -> set[int]:

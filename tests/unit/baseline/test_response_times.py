@@ -2,7 +2,7 @@
 
 import pytest
 
-from acceptance.baseline.response_times import slower
+from acceptance.baseline.response_times import slower, slower_too
 from acceptance.verdict import Inconclusive
 
 QUICK = [0.008, 0.01, 0.012] * 4
@@ -30,7 +30,15 @@ def test_what_is_slow_is_measured_once_more(again, found):
     assert len(slower("butler-bot", QUICK, lambda: next(measured))) == found
 
 
+@pytest.mark.parametrize(("resolution_s", "found"), [(0.05, 1), (0.1, 0)], ids=["longer", "within the resolution"])
+def test_times_at_hand_are_measured_once_more_where_they_are_longer(resolution_s, found):
+    again = iter([[0.15] * 12])
+    assert len(slower_too("bot", QUICK, [0.15] * 12, lambda: next(again), resolution_s)) == found
+    assert len([*again]) == 1 - found
+
+
 @pytest.mark.parametrize(("before", "after"), [([], QUICK), (QUICK, [9.0] * 6)])
 def test_too_few_requests_prove_nothing(before, after):
+    assert slower_too("bot", before, after, list) == []
     with pytest.raises(Inconclusive, match="at least 7 timed requests"):
         slower("butler-bot", before, lambda: after)

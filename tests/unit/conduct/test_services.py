@@ -26,10 +26,13 @@ class BlindPrometheus:
 
 
 class OldProcess:
-    """A Prometheus that sees one process, whatever is restarted."""
+    """A Prometheus that sees one process, whatever is restarted; as another service's it may scrape the new one."""
+
+    def __init__(self, **others):
+        self.others = others
 
     def process_starts(self, job, at=None):
-        return [7.0]
+        return [self.others.get(job.replace("-", "_"), 7.0)]
 
 
 class OneOfTwo:
@@ -127,9 +130,12 @@ def healthy(tmp_path):
         yield small_target(tmp_path, RESTART_API="true", API_URL=url, RESTART_TIMEOUT_SECONDS="5")
 
 
-def test_restart_that_leaves_the_old_process_running_is_none(healthy):
-    with pytest.raises(NothingRestarted, match=r"newer than 7\.0"):
-        Restarter(healthy, OldProcess()).restart("api")
+@pytest.mark.parametrize(
+    ("others", "told"), [({}, r"log$"), ({"butler_bot": 9e9}, "as job butler-bot: a process began there since$")]
+)
+def test_restart_that_leaves_the_old_process_running_is_none(healthy, others, told):
+    with pytest.raises(NothingRestarted, match=rf"newer than 7\.0; .*{told}"):
+        Restarter(healthy, OldProcess(**others)).restart("api")
 
 
 @pytest.mark.parametrize("after", [(7.0, 9.0), (8.0, 9.0), (9.0,)], ids=["left-out", "equal", "one-is-gone"])

@@ -23,23 +23,27 @@ GOOD = [
 
 
 class Server:
-    def __init__(self, samples):
-        self._samples = samples
+    def __init__(self, samples, resets):
+        self._samples, self._resets = samples, resets
 
     def instant(self, query):
-        return self._samples
+        resets = [Sample({}, self._resets, 0.0)] * ("repository_operations_total" in query)
+        return resets if "resets(" in query else self._samples
 
 
-def found(samples, monkeypatch):
+def found(samples, monkeypatch, resets=0.0):
     monkeypatch.setattr(label_standard, "await_scrape", lambda *_: None)
     return [
         str(each)
-        for each in metric_findings(Server(samples), "bot", "repository_", 1, used=("get", "save"), ours="run1")
+        for each in metric_findings(
+            Server(samples, resets), "bot", "repository_", 1, used=("get", "save"), ours="run1", seconds=30
+        )
     ]
 
 
 def test_metrics_by_the_standard_have_no_findings(monkeypatch):
     assert found(GOOD, monkeypatch) == []
+    assert "it began anew 2 times" in found(GOOD, monkeypatch, resets=2.0)[0]
 
 
 @pytest.mark.parametrize(

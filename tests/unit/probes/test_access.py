@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from acceptance.finding import Severity
-from acceptance.probes.attacks.access import HIDDEN, Door, as_another, let_in, require_statement
+from acceptance.probes.attacks.access import HIDDEN, Door, as_another, let_in, require_statement, told_by
 from acceptance.probes.attacks.leaks import leaks
 from acceptance.probes.http.client import Caller
 from acceptance.probes.http.exchange import Exchange
@@ -118,6 +118,16 @@ def test_login_of_a_calling_service_is_no_students():
     with pytest.raises(NotApplicable, match="required:service"):
         as_another(door({"ours": 200}, SHARED, refused=HIDDEN), None)
     assert told(let_in([door({"ours": 200, "none": 200}, SHARED)])) == [("unauthorized access", "no login", "CRITICAL")]
+
+
+def test_a_thing_is_told_by_its_own_name_alone():
+    tasks = ["rev_1x", "rev_2y"]
+
+    def by_its_beginning(name):
+        return next((task for task in tasks if task.startswith(name)), None)
+
+    assert told_by(by_its_beginning, "rev_2y") == ["its beginning"]
+    assert told_by(lambda name: name if name in tasks else None, "rev_2y") == []
 
 
 @pytest.mark.parametrize(("stated", "other"), [(None, "x"), (REQUIRED, "")])

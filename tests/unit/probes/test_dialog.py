@@ -297,12 +297,7 @@ class Stored:
 
     def __init__(self, chat: Chat, change: Any = lambda documents: documents) -> None:
         documents = [
-            context(
-                user_id=seat.user,
-                session_id=seat.session,
-                step_count=seat.turns,
-                data={"history": [{"role": "user", "text": text} for text in seat.said]},
-            )
+            context(user_id=seat.user, session_id=seat.session, step_count=seat.turns, data={"history": [*seat.talk]})
             for seat in chat.held
         ]
         self._documents = change(documents)
@@ -326,7 +321,19 @@ def talked() -> tuple[Chat, list[Conversation]]:
 
 def test_each_conversation_of_a_chat_has_its_document() -> None:
     chat, before = talked()
-    assert chat.stored_findings(cast(Any, Stored(chat)), before) == []
+    assert chat.stored_findings(cast(Any, Stored(chat)), before, keeps_in_turn=9) == []
+
+
+@pytest.mark.parametrize(
+    "change", [lambda talk: ["what another was told", *talk[1:]], lambda talk: talk[::-1]], ids=["another's", "turned"]
+)
+def test_answers_that_are_stored_otherwise_than_they_were_told_are_named(change: Any) -> None:
+    chat, before = talked()
+    stored = Stored(chat)
+    chat.held[0].talk[-2:] = change(chat.held[0].talk[-2:])
+    assert "as it was said" in summary(chat.stored_findings(cast(Any, stored), before, keeps_in_turn=9))
+    assert contexts.kept_in_turn({"data": [*"dcxab"]}, [*"cab"]) == 3
+    assert contexts.kept_in_turn({"data": [*"dcxab"]}, [*"cba"]) == 1
 
 
 def test_of_a_conversation_no_more_is_asked_for_than_the_old_path_keeps() -> None:
@@ -362,7 +369,7 @@ APART = Sessions(True, True, True, 403, False, False, AT_ONCE, named=4)
         (replace(APART, own_sessions=False), 1),
         (replace(APART, second_remembers=False, first_remembers=False), 2),
         (replace(APART, stranger=200, stranger_is_told=True), 2),
-        (replace(APART, stranger_is_kept=True), 1),
+        (replace(APART, stranger_is_kept=True, alike_enters=True), 2),
         (replace(APART, together=AT_ONCE - 1), 1),
         (replace(APART, one_document=False), 1),
         (replace(APART, misplaced=1), 1),

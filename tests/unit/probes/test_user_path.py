@@ -31,25 +31,24 @@ class Stored:
         return self
 
     def newest(self, most):
-        return [{"task_id": "rev_1", "metadata": {"student_id": "ops-1"}}]
+        return [{"task_id": "rev_1", "metadata": {"student_id": "ops-1"}, "status": "succeeded", "result": {"x": 1}}]
 
 
 @pytest.mark.parametrize(
     ("owner", "other", "found"),
-    [("ours", THEIRS, 0), ("theirs", THEIRS, 0), ("theirs", {}, 1), ("nobody", THEIRS, 1)],
-    ids=["our task", "the other student's", "no other login", "a lost one"],
+    [("ours", THEIRS, ""), ("theirs", THEIRS, ""), ("theirs", {}, "404"), ("nobody", THEIRS, "404"), ("", {}, "none")],
+    ids=["our task", "the other student's", "no other login", "a lost one", "a result that is told no more"],
 )
 def test_a_task_is_asked_for_with_the_login_of_its_student(owner, other, found):
     def answer(request):
-        its = LOGINS[request.headers["authorization"]] == owner
-        return (
-            httpx.Response(200, json={"student_id": "ops-1"}) if its else httpx.Response(404, json={"detail": "none"})
-        )
+        if owner not in ("", LOGINS[request.headers["authorization"]]):
+            return httpx.Response(404, json={"detail": "no task"})
+        return httpx.Response(200, json={"student_id": "ops-1", "result": {"x": 1} if owner else None})
 
     caller = Caller("http://api", headers=OURS, transport=httpx.MockTransport(answer))
     clients = SimpleNamespace(caller=lambda _: caller, target=SimpleNamespace(other_headers=other))
     findings = list(tasks(User(clients, Stored(), str, ("ops",))))
-    assert [(each.kind, "answered 404" in each.found) for each in findings] == [("cannot be read", True)] * found
+    assert [(each.kind, found in each.found) for each in findings] == [("cannot be read", True)] * bool(found)
 
 
 @pytest.mark.parametrize(("statuses", "known"), [((429, 429), False), ((429, 500), True), ((500, 500), True)])

@@ -229,6 +229,14 @@ def test_no_requests_are_sent_for_a_stage_that_was_not_accepted(tmp_path, sent):
     assert sent == []
 
 
+@pytest.mark.parametrize(("names", "told"), [({"review_archive_storage_x"}, 0), (set(), 1)])
+def test_stage_whose_new_path_a_later_start_left_is_told(names, told, tmp_path, sent):
+    prometheus = Prometheus()
+    prometheus.names = lambda *_, **__: names
+    found = looking_back(tmp_path, prometheus).without_effect(["21_01c"])
+    assert (len(found), len(sent)) == (told, 1), found
+
+
 def test_bad_stage_is_told_with_its_flag_and_the_commands_by_hand(tmp_path, sent):
     back = looking_back(tmp_path, Prometheus(bad=lambda at: at))
     found = summary(back.findings({"21_01c": back.gates("21_01c")}))
