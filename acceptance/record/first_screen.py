@@ -141,9 +141,9 @@ def _after(record: Record) -> str:
     deploy, wrong = record.facts.mode == "deploy", (Verdict.FAIL, Verdict.INCONCLUSIVE)
     match record.outcome:
         case Outcome.GO if deploy:
-            return "attach the record to the ticket: scripts/ops/record.py attach; log entry: scripts/ops/record.py log"
+            return _after_stage(record)
         case Outcome.GO:
-            return "the flags are restored; deploy in the window with --mode deploy --ticket TICKET"
+            return _after_rehearsal(record)
         case Outcome.SURVEY if any(map(record.counts.get, wrong)):
             return "mend what was found, worst first; then rehearse"
         case Outcome.SURVEY:
@@ -158,6 +158,24 @@ def _after(record: Record) -> str:
             return f"{flags}start the stage again"
         case Outcome.INCONCLUSIVE:
             return f"{formatting.missing(record)[1]}; this is no GO"
+
+
+def _after_stage(record: Record) -> str:
+    """Say what follows a part of a deployment that is GO: the next stage, or after the last one its papers."""
+    attach = "attach the record to the ticket: scripts/ops/record.py attach"
+    if any(stage.id.startswith("post") for stage in record.stages):
+        return f"{attach}; log entry: scripts/ops/record.py log"
+    return f"go on with the next stage of docs/window.md; {attach}"
+
+
+def _after_rehearsal(record: Record) -> str:
+    """Say what is still between a rehearsal that is GO and its deployment: staging, or a whole soak."""
+    flags = "the flags are restored; " if record.flags else ""
+    if record.facts.target_kind == "lab":
+        return f"{flags}a lab proves nothing about your deployment: rehearse on staging (--target staging)"
+    if soak := record.facts.target.get("soak_seconds"):
+        return f"{flags}its soaks were of {float(soak):g} s only: rehearse once without SOAK_SECONDS, then deploy"
+    return f"{flags}deploy in the window with --mode deploy --ticket TICKET"
 
 
 def deployed(record: Record) -> str:

@@ -16,7 +16,7 @@ from typing import Any
 
 from acceptance.checklist import State
 from acceptance.outcome import REFUSED
-from acceptance.record.first_screen import commit_of
+from acceptance.record import first_screen
 from acceptance.record.publish import EVENTS, JSON, MANIFEST, PAGE, SCHEMA_ID
 from acceptance.verdict import Outcome, Verdict
 
@@ -50,6 +50,13 @@ class Run:
     stages: Mapping[str, Verdict] = field(default_factory=dict)
     deployed: str = ""
     refused: bool = False
+    rollback_failed: bool = False
+
+    @property
+    def word(self) -> str:
+        """Give the word of the run's own page: a failed rollback is louder than its NO-GO."""
+        refused = first_screen.REFUSED if self.refused else self.outcome.value
+        return first_screen.FAILED if self.rollback_failed else refused
 
 
 @dataclass(frozen=True)
@@ -137,6 +144,7 @@ def _read(folder: Path, name: str) -> Run:
         lines={line["id"]: State(line["state"]) for line in raw["lines"]},
         soak_seconds=str(facts["target"].get("soak_seconds") or ""),
         stages={stage["id"]: Verdict(stage["verdict"]) for stage in raw["stages"]},
-        deployed=commit_of(facts["code"]),
+        deployed=first_screen.commit_of(facts["code"]),
+        rollback_failed=bool(raw["rollback_failure"]) or any(each["ok"] is False for each in raw["rollbacks"]),
         refused=not facts["run_id"] and any(reason.startswith(REFUSED) for reason in raw["reasons"]),
     )

@@ -10,7 +10,7 @@ from markupsafe import Markup, escape
 
 from acceptance.record.cards import as_cards
 from acceptance.record.chart import limit_of, number
-from acceptance.record.first_screen import REFUSED
+from acceptance.record.first_screen import FAILED, REFUSED
 from acceptance.record.formatting import parse
 from acceptance.record.history import Run, Unreadable
 from acceptance.record.html import environment
@@ -31,7 +31,7 @@ def history(runs: Sequence[Run], unreadable: Sequence[Unreadable]) -> str:
     by_target: dict[str, list[Run]] = {}
     for run in runs:
         by_target.setdefault(f"{run.target}, {run.mode or 'mode unknown'}", []).append(run)
-    counted = Counter(REFUSED if run.refused else run.outcome.value for run in runs)
+    counted = Counter(run.word for run in runs)
     first, last = spans(runs)
     flips = flaky(runs)
     return as_cards(
@@ -41,7 +41,7 @@ def history(runs: Sequence[Run], unreadable: Sequence[Unreadable]) -> str:
             style=Markup(files("acceptance").joinpath("data/record.css").read_text(encoding="utf-8")),  # noqa: S704
             runs=runs,
             strips=by_target,
-            counts={word: counted[word] for word in (*Outcome, REFUSED) if counted[word]},
+            counts={word: counted[word] for word in (FAILED, *Outcome, REFUSED) if counted[word]},
             first=first,
             last=last,
             trends=[(each, _counts(each), spark(each)) for each in trends(runs)],

@@ -60,6 +60,9 @@ def test_the_deployed_commit_is_named_or_said_not_to_be_known(record, code, know
 @pytest.mark.parametrize(
     ("outcome", "mode", "counts", "flags", "told"),
     [
+        ("GO", "deploy", {}, {}, "go on with the next stage"),
+        ("GO", "rehearse", {}, {"USE_X": False}, "the flags are restored; deploy in the window"),
+        ("GO", "rehearse", {}, {}, "deploy in the window"),
         ("INCONCLUSIVE", "deploy", {"INCONCLUSIVE": 1, "NOT RUN": 3}, {}, "make visible what could not be seen"),
         ("INCONCLUSIVE", "deploy", {"PASS": 8, "NOT RUN": 3}, {}, "run the whole stage"),
         ("INCONCLUSIVE", "deploy", {"PASS": 8}, {}, "settle what is named"),
@@ -74,6 +77,18 @@ def test_the_deployed_commit_is_named_or_said_not_to_be_known(record, code, know
 def test_the_next_step_is_of_this_run(record, outcome, mode, counts, flags, told):
     run = replace(record, outcome=Outcome(outcome), counts=counts, flags=flags, facts=replace(record.facts, mode=mode))
     assert first_screen.next_step(replace(run, rollbacks=())).startswith(told)
+
+
+@pytest.mark.parametrize(
+    ("facts", "told"),
+    [
+        ({"target_kind": "lab"}, "a lab proves nothing about your deployment: rehearse on staging"),
+        ({"target": {"soak_seconds": 30.0}}, "its soaks were of 30 s only: rehearse once without SOAK_SECONDS"),
+    ],
+)
+def test_a_go_that_proves_nothing_about_production_sends_nobody_into_the_window(record, facts, told):
+    run = replace(record, outcome=Outcome.GO, rollbacks=(), flags={})
+    assert first_screen.next_step(replace(run, facts=replace(run.facts, mode="rehearse", **facts))).startswith(told)
 
 
 @pytest.mark.parametrize("outcome", Outcome)

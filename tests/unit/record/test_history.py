@@ -61,6 +61,12 @@ def test_runs_are_read_oldest_first(reports):
     assert broken == []
 
 
+def test_a_failed_rollback_is_louder_than_its_no_go(made):
+    runs, _ = read_runs(made)
+    assert [run.word for run in runs if run.rollback_failed] == ["ROLLBACK FAILED"]
+    assert 'v-ROLLBACK_FAILED"><a href="rollback_failed/' in history(runs, [])
+
+
 def test_a_gate_is_followed_over_the_runs_with_its_gaps(reports):
     [errors] = [trend for trend in trends(read_runs(reports)[0]) if trend.id == "write_errors"]
     assert [(point.value, point.verdict.value) for point in errors.points] == [
