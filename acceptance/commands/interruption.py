@@ -59,7 +59,7 @@ def say(line: str) -> None:
 def waiting(progress: Progress, seconds: float) -> None:
     """Say it, where somebody waits for it."""
     if _signalled.is_set() or sys.stderr.isatty():
-        say(progress.line(seconds))
+        say(progress.line(seconds, pressed=_signalled.is_set()))
 
 
 def _take(number: int, _frame: FrameType | None) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from acceptance.record import formatting
+from acceptance.record.checks import findings_of
 from acceptance.record.schema import Record, Rollback, Stage
 from acceptance.verdict import ExitCode, Outcome, Verdict
 
@@ -44,6 +45,11 @@ def must_act(record: Record) -> bool:
 def refused(record: Record) -> bool:
     """Tell whether the run was refused before it began."""
     return not record.facts.run_id and any(reason.startswith("refused:") for reason in record.reasons)
+
+
+def alarming(record: Record) -> bool:
+    """Tell whether a check that did not pass found something; what a check notes and passes is no cause of anything."""
+    return any(check.verdict is not Verdict.PASS for check in record.checks if findings_of(check))
 
 
 def word(record: Record) -> str:
@@ -170,12 +176,11 @@ def _after_stage(record: Record) -> str:
 
 def _after_rehearsal(record: Record) -> str:
     """Say what is still between a rehearsal that is GO and its deployment: staging, or a whole soak."""
-    flags = "the flags are restored; " if record.flags else ""
     if record.facts.target_kind == "lab":
-        return f"{flags}a lab proves nothing about your deployment: rehearse on staging (--target staging)"
+        return "a lab proves nothing about your deployment: rehearse on staging (--target staging)"
     if soak := record.facts.target.get("soak_seconds"):
-        return f"{flags}its soaks were of {float(soak):g} s only: rehearse once without SOAK_SECONDS, then deploy"
-    return f"{flags}deploy in the window with --mode deploy --ticket TICKET"
+        return f"its soaks were of {float(soak):g} s only: rehearse once without SOAK_SECONDS, then deploy"
+    return "deploy in the window with --mode deploy --ticket TICKET"
 
 
 def deployed(record: Record) -> str:

@@ -61,7 +61,6 @@ def test_the_deployed_commit_is_named_or_said_not_to_be_known(record, code, know
     ("outcome", "mode", "counts", "flags", "told"),
     [
         ("GO", "deploy", {}, {}, "go on with the next stage"),
-        ("GO", "rehearse", {}, {"USE_X": False}, "the flags are restored; deploy in the window"),
         ("GO", "rehearse", {}, {}, "deploy in the window"),
         ("INCONCLUSIVE", "deploy", {"INCONCLUSIVE": 1, "NOT RUN": 3}, {}, "make visible what could not be seen"),
         ("INCONCLUSIVE", "deploy", {"PASS": 8, "NOT RUN": 3}, {}, "run the whole stage"),
