@@ -144,14 +144,16 @@ def next_step(record: Record, exit_code: int | None = None) -> str:
 
 def _after(record: Record) -> str:
     """Say what follows from the outcome of a run that left the target in order."""
-    deploy, wrong = record.facts.mode == "deploy", (Verdict.FAIL, Verdict.INCONCLUSIVE)
+    deploy = record.facts.mode == "deploy"
     match record.outcome:
         case Outcome.GO if deploy:
             return _after_stage(record)
         case Outcome.GO:
             return _after_rehearsal(record)
-        case Outcome.SURVEY if any(map(record.counts.get, wrong)):
+        case Outcome.SURVEY if record.counts.get(Verdict.FAIL):
             return "mend what was found, worst first; then rehearse"
+        case Outcome.SURVEY if record.counts.get(Verdict.INCONCLUSIVE):
+            return "nothing failed; see under Why what had no data, and what only a rehearsal can show: rehearse"
         case Outcome.SURVEY:
             return "nothing wrong was found in what a survey may ask: rehearse"
         case Outcome.NO_GO if deploy:

@@ -115,11 +115,15 @@ def sentence(record: Record) -> str:
     subject = "The rehearsal passed" if record.facts.mode == "rehearse" else "The deployment stands"
     return {
         Outcome.GO: f"{subject}: everything planned ran and held.",
-        Outcome.SURVEY: "A survey: what was found, worst first. Nothing was switched, and nothing is accepted by it.",
+        Outcome.SURVEY: f"{_surveyed(record)} Nothing was switched, and nothing is accepted by it.",
         Outcome.NO_GO: f"Do not proceed: {_failed(record)}.",
         Outcome.INCONCLUSIVE: f"Not a pass: {missing(record)[0]}.",
         Outcome.INTERRUPTED: "Not finished: what is missing was not proved.",
     }[record.outcome]
+
+
+def _surveyed(record: Record) -> str:
+    return "What was found, worst first." if record.counts.get(Verdict.FAIL) else "Nothing that a survey may ask failed."
 
 
 def _failed(record: Record) -> str:
