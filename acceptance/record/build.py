@@ -22,7 +22,6 @@ from acceptance.kinds import (
     RunRefused,
     RunStarted,
     StageAccepted,
-    StageFinished,
     StageStarted,
     TriggerFired,
 )
@@ -149,11 +148,7 @@ def _fired(log: Sequence[Event]) -> list[tuple[Verdict, str]]:
             open_ = [(each, undone or each.stage == back.stage) for each, undone in open_]
         elif accepted := StageAccepted.read(event):
             open_ = [(each, undone) for each, undone in open_ if each.stage != accepted.stage or not undone]
-    titles = {each["id"]: each.get("title") for end in StageFinished.all(log) for each in end.triggers}
-    return [
-        (verdict_of(each.verdict), ": ".join(filter(None, [each.trigger, titles.get(each.trigger), each.reason])))
-        for each, _ in open_
-    ]
+    return [(verdict_of(each.verdict), f"{each.trigger}: {each.reason}") for each, _ in open_]
 
 
 def _refusals(log: Sequence[Event]) -> list[str]:

@@ -20,6 +20,9 @@ _KINDS = {"rehearse": "REHEARSAL", "deploy": "DEPLOYMENT", "survey": "SURVEY", "
 _TALLY = re.compile(r"^\d+ checks? (failed|did not run|had no data)$|^stage \S+ was not accepted$")
 """A reason that only counts: the banner counts too."""
 
+_LOUD = re.compile(rf"{FAILED}|\S+ was still \S+ when the log ended")
+"""What the banner of a rollback that failed says, with what was found after it."""
+
 _TAIL = 60
 """Of two reasons that end with the same so many characters, one says what the other says."""
 
@@ -32,14 +35,9 @@ _RAW = re.compile(
 """What Python says; a reader of the first screen needs the place where it stands, not the words."""
 
 
-def rollback_failed(record: Record) -> bool:
-    """Tell whether something could not be undone."""
-    return bool(record.rollback_failure) or any(each.ok is False for each in record.rollbacks)
-
-
 def must_act(record: Record) -> bool:
     """Tell whether the target is not as it should be, so that somebody must act now."""
-    return rollback_failed(record) or bool(formatting.still_on(record))
+    return formatting.rollback_failed(record) or bool(formatting.still_on(record))
 
 
 def refused(record: Record) -> bool:
@@ -54,7 +52,7 @@ def alarming(record: Record) -> bool:
 
 def word(record: Record) -> str:
     """Give the word of the banner: a failed rollback is louder than its NO-GO, and a refusal is no verdict."""
-    if rollback_failed(record):
+    if formatting.rollback_failed(record):
         return FAILED
     return REFUSED if refused(record) else record.outcome.value
 
@@ -80,7 +78,9 @@ def causes(record: Record) -> list[str]:
     if refused(record):
         return [reason for reason in record.reasons if reason.startswith("refused:")]
     own = [reason for reason in record.reasons if not _TALLY.match(reason) and ": cut short: " not in reason]
-    told = [reason for reason in own or record.reasons if not (rollback_failed(record) and reason.startswith(FAILED))]
+    told = [
+        reason for reason in own or record.reasons if not (formatting.rollback_failed(record) and _LOUD.match(reason))
+    ]
     return _once([plain(reason) for reason in told])
 
 
@@ -112,15 +112,25 @@ def plain(text: str) -> str:
 
 def commands(record: Record) -> list[str]:
     """Give what must be typed now, if anything."""
-    by_hand = [line for each in record.rollbacks if each.ok is False for line in each.by_hand]
-    by_hand += [line.strip() for line in record.rollback_failure.splitlines() if line.startswith("  ")]
+    by_hand = [line for each in formatting.tries(record) if each.ok is False for line in each.by_hand]
+    by_hand += _typed(record.rollback_failure)
     needed = must_act(record) or record.facts.exit_code == ExitCode.RECOVERY_NEEDED
     return list(dict.fromkeys(by_hand)) or ([_recover(record)] if needed else [])
 
 
+def _typed(failure: str) -> Iterator[str]:
+    """Give the lines of a failure that are commands: those that are set in, but for the state that was found."""
+    found = False
+    for line in failure.splitlines():
+        if not line.startswith("  "):
+            found = line == formatting.FOUND
+        elif not found:
+            yield line.strip()
+
+
 def undone_in_vain(record: Record) -> Iterator[str]:
     """Say of each failed rollback what was tried and how it ended."""
-    accounts = [f"stage {each.stage}: {each.account}" for each in record.rollbacks if each.ok is False]
+    accounts = [f"stage {each.stage}: {each.account}" for each in formatting.tries(record) if each.ok is False]
     lines = record.rollback_failure.splitlines()
     yield from accounts or [" ".join(line for line in lines if not line.startswith("  ")).removesuffix(" By hand:")]
 
@@ -133,7 +143,7 @@ def next_step(record: Record, exit_code: int | None = None) -> str:
         exit_code: The run's own, where it is not in the record yet.
     """
     code = record.facts.exit_code if exit_code is None else exit_code
-    if code == ExitCode.ROLLBACK_FAILED or rollback_failed(record):
+    if code == ExitCode.ROLLBACK_FAILED or formatting.rollback_failed(record):
         return "finish the rollback by hand, NOW: see below"
     if code == ExitCode.RECOVERY_NEEDED or formatting.still_on(record):
         return "undo it with this command (add --dry-run to only list it), then start again:"

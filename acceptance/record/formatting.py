@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import takewhile
 from typing import Any
 
 from markupsafe import Markup, escape
 
 from acceptance.checklist import accepts
-from acceptance.record.schema import Check, Facts, Line, Record, Stage
+from acceptance.record.schema import Check, Facts, Line, Record, Rollback, Stage
 from acceptance.record.timeline import on
 from acceptance.verdict import Outcome, Verdict
 
@@ -66,6 +68,11 @@ def stop(text: str) -> str:
     return text if text.rstrip().endswith((".", "!", "?", ":")) else f"{text.rstrip()}."
 
 
+def short(text: str) -> str:
+    """Shorten what a computer writes for a number, such as 0.06666666666666667."""
+    return re.sub(r"\d+\.\d{5,}", lambda found: f"{float(found[0]):.4g}", text)
+
+
 def begin(text: str) -> str:
     """Begin a sentence of the log with a capital, unless its first word is a name with signs in it."""
     first = text.partition(" ")[0]
@@ -95,8 +102,9 @@ def flag_state(stage: Stage, record: Record) -> str:
 
 def flag_words(record: Record) -> str:
     """Say how the flags were left: what a change manager asks first."""
-    if any(each.ok is False for each in record.rollbacks):
-        return f"Last known: {', '.join(f'{flag}={value}' for flag, value in record.flags.items()) or 'no flag'}."
+    if rollback_failed(record):
+        last = "; ".join(found_then(record)) or ", ".join(f"{flag}={value}" for flag, value in record.flags.items())
+        return f"Last seen: {last or 'no flag'}."
     if not record.flags:
         return "No flag was changed."
     lit = sorted(flag for flag, value in record.flags.items() if on(value))
@@ -106,9 +114,37 @@ def flag_words(record: Record) -> str:
     return f"{', '.join(still_on(record) or lit)} {'is' if len(still_on(record) or lit) == 1 else 'are'} {how}."
 
 
+def tries(record: Record) -> list[Rollback]:
+    """Give each rollback once: what failed is tried again at the end of the run, and the last try is what counts."""
+    found: list[Rollback] = []
+    for each in record.rollbacks:
+        again = [place for place, one in enumerate(found) if one.stage == each.stage and one.ok is False]
+        if again:
+            found[again[-1]] = replace(each, reason=found[again[-1]].reason, triggers=found[again[-1]].triggers)
+        else:
+            found.append(each)
+    return found
+
+
+def rollback_failed(record: Record) -> bool:
+    """Tell whether something could not be undone."""
+    return bool(record.rollback_failure) or any(each.ok is False for each in tries(record))
+
+
+FOUND = "Found now:"
+"""Stands above the state in what a rollback that failed says (`acceptance.conduct.undo`)."""
+
+
+def found_then(record: Record) -> list[str]:
+    """Give what was found after a rollback that failed: the flags of this run in the env file, and the services."""
+    lines = record.rollback_failure.partition(f"{FOUND}\n")[2].splitlines()
+    state = [line.strip() for line in takewhile(lambda line: line.startswith("  "), lines)]
+    return [line for line in state if ": " in line or line.partition(" ")[0] in record.flags]
+
+
 def sentence(record: Record) -> str:
     """Say in one sentence what the outcome means for the reader; what must be done at once comes first."""
-    if record.rollback_failure or any(each.ok is False for each in record.rollbacks):
+    if rollback_failed(record):
         return "Act now: the rollback failed. Finish it by hand."
     if still_on(record):
         return "Act now: a flag was left on."
@@ -123,7 +159,9 @@ def sentence(record: Record) -> str:
 
 
 def _surveyed(record: Record) -> str:
-    return "What was found, worst first." if record.counts.get(Verdict.FAIL) else "Nothing that a survey may ask failed."
+    return (
+        "What was found, worst first." if record.counts.get(Verdict.FAIL) else "Nothing that a survey may ask failed."
+    )
 
 
 def _failed(record: Record) -> str:

@@ -107,6 +107,11 @@ def is_run(folder: Path) -> bool:
     return there or re.search(r"-\d{8}T\d{6}Z-\w+$", folder.name) is not None
 
 
+def _last_tries(rollbacks: Sequence[Mapping[str, Any]]) -> list[bool | None]:
+    """Give how the last rollback of each stage ended."""
+    return list({each["stage"]: each["ok"] for each in rollbacks if not each["routine"]}.values())
+
+
 def _reason(reasons: Sequence[str]) -> str:
     """Give the first reason; of a refusal that which says why."""
     return str(next((each for each in reasons if each.startswith(REFUSED)), next(iter(reasons), "")))
@@ -145,6 +150,6 @@ def _read(folder: Path, name: str) -> Run:
         soak_seconds=str(facts["target"].get("soak_seconds") or ""),
         stages={stage["id"]: Verdict(stage["verdict"]) for stage in raw["stages"]},
         deployed=first_screen.commit_of(facts["code"]),
-        rollback_failed=bool(raw["rollback_failure"]) or any(each["ok"] is False for each in raw["rollbacks"]),
+        rollback_failed=bool(raw["rollback_failure"]) or False in _last_tries(raw["rollbacks"]),
         refused=not facts["run_id"] and any(reason.startswith(REFUSED) for reason in raw["reasons"]),
     )

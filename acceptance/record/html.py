@@ -88,7 +88,7 @@ def _context(record: Record, note: str) -> dict[str, Any]:
         },
         "watched": watched,
         "failing": [check for check in record.checks if check.verdict is Verdict.FAIL],
-        "undone": [each for each in record.rollbacks if not each.routine],
+        "undone": [each for each in formatting.tries(record) if not each.routine],
         "restored": [each for each in record.rollbacks if each.routine],
     }
 
@@ -121,6 +121,7 @@ def environment() -> Environment:
         stop=formatting.stop,
         code=formatting.code,
         shorten=formatting.shorten,
+        short=formatting.short,
         brief=formatting.brief,
         begin=formatting.begin,
         number=chart.number,

@@ -8,7 +8,6 @@ from typing import Any
 
 from acceptance import kinds
 from acceptance.events import Event
-from acceptance.record.chart import number
 from acceptance.record.schema import Moment
 
 
@@ -81,7 +80,7 @@ def _stage_finished(data: kinds.StageFinished) -> tuple[str, str]:
 
 
 def _fired(data: kinds.TriggerFired) -> tuple[str, str]:
-    against = "" if data.value is None else f"{number(data.value)} against {data.threshold}: "
+    against = "" if data.value is None else f"{data.value} against {data.threshold}: "
     return f"Trigger {data.trigger} fired: {against}{data.reason}", "bad"
 
 

@@ -141,11 +141,6 @@ def test_every_trigger_of_a_stage_stands_in_the_record_and_answers_its_line(fold
     assert said in page(record).partition('id="t-21_01c"')[2].partition("</table>")[0]
 
 
-def test_the_trigger_that_fired_is_the_cause_with_its_title(folded):
-    named = ("stage.finished", {**KEPT[1], "triggers": [WATCHED | {"title": "Writes fail", "verdict": "FAIL"}]})
-    assert "TRIGGER: errors: Writes fail: 7 %" in folded(STARTED, expected(NODE), BEGUN, fired(), named).reasons
-
-
 def test_the_phase_in_which_a_trigger_fired_is_red_though_its_check_was_only_cut_short(folded):
     cut = finished(verdict="INCONCLUSIVE", stage="21_01c", phase="soak", reason="cut short: trigger errors")
     [stage] = folded(STARTED, expected(NODE, OTHER), BEGUN, fired(), cut, ended(1)).stages

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import record_samples as samples
 
-from acceptance.record import first_screen
+from acceptance.record import first_screen, formatting
 from acceptance.record.publish import load
 from acceptance.verdict import Outcome, Verdict
 
@@ -50,6 +50,25 @@ def test_an_undo_that_failed_at_the_end_of_the_run_gives_its_commands(record):
     assert first_screen.word(failed) == "ROLLBACK FAILED"
     assert first_screen.commands(failed) == ["cd /infra && make restart-api"]
     assert list(first_screen.undone_in_vain(failed)) == ["api did not come back."]
+
+
+def test_a_rollback_that_failed_twice_is_told_once_with_what_was_found_and_only_commands_to_type(record):
+    """As a real run leaves it: tried when the trigger fired, and once more at the end."""
+    last = "A is half-switched.\nFound now:\n  OTHER is false in /e\n  USE_X is false in /e\n  api: /health answers 200"
+    first = replace(record.rollbacks[0], ok=False, account="no restart", by_hand=("make restart",))
+    run = replace(
+        record,
+        rollbacks=(first, replace(first, reason="the run ended", triggers=())),
+        rollback_failure=f"{last}\nFinish by hand:\n  make restart\n  recover",
+        flags={"USE_X": "true"},
+        reasons=("ROLLBACK FAILED: A", "USE_X was still true when the log ended", "TRIGGER: errors: 7 %"),
+    )
+    assert first_screen.commands(run) == ["make restart", "recover"]
+    assert list(first_screen.undone_in_vain(run)) == ["stage 21_01c: no restart"]
+    assert formatting.tries(run) == [first]
+    assert formatting.flag_words(run) == "Last seen: USE_X is false in /e; api: /health answers 200."
+    assert first_screen.causes(run) == ["TRIGGER: errors: 7 %"]
+    assert not formatting.rollback_failed(replace(run, rollbacks=(first, record.rollbacks[0]), rollback_failure=""))
 
 
 @pytest.mark.parametrize(("code", "known"), [({}, "not known"), ({"before": {"checkout": "a" * 40}}, "a" * 12)])
