@@ -20,9 +20,6 @@ _KINDS = {"rehearse": "REHEARSAL", "deploy": "DEPLOYMENT", "survey": "SURVEY", "
 _TALLY = re.compile(r"^\d+ checks? (failed|did not run|had no data)$|^stage \S+ was not accepted$")
 """A reason that only counts: the banner counts too."""
 
-_LOUD = re.compile(rf"{FAILED}|\S+ was still \S+ when the log ended")
-"""What the banner of a rollback that failed says, with what was found after it."""
-
 _TAIL = 60
 """Of two reasons that end with the same so many characters, one says what the other says."""
 
@@ -78,10 +75,16 @@ def causes(record: Record) -> list[str]:
     if refused(record):
         return [reason for reason in record.reasons if reason.startswith("refused:")]
     own = [reason for reason in record.reasons if not _TALLY.match(reason) and ": cut short: " not in reason]
-    told = [
-        reason for reason in own or record.reasons if not (formatting.rollback_failed(record) and _LOUD.match(reason))
-    ]
+    told = [reason for reason in own or record.reasons if not _stands_above(record, reason)]
     return _once([plain(reason) for reason in told])
+
+
+def _stands_above(record: Record, reason: str) -> bool:
+    """Tell whether the banner of a rollback that failed says a reason, or what was found after it contradicts it."""
+    flag, _, still = reason.partition(" was still ")
+    return formatting.rollback_failed(record) and (
+        reason.startswith(FAILED) or bool(still and formatting.found_off(record, flag))
+    )
 
 
 def _once(reasons: Sequence[str]) -> list[str]:

@@ -88,14 +88,15 @@ def pretty(name: str) -> str:
 def still_on(record: Record) -> list[str]:
     """Name the flags that are on although their stage did not pass with the flag left enabled."""
     kept = {stage.flag for stage in record.stages if stage.kept and stage.verdict is Verdict.PASS}
-    return sorted(flag for flag, value in record.flags.items() if on(value) and flag not in kept)
+    lit = (flag for flag, value in record.flags.items() if on(value) and flag not in kept)
+    return sorted(flag for flag in lit if not found_off(record, flag))
 
 
 def flag_state(stage: Stage, record: Record) -> str:
     """Say how the flag of one stage was left."""
     if stage.flag not in record.flags:
         return "not changed"
-    if not on(record.flags[stage.flag]):
+    if not on(record.flags[stage.flag]) or found_off(record, stage.flag):
         return "off again"
     return "STILL ON" if stage.flag in still_on(record) else "left enabled"
 
@@ -140,6 +141,11 @@ def found_then(record: Record) -> list[str]:
     lines = record.rollback_failure.partition(f"{FOUND}\n")[2].splitlines()
     state = [line.strip() for line in takewhile(lambda line: line.startswith("  "), lines)]
     return [line for line in state if ": " in line or line.partition(" ")[0] in record.flags]
+
+
+def found_off(record: Record, flag: str) -> bool:
+    """Tell whether a flag was found off after a rollback that failed; the log's last word is older than that."""
+    return any(line.startswith(f"{flag} is false in ") for line in found_then(record))
 
 
 def sentence(record: Record) -> str:

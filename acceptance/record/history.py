@@ -107,9 +107,14 @@ def is_run(folder: Path) -> bool:
     return there or re.search(r"-\d{8}T\d{6}Z-\w+$", folder.name) is not None
 
 
-def _last_tries(rollbacks: Sequence[Mapping[str, Any]]) -> list[bool | None]:
-    """Give how the last rollback of each stage ended."""
-    return list({each["stage"]: each["ok"] for each in rollbacks if not each["routine"]}.values())
+def _tries(rollbacks: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Leave out a rollback that failed and was tried again, as the run's own page does."""
+    later = [[other["stage"] for other in rollbacks[place + 1 :]] for place in range(len(rollbacks))]
+    return [
+        each
+        for each, after in zip(rollbacks, later, strict=True)
+        if each["ok"] is not False or each["stage"] not in after
+    ]
 
 
 def _reason(reasons: Sequence[str]) -> str:
@@ -129,7 +134,7 @@ def _read(folder: Path, name: str) -> Run:
     raw = json.loads(text)
     if raw.get("schema") != SCHEMA_ID:
         raise Unsealed(f"{JSON}: expected schema {SCHEMA_ID}, found {raw.get('schema')}")
-    facts = raw["facts"]
+    facts, tries = raw["facts"], _tries(raw["rollbacks"])
     return Run(
         folder=name,
         outcome=Outcome(raw["outcome"]),
@@ -142,7 +147,7 @@ def _read(folder: Path, name: str) -> Run:
         ticket=str(facts["ticket"]),
         operator=str(facts["operator"]),
         counts=raw["counts"],
-        rollbacks=raw["rollbacks"],
+        rollbacks=tries,
         gates=[gate | {"stage": stage["id"]} for stage in raw["stages"] for gate in stage["gates"]],
         verdicts={check["nodeid"]: Verdict(check["verdict"]) for check in raw["checks"]},
         page=(folder / PAGE).is_file(),
@@ -150,6 +155,6 @@ def _read(folder: Path, name: str) -> Run:
         soak_seconds=str(facts["target"].get("soak_seconds") or ""),
         stages={stage["id"]: Verdict(stage["verdict"]) for stage in raw["stages"]},
         deployed=first_screen.commit_of(facts["code"]),
-        rollback_failed=bool(raw["rollback_failure"]) or False in _last_tries(raw["rollbacks"]),
+        rollback_failed=bool(raw["rollback_failure"]) or any(each["ok"] is False for each in tries),
         refused=not facts["run_id"] and any(reason.startswith(REFUSED) for reason in raw["reasons"]),
     )

@@ -33,7 +33,8 @@ def history(runs: Sequence[Run], unreadable: Sequence[Unreadable]) -> str:
         by_target.setdefault(f"{run.target}, {run.mode or 'mode unknown'}", []).append(run)
     counted = Counter(run.word for run in runs)
     first, last = spans(runs)
-    flips = flaky(runs)
+    asked = [run for run in runs if run.mode != "survey"]  # it asks another question, and has other verdicts
+    flips = flaky(asked)
     return as_cards(
         environment()
         .get_template("record_history.html.j2")
@@ -44,13 +45,13 @@ def history(runs: Sequence[Run], unreadable: Sequence[Unreadable]) -> str:
             counts={word: counted[word] for word in (FAILED, *Outcome, REFUSED) if counted[word]},
             first=first,
             last=last,
-            trends=[(each, _counts(each), spark(each)) for each in trends(runs)],
+            trends=[(each, _counts(each), spark(each)) for each in trends(asked)],
             flaky=flips,
             undone=undone(runs),
             unreadable=[each for each in unreadable if each.record],
             no_records=[each for each in unreadable if not each.record],
             refused=[run for run in runs if run.refused],
-            passed=last_passes(runs),
+            passed=last_passes(asked),
             last_go={run.target: run.folder for run in runs if run.outcome is Outcome.GO},
             SHOWN=SHOWN,
         )

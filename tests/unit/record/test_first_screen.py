@@ -68,6 +68,9 @@ def test_a_rollback_that_failed_twice_is_told_once_with_what_was_found_and_only_
     assert formatting.tries(run) == [first]
     assert formatting.flag_words(run) == "Last seen: USE_X is false in /e; api: /health answers 200."
     assert first_screen.causes(run) == ["TRIGGER: errors: 7 %"]
+    assert formatting.still_on(run) == []
+    lit = replace(run, rollback_failure=run.rollback_failure.replace("USE_X is false", "USE_X is true"))
+    assert (formatting.still_on(lit), len(first_screen.causes(lit))) == (["USE_X"], 2)
     assert not formatting.rollback_failed(replace(run, rollbacks=(first, record.rollbacks[0]), rollback_failure=""))
 
 
