@@ -14,7 +14,7 @@ from acceptance.record.build import build, so_far
 from acceptance.record.first_screen import commands, kind, next_step, word
 from acceptance.record.formatting import clock, host_of, tally
 from acceptance.record.publish import EVENTS
-from acceptance.stages.board import STATUS, board, read
+from acceptance.stages.board import STATUS, board, is_over, read
 
 EVERY_S = 1.0
 STALE_S = 15.0
@@ -48,7 +48,7 @@ def view(folder: Path, now: float) -> tuple[RenderableType, bool]:
     last = max(each.stat().st_mtime for each in (folder / EVENTS, status) if each.is_file())
     if now - last > STALE_S:
         lines.append(Text(f"nothing new for {now - last:.0f} s: a long check, or a run that was stopped", "yellow"))
-    if told := read(folder):
+    if (told := read(folder)) and not is_over(told):  # the file of the last soak stays; what came of it is told above
         lines.append(board(told))
     return Group(*lines), False
 

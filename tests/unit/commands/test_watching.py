@@ -36,6 +36,8 @@ def test_a_run_in_progress_shows_its_checks_its_soak_and_that_nothing_new_came(t
     assert "nothing new" not in text
     assert "Run finished" not in text
     assert "nothing new for 60 s" in shown(folder, time.time() + 60)[0]
+    board.write(folder, STATUS | {"elapsed": 1200.0})
+    assert "soak 21_01c" not in shown(folder)[0], "it is over, and another stage may be under way"
 
 
 def test_a_run_that_is_over_says_outcome_and_next_step(tmp_path):
