@@ -46,7 +46,7 @@ def terminate(run: subprocess.Popen[bytes], lab: Layout) -> None:
 
 
 KINDS: dict[str, tuple[str, str, Disturb]] = {
-    "go": ("GO", "every expected check ran", leave_alone),
+    "go": ("GO", "no expected check is missing", leave_alone),
     "no-go": ("NO-GO", "TRIGGER: ", break_writes),
     "inconclusive": ("INCONCLUSIVE", "Prometheus at ", stop_prometheus),
     "interrupted": ("INTERRUPTED", "interrupted by SIGTERM", terminate),

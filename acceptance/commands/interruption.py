@@ -73,7 +73,7 @@ def say(line: str) -> None:
 def report(progress: Progress, seconds: float) -> None:
     """Print how far an undo has come, where somebody waits for it."""
     if _state.signalled or sys.stderr.isatty():
-        say(progress.line(seconds))
+        say(progress.line(seconds, pressed=_state.signalled))
 
 
 def _take(number: int, _frame: FrameType | None) -> None:

@@ -10,14 +10,14 @@ import json
 import signal
 import subprocess
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from acceptance.commands.interruption import SIGNALS
 from acceptance.record.formatting import parse
 from acceptance.record.history import Run
-from acceptance.verdict import Outcome
+from acceptance.verdict import Outcome, Verdict
 
 
 @dataclass(frozen=True)
@@ -26,26 +26,32 @@ class Night:
 
     Attributes:
         exit_code: That of pytest, or of the suite above pytest's own.
-        outcome: In the record's words; empty where the run left no record, such as when it was refused.
+        outcome: In the word of its page; empty where the run left no record, such as when it was refused.
         reason: The first reason, in one line.
         folder: The record's folder below the reports; empty where there is none.
+        bad: The stages that failed or had no data: another one than the night before is news too.
     """
 
     exit_code: int
     outcome: str = ""
     reason: str = ""
     folder: str = ""
+    bad: str = ""
 
     def same_as(self, other: Night | None) -> bool:
-        """Tell whether nothing changed since the other night: the same outcome and the same exit code."""
-        return other is not None and (self.exit_code, self.outcome) == (other.exit_code, other.outcome)
+        """Tell whether nothing changed since the other night: the same outcome, exit code and stages that are bad."""
+        return other is not None and replace(self, reason="", folder="") == replace(other, reason="", folder="")
 
     def post(self, target: str, before: Night | None) -> str:
         """Write the post: what it is now, what it was, why, and where to read on."""
-        was = f" (before: {before.outcome or 'no record'}, exit {before.exit_code})" if before else ""
+        was = f" (before: {before._told()})" if before else ""
         why = f": {self.reason}" if self.reason else ""
         where = f"\nRecord: {self.folder}/record.html" if self.folder else "\nNo record: read the output of the run."
-        return f"Nightly acceptance of {target}: {self.outcome or 'NO RECORD'}, exit {self.exit_code}{was}{why}{where}"
+        return f"Nightly acceptance of {target}: {self._told()}{was}{why}{where}"
+
+    def _told(self) -> str:
+        bad = f" in {self.bad}" if self.bad else ""
+        return f"{self.outcome or 'NO RECORD'}{bad}, exit {self.exit_code}"
 
 
 def run_to_its_end(command: Sequence[str], folder: Path) -> int:
@@ -66,7 +72,9 @@ def night_of(exit_code: int, before: Sequence[Run], after: Sequence[Run]) -> Nig
     new = [run for run in after if run.folder not in known]
     if not new:
         return Night(exit_code)
-    return Night(exit_code, new[-1].outcome.value, new[-1].reason, new[-1].folder)
+    run, wrong = new[-1], (Verdict.FAIL, Verdict.INCONCLUSIVE)
+    bad = ", ".join(stage for stage, verdict in run.stages.items() if verdict in wrong)
+    return Night(exit_code, run.word, run.reason, run.folder, bad)
 
 
 def last_night(state: Path) -> Night | None:

@@ -11,9 +11,9 @@ from rich.text import Text
 
 from acceptance.events import EVENTS, read_events
 from acceptance.record.build import build, so_far
-from acceptance.record.first_screen import kind, next_step
+from acceptance.record.first_screen import commands, kind, next_step, word
 from acceptance.record.formatting import clock, host_of, tally
-from acceptance.stages.board import STATUS, board, read
+from acceptance.stages.board import STATUS, board, is_over, read
 
 EVERY_S = 1.0
 STALE_S = 15.0
@@ -35,19 +35,19 @@ def view(folder: Path, now: float) -> tuple[RenderableType, bool]:
     record = build(events) if over else so_far(events)
     facts = record.facts
     moments = [each for each in record.timeline if over or each.kind != "run.finished"]
-    said = record.outcome.value if over else "RUNNING"
+    said = word(record) if over else "RUNNING"
     lines: list[RenderableType] = [
         Text(f"{said}  {kind(record)} on {host_of(facts)}, {facts.ticket or 'no ticket'}, run {facts.run_id}", "bold"),
         Text(f"checks so far: {tally(record.counts)}"),
         *(Text(f"  {clock(each.at, facts.started_at)} {each.text}", "dim") for each in moments[-LATEST:]),
     ]
     if over:
-        return Group(*lines, Text(f"next: {next_step(record)}")), True
+        return Group(*lines, Text(f"next: {next_step(record)}"), *map(Text, commands(record))), True
     status = folder / STATUS
     last = max(each.stat().st_mtime for each in (folder / EVENTS, status) if each.is_file())
     if now - last > STALE_S:
         lines.append(Text(f"nothing new for {now - last:.0f} s: a long check, or a run that was stopped", "yellow"))
-    if told := read(folder):
+    if (told := read(folder)) and not is_over(told):  # the file of the last soak stays; what came of it is told above
         lines.append(board(told))
     return Group(*lines), False
 

@@ -8,6 +8,7 @@ everybody who may change that file meets the same lock and the same journal, wha
 from __future__ import annotations
 
 import errno
+import fcntl
 import json
 import os
 import socket
@@ -162,6 +163,18 @@ def _who_holds(file: Path) -> str:
     if holder.host == socket.gethostname() and is_stopped(holder.pid):
         wait = f"it is stopped and takes no other signal: let it go on with kill -CONT {holder.pid}"
     return f"target in use: {holder}; {file} is locked; {wait}, or end it {end_it}"
+
+
+def in_use(folder: Path) -> str:
+    """Say who is at work on a target now, or nothing; it is only asked, and let go of at once."""
+    try:
+        with (folder / "target.lock").open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return _who_holds(folder / "target.lock")
+    except OSError:  # no lock is there, or none can be had: a run says why
+        return ""
+    return ""
 
 
 def make_shared(folder: Path, env_file: Path) -> None:

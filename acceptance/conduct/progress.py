@@ -40,9 +40,10 @@ class Progress:
         if kind in _WORDS:
             self.said = _WORDS[kind](data)
 
-    def line(self, seconds: float) -> str:
-        """Give the line for a person who waits."""
-        return f"undo, {seconds:.0f} s: {self.said}; do not press again, it goes on by itself"
+    def line(self, seconds: float, *, pressed: bool) -> str:
+        """Give the line for a person who waits; who pressed a key is asked not to press it again."""
+        again = "; do not press again, it goes on by itself" if pressed else ""
+        return f"undo, {seconds:.0f} s: {self.said}{again}"
 
 
 def progress(log: Path, call: str = "") -> Progress:

@@ -92,9 +92,8 @@ class Restarter:
         begin, since = time.monotonic(), math.inf if key == "all" else time.time()
         exit_code, output = run_command(command, self._target)
         if exit_code:  # guard: exit-code-of-the-restart-command
-            raise MutationFailed(
-                f"«{command}» in {self._target.infra_dir} ended with {exit_code}, expected 0: {cut_front(output, 400)}"
-            )
+            said = f": {cut_front(output, 400)}" if output.strip() else ", and said nothing"
+            raise MutationFailed(f"«{command}» in {self._target.infra_dir} ended with {exit_code}, expected 0{said}")
         before = {
             key: answer.result() if need_proof or not answer.exception() else _Before([], 0.0)
             for key, answer in asked.items()

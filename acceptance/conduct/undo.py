@@ -66,7 +66,7 @@ class Undo:
         try:
             env = EnvFile(self._target.env_file)
             restored = _stubbornly((EnvFileError, OSError), env.restore, change)
-            steps.append(" ".join(filter(None, [f"{change.path} restored ({restored.outcome})", restored.note])))
+            steps.append(f"{change.path} restored ({restored.outcome}): {restored.note}")
             done = self._restart(service)
             steps += [*map(_told, done)]
             _require_still_back(env, change)

@@ -87,7 +87,7 @@ def draw(series: Sequence[Point], threshold: object, marks: Iterable[Mark], labe
         threshold: The gate's threshold; shown when it holds a number.
         marks: Moments to draw; those further from the series than it is long, and than `NEAR_S`, are left out.
         label: What a screen reader says.
-        unit: Written at the axis.
+        unit: Written at the threshold.
 
     Returns:
         An `<svg>` element, a sentence where every value is 0, or empty markup for fewer than two points.
@@ -105,7 +105,7 @@ def draw(series: Sequence[Point], threshold: object, marks: Iterable[Mark], labe
     low, high = min(0.0, *values), max(values)
     scale = Scale(start, end, low, high + ((high - low) * 0.12 or 1.0))
     figures = [low, max(value for _, value in series), *([limit] if limit is not None else [])]
-    parts = [_axes(scale, figures, unit)]
+    parts = [_axes(scale, figures)]
     if limit is not None:
         parts.append(_threshold_line(limit, threshold, unit, scale.y(limit)))
     parts.extend(_marks(shown, scale))
@@ -124,7 +124,7 @@ def _flat(series: Sequence[Point], label: str, unit: str) -> Markup:
     return Markup(f'<p class="flat" title="{escape(label)}"><span aria-hidden="true">▁▁▁▁▁▁▁▁</span> {said}.</p>')  # noqa: S704
 
 
-def _axes(scale: Scale, figures: Sequence[float], unit: str) -> str:
+def _axes(scale: Scale, figures: Sequence[float]) -> str:
     right, foot = WIDTH - RIGHT, HEIGHT - BOTTOM
     parts = [f'<path class="c-axis" d="M{LEFT} {TOP}V{foot}H{right}"/>']
     told: list[float] = []
@@ -132,7 +132,7 @@ def _axes(scale: Scale, figures: Sequence[float], unit: str) -> str:
         if any(abs(scale.y(value) - scale.y(other)) <= 14 for other in told):
             continue  # two figures on one line cannot be read
         told.append(value)
-        text = f"{number(value)} {escape(unit)}".strip()
+        text = number(value)  # its unit stands at the threshold and in the caption: there is no room for both
         parts.append(f'<text class="c-num" x="{LEFT - 6}" y="{scale.y(value) + 4:.1f}" text-anchor="end">{text}</text>')
     for at, anchor in ((scale.start, "start"), (scale.end, "end")):
         clock = datetime.fromtimestamp(at, UTC).strftime("%H:%M:%S")
@@ -155,12 +155,12 @@ def _marks(marks: Sequence[Mark], scale: Scale) -> Iterable[str]:
     last, row = -math.inf, 0
     for mark in sorted(marks, key=lambda each: each.at):
         at = scale.x(mark.at)
-        row = (row + 1) % 3 if at - last < 60 else 0
+        row = (row + 1) % 3 if at - last < 90 else 0
         last = at
         anchor, shift = ("end", -4) if at > WIDTH * 0.6 else ("start", 4)
         yield (
             f'<path class="c-{escape(mark.kind)}" d="M{at:.1f} {TOP - 14}V{HEIGHT - BOTTOM}"/>'
-            f'<text class="c-{escape(mark.kind)}-text" x="{at + shift:.1f}" y="{TOP - 6 + 13 * row}" '
+            f'<text class="c-{escape(mark.kind)}-text" x="{at + shift:.1f}" y="{TOP - 6 + 16 * row}" '
             f'text-anchor="{anchor}">{escape(mark.text)}</text>'
         )
 

@@ -188,7 +188,7 @@ def left_enabled(events: Iterable[Event], stage_id: str) -> LeftEnabled:
     if RollbackStarted.all(mine):
         return LeftEnabled(why_not=f"{stage_id} was rolled back: {RollbackStarted.last(mine).reason}")
     if FlagRestored.all(mine):
-        return LeftEnabled(why_not=f"the flag of {stage_id} was restored at its end, so it is not left enabled")
+        return LeftEnabled(why_not=f"the flag of {stage_id} was restored, not left enabled")
     accepted = [_seconds(event) for event in mine if StageAccepted.read(event)]
     if not accepted or not StageFinished.last(mine).kept:
         return LeftEnabled(why_not=f"{stage_id} was not accepted")

@@ -23,13 +23,14 @@ def exceptions(record: Record) -> list[Finding]:
 
 
 def _undone(record: Record) -> Iterator[Finding]:
-    for each in record.rollbacks:
+    tries = record.tries
+    for each in tries:
         if each.ok is not True:
             state = each.account or "it did not end"
             yield Finding("rollback failed", f"stage {each.stage}", "the old behaviour", state, Severity.CRITICAL)
         elif not each.routine:
             yield Finding("rolled back", f"stage {each.stage}", "it accepted", each.reason, Severity.HIGH)
-    if record.rollback_failure and not any(each.ok is not True for each in record.rollbacks):
+    if record.rollback_failure and not any(each.ok is not True for each in tries):
         told = record.rollback_failure.splitlines()[0]
         yield Finding("rollback failed", "the run", "every change undone", told, Severity.CRITICAL)
     for flag in formatting.still_on(record):
@@ -66,7 +67,7 @@ def _approvals(record: Record) -> Iterator[Finding]:
             yield Finding("missing approval", name, "a deployment to name it", "none")
     if record.awaiting:
         lines = ", ".join(line.id for line in record.awaiting)
-        yield Finding("missing approval", lines, "a sign-off of each", f"{len(record.awaiting)} awaited")
+        yield Finding("missing approval", lines, "a sign-off of each", "none")
     for problem in record.problems:
         if problem.startswith("sign-off that does not count"):
             yield Finding("missing approval", "sign-off", "one that counts", problem.partition(": ")[2])

@@ -9,6 +9,7 @@ from typing import Any
 
 from acceptance.outcome import REFUSED
 from acceptance.record import formatting
+from acceptance.record.checks import findings_of
 from acceptance.record.schema import Record, Rollback, Stage
 from acceptance.verdict import ExitCode, Outcome, Verdict
 
@@ -38,6 +39,11 @@ def must_act(record: Record) -> bool:
     return record.rollback_failed or bool(formatting.still_on(record))
 
 
+def alarming(record: Record) -> bool:
+    """Tell whether a check that did not pass found something; what a check notes and passes is no cause of anything."""
+    return any(check.verdict is not Verdict.PASS for check in record.checks if findings_of(check))
+
+
 def word(record: Record) -> str:
     """Give the word of the banner: a failed rollback is louder than its NO-GO, and a refusal is no verdict."""
     if record.rollback_failed:
@@ -56,11 +62,17 @@ def sentence(record: Record) -> str:
     subject = "The rehearsal passed" if record.facts.mode == "rehearse" else "The deployment stands"
     return {
         Outcome.GO: f"{subject}: everything planned ran and held.",
-        Outcome.SURVEY: "A survey: what was found, worst first. Nothing was switched, and nothing is accepted by it.",
+        Outcome.SURVEY: f"{_surveyed(record)} Nothing was switched, and nothing is accepted by it.",
         Outcome.NO_GO: f"Do not proceed: {_failed(record)}.",
         Outcome.INCONCLUSIVE: f"Not a pass: {_missing(record)[0]}.",
         Outcome.INTERRUPTED: "Not finished: what is missing was not proved.",
     }[record.outcome]
+
+
+def _surveyed(record: Record) -> str:
+    if record.counts.get(Verdict.FAIL):
+        return "What was found, worst first."
+    return "Nothing that a survey may ask failed."
 
 
 def _failed(record: Record) -> str:
@@ -98,8 +110,14 @@ def causes(record: Record) -> list[str]:
     if record.refused:
         return [reason for reason in record.reasons if reason.startswith(REFUSED)]
     own = [reason for reason in record.reasons if not _TALLY.match(reason) and ": cut short: " not in reason]
-    told = [reason for reason in own or record.reasons if not (record.rollback_failed and reason.startswith(FAILED))]
+    told = [reason for reason in own or record.reasons if not _stands_above(record, reason)]
     return _once([plain(reason) for reason in told])
+
+
+def _stands_above(record: Record, reason: str) -> bool:
+    """Tell whether the banner of a rollback that failed says a reason, or what was found after it contradicts it."""
+    flag, _, still = reason.partition(" was still ")
+    return record.rollback_failed and (reason.startswith(FAILED) or bool(still and formatting.found_off(record, flag)))
 
 
 def _once(reasons: Sequence[str]) -> list[str]:
@@ -130,15 +148,25 @@ def plain(text: str) -> str:
 
 def commands(record: Record) -> list[str]:
     """Give what must be typed now, if anything."""
-    by_hand = [line for each in record.rollbacks if each.ok is False for line in each.by_hand]
-    by_hand += [line.strip() for line in record.rollback_failure.splitlines() if line.startswith("  ")]
+    by_hand = [line for each in record.tries if each.ok is False for line in each.by_hand]
+    by_hand += _typed(record.rollback_failure)
     needed = must_act(record) or record.facts.exit_code == ExitCode.RECOVERY_NEEDED
     return list(dict.fromkeys(by_hand)) or ([_recover(record)] if needed else [])
 
 
+def _typed(failure: str) -> Iterator[str]:
+    """Give the lines of a failure that are commands: those that are set in, but for the state that was found."""
+    found = False
+    for line in failure.splitlines():
+        if not line.startswith("  "):
+            found = line == formatting.FOUND
+        elif not found:
+            yield line.strip()
+
+
 def failed_rollbacks(record: Record) -> Iterator[str]:
     """Describe for each failed rollback what was tried and how it ended."""
-    accounts = [f"stage {each.stage}: {each.account}" for each in record.rollbacks if each.ok is False]
+    accounts = [f"stage {each.stage}: {each.account}" for each in record.tries if each.ok is False]
     lines = record.rollback_failure.splitlines()
     yield from accounts or [" ".join(line for line in lines if not line.startswith("  ")).removesuffix(" By hand:")]
 
@@ -162,14 +190,16 @@ def next_step(record: Record, exit_code: int | None = None) -> str:
 
 def _after(record: Record) -> str:
     """Say what follows from the outcome of a run that left the target in order."""
-    deploy, wrong = record.facts.mode == "deploy", (Verdict.FAIL, Verdict.INCONCLUSIVE)
+    deploy = record.facts.mode == "deploy"
     match record.outcome:
         case Outcome.GO if deploy:
-            return "attach the record to the ticket: scripts/ops/record.py attach; log entry: scripts/ops/record.py log"
+            return _after_stage(record)
         case Outcome.GO:
-            return "the flags are restored; deploy in the window with --mode deploy --ticket TICKET"
-        case Outcome.SURVEY if any(map(record.counts.get, wrong)):
+            return _after_rehearsal(record)
+        case Outcome.SURVEY if record.counts.get(Verdict.FAIL):
             return "mend what was found, worst first; then rehearse"
+        case Outcome.SURVEY if record.counts.get(Verdict.INCONCLUSIVE):
+            return "nothing failed; see under Why what had no data, and what only a rehearsal can show: rehearse"
         case Outcome.SURVEY:
             return "nothing wrong was found in what a survey may ask: rehearse"
         case Outcome.NO_GO if deploy:
@@ -182,6 +212,23 @@ def _after(record: Record) -> str:
             return f"{flags}start the stage again"
         case Outcome.INCONCLUSIVE:
             return f"{_missing(record)[1]}; this is no GO"
+
+
+def _after_stage(record: Record) -> str:
+    """Say what follows a part of a deployment that is GO: the next stage, or after the last one its papers."""
+    attach = "attach the record to the ticket: scripts/ops/record.py attach"
+    if any(stage.id.startswith("post") for stage in record.stages):
+        return f"{attach}; log entry: scripts/ops/record.py log"
+    return f"go on with the next stage of docs/window.md; {attach}"
+
+
+def _after_rehearsal(record: Record) -> str:
+    """Say what is still between a rehearsal that is GO and its deployment: staging, or a whole soak."""
+    if record.facts.target_kind == "lab":
+        return "a lab proves nothing about your deployment: rehearse on staging (--target staging)"
+    if soak := record.facts.target.get("soak_seconds"):
+        return f"its soaks were of {float(soak):g} s only: rehearse once without SOAK_SECONDS, then deploy"
+    return "deploy in the window with --mode deploy --ticket TICKET"
 
 
 def deployed(record: Record) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from itertools import takewhile
 from typing import Any
 
 from markupsafe import Markup, escape
@@ -66,6 +67,11 @@ def stop(text: str) -> str:
     return text if text.rstrip().endswith((".", "!", "?", ":")) else f"{text.rstrip()}."
 
 
+def short(text: str) -> str:
+    """Shorten what a computer writes for a number, such as 0.06666666666666667."""
+    return re.sub(r"\d+\.\d{5,}", lambda found: f"{float(found[0]):.4g}", text)
+
+
 def begin(text: str) -> str:
     """Begin a sentence of the log with a capital, unless its first word is a name with signs in it."""
     first = text.partition(" ")[0]
@@ -81,22 +87,24 @@ def pretty(name: str) -> str:
 def still_on(record: Record) -> list[str]:
     """Name the flags that are on although their stage did not pass with the flag left enabled."""
     kept = {stage.flag for stage in record.stages if stage.kept and stage.verdict is Verdict.PASS}
-    return sorted(flag for flag, value in record.flags.items() if on(value) and flag not in kept)
+    lit = (flag for flag, value in record.flags.items() if on(value) and flag not in kept)
+    return sorted(flag for flag in lit if not found_off(record, flag))
 
 
 def flag_state(stage: Stage, record: Record) -> str:
     """Say how the flag of one stage was left."""
     if stage.flag not in record.flags:
         return "not changed"
-    if not on(record.flags[stage.flag]):
+    if not on(record.flags[stage.flag]) or found_off(record, stage.flag):
         return "off again"
     return "STILL ON" if stage.flag in still_on(record) else "left enabled"
 
 
 def flag_words(record: Record) -> str:
     """Say how the flags were left: what a change manager asks first."""
-    if any(each.ok is False for each in record.rollbacks):
-        return f"Last known: {', '.join(f'{flag}={value}' for flag, value in record.flags.items()) or 'no flag'}."
+    if record.rollback_failed:
+        last = "; ".join(found_then(record)) or ", ".join(f"{flag}={value}" for flag, value in record.flags.items())
+        return f"Last seen: {last or 'no flag'}."
     if not record.flags:
         return "No flag was changed."
     lit = sorted(flag for flag, value in record.flags.items() if on(value))
@@ -104,6 +112,22 @@ def flag_words(record: Record) -> str:
         return "Every flag that was changed is off again."
     how = "STILL ON" if still_on(record) else "left enabled"
     return f"{', '.join(still_on(record) or lit)} {'is' if len(still_on(record) or lit) == 1 else 'are'} {how}."
+
+
+FOUND = "Found now:"
+"""Stands above the state in what a rollback that failed says (`acceptance.conduct.undo`)."""
+
+
+def found_then(record: Record) -> list[str]:
+    """Give what was found after a rollback that failed: the flags of this run in the env file, and the services."""
+    lines = record.rollback_failure.partition(f"{FOUND}\n")[2].splitlines()
+    state = [line.strip() for line in takewhile(lambda line: line.startswith("  "), lines)]
+    return [line for line in state if ": " in line or line.partition(" ")[0] in record.flags]
+
+
+def found_off(record: Record, flag: str) -> bool:
+    """Tell whether a flag was found off after a rollback that failed; the log's last word is older than that."""
+    return any(line.startswith(f"{flag} is false in ") for line in found_then(record))
 
 
 def shorten(text: object, limit: int = 4000) -> str:

@@ -17,7 +17,7 @@ from typing import Any
 from acceptance.checklist import State
 from acceptance.events import EVENTS
 from acceptance.outcome import REFUSED
-from acceptance.record.first_screen import commit_of
+from acceptance.record import first_screen
 from acceptance.record.publish import JSON, MANIFEST, PAGE, SCHEMA_ID
 from acceptance.verdict import Outcome, Verdict
 
@@ -51,6 +51,13 @@ class Run:
     stages: Mapping[str, Verdict] = field(default_factory=dict)
     deployed: str = ""
     refused: bool = False
+    rollback_failed: bool = False
+
+    @property
+    def word(self) -> str:
+        """Give the word of the run's own page: a failed rollback is louder than its NO-GO."""
+        refused = first_screen.NOT_BEGUN if self.refused else self.outcome.value
+        return first_screen.FAILED if self.rollback_failed else refused
 
 
 @dataclass(frozen=True)
@@ -101,6 +108,16 @@ def is_run(folder: Path) -> bool:
     return there or re.search(r"-\d{8}T\d{6}Z-\w+$", folder.name) is not None
 
 
+def _tries(rollbacks: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Leave out a rollback that failed and was tried again, as the run's own page does."""
+    later = [[other["stage"] for other in rollbacks[place + 1 :]] for place in range(len(rollbacks))]
+    return [
+        each
+        for each, after in zip(rollbacks, later, strict=True)
+        if each["ok"] is not False or each["stage"] not in after
+    ]
+
+
 def _reason(reasons: Sequence[str]) -> str:
     """Give the first reason; of a refused run, the reason of the refusal."""
     return str(next((each for each in reasons if each.startswith(REFUSED)), next(iter(reasons), "")))
@@ -118,7 +135,7 @@ def _read(folder: Path, name: str) -> Run:
     raw = json.loads(text)
     if raw.get("schema") != SCHEMA_ID:
         raise Unsealed(f"{JSON}: expected schema {SCHEMA_ID}, found {raw.get('schema')}")
-    facts = raw["facts"]
+    facts, tries = raw["facts"], _tries(raw["rollbacks"])
     return Run(
         folder=name,
         outcome=Outcome(raw["outcome"]),
@@ -131,13 +148,14 @@ def _read(folder: Path, name: str) -> Run:
         ticket=str(facts["ticket"]),
         operator=str(facts["operator"]),
         counts=raw["counts"],
-        rollbacks=raw["rollbacks"],
+        rollbacks=tries,
         gates=[gate | {"stage": stage["id"]} for stage in raw["stages"] for gate in stage["gates"]],
         verdicts={check["nodeid"]: Verdict(check["verdict"]) for check in raw["checks"]},
         page=(folder / PAGE).is_file(),
         lines={line["id"]: State(line["state"]) for line in raw["lines"]},
         soak_seconds=str(facts["target"].get("soak_seconds") or ""),
         stages={stage["id"]: Verdict(stage["verdict"]) for stage in raw["stages"]},
-        deployed=commit_of(facts["code"]),
+        deployed=first_screen.commit_of(facts["code"]),
+        rollback_failed=bool(raw["rollback_failure"]) or any(each["ok"] is False for each in tries),
         refused=not facts["run_id"] and any(reason.startswith(REFUSED) for reason in raw["reasons"]),
     )

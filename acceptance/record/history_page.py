@@ -10,7 +10,7 @@ from markupsafe import Markup, escape
 
 from acceptance.record.cards import as_cards
 from acceptance.record.chart import limit_of, number
-from acceptance.record.first_screen import NOT_BEGUN
+from acceptance.record.first_screen import FAILED, NOT_BEGUN
 from acceptance.record.formatting import parse
 from acceptance.record.history import Run, Unreadable
 from acceptance.record.html import environment
@@ -31,9 +31,10 @@ def history(runs: Sequence[Run], unreadable: Sequence[Unreadable]) -> str:
     by_target: dict[str, list[Run]] = {}
     for run in runs:
         by_target.setdefault(f"{run.target}, {run.mode or 'mode unknown'}", []).append(run)
-    counted = Counter(NOT_BEGUN if run.refused else run.outcome.value for run in runs)
+    counted = Counter(run.word for run in runs)
     first, last = spans(runs)
-    flips = flaky(runs)
+    asked = [run for run in runs if run.mode != "survey"]  # it asks another question, and has other verdicts
+    flips = flaky(asked)
     return as_cards(
         environment()
         .get_template("record_history.html.j2")
@@ -41,16 +42,16 @@ def history(runs: Sequence[Run], unreadable: Sequence[Unreadable]) -> str:
             style=Markup(files("acceptance").joinpath("data/record.css").read_text(encoding="utf-8")),  # noqa: S704
             runs=runs,
             strips=by_target,
-            counts={word: counted[word] for word in (*Outcome, NOT_BEGUN) if counted[word]},
+            counts={word: counted[word] for word in (FAILED, *Outcome, NOT_BEGUN) if counted[word]},
             first=first,
             last=last,
-            trends=[(each, _counts(each), spark(each)) for each in trends(runs)],
+            trends=[(each, _counts(each), spark(each)) for each in trends(asked)],
             flaky=flips,
             undone=undone(runs),
             unreadable=[each for each in unreadable if each.record],
             no_records=[each for each in unreadable if not each.record],
             refused=[run for run in runs if run.refused],
-            passed=last_passes(runs),
+            passed=last_passes(asked),
             last_go={run.target: run.folder for run in runs if run.outcome is Outcome.GO},
             SHOWN=SHOWN,
         )

@@ -51,8 +51,8 @@ def report_part(record: Record) -> str:
 
 def title(record: Record) -> str:
     """Give the page's title: outcome, ticket, target."""
-    facts = record.facts
-    return " · ".join(filter(None, [record.outcome, facts.ticket, formatting.host_of(facts), "deployment record"]))
+    word, facts = first_screen.word(record), record.facts
+    return " · ".join(filter(None, [word, facts.ticket, formatting.host_of(facts), "deployment record"]))
 
 
 def _context(record: Record, note: str) -> dict[str, Any]:
@@ -121,6 +121,7 @@ def environment() -> Environment:
         stop=formatting.stop,
         code=formatting.code,
         shorten=formatting.shorten,
+        short=formatting.short,
         brief=formatting.brief,
         begin=formatting.begin,
         number=chart.number,

@@ -73,8 +73,8 @@ def panel(record: Record, page: Path, exit_code: int, width: int, standing: Stan
     if delay := delay_of(record):
         yield from _wrapped("delay", f"{delay}; the notice to send is delay.txt, beside the record", width, "warn")
     yield Row(f"{'record':<{_LABEL}}{page}")
-    yield from _wrapped("next", next_step(record, exit_code), width)
-    if exit_code == ExitCode.RECOVERY_NEEDED:
+    yield from _wrapped("next", step := next_step(record, exit_code), width)
+    if step.endswith(":"):  # its command follows
         yield Row(f"  {recover}")
     for done in failed:  # guard: rollback-failed-comes-last-as-an-alarm
         yield from _alarm(record, done, width, standing)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from acceptance.checklist import State
@@ -238,9 +238,21 @@ class Record:
     @property
     def rollback_failed(self) -> bool:
         """Whether something could not be undone."""
-        return bool(self.rollback_failure) or any(each.ok is False for each in self.rollbacks)
+        return bool(self.rollback_failure) or any(each.ok is False for each in self.tries)
+
+    @property
+    def tries(self) -> tuple[Rollback, ...]:
+        """Each rollback once: what failed is tried again at the end of the run, and the last try is what counts."""
+        found: list[Rollback] = []
+        for each in self.rollbacks:
+            again = [place for place, one in enumerate(found) if one.stage == each.stage and one.ok is False]
+            if again:
+                found[again[-1]] = replace(each, reason=found[again[-1]].reason, triggers=found[again[-1]].triggers)
+            else:
+                found.append(each)
+        return tuple(found)
 
     @property
     def rolled_back(self) -> tuple[Rollback, ...]:
         """The rollbacks because something was wrong, without the restores after a rehearsal."""
-        return tuple(each for each in self.rollbacks if not each.routine)
+        return tuple(each for each in self.tries if not each.routine)

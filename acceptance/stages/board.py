@@ -26,7 +26,7 @@ STATUS = "status.json"
 
 _GATE = {Verdict.PASS: "ok so far", Verdict.FAIL: "FAILS NOW"}
 _TRIGGER = {Verdict.PASS: "not fired", Verdict.FAIL: "FIRED"}
-_STYLE = {"ok so far": "green", "not fired": "green", "FAILS NOW": "bold red", "FIRED": "bold red"}
+_STYLE = {"idle": "dim", "ok so far": "green", "not fired": "green", "FAILS NOW": "bold red", "FIRED": "bold red"}
 
 
 def status(progress: SoakProgress, now: float, planned_end: float = float("inf")) -> dict[str, Any]:
@@ -57,7 +57,7 @@ def _rows(progress: SoakProgress) -> Iterator[dict[str, str]]:
         gate, state = result.gate, _GATE.get(result.verdict, "not known yet")
         yield _row("gate", gate.id, result.value, gate.unit, f"{gate.threshold} {gate.unit}".rstrip(), state)
     for each in progress.watch.triggers if progress.watch else ():
-        state = _TRIGGER.get(each.verdict, "no data")
+        state = _TRIGGER.get(each.verdict, "idle" if each.other else "no data")
         yield _row("trigger", each.id, each.value, each.unit, f"fires {each.threshold}", state)
 
 

@@ -14,6 +14,7 @@ from functools import partial
 from pathlib import Path
 
 from acceptance.conduct.journal import Journal
+from acceptance.conduct.lock import in_use
 from acceptance.disk import free_bytes
 from acceptance.envfile.file import EnvFile
 from acceptance.finding import Finding, Severity, about
@@ -280,6 +281,8 @@ def _readable(file: Path) -> list[Finding]:
 
 
 def _journal(target: Target) -> list[Finding]:
+    if at_work := in_use(target.journal_dir):  # its journal is open, and what is in it is not for us to undo
+        return [Finding("in use", "", "no run at work", at_work)]
     pending = Journal(target.journal_file, "doctor").pending()
     step = by_hand.recover(target.source)
     left = [

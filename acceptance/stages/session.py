@@ -254,7 +254,7 @@ class StageWork:
             items=fired.gate.items,
             value=fired.value,
             threshold=fired.gate.threshold,
-            reason=fired.reason,
+            reason=f"{fired.gate.title}: {fired.reason}",
             verdict=fired.verdict.value,
         )
         try:

@@ -67,7 +67,7 @@ class HardFault:
             items=tuple(self.items),
             value=count,
             threshold=f"> {self.limit}",
-            reason=reason,
+            reason=f"{self.title}: {reason}",
         ).tell(work.events)
         work.end(Verdict.FAIL, f"trigger {self.id}: {self.title}: {reason}")
         raise Inconclusive(f"trigger {self.id}: {reason}")

@@ -32,9 +32,10 @@ class WatchState:
         return self.age_s > 2.5 * self.step_s + 1
 
     def told(self) -> str:
-        """Say it in a few words: `BLIND 23 s of 75 s`, or `5 triggers not fired, 2 without enough data`."""
+        """Say it in a few words: `BLIND 23 s of 75 s`, or `5 triggers not fired, 2 without enough data, 4 idle`."""
         if self.blind:
             return f"BLIND {self.age_s:.0f} s of {self.blind_limit_s:.0f} s"
         good = sum(each.verdict is Verdict.PASS for each in self.triggers)
-        without = len(self.triggers) - good
-        return f"{good} triggers not fired" + (f", {without} without enough data" if without else "")
+        idle = sum(each.other and each.verdict is Verdict.INCONCLUSIVE for each in self.triggers)
+        rest = {"without enough data": len(self.triggers) - good - idle, "idle": idle}
+        return ", ".join([f"{good} triggers not fired", *(f"{count} {word}" for word, count in rest.items() if count)])

@@ -3,8 +3,9 @@
 
     scripts/ops/nightly.py --target staging [--keep-days 30] [-- PYTEST ARGUMENTS]
 
-The post goes to OPS_WEBHOOK_URL where that is set (docs/record.md), and only when the outcome or the exit code is
-another one than the night before. Exit code: that of the run; 3 where the run was good and something after it failed.
+The post goes to OPS_WEBHOOK_URL where that is set (docs/record.md), and only when the outcome, the exit code or the
+stages that are bad are others than the night before. Exit code: that of the run; 3 where the run was good and something
+after it failed.
 """
 
 import argparse

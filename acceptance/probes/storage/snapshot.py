@@ -73,10 +73,10 @@ class Tree:
 
     @classmethod
     def settled(cls, folders: Collection[Path], patience_s: float = 3.0) -> Tree:
-        """Look until one look is as the one before, half a second earlier: a service may write behind its answer.
+        """Read the folders until nothing changed for half a second: a service may write behind its answer.
 
         Raises:
-            Inconclusive: As for one look.
+            Inconclusive: As of `of`.
         """
         looks: list[Tree] = []
 

@@ -13,7 +13,7 @@ import pytest
 
 from acceptance.commands.nightly import Night, expired, last_night, night_of, remember
 from acceptance.record.history import Run
-from acceptance.verdict import Outcome
+from acceptance.verdict import Outcome, Verdict
 
 ROOT = Path(__file__).parents[3]
 PAGE, EXAMPLES = ROOT / "docs" / "nightly.md", ROOT / "docs" / "examples" / "nightly"
@@ -24,18 +24,24 @@ RUN = Run("a", Outcome.GO, "all good", AT, 60, "staging", "rehearse", "c", "", "
 
 @pytest.mark.parametrize(
     ("before", "same"),
-    [(GO, True), (replace(GO, folder="b"), True), (Night(1, "NO-GO"), False), (Night(10, "GO"), False), (None, False)],
-    ids=["same", "another record", "another outcome", "another exit code", "first night"],
+    [
+        (GO, True),
+        (replace(GO, folder="b"), True),
+        (Night(1, "NO-GO"), False),
+        (Night(10, "GO"), False),
+        (replace(GO, bad="21_01c"), False),
+        (None, False),
+    ],
+    ids=["same", "another record", "another outcome", "another exit code", "another stage is bad", "first night"],
 )
 def test_only_a_change_is_told(before, same):
     assert GO.same_as(before) is same
 
 
 def test_post_says_what_it_was_and_where_to_read_on():
-    post = Night(1, "NO-GO", "TRIGGER: errors", "b").post("staging", GO)
-    assert post == (
-        "Nightly acceptance of staging: NO-GO, exit 1 (before: GO, exit 0): TRIGGER: errors\nRecord: b/record.html"
-    )
+    post = Night(1, "NO-GO", "TRIGGER: errors", "b", "21_01c").post("staging", GO)
+    told = "Nightly acceptance of staging: NO-GO in 21_01c, exit 1 (before: GO, exit 0): TRIGGER: errors"
+    assert post == f"{told}\nRecord: b/record.html"
 
 
 def test_run_that_left_no_record_is_told_as_that():
@@ -43,9 +49,9 @@ def test_run_that_left_no_record_is_told_as_that():
 
 
 def test_new_record_is_found():
-    assert night_of(1, [RUN], [RUN, replace(RUN, folder="b", outcome=Outcome.NO_GO, reason="r")]) == Night(
-        1, "NO-GO", "r", "b"
-    )
+    stages = {"21_01a": Verdict.PASS, "21_01c": Verdict.FAIL, "21_01d": Verdict.NOT_RUN}
+    new = replace(RUN, folder="b", outcome=Outcome.NO_GO, reason="r", stages=stages)
+    assert night_of(1, [RUN], [RUN, new]) == Night(1, "NO-GO", "r", "b", "21_01c")
 
 
 def test_state_survives_and_a_broken_one_counts_as_none(tmp_path):

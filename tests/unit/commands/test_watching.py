@@ -36,11 +36,19 @@ def test_a_run_in_progress_shows_its_checks_its_soak_and_that_nothing_new_came(t
     assert "nothing new" not in text
     assert "Run finished" not in text
     assert "nothing new for 60 s" in shown(folder, time.time() + 60)[0]
+    board.write(folder, STATUS | {"elapsed": 1200.0})
+    assert "soak 21_01c" not in shown(folder)[0], "it is over, and another stage may be under way"
 
 
 def test_a_run_that_is_over_says_outcome_and_next_step(tmp_path):
     text, over = shown(samples.go(tmp_path / "run"))
-    assert (over, "GO  DEPLOYMENT" in text, "next: attach the record" in text) == (True, True, True)
+    assert (over, "GO  DEPLOYMENT" in text, "next: go on with the next stage" in text) == (True, True, True)
+
+
+def test_a_run_whose_rollback_failed_says_so_with_its_commands(tmp_path):
+    text, _ = shown(samples.rollback_failed(tmp_path / "run"))
+    assert text.startswith("ROLLBACK FAILED  DEPLOYMENT")
+    assert "see below\ncd ~/work/infra && make day-12-restart-api\ncurl" in text
 
 
 def test_the_run_that_wrote_last_is_watched(tmp_path):

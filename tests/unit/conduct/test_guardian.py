@@ -431,7 +431,8 @@ def test_signals_that_follow_each_other_end_the_watchdog(tmp_path, monkeypatch):
 
 
 def test_signals_that_follow_each_other_hold_no_command_up():
-    use = "from acceptance.commands.interruption import interruptible, report_signals_only\nwith interruptible():\n    report_signals_only()\n"
+    use = "from acceptance.commands import interruption\nwith interruption.interruptible():\n"
+    use += "    interruption.report_signals_only()\n"
     command = [sys.executable, "-c", f"{NESTED}{use}    signal.raise_signal(signal.SIGTERM)"]
     assert subprocess.run(command, timeout=20, check=False).returncode == 0
 

@@ -73,6 +73,7 @@ def test_findings_of_all_checks_are_grouped_worst_first_in_record_and_page(folde
     told = [(each.kind, each.severity, each.count, each.checks) for each in record.findings]
     assert told == [("written outside", "CRITICAL", 1, (2,)), ("answered 500", "MEDIUM", 3, (1, 2))]
     first, _, rest = page(record).partition("<nav")
+    assert "Found, worst first" in first
     assert first.index("written outside") < first.index("answered 500")
     assert "case &lt;7&gt;" in rest
 
@@ -81,6 +82,11 @@ def test_a_check_that_passed_shows_what_it_claimed_and_saw(folded):
     record = folded(STARTED, expected(NODE), finished(claims=[{"expected": "free > least", "observed": "12 > 10"}]))
     assert as_json(record)["checks"][0]["claims"] == [{"expected": "free > least", "observed": "12 > 10"}]
     assert "<code>12 &gt; 10</code>" in page(record)
+
+
+def test_what_a_check_notes_and_passes_is_not_told_as_a_cause(folded):
+    first = page(folded(STARTED, expected(NODE), finished(evidence=found(SERVER)), GO)).partition("<nav")[0]
+    assert ("Noted by checks that passed" in first, "Found, worst" in first) == (True, False)
 
 
 def ended(status=0, **more):
@@ -111,6 +117,7 @@ def test_another_stages_service_without_data_does_not_hide_that_the_own_trigger_
     for name, triggers in {"own and idle": [own, idle], "idle alone": [idle], "own blind": [WATCHED, idle]}.items():
         record = folded(STARTED, expected(NODE), BEGUN, ("stage.finished", {**KEPT[1], "triggers": triggers}))
         states[name] = next(line.state for line in record.lines if line.id == "trigger.1")
+        assert page(record).count("</span> idle</span>") == 1
     assert states == {"own and idle": "PASS", "idle alone": "INCONCLUSIVE", "own blind": "INCONCLUSIVE"}
 
 
@@ -269,7 +276,7 @@ def test_a_reason_that_names_a_check_is_said_in_its_words(folded):
 def test_a_go_says_what_it_rests_on(folded):
     record = folded(STARTED, expected(NODE), finished(), GO)
     assert record.reasons == (
-        "1 of 19 lines checked, 2 await a person, 16 not run; every expected check ran, and none failed: 1",
+        "1 of 19 lines checked, 2 await a person, 16 not run; no expected check is missing, and none failed: 1 passed",
     )
 
 

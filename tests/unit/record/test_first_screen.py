@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import record_samples as samples
 
-from acceptance.record import first_screen
+from acceptance.record import first_screen, formatting
 from acceptance.record.publish import load
 from acceptance.verdict import Outcome, Verdict
 
@@ -52,6 +52,28 @@ def test_an_undo_that_failed_at_the_end_of_the_run_gives_its_commands(record):
     assert list(first_screen.failed_rollbacks(failed)) == ["api did not come back."]
 
 
+def test_a_rollback_that_failed_twice_is_told_once_with_what_was_found_and_only_commands_to_type(record):
+    """As a real run leaves it: tried when the trigger fired, and once more at the end."""
+    last = "A is half-switched.\nFound now:\n  OTHER is false in /e\n  USE_X is false in /e\n  api: /health answers 200"
+    first = replace(record.rollbacks[0], ok=False, account="no restart", by_hand=("make restart",))
+    run = replace(
+        record,
+        rollbacks=(first, replace(first, reason="the run ended", triggers=())),
+        rollback_failure=f"{last}\nFinish by hand:\n  make restart\n  recover",
+        flags={"USE_X": "true"},
+        reasons=("ROLLBACK FAILED: A", "USE_X was still true when the log ended", "TRIGGER: errors: 7 %"),
+    )
+    assert first_screen.commands(run) == ["make restart", "recover"]
+    assert list(first_screen.failed_rollbacks(run)) == ["stage 21_01c: no restart"]
+    assert run.tries == (first,)
+    assert formatting.flag_words(run) == "Last seen: USE_X is false in /e; api: /health answers 200."
+    assert first_screen.causes(run) == ["TRIGGER: errors: 7 %"]
+    assert formatting.still_on(run) == []
+    lit = replace(run, rollback_failure=run.rollback_failure.replace("USE_X is false", "USE_X is true"))
+    assert (formatting.still_on(lit), len(first_screen.causes(lit))) == (["USE_X"], 2)
+    assert not replace(run, rollbacks=(first, record.rollbacks[0]), rollback_failure="").rollback_failed
+
+
 @pytest.mark.parametrize(("code", "known"), [({}, "not known"), ({"before": {"checkout": "a" * 40}}, "a" * 12)])
 def test_the_deployed_commit_is_named_or_said_not_to_be_known(record, code, known):
     assert first_screen.deployed(replace(record, facts=replace(record.facts, code=code))) == known
@@ -60,6 +82,8 @@ def test_the_deployed_commit_is_named_or_said_not_to_be_known(record, code, know
 @pytest.mark.parametrize(
     ("outcome", "mode", "counts", "flags", "told"),
     [
+        ("GO", "deploy", {}, {}, "go on with the next stage"),
+        ("GO", "rehearse", {}, {}, "deploy in the window"),
         ("INCONCLUSIVE", "deploy", {"INCONCLUSIVE": 1, "NOT RUN": 3}, {}, "make visible what could not be seen"),
         ("INCONCLUSIVE", "deploy", {"PASS": 8, "NOT RUN": 3}, {}, "run the whole stage"),
         ("INCONCLUSIVE", "deploy", {"PASS": 8}, {}, "settle what is named"),
@@ -68,12 +92,25 @@ def test_the_deployed_commit_is_named_or_said_not_to_be_known(record, code, know
         ("NO-GO", "deploy", {}, {}, "do not go on; attach the record"),
         ("NO-GO", "rehearse", {}, {}, "do not go on; find the cause"),
         ("SURVEY", "survey", {"FAIL": 1}, {}, "mend what was found"),
+        ("SURVEY", "survey", {"PASS": 1, "INCONCLUSIVE": 1}, {}, "nothing failed; see under Why"),
         ("SURVEY", "survey", {"PASS": 1, "NOT RUN": 3}, {}, "nothing wrong was found"),
     ],
 )
 def test_the_next_step_is_of_this_run(record, outcome, mode, counts, flags, told):
     run = replace(record, outcome=Outcome(outcome), counts=counts, flags=flags, facts=replace(record.facts, mode=mode))
     assert first_screen.next_step(replace(run, rollbacks=())).startswith(told)
+
+
+@pytest.mark.parametrize(
+    ("facts", "told"),
+    [
+        ({"target_kind": "lab"}, "a lab proves nothing about your deployment: rehearse on staging"),
+        ({"target": {"soak_seconds": 30.0}}, "its soaks were of 30 s only: rehearse once without SOAK_SECONDS"),
+    ],
+)
+def test_a_go_that_proves_nothing_about_production_sends_nobody_into_the_window(record, facts, told):
+    run = replace(record, outcome=Outcome.GO, rollbacks=(), flags={})
+    assert first_screen.next_step(replace(run, facts=replace(run.facts, mode="rehearse", **facts))).startswith(told)
 
 
 @pytest.mark.parametrize("outcome", Outcome)

@@ -61,6 +61,28 @@ def test_runs_are_read_oldest_first(reports):
     assert broken == []
 
 
+def test_a_failed_rollback_is_louder_than_its_no_go(made):
+    runs, _ = read_runs(made)
+    assert [run.word for run in runs if run.rollback_failed] == ["ROLLBACK FAILED"]
+    assert 'v-ROLLBACK_FAILED"><a href="rollback_failed/' in history(runs, [])
+
+
+def test_a_survey_is_no_try_and_flips_nothing(reports):
+    runs, _ = read_runs(reports)
+    asked = replace(runs[1], mode="survey", rollbacks=(), folder="asked")
+    pages = [history(each, []).partition('id="passed"')[2].partition('id="runs"')[0] for each in (runs, [*runs, asked])]
+    assert pages[0] == pages[1]
+
+
+def test_a_rollback_that_was_tried_twice_is_one(made, tmp_path):
+    folder = Path(shutil.copytree(made / "rollback_failed", tmp_path / "run"))
+    raw = json.loads((folder / "record.json").read_text())
+    (folder / "record.json").write_text(json.dumps(raw | {"rollbacks": raw["rollbacks"] * 2}))
+    (folder / "MANIFEST.sha256").write_text(manifest(folder))
+    [run] = read_runs(tmp_path)[0]
+    assert (len(run.rollbacks), run.rollback_failed) == (1, True)
+
+
 def test_a_gate_is_followed_over_the_runs_with_its_gaps(reports):
     [errors] = [trend for trend in trends(read_runs(reports)[0]) if trend.id == "write_errors"]
     assert [(point.value, point.verdict.value) for point in errors.points] == [

@@ -61,7 +61,7 @@ def pages(tmp_path_factory):
         ("interrupted", ["INTERRUPTED", "Act now: a flag was left on.", "STILL ON", "scripts/ops/recover.py"]),
         ("rollback_failed", ["NO-GO", "Act now: the rollback failed", "ROLLBACK FAILED", "make day-12-restart-api"]),
         ("inconclusive", ["REHEARSAL (flags are restored)", "Next:</b> Make visible what could not be seen"]),
-        ("go", ["DEPLOYMENT · staging · CHG-2025-11-042", "Next:</b> Attach the record", "20251129T020411Z-7c1e"]),
+        ("go", ["DEPLOYMENT · staging · CHG-2025-11-042", "Next:</b> Go on with", "20251129T020411Z-7c1e"]),
         ("whole", ["NO-GO", "stage 21_01b failed and was rolled back", "31 min over", "are left enabled"]),
     ],
 )  # fmt: skip
@@ -89,7 +89,15 @@ def test_a_page_is_well_formed_self_contained_and_needs_no_script(pages, name):
     ],
 )
 def test_what_must_be_typed_now_stands_in_the_banner(pages, name, commands):
-    assert f'<pre class="now">{commands}</pre></header>' in pages[name]
+    banner = pages[name].partition("<header")[2].partition("</header>")[0]
+    assert f'</p>\n<pre class="now">{commands}</pre>' in re.sub("</?span>", "", banner)
+    assert "Tried:" not in banner.partition("<pre")[0], "on a phone the commands are on the first screen"
+
+
+def test_a_rehearsal_whose_rollback_failed_does_not_say_that_flags_are_restored(tmp_path):
+    record = load(samples.rollback_failed(tmp_path / "run"))
+    said = page(replace(record, facts=replace(record.facts, mode="rehearse")))
+    assert ("flags are restored" in said, "<title>ROLLBACK FAILED · " in said) == (False, True)
 
 
 def test_a_stage_that_was_cut_off_is_not_called_not_run(pages):

@@ -81,6 +81,10 @@ def test_test_data_that_stays_is_as_loud(records):
     assert shown(record, 12)[-1].mark == "loud"
 
 
+def test_a_flag_that_is_still_on_gets_the_command_that_undoes_it(records):
+    assert [row.text for row in shown(records["interrupted"], 2)][-1] == "  recover.py --target here"
+
+
 def test_a_good_run_is_not_loud(records):
     assert all(row.mark != "loud" for name in ("go", "no_go", "interrupted") for row in shown(records[name], 0))
 

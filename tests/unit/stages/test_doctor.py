@@ -11,6 +11,7 @@ import pytest
 from record_scripts import script
 from small_target import STAGE, small_target
 
+from acceptance.conduct.lock import Owner, TargetLock
 from acceptance.finding import Finding
 from acceptance.gates.measures import Gate
 from acceptance.stages import doctor
@@ -126,6 +127,14 @@ def test_two_dialog_contexts_may_not_have_one_session(monkeypatch, index, kinds)
 def test_disk_folders_and_commands_are_looked_at(tmp_path, settings, ask, key):
     target = small_target(tmp_path, **settings)
     assert any(key in str(finding) for finding in ask(target))
+
+
+def test_a_run_at_work_is_named_and_what_it_will_undo_is_left_to_it(tmp_path):
+    target = small_target(tmp_path)
+    with TargetLock(target.journal_dir, Owner.here("run-7"), target.env_file):
+        [found] = doctor._journal(target)
+        assert "expected no run at work, found target in use: run run-7 of" in str(found)
+    assert doctor._journal(target) == []
 
 
 def test_logs_that_show_no_request_are_named_for_nothing_proves_them(tmp_path):

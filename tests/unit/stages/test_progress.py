@@ -36,9 +36,10 @@ SEVEN = WatchState(1.0, 75.0, 15.0, 9, tuple(trigger(str(n)) for n in range(7)))
 
 def test_blindness_is_counted_and_data_that_are_missing_are_told():
     assert WatchState(40.0, 75.0, 15.0).told() == "BLIND 40 s of 75 s"
-    assert WatchState(30.0, 75.0, 15.0, 1, (trigger("a"), trigger("b", Verdict.INCONCLUSIVE))).told() == (
-        "1 triggers not fired, 1 without enough data"
-    )
+    missing = trigger("b", Verdict.INCONCLUSIVE)
+    watch = WatchState(30.0, 75.0, 15.0, 1, (trigger("a"), missing, replace(missing, other=True)))
+    assert watch.told() == "1 triggers not fired, 1 without enough data, 1 idle"
+    assert [row["state"] for row in told(watch=watch)["rows"]][-3:] == ["not fired", "no data", "idle"]
 
 
 NOW = 1_764_381_853.0

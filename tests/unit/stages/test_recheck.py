@@ -51,7 +51,7 @@ def test_accepted_stage_is_kept_since_its_acceptance():
     [
         ([*ACCEPTED[:2], *of_stage("rollback.started", "stage.finished", kept=False)], "was rolled back: why"),
         ([*ACCEPTED, *of_stage("rollback.started")], "was rolled back: why"),
-        ([*ACCEPTED[:2], *of_stage("flag.restored", "stage.finished", kept=False)], "restored at its end"),
+        ([*ACCEPTED[:2], *of_stage("flag.restored", "stage.finished", kept=False)], "was restored, not left enabled"),
         (of_stage("stage.started", "stage.finished", kept=False), "not accepted"),
         (ACCEPTED[:2], "not accepted"),
     ],
