@@ -4,16 +4,17 @@ A run of its own costs ten seconds of a processor before it has asked anything, 
 matters: that a stage ends, that its flag comes back, that a trigger fires.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+import pytest
 from held_lab import SHORT, retold
 
 from acceptance.target.model import load_target
 from power.noticed import Noticed, note
 from power.stage_run import folder_of, left_over, run_stage
-from power.table import Power, await_no_alerts, part_of, restart_all, seeded
+from power.table import Power, assert_noticed, await_no_alerts, part_of, restart_all, seeded
 
 Rows = tuple[Power, ...]
 FLAG_OFF = {"preflight", "flag_off", "deploy", "validation", "documentation"}
@@ -35,18 +36,25 @@ def all_flags_on(target_file: Path) -> Iterator[None]:
         restart_all(target_file)
 
 
-def alone(table: Iterable[Power]) -> list[Power]:
-    """Give the rows that have a run of their own."""
-    return [row for row in table if not row.survey]
-
-
-def surveys(table: Iterable[Power]) -> dict[str, Rows]:
-    """Give the rows of each survey."""
-    found: dict[str, Rows] = {}
+def both_tests(table: Iterable[Power], lab: str) -> tuple[Callable[..., None], Callable[..., None]]:
+    """Give the tests of a table at that fixture's lab: of the rows with a run of their own, and of the surveys."""
+    alone = [row for row in table if not row.survey]
+    surveys: dict[str, Rows] = {}
     for row in table:
         if row.survey:
-            found[row.survey] = (*found.get(row.survey, ()), row)
-    return found
+            surveys[row.survey] = (*surveys.get(row.survey, ()), row)
+
+    @pytest.mark.usefixtures(lab)
+    @pytest.mark.parametrize("power", alone, ids=str)
+    def each(power: Power, request: pytest.FixtureRequest, tmp_path: Path) -> None:
+        assert_noticed(power, request.getfixturevalue(lab), tmp_path)
+
+    @pytest.mark.usefixtures(lab)
+    @pytest.mark.parametrize("rows", surveys.values(), ids=surveys)
+    def together(rows: Rows, request: pytest.FixtureRequest, tmp_path: Path) -> None:
+        assert_all_told(rows, request.getfixturevalue(lab), tmp_path)
+
+    return each, together
 
 
 def assert_all_told(rows: Rows, target_file: Path, reports: Path) -> None:

@@ -9,8 +9,8 @@ from held_lab import SHORT, broken, lab_of_another_shape, retold
 
 from lab.access import ACCESS_FAULTS
 from power.stage_run import StageRun, run_stage
-from power.survey import Rows, alone, assert_all_told, surveys
-from power.table import INCONCLUSIVE, Power, assert_noticed
+from power.survey import both_tests
+from power.table import INCONCLUSIVE, Power
 
 Shown = partial(Power, only=("security",), survey="secrets")
 POWER = (
@@ -50,14 +50,7 @@ def asked(lab: Path, reports: Path, **settings: str) -> StageRun:
     return run_stage(retold(lab, "quick", **SHORT, **settings), reports, "-kstrangers or student_alone")
 
 
-@pytest.mark.parametrize("power", alone(POWER), ids=str)
-def test_fault_turns_its_check_red(power: Power, held_target: Path, tmp_path: Path) -> None:
-    assert_noticed(power, held_target, tmp_path)
-
-
-@pytest.mark.parametrize("rows", surveys(POWER).values(), ids=surveys(POWER))
-def test_survey_tells_every_secret(rows: Rows, held_target: Path, tmp_path: Path) -> None:
-    assert_all_told(rows, held_target, tmp_path)
+test_fault_turns_its_check_red, test_survey_tells_every_secret = both_tests(POWER, "held_target")
 
 
 @pytest.mark.parametrize("fault", LOGINS)

@@ -20,8 +20,8 @@ from ops_tests.post_deployment.test_exit_gate import TRIGGERS
 from power import test_preparation_faults as preparation
 from power.means import CUT_BACKUP, only_backup, stopped
 from power.stage_run import StageRun, run_stage
-from power.survey import Rows, all_flags_on, alone, assert_all_told, surveys
-from power.table import INCONCLUSIVE, ROLLBACK_FAILED, Power, assert_failed, assert_noticed, part_of, pay_restart
+from power.survey import all_flags_on, both_tests
+from power.table import INCONCLUSIVE, ROLLBACK_FAILED, Power, assert_failed, part_of, pay_restart
 
 Post = partial(Power, stage="post_deployment", only=("validation",))
 Blind = partial(Post, code=INCONCLUSIVE)
@@ -181,14 +181,7 @@ def test_every_fault_of_the_surroundings_is_tried() -> None:
     assert tried >= late | {fault.name for fault in PLATFORM_FAULTS}
 
 
-@pytest.mark.parametrize("power", alone(POWER), ids=str)
-def test_fault_turns_its_check_red(power: Power, target_file: Path, tmp_path: Path) -> None:
-    assert_noticed(power, target_file, tmp_path)
-
-
-@pytest.mark.parametrize("rows", surveys(POWER).values(), ids=surveys(POWER))
-def test_survey_tells_every_fault(rows: Rows, target_file: Path, tmp_path: Path) -> None:
-    assert_all_told(rows, target_file, tmp_path)
+test_fault_turns_its_check_red, test_survey_tells_every_fault = both_tests(POWER, "target_file")
 
 
 def test_rules_that_are_gone_turn_their_check_red(target_file: Path, tmp_path: Path) -> None:

@@ -6,13 +6,11 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-import pytest
-
 from acceptance.target.model import load_target
 from lab.bot.faults import DIALOG_FAULTS
 from power import table
-from power.survey import Rows, alone, assert_all_told, surveys
-from power.table import INCONCLUSIVE, Power, assert_noticed
+from power.survey import both_tests
+from power.table import INCONCLUSIVE, Power
 
 
 @contextmanager
@@ -251,11 +249,4 @@ def test_every_fault_of_the_stage_is_tried() -> None:
     assert {name for power in POWER for name in power.faults} >= mine
 
 
-@pytest.mark.parametrize("power", alone(POWER), ids=str)
-def test_fault_turns_its_check_red(power: Power, held_target: Path, tmp_path: Path) -> None:
-    assert_noticed(power, held_target, tmp_path)
-
-
-@pytest.mark.parametrize("rows", surveys(POWER).values(), ids=surveys(POWER))
-def test_survey_tells_every_fault(rows: Rows, held_target: Path, tmp_path: Path) -> None:
-    assert_all_told(rows, held_target, tmp_path)
+test_fault_turns_its_check_red, test_survey_tells_every_fault = both_tests(POWER, "held_target")

@@ -1,14 +1,11 @@
 """Each seeded fault of stage 21_01b turns its own check red, and the flag is rolled back."""
 
 from functools import partial
-from pathlib import Path
-
-import pytest
 
 from lab.worker.faults import HOMEWORK_FAULTS
 from power import table
-from power.survey import Rows, alone, assert_all_told, surveys
-from power.table import INCONCLUSIVE, Power, assert_noticed
+from power.survey import both_tests
+from power.table import INCONCLUSIVE, Power
 
 Off = partial(Power, stage="21_01b", only=("flag_off",))
 On = partial(Power, stage="21_01b", only=("flag_on",))
@@ -171,11 +168,4 @@ def test_every_fault_of_the_stage_is_tried() -> None:
     assert {name for power in POWER for name in power.faults} >= {fault.name for fault in HOMEWORK_FAULTS}
 
 
-@pytest.mark.parametrize("power", alone(POWER), ids=str)
-def test_fault_turns_its_check_red(power: Power, held_target: Path, tmp_path: Path) -> None:
-    assert_noticed(power, held_target, tmp_path)
-
-
-@pytest.mark.parametrize("rows", surveys(POWER).values(), ids=surveys(POWER))
-def test_survey_tells_every_fault(rows: Rows, held_target: Path, tmp_path: Path) -> None:
-    assert_all_told(rows, held_target, tmp_path)
+test_fault_turns_its_check_red, test_survey_tells_every_fault = both_tests(POWER, "held_target")

@@ -14,8 +14,8 @@ from acceptance.polling import poll
 from acceptance.target.model import load_target
 from power.means import SILENCED, configured, mongo_locked, stopped
 from power.stage_run import StageRun, run_stage
-from power.survey import Rows, alone, assert_all_told, surveys
-from power.table import INCONCLUSIVE, Power, RestartsNothing, assert_failed, assert_noticed, part_of
+from power.survey import both_tests
+from power.table import INCONCLUSIVE, Power, RestartsNothing, assert_failed, part_of
 
 Before = partial(Power, stage="pre_deployment", only=("validation",))
 Preflight = partial(Power, stage="21_00", only=("preflight",))
@@ -164,14 +164,7 @@ def target_file() -> Iterator[Path]:
         yield lab
 
 
-@pytest.mark.parametrize("power", alone(POWER), ids=str)
-def test_fault_turns_its_check_red(power: Power, target_file: Path, tmp_path: Path) -> None:
-    assert_noticed(power, target_file, tmp_path)
-
-
-@pytest.mark.parametrize("rows", surveys(POWER).values(), ids=surveys(POWER))
-def test_survey_tells_every_fault(rows: Rows, target_file: Path, tmp_path: Path) -> None:
-    assert_all_told(rows, target_file, tmp_path)
+test_fault_turns_its_check_red, test_survey_tells_every_fault = both_tests(POWER, "target_file")
 
 
 @pytest.mark.parametrize(("stage", "phase", "red"), FLAGS)

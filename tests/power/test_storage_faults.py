@@ -11,7 +11,6 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-import pytest
 from held_lab import SHORT, broken, retold
 
 from acceptance.probes.archives import archives
@@ -23,8 +22,8 @@ from lab.faults import STORAGE_FAULTS
 from power import table
 from power.means import stopped
 from power.stage_run import left_over, run_stage
-from power.survey import Rows, alone, assert_all_told, surveys
-from power.table import INCONCLUSIVE, Power, assert_noticed
+from power.survey import both_tests
+from power.table import INCONCLUSIVE, Power
 
 TAMPERED = "test_tampered_archive_is_refused[tampered-start]"
 ATTACKS = "test_attacks_are_blocked"
@@ -465,14 +464,7 @@ def test_every_fault_of_the_stage_is_tried() -> None:
     assert tried >= {fault.name for fault in STORAGE_FAULTS}
 
 
-@pytest.mark.parametrize("power", alone(POWER), ids=str)
-def test_fault_turns_its_check_red(power: Power, held_target: Path, tmp_path: Path) -> None:
-    assert_noticed(power, held_target, tmp_path)
-
-
-@pytest.mark.parametrize("rows", surveys(POWER).values(), ids=surveys(POWER))
-def test_survey_tells_every_fault(rows: Rows, held_target: Path, tmp_path: Path) -> None:
-    assert_all_told(rows, held_target, tmp_path)
+test_fault_turns_its_check_red, test_survey_tells_every_fault = both_tests(POWER, "held_target")
 
 
 def test_record_of_a_vulnerable_service_holds_every_attack(held_target: Path, tmp_path: Path) -> None:

@@ -9,8 +9,8 @@ from held_lab import SHORT, held_lab, retold
 
 from lab.bot.faults import TELEGRAM_FAULTS
 from power.stage_run import left_over, run_stage
-from power.survey import Rows, alone, assert_all_told, surveys
-from power.table import Power, assert_noticed
+from power.survey import both_tests
+from power.table import Power
 
 # To import aiogram takes four seconds of a processor, at each start of the bot.
 SETTINGS = {"RESTART_TIMEOUT_SECONDS": "60"}
@@ -42,11 +42,4 @@ def test_every_fault_is_tried() -> None:
     assert {name for power in POWER for name in power.faults} >= {fault.name for fault in TELEGRAM_FAULTS}
 
 
-@pytest.mark.parametrize("power", alone(POWER), ids=str)
-def test_fault_turns_its_check_red(power: Power, lab_in_telegram: Path, tmp_path: Path) -> None:
-    assert_noticed(power, lab_in_telegram, tmp_path)
-
-
-@pytest.mark.parametrize("rows", surveys(POWER).values(), ids=surveys(POWER))
-def test_survey_tells_every_fault(rows: Rows, lab_in_telegram: Path, tmp_path: Path) -> None:
-    assert_all_told(rows, lab_in_telegram, tmp_path)
+test_fault_turns_its_check_red, test_survey_tells_every_fault = both_tests(POWER, "lab_in_telegram")
