@@ -12,7 +12,9 @@ from record_writer import (
     FLAG,
     STAGE,
     TARGET,
+    Writer,
     chain,
+    change_flag,
     evidence_of,
     gate,
     http,
@@ -38,6 +40,22 @@ def triggers(**verdicts: str) -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
+def roll_back(writer: Writer, account: str, seconds: float, **more: Any) -> None:
+    """Say how the stage's rollback ended: well, unless `more` says otherwise."""
+    ended = {"pause": 1, "stage": "21_01c", "ok": True, "by_hand": []} | more
+    writer.say("rollback.finished", account=account, seconds=seconds, **ended)
+
+
+def end_stage(writer: Writer, verdict: str, reason: str = "", kept: bool = False, **more: Any) -> None:
+    """Say how the stage ended."""
+    writer.say("stage.finished", pause=1, stage="21_01c", verdict=verdict, reason=reason, kept=kept, **more)
+
+
+def end_run(writer: Writer, outcome: str, exit_code: int, reason: str) -> None:
+    """Say how the run ended."""
+    writer.say("run.finished", pause=1, outcome=outcome, reasons=[reason], exit_code=exit_code)
+
+
 def go(folder: Path) -> Path:
     """A deployment that went well; its flag is left enabled."""
     with run(folder) as writer:
@@ -45,15 +63,8 @@ def go(folder: Path) -> Path:
         sign(writer, "21_01c.deploy.1", "21_01c.preflight.2")
         through(writer, "preflight", "deploy", "flag_off", "flag_on", "security", "soak", "exit_gate")
         writer.say("stage.accepted", stage="21_01c")
-        finished = {"stage": "21_01c", "verdict": "PASS", "reason": "", "kept": True}
-        writer.say("stage.finished", pause=1, **finished, evaluations=84, triggers=triggers(write_failures="PASS"))
-        writer.say(
-            "run.finished",
-            pause=1,
-            outcome="GO",
-            reasons=["all planned checks passed; the flag was left enabled"],
-            exit_code=0,
-        )
+        end_stage(writer, "PASS", kept=True, evaluations=84, triggers=triggers(write_failures="PASS"))
+        end_run(writer, "GO", 0, "all planned checks passed; the flag was left enabled")
     return folder
 
 
@@ -94,36 +105,23 @@ def no_go(folder: Path) -> Path:
             [evidence, http("save_new", 500), *evidence_of("soak", "log", writer.now)],
         )
         switch(writer, "true", "false")
-        writer.say(
-            "rollback.finished",
-            pause=2,
-            stage="21_01c",
-            ok=True,
-            seconds=11.2,
-            by_hand=[],
-            account=f"{FLAG} is false again, butler-api restarted in 7.4 s, "
-            "an upload with the flag off landed in the old place",
+        undone = (
+            f"{FLAG} is false again, butler-api restarted in 7.4 s, an upload with the flag off landed in the old place"
         )
+        roll_back(writer, undone, 11.2, pause=2)
         passed = {nodeid(*each[:2]) for each in CHECKS if each[0] in ("soak", "exit_gate")} - {nodeid(phase, name)}
         for check in CHECKS:
             if nodeid(*check[:2]) in passed:
                 writer.check(*check, "NOT RUN", "stage 21_01c ended at test_gate[write_errors]", [])
-        writer.say(
-            "stage.finished",
-            pause=1,
-            stage="21_01c",
-            verdict="FAIL",
-            reason="trigger write_failures fired; rolled back",
-            kept=False,
+        end_stage(
+            writer,
+            "FAIL",
+            "trigger write_failures fired; rolled back",
             evaluations=25,
             triggers=triggers(write_failures="FAIL"),
         )
-        writer.say(
-            "run.finished",
-            pause=1,
-            outcome="NO-GO",
-            reasons=["stage 21_01c: trigger write_failures fired (3.4 % of writes failed, threshold 2 %)"],
-            exit_code=1,
+        end_run(
+            writer, "NO-GO", 1, "stage 21_01c: trigger write_failures fired (3.4 % of writes failed, threshold 2 %)"
         )
     return folder
 
@@ -150,25 +148,9 @@ def inconclusive(folder: Path) -> Path:
                 )
         writer.say("rollback.started", pause=1, stage="21_01c", reason="the soak had no data")
         switch(writer, "true", "false")
-        writer.say(
-            "rollback.finished",
-            pause=1,
-            stage="21_01c",
-            ok=True,
-            seconds=9,
-            account="flag off, service restarted",
-            by_hand=[],
-        )
-        writer.say(
-            "stage.finished", pause=1, stage="21_01c", verdict="INCONCLUSIVE", reason="the soak had no data", kept=False
-        )
-        writer.say(
-            "run.finished",
-            pause=1,
-            outcome="INCONCLUSIVE",
-            reasons=["3 gates of stage 21_01c had no data: Prometheus did not answer"],
-            exit_code=10,
-        )
+        roll_back(writer, "flag off, service restarted", 9)
+        end_stage(writer, "INCONCLUSIVE", "the soak had no data")
+        end_run(writer, "INCONCLUSIVE", 10, "3 gates of stage 21_01c had no data: Prometheus did not answer")
     return folder
 
 
@@ -194,15 +176,7 @@ def rollback_failed(folder: Path) -> Path:
         check = next(check for check in CHECKS if check[0] == "security")
         writer.check(*check, "FAIL", "expected 400 or 422, found 201: the tampered file was accepted")
         writer.say("flag.changing", stage="21_01c", flag=FLAG, value="false")
-        writer.say(
-            "flag.changed",
-            pause=1,
-            stage="21_01c",
-            flag=FLAG,
-            before="true",
-            after="false",
-            file="~/work/infra/.env.infra",
-        )
+        change_flag(writer, "21_01c", FLAG, "true", "false", pause=1)
         writer.say("service.restarting", service="api")
         writer.say(
             "service.restarted",
@@ -214,23 +188,16 @@ def rollback_failed(folder: Path) -> Path:
             command="make day-12-restart-api",
             exit_code=2,
         )
-        writer.say(
-            "rollback.finished",
-            pause=1,
-            stage="21_01c",
+        roll_back(
+            writer,
+            "the flag is false, but butler-api did not come back (make: exit code 2)",
+            62,
             ok=False,
-            seconds=62,
-            account="the flag is false, but butler-api did not come back (make: exit code 2)",
             by_hand=["cd ~/work/infra && make day-12-restart-api", "curl -s http://127.0.0.1:8000/health"],
-        )
-        writer.say("stage.finished", pause=1, stage="21_01c", verdict="FAIL", reason="rollback failed", kept=False)
-        writer.say(
-            "run.finished",
             pause=1,
-            outcome="NO-GO",
-            reasons=["stage 21_01c failed and its rollback failed"],
-            exit_code=12,
         )
+        end_stage(writer, "FAIL", "rollback failed")
+        end_run(writer, "NO-GO", 12, "stage 21_01c failed and its rollback failed")
     return folder
 
 
@@ -265,15 +232,7 @@ def whole(folder: Path) -> Path:
             )
             bad = False
             if flag:
-                writer.say(
-                    "flag.changed",
-                    pause=4,
-                    stage=stage,
-                    flag=flag,
-                    before="false",
-                    after="true",
-                    file="~/work/infra/.env.infra",
-                )
+                change_flag(writer, stage, flag, "false", "true", pause=4)
             for each in (each for each in plan if each["stage"] == stage):
                 verdict = "NOT RUN" if bad else "FAIL" if each["items"] == ["21_01b.monitor.2"] else "PASS"
                 bad = bad or verdict == "FAIL"
@@ -317,12 +276,7 @@ def whole(folder: Path) -> Path:
                 reason="",
                 kept=bool(flag) and not bad,
             )
-        writer.say(
-            "run.finished",
-            outcome="NO-GO",
-            reasons=["stage 21_01b failed and was rolled back; 21_01a, 21_01c and 21_01d stand"],
-            exit_code=1,
-        )
+        end_run(writer, "NO-GO", 1, "stage 21_01b failed and was rolled back; 21_01a, 21_01c and 21_01d stand")
     return folder
 
 

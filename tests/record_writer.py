@@ -285,12 +285,16 @@ def run(folder: Path, checks: list[tuple[str, str, list[str], str]] | None = Non
     yield writer
 
 
+def change_flag(writer: Writer, stage: str, flag: str, before: str, after: str, pause: float) -> None:
+    """Say that the flag was changed."""
+    file = TARGET["env_file"]
+    writer.say("flag.changed", pause=pause, stage=stage, flag=flag, before=before, after=after, file=file)
+
+
 def switch(writer: Writer, before: str, after: str) -> None:
     """Change the flag and restart the service."""
     writer.say("flag.changing", pause=0.5, stage="21_01c", flag=FLAG, value=after)
-    writer.say(
-        "flag.changed", pause=0.1, stage="21_01c", flag=FLAG, before=before, after=after, file="~/work/infra/.env.infra"
-    )
+    change_flag(writer, "21_01c", FLAG, before, after, pause=0.1)
     writer.say("service.restarting", service="api")
     stamp = writer.now.timestamp()
     writer.say(
