@@ -13,7 +13,7 @@ from acceptance.gates.measures import Trigger
 from acceptance.observe.log_lines import LogLine
 from acceptance.target.log_format import LogFormat
 
-CROWD = "crowd"
+TOGETHER = "together"
 _SLACK_S = 3.0
 """How far the clocks may differ (`acceptance.stages.log_probe`), and how late a line may be written."""
 
@@ -64,13 +64,13 @@ class SyntheticEvents:
         self._open[event] -= 1
 
     @contextmanager
-    def crowding(self) -> Iterator[None]:
+    def together(self) -> Iterator[None]:
         """Leave out of latency triggers what is counted in this block: no users of a deployment come all at once."""
-        self.begin(CROWD)
+        self.begin(TOGETHER)
         try:
             yield
         finally:
-            self.end(CROWD, 0)
+            self.end(TOGETHER, 0)
 
     def settle(self, event: str, counted: int) -> None:
         """Fix the number of synthetic events by what was counted once our probes have ended."""

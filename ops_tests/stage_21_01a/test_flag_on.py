@@ -132,7 +132,7 @@ def test_conversation_of_the_old_code_goes_on(before, talk):
 @pytest.mark.checklist("21_01a.rollout.3")
 def test_many_sessions_at_once(butler, new_id, evidence, stage_work):
     """Smoke test with flag on: 100 concurrent sessions are answered, each with its own history."""
-    with stage_work.synthetic.crowding():
+    with stage_work.synthetic.together():
         done = converse_at_once(butler, [new_id("together") for _ in range(SESSIONS)], CONCURRENT_DEADLINE_S)
     evidence.add(
         Evidence("text", "at once", {"text": f"{len(done.conversations)} conversations in {done.seconds:.2f} s"})

@@ -112,7 +112,7 @@ class Reviews:
         return replace(review, unpublished_s=unpublished_s)
 
     def _unpublished(self, submitted: Submitted, patience_s: float) -> float:
-        """Give the seconds in which a review was seen to have succeeded and not to be published; 0 for one look."""
+        """Give the seconds in which a review was seen to have succeeded and not to be published."""
         looks: list[Review] = []
 
         def look() -> Review:

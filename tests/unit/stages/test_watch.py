@@ -103,11 +103,11 @@ def test_whatever_is_counted_while_our_attack_runs_is_ours(watch, prometheus, ow
     assert watch(FAILURES).evaluate(1010.0).value == 1
 
 
-def test_while_our_crowd_waits_for_itself_nothing_is_slow(own):
+def test_while_our_users_wait_for_each_other_nothing_is_slow(own):
     stage = load_stage(Path(__file__).parents[3] / "ops_tests" / "stage_21_01a")
     slow = [each.synthetic_events for each in stage.triggers if each.kind in ("quantile", "average")]
     began = time.time()
-    with own.crowding():
+    with own.together():
         assert {own.undisturbed_since(each) for each in slow} == {float("inf")}
     assert min(map(own.undisturbed_since, slow)) >= began
 
