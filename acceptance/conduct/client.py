@@ -239,7 +239,8 @@ def _recover(target: Target, run: Run) -> None:
             raise
         left = f"{pending[0].what} is left to them: {held}" if pending else ""
     found = EnvFile(target.env_file).read()
-    on = {flag for flag, value in fold_flags(list(read_events(run.events))).items() if value == "true"}
+    log = list(read_events(run.events)) if run.events.is_file() else []  # its folder may be gone, too
+    on = {flag for flag, value in fold_flags(log).items() if value == "true"}
     if off := {flag: found.get(flag, "absent") for flag in on if found.get(flag) != "true"}:
         what, account = "all that was open", "by somebody else, who held the target meanwhile"
         RecoveryUndone(run=run.id, what=what, account=account, flags=off).tell(BestEffort(events))

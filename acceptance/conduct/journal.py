@@ -168,7 +168,7 @@ class Journal:
     def _content(self) -> bytes:
         try:
             return self.path.read_bytes()
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return b""
         except OSError as error:  # guard: journal-that-cannot-be-read-is-no-empty-one
             raise RecoveryNeeded(

@@ -76,7 +76,7 @@ def test_a_terminal_that_is_gone_ends_no_run_as_an_internal_error(tmp_path):
     output = os.dup(screen)
     live = SimpleNamespace(run=SimpleNamespace(events=tmp_path / "events.jsonl"))
     interruption = Interruption(live, screen, {output})
-    interruption.report("finish", 3)
+    interruption.waiting("finish", 3)
     assert os.read(reader, 1000).decode() == "\nundo, 3 s: removing test data", "nobody pressed a key"
     os.close(reader)
     with pytest.raises(KeyboardInterrupt, match="SIGHUP"):
