@@ -1,16 +1,13 @@
-"""What the suite made of each fault of the catalogue, and how soon: noted by the tests of power, and told as a table.
+"""Print what the suite made of each fault of the catalogue, and how soon: the tests of power note it as they pass.
 
-    python -m tests.power.noticed [--write]
-
-After `make prove STEPS=power`: the table, and the times as a distribution; `--write` puts both into docs/catalogue.md.
+make prove STEPS=power && python -m tests.power.noticed > docs/catalogue.md
 """
 
-import argparse
 import json
 import os
 import statistics
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,13 +21,11 @@ from lab.faults import catalogue  # noqa: E402
 from power.stage_run import StageRun  # noqa: E402
 
 LEDGER = ROOT / ".tiers" / "noticed.jsonl"
-PAGE = ROOT / "docs" / "catalogue.md"
-INTRODUCTION = """\
+PAGE = """\
 # The catalogue of faults
 
-Made by `python -m tests.power.noticed --write` on {date}, commit {commit}, {cores} cores, after
-`make prove STEPS=power`. `python -m lab faults` says what each fault is. {faults} of its {of} faults are below;
-the others have tests of their own.
+Made by `python -m tests.power.noticed` on {date}, commit {commit}, {cores} cores, after `make prove STEPS=power`.
+`python -m lab faults` says what each fault is. {faults} of its {of} are below; the others have tests of their own.
 
 **Noticed after** counts from the switch of the flag, or from the begin of the stage where the flag was not switched.
 **Rolled back after** counts from the first check or trigger that was not good to the end of the rollback: the flag is
@@ -38,10 +33,9 @@ off, the service restarted, the old path proved by use. Soaks are of six seconds
 "Survey" stands for a run that changes nothing, in which several faults are told at once.
 
 {times}
-
 | fault | stage | noticed by | noticed after | rolled back after | flag |
 | --- | --- | --- | ---: | ---: | --- |
-"""
+{rows}"""
 
 
 @dataclass(frozen=True)
@@ -60,25 +54,21 @@ class Noticed:
     faults: tuple[str, ...]
     stage: str
     by: str
-    after_s: float | None
-    undone_s: float | None
-    flag: str
+    after_s: float | None = None
+    undone_s: float | None = None
+    flag: str = "not switched"
 
     @classmethod
     def of(cls, run: StageRun, faults: tuple[str, ...], stage: str) -> "Noticed":
-        """Read it from the log of a run."""
-        red = next((each for each in run.events if _is_red(each)), None)
-        begun = [each for each in run.events if each.kind == "stage.started" or _switches_on(each)]
+        """Read it from the log of a run in which something was not good."""
+        red = next(each for each in run.events if _is_red(each))
+        begun = [each for each in run.events if each.seq < red.seq and _begins(each)]
         ended = [each for each in run.events if each.kind == "rollback.finished"]
-        before = [each for each in begun if red is None or each.seq < red.seq]
-        return cls(
-            faults=faults,
-            stage=stage,
-            by=run.first_red,
-            after_s=_between(before[-1], red) if before and red else None,
-            undone_s=_between(red, ended[-1]) if red and ended else None,
-            flag=_flag(run.events, ended),
-        )
+        flag = "restored" if any(each.kind == "flag.changed" for each in begun) else "not switched"
+        if ended and not ended[-1].data["ok"]:
+            flag = "rollback failed"
+        after_s = _between(begun[-1], red) if begun else None
+        return cls(faults, stage, run.first_red, after_s, _between(red, ended[-1]) if ended else None, flag)
 
 
 def note(noticed: Noticed) -> None:
@@ -88,89 +78,50 @@ def note(noticed: Noticed) -> None:
             stream.write(json.dumps(asdict(noticed)) + "\n")
 
 
-def _flag(events: Iterable[Event], rollbacks: list[Event]) -> str:
-    if rollbacks and not rollbacks[-1].data["ok"]:
-        return "rollback failed"
-    return "restored" if any(map(_switches_on, events)) else "not switched"
-
-
-def _is_red(event: Event) -> bool:
-    return event.kind == "trigger.fired" or (
-        event.kind == "check.finished" and event.data["verdict"] in ("FAIL", "INCONCLUSIVE")
+def page() -> str:
+    """Give the page, of the last that was noted of each run's faults, in the catalogue's order."""
+    known = [fault.name for fault in catalogue()]
+    read = (Noticed(**said | {"faults": tuple(said["faults"])}) for said in map(json.loads, LEDGER.open()))
+    latest = {(*each.faults, each.stage, each.by): each for each in read if set(each.faults) <= set(known)}
+    every = sorted(latest.values(), key=lambda each: (known.index(each.faults[0]), each.stage))
+    switched = [each for each in every if each.flag == "restored"]
+    return PAGE.format(
+        date=datetime.now(UTC).date(),
+        commit=git("rev-parse", "--short", "HEAD"),
+        cores=len(os.sched_getaffinity(0)),
+        faults=len({name for each in every for name in each.faults}),
+        of=len(known),
+        times=_told("From the switch to the first that was not good", [each.after_s for each in switched])
+        + _told("From there to rolled back", [each.undone_s for each in switched]),
+        rows="".join(map(_row, every)),
     )
 
 
-def _switches_on(event: Event) -> bool:
-    return event.kind == "flag.changed" and event.data["after"] == "true"
+def _is_red(event: Event) -> bool:
+    bad = event.kind == "check.finished" and event.data["verdict"] in ("FAIL", "INCONCLUSIVE")
+    return bad or event.kind == "trigger.fired"
+
+
+def _begins(event: Event) -> bool:
+    return event.kind == "stage.started" or (event.kind == "flag.changed" and event.data["after"] == "true")
 
 
 def _between(first: Event, last: Event) -> float:
     return (datetime.fromisoformat(last.at) - datetime.fromisoformat(first.at)).total_seconds()
 
 
-def _read() -> list[Noticed]:
-    """Give the last that was noted of each run's faults, in the catalogue's order."""
-    known = [fault.name for fault in catalogue()]
-    lines = LEDGER.read_text(encoding="utf-8").splitlines() if LEDGER.is_file() else []
-    read = (Noticed(**said | {"faults": tuple(said["faults"])}) for said in map(json.loads, lines))
-    latest = {(*each.faults, each.stage, each.by): each for each in read}
-    there = [each for each in latest.values() if set(each.faults) <= set(known)]
-    return sorted(there, key=lambda each: (known.index(each.faults[0]), each.stage))
+def _row(each: Noticed) -> str:
+    times = (f"{seconds:.1f} s" if seconds is not None else "" for seconds in (each.after_s, each.undone_s))
+    cells = (", ".join(f"`{name}`" for name in each.faults), each.stage, f"`{each.by}`", *times, each.flag)
+    return f"| {' | '.join(cells)} |\n"
 
 
-def _page(every: list[Noticed]) -> str:
-    told = {name for each in every for name in each.faults}
-    switched = [each.undone_s for each in every if each.undone_s is not None and each.flag == "restored"]
-    by_trigger = [each.undone_s for each in every if each.undone_s is not None and each.by.startswith("trigger ")]
-    first = [each.after_s for each in every if each.after_s is not None and each.flag == "restored"]
-    times = [
-        _told("From the switch to the first that was not good", first),
-        _told("From there to rolled back", switched),
-        _told("Of these, from a trigger to rolled back", by_trigger),
-    ]
-    top = INTRODUCTION.format(
-        date=datetime.now(UTC).date(),
-        commit=git("rev-parse", "--short", "HEAD"),
-        cores=len(os.sched_getaffinity(0)),
-        faults=len(told),
-        of=len(catalogue()),
-        times="\n".join(times),
-    )
-    return top + "".join(_rows(every))
-
-
-def _rows(every: Iterable[Noticed]) -> Iterator[str]:
-    for each in every:
-        after = "survey" if each.after_s is None else f"{each.after_s:.1f} s"
-        undone = "" if each.undone_s is None else f"{each.undone_s:.1f} s"
-        faults = ", ".join(f"`{name}`" for name in each.faults)
-        yield f"| {faults} | {each.stage} | `{each.by}` | {after} | {undone} | {each.flag} |\n"
-
-
-def _told(what: str, seconds: list[float]) -> str:
-    if len(seconds) < 2:
-        return f"- {what}: {len(seconds)} runs, which say nothing."
-    tenths = statistics.quantiles(seconds, n=10)
-    return (
-        f"- {what}: half within {statistics.median(seconds):.1f} s, nine of ten within {tenths[-1]:.1f} s, "
-        f"the longest {max(seconds):.1f} s ({len(seconds)} runs)."
-    )
-
-
-def main() -> int:
-    """Print the table, or write it."""
-    parser = argparse.ArgumentParser(prog="python -m tests.power.noticed", description=__doc__.partition("\n")[0])
-    parser.add_argument("--write", action="store_true", help=f"into {PAGE.relative_to(ROOT)}")
-    options = parser.parse_args()
-    if not (every := _read()):
-        print(f"nothing is noted in {LEDGER.relative_to(ROOT)}: run `make prove STEPS=power` first")
-        return 1
-    page = _page(every)
-    if options.write:
-        PAGE.write_text(page, encoding="utf-8")
-    print(page)
-    return 0
+def _told(what: str, times: list[float | None]) -> str:
+    seconds: Iterator[float] = (each for each in times if each is not None)
+    *_, last = tenths = statistics.quantiles(found := sorted(seconds), n=10)
+    half = f"half within {tenths[4]:.1f} s, nine of ten within {last:.1f} s, the longest {found[-1]:.1f} s"
+    return f"- {what}: {half} ({len(found)} runs).\n"
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    print(page(), end="")

@@ -84,7 +84,7 @@ def assert_all_told(rows: Rows, target_file: Path, reports: Path) -> None:
     green = {item for row in rows for item in ended.all_green(row.items - row.not_shown)}
     assert (ended.code != 0, ended.outcome, unsaid, green) == (True, "SURVEY", set(), set()), ended.explain()
     for row in rows:
-        note(Noticed(row.faults, row.stage, row.red[0], None, None, "not switched"))
+        note(Noticed(row.faults, row.stage, row.red[0]))
 
 
 def told(row: Power, verdict: str, reason: str) -> bool:

@@ -7,11 +7,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from acceptance.baseline.collecting import collect
+from acceptance.baseline.collecting import FAMILIES, collect
 from acceptance.baseline.comparing import CPU, LATENCY, MEMORY
 from acceptance.baseline.files import FILE, compare, figures, gaps, load, save, uncounted, wants_more
 from acceptance.baseline.lookup import baseline_of
-from acceptance.baseline.readings import Baseline, Calls, Readings, cpu_levels, errors_of, growth
+from acceptance.baseline.readings import Baseline, Calls, Readings, cpu_levels, errors_of, growth, memory_levels
 from acceptance.baseline.rules import judge_errors, judge_levels, judge_p95, judge_tail
 from acceptance.gates.series import Row, Samples
 from acceptance.gates.statistics import Count
@@ -262,6 +262,9 @@ def test_errors_and_levels_are_read_from_raw_samples():
     assert errors_of(readings.calls["butler_messages"], found).of == 400
     assert len(cpu_levels(readings, found)) == 8
     assert sum(cpu_levels(readings, found)) / 8 == pytest.approx(0.4, rel=0.2)
+    after = replace(readings, memory=(*readings.memory, (found.end + 1, 2.0**40)))
+    assert memory_levels(after, found) == memory_levels(readings, found)
+    assert {family.latency.rpartition("_")[2] for family in FAMILIES} == {"seconds"}
     assert CPU.allowed(0.1) == 0.5
     assert MEMORY.allowed(1000) == 1500
 

@@ -137,6 +137,10 @@ LINES = {
 }
 
 
+def test_a_line_of_another_key_says_nothing_of_this_one():
+    assert {read(key, "M=1") for key in "AZ" for read in (shell, compose, systemd, docker_run)} == {ABSENT}
+
+
 @pytest.mark.parametrize("line", LINES.values(), ids=LINES)
 def test_a_shell_reads_it_so(env, line):
     env.path.write_text(f"{line}\n")

@@ -7,7 +7,7 @@ from samples_of import buckets, row, samples
 
 from acceptance.gates.judging import fewest, judge, quantile_edge
 from acceptance.gates.measures import Gate
-from acceptance.gates.series import gained, increase
+from acceptance.gates.series import gained, histograms, increase
 from acceptance.verdict import Verdict
 
 NAN = math.nan
@@ -15,6 +15,11 @@ NAN = math.nan
 
 def gate(kind="count", threshold="== 0", total="total", unit=""):
     return Gate("g", "title", ("i",), kind, "query", threshold, total=total, unit=unit)
+
+
+def test_each_instance_has_a_histogram_of_its_own():
+    rows = [row((0, 0), (2, count), instance=name, le="+Inf") for name, count in (("a", 1), ("b", 2))]
+    assert [each.count.points[-1][1] for each in histograms(rows)] == [1, 2]
 
 
 @pytest.mark.parametrize(
