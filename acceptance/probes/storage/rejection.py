@@ -100,7 +100,7 @@ def left_of(uploader: Uploader, upload: Upload, root: Path, patience_s: float) -
     """
     before = Tree.of([root])
     answer = uploader.send(upload)
-    left = poll(lambda: _its_own(upload, before, root), lambda paths: not paths, patience_s)
+    left = poll(lambda: _its_own(upload, before, Tree.of([root])), lambda paths: not paths, patience_s)
     subject, expected = upload.archive.description, "nothing kept of an upload that its client broke off"
     found = [Finding("kept", subject, expected, ", ".join(map(str, left)))] if left else []
     if answer.accepted:
@@ -108,10 +108,10 @@ def left_of(uploader: Uploader, upload: Upload, root: Path, patience_s: float) -
     return found
 
 
-def _its_own(upload: Upload, before: Tree, root: Path) -> list[Path]:
+def _its_own(upload: Upload, before: Tree, now: Tree) -> list[Path]:
     """Find what came about in the storage with an upload's nonce or its student."""
     nonces = {upload.archive.nonce: "upload"} if upload.archive.nonce else {}
-    owned = attribute(diff(before, Tree.of([root])), nonces, {_bytes(upload.student_id): "upload"})
+    owned = attribute(diff(before, now), nonces, {_bytes(upload.student_id): "upload"})
     return [path for path in owned.of.get("upload", []) if not path.is_dir()]
 
 
@@ -134,7 +134,8 @@ def try_upload(
     start = datetime.now(UTC)
     before = Tree.of([root])
     answer = uploader.send_raw(upload, content_length=content_length, chunked=chunked)
-    kept = _its_own(upload, before, root)
+    # The answer to a form that is cut short may be that to what came after it, before the form itself is kept.
+    kept = _its_own(upload, before, Tree.of([root]) if content_length is None else Tree.settled([root]))
     token = _bytes(upload.student_id).decode(errors="replace")
     wanted = event if event and logs.tells(event) else None
     events = events_of(logs, start, lambda line: line.trace_id == answer.trace_id or line.mentions(token), wanted)
