@@ -165,13 +165,14 @@ def _who_holds(file: Path) -> str:
     return f"target in use: {holder}; {file} is locked; {wait}, or end it {end_it}"
 
 
-def in_use(folder: Path) -> str:
-    """Say who is at work on a target now, or nothing; it is only asked, and let go of at once."""
+def in_use(folder: Path, run_id: str) -> str:
+    """Say who else than a run is at work on a target now, or nothing; it is only asked, and let go of at once."""
     try:
         with (folder / "target.lock").open("rb") as file:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
-        return _who_holds(folder / "target.lock")
+        holder = _holder(folder / "target.lock")
+        return "" if holder and holder.run_id == run_id else _who_holds(folder / "target.lock")
     except OSError:  # no lock is there, or none can be had: a run says why
         return ""
     return ""

@@ -86,10 +86,17 @@ class Examined:
     absent: tuple[str, ...] = ()
 
 
-def examine(target: Target, stages: Iterable[Stage], limit_s: float = LIMIT_S) -> Examined:
-    """Ask everything side by side; a question without an answer in time is a finding too."""
+def examine(target: Target, stages: Iterable[Stage], limit_s: float = LIMIT_S, run_id: str = "") -> Examined:
+    """Ask everything side by side; a question without an answer in time is a finding too.
+
+    Args:
+        target: Whose services, logs and monitoring are asked.
+        stages: What they will need.
+        limit_s: Seconds for each answer.
+        run_id: Of the run that asks, if one does: its own lock and journal are no finding.
+    """
     begin = time.monotonic()
-    asked = dict(_questions(target, list(stages)))
+    asked = dict(_questions(target, list(stages), run_id))
     pool = ThreadPoolExecutor(max_workers=len(asked))
     futures = {key: pool.submit(_answer, key, ask) for key, ask in asked.items()}
     wait(futures.values(), timeout=limit_s)
@@ -106,7 +113,7 @@ def unproved_logs(target: Target) -> list[str]:
     return [f"{each.key.upper()}_LOGS" for each in target.services.values() if "requests" not in each.log_format.shows]
 
 
-def _questions(target: Target, stages: list[Stage]) -> Iterator[tuple[str, Question]]:
+def _questions(target: Target, stages: list[Stage], run_id: str) -> Iterator[tuple[str, Question]]:
     clients, prometheus = Clients(target), Prometheus.of(target)
     for name, probe in PARTS.items():
         in_telegram = name == "dialog-gateway" and target.telegram
@@ -137,7 +144,7 @@ def _questions(target: Target, stages: list[Stage]) -> Iterator[tuple[str, Quest
     yield "AUTHENTICATION, OTHER_LOGIN", partial(_said_who_may_call, target)
     yield "PROMETHEUS_CONFIG", partial(_readable, target.prometheus_config)
     yield "BACKUP_DIR", partial(_writable, "BACKUP_DIR", target.backup_dir)
-    yield "JOURNAL_DIR", partial(_journal, target)
+    yield "JOURNAL_DIR", partial(_journal, target, run_id)
     yield "CLAMD", partial(_scanner, target)
     yield "WATCH_DIRS, KNOWN_WRITERS", partial(written_by_itself, target)
     yield "HOMEWORK_STUDENT*, HW_CHECKER_API_KEY of ENV_FILE", partial(known_students, target)
@@ -280,10 +287,10 @@ def _readable(file: Path) -> list[Finding]:
     return [] if good else [Finding("no file", "", "a file that we may read", f"none at {file}", next_step="name it")]
 
 
-def _journal(target: Target) -> list[Finding]:
-    if at_work := in_use(target.journal_dir):  # its journal is open, and what is in it is not for us to undo
+def _journal(target: Target, run_id: str = "") -> list[Finding]:
+    if at_work := in_use(target.journal_dir, run_id):  # its journal is open, and what is in it is not for us to undo
         return [Finding("in use", "", "no run at work", at_work)]
-    pending = Journal(target.journal_file, "doctor").pending()
+    pending = [each for each in Journal(target.journal_file, "doctor").pending() if each.run != run_id]
     step = by_hand.recover(target.source)
     left = [
         Finding("left over", each.run, "nothing to undo", each.what, Severity.CRITICAL, next_step=step)

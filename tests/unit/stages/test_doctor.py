@@ -134,6 +134,7 @@ def test_a_run_at_work_is_named_and_what_it_will_undo_is_left_to_it(tmp_path):
     with TargetLock(target.journal_dir, Owner.here("run-7"), target.env_file):
         [found] = doctor._journal(target)
         assert "expected no run at work, found target in use: run run-7 of" in str(found)
+        assert doctor._journal(target, "run-7") == [], "it is the run that asks"
     assert doctor._journal(target) == []
 
 
@@ -149,7 +150,7 @@ def test_a_scanner_that_the_env_file_asks_for_must_have_an_address(tmp_path):
 
 def test_every_part_and_every_gate_of_a_stage_is_asked_about(tmp_path):
     stage = replace(STAGE, metrics="new_", gates=(Gate("errors", "e", (), "count", "new_total", "== 0"),))
-    keys = dict(doctor._questions(small_target(tmp_path), [stage]))
+    keys = dict(doctor._questions(small_target(tmp_path), [stage], ""))
     wanted = {*doctor.KEYS.values(), "API_LOGS", "PROMETHEUS_URL, API_JOB, API_STARTED", "CLAMD", "BACKUP_DIR"}
     assert wanted - set(keys) == set()
     assert "stage_21_01c/stage.toml: errors" in keys
