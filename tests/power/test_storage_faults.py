@@ -439,7 +439,7 @@ POWER = (
     Soak(
         ("av-not-scanned",), ("test_virus_is_still_refused",), "expected 422, found", k="still_refused", survey="still"
     ),
-    Soak((), ("test_disk_has_room",), "assert", settings=FEW | FULL_DISK, k="room", survey="few"),
+    Soak((), ("test_disk_has_room",), "bytes free", settings=FEW | FULL_DISK, k="room", survey="few"),
     Exit(
         ("write-errors-seldom",),
         ("test_no_file_write_errors",),
@@ -449,7 +449,7 @@ POWER = (
     ),
     Exit((), ("test_checksum_validation_is_working",), "not verified", INCONCLUSIVE, k="checksum", survey="nothing"),
     Exit((), ("test_security_tests_passed",), "not verified", INCONCLUSIVE, k="security_tests", survey="nothing"),
-    Exit((), ("test_disk_usage_is_normal",), "assert", settings=FEW | FULL_DISK, k="disk", survey="few"),
+    Exit((), ("test_disk_usage_is_normal",), "bytes free", settings=FEW | FULL_DISK, k="disk", survey="few"),
     Exit(
         (), ("test_stage_is_accepted",), "21_01c.exit.1 was not checked", INCONCLUSIVE, k="accepted", survey="nothing"
     ),
