@@ -3,6 +3,7 @@
 make prove STEPS=power && python -m tests.power.noticed > docs/catalogue.md
 """
 
+import argparse
 import json
 import os
 import statistics
@@ -124,4 +125,6 @@ def _told(what: str, times: list[float | None]) -> str:
 
 
 if __name__ == "__main__":
+    parser = argparse.ArgumentParser(prog="python -m tests.power.noticed", description=__doc__.partition("\n")[0])
+    parser.parse_args()
     print(page(), end="")
