@@ -19,6 +19,7 @@ from acceptance.events import EVENTS
 from acceptance.outcome import REFUSED
 from acceptance.record import first_screen
 from acceptance.record.publish import JSON, MANIFEST, PAGE, SCHEMA_ID
+from acceptance.record.schema import Rollback, last_tries
 from acceptance.verdict import Outcome, Verdict
 
 
@@ -42,7 +43,7 @@ class Run:
     ticket: str
     operator: str
     counts: Mapping[str, int]
-    rollbacks: Sequence[Mapping[str, Any]]
+    rollbacks: Sequence[Rollback]
     gates: Sequence[Mapping[str, Any]]
     verdicts: Mapping[str, Verdict]
     page: bool
@@ -108,16 +109,6 @@ def is_run(folder: Path) -> bool:
     return there or re.search(r"-\d{8}T\d{6}Z-\w+$", folder.name) is not None
 
 
-def _tries(rollbacks: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """Leave out a rollback that failed and was tried again, as the run's own page does."""
-    later = [[other["stage"] for other in rollbacks[place + 1 :]] for place in range(len(rollbacks))]
-    return [
-        each
-        for each, after in zip(rollbacks, later, strict=True)
-        if each["ok"] is not False or each["stage"] not in after
-    ]
-
-
 def _reason(reasons: Sequence[str]) -> str:
     """Give the first reason; of a refused run, the reason of the refusal."""
     return str(next((each for each in reasons if each.startswith(REFUSED)), next(iter(reasons), "")))
@@ -135,7 +126,7 @@ def _read(folder: Path, name: str) -> Run:
     raw = json.loads(text)
     if raw.get("schema") != SCHEMA_ID:
         raise Unsealed(f"{JSON}: expected schema {SCHEMA_ID}, found {raw.get('schema')}")
-    facts, tries = raw["facts"], _tries(raw["rollbacks"])
+    facts, tries = raw["facts"], last_tries(Rollback(**each) for each in raw["rollbacks"])
     return Run(
         folder=name,
         outcome=Outcome(raw["outcome"]),
@@ -156,6 +147,6 @@ def _read(folder: Path, name: str) -> Run:
         soak_seconds=str(facts["target"].get("soak_seconds") or ""),
         stages={stage["id"]: Verdict(stage["verdict"]) for stage in raw["stages"]},
         deployed=first_screen.commit_of(facts["code"]),
-        rollback_failed=bool(raw["rollback_failure"]) or any(each["ok"] is False for each in tries),
+        rollback_failed=bool(raw["rollback_failure"]) or any(each.ok is False for each in tries),
         refused=not facts["run_id"] and any(reason.startswith(REFUSED) for reason in raw["reasons"]),
     )

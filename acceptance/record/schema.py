@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -118,6 +118,18 @@ class Rollback:
     at: str
     triggers: tuple[str, ...] = ()
     routine: bool = False
+
+
+def last_tries(rollbacks: Iterable[Rollback]) -> tuple[Rollback, ...]:
+    """Give each rollback once: what failed is tried again at the end of the run, and the last try is what counts."""
+    found: list[Rollback] = []
+    for each in rollbacks:
+        again = [place for place, one in enumerate(found) if one.stage == each.stage and one.ok is False]
+        if again:
+            found[again[-1]] = replace(each, reason=found[again[-1]].reason, triggers=found[again[-1]].triggers)
+        else:
+            found.append(each)
+    return tuple(found)
 
 
 @dataclass(frozen=True)
@@ -242,15 +254,8 @@ class Record:
 
     @property
     def tries(self) -> tuple[Rollback, ...]:
-        """Each rollback once: what failed is tried again at the end of the run, and the last try is what counts."""
-        found: list[Rollback] = []
-        for each in self.rollbacks:
-            again = [place for place, one in enumerate(found) if one.stage == each.stage and one.ok is False]
-            if again:
-                found[again[-1]] = replace(each, reason=found[again[-1]].reason, triggers=found[again[-1]].triggers)
-            else:
-                found.append(each)
-        return tuple(found)
+        """Each rollback once, by its last try."""
+        return last_tries(self.rollbacks)
 
     @property
     def rolled_back(self) -> tuple[Rollback, ...]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from acceptance.record.formatting import parse
 from acceptance.record.history import Run
+from acceptance.record.schema import Rollback
 from acceptance.verdict import Outcome, Verdict
 
 
@@ -126,21 +127,21 @@ def flaky(runs: Iterable[Run]) -> list[Flaky]:
 
 def undone(runs: Iterable[Run]) -> list[Undone]:
     """Give how rollbacks went, by target, stage and kind; those after a failure before those after a rehearsal."""
-    found: dict[tuple[bool, str, str], list[Mapping[str, Any]]] = {}
+    found: dict[tuple[bool, str, str], list[Rollback]] = {}
     for run in runs:
         for each in run.rollbacks:
-            found.setdefault((bool(each["routine"]), run.target, str(each["stage"])), []).append(each)
+            found.setdefault((each.routine, run.target, each.stage), []).append(each)
     return [_undone(*key, found[key]) for key in sorted(found)]
 
 
-def _undone(routine: bool, target: str, stage: str, each: Sequence[Mapping[str, Any]]) -> Undone:
-    times = [number for one in each if one["ok"] and (number := _number(one["seconds"])) is not None]
+def _undone(routine: bool, target: str, stage: str, each: Sequence[Rollback]) -> Undone:
+    times = [one.seconds for one in each if one.ok and one.seconds is not None]
     return Undone(
         target=target,
         stage=stage,
         routine=routine,
         count=len(each),
-        failed=sum(one["ok"] is not True for one in each),
+        failed=sum(one.ok is not True for one in each),
         median=median(times) if times else None,
         slowest=max(times, default=None),
         last=times[-1] if times else None,

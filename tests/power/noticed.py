@@ -8,7 +8,6 @@ import json
 import os
 import statistics
 import sys
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -118,9 +117,9 @@ def _row(each: Noticed) -> str:
 
 
 def _told(what: str, times: list[float | None]) -> str:
-    seconds: Iterator[float] = (each for each in times if each is not None)
-    *_, last = tenths = statistics.quantiles(found := sorted(seconds), n=10)
-    half = f"half within {tenths[4]:.1f} s, nine of ten within {last:.1f} s, the longest {found[-1]:.1f} s"
+    found = [seconds for seconds in times if seconds is not None]
+    tenths = statistics.quantiles(found, n=10)
+    half = f"half within {tenths[4]:.1f} s, nine of ten within {tenths[-1]:.1f} s, the longest {max(found):.1f} s"
     return f"- {what}: {half} ({len(found)} runs).\n"
 
 

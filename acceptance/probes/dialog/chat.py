@@ -25,7 +25,6 @@ class _Seat:
     session: str | None = ""
     word: str = ""
     turns: int = 0
-    said: list[str] = field(default_factory=list)
     talk: list[str] = field(default_factory=list)
     sound: bool = True
 
@@ -44,7 +43,8 @@ class _Seat:
         if len(stored) != 1:
             expected = f"one document in {COLLECTION}, of session {self.session}"
             return [Finding("wrong documents", self.user, expected, f"{[each.get('session_id') for each in stored]}")]
-        found = contexts.findings(stored[0], self.user, self.said[max(0, len(self.said) - keeps) :])
+        said = self.talk[::2]
+        found = contexts.findings(stored[0], self.user, said[max(0, len(said) - keeps) :])
         if counted and stored[0].get("step_count") != self.turns:
             expected = f"step_count {self.turns} after as many turns, as the old path counts"
             found.append(Finding("wrongly stored", self.user, expected, str(stored[0].get("step_count"))))
@@ -120,21 +120,22 @@ class Chat:
 
     def _keep(self, seat: _Seat) -> list[Finding]:
         seat.word = new_word()
-        seat.said.append(keep(seat.word))
-        turn = self.butler.say(seat.user, seat.said[-1], seat.session or None)
-        seat.talk += [turn.message, turn.reply]
+        turn = self._say(seat, keep(seat.word))
         seat.session = seat.session or turn.session_id
         return turn.findings() or _moved(turn, seat)
 
     def _recall(self, seat: _Seat) -> list[Finding]:
-        seat.said.append(RECALL)
-        turn = self.butler.say(seat.user, RECALL, seat.session)
-        seat.talk += [turn.message, turn.reply]
+        turn = self._say(seat, RECALL)
         if found := turn.findings():
             return found
         lost = turn.forgot(seat.word)
         self.lost = self.lost + 1 if lost else 0
         return lost or _moved(turn, seat)
+
+    def _say(self, seat: _Seat, message: str) -> Turn:
+        turn = self.butler.say(seat.user, message, seat.session or None)
+        seat.talk += [turn.message, turn.reply]
+        return turn
 
 
 def _moved(turn: Turn, seat: _Seat) -> list[Finding]:

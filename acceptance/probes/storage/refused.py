@@ -58,15 +58,16 @@ class RefusedUploads:
         nonces = {each.archive.nonce: each.archive.description for each in self.uploads if each.archive.nonce}
         names = {each.student_id.encode(): each.archive.description for each in self.uploads}
         kept = attribute(diff(self.before, Tree.settled([root])), nonces, names)
-        for what, paths in kept.of.items():
-            if files := [str(path) for path in paths if not path.is_dir()]:
-                yield Finding("refused and kept", what, "nothing kept", f"kept in the storage: {', '.join(files)}")
+        for what, files in kept.files().items():
+            told = f"kept in the storage: {', '.join(map(str, files))}"
+            yield Finding("refused and kept", what, "nothing kept", told)
 
     def _documents(self, mongo: Store) -> Iterator[Finding]:
         # A document may name nobody: then its digest tells whose it is.
         students = [each.student_id for each in self.uploads]
+        digests = sorted({digest for each in self.uploads for digest in each.digests})
         wanted = {name: [{owner: {"$in": students}} for owner in OWNED[name]] for name in COLLECTIONS}
-        wanted["review_archives"].append({"sha256": {"$in": sorted(set().union(*(e.digests for e in self.uploads)))}})
+        wanted["review_archives"].append({"sha256": {"$in": digests}})
         for name, any_of in wanted.items():
             if count := mongo[name].count_documents({"$or": any_of}):
                 what = mongo[name].name

@@ -112,7 +112,7 @@ def _its_own(upload: Upload, before: Tree, now: Tree) -> list[Path]:
     """Find what came about in the storage with an upload's nonce or its student."""
     nonces = {upload.archive.nonce: "upload"} if upload.archive.nonce else {}
     owned = attribute(diff(before, now), nonces, {_bytes(upload.student_id): "upload"})
-    return [path for path in owned.of.get("upload", []) if not path.is_dir()]
+    return owned.files().get("upload", [])
 
 
 def try_upload(

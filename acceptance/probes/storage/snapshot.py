@@ -104,6 +104,11 @@ class Attribution:
     of: Mapping[str, list[Path]]
     unattributed: tuple[Path, ...]
 
+    def files(self) -> dict[str, list[Path]]:
+        """Give each owner's paths that are no folders."""
+        found = {who: [path for path in paths if not path.is_dir()] for who, paths in self.of.items()}
+        return {who: paths for who, paths in found.items() if paths}
+
     def with_parents(self) -> Attribution:
         """Attribute each folder without an owner to the owner of something in it: it was made on the way there."""
         owner = {folder: who for who, paths in self.of.items() for path in paths for folder in path.parents}
