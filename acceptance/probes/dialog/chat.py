@@ -28,6 +28,11 @@ class _Seat:
     talk: list[str] = field(default_factory=list)
     sound: bool = True
 
+    @property
+    def said(self) -> list[str]:
+        """What the user said; an answer follows each."""
+        return self.talk[::2]
+
     def findings(
         self, stored: Sequence[Context], old: OldPath, counted: bool, keeps: int, keeps_in_turn: int
     ) -> list[Finding]:
@@ -43,8 +48,7 @@ class _Seat:
         if len(stored) != 1:
             expected = f"one document in {COLLECTION}, of session {self.session}"
             return [Finding("wrong documents", self.user, expected, f"{[each.get('session_id') for each in stored]}")]
-        said = self.talk[::2]
-        found = contexts.findings(stored[0], self.user, said[max(0, len(said) - keeps) :])
+        found = contexts.findings(stored[0], self.user, self.said[max(0, len(self.said) - keeps) :])
         if counted and stored[0].get("step_count") != self.turns:
             expected = f"step_count {self.turns} after as many turns, as the old path counts"
             found.append(Finding("wrongly stored", self.user, expected, str(stored[0].get("step_count"))))
