@@ -165,7 +165,7 @@ POWER = (
         survey="ignored",
     ),
     Soak(("review-errors",), ("trigger pipeline-failures", "trigger bad-reviews"), "found"),
-    Soak(("rate-limit-always",), ("trigger unexpected-429",), "rate limit"),
+    Soak(("rate-limit-always",), ("trigger rate-limit", "trigger unexpected-429"), "rate limit"),
     Soak(("review-no-log-analysis",), ("trigger no-log-analysis",), "log analysis appended"),
     Soak(("review-not-published",), ("trigger not-published",), "report published"),
     Soak(("component-unhealthy",), ("test_components_are_healthy",), "LogAnalysisPipeline", survey="soak"),
