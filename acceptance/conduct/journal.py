@@ -130,8 +130,7 @@ class Journal:
         """
         flags: set[str] = set()
         for entry in self.entries():
-            if entry.op == "intend" and entry.undo.get("kind") == "flag":
-                flags -= set(entry.undo.get("change", {}).get("keys", ()))
+            flags -= set(entry.undo.get("change", {}).get("keys", ()))
             flags |= set(entry.left_enabled)
         return flags
 

@@ -76,7 +76,7 @@ def docker_run(key: str, text: str) -> str:
 def is_continued(text: str, before: int) -> bool:
     """Tell whether the line that ends at offset `before` goes on in the next, for a backslash is its last character."""
     line = text[:before].removesuffix("\n").rpartition("\n")[2]
-    return before > 0 and (len(line) - len(line.rstrip("\\"))) % 2 == 1
+    return (len(line) - len(line.rstrip("\\"))) % 2 == 1
 
 
 def open_quote(text: str, before: int) -> int | None:

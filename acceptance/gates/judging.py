@@ -200,8 +200,8 @@ def _compared(gate: Measure, samples: Samples) -> GateResult:
     points = curve(gate, samples)
     value = points[-1][1] if points else None
     number = seen(gate, samples)
-    if value is None or math.isnan(value):
-        why = "no value came back" if value is None else "the value is not a number"
+    if value is None:
+        why = "no value came back"
         return GateResult(gate, Verdict.INCONCLUSIVE, value, number, why, samples.start, samples.end, points)
     verdict = Verdict.PASS if Threshold(gate.threshold).holds(value) else Verdict.FAIL
     few = too_few(number, FEWEST_WITHOUT_ERROR) if gate.kind == "count" and gate.total else ""

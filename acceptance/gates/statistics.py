@@ -12,9 +12,12 @@ releases different.
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import accumulate
+from itertools import count as from_number
 from statistics import median
 
 
@@ -117,11 +120,7 @@ def rank_sums_below(first: int, second: int) -> tuple[float, ...]:
             ways[u] -= ways[u - second - i]
         for u in range(i, len(ways)):
             ways[u] += ways[u - i]
-    total, seen, below = math.comb(first + second, first), 0, []
-    for count in ways:
-        seen += count
-        below.append(seen / total)
-    return tuple(below)
+    return tuple(seen / math.comb(first + second, first) for seen in accumulate(ways))
 
 
 def binomial_tail(hits: int, of: float, p: float) -> float:
@@ -165,15 +164,10 @@ def _root(rising: Callable[[float], float]) -> float:
 
 def _first(true_from: Callable[[int], bool]) -> int:
     """Find the first number above 0 from which on a condition holds."""
-    low, high = 0, 1
-    while not true_from(high):
-        low, high = high, 2 * high
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if true_from(middle) else (middle, high)
-    return high
+    enough = next(number for number in (2**power for power in from_number()) if true_from(number))
+    return bisect_left(range(enough), True, lo=1, key=true_from)
 
 
 def nearest_rank(values: Sequence[float], quantile: float) -> float:
     """Give the smallest value with at least this share of all at or below it."""
-    return sorted(values)[max(0, math.ceil(quantile * len(values)) - 1)]
+    return sorted(values)[math.ceil(quantile * len(values)) - 1]
