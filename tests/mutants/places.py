@@ -147,14 +147,19 @@ def _of_file(root: Path, path: Path) -> Iterator[Place]:
     source, name = path.read_text(encoding="utf-8"), str(path.relative_to(root))
     tree = cosmic_ray.ast.get_ast(source)
     hooks = _docstrings(source) | (hook_lines(source) if name.startswith("lab/") else set())
+    nodes = [(node, _decides(node)) for node in cosmic_ray.ast.ast_nodes(tree)]
     for operator in cosmic_ray.plugins.operator_names():
         if any(part in operator for part in LEFT_OUT):
             continue
-        positions = _Positions(_operator(operator))
-        positions.walk(tree)
-        for occurrence, line in enumerate(positions.lines):
-            if line not in hooks:
+        found = ((start[0], ok) for node, ok in nodes for start, _ in _operator(operator).mutation_positions(node))
+        for occurrence, (line, ok) in enumerate(found):
+            if ok and line not in hooks:
                 yield Place(name, operator, occurrence, line)
+
+
+def _decides(node: Any) -> bool:
+    """Tell whether code decides by a node: not by what a decorator is given, nor by the lone `*` of a signature."""
+    return node.parent is None or (node.parent.type != "parameters" and not node.search_ancestor("decorator"))
 
 
 def hook_lines(source: str) -> set[int]:
@@ -221,19 +226,6 @@ def _docstrings(source: str) -> set[int]:
         if token.type == tokenize.STRING and token.string.startswith('"""')
         for line in range(token.start[0], token.end[0] + 1)
     }
-
-
-class _Positions(cosmic_ray.ast.Visitor):  # type: ignore[misc]
-    """Collects the lines of an operator's positions, in the order in which the library counts them."""
-
-    def __init__(self, operator: Any) -> None:
-        self._operator = operator
-        self.lines: list[int] = []
-
-    def visit(self, node: Any) -> Any:
-        """Note the positions at this node."""
-        self.lines += [start[0] for start, _ in self._operator.mutation_positions(node)]
-        return node
 
 
 @cache
