@@ -51,9 +51,7 @@ class Line:
     def faults(self) -> list[str]:
         """What is wrong with the line itself: it names nothing, and does not say why."""
         found = [] if set(self.by) in ({""}, {"off", "on"}) else ["expected off and on, or neither"]
-        found += [
-            "expected a check, or the reason why there is none" for each in self.by.values() if not _is_told(each)
-        ]
+        found += ["expected a check, or the reason why there is none" for it in self.by.values() if not _is_told(it)]
         return [f"{self.part}: {self.says}: {fault}" for fault in found]
 
 

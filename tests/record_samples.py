@@ -105,9 +105,7 @@ def no_go(folder: Path) -> Path:
             [evidence, http("save_new", 500), *evidence_of("soak", "log", writer.now)],
         )
         switch(writer, "true", "false")
-        undone = (
-            f"{FLAG} is false again, butler-api restarted in 7.4 s, an upload with the flag off landed in the old place"
-        )
+        undone = f"{FLAG} is false again, butler-api restarted in 7.4 s, an upload landed in the old place"
         roll_back(writer, undone, 11.2, pause=2)
         passed = {nodeid(*each[:2]) for each in CHECKS if each[0] in ("soak", "exit_gate")} - {nodeid(phase, name)}
         for check in CHECKS:

@@ -34,12 +34,7 @@ TARGET = {
     "storage_root": "/var/butler/review_archives",
 }
 CHECKS: list[tuple[str, str, list[str], str]] = [
-    (
-        "preflight",
-        "test_storage_directory_is_prepared",
-        ["21_01c.preflight.1"],
-        "Storage directory: owner butler, mode 750",
-    ),
+    ("preflight", "test_storage_directory_is_prepared", ["21_01c.preflight.1"], "Storage: owner butler, mode 750"),
     (
         "preflight",
         "test_checksum_validation_was_tested_in_staging",
@@ -95,12 +90,7 @@ CHECKS: list[tuple[str, str, list[str], str]] = [
     ("soak", "test_gate[write_errors]", ["21_01c.monitor.1"], "No failed storage operation over the soak"),
     ("soak", "test_gate[write_p95]", ["21_01c.monitor.1"], "Write latency p95 under 2 s over the soak"),
     ("soak", "test_gate[checksum_failures]", ["21_01c.monitor.1"], "No checksum failure but our own over the soak"),
-    (
-        "soak",
-        "test_log_holds_only_expected_security_events",
-        ["21_01c.monitor.2"],
-        "No unexpected security events in the log",
-    ),
+    ("soak", "test_log_holds_only_expected_security_events", ["21_01c.monitor.2"], "No unexpected security events"),
     ("soak", "test_free_disk_space", ["21_01c.monitor.3"], "More than 10 GB free"),
     ("exit_gate", "test_no_file_write_errors", ["21_01c.exit.1"], "No file write errors"),
     ("exit_gate", "test_checksum_validation_works", ["21_01c.exit.2"], "Checksum validation working"),
@@ -202,11 +192,7 @@ def http(name: str, status: int = 400) -> dict[str, Any]:
             "method": "POST",
             "url": "http://127.0.0.1:8000/api/v1/reviews",
             "request_headers": {"content-type": "multipart/form-data", "authorization": "[redacted]"},
-            "request": {
-                "student_id": "<img src=x onerror=alert(1)>",
-                "new_zip": f"{name}.zip",
-                "new_zip_sha256": digest,
-            },
+            "request": {"student_id": "<img src=x onerror=x(1)>", "new_zip": f"{name}.zip", "new_zip_sha256": digest},
             "status": status,
             "response_headers": {"content-type": "application/json", "x-trace-id": digest[:16]},
             "response": '{"detail":"invalid identifier"}',

@@ -226,9 +226,7 @@ def test_secrets_are_nowhere(project, workers):
 def test_the_journal_holds_the_flags_line_and_no_other(project):
     project.stage("21_01c", flag_on=GOOD).run()
     text = (project.target.journal_file).read_text()
-    others = [
-        line for line in project.target.env_file.read_text().splitlines() if "=" in line and "STORAGE_AD" not in line
-    ]
+    others = [it for it in project.target.env_file.read_text().splitlines() if "=" in it and "STORAGE_AD" not in it]
     assert "USE_NEW_STORAGE_ADAPTER=false" in text
     assert others
     assert [line for line in others if line in text] == []

@@ -48,6 +48,7 @@ class Restarter:
 
     def restart(self, key, *, need_proof=True):
         self.restarts.append(key)
+        self.need_proof = need_proof
         if self.failures:
             self.failures -= 1
             raise self.failure("the service does not come back")

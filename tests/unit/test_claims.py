@@ -41,9 +41,7 @@ def test_claims_and_findings_travel_with_the_report(tmp_path):
     command = [sys.executable, "-m", "pytest", "-q", "-s", "-p", "no:cacheprovider", "--rootdir", str(tmp_path)]
     done = subprocess.run([*command, "ops_tests"], cwd=tmp_path, capture_output=True, text=True, check=False)
     lines = [line.partition("PROPERTIES ")[2] for line in done.stdout.splitlines() if "PROPERTIES " in line]
-    told = {
-        name: [(key, json.loads(value)) for key, value in properties] for name, properties in map(json.loads, lines)
-    }
+    told = {name: [(key, json.loads(it)) for key, it in properties] for name, properties in map(json.loads, lines)}
     assert told["test_good"] == [
         ("claim", {"expected": "free > 10", "observed": "12 > 10"}),
         ("claim", {"expected": "nothing wrong", "observed": "nothing wrong"}),

@@ -89,11 +89,7 @@ def test_a_gate_is_shown_in_the_deployments_own_names(load):
         ("""'x{job="$job"}'""", "''", "errors: query: expected what is measured, found nothing"),
         ("""'x{job="$job"}'""", """'sum(x{job="$job"})'""", "errors: query: expected a selector of raw series"),
         ("[[gate]]", "[[gate]]\n" + GATE.partition("]]")[2] + "[[gate]]", "errors: id: expected each id once"),
-        (
-            "[[gate]]",
-            "[[trigger]]" + GATE.partition("]]")[2].replace("== 0", "> 1") + "[[gate]]",
-            "'> 1', which never fires",
-        ),
+        ("[[gate]]", "[[trigger]]" + GATE.partition("]]")[2].replace("== 0", "> 1") + "[[gate]]", "> 1', which never"),
     ],
 )
 def test_a_faulty_stage_is_told_with_file_key_and_remedy(load, old, new, told):

@@ -1,6 +1,7 @@
 """The conductor leaves the target as it was, unless somebody chose otherwise."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 from small_target import BEFORE, FLAG, STAGE, Restarter, small_target
@@ -82,11 +83,17 @@ def test_flag_off_at_the_start_changes_nothing(conduct, target, restarter):
     assert (flag(target), restarter.restarts) == (BEFORE, [])
 
 
-def test_rollback_gives_the_file_back_byte_for_byte_and_happens_once(conduct, target, journal, restarter):
+def test_rollback_gives_the_file_back_byte_for_byte_and_happens_once(conduct, target, journal, restarter, monkeypatch):
     conductor = conduct()
     conductor.set_flag(STAGE, True)
+    monkeypatch.setattr("acceptance.conduct.undo.time", SimpleNamespace(monotonic=iter([100.0, 102.5]).__next__))
     first = conductor.rollback("21_01c", "a check failed")
     assert conductor.rollback("21_01c", "again") == first
+    assert (first.seconds, restarter.need_proof) == (2.5, False)
+    assert (
+        f"{target.env_file} restored (exact): the file is byte for byte as it was before the change; butler-api"
+        in first.account
+    )
     assert (flag(target), restarter.restarts, journal.pending()) == (BEFORE, ["api", "api"], [])
 
 
@@ -217,9 +224,7 @@ def test_window_is_asked_again_at_flag_on_and_at_acceptance(target, journal, eve
 
 
 def test_stage_that_may_not_be_accepted_is_restored(target, journal, events, restarter):
-    conductor = Conductor(
-        target, journal, events, restarter, "deploy", may_accept=lambda stage: f"{stage.id}: unsigned"
-    )
+    conductor = Conductor(target, journal, events, restarter, "deploy", may_accept=lambda it: f"{it.id}: unsigned")
     conductor.set_flag(STAGE, True)
     with pytest.raises(Inconclusive, match="21_01c: unsigned"):
         conductor.accept("21_01c")

@@ -13,7 +13,7 @@ FLAG = {"kind": "flag", "service": "api"}
 
 @pytest.fixture
 def path(tmp_path):
-    return tmp_path / "undo.journal"
+    return tmp_path / "new" / "folder" / "undo.journal"
 
 
 @pytest.fixture
@@ -29,6 +29,8 @@ def test_intent_is_pending_until_settled(journal):
     journal.settle(first, "undone")
     journal.settle(second, "kept")
     assert journal.pending() == []
+    told = [("open", 0), ("intend", 1), ("intend", 2), ("settle", 1), ("settle", 2)]
+    assert [(entry.op, entry.id) for entry in journal.entries()] == told
 
 
 @pytest.fixture
@@ -57,8 +59,13 @@ def test_new_journal_is_on_disk_with_its_name(path, synced):
 
 def test_next_run_refuses_while_something_is_pending(journal, path):
     journal.intend("flag on", FLAG)
-    with pytest.raises(RecoveryNeeded, match=r"run run-1 ended without undoing 1 change.*flag on.*recover.py"):
-        Journal(path, "run-2").open()
+    later = Journal(path, "run-2")
+    later.adopt()
+    later.intend("restart", {"kind": "restart"})
+    with pytest.raises(RecoveryNeeded, match=r"run run-2 .*undoing 2 change.*last being «restart».*recover.py"):
+        Journal(path, "run-3").open()
+    with pytest.raises(RecoveryNeeded, match="«restart» is not undone"):
+        later.close()
 
 
 def test_journal_that_cannot_be_begun_forgets_no_flag_that_stays_on(journal, path, monkeypatch):
@@ -83,7 +90,7 @@ def test_torn_last_line_is_an_intent_whose_mutation_never_began(journal, path, c
     path.write_bytes(path.read_bytes()[:-cut])
     assert [entry.id for entry in journal.pending()] == [whole]
     journal.settle(whole, "undone")  # written over the torn tail
-    assert journal.pending() == []
+    assert (journal.pending(), path.read_bytes()[-2:]) == ([], b"}\n")
 
 
 def test_damage_in_the_middle_is_told_not_guessed(journal, path):
@@ -123,6 +130,8 @@ def test_journal_may_be_written_by_the_group_whatever_the_umask(path):
 
 
 def test_journal_of_a_newer_version_is_refused(journal, path, monkeypatch):
+    monkeypatch.setattr("acceptance.conduct.journal.VERSION", 3)
+    assert journal.pending() == []
     monkeypatch.setattr("acceptance.conduct.journal.VERSION", 0)
     with pytest.raises(RecoveryNeeded, match=r"version 2.*reads up to 0"):
         journal.pending()

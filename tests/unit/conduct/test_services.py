@@ -91,9 +91,7 @@ def test_command_that_may_not_be_killed_is_told_and_not_waited_for(target, monke
 
 def test_command_that_asks_at_the_terminal_gets_no_answer_and_does_not_wait(target):
     """A password of sudo or ssh, in a recovery that somebody started by hand."""
-    code = (
-        f"from acceptance.process import run; print(run('sh -c \"read x < /dev/tty\"', {str(target.infra_dir)!r}, 9))"
-    )
+    code = f"from acceptance.process import run; print(run('sh -c \"read x < /dev/tty\"', '{target.infra_dir}', 9))"
     pid, terminal = pty.fork()
     if not pid:
         os.execv(sys.executable, [sys.executable, "-c", code])

@@ -6,7 +6,7 @@ from small_target import Restarter, small_target
 from acceptance.conduct.conductor import Conductor
 from acceptance.conduct.journal import Journal
 from acceptance.conduct.undo import recover
-from acceptance.events import EventLog
+from acceptance.events import EventLog, read_events
 from acceptance.stage import Stage
 from acceptance.verdict import Refused, RollbackFailed
 
@@ -81,6 +81,8 @@ def test_the_next_run_takes_out_what_a_crashed_one_added(conduct, target, restar
     next_run = Journal(target.journal_file, "run-2")
     recover(target, next_run, EventLog(tmp_path / "events.jsonl"), restarter)
     assert (target.env_file.read_text(), next_run.pending()) == (BEFORE, [])
+    undone = [event.data for event in read_events(tmp_path / "events.jsonl") if event.kind == "recovery.undone"]
+    assert {value for each in undone for value in each["flags"].values()} == {"false"}
 
 
 def test_flags_that_cannot_be_journalled_are_not_written(conduct, target, journal, monkeypatch):

@@ -12,7 +12,7 @@ from dotenv import dotenv_values
 from served import served
 
 from acceptance.envfile.file import EnvFile, EnvFileError
-from acceptance.envfile.readers import ABSENT, REFUSED, compose, docker_run, readings, shell, systemd
+from acceptance.envfile.readers import ABSENT, REFUSED, compose, docker_run, open_quote, readings, shell, systemd
 from acceptance.envfile.text import occurrences
 from acceptance.finding import Severity
 
@@ -35,7 +35,7 @@ def diagnosis(env, content):
 
 
 def test_a_plain_file_gives_no_finding(env):
-    content = f"# it's a comment\nMONGO_PASSWORD={CANARY}\r\nNOTE='see {KEY}'\nA=\"it's\"\n{KEY}=false\nB=it's\n"
+    content = f"# it's a comment\\\\\nMONGO_PASSWORD={CANARY}\r\nNOTE='see {KEY}'\nA=\"it's\"\n{KEY}=false\nB=it's\n"
     assert diagnosis(env, content) == {}
 
 
@@ -44,7 +44,7 @@ def test_a_plain_file_gives_no_finding(env):
     [
         ("A=1\n", REFUSE, "{k}: .*found no line of it; stage 21_00 adds it"),
         ("A='x\n{k}=false\ny'\n", REFUSE, "{k}: .*only inside another key's quotes"),
-        ("{k}=maybe\n", REFUSE, "line 1: {k}: expected true or false, found 'maybe'"),
+        ("{k}=maybe-or-maybe-not-now\n", REFUSE, "line 1: {k}: expected true or false, found 'maybe-or-maybe-not-n'"),
         ("{k}=\n", REFUSE, "line 1: {k}: expected true or false, found nothing"),
         ("{k}\n", REFUSE, "line 1: {k}: .*found no '='"),
         ('A=1\n{k}="false\n', REFUSE, "line 2: {k}: .*cannot be read"),
@@ -59,7 +59,11 @@ def test_a_plain_file_gives_no_finding(env):
         ("A=1\u2028{k}=true\n{k}=false\n", REFUSE, "line 1: {k}: .*cannot be read"),
         ("set {k} true\n", REFUSE, "line 1: {k}: .*cannot be read"),
         ('{k}=false\n"{k}"=true\n', REFUSE, "line 2: {k}: .*cannot be read"),
-        ("{k}=false\n\n{k}=false\n", TELL, "line 3: {k}: expected one line, found lines 1, 3, of which line 3 wins"),
+        (
+            "{k}=false\n\n{k}=FALSE\n",
+            TELL,
+            "line 3: {k}: expected one line, found lines 1, 3, of which line 3 wins; the suite changes all",
+        ),
         ("{k}=true\n{k}=false\n", TELL, "they differ: line 1 holds 'true', line 2 holds 'false'"),
         ("export {k}=false\n", TELL, "docker run --env-file reads an error"),
         ("{k}='false'\n", TELL, "docker run --env-file reads \"'false'\""),
@@ -68,11 +72,12 @@ def test_a_plain_file_gives_no_finding(env):
         ("{k}=false\t# x\n", TELL, r"a shell reads 'false', Compose reads 'false\\t# x'"),
         ("{k}=false\u00a0\n", TELL, r"a shell reads 'false\\xa0', Compose reads 'false'"),
         ('{k}="false"#x\n', TELL, "a shell reads 'false#x', Compose reads 'false'"),
-        ("NAME=it's\n{k}=false\n", TELL, "a shell reads nothing, for the quotation mark on line 1 is still open"),
+        ("A=1\nNAME=it's\n{k}=false\n", TELL, "a shell reads nothing, for the quotation mark on line 2 is still open"),
         ("A=1 \\\n{k}=false\n", TELL, "systemd reads nothing, for the line above ends with a backslash"),
         ("# C:\\\n{k}=false\n", TELL, "systemd reads nothing, for the line above ends with a backslash"),
         ("'{k}'=false\n", TELL, "a shell reads nothing, Compose reads an error, for the whole file"),
-        (b"# \xe9\nUSE_NEW_STORAGE_ADAPTER=false\n", TELL, "expected UTF-8, found another encoding on line 1"),
+        ("A=1 \\\\\\\n{k}=false\n", TELL, "systemd reads nothing, for the line above ends with a backslash"),
+        (b"\n# \xe9\nUSE_NEW_STORAGE_ADAPTER=false\n", TELL, "expected UTF-8, found another encoding on line 2"),
     ],
 )
 def test_diagnosis(env, content, severity, says):
@@ -139,6 +144,14 @@ LINES = {
 
 def test_a_line_of_another_key_says_nothing_of_this_one():
     assert {read(key, "M=1") for key in "AZ" for read in (shell, compose, systemd, docker_run)} == {ABSENT}
+
+
+OPENED = {"a'b\n": 1, "'a'": None, "# it's\n": None, "a#'\n": 2, r"\'": None, r'"a\"': 0, "'b' 'c": 4, " #'": None}
+
+
+@pytest.mark.parametrize(("above", "at"), OPENED.items())
+def test_a_quotation_mark_is_open_where_a_shell_takes_it_to_be(above, at):
+    assert open_quote(f"{above}{KEY}=' # '", len(above)) == at
 
 
 @pytest.mark.parametrize("line", LINES.values(), ids=LINES)

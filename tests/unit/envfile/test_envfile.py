@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from unittest.mock import Mock
 
@@ -19,8 +20,10 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import acceptance.envfile.file
+import acceptance.envfile.obstacles
+from acceptance.disk import owner_name
 from acceptance.envfile.atomic import replace_bytes
-from acceptance.envfile.file import Change, EnvFile, EnvFileConflict, EnvFileError
+from acceptance.envfile.file import Change, EnvFile, EnvFileConflict, EnvFileError, Restored
 from acceptance.envfile.obstacles import attributes
 
 KEY = "USE_NEW_STORAGE_ADAPTER"
@@ -46,23 +49,14 @@ def write(env: EnvFile, content: str | bytes) -> bytes:
 # --- reading
 
 
-def test_last_duplicate_wins(env):
-    write(env, f"{KEY}=true\n{KEY}=false\n")
-    assert env.read() == {KEY: "false"}
-    assert env.flag(KEY) is False
-
-
 def test_reads_as_a_shell_does(env):
-    """export, quotes and a trailing comment; compared with bash itself, not with our own parser."""
-    write(env, f"export {KEY}=\"true\" # on\n{OTHER}='false'\nPLAIN=a#b # c\n")
+    """export, quotes, a second line and a trailing comment; compared with bash itself, not with our own parser."""
+    write(env, f"{KEY}=false\nexport {KEY}=\"true\" # on\n{OTHER}='false'\nPLAIN=a#b # c\n")
     script = f'. "{env.path}"; printf "%s|%s|%s" "${KEY}" "${OTHER}" "$PLAIN"'
     shell = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True).stdout
     assert "|".join(env.read()[key] for key in (KEY, OTHER, "PLAIN")) == shell
-
-
-def test_no_interpolation(env):
     write(env, "A=1\nB=${A}\n")
-    assert env.read()["B"] == "${A}"
+    assert env.read()["B"] == "${A}", "what we do not interpolate"
 
 
 @pytest.mark.parametrize("value", ["", "1", "yes", "truee", "true;"])
@@ -117,17 +111,19 @@ def test_set_changes_the_value_and_nothing_else(env, before, after):
     assert env.path.read_bytes() == original
 
 
-def test_the_checklists_own_grep_finds_what_set_wrote(env):
-    write(env, f"{KEY}=true\n")
-    env.set(KEY, "false")
-    grep = subprocess.run(["grep", "-E", "USE_NEW_.*=false", env.path], capture_output=True, text=True)
-    assert grep.stdout == f"{KEY}=false\n"
-
-
-@pytest.mark.parametrize("content", ["A=1\n", f"{KEY}\n", f'{KEY}="false\n', f"# {KEY}=false\n"])
-def test_set_refuses_what_is_not_plainly_there(env, content):
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ("A=1\n", f"{KEY} is absent"),
+        (f"A=1\n{KEY}\n{KEY}\n", f"{KEY} has no '=' on line 2"),
+        (f'{KEY}="false\nA=1\n', f"line 1 names {KEY} and cannot be read"),
+        (f"A=1\n{KEY}: a\n- {KEY}\n", f"line 2 names {KEY} and cannot be read"),
+        (f"# {KEY}=false\n", f"{KEY} is absent"),
+    ],
+)
+def test_set_refuses_what_is_not_plainly_there(env, content, told):
     original = write(env, content)
-    with pytest.raises(EnvFileError, match=KEY):
+    with pytest.raises(EnvFileError, match=told):
         env.set(KEY, "true")
     assert env.path.read_bytes() == original
 
@@ -140,34 +136,43 @@ def test_set_refuses_values_that_need_quoting(env, value):
     assert env.path.read_bytes() == original
 
 
-def test_mode_survives(env):
+def test_mode_survives_and_the_new_file_is_private_until_it_is_complete(env, monkeypatch):
     write(env, f"{KEY}=false\n")
-    env.path.chmod(0o640)
+    env.path.chmod(0o647)
+    fchmod, seen = os.fchmod, []
+    monkeypatch.setattr(os, "fchmod", lambda fd, mode: (seen.append(os.fstat(fd).st_mode & 0o7777), fchmod(fd, mode)))
+    before = env.held()
     env.set(KEY, "true")
-    assert stat.S_IMODE(env.path.stat().st_mode) == 0o640
+    assert (stat.S_IMODE(env.path.stat().st_mode), seen) == (0o647, [0o600, 0o600])
+    assert (stat.S_IMODE(env.path.with_name(".env.infra.lock").stat().st_mode), before.mode) == (0o660, 0o647)
+    assert "false" not in repr(before)
 
 
 @root_only
-def test_owner_survives(env):
+@pytest.mark.parametrize("owner", [(12345, 54321), (0, 0)], ids=["of the file", "and not the folder's"])
+def test_owner_survives(env, owner):
+    """A folder with the set-group-ID bit gives what is made in it its own group."""
     write(env, f"{KEY}=false\n")
-    os.chown(env.path, 12345, 54321)
+    os.chown(env.path, *owner)
+    os.chown(env.path.parent, -1, 54321)
+    env.path.parent.chmod(0o2700)
     env.set(KEY, "true")
     for path in (env.path, env.path.with_name(".env.infra.lock")):
-        assert (path.stat().st_uid, path.stat().st_gid) == (12345, 54321)
+        assert (path.stat().st_uid, path.stat().st_gid) == owner
 
 
-@pytest.mark.parametrize("from_folder", [False, True], ids=["the file's own", "a default of the folder only"])
-def test_acl_and_attributes_survive_and_none_are_added(env, tmp_path, from_folder):
+@pytest.mark.parametrize("of", ["file", "folder", "file and folder"])
+def test_acl_and_attributes_survive_and_none_are_added(env, tmp_path, of):
     """An ACL shows in the mode as the group's bits: without it, a user of it is out, and the group is in."""
     write(env, f"{KEY}=false\n")
     env.path.chmod(0o600)
     os.setxattr(env.path, "user.origin", b"ansible")
-    if from_folder:
+    if "folder" in of:
         os.setxattr(tmp_path, "system.posix_acl_default", ACL)
-    else:
+    if "file" in of:
         os.setxattr(env.path, "system.posix_acl_access", ACL)
     before = attributes(env.path), env.path.stat().st_mode
-    assert "system.posix_acl_access" in before[0] or from_folder
+    assert "system.posix_acl_access" in before[0] or of == "folder"
     env.restore(env.set(KEY, "true"))
     assert (attributes(env.path), env.path.stat().st_mode) == before
 
@@ -219,6 +224,18 @@ def test_what_cannot_be_replaced_is_found_out_before_the_intent(env, tmp_path, m
     assert env.refusals([KEY]) == []
 
 
+def test_a_mount_point_is_told_by_its_name_and_a_lock_only_where_it_can_be_seen(env, tmp_path, monkeypatch):
+    write(env, f"{KEY}=false\n")
+    mounts = tmp_path / "mountinfo"
+    monkeypatch.setattr(acceptance.envfile.obstacles, "_MOUNTS", mounts)
+    monkeypatch.setattr(acceptance.envfile.obstacles, "ioctl", refuse)
+    assert env.refusals([KEY]) == []
+    env = EnvFile(tmp_path / "a b\\")
+    write(env, f"{KEY}=false\n")
+    mounts.write_text(f"1 2 0:3 / / rw\n24 23 0:22 / {tmp_path}/a\\040b\\134 rw\n")
+    assert "it is a mount point" in env.refusals([KEY])[0].found
+
+
 def test_a_line_that_others_append_before_the_rename_is_kept(env):
     """They know nothing of our lock; the change is refused, and a restore takes theirs in."""
     write(env, f"{KEY}=false\n")
@@ -232,19 +249,20 @@ def test_a_line_that_others_append_before_the_rename_is_kept(env):
     assert env.path.read_text() == f"{KEY}=false\nTHEIRS=1\n"
 
 
-def test_a_restore_takes_in_what_others_append_before_the_rename(env, monkeypatch):
+@pytest.mark.parametrize("times", [4, 5], ids=["four times", "each of five times"])
+def test_a_restore_takes_in_what_others_append_before_the_rename(env, monkeypatch, times):
     write(env, f"{KEY}=false\n")
     change = env.set(KEY, "true")
     appended = []
 
     def others_first(path, content, before_rename):
-        if not appended:
-            appended.append(env.path.write_text(f"{KEY}=true\nTHEIRS=1\n"))
+        appended.append(len(appended) < times and env.path.write_text(f"{KEY}=true\nTHEIRS={len(appended)}\n"))
         replace_bytes(path, content, before_rename)
 
     monkeypatch.setattr(acceptance.envfile.file, "replace_bytes", others_first)
-    assert env.restore(change).outcome == "merged"
-    assert (appended != [], env.path.read_text()) == (True, f"{KEY}=false\nTHEIRS=1\n")
+    with pytest.raises(EnvFileError, match="somebody else changed it") if times > 4 else nullcontext():
+        assert env.restore(change).outcome == "merged"
+    assert (len(appended), env.path.read_text()) == (5, f"{KEY}={str(times > 4).lower()}\nTHEIRS={times - 1}\n")
 
 
 def test_a_link_that_is_turned_to_another_file_meanwhile_is_no_change(env, tmp_path):
@@ -264,20 +282,24 @@ def test_a_link_that_is_turned_to_another_file_meanwhile_is_no_change(env, tmp_p
 
 def test_drift_is_a_flag_that_is_not_what_it_was_made(env):
     assert "cannot be read" in env.drift(KEY, value=True).found
-    write(env, f"{KEY}=true\n")
+    write(env, f"{KEY}={'x' * 300}\n")
+    assert env.drift(KEY, value=True).found == "x" * 200
+    write(env, f"{KEY}=TRUE\n")
     assert env.drift(KEY, value=True) is None
-    assert env.drift(KEY, value=False).found == "true"
+    assert env.drift(KEY, value=False).found == "TRUE"
     write(env, "")
     assert env.drift(KEY, value=True).found == "no line of it"
 
 
 @root_only
-def test_another_owners_file_is_refused_before_anything(open_folder):
+@pytest.mark.parametrize("owner", [(0, 65534), (65535, 65534), (65534, 0)], ids=["root", "another", "another group"])
+def test_another_owners_file_is_refused_before_anything(open_folder, owner):
     """An ordinary user in a folder that all may write to would take the file over."""
     open_folder.chmod(0o777)
     env = EnvFile(open_folder / ".env.infra")
     original = write(env, f"{KEY}=false\n")
     env.path.chmod(0o644)
+    os.chown(env.path, *owner)
     script = (
         "import os, sys; from pathlib import Path; from acceptance.envfile.file import EnvFile, EnvFileError\n"
         f"os.setgid(65534); os.setgroups([]); os.setuid(65534)\nenv = EnvFile(Path({str(env.path)!r}))\n"
@@ -285,7 +307,7 @@ def test_another_owners_file_is_refused_before_anything(open_folder):
         f"try:\n    env.set({KEY!r}, 'true')\nexcept EnvFileError as error:\n    print(error)\n"
     )
     out = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
-    assert "belongs to root:root" in out
+    assert f"belongs to {owner_name(env.path.stat())} and this process runs as " in out
     assert "run as the owner or root; nothing was changed" in out
     assert env.path.read_bytes() == original
     assert sorted(p.name for p in open_folder.iterdir()) == [".env.infra", ".env.infra.lock"]
@@ -345,9 +367,9 @@ def test_what_a_killed_writer_left_is_cleared_away(env, tmp_path):
     """By the next write, and by a restore that finds nothing to do: the half-written copy holds secrets."""
     write(env, f"{KEY}=false\n")
     change = env.set(KEY, "true")
-    for _ in range(2):
+    for outcome in ("exact", "already"):
         (tmp_path / ".env.infra.acceptance.tmp").write_text("half a f")
-        env.restore(change)
+        assert env.restore(change).outcome == outcome
         assert sorted(p.name for p in tmp_path.iterdir()) == [".env.infra", ".env.infra.lock"]
 
 
@@ -391,7 +413,7 @@ def test_concurrent_writers_lose_nothing(env):
         "for i in range(5): EnvFile(Path(sys.argv[1])).set(f'K{sys.argv[2]}_{i}', 'true')"
     )
     writers = [
-        subprocess.Popen([sys.executable, "-c", script, env.path, str(n)], stdin=subprocess.PIPE) for n in range(8)
+        subprocess.Popen([sys.executable, "-c", script, env.path, f"{n}"], stdin=subprocess.PIPE) for n in range(8)
     ]
     for writer in writers:  # all start on the closing of their stdin, as close together as can be
         writer.stdin.close()
@@ -402,11 +424,11 @@ def test_concurrent_writers_lose_nothing(env):
 # --- appending (21_00)
 
 
-@pytest.mark.parametrize("before", ["", "A=1\n", "A=1", "A=1\r\n", "# c"])
+@pytest.mark.parametrize("before", ["", "\ufeff", "A=1\n", "A=1", "A=1\r\n", "# c"])
 def test_append_ends_the_last_line_first_and_is_undone(env, before):
     original = write(env, before)
     change = env.append({KEY: "false", OTHER: "false"}, "Epic 21 feature flags")
-    ended = before if before == "" or before.endswith("\n") else before + "\n"
+    ended = before if before in ("", "\ufeff") or before.endswith("\n") else before + "\n"
     expected = f"{ended}# Epic 21 feature flags\n{KEY}=false\n{OTHER}=false\n"
     assert env.path.read_bytes() == expected.encode()
     assert env.restore(change).outcome == "exact"
@@ -418,6 +440,8 @@ def test_append_refuses_a_key_that_is_there(env):
     with pytest.raises(EnvFileError, match=f"{KEY} on line 1 is there already"):
         env.append({OTHER: "false", KEY: "false"}, "flags")
     assert env.path.read_bytes() == original
+    with pytest.raises(EnvFileError, match=f": '{'A' * 60}' cannot be written"):
+        env.append({"A" * 61: "a b"}, "flags")
 
 
 def test_append_refuses_to_run_into_an_open_quote(env):
@@ -431,33 +455,26 @@ def test_append_refuses_to_run_into_an_open_quote(env):
 def test_append_is_undone_around_what_others_wrote(env):
     write(env, "A=1\n")
     change = env.append({KEY: "false"}, "flags")
-    write(env, f"A=2\n# flags\n{KEY}=false\nB=1\n")
-    assert env.restore(change).outcome == "merged"
-    assert env.path.read_text() == "A=2\nB=1\n"
-    assert env.restore(change).outcome == "already"
+    write(env, f"# flags\nA=2\n# flags\n{KEY}=false\nB=1\n")
+    restored = Restored("merged", f"the lines added for {KEY} are removed; what others changed is kept")
+    assert env.restore(change) == restored
+    assert env.path.read_text() == "# flags\nA=2\nB=1\n"
+    assert env.restore(change) == Restored("already", f"the lines of {KEY} were removed by others")
+    write(env, f"A=2\n# flags\n{KEY}=false\n{KEY}=False\n")
+    assert env.restore(change) == replace(restored, note=f"{restored.note}; line 4, written by others, is kept")
+    assert env.path.read_text() == f"A=2\n{KEY}=False\n"
 
 
 def test_append_is_not_undone_over_a_flag_that_was_switched(env):
     write(env, "A=1\n")
     change = env.append({KEY: "false"}, "flags")
     env.set(KEY, "true")
-    with pytest.raises(EnvFileConflict, match="now line 3 sets USE_NEW_STORAGE_ADAPTER to 'true'"):
+    told = f"wrote {KEY}: {KEY}=false; now line 3 sets {KEY} to 'true'; somebody else .* it is to be removed, then"
+    with pytest.raises(EnvFileConflict, match=told):
         env.restore(change)
 
 
 # --- restoring
-
-
-def test_restore_twice_is_harmless(env):
-    original = write(env, f"{KEY}=false\n")
-    change = env.set(KEY, "true")
-    assert [env.restore(change).outcome for _ in range(2)] == ["exact", "already"]
-    assert env.path.read_bytes() == original
-
-
-def test_a_change_that_changed_nothing_is_nothing_to_restore(env):
-    write(env, f"{KEY}=true\n")
-    assert env.restore(env.set(KEY, "true")).outcome == "already"
 
 
 def test_change_survives_json(env):
@@ -470,31 +487,37 @@ def test_change_survives_json(env):
 
 
 def test_change_tells_what_was_and_holds_no_other_line(env):
-    original = write(env, f"MONGO_PASSWORD={CANARY}\n{KEY}=false # c\n")
+    def digest():
+        return hashlib.sha256(env.path.read_bytes()).hexdigest()
+
+    write(env, f"MONGO_PASSWORD={CANARY}\n{KEY}=false # c\n{KEY}=False")
+    digests, path = [digest()], str(env.path)
     change = env.set(KEY, "true")
-    assert change.before == ((2, f"{KEY}=false # c"),)
-    assert change.after == ((2, f"{KEY}=true # c"),)
-    assert change.previous == "false"
-    assert change.sha256_before == hashlib.sha256(original).hexdigest()
-    assert change.sha256_after == hashlib.sha256(env.path.read_bytes()).hexdigest()
-    assert CANARY not in json.dumps(change.to_dict())
+    digests.append(digest())
+    before, after = ((2, f"{KEY}=false # c"), (3, f"{KEY}=False")), ((2, f"{KEY}=true # c"), (3, f"{KEY}=true"))
+    assert change == Change(path, "set", (KEY,), "true", before, after, False, *digests)
+    assert (change.previous, CANARY in json.dumps(change.to_dict())) == ("False", False)
+    added = env.append({OTHER: "false"}, "of  the\nepic")
+    after, digests = ((4, "# of the epic"), (5, f"{OTHER}=false")), [digests[1], digest()]
+    assert added == Change(path, "append", (OTHER,), f"{OTHER}=false", (), after, True, *digests)
+    assert added.previous is None
 
 
 def test_other_lines_changed_meanwhile_are_kept(env):
     write(env, f"A=1\n{KEY}=false # c\n")
     change = env.set(KEY, "true")
     write(env, f"NEW=1\nA=2\n\n{KEY}=true # c\nB=3")
-    restored = env.restore(change)
-    assert restored.outcome == "merged"
-    assert "other lines were changed by others" in restored.note
+    note = f"{KEY} is back at false; other lines were changed by others and are kept"
+    assert env.restore(change) == Restored("merged", note)
     assert env.path.read_text() == f"NEW=1\nA=2\n\n{KEY}=false # c\nB=3"
 
 
 @pytest.mark.parametrize(
     "now, says",
     [
-        ("{k}=maybe\n", "line 1 sets {k} to 'maybe'"),
+        ("{k}=maybe\n", "line 1 sets {k} to 'maybe'; somebody else .* is to be 'false', as before this run, then"),
         ("{k}=true\n{k}=maybe\n", "line 2 sets {k} to 'maybe' \\(beside this run's own line\\)"),
+        ("{k}=false\n{k}=maybe\n{k}=0\n", "line 1 .*, line 2 sets {k} to 'maybe', line 3 sets {k} to '0'"),
         ("A=1\n", "{k} is no longer in the file"),
     ],
 )
@@ -508,21 +531,32 @@ def test_a_key_changed_by_somebody_else_is_a_conflict(env, now, says):
 
 
 @pytest.mark.parametrize(
-    "now, outcome, then",
+    "now, outcome, then, told",
     [
         # the rollback plan's `echo KEY=false >> .env.infra`, by hand, while the run goes on
-        ("A=1\n{k}=true\n{k}=false\n", "merged", "A=1\n{k}=false\n{k}=false\n"),
-        ("A=1\n{k}=false # by hand\n", "already", "A=1\n{k}=false # by hand\n"),
-        ("A=2\n{k}=false\n", "already", "A=2\n{k}=false\n"),
-        ("A=2\n{k}=False\n", "already", "A=2\n{k}=False\n"),
-        ("A=2\n{k}=true\nexport {k}=FALSE\n", "merged", "A=2\n{k}=false\nexport {k}=FALSE\n"),
+        (
+            "A=1\n{k}=true\n{k}=false\n",
+            "merged",
+            "A=1\n{k}=false\n{k}=false\n",
+            "are kept; line 3, set to false by others, is kept",
+        ),
+        ("A=1\n{k}=false # by hand\n", "already", "A=1\n{k}=false # by hand\n", "changed to false by others"),
+        ("A=2\n{k}=false\n", "already", "A=2\n{k}=false\n", "is as before; other lines were changed by others"),
+        ("A=2\n{k}=False\n", "already", "A=2\n{k}=False\n", "changed to false by others"),
+        (
+            "A=2\n{k}=true\nexport {k}=FALSE\n",
+            "merged",
+            "A=2\n{k}=false\nexport {k}=FALSE\n",
+            "are kept; line 3, set to false by others, is kept",
+        ),
     ],
 )
-def test_a_rollback_by_hand_is_no_conflict(env, now, outcome, then):
+def test_a_rollback_by_hand_is_no_conflict(env, now, outcome, then, told):
     write(env, f"A=1\n{KEY}=false\n")
     change = env.set(KEY, "true")
     write(env, now.format(k=KEY))
-    assert env.restore(change).outcome == outcome
+    restored = env.restore(change)
+    assert (restored.outcome, restored.note[-len(told) :]) == (outcome, told)
     assert env.path.read_text() == then.format(k=KEY)
     assert env.restore(change).outcome == "already"
 
@@ -533,6 +567,12 @@ def test_one_of_two_lines_changed_by_hand_leaves_no_line_on(env):
     write(env, f"{KEY}=true\n{KEY}=false\n")
     assert env.restore(change).outcome == "merged"
     assert env.path.read_text() == f"{KEY}=false\n{KEY}=false\n"
+    write(env, f"A=1\n{KEY}=true\n{KEY}=true\n")
+    assert env.restore(change).outcome == "merged"
+    assert env.path.read_text() == f"A=1\n{KEY}=false\n{KEY}=false\n"
+    write(env, f"{KEY}=true\n" * 3)
+    with pytest.raises(EnvFileConflict, match="line 3 sets"):
+        env.restore(change)
 
 
 def test_a_change_of_another_file_is_refused(env, tmp_path):
@@ -544,9 +584,10 @@ def test_a_change_of_another_file_is_refused(env, tmp_path):
 
 def test_a_damaged_change_is_not_applied(env):
     write(env, f"{KEY}=false\n")
-    data = env.set(KEY, "true").to_dict() | {"before": [[1, f"{KEY}=tampered"]]}
-    with pytest.raises(EnvFileError, match="does not lead back"):
-        env.restore(Change.from_dict(data))
+    for before in ([[1, f"{KEY}=tampered"]], []):
+        data = env.set(KEY, "true").to_dict() | {"sha256_before": "", "before": before}
+        with pytest.raises(EnvFileError, match="does not lead back"):
+            env.restore(Change.from_dict(data))
     assert env.path.read_text() == f"{KEY}=true\n"
 
 

@@ -15,9 +15,7 @@ def samples(query, total=((0, 0), (1, 5), (2, 10)), *, end=2, start=0, step=1, u
 
 def buckets(**series):
     """Rows of one histogram: `le_0_1=[...]`, `le_inf=[...]`."""
-    named = {
-        name.removeprefix("le_").replace("_", ".").replace("inf", "+Inf"): points for name, points in series.items()
-    }
+    named = {name.removeprefix("le_").replace("_", ".").replace("inf", "+Inf"): at for name, at in series.items()}
     return [row(*points, le=le) for le, points in named.items()]
 
 

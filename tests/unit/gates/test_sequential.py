@@ -22,16 +22,25 @@ def test_evidence_against_a_release_with_just_the_allowed_share_is_one_at_most_o
         assert mean <= 1 + 1e-9
 
 
-def test_evidence_of_many_requests_is_that_of_each_alone():
-    """How the requests are spread over the scrapes after the first beginning does not matter to one beginning."""
-    together = next(share_evidence([Count(3, 10)], 0.05))
-    assert together == pytest.approx(_by_hand(3, 10, 0.05))
+def test_evidence_is_the_mean_over_alternatives_and_beginnings():
+    counts, means, share, limit = [(3, 10), (0, 7), (2, 2), (1, 30)], [1.0, 5.0, 0.0, 2.5], 0.05, 2.0
+    shares = [odds * share / (1 - share + odds * share) for odds in (1.5, 2, 3, 5, 10, 30, 100)]
+    of_shares = [[(p / share) ** bad * ((1 - p) / (1 - share)) ** (of - bad) for bad, of in counts] for p in shares]
+    of_means = [[1 + stake * (mean / limit - 1) for mean in means] for stake in (0.1, 0.3, 0.9)]
+    assert [*share_evidence(itertools.starmap(Count, counts), share)] == pytest.approx(_by_hand(of_shares))
+    assert [*mean_evidence(means, limit)] == pytest.approx(_by_hand(of_means))
 
 
-def _by_hand(bad, of, share):
-    odds = (1.5, 2, 3, 5, 10, 30, 100)
-    shares = [o * share / (1 - share + o * share) for o in odds]
-    return math.log(sum(0.5 * (p / share) ** bad * ((1 - p) / (1 - share)) ** (of - bad) for p in shares) / len(odds))
+def _by_hand(alternatives):
+    """Half of the weight is on the first beginning, half of the rest on the 60 after it."""
+    weights = [0.5, *(0.5 * (60 / (n + 60) - 60 / (n + 61)) for n in range(3))]
+    return [
+        math.log(
+            sum(weights[begin] * math.prod(each[begin : end + 1]) for each in alternatives for begin in range(end + 1))
+            / len(alternatives)
+        )
+        for end in range(4)
+    ]
 
 
 def test_a_good_release_is_called_bad_at_any_time_no_more_often_than_guaranteed():

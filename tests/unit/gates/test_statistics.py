@@ -13,6 +13,7 @@ from acceptance.gates.statistics import (
     least_over,
     least_seen,
     level_ratio,
+    nearest_rank,
     proportion_bounds,
     rank_sums_below,
     rate_ratio,
@@ -39,11 +40,7 @@ def test_proportion_bounds_leave_alpha_in_each_tail():
     low, high = proportion_bounds(Count(3, 50), 0.05)
     assert summed_tail(3, 50, low) == pytest.approx(0.05, abs=1e-6)
     assert 1 - summed_tail(4, 50, high) == pytest.approx(0.05, abs=1e-6)
-
-
-def test_no_errors_in_59_requests_exclude_5_percent_and_in_58_do_not():
-    """The rule of three, exactly."""
-    assert proportion_bounds(Count(0, 59), 0.05)[1] < 0.05 < proportion_bounds(Count(0, 58), 0.05)[1]
+    assert proportion_bounds(Count(0, 59), 0.05)[1] < 0.05 < proportion_bounds(Count(0, 58), 0.05)[1]  # rule of three
 
 
 @pytest.mark.parametrize(("events", "p"), [(4, 1 / 16), (5, 1 / 32)])
@@ -52,8 +49,9 @@ def test_events_only_after_are_as_likely_as_so_many_coins(events, p):
 
 
 def test_the_rate_ratio_holds_the_truth_and_knows_what_nothing_is():
-    low, high = rate_ratio(Count(20, 1000), Count(60, 1000), 0.05)
-    assert 1 < low < 3 < high
+    """Of 80 events in a sixth of the time, 60 are the worst that 5 % show at either bound of the share."""
+    a, b = rate_ratio(Count(20, 5000), Count(60, 1000), 0.05)
+    assert [summed_tail(60, 80, a / (5 + a)), 1 - summed_tail(61, 80, b / (5 + b))] == pytest.approx([0.05] * 2)
     assert rate_ratio(Count(0, 100), Count(5, 100), 0.05)[1] == math.inf
     assert rate_ratio(Count(5, 100), Count(0, 100), 0.05)[0] == 0.0
 
@@ -67,29 +65,34 @@ def test_least_seen_is_the_first_count_that_is_called_an_increase(before):
 @pytest.mark.parametrize(("first", "second"), [(1, 1), (3, 4), (5, 2)])
 def test_rank_sums_are_those_of_every_arrangement(first, second):
     places = range(first + second)
-    counts = [
-        sum(b < a for a in mine for b in places if b not in mine) for mine in itertools.combinations(places, first)
-    ]
+    counts = [sum(b < a for a in own for b in places if b not in own) for own in itertools.combinations(places, first)]
     expected = [sum(u <= k for u in counts) / len(counts) for k in range(first * second + 1)]
     assert rank_sums_below(first, second) == pytest.approx(expected)
 
 
-def test_level_ratio_of_a_doubled_level_is_two_and_its_interval_excludes_one():
-    before = [0.10, 0.11, 0.12, 0.10, 0.13, 0.11, 0.12, 0.10]
-    ratio = level_ratio(before, [2 * value for value in before], 0.003, 1e-6)
-    assert ratio.estimate == pytest.approx(2, rel=0.01)
-    assert 1 < ratio.low < 2 < ratio.high < 2.6
-    assert ratio.p == pytest.approx(1 / math.comb(16, 8))
+def test_bounds_of_a_level_are_steps_between_the_windows():
+    """Of the 70 arrangements of 4 and 4 one has U = 0, one 1 and two 2: the bounds are the second of 16 steps."""
+    ratio = level_ratio([1, 2, 4, 8], [16, 32, 64, 128], 2 / 70, 1e-6)
+    assert (ratio.estimate, ratio.low, ratio.high, ratio.p) == pytest.approx((16, 4, 64, 1 / 70))
+    assert level_ratio([1.0] * 4, [1.0] * 4, 0.05, 1e-6).p == 1
+    assert level_ratio([1e-9] * 4, [1e-9, 4, 4, 4], 0.05, 2.0).estimate == pytest.approx(2)
+    assert level_ratio([1, 2, 4, 8], [1, 2, 4, 800], 0.05, 1e-6).estimate == 1, "one window with a spike moves nothing"
+    few = level_ratio([1.0, 1.0], [2.0, 2.0], 0.003, 1e-6)
+    assert (few.low, few.high) == (0.0, math.inf)
+    with pytest.raises(ValueError, match="expected windows on both sides, found 0 and 1"):
+        level_ratio([], [1.0], 0.05, 1e-6)
 
 
-def test_one_window_with_a_spike_moves_nothing():
-    before = [0.10, 0.11, 0.12, 0.10, 0.13, 0.11, 0.12, 0.10]
-    assert level_ratio(before, [*before[:-1], 60.0], 0.003, 1e-6).estimate == pytest.approx(1, rel=0.15)
+@pytest.mark.parametrize(
+    ("hits", "of", "p", "tail"), [(-1, 5, 0.5, 1), (0, 0, 0, 1), (1, 5, 0, 0), (6, 5, 1, 0), (5, 5, 1, 1), (1, 5, 1, 1)]
+)
+def test_binomial_tail_at_its_edges(hits, of, p, tail):
+    assert binomial_tail(hits, of, p) == tail
 
 
-def test_too_few_windows_give_no_bounds():
-    ratio = level_ratio([1.0, 1.0], [2.0, 2.0], 0.003, 1e-6)
-    assert (ratio.low, ratio.high) == (0.0, math.inf)
+@pytest.mark.parametrize(("quantile", "value"), [(0.001, 1), (0.5, 50), (0.95, 95), (0.951, 96), (1, 100)])
+def test_nearest_rank_is_the_first_value_with_so_many_at_or_below_it(quantile, value):
+    assert nearest_rank([*range(100, 0, -1)], quantile) == value
 
 
 def test_bounds_hold_what_they_guarantee_on_noise():
@@ -111,11 +114,6 @@ def test_counts_of_equal_rates_differ_in_at_most_alpha():
 
     alarms = sum(increase_p(errors(), errors()) < 0.05 for _ in range(2000))
     assert 0.005 < alarms / 2000 <= 0.05
-
-
-def test_empty_sides_are_refused():
-    with pytest.raises(ValueError, match="expected windows on both sides"):
-        level_ratio([], [1.0], 0.05, 1e-6)
 
 
 def test_least_over_is_the_first_count_that_shows_more_than_a_share():

@@ -35,28 +35,23 @@ def slow(bad):
 
 
 @pytest.mark.parametrize(
-    ("minutes", "share", "verdict", "when"),
+    ("minutes", "share", "verdict", "told"),
     [
-        ((0, 40), 0.04, "PASS", ""),
-        ((0, 40), 0.1, "FAIL", "at 00:0"),
-        ((38, 40), 0.3, "FAIL", "at 00:38:"),
-        ((10, 12), 0.3, "FAIL", "at 00:10:"),
+        ((0, 40), 0.04, "PASS", "did not fire"),
+        ((0, 40), 0.1, "FAIL", "at 00:00:30 UTC found 30 of 300{}, at most 0.05 of them may be"),
+        ((38, 40), 0.3, "FAIL", "at 00:38:15 UTC found 45 of the last 150{}, at most 0.05 of them may be"),
+        ((20, 40), 0.12, "FAIL", "at 00:20:45 UTC found 54 of the last 450{}, at most 0.05 of them may be"),
+        ((10, 12), 0.3, "FAIL", "at 00:10:15 UTC found 45 of the last 150{}, at most 0.05 of them may be"),
     ],
-    ids=["under the threshold", "over it all along", "bad late", "bad for a while and good again"],
+    ids=["under the threshold", "over it all along", "bad late", "a little bad late", "bad and good again"],
 )
-def test_share_that_is_over_the_threshold_fires_soon_and_whenever_it_was(minutes, share, verdict, when):
-    for found in (
-        fired(trigger(), over(minutes, share)),
-        fired(trigger("quantile", "> 0.2"), slow(over(minutes, share))),
-    ):
-        assert (found.verdict, when in found.reason) == (verdict, True), found.reason
-
-
-@pytest.mark.parametrize(("minutes", "share", "late"), [((0, 40), 0.1, False), ((38, 40), 0.3, True)])
-def test_what_a_trigger_that_fired_shows_is_over_its_threshold(minutes, share, late):
+def test_share_that_is_over_the_threshold_fires_soon_and_whenever_it_was(minutes, share, verdict, told):
     """A long good time before it would hide it: then what was counted last is shown."""
-    found = fired(trigger(), over(minutes, share))
-    assert (found.verdict, found.value > 0.05, " of the last " in found.reason) == (Verdict.FAIL, True, late), found
+    ratio, quantile = trigger(unit="of all"), trigger("quantile", "> 0.2", unit="s")
+    found, slowly = fired(ratio, over(minutes, share)), fired(quantile, slow(over(minutes, share)))
+    assert (found.verdict, found.reason.partition(";")[0]) == (verdict, told.format(""))
+    assert (slowly.verdict, slowly.reason.partition(";")[0]) == (verdict, told.format(" > 0.2 s"))
+    assert (found.value > 0.05) is (verdict == "FAIL")
 
 
 def test_one_bad_request_among_the_first_is_no_proof():
@@ -79,16 +74,27 @@ def test_one_very_long_operation_does_not_prove_an_average():
     assert fired(average, once, few).verdict is Verdict.PASS
     always = fired(average, [(at, 2 * at / 15) for at, _ in ALL], few)
     assert (always.verdict, always.value) == (Verdict.FAIL, pytest.approx(2))
+    assert always.reason == "at 00:01:00 UTC found 2 s on average of 4; fires at > 0.5"
 
 
 COUNT = {"kind": "count", "threshold": "> 0", "synthetic_events": "x"}
 
 
 @pytest.mark.parametrize(
-    ("own", "verdict"), [(4, "PASS"), (3, "FAIL"), (math.inf, "PASS")], ids=["ours", "one more", "open"]
+    ("own", "told"),
+    [(4, "did not fire; fires at > 0"), (3, "at 00:00:30 UTC found 1 x; fires at > 0"), (math.inf, "did not fire")],
+    ids=["ours", "one more", "open"],
 )
-def test_count_leaves_out_what_our_own_probes_caused(own, verdict):
-    assert fired(trigger(**COUNT), [(0, 0), (15, 2), (30, 4)], own=own).verdict == verdict
+def test_count_leaves_out_what_our_own_probes_caused(own, told):
+    found = fired(trigger(unit="x", **COUNT), [(0, 0), (15, 2), (30, 4)], own=own)
+    assert found.reason.startswith(told)
+    assert (found.verdict == "FAIL", found.value) == (own == 3, 4 - own if own != 3 else 1)
+
+
+def test_what_is_not_said_to_be_ours_counts_from_the_first_moment():
+    one = samples([(0, 0), (1, 1)])
+    assert evaluate(trigger(**COUNT), one).value == 1
+    assert evaluate(trigger(synthetic_events="x"), one).value == 0.1
 
 
 def test_share_counts_from_when_our_own_probes_were_over():
@@ -99,13 +105,15 @@ def test_share_counts_from_when_our_own_probes_were_over():
 
 
 @pytest.mark.parametrize(
-    ("down_at", "verdict"),
-    [((60, 300, 600), "PASS"), ((60, 75), "PASS"), ((60, 75, 90), "FAIL")],
+    ("down_at", "told"),
+    [((60, 300, 600), ""), ((60, 75), ""), ((60, 75, 90), "at 00:01:30 UTC found 0 up 3 times in a row")],
     ids=["apart", "twice", "three times in a row"],
 )
-def test_service_is_down_only_for_some_scrapes_in_a_row(down_at, verdict):
+def test_service_is_down_only_for_some_scrapes_in_a_row(down_at, told):
     up = [(at, float(at not in down_at)) for at, _ in ALL]
-    assert fired(trigger("value", "< 1", in_a_row=3), up).verdict == verdict
+    found = fired(trigger("value", "< 1", in_a_row=3, unit="up"), up)
+    assert found.reason == (f"{told}; fires at < 1" if told else "did not fire; fires at < 1 up")
+    assert fired(trigger("value", "< 1"), up).reason == "at 00:01:00 UTC found 0 1 times in a row; fires at < 1"
 
 
 def test_one_of_two_instances_that_is_down_is_seen():
@@ -113,14 +121,18 @@ def test_one_of_two_instances_that_is_down_is_seen():
     assert fired(trigger("value", "< 1", in_a_row=3), rows).verdict is Verdict.FAIL
 
 
+def test_instances_that_are_scraped_one_after_the_other_are_one_scrape():
+    bad, total = (
+        [row(*((at + late, value) for at, value in points), instance=f"{late}") for late in (1, 8)]
+        for points in (over((0, 40), 0.1), ALL)
+    )
+    found = fired(trigger(), bad, total)
+    assert found.reason.startswith("at 00:00:23 UTC found 30 of 300, "), found
+
+
 @pytest.mark.parametrize(
     ("kind", "threshold", "query"),
-    [
-        ("ratio", "> 0.05", []),
-        ("quantile", "> 0.2", []),
-        ("quantile", "> 0.2", buckets(le_1=ALL)),
-        ("average", "> 1", []),
-    ],
+    [("ratio", "> 0.5", []), ("quantile", "> 2", []), ("quantile", "> 2", buckets(le_1=ALL)), ("average", "> 1", [])],
 )
 def test_trigger_without_data_says_so_and_does_not_fire(kind, threshold, query):
     assert fired(trigger(kind, threshold), query, ()).verdict is Verdict.INCONCLUSIVE
@@ -132,8 +144,9 @@ def test_trigger_without_data_says_so_and_does_not_fire(kind, threshold, query):
         ("ratio", "> 0.05", 0, 10 * MINUTE, 0.0, Verdict.PASS),
         ("ratio", "> 0.05", 0, 40 * MINUTE, None, Verdict.INCONCLUSIVE),
         ("count", "> 4000", 1500, 0, 0, Verdict.PASS),
+        ("average", "> 4000", 1500, 0, 1500 / 23850, Verdict.PASS),
     ],
-    ids=["after our own requests", "nothing since", "less what we provoked"],
+    ids=["after our own requests", "nothing since", "less what we provoked", "no count"],
 )
 def test_the_value_is_of_what_counts(kind, threshold, own, since, value, verdict):
     """Our own attacks are a fourth of all requests: a reader would see a share over the threshold that did not fire."""

@@ -73,10 +73,7 @@ def test_panels_within_rows_count_and_those_of_other_sources_do_not():
         "title": "SLO",
         "panels": [
             {"title": "a", "datasource": prom, "targets": [{"expr": "up"}, {"expr": "x", "hide": True}]},
-            {
-                "title": "row",
-                "panels": [{"title": "b", "datasource": "${DS}", "targets": [{"expr": "y[$__interval]"}]}],
-            },
+            {"title": "r", "panels": [{"title": "b", "datasource": "${DS}", "targets": [{"expr": "y[$__interval]"}]}]},
             {"title": "logs", "targets": [{"expr": "{a=1}", "datasource": {"type": "loki", "uid": "l"}}]},
             {"title": "text"},
         ],

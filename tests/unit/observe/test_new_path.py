@@ -152,9 +152,7 @@ def test_a_counter_that_counted_nothing_is_a_sign_unless_the_target_file_says_ot
 
 def test_a_metric_is_looked_for_in_a_scrape_that_began_after_the_use(path, monkeypatch):
     shown = path("metric")
-    monkeypatch.setattr(
-        module, "await_scrape", lambda prometheus, *_: prometheus.exported.add("review_archive_storage_x")
-    )
+    monkeypatch.setattr(module, "await_scrape", lambda it, *_: it.exported.add("review_archive_storage_x"))
     assert (shown.seen(), shown.after_use()) == (set(), {"review_archive_storage_x"})
 
 

@@ -52,15 +52,10 @@ def test_an_event_that_leaves_several_lines_by_the_old_path_may_leave_as_many():
 @pytest.mark.parametrize(("after", "told"), [(["storage_path", ""], []), (["", ""], ["with storage_path"]), ([], [])])
 def test_fields_that_no_request_leaves_any_more_are_told(after, told):
     def stored(fields):
-        return [
-            LogLine(NOW, "", "INFO", ours(n)[0], {name: "x" for name in [each] if name})
-            for n, each in enumerate(fields)
-        ]
+        return [LogLine(NOW, "", "INFO", ours(n)[0], {of: "x" for of in [each] if of}) for n, each in enumerate(fields)]
 
     found = OurLines("log", stored(["storagePath"] * 3), stored(after), OURS).otherwise()
-    assert [
-        each.expected.partition("requests ")[2][: len(want)] for each, want in zip(found, told, strict=True)
-    ] == told
+    assert [it.expected.partition("requests ")[2][: len(want)] for it, want in zip(found, told, strict=True)] == told
 
 
 @pytest.mark.parametrize(("away", "found"), [(timedelta(seconds=1), 0), (HOURS, 1), (-HOURS, 1)])

@@ -167,12 +167,8 @@ def test_secret_is_found_where_it_is_shown_and_named_by_its_key(pages, lines, wh
 
 
 def asked(pages, lines):
-    transport = httpx.MockTransport(
-        lambda request: httpx.Response(404, text=pages.get(request.url.path, "no such page"))
-    )
-    logs = SimpleNamespace(
-        read=lambda _: SimpleNamespace(lines=[SimpleNamespace(text=each, message="") for each in lines])
-    )
+    transport = httpx.MockTransport(lambda it: httpx.Response(404, text=pages.get(it.url.path, "no such page")))
+    logs = SimpleNamespace(read=lambda _: SimpleNamespace(lines=[SimpleNamespace(text=it, message="") for it in lines]))
     return Caller("http://api", transport=transport), logs, "butler-api", datetime.now(UTC)
 
 

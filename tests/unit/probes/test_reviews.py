@@ -453,7 +453,5 @@ def test_of_a_log_in_a_folder_more_is_read_than_what_stands_before_it():
     """A reader who stops at the folder says the same of both works, and `unread` tells it."""
     stopped = [list(takewhile(lambda file: file != FOLDER, WORKS[work])) for work in (RAW_LOG, CLEAN_LOG)]
     assert stopped == [[], []]
-    same = [
-        replace(review(), submitted=replace(submitted(), work=work), report=REPORT) for work in (RAW_LOG, CLEAN_LOG)
-    ]
+    same = [replace(review(), submitted=replace(submitted(), work=it), report=REPORT) for it in (RAW_LOG, CLEAN_LOG)]
     assert [each.kind for each in unread(same)] == ["log not read"]

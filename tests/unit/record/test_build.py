@@ -210,9 +210,12 @@ def test_the_timeline_tells_a_flag_before_the_restart_that_it_is_for(folded):
          "flag-off-after-its-acceptance", "no-go-then-go", "accepted-and-kept", "left-on-without-acceptance",
          "not-accepted"],
 )  # fmt: skip
-def test_one_outcome_and_exit_code_follow_from_the_log(folded, events, outcome, code):
+def test_one_outcome_and_exit_code_follow_from_the_log(folded, events, outcome, code, request):
     record = folded(STARTED, expected(NODE), *events)
     assert (record.outcome, record.facts.exit_code) == (outcome, code), record.reasons
+    unexplained = {"unexplained-status", "ended-early", "internal-error", "failed-and-stopped"}
+    assert ("which no check explains" in str(record.reasons)) is (request.node.callspec.id in unexplained)
+    assert "the run claimed" not in str(record.reasons)
 
 
 def test_what_the_run_did_not_select_is_not_run_with_its_reason(folded):
@@ -242,6 +245,7 @@ def test_a_claim_that_the_events_do_not_bear_is_lowered(folded, events, outcome,
     record = folded(*events)
     assert record.outcome is outcome
     assert reason in record.reasons
+    assert (record.reasons[0] == "the run claimed GO, which its events contradict") is (GO in events)
 
 
 def test_an_interrupted_run_stays_interrupted_and_says_what_failed(folded):
@@ -269,8 +273,25 @@ def test_a_check_that_finished_twice_keeps_the_worse_verdict_and_all_evidence(fo
 
 
 def test_a_reason_that_names_a_check_is_said_in_its_words(folded):
-    record = folded(STARTED, expected(NODE, title="No write errors."), finished(verdict="FAIL", reason="found 12"), GO)
-    assert record.reasons[1:3] == ("No write errors: found 12", "1 check failed")
+    for reason, told in (("found 12", "found 12"), ("", "FAIL")):
+        record = folded(STARTED, expected(NODE, title="No write errors."), finished(verdict="FAIL", reason=reason), GO)
+        assert record.reasons[1:3] == (f"No write errors: {told}", "1 check failed")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "told"), [("a1", "b2", True), ("a1", "a1", False), ("a1", "", False), ("", "b2", False)]
+)
+def test_a_checkout_that_changed_during_the_run_is_no_go(folded, before, after, told):
+    seen = [("code.seen", {"moment": moment, "checkout": of}) for moment, of in (("before", before), ("after", after))]
+    record = folded(STARTED, expected(NODE), *seen, finished(), GO)
+    changed = f"CODE_DIR was at {before} when the run began and at {after} when it ended"
+    assert (changed in record.reasons, record.outcome == "INCONCLUSIVE") == (told, told)
+
+
+def test_a_run_is_planned_to_take_as_long_as_its_stages(folded):
+    stages = [("stage.started", {"stage": each, "planned_minutes": of}) for each, of in (("a", 30), ("b", None))]
+    assert [folded(STARTED, *stages[:number]).facts.planned_minutes for number in (2, 1, 0)] == [30, 30, None]
+    assert folded((STARTED[0], {**STARTED[1], "planned_minutes": 7}), *stages).facts.planned_minutes == 7
 
 
 def test_a_go_says_what_it_rests_on(folded):
@@ -376,9 +397,17 @@ def test_a_waiver_needs_reason_approver_and_a_date_to_come(folded, waiver, valid
     assert record.outcome is (Outcome.INCONCLUSIVE if valid else Outcome.NO_GO), "a waiver proves nothing"
 
 
-@pytest.mark.parametrize(("kind", "outcome"), [("production", Outcome.INCONCLUSIVE), ("staging", Outcome.GO)])
-def test_a_production_go_needs_every_sign_off(folded, kind, outcome):
-    started = ("run.started", {"mode": "deploy", "target_kind": kind})
+@pytest.mark.parametrize(
+    ("mode", "kind", "outcome"),
+    [
+        ("deploy", "production", Outcome.INCONCLUSIVE),
+        ("rehearse", "production", Outcome.GO),
+        ("deploy", "staging", Outcome.GO),
+        ("deploy", "lab", Outcome.GO),
+    ],
+)
+def test_a_production_go_needs_every_sign_off(folded, mode, kind, outcome):
+    started = ("run.started", {"mode": mode, "target_kind": kind})
     record = folded(started, expected(NODE), finished(), GO)
     assert [line.id for line in record.awaiting] == ["21_01c.preflight.2", "21_01c.deploy.1"]
     assert record.outcome is outcome

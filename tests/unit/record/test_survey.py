@@ -18,7 +18,7 @@ ENDS = ("FAIL", "FAIL", "FAIL", "INCONCLUSIVE", "NOT RUN", "PASS")
 SEVERITY = {"test_low": Severity.LOW, "test_critical": Severity.CRITICAL}
 
 
-def surveyed(folder, ends, claim="SURVEY", kinds=None, severity=SEVERITY):
+def surveyed(folder, ends, claim="SURVEY", kinds=None, severity=SEVERITY, end=None):
     """A survey whose checks ended like this."""
     with run(folder, checks=CHECKS, mode="survey", target_kind="production") as writer:
         for check, verdict in zip(CHECKS, ends, strict=True):
@@ -26,7 +26,7 @@ def surveyed(folder, ends, claim="SURVEY", kinds=None, severity=SEVERITY):
             found = [Finding(kind, check[1], "good", "bad", bad)] if bad else []
             evidence = [piece.as_json() for piece in as_evidence(found)] if found else []
             writer.check(*check, verdict=verdict, reason=f"as {check[1]} says", evidence=evidence)
-        writer.say("run.finished", outcome=claim, reasons=[], exit_code=0, pytest_status=0)
+        writer.say("run.finished", **{"outcome": claim, "reasons": [], "pytest_status": 0} | (end or {}))
     return load(folder)
 
 
@@ -54,3 +54,16 @@ def test_kinds_of_one_severity_have_one_order_across_checks(tmp_path):
 def test_survey_is_never_go(ends, claim, tmp_path):
     record = surveyed(tmp_path, ends, claim)
     assert (record.outcome, record.facts.exit_code) == ("SURVEY", 10)
+
+
+@pytest.mark.parametrize(
+    ("end", "code", "outcome", "told"),
+    [
+        ({"rollback_failure": "flag on"}, 12, "SURVEY", "ROLLBACK FAILED: flag on"),
+        ({"interrupted_by": "SIGINT"}, 2, "INTERRUPTED", "interrupted by SIGINT; what was changed was undone"),
+        ({}, 10, "SURVEY", "nothing wrong was found; 6 of "),
+    ],
+)
+def test_survey_that_was_cut_short_or_left_a_flag_on_says_so(end, code, outcome, told, tmp_path):
+    record = surveyed(tmp_path, ("PASS",) * 6, end=end)
+    assert (record.facts.exit_code, record.outcome, record.reasons[0][: len(told)]) == (code, outcome, told)
