@@ -44,12 +44,8 @@ def test_a_place_of_the_suite_is_asked_of_the_tests_that_execute_it(tmp_path):
     place = next(each for each in places if each.stage == "gates")
     source = (ROOT / place.file).read_text()
     data = CoverageData(str(tmp_path / "coverage"))
-    for test, line in (
-        ("test_b.py::b|run", place.line),
-        ("test_a.py::a|setup", place.line),
-        ("other|run", 10**6),
-        ("", 1),
-    ):
+    here = place.line
+    for test, line in (("test_b.py::b|run", here), ("test_a.py::a|setup", here), ("other|run", 10**6), ("", 1)):
         data.set_context(test)
         data.add_lines({str(tmp_path / place.file): [line]})
     asked = Tests(data, tmp_path, {"test_a.py::a": 0.1, "test_b.py::b": 0.2})

@@ -12,11 +12,7 @@ from power.table import part_of
 NEW_PATH = "expected no sign of metrics "
 SERVES = "expected the old path to serve its users "
 ROWS = (
-    (
-        "way-back-ignored-butler-api",
-        "21_01c",
-        "none in butler.review_archives, which the old path does not write, found",
-    ),
+    ("way-back-ignored-butler-api", "21_01c", "none in butler.review_archives, which the old path does not write"),
     ("way-back-ignored-butler-bot", "21_01a", f"{NEW_PATH}dialog_context_repository_"),
     ("way-back-ignored-butler-worker", "21_01b", f"{NEW_PATH}homework_review_service_"),
     ("way-back-ignored-butler-worker", "21_01d", f"{NEW_PATH}review_submission_"),

@@ -34,25 +34,15 @@ def checked(stage, phase, verdict):
 
 
 def begun(stage):
-    return "stage.started", {
-        "stage": stage,
-        "flag": f"USE_{stage}" if stage.startswith("21_") else "",
-        "planned_minutes": 1,
-    }
+    return "stage.started", {"stage": stage, "flag": f"USE_{stage}" * stage.startswith("21_"), "planned_minutes": 1}
 
 
 def switched(stage, value="true"):
     return "flag.changing", {"stage": stage, "flag": f"USE_{stage}", "value": value}
 
 
-def ended(stage, verdict="PASS", kept=True, evaluations=3):
-    return "stage.finished", {
-        "stage": stage,
-        "verdict": verdict,
-        "reason": "",
-        "kept": kept,
-        "evaluations": evaluations,
-    }
+def ended(stage, verdict="PASS", kept=True, times=3):
+    return "stage.finished", {"stage": stage, "verdict": verdict, "reason": "", "kept": kept, "evaluations": times}
 
 
 def undone(stage):
@@ -66,14 +56,8 @@ def good(stage, run_id, **when):
 
 
 def bad(stage, run_id, **when):
-    events = [
-        begun(stage),
-        switched(stage),
-        (stage, "flag_on", "FAIL"),
-        *undone(stage),
-        ended(stage, "FAIL", kept=False),
-    ]
-    return log(run_id, *events, **when)
+    failed = (stage, "flag_on", "FAIL"), *undone(stage), ended(stage, "FAIL", kept=False)
+    return log(run_id, begun(stage), switched(stage), *failed, **when)
 
 
 AFTER = log("after", begun("post_deployment"), ("post_deployment", "validation", "PASS"), ended("post_deployment"))
@@ -95,13 +79,13 @@ def test_last_try_of_a_stage_decides_and_no_rollback_is_forgotten():
 
 def test_try_that_did_not_get_to_the_flag_does_not_replace_one_that_did():
     """A preflight that is run once more says nothing of a stage that is on."""
-    looked = log("second", begun(A), (A, "preflight", "FAIL"), ended(A, "FAIL", kept=False, evaluations=None))
+    looked = log("second", begun(A), (A, "preflight", "FAIL"), ended(A, "FAIL", kept=False, times=None))
     assert Deployment((good(A, "first"), looked, AFTER)).evaluations(A) == 3
     assert Deployment((looked, AFTER)).evaluations(A) is None
 
 
 def test_flag_that_was_to_go_off_is_no_try():
-    off = log("second", begun(A), switched(A, "false"), ended(A, kept=False, evaluations=None))
+    off = log("second", begun(A), switched(A, "false"), ended(A, kept=False, times=None))
     assert Deployment((good(A, "first"), off)).evaluations(A) == 3
 
 
