@@ -173,10 +173,10 @@ def test_p95_of_our_own_requests_is_judged_by_those_over_twice_the_baselines(aft
 
 
 def test_a_comparison_is_kept_with_all_its_numbers():
-    kept = judge_levels("bot", "m", [0.2] * 2, [0.8] * 2, LATENCY, 0.005).as_json()
-    assert kept["detectable"] == "none with 2 and 2 windows"
+    kept = judge_levels("bot", "m", [0.2] * 2, [0.8] * 3, LATENCY, 0.005).as_json()
+    assert kept["detectable"] == "none with 2 and 3 windows"
     assert judge_levels("bot", "m", [0.2] * 8, [0.1, 0.9] * 4, LATENCY, 0.005).detectable == "3 x, 0.6 s"
-    assert (kept["before"], kept["after"], kept["low"], kept["high"], kept["samples"]) == (0.2, 0.8, 0.0, "inf", [2, 2])
+    assert (kept["before"], kept["after"], kept["low"], kept["high"], kept["samples"]) == (0.2, 0.8, 0.0, "inf", [2, 3])
     errors = judge_errors("bot", "m", Count(3, 500), Count(30, 250), 0.005).as_json()
     assert (errors["before"], errors["after"], errors["effect"], errors["samples"]) == (0.006, 0.12, 20, [500, 250])
     none = judge_errors("bot", "m", Count(0, 0), Count(1, 250), 0.005)
