@@ -10,14 +10,10 @@ import pytest
 from acceptance.baseline import files as baseline
 from acceptance.baseline.files import Baseline, Comparison
 from acceptance.baseline.lookup import baseline_of
-from acceptance.conduct.run import Run
 from acceptance.evidence import Evidence
 from acceptance.finding import Finding
-from acceptance.observe.prometheus import Prometheus
-from acceptance.target.model import Target
 from acceptance.verdict import Verdict, bad_or_blind
-from fixtures.evidence import EvidenceBox
-from fixtures.target import NewId
+from fixtures.given import EvidenceBox, NewId, Prometheus, Run, Target
 
 Judge = Callable[[str], list[Finding]]
 

@@ -5,33 +5,50 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from itertools import chain
+from typing import Protocol
 
 import pytest
 
-from acceptance.conduct.run import Run
 from acceptance.evidence import Evidence
 from acceptance.finding import Finding
 from acceptance.gates.measures import GateResult
-from acceptance.observe.grafana import Dashboard, Grafana
+from acceptance.observe.grafana import Dashboard
 from acceptance.observe.panels import seen_since
-from acceptance.observe.prometheus import Prometheus
 from acceptance.polling import poll
-from acceptance.probes.dialog.gateway import Butler, Turn
-from acceptance.record.deployment import Deployment, Spell, restarts
-from acceptance.stages.flow import Flow, weighed
+from acceptance.probes.dialog.gateway import Turn
+from acceptance.record.deployment import Spell, restarts
+from acceptance.stages.flow import weighed
 from acceptance.stages.recheck import Recheck
-from acceptance.stages.session import StageWork
-from acceptance.target.model import Target
 from acceptance.verdict import Inconclusive
-from fixtures.evidence import EvidenceBox
-from fixtures.target import NewId
+from fixtures.given import Butler, Deployment, EvidenceBox, Flow, Grafana, NewId, Prometheus, Run, StageWork, Target
 
-Rechecked = Callable[..., list[Finding]]
+RecheckedTriggers = Callable[[str], list[Finding]]
 Judged = Callable[[Mapping[str, Sequence[GateResult]]], list[Finding]]
 
 
+class AskButler(Protocol):
+    """Sends one message to Butler as a new user."""
+
+    def __call__(self, message: str, ordered: str = "") -> Turn:
+        """Give its turn."""
+
+
+class Weigh(Protocol):
+    """Names those of some items that were found bad."""
+
+    def __call__(self, *items: str) -> list[Finding]:
+        """Give the findings."""
+
+
+class RecheckedGates(Protocol):
+    """Names the gates of these kinds that a stage does not hold any more."""
+
+    def __call__(self, stage: str, *kinds: str) -> list[Finding]:
+        """Give the findings."""
+
+
 @pytest.fixture
-def ask(butler: Butler, new_id: NewId, evidence: EvidenceBox) -> Callable[..., Turn]:
+def ask(butler: Butler, new_id: NewId, evidence: EvidenceBox) -> AskButler:
     """Sends one message to Butler as a new user, and puts the answer, with what was ordered, into the record."""
 
     def send(message: str, ordered: str = "") -> Turn:
@@ -78,7 +95,7 @@ def deployed(deployment: Deployment, target: Target) -> list[str]:
 
 
 @pytest.fixture
-def weigh(flow: Flow, deployment: Deployment) -> Callable[..., list[Finding]]:
+def weigh(flow: Flow, deployment: Deployment) -> Weigh:
     """Names those of some items that were found bad, in this run or else in their stage's; see `weighed`."""
 
     def of(*items: str) -> list[Finding]:
@@ -103,7 +120,7 @@ def recheck(
 
 
 @pytest.fixture
-def rechecked_gates(recheck: Recheck, judged: Judged) -> Rechecked:
+def rechecked_gates(recheck: Recheck, judged: Judged) -> RecheckedGates:
     """Names the gates of these kinds that an accepted stage does not hold any more, and how to roll it back."""
 
     def of(stage: str, *kinds: str) -> list[Finding]:
@@ -115,7 +132,9 @@ def rechecked_gates(recheck: Recheck, judged: Judged) -> Rechecked:
 
 
 @pytest.fixture
-def rechecked_triggers(recheck: Recheck, judged: Judged, deployed: list[str], deployment: Deployment) -> Rechecked:
+def rechecked_triggers(
+    recheck: Recheck, judged: Judged, deployed: list[str], deployment: Deployment
+) -> RecheckedTriggers:
     """Names the triggers of an item that held in an accepted stage since, and how to roll it back."""
 
     def of(item: str) -> list[Finding]:

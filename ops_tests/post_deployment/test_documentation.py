@@ -8,14 +8,15 @@ from acceptance.backup.making import load
 from acceptance.backup.restoring import backup_findings
 from acceptance.backup.retention import MANIFEST, retention
 from acceptance.evidence import Evidence
-from acceptance.finding import summary
+from acceptance.finding import Finding, summary
 from acceptance.verdict import Inconclusive
+from fixtures.given import Ask, Delivered, EvidenceBox, Target
 
 KEEP_DAYS = 7
 
 
 @pytest.mark.checklist("post.documentation.1")
-def test_deployment_log_has_its_entry(logged, signoff):
+def test_deployment_log_has_its_entry(logged: list[Finding] | None, signoff: Ask) -> None:
     """Update deployment log: the file holds the entry, with the checklist's lines, every stage and every rollback."""
     if logged is None:
         assert signoff("post.documentation.1").name
@@ -24,7 +25,7 @@ def test_deployment_log_has_its_entry(logged, signoff):
 
 
 @pytest.mark.checklist("post.documentation.2")
-def test_ops_post_was_sent(delivered, signoff):
+def test_ops_post_was_sent(delivered: Delivered, signoff: Ask) -> None:
     """Post to `#ops-shared`: it was delivered after the last stage, and says every rollback."""
     found = delivered("post")
     if found is None:
@@ -34,7 +35,7 @@ def test_ops_post_was_sent(delivered, signoff):
 
 
 @pytest.mark.checklist("post.backup.1")
-def test_backups_are_kept_for_seven_days(target, evidence):
+def test_backups_are_kept_for_seven_days(target: Target, evidence: EvidenceBox) -> None:
     """Retain backups for 7 days: what is kept and what is too old (a dry run); this deployment's is still whole."""
     found = retention(target.backup_dir, KEEP_DAYS, datetime.now(UTC), dry_run=True)
     names = {"kept": [path.name for path in found.kept], "too old": [path.name for path in found.removed]}

@@ -9,7 +9,11 @@ from acceptance.envfile.file import EnvFile
 from acceptance.evidence import Evidence
 from acceptance.finding import Finding, summary
 from acceptance.kinds import StageAccepted, TriggerFired
+from acceptance.stages.recheck import Recheck
 from acceptance.verdict import Inconclusive
+from fixtures.given import Ask, Delivered, Deployment, EvidenceBox, Target
+
+from .conftest import RecheckedGates, RecheckedTriggers, Weigh
 
 pytestmark = pytest.mark.exit_gate
 
@@ -29,7 +33,9 @@ FLAGGED = ("21_01a", "21_01b", "21_01c", "21_01d")
 @pytest.mark.parametrize(
     "item", [pytest.param(item, id=name, marks=pytest.mark.checklist(item)) for item, name in TRIGGERS.items()]
 )
-def test_trigger_was_watched_and_did_not_fire(item, deployment, recheck, deployed):
+def test_trigger_was_watched_and_did_not_fire(
+    item: str, deployment: Deployment, recheck: Recheck, deployed: list[str]
+) -> None:
     """Rollback trigger: every stage that was switched looked out for it, and it did not fire."""
     fired = [
         f"{stage}, {fired.trigger}: {fired.reason}"
@@ -47,7 +53,9 @@ def test_trigger_was_watched_and_did_not_fire(item, deployment, recheck, deploye
 
 
 @pytest.mark.checklist("acceptance.1")
-def test_all_stages_were_deployed_without_rollback(deployment, target, evidence):
+def test_all_stages_were_deployed_without_rollback(
+    deployment: Deployment, target: Target, evidence: EvidenceBox
+) -> None:
     """All planned stages deployed without rollback."""
     evidence.add(Evidence("document", "the deployment", {"runs": deployment.extent, "not read": deployment.unread}))
     undone = {begun.stage: begun.reason for begun in deployment.rollbacks()}
@@ -60,7 +68,7 @@ def test_all_stages_were_deployed_without_rollback(deployment, target, evidence)
 
 
 @pytest.mark.checklist("acceptance.2")
-def test_all_flags_were_enabled(weigh, target, recheck, deployed):
+def test_all_flags_were_enabled(weigh: Weigh, target: Target, recheck: Recheck, deployed: list[str]) -> None:
     """All feature flags enabled successfully: and what was left enabled is on still, and has an effect still."""
     left = [stage for stage in deployed if recheck.left_enabled(stage).since]
     env = EnvFile(target.env_file)
@@ -74,14 +82,14 @@ def test_all_flags_were_enabled(weigh, target, recheck, deployed):
 
 
 @pytest.mark.checklist("acceptance.3")
-def test_no_error_rate_increase(weigh):
+def test_no_error_rate_increase(weigh: Weigh) -> None:
     """No error rate increase in Prometheus: the stages' gates, and the logs since."""
     found = weigh("21_01a.exit.2", "21_01b.exit.1", "21_01c.exit.1", "21_01d.exit.1", "post.validation.4")
     assert found == [], summary(found)
 
 
 @pytest.mark.checklist("acceptance.4")
-def test_latency_is_within_slos(weigh):
+def test_latency_is_within_slos(weigh: Weigh) -> None:
     """Latency within SLOs."""
     found = weigh("21_01a.exit.3", "21_01b.exit.2", "21_01c.monitor.1", "21_01d.exit.3")
     assert found == [], summary(found)
@@ -89,7 +97,7 @@ def test_latency_is_within_slos(weigh):
 
 @pytest.mark.checklist("acceptance.3")
 @pytest.mark.parametrize("stage", FLAGGED)
-def test_accepted_stage_shows_no_errors_since(stage, rechecked_gates):
+def test_accepted_stage_shows_no_errors_since(stage: str, rechecked_gates: RecheckedGates) -> None:
     """No error rate increase in Prometheus: nor since the stage was accepted, up to now and under requests of ours."""
     found = rechecked_gates(stage, "count", "ratio")
     assert found == [], summary(found)
@@ -97,7 +105,7 @@ def test_accepted_stage_shows_no_errors_since(stage, rechecked_gates):
 
 @pytest.mark.checklist("acceptance.4")
 @pytest.mark.parametrize("stage", FLAGGED)
-def test_accepted_stage_is_within_its_slo_since(stage, rechecked_gates):
+def test_accepted_stage_is_within_its_slo_since(stage: str, rechecked_gates: RecheckedGates) -> None:
     """Latency within SLOs: also since the stage was accepted, and now, under requests of ours."""
     found = rechecked_gates(stage, "quantile")
     assert found == [], summary(found)
@@ -112,28 +120,28 @@ def test_accepted_stage_is_within_its_slo_since(stage, rechecked_gates):
         if name != "new-alerts"
     ],
 )
-def test_trigger_did_not_hold_in_an_accepted_stage_since(item, rechecked_triggers):
+def test_trigger_did_not_hold_in_an_accepted_stage_since(item: str, rechecked_triggers: RecheckedTriggers) -> None:
     """Rollback trigger: nor did it hold since a stage was accepted, while nobody watched that stage any more."""
     found = rechecked_triggers(item)
     assert found == [], summary(found)
 
 
 @pytest.mark.checklist("acceptance.5")
-def test_security_validations_passed(weigh):
+def test_security_validations_passed(weigh: Weigh) -> None:
     """Security validations pass."""
     found = weigh("21_01c.security.1", "21_01c.security.2", "21_01c.security.3")
     assert found == [], summary(found)
 
 
 @pytest.mark.checklist("acceptance.6")
-def test_user_facing_functionality_works(weigh):
+def test_user_facing_functionality_works(weigh: Weigh) -> None:
     """User-facing functionality tested and working: in each stage, and now."""
     found = weigh("21_01a.exit.4", "21_01b.exit.3", "21_01c.rollout.3", "21_01d.exit.4", "post.validation.5")
     assert found == [], summary(found)
 
 
 @pytest.mark.checklist("acceptance.7")
-def test_dashboards_display_data(weigh):
+def test_dashboards_display_data(weigh: Weigh) -> None:
     """Monitoring dashboards updated and displaying data."""
     found = weigh("post.validation.3")
     assert found == [], summary(found)
@@ -141,17 +149,18 @@ def test_dashboards_display_data(weigh):
 
 @pytest.mark.signoff
 @pytest.mark.checklist("acceptance.8")
-def test_stakeholders_were_notified(delivered, signoff):
+def test_stakeholders_were_notified(delivered: Delivered, signoff: Ask) -> None:
     """Stakeholders notified of completion: post and e-mail were delivered; else somebody says so."""
-    found = [delivered("post"), delivered("email")]
-    if None in found:
+    post, email = delivered("post"), delivered("email")
+    if post is None or email is None:
         assert signoff("acceptance.8").name
         return
-    assert found == [[], []], "; ".join(map(summary, found))
+    found = [*post, *email]
+    assert found == [], summary(found, shown=10)
 
 
 @pytest.mark.checklist("acceptance.9")
-def test_deployment_log_is_updated(logged, signoff):
+def test_deployment_log_is_updated(logged: list[Finding] | None, signoff: Ask) -> None:
     """Deployment log updated: the file holds the entry of this deployment."""
     if logged is None:
         assert signoff("acceptance.9").name

@@ -8,12 +8,31 @@ import pytest
 from acceptance.evidence import Evidence
 from acceptance.finding import summary
 from acceptance.observe.alerting import Alerting
+from acceptance.observe.grafana import Dashboard
 from acceptance.observe.loki import compare_in_loki, late_in_loki
 from acceptance.observe.panels import job_findings, look_at, scrape_gaps
 from acceptance.polling import poll
 from acceptance.probes.dialog.gateway import of_channel
 from acceptance.probes.health import PARTS
+from acceptance.record.deployment import Spell
+from acceptance.target.model import ServiceKey
 from acceptance.verdict import Inconclusive, Verdict
+from fixtures.given import (
+    Clients,
+    Deployment,
+    EvidenceBox,
+    Grafana,
+    IsOurs,
+    Loki,
+    NewId,
+    Prometheus,
+    Reviews,
+    Run,
+    StageWork,
+    Target,
+)
+
+from .conftest import AskButler, Weigh
 
 LOKI_PATIENCE_S = 30
 REVIEW_PATIENCE_S = 90  # three times the SLO: a slow review must be told from one that is lost
@@ -22,21 +41,28 @@ REVIEW_PATIENCE_S = 90  # three times the SLO: a slow review must be told from o
 @pytest.mark.smoke
 @pytest.mark.checklist("post.validation.1")
 @pytest.mark.parametrize("part", PARTS)
-def test_smoke(part, clients):
+def test_smoke(part: str, clients: Clients) -> None:
     """Run full smoke test suite: the part answers, and with something that it only knows if it works."""
     found = PARTS[part](clients)
     assert found == [], summary(found)
 
 
 @pytest.mark.checklist("post.validation.2")
-def test_alerting_rules_are_evaluated(target, stage_work):
+def test_alerting_rules_are_evaluated(target: Target, stage_work: StageWork) -> None:
     """Check Prometheus alerts: there are rules, and each can be evaluated; else that none fires says nothing."""
     found = Alerting.of(target).rule_findings(60 * stage_work.stage.soak_minutes)
     assert found == [], summary(found)
 
 
 @pytest.mark.checklist("post.validation.2")
-def test_no_new_alert_fires(prometheus, deployment, deployed, provoked, stage_work, evidence):
+def test_no_new_alert_fires(
+    prometheus: Prometheus,
+    deployment: Deployment,
+    deployed: list[str],
+    provoked: set[str],
+    stage_work: StageWork,
+    evidence: EvidenceBox,
+) -> None:
     """Check Prometheus alerts (no new firing alerts): none but those that fired when the deployment began."""
     before = prometheus.firing_alerts(at=datetime.fromisoformat(deployment.began).timestamp())
     firing = poll(
@@ -55,14 +81,14 @@ def test_no_new_alert_fires(prometheus, deployment, deployed, provoked, stage_wo
 
 
 @pytest.mark.checklist("post.validation.3")
-def test_grafana_is_healthy(grafana):
+def test_grafana_is_healthy(grafana: Grafana) -> None:
     """Verify Grafana dashboards: Grafana answers, and its database is ok."""
     found = grafana.health_findings()
     assert found == [], summary(found)
 
 
 @pytest.mark.checklist("post.validation.3")
-def test_dashboard_is_there(dashboard, grafana, target):
+def test_dashboard_is_there(dashboard: Dashboard | None, grafana: Grafana, target: Target) -> None:
     """Verify Grafana dashboards: the SLO dashboard is there, with panels of the bot."""
     uid = target.grafana.dashboard_uid
     assert dashboard, f"expected a dashboard with uid {uid}, found {grafana.titles()}"
@@ -72,7 +98,14 @@ def test_dashboard_is_there(dashboard, grafana, target):
 
 
 @pytest.mark.checklist("post.validation.3")
-def test_dashboard_shows_what_there_is(dashboard, grafana, prometheus, target, last_minutes, evidence):
+def test_dashboard_shows_what_there_is(
+    dashboard: Dashboard | None,
+    grafana: Grafana,
+    prometheus: Prometheus,
+    target: Target,
+    last_minutes: tuple[float, float],
+    evidence: EvidenceBox,
+) -> None:
     """Verify Grafana dashboards (data flowing, no gaps): each panel shows all that Prometheus holds."""
     assert dashboard, f"expected a dashboard with uid {target.grafana.dashboard_uid}, found none"
     step = target.scrape_interval_s
@@ -85,7 +118,13 @@ def test_dashboard_shows_what_there_is(dashboard, grafana, prometheus, target, l
 
 @pytest.mark.checklist("post.validation.3")
 @pytest.mark.parametrize("key", ["bot", "worker", "api"])
-def test_metrics_are_scraped_without_a_gap(key, target, prometheus, last_minutes, our_restarts):
+def test_metrics_are_scraped_without_a_gap(
+    key: ServiceKey,
+    target: Target,
+    prometheus: Prometheus,
+    last_minutes: tuple[float, float],
+    our_restarts: dict[str, list[Spell]],
+) -> None:
     """Verify metrics updated in last 5 minutes: no gap in what Prometheus itself holds, but while we restarted."""
     step = target.scrape_interval_s
     found = scrape_gaps(prometheus, target.services[key].job, *last_minutes, step, our_restarts[key])
@@ -93,13 +132,13 @@ def test_metrics_are_scraped_without_a_gap(key, target, prometheus, last_minutes
 
 
 @pytest.fixture(scope="module")
-def since(run, stage_work):
+def since(run: Run, stage_work: StageWork) -> float:
     """Seconds to look back in the logs: to the start of the run, five minutes at least."""
     return max(time.time() - run.started.timestamp(), 60 * stage_work.stage.soak_minutes)
 
 
 @pytest.mark.checklist("post.validation.4")
-def test_services_write_to_loki(loki, target, since, run):
+def test_services_write_to_loki(loki: Loki, target: Target, since: float, run: Run) -> None:
     """Check Loki logs: it has those of every service, else an empty answer says nothing."""
     names = {service.name for service in target.services.values()}
     present = loki.label_values(loki.label, time.time() - since, time.time())
@@ -116,7 +155,15 @@ def test_services_write_to_loki(loki, target, since, run):
 
 @pytest.mark.checklist("post.validation.4")
 @pytest.mark.parametrize("key", ["bot", "worker", "api"])
-def test_no_error_spike(key, loki, target, stage_work, since, ours, evidence):
+def test_no_error_spike(
+    key: ServiceKey,
+    loki: Loki,
+    target: Target,
+    stage_work: StageWork,
+    since: float,
+    ours: IsOurs,
+    evidence: EvidenceBox,
+) -> None:
     """Check Loki logs (no error spikes): low count, on the level of the time before the run."""
     increase, few = stage_work.stage.gate("error-increase"), stage_work.stage.gate("few-errors")
     now = datetime.now(UTC)
@@ -128,14 +175,14 @@ def test_no_error_spike(key, loki, target, stage_work, since, ours, evidence):
 
 
 @pytest.mark.checklist("post.validation.6")
-def test_butler_responds(ask):
+def test_butler_responds(ask: AskButler) -> None:
     """Send message to Butler bot → Response received: an answer, and no error text."""
     found = ask("Hello").findings()
     assert found == [], summary(found)
 
 
 @pytest.mark.checklist("post.validation.7")
-def test_review_is_generated(reviews, new_id, target, evidence):
+def test_review_is_generated(reviews: Reviews, new_id: NewId, target: Target, evidence: EvidenceBox) -> None:
     """Upload homework submission → Review generated: its report is stored and published."""
     submitted = reviews.submit(new_id("user"), "hw04")
     review = reviews.follow(submitted, patience_s=REVIEW_PATIENCE_S, settle_s=target.http_timeout_s)
@@ -146,7 +193,7 @@ def test_review_is_generated(reviews, new_id, target, evidence):
 
 
 @pytest.mark.checklist("post.validation.8")
-def test_digest_is_sent(ask, target):
+def test_digest_is_sent(ask: AskButler, target: Target) -> None:
     """Check digest delivery → Digest sent: that of the channel that was asked for came to the user."""
     turn = ask(f"Please send me the digest of channel {target.known.channel}", target.known.channel)
     found = turn.findings() or of_channel(turn, target.known.channel, {"digest", "data"})
@@ -154,7 +201,7 @@ def test_digest_is_sent(ask, target):
 
 
 @pytest.mark.checklist("post.validation.9")
-def test_channel_info_is_returned(ask, target):
+def test_channel_info_is_returned(ask: AskButler, target: Target) -> None:
     """Query channel info → Data returned: of the channel that was asked for."""
     turn = ask(f"Show me channel info of {target.known.channel}", target.known.channel)
     found = turn.findings() or of_channel(turn, target.known.channel, {"channel_info", "data"})
@@ -162,7 +209,7 @@ def test_channel_info_is_returned(ask, target):
 
 
 @pytest.mark.checklist("post.validation.5")
-def test_user_facing_validation(weigh):
+def test_user_facing_validation(weigh: Weigh) -> None:
     """User-facing validation (manual tests): all of its steps were good, over the services' own addresses."""
     found = weigh(*(f"post.validation.{number}" for number in (6, 7, 8, 9)))
     assert found == [], summary(found)

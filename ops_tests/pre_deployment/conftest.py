@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from acceptance.backup.making import Backup, back_up
-from acceptance.target.model import Target
-from fixtures.target import NewId
+from fixtures.given import NewId, Target
 
 
 @pytest.fixture(scope="session")

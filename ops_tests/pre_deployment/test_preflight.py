@@ -9,19 +9,22 @@ from acceptance.finding import summary
 from acceptance.preparation.flagcheck import ticket_fault
 from acceptance.stages.doctor import examine, unproved_logs
 from acceptance.verdict import bad_or_blind
+from fixtures.given import EvidenceBox, Run, Target
 from fixtures.stages import stages
 
 
 @pytest.fixture
-def planned(pytestconfig):
+def planned(pytestconfig: pytest.Config) -> tuple[timedelta, timedelta]:
     """The minutes that all stages of the window take together, and those of the longest rollback."""
     in_window = stages(pytestconfig).values()
-    minutes = sum(stage.planned_minutes for stage in in_window), max(stage.rollback_minutes for stage in in_window)
-    return tuple(timedelta(minutes=each) for each in minutes)
+    minutes = sum(stage.planned_minutes for stage in in_window)
+    return timedelta(minutes=minutes), timedelta(minutes=max(stage.rollback_minutes for stage in in_window))
 
 
 @pytest.mark.checklist("pre.planning.1")
-def test_deployment_window_is_confirmed(planned, target, run, evidence):
+def test_deployment_window_is_confirmed(
+    planned: tuple[timedelta, timedelta], target: Target, run: Run, evidence: EvidenceBox
+) -> None:
     """Deployment window confirmed: all stages and the longest rollback fit into the window."""
     now = datetime.now(UTC)
     window = target.window.current(now) or target.window.next(now)
@@ -35,7 +38,7 @@ def test_deployment_window_is_confirmed(planned, target, run, evidence):
 
 
 @pytest.mark.checklist("pre.planning.3")
-def test_change_ticket_is_named(run, target):
+def test_change_ticket_is_named(run: Run, target: Target) -> None:
     """Change ticket created: the run names it, in the tracker's form."""
     if not run.ticket and target.kind != "production":
         pytest.skip("AWAITING a change ticket: give it with --ticket; production needs one")
@@ -44,7 +47,9 @@ def test_change_ticket_is_named(run, target):
 
 
 @pytest.mark.checklist("pre.technical.4", "pre.technical.5")
-def test_what_the_night_needs_is_there(target, run, pytestconfig, evidence):
+def test_what_the_night_needs_is_there(
+    target: Target, run: Run, pytestconfig: pytest.Config, evidence: EvidenceBox
+) -> None:
     """Ask all that the stages will: each address, login, right, log, metric, rule and folder, as the doctor does."""
     # A busy machine is no fault of the deployment, and our own run is no other one's.
     done = examine(target, stages(pytestconfig).values(), limit_s=60, run_id=run.id)

@@ -10,10 +10,6 @@ import pytest
 
 from acceptance.baseline.files import FILE, Baseline, measure, save
 from acceptance.baseline.response_times import REQUESTS
-from acceptance.conduct.run import Run
-from acceptance.observe.prometheus import Prometheus
-from acceptance.observe.store import Store
-from acceptance.probes.clients import Clients
 from acceptance.probes.dialog.contexts import context_after
 from acceptance.probes.dialog.conversation import Conversation, converse
 from acceptance.probes.dialog.gateway import keep, new_word
@@ -21,17 +17,20 @@ from acceptance.probes.reviews.result import Submitted
 from acceptance.probes.traffic import Probe, drive
 from acceptance.stage import Stage
 from acceptance.stages.readiness import make_sure
-from acceptance.target.model import Target
+from fixtures.given import Clients, NewId, Prometheus, Run, Store, Target
 from fixtures.stages import stages
-from fixtures.target import NewId
+
+Served = Mapping[str, Sequence[Probe]]
+Serve = Callable[[], Served]
+TimeRequests = Callable[[str], Callable[[], Sequence[float]]]
 
 
 @dataclass(frozen=True)
 class Begun:
-    """A conversation, and work that was handed in."""
+    """Conversations, and work that was handed in: one of each, or none where the service is absent."""
 
-    talk: Conversation | None
-    work: Submitted | None
+    talks: list[Conversation]
+    works: list[Submitted]
 
 
 AFTERWARDS = 0.2
@@ -67,16 +66,14 @@ def baseline(
 
 
 @pytest.fixture(scope="session")
-def serve(
-    ready: None, target: Target, run: Run, new_id: NewId, baseline_seconds: float
-) -> Callable[[], Mapping[str, Sequence[Probe]]]:
+def serve(ready: None, target: Target, run: Run, new_id: NewId, baseline_seconds: float) -> Serve:
     """Sends requests to every service; the checks that ask for it come after the restart."""
     seconds = AFTERWARDS * baseline_seconds
     return lambda: drive(target, seconds, new_id=new_id, trace_prefix=run.trace_prefix, least=REQUESTS)
 
 
 @pytest.fixture(scope="session")
-def served(serve: Callable[[], Mapping[str, Sequence[Probe]]]) -> Mapping[str, Sequence[Probe]]:
+def served(serve: Serve) -> Served:
     """The first requests to every service."""
     return serve()
 
@@ -92,15 +89,13 @@ def begun(ready: None, writes_data: None, clients: Clients, mongo: Store, new_id
     """What users began before the restart; of a service that is absent, nothing."""
     services, look = clients.target.services, partial(context_after, mongo)
     has = {key: key in services for key in ("bot", "worker", "api")}
-    talk = converse(clients.butler, new_id("begun"), ["Hello", keep(word)], look=look) if has["bot"] else None
-    work = clients.reviews(mongo).submit(new_id("begun"), "hw03") if has["worker"] and has["api"] else None
-    return Begun(talk, work)
+    talks = [converse(clients.butler, new_id("begun"), ["Hello", keep(word)], look=look)] if has["bot"] else []
+    works = [clients.reviews(mongo).submit(new_id("begun"), "hw03")] if has["worker"] and has["api"] else []
+    return Begun(talks, works)
 
 
 @pytest.fixture
-def time_requests(
-    served: Mapping[str, Sequence[Probe]], serve: Callable[[], Mapping[str, Sequence[Probe]]]
-) -> Callable[[str], Callable[[], Sequence[float]]]:
+def time_requests(served: Served, serve: Serve) -> TimeRequests:
     """Gives the seconds of each request to a service: of the first ones, then of new ones."""
 
     def of(name: str) -> Callable[[], Sequence[float]]:

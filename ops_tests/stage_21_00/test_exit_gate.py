@@ -8,16 +8,17 @@ from acceptance.baseline.files import FILE, figures, gaps, load, uncounted
 from acceptance.evidence import Evidence
 from acceptance.finding import summary
 from acceptance.observe.log_comparison import compare
-from acceptance.observe.logs import Logs
 from acceptance.observe.started import shown_by, starts
 from acceptance.preparation.flagcheck import flag_findings, flag_states
+from acceptance.target.model import ServiceKey
 from acceptance.verdict import Inconclusive
+from fixtures.given import EvidenceBox, IsOurs, Logs, Prometheus, Run, Target
 
 pytestmark = pytest.mark.exit_gate
 
 
 @pytest.mark.checklist("21_00.exit.1")
-def test_all_flags_are_present_and_false(target, evidence):
+def test_all_flags_are_present_and_false(target: Target, evidence: EvidenceBox) -> None:
     """All feature flags present and set to false."""
     evidence.add(Evidence("files", str(target.env_file), flag_states(target)))
     found = flag_findings(target)
@@ -26,7 +27,9 @@ def test_all_flags_are_present_and_false(target, evidence):
 
 @pytest.mark.checklist("21_00.exit.2")
 @pytest.mark.parametrize("key", ["bot", "worker", "api"])
-def test_no_error_spike_in_logs(key, served, target, prometheus, ours, evidence):
+def test_no_error_spike_in_logs(
+    key: ServiceKey, served: object, target: Target, prometheus: Prometheus, ours: IsOurs, evidence: EvidenceBox
+) -> None:
     """Services running normally: no error spike in the logs since the service started."""
     service = target.services[key]
     started = starts(service, target, prometheus)
@@ -40,7 +43,7 @@ def test_no_error_spike_in_logs(key, served, target, prometheus, ours, evidence)
 
 
 @pytest.mark.checklist("21_00.exit.3")
-def test_baseline_is_captured(run, evidence):
+def test_baseline_is_captured(run: Run, evidence: EvidenceBox) -> None:
     """Baseline metrics captured: the file is there, and holds every service."""
     kept = load(run.folder / FILE)
     evidence.add(Evidence("document", f"{FILE} in the record's folder", figures(kept)))

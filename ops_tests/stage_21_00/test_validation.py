@@ -4,6 +4,7 @@ from functools import partial
 
 import pytest
 
+from acceptance.baseline.files import Baseline
 from acceptance.baseline.response_times import slower
 from acceptance.evidence import Evidence
 from acceptance.finding import summary
@@ -14,18 +15,22 @@ from acceptance.probes.dialog.conversation import converse
 from acceptance.probes.dialog.gateway import RECALL
 from acceptance.probes.health import PARTS
 from acceptance.probes.reviews.over_restart import OverRestart
+from acceptance.target.model import ServiceKey
+from fixtures.given import Butler, Clients, EvidenceBox, NewId, Prometheus, Reviews, Store, Target
+
+from .conftest import Begun, Served, TimeRequests
 
 REVIEW_PATIENCE_S = 90  # three times the SLO: a worker may sleep 60 s before it looks for work
 
 
 @pytest.fixture
-def patience(target):
+def patience(target: Target) -> float:
     """Seconds that monitoring may take to see a service back."""
     return target.scrape_patience_s
 
 
 @pytest.mark.checklist("21_00.checklist.5")
-def test_no_target_is_down(prometheus, target, patience):
+def test_no_target_is_down(prometheus: Prometheus, target: Target, patience: float) -> None:
     """Validate no impact: no Prometheus target is down."""
     jobs = [service.job for service in target.services.values()]
     down = poll(lambda: prometheus.down_targets(jobs), lambda targets: not targets, patience)
@@ -33,7 +38,7 @@ def test_no_target_is_down(prometheus, target, patience):
 
 
 @pytest.mark.checklist("21_00.checklist.5")
-def test_no_alert_fires(prometheus, target, patience, evidence):
+def test_no_alert_fires(prometheus: Prometheus, target: Target, patience: float, evidence: EvidenceBox) -> None:
     """Validate no impact: no alert fires that concerns Butler."""
     firing = poll(prometheus.firing_alerts, lambda alerts: not own_alerts(alerts, target), patience)
     evidence.add(
@@ -44,7 +49,7 @@ def test_no_alert_fires(prometheus, target, patience, evidence):
 
 
 @pytest.mark.checklist("21_00.checklist.5")
-def test_grafana_is_well(clients):
+def test_grafana_is_well(clients: Clients) -> None:
     """Validate no impact: Grafana reaches its database."""
     found = PARTS["grafana"](clients)
     assert found == [], summary(found)
@@ -52,7 +57,7 @@ def test_grafana_is_well(clients):
 
 @pytest.mark.checklist("21_00.checklist.5")
 @pytest.mark.parametrize("key", ["bot", "worker", "api"])
-def test_users_are_served(key, served, target):
+def test_users_are_served(key: ServiceKey, served: Served, target: Target) -> None:
     """Validate no impact: each service answers its users as before the restart."""
     probes = served[target.services[key].name]
     faults = [probe.fault for probe in probes if probe.fault]
@@ -61,9 +66,9 @@ def test_users_are_served(key, served, target):
 
 
 @pytest.mark.checklist("21_00.checklist.5")
-def test_conversation_goes_on(begun, butler, mongo, word):
+def test_conversation_goes_on(begun: Begun, butler: Butler, mongo: Store, word: str) -> None:
     """Validate no impact: a conversation that was begun before the restart goes on, and what was said is known."""
-    before = begun.talk
+    [before] = begun.talks
     look = partial(context_after, mongo)
     said = converse(butler, before.turns[0].user_id, [RECALL], before.session_id, look=look)
     of_before = said.turns[0].other_session(before.session_id) if butler.names_sessions else []
@@ -72,11 +77,11 @@ def test_conversation_goes_on(begun, butler, mongo, word):
 
 
 @pytest.mark.checklist("21_00.checklist.5")
-def test_work_is_reviewed(begun, reviews, new_id, target, evidence):
+def test_work_is_reviewed(begun: Begun, reviews: Reviews, new_id: NewId, target: Target, evidence: EvidenceBox) -> None:
     """Validate no impact: work that was handed in before the restart is reviewed, and so is work of after it."""
     # Of work that the restart cut off a line of the log may be missing; what is stored counts.
-    lost = OverRestart(reviews, (), [begun.work]).lost(REVIEW_PATIENCE_S)
-    before, after = reviews.stored(begun.work), reviews.submit(new_id("after"), "hw03")
+    lost = OverRestart(reviews, (), begun.works).lost(REVIEW_PATIENCE_S)
+    before, after = reviews.stored(*begun.works), reviews.submit(new_id("after"), "hw03")
     done = reviews.follow(after, REVIEW_PATIENCE_S, target.http_timeout_s)
     shown = {each.submitted.task_id: each.as_json() for each in (before, done)}
     evidence.add(Evidence("document", "reviews", shown))
@@ -86,7 +91,7 @@ def test_work_is_reviewed(begun, reviews, new_id, target, evidence):
 
 @pytest.mark.checklist("21_00.checklist.5", "trigger.2")
 @pytest.mark.parametrize("key", ["bot", "worker", "api"])
-def test_users_wait_no_longer(key, time_requests, baseline, target):
+def test_users_wait_no_longer(key: ServiceKey, time_requests: TimeRequests, baseline: Baseline, target: Target) -> None:
     """Validate no impact: requests take at most twice as long as before the restart."""
     name = target.services[key].name
     before = [probe.seconds for probe in baseline.services[name].probes]

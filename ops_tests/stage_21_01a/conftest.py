@@ -3,29 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Protocol
 
 import pytest
 
 from acceptance.evidence import Evidence
 from acceptance.finding import Finding
-from acceptance.observe.store import Store
 from acceptance.probes.dialog.chat import Chat
 from acceptance.probes.dialog.contexts import context_after
 from acceptance.probes.dialog.conversation import LONG_TALK, Conversation, converse
-from acceptance.probes.dialog.gateway import Butler, new_word, of_channel
+from acceptance.probes.dialog.gateway import new_word, of_channel
 from acceptance.probes.dialog.sessions import Sessions, try_sessions
-from acceptance.stages.session import StageWork
 from acceptance.stages.soak import SoakReport
 from acceptance.stages.user_triggers import HardFault
-from acceptance.target.model import Target
-from fixtures.evidence import EvidenceBox
-from fixtures.target import NewId
+from fixtures.given import Butler, EvidenceBox, Found, NewId, StageWork, Store, Target
 
-Talk = Callable[..., Conversation]
+TrySessions = Callable[[], Sessions]
+Show = Callable[[Conversation], None]
+
+CONVERSATION = Found[Conversation]("conversation")
+LONG_CONVERSATION = Found[Conversation]("long conversation")
+HELD_IN = Found[tuple[str, list[str]]]("held in")
+"""A user, and the collections that hold something of this user."""
+KEPT_APART = Found[Sessions]("sessions")
 
 # Once a reply may put it in other words; twice in a row the history is not there.
 LOST_HISTORY = HardFault("lost-history", "What was said before is not known", ["trigger.6"], limit=1)
 BAD_ANSWERS = HardFault("bad-answers", "Messages get no good answer", ["trigger.6"], limit=2)
+
+
+class Talk(Protocol):
+    """Holds a conversation with Butler."""
+
+    def __call__(self, user_id: str, *messages: str, session_id: str | None = None, kept: bool = False) -> Conversation:
+        """Hold it."""
 
 
 @pytest.fixture(scope="session")
@@ -51,13 +62,13 @@ def long_talk(talk: Talk, new_number: NewId) -> Conversation:
 
 
 @pytest.fixture(scope="module")
-def try_them(butler: Butler, mongo: Store, new_id: NewId) -> Callable[[], Sessions]:
+def try_them(butler: Butler, mongo: Store, new_id: NewId) -> TrySessions:
     """Tries how sessions are kept apart by the path that is at work."""
     return lambda: try_sessions(butler, mongo, new_id)
 
 
 @pytest.fixture(scope="module")
-def sessions(try_them: Callable[[], Sessions]) -> Sessions:
+def sessions(try_them: TrySessions) -> Sessions:
     """How sessions are kept apart by the path that is at work."""
     return try_them()
 
@@ -91,7 +102,7 @@ def soaked(flag_on: object, stage_work: StageWork, chat: Chat) -> SoakReport:
 
 
 @pytest.fixture
-def show(evidence: EvidenceBox) -> Callable[[Conversation], None]:
+def show(evidence: EvidenceBox) -> Show:
     """Puts the turns of a conversation, and what was stored of it, into the record."""
 
     def add(conversation: Conversation) -> None:

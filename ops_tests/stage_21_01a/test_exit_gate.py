@@ -4,13 +4,15 @@ import pytest
 
 from acceptance.envfile.file import EnvFile
 from acceptance.finding import summary
+from acceptance.stages.soak import SoakReport
 from acceptance.verdict import Inconclusive, Verdict
+from fixtures.given import FlagState, Flow, StageWork, Target
 
 pytestmark = pytest.mark.exit_gate
 
 
 @pytest.mark.checklist("21_01a.exit.1")
-def test_flag_is_enabled(flag_on, target, flow):
+def test_flag_is_enabled(flag_on: FlagState, target: Target, flow: Flow) -> None:
     """Feature flag enabled successfully: in the file, by a restart, and seen to have an effect."""
     assert EnvFile(target.env_file).flag(flag_on.flag), (
         f"expected {flag_on.flag}=true in {target.env_file}, found false"
@@ -20,28 +22,28 @@ def test_flag_is_enabled(flag_on, target, flow):
 
 
 @pytest.mark.checklist("21_01a.exit.2")
-def test_no_error_rate_increase(soaked):
+def test_no_error_rate_increase(soaked: SoakReport) -> None:
     """No error rate increase (Prometheus)."""
     result = soaked.results["repository-errors"]
     assert result.judged().verdict is Verdict.PASS, result.explain()
 
 
 @pytest.mark.checklist("21_01a.exit.3")
-def test_latency_is_within_slo(soaked):
+def test_latency_is_within_slo(soaked: SoakReport) -> None:
     """Latency within SLO (<100ms p95)."""
     result = soaked.results["repository-latency-p95"]
     assert result.judged().verdict is Verdict.PASS, result.explain()
 
 
 @pytest.mark.checklist("21_01a.exit.4")
-def test_user_facing_validation_was_successful(flow):
+def test_user_facing_validation_was_successful(flow: Flow) -> None:
     """Manual validation successful."""
     found = flow.weigh("21_01a.monitor.3")
     assert found == [], summary(found)
 
 
 @pytest.mark.checklist("21_01a.exit.5")
-def test_stage_is_accepted(flag_on, flow, stage_work):
+def test_stage_is_accepted(flag_on: object, flow: Flow, stage_work: StageWork) -> None:
     """If any check fails, execute rollback: accepted only when every line was verified."""
     if unmet := flow.unmet("21_01a", besides=["21_01a.exit.5"]):
         raise Inconclusive("the stage cannot be accepted: " + "; ".join(unmet))

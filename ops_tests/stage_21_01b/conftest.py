@@ -8,16 +8,19 @@ from contextlib import contextmanager
 import pytest
 
 from acceptance.finding import Finding
-from acceptance.probes.homework.hw_checker import RESCHEDULE, HwChecker, HwCheckerDown
+from acceptance.probes.homework.hw_checker import RESCHEDULE, HwCheckerDown
 from acceptance.probes.homework.lists import Lists, lists
 from acceptance.probes.homework.traffic import HomeworkTraffic
-from acceptance.probes.homework.worker import Homework
-from acceptance.stages.session import StageWork
+from acceptance.probes.http.exchange import Exchange
 from acceptance.stages.soak import SoakReport
 from acceptance.stages.user_triggers import HardFault
-from acceptance.target.model import Target
 from acceptance.verdict import Inconclusive
-from fixtures.before import Before
+from fixtures.given import Before, Found, Homework, HwChecker, StageWork, Target
+
+ListThem = Callable[[], Lists]
+
+LISTS = Found[Lists]("lists")
+REVIEW_REQUEST = Found[Exchange]("review request")
 
 # A busy checker may show one late; a list may meet a restart of the network once or twice.
 MISSING = HardFault("submissions-missing", "Accepted reviews do not appear at the HW checker", ["trigger.6"], limit=1)
@@ -31,14 +34,14 @@ def student(target: Target) -> str:
 
 
 @pytest.fixture(scope="module")
-def list_them(homework: Homework, checker: HwChecker, target: Target) -> Callable[[], Lists]:
+def list_them(homework: Homework, checker: HwChecker, target: Target) -> ListThem:
     """Lists a few students' commits by the path that is at work."""
     known = target.known
     return lambda: lists(homework, checker, [known.student, known.student_flag_on])
 
 
 @pytest.fixture(scope="module")
-def listed(list_them: Callable[[], Lists]) -> Lists:
+def listed(list_them: ListThem) -> Lists:
     """Lists of a few students, by the path that is at work."""
     return list_them()
 
@@ -57,7 +60,7 @@ def soaked(
     flag_on: object, stage_work: StageWork, homework: Homework, checker: HwChecker, before: Before
 ) -> SoakReport:
     """The stage after its full soak, with a list or a review request at a time."""
-    target, forms = stage_work.target, [form for lists in before.all("lists") for form in lists.forms]
+    target, forms = stage_work.target, [form for lists in before.all(LISTS) for form in lists.forms]
     with dependency():
         traffic = HomeworkTraffic(homework, checker, target.known.soak_students, target.http_timeout_s, forms)
 

@@ -7,27 +7,31 @@ from acceptance.finding import summary
 from acceptance.probes.homework.traffic import reviewable
 from acceptance.probes.homework.worker import DAYS
 from acceptance.probes.http.client import brief
+from acceptance.stages.soak import SoakReport
 from acceptance.verdict import Inconclusive, Verdict
+from fixtures.given import EvidenceBox, Flow, Homework, HwChecker, StageWork, Target
 
 pytestmark = pytest.mark.exit_gate
 
 
 @pytest.mark.checklist("21_01b.exit.1")
-def test_no_increase_in_hw_checker_errors(soaked):
+def test_no_increase_in_hw_checker_errors(soaked: SoakReport) -> None:
     """No increase in HW checker errors."""
     result = soaked.results["hw-checker-errors"]
     assert result.judged().verdict is Verdict.PASS, result.explain()
 
 
 @pytest.mark.checklist("21_01b.exit.2")
-def test_latency_is_within_slo(soaked):
+def test_latency_is_within_slo(soaked: SoakReport) -> None:
     """Latency <2s (p95)."""
     result = soaked.results["latency-p95"]
     assert result.judged().verdict is Verdict.PASS, result.explain()
 
 
 @pytest.mark.checklist("21_01b.exit.3")
-def test_homework_submission(flag_on, homework, checker, student, target, evidence):
+def test_homework_submission(
+    flag_on: object, homework: Homework, checker: HwChecker, student: str, target: Target, evidence: EvidenceBox
+) -> None:
     """Manual homework submission tested: a student finds the commit in the list, has it reviewed, and it appears."""
     listing = homework.listing(student)
     known = [check for check in reviewable(checker.checks(DAYS), student) if check.commit_hash in listing.hashes]
@@ -40,7 +44,7 @@ def test_homework_submission(flag_on, homework, checker, student, target, eviden
 
 
 @pytest.mark.checklist("21_01b.exit.3")
-def test_stage_is_accepted(flag_on, flow, stage_work):
+def test_stage_is_accepted(flag_on: object, flow: Flow, stage_work: StageWork) -> None:
     """Exit gate: accepted only when every line was verified."""
     if unmet := flow.unmet("21_01b"):
         raise Inconclusive("the stage cannot be accepted: " + "; ".join(unmet))

@@ -5,56 +5,123 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-from acceptance.conduct.run import Run
 from acceptance.envfile.file import EnvFile
 from acceptance.evidence import Evidence
 from acceptance.finding import Finding, Severity, as_evidence
 from acceptance.observe.collections import of_prefix
 from acceptance.observe.exported import await_scrape
-from acceptance.observe.logs import Logs
-from acceptance.observe.store import Document, Store
+from acceptance.observe.store import Document
 from acceptance.polling import poll
 from acceptance.probes.archives.archives import Archive, good
 from acceptance.probes.attacks.access import HIDDEN, Door, told_by
 from acceptance.probes.attacks.attacks import Attacks, attack
 from acceptance.probes.attacks.corpus import cases_to_send
-from acceptance.probes.clients import Clients
-from acceptance.probes.dialog.gateway import Butler
 from acceptance.probes.homework.worker import LIST_PATH
-from acceptance.probes.http.client import Called, Caller, brief
+from acceptance.probes.http.client import Called, brief
 from acceptance.probes.http.exchange import Exchange
-from acceptance.probes.reviews.pipeline import Reviews
 from acceptance.probes.reviews.result import Review
 from acceptance.probes.storage.kept_archives import KeptArchives
 from acceptance.probes.storage.oracle import Submission
 from acceptance.probes.storage.refused import RefusedUpload, RefusedUploads
 from acceptance.probes.storage.rejection import ANY, try_upload
 from acceptance.probes.storage.snapshot import Tree
-from acceptance.probes.storage.uploads import OF_ARCHIVE, REVIEWS_PATH, Upload, Uploader, digest_of, upload_in
+from acceptance.probes.storage.uploads import OF_ARCHIVE, REVIEWS_PATH, Upload, digest_of, upload_in
 from acceptance.probes.user_path import REVIEW_S
-from acceptance.stages.session import StageWork
 from acceptance.stages.soak import SoakReport, Traffic
 from acceptance.stages.user_triggers import HardFault
-from acceptance.target.model import Storage, Target
 from acceptance.verdict import NotApplicable
-from fixtures.evidence import EvidenceBox
-from fixtures.target import NewId
+from fixtures.given import (
+    Butler,
+    Caller,
+    Clients,
+    EvidenceBox,
+    Found,
+    Logs,
+    NewId,
+    Reviews,
+    Run,
+    StageWork,
+    Storage,
+    Store,
+    Target,
+    Uploader,
+)
 
-Refuse = Callable[..., list[Finding]]
 Sent = tuple[Submission, str]
+Answered = tuple[Submission, Called]
+OtherNames = Callable[[str], list[str]]
+DoorToATask = Callable[[Mapping[str, str]], Door]
+Unaccepted = Callable[[list[Finding]], list[Finding]]
 
+TASK = Found[dict[str, Any]]("task")
+OTHER_NAMES = Found[str]("other names")
+LEFT_OUTSIDE = Found[Path]("left outside")
+REVIEWS = Found[Review]("reviews")
 
 NOT_STORED = HardFault("not-stored", "An accepted archive is not on disk", ["trigger.3"], limit=0)
 ARCHIVE_LOST = HardFault("archive-lost", "An archive stored before is gone or changed", ["trigger.3"], limit=0)
 NOT_ACCEPTED = HardFault("not-accepted", "Good archives are not accepted", ["trigger.6"], limit=2)
+
+
+@dataclass(frozen=True)
+class Refuse:
+    """Sends an upload that must be refused."""
+
+    work: StageWork
+    uploader: Uploader
+    storage: Storage
+    logs: Logs
+    new_id: NewId
+    evidence: EvidenceBox
+    refused: RefusedUploads
+
+    def __call__(
+        self,
+        archive: Archive,
+        *,
+        event: str | None,
+        status: int | None = None,
+        declared_sha256: str | None = OF_ARCHIVE,
+        field: str = "new_zip",
+        left_out: str = "",
+        sent_at_most: int | None = None,
+        content_length: int | None = None,
+        chunked: bool = False,
+    ) -> list[Finding]:
+        """Name what is wrong with the refusal; nothing when it is proper."""
+        seen = self.storage.passes_proxy(archive.size)
+        event = event if seen else None
+        # Before it is sent, so that the watch does not take it for a student's.
+        if event is None or event == ANY:
+            self.work.synthetic.allow("checksum_failed")
+        else:
+            self.work.synthetic.expect(event)
+        student = self.new_id("refuse")
+        upload = replace(upload_in(field, student, archive, declared_sha256), left_out=left_out)
+        with self.work.synthetic.attacking(1):
+            refusal = try_upload(
+                self.uploader,
+                upload,
+                self.storage.root,
+                self.logs,
+                event=event,
+                content_length=content_length,
+                chunked=chunked,
+                by_service=seen,
+            )
+        self.evidence.add(Evidence("http", archive.description, refusal.exchange.as_json()))
+        if refusal.exchange.refused:
+            self.refused.uploads.append(RefusedUpload(student, archive, digest_of(archive, declared_sha256)))
+        return refusal.findings(event, status, sent_at_most)
 
 
 @pytest.fixture(scope="session")
@@ -76,14 +143,14 @@ def several(reviews: Reviews, clients: Clients, new_id: NewId, new_number: NewId
 
 
 @pytest.fixture(scope="module")
-def submitted(flag_on: object, uploader: Uploader, new_id: NewId) -> tuple[Submission, Called]:
+def submitted(flag_on: object, uploader: Uploader, new_id: NewId) -> Answered:
     """One submission with all the files that a student may send, and its answer."""
     submission = Submission.of(new_id("Files"), "hw02", good(), good(), good())
     return submission, uploader.read(uploader.send(submission.upload()))
 
 
 @pytest.fixture
-def other_names(clients: Clients) -> Callable[[str], list[str]]:
+def other_names(clients: Clients) -> OtherNames:
     """Gives the names, besides its own id, by which a task is told."""
     api = clients.caller("api")
     return lambda task_id: told_by(lambda name: api.get(f"{REVIEWS_PATH}/{name}").get("task_id"), task_id)
@@ -195,35 +262,7 @@ def refuse(
     refused_uploads: RefusedUploads,
 ) -> Refuse:
     """Sends an upload that must be refused; gives what is wrong with the refusal, nothing when it is proper."""
-
-    def send(
-        archive: Archive,
-        *,
-        event: str | None,
-        status: int | None = None,
-        declared_sha256: str | None = OF_ARCHIVE,
-        field: str = "new_zip",
-        left_out: str = "",
-        sent_at_most: int | None = None,
-        **how: Any,
-    ) -> list[Finding]:
-        seen = storage.passes_proxy(archive.size)
-        event = event if seen else None
-        # Before it is sent, so that the watch does not take it for a student's.
-        if event is None or event == ANY:
-            stage_work.synthetic.allow("checksum_failed")
-        else:
-            stage_work.synthetic.expect(event)
-        student = new_id("refuse")
-        upload = replace(upload_in(field, student, archive, declared_sha256), left_out=left_out)
-        with stage_work.synthetic.attacking(1):
-            refusal = try_upload(uploader, upload, storage.root, api_logs, event=event, by_service=seen, **how)
-        evidence.add(Evidence("http", archive.description, refusal.exchange.as_json()))
-        if refusal.exchange.refused:
-            refused_uploads.uploads.append(RefusedUpload(student, archive, digest_of(archive, declared_sha256)))
-        return refusal.findings(event, status, sent_at_most)
-
-    return send
+    return Refuse(stage_work, uploader, storage, api_logs, new_id, evidence, refused_uploads)
 
 
 @pytest.fixture
@@ -233,9 +272,7 @@ def joint(target: Target) -> str:
 
 
 @pytest.fixture
-def door_to_a_task(
-    clients: Clients, target: Target, uploader: Uploader, new_id: NewId
-) -> Callable[[Mapping[str, str]], Door]:
+def door_to_a_task(clients: Clients, target: Target, uploader: Uploader, new_id: NewId) -> DoorToATask:
     """Uploads with a login, and leads to the new task."""
 
     def made(login: Mapping[str, str]) -> Door:
@@ -254,11 +291,7 @@ def door_to_a_task(
 
 @pytest.fixture
 def doors(
-    clients: Clients,
-    target: Target,
-    uploader: Uploader,
-    new_id: NewId,
-    door_to_a_task: Callable[[Mapping[str, str]], Door],
+    clients: Clients, target: Target, uploader: Uploader, new_id: NewId, door_to_a_task: DoorToATask
 ) -> list[Door]:
     """A call to each service that does something, and one that only asks."""
 
@@ -282,7 +315,7 @@ def doors(
 
 
 @pytest.fixture
-def unaccepted(evidence: EvidenceBox) -> Callable[[list[Finding]], list[Finding]]:
+def unaccepted(evidence: EvidenceBox) -> Unaccepted:
     """Gives the findings that the target file does not accept; those that it does go into the record."""
 
     def of(found: list[Finding]) -> list[Finding]:

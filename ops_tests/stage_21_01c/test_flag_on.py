@@ -7,13 +7,20 @@ import pytest
 
 from acceptance.disk import sha256_of
 from acceptance.finding import summary
+from acceptance.observe.store import Document
 from acceptance.probes.archives.archives import good
+from acceptance.probes.http.exchange import Exchange
 from acceptance.probes.odd_requests import odd_findings
 from acceptance.probes.reviews.changed import changed, guessable
+from acceptance.probes.reviews.result import Review
 from acceptance.probes.seen import moment
 from acceptance.probes.storage.directory import copies_of
+from acceptance.probes.storage.kept_archives import KeptArchives
 from acceptance.probes.storage.oracle import Submission, findings_of_all
 from acceptance.probes.storage.uploads import REVIEWS_PATH, Upload
+from fixtures.given import ODD_REQUESTS, Answers, Before, Clients, FlagState, NewId, StageWork, Storage, Store, Uploader
+
+from .conftest import LEFT_OUTSIDE, OTHER_NAMES, REVIEWS, TASK, Answered, OtherNames
 
 pytestmark = [pytest.mark.smoke, pytest.mark.usefixtures("flag_on")]
 
@@ -22,7 +29,7 @@ LEFT_OUT = ((), ("old_zip",), ("logs_zip",), ("old_zip", "logs_zip"))
 
 
 @pytest.fixture(scope="module")
-def uploaded(uploader, kept, new_id):
+def uploaded(uploader: Uploader, kept: KeptArchives, new_id: NewId) -> tuple[Upload, Exchange]:
     """One good upload with the new adapter, to be read again later: the upload and its answer."""
     upload = Upload(new_id("on"), "hw02", good())
     answer = uploader.send(upload)
@@ -31,7 +38,7 @@ def uploaded(uploader, kept, new_id):
 
 
 @pytest.fixture
-def at_once(uploader, new_id):
+def at_once(uploader: Uploader, new_id: NewId) -> list[Answered]:
     """Submissions of several students at the same moment, two of each, with all files and with fewer; their answers."""
     students = [new_id(f"At-once-{n}") for n in range(AT_ONCE // 2)]
     works = [(student, assignment) for student in students for assignment in ("hw02", "hw03")]
@@ -43,7 +50,7 @@ def at_once(uploader, new_id):
 
 
 @pytest.fixture
-def same_file(uploader, new_id):
+def same_file(uploader: Uploader, new_id: NewId) -> list[Answered]:
     """Submissions of two students who send the same file, and their answers."""
     archive = good()
     submissions = [Submission.of_one(new_id(f"Same-{n}"), "hw02", archive) for n in range(2)]
@@ -51,7 +58,7 @@ def same_file(uploader, new_id):
 
 
 @pytest.fixture
-def document(uploaded, mongo):
+def document(uploaded: tuple[Upload, Exchange], mongo: Store) -> Document:
     """The `review_archives` document of that upload; empty when there is none."""
     upload, _ = uploaded
     found = mongo["review_archives"].find_one({"student_id": upload.student_id, "assignment_id": "hw02"})
@@ -59,7 +66,7 @@ def document(uploaded, mongo):
 
 
 @pytest.mark.checklist("21_01c.rollout.2")
-def test_flag_change_restarted_the_service(flag_on):
+def test_flag_change_restarted_the_service(flag_on: FlagState) -> None:
     """Enable feature flag: the process that runs now started after the change."""
     restarted = flag_on.switched()
     assert restarted, "the flag was on already: nothing was switched"
@@ -67,7 +74,7 @@ def test_flag_change_restarted_the_service(flag_on):
 
 
 @pytest.mark.checklist("21_01c.rollout.2", "21_01c.rollout.3")
-def test_new_path_is_at_work(uploaded, stage_work):
+def test_new_path_is_at_work(uploaded: tuple[Upload, Exchange], stage_work: StageWork) -> None:
     """Enable feature flag: what only the new adapter does is seen after an upload, so the flag is really read."""
     assert stage_work.new_path.appears(), (
         f"the flag has no effect: expected {stage_work.new_path} after an upload, found nothing; "
@@ -76,7 +83,7 @@ def test_new_path_is_at_work(uploaded, stage_work):
 
 
 @pytest.mark.checklist("21_01c.rollout.3")
-def test_file_is_saved(uploaded, storage):
+def test_file_is_saved(uploaded: tuple[Upload, Exchange], storage: Storage) -> None:
     """Smoke test with flag on, 1: the file is saved with the same SHA-256."""
     upload, answer = uploaded
     digests = [sha256_of(path) for path in copies_of(upload.archive, storage.root)]
@@ -87,15 +94,15 @@ def test_file_is_saved(uploaded, storage):
 
 @pytest.mark.checksum
 @pytest.mark.checklist("21_01c.rollout.3")
-def test_checksum_is_recorded(uploaded, document, mongo):
+def test_checksum_is_recorded(uploaded: tuple[Upload, Exchange], document: Document, mongo: Store) -> None:
     """Smoke test with flag on, 2: the recorded checksum matches the calculated one."""
     upload, answer = uploaded
-    recorded = document.get("sha256", f"no document for {upload.student_id} in {mongo['review_archives'].name}")
+    recorded = document.get("sha256", f"no document for {upload.student_id!r} in {mongo['review_archives'].name}")
     assert recorded == upload.archive.sha256, f"expected {upload.archive.sha256}, found {recorded}\n{answer.explain()}"
 
 
 @pytest.mark.checklist("21_01c.rollout.3")
-def test_metadata_is_persisted(uploaded, document):
+def test_metadata_is_persisted(uploaded: tuple[Upload, Exchange], document: Document) -> None:
     """Smoke test with flag on, 3: size and upload time are there."""
     upload, _ = uploaded
     assert document.get("size_bytes") == upload.archive.size, f"expected {upload.archive.size} bytes, found {document}"
@@ -105,7 +112,7 @@ def test_metadata_is_persisted(uploaded, document):
 
 
 @pytest.mark.checklist("21_01c.rollout.3")
-def test_answer_is_what_was_sent(submitted):
+def test_answer_is_what_was_sent(submitted: Answered) -> None:
     """Smoke test with flag on: the answer to a submission of several files names its student, assignment and task."""
     submission, answer = submitted
     found = submission.answer_findings(answer, 201, datetime.now(UTC))
@@ -113,28 +120,28 @@ def test_answer_is_what_was_sent(submitted):
 
 
 @pytest.mark.checklist("21_01c.rollout.3")
-def test_task_can_be_asked_for(submitted, clients, other_names, before):
+def test_task_can_be_asked_for(submitted: Answered, clients: Clients, other_names: OtherNames, before: Before) -> None:
     """Smoke test with flag on: the task of a submission is answered under its id, and under nothing that is like it."""
     submission, answer = submitted
     later = clients.caller("api").get(f"{REVIEWS_PATH}/{answer.get('task_id')}")
     found = submission.answer_findings(later, 200, datetime.now(UTC))
     assert (found, later.get("task_id")) == ([], answer.get("task_id")), summary(found)
-    names = sorted({*other_names(answer.get("task_id"))} - {*before.all("other names")})
+    names = sorted({*other_names(answer.get("task_id"))} - {*before.all(OTHER_NAMES)})
     assert names == [], f"expected a task told by its id alone, found it told by {names}: others' tasks can be found"
 
 
 @pytest.mark.checklist("21_01c.rollout.3")
-def test_each_file_is_stored_once(submitted, storage, before):
+def test_each_file_is_stored_once(submitted: Answered, storage: Storage, before: Before) -> None:
     """Smoke test with flag on, 1: each file of a submission is stored, byte for byte, once, and not elsewhere too."""
     found, left = submitted[0].file_findings(storage.root), submitted[0].left_outside(storage)
     assert found == [], summary(found)
-    most = len(before.all("left outside"))
+    most = len(before.all(LEFT_OUTSIDE))
     assert len(left) <= most, f"expected {most} copies outside {storage.root}, as with the flag off, found {left}"
 
 
 @pytest.mark.checksum
 @pytest.mark.checklist("21_01c.rollout.3")
-def test_documents_say_all_that_was_sent(submitted, mongo, storage):
+def test_documents_say_all_that_was_sent(submitted: Answered, mongo: Store, storage: Storage) -> None:
     """Smoke test with flag on, 2 and 3: one document for each file, each field of it right, and no other document."""
     submission, answer = submitted
     whose = {"student_id": submission.student_id}
@@ -144,9 +151,9 @@ def test_documents_say_all_that_was_sent(submitted, mongo, storage):
 
 
 @pytest.mark.checklist("21_01c.rollout.3")
-def test_task_of_the_old_path_is_still_known(clients, before):
+def test_task_of_the_old_path_is_still_known(clients: Clients, before: Before) -> None:
     """Smoke test with flag on: a task that was made with the flag off is answered as it was then."""
-    task = before.of("task")[0]
+    task = before.of(TASK)[0]
     later = clients.caller("api").get(f"{REVIEWS_PATH}/{task['task_id']}")
     same = ("task_id", "student_id", "assignment_id", "created_at")
     found = {name: later.get(name) for name in same}
@@ -154,17 +161,17 @@ def test_task_of_the_old_path_is_still_known(clients, before):
 
 
 @pytest.mark.checklist("21_01c.rollout.3")
-def test_work_is_reviewed_as_with_the_flag_off(several, before):
+def test_work_is_reviewed_as_with_the_flag_off(several: list[Review], before: Before) -> None:
     """Smoke test with flag on: what the new adapter keeps is reviewed as before, its log with it."""
     # The second one of its student may be refused: how many may be sent is left open.
     compared = several[:-1] if several[-1].limited else several
-    found = [each for review in compared for each in changed(before.of("reviews"), review)]
-    found += guessable(before.of("reviews"), several)
+    found = [each for review in compared for each in changed(before.of(REVIEWS), review)]
+    found += guessable(before.of(REVIEWS), several)
     assert found == [], summary(found)
 
 
 @pytest.mark.checklist("21_01c.rollout.3")
-def test_uploads_at_once_are_not_mixed_up(at_once, mongo, storage):
+def test_uploads_at_once_are_not_mixed_up(at_once: list[Answered], mongo: Store, storage: Storage) -> None:
     """Smoke test with flag on: of uploads at the same moment, each is answered, stored and recorded as its own."""
     found = [
         *(
@@ -179,7 +186,7 @@ def test_uploads_at_once_are_not_mixed_up(at_once, mongo, storage):
 
 
 @pytest.mark.checklist("21_01c.rollout.3")
-def test_same_file_of_two_students_is_each_ones_own(same_file, mongo, storage):
+def test_same_file_of_two_students_is_each_ones_own(same_file: list[Answered], mongo: Store, storage: Storage) -> None:
     """Smoke test with flag on: who sends the file that another sent has a task and a document of his own."""
     found = [
         *(each for sent, answer in same_file for each in sent.answer_findings(answer, 201, datetime.now(UTC))),
@@ -189,7 +196,7 @@ def test_same_file_of_two_students_is_each_ones_own(same_file, mongo, storage):
 
 
 @pytest.mark.checklist("21_01c.rollout.3")
-def test_odd_requests_are_refused_as_with_the_flag_off(odd_on, before):
+def test_odd_requests_are_refused_as_with_the_flag_off(odd_on: Answers, before: Before) -> None:
     """Smoke test with flag on: what no service can serve is refused as before."""
-    found = odd_findings(odd_on, before.of("odd requests")[0])
+    found = odd_findings(odd_on, before.of(ODD_REQUESTS)[0])
     assert found == [], summary(found)

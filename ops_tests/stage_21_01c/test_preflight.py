@@ -12,23 +12,24 @@ from acceptance.probes.attacks.access import require_statement
 from acceptance.probes.storage.antivirus import Antivirus
 from acceptance.probes.storage.directory import as_prepared
 from acceptance.stages.readiness import make_sure
+from fixtures.given import Ask, EvidenceBox, Run, StageWork, Storage, Target
 
 
 @pytest.mark.checklist("21_01c.deploy.2", "21_01c.rollout.2")
-def test_stage_can_be_switched_and_watched(target, stage_work, evidence):
+def test_stage_can_be_switched_and_watched(target: Target, stage_work: StageWork, evidence: EvidenceBox) -> None:
     """Deploy and enable feature flag: the env file can be switched, and what the stage sees by answers."""
     for seen in make_sure(target, stage_work.stage):
         evidence.add(seen)
 
 
 @pytest.mark.checklist("trigger.4")
-def test_target_file_says_who_may_call(target):
+def test_target_file_says_who_may_call(target: Target) -> None:
     """Security incident (unauthorized access): what the security phase holds the services to is known beforehand."""
     require_statement(target.services, target.other_login)
 
 
 @pytest.mark.checklist("21_01c.preflight.1")
-def test_storage_directory_is_prepared(storage):
+def test_storage_directory_is_prepared(storage: Storage) -> None:
     """Storage directories prepared: owner and mode."""
     found = as_prepared(storage)
     assert found == [], summary(found)
@@ -36,7 +37,7 @@ def test_storage_directory_is_prepared(storage):
 
 @pytest.mark.signoff
 @pytest.mark.checklist("21_01c.preflight.2")
-def test_checksum_validation_was_tested_in_staging(signoff, run):
+def test_checksum_validation_was_tested_in_staging(signoff: Ask, run: Run) -> None:
     """Checksum validation tested in staging: its last record says so; without one of the last 30 days, a person."""
     staging = passed_in_staging(run.folder.parent, "21_01c.security.1", datetime.now(UTC))
     if staging is None:
@@ -47,7 +48,7 @@ def test_checksum_validation_was_tested_in_staging(signoff, run):
 
 
 @pytest.mark.checklist("21_01c.preflight.3")
-def test_antivirus_finds_eicar_if_enabled(target, av_enabled):
+def test_antivirus_finds_eicar_if_enabled(target: Target, av_enabled: None) -> None:
     """AV scan hook configured (if enabled): the daemon runs and finds the test virus."""
     assert target.clamd, "expected CLAMD in the target file, since STORAGE_AV_SCAN_ENABLED is on, found none; add it"
     said = Antivirus(target.clamd).scan(eicar())

@@ -9,18 +9,19 @@ import pytest
 from acceptance.evidence import Evidence
 from acceptance.finding import Finding
 from acceptance.gates.measures import Threshold
-from acceptance.probes.clients import Clients
 from acceptance.probes.reviews.over_restart import OverRestart
-from acceptance.probes.reviews.pipeline import Reviews
 from acceptance.probes.reviews.result import Review
 from acceptance.probes.reviews.traffic import ReviewTraffic
-from acceptance.stages.session import StageWork
 from acceptance.stages.soak import SoakReport
 from acceptance.stages.user_triggers import HardFault
-from acceptance.target.model import Target
-from fixtures.before import Before
-from fixtures.evidence import EvidenceBox
-from fixtures.target import NewId
+from fixtures.given import Before, Clients, EvidenceBox, Found, NewId, Reviews, StageWork, Target
+
+Show = Callable[[Review], None]
+TimeReviews = Callable[[], list[float]]
+
+REVIEWS = Found[Review]("reviews")
+IN_A_ROW = Found[Review]("in a row")
+LOST = Found[list[Finding] | None]("lost over a restart")
 
 # Each submission of ours is the first of its student and has a log to analyse: one of these is no chance.
 UNEXPECTED_LIMIT = HardFault(
@@ -30,7 +31,7 @@ NO_LOG_ANALYSIS = HardFault("no-log-analysis", "A report has no log analysis", [
 NOT_PUBLISHED = HardFault("not-published", "A report is not published", ["trigger.6"], limit=0)
 BAD_REVIEWS = HardFault("bad-reviews", "Submissions are not reviewed as they should be", ["trigger.6"], limit=2)
 
-IN_A_ROW = 8
+SENT_IN_A_ROW = 8
 """Submissions of a student who sends again and again; nothing says how many may be sent, so the old path does."""
 
 TIMES_THE_SLO = 3
@@ -54,8 +55,8 @@ def several(
 @pytest.fixture(scope="module")
 def in_a_row(reviews: Reviews, new_id: NewId, before: Before, patience_s: float, target: Target) -> list[Review]:
     """Submissions in a row of one student: with the flag on as many as the old path took."""
-    taken = [review for review in before.all("in a row") if not review.limited]
-    number = len(taken) or IN_A_ROW
+    taken = [review for review in before.all(IN_A_ROW) if not review.limited]
+    number = len(taken) or SENT_IN_A_ROW
     return reviews.in_a_row(new_id("Again"), number, patience_s, target.http_timeout_s)
 
 
@@ -66,7 +67,7 @@ def over_restart(reviews: Reviews, new_id: NewId) -> OverRestart:
 
 
 @pytest.fixture(scope="module")
-def time_reviews(reviews: Reviews, new_id: NewId, patience_s: float, target: Target) -> Callable[[], list[float]]:
+def time_reviews(reviews: Reviews, new_id: NewId, patience_s: float, target: Target) -> TimeReviews:
     """Has a few reviews done at once, by the path that is at work, and gives the seconds of each good one.
 
     A worker that looks for work now and then makes all of them wait alike, by when they happen to be sent. So they are
@@ -112,7 +113,7 @@ def soaked(flag_on: object, stage_work: StageWork, traffic: ReviewTraffic) -> So
 
 
 @pytest.fixture
-def show(evidence: EvidenceBox) -> Callable[[Review], None]:
+def show(evidence: EvidenceBox) -> Show:
     """Puts a review, and what was stored and logged of it, into the record."""
 
     def add(review: Review) -> None:

@@ -3,10 +3,11 @@
 import pytest
 
 from acceptance.stages.readiness import make_sure
+from fixtures.given import EvidenceBox, StageWork, Target
 
 
 @pytest.mark.checklist("21_01d.deploy.2", "21_01d.rollout.2")
-def test_stage_can_be_switched_and_watched(target, stage_work, evidence):
+def test_stage_can_be_switched_and_watched(target: Target, stage_work: StageWork, evidence: EvidenceBox) -> None:
     """Deploy and enable feature flag: the env file can be switched, and what the stage sees by answers."""
     for seen in make_sure(target, stage_work.stage):
         evidence.add(seen)

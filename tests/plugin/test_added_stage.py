@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
+GUIDE = (ROOT / "docs" / "adding-a-stage.md").read_text()
 STAGE = """
 title = "Digest Delivery"
 order = 70
@@ -21,7 +22,7 @@ depends_on = ["21_00"]
 CHECKS = {
     "stage.toml": STAGE,
     "__init__.py": "",
-    "test_flag_on.py": "def test_digests_are_counted(flag_on): '''Only the new path counts its digests.'''\n",
+    "test_flag_on.py": GUIDE.partition("```python\n")[2].partition("```")[0],
 }
 TARGET = (
     "TARGET_NAME=s\nTARGET_KIND=staging\nALLOW_MUTATIONS=true\nMONGODB_URL=mongodb://h/\nGRAFANA_PASSWORD=x1x2x3x4\n"
