@@ -51,7 +51,7 @@ def _passes_without(everything: Collection, mine: Sequence[str], out: str) -> bo
 
 def ends(mine: Sequence[str], expected: Sequence[Mapping[str, object]], out: str = "") -> Outcome:
     """Say how a run ends in which every check was good but the one that is left out."""
-    told = [("run.started", {}), ("checks.expected", {"checks": expected})]
+    told: list[tuple[str, dict[str, object]]] = [("run.started", {}), ("checks.expected", {"checks": expected})]
     told += [("check.finished", {"nodeid": name, "verdict": "PASS"}) for name in mine if name != out]
     at = "2026-11-28T02:00:00+00:00"
     return conclude([Event(n, at, kind, data, "", "") for n, (kind, data) in enumerate(told)], Ending()).outcome

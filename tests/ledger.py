@@ -80,7 +80,8 @@ class Writer:
     """Writes a test down when its last phase has ended; the worst of its phases counts."""
 
     def __init__(self, ledger: Path, tree: str) -> None:
-        self.ledger, self.tree, self.seen = ledger, tree, {}
+        self.ledger, self.tree = ledger, tree
+        self.seen: dict[str, tuple[str, float]] = {}
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         outcome, seconds = self.seen.get(report.nodeid, ("passed", 0.0))

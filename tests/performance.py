@@ -24,12 +24,12 @@ sys.path[:0] = [str(Path(__file__).resolve().parents[1]), str(Path(__file__).res
 
 import record_samples  # noqa: E402
 from held_lab import ROOT, held_lab, retold  # noqa: E402
-from ledger import git  # noqa: E402
 from power.stage_run import StageRun, ended, pytest_process, run_stage  # noqa: E402
 from small_project import Project  # noqa: E402
 
 from acceptance.events import Event  # noqa: E402
 from acceptance.record.publish import publish  # noqa: E402
+from tests.ledger import git  # noqa: E402
 
 PAGE = ROOT / "docs" / "performance.md"
 TESTS = 604

@@ -1,6 +1,6 @@
 """A lab under production's rules, and a clock that starts where a test wants it, in every process of a run."""
 
-from small_project import ROOT
+from small_project import ROOT, Finished, Project
 
 GOOD = "def test_good(flag_on): assert flag_on.restarted.proved\n"
 FROZEN = """
@@ -10,7 +10,7 @@ if now := os.environ.get("TESTED_NOW"):
 """
 
 
-def production(project, **settings):
+def production(project: Project, **settings: str) -> Project:
     """Make the project's target a production one: the lab, under production's rules."""
     settings = {"TARGET_KIND": "production"} | settings
     kept = [each for each in project.lab.read_text().splitlines() if each.partition("=")[0] not in settings]
@@ -21,7 +21,7 @@ def production(project, **settings):
     return project
 
 
-def run_at(project, now, *args, zone="UTC"):
+def run_at(project: Project, now: str, *args: str, zone: str = "UTC") -> Finished:
     """Run the project with the clock of its processes, the watchdog's too, starting at ``now``."""
     (project.folder / "clock").mkdir(exist_ok=True)
     (project.folder / "clock" / "sitecustomize.py").write_text(FROZEN)
@@ -29,7 +29,7 @@ def run_at(project, now, *args, zone="UTC"):
     return project.finish(project.start(*args, PYTHONPATH=path, TESTED_NOW=now, TZ=zone))
 
 
-def planned(project, stage_id, minutes):
+def planned(project: Project, stage_id: str, minutes: float) -> None:
     """Say in a stage's description how long it is planned to take."""
     file = project.folder / "ops_tests" / f"stage_{stage_id}" / "stage.toml"
     file.write_text(f"planned_minutes = {minutes}\n{file.read_text()}")

@@ -42,7 +42,7 @@ def triggers(**verdicts: str) -> list[dict[str, Any]]:
 
 def roll_back(writer: Writer, account: str, seconds: float, **more: Any) -> None:
     """Say how the stage's rollback ended: well, unless `more` says otherwise."""
-    ended = {"pause": 1, "stage": "21_01c", "ok": True, "by_hand": []} | more
+    ended: dict[str, Any] = {"pause": 1, "stage": "21_01c", "ok": True, "by_hand": []} | more
     writer.say("rollback.finished", account=account, seconds=seconds, **ended)
 
 

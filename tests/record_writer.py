@@ -19,7 +19,7 @@ from acceptance.events import GENESIS, EventLog
 WINDOW = {"start": "2025-11-29T02:00:00+00:00", "end": "2025-11-29T06:00:00+00:00"}
 START = datetime(2025, 11, 29, 2, 4, 11, tzinfo=UTC)
 FLAG = "USE_NEW_STORAGE_ADAPTER"
-STAGE = {
+STAGE: dict[str, Any] = {
     "stage": "21_01c",
     "title": "Storage Abstraction",
     "risk": "High (data integrity, security-sensitive)",

@@ -15,12 +15,12 @@ import xmlrpc.client
 from collections.abc import Callable
 from pathlib import Path
 
+from held_lab import ROOT, held_lab
 from supervisor.xmlrpc import SupervisorTransport
 
 from acceptance.polling import poll
 from lab.faults import switch
 from lab.layout import Layout
-from tests.held_lab import ROOT, held_lab
 
 Disturb = Callable[[subprocess.Popen[bytes], Layout], None]
 

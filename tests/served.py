@@ -3,11 +3,11 @@
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from socketserver import BaseServer
+from socketserver import TCPServer
 
 
 @contextmanager
-def served(server: BaseServer) -> Iterator[str]:
+def served(server: TCPServer) -> Iterator[str]:
     """Serve until the block ends, however it ends, and give the base URL; one left over takes a core."""
     threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     try:

@@ -130,7 +130,7 @@ def remaining(progress: "tqdm[None]") -> str:
 
 def run_all(plan: dict[Step, list[str]], tree: str, expected: dict[str, float]) -> list[str]:
     """Run the steps, at most two at once, and name those that are not green."""
-    waiting, running, bad = list(plan), [], []
+    waiting, running, bad = list(plan), list[Running](), list[str]()
     with bar(sum(expected.values()) + 0.01) as progress, LEDGER.open() as ledger:  # a sum of floats may come out larger
         ledger.seek(0, os.SEEK_END)
         try:
@@ -184,7 +184,8 @@ class Running:
     """Tests of a step that are under way; their log stays in the work folder."""
 
     def __init__(self, step: Step, tests: list[str], tree: str) -> None:
-        self.step, self.tests, self.ended, self.begin = step, set(tests), {}, time.monotonic()
+        self.step, self.tests, self.begin = step, set(tests), time.monotonic()
+        self.ended: dict[str, Entry] = {}
         self.log, selection = WORK / f"{step.name}.log", WORK / f"{step.name}.txt"
         selection.write_text("\n".join(tests) + "\n")
         options = ["-q", "-ra", "--timeout=900", "-ptests.ledger", f"--ledger={LEDGER}", f"--tree={tree}"]

@@ -1,5 +1,7 @@
 """A run of a stage that is disturbed while it soaks, and the parts of its lab that fail under it."""
 
+from __future__ import annotations
+
 import json
 import os
 import re
@@ -7,19 +9,21 @@ import signal
 import subprocess
 import threading
 import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
 import pytest
 from held_lab import control
-from power.stage_run import ended, pytest_process
+from power.stage_run import StageRun, ended, pytest_process
 
 from acceptance.observe.mongo import database
 from acceptance.observe.prometheus import Prometheus
 from acceptance.polling import poll
-from acceptance.target.model import load_target
+from acceptance.target.model import Target, load_target
 from acceptance.verdict import Inconclusive
+from dependencies.faulty import Answer
 
 SOAK = "ops_tests/stage_21_01c/test_soak.py"
 DEADLINE_S = 150
@@ -29,28 +33,30 @@ DEADLINE_S = 150
 class Running:
     """A run by its command line; what it prints is read as it comes, so that its soak can be followed."""
 
-    def __init__(self, target_file, reports, *args, **environment):
+    def __init__(self, target_file: Path, reports: Path, *args: str, **environment: str) -> None:
         self.reports = reports
         self._begin = time.monotonic()
-        self._said = []
-        self.process = subprocess.Popen(**pytest_process(target_file, reports, *args, **environment))
-        self._reader = threading.Thread(target=lambda: self._said.extend(self.process.stdout), daemon=True)
+        self._said: list[str] = []
+        self.process: subprocess.Popen[str] = subprocess.Popen(
+            **pytest_process(target_file, reports, *args, **environment)
+        )
+        self._reader = threading.Thread(target=lambda: self._said.extend(self.process.stdout or ()), daemon=True)
         self._reader.start()
 
     @property
-    def output(self):
+    def output(self) -> str:
         return "".join(self._said)
 
-    def soaking(self):
+    def soaking(self) -> Running:
         """Wait until the soak has been under way for two seconds."""
-        seen = poll(self._soaks, lambda soaks: soaks or self.process.poll() is not None, DEADLINE_S)
+        seen = poll(self._soaks, lambda soaks: bool(soaks) or self.process.poll() is not None, DEADLINE_S)
         assert seen, f"there was no soak:\n{self.output}"
         return self
 
-    def _soaks(self):
+    def _soaks(self) -> re.Match[str] | None:
         return re.search(r"^soak 21_01c 0:(?!0[01])", self.output, re.MULTILINE)
 
-    def finish(self, within_s=DEADLINE_S):
+    def finish(self, within_s: float = DEADLINE_S) -> StageRun:
         """Wait for the end, which must come in time."""
         try:
             code = self.process.wait(within_s)
@@ -62,7 +68,7 @@ class Running:
 
 
 @contextmanager
-def running(target_file, reports, *args, **environment):
+def running(target_file: Path, reports: Path, *args: str, **environment: str) -> Iterator[Running]:
     """Give a run that has begun; nothing of it is left, also when the test fails."""
     run = Running(target_file, reports, *args, **environment)
     try:
@@ -74,7 +80,7 @@ def running(target_file, reports, *args, **environment):
 
 
 @contextmanager
-def restored(lab, part):
+def restored(lab: Path, part: str) -> Iterator[None]:
     """Afterwards the part runs, and Prometheus and MongoDB answer as before."""
     try:
         yield
@@ -84,7 +90,7 @@ def restored(lab, part):
 
 
 @contextmanager
-def awaited(target, event):
+def awaited(target: Target, event: str) -> Iterator[None]:
     """Leave the block once the API has logged this event anew."""
     log = Path(target.services["api"].logs.removeprefix("file://"))
     before = log.stat().st_size
@@ -93,7 +99,7 @@ def awaited(target, event):
     assert seen, f"the API did not log {event}"
 
 
-def ailments(lab):
+def ailments(lab: Path) -> list[str]:
     """Say what of a lab's own monitoring and database is not well."""
     target = load_target(lab)
     try:
@@ -104,7 +110,7 @@ def ailments(lab):
         return [str(error)]
 
 
-def flap(lab, part, times):
+def flap(lab: Path, part: str, times: int) -> None:
     """Stop a program for two seconds and let it go on for one, again and again: one scrape in three fails."""
     pid = int(control(lab, "pid", part))
     for _ in range(times):
@@ -116,10 +122,10 @@ def flap(lab, part, times):
         time.sleep(1)
 
 
-def front(url, ahead=0, late=lambda: 0):
+def front(url: str, ahead: float = 0, late: Callable[[], float] = lambda: 0) -> Answer:
     """Answer as the Prometheus behind, whose clock seems to be these seconds ahead, and so many seconds late."""
 
-    def answer(path):
+    def answer(path: str) -> tuple[int, str, bytes]:
         time.sleep(late())
         got = httpx.get(url + path, timeout=10)
         body = got.content
@@ -144,7 +150,7 @@ if jump := os.environ.get("CLOCK_JUMPS_AT"):
 """
 
 
-def settable_clock(folder: Path):
+def settable_clock(folder: Path) -> dict[str, str]:
     """Give the environment of a run whose every process' clock is an hour ahead once ``folder/jump`` exists."""
     (folder / "sitecustomize.py").write_text(CLOCK)
     paths = [str(folder), *filter(None, [os.environ.get("PYTHONPATH")])]

@@ -2,6 +2,7 @@
 
 import socket
 import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
@@ -16,7 +17,7 @@ class Way:
 
 
 @contextmanager
-def dropping(port, word, times):
+def dropping(port: int, word: bytes, times: int) -> Iterator[Way]:
     """Lead to a port of this host; the first ``times`` requests that hold ``word`` cost the connection.
 
     Args:
@@ -28,14 +29,14 @@ def dropping(port, word, times):
     way = Way(listener.getsockname()[1])
     one_at_a_time = threading.Lock()
 
-    def passes(request):
+    def passes(request: bytes) -> bool:
         with one_at_a_time:
             way.asked += word in request
             lost = word in request and way.lost < times
             way.lost += lost
         return not lost
 
-    def pump(source, sink, good=lambda _: True):
+    def pump(source: socket.socket, sink: socket.socket, good: Callable[[bytes], bool] = lambda _: True) -> None:
         with suppress(OSError):
             while (part := source.recv(65536)) and good(part):
                 sink.sendall(part)
@@ -43,12 +44,12 @@ def dropping(port, word, times):
             with suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)
 
-    def serve():
+    def serve() -> None:
         with suppress(OSError):
             while True:
                 client, server = listener.accept()[0], socket.create_connection(("127.0.0.1", port))
-                for argv in ((client, server, passes), (server, client)):
-                    threading.Thread(target=pump, args=argv, daemon=True).start()
+                threading.Thread(target=pump, args=(client, server, passes), daemon=True).start()
+                threading.Thread(target=pump, args=(server, client), daemon=True).start()
 
     threading.Thread(target=serve, daemon=True).start()
     try:

@@ -4,18 +4,22 @@ import json
 import ssl
 import subprocess
 import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 from served import served
 
+Answer = Callable[[str], tuple[int, str, bytes]]
+
 
 @contextmanager
-def server(answer, context=None):
+def server(answer: Answer, context: ssl.SSLContext | None = None) -> Iterator[str]:
     """Serve ``answer(path) -> (status, content type, body)``; gives the address."""
 
     class Handler(BaseHTTPRequestHandler):
-        def do_GET(self):
+        def do_GET(self) -> None:
             status, kind, body = answer(self.path)
             self.send_response(status)
             self.send_header("Content-Type", kind)
@@ -23,11 +27,11 @@ def server(answer, context=None):
             self.end_headers()
             self.wfile.write(body)
 
-        def do_POST(self):
+        def do_POST(self) -> None:
             self.rfile.read(int(self.headers.get("Content-Length", 0)))
             self.do_GET()
 
-        def log_message(self, *_):
+        def log_message(self, *_: object) -> None:
             pass
 
     http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
@@ -37,7 +41,7 @@ def server(answer, context=None):
         yield url.replace("http", "https" if context else "http", 1)
 
 
-def expired_tls(folder):
+def expired_tls(folder: Path) -> tuple[Path, ssl.SSLContext]:
     """A context with a certificate of our own that ended years ago."""
     key, request, certificate = folder / "key.pem", folder / "request.pem", folder / "certificate.pem"
     subject = ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"]
@@ -47,7 +51,7 @@ def expired_tls(folder):
         capture_output=True,
     )
     (folder / "extensions").write_text("subjectAltName=IP:127.0.0.1\n")
-    extensions = ["-extfile", folder / "extensions"]
+    extensions = ["-extfile", str(folder / "extensions")]
     subprocess.run(
         ["openssl", "x509", "-req", "-in", request, "-signkey", key, "-out", certificate, "-days", "-1", *extensions],
         check=True,
@@ -58,19 +62,19 @@ def expired_tls(folder):
     return certificate, context
 
 
-def vector(*rows):
+def vector(*rows: tuple[Mapping[str, str], float]) -> bytes:
     """An answer of Prometheus: an instant vector of (labels, value)."""
     result = [{"metric": labels, "value": [0, str(value)]} for labels, value in rows]
     return json.dumps({"status": "success", "data": {"resultType": "vector", "result": result}}).encode()
 
 
-def matrix(*rows):
+def matrix(*rows: tuple[Mapping[str, str], float]) -> bytes:
     """An answer of Prometheus: one raw sample for each of (labels, its time)."""
     result = [{"metric": labels, "values": [[at, "1"]]} for labels, at in rows]
     return json.dumps({"status": "success", "data": {"resultType": "matrix", "result": result}}).encode()
 
 
-def prometheus(ahead=0.0, starts=lambda: 0, up=1000):
+def prometheus(ahead: float = 0.0, starts: Callable[[], int] = lambda: 0, up: int = 1000) -> Answer:
     """Answers of a Prometheus that knows its time and its start, and that every query gives one good series.
 
     Args:
@@ -79,8 +83,8 @@ def prometheus(ahead=0.0, starts=lambda: 0, up=1000):
         up: Scrapes that it counts.
     """
 
-    def answer(path):
-        now = time.time() + ahead
+    def answer(path: str) -> tuple[int, str, bytes]:
+        now, data = time.time() + ahead, dict[str, object]()
         if "runtimeinfo" in path:
             data = {"startTime": f"{2001 + starts()}-01-01T00:00:00.123456789Z"}
         elif "query=time" in path:

@@ -3,6 +3,7 @@
 import time
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import pytest
 import time_machine
@@ -196,7 +197,8 @@ def test_prometheus_that_does_not_tell_when_it_started_is_no_witness():
     answer = prometheus()
     for said in (404, "text/plain", b""), (200, "application/json", b'{"status":"success","data":{"startTime":""}}'):
         told = pytest.raises(Inconclusive, match="did not answer «status/runtimeinfo»")
-        with server(lambda path, said=said: said if "runtimeinfo" in path else answer(path)) as url, bounded(), told:
+        replies = partial(lambda said, path: said if "runtimeinfo" in path else answer(path), said)
+        with server(replies) as url, bounded(), told:
             soaked(url, traffic=pytest.fail)
 
 

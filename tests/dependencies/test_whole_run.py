@@ -56,10 +56,10 @@ def test_prometheus_restarts_in_the_soak(lab, short, tmp_path):
     with restored(lab, "infra:prometheus"), running(short, tmp_path, SOAK) as run:
         run.soaking()
         control(lab, "restart", "infra:prometheus")
-        run = run.finish()
-    assert wrong_with(run, INCONCLUSIVE, "Prometheus at http", "was restarted at", "soak again") == []
-    assert (was_undone(run), left_over(short)) == (True, [])
-    gates = [piece["data"]["verdict"] for data in run.of("check.finished") for piece in data["evidence"]]
+        done = run.finish()
+    assert wrong_with(done, INCONCLUSIVE, "Prometheus at http", "was restarted at", "soak again") == []
+    assert (was_undone(done), left_over(short)) == (True, [])
+    gates = [piece["data"]["verdict"] for data in done.of("check.finished") for piece in data["evidence"]]
     assert gates, "the record does not say how the gates stood"
     assert "PASS" not in gates
 
@@ -68,9 +68,9 @@ def test_prometheus_stops_for_good_in_the_soak(lab, short, tmp_path):
     with restored(lab, "infra:prometheus"), running(short, tmp_path, SOAK) as run:
         run.soaking()
         control(lab, "stop", "infra:prometheus")
-        run = run.finish()
-    assert wrong_with(run, INCONCLUSIVE, "Prometheus at http", "did not answer", "PROMETHEUS_URL") == []
-    assert (was_undone(run), left_over(short)) == (True, [])
+        done = run.finish()
+    assert wrong_with(done, INCONCLUSIVE, "Prometheus at http", "did not answer", "PROMETHEUS_URL") == []
+    assert (was_undone(done), left_over(short)) == (True, [])
     # Nobody told it meanwhile that the new path's series had ended: what it still answers with is no sign of that path.
     target = load_target(short)
     prometheus = Prometheus(target.prometheus_url)
@@ -89,11 +89,11 @@ def test_prometheus_is_slow_when_a_trigger_fires(lab, short, tmp_path):
             with broken(lab, "alert-firing"):
                 assert poll(lambda: "has restarted; looking" in run.output, bool, 120), run.output
                 slow.unlink()  # what comes after would only take long
-                run = run.finish()
-    assert (run.code, was_undone(run)) == (NO_GO, True), run.explain()
-    fired = next(event.at for event in run.events if event.kind == "trigger.fired")
-    back = run.of("service.restarted")[-1]["started_after"]
-    assert back - datetime.fromisoformat(fired).timestamp() < 1.5 * SLOW_S, run.explain()
+                done = run.finish()
+    assert (done.code, was_undone(done)) == (NO_GO, True), done.explain()
+    fired = next(event.at for event in done.events if event.kind == "trigger.fired")
+    back = done.of("service.restarted")[-1]["started_after"]
+    assert back - datetime.fromisoformat(fired).timestamp() < 1.5 * SLOW_S, done.explain()
 
 
 def test_database_restarts_in_the_soak(lab, short, tmp_path):
@@ -103,9 +103,9 @@ def test_database_restarts_in_the_soak(lab, short, tmp_path):
         with awaited(load_target(short), "records_error"):
             control(lab, "stop", "infra:mongo")
         control(lab, "start", "infra:mongo")
-        run = run.finish()
-    assert wrong_with(run, NO_GO, "records are unavailable") == []
-    assert (was_undone(run), left_over(short), leftovers(load_target(short))) == (True, [], [])
+        done = run.finish()
+    assert wrong_with(done, NO_GO, "records are unavailable") == []
+    assert (was_undone(done), left_over(short), leftovers(load_target(short))) == (True, [], [])
 
 
 def test_database_stops_for_good_in_the_soak(lab, short, tmp_path):
@@ -117,10 +117,10 @@ def test_database_stops_for_good_in_the_soak(lab, short, tmp_path):
         with running(short, tmp_path, SOAK) as run:
             run.soaking()
             control(lab, "stop", "infra:mongo")
-            run = run.finish()
-        assert wrong_with(run, NO_GO, "records are unavailable") == []
-        assert any("LEFT TO THE NEXT START" in reason for reason in run.of("run.finished")[0]["reasons"])
-        assert (was_undone(run), pending(short)) == (True, ["data"])
+            done = run.finish()
+        assert wrong_with(done, NO_GO, "records are unavailable") == []
+        assert any("LEFT TO THE NEXT START" in reason for reason in done.of("run.finished")[0]["reasons"])
+        assert (was_undone(done), pending(short)) == (True, ["data"])
     assert recover(short) == 0
     assert (left_over(short), leftovers(load_target(short))) == ([], [])
 
@@ -154,9 +154,9 @@ def test_scrape_target_flaps(lab, short, tmp_path):
     with running(short, tmp_path, SOAK) as run:
         run.soaking()
         flap(lab, "butler:butler-api", 3)
-        run = run.finish()
-    assert wrong_with(run, INCONCLUSIVE, "scrapes in the window, found") == []
-    assert (was_undone(run), left_over(short)) == (True, [])
+        done = run.finish()
+    assert wrong_with(done, INCONCLUSIVE, "scrapes in the window, found") == []
+    assert (was_undone(done), left_over(short)) == (True, [])
 
 
 def test_clock_is_set_in_the_soak(short, tmp_path):
@@ -164,9 +164,9 @@ def test_clock_is_set_in_the_soak(short, tmp_path):
     with running(short, tmp_path / "reports", SOAK, **settable_clock(tmp_path)) as run:
         run.soaking()
         (tmp_path / "jump").touch()
-        run = run.finish()
-    assert wrong_with(run, INCONCLUSIVE, "the clock was set by +3", "s in the soak", "chronyc tracking") == []
-    assert (was_undone(run), left_over(short)) == (True, [])
+        done = run.finish()
+    assert wrong_with(done, INCONCLUSIVE, "the clock was set by +3", "s in the soak", "chronyc tracking") == []
+    assert (was_undone(done), left_over(short)) == (True, [])
 
 
 def test_disk_of_the_reports_is_full(short, tmp_path):
@@ -177,10 +177,10 @@ def test_disk_of_the_reports_is_full(short, tmp_path):
         size = next(tmp_path.glob("*/events.jsonl")).stat().st_size
         for pid in processes(tmp_path):
             resource.prlimit(pid, resource.RLIMIT_FSIZE, (size, size))
-        run = run.finish()
-    assert run.code != 0
-    assert run.outcome == "none", "the log could be written"
-    assert "File too large" in run.output
+        done = run.finish()
+    assert done.code != 0
+    assert done.outcome == "none", "the log could be written"
+    assert "File too large" in done.output
     assert left_over(target) == []
 
 

@@ -19,15 +19,16 @@ sys.path[:0] = [str(ROOT / "tests"), str(ROOT)]
 from held_lab import held_lab  # noqa: E402
 
 from interruption.arena import Arena  # noqa: E402
-from interruption.matrix import kills, table, tally  # noqa: E402
+from interruption.matrix import Kill, kills, table, tally  # noqa: E402
 from tests.ledger import git, tree_state  # noqa: E402
 
+Result = tuple[bool, bool, list[str]]
 LEDGER = ROOT / ".tiers" / "interruptions.jsonl"
 
 
-def main():
+def main() -> int:
     """Run the matrix; each lab takes the next kill as soon as it is free."""
-    parser = argparse.ArgumentParser(description=__doc__.strip().partition("\n")[0])
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("number", type=int, nargs="?", default=300)
     parser.add_argument("--labs", type=int, default=1, help="side by side (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=21)
@@ -37,13 +38,13 @@ def main():
     folder, tree = Path(tempfile.mkdtemp(prefix="interruption-")), tree_state()
     chosen = [kill for kill in kills(options.number, options.seed) if options.only in str(kill)]
     results = {} if options.again else before(tree, chosen)
-    waiting = SimpleQueue()
+    waiting: SimpleQueue[Kill] = SimpleQueue()
     for kill in chosen:
         if kill not in results:
             waiting.put(kill)
     print(f"{waiting.qsize()} of {len(chosen)} kills to do; what goes wrong is kept in {folder}", flush=True)
 
-    def work(name):
+    def work(name: str) -> None:
         with held_lab() as lab:
             arena = Arena(lab, folder / name)
             arena.lengths = {xdist: arena.calm(xdist) for xdist in ("plain", "xdist")}
@@ -72,14 +73,14 @@ def main():
     return 0 if all(one.well == one.kills for one in tallies.values()) else 1
 
 
-def before(tree, chosen):
+def before(tree: str, chosen: list[Kill]) -> dict[Kill, Result]:
     """Give the kills that ended well in this state of the tree."""
     lines = LEDGER.read_text().splitlines() if LEDGER.exists() else []
     known = {entry["kill"]: entry for entry in map(json.loads, lines) if entry["tree"] == tree and not entry["faults"]}
     return {kill: (known[str(kill)]["hit"], known[str(kill)]["flag_on"], []) for kill in chosen if str(kill) in known}
 
 
-def note(tree, kill, hit, flag_on, faults):
+def note(tree: str, kill: Kill, hit: bool, flag_on: bool, faults: list[str]) -> None:
     """Write a result down at once."""
     LEDGER.parent.mkdir(exist_ok=True)
     with LEDGER.open("a") as stream:

@@ -3,7 +3,9 @@
 import os
 import re
 import time
+from collections.abc import Iterator
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -13,6 +15,7 @@ from acceptance.observe.collections import OWNED
 from acceptance.observe.mongo import database
 from acceptance.observe.prometheus import Prometheus
 from acceptance.polling import poll
+from acceptance.target.model import Target
 from acceptance.verdict import Inconclusive, RecoveryNeeded
 
 MARK = "INTERRUPTION_MARK"
@@ -21,9 +24,9 @@ PREFIX = re.compile(r"ops[0-9a-f]{8}")
 _TICKS = os.sysconf("SC_CLK_TCK")
 
 
-def processes(mark):
+def processes(mark: str) -> dict[int, str]:
     """The processes of a run, by the mark in their environment; what supervisord keeps has none."""
-    found = {}
+    found: dict[int, str] = {}
     for entry in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
             if f"{MARK}={mark}".encode() in (entry / "environ").read_bytes().split(b"\0"):
@@ -31,7 +34,7 @@ def processes(mark):
     return found
 
 
-def faults_left(target, mark, env_before, restarted="lab.api"):
+def faults_left(target: Target, mark: str, env_before: bytes, restarted: str = "lab.api") -> list[str]:
     """Say what a run did not leave as it was; empty when all is well. Does not look at the journal.
 
     ``restarted`` is the module of the service whose flag was switched.
@@ -41,7 +44,7 @@ def faults_left(target, mark, env_before, restarted="lab.api"):
     if target.env_file.read_bytes() != env_before:
         faults.append("the env file is not as it was")
     for service in target.services.values():
-        if not poll(lambda service=service: _healthy(service.url), bool, 10):
+        if not poll(partial(_healthy, service.url), bool, 10):
             faults.append(f"{service.name} is not healthy")
     prometheus = Prometheus(target.prometheus_url, target.http_timeout_s)
     if down := poll(lambda: _down(prometheus), lambda found: not found, 10):
@@ -49,14 +52,14 @@ def faults_left(target, mark, env_before, restarted="lab.api"):
     return faults + stale(target, restarted) + leftovers(target)
 
 
-def stale(target, module):
+def stale(target: Target, module: str) -> list[str]:
     """Name a service that started before the env file last changed: it may run with what was undone."""
     changed = target.env_file.stat().st_mtime
     started = max(map(_started, _of_lab(target, module)), default=0.0)
     return [f"{module} started {changed - started:.2f} s before the env file was restored"] * (started < changed)
 
 
-def leftovers(target):
+def leftovers(target: Target) -> list[str]:
     """Name the test data that is still there."""
     ours = {"$regex": f"^{PREFIX.pattern}"}
     with database(target) as mongo:
@@ -71,7 +74,7 @@ def leftovers(target):
     ]
 
 
-def journal_fault(target):
+def journal_fault(target: Target) -> list[str]:
     """Say what is wrong with the journal; empty when it is closed or was never opened."""
     journal = Journal(target.journal_file, "matrix")
     try:
@@ -82,21 +85,21 @@ def journal_fault(target):
         return [str(error)]
 
 
-def _healthy(url):
+def _healthy(url: str) -> bool:
     try:
         return httpx.get(f"{url}/health", timeout=2).status_code == 200
     except httpx.HTTPError:
         return False
 
 
-def _down(prometheus):
+def _down(prometheus: Prometheus) -> list[str]:
     try:
         return prometheus.down_targets()
     except Inconclusive as error:
         return [str(error)]
 
 
-def _of_lab(target, module):
+def _of_lab(target: Target, module: str) -> Iterator[Path]:
     home = f"LAB_HOME={target.source.parent}".encode()
     for entry in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
@@ -104,7 +107,7 @@ def _of_lab(target, module):
                 yield entry
 
 
-def _started(entry):
+def _started(entry: Path) -> float:
     """Start of a process, unix seconds, exact to a tick."""
     ticks = int((entry / "stat").read_text().rpartition(")")[2].split()[19])
     up = time.clock_gettime(time.CLOCK_BOOTTIME)

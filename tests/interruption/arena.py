@@ -7,14 +7,17 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterable
 from contextlib import nullcontext, suppress
 from dataclasses import replace
+from pathlib import Path
 
 from small_project import ROOT, Project
 
 from acceptance.polling import poll
 from interruption.aftermath import MARK, faults_left, journal_fault, processes
 from interruption.checks import LEASE_S, stage_of
+from interruption.matrix import Kill
 from interruption.screen import unrecorded, untold
 from interruption.small_disk import filled, small_disk_under
 
@@ -28,18 +31,20 @@ RECOVERY_S = 2.5
 """About the time that `recover.py` takes; it is killed within that."""
 _MARKS = {"watchdog": "acceptance.conduct.guardian", "worker": "sys.stdin.readline"}
 
+Result = tuple[bool, bool, list[str]]
+
 
 class Arena:
     """Runs one kill after the other; `lengths` are the seconds of a run that nobody kills."""
 
-    def __init__(self, lab, folder):
+    def __init__(self, lab: Path, folder: Path) -> None:
         self._folder = folder
         folder.mkdir(parents=True, exist_ok=True)
         self._made = itertools.count(1)
         self._lab = lab
         self.lengths = LENGTHS
 
-    def calm(self, xdist):
+    def calm(self, xdist: str) -> float:
         """How long a run takes that nobody kills, in seconds; it must be a good one."""
         project, _ = self._project()
         begin = time.monotonic()
@@ -47,7 +52,7 @@ class Arena:
         assert set(done.verdicts().values()) == {"PASS"}, done.output
         return time.monotonic() - begin
 
-    def kill(self, kill):
+    def kill(self, kill: Kill) -> Result:
         """Start a run, kill it, and look; returns (whether it hit, whether the flag was on then, what is wrong).
 
         A moment at which the victim was gone already is tried again, earlier.
@@ -60,7 +65,7 @@ class Arena:
                 break
         return hit, flag_on, faults
 
-    def _kill(self, kill, disk):
+    def _kill(self, kill: Kill, disk: Path | None) -> Result:
         project, mark = self._project()
         env_before = project.target.env_file.read_bytes()
         process = project.start(*ARGS[kill.xdist], **{MARK: mark})
@@ -73,7 +78,7 @@ class Arena:
             flag_on = hit and bool(project.flags())
             faults = _second(kill, process, project) if hit else []
             try:
-                output = "" if process.stdout.closed else process.communicate(timeout=ENDS_WITHIN_S)[0]
+                output = "" if kill.signal == "hang-up" else process.communicate(timeout=ENDS_WITHIN_S)[0]
                 process.wait(ENDS_WITHIN_S)
             except subprocess.TimeoutExpired:
                 for pid in (process.pid, *processes(mark)):  # a frozen one would hold the lab from all others
@@ -95,7 +100,7 @@ class Arena:
             shutil.rmtree(project.folder)
         return hit, flag_on, [f"{kill}: {fault} ({project.folder})" for fault in faults]
 
-    def _next_start(self, env_before):
+    def _next_start(self, env_before: bytes) -> list[str]:
         """Where the journal was left open, the next run must find it and put all in order."""
         project, mark = self._project()
         done = project.start("-k", "test_off", **{MARK: mark})
@@ -103,7 +108,7 @@ class Arena:
         faults = faults_left(project.target, mark, env_before) + journal_fault(project.target)
         return [f"after the next start ({done.returncode}): {fault}\n{output[-800:]}" for fault in faults]
 
-    def _recovered(self, kill, mark):
+    def _recovered(self, kill: Kill, mark: str) -> list[str]:
         """Kill a recovery too; the second one must put all in order, and say so."""
         first = self._recovery(mark)
         time.sleep(kill.moment * RECOVERY_S)  # the moment is the point, not a condition
@@ -115,7 +120,7 @@ class Arena:
             [] if (second.returncode, "PASS: " in said) == (0, True) else [f"recover.py: {second.returncode}, {said}"]
         )
 
-    def _recovery(self, mark):
+    def _recovery(self, mark: str) -> subprocess.Popen[str]:
         command = [sys.executable, str(ROOT / "scripts" / "ops" / "recover.py"), f"--target={self._lab}"]
         environment = os.environ | {"PYTHONPATH": str(ROOT), MARK: mark}
         return subprocess.Popen(
@@ -127,28 +132,30 @@ class Arena:
             stdin=subprocess.DEVNULL,
         )
 
-    def _project(self):
+    def _project(self) -> tuple[Project, str]:
         number = next(self._made)
         folder = self._folder / f"run-{number}"
         folder.mkdir()
         return stage_of(Project(folder, self._lab)), f"{os.getpid()}-{self._folder.name}-{number}"
 
 
-def _strike(kill, process, mark):
+def _strike(kill: Kill, process: subprocess.Popen[str], mark: str) -> bool:
     """Send the signal; returns whether there was somebody to take it.
 
     Who is not there yet is waited for as long as the run lasts: a busy machine starts it late, and an earlier try would
     find nobody either.
     """
     controller = [process.pid] if process.poll() is None else []  # an ended run still takes signals until it is reaped
-    if kill.signal == "hang-up":  # a terminal that is gone takes no output either
+    if kill.signal == "hang-up" and process.stdout:  # a terminal that is gone takes no output either
         process.stdout.close()
         return _send(signal.SIGHUP, controller)
     if kill.whom == "controller":
         return _send(_first(kill), controller)
     whom = kill.whom if kill.whom in _MARKS else "watchdog"
     found = poll(
-        lambda: _victims(whom, process.pid, mark), lambda found: found or process.poll() is not None, VICTIM_WITHIN_S
+        lambda: _victims(whom, process.pid, mark),
+        lambda found: bool(found) or process.poll() is not None,
+        VICTIM_WITHIN_S,
     )
     hit = _send(_first(kill), sorted(found)[:1])
     if whom != kill.whom:  # both
@@ -156,11 +163,11 @@ def _strike(kill, process, mark):
     return hit
 
 
-def _first(kill):
-    return getattr(signal, kill.signal.partition("+")[0])
+def _first(kill: Kill) -> int:
+    return signal.Signals[kill.signal.partition("+")[0]]
 
 
-def _second(kill, process, project):
+def _second(kill: Kill, process: subprocess.Popen[str], project: Project) -> list[str]:
     """Send the second signal; a run that is frozen first loses its flag, and says so when it goes on."""
     if not (name := kill.signal.partition("+")[2]):
         return []
@@ -174,7 +181,7 @@ def _second(kill, process, project):
     return [f"frozen for {LEASE_S + 61} s, {on} still on"] if frozen and on else []
 
 
-def _send(number, victims):
+def _send(number: int, victims: Iterable[int]) -> bool:
     for victim in victims:
         with suppress(ProcessLookupError):
             os.kill(victim, number)
@@ -182,5 +189,5 @@ def _send(number, victims):
     return False
 
 
-def _victims(whom, pid, mark):
+def _victims(whom: str, pid: int, mark: str) -> list[int]:
     return [each for each, command in processes(mark).items() if each != pid and _MARKS[whom] in command]

@@ -1,5 +1,7 @@
 """The small project that the matrix kills: one stage that reads, writes test data, flips its flag and watches."""
 
+from small_project import Project
+
 LEASE_S = 8
 """How long the flag may be on unwatched; the stage's `blind_seconds`."""
 DATA = """
@@ -40,7 +42,7 @@ def test_watched(flag_on):
 """
 
 
-def stage_of(project, stage_id="21_01c"):
+def stage_of(project: Project, stage_id: str = "21_01c") -> Project:
     """Give the project its stage."""
     project.stage(stage_id, preflight=DATA, flag_off="def test_off(flag_off): pass\n", flag_on=ON, soak=WATCHED)
     stage_file = project.folder / "ops_tests" / f"stage_{stage_id}" / "stage.toml"

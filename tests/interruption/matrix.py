@@ -8,11 +8,13 @@ Two signals follow each other: the second after a moment, or once the flag of a 
 import itertools
 import random
 from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP", "SIGKILL")
 BOTH = ("plain", "xdist")
-CELLS = [
+Cell = tuple[str, str, str]
+CELLS: list[Cell] = [
     *itertools.product(SIGNALS, ["plain"], ["controller", "watchdog"]),
     *itertools.product(SIGNALS, ["xdist"], ["controller", "worker", "watchdog"]),
     *itertools.product(["SIGINT+SIGINT", "SIGTERM+SIGKILL"], BOTH, ["controller"]),
@@ -36,7 +38,7 @@ class Kill:
     moment: float
     since: str = "start"
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"{self.signal}-{self.xdist}-{self.whom}-{self.since}-{self.moment:.3f}".replace(" ", "_")
 
 
@@ -50,7 +52,7 @@ class Tally:
     well: int = 0
 
 
-def kills(number, seed):
+def kills(number: int, seed: int) -> list[Kill]:
     """Choose ``number`` kills, spread evenly over the cells, at moments that the seed decides."""
     chance = random.Random(seed)
     laps = (
@@ -59,7 +61,7 @@ def kills(number, seed):
     return list(itertools.islice(laps, number))
 
 
-def table(tallies):
+def table(tallies: Mapping[Cell, Tally]) -> str:
     """Print the tallies of all cells, as Markdown."""
     lines = [
         "| what is done | xdist | to whom | kills | hit | flag on | ended well |",
@@ -71,7 +73,7 @@ def table(tallies):
     return "\n".join([*lines, f"| total | | | {' | '.join(map(str, total))} |"])
 
 
-def tally(results):
+def tally(results: Iterable[tuple[Kill, bool, bool, list[str]]]) -> dict[Cell, Tally]:
     """Count results (kill, whether it hit, whether the flag was on, faults) by cell, in the order of the matrix."""
     tallies = defaultdict(Tally, {cell: Tally() for cell in CELLS})
     for kill, hit, flag_on, faults in results:

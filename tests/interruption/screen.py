@@ -1,13 +1,14 @@
 """What a run that was killed must have on its screen at its end: the truth, and no traceback."""
 
 import re
+from pathlib import Path
 
-from acceptance.events import read_events
+from acceptance.events import Event, read_events
 
 _PANEL = re.compile(r"(?:INTERRUPTED|INCONCLUSIVE|NO-GO|GO|REFUSED)\b[^\n]*\(exit \d+\)")
 
 
-def untold(code, output, folder):
+def untold(code: int, output: str, folder: Path) -> list[str]:
     """Say what is wrong with the last screen of a run; one that nobody let speak, or that never began, owes nothing."""
     if "stage.started" not in _kinds(folder) or code == -9:
         return []
@@ -24,7 +25,7 @@ def untold(code, output, folder):
     return [f"on the screen: {what}\n{output[-1500:]}" for what, so in faults.items() if so]
 
 
-def unrecorded(_code, _output, folder):
+def unrecorded(_code: int, _output: str, folder: Path) -> list[str]:
     """Say what is wrong with the record of a run that had no screen any more."""
     kinds = _kinds(folder)
     if "stage.started" not in kinds:
@@ -35,9 +36,9 @@ def unrecorded(_code, _output, folder):
     return [f"{ends} in the log, expected INTERRUPTED"] * (not known) + ["no page"] * (not pages)
 
 
-def _kinds(folder):
+def _kinds(folder: Path) -> list[str]:
     return [event.kind for event in _events(folder)]
 
 
-def _events(folder):
+def _events(folder: Path) -> list[Event]:
     return [event for log in folder.glob("out/*/events.jsonl") for event in read_events(log)]

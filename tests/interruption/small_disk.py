@@ -2,7 +2,9 @@
 
 import shutil
 import subprocess
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 
 import pytest
 
@@ -10,7 +12,7 @@ from acceptance.target.model import load_target
 
 
 @contextmanager
-def small_disk(folder, kib=512):
+def small_disk(folder: Path, kib: int = 512) -> Iterator[Path]:
     """Mount a small disk there."""
     folder.mkdir(exist_ok=True)
     mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={kib}k", "none", folder], capture_output=True)
@@ -23,7 +25,7 @@ def small_disk(folder, kib=512):
 
 
 @contextmanager
-def small_disk_under(lab):
+def small_disk_under(lab: Path) -> Iterator[Path]:
     """Have a lab's env file, and with it the journal, on a small disk."""
     env_file = load_target(lab).env_file
     kept = env_file.with_name("kept")
@@ -38,7 +40,7 @@ def small_disk_under(lab):
 
 
 @contextmanager
-def filled(disk):
+def filled(disk: Path) -> Iterator[None]:
     """Leave not one byte on it."""
     ballast = disk / "ballast"
     try:

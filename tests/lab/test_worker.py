@@ -57,7 +57,7 @@ class Worker:
         )
         return task_id
 
-    def task(self, task_id: str) -> dict[str, Any]:
+    def task(self, task_id: str) -> Any:
         return self.rig.db.long_tasks.find_one({"task_id": task_id})
 
     def finished(self, task_id: str) -> dict[str, Any]:
@@ -376,7 +376,7 @@ def test_fault_review_slow(monkeypatch):
         def fault(self, name: str) -> bool:
             return name == "review-slow"
 
-    monkeypatch.setattr(use_case_module.asyncio, "sleep", sleep)
+    monkeypatch.setattr(asyncio, "sleep", sleep)
     monkeypatch.setattr(use_case_module, "ReviewMetrics", lambda: None)
     asyncio.run(DecomposedReview(None, Settings())._seeded())
     assert slept == [32.0]

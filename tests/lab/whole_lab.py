@@ -9,7 +9,7 @@ import stat
 import subprocess
 import sys
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Self
 
@@ -49,7 +49,7 @@ def padded(size: int) -> bytes:
     return archive(("pad", bytes(size - small)), compress=zipfile.ZIP_STORED)
 
 
-def form(fields: dict[str, str | bytes], files: dict[str, tuple[bytes, bytes]]) -> bytes:
+def form(fields: Mapping[str, str | bytes], files: dict[str, tuple[bytes, bytes]]) -> bytes:
     """A multipart body; a file is the raw text behind `filename=`, quotes included, and its content."""
     parts = []
     for name, value in fields.items():
@@ -141,7 +141,8 @@ class WholeLab:
         changed = "".join(f"{key}={value}\n" for key, value in {name: "true", **others}.items())
         try:
             file.write_text(text + changed)
-            yield self.restarted()
+            self.restarted()
+            yield
         finally:
             file.write_text(text)
             self.restarted()

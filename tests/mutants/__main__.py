@@ -20,10 +20,13 @@ from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).resolve().parents[1]), str(Path(__file__).resolve().parents[2])]
 
+
+from held_lab import ROOT  # noqa: E402
+
 from acceptance.gates.statistics import Count, proportion_bounds  # noqa: E402
 from mutants import places, suite  # noqa: E402
 from mutants.places import Place  # noqa: E402
-from mutants.trial import ROOT, Result, control, trial  # noqa: E402
+from mutants.trial import Result, control, trial  # noqa: E402
 
 ALPHA = 0.025
 Trial = Callable[[Place], Result]

@@ -10,11 +10,11 @@ from queue import Queue
 
 from coverage import CoverageData
 from held_lab import ROOT
-from ledger import latest
 from removals.copied import Copied
 
 from mutants.places import Place, statement_lines
 from mutants.trial import Result, changed
+from tests.ledger import latest
 
 EACH_S, LONGEST_S = 60, 600
 """What one test, and all that are asked about a mutant, may take; what never ends was noticed."""

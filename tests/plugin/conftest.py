@@ -1,5 +1,8 @@
 """A lab held for the tests of the plugin, and small projects of checks, each run in a process of its own."""
 
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
 from small_project import ROOT, Project
 
@@ -7,7 +10,7 @@ from acceptance.conduct.provider import start_provider
 
 
 @pytest.fixture(scope="session")
-def lab(tmp_path_factory):
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The target file of a running lab."""
     provider = start_provider("python -m lab serve", ROOT, tmp_path_factory.mktemp("lab") / "lab.log")
     yield provider.target_file
@@ -15,7 +18,7 @@ def lab(tmp_path_factory):
 
 
 @pytest.fixture
-def project(tmp_path, lab):
+def project(tmp_path: Path, lab: Path) -> Iterator[Project]:
     """An empty project; whatever the test did, the lab's flags must be off after it."""
     made = Project(tmp_path, lab)
     yield made

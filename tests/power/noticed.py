@@ -14,11 +14,10 @@ from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).resolve().parents[1]), str(Path(__file__).resolve().parents[2])]
 
-from ledger import ROOT, git  # noqa: E402
-
 from acceptance.events import Event  # noqa: E402
 from lab.faults import catalogue  # noqa: E402
 from power.stage_run import StageRun  # noqa: E402
+from tests.ledger import ROOT, git  # noqa: E402
 
 LEDGER = ROOT / ".tiers" / "noticed.jsonl"
 PAGE = """\

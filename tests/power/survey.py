@@ -80,9 +80,9 @@ def assert_all_told(rows: Rows, target_file: Path, reports: Path) -> None:
     }
     missed |= {str(row): unsaid for row in rows if (unsaid := ended.unsaid(row.red[0], row.besides))}
     assert missed == {}, f"{missed}\n{ended.explain()}"
-    unsaid = {name for row in rows for name in row.also if found.get(name, ("",))[0] not in ("FAIL", "INCONCLUSIVE")}
+    lacking = {name for row in rows for name in row.also if found.get(name, ("",))[0] not in ("FAIL", "INCONCLUSIVE")}
     green = {item for row in rows for item in ended.all_green(row.items - row.not_shown)}
-    assert (ended.code != 0, ended.outcome, unsaid, green) == (True, "SURVEY", set(), set()), ended.explain()
+    assert (ended.code != 0, ended.outcome, lacking, green) == (True, "SURVEY", set(), set()), ended.explain()
     for row in rows:
         note(Noticed(row.faults, row.stage, row.red[0]))
 

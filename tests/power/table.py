@@ -237,7 +237,7 @@ def assert_noticed(power: Power, held_target: Path, reports: Path) -> None:
     before = left_over(held_target)
     await_no_alerts(held_target)
     with seeded(power, held_target) as given:
-        quick = retold(held_target, "quick", **SHORT | power.settings | given)
+        quick = retold(held_target, "quick", **SHORT | {**power.settings, **given})
         ended = run_stage(quick, reports, *power.arguments, stage=power.stage)
     if ROLLBACK_FAILED in power.code:
         pay_restart(power, held_target, reports)

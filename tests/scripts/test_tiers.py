@@ -6,6 +6,7 @@ import pytest
 
 from tests import tiers
 from tests.ledger import ROOT, Entry, latest, read_on, write
+from tests.steps import Step
 
 GOOD, BAD = "def test_good(): pass\n", "def test_bad(): assert 0\n"
 BROKEN = "import pytest\n@pytest.fixture\ndef broken():\n    yield\n    assert 0\ndef test_broken(broken): pass\n"
@@ -23,7 +24,7 @@ def run(tmp_path, monkeypatch):
         (tmp_path / "test_it.py").write_text(text)
         (tmp_path / "ledger.jsonl").touch()
         tests = [f"test_it.py::{name}" for name in names]
-        bad = tiers.run_all({tiers.Step("it", ("test_it.py",)): tests}, "now", dict.fromkeys(tests, 1.0))
+        bad = tiers.run_all({Step("it", ("test_it.py",)): tests}, "now", dict.fromkeys(tests, 1.0))
         return bad, {test.partition("::")[2]: entry.outcome for test, entry in latest(tiers.LEDGER).items()}
 
     return act
@@ -64,7 +65,7 @@ def test_line_that_is_half_written_is_read_later(tmp_path):
 
 
 def test_sample_is_the_commits_own(monkeypatch):
-    step = tiers.Step("it", ("tests/unit/gates",), sample=3)
+    step = Step("it", ("tests/unit/gates",), sample=3)
     samples = []
     for commit in ("a", "a", "b"):
         monkeypatch.setattr(tiers, "git", lambda *_, commit=commit: commit)
@@ -84,7 +85,7 @@ ONCE = (
     ids=["passes by itself", "fails again"],
 )
 def test_what_failed_runs_once_more_by_itself(run, capsys, text, name, still, flaky):
-    step, tests = tiers.Step("it", ("test_it.py",)), [f"test_it.py::{name}"]
+    step, tests = Step("it", ("test_it.py",)), [f"test_it.py::{name}"]
     assert run(text, name)[0] == ["it"]
     assert tiers.once_more([step], {step: tests}, "now") == still
     assert ("FLAKY: test_it.py::test_once" in capsys.readouterr().out) is flaky
@@ -92,6 +93,6 @@ def test_what_failed_runs_once_more_by_itself(run, capsys, text, name, still, fl
 
 def test_many_failures_are_no_matter_of_luck(run, monkeypatch):
     monkeypatch.setattr(tiers, "MOST_ONCE_MORE", 0)
-    step = tiers.Step("it", ("test_it.py",))
+    step = Step("it", ("test_it.py",))
     run(ONCE, "test_once")
     assert tiers.once_more([step], {step: ["test_it.py::test_once"]}, "now") == ["it"]

@@ -9,7 +9,8 @@ from pathlib import Path
 from statistics import median
 
 from acceptance.stage import load_stage
-from tests.simulation.soaks import Service, soak
+
+from .soaks import Service, soak
 
 STAGES = Path(__file__).parents[2] / "ops_tests"
 SERVICES = {

@@ -1,8 +1,10 @@
 """A target of one folder, and stand-ins for what restarts its services and takes its events."""
 
+from pathlib import Path
+
 from acceptance.conduct.services import Restarted
 from acceptance.stage import Stage
-from acceptance.target.model import load_target
+from acceptance.target.model import Target, load_target
 from acceptance.verdict import MutationFailed
 
 STAGE = Stage("21_01c", "Storage Abstraction", 50, service="api", flag="USE_NEW_STORAGE_ADAPTER")
@@ -11,7 +13,7 @@ BEFORE = f"# flags\nexport {FLAG}=false  # storage\nOTHER=1\n"
 PREFIX = "ops0123abcd"
 
 
-def small_target(folder, before=BEFORE, **settings):
+def small_target(folder: Path, before: str = BEFORE, **settings: object) -> Target:
     """Write an env file and a target file into ``folder`` and load it."""
     env_file = folder / ".env.infra"
     env_file.write_text(before)
@@ -41,12 +43,12 @@ def small_target(folder, before=BEFORE, **settings):
 class Restarter:
     """Stands in for the make targets: notes each restart, and fails as often as it is told to."""
 
-    def __init__(self):
-        self.restarts = []
+    def __init__(self) -> None:
+        self.restarts: list[str] = []
         self.failures = 0
-        self.failure = MutationFailed
+        self.failure: type[Exception] = MutationFailed
 
-    def restart(self, key, *, need_proof=True):
+    def restart(self, key: str, *, need_proof: bool = True) -> tuple[Restarted, ...]:
         self.restarts.append(key)
         self.need_proof = need_proof
         if self.failures:

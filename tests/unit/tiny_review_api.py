@@ -183,7 +183,7 @@ def _parse(body: bytes, boundary: bytes, *, takes_last: bool = False) -> Form:
 
 def _file_name(head: bytes, *, takes_last: bool) -> bytes | None:
     """Take the first plain name, or the last of all that a reader of mail finds."""
-    plain = re.findall(rb'(?i); filename="([^"]*)"', head) or [None]
+    plain: list[bytes | None] = re.findall(rb'(?i); filename="([^"]*)"', head) or [None]
     if not takes_last or len(plain) > 1:
         return plain[-1 if takes_last else 0]
     header = email.message_from_bytes(head.lstrip())

@@ -183,12 +183,13 @@ def test_a_damaged_backup_is_found_by_reading_and_by_restoring(damage, said, mad
 
 def test_a_document_that_changes_on_the_way_into_the_database_is_found(made, target, db, monkeypatch):
     from acceptance.backup import restoring
+    from acceptance.backup.bsondump import restore
 
     def restore_and_change(folder, scratch, names):
         original(folder, scratch, names)
         scratch["dialog_contexts"].update_one({"_id": "s5"}, {"$set": {"n": 100_000}})
 
-    original = restoring.restore
+    original = restore
     monkeypatch.setattr(restoring, "restore", restore_and_change)
     assert backup_findings(made) == []
     assert [each.kind for each in restore_findings(target, made, PREFIX)] == ["other documents"]

@@ -35,8 +35,20 @@ ANSWERS = {
 }
 
 
+class Trackers(ThreadingHTTPServer):
+    """The four ticket systems, and what they got."""
+
+    url, asks_for_login = "", False
+
+    def __init__(self):
+        super().__init__(("127.0.0.1", 0), Tracker)
+        self.got = []
+
+
 class Tracker(BaseHTTPRequestHandler):
     """Answers as the four ticket systems do, to who logs in; keeps what it got."""
+
+    server: Trackers
 
     def answer(self):
         body = self.rfile.read(int(self.headers["Content-Length"] or 0))
@@ -59,8 +71,7 @@ class Tracker(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def tracker():
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Tracker)
-    server.got, server.asks_for_login = [], False
+    server = Trackers()
     with served(server) as server.url:
         yield server
 

@@ -16,7 +16,8 @@ from small_target import PREFIX, STAGE, small_target
 
 from acceptance.commands.hold_target import holding
 from acceptance.commands.rollback_drill import lease_renewed
-from acceptance.conduct.client import RemoteConductor, WatchdogGone, end_this_process, start_watchdog
+from acceptance.conduct.client import RemoteConductor, end_this_process, start_watchdog
+from acceptance.conduct.connection import WatchdogGone
 from acceptance.conduct.journal import Journal
 from acceptance.conduct.run import new_run
 from acceptance.conduct.server import Watchdog

@@ -14,6 +14,7 @@ from acceptance.conduct.undo import Undo
 from acceptance.envfile.file import EnvFile
 from acceptance.finding import Finding
 from acceptance.observe.exported import still_exported
+from acceptance.probes import user_path
 from acceptance.verdict import Inconclusive, RollbackFailed
 
 STORAGE = "review_archive_storage_operations_total"
@@ -172,8 +173,8 @@ class Used:
 def used(monkeypatch, prometheus):
     made = Used()
     monkeypatch.setattr(acceptance.conduct.old_path_proof, "Clients", lambda *_: made)
-    monkeypatch.setattr(acceptance.conduct.old_path_proof.user_path, "findings", made.findings)
-    monkeypatch.setattr(acceptance.conduct.old_path_proof.user_path, "wrong_archives", made.wrong_archives)
+    monkeypatch.setattr(user_path, "findings", made.findings)
+    monkeypatch.setattr(user_path, "wrong_archives", made.wrong_archives)
     monkeypatch.setattr(acceptance.conduct.old_path_proof, "await_scrape", lambda *_: made.order.append("scraped"))
     return made
 

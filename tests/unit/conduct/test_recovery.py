@@ -26,6 +26,7 @@ from acceptance.conduct.testdata import trace_prefix
 from acceptance.events import EventLog
 from acceptance.finding import Finding
 from acceptance.observe.prometheus import Prometheus
+from acceptance.probes import user_path
 from acceptance.probes.http.under_way import Requests
 from acceptance.target import by_hand
 from acceptance.verdict import Inconclusive
@@ -267,8 +268,8 @@ def test_archives_that_the_crashed_run_lost_are_told(recover, crashed, target, m
     lost = Finding("missing archive", "ops1/new.zip", "a file", "none")
     proof = acceptance.conduct.old_path_proof
     monkeypatch.setattr(proof, "Clients", lambda *_: MagicMock())
-    monkeypatch.setattr(proof.user_path, "wrong_archives", lambda _: {"ops1/new.zip": lost})
-    monkeypatch.setattr(proof.user_path, "findings", lambda *_: [])
+    monkeypatch.setattr(user_path, "wrong_archives", lambda _: {"ops1/new.zip": lost})
+    monkeypatch.setattr(user_path, "findings", lambda *_: [])
     code, said = recover()
     assert (code, target.env_file.read_text()) == (1, BEFORE), said
     assert said.startswith("FAIL: 1 missing archive, 1 test data left\nFAIL: ops1/new.zip: expected a file, found none")

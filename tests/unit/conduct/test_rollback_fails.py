@@ -14,6 +14,7 @@ from acceptance.conduct.conductor import Conductor
 from acceptance.conduct.journal import Journal
 from acceptance.conduct.manual_recovery import state_found
 from acceptance.conduct.undo import recover
+from acceptance.envfile.atomic import replace_bytes
 from acceptance.events import EventLog, read_events
 from acceptance.record.stages import fold_flags
 from acceptance.verdict import (
@@ -124,7 +125,7 @@ def test_unwritable_env_file_says_what_is_on_and_how_to_finish(world, monkeypatc
 
 def test_env_file_that_is_writable_again_in_time_is_undone(world, monkeypatch):
     world.conductor.set_flag(STAGE, True)
-    write, failures = acceptance.envfile.file.replace_bytes, [1, 2]
+    write, failures = replace_bytes, [1, 2]
     monkeypatch.setattr(acceptance.envfile.file, "overwrite_bytes", read_only)
 
     def once_more(*args):

@@ -179,7 +179,7 @@ def test_what_comes_after_the_first_look_is_removed_too(target, asked, monkeypat
     first, late = (target.storage.root / f"{PREFIX}-{name}.zip" for name in ("first", "late"))
     first.touch()
     arrives = iter([late.touch])
-    monkeypatch.setattr(acceptance.conduct.testdata.time, "sleep", lambda _: next(arrives, lambda: None)())
+    monkeypatch.setattr(time, "sleep", lambda _: next(arrives, lambda: None)())
     assert purge(target, PREFIX).files == 2
     assert not late.exists()
 

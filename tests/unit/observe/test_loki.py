@@ -75,6 +75,7 @@ def test_more_lines_than_can_be_read_are_inconclusive(monkeypatch):
         loki(lambda _, given: streams((int(given["start"]) / 1e9, "x"))).lines("{}", 0, 10)
 
 
+MOMENTS = (datetime.fromtimestamp(900, UTC), datetime.fromtimestamp(1000, UTC))
 BOT = Service("bot", "butler-bot", "http://bot", "bot", "file:///bot.log", "make")
 
 
@@ -88,17 +89,15 @@ def test_a_service_is_compared_with_as_long_a_time_before_as_loki_covers():
         errors = [(at, "ERROR: boom") for at in (860, 870, 950, 960, 970)]
         return streams((850, "INFO: first")) if given["limit"] == "1" else streams(*errors, (980, "ERROR: ops1 ours"))
 
-    moments = (datetime.fromtimestamp(at, UTC) for at in (900, 1000))
-    found = compare_in_loki(loki(answer), BOT, *moments, ours=lambda line: "ops1" in line.text)
+    found = compare_in_loki(loki(answer), BOT, *MOMENTS, ours=lambda line: "ops1" in line.text)
     assert (found.before, found.after, found.seen, len(found.errors)) == (Count(2, 50.0), Count(3, 100.0), 99, 3)
     assert all(query.startswith('{service="butler-bot"}') for query in asked)
 
 
 def test_levels_that_cannot_be_read_are_no_good_news():
     answer = loki(lambda *_: streams((850, '{"grade": "error"}'), (950, '{"grade": "error"}')))
-    moments = (datetime.fromtimestamp(at, UTC) for at in (900, 1000))
     with pytest.raises(Inconclusive, match="expected lines that state their level, found 2 without one"):
-        compare_in_loki(answer, BOT, *moments, ours=lambda _: False)
+        compare_in_loki(answer, BOT, *MOMENTS, ours=lambda _: False)
 
 
 TROUBLE = (
@@ -129,8 +128,7 @@ def test_a_loki_of_another_label_and_of_several_tenants_is_asked_for_ours():
         return httpx.Response(200, json={"status": "success", "data": data})
 
     ours = Loki("http://loki", label="service_name", tenant="school", transport=httpx.MockTransport(handle))
-    moments = (datetime.fromtimestamp(at, UTC) for at in (900, 1000))
-    compare_in_loki(ours, BOT, *moments, ours=lambda line: False)
+    compare_in_loki(ours, BOT, *MOMENTS, ours=lambda line: False)
     assert {tenant for tenant, _ in asked} == {"school"}
     assert all('{service_name="butler-bot"}' in query for _, query in asked)
 

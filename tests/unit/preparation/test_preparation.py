@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 from served import served
@@ -44,7 +45,7 @@ def target(tmp_path):
 @pytest.fixture
 def site():
     """A web server that gives one answer to everything; gives its address."""
-    answer = {"status": 200, "body": ""}
+    answer: dict[str, Any] = {"status": 200, "body": ""}
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self):

@@ -3,6 +3,7 @@
 from base64 import b64encode
 from datetime import UTC, datetime
 from types import SimpleNamespace
+from typing import Any
 
 import httpx
 import pytest
@@ -166,7 +167,7 @@ def test_secret_is_found_where_it_is_shown_and_named_by_its_key(pages, lines, wh
     assert all("MONGO_PASSWORD" in each.found for each in found)
 
 
-def asked(pages, lines):
+def asked(pages, lines) -> tuple[Caller, Any, str, datetime]:
     transport = httpx.MockTransport(lambda it: httpx.Response(404, text=pages.get(it.url.path, "no such page")))
     logs = SimpleNamespace(read=lambda _: SimpleNamespace(lines=[SimpleNamespace(text=it, message="") for it in lines]))
     return Caller("http://api", transport=transport), logs, "butler-api", datetime.now(UTC)

@@ -299,7 +299,7 @@ def test_records_of_what_was_turned_away_are_put_to_their_case(
         return {f"{PREFIX}-c0002": ["long_tasks rev_1, queued"]}
 
     monkeypatch.setattr("acceptance.probes.attacks.attacks.recorded", known)
-    [told, *_] = [found for found in with_orphans(results, Any, PREFIX).values() if found.orphans]  # type: ignore[arg-type]
+    [told, *_] = [found for found in with_orphans(results, Any, PREFIX).values() if found.orphans]
     assert (told.case.id, [each.kind for each in told.findings]) == ("student_id-blank", kinds)
     assert results["zip_local-dotdot"].taken
     assert asked == [f"{PREFIX}-c0001", f"{PREFIX}-c0002"], "of what was taken there may be records"

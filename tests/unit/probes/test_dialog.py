@@ -209,7 +209,7 @@ class DownMongo:
 
 
 def test_a_database_that_does_not_answer_is_not_an_empty_one() -> None:
-    down = Store(DownMongo(), DocumentNames())  # type: ignore[arg-type]
+    down = Store(DownMongo(), DocumentNames())
     with pytest.raises(Inconclusive, match="ServerSelectionTimeoutError"):
         contexts.context_of(down, "s")
     with pytest.raises(Inconclusive, match="ServerSelectionTimeoutError"):

@@ -14,13 +14,11 @@ REFUSED = RefusedUpload("ann", SENT, "d1")
 class Held:
     """A database whose archives are these documents."""
 
-    def __init__(self, *documents):
-        self.documents = documents
+    def __init__(self, *documents, name=""):
+        self.documents, self.name = documents, name
 
     def __getitem__(self, name):
-        held = type(self)(*(self.documents if name == "review_archives" else ()))
-        held.name = name
-        return held
+        return type(self)(*(self.documents if name == "review_archives" else ()), name=name)
 
     def count_documents(self, wanted):
         pairs = [(field, each["$in"]) for any_of in wanted["$or"] for field, each in any_of.items()]

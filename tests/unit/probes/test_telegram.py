@@ -197,7 +197,7 @@ def test_of_two_polls_the_earlier_one_is_a_conflict(url: str, endpoint: Endpoint
 
 def test_a_bot_that_was_restarted_is_no_second_bot(url: str, endpoint: Endpoint) -> None:
     for number in range(1, 5):
-        with socket.create_connection(endpoint.server_address) as gone:  # type: ignore[arg-type]
+        with socket.create_connection(endpoint.server_address) as gone:
             gone.sendall(f"GET /bot{TOKEN}/getUpdates?timeout=9 HTTP/1.1\r\nHost: x\r\n\r\n".encode())
             polled(endpoint, number)
     assert ask(url, "getUpdates", timeout=0).status_code == 200
@@ -462,7 +462,7 @@ class Documents:
 def test_a_context_is_found_by_its_user(target: Any, users: tuple[object, ...]) -> None:
     with bot_at(address(target)):
         turn = Clients(target).butler.say(USER, "Hello")
-    found = contexts.context_after(Documents(*users), turn)  # type: ignore[arg-type]
+    found = contexts.context_after(Documents(*users), turn)
     assert found is not None
     assert "expected user_id" not in summary(contexts.findings(found, USER, ["Hello"]))
     assert "expected user_id '912'" in summary(contexts.findings(found, "912", ["Hello"]))

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import record_samples as samples
-from record_writer import FLAG, run
+from record_writer import FLAG, STAGE, run
 
 from acceptance.commands import record
 from acceptance.events import EventLog
@@ -73,7 +73,7 @@ def test_each_sort_of_exception_is_told_with_its_words(reports, tmp_path):
 
 def test_missing_sign_offs_of_a_deployment_are_told_by_line(made, tmp_path):
     with run(tmp_path / "run", mode="deploy") as writer:
-        writer.say("stage.started", **samples.STAGE)
+        writer.say("stage.started", **STAGE)
     [found] = [each for each in exceptions(load(tmp_path / "run")) if each.kind == "missing approval"]
     assert "21_01c.deploy.1" in found.subject
 

@@ -10,6 +10,7 @@ from record_writer import run
 from acceptance.events import TamperedLog, read_events
 from acceptance.record import log_entry, receipts
 from acceptance.record.build import build
+from acceptance.record.deployment import Deployment
 from acceptance.record.documents import before_the_documents
 from acceptance.record.earlier_runs import deployment_of
 from acceptance.record.messages import deployment_log, ops_post
@@ -100,7 +101,7 @@ def test_receipt_of_this_deployment_alone_counts(reports, record):
 def test_post_that_is_silent_about_a_rollback_or_older_than_a_stage_is_told(reports, record, monkeypatch):
     keep(reports, record, "Deployment Complete")
     assert judged(reports) == ["silent text"]
-    monkeypatch.setattr(receipts.Deployment, "stages_over", lambda _: "2999-01-01T00:00:00+00:00")
+    monkeypatch.setattr(Deployment, "stages_over", lambda _: "2999-01-01T00:00:00+00:00")
     assert judged(reports) == ["old text", "silent text"]
 
 

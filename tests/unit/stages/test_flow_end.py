@@ -50,12 +50,12 @@ def recorder() -> Recorder:
 
 
 def flow_of(recorder: Recorder, **stage: Any) -> Flow:
-    return Flow({"21_01a": Stage("21_01a", "t", 1, flag="F", **stage)}, {}, recorder, recorder)  # type: ignore[arg-type]
+    return Flow({"21_01a": Stage("21_01a", "t", 1, flag="F", **stage)}, {}, recorder, recorder)
 
 
 def test_a_trigger_that_fires_while_a_failed_check_ends_the_stage_does_not_block_it(recorder: Recorder) -> None:
     flow = flow_of(recorder)
-    flow.stage("21_01a").work = WatchThatFires(flow)  # type: ignore[assignment]
+    flow.stage("21_01a").work = WatchThatFires(flow)
     flow.end("21_01a", Verdict.FAIL, "check")
     assert recorder.calls == [("rollback", "21_01a", "check")]
     assert flow.stage("21_01a").ended == "check"
@@ -75,7 +75,7 @@ def test_no_undo_waits_for_an_evaluation_in_progress(recorder: Recorder, act: st
             recorder.calls.append(("joined",))
 
     flow = flow_of(recorder)
-    flow.stage("21_01a").work = SlowWatch()  # type: ignore[assignment]
+    flow.stage("21_01a").work = SlowWatch()
     flow.end("21_01a", Verdict.FAIL, "check") if act == "end" else flow.leave("21_01a")
     undone = "rollback" if act == "end" else "end_stage"
     assert [call[0] for call in recorder.calls][:3] == ["cancel", undone, "joined"]
@@ -87,7 +87,7 @@ def test_a_stage_may_depend_on_one_that_is_not_there(recorder: Recorder) -> None
 
 def test_a_stage_without_a_flag_goes_on_after_a_bad_check_and_nothing_builds_on_it(recorder: Recorder) -> None:
     stages = {"21_00": Stage("21_00", "t", 1), "21_01a": Stage("21_01a", "t", 2, flag="F", depends_on=("21_00",))}
-    flow = Flow(stages, {}, recorder, recorder)  # type: ignore[arg-type]
+    flow = Flow(stages, {}, recorder, recorder)
     flow.note("21_00", "test_targets", [], Verdict.FAIL, "butler-api is down")
     assert flow.enter("21_00") == ""
     assert "21_00, on which it depends, is not good: FAIL: test_targets: butler-api is down" in flow.enter("21_01a")
@@ -96,7 +96,7 @@ def test_a_stage_without_a_flag_goes_on_after_a_bad_check_and_nothing_builds_on_
 def test_whether_a_stage_still_fits_is_asked_when_it_is_its_turn(recorder: Recorder) -> None:
     late: dict[str, str] = {}
     stages = {"21_01a": Stage("21_01a", "t", 1, flag="F"), "21_01c": Stage("21_01c", "t", 2, flag="F")}
-    flow = Flow(stages, {}, recorder, recorder, lambda stage: late.get(stage.id))  # type: ignore[arg-type]
+    flow = Flow(stages, {}, recorder, recorder, lambda stage: late.get(stage.id))
     assert flow.enter("21_01a") == ""
     late["21_01c"] = "window: it is 05:30"
     assert flow.enter("21_01c") == "window: it is 05:30"
@@ -128,7 +128,7 @@ def test_an_item_that_was_found_bad_is_named(recorder: Recorder) -> None:
 
 def test_survey_stops_at_nothing(recorder: Recorder) -> None:
     stages = {name: Stage(name, "t", 1, flag="F", depends_on=needs) for name, needs in (("a", ()), ("b", ("a",)))}
-    flow = Flow(stages, {}, recorder, recorder, lambda _: "too late", stops=False)  # type: ignore[arg-type]
+    flow = Flow(stages, {}, recorder, recorder, lambda _: "too late", stops=False)
     assert flow.enter("a") == ""
     flow.note("a", "t::one", [], Verdict.FAIL, "bad")
     flow.end("a", Verdict.FAIL, "trigger")

@@ -58,9 +58,9 @@ def test_a_line_of_a_log_holds_every_gate_and_the_age_of_the_data():
 @pytest.mark.parametrize(("planned_s", "said"), [(1125, False), (1000, True)], ids=["as planned", "2 min late"])
 def test_a_soak_that_will_end_past_its_stages_plan_says_so(planned_s, said):
     late = told(planned_end=NOW + planned_s)
-    console = Console(file=io.StringIO(), width=80)
-    console.print(board.board(late))
-    shown = board.line(late), console.file.getvalue()
+    screen = io.StringIO()
+    Console(file=screen, width=80).print(board.board(late))
+    shown = board.line(late), screen.getvalue()
     assert ["2 min past the stage's plan" in " ".join(text.split()) for text in shown] == [said, said]
 
 

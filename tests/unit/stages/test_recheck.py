@@ -2,6 +2,7 @@
 
 import time
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from small_target import FLAG, small_target
@@ -231,7 +232,7 @@ def test_no_requests_are_sent_for_a_stage_that_was_not_accepted(tmp_path, sent):
 
 @pytest.mark.parametrize(("names", "told"), [({"review_archive_storage_x"}, 0), (set(), 1)])
 def test_stage_whose_new_path_a_later_start_left_is_told(names, told, tmp_path, sent):
-    prometheus = Prometheus()
+    prometheus: Any = Prometheus()
     prometheus.names = lambda *_, **__: names
     found = looking_back(tmp_path, prometheus).without_effect(["21_01c"])
     assert (len(found), len(sent)) == (told, 1), found

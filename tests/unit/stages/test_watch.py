@@ -4,6 +4,7 @@ import threading
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from unittest.mock import Mock
 
 import pytest
@@ -75,7 +76,7 @@ def watch(prometheus, logs, own):
     def make(trigger, blind_limit=60.0, provoked=(), others=(), renew=lambda _: ""):
         stage = Stage("21_01c", "t", 1, triggers=(trigger,), provoked_alerts=tuple(provoked))
         inputs = WatchInputs(prometheus, logs, "api", frozenset({"Old{}"}), "aaaa", 0.01, blind_limit, others=others)
-        made = Watch(stage, inputs, 1000.0, own, lambda _: fired.set(), renew)
+        made: Any = Watch(stage, inputs, 1000.0, own, lambda _: fired.set(), renew)
         made.told = fired
         return made
 
@@ -146,17 +147,18 @@ def test_event_of_our_own_trace_is_no_incident(watch, logs):
 
 def test_where_no_trace_is_read_our_attacks_are_told_by_when_we_made_them_and_by_their_test_data(own):
     """As many events as attacks, while they are made; one more, or one at another time, is somebody's."""
-    inputs = WatchInputs(None, Logs(), "api", frozenset(), "", 0.01, 60, data_prefix="ops7")
+    logs = Logs()
+    inputs = WatchInputs(None, logs, "api", frozenset(), "", 0.01, 60, data_prefix="ops7")
     watch = Watch(Stage("21_01c", "t", 1, triggers=(EVENTS,)), inputs, 1000.0, own, lambda _: None)
     by_words = LogLine(datetime.now(UTC), "path_traversal", "WARNING", "f" * 32, {"student_id": "../ops7-x"})
-    inputs.logs.lines = [event("path_traversal", "f" * 32), event("path_traversal", "e" * 32), by_words]
+    logs.lines = [event("path_traversal", "f" * 32), event("path_traversal", "e" * 32), by_words]
     assert len(watch.foreign_events(EVENTS)) == 2
     with own.attacking(2):
         assert watch.evaluate(1010.0) is None
-    inputs.logs.lines += [event("path_traversal", "d" * 32)]
+    logs.lines += [event("path_traversal", "d" * 32)]
     assert len(watch.foreign_events(EVENTS)) == 1
     with time_machine.travel(datetime.now(UTC) + timedelta(minutes=5), tick=False):
-        inputs.logs.lines = [event("path_traversal", "c" * 32)]
+        logs.lines = [event("path_traversal", "c" * 32)]
     assert len(watch.foreign_events(EVENTS)) == 1
 
 

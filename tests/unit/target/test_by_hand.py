@@ -147,6 +147,6 @@ def test_no_message_names_the_script_as_a_command_that_would_be_refused():
     for module in [*ROOT.glob("acceptance/**/*.py"), *ROOT.glob("fixtures/*.py")]:
         nodes = list(ast.walk(ast.parse(module.read_text())))
         docs = {id(each.value) for each in nodes if isinstance(each, ast.Expr)}
-        texts = [each.value for each in nodes if isinstance(each, ast.Constant) and id(each) not in docs]
-        found += [f"{module.name}: {text}" for text in texts if "scripts/ops/recover.py" in str(text)]
+        texts = [str(each.value) for each in nodes if isinstance(each, ast.Constant) and id(each) not in docs]
+        found += [f"{module.name}: {text}" for text in texts if "scripts/ops/recover.py" in text]
     assert found == ["first_screen.py: scripts/ops/recover.py"]

@@ -87,6 +87,9 @@ class PutBack(tzinfo):
     def dst(self, when):
         return timedelta()
 
+    def tzname(self, when):
+        return None
+
 
 @pytest.mark.parametrize("fold, inside", [(0, True), (1, False)])
 def test_the_hour_that_comes_twice_is_told_apart(fold, inside):
