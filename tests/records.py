@@ -15,8 +15,11 @@ import xmlrpc.client
 from collections.abc import Callable
 from pathlib import Path
 
-from held_lab import ROOT, held_lab
 from supervisor.xmlrpc import SupervisorTransport
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from held_lab import ROOT, held_lab
 
 from acceptance.polling import poll
 from lab.faults import switch

@@ -1,6 +1,8 @@
 """What mypy cannot know: that an argument of a check has the type of what pytest gives for it."""
 
 import inspect
+import re
+import tomllib
 from collections.abc import Callable, Iterator
 from importlib import import_module
 from pathlib import Path
@@ -70,3 +72,12 @@ def test_arguments_are_what_their_fixtures_give(folder: Path) -> None:
         found += [lie for each in [*checks, *fixtures_of(module).values()] for lie in lies(each, seen)]
         assert checks, f"expected checks in {file}, found none"
     assert found == []
+
+
+def test_every_helper_of_our_tests_is_checked_as_strictly_as_the_suite() -> None:
+    mypy = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["mypy"]
+    strict = next(each for each in mypy["overrides"] if each.get("disallow_untyped_defs"))
+    assert sorted(strict["enable_error_code"]) == sorted(mypy["disable_error_code"])
+    helpers = {file.stem for file in (ROOT / "tests").rglob("*.py")} - {"__init__", "conftest"}
+    told = {name.rpartition(".")[2] for name in strict["module"]} | {*re.findall(r"\w+", mypy["exclude"])}
+    assert {name for name in helpers - told if not name.startswith("test_")} == set()
