@@ -380,11 +380,11 @@ def collected(tmp_path):
     def collect_until(last, end=1060.0, up=1.0, **options):
         asked = []
 
-        def samples(measure, _job, *when):
-            asked.append((measure.query, *when))
+        def samples(measure, _job, start, end, step):
+            asked.append((measure.query, start, end, step))
             new_path = measure.query.startswith("dialog_context_repository_operations")
             row = Row({"instance": "a"}, [(at, float(at)) for at in range(900, last + 1, 5)])
-            return Samples(*when, [row] if new_path else [], up=[Row({"instance": "a"}, [(1060, 1.0)])])
+            return Samples(start, end, step, [row] if new_path else [], up=[Row({"instance": "a"}, [(1060, 1.0)])])
 
         found = {"": [(1000.0, up)]} if up is not None else {}
         server = SimpleNamespace(samples=samples, range=lambda *_: found, firing_alerts=lambda: {"b", "a"}, url="here")
