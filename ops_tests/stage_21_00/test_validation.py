@@ -7,7 +7,9 @@ import pytest
 from acceptance.baseline.response_times import slower
 from acceptance.evidence import Evidence
 from acceptance.finding import summary
-from acceptance.observe.alerting import own_alerts
+from acceptance.observe.alerting import Alerting, own_alerts
+from acceptance.observe.started import starts
+from acceptance.observe.steadiness import unsteady
 from acceptance.polling import poll
 from acceptance.probes.dialog.contexts import context_after
 from acceptance.probes.dialog.conversation import converse
@@ -33,8 +35,10 @@ def test_no_target_is_down(prometheus, target, patience):
 
 
 @pytest.mark.checklist("21_00.checklist.5")
-def test_no_alert_fires(prometheus, target, patience, evidence):
-    """Validate no impact: no alert fires that concerns Butler."""
+def test_no_alert_fires(prometheus, target, patience, stage_work, evidence):
+    """Validate no impact: no alert fires that concerns Butler, and one could."""
+    found = Alerting.of(target).rule_findings(60 * stage_work.stage.soak_minutes)
+    assert found == [], summary(found)
     firing = poll(prometheus.firing_alerts, lambda alerts: not own_alerts(alerts, target), patience)
     evidence.add(
         Evidence("query", "firing alerts", {"promql": 'ALERTS{alertstate="firing"}', "result": sorted(firing)})
@@ -91,4 +95,14 @@ def test_users_wait_no_longer(key, time_requests, baseline, target):
     name = target.services[key].name
     before = [probe.seconds for probe in baseline.services[name].probes]
     found = slower(name, before, time_requests(name))
+    assert found == [], summary(found)
+
+
+@pytest.mark.checklist("21_00.checklist.5")
+@pytest.mark.parametrize("key", ["bot", "worker", "api"])
+def test_monitoring_sees_it_steadily(key, served, target, prometheus):
+    """Validate no impact: since the restart scrapes succeed, and counters only grow."""
+    service = target.services[key]
+    oldest = min(starts(service, target, prometheus), default=0.0)
+    found = unsteady(prometheus, service.job, oldest, target.scrape_interval_s)
     assert found == [], summary(found)
