@@ -5,6 +5,7 @@ Shapes and names follow the target contract (HTTP, logs, metrics always there).
 
 import asyncio
 import contextlib
+import itertools
 import json
 import logging
 import os
@@ -40,7 +41,9 @@ from lab.shaped import ShapeMiddleware
 __all__ = ["Settings", "application", "health_route", "log", "new_trace", "run", "trace_id"]
 
 ERRORS_A_SCRAPE = 5  # of the fault errors-after-restart: a spike within the first seconds
+LINES_A_SCRAPE = 200  # of the fault lines-after-restart
 LATE_SECONDS = 0.15
+LATE_SCRAPE_SECONDS = 1.3  # over the lab's scrape time-out of 1 s
 disable_created_metrics()  # type: ignore[no-untyped-call]  # the contract knows no *_created series
 
 
@@ -201,15 +204,22 @@ class ErrorMiddleware:
 def _metrics_route(fault: Callable[[str], bool]) -> Route:
     """Make `/metrics`: Prometheus text of the process, includes process_start_time_seconds."""
     announce(fault)
-    noisy = fault("errors-after-restart")  # from its start on: else there would be no difference to see
+    idle, scrapes = exposition(), itertools.count(1)
+    # From its start on: else there would be no difference to see.
+    noisy, chatty = fault("errors-after-restart"), fault("lines-after-restart")
 
     async def metrics(__: Request) -> Response:
         if noisy and fault("errors-after-restart"):
             for _ in range(ERRORS_A_SCRAPE):
                 log("seeded_error", "ERROR")
+        for number in range(LINES_A_SCRAPE if chatty else 0):
+            log("queue_polled", number=number)
         if fault("metrics-gone"):
             raise HTTPException(503, "no metrics")
-        text = exposition()
+        scrape = next(scrapes)
+        if fault("scrapes-seldom-late") and scrape % 3 == 0:
+            await asyncio.sleep(LATE_SCRAPE_SECONDS)
+        text = idle if fault("metrics-of-two-processes") and scrape % 2 == 0 else exposition()
         if fault("times-not-measured"):
             text = re.sub(r"(?m)^(\w+_seconds_sum(?:{.*})?) .*$", r"\1 0.0", text)
         return Response(text, headers={"content-type": CONTENT_TYPE_LATEST})

@@ -31,6 +31,8 @@ RESTART = timedelta(seconds=60)
 """How long after a change the log of a re-created container may begin."""
 AGAIN = 3
 """So many errors of a new kind are no chance."""
+LOUD, STRETCH = 10.0, 0.25
+"""Lines a second that are no flood, and the share of the time since a change whose end is looked at."""
 _DEAD_TIME_S = (1.0, 30.0)
 _SHARE = 10
 """The shorter stretch holds at least so many dead times."""
@@ -50,6 +52,7 @@ class Comparison:
         new: Warnings and errors since the change of a kind that did not occur before.
         start: The change, unix seconds.
         end: Until when it was looked at.
+        flood: Lines of kinds that did not occur before, where at the end they are most of a log that is twice as loud.
     """
 
     source: str
@@ -60,6 +63,7 @@ class Comparison:
     new: tuple[LogLine, ...]
     start: float
     end: float
+    flood: tuple[LogLine, ...] = ()
 
     @property
     def comparable(self) -> bool:
@@ -118,6 +122,16 @@ class Comparison:
         if result.verdict is Verdict.PASS:
             return []
         return [Finding("more errors", self.source, "no more errors in the log than before", result.reason)]
+
+    def louder(self) -> list[Finding]:
+        """Find a flood of lines; of use where the change is none of what is logged."""
+        if not self.flood:
+            return []
+        seconds = STRETCH * (self.end - self.start)
+        found = f"{len(self.flood) / seconds:.0f} a second of new kinds, such as: {self.flood[-1].brief()}"
+        expected = "a log that is not twice as loud as at any time before"
+        step = "see whether a service logs for debugging, or in a circle"
+        return [Finding("flood of lines", self.source, expected, found, Severity.MEDIUM, step)]
 
     def new_kinds(self) -> list[Finding]:
         """Find the kinds of warnings and errors that were not there before.
@@ -248,7 +262,20 @@ def compared(
         new=tuple(line for line in bad_after if line.kind not in known),
         start=change.timestamp(),
         end=now.timestamp(),
+        flood=tuple(_flood(before, [line for line in after if not ours(line)], now, STRETCH * seconds[1])),
     )
+
+
+def _flood(before: Sequence[LogLine], after: Sequence[LogLine], now: datetime, seconds: float) -> Sequence[LogLine]:
+    """Give the lines of new kinds at the end, where they make a log that is much louder than ever before."""
+    last = [line for line in after if line.at and line.at >= now - timedelta(seconds=seconds)]
+    stretches = Counter(int(line.at.timestamp() // seconds) for line in before if line.at)
+    busiest = max(stretches.values(), default=len(last))
+    if len(last) <= max(LOUD * seconds, TIMES * busiest):
+        return ()
+    known = {line.kind for line in before}
+    new = [line for line in last if line.kind not in known]
+    return new if 2 * len(new) > len(last) else ()
 
 
 def incidents(lines: Iterable[LogLine], dead_s: float) -> int:

@@ -14,6 +14,7 @@ import pymongo
 from pymongo.errors import PyMongoError
 
 from acceptance.finding import Finding, Severity
+from acceptance.observe.alerting import Alerting
 from acceptance.observe.health import health_fault, healthy_answer, is_healthy
 from acceptance.observe.mongo import database
 from acceptance.polling import poll
@@ -126,8 +127,9 @@ def _prometheus(clients: Clients) -> list[Finding]:
 
 def _alertmanager(clients: Clients) -> list[Finding]:
     answer = clients.caller_of(clients.target.having("alertmanager").alertmanager_url).get("/api/v2/status")
-    good = answer.get("versionInfo")
-    return [] if good else [_wrong("Alertmanager", "its status", brief(answer.exchange))]
+    if not answer.get("versionInfo"):
+        return [_wrong("Alertmanager", "its status", brief(answer.exchange))]
+    return Alerting.of(clients.target).delivery_findings()
 
 
 def _hw_checker(clients: Clients) -> list[Finding]:

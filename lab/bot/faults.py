@@ -219,6 +219,12 @@ DIALOG_FAULTS = (
         "dialog-steps-seldom-twice", "21_01a", "new path: every 15th turn counts as two steps", ("21_01a.monitor.1",)
     ),
     Fault(
+        "dialog-contexts-cached",
+        "21_01a",
+        "new path: a context that was erased in MongoDB is still known, and is stored again with the next turn",
+        ("21_01a.rollout.3",),
+    ),
+    Fault(
         "dialog-copy-left",
         "21_01a",
         "new path: beside each document a copy under another session is stored",

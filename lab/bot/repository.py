@@ -36,6 +36,7 @@ class ContextRepository:
         self._fault = settings.fault
         self._calls, self._saves = itertools.count(1), itertools.count(1)
         self._started = datetime.now(UTC).isoformat()
+        self._cache: dict[str, Context] = {}
         self._read: tuple[float, Context | None] = (0.0, None)
         self._measure = Measured(
             "dialog_context_repository_operations",
@@ -52,7 +53,9 @@ class ContextRepository:
             RepositoryError: MongoDB did not answer.
         """
         async with self._measured("get"):
-            context = await self._contexts.get(self._name(session_id))
+            name = self._name(session_id)
+            known = self._cache.get(name) if self._fault("dialog-contexts-cached") else None
+            context = known or await self._contexts.get(name)
         return context and self._damaged(context)
 
     async def save(self, context: Context) -> None:
@@ -65,6 +68,8 @@ class ContextRepository:
             if not self._fault("dialog-not-stored"):
                 context = replace(context, session_id=self._name(context.session_id))
                 await self._contexts.save(damaged(context, self._fault, next(self._saves)))
+                if self._fault("dialog-contexts-cached"):
+                    self._cache[context.session_id] = context
             if self._fault("dialog-copy-elsewhere"):
                 await self._contexts.elsewhere("dialog_contexts_v2").save(context)
             if self._fault("dialog-copy-left"):

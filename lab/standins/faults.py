@@ -66,10 +66,28 @@ PLATFORM_FAULTS = (
         ),
     ),
     Fault(
+        "metrics-of-two-processes",
+        "21_00",
+        "every second scrape of a service is answered as by another process of it, which has no work",
+        ("21_00.checklist.5",),
+    ),
+    Fault(
+        "scrapes-seldom-late",
+        "21_00",
+        "every third scrape of a service takes longer than the scrape time-out",
+        ("21_00.checklist.5",),
+    ),
+    Fault(
         "errors-after-restart",
         "21_00",
         "a service that started with this on logs five ERRORs at each scrape",
         ("21_00.exit.2", "21_01a.monitor.2", "21_01b.exit.1", "21_01d.exit.1"),
+    ),
+    Fault(
+        "lines-after-restart",
+        "21_00",
+        "a service that started with this on logs 200 lines of INFO at each scrape",
+        ("21_00.exit.2",),
     ),
     Fault(
         "late-after-restart",

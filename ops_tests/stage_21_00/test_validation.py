@@ -8,7 +8,9 @@ from acceptance.baseline.files import Baseline
 from acceptance.baseline.response_times import slower
 from acceptance.evidence import Evidence
 from acceptance.finding import summary
-from acceptance.observe.alerting import own_alerts
+from acceptance.observe.alerting import Alerting, own_alerts
+from acceptance.observe.started import starts
+from acceptance.observe.steadiness import unsteady
 from acceptance.polling import poll
 from acceptance.probes.dialog.contexts import context_after
 from acceptance.probes.dialog.conversation import converse
@@ -16,7 +18,7 @@ from acceptance.probes.dialog.gateway import RECALL
 from acceptance.probes.health import PARTS
 from acceptance.probes.reviews.over_restart import OverRestart
 from acceptance.target.model import ServiceKey
-from fixtures.given import Butler, Clients, EvidenceBox, NewId, Prometheus, Reviews, Store, Target
+from fixtures.given import Butler, Clients, EvidenceBox, NewId, Prometheus, Reviews, StageWork, Store, Target
 
 from .conftest import Begun, Served, TimeRequests
 
@@ -38,8 +40,12 @@ def test_no_target_is_down(prometheus: Prometheus, target: Target, patience: flo
 
 
 @pytest.mark.checklist("21_00.checklist.5")
-def test_no_alert_fires(prometheus: Prometheus, target: Target, patience: float, evidence: EvidenceBox) -> None:
-    """Validate no impact: no alert fires that concerns Butler."""
+def test_no_alert_fires(
+    prometheus: Prometheus, target: Target, patience: float, stage_work: StageWork, evidence: EvidenceBox
+) -> None:
+    """Validate no impact: no alert fires that concerns Butler, and one could."""
+    found = Alerting.of(target).rule_findings(60 * stage_work.stage.soak_minutes)
+    assert found == [], summary(found)
     firing = poll(prometheus.firing_alerts, lambda alerts: not own_alerts(alerts, target), patience)
     evidence.add(
         Evidence("query", "firing alerts", {"promql": 'ALERTS{alertstate="firing"}', "result": sorted(firing)})
@@ -96,4 +102,14 @@ def test_users_wait_no_longer(key: ServiceKey, time_requests: TimeRequests, base
     name = target.services[key].name
     before = [probe.seconds for probe in baseline.services[name].probes]
     found = slower(name, before, time_requests(name))
+    assert found == [], summary(found)
+
+
+@pytest.mark.checklist("21_00.checklist.5")
+@pytest.mark.parametrize("key", ["bot", "worker", "api"])
+def test_monitoring_sees_it_steadily(key: ServiceKey, served: object, target: Target, prometheus: Prometheus) -> None:
+    """Validate no impact: since the restart scrapes succeed, and counters only grow."""
+    service = target.services[key]
+    oldest = min(starts(service, target, prometheus), default=0.0)
+    found = unsteady(prometheus, service.job, oldest, target.scrape_interval_s)
     assert found == [], summary(found)

@@ -289,6 +289,14 @@ def test_fault_session_names_cut(new_bot):
     assert new_bot.stored("x" * 40)["step_count"] == 2
 
 
+def test_fault_contexts_cached(new_bot):
+    with new_bot.rig.broken("dialog-contexts-cached"):
+        session = new_bot.say("I like tea")["session_id"]
+        new_bot.rig.db.dialog_contexts.delete_many({"session_id": session})
+        assert "tea" in new_bot.say("What did I say before?", session)["reply"]
+    assert new_bot.stored(session)["step_count"] == 2
+
+
 def test_fault_alert_gauge(new_bot):
     assert sample(new_bot.rig.metrics(BOT), "lab_fault_alert") == 0
     with new_bot.rig.broken("alert-firing"):

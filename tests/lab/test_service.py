@@ -7,10 +7,13 @@ from pathlib import Path
 
 import httpx
 import pytest
+from prometheus_client import CollectorRegistry, Counter
+from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from lab import service
 from lab.log import log, set_service
 from lab.service import Settings, application, trace_id
 
@@ -78,8 +81,10 @@ async def _ill() -> None:
 
 def get(path: str, check: Callable[[], Awaitable[None]] = _fine, **headers: str) -> httpx.Response:
     """Ask an application with two routes, without a server."""
-    app = application([Route("/crash", _crash), Route("/trace", _trace)], check)
+    return _ask(application([Route("/crash", _crash), Route("/trace", _trace)], check), path, **headers)
 
+
+def _ask(app: Starlette, path: str, **headers: str) -> httpx.Response:
     async def ask() -> httpx.Response:
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://lab") as client:
             return await client.get(path, headers=headers)
@@ -120,6 +125,25 @@ def test_health_is_503_when_its_check_fails() -> None:
 
 def test_metrics_tell_when_the_process_started() -> None:
     assert "process_start_time_seconds" in get("/metrics").text
+
+
+@pytest.mark.parametrize(
+    ("fault", "counted", "late"),
+    [("metrics-of-two-processes", [1, 0, 1], 0), ("scrapes-seldom-late", [1, 1, 1], 1), ("", [1, 1, 1], 0)],
+)
+def test_faults_of_scrapes(fault: str, counted: list[int], late: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    waits: list[float] = []
+
+    async def wait(seconds: float) -> None:
+        waits.append(seconds)
+
+    counter = Counter("lab_scraped", "What one process counts", registry=(registry := CollectorRegistry()))
+    monkeypatch.setattr(service, "REGISTRY", registry)
+    app = application([], _fine, fault=lambda name: name == fault)
+    monkeypatch.setattr(asyncio, "sleep", wait)
+    counter.inc()
+    texts = [_ask(app, "/metrics").text for _ in range(3)]
+    assert (["lab_scraped_total 1.0" in text for text in texts], len(waits)) == ([*map(bool, counted)], late)
 
 
 @pytest.mark.parametrize(

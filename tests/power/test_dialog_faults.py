@@ -124,7 +124,11 @@ POWER = (
         besides=("context.data.history[].at from", "context.user_id with a text"),
     ),
     Apart(("dialog-sessions-unlocked",), told="all of 6 messages of one moment stored"),
-    Apart(("dialog-session-names-cut",), told="4 sessions that a client named kept apart"),
+    Apart(
+        ("dialog-session-names-cut", "dialog-contexts-cached"),
+        told="4 sessions that a client named kept apart",
+        besides=("nothing known of a session that was erased",),
+    ),
     Apart(
         ("dialog-sessions-of-a-user-mixed", "dialog-stranger-answered", "dialog-stranger-stored"),
         told="messages of one moment in their own session",

@@ -25,6 +25,8 @@ Night = partial(
 )
 """What the night needs; wants ``told`` and what breaks the target."""
 
+TO_NOBODY = configured("alerts-to-nobody", r"(alertmanagers:\n.*targets: )\[.*?\]", r"\1['127.0.0.1:9']")
+SELDOM = configured("seldom", "evaluation_interval: 1s", "evaluation_interval: 1h")
 IMPATIENT = {"HTTP_TIMEOUT_SECONDS": "3"}
 ALERT = 'ALERTS{alertname="LabFaultAlert",alertstate="firing"}'
 """In PromQL, as Prometheus sees the fault."""
@@ -54,12 +56,10 @@ POWER = (
         only=("preflight",),
         k="night",
     ),
-    Night(
-        told="nobody listens at",
-        by=configured("alerts-to-nobody", r"(alertmanagers:\n.*targets: )\[.*?\]", r"\1['127.0.0.1:9']"),
-    ),
+    Night(told="nobody listens at", by=TO_NOBODY),
+    Preflight((), ("test_infrastructure_answers[alertmanager]",), "nobody listens at", k="answers", by=TO_NOBODY),
     Night(told="all silent, until", by=SILENCED),
-    Night(told="each 3600 s", by=configured("seldom", "evaluation_interval: 1s", "evaluation_interval: 1h")),
+    Night(told="each 3600 s", by=SELDOM),
     Before(("grafana-other-job",), ("test_dashboard_state_is_saved",), "panels of job butler-bot", k="dashboard"),
     Preflight(("grafana-html",), ("test_infrastructure_answers[grafana]",), "expected JSON", k="answers", survey="a"),
     Preflight(("loki-500",), ("test_infrastructure_answers[loki]",), "found 500", k="answers", survey="a"),
@@ -93,11 +93,12 @@ POWER = (
     ),
     RestartsNothing(red=("test_all_services_restart",), stage="21_00"),
     Power(
-        ("errors-after-restart",),
+        ("errors-after-restart", "lines-after-restart"),
         ("test_no_error_spike_in_logs[bot]",),
         "error lines, ",
         stage="21_00",
         only=("deploy", "exit_gate"),
+        besides=("a second of new kinds",),
         settings={"SOAK_SECONDS": "50"},  # its fifth is the time in which errors are counted
         also=("test_no_error_spike_in_logs[worker]", "test_no_error_spike_in_logs[api]"),
     ),
@@ -124,6 +125,16 @@ POWER = (
     Validation(("disk-gone",), ("test_users_are_served[api]",), "expected 201", survey="b"),
     Validation(("grafana-html",), ("test_grafana_is_well",), "expected JSON", k="grafana", survey="a"),
     Validation(("metrics-gone",), ("test_no_target_is_down",), "butler-bot", code=(1, 10), k="down", survey="a"),
+    Validation((), ("test_no_alert_fires",), "each 3600 s", k="alert", by=SELDOM),
+    Validation(
+        ("metrics-of-two-processes", "scrapes-seldom-late"),
+        ("test_monitoring_sees_it_steadily[bot]",),
+        "to grow for as long as its process runs",
+        besides=("that failed since it is up",),
+        also=("test_monitoring_sees_it_steadily[worker]", "test_monitoring_sees_it_steadily[api]"),
+        k="steadily",
+        restarts=True,
+    ),
     Validation(("alert-firing",), ("test_no_alert_fires",), "LabFaultAlert", k="alert", shows=ALERT, survey="b"),
 )
 

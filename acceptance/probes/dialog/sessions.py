@@ -1,6 +1,6 @@
 """Try whether sessions are kept apart: two of one user, one that a stranger enters, one with messages at once.
 
-And those that a client named itself, which may be alike but for their end, or for its case.
+And those that a client named itself, which may be alike but for their end, or for its case, and one that is erased.
 
 How it must be is left open by the contract, so the old path decides.
 """
@@ -16,7 +16,15 @@ import httpx
 from acceptance.finding import Finding, Severity
 from acceptance.observe.store import Store
 from acceptance.polling import poll
-from acceptance.probes.dialog.contexts import STORE_DELAY_S, context_for, context_of, remembered, texts
+from acceptance.probes.dialog.contexts import (
+    COLLECTION,
+    STORE_DELAY_S,
+    context_after,
+    context_for,
+    context_of,
+    remembered,
+    texts,
+)
 from acceptance.probes.dialog.gateway import RECALL, Butler, Turn, keep, new_word
 
 AT_ONCE = 6
@@ -38,6 +46,7 @@ class Sessions:
         alike_enters: A user whose id differs from the owner's by its case alone is answered in the session.
         together: How many of `AT_ONCE` messages at the same moment are stored.
         misplaced: How many messages to both conversations at the same moment are stored in the other one.
+        erased_is_known: What was said in a session is known in it after its document was erased.
         named: How many sessions that a client named hold what was said in them, and nothing else.
         one_document: MongoDB itself lets a session have no second document.
         faults: What is wrong with the answers to the user's own messages.
@@ -55,6 +64,7 @@ class Sessions:
     misplaced: int = 0
     named: int = 0
     alike_enters: bool = False
+    erased_is_known: bool = False
     faults: list[Finding] = field(default_factory=list, compare=False)
     seconds: tuple[float, ...] = field(default=(), compare=False)
 
@@ -66,6 +76,7 @@ class Sessions:
             ("the first conversation to know what was said in it", before.first_remembers, self.first_remembers),
             ("a session's words not told to another user", not before.stranger_is_told, not self.stranger_is_told),
             ("no way in for a user whose id differs by its case", not before.alike_enters, not self.alike_enters),
+            ("nothing known of a session that was erased", not before.erased_is_known, not self.erased_is_known),
             ("nothing stored of another user's words", not before.stranger_is_kept, not self.stranger_is_kept),
             (f"{before.named} sessions that a client named kept apart", True, self.named >= before.named),
             ("a unique index on session_id", before.one_document, self.one_document),
@@ -127,10 +138,23 @@ def try_sessions(butler: Butler, mongo: Store, new_id: Callable[[str], str]) -> 
         misplaced=held(first, messages) + held(second, in_other) if apart else 0,
         stranger_is_kept=kept_before or intrusion in texts((context_for(mongo, first) or {}).get("data")),
         named=_named_apart(butler, mongo, new_id("Sessions-named")),
-        one_document=["session_id"] in mongo["dialog_contexts"].unique(),
+        erased_is_known=_known_again(butler, mongo, new_id("Sessions-erased")),
+        one_document=["session_id"] in mongo[COLLECTION].unique(),
         faults=[each for turn in (first, second, in_second, in_first) for each in turn.findings()],
         seconds=tuple(turn.exchange.elapsed_s for turn in at_once) if butler.names_sessions else (),
     )
+
+
+def _known_again(butler: Butler, mongo: Store, user: str) -> bool:
+    """Erase what is stored of a session and go on in it; tell whether what was said before comes back."""
+    word = new_word()
+    said = butler.say(user, keep(word))
+    stored = context_after(mongo, said)
+    if stored is None:
+        return False
+    mongo[COLLECTION].delete_many({"session_id": stored["session_id"]})
+    told = butler.say(user, RECALL, said.session_id or None)
+    return word in told.reply or any(word in text for text in texts((context_after(mongo, told) or {}).get("data")))
 
 
 def _named_apart(butler: Butler, mongo: Store, user: str) -> int:

@@ -86,6 +86,21 @@ def test_errors_from_the_first_second_after_the_change_are_an_increase(log, ever
     assert [each.kind for each in (*found.increase(), *found.new_kinds())] == ["more errors", "new error"]
 
 
+@pytest.mark.parametrize(
+    ("before", "event", "every", "found"),
+    [
+        (60, "tick", 0.05, ["flood of lines"]),
+        (60, "e", 0.05, []),  # more of what is known is more work
+        (60, "tick", 0.2, []),
+        (0.02, "tick", 0.05, []),  # it was as loud before
+    ],
+)
+def test_a_flood_of_new_lines_is_named(log, before, event, every, found):
+    old = [json_line(-20 + n * before, "INFO") for n in range(max(1, int(20 / before)))]
+    lines = [*old, *(json_line(n * every, "INFO", event) for n in range(int(20 / every)))]
+    assert [each.kind for each in compare(log(lines), NOON, at(20)).louder()] == found
+
+
 def test_a_log_that_begins_at_the_change_is_no_clean_time_before(log):
     lines = [json_line(-1, "INFO"), *(json_line(second) for second in range(1, 900, 100))]
     found = compare(log(lines), NOON, at(900))

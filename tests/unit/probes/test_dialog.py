@@ -369,7 +369,7 @@ APART = Sessions(True, True, True, 403, False, False, AT_ONCE, named=4)
         (replace(APART, own_sessions=False), 1),
         (replace(APART, second_remembers=False, first_remembers=False), 2),
         (replace(APART, stranger=200, stranger_is_told=True), 2),
-        (replace(APART, stranger_is_kept=True, alike_enters=True), 2),
+        (replace(APART, stranger_is_kept=True, alike_enters=True, erased_is_known=True), 3),
         (replace(APART, together=AT_ONCE - 1), 1),
         (replace(APART, one_document=False), 1),
         (replace(APART, misplaced=1), 1),
