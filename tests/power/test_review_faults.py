@@ -124,6 +124,7 @@ POWER = (
         k="submissions or every_review",
     ),
     Soak(("review-logs-errors",), ("test_no_new_errors_in_the_log",), "student_not_notified", survey="soak"),
+    Soak(("errors-after-restart",), ("test_no_new_errors_in_the_log",), "seeded_error", k="new_errors"),
     table.NotMeasured(stage="21_01d", survey="soak"),
     table.LeftBehind(("requests-leave-files",), stage="21_01d", survey="soak"),
     table.OtherLog(("log-times-of-another-zone",), told="away", stage="21_01d"),
