@@ -165,7 +165,12 @@ POWER = (
         restarts=True,
         survey="ignored",
     ),
-    Soak(("review-errors",), ("trigger pipeline-failures", "trigger bad-reviews"), "found"),
+    Soak(
+        ("review-errors",),
+        ("trigger pipeline-failures", "trigger bad-reviews"),
+        "found",
+        settings=IMPATIENT | {"SOAK_SECONDS": "20"},  # a trigger ends it as soon as there were enough reviews
+    ),
     Soak(("rate-limit-always",), ("trigger rate-limit", "trigger unexpected-429"), "rate limit"),
     Soak(("review-no-log-analysis",), ("trigger no-log-analysis",), "log analysis appended"),
     Soak(("review-not-published",), ("trigger not-published",), "report published"),
