@@ -81,7 +81,7 @@ PLATFORM_FAULTS = (
         "errors-after-restart",
         "21_00",
         "a service that started with this on logs five ERRORs at each scrape",
-        ("21_00.exit.2", "21_01a.monitor.2", "21_01b.exit.1", "21_01d.exit.1"),
+        ("21_00.exit.2", "21_01a.monitor.2", "21_01b.exit.1", "21_01c.monitor.1", "21_01d.exit.1"),
     ),
     Fault(
         "lines-after-restart",

@@ -16,6 +16,7 @@ from lab.worker.review_metrics import ReviewMetrics
 from lab.worker.tasks import Task
 
 MIXED_SECONDS = 0.05  # in which a review at the same time comes between
+NEXT_SECONDS = 0.3  # in which the next submission of a soak is analysed
 LATER_SECONDS = 2.0  # after the task is told to have succeeded
 SLOW_SECONDS = 32.0  # the fault's delay: over the SLO of 30 s from end to end
 
@@ -57,7 +58,7 @@ class LogAnalysisPipeline:
             analysis["errors"] = 0
         if self._fault("review-analyses-mixed"):
             self._newest = analysis
-            await asyncio.sleep(MIXED_SECONDS)
+            await asyncio.sleep(NEXT_SECONDS)
             return self._newest
         return analysis
 

@@ -74,6 +74,7 @@ POWER = (
         k="several or every_request",
     ),
     Soak(("homework-logs-errors",), ("test_no_new_errors_in_the_log",), "commit_cache_unreachable", survey="soak"),
+    Soak(("errors-after-restart",), ("test_no_new_errors_in_the_log",), "seeded_error", k="new_errors"),
     table.NotMeasured(stage="21_01b", survey="soak"),
     table.LeftBehind(("requests-leave-files",), stage="21_01b", survey="soak"),
     table.OddCrash(stage="21_01b"),

@@ -124,6 +124,7 @@ POWER = (
         k="submissions or every_review",
     ),
     Soak(("review-logs-errors",), ("test_no_new_errors_in_the_log",), "student_not_notified", survey="soak"),
+    Soak(("errors-after-restart",), ("test_no_new_errors_in_the_log",), "seeded_error", k="new_errors"),
     table.NotMeasured(stage="21_01d", survey="soak"),
     table.LeftBehind(("requests-leave-files",), stage="21_01d", survey="soak"),
     table.OtherLog(("log-times-of-another-zone",), told="away", stage="21_01d"),
@@ -164,7 +165,12 @@ POWER = (
         restarts=True,
         survey="ignored",
     ),
-    Soak(("review-errors",), ("trigger pipeline-failures", "trigger bad-reviews"), "found"),
+    Soak(
+        ("review-errors",),
+        ("trigger pipeline-failures", "trigger bad-reviews"),
+        "found",
+        settings=IMPATIENT | {"SOAK_SECONDS": "20"},  # a trigger ends it as soon as there were enough reviews
+    ),
     Soak(("rate-limit-always",), ("trigger rate-limit", "trigger unexpected-429"), "rate limit"),
     Soak(("review-no-log-analysis",), ("trigger no-log-analysis",), "log analysis appended"),
     Soak(("review-not-published",), ("trigger not-published",), "report published"),

@@ -303,6 +303,7 @@ POWER = (
     # Too little for a trigger, too much for the stage.
     Soak(("write-errors-seldom",), ("test_gate_holds[write-errors]",), "expected == 0 errors, found", survey="soak"),
     Soak(("archive-logs-errors",), ("test_no_new_errors_in_the_log",), "archive_not_indexed", survey="soak"),
+    Soak(("errors-after-restart",), ("test_no_new_errors_in_the_log",), "seeded_error", k="new_errors"),
     Soak(
         ("write-errors-seldom",), ("test_every_upload_of_the_soak_was_stored",), "500", k="every_upload", survey="soak"
     ),
