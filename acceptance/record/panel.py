@@ -56,12 +56,11 @@ def panel(record: Record, page: Path, exit_code: int, width: int, standing: Stan
     """
     words, mark = _headline(record, exit_code)
     yield Row(words, mark, title=True)
-    last = {done.stage: done for done in record.rollbacks}  # the end of the run tries a failed one again
-    failed = [done for done in last.values() if done.ok is False]
+    failed = [done for done in record.tries if done.ok is False]
     if record.facts.run_id or exit_code not in (ExitCode.REFUSED, ExitCode.RECOVERY_NEEDED):  # that is said above it
         yield from _reasons(record, mark, width, alarm=bool(failed))
-    for done in last.values():
-        if not done.routine and done.ok is not False:
+    for done in record.rolled_back:
+        if done.ok is not False:
             yield from _wrapped("rolled back", _told(done), width)
     for moment in record.timeline:
         if moment.kind == "recovery.undone" and f"run {record.facts.run_id} " not in moment.text:
@@ -77,7 +76,7 @@ def panel(record: Record, page: Path, exit_code: int, width: int, standing: Stan
     if step.endswith(":"):  # its command follows
         yield Row(f"  {recover}")
     for done in failed:  # guard: rollback-failed-comes-last-as-an-alarm
-        yield from _alarm(record, done, width, standing)
+        yield from _alarm(done, width, standing)
     if exit_code == ExitCode.ROLLBACK_FAILED and not failed:
         yield Row("ROLLBACK FAILED", "loud", title=True)
         yield from _wrapped("tried", record.reasons[0], width, "bad")
@@ -112,10 +111,9 @@ def _reasons(record: Record, mark: Mark, width: int, *, alarm: bool) -> Iterator
         yield from _wrapped("", f"and {more} more: see the record", width, mark)
 
 
-def _alarm(record: Record, failed: Rollback, width: int, standing: Standing) -> Iterator[Row]:
+def _alarm(failed: Rollback, width: int, standing: Standing) -> Iterator[Row]:
     yield Row(f"ROLLBACK FAILED: STAGE {failed.stage} IS HALF-SWITCHED", "loud", title=True)
-    first = next(done for done in record.rollbacks if done.stage == failed.stage and not done.routine)
-    yield from _wrapped("why", f"rolled back because: {first.reason}", width, "bad")
+    yield from _wrapped("why", f"rolled back because: {failed.reason}", width, "bad")
     yield from _wrapped("tried", failed.account, width, "bad")
     # guard: state-is-seen-at-the-end-at-the-terminal
     for line in standing(failed.stage) or ["the state of flag and service could not be seen"]:
