@@ -95,21 +95,3 @@ def begun(ready: None, writes_data: None, clients: Clients, mongo: Store, new_id
     talk = converse(clients.butler, new_id("begun"), ["Hello", keep(word)], look=look) if has["bot"] else None
     work = clients.reviews(mongo).submit(new_id("begun"), "hw03") if has["worker"] and has["api"] else None
     return Begun(talk, work)
-
-
-@pytest.fixture
-def time_requests(
-    served: Mapping[str, Sequence[Probe]], serve: Callable[[], Mapping[str, Sequence[Probe]]]
-) -> Callable[[str], Callable[[], Sequence[float]]]:
-    """Gives the seconds of each request to a service: of the first ones, then of new ones."""
-
-    def of(name: str) -> Callable[[], Sequence[float]]:
-        first = [served]  # taken once: whoever compares asks again where the first requests say too little
-
-        def seconds() -> Sequence[float]:
-            probes = first.pop() if first else serve()
-            return [probe.seconds for probe in probes[name]]
-
-        return seconds
-
-    return of

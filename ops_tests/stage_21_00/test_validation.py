@@ -86,9 +86,9 @@ def test_work_is_reviewed(begun, reviews, new_id, target, evidence):
 
 @pytest.mark.checklist("21_00.checklist.5", "trigger.2")
 @pytest.mark.parametrize("key", ["bot", "worker", "api"])
-def test_users_wait_no_longer(key, time_requests, baseline, target):
+def test_users_wait_no_longer(key, served, serve, baseline, target):
     """Validate no impact: requests take at most twice as long as before the restart."""
     name = target.services[key].name
-    before = [probe.seconds for probe in baseline.services[name].probes]
-    found = slower(name, before, time_requests(name))
+    before, now = ([probe.seconds for probe in probes] for probes in (baseline.services[name].probes, served[name]))
+    found = slower(name, before, now, lambda: [probe.seconds for probe in serve()[name]])
     assert found == [], summary(found)
