@@ -13,7 +13,7 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait
 
 from acceptance.conduct.best_effort_log import BestEffort, Events
 from acceptance.conduct.journal import Entry, Journal
-from acceptance.conduct.manual_recovery import by_hand_commands, state_found
+from acceptance.conduct.manual_recovery import by_hand_commands, flags_found, state_found
 from acceptance.conduct.old_path_proof import OldPathProof
 from acceptance.conduct.services import Restarted, Restarter
 from acceptance.conduct.testdata import new_prefix, purge
@@ -120,10 +120,10 @@ class Undo:
     ) -> RollbackFailed:
         account = "; ".join([*steps, f"then failed: {error}"])
         by_hand = [*by_hand_commands(self._target, service, flag), recover_by_hand(self._target.source)]
-        state = state_found(self._target)
-        failed = RollbackFinished(stage=stage_id, account=account, by_hand=tuple(by_hand), state=tuple(state))
+        state, flags = state_found(self._target), flags_found(self._target)
+        end = RollbackFinished(stage=stage_id, account=account, by_hand=tuple(by_hand), state=tuple(state), flags=flags)
         # guard: failed-rollback-is-an-event
-        failed.tell(self._events)
+        end.tell(self._events)
         lines = [
             f"stage {stage_id} is half-switched: {account}",
             *filter(None, [self._events.note()]),

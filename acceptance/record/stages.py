@@ -151,7 +151,12 @@ def _end(rollbacks: list[Rollback], end: RollbackFinished, at: str) -> None:
         rollbacks.append(Rollback(end.stage, "the watchdog was gone", None, "", None, (), at))
     place = places[-1] if places else -1
     rollbacks[place] = replace(
-        rollbacks[place], ok=end.ok, account=end.account, seconds=end.seconds, by_hand=end.by_hand
+        rollbacks[place],
+        ok=end.ok,
+        account=end.account,
+        seconds=end.seconds,
+        by_hand=end.by_hand,
+        state_found=end.state,
     )
 
 
@@ -159,12 +164,14 @@ def fold_flags(log: Sequence[Event]) -> dict[str, Any]:
     """Give the last known value of each flag.
 
     A change that was announced and not confirmed counts as made; a rollback that ended well puts the value
-    back that the flag had before its stage touched it, and so does a run whose watchdog was gone.
+    back that the flag had before its stage touched it, and so does a run whose watchdog was gone. One that failed
+    says what it found.
     """
     flags: dict[str, Any] = {}
     before: dict[str, dict[str, Any]] = {}
     for event in log:
-        back = FlagRestored.read(event) or ((end := RollbackFinished.read(event)) and end.ok and end)
+        end = RollbackFinished.read(event)
+        back = FlagRestored.read(event) or (end if end and end.ok else None)
         if changing := FlagChanging.read(event):
             flags[changing.flag] = changing.value
             before.setdefault(changing.stage, {}).setdefault(changing.flag, None)
@@ -174,6 +181,6 @@ def fold_flags(log: Sequence[Event]) -> dict[str, Any]:
             old[changed.flag] = changed.before if old.get(changed.flag) is None else old[changed.flag]
         elif back:
             flags |= {name: "false" if old is None else old for name, old in before.pop(back.stage, {}).items()}
-        elif undone := RecoveryUndone.read(event):
-            flags |= {name: value for name, value in undone.flags.items() if name in flags}
+        elif seen := RecoveryUndone.read(event) or end:
+            flags |= {name: value for name, value in seen.flags.items() if name in flags}
     return flags

@@ -296,12 +296,20 @@ def test_an_announced_change_counts_as_made(folded):
     assert record.flags == {"F": "true"}
 
 
-@pytest.mark.parametrize(("ok", "left"), [(True, "false"), (False, "true")])
-def test_a_rollback_puts_the_flag_back_only_if_it_worked(folded, ok, left):
+@pytest.mark.parametrize(
+    ("ok", "found", "left"),
+    [
+        (True, {}, "false"),
+        (False, {}, "true"),
+        (False, {"F": "true", "OTHER": "true"}, "true"),
+        (False, {"F": "false"}, "false"),
+    ],
+)
+def test_a_rollback_puts_the_flag_back_only_if_it_worked_or_says_what_it_found(folded, ok, found, left):
     record = folded(
         STARTED, expected(NODE), changed("true"), finished(verdict="FAIL"),
         ("rollback.started", {"stage": "21_01c", "reason": "r"}),
-        ("rollback.finished", {"stage": "21_01c", "ok": ok, "account": "a"}), GO,
+        ("rollback.finished", {"stage": "21_01c", "ok": ok, "account": "a", "flags": found}), GO,
     )  # fmt: skip
     assert record.flags == {"F": left}
     assert record.outcome is Outcome.NO_GO
