@@ -140,15 +140,16 @@ def fold_rollbacks(log: Sequence[Event]) -> tuple[Rollback, ...]:
             _end(result, end, event.at)
         elif undone := RecoveryUndone.read(event):
             for stage in (stage_of[flag] for flag in undone.flags if flag in stage_of):  # begun by this very run
-                _end(result, RollbackFinished(stage=stage, ok=True, account=undone.account), event.at)
+                end = RollbackFinished(stage=stage, ok=True, account=undone.account)
+                _end(result, end, event.at, why="the watchdog was gone")
     return tuple(result)
 
 
-def _end(rollbacks: list[Rollback], end: RollbackFinished, at: str) -> None:
-    """Note an end in the last rollback of its stage; where none had begun, the watchdog was gone."""
+def _end(rollbacks: list[Rollback], end: RollbackFinished, at: str, why: str = "its flag was to be restored") -> None:
+    """Note an end in the last rollback of its stage; where none had begun, one for this reason."""
     places = [place for place, each in enumerate(rollbacks) if each.stage == end.stage]
     if not places:
-        rollbacks.append(Rollback(end.stage, "the watchdog was gone", None, "", None, (), at))
+        rollbacks.append(Rollback(end.stage, why, None, "", None, (), at))
     place = places[-1] if places else -1
     rollbacks[place] = replace(
         rollbacks[place],

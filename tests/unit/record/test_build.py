@@ -325,9 +325,10 @@ def test_what_a_run_undid_as_its_watchdog_was_gone_is_off_and_a_rollback(folded,
         STARTED, expected(NODE), ("stage.started", {"stage": "21_01c", "flag": "F"}), changed("true"), *begun,
         ("recovery.undone", undone), ("run.finished", {"outcome": "INTERRUPTED", "interrupted_by": "SIGTERM"}),
     )  # fmt: skip
-    assert (record.flags, [(each.ok, each.account) for each in record.rollbacks]) == (
+    why = "r" if begun else "the watchdog was gone"
+    assert (record.flags, [(each.ok, each.account, each.reason) for each in record.rollbacks]) == (
         {"F": "false"},
-        [(True, "restored")],
+        [(True, "restored", why)],
     )
     assert [reason for reason in record.reasons if "still true" in reason or "did not end" in reason] == []
 
@@ -357,6 +358,11 @@ def test_a_second_end_of_a_rollback_replaces_the_first(folded):
         ("rollback.finished", {"stage": "21_01c", "ok": True, "account": "the watchdog did it"}),
     )  # fmt: skip
     assert [(each.ok, each.account, each.reason) for each in record.rollbacks] == [(True, "the watchdog did it", "r")]
+
+
+def test_a_restore_that_failed_is_not_told_as_a_watchdog_that_was_gone(folded):
+    record = folded(STARTED, expected(NODE), ("rollback.finished", {"stage": "21_01c", "ok": False, "account": "a"}))
+    assert [each.reason for each in record.rollbacks] == ["its flag was to be restored"]
 
 
 def test_a_stage_that_began_and_did_not_end_did_not_pass(folded):
