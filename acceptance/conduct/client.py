@@ -35,7 +35,8 @@ from acceptance.process import is_stopped
 from acceptance.record.stages import fold_flags
 from acceptance.stage import Stage
 from acceptance.target import by_hand
-from acceptance.target.model import Target, load_target
+from acceptance.target.loading import load_target
+from acceptance.target.model import Target
 from acceptance.target.redaction import redactor
 from acceptance.verdict import DataLeft, RecoveryNeeded, Refused, RollbackFailed
 

@@ -18,7 +18,7 @@ from power.stage_run import ended, pytest_process
 from acceptance.observe.mongo import database
 from acceptance.observe.prometheus import Prometheus
 from acceptance.polling import poll
-from acceptance.target.model import load_target
+from acceptance.target.loading import load_target
 from acceptance.verdict import Inconclusive
 
 SOAK = "ops_tests/stage_21_01c/test_soak.py"

@@ -6,7 +6,7 @@ from contextlib import contextmanager, suppress
 
 import pytest
 
-from acceptance.target.model import load_target
+from acceptance.target.loading import load_target
 
 
 @contextmanager

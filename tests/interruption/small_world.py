@@ -18,7 +18,7 @@ from acceptance.conduct.undo import recover
 from acceptance.envfile.file import EnvFile
 from acceptance.events import EventLog
 from acceptance.stage import Stage
-from acceptance.target.model import load_target
+from acceptance.target.loading import load_target
 
 STAGE = Stage("21_01c", "Storage Abstraction", 50, service="api", flag="USE_NEW_STORAGE_ADAPTER")
 FLAG = "USE_NEW_STORAGE_ADAPTER"

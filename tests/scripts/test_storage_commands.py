@@ -17,7 +17,8 @@ from acceptance.conduct.client import RemoteConductor, start_watchdog
 from acceptance.conduct.run import new_run
 from acceptance.observe.mongo import database
 from acceptance.polling import poll
-from acceptance.target.model import Target, load_target
+from acceptance.target.loading import load_target
+from acceptance.target.model import Target
 
 UPLOAD = "test_review_upload.py --student-id test_user --assignment-id"
 CHECKSUM = "check_archive_checksum.py --assignment"

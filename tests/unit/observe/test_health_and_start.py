@@ -17,7 +17,7 @@ from acceptance.observe.started import shown_by, starts
 from acceptance.polling import poll
 from acceptance.probes.clients import Clients
 from acceptance.probes.health import PARTS
-from acceptance.target.model import TargetError
+from acceptance.target.file import TargetError
 from acceptance.verdict import Inconclusive
 
 RESTART = Path(__file__).parents[3] / "docs" / "restart.md"
