@@ -127,7 +127,7 @@ class Alerting:
                 answer = client.get(f"{alertmanager_url.rstrip('/')}/api/v2/silences").raise_for_status().json()
             return [each for each in answer if isinstance(each["status"]["state"], str)]
         except (httpx.HTTPError, ValueError, LookupError, TypeError) as error:
-            told = f"did not give its silences ({type(error).__name__})"
+            told = f"did not give its silences ({type(error).__name__}); check ALERTMANAGER_URL of the target file"
             raise Inconclusive(f"Alertmanager at {_place(alertmanager_url)} {told}") from error
 
     def _refuses(self, url: str) -> bool:
@@ -157,7 +157,8 @@ class Alerting:
             raise self._odd(path, error) from error
 
     def _odd(self, what: str, error: Exception) -> Inconclusive:
-        return Inconclusive(f"Prometheus at {_place(self.prometheus_url)} did not give {what} ({type(error).__name__})")
+        told = f"did not give {what} ({type(error).__name__}); check that it runs and PROMETHEUS_URL of the target file"
+        return Inconclusive(f"Prometheus at {_place(self.prometheus_url)} {told}")
 
 
 def _not_evaluated(subject: str, expected: str, found: str) -> Finding:
