@@ -37,7 +37,7 @@ from acceptance.stages.progress import Tell
 from acceptance.stages.soak import SoakReport, Traffic, soak
 from acceptance.stages.watch import Watch, WatchInputs
 from acceptance.target.model import Service, Target
-from acceptance.verdict import Inconclusive, Refused, Untouched, Verdict
+from acceptance.verdict import Inconclusive, Refused, Untouched, Verdict, verdict_of
 
 
 @dataclass
@@ -259,7 +259,11 @@ class StageWork:
             reason=f"{fired.gate.title}: {fired.reason}",
             verdict=fired.verdict.value,
         )
+        self.end_for(event)
+
+    def end_for(self, fired: TriggerFired) -> None:
+        """Tell that a trigger fired, and end the stage for it."""
         try:
-            event.tell(self.events)
+            fired.tell(self.events)
         finally:  # a full disk must not keep the rollback from happening
-            self.end(fired.verdict, f"trigger {fired.gate.id}: {fired.gate.title}: {fired.reason}")
+            self.end(verdict_of(fired.verdict), f"trigger {fired.trigger}: {fired.reason}")
