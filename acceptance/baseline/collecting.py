@@ -89,7 +89,13 @@ def collect(
 
 
 def measure(
-    target: Target, prometheus: Prometheus, seconds: float, *, new_id: Callable[[str], str], trace_prefix: str
+    target: Target,
+    prometheus: Prometheus,
+    seconds: float,
+    *,
+    new_id: Callable[[str], str],
+    trace_prefix: str,
+    least: int = 0,
 ) -> Baseline:
     """Send traffic to every service for `seconds`, so that there is something to see, and collect that time.
 
@@ -99,12 +105,13 @@ def measure(
         seconds: Length.
         new_id: Makes the id of a test user; what it owns is removed at the end of the run.
         trace_prefix: Of the run.
+        least: Requests to each service, however long they take.
 
     Raises:
         Inconclusive: As for `collect`.
     """
     start = time.time()
-    probes = drive(target, seconds, new_id=new_id, trace_prefix=trace_prefix)
+    probes = drive(target, seconds, new_id=new_id, trace_prefix=trace_prefix, least=least)
     _await_scrapes(target, prometheus, time.time())
     now = time.time()
     return collect(target, prometheus, now - start, end=now, probes=probes)
