@@ -84,4 +84,6 @@ def free_bytes(path: Path) -> int:
     try:
         return shutil.disk_usage(path).free
     except OSError as error:
-        raise Inconclusive(f"{path}: the free space cannot be seen ({error})") from error
+        raise Inconclusive(
+            f"{path}: the free space cannot be seen ({error}); correct the path, or the right to read it"
+        ) from error

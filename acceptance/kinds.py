@@ -250,7 +250,10 @@ class RollbackStarted(Kind):
 
 @dataclass(frozen=True, kw_only=True)
 class RollbackFinished(Kind):
-    """A rollback ended; a second one replaces the first. `state`: what was found then, where it failed."""
+    """A rollback ended; a second one replaces the first.
+
+    Where it failed, `state` says in words how flags and services were found then, and `flags` gives the flags' values.
+    """
 
     kind = "rollback.finished"
     stage: str = ""
@@ -259,6 +262,7 @@ class RollbackFinished(Kind):
     seconds: float | None = None
     by_hand: tuple[str, ...] = ()
     state: tuple[str, ...] = ()
+    flags: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

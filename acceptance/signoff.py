@@ -69,13 +69,17 @@ def objection(item_id: str, name: str, operator: str) -> str:
     return ""
 
 
-def interview(item_id: str, words: str, operator: str, ask: Ask, tries: int = 3) -> SignOff | None:
+_TRIES = 3
+"""How often a person is asked for a name that counts."""
+
+
+def interview(item_id: str, words: str, operator: str, ask: Ask) -> SignOff | None:
     """Ask a person for one sign-off, with the item's own words.
 
     No name, no answer and a name that may not sign are all "not signed": the default is no.
     """
     question = f"\n{item_id}: {words}\n  Done and verified? Your name (empty: no): "
-    for _ in range(tries):
+    for _ in range(_TRIES):
         name = (ask(question) or "").strip()
         if not name:
             return None

@@ -42,9 +42,10 @@ EXIT_CODES = {
 
 def target_file() -> str:
     """Write the page of the target file's keys."""
-    rows = [_row(name, comment) for name, comment in _comments()]
-    documented = {name for name, _ in _comments()}
-    rows += [_row(name, "") for name in KEYS if name not in documented]
+    told = dict(_comments())
+    told |= {name: KEYS[name].about for name in KEYS if not told.get(name)}
+    first = {text: name for name, text in reversed(told.items())} | {"": ""}
+    rows = [_row(name, text if first[text] in (name, "") else f"See `{first[text]}`.") for name, text in told.items()]
     return "\n".join(
         [
             "# Target file: reference",
@@ -156,7 +157,7 @@ def _row(name: str, comment: str) -> str:
     key = KEYS[name]
     default = "required" if key.default is None and not key.secret else f"`{key.default}`" if key.default else ""
     note = "secret; taken from the environment when the file leaves it out. " if key.secret else ""
-    return f"| `{name}` | {default} | {note}{comment or key.about} |".replace("  ", " ")
+    return f"| `{name}` | {default} | {note}{comment} |".replace("  ", " ")
 
 
 PAGES = {

@@ -15,7 +15,7 @@ from typing import Any
 from acceptance.commands.interruption import SIGNALS
 from acceptance.events import Event, read_events
 from acceptance.stage_folders import flagged
-from acceptance.target.model import load_target
+from acceptance.target.loading import load_target
 
 ROOT = Path(__file__).resolve().parents[1]
 STAGE = """title = "{0.title}"

@@ -25,23 +25,25 @@ RESOLUTION_S = 0.05
 
 
 def slower(
-    subject: str, before: Sequence[float], measure: Callable[[], Sequence[float]], resolution_s: float = RESOLUTION_S
+    subject: str,
+    before: Sequence[float],
+    now: Sequence[float],
+    again: Callable[[], Sequence[float]],
+    resolution_s: float = RESOLUTION_S,
 ) -> list[Finding]:
     """Say whether requests take over twice as long as before, each time that they are measured.
-
-    They are measured twice where the first time they do: a busy minute of the machine is no slow release.
 
     Args:
         subject: Whose they are.
         before: Seconds of each, before the change.
-        measure: Gives the same after it.
+        now: The same after it.
+        again: Measures them once more, where those took longer: a busy minute of the machine is no slow release.
         resolution_s: What is shorter counts as this.
 
     Raises:
         Inconclusive: There are too few to tell.
     """
-    first = _slower(subject, before, measure(), resolution_s)
-    return first and _slower(subject, before, measure(), resolution_s)
+    return _slower(subject, before, now, resolution_s) and _slower(subject, before, again(), resolution_s)
 
 
 def slower_too(
@@ -51,18 +53,9 @@ def slower_too(
     again: Callable[[], Sequence[float]],
     resolution_s: float = RESOLUTION_S,
 ) -> list[Finding]:
-    """Do as `slower` for times that another check has measured; of too few nothing is told.
-
-    Args:
-        subject: Whose they are.
-        before: Seconds of each, before the change.
-        now: The same after it.
-        again: Measures them once more.
-        resolution_s: What is shorter counts as this.
-    """
-    at_hand = [now]
+    """Do as `slower` for times that another check has measured; of too few nothing is told."""
     enough = min(len(before), len(now)) >= FEWEST
-    return slower(subject, before, lambda: at_hand.pop() if at_hand else again(), resolution_s) if enough else []
+    return slower(subject, before, now, again, resolution_s) if enough else []
 
 
 def _slower(subject: str, before: Sequence[float], after: Sequence[float], resolution_s: float) -> list[Finding]:

@@ -26,7 +26,9 @@ from typing import Any
 from acceptance.commands.interruption import interruptible, report_signals_only
 from acceptance.finding import Finding, counts, ranked
 from acceptance.redact import Redactor
-from acceptance.target.model import Target, TargetError, find_target, is_provided, load_target
+from acceptance.target.file import TargetError
+from acceptance.target.loading import find_target, is_provided, load_target
+from acceptance.target.model import Target
 from acceptance.target.redaction import redactor
 from acceptance.verdict import DataLeft, ExitCode, Inconclusive, MutationFailed, Refused, RollbackFailed, Verdict
 

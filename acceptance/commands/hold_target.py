@@ -15,10 +15,11 @@ from functools import partial
 from pathlib import Path
 
 from acceptance.commands.interruption import report, report_signals_only
-from acceptance.conduct.client import RemoteConductor, start_watchdog
+from acceptance.conduct.client import RemoteConductor
 from acceptance.conduct.progress import UNDOING, progress
 from acceptance.conduct.run import Run, new_run
 from acceptance.conduct.testdata import new_ids
+from acceptance.conduct.watchdog_start import start_watchdog
 from acceptance.envfile.file import EnvFile
 from acceptance.observe.logs import Logs
 from acceptance.observe.store import Store

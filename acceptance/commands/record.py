@@ -28,7 +28,7 @@ from acceptance.record.publish import render as render_page
 from acceptance.record.signing import sign as sign_folder
 from acceptance.record.signing import signer
 from acceptance.record.verify import NoRecord, verify
-from acceptance.target.model import TargetError
+from acceptance.target.file import TargetError
 from acceptance.verdict import Inconclusive
 
 

@@ -19,7 +19,7 @@ from acceptance.record.log_entry import append
 from acceptance.record.publish import load
 from acceptance.record.receipts import keep_receipt
 from acceptance.record.verify import verify
-from acceptance.target.model import find_target, load_target
+from acceptance.target.loading import find_target, load_target
 from acceptance.verdict import Inconclusive
 
 TEXTS = ("log", "post", "email", "incident", "delay")

@@ -8,14 +8,9 @@ from __future__ import annotations
 
 import sys
 from contextlib import suppress
-from typing import Any, Protocol
+from typing import Any
 
-
-class Events(Protocol):
-    """Where events are written; `acceptance.events.EventLog` is one."""
-
-    def append(self, kind: str, /, **data: Any) -> object:
-        """Write one event."""
+from acceptance.kinds import Log
 
 
 class BestEffort:
@@ -25,7 +20,7 @@ class BestEffort:
         events: Where to write; None writes nowhere, as there is no run to write for.
     """
 
-    def __init__(self, events: Events | None) -> None:
+    def __init__(self, events: Log | None) -> None:
         self._events = events
         self.lost: list[str] = []
 

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import os
 import select
 import signal
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -15,34 +12,16 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
-from typing import IO, Any
+from typing import Any
 
-from tenacity import Retrying, retry_if_exception_type, stop_after_delay
-
-from acceptance.conduct.best_effort_log import BestEffort
 from acceptance.conduct.connection import Line, WatchdogGone
-from acceptance.conduct.journal import Journal
-from acceptance.conduct.lock import LockHeld
-from acceptance.conduct.recovery import recover_target
+from acceptance.conduct.recovery import recover_run
 from acceptance.conduct.run import Run
 from acceptance.conduct.services import Restarted
 from acceptance.conduct.stage_state import FlagState, Rollback
 from acceptance.effects import Effect, about_to
-from acceptance.envfile.file import EnvFile
-from acceptance.events import EventLog, read_events
-from acceptance.kinds import RecoveryUndone
-from acceptance.process import is_stopped
-from acceptance.record.stages import fold_flags
 from acceptance.stage import Stage
-from acceptance.target import by_hand
-from acceptance.target.model import Target, load_target
-from acceptance.target.redaction import redactor
-from acceptance.verdict import DataLeft, RecoveryNeeded, Refused, RollbackFailed
 
-_FACTS = "run.json"
-"""The run's facts, beside the watchdog's socket."""
-_STEP_S = 1.0
-"""How often a watchdog that is not ready yet is looked at, in seconds."""
 _BEAT_S, _FROZEN_S = 2.0, 30.0
 """Seconds of a call after which the watchdog is asked whether it lives, and that it may take to say so."""
 
@@ -139,7 +118,7 @@ class RemoteConductor:
         try:
             accepted: tuple[str, ...] = self._call("finish", reason)
         except WatchdogGone:
-            self._awaited("finish", self._undo_without_it)
+            self._awaited("finish", lambda: recover_run(self._run))
             return ()
         return accepted
 
@@ -161,19 +140,6 @@ class RemoteConductor:
         self._said_goodbye = True
         self._renewals.close()
         self._line.close()
-
-    def _undo_without_it(self) -> None:
-        target = load_target(self._run.target_file)
-        waiting = stop_after_delay(6 * target.restart_timeout_s)
-        try:
-            Retrying(retry=retry_if_exception_type(LockHeld), stop=waiting, reraise=True)(_recover, target, self._run)
-        except DataLeft:
-            raise
-        except (Refused, OSError) as error:
-            raise RollbackFailed(
-                f"the watchdog is gone and its changes could not be undone: {error}\n"
-                f"Finish with: {by_hand.recover(self._run.target_file)}"
-            ) from error
 
     def _watch(self) -> None:
         """Wait until the watchdog closes the connection."""
@@ -226,69 +192,3 @@ class RemoteConductor:
             with suppress(OSError):
                 os.kill(self._line.peer(), signal.SIGKILL)
             raise
-
-
-def _recover(target: Target, run: Run) -> None:
-    """Undo from its journal what a run left open, or tell that a colleague, who had the lock, has done so."""
-    events, left = EventLog(run.events, redactor(target)), ""
-    try:
-        recover_target(target, run.id, events)
-    except LockHeld as held:
-        pending = [entry for entry in Journal(target.journal_file, run.id).pending() if entry.run == run.id]
-        if any(entry.undo["kind"] != "data" for entry in pending):
-            raise
-        left = f"{pending[0].what} is left to them: {held}" if pending else ""
-    found = EnvFile(target.env_file).read()
-    log = list(read_events(run.events)) if run.events.is_file() else []  # its folder may be gone, too
-    on = {flag for flag, value in fold_flags(log).items() if value == "true"}
-    if off := {flag: found.get(flag, "absent") for flag in on if found.get(flag) != "true"}:
-        what, account = "all that was open", "by somebody else, who held the target meanwhile"
-        RecoveryUndone(run=run.id, what=what, account=account, flags=off).tell(BestEffort(events))
-    if left:
-        raise DataLeft(left)
-
-
-def start_watchdog(run: Run, private: Path, keep_open: Sequence[int] = ()) -> subprocess.Popen[bytes]:
-    """Start the watchdog of a run, detached from the terminal, and wait until it holds the target.
-
-    Args:
-        run: The run.
-        private: A folder that only this user may enter; the socket is there.
-        keep_open: File descriptors that the watchdog inherits (the lease of a provided target).
-
-    Returns:
-        The watchdog's process; it ends its run when this object is dropped.
-
-    Raises:
-        Refused: The target is held by another run, or needs recovery first.
-    """
-    facts = private / _FACTS
-    run.save(facts)
-    with (run.folder / "watchdog.log").open("wb") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "acceptance.conduct.guardian", str(facts)],
-            stdin=subprocess.PIPE,  # never written to: its end tells the watchdog that this process is gone
-            stdout=subprocess.PIPE,
-            stderr=log,
-            start_new_session=True,
-            pass_fds=tuple(keep_open),
-        )
-    if process.stdout is None:  # for the type checker: stdout is a pipe
-        raise Refused("the watchdog has no output")
-    line = _first_line(process, process.stdout)
-    answer = json.loads(line) if line else {"refused": f"the watchdog died, see {run.folder / 'watchdog.log'}"}
-    if "refused" in answer:
-        process.wait()
-        kind = RecoveryNeeded if answer.get("exit_code") == RecoveryNeeded.exit_code else Refused
-        raise kind(answer["refused"])
-    return process
-
-
-def _first_line(process: subprocess.Popen[bytes], says: IO[bytes]) -> bytes:
-    """Wait for the watchdog's first line, before which it may recover; end a watchdog that was stopped meanwhile."""
-    stopped_s = 0.0
-    while not select.select([says], [], [], _STEP_S)[0]:
-        stopped_s = stopped_s + _STEP_S if is_stopped(process.pid) else 0.0
-        if stopped_s > _FROZEN_S:  # guard: run-does-not-wait-for-a-watchdog-that-is-stopped
-            process.kill()
-    return says.readline()

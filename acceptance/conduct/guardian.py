@@ -40,7 +40,8 @@ from acceptance.observe.prometheus import Prometheus
 from acceptance.probes.telegram.serving import serve
 from acceptance.record.signoffs import missing
 from acceptance.stage import Stage
-from acceptance.target.model import Target, load_target
+from acceptance.target.loading import load_target
+from acceptance.target.model import Target
 from acceptance.target.redaction import redactor
 from acceptance.verdict import DataLeft, Refused, RollbackFailed
 

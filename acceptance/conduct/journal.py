@@ -100,7 +100,7 @@ class Journal:
             RecoveryNeeded: Intents are pending.
         """
         if left := _changes(self.pending()):  # guard: no-closing-over-an-open-intent
-            raise RecoveryNeeded(f"{self.path}: cannot be closed, «{left[0].what}» is not undone")
+            raise RecoveryNeeded(f"{self.path}: cannot be closed, «{left[0].what}» is not undone; run recover.py")
         self._append("close")
 
     def is_closed(self) -> bool:

@@ -22,7 +22,7 @@ from typing import Self
 from acceptance.envfile.flock import flocked
 from acceptance.people import login_name
 from acceptance.process import is_stopped
-from acceptance.target.model import journal_beside
+from acceptance.target.loading import journal_beside
 from acceptance.verdict import Refused
 
 _PATIENCE_S = 0.5  # what a process that was forked at the wrong moment needs to let go of an inherited lock

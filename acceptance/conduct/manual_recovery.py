@@ -28,6 +28,15 @@ def state_found(target: Target, stage: Stage | None = None) -> list[str]:
     return flags + services
 
 
+def flags_found(target: Target) -> dict[str, str]:
+    """Give the values of the flags that stand in the env file; none where it cannot be read."""
+    try:
+        found = EnvFile(target.env_file).read()
+    except (EnvFileError, OSError):
+        return {}
+    return {name: value for name, value in found.items() if name in target.flags.values()}
+
+
 def _answers(service: Service, patience: float) -> str:
     fault = health_fault(service, patience)
     return f"does not answer {service.health.status}: {fault}" if fault else f"answers {service.health.status}"

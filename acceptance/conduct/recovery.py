@@ -10,17 +10,25 @@ from contextlib import contextmanager
 
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
-from acceptance.conduct.best_effort_log import Events
+from acceptance.conduct.best_effort_log import BestEffort
 from acceptance.conduct.journal import Entry, Journal
 from acceptance.conduct.lock import LockHeld, Owner, TargetLock
 from acceptance.conduct.manual_recovery import by_hand_commands
+from acceptance.conduct.run import Run
 from acceptance.conduct.services import Restarter
-from acceptance.conduct.standing import differences
 from acceptance.conduct.undo import recover
+from acceptance.conduct.unexpected import differences
+from acceptance.envfile.file import EnvFile
+from acceptance.events import EventLog, read_events
 from acceptance.finding import Finding
+from acceptance.kinds import Log, RecoveryUndone
 from acceptance.observe.prometheus import Prometheus
+from acceptance.record.stages import fold_flags
 from acceptance.target import by_hand as commands
+from acceptance.target.loading import load_target
 from acceptance.target.model import Target
+from acceptance.target.redaction import redactor
+from acceptance.verdict import DataLeft, Refused, RollbackFailed
 
 _DYING_S = 5.0
 """How long a holder that was just killed may still have the lock."""
@@ -37,8 +45,8 @@ def open_changes(target: Target) -> list[Entry]:
         return journal.pending()
 
 
-def standing(target: Target) -> list[Finding]:
-    """Name what is not as expected although no change is open; see `acceptance.conduct.standing`.
+def unexpected(target: Target) -> list[Finding]:
+    """Name what is not as expected although no change is open; see `acceptance.conduct.unexpected`.
 
     Raises:
         RecoveryNeeded: The journal cannot be read.
@@ -47,7 +55,7 @@ def standing(target: Target) -> list[Finding]:
 
 
 def recover_target(
-    target: Target, run_id: str, events: Events | None = None, tell: Callable[[Finding], object] = lambda _: None
+    target: Target, run_id: str, events: Log | None = None, tell: Callable[[Finding], object] = lambda _: None
 ) -> list[str]:
     """Undo what a crashed run left open and close its journal; doing so twice is harmless.
 
@@ -71,6 +79,45 @@ def recover_target(
         if not journal.is_closed():
             journal.close()
         return accounts
+
+
+def recover_run(run: Run) -> None:
+    """Undo from the journal what a run left open whose watchdog is gone, or tell that a colleague has done so.
+
+    Raises:
+        DataLeft: Only test data is left.
+        RollbackFailed: Something else could not be undone.
+    """
+    target = load_target(run.target_file)
+    waiting = stop_after_delay(6 * target.restart_timeout_s)
+    try:
+        Retrying(retry=retry_if_exception_type(LockHeld), stop=waiting, reraise=True)(_recover, target, run)
+    except DataLeft:
+        raise
+    except (Refused, OSError) as error:
+        raise RollbackFailed(
+            f"the watchdog is gone and its changes could not be undone: {error}\n"
+            f"Finish with: {commands.recover(run.target_file)}"
+        ) from error
+
+
+def _recover(target: Target, run: Run) -> None:
+    events, left = EventLog(run.events, redactor(target)), ""
+    try:
+        recover_target(target, run.id, events)
+    except LockHeld as held:
+        pending = [entry for entry in Journal(target.journal_file, run.id).pending() if entry.run == run.id]
+        if any(entry.undo["kind"] != "data" for entry in pending):
+            raise
+        left = f"{pending[0].what} is left to them: {held}" if pending else ""
+    found = EnvFile(target.env_file).read()
+    log = list(read_events(run.events)) if run.events.is_file() else []  # its folder may be gone, too
+    on = {flag for flag, value in fold_flags(log).items() if value == "true"}
+    if off := {flag: found.get(flag, "absent") for flag in on if found.get(flag) != "true"}:
+        what, account = "all that was open", "by somebody else, who held the target meanwhile"
+        RecoveryUndone(run=run.id, what=what, account=account, flags=off).tell(BestEffort(events))
+    if left:
+        raise DataLeft(left)
 
 
 def leave_data(target: Target, prefix: str) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from acceptance.conduct.best_effort_log import BestEffort
 from acceptance.conduct.intents import Intents
+from acceptance.conduct.manual_recovery import by_hand_commands
 from acceptance.conduct.stage_state import Mode, Rollback, StageState
-from acceptance.conduct.undo import Undo, by_hand_commands
+from acceptance.conduct.undo import Undo
 from acceptance.envfile.file import Change, EnvFile, EnvFileError
 from acceptance.kinds import FlagChanged, FlagRestored, RollbackFinished, RollbackStarted
 from acceptance.stage import Stage

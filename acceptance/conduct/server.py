@@ -13,10 +13,10 @@ from multiprocessing.connection import Connection, Listener
 from pickle import PickleError, UnpicklingError
 from typing import Any
 
-from acceptance.conduct.best_effort_log import BestEffort, Events
+from acceptance.conduct.best_effort_log import BestEffort
 from acceptance.conduct.conductor import Conductor
 from acceptance.conduct.connection import peer
-from acceptance.kinds import Interrupted, Note
+from acceptance.kinds import Interrupted, Log, Note
 from acceptance.polling import poll
 from acceptance.stage import Stage
 from acceptance.verdict import DataLeft, Refused, RollbackFailed
@@ -44,7 +44,7 @@ class Watchdog:
         lease_s: How long a stage's flag may be on without such an evaluation, in seconds.
     """
 
-    def __init__(self, conductor: Conductor, events: Events, lease_s: Callable[[Stage], float] = lambda _: 600) -> None:
+    def __init__(self, conductor: Conductor, events: Log, lease_s: Callable[[Stage], float] = lambda _: 600) -> None:
         self._conductor = conductor
         self._told = BestEffort(events)
         self._one_at_a_time = threading.Lock()

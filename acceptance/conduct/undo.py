@@ -11,21 +11,19 @@ from typing import Any, NamedTuple
 
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential
 
-from acceptance.conduct.best_effort_log import BestEffort, Events
+from acceptance.conduct.best_effort_log import BestEffort
 from acceptance.conduct.journal import Entry, Journal
-from acceptance.conduct.manual_recovery import by_hand_commands, state_found
+from acceptance.conduct.manual_recovery import by_hand_commands, flags_found, state_found
 from acceptance.conduct.old_path_proof import OldPathProof
 from acceptance.conduct.services import Restarted, Restarter
 from acceptance.conduct.testdata import new_prefix, purge
 from acceptance.envfile.file import Change, EnvFile, EnvFileError
 from acceptance.finding import Finding
-from acceptance.kinds import RecoveryUndone, RollbackFinished, ServiceRestarted, ServiceRestarting
+from acceptance.kinds import Log, RecoveryUndone, RollbackFinished, ServiceRestarted, ServiceRestarting
 from acceptance.probes.attacks.escape_targets import Escapes
 from acceptance.target.by_hand import recover as recover_by_hand
 from acceptance.target.model import Target
 from acceptance.verdict import DataLeft, MutationFailed, NothingRestarted, RecoveryNeeded, RollbackFailed
-
-__all__ = ["Undo", "Undone", "by_hand_commands", "recover", "restart"]
 
 
 class Undone(NamedTuple):
@@ -46,7 +44,7 @@ class Undo:
     """
 
     def __init__(
-        self, target: Target, events: Events | None, restarter: Restarter, proof: OldPathProof | None = None
+        self, target: Target, events: Log | None, restarter: Restarter, proof: OldPathProof | None = None
     ) -> None:
         self._target = target
         self._events = events if isinstance(events, BestEffort) else BestEffort(events)
@@ -120,10 +118,10 @@ class Undo:
     ) -> RollbackFailed:
         account = "; ".join([*steps, f"then failed: {error}"])
         by_hand = [*by_hand_commands(self._target, service, flag), recover_by_hand(self._target.source)]
-        state = state_found(self._target)
-        failed = RollbackFinished(stage=stage_id, account=account, by_hand=tuple(by_hand), state=tuple(state))
+        state, flags = state_found(self._target), flags_found(self._target)
+        end = RollbackFinished(stage=stage_id, account=account, by_hand=tuple(by_hand), state=tuple(state), flags=flags)
         # guard: failed-rollback-is-an-event
-        failed.tell(self._events)
+        end.tell(self._events)
         lines = [
             f"stage {stage_id} is half-switched: {account}",
             *filter(None, [self._events.note()]),
@@ -135,7 +133,7 @@ class Undo:
         return RollbackFailed("\n".join(lines))
 
 
-def restart(restarter: Restarter, events: Events, service: str, *, need_proof: bool = True) -> tuple[Restarted, ...]:
+def restart(restarter: Restarter, events: Log, service: str, *, need_proof: bool = True) -> tuple[Restarted, ...]:
     """Restart a service with its events before and after."""
     ServiceRestarting(service=service).tell(events)
     done = restarter.restart(service, need_proof=need_proof)
@@ -147,7 +145,7 @@ def restart(restarter: Restarter, events: Events, service: str, *, need_proof: b
 def recover(
     target: Target,
     journal: Journal,
-    events: Events | None,
+    events: Log | None,
     restarter: Restarter,
     tell: Callable[[Finding], object] = lambda _: None,
 ) -> list[str]:

@@ -100,12 +100,7 @@ class EnvFile:
         Raises:
             EnvFileError: Key absent or not plain, or the file cannot be replaced; nothing was changed.
         """
-        with self._locked() as real:
-            self._require_replaceable(real)
-            text = self._text(real)
-            change, new = plan_set(str(self.path), text, key, value)
-            self._apply(real, change, text, new, announce)
-        return change
+        return self._edit(lambda text: plan_set(str(self.path), text, key, value), announce)
 
     def append(self, lines: Mapping[str, str], comment: str, announce: Announce | None = None) -> Change:
         """Add keys at the end under a comment, ending the last line first if need be (21_00.checklist.1).
@@ -118,10 +113,14 @@ class EnvFile:
         Raises:
             EnvFileError: A key is there already, or the file cannot be replaced; nothing was changed.
         """
+        return self._edit(lambda text: plan_append(str(self.path), text, lines, comment), announce)
+
+    def _edit(self, plan: Callable[[str], tuple[Change, str]], announce: Announce | None) -> Change:
+        """Make the change that a plan gives for the text as it is under the lock."""
         with self._locked() as real:
             self._require_replaceable(real)
             text = self._text(real)
-            change, new = plan_append(str(self.path), text, lines, comment)
+            change, new = plan(text)
             self._apply(real, change, text, new, announce)
         return change
 

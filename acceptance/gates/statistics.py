@@ -134,6 +134,14 @@ def binomial_tail(hits: int, of: float, p: float) -> float:
     return _beta(hits, of - hits + 1, p)
 
 
+def poisson_tail(events: int, mean: float) -> float:
+    """Give P(X >= events) for X Poisson with this mean."""
+    if mean <= 0:
+        return 0.0 if events else 1.0
+    terms = (math.exp(k * math.log(mean) - mean - math.lgamma(k + 1)) for k in range(events))
+    return max(0.0, 1 - math.fsum(terms))
+
+
 def _beta(a: float, b: float, x: float) -> float:
     """Give the regularised incomplete beta function I_x(a, b), by its continued fraction (DLMF 8.17.22)."""
     if x > (a + 1) / (a + b + 2):

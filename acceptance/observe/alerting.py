@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from acceptance import deadline
 from acceptance.finding import Finding
 from acceptance.target.model import Target
 from acceptance.verdict import Inconclusive
@@ -122,11 +123,11 @@ class Alerting:
 
     def _silences(self, alertmanager_url: str) -> list[dict[str, Any]]:
         try:
-            with httpx.Client(timeout=self.timeout_s, transport=self.transport) as client:
+            with deadline.client(self.timeout_s, transport=self.transport) as client:
                 answer = client.get(f"{alertmanager_url.rstrip('/')}/api/v2/silences").raise_for_status().json()
             return [each for each in answer if isinstance(each["status"]["state"], str)]
         except (httpx.HTTPError, ValueError, LookupError, TypeError) as error:
-            told = f"did not give its silences ({type(error).__name__})"
+            told = f"did not give its silences ({type(error).__name__}); check ALERTMANAGER_URL of the target file"
             raise Inconclusive(f"Alertmanager at {_place(alertmanager_url)} {told}") from error
 
     def _refuses(self, url: str) -> bool:
@@ -134,7 +135,7 @@ class Alerting:
         if urlsplit(url).hostname in LOOPBACK and urlsplit(self.prometheus_url).hostname not in LOOPBACK:
             return False
         try:
-            with httpx.Client(timeout=self.timeout_s, transport=self.transport, verify=False) as client:  # noqa: S501
+            with deadline.client(self.timeout_s, transport=self.transport, verify=False) as client:
                 client.get(url)
         except httpx.ConnectError as error:
             return "refused" in str(error).lower()
@@ -150,13 +151,14 @@ class Alerting:
 
     def _get(self, path: str, **parameters: str) -> httpx.Response:
         try:
-            with httpx.Client(timeout=self.timeout_s, transport=self.transport) as client:
+            with deadline.client(self.timeout_s, transport=self.transport) as client:
                 return client.get(f"{self.prometheus_url.rstrip('/')}{path}", params=parameters)
         except httpx.HTTPError as error:
             raise self._odd(path, error) from error
 
     def _odd(self, what: str, error: Exception) -> Inconclusive:
-        return Inconclusive(f"Prometheus at {_place(self.prometheus_url)} did not give {what} ({type(error).__name__})")
+        told = f"did not give {what} ({type(error).__name__}); check that it runs and PROMETHEUS_URL of the target file"
+        return Inconclusive(f"Prometheus at {_place(self.prometheus_url)} {told}")
 
 
 def _not_evaluated(subject: str, expected: str, found: str) -> Finding:

@@ -12,6 +12,7 @@ from typing import Any
 
 import httpx
 
+from acceptance import deadline
 from acceptance.finding import Finding, Severity
 from acceptance.observe.prometheus import Prometheus
 from acceptance.polling import poll
@@ -139,7 +140,8 @@ def _said(ask: Callable[..., tuple[str, ...]], *words: Any) -> tuple[tuple[str, 
 
 def _answered(service: Service, path: str, key: str, timeout_s: float) -> str:
     try:
-        value = httpx.get(f"{service.url}{path}", headers=service.headers, timeout=timeout_s).json()
+        with deadline.client(timeout_s, headers=service.headers) as client:
+            value = client.get(f"{service.url}{path}").json()
         for part in key.split("."):
             value = value[part]
     except (httpx.HTTPError, ValueError, LookupError, TypeError) as error:

@@ -13,6 +13,7 @@ from typing import Any
 
 import httpx
 
+from acceptance import deadline
 from acceptance.finding import Finding
 from acceptance.gates.series import Series
 from acceptance.redact import cut
@@ -175,9 +176,8 @@ class Grafana:
 
     def _ask(self, method: str, path: str, **what: Any) -> tuple[int, Any]:
         try:
-            with httpx.Client(
-                timeout=self.timeout_s, transport=self.transport, auth=(self.user, self.password)
-            ) as client:
+            login = (self.user, self.password)
+            with deadline.client(self.timeout_s, transport=self.transport, auth=login) as client:
                 answer = client.request(method, self.url.rstrip("/") + path, **what)
             body = answer.json()
         except httpx.HTTPError as error:
@@ -224,7 +224,9 @@ def slo_dashboard(target: Target) -> dict[str, Any]:
     """
     url = f"{target.having('grafana').grafana.url}/api/dashboards/uid/{target.grafana.dashboard_uid}"
     try:
-        answer = httpx.get(url, auth=(target.grafana.user, target.grafana.password), timeout=target.http_timeout_s)
+        login = (target.grafana.user, target.grafana.password)
+        with deadline.client(target.http_timeout_s, auth=login) as client:
+            answer = client.get(url)
         found: dict[str, Any] = answer.raise_for_status().json()
         if not found["dashboard"].get("panels"):
             raise Inconclusive(f"{url}: expected a dashboard with panels, found none")

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import time
-
 import httpx
 
+from acceptance import deadline
 from acceptance.redact import cut
 from acceptance.target.parts import Service
 
@@ -18,14 +17,14 @@ def health_fault(service: Service, timeout_s: float) -> str:
     """
     wanted = service.health
     try:
-        answer, text = _ask(service.health_url, timeout_s)
+        answer = _ask(service.health_url, timeout_s)
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         return f"no answer ({type(error).__name__})"
     if answer.status_code != wanted.status:
         where = answer.headers.get("location")
         return f"{answer.status_code}" + (f", which leads to {where}" if where else "")
-    if wanted.text not in text:
-        return f"{answer.status_code} without {wanted.text!r}: {cut(text, 80)!r}"
+    if wanted.text not in answer.text:
+        return f"{answer.status_code} without {wanted.text!r}: {cut(answer.text, 80)!r}"
     return ""
 
 
@@ -40,23 +39,13 @@ def healthy_answer(service: Service) -> str:
     return f"{service.health.status}{text} of {service.health_url}"
 
 
-def _ask(url: str, timeout_s: float) -> tuple[httpx.Response, str]:
-    answer, text = _whole(url, timeout_s)
-    following = answer.next_request
-    if following is None or not _same_page(httpx.URL(url), following.url):
-        return answer, text
-    return _whole(str(following.url), timeout_s)
-
-
-def _whole(url: str, timeout_s: float) -> tuple[httpx.Response, str]:
-    """Read an answer and its text; httpx asks of each part that it comes in time, and this of the last one, too."""
-    end, parts = time.monotonic() + 3 * timeout_s, []
-    with httpx.stream("GET", url, timeout=timeout_s) as answer:
-        for part in answer.iter_bytes():
-            parts.append(part)
-            if time.monotonic() > end:
-                raise httpx.ReadTimeout("the answer has no end")
-        return answer, b"".join(parts).decode(answer.encoding or "utf-8", "replace")
+def _ask(url: str, timeout_s: float) -> httpx.Response:
+    with deadline.client(timeout_s) as client:
+        answer = client.get(url)
+        following = answer.next_request
+        if following is None or not _same_page(httpx.URL(url), following.url):
+            return answer
+        return client.send(following)
 
 
 def _same_page(asked: httpx.URL, leads_to: httpx.URL) -> bool:

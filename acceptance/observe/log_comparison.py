@@ -17,7 +17,7 @@ from datetime import UTC, datetime, timedelta
 from acceptance.evidence import Evidence
 from acceptance.finding import Finding, Severity
 from acceptance.gates.measures import Gate, GateResult, Threshold
-from acceptance.gates.statistics import Count, increase_p, least_seen, rate_ratio
+from acceptance.gates.statistics import Count, increase_p, least_seen, poisson_tail, rate_ratio
 from acceptance.observe.log_lines import LogLine
 from acceptance.observe.logs import Excerpt, Logs, begins_late, without_time
 from acceptance.verdict import Inconclusive, Verdict
@@ -25,6 +25,7 @@ from acceptance.verdict import Inconclusive, Verdict
 INCREASE = Gate("error-increase", "No more errors in the log than before", (), "value", "errors", ">= 0.001", unit="p")
 FEW = Gate("few-errors", "Errors that need no excuse", (), "value", "errors", "<= 1", unit="errors/min")
 LOOKBACK = timedelta(hours=1)
+"""How long before a change counts as before; less where the log begins later."""
 TIMES = 2.0
 """What was seen must exclude this many times the rate of before."""
 RESTART = timedelta(seconds=60)
@@ -177,12 +178,7 @@ class Comparison:
 
 
 def compare(
-    logs: Logs,
-    change: datetime,
-    now: datetime,
-    *,
-    ours: Callable[[LogLine], bool] = lambda _: False,
-    lookback: timedelta = LOOKBACK,
+    logs: Logs, change: datetime, now: datetime, *, ours: Callable[[LogLine], bool] = lambda _: False
 ) -> Comparison:
     """Compare a service's log since a change with the time before it.
 
@@ -191,13 +187,12 @@ def compare(
         change: The moment before anything was changed, aware.
         now: The end, aware.
         ours: Tells the lines of our own requests, which do not count.
-        lookback: How long before the change counts as before; less where the log begins later.
 
     Raises:
         Inconclusive: The log cannot be read, does not cover the time since the change, or holds lines that cannot be
             placed in time.
     """
-    excerpt = logs.read(change - lookback).sure()
+    excerpt = logs.read(change - LOOKBACK).sure()
     if excerpt.begin and excerpt.begin > change + RESTART:
         raise Inconclusive(begins_late(logs.source, change, excerpt.begin))
     if "requests" in logs.form.shows and not (excerpt.newest and excerpt.newest >= change):
@@ -294,11 +289,3 @@ def _foreign(lines: Iterable[LogLine], ours: Callable[[LogLine], bool]) -> list[
 
 def _begin(excerpt: Excerpt) -> datetime:
     return max(excerpt.begin or excerpt.start, excerpt.start)
-
-
-def poisson_tail(events: int, mean: float) -> float:
-    """Give P(X >= events) for X Poisson with this mean."""
-    if mean <= 0:
-        return 0.0 if events else 1.0
-    terms = (math.exp(k * math.log(mean) - mean - math.lgamma(k + 1)) for k in range(events))
-    return max(0.0, 1 - math.fsum(terms))

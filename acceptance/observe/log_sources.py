@@ -81,7 +81,7 @@ def written(source: str, start: datetime, timeout_s: float, tail: int = 0) -> Wr
         argv = [*_journal(parts.netloc), "--since", since.strftime("%Y-%m-%d %H:%M:%S UTC")]
         entries, told = _output(argv, timeout_s)
         if told and not entries:  # such as a hint that this account may not see it
-            raise Inconclusive(f"«{' '.join(argv)}» gave no log: {cut_front(told.decode(errors='replace'), 300)}")
+            raise _no_log(argv, told)
         return Written(_of_journal(entries.split(b"\n")), whole=False)
     raise Inconclusive(f"{source}: expected file://, docker:// or journald://; correct the target file")
 
@@ -222,11 +222,16 @@ def _output(argv: list[str], timeout_s: float) -> tuple[bytes, bytes]:
     try:
         done = subprocess.run(argv, capture_output=True, timeout=timeout_s, check=False)
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise Inconclusive(f"«{' '.join(argv)}» did not give the log: {error}") from error
+        raise _no_log(argv, error) from error
     if done.returncode:
-        said = (done.stderr or done.stdout).decode(errors="replace")
-        raise Inconclusive(f"«{' '.join(argv)}» ended with {done.returncode}: {cut_front(said, 300)}")
+        raise _no_log(argv, done.stderr or done.stdout, f"ended with {done.returncode}: ")
     return done.stdout, done.stderr
+
+
+def _no_log(argv: list[str], said: bytes | Exception, how: str = "") -> Inconclusive:
+    told = cut_front(said.decode(errors="replace") if isinstance(said, bytes) else str(said), 300).strip()
+    command, remedy = " ".join(argv), "run it by hand; correct the *_LOGS key of the target file, or the right to read"
+    return Inconclusive(f"expected the log from «{command}», found: {how}{told or 'nothing'}; {remedy}")
 
 
 def _first_of(argv: list[str], timeout_s: float) -> list[bytes]:
@@ -241,5 +246,5 @@ def _first_of(argv: list[str], timeout_s: float) -> list[bytes]:
                 stop.cancel()
                 running.kill()
     except OSError as error:
-        raise Inconclusive(f"«{' '.join(argv)}» did not give the log: {error}") from error
+        raise _no_log(argv, error) from error
     return lines

@@ -17,6 +17,7 @@ from typing import Any
 
 import httpx
 
+from acceptance import deadline
 from acceptance.observe.log_comparison import Comparison, compared, require_levels
 from acceptance.observe.log_entries import Raw, entries
 from acceptance.observe.log_lines import LogLine
@@ -115,7 +116,7 @@ class Loki:
     def _ask(self, path: str, **params: str) -> Any:
         try:
             headers = {"X-Scope-OrgID": self.tenant} if self.tenant else {}
-            with httpx.Client(timeout=self.timeout_s, transport=self.transport, headers=headers) as client:
+            with deadline.client(self.timeout_s, transport=self.transport, headers=headers) as client:
                 answer = client.get(f"{self.url.rstrip('/')}/loki/api/v1/{path}", params=params)
             body = answer.json() if answer.status_code == httpx.codes.OK else None
         except httpx.HTTPError as error:

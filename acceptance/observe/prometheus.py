@@ -1,12 +1,13 @@
 """Query Prometheus through prometheus-api-client, with deadlines; an incomplete answer is no data.
 
-The client has no default time-out and retries for six seconds, it rounds times to whole seconds, and it drops what
-Prometheus says beside its rows; all of this is set right here. Whatever keeps us from a whole answer is `Inconclusive`,
-never an empty or a partial result.
+The client has no default time-out and retries for six seconds, its time-out is that of each part of an answer, it
+rounds times to whole seconds, and it drops what Prometheus says beside its rows; all of this is set right here.
+Whatever keeps us from a whole answer is `Inconclusive`, never an empty or a partial result.
 """
 
 from __future__ import annotations
 
+import io
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -14,6 +15,9 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import httpx
+
+from acceptance import deadline
 from acceptance.gates.measures import Measure
 from acceptance.gates.series import Row, Samples, Series
 from acceptance.target.model import Target
@@ -22,7 +26,7 @@ from acceptance.verdict import Inconclusive
 
 if TYPE_CHECKING:
     from prometheus_api_client import PrometheusConnect
-    from requests import Response
+    from requests import Response, Session
 
 Answer = TypeVar("Answer")
 
@@ -42,6 +46,7 @@ AT_ONCE = 32
 """Queries that are asked side by side: triggers and gates."""
 LOST_SCRAPES = 5
 """Scrapes that may be lost before a window."""
+_BLOCK = 65536
 
 
 class Prometheus:
@@ -61,19 +66,26 @@ class Prometheus:
         return cls(target.prometheus_url, target.http_timeout_s, target.metrics)
 
     @cached_property
-    def _client(self) -> PrometheusConnect:
+    def _session(self) -> Session:
         # Imported at first use: it pulls in requests, which collection must not wait for.
-        from prometheus_api_client import PrometheusConnect
         from requests import Session
+
+        session = Session()
+        session.stream = True  # a body is read by the first of these, under its deadline
+        session.hooks["response"] += [_read, _be_whole]
+        return session
+
+    @cached_property
+    def _client(self) -> PrometheusConnect:
+        from prometheus_api_client import PrometheusConnect
         from requests.adapters import HTTPAdapter
         from urllib3 import Retry
 
         # The last answer is given, for its body says why.
         once_more = Retry(total=1, backoff_factor=0.2, status_forcelist=[502, 503, 504], raise_on_status=False)
-        session = Session()
-        session.hooks["response"].append(_be_whole)
-        client = PrometheusConnect(url=self.url, retry=once_more, timeout=self._timeout_s, session=session)
-        session.mount(self.url, HTTPAdapter(max_retries=once_more, pool_maxsize=AT_ONCE))  # its own has room for ten
+        client = PrometheusConnect(url=self.url, timeout=self._timeout_s, session=self._session)
+        # In place of its own, which has room for ten.
+        self._session.mount(self.url, HTTPAdapter(max_retries=once_more, pool_maxsize=AT_ONCE))
         return client
 
     @property
@@ -150,14 +162,9 @@ class Prometheus:
 
     def started(self) -> datetime:
         """Give when the server started, as it says itself: that needs no scrape of its own. The client has no call."""
-        import requests
-
-        def ask() -> datetime:
-            answer = requests.get(f"{self.url}/api/v1/status/runtimeinfo", timeout=self._timeout_s)
-            answer.raise_for_status()
-            return datetime.fromisoformat(answer.json()["data"]["startTime"]).astimezone(UTC)
-
-        return self._ask("status/runtimeinfo", ask)
+        what = "status/runtimeinfo"
+        answer = self._ask(what, lambda: self._session.get(f"{self.url}/api/v1/{what}", timeout=self._timeout_s).json())
+        return self._ask(what, lambda: datetime.fromisoformat(answer["data"]["startTime"]).astimezone(UTC))
 
     def names(self, job: str, prefix: str, *, used: bool = False) -> set[str]:
         """Give the metric names with this prefix that the last scrape of any of the job's targets found.
@@ -246,15 +253,23 @@ class Prometheus:
     def _ask(self, what: str, call: Callable[[], Answer]) -> Answer:
         from prometheus_api_client.exceptions import PrometheusApiClientException
         from requests import RequestException
+        from urllib3.exceptions import HTTPError
 
+        broken = (PrometheusApiClientException, RequestException, HTTPError, httpx.ReadTimeout)
         try:
             return call()
         # guard: prometheus-that-answers-with-an-error
-        except (PrometheusApiClientException, RequestException, ValueError, LookupError, TypeError) as error:
+        except (*broken, ValueError, LookupError, TypeError) as error:
             remedy = "check that it runs and that PROMETHEUS_URL of the target file is right"
             if "CERTIFICATE_VERIFY_FAILED" in str(error):
                 remedy = "have its CA trusted by REQUESTS_CA_BUNDLE and SSL_CERT_FILE of the environment"
             raise Inconclusive(f"Prometheus at {self.url} did not answer «{what}»: {error}; {remedy}") from error
+
+
+def _read(response: Response, **sent: Any) -> None:
+    """Read the body as it comes; `requests` would do so without a deadline."""
+    parts = iter(lambda: response.raw.read1(_BLOCK, decode_content=True), b"")
+    response.raw = io.BytesIO(b"".join(deadline.in_time(parts, sent["timeout"])))
 
 
 def _be_whole(response: Response, **_: Any) -> None:

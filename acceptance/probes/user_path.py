@@ -219,7 +219,7 @@ def review(user: User) -> list[Finding]:
 def tasks(user: User) -> Iterator[Finding]:
     """Ask for the tasks of before: each is there, and its student's."""
     for task in user.stored("long_tasks", "user_id", "metadata.student_id"):
-        called = _told(user, f"{REVIEWS_PATH}/{task['task_id']}")
+        called = _answer_about(user, f"{REVIEWS_PATH}/{task['task_id']}")
         subject, student = f"task {task['task_id']}, stored before", (task.get("metadata") or {}).get("student_id")
         if called.exchange.status != httpx.codes.OK:
             yield Finding("cannot be read", subject, "200", brief(called.exchange), Severity.CRITICAL)
@@ -233,7 +233,7 @@ def _untold(user: User, called: Called) -> bool:
     return not called.get("result") and not user.clients.caller("api").names.lacks("result")
 
 
-def _told(user: User, path: str) -> Called:
+def _answer_about(user: User, path: str) -> Called:
     """Ask for a task with our login, and if that is refused, with the other student's: the task may be that one's."""
     caller, other = user.clients.caller("api"), user.clients.target.other_headers
     called = caller.get(path)

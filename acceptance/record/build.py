@@ -29,7 +29,7 @@ from acceptance.outcome import REFUSED, Closing, Ending
 from acceptance.record.checks import count, fold_checks, fold_findings
 from acceptance.record.formatting import between
 from acceptance.record.reconcile import Grounds, judge
-from acceptance.record.schema import Facts, Record, Stage
+from acceptance.record.schema import Check, Facts, Line, Record, Stage
 from acceptance.record.signoffs import covered, fold_lines, fold_sign_offs, fold_waivers, rejected_sign_offs
 from acceptance.record.stages import fold_flags, fold_rollbacks, fold_stages
 from acceptance.record.timeline import on, timeline
@@ -46,12 +46,9 @@ def build(events: Iterable[Event]) -> Record:
     rollbacks = fold_rollbacks(log)
     signed, waivers = fold_sign_offs(log), fold_waivers(log)
     lines = fold_lines(checks, stages, signed, waivers)
-    unknown = sorted({item for check in checks for item in check.items} - {line.id for line in lines})
-    unreal = tuple(f"the checklist has no item {item}, which a check names" for item in unknown)
+    unreal = _unreal(checks, lines)
     ends = RunFinished.all(log)
-    facts, flags = _facts(log), fold_flags(log)
-    if facts.planned_minutes is None:
-        facts = replace(facts, planned_minutes=sum(stage.planned_minutes or 0 for stage in stages) or None)
+    facts, flags = _facts(log, stages), fold_flags(log)
     accepted = _accepted(log)
     claims = [_outcome(end) for end in ends if end.outcome]
     grounds = Grounds(
@@ -93,6 +90,12 @@ def build(events: Iterable[Event]) -> Record:
         events=len(log),
         last_hash=log[-1].hash if log else GENESIS,
     )
+
+
+def _unreal(checks: Sequence[Check], lines: Sequence[Line]) -> tuple[str, ...]:
+    """Name the items of checks that the checklist does not have."""
+    unknown = sorted({item for check in checks for item in check.items} - {line.id for line in lines})
+    return tuple(f"the checklist has no item {item}, which a check names" for item in unknown)
 
 
 def _undecided(stage: Stage, accepted: Collection[str]) -> bool:
@@ -171,17 +174,19 @@ def _outcome(end: RunFinished) -> Outcome:
         return Outcome.INCONCLUSIVE
 
 
-def _facts(log: Sequence[Event]) -> Facts:
+def _facts(log: Sequence[Event], stages: Sequence[Stage]) -> Facts:
     start = RunStarted.last(log) if RunStarted.all(log) else RunRefused.last(log)
     first, last = (log[0].at, log[-1].at) if log else ("", "")
-    return Facts(
+    facts = Facts(
         **{each.name: getattr(start, each.name) for each in fields(start) if each.name != "reason"},
         code={seen.moment: asdict(seen) for seen in CodeSeen.all(log)},
         started_at=first,
         finished_at=last,
         seconds=between(first, last),
-        exit_code=None,
     )
+    if facts.planned_minutes is None:
+        return replace(facts, planned_minutes=sum(stage.planned_minutes or 0 for stage in stages) or None)
+    return facts
 
 
 def so_far(events: Iterable[Event]) -> Record:

@@ -110,14 +110,8 @@ def causes(record: Record) -> list[str]:
     if record.refused:
         return [reason for reason in record.reasons if reason.startswith(REFUSED)]
     own = [reason for reason in record.reasons if not _TALLY.match(reason) and ": cut short: " not in reason]
-    told = [reason for reason in own or record.reasons if not _stands_above(record, reason)]
-    return _once([plain(reason) for reason in told])
-
-
-def _stands_above(record: Record, reason: str) -> bool:
-    """Tell whether the banner of a rollback that failed says a reason, or what was found after it contradicts it."""
-    flag, _, still = reason.partition(" was still ")
-    return record.rollback_failed and (reason.startswith(FAILED) or bool(still and formatting.found_off(record, flag)))
+    in_banner = FAILED if record.rollback_failed else ()
+    return _once([plain(reason) for reason in own or record.reasons if not reason.startswith(in_banner)])
 
 
 def _once(reasons: Sequence[str]) -> list[str]:
@@ -149,19 +143,11 @@ def plain(text: str) -> str:
 def commands(record: Record) -> list[str]:
     """Give what must be typed now, if anything."""
     by_hand = [line for each in record.tries if each.ok is False for line in each.by_hand]
-    by_hand += _typed(record.rollback_failure)
+    state = {line for each in record.rollbacks for line in each.state_found}
+    set_in = [line.strip() for line in record.rollback_failure.splitlines() if line.startswith("  ")]
+    by_hand += [line for line in set_in if line not in state]
     needed = must_act(record) or record.facts.exit_code == ExitCode.RECOVERY_NEEDED
     return list(dict.fromkeys(by_hand)) or ([_recover(record)] if needed else [])
-
-
-def _typed(failure: str) -> Iterator[str]:
-    """Give the lines of a failure that are commands: those that are set in, but for the state that was found."""
-    found = False
-    for line in failure.splitlines():
-        if not line.startswith("  "):
-            found = line == formatting.FOUND
-        elif not found:
-            yield line.strip()
 
 
 def failed_rollbacks(record: Record) -> Iterator[str]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from itertools import takewhile
 from typing import Any
 
 from markupsafe import Markup, escape
@@ -87,15 +86,14 @@ def pretty(name: str) -> str:
 def still_on(record: Record) -> list[str]:
     """Name the flags that are on although their stage did not pass with the flag left enabled."""
     kept = {stage.flag for stage in record.stages if stage.kept and stage.verdict is Verdict.PASS}
-    lit = (flag for flag, value in record.flags.items() if on(value) and flag not in kept)
-    return sorted(flag for flag in lit if not found_off(record, flag))
+    return sorted(flag for flag, value in record.flags.items() if on(value) and flag not in kept)
 
 
 def flag_state(stage: Stage, record: Record) -> str:
     """Say how the flag of one stage was left."""
     if stage.flag not in record.flags:
         return "not changed"
-    if not on(record.flags[stage.flag]) or found_off(record, stage.flag):
+    if not on(record.flags[stage.flag]):
         return "off again"
     return "STILL ON" if stage.flag in still_on(record) else "left enabled"
 
@@ -114,20 +112,11 @@ def flag_words(record: Record) -> str:
     return f"{', '.join(still_on(record) or lit)} {'is' if len(still_on(record) or lit) == 1 else 'are'} {how}."
 
 
-FOUND = "Found now:"
-"""Stands above the state in what a rollback that failed says (`acceptance.conduct.undo`)."""
-
-
 def found_then(record: Record) -> list[str]:
-    """Give what was found after a rollback that failed: the flags of this run in the env file, and the services."""
-    lines = record.rollback_failure.partition(f"{FOUND}\n")[2].splitlines()
-    state = [line.strip() for line in takewhile(lambda line: line.startswith("  "), lines)]
+    """Give what was found after the last rollback that failed: the services, and of the flags those of this run."""
+    failed = sorted((each for each in record.tries if each.ok is False), key=lambda each: each.at)
+    state = failed[-1].state_found if failed else ()
     return [line for line in state if ": " in line or line.partition(" ")[0] in record.flags]
-
-
-def found_off(record: Record, flag: str) -> bool:
-    """Tell whether a flag was found off after a rollback that failed; the log's last word is older than that."""
-    return any(line.startswith(f"{flag} is false in ") for line in found_then(record))
 
 
 def shorten(text: object, limit: int = 4000) -> str:

@@ -103,7 +103,7 @@ class _Compiled(FileSystemBytecodeCache):
 
 @cache
 def environment() -> Environment:
-    """Give the templates with the filters of `words`, `times` and `chart`."""
+    """Give the templates with the filters of `formatting` and `chart`."""
     environment = Environment(
         loader=PackageLoader("acceptance", "data"),
         autoescape=True,

@@ -31,7 +31,7 @@ class Row:
     title: bool = False
 
 
-Standing = Callable[[str], Sequence[str]]
+StateNow = Callable[[str], Sequence[str]]
 """Gives the state of a stage's flag and service as seen now, one line each."""
 
 _WORDS: dict[Outcome, tuple[str, Mark]] = {
@@ -43,7 +43,7 @@ _WORDS: dict[Outcome, tuple[str, Mark]] = {
 }
 
 
-def panel(record: Record, page: Path, exit_code: int, width: int, standing: Standing, recover: str) -> Iterator[Row]:
+def panel(record: Record, page: Path, exit_code: int, width: int, state_now: StateNow, recover: str) -> Iterator[Row]:
     """Give the panel's lines.
 
     Args:
@@ -51,17 +51,16 @@ def panel(record: Record, page: Path, exit_code: int, width: int, standing: Stan
         page: The record's page, as the reader would name it.
         exit_code: The run's.
         width: Columns; only commands and paths, which are copied, may be longer.
-        standing: See `Standing`; asked only for a stage whose rollback failed.
+        state_now: See `StateNow`; asked only for a stage whose rollback failed.
         recover: The command that undoes what is open on this target.
     """
     words, mark = _headline(record, exit_code)
     yield Row(words, mark, title=True)
-    last = {done.stage: done for done in record.rollbacks}  # the end of the run tries a failed one again
-    failed = [done for done in last.values() if done.ok is False]
+    failed = [done for done in record.tries if done.ok is False]
     if record.facts.run_id or exit_code not in (ExitCode.REFUSED, ExitCode.RECOVERY_NEEDED):  # that is said above it
         yield from _reasons(record, mark, width, alarm=bool(failed))
-    for done in last.values():
-        if not done.routine and done.ok is not False:
+    for done in record.rolled_back:
+        if done.ok is not False:
             yield from _wrapped("rolled back", _told(done), width)
     for moment in record.timeline:
         if moment.kind == "recovery.undone" and f"run {record.facts.run_id} " not in moment.text:
@@ -77,7 +76,7 @@ def panel(record: Record, page: Path, exit_code: int, width: int, standing: Stan
     if step.endswith(":"):  # its command follows
         yield Row(f"  {recover}")
     for done in failed:  # guard: rollback-failed-comes-last-as-an-alarm
-        yield from _alarm(record, done, width, standing)
+        yield from _alarm(done, width, state_now)
     if exit_code == ExitCode.ROLLBACK_FAILED and not failed:
         yield Row("ROLLBACK FAILED", "loud", title=True)
         yield from _wrapped("tried", record.reasons[0], width, "bad")
@@ -112,13 +111,12 @@ def _reasons(record: Record, mark: Mark, width: int, *, alarm: bool) -> Iterator
         yield from _wrapped("", f"and {more} more: see the record", width, mark)
 
 
-def _alarm(record: Record, failed: Rollback, width: int, standing: Standing) -> Iterator[Row]:
+def _alarm(failed: Rollback, width: int, state_now: StateNow) -> Iterator[Row]:
     yield Row(f"ROLLBACK FAILED: STAGE {failed.stage} IS HALF-SWITCHED", "loud", title=True)
-    first = next(done for done in record.rollbacks if done.stage == failed.stage and not done.routine)
-    yield from _wrapped("why", f"rolled back because: {first.reason}", width, "bad")
+    yield from _wrapped("why", f"rolled back because: {failed.reason}", width, "bad")
     yield from _wrapped("tried", failed.account, width, "bad")
     # guard: state-is-seen-at-the-end-at-the-terminal
-    for line in standing(failed.stage) or ["the state of flag and service could not be seen"]:
+    for line in state_now(failed.stage) or ["the state of flag and service could not be seen"]:
         yield from _wrapped("now", line, width, "bad")
     yield Row("DO NOW, BY HAND:", "loud")
     for command in failed.by_hand:  # guard: commands-are-the-terminals-last-lines

@@ -30,7 +30,7 @@ SIGNATURE = "MANIFEST.sha256.sig"
 """Signs the manifest, so it is written after it and not listed in it."""
 ATTACHED = "attached.jsonl"
 """Tells when the page was attached to its ticket: after the manifest, too."""
-LATER = frozenset({"delay", "overran"})
+LATER = frozenset({"delay", "overran", "state_found"})
 """Fields that `record.json` of older versions of the suite does not have."""
 SCHEMA_ID = "butler-acceptance/record/1"
 
@@ -70,6 +70,8 @@ def as_of(found: bytes, text: str) -> str:
 
 
 def _without(new: Any, old: Any) -> Any:
+    if isinstance(new, list) and isinstance(old, list) and len(new) == len(old):
+        return list(map(_without, new, old))
     if not isinstance(new, dict) or not isinstance(old, dict):
         return new
     return {key: _without(each, old.get(key)) for key, each in new.items() if key in old or key not in LATER}

@@ -106,7 +106,8 @@ class Group:
 class Rollback:
     """One rollback: why, how it ended (`ok` is None when the log ends before) and what is left to do by hand.
 
-    `routine` is True where a rehearsal restored its flag, as it should.
+    `routine` is True where a rehearsal restored its flag, as it should. `state_found`: how flags and services were
+    found after one that failed.
     """
 
     stage: str
@@ -118,6 +119,7 @@ class Rollback:
     at: str
     triggers: tuple[str, ...] = ()
     routine: bool = False
+    state_found: tuple[str, ...] = ()
 
 
 def last_tries(rollbacks: Iterable[Rollback]) -> tuple[Rollback, ...]:

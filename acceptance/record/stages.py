@@ -140,18 +140,24 @@ def fold_rollbacks(log: Sequence[Event]) -> tuple[Rollback, ...]:
             _end(result, end, event.at)
         elif undone := RecoveryUndone.read(event):
             for stage in (stage_of[flag] for flag in undone.flags if flag in stage_of):  # begun by this very run
-                _end(result, RollbackFinished(stage=stage, ok=True, account=undone.account), event.at)
+                end = RollbackFinished(stage=stage, ok=True, account=undone.account)
+                _end(result, end, event.at, why="the watchdog was gone")
     return tuple(result)
 
 
-def _end(rollbacks: list[Rollback], end: RollbackFinished, at: str) -> None:
-    """Note an end in the last rollback of its stage; where none had begun, the watchdog was gone."""
+def _end(rollbacks: list[Rollback], end: RollbackFinished, at: str, why: str = "its flag was to be restored") -> None:
+    """Note an end in the last rollback of its stage; where none had begun, one for this reason."""
     places = [place for place, each in enumerate(rollbacks) if each.stage == end.stage]
     if not places:
-        rollbacks.append(Rollback(end.stage, "the watchdog was gone", None, "", None, (), at))
+        rollbacks.append(Rollback(end.stage, why, None, "", None, (), at))
     place = places[-1] if places else -1
     rollbacks[place] = replace(
-        rollbacks[place], ok=end.ok, account=end.account, seconds=end.seconds, by_hand=end.by_hand
+        rollbacks[place],
+        ok=end.ok,
+        account=end.account,
+        seconds=end.seconds,
+        by_hand=end.by_hand,
+        state_found=end.state,
     )
 
 
@@ -159,12 +165,14 @@ def fold_flags(log: Sequence[Event]) -> dict[str, Any]:
     """Give the last known value of each flag.
 
     A change that was announced and not confirmed counts as made; a rollback that ended well puts the value
-    back that the flag had before its stage touched it, and so does a run whose watchdog was gone.
+    back that the flag had before its stage touched it, and so does a run whose watchdog was gone. One that failed
+    says what it found.
     """
     flags: dict[str, Any] = {}
     before: dict[str, dict[str, Any]] = {}
     for event in log:
-        back = FlagRestored.read(event) or ((end := RollbackFinished.read(event)) and end.ok and end)
+        end = RollbackFinished.read(event)
+        back = FlagRestored.read(event) or (end if end and end.ok else None)
         if changing := FlagChanging.read(event):
             flags[changing.flag] = changing.value
             before.setdefault(changing.stage, {}).setdefault(changing.flag, None)
@@ -174,6 +182,6 @@ def fold_flags(log: Sequence[Event]) -> dict[str, Any]:
             old[changed.flag] = changed.before if old.get(changed.flag) is None else old[changed.flag]
         elif back:
             flags |= {name: "false" if old is None else old for name, old in before.pop(back.stage, {}).items()}
-        elif undone := RecoveryUndone.read(event):
-            flags |= {name: value for name, value in undone.flags.items() if name in flags}
+        elif seen := RecoveryUndone.read(event) or end:
+            flags |= {name: value for name, value in seen.flags.items() if name in flags}
     return flags

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 from acceptance.checklist import item as item_of
@@ -108,12 +108,14 @@ class Flow:
         """Note the verdict of one check; the first bad one ends a flagged stage."""
         progress = self._stages[stage_id]
         progress.verdicts[nodeid] = verdict
-        if verdict in _BAD and not progress.stage.flagged:
-            progress.unfit = progress.unfit or f"{verdict}: {nodeid.rsplit('::', 1)[-1]}: {reason}"
         for item in items:
             progress.answered.setdefault(item, set()).add(verdict)
-        if verdict in _BAD:
-            self.end(stage_id, verdict, f"{verdict}: {nodeid.rsplit('::', 1)[-1]}: {reason}")
+        if verdict not in _BAD:
+            return
+        why = f"{verdict}: {nodeid.rsplit('::', 1)[-1]}: {reason}"
+        if not progress.stage.flagged:
+            progress.unfit = progress.unfit or why
+        self.end(stage_id, verdict, why)
 
     def end(self, stage_id: str, verdict: Verdict, reason: str) -> None:
         """End a stage for this reason and roll it back, once."""
@@ -122,26 +124,16 @@ class Flow:
             if progress.ended or not progress.stage.flagged or not self._stops:
                 return
             progress.ended, progress.ended_as = reason, verdict
-        # Without the lock: the watch that is stopped here may be about to end the stage itself. And rolled back first:
-        # an evaluation in progress takes as long as Prometheus does to answer.
-        if progress.work:
-            progress.work.cancel()
-        # A rollback that fails is in the conductor's events, and again in its goodbye.
-        with suppress(RollbackFailed, Refused):
+        # Without the lock: the watch that is stopped here may be about to end the stage itself.
+        with _unwatched(progress.work):
             self._conductor.rollback(stage_id, reason)
-        if progress.work:
-            progress.work.close()
 
     def leave(self, stage_id: str) -> None:
         """Note that no further test of this stage comes: its flag is left enabled if accepted, else restored."""
         progress = self._stages[stage_id]
         kept = False
-        if progress.work:
-            progress.work.cancel()
-        with suppress(RollbackFailed, Refused):
+        with _unwatched(progress.work):
             kept = self._conductor.end_stage(stage_id)
-        if progress.work:
-            progress.work.close()  # last, as in `end`
         verdict = worst([*progress.verdicts.values(), progress.ended_as])
         watch = progress.work.watch if progress.work else None
         StageFinished(
@@ -191,6 +183,21 @@ class Flow:
         if not missing:
             return []
         return [f"{len(missing)} of {len(expected)} checks did not run or are left out, the first of them {missing[0]}"]
+
+
+@contextmanager
+def _unwatched(work: StageWork | None) -> Iterator[None]:
+    """End a stage's watch around the undo in this block.
+
+    It is awaited last: an evaluation in progress takes as long as Prometheus does to answer. An undo that fails is in
+    the conductor's events, and again in its goodbye.
+    """
+    if work:
+        work.cancel()
+    with suppress(RollbackFailed, Refused):
+        yield
+    if work:
+        work.close()
 
 
 def weighed(seen: Mapping[str, set[Verdict]], where: str) -> list[Finding]:

@@ -37,7 +37,7 @@ from acceptance.stages.progress import Tell
 from acceptance.stages.soak import SoakReport, Traffic, soak
 from acceptance.stages.watch import Watch, WatchInputs
 from acceptance.target.model import Service, Target
-from acceptance.verdict import Inconclusive, Refused, Untouched, Verdict
+from acceptance.verdict import Inconclusive, Refused, Untouched, Verdict, verdict_of
 
 
 @dataclass
@@ -51,6 +51,8 @@ class StageWork:
         before: What the flag-off checks found, by what it is of, for those that compare with it.
         user_triggers: What only our own traffic finds, as it stood last.
         begun: When the first check of the stage asked for it.
+        _process_start: When the service's process with the flag on began, unix seconds; 0 until then.
+        _logged_before: What the service had logged before the flag was switched on.
     """
 
     stage: Stage
@@ -67,8 +69,8 @@ class StageWork:
     user_triggers: dict[str, TriggerState] = field(default_factory=dict)
     _soaked: SoakReport | None = None
     begun: datetime = field(default_factory=lambda: datetime.now(UTC))
-    _born: float = 0.0
-    _logged: tuple[LogLine, ...] = ()
+    _process_start: float = 0.0
+    _logged_before: tuple[LogLine, ...] = ()
 
     def __post_init__(self) -> None:
         """Fill the queries in for this target's Prometheus job."""
@@ -111,14 +113,14 @@ class StageWork:
         """Set the flag; once it is on, the watch evaluates its triggers until the stage ends."""
         if self.run.mode == "survey":  # there is nothing to watch, and perhaps nothing to watch it with
             return self.conductor.set_flag(self.stage, value)
-        before = self.alerts_before
-        if value and self.watch is None:
+        before, first_on = self.alerts_before, value and self.watch is None
+        if first_on:
             with suppress(Inconclusive):  # the log is asked for again, and must answer then
-                self._logged = self.logs.read(self.begun).lines
+                self._logged_before = self.logs.read(self.begun).lines
         state = self.conductor.set_flag(self.stage, value)
-        if value and not self._born:
-            self._born = max(starts(self.service, self.target, self.prometheus), default=0.0)
-        if value and self.watch is None:
+        if value and not self._process_start:
+            self._process_start = max(starts(self.service, self.target, self.prometheus), default=0.0)
+        if first_on:
             self._begin_watch(state, before)
         return state
 
@@ -169,7 +171,7 @@ class StageWork:
         """
         if self.run.mode == "survey":
             raise Untouched("a survey switches nothing on, so nothing is known of a process since then")
-        return restarted_since(self._born, self.service, self.target, self.prometheus)
+        return restarted_since(self._process_start, self.service, self.target, self.prometheus)
 
     def log_compared(self, flag: FlagState) -> Comparison:
         """Compare the service's log since its flag was about to be switched on with the time before.
@@ -188,7 +190,7 @@ class StageWork:
         change, traced = datetime.fromtimestamp(flag.intended, UTC), self.run.trace_prefix
         spells = restarts(read_events(self.run.events), self.service)
         return log_findings(
-            self.target, self.service, self.run.started, self.begun, change, traced, self._logged, spells
+            self.target, self.service, self.run.started, self.begun, change, traced, self._logged_before, spells
         )
 
     def metric_findings(self, soaked: SoakReport, used: Collection[str]) -> list[Finding]:
@@ -257,7 +259,11 @@ class StageWork:
             reason=f"{fired.gate.title}: {fired.reason}",
             verdict=fired.verdict.value,
         )
+        self.end_for(event)
+
+    def end_for(self, fired: TriggerFired) -> None:
+        """Tell that a trigger fired, and end the stage for it."""
         try:
-            event.tell(self.events)
+            fired.tell(self.events)
         finally:  # a full disk must not keep the rollback from happening
-            self.end(fired.verdict, f"trigger {fired.gate.id}: {fired.gate.title}: {fired.reason}")
+            self.end(verdict_of(fired.verdict), f"trigger {fired.trigger}: {fired.reason}")

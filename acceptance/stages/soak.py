@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import chain
 
 from acceptance.evidence import Evidence
 from acceptance.finding import Finding
@@ -84,10 +85,8 @@ def soak(
             was restarted meanwhile, or does not answer at the beginning or the end. Carries how the gates stood.
     """
     observer = Observer.now(prometheus, step)
-    pause = threading.Event()
-    pause.wait(2 * step)  # what came before, our own security probes among it, must be in the scrape that we start from
+    _pause(2 * step)  # what came before, our own security probes among it, must be in the scrape that we start from
     start, begin = time.time(), time.monotonic()
-    sent, good, findings = 0, 0, list[Finding]()
 
     def judged(gate: Gate) -> GateResult:
         return judge(gate, prometheus.samples(gate, job, start, time.time(), step))
@@ -96,31 +95,52 @@ def soak(
         if tell:
             tell(SoakProgress(stage.id, seconds - left, seconds, evaluations.latest, watch(), stopped()))
 
+    def go_on(left: float) -> None:
+        show(left)
+        if reason := stopped():
+            cut = f"the soak ended {left:.0f} s early: {reason}"
+            raise Inconclusive(cut, _so_far(stage.gates, judged, cut))
+
     evaluations = GateEvaluations(stage.gates, judged, step)
     with evaluations.running() if tell else nullcontext():
-        while (left := begin + seconds - time.monotonic()) > 0:  # the wall clock may be set in between
-            show(left)
-            if reason := stopped():
-                cut = f"the soak ended {left:.0f} s early: {reason}"
-                raise Inconclusive(cut, _so_far(stage.gates, judged, cut))
-            sent += 1
-            wrong = traffic()
-            findings += wrong
-            good += not wrong
-            due = begin + sent * 60 / per_minute
-            pause.wait(max(0.0, min(due, begin + seconds) - time.monotonic()))
+        answers = _under_traffic(traffic, begin, seconds, per_minute, go_on)
         until = time.monotonic() + 2 * step  # the last requests are in the next scrape
         while (rest := until - time.monotonic()) > 0:
             show(_NEARLY)  # not over yet, and not silent either
-            pause.wait(min(1.0, rest))
+            _pause(min(1.0, rest))
     end = time.time()
     _require_kept_time(end - start - (time.monotonic() - begin), step)
-    results = _judged(stage, prometheus, job, (start, end, step), good)
+    results = _judged(stage, prometheus, job, (start, end, step), answers.count([]))
     if lost := observer.lost():
         raise Inconclusive(lost, unsettled(results.values(), lost))
     if tell:
         tell(SoakProgress(stage.id, seconds, seconds, tuple(results.values()), watch(), stopped()))
-    return SoakReport(start, end, sent, findings, results)
+    return SoakReport(start, end, len(answers), list(chain.from_iterable(answers)), results)
+
+
+def _under_traffic(
+    traffic: Traffic, begin: float, seconds: float, per_minute: float, go_on: Callable[[float], None]
+) -> list[list[Finding]]:
+    """Send one request after the other for the whole time; gives what was wrong with the answer to each.
+
+    Args:
+        traffic: Sends one.
+        begin: Monotonic seconds, for the wall clock may be set in between.
+        seconds: How long.
+        per_minute: How many.
+        go_on: Told before each how many seconds are left; raises where the soak must end.
+    """
+    answers: list[list[Finding]] = []
+    while (left := begin + seconds - time.monotonic()) > 0:
+        go_on(left)
+        answers.append([*traffic()])
+        due = begin + len(answers) * 60 / per_minute
+        _pause(max(0.0, min(due, begin + seconds) - time.monotonic()))
+    return answers
+
+
+def _pause(seconds: float) -> None:
+    threading.Event().wait(seconds)
 
 
 def _require_kept_time(jump: float, step: float) -> None:

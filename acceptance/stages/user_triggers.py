@@ -61,13 +61,13 @@ class HardFault:
         )
         if not fires:
             return
-        TriggerFired(
+        fired = TriggerFired(
             stage=work.stage.id,
             trigger=self.id,
             items=tuple(self.items),
             value=count,
             threshold=f"> {self.limit}",
             reason=f"{self.title}: {reason}",
-        ).tell(work.events)
-        work.end(Verdict.FAIL, f"trigger {self.id}: {self.title}: {reason}")
+        )
+        work.end_for(fired)
         raise Inconclusive(f"trigger {self.id}: {reason}")

@@ -22,7 +22,6 @@ from fixtures.stages import stages
 
 Served = Mapping[str, Sequence[Probe]]
 Serve = Callable[[], Served]
-TimeRequests = Callable[[str], Callable[[], Sequence[float]]]
 
 
 @dataclass(frozen=True)
@@ -92,19 +91,3 @@ def begun(ready: None, writes_data: None, clients: Clients, mongo: Store, new_id
     talks = [converse(clients.butler, new_id("begun"), ["Hello", keep(word)], look=look)] if has["bot"] else []
     works = [clients.reviews(mongo).submit(new_id("begun"), "hw03")] if has["worker"] and has["api"] else []
     return Begun(talks, works)
-
-
-@pytest.fixture
-def time_requests(served: Served, serve: Serve) -> TimeRequests:
-    """Gives the seconds of each request to a service: of the first ones, then of new ones."""
-
-    def of(name: str) -> Callable[[], Sequence[float]]:
-        first = [served]  # taken once: whoever compares asks again where the first requests say too little
-
-        def seconds() -> Sequence[float]:
-            probes = first.pop() if first else serve()
-            return [probe.seconds for probe in probes[name]]
-
-        return seconds
-
-    return of

@@ -20,7 +20,7 @@ from acceptance.probes.reviews.over_restart import OverRestart
 from acceptance.target.model import ServiceKey
 from fixtures.given import Butler, Clients, EvidenceBox, NewId, Prometheus, Reviews, StageWork, Store, Target
 
-from .conftest import Begun, Served, TimeRequests
+from .conftest import Begun, Serve, Served
 
 REVIEW_PATIENCE_S = 90  # three times the SLO: a worker may sleep 60 s before it looks for work
 
@@ -97,11 +97,13 @@ def test_work_is_reviewed(begun: Begun, reviews: Reviews, new_id: NewId, target:
 
 @pytest.mark.checklist("21_00.checklist.5", "trigger.2")
 @pytest.mark.parametrize("key", ["bot", "worker", "api"])
-def test_users_wait_no_longer(key: ServiceKey, time_requests: TimeRequests, baseline: Baseline, target: Target) -> None:
+def test_users_wait_no_longer(
+    key: ServiceKey, served: Served, serve: Serve, baseline: Baseline, target: Target
+) -> None:
     """Validate no impact: requests take at most twice as long as before the restart."""
     name = target.services[key].name
-    before = [probe.seconds for probe in baseline.services[name].probes]
-    found = slower(name, before, time_requests(name))
+    before, now = ([probe.seconds for probe in probes] for probes in (baseline.services[name].probes, served[name]))
+    found = slower(name, before, now, lambda: [probe.seconds for probe in serve()[name]])
     assert found == [], summary(found)
 
 

@@ -54,7 +54,7 @@ def test_components_are_healthy(soaked: object, worker: Caller) -> None:
 @pytest.mark.checklist("21_01d.monitor.1", "trigger.2")
 def test_reviews_take_at_most_twice_the_baseline(soaked: object, time_reviews: TimeReviews, before: Before) -> None:
     """Latency >2x baseline: reviews under way at once take at most twice as long as with the flag off."""
-    found = slower("reviews", before.all(TIMES), time_reviews)
+    found = slower("reviews", before.all(TIMES), time_reviews(), time_reviews)
     assert found == [], summary(found)
 
 

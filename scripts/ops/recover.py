@@ -17,7 +17,7 @@ from acceptance.commands.interruption import report_signals_only, reporting
 from acceptance.conduct.lock import LockHeld, LockUnusable
 from acceptance.conduct.manual_recovery import state_found
 from acceptance.conduct.progress import Progress
-from acceptance.conduct.recovery import by_hand, open_changes, recover_target, standing
+from acceptance.conduct.recovery import by_hand, open_changes, recover_target, unexpected
 from acceptance.finding import Finding, Severity, ranked
 from acceptance.target import by_hand as commands
 from acceptance.target.model import Target
@@ -63,7 +63,7 @@ def _data_left(target: Target, left: DataLeft, lost: list[Finding]) -> cli.Answe
 
 def _compared(target: Target, answer: cli.Answer) -> cli.Answer:
     """Add how flags and services stand, where no change is open that explains it."""
-    found = ranked(standing(target))
+    found = ranked(unexpected(target))
     bad = [finding for finding in found if finding.severity > Severity.LOW]
     notes = "".join(f"\n  note: {finding}" for finding in found if finding.severity == Severity.LOW)
     undone = [answer.line] if answer.facts.get("undone") else []

@@ -21,7 +21,8 @@ from power.stage_run import StageRun, ended, pytest_process
 from acceptance.observe.mongo import database
 from acceptance.observe.prometheus import Prometheus
 from acceptance.polling import poll
-from acceptance.target.model import Target, load_target
+from acceptance.target.loading import load_target
+from acceptance.target.model import Target
 from acceptance.verdict import Inconclusive
 from dependencies.faulty import Answer
 

@@ -15,7 +15,7 @@ from acceptance.conduct.journal import Journal
 from acceptance.observe.new_path import new_path
 from acceptance.observe.prometheus import Prometheus
 from acceptance.polling import poll
-from acceptance.target.model import load_target
+from acceptance.target.loading import load_target
 from dependencies.disturbed import SOAK, awaited, flap, front, restored, running, settable_clock
 from dependencies.dropping import dropping
 from dependencies.faulty import expired_tls, server

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from acceptance.target.model import load_target
+from acceptance.target.loading import load_target
 
 
 @contextmanager

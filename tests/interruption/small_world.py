@@ -25,7 +25,8 @@ from acceptance.envfile.file import EnvFile
 from acceptance.events import EventLog
 from acceptance.probes import user_path
 from acceptance.stage import Stage
-from acceptance.target.model import Target, load_target
+from acceptance.target.loading import load_target
+from acceptance.target.model import Target
 
 STAGE = Stage("21_01c", "Storage Abstraction", 50, service="api", flag="USE_NEW_STORAGE_ADAPTER")
 FLAG = "USE_NEW_STORAGE_ADAPTER"

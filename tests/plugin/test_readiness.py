@@ -4,7 +4,7 @@ import pytest
 from held_lab import retold
 from power.stage_run import left_over, run_stage
 
-from acceptance.target.model import load_target
+from acceptance.target.loading import load_target
 
 INCONCLUSIVE = 10
 CHANGES = {"flag.changing", "flags.added", "service.restarting"}

@@ -16,7 +16,7 @@ from held_lab import control
 from acceptance.backup.making import back_up
 from acceptance.backup.retention import name_of
 from acceptance.polling import poll
-from acceptance.target.model import load_target
+from acceptance.target.loading import load_target
 from power.table import Means
 
 Settings = Iterator[dict[str, str]]

@@ -14,7 +14,7 @@ from held_lab import ROOT
 
 from acceptance.envfile.file import EnvFile
 from acceptance.events import Event, read_events
-from acceptance.target.model import load_target
+from acceptance.target.loading import load_target
 
 
 @dataclass(frozen=True)

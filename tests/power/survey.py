@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from held_lab import SHORT, retold
 
-from acceptance.target.model import load_target
+from acceptance.target.loading import load_target
 from power.noticed import Noticed, note
 from power.stage_run import folder_of, left_over, run_stage
 from power.table import Power, assert_noticed, await_no_alerts, part_of, restart_all, seeded

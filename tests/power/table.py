@@ -13,7 +13,7 @@ from held_lab import SHORT, broken, retold
 
 from acceptance.observe.prometheus import Prometheus
 from acceptance.polling import poll
-from acceptance.target.model import load_target
+from acceptance.target.loading import load_target
 from lab.faults import catalogue
 from power.noticed import Noticed, note
 from power.stage_run import StageRun, folder_of, left_over, run_stage

@@ -15,7 +15,7 @@ from acceptance.envfile.file import EnvFile
 from acceptance.events import read_events
 from acceptance.polling import poll
 from acceptance.probes.clients import Clients
-from acceptance.target.model import load_target
+from acceptance.target.loading import load_target
 from lab.faults import switch
 from power.stage_run import StageRun
 from power.table import await_no_alerts, restart_all

@@ -13,7 +13,7 @@ from acceptance.events import EventLog
 from acceptance.kinds import MessageSent
 from acceptance.probes.health import PARTS
 from acceptance.record.receipts import RECEIPTS
-from acceptance.target.model import load_target
+from acceptance.target.loading import load_target
 from lab.bot.faults import DIALOG_FAULTS
 from lab.standins.faults import PLATFORM_FAULTS
 from ops_tests.post_deployment.test_exit_gate import TRIGGERS

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from held_lab import SHORT, retold
 
-from acceptance.target.model import Target, load_target
+from acceptance.target.loading import load_target
+from acceptance.target.model import Target
 from power.stage_run import StageRun, left_over, run_stage
 
 USAGE, INCONCLUSIVE, REFUSED = 4, 10, 13

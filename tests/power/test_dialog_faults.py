@@ -6,7 +6,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from acceptance.target.model import load_target
+from acceptance.target.loading import load_target
 from lab.bot.faults import DIALOG_FAULTS
 from power import table
 from power.survey import both_tests

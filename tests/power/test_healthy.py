@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from held_lab import SHORT, retold
 
-from acceptance.target.model import load_target
+from acceptance.target.loading import load_target
 from power.stage_run import left_over, run_stage
 from power.table import restart_all
 

@@ -15,7 +15,7 @@ from held_lab import control, held_lab
 
 from acceptance.observe.prometheus import Prometheus
 from acceptance.polling import poll
-from acceptance.target.model import load_target
+from acceptance.target.loading import load_target
 from power.table import INCONCLUSIVE, Means, Power, assert_noticed
 
 Settings = Iterator[dict[str, str]]

@@ -11,7 +11,7 @@ from dependencies.disturbed import running
 from held_lab import SHORT, held_lab, retold
 
 from acceptance.polling import poll
-from acceptance.target.model import load_target
+from acceptance.target.loading import load_target
 from power.means import SILENCED, configured, mongo_locked, stopped
 from power.stage_run import StageRun, run_stage
 from power.survey import both_tests

@@ -17,7 +17,7 @@ from acceptance.probes.archives import archives
 from acceptance.probes.archives.archives import eicar_zip
 from acceptance.probes.storage.uploads import Upload, Uploader
 from acceptance.record.publish import load
-from acceptance.target.model import load_target
+from acceptance.target.loading import load_target
 from lab.faults import STORAGE_FAULTS
 from power import table
 from power.means import stopped

@@ -9,7 +9,7 @@ from held_lab import SHORT, broken, held_lab, retold
 from acceptance.finding import Severity
 from acceptance.record.checks import findings_of
 from acceptance.record.publish import load
-from acceptance.target.model import load_target
+from acceptance.target.loading import load_target
 from power.stage_run import run_stage
 from power.survey import all_flags_on
 

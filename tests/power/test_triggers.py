@@ -9,7 +9,7 @@ from acceptance.events import read_events
 from acceptance.polling import poll
 from acceptance.probes.archives.archives import good
 from acceptance.probes.storage.uploads import Upload, Uploader
-from acceptance.target.model import load_target
+from acceptance.target.loading import load_target
 from lab.faults import switch
 from power.stage_run import left_over, pytest_process
 

@@ -12,7 +12,7 @@ from held_lab import SHORT, broken, retold
 from acceptance.commands.rollback_drill import overdue
 from acceptance.envfile.file import EnvFile
 from acceptance.polling import poll
-from acceptance.target.model import load_target
+from acceptance.target.loading import load_target
 
 DRILL = "rollback_drill.py --stage 21_01c"
 

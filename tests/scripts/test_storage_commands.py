@@ -13,11 +13,13 @@ import pytest
 from commands import children, left_of_tests, run, start, switched_on
 from held_lab import broken, retold
 
-from acceptance.conduct.client import RemoteConductor, start_watchdog
+from acceptance.conduct.client import RemoteConductor
 from acceptance.conduct.run import new_run
+from acceptance.conduct.watchdog_start import start_watchdog
 from acceptance.observe.mongo import database
 from acceptance.polling import poll
-from acceptance.target.model import Target, load_target
+from acceptance.target.loading import load_target
+from acceptance.target.model import Target
 
 UPLOAD = "test_review_upload.py --student-id test_user --assignment-id"
 CHECKSUM = "check_archive_checksum.py --assignment"

@@ -4,7 +4,8 @@ from pathlib import Path
 
 from acceptance.conduct.services import Restarted
 from acceptance.stage import Stage
-from acceptance.target.model import Target, load_target
+from acceptance.target.loading import load_target
+from acceptance.target.model import Target
 from acceptance.verdict import MutationFailed
 
 STAGE = Stage("21_01c", "Storage Abstraction", 50, service="api", flag="USE_NEW_STORAGE_ADAPTER")

@@ -14,7 +14,7 @@ from acceptance.probes.traffic import senders
 from acceptance.record.reconcile import Grounds, judge
 from acceptance.record.schema import Check, Facts
 from acceptance.stages.flow import weighed
-from acceptance.target.model import TargetError
+from acceptance.target.file import TargetError
 from acceptance.verdict import Inconclusive, NotApplicable, Outcome, Verdict, worst
 
 NA, PASS, FAIL = Verdict.NOT_APPLICABLE, Verdict.PASS, Verdict.FAIL

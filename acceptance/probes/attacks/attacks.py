@@ -19,7 +19,7 @@ from acceptance.probes.attacks.corpus import HARMLESS, Case
 from acceptance.probes.attacks.requests import tag_of
 from acceptance.probes.attacks.results import CaseResult, Results, emptied, removals
 from acceptance.probes.attacks.runner import run
-from acceptance.probes.storage.recorded import recorded
+from acceptance.probes.storage.refused_documents import refused_documents
 from acceptance.probes.storage.rejection import ANY, LOG_DELAY_S
 from acceptance.probes.storage.uploads import Uploader
 from acceptance.target.model import Storage
@@ -157,7 +157,7 @@ def with_orphans(results: Results, mongo: Store, prefix: str) -> Results:
     """
     tags = {tag_of(prefix, number): result for number, result in enumerate(results.values(), 1)}
     marks = [tag for tag, result in tags.items() if result.turned_away]
-    found = recorded(mongo, prefix, marks)
+    found = refused_documents(mongo, prefix, marks)
     cases = {
         result.case.id: replace(result, orphans=tuple(found[tag])) if tag in found else result
         for tag, result in tags.items()

@@ -20,7 +20,7 @@ from acceptance.probes.attacks.requests import Attack, prepare, send_all, tag_of
 from acceptance.probes.attacks.results import CaseResult, Results
 from acceptance.probes.http.exchange import Exchange, leaks
 from acceptance.probes.storage.canary import Canaries
-from acceptance.probes.storage.left import is_left, is_unsafe
+from acceptance.probes.storage.leftovers import is_left, is_unsafe
 from acceptance.probes.storage.snapshot import Attribution, Changes, Stat, Tree, attribute, diff
 from acceptance.probes.storage.uploads import Uploader
 from acceptance.verdict import Inconclusive

@@ -31,6 +31,8 @@ RESCHEDULE = (
 FIELDS = ("job_id", "student_id", "commit_hash", "enqueued_at", "status")
 """What is read of each check."""
 BUSY = ("queued", "running")
+_LOOKS = 2
+"""How often it is asked at most before it counts as too slow."""
 PAGE = 100
 PAGES = 50
 """Most pages that are read, so that a checker which miscounts cannot hold us."""
@@ -85,16 +87,15 @@ class HwChecker:
         good = answer.exchange.status == httpx.codes.OK and answer.get("status") == "ok"
         return [] if good else [Finding("not healthy", "HW checker", '200 {"status":"ok"}', brief(answer.exchange))]
 
-    def outage(self, within_s: float, looks: int = 2) -> list[Finding]:
+    def outage(self, within_s: float) -> list[Finding]:
         """Say why it cannot be depended on: it is not healthy, gives no data, or is too slow.
 
         Args:
             within_s: Longest good answer; one spike is borne.
-            looks: How often at most it is asked.
         """
         if found := self.health_findings():
             return found
-        for _ in range(looks):
+        for _ in range(_LOOKS):
             started = time.monotonic()
             try:
                 self.checks(days=1)
@@ -102,7 +103,7 @@ class HwChecker:
                 return [Finding("out of reach", "HW checker", "its checks", str(error))]
             if (took := time.monotonic() - started) < within_s:
                 return []
-        late = f"{took:.1f} s in the last of {looks} looks"
+        late = f"{took:.1f} s in the last of {_LOOKS} looks"
         return [Finding("too slow", "HW checker", f"its checks within {within_s:g} s", late)]
 
     def checks(self, days: int) -> list[Check]:

@@ -14,6 +14,7 @@ from typing import Any
 
 import httpx
 
+from acceptance import deadline
 from acceptance.effects import Effect, about_to
 from acceptance.probes.http.exchange import BODY_LIMIT, Exchange
 from acceptance.probes.http.under_way import Requests
@@ -73,7 +74,7 @@ class Caller:
 
     Attributes:
         base_url: The service's address, with or without a trailing slash.
-        timeout_s: Longest wait in seconds for the connection and for each read.
+        timeout_s: Longest wait in seconds for the connection and for each read; see `acceptance.deadline`.
         trace_header: Header that carries the trace id: W3C `traceparent`, or one with the bare id; empty for none.
         trace_prefix: First hex digits of every trace id, so that log lines of this run can be told from others'.
         headers: Sent with every call; never shown.
@@ -130,7 +131,7 @@ class Caller:
         None is used twice: a busy server that closes an idle one while we send on it would look like a lost answer.
         """
         limits = httpx.Limits(max_connections=connections, max_keepalive_connections=0)
-        return httpx.AsyncClient(timeout=self.timeout_s, limits=limits, transport=self.transport, verify=_tls())
+        return deadline.async_client(self.timeout_s, limits=limits, transport=self.transport, verify=_tls())
 
     @contextmanager
     def connected(self) -> Iterator[Caller]:
@@ -140,7 +141,7 @@ class Caller:
 
     def _client(self) -> httpx.Client:
         limits = httpx.Limits(keepalive_expiry=KEPT_S)
-        return httpx.Client(timeout=self.timeout_s, limits=limits, transport=self.transport, verify=_tls())
+        return deadline.client(self.timeout_s, limits=limits, transport=self.transport, verify=_tls())
 
     def _call(self, method: str, path: str, **what: Any) -> Called:
         trace_id, traced = trace(self.trace_header, self.trace_prefix)

@@ -10,7 +10,7 @@ from acceptance.finding import Finding
 from acceptance.observe.collections import OWNED
 from acceptance.observe.store import Store
 from acceptance.probes.archives.archives import Archive
-from acceptance.probes.storage.recorded import COLLECTIONS
+from acceptance.probes.storage.refused_documents import COLLECTIONS
 from acceptance.probes.storage.snapshot import Tree, attribute, diff
 
 

@@ -14,8 +14,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from acceptance.probes.telegram.behaviour import LONGEST_POLL_S, Behaviour
 from acceptance.probes.telegram.messages import Chat, as_message, incoming, plain, problem
-from acceptance.probes.telegram.seen import LONGEST_POLL_S, Seen
 
 Params = Mapping[str, Any]
 _CALM_S = 0.5
@@ -91,7 +91,7 @@ class BotApi:
         self._chats: dict[int, Chat] = {}
         self._poll: object = None
         self._sent: deque[float] = deque()
-        self.seen = Seen()
+        self.seen = Behaviour()
 
     def call(self, token: str, method: str, params: Params, alive: Callable[[], bool] = lambda: True) -> Answer:
         """Answer one call.

@@ -20,7 +20,7 @@ from acceptance.backup.bsondump import Content, content_of, dump, read
 from acceptance.backup.making import BackupFailed, back_up, load, retention
 from acceptance.backup.restoring import backup_findings, restore_findings
 from acceptance.finding import summary
-from acceptance.target.model import load_target
+from acceptance.target.loading import load_target
 from acceptance.verdict import Inconclusive
 
 NOW = datetime(2026, 11, 20, 18, 30, 5, tzinfo=UTC)

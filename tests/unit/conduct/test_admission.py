@@ -11,7 +11,7 @@ import pytest
 from acceptance.conduct.admission import Selected, late, overrun, refusal, still_in_time
 from acceptance.effects import Effect
 from acceptance.stage import Stage
-from acceptance.target.model import load_target
+from acceptance.target.loading import load_target
 
 STAGE = Stage("21_01c", "Storage", 50, service="api", flag="F", planned_minutes=45, rollback_minutes=20)
 OTHER = Stage("21_01d", "Use case", 60, service="worker", flag="F", planned_minutes=180, rollback_minutes=15)

@@ -16,11 +16,12 @@ from small_target import PREFIX, STAGE, small_target
 
 from acceptance.commands.hold_target import holding
 from acceptance.commands.rollback_drill import lease_renewed
-from acceptance.conduct.client import RemoteConductor, end_this_process, start_watchdog
+from acceptance.conduct.client import RemoteConductor, end_this_process
 from acceptance.conduct.connection import WatchdogGone
 from acceptance.conduct.journal import Journal
 from acceptance.conduct.run import new_run
 from acceptance.conduct.server import Watchdog
+from acceptance.conduct.watchdog_start import start_watchdog
 from acceptance.events import EventLog, read_events
 from acceptance.polling import poll
 from acceptance.verdict import DataLeft, Refused, RollbackFailed
@@ -397,9 +398,9 @@ def test_watchdog_that_is_stopped_before_it_is_ready_does_not_hold_its_run_up(tm
         begun[0].send_signal(signal.SIGSTOP)
         return begun[0]
 
-    monkeypatch.setattr("acceptance.conduct.client.subprocess.Popen", stopped)
-    monkeypatch.setattr("acceptance.conduct.client._STEP_S", 0.05)
-    monkeypatch.setattr("acceptance.conduct.client._FROZEN_S", 0.2)
+    monkeypatch.setattr("acceptance.conduct.watchdog_start.subprocess.Popen", stopped)
+    monkeypatch.setattr("acceptance.conduct.watchdog_start._STEP_S", 0.05)
+    monkeypatch.setattr("acceptance.conduct.watchdog_start._FROZEN_S", 0.2)
     try:
         with pytest.raises(Refused, match="the watchdog died"):
             start_watchdog(run_of(small_target(tmp_path), tmp_path), tmp_path)

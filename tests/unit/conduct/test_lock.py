@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 import pytest
 
 from acceptance.conduct.lock import LockHeld, LockUnusable, Owner, TargetLock, make_shared
-from acceptance.target.model import journal_beside
+from acceptance.target.loading import journal_beside
 
 SINCE = datetime(2025, 11, 15, 2, 5, tzinfo=UTC)
 HOLD = """

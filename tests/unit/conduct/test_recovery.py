@@ -16,8 +16,8 @@ from small_target import BEFORE, FLAG, PREFIX, STAGE, Restarter, small_target
 
 import acceptance.conduct.old_path_proof
 import acceptance.conduct.recovery
-import acceptance.conduct.standing
 import acceptance.conduct.testdata
+import acceptance.conduct.unexpected
 from acceptance.conduct.conductor import Conductor
 from acceptance.conduct.journal import Journal
 from acceptance.conduct.lock import Owner, TargetLock, make_shared
@@ -44,7 +44,7 @@ def target(open_folder):
 def restarter(monkeypatch):
     made = Restarter()
     monkeypatch.setattr(acceptance.conduct.recovery, "Restarter", lambda *_: made)
-    monkeypatch.setattr(acceptance.conduct.standing, "health_fault", lambda *_: "")
+    monkeypatch.setattr(acceptance.conduct.unexpected, "health_fault", lambda *_: "")
     return made
 
 

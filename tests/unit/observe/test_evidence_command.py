@@ -10,7 +10,7 @@ from small_target import small_target
 
 from acceptance.checklist import SIGN_OFFS
 from acceptance.observe.evidence_command import answer
-from acceptance.target.model import TargetError
+from acceptance.target.file import TargetError
 from acceptance.verdict import Inconclusive
 
 DOCS = Path(__file__).parents[3] / "docs" / "evidence.md"

@@ -4,8 +4,7 @@ import os
 import re
 import subprocess
 import sys
-import time
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -18,7 +17,7 @@ from acceptance.observe.started import shown_by, starts
 from acceptance.polling import poll
 from acceptance.probes.clients import Clients
 from acceptance.probes.health import PARTS
-from acceptance.target.model import TargetError
+from acceptance.target.file import TargetError
 from acceptance.verdict import Inconclusive
 
 RESTART = Path(__file__).parents[3] / "docs" / "restart.md"
@@ -31,7 +30,6 @@ PAGES = {
     "/round": (307, "/round/"),
     "/round/": (307, "/round"),
     "/ready": (204, ""),
-    "/endless": (200, "ok"),
     "/health": (200, '{"status":"DOWN"}'),
 }
 
@@ -46,10 +44,6 @@ def pages():
             self.end_headers()
             if status == 200:
                 self.wfile.write(said.encode())
-            with suppress(OSError):  # the client's patience has an end
-                while self.path == "/endless":
-                    self.wfile.write(b".")
-                    time.sleep(0.05)
 
         def log_message(self, *_):
             pass
@@ -67,7 +61,6 @@ def pages():
         ("/guarded", "302, which leads to /login?next=/guarded"),
         ("/elsewhere", "307, which leads to http://localhost:1/elsewhere"),
         ("/round", "307, which leads to /round"),
-        ("/endless", "no answer (ReadTimeout)"),
         ("/health", ""),
         ('/health 200 {"status":"UP"}', '200 without \'{"status":"UP"}\''),
     ],

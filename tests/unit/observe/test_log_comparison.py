@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from acceptance.gates.statistics import Count
-from acceptance.observe.log_comparison import Comparison, compare, compared, poisson_tail
+from acceptance.gates.statistics import Count, poisson_tail
+from acceptance.observe.log_comparison import Comparison, compare, compared
 from acceptance.observe.log_lines import LogLine, of_ours
 from acceptance.observe.logs import Logs
 from acceptance.target.log_format import LogFormat

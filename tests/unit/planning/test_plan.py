@@ -12,7 +12,7 @@ from acceptance.effects import Effect
 from acceptance.gates.measures import Gate, Trigger
 from acceptance.planning.plan import Plan
 from acceptance.stage import Stage
-from acceptance.target.model import load_target
+from acceptance.target.loading import load_target
 
 FLAG = "USE_NEW_STORAGE_ADAPTER"
 GATE = Gate("errors", "No errors", (), "count", 'sum(errors{job="$job"})', "== 0")

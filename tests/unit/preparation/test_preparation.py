@@ -21,7 +21,7 @@ from acceptance.preparation.staging import Staging, staging_runs
 from acceptance.probes.clients import Clients
 from acceptance.probes.health import PARTS, mongo_findings
 from acceptance.record.history import Unreadable
-from acceptance.target.model import load_target
+from acceptance.target.loading import load_target
 from acceptance.verdict import Inconclusive, Outcome, Verdict
 
 NOW = datetime(2026, 11, 20, 18, 0, tzinfo=UTC)

@@ -24,7 +24,7 @@ from acceptance.probes.attacks.payload import PayloadError, expand
 from acceptance.probes.attacks.results import Results, emptied, removals
 from acceptance.probes.attacks.runner import run
 from acceptance.probes.storage.directory import copies_of
-from acceptance.probes.storage.recorded import COLLECTIONS, recorded
+from acceptance.probes.storage.refused_documents import COLLECTIONS, refused_documents
 from acceptance.probes.storage.uploads import Uploader
 from acceptance.verdict import Inconclusive
 
@@ -298,7 +298,7 @@ def test_records_of_what_was_turned_away_are_put_to_their_case(
         asked.extend(marks)
         return {f"{PREFIX}-c0002": ["long_tasks rev_1, queued"]}
 
-    monkeypatch.setattr("acceptance.probes.attacks.attacks.recorded", known)
+    monkeypatch.setattr("acceptance.probes.attacks.attacks.refused_documents", known)
     [told, *_] = [found for found in with_orphans(results, Any, PREFIX).values() if found.orphans]
     assert (told.case.id, [each.kind for each in told.findings]) == ("student_id-blank", kinds)
     assert results["zip_local-dotdot"].taken
@@ -315,10 +315,10 @@ class Documents(list[dict[str, Any]]):
 
 
 def test_documents_of_a_refusal_are_found_by_its_whole_mark(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("acceptance.probes.storage.recorded.TIDYING_S", 0)
+    monkeypatch.setattr("acceptance.probes.storage.refused_documents.TIDYING_S", 0)
     tasks = Documents({"task_id": f"rev_{mark}", "metadata": {"x": f"../{mark}"}} for mark in ("p-c1", "p-c12"))
     mongo: Any = dict.fromkeys(COLLECTIONS, Documents()) | {"long_tasks": tasks}
-    assert recorded(mongo, "p", ["p-c1", "p-c2"]) == {"p-c1": ["butler.x rev_p-c1"]}
+    assert refused_documents(mongo, "p", ["p-c1", "p-c2"]) == {"p-c1": ["butler.x rev_p-c1"]}
 
 
 def test_what_no_path_is_long_enough_for_is_seen_and_can_be_removed(home: Path) -> None:

@@ -27,6 +27,7 @@ from acceptance.probes.dialog.sessions import AT_ONCE, Sessions
 from acceptance.probes.http.client import Caller
 from acceptance.probes.http.exchange import Exchange
 from acceptance.stage import Stage
+from acceptance.stages.session import StageWork
 from acceptance.stages.user_triggers import HardFault
 from acceptance.target.naming import DocumentNames
 from acceptance.verdict import Inconclusive, Verdict
@@ -384,13 +385,17 @@ class Work:
     """Stands in for the stage in hand."""
 
     stage = Stage("21_01a", "t", 1)
+    end_for = StageWork.end_for
 
-    def __init__(self) -> None:
+    def __init__(self, disk: str = "") -> None:
+        self.disk = disk
         self.told: list[tuple[Any, ...]] = []
         self.events = self
         self.user_triggers: dict[str, TriggerState] = {}
 
     def append(self, kind: str, **facts: Any) -> None:
+        if self.disk == "full":
+            raise OSError("disk full")
         self.told.append((kind, facts["trigger"], facts["verdict"], facts["value"], facts["threshold"]))
 
     def end(self, verdict: Verdict, reason: str) -> None:
@@ -408,6 +413,13 @@ def test_a_hard_fault_is_recorded_ends_the_stage_and_cuts_short_what_goes_on() -
         ("trigger.fired", "lost-history", Verdict.FAIL, 2, "> 1"),
         (Verdict.FAIL, "trigger lost-history: Gone: 2 in a row, the last: w unknown"),
     ]
+
+
+def test_a_full_disk_does_not_keep_a_hard_fault_from_ending_the_stage() -> None:
+    work: Any = Work(disk="full")
+    with pytest.raises(OSError, match="disk full"):
+        HardFault("lost-history", "Gone", ["trigger.6"], limit=1).check(work, 2, ["w unknown"])
+    assert [verdict for verdict, _ in work.told] == [Verdict.FAIL]
 
 
 def replied(*pairs: tuple[str, str]) -> list[Turn]:

@@ -3,8 +3,8 @@
 import pytest
 
 from acceptance.probes.archives.archives import good
-from acceptance.probes.storage.recorded import COLLECTIONS
 from acceptance.probes.storage.refused import RefusedUpload, RefusedUploads
+from acceptance.probes.storage.refused_documents import COLLECTIONS
 from acceptance.probes.storage.snapshot import Tree
 
 SENT = good()

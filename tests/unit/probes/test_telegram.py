@@ -28,7 +28,7 @@ from acceptance.probes.dialog.gateway import RECALL, keep
 from acceptance.probes.health import PARTS
 from acceptance.probes.telegram import serving
 from acceptance.probes.telegram.endpoint import Endpoint, Patience
-from acceptance.target.model import TargetError
+from acceptance.target.file import TargetError
 from acceptance.verdict import Inconclusive, NotApplicable
 
 TOKEN = "4711:secret-of-the-bot"

@@ -317,12 +317,20 @@ def test_an_announced_change_counts_as_made(folded):
     assert record.flags == {"F": "true"}
 
 
-@pytest.mark.parametrize(("ok", "left"), [(True, "false"), (False, "true")])
-def test_a_rollback_puts_the_flag_back_only_if_it_worked(folded, ok, left):
+@pytest.mark.parametrize(
+    ("ok", "found", "left"),
+    [
+        (True, {}, "false"),
+        (False, {}, "true"),
+        (False, {"F": "true", "OTHER": "true"}, "true"),
+        (False, {"F": "false"}, "false"),
+    ],
+)
+def test_a_rollback_puts_the_flag_back_only_if_it_worked_or_says_what_it_found(folded, ok, found, left):
     record = folded(
         STARTED, expected(NODE), changed("true"), finished(verdict="FAIL"),
         ("rollback.started", {"stage": "21_01c", "reason": "r"}),
-        ("rollback.finished", {"stage": "21_01c", "ok": ok, "account": "a"}), GO,
+        ("rollback.finished", {"stage": "21_01c", "ok": ok, "account": "a", "flags": found}), GO,
     )  # fmt: skip
     assert record.flags == {"F": left}
     assert record.outcome is Outcome.NO_GO
@@ -338,9 +346,10 @@ def test_what_a_run_undid_as_its_watchdog_was_gone_is_off_and_a_rollback(folded,
         STARTED, expected(NODE), ("stage.started", {"stage": "21_01c", "flag": "F"}), changed("true"), *begun,
         ("recovery.undone", undone), ("run.finished", {"outcome": "INTERRUPTED", "interrupted_by": "SIGTERM"}),
     )  # fmt: skip
-    assert (record.flags, [(each.ok, each.account) for each in record.rollbacks]) == (
+    why = "r" if begun else "the watchdog was gone"
+    assert (record.flags, [(each.ok, each.account, each.reason) for each in record.rollbacks]) == (
         {"F": "false"},
-        [(True, "restored")],
+        [(True, "restored", why)],
     )
     assert [reason for reason in record.reasons if "still true" in reason or "did not end" in reason] == []
 
@@ -370,6 +379,11 @@ def test_a_second_end_of_a_rollback_replaces_the_first(folded):
         ("rollback.finished", {"stage": "21_01c", "ok": True, "account": "the watchdog did it"}),
     )  # fmt: skip
     assert [(each.ok, each.account, each.reason) for each in record.rollbacks] == [(True, "the watchdog did it", "r")]
+
+
+def test_a_restore_that_failed_is_not_told_as_a_watchdog_that_was_gone(folded):
+    record = folded(STARTED, expected(NODE), ("rollback.finished", {"stage": "21_01c", "ok": False, "account": "a"}))
+    assert [each.reason for each in record.rollbacks] == ["its flag was to be restored"]
 
 
 def test_a_stage_that_began_and_did_not_end_did_not_pass(folded):

@@ -86,13 +86,15 @@ def test_a_window_that_was_not_enough_leaves_its_notice_and_the_new_date_by_itse
     ("edit", "said"),
     [
         (lambda record: record.pop("delay"), ""),
+        (lambda record: record["rollbacks"][0].pop("state_found"), ""),
         (lambda record: record["facts"].pop("host"), "the suite that made it (1234567)"),
         (lambda record: record.update(outcome="GO"), "the suite that made it (1234567)"),
     ],
-    ids=["a field of later", "a field of always", "another outcome"],
+    ids=["a field of later", "one within a list", "a field of always", "another outcome"],
 )
 def test_a_record_of_an_older_version_is_intact_or_told_as_that(tmp_path, edit, said):
     with run(tmp_path, checks=[], commit="1234567") as writer:
+        writer.say("rollback.started", stage="21_01c", reason="r")
         writer.say("run.finished", outcome="INCONCLUSIVE", reasons=[], exit_code=11)
     publish(tmp_path)
     path = tmp_path / "record.json"

@@ -14,7 +14,7 @@ from small_target import STAGE, small_target
 from acceptance.conduct.lock import Owner, TargetLock
 from acceptance.finding import Finding
 from acceptance.gates.measures import Gate
-from acceptance.stages import doctor
+from acceptance.stages import doctor, doctor_questions
 from acceptance.verdict import Inconclusive, NotApplicable
 
 
@@ -23,7 +23,7 @@ def examined(monkeypatch):
     """Examine with these questions in place of a target's."""
 
     def examine(limit_s=5.0, **asked):
-        monkeypatch.setattr(doctor, "_questions", lambda *_: asked.items())
+        monkeypatch.setattr(doctor, "asked_of", lambda *_: asked.items())
         return doctor.examine(None, [], limit_s)
 
     return examine
@@ -87,7 +87,7 @@ def test_a_prometheus_that_is_away_is_told_once_for_all_gates(examined):
 def test_promql_of_a_gate_is_evaluated(series, measure, kinds):
     asked = []
     prometheus = SimpleNamespace(instant=lambda query: asked.append(query) or series, own=str)
-    assert [each.kind for each in doctor._promql(prometheus, measure, new="new_")] == kinds
+    assert [each.kind for each in doctor_questions._promql(prometheus, measure, new="new_")] == kinds
     assert asked == [f"count({measure.query})"]
 
 
@@ -98,30 +98,36 @@ def test_promql_of_a_gate_is_evaluated(series, measure, kinds):
 def test_two_dialog_contexts_may_not_have_one_session(monkeypatch, index, kinds):
     collection = SimpleNamespace(unique=lambda: index, name="butler.dialog_contexts")
     connected = contextlib.nullcontext({"dialog_contexts": collection})
-    monkeypatch.setattr(doctor, "database", lambda _: connected)
-    assert [each.kind for each in doctor._unique_index(None)] == kinds
+    monkeypatch.setattr(doctor_questions, "database", lambda _: connected)
+    assert [each.kind for each in doctor_questions._unique_index(None)] == kinds
 
 
 @pytest.mark.parametrize(
     ("settings", "ask", "key"),
     [
-        ({}, lambda it: doctor._answer("", lambda: doctor._said_who_may_call(it)), "required or none:"),
+        ({}, lambda it: doctor._answer("", lambda: doctor_questions._said_who_may_call(it)), "required or none:"),
         (
             {"METRIC_NAMES": "butler_=helper_"},
-            lambda it: doctor._always_there(it, SimpleNamespace(announces=lambda *_: False, own=it.metrics.query)),
+            lambda it: doctor_questions._always_there(
+                it, SimpleNamespace(announces=lambda *_: False, own=it.metrics.query)
+            ),
             "metrics helper_* of job butler-bot",
         ),
         (
             {"ABSENT": "'bot worker-resources'"},
-            lambda it: doctor._resources(it, SimpleNamespace(names=lambda *_: set())),
+            lambda it: doctor_questions._resources(it, SimpleNamespace(names=lambda *_: set())),
             "api-resources",
         ),
-        ({"PROMETHEUS_CONFIG": "/nowhere.yml"}, lambda it: doctor._readable(it.prometheus_config), "/nowhere.yml"),
-        ({"MIN_FREE_BYTES": 10**17}, doctor._storage, "free"),
-        ({"STORAGE_MODE": "751"}, doctor._storage, "751"),
-        ({"INFRA_DIR": "/nowhere"}, doctor._commands, "/nowhere"),
-        ({"RESTART_API": "no-such-program api"}, doctor._commands, "no-such-program"),
-        ({"JOURNAL_DIR": "/etc/hostname/x"}, doctor._journal, "/etc/hostname"),
+        (
+            {"PROMETHEUS_CONFIG": "/nowhere.yml"},
+            lambda it: doctor_questions._readable(it.prometheus_config),
+            "/nowhere.yml",
+        ),
+        ({"MIN_FREE_BYTES": 10**17}, doctor_questions._storage, "free"),
+        ({"STORAGE_MODE": "751"}, doctor_questions._storage, "751"),
+        ({"INFRA_DIR": "/nowhere"}, doctor_questions._commands, "/nowhere"),
+        ({"RESTART_API": "no-such-program api"}, doctor_questions._commands, "no-such-program"),
+        ({"JOURNAL_DIR": "/etc/hostname/x"}, doctor_questions._journal, "/etc/hostname"),
     ],
 )
 def test_disk_folders_and_commands_are_looked_at(tmp_path, settings, ask, key):
@@ -132,10 +138,10 @@ def test_disk_folders_and_commands_are_looked_at(tmp_path, settings, ask, key):
 def test_a_run_at_work_is_named_and_what_it_will_undo_is_left_to_it(tmp_path):
     target = small_target(tmp_path)
     with TargetLock(target.journal_dir, Owner.here("run-7"), target.env_file):
-        [found] = doctor._journal(target)
+        [found] = doctor_questions._journal(target)
         assert "expected no run at work, found target in use: run run-7 of" in str(found)
-        assert doctor._journal(target, "run-7") == [], "it is the run that asks"
-    assert doctor._journal(target) == []
+        assert doctor_questions._journal(target, "run-7") == [], "it is the run that asks"
+    assert doctor_questions._journal(target) == []
 
 
 def test_logs_that_show_no_request_are_named_for_nothing_proves_them(tmp_path):
@@ -145,13 +151,19 @@ def test_logs_that_show_no_request_are_named_for_nothing_proves_them(tmp_path):
 
 def test_a_scanner_that_the_env_file_asks_for_must_have_an_address(tmp_path):
     target = replace(small_target(tmp_path, before="STORAGE_AV_SCAN_ENABLED=true\n"), clamd=None)
-    assert [finding.kind for finding in doctor._scanner(target)] == ["no scanner"]
+    assert [finding.kind for finding in doctor_questions._scanner(target)] == ["no scanner"]
 
 
 def test_every_part_and_every_gate_of_a_stage_is_asked_about(tmp_path):
     stage = replace(STAGE, metrics="new_", gates=(Gate("errors", "e", (), "count", "new_total", "== 0"),))
-    keys = dict(doctor._questions(small_target(tmp_path), [stage], ""))
-    wanted = {*doctor.KEYS.values(), "API_LOGS", "PROMETHEUS_URL, API_JOB, API_STARTED", "CLAMD", "BACKUP_DIR"}
+    keys = dict(doctor_questions.asked_of(small_target(tmp_path), [stage], ""))
+    wanted = {
+        *doctor_questions.KEYS.values(),
+        "API_LOGS",
+        "PROMETHEUS_URL, API_JOB, API_STARTED",
+        "CLAMD",
+        "BACKUP_DIR",
+    }
     assert wanted - set(keys) == set()
     assert "stage_21_01c/stage.toml: errors" in keys
 

@@ -14,7 +14,8 @@ from acceptance.gates.series import Row, Samples
 from acceptance.record.deployment import Deployment, LeftEnabled, left_enabled, restarts
 from acceptance.stage import Stage
 from acceptance.stages import recheck
-from acceptance.stages.recheck import Lookback, Recheck, without
+from acceptance.stages.lookback import Lookback, without
+from acceptance.stages.recheck import Recheck
 from acceptance.verdict import Inconclusive, Verdict
 
 ERRORS = Gate("errors", "No errors", ("21_01c.exit.1",), "count", "bad", "== 0", total="total")

@@ -11,7 +11,7 @@ from acceptance.probes.archives.archives import good
 from acceptance.probes.dialog.gateway import Butler
 from acceptance.probes.http.client import Caller
 from acceptance.probes.storage.uploads import Upload
-from acceptance.target.model import TargetError
+from acceptance.target.file import TargetError
 from acceptance.target.naming import HttpNames, MetricNames
 
 METRICS = MetricNames(

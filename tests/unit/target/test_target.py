@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from acceptance.probes.attacks.corpus import cases_to_send, load_cases
-from acceptance.target.file import read_settings
+from acceptance.target.file import TargetError, read_settings
 from acceptance.target.keys import KEYS, all_keys
-from acceptance.target.model import Target, TargetError, find_target, is_provided, load_target
+from acceptance.target.loading import find_target, is_provided, load_target
+from acceptance.target.model import Target
 
 PROJECT = Path(__file__).parents[3]
 MONGO = "mongodb://butler:canary-mongo@127.0.0.1:27018/butler?authSource=admin"

@@ -1,4 +1,4 @@
-"""Keep what was seen of a bot, and say why it gets no messages."""
+"""Keep what a bot did, and say why it gets no messages."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ _MANY, _LATELY_S = 3, 60.0
 
 
 @dataclass
-class Seen:
-    """What was seen of the bot.
+class Behaviour:
+    """What the bot did, as far as it shows.
 
     Attributes:
         calls: How often each method was called with the right token.

@@ -14,7 +14,7 @@ TIDYING_S = 2.0
 """Seconds in which a service may remove what it wrote before it refused."""
 
 
-def recorded(mongo: Store, prefix: str, marks: Sequence[str]) -> dict[str, list[str]]:
+def refused_documents(mongo: Store, prefix: str, marks: Sequence[str]) -> dict[str, list[str]]:
     """Name the documents of uploads that were refused, by the mark that each one's ids and names carry.
 
     Args:
