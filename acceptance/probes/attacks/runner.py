@@ -128,10 +128,9 @@ def _result(
     attack: Attack, exchange: Exchange, found: Attribution, roots: StorageRoots, broken: frozenset[Path]
 ) -> CaseResult:
     paths = found.of.get(attack.case.id, [])
-    owned = {path for others in found.of.values() for path in others}
     blamed = broken & set(paths)
-    if not blamed and "{victim" in attack.case.payload:  # nobody's nonce is in it, and this case aimed there
-        blamed = broken - owned
+    if broken and not blamed and "{victim" in attack.case.payload:  # nobody's nonce is in it, and this case aimed there
+        blamed = broken - {path for others in found.of.values() for path in others}
     is_wrong = partial(is_unsafe, root=roots.root) if attack.case.may_be_taken and exchange.accepted else is_left
     return CaseResult(
         case=attack.case,
