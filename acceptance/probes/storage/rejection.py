@@ -99,8 +99,8 @@ def left_of(uploader: Uploader, upload: Upload, root: Path, patience_s: float) -
         Inconclusive: The storage cannot be read.
     """
     before = Tree.of([root])
-    answer = uploader.send(upload)
-    left = poll(lambda: _its_own(upload, before, Tree.of([root])), lambda paths: not paths, patience_s)
+    answer = uploader.send_raw(upload, patience_s=0)  # who goes away waits for nothing
+    left = poll(lambda: _its_own(upload, before, Tree.settled([root])), lambda paths: not paths, patience_s)
     subject, expected = upload.archive.description, "nothing kept of an upload that its client broke off"
     found = [Finding("kept", subject, expected, ", ".join(map(str, left)))] if left else []
     if answer.accepted:
