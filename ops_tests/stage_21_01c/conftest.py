@@ -223,7 +223,11 @@ def refuse(
         student = new_id("refuse")
         upload = replace(upload_in(field, student, archive, declared_sha256), left_out=left_out)
         with stage_work.synthetic.attacking(1):
-            refusal = try_upload(uploader, upload, storage.root, api_logs, event=event, by_service=seen, **how)
+            before = refused_uploads.latest or refused_uploads.before
+            refusal = try_upload(
+                uploader, upload, storage.root, api_logs, event=event, by_service=seen, before=before, **how
+            )
+            refused_uploads.latest = refusal.after
         evidence.add(Evidence("http", archive.description, refusal.exchange.as_json()))
         if refusal.exchange.refused:
             refused_uploads.uploads.append(RefusedUpload(student, archive, digest_of(archive, declared_sha256)))

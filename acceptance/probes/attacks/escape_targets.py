@@ -96,7 +96,7 @@ class Escapes:
             Inconclusive: A folder cannot be read.
         """
         at, since = look(self.places), self.since - _SKEW_S
-        written = {path for path, state in Tree.of(roots).entries.items() if state.ctime_ns >= since * 1e9}
+        written = {Path(path) for path, state in Tree.of(roots).entries.items() if state.ctime_ns >= since * 1e9}
         ours = {path for path in {*at, *written} if NONCE_PREFIX + prefix.encode() in _head(path)}
         folders = {path for path in at if path.is_dir() and not path.is_symlink()}
         found = {*marked(self.places, prefix), *ours, *folders}

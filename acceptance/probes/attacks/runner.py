@@ -106,7 +106,7 @@ def _with_unwatched(
     marked = escape_targets.marked(places, mark)
     now = escape_targets.look(places | marked | escape_targets.below(marked))
     real = {path: _real(path) for path in now}
-    new = [path for path in now if real[path] not in before.entries and not roots.holds(real[path])]
+    new = [path for path in now if str(real[path]) not in before.entries and not roots.holds(real[path])]
     appeared = {real[path] for path in new if path not in sites}
     changed = {real[path] for path in new if path in sites and now[path] != sites[path]}
     return Changes(
