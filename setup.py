@@ -1,5 +1,7 @@
 """Refuse to build what could not run: checks, fixtures and commands live in the checkout, not in a package."""
 
+from tempfile import TemporaryDirectory
+
 from setuptools import setup
 from setuptools.command.bdist_wheel import bdist_wheel
 
@@ -14,4 +16,6 @@ class Refused(bdist_wheel):
         )
 
 
-setup(cmdclass={"bdist_wheel": Refused})
+# Beside the library, its metadata would let pytest take each module of it for a plugin's, and load it more slowly.
+with TemporaryDirectory() as elsewhere:
+    setup(cmdclass={"bdist_wheel": Refused}, options={"egg_info": {"egg_base": elsewhere}})

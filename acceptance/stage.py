@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from string import Template
 from typing import Annotated, TypeVar
@@ -169,7 +170,12 @@ def place_of(nodeid: str) -> tuple[str, str] | None:
 
     The controller of xdist holds node ids only, so the place must be derivable from one.
     """
-    parts = Path(nodeid.split("::", 1)[0]).parts
+    return _place_of_file(nodeid.partition("::")[0])
+
+
+@lru_cache
+def _place_of_file(file: str) -> tuple[str, str] | None:
+    parts = Path(file).parts
     if "ops_tests" not in parts:
         return None
     below = parts[parts.index("ops_tests") + 1 :]

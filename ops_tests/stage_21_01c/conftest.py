@@ -117,7 +117,9 @@ class Refuse:
                 content_length=content_length,
                 chunked=chunked,
                 by_service=seen,
+                before=self.refused.latest or self.refused.before,
             )
+            self.refused.latest = refusal.after
         self.evidence.add(Evidence("http", archive.description, refusal.exchange.as_json()))
         if refusal.exchange.refused:
             self.refused.uploads.append(RefusedUpload(student, archive, digest_of(archive, declared_sha256)))
@@ -158,7 +160,12 @@ def other_names(clients: Clients) -> OtherNames:
 
 @pytest.fixture(scope="module")
 def student_upload(
-    uploader: Uploader, stage_work: StageWork, kept: KeptArchives, new_id: NewId, soak_uploads: list[Sent]
+    uploader: Uploader,
+    stage_work: StageWork,
+    kept: KeptArchives,
+    new_id: NewId,
+    soak_uploads: list[Sent],
+    soak_times: list[float],
 ) -> Traffic:
     """One good homework upload, and one of the earlier archives read again; what a user would lose ends the stage."""
     refused = 0
@@ -173,6 +180,7 @@ def student_upload(
             found = [Finding("not accepted", archive.description, "201", brief(answer))]
             NOT_ACCEPTED.check(stage_work, refused, found)
             return found
+        soak_times.append(answer.elapsed_s)
         told = uploader.read(answer)
         soak_uploads.append((submission, str(told.get("task_id"))))
         stored, lost = kept.keep(archive), kept.lost_next()

@@ -16,7 +16,7 @@ from acceptance.probes.attacks.leaks import leaks
 from acceptance.probes.http.client import Called
 from acceptance.probes.storage.directory import copies_of
 from acceptance.probes.storage.oracle import Submission, findings_of_all
-from acceptance.probes.storage.refused import RefusedUploads
+from acceptance.probes.storage.refused import RefusedUpload, RefusedUploads
 from acceptance.probes.storage.rejection import ANY, left_of, try_upload
 from acceptance.probes.storage.uploads import Upload
 from acceptance.target.model import ServiceKey
@@ -108,12 +108,15 @@ def test_broken_archive_is_refused(make: Callable[[], Archive], refuse: Refuse) 
 @pytest.mark.checksum
 @pytest.mark.checklist("21_01c.security.1")
 def test_upload_that_is_broken_off_leaves_nothing(
-    uploader: Uploader, storage: Storage, stage_work: StageWork, new_id: NewId
+    uploader: Uploader, storage: Storage, stage_work: StageWork, new_id: NewId, refused_uploads: RefusedUploads
 ) -> None:
     """Test checksum rejection: of an upload whose client goes away nothing is kept, or they fill the disk."""
-    upload = Upload(new_id("gone"), "hw02", archives.broken_off(LARGE))
+    student = new_id("gone")
+    upload = Upload(student, "hw02", archives.broken_off(LARGE))
     with stage_work.synthetic.attacking(1):
         found = left_of(uploader, upload, storage.root, GONE_S)
+    # What comes later than that is seen where the refused uploads are.
+    refused_uploads.uploads.append(RefusedUpload(student, upload.archive, None))
     assert found == [], summary(found)
 
 

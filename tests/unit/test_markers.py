@@ -1,16 +1,18 @@
 """`-m` with a word that no marker has is refused before a folder is made, and another mistyped name leaves none."""
 
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 from fixtures.run import LIVE, pytest_sessionfinish, pytest_unconfigure
-from fixtures.stages import STAGES, require_known_markers
+from fixtures.stages import STAGES, pytest_ignore_collect, require_known_markers
 
 
-def config(expression):
-    stages = {"21_01c": SimpleNamespace(marker="stage_21_01c")}
+def config(expression, *stage_ids):
+    stages = {each: SimpleNamespace(marker=f"stage_{each}") for each in stage_ids or ["21_01c"]}
     return SimpleNamespace(
+        rootpath=Path("/suite"),
         getini=lambda _: ["smoke: a user is served", "checklist(*items): what it answers"],
         getoption=lambda _: expression,
         stash={STAGES: stages},
@@ -34,6 +36,24 @@ def test_a_word_that_is_no_marker_is_refused_with_the_nearest(expression, said):
 @pytest.mark.parametrize("expression", ["", "stage_21_01c", "(smoke or stage_21_01c) and not checklist(x='y')", None])
 def test_markers_that_there_are_pass(expression):
     require_known_markers(config(expression))
+
+
+@pytest.mark.parametrize(
+    ("expression", "read"),
+    [
+        ("", "ab"),
+        ("stage_a", "a"),
+        ("stage_a and not smoke", "a"),
+        ("not stage_a", "b"),
+        ("not (stage_a or smoke)", "b"),
+        ("smoke or stage_a", "ab"),
+        ("(smoke", "ab"),
+    ],
+)
+def test_stages_that_are_left_out_whole_are_not_read(expression, read):
+    asked = config(expression, "a", "b")
+    left_out = [each for each in "ab" if pytest_ignore_collect(Path(f"/suite/ops_tests/stage_{each}"), asked)]
+    assert sorted({*"ab"} - {*left_out}) == list(read)
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 
 from acceptance.evidence import Evidence
@@ -62,17 +63,19 @@ class Attacks:
 
     def silent(self) -> list[CaseResult]:
         """Give the judged cases that the log does not hold."""
-        return [result for result in self._asked() if not self._logged(result)]
+        return [result for result in self._asked if not self._logged(result)]
 
-    def _asked(self, event: str = ANY) -> list[CaseResult]:
-        """Give the cases that the log must hold: all, or those that it must log by this event's name."""
-        return [
-            result
-            for result in self.results.values()
-            if (wanted := result.case.expect_event) not in (ANY, HARMLESS)
-            and result.no_data is None
-            and (event == ANY or (result.case.is_plain and wanted == event))
-        ]
+    @cached_property
+    def _asked(self) -> list[CaseResult]:
+        """The cases that the log must hold."""
+        asked = (each for each in self.results.values() if each.case.expect_event not in (ANY, HARMLESS))
+        return [result for result in asked if result.no_data is None]
+
+    @cached_property
+    def _counts(self) -> Counter[str]:
+        """How many of them the log must hold by each event's name, and how many in all."""
+        plain = Counter(result.case.expect_event for result in self._asked if result.case.is_plain)
+        return plain + Counter({ANY: len(self._asked)})
 
     def _unlogged(self) -> Iterator[Finding]:
         for result in self.silent():
@@ -90,7 +93,7 @@ class Attacks:
         if self.events is None or result.case.expect_event in self.unlogged:
             return True
         # Without our trace ids events can only be counted: as many as there were attacks that ask for them.
-        return self._of(result.exchange.trace_id)[event] >= (1 if "" not in self.events else len(self._asked(event)))
+        return self._of(result.exchange.trace_id)[event] >= (1 if "" not in self.events else self._counts[event])
 
 
 def attack(

@@ -64,9 +64,11 @@ def below(folders: Iterable[Path]) -> set[Path]:
 def free(found: Iterable[Path], roots: Iterable[Path]) -> list[Path]:
     """List the places outside some folders at which nothing is yet, with the folders that would be made for them."""
     watched = {Path(os.path.realpath(root)) for root in roots}
-    wanted = {each for path in found for each in (path, *path.parents)}
-    outside = (path for path in wanted if not watched & {path, *path.parents})
-    return sorted(path for path in outside if _stat(path) is None)
+    wanted = sorted({each for path in found for each in (path, *path.parents)})
+    for path in wanted:  # a folder comes before what lies in it
+        if path.parent in watched:
+            watched.add(path)
+    return [path for path in wanted if path not in watched and _stat(path) is None]
 
 
 @dataclass(frozen=True)
@@ -94,7 +96,7 @@ class Escapes:
             Inconclusive: A folder cannot be read.
         """
         at, since = look(self.places), self.since - _SKEW_S
-        written = {path for path, state in Tree.of(roots).entries.items() if state.ctime_ns >= since * 1e9}
+        written = {Path(path) for path, state in Tree.of(roots).entries.items() if state.ctime_ns >= since * 1e9}
         ours = {path for path in {*at, *written} if NONCE_PREFIX + prefix.encode() in _head(path)}
         folders = {path for path in at if path.is_dir() and not path.is_symlink()}
         found = {*marked(self.places, prefix), *ours, *folders}

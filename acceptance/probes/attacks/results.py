@@ -146,7 +146,9 @@ def removals(results: Results) -> list[Path]:
 
     Files of others that an attack overwrote are not among them: deleting those would not give them back.
     """
-    return [path for path in results.created if any(nonce in edges(path) for nonce in results.nonces if nonce)]
+    nonces = [nonce for nonce in results.nonces if nonce]
+    held = ((path, edges(path)) for path in results.created)
+    return [path for path, text in held if any(nonce in text for nonce in nonces)]
 
 
 def emptied(results: Results) -> list[Path]:

@@ -106,7 +106,7 @@ def _with_unwatched(
     marked = escape_targets.marked(places, mark)
     now = escape_targets.look(places | marked | escape_targets.below(marked))
     real = {path: _real(path) for path in now}
-    new = [path for path in now if real[path] not in before.entries and not roots.holds(real[path])]
+    new = [path for path in now if str(real[path]) not in before.entries and not roots.holds(real[path])]
     appeared = {real[path] for path in new if path not in sites}
     changed = {real[path] for path in new if path in sites and now[path] != sites[path]}
     return Changes(
@@ -128,10 +128,9 @@ def _result(
     attack: Attack, exchange: Exchange, found: Attribution, roots: StorageRoots, broken: frozenset[Path]
 ) -> CaseResult:
     paths = found.of.get(attack.case.id, [])
-    owned = {path for others in found.of.values() for path in others}
     blamed = broken & set(paths)
-    if not blamed and "{victim" in attack.case.payload:  # nobody's nonce is in it, and this case aimed there
-        blamed = broken - owned
+    if broken and not blamed and "{victim" in attack.case.payload:  # nobody's nonce is in it, and this case aimed there
+        blamed = broken - {path for others in found.of.values() for path in others}
     is_wrong = partial(is_unsafe, root=roots.root) if attack.case.may_be_taken and exchange.accepted else is_left
     return CaseResult(
         case=attack.case,

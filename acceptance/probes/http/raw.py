@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 from acceptance.effects import Effect, about_to
 from acceptance.probes.http.exchange import BODY_LIMIT
 
-_PATIENCE_S = 2.0
+PATIENCE_S = 2.0
 """Seconds that a server is given to refuse an announced length before the body ends short of it."""
 
 
@@ -42,7 +42,14 @@ class Reply:
 
 
 def request(
-    method: str, url: str, headers: Mapping[str, str], body: Iterable[bytes], *, deadline: float, chunked: bool = False
+    method: str,
+    url: str,
+    headers: Mapping[str, str],
+    body: Iterable[bytes],
+    *,
+    deadline: float,
+    chunked: bool = False,
+    patience_s: float = PATIENCE_S,
 ) -> Reply:
     """Send one request and read its answer, whatever happens on the way.
 
@@ -53,6 +60,8 @@ def request(
         body: The body's chunks; sending stops as soon as the server answers.
         deadline: `time.monotonic()` at which to give up.
         chunked: Frame the body with chunked transfer coding.
+        patience_s: How long the answer to a body that ends short of its announced length is waited for before the
+            connection's end says so.
 
     Returns:
         The answer; `error` is set when there was none. Network errors are never raised.
@@ -69,7 +78,7 @@ def request(
             try:
                 _send_body(guard, body, reply, chunked=chunked)
                 if reply.sent_bytes < int(headers.get("Content-Length", "0")):
-                    guard.give_up_sending()
+                    guard.give_up_sending(patience_s)
             except (BrokenPipeError, ConnectionResetError, ssl.SSLEOFError):
                 pass  # the server closed early: what it said before is still to be read
             _read(connection, reply)
@@ -106,13 +115,13 @@ class _DeadlineSocket:
             raise DeadlineError
         return sock.send(data)
 
-    def give_up_sending(self) -> None:
+    def give_up_sending(self, patience_s: float) -> None:
         """End a body that is shorter than announced, as a client that died; first let the server answer.
 
         An answer to the announced length alone would be lost if the end of the stream came with it.
         """
         sock = self._arm()
-        left = min(_PATIENCE_S, max(0.0, self._deadline - time.monotonic()))
+        left = min(patience_s, max(0.0, self._deadline - time.monotonic()))
         if not select.select([sock], [], [], left)[0] and not isinstance(sock, ssl.SSLSocket):
             sock.shutdown(socket.SHUT_WR)
 

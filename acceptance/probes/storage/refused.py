@@ -34,17 +34,19 @@ class RefusedUpload:
         return {self.archive.sha256, *filter(None, [self.declared_sha256])} if self.archive.nonce else set()
 
 
-@dataclass(frozen=True)
+@dataclass
 class RefusedUploads:
     """All uploads of a run that were refused.
 
     Attributes:
         before: The storage before the first of them.
         uploads: In order.
+        latest: The storage as it was scanned last: before the next of them.
     """
 
     before: Tree
     uploads: list[RefusedUpload] = field(default_factory=list)
+    latest: Tree | None = None
 
     def findings(self, mongo: Store, root: Path) -> list[Finding]:
         """Name what is stored of them by now.

@@ -42,6 +42,7 @@ class Refusal:
         form: What was sent, in pieces: an answer may echo it.
         by_service: Whether the service itself refused it: a request that breaks HTTP, or is too large for a proxy in
             front of it, may not come that far.
+        after: The storage once the answer was there; it will do as the next upload's `before`.
     """
 
     what: str
@@ -51,6 +52,7 @@ class Refusal:
     names_events: bool = True
     form: Iterable[bytes] = ()
     by_service: bool = True
+    after: Tree | None = None
 
     def findings(self, event: str | None, status: int | None = None, sent_at_most: int | None = None) -> list[Finding]:
         """Name everything that is wrong; an empty list is a proper refusal.
@@ -99,8 +101,8 @@ def left_of(uploader: Uploader, upload: Upload, root: Path, patience_s: float) -
         Inconclusive: The storage cannot be read.
     """
     before = Tree.of([root])
-    answer = uploader.send(upload)
-    left = poll(lambda: _its_own(upload, before, Tree.of([root])), lambda paths: not paths, patience_s)
+    answer = uploader.send_raw(upload, patience_s=0)  # who goes away waits for nothing
+    left = poll(lambda: _its_own(upload, before, Tree.settled([root])), lambda paths: not paths, patience_s)
     subject, expected = upload.archive.description, "nothing kept of an upload that its client broke off"
     found = [Finding("kept", subject, expected, ", ".join(map(str, left)))] if left else []
     if answer.accepted:
@@ -125,22 +127,36 @@ def try_upload(
     content_length: int | None = None,
     chunked: bool = False,
     by_service: bool = True,
+    before: Tree | None = None,
 ) -> Refusal:
     """Send an upload that must be refused, and look at what it led to.
+
+    Args:
+        uploader: Sends it.
+        upload: With a nonce or a student of its own, by which what is kept of it is known.
+        root: The storage.
+        logs: Of the service.
+        event: The log event to wait for a little; None for none.
+        content_length: As of `Uploader.send_raw`.
+        chunked: As of `Uploader.send_raw`.
+        by_service: As of `Refusal`.
+        before: The storage at any moment before this; scanned now by default.
 
     Raises:
         Inconclusive: The storage or the log cannot be read.
     """
     start = datetime.now(UTC)
-    before = Tree.of([root])
+    before = before or Tree.of([root])
     answer = uploader.send_raw(upload, content_length=content_length, chunked=chunked)
     # The answer to a form that is cut short may be that to what came after it, before the form itself is kept.
-    kept = _its_own(upload, before, Tree.of([root]) if content_length is None else Tree.settled([root]))
+    after = Tree.of([root]) if content_length is None else Tree.settled([root])
+    kept = _its_own(upload, before, after)
     token = _bytes(upload.student_id).decode(errors="replace")
     wanted = event if event and logs.tells(event) else None
     events = events_of(logs, start, lambda line: line.trace_id == answer.trace_id or line.mentions(token), wanted)
     sound = by_service and content_length is None
-    return Refusal(upload.archive.description, answer, tuple(kept), events, bool(wanted), upload.form(), sound)
+    what = upload.archive.description
+    return Refusal(what, answer, tuple(kept), events, bool(wanted), upload.form(), sound, after)
 
 
 def events_of(logs: Logs, start: datetime, is_its: Callable[[LogLine], bool], wanted: str | None) -> tuple[str, ...]:

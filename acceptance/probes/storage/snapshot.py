@@ -12,6 +12,7 @@ import stat
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from acceptance.polling import poll
 from acceptance.verdict import Inconclusive
@@ -21,8 +22,7 @@ MAX_ENTRIES = 200_000
 _EDGE = 64 * 1024  # bytes read at either end of a file in search of a nonce
 
 
-@dataclass(frozen=True, slots=True)
-class Stat:
+class Stat(NamedTuple):
     """What tells one state of a file from another: size in bytes, times in ns, inode, type and permissions."""
 
     size: int
@@ -50,9 +50,9 @@ class Changes:
 
 @dataclass(frozen=True)
 class Tree:
-    """A snapshot of all that lies below some folders; links are listed and never followed."""
+    """A snapshot of all that lies below some folders, by path; links are listed and never followed."""
 
-    entries: Mapping[Path, Stat] = field(repr=False)
+    entries: Mapping[str, Stat] = field(repr=False)
 
     @classmethod
     def of(cls, folders: Iterable[Path], max_entries: int = MAX_ENTRIES) -> Tree:
@@ -61,12 +61,12 @@ class Tree:
         Raises:
             Inconclusive: When a folder cannot be read or holds more than `max_entries`: not seeing is no "nothing".
         """
-        entries: dict[Path, Stat] = {}
+        entries: dict[str, Stat] = {}
         for path, found in _walk({Path(os.path.realpath(folder)) for folder in folders}):
             entries[path] = found
             if len(entries) > max_entries:
                 raise Inconclusive(
-                    f"{path.parent}: expected at most {max_entries} entries in the watched folders, found more; "
+                    f"{Path(path).parent}: expected at most {max_entries} entries in the watched folders, found more; "
                     "watch smaller folders (WATCH_DIRS) or purge the storage"
                 )
         return cls(entries)
@@ -90,10 +90,9 @@ class Tree:
 def diff(before: Tree, after: Tree) -> Changes:
     """Say what appeared, changed and vanished between two snapshots of the same folders."""
     then, now = before.entries, after.entries
+    changed = (path for path, found in now.items() if then.get(path, found) != found)
     return Changes(
-        tuple(sorted(now.keys() - then.keys())),
-        tuple(sorted(path for path in now.keys() & then.keys() if now[path] != then[path])),
-        tuple(sorted(then.keys() - now.keys())),
+        *(tuple(sorted(map(Path, each))) for each in (now.keys() - then.keys(), changed, then.keys() - now.keys()))
     )
 
 
@@ -189,15 +188,15 @@ def outermost(folders: Collection[Path]) -> list[Path]:
     return [folder for folder in folders if not any(other in folder.parents for other in folders)]
 
 
-def _walk(tops: set[Path]) -> Iterator[tuple[Path, Stat]]:
-    waiting = outermost(tops)
+def _walk(tops: set[Path]) -> Iterator[tuple[str, Stat]]:
+    named, waiting = set(map(str, tops)), [str(top) for top in outermost(tops)]
     while waiting:
         folder = waiting.pop()
         try:
             with os.scandir(folder) as listing:
                 children = list(listing)
         except FileNotFoundError as problem:
-            if folder in tops:
+            if folder in named:
                 raise _blind(folder, problem) from problem
             continue  # removed while we looked: gone is what it is
         except OSError as problem:
@@ -210,14 +209,14 @@ def _walk(tops: set[Path]) -> Iterator[tuple[Path, Stat]]:
             except OSError as problem:
                 if problem.errno != errno.ENAMETOOLONG:
                     raise _blind(folder, problem) from problem
-                yield Path(child.path), Stat(0, 0, 0, child.inode(), 0)  # it is there, and no path leads to it
+                yield child.path, Stat(0, 0, 0, child.inode(), 0)  # it is there, and no path leads to it
                 continue
-            yield Path(child.path), Stat.of(found)
+            yield child.path, Stat.of(found)
             if stat.S_ISDIR(found.st_mode):
-                waiting.append(Path(child.path))
+                waiting.append(child.path)
 
 
-def _blind(path: Path, problem: OSError) -> Inconclusive:
+def _blind(path: Path | str, problem: OSError) -> Inconclusive:
     user = os.geteuid()
     return Inconclusive(
         f"{path}: expected to read it, found: {problem.strerror} (as user id {user}); run as a member of the group "

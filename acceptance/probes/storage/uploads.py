@@ -122,13 +122,21 @@ class Uploader:
         """Decode an answer, in the contract's names."""
         return Called.of(exchange, self.names)
 
-    def send_raw(self, upload: Upload, *, content_length: int | None = None, chunked: bool = False) -> Exchange:
+    def send_raw(
+        self,
+        upload: Upload,
+        *,
+        content_length: int | None = None,
+        chunked: bool = False,
+        patience_s: float = raw.PATIENCE_S,
+    ) -> Exchange:
         """Upload with control over how the body's length is told.
 
         Args:
             upload: What to send; the body itself is always sent whole, until the server answers or closes.
             content_length: A Content-Length that lies; too small or too large. By default the true one.
             chunked: Send chunked, without any length (`content_length` is then ignored).
+            patience_s: As of `raw.request`.
 
         Returns:
             The exchange; with `error` set and no status when no answer came before `timeout_s`.
@@ -140,7 +148,10 @@ class Uploader:
             headers["Content-Length"] = str(form.length if content_length is None else content_length)
         with self.requests.noted(f"POST {self.url}", self.timeout_s):
             started = time.monotonic()
-            reply = raw.request("POST", self.url, headers, form, deadline=started + self.timeout_s, chunked=chunked)
+            deadline = started + self.timeout_s
+            reply = raw.request(
+                "POST", self.url, headers, form, deadline=deadline, chunked=chunked, patience_s=patience_s
+            )
         return Exchange(
             method="POST",
             url=self.url,

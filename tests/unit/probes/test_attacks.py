@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
+import zlib
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -156,6 +157,16 @@ def test_bombs_are_small_on_the_wire(kind: str) -> None:
     archive = zip_bombs.bomb(kind)
     assert archive.size < 1_000_000
     assert archive.nonce in archive.read()[:4096]
+
+
+def test_zeros_of_the_bombs_have_the_crc_that_is_told() -> None:
+    """Else who reads it refuses them before their size matters."""
+    for size in zip_bombs._CRC:
+        packed, crc = zip_bombs._zeros(size)
+        unpack, length, seen = zlib.decompressobj(-15), 0, 0
+        while piece := unpack.decompress(packed, 1 << 24):
+            packed, length, seen = unpack.unconsumed_tail, length + len(piece), zlib.crc32(piece, seen)
+        assert (length, seen) == (size, crc)
 
 
 @pytest.mark.parametrize(

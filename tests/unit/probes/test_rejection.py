@@ -76,7 +76,7 @@ def test_what_is_left_of_an_upload_that_was_broken_off_is_told(keeps, status, ki
     class Breaking:
         """Sends what there is of an upload, then goes."""
 
-        def send(self, upload):
+        def send_raw(self, upload, **__):
             received = upload.archive.read()
             if keeps:
                 (tmp_path / "abc").write_bytes(received)
@@ -91,7 +91,7 @@ def test_what_a_service_throws_away_in_time_is_not_left(tmp_path):
     class Slow:
         """Notices a little later that its client went."""
 
-        def send(self, upload):
+        def send_raw(self, upload, **__):
             file = tmp_path / "abc"
             file.write_bytes(upload.archive.read())
             Timer(0.3, file.unlink).start()

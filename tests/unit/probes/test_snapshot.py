@@ -23,7 +23,7 @@ def test_an_untouched_folder_has_no_changes(tmp_path: Path) -> None:
 def test_what_is_written_behind_an_answer_is_seen(tmp_path: Path) -> None:
     late = threading.Timer(0.2, (tmp_path / "late").touch)
     late.start()
-    assert [path.name for path in Tree.settled([tmp_path]).entries] == ["late"]
+    assert [*Tree.settled([tmp_path]).entries] == [str(tmp_path / "late")]
     late.join()
 
 
@@ -56,7 +56,7 @@ def test_links_are_listed_and_not_followed(tmp_path: Path) -> None:
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "watched/link").symlink_to(tmp_path / "elsewhere")
     (tmp_path / "elsewhere/file").touch()
-    assert set(Tree.of([tmp_path / "watched"]).entries) == {tmp_path / "watched/link"}
+    assert set(Tree.of([tmp_path / "watched"]).entries) == {str(tmp_path / "watched/link")}
 
 
 def test_folders_may_be_links_and_lie_in_each_other(tmp_path: Path) -> None:
@@ -64,7 +64,7 @@ def test_folders_may_be_links_and_lie_in_each_other(tmp_path: Path) -> None:
     (tmp_path / "real/inner/f").touch()
     (tmp_path / "link").symlink_to(tmp_path / "real")
     tree = Tree.of([tmp_path / "link", tmp_path / "real/inner"])
-    assert set(tree.entries) == {tmp_path / "real/inner", tmp_path / "real/inner/f"}
+    assert set(tree.entries) == {str(tmp_path / "real/inner"), str(tmp_path / "real/inner/f")}
 
 
 def test_a_missing_folder_is_inconclusive(tmp_path: Path) -> None:
