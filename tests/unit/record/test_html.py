@@ -115,7 +115,7 @@ def test_the_cause_of_a_rollback_is_said_once_for_what_did_not_run(tmp_path):
 
 def test_what_a_target_answers_is_text_and_never_markup(pages):
     assert "<img src=x" not in pages["no_go"]
-    assert "&lt;img src=x onerror=alert(1)&gt;" in pages["no_go"]
+    assert "&lt;img src=x onerror=x(1)&gt;" in pages["no_go"]
 
 
 def test_failing_checks_are_open_and_others_closed(pages, tmp_path):
