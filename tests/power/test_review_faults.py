@@ -225,15 +225,7 @@ POWER = (
         k="collaborators",
         survey="nothing",
     ),
-    Exit(
-        (),
-        ("test_latency_is_within_slo",),
-        "to judge by, found ",
-        INCONCLUSIVE,
-        settings=TOO_FEW,
-        k="latency",
-        survey="few",
-    ),
+    Exit((), ("test_latency_is_within_slo",), "to judge by, found ", INCONCLUSIVE, TOO_FEW, k="latency", survey="few"),
     Exit(
         ("review-report-empty",),
         ("test_review_submission",),
