@@ -65,13 +65,7 @@ POWER = (
         restarts=True,
         survey="stuck",
     ),
-    Off(
-        ("flags-stuck-on",),
-        ("test_new_path_is_not_at_work",),
-        "dialog_context_repository_",
-        restarts=True,
-        survey="stuck",
-    ),
+    Off(("flags-stuck-on",), ("test_new_path_is_not_at_work",), "dialog_context_repo", restarts=True, survey="stuck"),
     On(("bot-does-not-come-back",), ("test_flag_change_restarted_the_bot",), "expected"),
     On(("dialog-error-reply",), ("test_butler_answers",), "found an error text", survey="error"),
     On(("dialog-loses-history",), ("test_context_is_stored",), "after what was said before it", survey="a"),
@@ -89,11 +83,7 @@ POWER = (
         k="context_is_stored",
     ),
     Off(
-        ("dialog-error-reply",),
-        ("test_long_conversation_is_remembered",),
-        "found an error text",
-        k="remembered",
-        survey="off",
+        ("dialog-error-reply",), ("test_long_conversation_is_remembered",), "an error text", k="remember", survey="off"
     ),
     On(("dialog-steps-not-counted",), ("test_step_count_grows",), "[1, 1, 1]", survey="a"),
     On(("dialog-ignores-history",), ("test_history_is_used",), "said before", table.EITHER_WAY, survey="ignored"),
@@ -236,14 +226,7 @@ POWER = (
     Exit(
         ("dialog-slow-seldom",), ("test_latency_is_within_slo",), TOO_SLOW, settings=LONGER, k="latency", survey="slow"
     ),
-    Exit(
-        (),
-        ("test_user_facing_validation_was_successful",),
-        "not verified",
-        INCONCLUSIVE,
-        k="user_facing",
-        survey="nothing",
-    ),
+    Exit((), ("test_user_facing_validation_was_successful",), "not verified", INCONCLUSIVE, k="user", survey="nothing"),
     Exit((), ("test_stage_is_accepted",), "was not checked", INCONCLUSIVE, k="accepted", survey="nothing"),
 )
 

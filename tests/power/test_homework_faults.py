@@ -25,11 +25,7 @@ POWER = (
     table.RestartsNothing(red=("test_worker_runs_the_deployed_code",), stage="21_01b"),
     Off(("homework-of-others",), ("test_commits_are_listed",), "student 'test_user' of each commit"),
     Off(
-        ("flags-stuck-on",),
-        ("test_new_path_is_not_at_work",),
-        "homework_review_service_",
-        restarts=True,
-        survey="stuck",
+        ("flags-stuck-on",), ("test_new_path_is_not_at_work",), "homework_review_service", restarts=True, survey="stuck"
     ),
     Off(
         ("flags-stuck-on", "homework-empty-list"),
@@ -93,17 +89,13 @@ POWER = (
     On(
         ("homework-of-others",),
         ("test_list_is_what_the_hw_checker_knows",),
-        "of each commit",
+        "each commit",
         table.EITHER_WAY,
         survey="b",
     ),
     On(("homework-empty-list",), ("test_list_is_what_the_hw_checker_knows",), "which the HW checker has", survey="a"),
     On(
-        ("homework-review-not-submitted",),
-        ("test_review_is_requested",),
-        "to have queued",
-        settings=IMPATIENT,
-        survey="a",
+        ("homework-review-not-submitted",), ("test_review_is_requested",), "have queued", settings=IMPATIENT, survey="a"
     ),
     On(
         ("homework-flag-ignored",),

@@ -32,21 +32,11 @@ ALERT = 'ALERTS{alertname="LabFaultAlert",alertstate="firing"}'
 """In PromQL, as Prometheus sees the fault."""
 
 POWER = (
-    Before(
-        ("flags-stuck-on",),
-        ("test_services_run_with_the_flags_off",),
-        "running although off",
-        k="run_with",
-        restarts=True,
-    ),
+    Before(("flags-stuck-on",), ("test_services_run_with_the_flags_off",), "although off", k="run_with", restarts=True),
     Before(("metrics-gone",), ("test_monitoring_baseline_is_captured",), "found it down", k="baseline", survey="a"),
     Before(("grafana-dashboard-missing",), ("test_dashboard_state_is_saved",), "404", code=INCONCLUSIVE, survey="b"),
     Before(
-        ("grafana-html",),
-        ("test_dashboard_state_is_saved",),
-        "expected the dashboard's JSON",
-        code=INCONCLUSIVE,
-        survey="a",
+        ("grafana-html",), ("test_dashboard_state_is_saved",), "the dashboard's JSON", code=INCONCLUSIVE, survey="a"
     ),
     Power(
         ("grafana-html",),

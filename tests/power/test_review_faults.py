@@ -133,7 +133,7 @@ POWER = (
     On(
         ("rate-limit-always",),
         ("test_component_executed[rate-limit-checked]",),
-        "found it refused",
+        "it refused",
         k="limit",
         survey="limit",
     ),
@@ -217,14 +217,7 @@ POWER = (
         k="no_errors",
         survey="soak",
     ),
-    Exit(
-        (),
-        ("test_all_collaborators_are_operational",),
-        "not verified",
-        INCONCLUSIVE,
-        k="collaborators",
-        survey="nothing",
-    ),
+    Exit((), ("test_all_collaborators_are_operational",), "not verified", INCONCLUSIVE, k="collab", survey="nothing"),
     Exit((), ("test_latency_is_within_slo",), "to judge by, found ", INCONCLUSIVE, TOO_FEW, k="latency", survey="few"),
     Exit(
         ("review-report-empty",),

@@ -315,11 +315,7 @@ POWER = (
         arguments_too=("-ptests.power.broken.loss",),
     ),
     Power(
-        ("refuses-good-archives",),
-        ("test_every_upload_of_the_soak_was_stored",),
-        "422",
-        only=("soak",),
-        k="every_upload",
+        ("refuses-good-archives",), ("test_every_upload_of_the_soak_was_stored",), "422", only=("soak",), k="upload_of"
     ),
     table.Later(("writes-late",), stage="21_01c"),
     table.RestartsItself(stage="21_01c"),
@@ -441,13 +437,7 @@ POWER = (
         ("av-not-scanned",), ("test_virus_is_still_refused",), "expected 422, found", k="still_refused", survey="still"
     ),
     Soak((), ("test_disk_has_room",), "bytes free", settings=FEW | FULL_DISK, k="room", survey="few"),
-    Exit(
-        ("write-errors-seldom",),
-        ("test_no_file_write_errors",),
-        "expected == 0 errors, found",
-        k="file_write",
-        survey="soak",
-    ),
+    Exit(("write-errors-seldom",), ("test_no_file_write_errors",), "== 0 errors, found", k="file_write", survey="soak"),
     Exit((), ("test_checksum_validation_is_working",), "not verified", INCONCLUSIVE, k="checksum", survey="nothing"),
     Exit((), ("test_security_tests_passed",), "not verified", INCONCLUSIVE, k="security_tests", survey="nothing"),
     Exit((), ("test_disk_usage_is_normal",), "bytes free", settings=FEW | FULL_DISK, k="disk", survey="few"),
