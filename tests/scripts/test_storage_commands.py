@@ -193,7 +193,7 @@ def test_escapes_of_a_command_that_was_killed_with_its_watchdog_are_swept_by_rec
 
     with broken(new_path, "traversal-student-id", "traversal-file-name"):
         process = start("test_path_traversal.py", new_path)
-        assert poll(escaped, bool, 120), "no attack wrote outside"
+        assert poll(escaped, bool, 120), f"no attack wrote outside; the command ended with {process.poll()}"
         (watchdog,) = children(process.pid)
         for pid in (watchdog, process.pid):
             os.kill(pid, signal.SIGKILL)
