@@ -58,7 +58,7 @@ def _is_up(row: Row) -> bool:
 
 def _scrapes(rows: Sequence[Row]) -> int:
     """Count the scrapes of the process with the fewest; one that was never up since is told elsewhere."""
-    return min((len(_since_up(row)) for row in rows if _is_up(row) and _since_up(row)), default=0)
+    return min(filter(None, (len(_since_up(row)) for row in rows if _is_up(row))), default=0)
 
 
 def _since_up(row: Row) -> list[float]:

@@ -113,6 +113,6 @@ def test_monitoring_sees_it_steadily(key: ServiceKey, served: object, target: Ta
     """Validate no impact: since the restart scrapes succeed, and counters only grow."""
     service = target.services[key]
     # Where nothing shows a start, from now on: the restart is no trouble of the monitoring.
-    oldest = min(starts(service, target, prometheus), default=prometheus.clock())
+    oldest = min(starts(service, target, prometheus) or [prometheus.clock()])
     found = unsteady(prometheus, service.job, oldest, target.scrape_interval_s)
     assert found == [], summary(found)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -14,6 +14,7 @@ from typing import Any
 import httpx
 import pytest
 
+from acceptance.baseline.response_times import REQUESTS
 from acceptance.envfile.file import EnvFile
 from acceptance.evidence import Evidence
 from acceptance.finding import Finding, Severity, as_evidence
@@ -53,6 +54,7 @@ from fixtures.given import (
     Storage,
     Store,
     Target,
+    Timed,
     Uploader,
 )
 
@@ -136,6 +138,18 @@ def kept(storage: Storage) -> KeptArchives:
 def soak_uploads() -> list[Sent]:
     """Each submission that the soak had accepted, and its task's id."""
     return []
+
+
+@pytest.fixture(scope="module")
+def soak_times() -> list[float]:
+    """The seconds of each upload that the soak had accepted, in order."""
+    return []
+
+
+@pytest.fixture
+def times_on(soaked: object, soak_times: list[float], time_requests: Timed) -> Sequence[float]:
+    """The seconds of the soak's last uploads; of some that are sent now, where those are too few."""
+    return soak_times[-REQUESTS:] if len(soak_times) >= REQUESTS else time_requests()
 
 
 @pytest.fixture(scope="module")
