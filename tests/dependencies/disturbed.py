@@ -112,12 +112,16 @@ def ailments(lab: Path) -> list[str]:
 
 
 def flap(lab: Path, part: str, times: int) -> None:
-    """Stop a program for two seconds and let it go on for one, again and again: one scrape in three fails."""
+    """Stop a program for nearly three seconds and let it go on for one, again and again: half of the scrapes fail.
+
+    A scrape that begins in a stop's last second is answered late, so two of a second each are the most in a row: an
+    alert that waits for two seconds does not fire.
+    """
     pid = int(control(lab, "pid", part))
     for _ in range(times):
         os.kill(pid, signal.SIGSTOP)
         try:
-            time.sleep(2)
+            time.sleep(2.8)
         finally:
             os.kill(pid, signal.SIGCONT)
         time.sleep(1)

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from commands import children, left_of_tests, run, start, switched_on
+from commands import FLAG, children, left_of_tests, run, start, switched_on
 from held_lab import broken, retold
+from power.stage_run import left_over
 
 from acceptance.conduct.client import RemoteConductor
 from acceptance.conduct.run import new_run
@@ -179,6 +180,8 @@ def test_killed_command_leaves_nothing(new_path: Path, target: Target) -> None:
     process.send_signal(signal.SIGKILL)
     process.communicate()
     assert poll(lambda: left_of_tests(target), lambda left: not left, 120) == []
+    # What is gone is settled in the journal a moment later: until then the command's watchdog still writes there.
+    assert poll(lambda: left_over(new_path), lambda left: len(left) == 1, 30) == [f"{FLAG} is on"]
 
 
 def test_escapes_of_a_command_that_was_killed_with_its_watchdog_are_swept_by_recovery(
