@@ -72,7 +72,7 @@ STEPS = (
         9.0,
         sample=3,
         always=(
-            f"{POWER}/test_healthy.py::test_healthy_lab_is_green[1]",
+            f"{POWER}/test_healthy.py::test_healthy_lab_is_green",
             f"{POWER}/test_storage_faults.py::test_fault_turns_its_check_red[21_01c-checksum-not-verified]",
         ),
     ),

@@ -1,39 +1,28 @@
 """Rows whose faults do not disturb each other, told by one survey: there no red check ends anything.
 
+What is compared with the flag off is no question for a survey, which switches nothing: where the rows name phases of
+both, the run is a rehearsal in which a check that is not good ends no stage.
+
 A run of its own costs ten seconds of a processor before it has asked anything, and a row needs one only where the run
 matters: that a stage ends, that its flag comes back, that a trigger fires.
 """
 
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from held_lab import SHORT, retold
 
-from acceptance.target.loading import load_target
 from power.noticed import Noticed, note
-from power.stage_run import folder_of, left_over, run_stage
-from power.table import Power, assert_noticed, await_no_alerts, part_of, restart_all, seeded
+from power.stage_run import StageRun, folder_of, left_over, run_stage
+from power.table import INCONCLUSIVE, Power, assert_noticed, await_no_alerts, part_of, seeded
 
 Rows = tuple[Power, ...]
 FLAG_OFF = {"preflight", "flag_off", "deploy", "validation", "documentation"}
 """Phases that a survey finds with the flags off; where all flags are on it has the others."""
-
-
-@contextmanager
-def all_flags_on(target_file: Path) -> Iterator[None]:
-    """Leave the lab as a deployment that has ended well leaves its target, then restore it."""
-    env_file = load_target(target_file).env_file
-    before = env_file.read_bytes()
-    lines = [f"{flag}=true\n" for flag in load_target(target_file).flags.values()]
-    try:
-        env_file.write_bytes(before + "".join(lines).encode())
-        restart_all(target_file)
-        yield
-    finally:
-        env_file.write_bytes(before)
-        restart_all(target_file)
+REHEARSED = "-ptests.power.broken.goes_on"
+SURVEYED = "--mode=survey"
 
 
 def both_tests(table: Iterable[Power], lab: str) -> tuple[Callable[..., None], Callable[..., None]]:
@@ -57,37 +46,40 @@ def both_tests(table: Iterable[Power], lab: str) -> tuple[Callable[..., None], C
     return each, together
 
 
-def assert_all_told(rows: Rows, target_file: Path, reports: Path) -> None:
+def assert_all_told(rows: Sequence[Power], target_file: Path, reports: Path) -> None:
     """Run a survey of what the rows name, with all their faults: each is told by its check, for the right reason."""
     before = left_over(target_file)
     await_no_alerts(target_file)
-    with ExitStack() as stack:
-        if not {phase for row in rows for phase in row.only} <= FLAG_OFF:
-            stack.enter_context(all_flags_on(target_file))
-        given = [stack.enter_context(seeded(row, target_file)) for row in rows]
+    phases = {phase for row in rows for phase in row.only}
+    how = REHEARSED if phases - FLAG_OFF and phases & FLAG_OFF else SURVEYED
+    with seeded(target_file, *rows, flags_on=how == SURVEYED and not phases <= FLAG_OFF) as given:
         settings = {
-            key: value for each in (SHORT, *(row.settings for row in rows), *given) for key, value in each.items()
+            key: value for each in (SHORT, *(row.settings for row in rows), given) for key, value in each.items()
         }
-        names = sorted({name for row in rows for name in (*row.red, *row.also)})
+        names = {name for row in rows for name in (*row.red, *row.also)}
+        needed = {f"({row.k})" for row in rows if row.k and how == REHEARSED}
         stages = " or ".join(sorted({folder_of(row.stage) for row in rows}))
         files = sorted({file for row in rows for file in part_of(row.stage, *row.only)})
-        arguments = ("--mode=survey", *files, f"-k{' or '.join(names)}")
+        further = sorted({each for row in rows for each in row.arguments_too})
+        arguments = (how, *further, *files, f"-k{' or '.join(sorted(names | needed))}")
         ended = run_stage(retold(target_file, "quick", **settings), reports, *arguments, stage=stages)
     assert left_over(target_file) == before, ended.explain()
-    found = ended.judged
-    missed: dict[str, object] = {
-        str(row): found.get(row.red[0]) for row in rows if not told(row, *found.get(row.red[0], ("", "")))
-    }
-    missed |= {str(row): unsaid for row in rows if (unsaid := ended.unsaid(row.red[0], row.besides))}
+    missed = {f"{row} {row.red[0]}": unsaid for row in rows if (unsaid := untold(row, ended))}
     assert missed == {}, f"{missed}\n{ended.explain()}"
-    lacking = {name for row in rows for name in row.also if found.get(name, ("",))[0] not in ("FAIL", "INCONCLUSIVE")}
     green = {item for row in rows for item in ended.all_green(row.items - row.not_shown)}
-    assert (ended.code != 0, ended.outcome, lacking, green) == (True, "SURVEY", set(), set()), ended.explain()
+    outcome = "SURVEY" if how == SURVEYED else "NO-GO"
+    assert (ended.code != 0, ended.outcome, green) == (True, outcome, set()), ended.explain()
     for row in rows:
-        note(Noticed(row.faults, row.stage, row.red[0]))
+        note(Noticed(row.faults, row.stage, row.red[0], flag="not switched" if how == SURVEYED else "restored"))
 
 
-def told(row: Power, verdict: str, reason: str) -> bool:
-    """Tell whether the row's check said what it must."""
-    wanted = {10: "INCONCLUSIVE"}
-    return row.told in reason and verdict in {wanted.get(code, "FAIL") for code in row.code}
+def untold(row: Power, ended: StageRun) -> list[str]:
+    """Name what the row's checks did not say of its fault, in a reason or, of many findings, in the evidence."""
+    files = tuple(part_of(row.stage, *row.only) or [f"ops_tests/{folder_of(row.stage)}/"])
+    own = replace(ended, events=tuple(e for e in ended.events if str(e.data.get("nodeid")).startswith(files)))
+    found = {name: own.judged.get(name, ("nothing", "")) for name in (row.red[0], *row.also)}
+    verdict, reason = found[row.red[0]]
+    right = {"INCONCLUSIVE" if code in INCONCLUSIVE else "FAIL" for code in row.code}
+    wrong = [f"{name}: {found[name]}" for name in row.also if found[name][0] not in ("FAIL", "INCONCLUSIVE")]
+    wrong += [] if verdict in right else [f"{row.told}, found {verdict} {reason}"]
+    return wrong + own.unsaid(row.red[0], [words for words in (row.told, *row.besides) if words not in reason])

@@ -3,7 +3,7 @@
 import shlex
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -217,18 +217,35 @@ def await_no_alerts(target_file: Path) -> None:
 
 
 @contextmanager
-def seeded(power: Power, target_file: Path) -> Iterator[Mapping[str, str]]:
-    """Keep the row's faults on, and leave the services without them; gives the settings that its means ask for."""
+def seeded(target_file: Path, *rows: Power, flags_on: bool = False) -> Iterator[dict[str, str]]:
+    """Keep the rows' faults on, and leave the services without them; gives the settings that their means ask for.
+
+    Args:
+        target_file: Of the lab.
+        rows: They share one restart where any of them asks for it.
+        flags_on: Whether to leave the lab meanwhile as a deployment that has ended well leaves its target.
+    """
+    target = load_target(target_file)
+    env_file, before = target.env_file, target.env_file.read_bytes()
+    restarts, given = flags_on or any(row.restarts for row in rows), dict[str, str]()
     try:
-        with broken(target_file, *power.faults), power.by.keep(target_file) if power.by else nullcontext({}) as given:
-            if power.restarts:
+        with ExitStack() as stack:
+            stack.enter_context(broken(target_file, *(name for row in rows for name in row.faults)))
+            for means in {row.by.name: row.by for row in rows if row.by}.values():
+                given |= stack.enter_context(means.keep(target_file))
+            if flags_on:
+                lines = "".join(f"{flag}=true\n" for flag in target.flags.values())
+                env_file.write_bytes(before + lines.encode())
+            if restarts:
                 restart_all(target_file)
-            if power.shows:
-                server = Prometheus(load_target(target_file).prometheus_url)
-                assert poll(lambda: server.instant(power.shows), bool, SHOWS_WITHIN_S), f"{power}: no {power.shows}"
+            server = Prometheus(target.prometheus_url)
+            for shows in (row.shows for row in rows if row.shows):
+                assert poll(lambda: server.instant(shows), bool, SHOWS_WITHIN_S), f"no {shows}"  # noqa: B023
             yield given
     finally:
-        if power.restarts:
+        if flags_on:
+            env_file.write_bytes(before)
+        if restarts:
             restart_all(target_file)
 
 
@@ -236,7 +253,7 @@ def assert_noticed(power: Power, held_target: Path, reports: Path) -> None:
     """Run the row's stage with its fault: the right check is the first red, for the right reason, and nothing stays."""
     before = left_over(held_target)
     await_no_alerts(held_target)
-    with seeded(power, held_target) as given:
+    with seeded(held_target, power) as given:
         quick = retold(held_target, "quick", **SHORT | {**power.settings, **given})
         ended = run_stage(quick, reports, *power.arguments, stage=power.stage)
     if ROLLBACK_FAILED in power.code:

@@ -20,8 +20,8 @@ from ops_tests.post_deployment.test_exit_gate import TRIGGERS
 from power import test_preparation_faults as preparation
 from power.means import CUT_BACKUP, only_backup, stopped
 from power.stage_run import StageRun, run_stage
-from power.survey import all_flags_on, both_tests
-from power.table import INCONCLUSIVE, ROLLBACK_FAILED, Power, assert_failed, part_of, pay_restart
+from power.survey import both_tests
+from power.table import INCONCLUSIVE, ROLLBACK_FAILED, Power, assert_failed, part_of, pay_restart, seeded
 
 Post = partial(Power, stage="post_deployment", only=("validation",))
 Blind = partial(Post, code=INCONCLUSIVE)
@@ -30,10 +30,10 @@ KEPT = "test_backups_are_kept_for_seven_days"
 IMPATIENT = {"HTTP_TIMEOUT_SECONDS": "3"}
 
 POWER = (
-    Post(("component-unhealthy",), ("test_smoke[review-components]",), "LogAnalysisPipeline", k="smoke", survey="a"),
-    Post(("hw-checker-down",), ("test_smoke[homework-list]",), "expected 200", k="smoke", survey="a"),
-    Post(("loki-500",), ("test_smoke[loki]",), "/loki/api/v1/labels", k="smoke", survey="a"),
-    Post(("metrics-gone",), ("test_smoke[prometheus]",), "expected it up", k="smoke", survey="b"),
+    Post(("component-unhealthy",), ("test_smoke[review-components]",), "LogAnalysisPipeline", survey="a"),
+    Post(("hw-checker-down",), ("test_smoke[homework-list]",), "expected 200", survey="a"),
+    Post(("loki-500",), ("test_smoke[loki]",), "/loki/api/v1/labels", survey="a"),
+    Post(("metrics-gone",), ("test_smoke[prometheus]",), "expected it up", survey="b"),
     Post(
         ("hw-checker-down", "grafana-html"),
         ("test_smoke[bot-health]",),
@@ -48,52 +48,35 @@ POWER = (
         ("metrics-gone",),
         ("test_metrics_are_scraped_without_a_gap[bot]",),
         " not scraped: ",
-        k="without_a_gap",
         also=("test_metrics_are_scraped_without_a_gap[worker]", "test_metrics_are_scraped_without_a_gap[api]"),
         shows='max_over_time(up{job="butler-bot"}[10s]) == 0',
         survey="b",
     ),
-    Blind(
-        ("alert-firing",), ("test_no_new_alert_fires",), "LabFaultAlert", k="alert", shows=preparation.ALERT, survey="c"
-    ),
-    Post(("grafana-html",), ("test_grafana_is_healthy",), "instead of JSON", code=(1, 10), k="grafana_is", survey="c"),
-    Post(
-        ("grafana-dashboard-missing",),
-        ("test_dashboard_is_there",),
-        "expected a dashboard with uid",
-        k="dashboard",
-        survey="a",
-    ),
-    Post(("grafana-other-job",), ("test_dashboard_is_there",), "panels of job butler-bot", k="dashboard"),
-    Post(("grafana-gap",), ("test_dashboard_shows_what_there_is",), "found none for", k="dashboard", survey="b"),
-    Blind(("loki-500",), ("test_services_write_to_loki",), "500", k="to_loki", survey="a"),
-    Blind(("loki-stream-missing",), ("test_services_write_to_loki",), "['butler-worker']", k="to_loki", survey="b"),
+    Blind(("alert-firing",), ("test_no_new_alert_fires",), "LabFaultAlert", shows=preparation.ALERT, survey="c"),
+    Post(("grafana-html",), ("test_grafana_is_healthy",), "instead of JSON", code=(1, 10), survey="c"),
+    Post(("grafana-dashboard-missing",), ("test_dashboard_is_there",), "expected a dashboard with uid", survey="a"),
+    Post(("grafana-other-job",), ("test_dashboard_is_there",), "panels of job butler-bot", survey="b"),
+    Post(("grafana-gap",), ("test_dashboard_shows_what_there_is",), "found none for", survey="b"),
+    Blind(("loki-500",), ("test_services_write_to_loki",), "500", survey="a"),
+    Blind(("loki-stream-missing",), ("test_services_write_to_loki",), "['butler-worker']", survey="b"),
     Blind(("loki-late",), ("test_services_write_to_loki",), "['butler-worker'] logged", k="to_loki or homework-list"),
-    Post(("loki-error-spike",), ("test_no_error_spike[bot]",), "error lines, ", k="error_spike", survey="b"),
+    Post(("loki-error-spike",), ("test_no_error_spike[bot]",), "error lines, ", survey="b"),
     Blind(
         ("loki-500",),
         ("test_no_error_spike[bot]",),
         "500",
-        k="error_spike",
         also=("test_no_error_spike[worker]", "test_no_error_spike[api]"),
         survey="a",
     ),
-    Post(("dialog-error-reply",), ("test_butler_responds",), "found an error text", k="butler", survey="a"),
-    Post(
-        ("review-report-empty",),
-        ("test_review_is_generated",),
-        "report persisted",
-        settings=IMPATIENT,
-        k="review_is",
-        survey="a",
-    ),
-    Post(("digest-empty",), ("test_digest_is_sent",), "There is nothing new", k="digest", survey="b"),
-    Backups((), (KEPT,), "unreadable file", by=CUT_BACKUP),
+    Post(("dialog-error-reply",), ("test_butler_responds",), "found an error text", survey="a"),
+    Post(("review-report-empty",), ("test_review_is_generated",), "report persisted", settings=IMPATIENT, survey="a"),
+    Post(("digest-empty",), ("test_digest_is_sent",), "There is nothing new", survey="b"),
+    Backups((), (KEPT,), "unreadable file", by=CUT_BACKUP, survey="b"),
     Backups((), (KEPT,), "expected files in", by=only_backup(0), survey="a"),
     Backups(
         (), (KEPT,), "found none of the last 7 days", by=only_backup(8, "manifest.json"), code=INCONCLUSIVE, survey="c"
     ),
-    Post(("channel-info-of-another",), ("test_channel_info_is_returned",), "another_one", k="channel", survey="b"),
+    Post(("channel-info-of-another",), ("test_channel_info_is_returned",), "another_one", survey="b"),
 )
 
 LATER = ("write-errors", "dialog-slow", "memory-grows", "alert-firing")
@@ -170,7 +153,7 @@ def deployed(target_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Ite
     part = part_of("21_00", "preflight", k="baseline")
     ended = run_stage(retold(target_file, "quick", **LONG), reports, *part, stage="21_00")
     assert ended.first_red == "nothing", ended.explain()
-    with all_flags_on(target_file):
+    with seeded(target_file, flags_on=True):
         yield reports
 
 

@@ -62,12 +62,10 @@ def test_target_that_is_not_there(name: str, words: tuple[str, ...], tmp_path: P
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (lambda text: text + "nonsense\n", ("KEY=VALUE", "nothing was changed")),
         (lambda text: text.replace("SOAK_SECONDS=15", "SOAK_SECONDS=never"), ("SOAK_SECONDS", "'never'", "seconds")),
-        (lambda text: text.replace("MONGODB_URL=", "# "), ("MONGODB_URL", "is missing", "add the line")),
         (lambda text: "\udcff" + text, ("not UTF-8 at byte", "save it as UTF-8")),
     ],
-    ids=["no-pair", "bad-value", "missing-key", "binary"],
+    ids=["bad-value", "binary"],
 )
 def test_malformed_target_file(
     change: Callable[[str], str], words: tuple[str, ...], held_target: Path, tmp_path: Path
@@ -88,10 +86,12 @@ def test_target_file_that_is_a_folder(tmp_path: Path) -> None:
     [
         ({"PROMETHEUS_URL": NOBODY}, INCONCLUSIVE, ("PROMETHEUS_URL", NOBODY)),
         ({"API_JOB": "nobody"}, INCONCLUSIVE, ("API_JOB", "a process of job nobody that is up, found none")),
-        ({"MONGODB_URL": "mongodb://127.0.0.1:9/"}, INCONCLUSIVE, ("MONGODB_URL", "check")),
         ({"SCRAPE_INTERVAL_SECONDS": "0.25"}, REFUSED, ("SCRAPE_INTERVAL_SECONDS", "for job butler-api, 1s")),
-        ({"API_URL": NOBODY}, INCONCLUSIVE, ("API_URL", f"{NOBODY}/health", "correct the address")),
-        ({"API_LOGS": "file:///nowhere/api.log"}, INCONCLUSIVE, ("API_LOGS", "/nowhere/api.log")),
+        (
+            {"API_URL": NOBODY, "API_LOGS": "file:///nowhere/api.log", "MONGODB_URL": "mongodb://127.0.0.1:9/"},
+            INCONCLUSIVE,
+            ("API_URL", f"{NOBODY}/health", "correct the address", "API_LOGS", "/nowhere/api.log", "MONGODB_URL"),
+        ),
         ({"ENV_FILE": "/nowhere/.env.infra"}, REFUSED, ("/nowhere/.env.infra", "no such file", "ENV_FILE")),
         ({"JOURNAL_DIR": "/proc/nowhere"}, REFUSED, ("/proc/nowhere", "JOURNAL_DIR", "nothing was changed")),
         ({"ALLOW_MUTATIONS": "false"}, REFUSED, ("ALLOW_MUTATIONS", "set it to true")),
@@ -99,11 +99,6 @@ def test_target_file_that_is_a_folder(tmp_path: Path) -> None:
             {"STORAGE_ROOT": "/nowhere/archives", "WATCH_DIRS": "/nowhere"},
             1,
             ("STORAGE_ROOT /nowhere/archives", "found no folder there"),
-        ),
-        (
-            {"FLAG_STORAGE": "USE_NEW_STORAGE_SERVICE"},
-            REFUSED,
-            ("USE_NEW_STORAGE_SERVICE=false, found no line of it", "add the line"),
         ),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
@@ -131,11 +126,10 @@ def test_wrong_credentials_are_not_shown(held_target: Path, target: Target, tmp_
     ("change", "words"),
     [
         (lambda text: text.replace(f"{FLAG}=false\n", ""), ("found no line of it", f"add the line {FLAG}=false")),
-        (lambda text: text.replace(f"{FLAG}=false", f"{FLAG}=true"), ("is already true", "set it to false")),
-        (lambda text: f"{text}{FLAG}=true\n", ("is already true",)),
+        (lambda text: f"{text}{FLAG}=true\n", ("is already true", "set it to false")),
         (lambda text: text.replace("\n", "\r\n"), ("carriage return", "sed -i")),
     ],
-    ids=["missing", "on-already", "last-one-wins", "crlf"],
+    ids=["missing", "last-one-wins", "crlf"],
 )
 def test_env_file_that_cannot_be_switched(
     change: Callable[[str], str], words: tuple[str, ...], held_target: Path, env_file: Path, tmp_path: Path

@@ -81,26 +81,34 @@ POWER = (
         ("test_context_is_stored_in_no_other_collection",),
         "dialog_contexts_v2",
         k="context_is_stored",
+        survey="over-a",
     ),
-    Off(
-        ("dialog-error-reply",), ("test_long_conversation_is_remembered",), "an error text", k="remember", survey="off"
-    ),
+    Off(("dialog-error-reply",), ("test_long_conversation_is_remembered",), "an error text", survey="off"),
     On(("dialog-steps-not-counted",), ("test_step_count_grows",), "[1, 1, 1]", survey="a"),
     On(("dialog-ignores-history",), ("test_history_is_used",), "said before", table.EITHER_WAY, survey="ignored"),
     Over(
-        ("dialog-old-sessions-lost",), ("test_conversation_of_the_old_code_goes_on",), "after what was said before it"
+        ("dialog-old-sessions-lost",),
+        ("test_conversation_of_the_old_code_goes_on",),
+        "after what was said before it",
+        survey="over-a",
     ),
     Over(
         ("dialog-steps-not-counted",),
         ("test_steps_are_counted_as_before",),
         "as with the flag off",
-        k="not step_count_grows",
+        k="butler_answers",
+        survey="over-b",
     ),
     Remembers(
         ("dialog-long-text-cut", "dialog-spaces-lost", "dialog-commands-not-stored"),
         besides=("Длинное сообщение", "Две строки", "'/ is no command of mine': (1, 0)"),
+        survey="over-a",
     ),
-    Remembers(("dialog-same-words-dropped",), besides=("'This is message 10 of a long conversation': (2, 1)",)),
+    Remembers(
+        ("dialog-same-words-dropped",),
+        besides=("'This is message 10 of a long conversation': (2, 1)",),
+        survey="over-c",
+    ),
     Remembers(("dialog-kept-connection-fails",), told="turn 2 on one connection"),
     Remembers(
         ("dialog-old-turns-dropped", "dialog-turns-stored-twice"),
@@ -112,17 +120,20 @@ POWER = (
         "context.data.history[].role of ['butler', 'user']",
         k="stored_as_with or remembered or context_is_stored",
         besides=("context.data.history[].at from", "context.user_id with a text"),
+        survey="over-a",
     ),
-    Apart(("dialog-sessions-unlocked",), told="all of 6 messages of one moment stored"),
+    Apart(("dialog-sessions-unlocked",), told="all of 6 messages of one moment stored", survey="over-b"),
     Apart(
         ("dialog-session-names-cut", "dialog-contexts-cached"),
         told="4 sessions that a client named kept apart",
         besides=("nothing known of a session that was erased",),
+        survey="over-a",
     ),
     Apart(
         ("dialog-sessions-of-a-user-mixed", "dialog-stranger-answered", "dialog-stranger-stored"),
         told="messages of one moment in their own session",
         besides=("status 403 for another user", "nothing stored of another user's words"),
+        survey="over-c",
     ),
     *(
         Long(
@@ -131,42 +142,46 @@ POWER = (
             told,
             k="context_is_stored or long or of_the_soak_is_stored",
             besides=tuple(besides),
+            survey=survey,
         )
-        for faults, told, *besides in (
+        for survey, faults, told, *besides in (
             (
+                "",
                 ("dialog-steps-seldom-twice", "dialog-order-seldom"),
                 "as the old path counts",
                 "butler after user, as by the old path",
             ),
-            (("dialog-copy-left",), "one document in dialog_contexts"),
+            ("over-soak", ("dialog-copy-left",), "one document in dialog_contexts"),
         )
     ),
-    Off(("dialog-error-reply",), ("test_sessions_are_tried",), "found an error text", k="tried", survey="off"),
+    Off(("dialog-error-reply",), ("test_sessions_are_tried",), "found an error text", survey="off"),
     table.NotMeasured(stage="21_01a", survey="soak"),
-    table.OddCrash(stage="21_01a"),
+    table.OddCrash(stage="21_01a", survey="over-a"),
     replace(
-        table.OddCalls(stage="21_01a"),
+        table.OddCalls(stage="21_01a", survey="over-b"),
         faults=("other-calls-served", "dialog-longest-refused"),
         besides=("the longest message",),
     ),
-    table.OtherLog(("log-times-of-another-zone",), told="away", stage="21_01a"),
-    table.OddCrashBefore(stage="21_01a"),
-    Off(("dialog-error-reply",), ("test_requests_are_answered_and_timed",), "failed", k="timed", survey="off"),
+    table.OtherLog(("log-times-of-another-zone",), told="away", stage="21_01a", survey="over-long"),
+    table.OddCrashBefore(stage="21_01a", survey="off"),
+    Off(("dialog-error-reply",), ("test_requests_are_answered_and_timed",), "failed", survey="off"),
     Long(
         ("dialog-long-talk-cut",),
         ("test_every_conversation_of_the_soak_is_stored",),
         "after what was said before it",
         settings=LONGER,
         k="of_the_soak_is_stored or remembered",
+        survey="over-long",
     ),
     Long(
         ("dialog-words-logged",),
         ("test_log_tells_no_more_of_what_users_say",),
         "as by the old path",
         k="context_is_stored or users_say",
+        survey="over-soak",
     ),
     table.LeftBehind(("requests-keep-memory",), stage="21_01a", survey="slow"),
-    On(("dialog-mixes-users",), ("test_many_sessions_at_once",), "was told another user's word"),
+    On(("dialog-mixes-users",), ("test_many_sessions_at_once",), "was told another user's word", survey="over-b"),
     On(
         ("dialog-flag-ignored",),
         ("test_contexts_are_saved_via_the_repository",),
@@ -192,42 +207,30 @@ POWER = (
     ),
     Soak(("dialog-warns",), ("test_no_new_errors_in_the_log",), "repository_deprecated", survey="soak"),
     # From the first second of the new process on, before its restart is proved.
-    Soak(("errors-after-restart",), ("test_no_new_errors_in_the_log",), "seeded_error", k="new_errors"),
+    Soak(("errors-after-restart",), ("test_no_new_errors_in_the_log",), "seeded_error", survey="over-soak"),
     # Too little for a trigger, too much for the stage.
     Soak(
         ("dialog-errors-seldom",), ("test_gate_holds[repository-errors]",), "expected == 0 errors, found", survey="soak"
     ),
     Soak(
-        ("dialog-errors-seldom",),
-        ("test_every_turn_of_the_soak_was_good",),
-        "503 Service Unavailable",
-        k="every_turn",
-        survey="soak",
+        ("dialog-errors-seldom",), ("test_every_turn_of_the_soak_was_good",), "503 Service Unavailable", survey="soak"
     ),
     Soak(
         ("dialog-slow-seldom",), ("test_gate_holds[repository-latency-p95]",), TOO_SLOW, settings=LONGER, survey="slow"
     ),
     # What the soak's own traffic does not say or ask.
-    Soak(("dialog-greeting-fails",), ("test_messages_are_taken",), "[503, 200, 200]", survey="greeting"),
+    Soak(("dialog-greeting-fails",), ("test_messages_are_taken",), "[503, 200, 200]", survey="slow"),
     Soak(("dialog-greeting-error-reply",), ("test_responses_are_good",), "'Hello': expected an answer", survey="c"),
-    Soak(("dialog-history-cut",), ("test_history_is_maintained",), "Hello", k="history_is", survey="c"),
-    table.Later(("dialog-answers-late",), stage="21_01a"),
-    table.RestartsItself(stage="21_01a"),
+    Soak(("dialog-history-cut",), ("test_history_is_maintained",), "Hello", survey="c"),
+    table.Later(("dialog-answers-late",), stage="21_01a", survey="over-soak"),
+    table.RestartsItself(stage="21_01a", survey="over-soak"),
     # Nobody looked: no data is never good.
-    Soak((), ("test_user_facing_validation",), "not verified", INCONCLUSIVE, k="user_facing", survey="nothing"),
-    Exit((), ("test_flag_is_enabled",), "not verified", INCONCLUSIVE, k="flag_is_enabled", survey="nothing"),
-    Exit(
-        ("dialog-errors-seldom",),
-        ("test_no_error_rate_increase",),
-        "expected == 0 errors, found",
-        k="error_rate",
-        survey="soak",
-    ),
-    Exit(
-        ("dialog-slow-seldom",), ("test_latency_is_within_slo",), TOO_SLOW, settings=LONGER, k="latency", survey="slow"
-    ),
-    Exit((), ("test_user_facing_validation_was_successful",), "not verified", INCONCLUSIVE, k="user", survey="nothing"),
-    Exit((), ("test_stage_is_accepted",), "was not checked", INCONCLUSIVE, k="accepted", survey="nothing"),
+    Soak((), ("test_user_facing_validation",), "not verified", INCONCLUSIVE, survey="b"),
+    Exit((), ("test_flag_is_enabled",), "not verified", INCONCLUSIVE, survey="b"),
+    Exit(("dialog-errors-seldom",), ("test_no_error_rate_increase",), "expected == 0 errors, found", survey="soak"),
+    Exit(("dialog-slow-seldom",), ("test_latency_is_within_slo",), TOO_SLOW, settings=LONGER, survey="slow"),
+    Exit((), ("test_user_facing_validation_was_successful",), "not verified", INCONCLUSIVE, survey="b"),
+    Exit((), ("test_stage_is_accepted",), "was not checked", INCONCLUSIVE, survey="b"),
 )
 
 

@@ -20,10 +20,16 @@ POWER = (
     table.OldCode(stage="21_01b"),
     # Somebody else's service: the stage is left out, which is neither good nor a fault of the deployment.
     Before(("hw-checker-down",), ("test_hw_checker_can_be_depended_on",), "reschedule it"),
-    Before(("hw-checker-slow",), ("test_hw_checker_can_be_depended_on",), "reschedule it", settings=IMPATIENT),
-    table.Unwatched(stage="21_01b", settings={"WORKER_JOB": "nobody"}),
+    Before(
+        ("hw-checker-slow",),
+        ("test_hw_checker_can_be_depended_on",),
+        "reschedule it",
+        settings=IMPATIENT,
+        survey="before",
+    ),
+    table.Unwatched(stage="21_01b", settings={"WORKER_JOB": "nobody"}, survey="before"),
     table.RestartsNothing(red=("test_worker_runs_the_deployed_code",), stage="21_01b"),
-    Off(("homework-of-others",), ("test_commits_are_listed",), "student 'test_user' of each commit"),
+    Off(("homework-of-others",), ("test_commits_are_listed",), "student 'test_user' of each commit", survey="off"),
     Off(
         ("flags-stuck-on",), ("test_new_path_is_not_at_work",), "homework_review_service", restarts=True, survey="stuck"
     ),
@@ -40,14 +46,13 @@ POWER = (
         "to have queued",
         settings=IMPATIENT,
         restarts=True,
-        k="review_is",
+        survey="stuck",
     ),
     Off(
         ("flags-stuck-on", "homework-empty-list"),
         ("test_lists_of_several_students_are_answered",),
         "lists, found none",
         restarts=True,
-        k="several",
         survey="stuck",
     ),
     *(
@@ -58,8 +63,13 @@ POWER = (
             stage="21_01b",
             only=("flag_off", "flag_on"),
             k="several or lists_are",
+            survey=survey,
         )
-        for fault in ("homework-list-reversed", "homework-lists-mixed", "homework-day-less")
+        for fault, survey in (
+            ("homework-list-reversed", "over-a"),
+            ("homework-lists-mixed", "over-b"),
+            ("homework-day-less", ""),
+        )
     ),
     Power(
         ("homework-list-twice-seldom",),
@@ -68,20 +78,20 @@ POWER = (
         stage="21_01b",
         only=("flag_off", "soak"),
         k="several or every_request",
+        survey="over-soak",
     ),
     Soak(("homework-logs-errors",), ("test_no_new_errors_in_the_log",), "commit_cache_unreachable", survey="soak"),
-    Soak(("errors-after-restart",), ("test_no_new_errors_in_the_log",), "seeded_error", k="new_errors"),
+    Soak(("errors-after-restart",), ("test_no_new_errors_in_the_log",), "seeded_error", survey="over-soak"),
     table.NotMeasured(stage="21_01b", survey="soak"),
     table.LeftBehind(("requests-leave-files",), stage="21_01b", survey="soak"),
-    table.OddCrash(stage="21_01b"),
-    table.OddCalls(stage="21_01b"),
-    table.OtherLog(("log-one-trace-id",), told="the trace ids of our requests", stage="21_01b"),
-    table.OddCrashBefore(stage="21_01b"),
+    table.OddCrash(stage="21_01b", survey="over-a"),
+    table.OddCalls(stage="21_01b", survey="over-b"),
+    table.OtherLog(("log-one-trace-id",), told="the trace ids of our requests", stage="21_01b", survey="over-soak"),
+    table.OddCrashBefore(stage="21_01b", survey="off"),
     On(
         ("homework-errors-of-one-type",),
         ("test_unknown_commit_is_counted_as_such",),
         "error_type not_found",
-        k="unknown_commit",
         survey="b",
     ),
     Off(("hw-checker-down",), ("test_requests_are_answered_and_timed",), "failed", k="timed"),
@@ -112,7 +122,7 @@ POWER = (
         restarts=True,
         survey="ignored",
     ),
-    On(("homework-review-told-done",), ("test_review_is_requested",), "of the check before", k="review_is"),
+    On(("homework-review-told-done",), ("test_review_is_requested",), "of the check before", survey="over-a"),
     Soak(("homework-errors",), ("trigger hw-checker-failures", "test_gate_holds[hw-checker-errors]"), "found"),
     Soak(("homework-empty-list",), ("trigger bad-lists",), "which the HW checker has"),
     Soak(("homework-review-not-submitted",), ("trigger submissions-missing",), "queued", settings=IMPATIENT),
@@ -134,26 +144,19 @@ POWER = (
     ),
     Soak(("hw-checker-says-ill",), ("test_hw_checker_is_healthy",), 'expected 200 {"status":"ok"}', survey="soak"),
     # Slow ones are the trigger's, which has the same bound; few ones are no proof of quick ones.
-    Soak((), ("test_gate_holds[latency-p95]",), "to judge by, found ", INCONCLUSIVE, FEW, k="latency", survey="few"),
-    table.Later(("homework-answers-late",), stage="21_01b"),
-    table.RestartsItself(stage="21_01b"),
-    Soak((), ("test_latency_is_at_most_twice_the_baseline",), "timed requests", INCONCLUSIVE, k="twice", survey="few"),
+    Soak((), ("test_gate_holds[latency-p95]",), "to judge by, found ", INCONCLUSIVE, FEW, survey="few"),
+    table.Later(("homework-answers-late",), stage="21_01b", survey="over-soak"),
+    table.RestartsItself(stage="21_01b", survey="over-soak"),
+    Soak((), ("test_latency_is_at_most_twice_the_baseline",), "timed requests", INCONCLUSIVE, survey="few"),
     Exit(
         ("homework-errors-seldom",),
         ("test_no_increase_in_hw_checker_errors",),
         "expected == 0 errors, found",
-        k="increase",
         survey="soak",
     ),
-    Exit((), ("test_latency_is_within_slo",), "to judge by, found ", INCONCLUSIVE, FEW, k="latency", survey="few"),
-    Exit(
-        ("homework-empty-list",),
-        ("test_homework_submission",),
-        "no commit of test_user in the list",
-        k="submission",
-        survey="a",
-    ),
-    Exit((), ("test_stage_is_accepted",), "21_01b.exit.1 was not checked", INCONCLUSIVE, k="accepted", survey="few"),
+    Exit((), ("test_latency_is_within_slo",), "to judge by, found ", INCONCLUSIVE, FEW, survey="few"),
+    Exit(("homework-empty-list",), ("test_homework_submission",), "no commit of test_user in the list", survey="a"),
+    Exit((), ("test_stage_is_accepted",), "21_01b.exit.1 was not checked", INCONCLUSIVE, survey="few"),
 )
 
 

@@ -14,14 +14,11 @@ from power.stage_run import StageRun, left_over, run_stage
 
 FOLDER = "ops_tests/stage_21_01b"
 PREFLIGHT = f"{FOLDER}/test_preflight.py"
-OTHERS = "test_deploy.py test_flag_off.py test_flag_on.py test_soak.py test_exit_gate.py"
-WAYS: dict[str, tuple[tuple[str, ...], dict[str, str]]] = {
-    "not-importable": (("-ptests.power.broken.not_importable", "--continue-on-collection-errors"), {}),
-    "ignore": ((f"--ignore={PREFLIGHT}",), {}),
-    "ini": (("-o", f"python_files={OTHERS}"), {}),
-    "environment": ((), {"PYTEST_ADDOPTS": f"--ignore={PREFLIGHT}"}),
+WAYS = {
+    "not-importable": ("-ptests.power.broken.not_importable", "--continue-on-collection-errors"),
+    "ignore": (f"--ignore={PREFLIGHT}",),
 }
-"""What the checks of that file answer, others answer as well."""
+"""What the checks of that file answer, others answer as well; the other ways are tried in ``tests/plugin``."""
 
 
 def one_for_each_line(stage: str) -> list[str]:
@@ -35,9 +32,9 @@ def one_for_each_line(stage: str) -> list[str]:
     return chosen
 
 
-def deployed(target: Path, reports: Path, stage: str, options: Sequence[str], **environment: str) -> StageRun:
+def deployed(target: Path, reports: Path, stage: str, options: Sequence[str]) -> StageRun:
     quick = retold(target, "quick", **SHORT, ATTACKS="selection")
-    return run_stage(quick, reports, "--mode=deploy", "--ticket=CHG-2026-11-042", *options, stage=stage, **environment)
+    return run_stage(quick, reports, "--mode=deploy", "--ticket=CHG-2026-11-042", *options, stage=stage)
 
 
 def assert_not_accepted(ended: StageRun, target: Path) -> None:
@@ -54,10 +51,8 @@ def test_one_check_for_each_line_is_no_stage(held_target: Path, tmp_path: Path) 
     assert len(ended.judged) <= len(chosen) < 40, ended.explain()
 
 
-@pytest.mark.parametrize(("options", "environment"), WAYS.values(), ids=WAYS)
-def test_stage_without_one_file_is_not_accepted(
-    options: tuple[str, ...], environment: dict[str, str], held_target: Path, tmp_path: Path
-) -> None:
-    ended = deployed(held_target, tmp_path, "21_01b", options, **environment)
+@pytest.mark.parametrize("options", WAYS.values(), ids=WAYS)
+def test_stage_without_one_file_is_not_accepted(options: tuple[str, ...], held_target: Path, tmp_path: Path) -> None:
+    ended = deployed(held_target, tmp_path, "21_01b", options)
     assert_not_accepted(ended, held_target)
     assert "test_stage_can_be_switched_and_watched" not in ended.judged

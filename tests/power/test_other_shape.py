@@ -13,7 +13,8 @@ import pytest
 from held_lab import SHORT, broken, lab_of_another_shape, retold
 
 from power.stage_run import left_over, run_stage
-from power.table import assert_noticed, part_of
+from power.survey import assert_all_told
+from power.table import Power, assert_noticed, part_of
 
 # Enough traffic for its slower scrapes.
 QUICK = SHORT | {"SOAK_SECONDS": "20"}
@@ -26,22 +27,32 @@ def other_lab() -> Iterator[Path]:
 
 
 DEPLOYMENT = ("pre_deployment", "21_00", "21_01a", "21_01b", "21_01c", "21_01d", "post_deployment", "post_24h")
-CHOSEN = {
-    "pre_deployment-preflight-night-grafana-html": "",
+ALONE = {
     "21_00-validation-disk-gone": "",
-    "21_01a-flag_off-flags-stuck-on": "assistant_context_store_",
-    "21_01a-flag_on-dialog-flag-ignored": "in assistant_context_store_operations_total of assistant",
-    "21_01a-flag_on-dialog-not-stored": "",
     "21_01a-soak-dialog-errors": "",
-    "21_01b-flag_on-homework-empty-list": "",
-    "21_01b-flag_on-at_work-homework-flag-ignored": "metrics reviewer_homework_* of job reviewer",
     "21_01b-soak-homework-errors": "",
     "21_01c-flag-ignored": "expected a document in archives of database assistance",
-    "21_01c-flag_on-wrong-checksum-recorded": "",
-    "21_01d-flag_off-flags-stuck-on": "'Decomposed review' in the log of reviewer",
-    "21_01d-flag_on-at_work-use-case-flag-ignored": "'Decomposed review' in the log of reviewer",
-    "21_01d-flag_on-review-not-published": "",
     "21_01d-soak-review-no-log-analysis": "",
+}
+SURVEYS = {
+    "flags off": {
+        "pre_deployment-preflight-grafana-html": "",
+        "21_01a-flag_off-flags-stuck-on": "assistant_context_store_",
+        "21_01d-flag_off-flags-stuck-on": "'Decomposed review' in the log of reviewer",
+        "21_01d-flag_off-flags-stuck-on+review-no-log-analysis": "",
+    },
+    "flags on": {
+        "21_01a-flag_on-dialog-not-stored": "",
+        "21_01b-flag_on-homework-empty-list": "",
+        "21_01c-flag_on-wrong-checksum-recorded": "",
+        "21_01c-security-attack-writes-outside": "",
+        "21_01d-flag_on-review-not-published": "",
+    },
+    "flags ignored": {
+        "21_01a-flag_on-dialog-flag-ignored": "in assistant_context_store_operations_total of assistant",
+        "21_01b-flag_on-at_work-homework-flag-ignored": "metrics reviewer_homework_* of job reviewer",
+        "21_01d-flag_on-at_work-use-case-flag-ignored": "'Decomposed review' in the log of reviewer",
+    },
 }
 """Rows of the stages' own tables, a few of each, by their names there -> what the reason says here, if otherwise."""
 TABLES = ("preparation", "dialog", "homework", "storage", "review")
@@ -56,24 +67,27 @@ def test_whole_deployment_in_another_shape_is_go(tmp_path: Path) -> None:
             assert (ended.first_red, ended.code, ended.outcome) == ("nothing", 0, "GO"), f"{stage}: {ended.explain()}"
 
 
-@pytest.mark.parametrize(("name", "told"), CHOSEN.items(), ids=CHOSEN)
-def test_fault_is_caught_in_another_shape(name: str, told: str, other_lab: Path, tmp_path: Path) -> None:
+def here(name: str, told: str) -> Power:
+    """Give a row as it is in this shape."""
     row = ROWS[name]
-    assert_noticed(replace(row, told=told or row.told, settings=QUICK | row.settings), other_lab, tmp_path)
+    return replace(row, told=told or row.told, settings=QUICK | row.settings)
 
 
-@pytest.mark.parametrize(
-    ("fault", "red"),
-    [
-        ("leaks-internals", "test_tampered_archive_is_refused[tampered-start]"),
-        ("writes-outside", "test_attacks_are_blocked"),
-    ],
-)
-def test_attack_is_caught_in_another_shape(other_lab: Path, tmp_path: Path, fault: str, red: str) -> None:
+@pytest.mark.parametrize(("name", "told"), ALONE.items(), ids=ALONE)
+def test_fault_is_caught_in_another_shape(name: str, told: str, other_lab: Path, tmp_path: Path) -> None:
+    assert_noticed(here(name, told), other_lab, tmp_path)
+
+
+@pytest.mark.parametrize("chosen", SURVEYS.values(), ids=SURVEYS)
+def test_survey_tells_every_fault_in_another_shape(chosen: dict[str, str], other_lab: Path, tmp_path: Path) -> None:
+    assert_all_told([here(*each) for each in chosen.items()], other_lab, tmp_path)
+
+
+def test_attack_is_caught_in_another_shape(other_lab: Path, tmp_path: Path) -> None:
     target = retold(other_lab, "quick", **QUICK, ATTACKS="selection")
-    with broken(other_lab, fault):
+    with broken(other_lab, "leaks-internals"):
         ended = run_stage(target, tmp_path)
-    assert (ended.first_red, ended.code) == (red, 1), ended.explain()
+    assert (ended.first_red, ended.code) == ("test_tampered_archive_is_refused[tampered-start]", 1), ended.explain()
     assert left_over(target) == []
 
 

@@ -33,7 +33,7 @@ ALERT = 'ALERTS{alertname="LabFaultAlert",alertstate="firing"}'
 
 POWER = (
     Before(("flags-stuck-on",), ("test_services_run_with_the_flags_off",), "although off", k="run_with", restarts=True),
-    Before(("metrics-gone",), ("test_monitoring_baseline_is_captured",), "found it down", k="baseline", survey="a"),
+    Before(("metrics-gone",), ("test_monitoring_baseline_is_captured",), "found it down", survey="a"),
     Before(("grafana-dashboard-missing",), ("test_dashboard_state_is_saved",), "404", code=INCONCLUSIVE, survey="b"),
     Before(
         ("grafana-html",), ("test_dashboard_state_is_saved",), "the dashboard's JSON", code=INCONCLUSIVE, survey="a"
@@ -44,18 +44,18 @@ POWER = (
         "GRAFANA_URL",
         stage="pre_deployment",
         only=("preflight",),
-        k="night",
+        survey="night",
     ),
-    Night(told="nobody listens at", by=TO_NOBODY),
-    Preflight((), ("test_infrastructure_answers[alertmanager]",), "nobody listens at", k="answers", by=TO_NOBODY),
-    Night(told="all silent, until", by=SILENCED),
-    Night(told="each 3600 s", by=SELDOM),
-    Before(("grafana-other-job",), ("test_dashboard_state_is_saved",), "panels of job butler-bot", k="dashboard"),
-    Preflight(("grafana-html",), ("test_infrastructure_answers[grafana]",), "expected JSON", k="answers", survey="a"),
-    Preflight(("loki-500",), ("test_infrastructure_answers[loki]",), "found 500", k="answers", survey="a"),
-    Preflight(("hw-checker-down",), ("test_infrastructure_answers[hw-checker]",), "found 503", k="answers", survey="a"),
-    Preflight(("disk-gone",), ("test_baseline_is_collected",), "that failed, first", k="baseline"),
-    Preflight(("dialog-error-reply",), ("test_baseline_is_collected",), "found an error text", k="baseline"),
+    Night(told="nobody listens at", by=TO_NOBODY, survey="night"),
+    Preflight((), ("test_infrastructure_answers[alertmanager]",), "nobody listens at", by=TO_NOBODY, survey="night"),
+    Night(told="all silent, until", by=SILENCED, survey="night"),
+    Night(told="each 3600 s", by=SELDOM, survey="night"),
+    Before(("grafana-other-job",), ("test_dashboard_state_is_saved",), "panels of job butler-bot", survey="c"),
+    Preflight(("grafana-html",), ("test_infrastructure_answers[grafana]",), "expected JSON", survey="a"),
+    Preflight(("loki-500",), ("test_infrastructure_answers[loki]",), "found 500", survey="a"),
+    Preflight(("hw-checker-down",), ("test_infrastructure_answers[hw-checker]",), "found 503", survey="a"),
+    Preflight(("disk-gone",), ("test_baseline_is_collected",), "archive could not be stored", survey="b"),
+    Preflight(("dialog-error-reply",), ("test_baseline_is_collected",), "found an error text", survey="b"),
     Preflight(
         ("metrics-gone",),
         ("test_baseline_is_collected",),
@@ -92,9 +92,9 @@ POWER = (
         settings={"SOAK_SECONDS": "50"},  # its fifth is the time in which errors are counted
         also=("test_no_error_spike_in_logs[worker]", "test_no_error_spike_in_logs[api]"),
     ),
-    Validation(("dialog-ignores-history",), ("test_conversation_goes_on",), "said before, in the answer", k="goes_on"),
+    Validation(("dialog-ignores-history",), ("test_conversation_goes_on",), "said before, in the answer", survey="c"),
     Validation(
-        ("review-report-empty",), ("test_work_is_reviewed",), "report persisted", settings=IMPATIENT, k="reviewed"
+        ("review-report-empty",), ("test_work_is_reviewed",), "report persisted", settings=IMPATIENT, survey="c"
     ),
     Validation(
         ("dialog-error-reply", "hw-checker-down"),
@@ -113,19 +113,19 @@ POWER = (
         also=("test_users_wait_no_longer[worker]", "test_users_wait_no_longer[api]"),
     ),
     Validation(("disk-gone",), ("test_users_are_served[api]",), "expected 201", survey="b"),
-    Validation(("grafana-html",), ("test_grafana_is_well",), "expected JSON", k="grafana", survey="a"),
-    Validation(("metrics-gone",), ("test_no_target_is_down",), "butler-bot", code=(1, 10), k="down", survey="a"),
-    Validation((), ("test_no_alert_fires",), "each 3600 s", k="alert", by=SELDOM),
+    Validation(("grafana-html",), ("test_grafana_is_well",), "expected JSON", survey="a"),
+    Validation(("metrics-gone",), ("test_no_target_is_down",), "butler-bot", code=(1, 10), survey="a"),
+    Validation((), ("test_no_alert_fires",), "each 3600 s", by=SELDOM, survey="night"),
     Validation(
         ("metrics-of-two-processes", "scrapes-seldom-late"),
         ("test_monitoring_sees_it_steadily[bot]",),
         "to grow for as long as its process runs",
         besides=("that failed since it is up",),
         also=("test_monitoring_sees_it_steadily[worker]", "test_monitoring_sees_it_steadily[api]"),
-        k="steadily",
         restarts=True,
+        survey="c",
     ),
-    Validation(("alert-firing",), ("test_no_alert_fires",), "LabFaultAlert", k="alert", shows=ALERT, survey="b"),
+    Validation(("alert-firing",), ("test_no_alert_fires",), "LabFaultAlert", shows=ALERT, survey="b"),
 )
 
 FLAGS = (
@@ -168,20 +168,17 @@ def target_file() -> Iterator[Path]:
 test_fault_turns_its_check_red, test_survey_tells_every_fault = both_tests(POWER, "target_file")
 
 
-@pytest.mark.parametrize(("stage", "phase", "red"), FLAGS)
-def test_flag_that_is_on_turns_its_check_red(
-    stage: str, phase: str, red: str, target_file: Path, tmp_path: Path
-) -> None:
-    env_file = load_target(target_file).env_file
+@pytest.mark.parametrize("stage", dict.fromkeys(stage for stage, *_ in FLAGS))
+def test_flag_that_is_on_turns_its_checks_red(stage: str, target_file: Path, tmp_path: Path) -> None:
+    env_file, checks = load_target(target_file).env_file, {phase: red for of, phase, red in FLAGS if of == stage}
     before = env_file.read_bytes()
     env_file.write_bytes(before + b"USE_DECOMPOSED_USE_CASE=true\n")
     try:
-        part = part_of(stage, phase, k="flags")
+        part = part_of(stage, *checks, k="flags")
         ended = run_stage(retold(target_file, "quick", **SHORT), tmp_path, *part, stage=stage)
     finally:
         env_file.write_bytes(before)
-    told = "USE_DECOMPOSED_USE_CASE: expected false, found true"
-    assert (ended.first_red, told in ended.reason) == (red, True), ended.explain()
+    assert_failed(ended, dict.fromkeys(checks.values(), "USE_DECOMPOSED_USE_CASE: expected false, found true"))
 
 
 def test_mongodb_that_keeps_nothing(target_file: Path, tmp_path: Path) -> None:

@@ -61,7 +61,6 @@ POWER = (
         ("test_submissions_of_users_are_reviewed",),
         "'status': 'failed'",
         restarts=True,
-        k="submissions",
         survey="stuck-errors",
     ),
     Off(
@@ -69,7 +68,6 @@ POWER = (
         ("test_reviews_are_timed",),
         "expected at least 7 reviews with a result",
         restarts=True,
-        k="timed",
         survey="stuck-errors",
     ),
     On(("use-case-does-not-come-back",), ("test_flag_change_restarted_the_worker",), "expected"),
@@ -98,7 +96,7 @@ POWER = (
             "a report of about",
         ),
     ),
-    AsBefore(("reviews-replace-each-other",), besides=("expected log_analysis {",)),
+    AsBefore(("reviews-replace-each-other",), besides=("analysed otherwise",), survey="over"),
     AsBefore(
         ("review-newest-first", "review-tells-places", "review-published-later"),
         besides=(
@@ -106,6 +104,7 @@ POWER = (
             "begun in the order in which they were sent, as by the old path",
             "a report that does not tell where its archives lie, as by the old path",
         ),
+        survey="over",
     ),
     Power(
         ("review-cut-off-lost",),
@@ -122,21 +121,17 @@ POWER = (
         stage="21_01d",
         only=("flag_off", "soak"),
         k="submissions or every_review",
+        besides=("analysed otherwise",),
+        survey="over-log",
     ),
     Soak(("review-logs-errors",), ("test_no_new_errors_in_the_log",), "student_not_notified", survey="soak"),
-    Soak(("errors-after-restart",), ("test_no_new_errors_in_the_log",), "seeded_error", k="new_errors"),
+    Soak(("errors-after-restart",), ("test_no_new_errors_in_the_log",), "seeded_error", survey="over-soak"),
     table.NotMeasured(stage="21_01d", survey="soak"),
     table.LeftBehind(("requests-leave-files",), stage="21_01d", survey="soak"),
-    table.OtherLog(("log-times-of-another-zone",), told="away", stage="21_01d"),
+    table.OtherLog(("log-times-of-another-zone",), told="away", stage="21_01d", survey="over-log"),
     On(("component-unhealthy",), ("test_components_are_healthy_before_the_soak",), "LogAnalysisPipeline", survey="a"),
     On(("rate-limit-always",), ("test_review_is_done",), "found it refused: rate limit", survey="limit"),
-    On(
-        ("rate-limit-always",),
-        ("test_component_executed[rate-limit-checked]",),
-        "it refused",
-        k="limit",
-        survey="limit",
-    ),
+    On(("rate-limit-always",), ("test_component_executed[rate-limit-checked]",), "it refused", survey="limit"),
     On(
         ("review-no-log-analysis",),
         ("test_component_executed[log-analysis-appended]",),
@@ -177,12 +172,15 @@ POWER = (
     Soak(("component-unhealthy",), ("test_components_are_healthy",), "LogAnalysisPipeline", survey="soak"),
     # Both take longer than the SLO of 30 s, so their runs do too.
     Soak(("review-slow",), ("trigger latency", "test_reviews_end_in_time", "test_gate_holds[latency-p95]"), "found"),
-    Soak(("review-begins-late",), ("test_reviews_end_in_time",), "not < 30 s", settings=FEW),
-    table.Later(("review-takes-longer",), red=("test_reviews_take_at_most_twice_the_baseline",), stage="21_01d"),
-    Soak(
-        (), ("test_reviews_take_at_most_twice_the_baseline",), "timed requests", INCONCLUSIVE, k="twice", survey="few"
+    Soak(("review-begins-late",), ("test_reviews_end_in_time",), "not < 30 s", settings=FEW, survey="late"),
+    table.Later(
+        ("review-takes-longer",),
+        red=("test_reviews_take_at_most_twice_the_baseline",),
+        stage="21_01d",
+        survey="over-soak",
     ),
-    table.RestartsItself(stage="21_01d"),
+    Soak((), ("test_reviews_take_at_most_twice_the_baseline",), "timed requests", INCONCLUSIVE, survey="few"),
+    table.RestartsItself(stage="21_01d", survey="over-soak"),
     # Too little for a trigger, too much for the stage.
     Soak(
         ("review-errors-seldom",),
@@ -201,35 +199,18 @@ POWER = (
         survey="soak",
     ),
     # Slow ones are the trigger's, which has the same bound; few ones are no proof of quick ones.
-    Soak(
-        (),
-        ("test_gate_holds[latency-p95]",),
-        "to judge by, found ",
-        INCONCLUSIVE,
-        settings=TOO_FEW,
-        k="latency",
-        survey="few",
-    ),
-    Exit(
-        ("review-errors-seldom",),
-        ("test_no_errors_in_the_review_pipeline",),
-        "expected == 0 errors",
-        k="no_errors",
-        survey="soak",
-    ),
-    Exit((), ("test_all_collaborators_are_operational",), "not verified", INCONCLUSIVE, k="collab", survey="nothing"),
-    Exit((), ("test_latency_is_within_slo",), "to judge by, found ", INCONCLUSIVE, TOO_FEW, k="latency", survey="few"),
+    Soak((), ("test_gate_holds[latency-p95]",), "to judge by, found ", INCONCLUSIVE, settings=TOO_FEW, survey="few"),
+    Exit(("review-errors-seldom",), ("test_no_errors_in_the_review_pipeline",), "expected == 0 errors", survey="soak"),
+    Exit((), ("test_all_collaborators_are_operational",), "not verified", INCONCLUSIVE, survey="few"),
+    Exit((), ("test_latency_is_within_slo",), "to judge by, found ", INCONCLUSIVE, TOO_FEW, survey="few"),
     Exit(
         ("review-report-empty",),
         ("test_review_submission",),
         "report persisted, found report =",
         settings=IMPATIENT,
-        k="submission",
         survey="a",
     ),
-    Exit(
-        (), ("test_stage_is_accepted",), "21_01d.exit.1 was not checked", INCONCLUSIVE, k="accepted", survey="nothing"
-    ),
+    Exit((), ("test_stage_is_accepted",), "21_01d.exit.1 was not checked", INCONCLUSIVE, survey="few"),
 )
 
 

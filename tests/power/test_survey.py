@@ -11,7 +11,7 @@ from acceptance.record.checks import findings_of
 from acceptance.record.publish import load
 from acceptance.target.loading import load_target
 from power.stage_run import run_stage
-from power.survey import all_flags_on
+from power.table import seeded
 
 FAULTS = {
     "traversal-student-id": "test_attacks_are_blocked",
@@ -38,7 +38,7 @@ def target_file() -> Iterator[Path]:
 
 def test_survey_names_all_ten_faults_worst_first(target_file: Path, tmp_path: Path) -> None:
     env_file = load_target(target_file).env_file
-    with all_flags_on(target_file), broken(target_file, *FAULTS):
+    with seeded(target_file, flags_on=True), broken(target_file, *FAULTS):
         before = env_file.read_bytes()
         survey = ("--mode=survey", f"-k{CHOSEN}")
         ended = run_stage(
