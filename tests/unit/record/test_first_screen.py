@@ -33,11 +33,13 @@ def test_causes_are_told_and_what_follows_from_them_is_not(record, reasons, caus
     [
         ("Disk: assert 8 > 9", "Disk"),
         ("Upload: httpx.ConnectError: [Errno 111] refused", "Upload"),
-        ("Soak: HTTPConnectionPool(host='127.0.0.1', port=9): Max retries", "Soak"),
+        ("Soak: HTTPConnectionPool(host='::1', port=9): (a; b)", "Soak"),
+        ("Soak: HTTPConnectionPool(host='::1', port=9): (a); check that it runs", "Soak; check that it runs"),
     ],
 )
-def test_what_python_says_of_an_error_is_left_to_the_check(said, plain):
-    assert first_screen.plain(said) == f"{plain} (the error itself stands at the check)"
+def test_what_python_says_of_an_error_is_left_to_the_check_and_the_next_step_is_not(said, plain):
+    where, _, step = plain.partition("; ")
+    assert first_screen.plain(said) == f"{where} (the error itself stands at the check){step and '; ' + step}"
 
 
 def test_a_sentence_of_ours_stays_whole():

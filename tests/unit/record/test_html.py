@@ -125,6 +125,21 @@ def test_failing_checks_are_open_and_others_closed(pages, tmp_path):
     assert Reader(pages["no_go"]).opened == failing
 
 
+def test_paper_names_each_check_that_passed_and_those_of_one_title_together(tmp_path):
+    record = load(samples.go(tmp_path / "go"))
+    text = page(record).partition('id="stages"')[2]
+    lines = re.findall(r"<p>✓ #(\d+)(?:–(\d+))?", "".join(re.findall('<div class="paper">.*</div>', text)))
+    named = [number for first, last in lines for number in range(int(first), int(last or first) + 1)]
+    assert named == [check.number for check in record.checks if check.verdict == "PASS"]
+    assert len(named) - len(lines) == 29, "of the security phase's titles three have several cases"
+
+
+def test_a_rollbacks_account_is_told_to_its_end(tmp_path):
+    record = load(samples.no_go(tmp_path / "no_go"))
+    account = f"{'restored; ' * 40}whether the API left the new path is not known"
+    assert account in page(replace(record, rollbacks=(replace(record.rollbacks[0], account=account),)))
+
+
 def test_every_line_of_the_checklist_is_there_in_order(pages, tmp_path):
     record = load(samples.go(tmp_path / "go"))
     assert re.findall(r'<tr id="i-([^"]+)"', pages["go"]) == [line.id for line in record.lines]
