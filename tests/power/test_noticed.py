@@ -1,6 +1,6 @@
 """The catalogue's times are those of a run's event log."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -32,7 +32,7 @@ OFF = ("flag.changed", {"after": "false"})
     ids=["a check", "a trigger", "a second try", "a rollback that failed", "before the switch"],
 )
 def test_times_count_from_the_failure_that_a_rollback_is_for(log, expected):
-    at = datetime(2026, 1, 1, tzinfo=UTC)
-    events = (Event(n, (at + timedelta(seconds=n)).isoformat(), *each, "", "") for n, each in enumerate(log))
-    found = Noticed.of(StageRun(1, "", 0.0, Path(), tuple(events)), ("f",), "21_01c")
+    at = [datetime.fromtimestamp(second, UTC).isoformat() for second in range(len(log))]
+    events = tuple(Event(n, at[n], kind, data, "", "") for n, (kind, data) in enumerate(log))
+    found = Noticed.of(StageRun(1, "", 0.0, Path(), events), ("f",), "21_01c")
     assert (found.by, found.after_s, found.undone_s, found.flag) == expected
