@@ -173,18 +173,10 @@ def test_5000_checks_stay_small_and_quick(tmp_path):
     assert text.count('class="check v-') == 5000
 
 
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [
-        (None, "unknown"),
-        (0.031, "31 ms"),
-        (7.4, "7.4 s"),
-        (62, "1 min"),
-        (59.6, "60 s"),
-        (2460, "41 min"),
-        (9000, "2h 30min"),
-    ],
-)
+SAID = {None: "unknown", 0.031: "31 ms", 7.4: "7.4 s", 62: "1 min", 59.6: "60 s", 2460: "41 min", 9000: "2h 30min"}
+
+
+@pytest.mark.parametrize(("seconds", "text"), SAID.items())
 def test_durations_are_said_as_in_the_checklist(seconds, text):
     assert formatting.duration(seconds) == text
 

