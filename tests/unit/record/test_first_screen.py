@@ -5,8 +5,10 @@ from dataclasses import replace
 import pytest
 import record_samples as samples
 
+from acceptance.checklist import State
 from acceptance.record import first_screen, formatting
 from acceptance.record.publish import load
+from acceptance.record.signoffs import covered
 from acceptance.verdict import Outcome, Verdict
 
 
@@ -71,6 +73,14 @@ def test_a_rollback_that_failed_twice_is_told_once_with_what_was_found_and_only_
     assert formatting.flag_words(run) == "Last seen: USE_X is false in /e; api: /health answers 200."
     assert first_screen.causes(run) == ["TRIGGER: errors: 7 %"]
     assert not replace(run, rollbacks=(first, record.rollbacks[0]), rollback_failure="").rollback_failed
+
+
+def test_who_awaits_a_person_was_not_skipped_and_what_could_not_be_seen_is_named(record):
+    waits = replace(record.checks[0], verdict=Verdict.SKIPPED, reason="AWAITING a signature")
+    assert formatting.counted([record.checks[0], waits], waits.stage, waits.phase) == "1 passed, 1 awaiting"
+    unseen = [replace(line, state=State.INCONCLUSIVE) for line in record.lines if line.chapter == "trigger"]
+    assert covered(unseen[:1], ["trigger"]) == "0 of 1 lines checked, 1 could not be seen (trigger.1)"
+    assert covered(unseen, ["trigger"]).endswith("7 could not be seen (trigger.1, trigger.2, trigger.3, …)")
 
 
 @pytest.mark.parametrize(("code", "known"), [({}, "not known"), ({"before": {"checkout": "a" * 40}}, "a" * 12)])
