@@ -10,15 +10,12 @@ import json
 import signal
 import subprocess
 import sys
-import xmlrpc.client
 from collections.abc import Callable
 from pathlib import Path
 
-from supervisor.xmlrpc import SupervisorTransport
-
 sys.path.insert(0, str(Path(__file__).parent))
 
-from held_lab import held_lab
+from held_lab import control, held_lab
 from power.stage_run import pytest_process
 
 from acceptance.polling import poll
@@ -28,14 +25,9 @@ from lab.layout import Layout
 Disturb = Callable[[subprocess.Popen[bytes], Layout], None]
 
 
-def leave_alone(run: subprocess.Popen[bytes], lab: Layout) -> None:
-    """Let the run end by itself."""
-
-
 def stop_prometheus(run: subprocess.Popen[bytes], lab: Layout) -> None:
     """Take the lab's Prometheus away, as an outage of the monitoring would."""
-    transport = SupervisorTransport(None, None, serverurl=f"unix://{lab.control}")
-    xmlrpc.client.ServerProxy("http://127.0.0.1", transport=transport).supervisor.stopProcess("infra:prometheus")
+    control(lab.home / "target.env", "stop", "infra:prometheus")
 
 
 def break_writes(run: subprocess.Popen[bytes], lab: Layout) -> None:
@@ -49,7 +41,7 @@ def terminate(run: subprocess.Popen[bytes], lab: Layout) -> None:
 
 
 KINDS: dict[str, tuple[str, str, Disturb]] = {
-    "go": ("GO", "no expected check is missing", leave_alone),
+    "go": ("GO", "no expected check is missing", lambda *_: None),
     "no-go": ("NO-GO", "TRIGGER: ", break_writes),
     "inconclusive": ("INCONCLUSIVE", "Prometheus at ", stop_prometheus),
     "interrupted": ("INTERRUPTED", "interrupted by SIGTERM", terminate),
