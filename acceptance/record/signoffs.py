@@ -71,13 +71,13 @@ def covered(lines: Iterable[Line], stages: Iterable[str]) -> str:
     chapters = chapters_of(stages)
     mine = [line for line in lines if line.chapter in chapters or line.checks]
     states = [line.state for line in mine]
-    unseen = [line.id for line in mine if line.state is State.INCONCLUSIVE]
+    no_data = [line.id for line in mine if line.state is State.INCONCLUSIVE]
     rest = {
         "await a person": states.count(State.AWAITING),
         "waived": states.count(State.WAIVED),
         "not applicable": states.count(State.NOT_APPLICABLE),
         "not run": states.count(State.NOT_RUN),
-        f"could not be seen ({', '.join(unseen[:3])}{', …' if len(unseen) > 3 else ''})": len(unseen),
+        f"could not be seen ({', '.join(no_data[:3])}{', …' if len(no_data) > 3 else ''})": len(no_data),
         "failed": states.count(State.FAIL),
     }
     told = [f"{count} {words}" for words, count in rest.items() if count]
