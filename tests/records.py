@@ -7,19 +7,16 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import signal
 import subprocess
 import sys
-import xmlrpc.client
 from collections.abc import Callable
 from pathlib import Path
 
-from supervisor.xmlrpc import SupervisorTransport
-
 sys.path.insert(0, str(Path(__file__).parent))
 
-from held_lab import ROOT, held_lab
+from held_lab import control, held_lab
+from power.stage_run import pytest_process
 
 from acceptance.polling import poll
 from lab.faults import switch
@@ -28,14 +25,9 @@ from lab.layout import Layout
 Disturb = Callable[[subprocess.Popen[bytes], Layout], None]
 
 
-def leave_alone(run: subprocess.Popen[bytes], lab: Layout) -> None:
-    """Let the run end by itself."""
-
-
 def stop_prometheus(run: subprocess.Popen[bytes], lab: Layout) -> None:
     """Take the lab's Prometheus away, as an outage of the monitoring would."""
-    transport = SupervisorTransport(None, None, serverurl=f"unix://{lab.control}")
-    xmlrpc.client.ServerProxy("http://127.0.0.1", transport=transport).supervisor.stopProcess("infra:prometheus")
+    control(lab.home / "target.env", "stop", "infra:prometheus")
 
 
 def break_writes(run: subprocess.Popen[bytes], lab: Layout) -> None:
@@ -49,7 +41,7 @@ def terminate(run: subprocess.Popen[bytes], lab: Layout) -> None:
 
 
 KINDS: dict[str, tuple[str, str, Disturb]] = {
-    "go": ("GO", "no expected check is missing", leave_alone),
+    "go": ("GO", "no expected check is missing", lambda *_: None),
     "no-go": ("NO-GO", "TRIGGER: ", break_writes),
     "inconclusive": ("INCONCLUSIVE", "Prometheus at ", stop_prometheus),
     "interrupted": ("INTERRUPTED", "interrupted by SIGTERM", terminate),
@@ -60,14 +52,7 @@ PEOPLE = ("--operator", "M. Olsen", "--ticket", "CHG-2025-11-042")
 
 
 def make(kind: str, folder: Path) -> Path:
-    """Make one record below a folder.
-
-    Returns:
-        The record's own folder.
-
-    Raises:
-        AssertionError: The run ended otherwise; its output is in ``folder/output.txt``.
-    """
+    """Make one record below a folder, and give its own; where it has another outcome, see `output.txt` there."""
     outcome, cause, disturb = KINDS[kind]
     folder.mkdir(parents=True, exist_ok=True)
     earlier = set(folder.glob("*/events.jsonl"))
@@ -84,23 +69,9 @@ def make(kind: str, folder: Path) -> Path:
 def run(folder: Path, target_file: Path, disturb: Disturb) -> None:
     """Run the stage, and disturb it as soon as its soak is told of."""
     said = folder / "output.txt"
+    asked = pytest_process(target_file, folder, "-mstage_21_01c", *PEOPLE, PYTHONDONTWRITEBYTECODE="1")
     with said.open("wb") as output:
-        process = subprocess.Popen(
-            [
-                sys.executable,
-                "-m",
-                "pytest",
-                "-mstage_21_01c",
-                f"--target={target_file}",
-                f"--reports={folder}",
-                *PEOPLE,
-            ],
-            cwd=ROOT,
-            env=os.environ | {"PYTHONDONTWRITEBYTECODE": "1"},
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-        )
+        process = subprocess.Popen(**asked | {"stdout": output})
     try:
         poll(lambda: b"soak 21_01c" in said.read_bytes() or process.poll() is not None, bool, 200)
         if process.poll() is None:
@@ -111,7 +82,7 @@ def run(folder: Path, target_file: Path, disturb: Disturb) -> None:
         process.wait(60)
 
 
-def main() -> int:
+def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("kind", choices=KINDS)
     parser.add_argument("folder", type=Path, help="where the record goes")
@@ -119,10 +90,8 @@ def main() -> int:
     try:
         print(make(options.kind, options.folder.resolve()) / "record.html")
     except AssertionError as error:
-        print(f"FAIL: {error}", file=sys.stderr)
-        return 1
-    return 0
+        sys.exit(f"FAIL: {error}")
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -1,6 +1,12 @@
 """The steps of our own tests, and what of each is in the quick tier."""
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # mypy sees them by these names: as files they are all `conftest`, which the root's is
+    import tests.conftest
+    import tests.lab.conftest
+    import tests.unit.conftest  # noqa: F401
 
 
 @dataclass(frozen=True)

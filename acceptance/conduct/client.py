@@ -14,7 +14,7 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
 
-from acceptance.conduct.connection import Line, WatchdogGone
+from acceptance.conduct.connection import FROZEN_S, Line, WatchdogGone
 from acceptance.conduct.recovery import recover_run
 from acceptance.conduct.run import Run
 from acceptance.conduct.services import Restarted
@@ -22,8 +22,8 @@ from acceptance.conduct.stage_state import FlagState, Rollback
 from acceptance.effects import Effect, about_to
 from acceptance.stage import Stage
 
-_BEAT_S, _FROZEN_S = 2.0, 30.0
-"""Seconds of a call after which the watchdog is asked whether it lives, and that it may take to say so."""
+_BEAT_S = 2.0
+"""Seconds of a call after which the watchdog is asked whether it lives."""
 
 
 def end_this_process() -> None:
@@ -132,7 +132,7 @@ class RemoteConductor:
             WatchdogGone: The watchdog does not answer.
         """
         with self._one_renewal:
-            said: str = self._renewals.ask("renew", stage_id, fresh, patience_s=_FROZEN_S)
+            said: str = self._renewals.ask("renew", stage_id, fresh, patience_s=FROZEN_S)
         return said
 
     def close(self) -> None:

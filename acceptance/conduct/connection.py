@@ -17,6 +17,9 @@ from typing import Any
 
 from acceptance.verdict import Refused
 
+FROZEN_S = 30.0
+"""So many seconds a watchdog may be stopped, or not say whether it lives, before it counts as gone."""
+
 
 class WatchdogGone(Refused):
     """The watchdog does not answer any more: it was killed, it hangs, or it has ended the run."""

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, wait
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
@@ -149,8 +150,9 @@ class Restarter:
         if blind:
             return None
         wanted = f"{len(before.starts)} processes" if len(before.starts) > 1 else "a process"
-        newest = max(before.starts, default=None)
-        claim = f"{service.name}: {shown_by(service)} shows {wanted} newer than {newest}"
+        newest = [datetime.fromtimestamp(max(before.starts), UTC)] if before.starts else []
+        than = "".join(f" newer than {at:%Y-%m-%d %H:%M:%S} UTC" for at in newest)
+        claim = f"{service.name}: {shown_by(service)} shows {wanted}{than}"
         try:
             after: float | None = self._wait(lambda: self._newer(service, before.starts), claim)
         except MutationFailed as error:

@@ -13,7 +13,7 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait
 
 from acceptance.conduct.best_effort_log import BestEffort
 from acceptance.conduct.journal import Entry, Journal
-from acceptance.conduct.manual_recovery import by_hand_commands, flags_found, state_found
+from acceptance.conduct.manual_recovery import by_hand_commands, state_found
 from acceptance.conduct.old_path_proof import OldPathProof
 from acceptance.conduct.services import Restarted, Restarter
 from acceptance.conduct.testdata import new_prefix, purge
@@ -118,7 +118,7 @@ class Undo:
     ) -> RollbackFailed:
         account = "; ".join([*steps, f"then failed: {error}"])
         by_hand = [*by_hand_commands(self._target, service, flag), recover_by_hand(self._target.source)]
-        state, flags = state_found(self._target), flags_found(self._target)
+        state, flags = state_found(self._target)
         end = RollbackFinished(stage=stage_id, account=account, by_hand=tuple(by_hand), state=tuple(state), flags=flags)
         # guard: failed-rollback-is-an-event
         end.tell(self._events)

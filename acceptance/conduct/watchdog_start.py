@@ -10,14 +10,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import IO
 
+from acceptance.conduct.connection import FROZEN_S
 from acceptance.conduct.run import Run
 from acceptance.process import is_stopped
 from acceptance.verdict import RecoveryNeeded, Refused
 
 _FACTS = "run.json"
 """The run's facts, beside the watchdog's socket."""
-_STEP_S, _FROZEN_S = 1.0, 30.0
-"""How often a watchdog that is not ready yet is looked at, and how long it may be stopped, in seconds."""
+_STEP_S = 1.0
+"""How often a watchdog that is not ready yet is looked at, in seconds."""
 
 
 def start_watchdog(run: Run, private: Path, keep_open: Sequence[int] = ()) -> subprocess.Popen[bytes]:
@@ -61,6 +62,6 @@ def _first_line(process: subprocess.Popen[bytes], says: IO[bytes]) -> bytes:
     stopped_s = 0.0
     while not select.select([says], [], [], _STEP_S)[0]:
         stopped_s = stopped_s + _STEP_S if is_stopped(process.pid) else 0.0
-        if stopped_s > _FROZEN_S:  # guard: run-does-not-wait-for-a-watchdog-that-is-stopped
+        if stopped_s > FROZEN_S:  # guard: run-does-not-wait-for-a-watchdog-that-is-stopped
             process.kill()
     return says.readline()

@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterator, Sequence
 from acceptance.finding import Finding
 from acceptance.observe.exported import await_scrape
 from acceptance.observe.prometheus import Prometheus, Sample
+from acceptance.observe.steadiness import begun_anew
 
 STATUSES = frozenset({"success", "error"})
 MOST_VALUES = 20
@@ -49,8 +50,11 @@ def metric_findings(
     await_scrape(prometheus, job, patience_s)
     samples = prometheus.instant(f'{{__name__=~"{prefix}.*",job="{job}"}}')
     found = [*_uncounted(samples, used), *_labels(samples, ours), *_times(samples)]
-    found += _reset(prometheus, job, {each.labels["__name__"] for each in samples}, round(seconds))
-    return [Finding("metrics", f"{prefix}* of {job}", expected, shown) for expected, shown in found]
+    told = [Finding("metrics", f"{prefix}* of {job}", expected, shown) for expected, shown in found]
+    counters = sorted({name for each in samples if (name := each.labels["__name__"]).endswith(("_total", "_count"))})
+    now = prometheus.clock()
+    grown = prometheus.raw(f'{{__name__=~"{"|".join(counters)}",job="{job}"}}', now - seconds, now)
+    return [*told, *begun_anew(grown)]
 
 
 def _uncounted(samples: Sequence[Sample], used: Collection[str]) -> Iterator[tuple[str, str]]:
@@ -85,13 +89,6 @@ def _times(samples: Sequence[Sample]) -> Iterator[tuple[str, str]]:
         if count > 0 and not (mean := sums.get(series, 0) / count) > least:
             took = f"{mean:.2g} s on average" if mean else "no time at all"
             yield "measured seconds of each operation", f"{count:g} that took {took} in {dict(series)}"
-
-
-def _reset(prometheus: Prometheus, job: str, names: Collection[str], seconds: int) -> Iterator[tuple[str, str]]:
-    for name in sorted(each for each in names if each.endswith(("_total", "_count"))):
-        times = prometheus.instant(f'max(resets({name}{{job="{job}"}}[{max(1, seconds)}s]))')
-        if times and times[0].value > 0:
-            yield f"{name} to grow for as long as its process runs", f"it began anew {times[0].value:g} times"
 
 
 def _series(sample: Sample) -> tuple[tuple[str, str], ...]:

@@ -6,7 +6,7 @@ then. Scrapes that fail now and then leave holes. Neither shows in what is asked
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import dropwhile, pairwise
 
 from acceptance.finding import Finding
@@ -20,7 +20,9 @@ COUNTERS = ("process_cpu_seconds_total", "butler_messages_total", "butler_messag
 SCRAPES, MOST = 8, 40
 """So many scrapes are waited for, and so many of the last ones are looked at."""
 CHANCE = 1
-"""One failed scrape is chance, and one counter that falls may be the last answer of the process before."""
+"""One failed scrape is chance."""
+RESTARTS = 1
+"""A process may be the successor of one that was still scraped after the oldest started."""
 SHARE = 0.1
 """Of the scrapes, so many may fail."""
 
@@ -49,7 +51,8 @@ def unsteady(prometheus: Prometheus, job: str, since: float, step: float) -> lis
     if (scrapes := _scrapes(rows)) < SCRAPES:
         told = f"expected {SCRAPES} scrapes of each process of job {job} since it is up, found {scrapes}"
         raise Inconclusive(f"{told}; see why Prometheus does not scrape it")
-    return [each for row in rows for each in (_failed(row) if _is_up(row) else _fell(row))]
+    counters = [row for row in rows if not _is_up(row)]
+    return [*(each for row in rows if _is_up(row) for each in _failed(row)), *begun_anew(counters, RESTARTS)]
 
 
 def _is_up(row: Row) -> bool:
@@ -74,10 +77,12 @@ def _failed(row: Row) -> Iterator[Finding]:
         yield Finding("scrapes fail", row.instance, "scrapes that succeed", found, next_step=step)
 
 
-def _fell(row: Row) -> Iterator[Finding]:
-    fell = sum(new < old for (_, old), (_, new) in pairwise(row.points))
-    if fell > CHANCE:
-        expected = f"{row.labels['__name__']} to grow for as long as its process runs"
-        found = f"it began anew {fell} times in {len(row.points)} scrapes"
-        step = "see whether several processes answer at that address in turn"
-        yield Finding("counters begin anew", row.instance, expected, found, next_step=step)
+def begun_anew(counters: Iterable[Row], restarts: int = 0) -> Iterator[Finding]:
+    """Name the counters that fell more often than their process may have restarted meanwhile."""
+    for row in counters:
+        fell = sum(new < old for (_, old), (_, new) in pairwise(row.points))
+        if fell > restarts:
+            expected = f"{row.labels['__name__']} to grow for as long as its process runs"
+            found = f"it began anew {fell} times in {len(row.points)} scrapes"
+            step = "see whether several processes answer at that address in turn"
+            yield Finding("counters begin anew", row.instance, expected, found, next_step=step)

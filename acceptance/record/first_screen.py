@@ -33,6 +33,9 @@ _RAW = re.compile(
 )
 """What Python says; a reader of the first screen needs the place where it stands, not the words."""
 
+_STEP = re.compile(r"; [a-z][^;()<>{}]*$")
+"""How a message of ours ends: in what to do next."""
+
 
 def must_act(record: Record) -> bool:
     """Tell whether the target is not as it should be, so that somebody must act now."""
@@ -135,9 +138,12 @@ def rolled_back_for(record: Record, rollback: Rollback) -> str:
 
 
 def plain(text: str) -> str:
-    """Remove Python's own words for an error."""
+    """Remove Python's own words for an error, but not what to do next."""
     said = _RAW.sub("", text).rstrip(" :;,(")
-    return said if said == text.rstrip(" :;,(") else f"{said} (the error itself stands at the check)"
+    if said == text.rstrip(" :;,("):
+        return said
+    step = _STEP.search(text, len(said))
+    return f"{said} (the error itself stands at the check){step[0] if step else ''}"
 
 
 def commands(record: Record) -> list[str]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -54,6 +55,12 @@ def tally(counts: Mapping[str, int]) -> str:
     """Show counts as `39 passed, 1 failed, 9 not run`."""
     names = {"PASS": "passed", "FAIL": "failed"}
     return ", ".join(f"{count:,} {names.get(word, word.lower())}" for word, count in counts.items()) or "no checks"
+
+
+def counted(checks: Iterable[Check], stage: str = "", phase: str = "") -> str:
+    """Show how many checks of a stage and phase ended how; one that awaits a signature was not just skipped."""
+    found = Counter(shown_verdict(each) for each in checks if stage in ("", each.stage) and phase in ("", each.phase))
+    return tally({word: found[word] for word in (*Verdict, "AWAITING", "WAIVED") if found[word]})
 
 
 def code(text: str) -> Markup:

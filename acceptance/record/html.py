@@ -13,6 +13,7 @@ from contextlib import suppress
 from functools import cache
 from importlib.resources import files
 from importlib.util import cache_from_source
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -127,6 +128,7 @@ def environment() -> Environment:
         number=chart.number,
         as_text=_as_text,
         told_once=_told_once,
+        alike=_alike,
     )
     environment.globals.update(formatting=formatting, screen=first_screen, PIECES=PIECES)
     return environment
@@ -135,6 +137,12 @@ def environment() -> Environment:
 def _told_once(reason: str, cause: str) -> str:
     """Remove the cause of a stage's end from a reason that repeats it."""
     return reason.replace(f"cut short: {cause}", "cut short when the stage ended") if cause else reason
+
+
+def _alike(checks: Iterable[Check]) -> list[list[Check]]:
+    """Group checks that follow one another with the same title and verdict."""
+    same = groupby(checks, lambda check: (check.title or check.name, formatting.shown_verdict(check)))
+    return [list(group) for _, group in same]
 
 
 def _as_text(value: object) -> str:

@@ -9,8 +9,8 @@ from typing import Any
 
 from acceptance.finding import Finding, Severity, rank
 from acceptance.outcome import EXPLAINED, INTERRUPTED, NOTHING_RAN, REFUSED, Closing, Ending
-from acceptance.record.checks import count, findings_of
-from acceptance.record.formatting import tally
+from acceptance.record.checks import findings_of
+from acceptance.record.formatting import counted
 from acceptance.record.schema import Check, Facts, Rollback
 from acceptance.record.timeline import on
 from acceptance.verdict import SILENT, ExitCode, Outcome, Verdict
@@ -79,7 +79,7 @@ def judge(grounds: Grounds) -> Closing:
     if grounds.claimed and outcome is not grounds.claimed:
         ours.insert(0, f"the run claimed {grounds.claimed}, which its events contradict")
     reasons = tuple(dict.fromkeys([*_urgent(grounds), *grounds.claimed_reasons, *ours]))
-    ran = tally(count(grounds.checks))
+    ran = counted(grounds.checks)
     told = reasons or (f"{grounds.covered}; no expected check is missing, and none failed: {ran}",)
     return Closing(outcome, tuple(dict.fromkeys([*told, *_absent(grounds)])), _exit_code(outcome, grounds))
 

@@ -69,13 +69,15 @@ def chapters_of(stages: Iterable[str]) -> set[str]:
 def covered(lines: Iterable[Line], stages: Iterable[str]) -> str:
     """Count the lines that a run answers for: how many were checked, and what became of the rest."""
     chapters = chapters_of(stages)
-    states = [line.state for line in lines if line.chapter in chapters or line.checks]
+    mine = [line for line in lines if line.chapter in chapters or line.checks]
+    states = [line.state for line in mine]
+    no_data = [line.id for line in mine if line.state is State.INCONCLUSIVE]
     rest = {
         "await a person": states.count(State.AWAITING),
         "waived": states.count(State.WAIVED),
         "not applicable": states.count(State.NOT_APPLICABLE),
         "not run": states.count(State.NOT_RUN),
-        "could not be seen": states.count(State.INCONCLUSIVE),
+        f"could not be seen ({', '.join(no_data[:3])}{', …' if len(no_data) > 3 else ''})": len(no_data),
         "failed": states.count(State.FAIL),
     }
     told = [f"{count} {words}" for words, count in rest.items() if count]

@@ -36,6 +36,7 @@ from acceptance.stages.other_services import error_rates
 from acceptance.stages.progress import Tell
 from acceptance.stages.soak import SoakReport, Traffic, soak
 from acceptance.stages.watch import Watch, WatchInputs
+from acceptance.stages.watch_state import WatchState
 from acceptance.target.model import Service, Target
 from acceptance.verdict import Inconclusive, Refused, Untouched, Verdict, verdict_of
 
@@ -157,7 +158,7 @@ class StageWork:
                 step=self.target.scrape_interval_s,
                 per_minute=self.target.traffic_per_minute,
                 stopped=self._stopped,
-                watch=lambda: self.watch.state if self.watch else None,
+                watch=lambda: self.watched,
                 tell=self.tell,
             )
         return self._soaked
@@ -232,6 +233,11 @@ class StageWork:
             return ""
         begun = RollbackStarted.last(read_events(self.run.events))
         return begun.reason if begun.stage == self.stage.id else str(drift)
+
+    @property
+    def watched(self) -> WatchState | None:
+        """How the watch stands, with the triggers of our own traffic among its own."""
+        return replace(self.watch.state, triggers=self.triggers) if self.watch else None
 
     @property
     def triggers(self) -> tuple[TriggerState, ...]:

@@ -27,6 +27,8 @@ from acceptance.stages.expected_events import SyntheticEvents
 from acceptance.stages.watch_state import WatchState
 from acceptance.verdict import Refused, Verdict
 
+NO_ANSWER = "; no answer since"
+
 
 @dataclass(frozen=True)
 class WatchInputs:
@@ -167,6 +169,7 @@ class Watch(threading.Thread):
                 samples = answer.result()
             except Exception as error:  # the next trigger may have the data that this one lacks
                 errors.append(error)
+                self._grew_old(trigger.id, now)
                 continue
             if samples.up and trigger in self._stage.triggers:
                 newest = min(newest, samples.newest)
@@ -200,6 +203,14 @@ class Watch(threading.Thread):
             verdict=result.verdict,
             reason=result.reason,
         )
+
+    def _grew_old(self, trigger_id: str, now: float) -> None:
+        """Remember for people that a trigger which had data has no answer any more."""
+        told = self._triggers.get(trigger_id)
+        if told and told.age_s is not None and self._fresh.newest:
+            age = max(told.age_s, round(now - self._fresh.newest, 1))
+            reason = told.reason.removesuffix(NO_ANSWER) + NO_ANSWER
+            self._triggers[trigger_id] = replace(told, age_s=age, reason=reason)
 
     def _samples(self, trigger: Trigger, now: float) -> Samples:
         inputs = self._inputs

@@ -85,7 +85,7 @@ def _by_hand(target: Target) -> list[str]:
     try:
         left = open_changes(target)
     except RecoveryNeeded:  # the journal itself cannot be read: its own message says what to do
-        return ["found now:\n  " + "\n  ".join(state_found(target))]
+        return ["found now:\n  " + "\n  ".join(state_found(target).said)]
     return [f"by hand, for «{entry.what}»:\n  " + "\n  ".join(by_hand(target, entry)) for entry in left]
 
 

@@ -20,6 +20,9 @@ def _run_lab(*arguments: str) -> Iterator[WholeLab]:
         stderr=subprocess.PIPE,
         text=True,
     )
+    assert process.stdin
+    assert process.stdout
+    assert process.stderr
     try:
         ready = process.stdout.readline()
         if not ready.startswith("READY "):

@@ -26,9 +26,10 @@ PAGE = """\
 Made by `python -m tests.power.noticed` on {date}, commit {commit}, {cores} cores, after `make prove STEPS=power`.
 `python -m lab faults` says what each fault is. {faults} of its {of} are below; the others have tests of their own.
 
-**Noticed after** counts from the switch of the flag, or from the begin of the stage where the flag was not switched.
-**Rolled back after** counts from the first check or trigger that was not good to the end of the rollback: the flag is
-off, the service restarted, the old path proved by use. Soaks are of six seconds here, and a scrape is due each second.
+**Noticed after** counts from the switch of the flag, or from the begin of the stage where the flag was not switched,
+to the failure: a trigger fires, or a check that failed begins the rollback. **Rolled back after** counts from there to
+the rollback's end: the flag is off, the service restarted, the old path proved by use. Soaks are of six seconds here,
+and a scrape is due each second.
 "Survey" stands for a run that changes nothing, in which several faults are told at once.
 
 {times}
@@ -45,7 +46,7 @@ class Noticed:
         faults: Seeded together.
         stage: Whose checks were run.
         by: The first check or trigger that was not good.
-        after_s: From the switch, or from the stage's begin; None in a survey.
+        after_s: From the switch, or from the stage's begin, to the failure; None in a survey.
         undone_s: From there to the end of the rollback; None where there was none.
         flag: What became of it.
     """
@@ -60,14 +61,15 @@ class Noticed:
     @classmethod
     def of(cls, run: StageRun, faults: tuple[str, ...], stage: str) -> "Noticed":
         """Read it from the log of a run in which something was not good."""
-        red = next(each for each in run.events if _is_red(each))
-        begun = [each for each in run.events if each.seq < red.seq and _begins(each)]
+        # A check that ends its stage is logged after the rollback that it causes.
+        failed = next(each for each in run.events if _is_red(each) or each.kind == "rollback.started")
+        begun = [each for each in run.events if each.seq < failed.seq and _begins(each)]
         ended = [each for each in run.events if each.kind == "rollback.finished"]
         flag = "restored" if any(each.kind == "flag.changed" for each in begun) else "not switched"
         if ended and not ended[-1].data["ok"]:
             flag = "rollback failed"
-        after_s = _between(begun[-1], red) if begun else None
-        return cls(faults, stage, run.first_red, after_s, _between(red, ended[-1]) if ended else None, flag)
+        after_s = _between(begun[-1], failed) if begun else None
+        return cls(faults, stage, run.first_red, after_s, _between(failed, ended[-1]) if ended else None, flag)
 
 
 def note(noticed: Noticed) -> None:

@@ -77,7 +77,10 @@ def test_a_terminal_that_is_gone_ends_no_run_as_an_internal_error(tmp_path):
     live = SimpleNamespace(run=SimpleNamespace(events=tmp_path / "events.jsonl"))
     interruption = Interruption(live, screen, {output})
     interruption.waiting("finish", 3)
-    assert os.read(reader, 1000).decode() == "\nundo, 3 s: removing test data", "nobody pressed a key"
+    interruption.waiting("rollback", 3)
+    interruption.waiting("rollback", 4)
+    told = "\nundo, 3 s: removing test data\nundo, 3 s: waiting for the change in progress"
+    assert os.read(reader, 1000).decode() == told, "nobody pressed a key; in a log each step stands once in 9 s"
     os.close(reader)
     with pytest.raises(KeyboardInterrupt, match="SIGHUP"):
         interruption._handle(signal.SIGHUP, None)

@@ -383,7 +383,7 @@ def test_killed_watchdog_is_undone_by_the_goodbye_of_its_run(started):
 def test_watchdog_that_hangs_is_ended_and_undone_by_the_goodbye_of_its_run(started, monkeypatch):
     run, target, process = started
     monkeypatch.setattr("acceptance.conduct.client._BEAT_S", 0.2)
-    monkeypatch.setattr("acceptance.conduct.client._FROZEN_S", 0.5)
+    monkeypatch.setattr("acceptance.conduct.client.FROZEN_S", 0.5)
     link = RemoteConductor(run, on_loss=lambda: None)
     process.send_signal(signal.SIGSTOP)
     assert link.finish("SIGTERM") == ()
@@ -400,7 +400,7 @@ def test_watchdog_that_is_stopped_before_it_is_ready_does_not_hold_its_run_up(tm
 
     monkeypatch.setattr("acceptance.conduct.watchdog_start.subprocess.Popen", stopped)
     monkeypatch.setattr("acceptance.conduct.watchdog_start._STEP_S", 0.05)
-    monkeypatch.setattr("acceptance.conduct.watchdog_start._FROZEN_S", 0.2)
+    monkeypatch.setattr("acceptance.conduct.watchdog_start.FROZEN_S", 0.2)
     try:
         with pytest.raises(Refused, match="the watchdog died"):
             start_watchdog(run_of(small_target(tmp_path), tmp_path), tmp_path)

@@ -310,6 +310,9 @@ def test_recovery_puts_flags_back_before_and_although_the_data_cannot_be_removed
 
 
 @pytest.mark.parametrize(("stage", "flags", "services"), [(STAGE, 1, 1), (ADDING, 4, 3), (None, 4, 3)])
-def test_state_is_a_stages_own_or_that_of_all(world, stage, flags, services):
-    found = state_found(world.target, stage)
+def test_state_is_a_stages_own_or_that_of_all_by_one_reading_of_the_file(world, stage, flags, services, monkeypatch):
+    read = Mock(side_effect=[{FLAG: "true"}])
+    monkeypatch.setattr("acceptance.envfile.file.EnvFile.read", read)
+    found, values = state_found(world.target, stage)
     assert (sum(" in /" in line for line in found), sum("/health" in line for line in found)) == (flags, services)
+    assert (values, f"{FLAG} is true in {world.target.env_file}" in found) == ({FLAG: "true"}, True)

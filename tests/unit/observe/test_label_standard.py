@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from acceptance.gates.series import Row
 from acceptance.observe import label_standard
 from acceptance.observe.label_standard import metric_findings, uncounted_bytes
 from acceptance.observe.prometheus import Sample
@@ -22,28 +23,23 @@ GOOD = [
 ]
 
 
-class Server:
-    def __init__(self, samples, resets):
-        self._samples, self._resets = samples, resets
-
-    def instant(self, query):
-        resets = [Sample({}, self._resets, 0.0)] * ("repository_operations_total" in query)
-        return resets if "resets(" in query else self._samples
+COUNTERS = '{__name__=~"repository_latency_seconds_count|repository_operations_total",job="bot"}', 70.0, 100.0
 
 
-def found(samples, monkeypatch, resets=0.0):
+def found(samples, monkeypatch, points=()):
+    """Ask a server with these samples, one of whose counters has these points."""
     monkeypatch.setattr(label_standard, "await_scrape", lambda *_: None)
-    return [
-        str(each)
-        for each in metric_findings(
-            Server(samples, resets), "bot", "repository_", 1, used=("get", "save"), ours="run1", seconds=30
-        )
-    ]
+    row = Row({"__name__": "repository_operations_total"}, list(enumerate(points)))
+    server = SimpleNamespace(
+        instant=lambda _: samples, raw=lambda *asked: [row] * (asked == COUNTERS), clock=lambda: 100.0
+    )
+    findings = metric_findings(server, "bot", "repository_", 1, used=("get", "save"), ours="run1", seconds=30)
+    return [*map(str, findings)]
 
 
 def test_metrics_by_the_standard_have_no_findings(monkeypatch):
-    assert found(GOOD, monkeypatch) == []
-    assert "it began anew 2 times" in found(GOOD, monkeypatch, resets=2.0)[0]
+    assert found(GOOD, monkeypatch, [1, 2, 2, 3]) == []
+    assert "it began anew 1 times in 4 scrapes" in found(GOOD, monkeypatch, [1, 2, 1, 3])[0]
 
 
 @pytest.mark.parametrize(

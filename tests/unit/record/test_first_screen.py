@@ -5,8 +5,10 @@ from dataclasses import replace
 import pytest
 import record_samples as samples
 
+from acceptance.checklist import State
 from acceptance.record import first_screen, formatting
 from acceptance.record.publish import load
+from acceptance.record.signoffs import covered
 from acceptance.verdict import Outcome, Verdict
 
 
@@ -33,11 +35,13 @@ def test_causes_are_told_and_what_follows_from_them_is_not(record, reasons, caus
     [
         ("Disk: assert 8 > 9", "Disk"),
         ("Upload: httpx.ConnectError: [Errno 111] refused", "Upload"),
-        ("Soak: HTTPConnectionPool(host='127.0.0.1', port=9): Max retries", "Soak"),
+        ("Soak: HTTPConnectionPool(host='::1', port=9): (a; b)", "Soak"),
+        ("Soak: HTTPConnectionPool(host='::1', port=9): (a); check that it runs", "Soak; check that it runs"),
     ],
 )
-def test_what_python_says_of_an_error_is_left_to_the_check(said, plain):
-    assert first_screen.plain(said) == f"{plain} (the error itself stands at the check)"
+def test_what_python_says_of_an_error_is_left_to_the_check_and_the_next_step_is_not(said, plain):
+    where, _, step = plain.partition("; ")
+    assert first_screen.plain(said) == f"{where} (the error itself stands at the check){step and '; ' + step}"
 
 
 def test_a_sentence_of_ours_stays_whole():
@@ -69,6 +73,14 @@ def test_a_rollback_that_failed_twice_is_told_once_with_what_was_found_and_only_
     assert formatting.flag_words(run) == "Last seen: USE_X is false in /e; api: /health answers 200."
     assert first_screen.causes(run) == ["TRIGGER: errors: 7 %"]
     assert not replace(run, rollbacks=(first, record.rollbacks[0]), rollback_failure="").rollback_failed
+
+
+def test_who_awaits_a_person_was_not_skipped_and_what_could_not_be_seen_is_named(record):
+    waits = replace(record.checks[0], verdict=Verdict.SKIPPED, reason="AWAITING a signature")
+    assert formatting.counted([record.checks[0], waits], waits.stage, waits.phase) == "1 passed, 1 awaiting"
+    no_data = [replace(line, state=State.INCONCLUSIVE) for line in record.lines if line.chapter == "trigger"]
+    assert covered(no_data[:1], ["trigger"]) == "0 of 1 lines checked, 1 could not be seen (trigger.1)"
+    assert covered(no_data, ["trigger"]).endswith("7 could not be seen (trigger.1, trigger.2, trigger.3, …)")
 
 
 @pytest.mark.parametrize(("code", "known"), [({}, "not known"), ({"before": {"checkout": "a" * 40}}, "a" * 12)])

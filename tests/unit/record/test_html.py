@@ -125,6 +125,21 @@ def test_failing_checks_are_open_and_others_closed(pages, tmp_path):
     assert Reader(pages["no_go"]).opened == failing
 
 
+def test_paper_names_each_check_that_passed_and_those_of_one_title_together(tmp_path):
+    record = load(samples.go(tmp_path / "go"))
+    text = page(record).partition('id="stages"')[2]
+    lines = re.findall(r"<p>✓ #(\d+)(?:–(\d+))?", "".join(re.findall('<div class="paper">.*</div>', text)))
+    named = [number for first, last in lines for number in range(int(first), int(last or first) + 1)]
+    assert named == [check.number for check in record.checks if check.verdict == "PASS"]
+    assert len(named) - len(lines) == 29, "of the security phase's titles three have several cases"
+
+
+def test_a_rollbacks_account_is_told_to_its_end(tmp_path):
+    record = load(samples.no_go(tmp_path / "no_go"))
+    account = f"{'restored; ' * 40}whether the API left the new path is not known"
+    assert account in page(replace(record, rollbacks=(replace(record.rollbacks[0], account=account),)))
+
+
 def test_every_line_of_the_checklist_is_there_in_order(pages, tmp_path):
     record = load(samples.go(tmp_path / "go"))
     assert re.findall(r'<tr id="i-([^"]+)"', pages["go"]) == [line.id for line in record.lines]
@@ -158,18 +173,10 @@ def test_5000_checks_stay_small_and_quick(tmp_path):
     assert text.count('class="check v-') == 5000
 
 
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [
-        (None, "unknown"),
-        (0.031, "31 ms"),
-        (7.4, "7.4 s"),
-        (62, "1 min"),
-        (59.6, "60 s"),
-        (2460, "41 min"),
-        (9000, "2h 30min"),
-    ],
-)
+SAID = {None: "unknown", 0.031: "31 ms", 7.4: "7.4 s", 62: "1 min", 59.6: "60 s", 2460: "41 min", 9000: "2h 30min"}
+
+
+@pytest.mark.parametrize(("seconds", "text"), SAID.items())
 def test_durations_are_said_as_in_the_checklist(seconds, text):
     assert formatting.duration(seconds) == text
 

@@ -6,10 +6,13 @@ import pytest
 from small_target import small_target
 
 from acceptance.events import EventLog
+from acceptance.gates.figures import TriggerState
 from acceptance.gates.measures import GateResult, Trigger
 from acceptance.kinds import RollbackStarted
 from acceptance.stage import Stage
 from acceptance.stages.session import StageWork
+from acceptance.stages.user_triggers import HardFault
+from acceptance.stages.watch_state import WatchState
 from acceptance.verdict import Verdict
 
 TRIGGER = Trigger("failures", "Failures", ("trigger.1",), "count", "bad", "> 0")
@@ -50,3 +53,11 @@ def test_flag_that_the_watchdog_restored_was_switched_by_nobody_else(rolled_back
     assert told in work._stopped()
     target.env_file.write_text(f"{target.flags['21_01c']}=true\n")
     assert work._stopped() == ""
+
+
+def test_a_person_at_the_terminal_sees_the_triggers_of_our_own_traffic_too():
+    work = StageWork(Stage("21_01c", "t", 1), Target(), None, None, None, end=print)
+    work.watch = SimpleNamespace(state=WatchState(1.0, 9.0, 1.0, 4, (TriggerState("a", "A", (), "> 0"),)))
+    HardFault("not-stored", "Not stored", (), 2).check(work, 0, [])
+    assert [each.id for each in work.triggers] == ["a", "not-stored"]
+    assert work.watched == WatchState(1.0, 9.0, 1.0, 4, work.triggers)

@@ -273,6 +273,18 @@ def test_each_trigger_is_told_with_value_evaluations_and_age_of_its_data(watch, 
     assert (told.id, told.threshold, told.items) == ("failures", "> 0", ("trigger.3",))
 
 
+def test_a_trigger_without_an_answer_any_more_says_so_and_how_old_its_data_are(watch, prometheus, monkeypatch):
+    running = watch(FAILURES)
+    running._since = 1009.99
+    running.evaluate(1010.0)
+    monkeypatch.setattr(prometheus, "samples", lambda *_: 1 / 0)
+    for now in (1020.0, 1031.0):
+        with pytest.raises(ZeroDivisionError):
+            running.evaluate(now)
+    [told] = running.state.triggers
+    assert (told.evaluations, told.age_s, told.reason.count("; no answer since")) == (1, 21.0, 1)
+
+
 def test_error_rate_of_another_service_is_watched_too(watch):
     assert watch(FAILURES, others=(OTHERS,)).evaluate(1010.0).gate.id == "21_01a-failures"
 
