@@ -13,6 +13,7 @@ from held_lab import SHORT, broken, retold
 
 from acceptance.observe.prometheus import Prometheus
 from acceptance.polling import poll
+from acceptance.stage_folders import declared
 from acceptance.target.loading import load_target
 from lab.faults import catalogue
 from power.noticed import Noticed, note
@@ -52,7 +53,7 @@ class Power:
         stage: Whose checks are run.
         only: The phases that show it, such as ``flag_on``; none for all.
         k: Pytest's ``-k``, where one check of a phase is enough.
-        restarts: The fault is taken up at a service's start: all are restarted before the run, and after it.
+        restarts: The fault is taken up at a service's start: it is restarted before the run, and after it.
         shows: PromQL that has a sample once Prometheus sees the fault: the run begins then; none for at once.
         by: What breaks the target besides the faults, or instead of any.
         also: Checks that must be red in the same run too, where the first red does not end the stage.
@@ -197,10 +198,13 @@ def part_of(stage: str, *phases: str, k: str = "") -> list[str]:
     return [*(f"ops_tests/{folder_of(stage)}/test_{phase}.py" for phase in phases), *([f"-k{k}"] if k else [])]
 
 
-def restart_all(target_file: Path) -> None:
-    """Restart the lab's services by its own make target."""
-    target = load_target(target_file)
-    subprocess.run(shlex.split(target.restart_all), cwd=target.infra_dir, check=True, stdout=subprocess.DEVNULL)
+def restart(target_file: Path, *rows: Power) -> None:
+    """Restart the services of the rows' stages by the lab's own make targets; all of them where a stage has none."""
+    target, stages = load_target(target_file), {row.stage for row in rows}
+    services = {stage.service for stage in declared() if stage.id in stages} or {"all"}
+    every = not services <= target.services.keys()
+    for command in {target.restart_all} if every else {target.service(key).restart for key in services}:
+        subprocess.run(shlex.split(command), cwd=target.infra_dir, check=True, stdout=subprocess.DEVNULL)
 
 
 def await_no_alerts(target_file: Path) -> None:
@@ -237,7 +241,7 @@ def seeded(target_file: Path, *rows: Power, flags_on: bool = False) -> Iterator[
                 lines = "".join(f"{flag}=true\n" for flag in target.flags.values())
                 env_file.write_bytes(before + lines.encode())
             if restarts:
-                restart_all(target_file)
+                restart(target_file, *rows)
             server = Prometheus(target.prometheus_url)
             for shows in (row.shows for row in rows if row.shows):
                 assert poll(lambda: server.instant(shows), bool, SHOWS_WITHIN_S), f"no {shows}"  # noqa: B023
@@ -246,7 +250,7 @@ def seeded(target_file: Path, *rows: Power, flags_on: bool = False) -> Iterator[
         if flags_on:
             env_file.write_bytes(before)
         if restarts:
-            restart_all(target_file)
+            restart(target_file, *rows)
 
 
 def assert_noticed(power: Power, held_target: Path, reports: Path) -> None:

@@ -18,7 +18,7 @@ from acceptance.probes.clients import Clients
 from acceptance.target.loading import load_target
 from lab.faults import switch
 from power.stage_run import StageRun
-from power.table import await_no_alerts, restart_all
+from power.table import await_no_alerts, restart
 
 STAGE = "21_01a"
 WHOLE, EXIT = f"ops_tests/stage_{STAGE}", "ops_tests/post_deployment/test_exit_gate.py"
@@ -53,7 +53,7 @@ def target_file(lab):
     for name in FAULTS:
         switch(lab.parent, name, on=False)
     env_file.write_bytes(before)
-    restart_all(lab)
+    restart(lab)
 
 
 def users_write(target_file: Path, messages: int = 400) -> None:

@@ -9,7 +9,7 @@ from held_lab import SHORT, retold
 
 from acceptance.target.loading import load_target
 from power.stage_run import left_over, run_stage
-from power.table import restart_all
+from power.table import restart
 
 
 def test_healthy_lab_is_green(held_target: Path, tmp_path: Path) -> None:
@@ -38,11 +38,11 @@ def unscanned(held_target: Path) -> Iterator[Path]:
     before = env_file.read_text()
     env_file.write_text(before.replace("AV_SCAN_ENABLED=true", "AV_SCAN_ENABLED=false"))
     try:
-        restart_all(held_target)
+        restart(held_target)
         yield retold(held_target, "quick", **SHORT, ATTACKS="selection")
     finally:
         env_file.write_text(before)
-        restart_all(held_target)
+        restart(held_target)
 
 
 def test_healthy_lab_without_a_scanner_is_green(unscanned: Path, tmp_path: Path) -> None:

@@ -144,19 +144,19 @@ POWER = (
     ),
     Soak(("hw-checker-says-ill",), ("test_hw_checker_is_healthy",), 'expected 200 {"status":"ok"}', survey="soak"),
     # Slow ones are the trigger's, which has the same bound; few ones are no proof of quick ones.
-    Soak((), ("test_gate_holds[latency-p95]",), "to judge by, found ", INCONCLUSIVE, FEW, survey="few"),
+    Soak((), ("test_gate_holds[latency-p95]",), "to judge by, found ", INCONCLUSIVE, FEW, survey="b"),
     table.Later(("homework-answers-late",), stage="21_01b", survey="over-soak"),
     table.RestartsItself(stage="21_01b", survey="over-soak"),
-    Soak((), ("test_latency_is_at_most_twice_the_baseline",), "timed requests", INCONCLUSIVE, survey="few"),
+    Soak((), ("test_latency_is_at_most_twice_the_baseline",), "timed requests", INCONCLUSIVE, survey="b"),
     Exit(
         ("homework-errors-seldom",),
         ("test_no_increase_in_hw_checker_errors",),
         "expected == 0 errors, found",
         survey="soak",
     ),
-    Exit((), ("test_latency_is_within_slo",), "to judge by, found ", INCONCLUSIVE, FEW, survey="few"),
+    Exit((), ("test_latency_is_within_slo",), "to judge by, found ", INCONCLUSIVE, FEW, survey="b"),
     Exit(("homework-empty-list",), ("test_homework_submission",), "no commit of test_user in the list", survey="a"),
-    Exit((), ("test_stage_is_accepted",), "21_01b.exit.1 was not checked", INCONCLUSIVE, survey="few"),
+    Exit((), ("test_stage_is_accepted",), "21_01b.exit.1 was not checked", INCONCLUSIVE, survey="b"),
 )
 
 

@@ -95,6 +95,7 @@ POWER = (
             "'lines': 10000",
             "a report of about",
         ),
+        settings=IMPATIENT,  # what was dropped has no report, which is waited for
     ),
     AsBefore(("reviews-replace-each-other",), besides=("analysed otherwise",), survey="over"),
     AsBefore(
