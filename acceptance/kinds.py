@@ -93,9 +93,10 @@ class RunFacts:
 
 @dataclass(frozen=True, kw_only=True)
 class RunStarted(RunFacts, Kind):
-    """A run began."""
+    """A run began; `prefix` is what its test data begins with, and what its trace ids are made from."""
 
     kind = "run.started"
+    prefix: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -223,6 +224,15 @@ class ServiceRestarted(Kind):
     started_before: float | None = None
     started_after: float | None = None
     seconds: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class HttpBroken(Kind):
+    """A request that breaks HTTP on purpose is over: what the server logs of it may have no trace id and no name."""
+
+    kind = "http.broken"
+    service: str = ""
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,6 +5,7 @@ Source: checklist items post.validation.2 and trigger.7. That no alert fires say
 
 from __future__ import annotations
 
+import math
 import re
 import time
 from collections.abc import Collection, Mapping
@@ -18,6 +19,7 @@ import httpx
 from acceptance import deadline
 from acceptance.finding import Finding
 from acceptance.target.model import Target
+from acceptance.target.window import Interval
 from acceptance.verdict import Inconclusive
 
 LATE_S = 300
@@ -90,22 +92,33 @@ class Alerting:
         expected = "an Alertmanager that takes those of Prometheus"
         return [Finding("not delivered", "alerts", expected, told, next_step=step)] if told else []
 
-    def silence_findings(self, alertmanager_url: str, jobs: Collection[str]) -> list[Finding]:
-        """Say that every alert of these jobs is silenced; that some are is no finding.
+    def silence_findings(self, alertmanager_url: str, jobs: Collection[str], window: Interval) -> list[Finding]:
+        """Say that every alert of these jobs is silenced, now or at a moment of the window; some are no finding.
+
+        Args:
+            alertmanager_url: Whom to ask.
+            jobs: Of the services.
+            window: The maintenance window in hand, or the next one: a silence may be planned for just that time.
 
         Raises:
             Inconclusive: Prometheus or Alertmanager does not answer.
         """
-        silences = [each for each in self._silences(alertmanager_url) if each["status"]["state"] == "active"]
+        silences, now = self._silences(alertmanager_url), time.time()
+        begin, end = max(window.start.timestamp(), now), window.end.timestamp()
+        later = {max(begin, _unix(each.get("startsAt"), now)) for each in silences}
+        at_once = [[each for each in silences if each["status"]["state"] == "active"]]
+        at_once += [[each for each in silences if _holds(each, moment)] for moment in sorted(later) if moment < end]
         alerts = [
             {self.job_label: job, **rule.get("labels", {}), "alertname": rule["name"]}
             for rule, _ in self._rules()
             for job in jobs
         ]
-        if not alerts or not all(any(_silent(alert, each) for each in silences) for alert in alerts):
+        silent = [them for them in at_once if all(any(_silent(alert, each) for each in them) for alert in alerts)]
+        if not silent:
             return []
-        last = max(silences, key=lambda each: str(each.get("endsAt")))
-        told = f"all silent, until {last.get('endsAt')}: {last.get('comment') or 'no reason is given'}"
+        last = max(silent[0], key=lambda each: str(each.get("endsAt")))
+        planned = f"from {last.get('startsAt')} " if last["status"]["state"] == "pending" else ""
+        told = f"all silent, {planned}until {last.get('endsAt')}: {last.get('comment') or 'no reason is given'}"
         step = "expire the silence, or see that it ends before the window"
         return [Finding("silent", "alerts", "one that somebody is told of", told, next_step=step)]
 
@@ -163,6 +176,12 @@ class Alerting:
 
 def _not_evaluated(subject: str, expected: str, found: str) -> Finding:
     return Finding("not evaluated", subject, expected, found)
+
+
+def _holds(silence: Mapping[str, Any], moment: float) -> bool:
+    """Tell whether a silence is, or will be, in force at a moment, unix seconds."""
+    begin, end = _unix(silence.get("startsAt"), moment), _unix(silence.get("endsAt"), math.inf)
+    return silence["status"]["state"] != "expired" and begin <= moment < end
 
 
 def _silent(alert: Mapping[str, str], silence: Mapping[str, Any]) -> bool:

@@ -18,6 +18,7 @@ from acceptance.evidence import Evidence
 from acceptance.finding import Finding, Severity
 from acceptance.gates.measures import Gate, GateResult, Threshold
 from acceptance.gates.statistics import Count, increase_p, least_seen, poisson_tail, rate_ratio
+from acceptance.observe.foreign_lines import Foreign
 from acceptance.observe.log_lines import LogLine
 from acceptance.observe.logs import Excerpt, Logs, begins_late, without_time
 from acceptance.verdict import Inconclusive, Verdict
@@ -177,16 +178,14 @@ class Comparison:
         return replace(self, new=tuple(line for line in errors if times[line.kind] >= AGAIN)).new_kinds()
 
 
-def compare(
-    logs: Logs, change: datetime, now: datetime, *, ours: Callable[[LogLine], bool] = lambda _: False
-) -> Comparison:
+def compare(logs: Logs, change: datetime, now: datetime, *, foreign: Foreign = list) -> Comparison:
     """Compare a service's log since a change with the time before it.
 
     Args:
         logs: Its log.
         change: The moment before anything was changed, aware.
         now: The end, aware.
-        ours: Tells the lines of our own requests, which do not count.
+        foreign: Leaves out the lines of our own requests, which do not count.
 
     Raises:
         Inconclusive: The log cannot be read, does not cover the time since the change, or holds lines that cannot be
@@ -201,7 +200,7 @@ def compare(
             "is this still the log of the running service? Check the *_LOGS key of the target file"
         )
     require_levels(logs.source, excerpt.lines)
-    return compared(logs.source, excerpt.lines, _begin(excerpt), change, now, ours=ours)
+    return compared(logs.source, excerpt.lines, _begin(excerpt), change, now, foreign=foreign)
 
 
 def require_levels(source: str, lines: Sequence[LogLine]) -> None:
@@ -219,13 +218,7 @@ def require_levels(source: str, lines: Sequence[LogLine]) -> None:
 
 
 def compared(
-    source: str,
-    lines: Sequence[LogLine],
-    begin: datetime,
-    change: datetime,
-    now: datetime,
-    *,
-    ours: Callable[[LogLine], bool] = lambda _: False,
+    source: str, lines: Sequence[LogLine], begin: datetime, change: datetime, now: datetime, *, foreign: Foreign = list
 ) -> Comparison:
     """Compare the lines before and after a change; pure.
 
@@ -235,7 +228,7 @@ def compared(
         begin: From when on the log covers the time.
         change: The moment of the change.
         now: The end.
-        ours: Tells the lines of our own requests.
+        foreign: Leaves out the lines of our own requests.
 
     Raises:
         Inconclusive: A line that looks like trouble has no time, and may be of either side of the change.
@@ -244,7 +237,9 @@ def compared(
         raise Inconclusive(without_time(source, change, unsure))
     after = [line for line in lines if line.since(change)]
     before = [line for line in lines if not line.since(change)]
-    bad_after, bad_before = (_foreign(each, ours) for each in (after, before))
+    theirs = foreign(lines)
+    bad_after = [line for line in theirs if line.is_warning and line.since(change)]
+    bad_before = [line for line in theirs if line.is_warning and not line.since(change)]
     seconds = max(0.0, (change - begin).total_seconds()), max(1.0, (now - max(begin, change)).total_seconds())
     dead = min(max(min(seconds) / _SHARE, _DEAD_TIME_S[0]), _DEAD_TIME_S[1])
     known = {line.kind for line in bad_before}
@@ -257,7 +252,7 @@ def compared(
         new=tuple(line for line in bad_after if line.kind not in known),
         start=change.timestamp(),
         end=now.timestamp(),
-        flood=tuple(_flood(before, [line for line in after if not ours(line)], now, STRETCH * seconds[1])),
+        flood=tuple(_flood(before, [line for line in theirs if line.since(change)], now, STRETCH * seconds[1])),
     )
 
 
@@ -281,10 +276,6 @@ def incidents(lines: Iterable[LogLine], dead_s: float) -> int:
         if at >= last + dead_s:
             count, last = count + 1, at
     return count
-
-
-def _foreign(lines: Iterable[LogLine], ours: Callable[[LogLine], bool]) -> list[LogLine]:
-    return [line for line in lines if line.is_warning and not ours(line)]
 
 
 def _begin(excerpt: Excerpt) -> datetime:

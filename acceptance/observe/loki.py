@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -18,6 +18,7 @@ from typing import Any
 import httpx
 
 from acceptance import deadline
+from acceptance.observe.foreign_lines import Foreign
 from acceptance.observe.log_comparison import Comparison, compared, require_levels
 from acceptance.observe.log_entries import Raw, entries
 from acceptance.observe.log_lines import LogLine
@@ -149,9 +150,7 @@ def late_in_loki(loki: Loki, services: Iterable[Service], since: datetime, patie
     return poll(late, lambda names: not names, patience_s, every=1)
 
 
-def compare_in_loki(
-    loki: Loki, service: Service, change: datetime, now: datetime, ours: Callable[[LogLine], bool]
-) -> Comparison:
+def compare_in_loki(loki: Loki, service: Service, change: datetime, now: datetime, foreign: Foreign) -> Comparison:
     """Compare what Loki holds of a service since a change with as long a time before.
 
     Args:
@@ -159,7 +158,7 @@ def compare_in_loki(
         service: Whose log.
         change: The moment before anything was changed, aware.
         now: The end, aware.
-        ours: Tells the lines of our own requests, which do not count.
+        foreign: Leaves out the lines of our own requests, which do not count.
 
     Raises:
         Inconclusive: Loki does not answer, or what it holds states no level.
@@ -170,7 +169,7 @@ def compare_in_loki(
     source = f"{service.name} in {loki.url}"
     require_levels(source, loki.first(selector, start, end, service.log_format))
     lines = loki.lines(f"{selector} {SUSPECT}", start, end, service.log_format)
-    found = compared(source, lines, begin, change, now, ours=ours)
+    found = compared(source, lines, begin, change, now, foreign=foreign)
     return replace(found, seen=loki.count(selector, middle, end))
 
 

@@ -178,7 +178,7 @@ def _facts(log: Sequence[Event], stages: Sequence[Stage]) -> Facts:
     start = RunStarted.last(log) if RunStarted.all(log) else RunRefused.last(log)
     first, last = (log[0].at, log[-1].at) if log else ("", "")
     facts = Facts(
-        **{each.name: getattr(start, each.name) for each in fields(start) if each.name != "reason"},
+        **{each.name: getattr(start, each.name) for each in fields(start) if each.name not in ("reason", "prefix")},
         code={seen.moment: asdict(seen) for seen in CodeSeen.all(log)},
         started_at=first,
         finished_at=last,

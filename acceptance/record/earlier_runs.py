@@ -51,6 +51,21 @@ def records_of_ticket(folder: Path, start: RunStarted) -> tuple[list[Record], li
     return [build(log) for log in runs], unread
 
 
+def logs_of_target(folder: Path, since: float) -> list[tuple[Event, ...]]:
+    """Give the event logs of the earlier runs on a run's target, whatever their ticket and mode; only intact ones.
+
+    Args:
+        folder: Of the run that asks.
+        since: Runs that wrote nothing since this moment, unix seconds, are left out.
+    """
+    place = RunStarted.first(read_events(folder / EVENTS)).target
+
+    def recent(path: Path) -> bool:
+        return (path / EVENTS).stat().st_mtime >= since
+
+    return _read(filter(recent, _earlier(folder, RunStarted(target=place), any_ticket=True)))[0]
+
+
 def _read(folders: Iterable[Path]) -> tuple[list[tuple[Event, ...]], list[str]]:
     """Read the runs that are intact, and name the others."""
     runs, unread = [], []
@@ -83,13 +98,14 @@ def load_whole(folder: Path) -> Record:
     return build(before_the_documents(deployment.as_one()))
 
 
-def _earlier(folder: Path, start: RunStarted, mode: str = "") -> Iterable[Path]:
+def _earlier(folder: Path, start: RunStarted, mode: str = "", *, any_ticket: bool = False) -> Iterable[Path]:
     """Find the folders, in one mode or all, oldest first: a run's name is its target's, then the time of its start."""
-    if not start.ticket:
+    if not (start.ticket or any_ticket):
         return
     for path in sorted(folder.parent.glob(f"{start.target['name']}-*/{EVENTS}")):
         other = _start(path) if path.parent.name < folder.name else RunStarted()
-        if _key(other) == _key(start) and mode in ("", other.mode):
+        same = _key(other)[any_ticket:] == _key(start)[any_ticket:]
+        if same and mode in ("", other.mode):
             yield path.parent
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
@@ -136,8 +137,9 @@ def _dashboard(target: Target) -> list[Finding]:
 def _alerts(target: Target) -> list[Finding]:
     """Check that a firing alert reaches somebody."""
     url, alerting = target.having("alertmanager").alertmanager_url, Alerting.of(target)
-    jobs = [service.job for service in target.services.values()]
-    return [*alerting.delivery_findings(), *alerting.silence_findings(url, jobs)]
+    jobs, now = [service.job for service in target.services.values()], datetime.now(UTC)
+    window = target.window.current(now) or target.window.next(now)
+    return [*alerting.delivery_findings(), *alerting.silence_findings(url, jobs, window)]
 
 
 def _new_paths(target: Target, prometheus: Prometheus) -> list[Finding]:

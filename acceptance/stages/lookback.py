@@ -6,7 +6,7 @@ Source: checklist items acceptance.3, acceptance.4 and trigger.1 to trigger.6.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -15,7 +15,7 @@ from acceptance.gates.measures import Gate, GateResult, Measure, Threshold, Trig
 from acceptance.gates.series import Row, Samples, increase
 from acceptance.gates.statistics import Count, increase_p, proportion_bounds
 from acceptance.gates.triggers import evaluate
-from acceptance.observe.log_lines import of_ours
+from acceptance.observe.log_lines import LogLine
 from acceptance.observe.logs import Logs
 from acceptance.observe.prometheus import Prometheus
 from acceptance.polling import poll
@@ -41,7 +41,7 @@ class Lookback:
         driven: When our own requests began, unix seconds: what is true now is told by what came after.
         step: The scrape interval in seconds.
         restarted: When the suite restarted the service, for other stages too: that it is down then is no fault.
-        trace_prefix: Log lines with a trace id like this are the suite's own.
+        is_ours: Tells the log lines of the suite's own requests, of this run and of earlier ones.
         soak_s: How long its soak was, in seconds.
         evaluations: How many gates and triggers are judged of all stages together: one error for all of them.
     """
@@ -53,7 +53,7 @@ class Lookback:
     step: float
     prometheus: Prometheus
     restarted: Sequence[Spell]
-    trace_prefix: str
+    is_ours: Callable[[LogLine], bool]
     soak_s: float = 900.0
     evaluations: int = 1
 
@@ -140,8 +140,7 @@ class Lookback:
 
     def _log_events(self, trigger: Trigger) -> GateResult:
         lines = Logs.of(self.service).since(datetime.fromtimestamp(self.begin, UTC), trigger.query.split("|"))
-        is_ours = of_ours(self.trace_prefix, "")
-        foreign = [line.brief() for line in lines if not is_ours(line)]
+        foreign = [line.brief() for line in lines if not self.is_ours(line)]
         verdict = Verdict.FAIL if Threshold(trigger.threshold).holds(len(foreign)) else Verdict.PASS
         reason = "; ".join([f"found {len(foreign)} {trigger.unit}; fires at {trigger.threshold}", *foreign[:3]])
         return GateResult(trigger, verdict, len(foreign), len(foreign), reason, self.begin, time.time())

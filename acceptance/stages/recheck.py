@@ -19,6 +19,7 @@ from acceptance.conduct.manual_recovery import by_hand_commands
 from acceptance.finding import Finding
 from acceptance.gates.judging import ALPHA, fewest
 from acceptance.gates.measures import GateResult, Threshold, Trigger
+from acceptance.observe.log_lines import LogLine
 from acceptance.observe.new_path import new_path
 from acceptance.observe.prometheus import Prometheus
 from acceptance.probes.traffic import drive
@@ -48,6 +49,7 @@ class Recheck:
         stages: The flagged stages by id.
         new_id: Makes the id of a test user.
         trace_prefix: First digits of the trace ids that this run sends.
+        is_ours: Tells the log lines of the suite's own requests, of this run and of earlier ones.
     """
 
     def __init__(
@@ -58,6 +60,7 @@ class Recheck:
         stages: Mapping[str, Stage],
         new_id: Callable[[str], str],
         trace_prefix: str,
+        is_ours: Callable[[LogLine], bool],
     ) -> None:
         self._target = target
         self._deployment = deployment
@@ -65,6 +68,7 @@ class Recheck:
         self._stages = stages
         self._new_id = new_id
         self._trace_prefix = trace_prefix
+        self._is_ours = is_ours
         self.gates = cache(self._gates)
         self.triggers = cache(self._triggers)
 
@@ -135,7 +139,7 @@ class Recheck:
             step=self._target.scrape_interval_s,
             prometheus=self._prometheus,
             restarted=[spell for log in self._deployment.runs for spell in restarts(log, service)],
-            trace_prefix=self._trace_prefix,
+            is_ours=self._is_ours,
             soak_s=self._stages[stage_id].soak_s(self._target),
             evaluations=self._evaluations,
         )

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property, partial
@@ -19,7 +19,7 @@ from acceptance.events import EventLog, read_events
 from acceptance.finding import Finding
 from acceptance.gates.figures import TriggerState
 from acceptance.gates.measures import GateResult
-from acceptance.kinds import RollbackStarted, TriggerFired
+from acceptance.kinds import HttpBroken, RollbackStarted, TriggerFired
 from acceptance.observe.growth import grown
 from acceptance.observe.label_standard import metric_findings, uncounted_bytes
 from acceptance.observe.log_comparison import Comparison, compare
@@ -33,6 +33,7 @@ from acceptance.stage import Stage
 from acceptance.stages.expected_events import SyntheticEvents, visible
 from acceptance.stages.log_with_flag_on import log_findings
 from acceptance.stages.other_services import error_rates
+from acceptance.stages.own_requests import OwnRequests
 from acceptance.stages.progress import Tell
 from acceptance.stages.soak import SoakReport, Traffic, soak
 from acceptance.stages.watch import Watch, WatchInputs
@@ -84,6 +85,15 @@ class StageWork:
         traced = bool(self.target.trace_header)
         ours = of_ours(self.run.trace_prefix if traced else "", self.run.prefix)
         return self.synthetic.foreign(lines, ours, traced=traced)
+
+    @contextmanager
+    def breaking_http(self) -> Iterator[None]:
+        """Record when a request broke HTTP: who looks back later tells by the time what the server logged of it."""
+        began = time.time()
+        try:
+            yield
+        finally:
+            HttpBroken(service=self.service.name, seconds=time.time() - began).tell(self.events)
 
     @property
     def service(self) -> Service:
@@ -177,10 +187,13 @@ class StageWork:
     def log_compared(self, flag: FlagState) -> Comparison:
         """Compare the service's log since its flag was about to be switched on with the time before.
 
+        What earlier runs provoked is no level of users; what this run's own requests leave is what is judged.
+
         Raises:
             Inconclusive: It cannot be read, or does not cover that time.
         """
-        return compare(self.logs, datetime.fromtimestamp(flag.intended, UTC), datetime.now(UTC))
+        earlier = OwnRequests(self.target, self.run, this_run=False).leave_out(self.service)
+        return compare(self.logs, datetime.fromtimestamp(flag.intended, UTC), datetime.now(UTC), foreign=earlier)
 
     def log_findings(self, flag: FlagState) -> list[Finding]:
         """Name what is wrong with the service's log since its flag was switched on.

@@ -20,7 +20,19 @@ from acceptance.record.deployment import Spell, restarts
 from acceptance.stages.flow import weighed
 from acceptance.stages.recheck import Recheck
 from acceptance.verdict import Inconclusive
-from fixtures.given import Butler, Deployment, EvidenceBox, Flow, Grafana, NewId, Prometheus, Run, StageWork, Target
+from fixtures.given import (
+    Butler,
+    Deployment,
+    EvidenceBox,
+    Flow,
+    Grafana,
+    NewId,
+    OwnRequests,
+    Prometheus,
+    Run,
+    StageWork,
+    Target,
+)
 
 RecheckedTriggers = Callable[[str], list[Finding]]
 Judged = Callable[[Mapping[str, Sequence[GateResult]]], list[Finding]]
@@ -112,11 +124,17 @@ def provoked(flow: Flow, target: Target) -> set[str]:
 
 @pytest.fixture(scope="session")
 def recheck(
-    target: Target, run: Run, deployment: Deployment, prometheus: Prometheus, flow: Flow, new_id: NewId
+    target: Target,
+    run: Run,
+    deployment: Deployment,
+    prometheus: Prometheus,
+    flow: Flow,
+    new_id: NewId,
+    own_requests: OwnRequests,
 ) -> Recheck:
     """What became of the accepted stages since; a short stretch of requests comes first, if there is such a stage."""
     stages = {name: flow.stage(name).stage for name in target.flags}
-    return Recheck(target, deployment, prometheus, stages, new_id, run.trace_prefix)
+    return Recheck(target, deployment, prometheus, stages, new_id, run.trace_prefix, own_requests.is_ours)
 
 
 @pytest.fixture

@@ -22,9 +22,9 @@ from fixtures.given import (
     Deployment,
     EvidenceBox,
     Grafana,
-    IsOurs,
     Loki,
     NewId,
+    OwnRequests,
     Prometheus,
     Reviews,
     Run,
@@ -161,13 +161,14 @@ def test_no_error_spike(
     target: Target,
     stage_work: StageWork,
     since: float,
-    ours: IsOurs,
+    own_requests: OwnRequests,
     evidence: EvidenceBox,
 ) -> None:
     """Check Loki logs (no error spikes): low count, on the level of the time before the run."""
     increase, few = stage_work.stage.gate("error-increase"), stage_work.stage.gate("few-errors")
     now = datetime.now(UTC)
-    level = compare_in_loki(loki, target.services[key], now - timedelta(seconds=since), now, ours)
+    service, change = target.services[key], now - timedelta(seconds=since)
+    level = compare_in_loki(loki, service, change, now, own_requests.leave_out(service))
     evidence.add(level.evidence())
     result = level.judged(increase, few)
     evidence.add(result.evidence())

@@ -12,7 +12,7 @@ from acceptance.observe.started import shown_by, starts
 from acceptance.preparation.flagcheck import flag_findings, flag_states
 from acceptance.target.model import ServiceKey
 from acceptance.verdict import Inconclusive
-from fixtures.given import EvidenceBox, IsOurs, Logs, Prometheus, Run, Target
+from fixtures.given import EvidenceBox, Logs, OwnRequests, Prometheus, Run, Target
 
 pytestmark = pytest.mark.exit_gate
 
@@ -28,7 +28,12 @@ def test_all_flags_are_present_and_false(target: Target, evidence: EvidenceBox) 
 @pytest.mark.checklist("21_00.exit.2")
 @pytest.mark.parametrize("key", ["bot", "worker", "api"])
 def test_no_error_spike_in_logs(
-    key: ServiceKey, served: object, target: Target, prometheus: Prometheus, ours: IsOurs, evidence: EvidenceBox
+    key: ServiceKey,
+    served: object,
+    target: Target,
+    prometheus: Prometheus,
+    own_requests: OwnRequests,
+    evidence: EvidenceBox,
 ) -> None:
     """Services running normally: no error spike and no flood of lines in the logs since the service started."""
     service = target.services[key]
@@ -36,7 +41,7 @@ def test_no_error_spike_in_logs(
     if not started:
         raise Inconclusive(f"{shown_by(service)} shows no running process of {service.name}")
     moment, now = datetime.fromtimestamp(started[0], UTC), datetime.now(UTC)
-    level = compare(Logs.of(service), moment, now, ours=ours)
+    level = compare(Logs.of(service), moment, now, foreign=own_requests.leave_out(service))
     evidence.add(level.evidence())
     found = [*level.increase(), *level.louder()]
     assert found == [], summary(found)

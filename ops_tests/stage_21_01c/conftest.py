@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -109,7 +109,8 @@ class Refuse:
             self.work.synthetic.expect(event)
         student = self.new_id("refuse")
         upload = replace(upload_in(field, student, archive, declared_sha256), left_out=left_out)
-        with self.work.synthetic.attacking(1):
+        broken = nullcontext() if content_length is None else self.work.breaking_http()
+        with self.work.synthetic.attacking(1), broken:
             refusal = try_upload(
                 self.uploader,
                 upload,

@@ -113,7 +113,7 @@ def test_upload_that_is_broken_off_leaves_nothing(
     """Test checksum rejection: of an upload whose client goes away nothing is kept, or they fill the disk."""
     student = new_id("gone")
     upload = Upload(student, "hw02", archives.broken_off(LARGE))
-    with stage_work.synthetic.attacking(1):
+    with stage_work.synthetic.attacking(1), stage_work.breaking_http():
         found = left_of(uploader, upload, storage.root, GONE_S)
     # What comes later than that is seen where the refused uploads are.
     refused_uploads.uploads.append(RefusedUpload(student, upload.archive, None))

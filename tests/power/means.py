@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from shutil import rmtree
 
@@ -71,10 +72,11 @@ def configured(what: str, old: str, new: str) -> Means:
 
 
 @contextmanager
-def _silenced(lab: Path) -> Settings:
-    silences, now = f"{load_target(lab).alertmanager_url}/api/v2/silence", datetime.now(UTC)
+def _silenced(lab: Path, *, planned: bool = False) -> Settings:
+    target, now = load_target(lab), datetime.now(UTC)
+    silences, begin = f"{target.alertmanager_url}/api/v2/silence", target.window.next(now).start if planned else now
     every = {"name": "alertname", "value": ".+", "isRegex": True, "isEqual": True}
-    times = {"startsAt": now.isoformat(), "endsAt": (now + timedelta(days=1)).isoformat()}
+    times = {"startsAt": begin.isoformat(), "endsAt": (begin + timedelta(days=1)).isoformat()}
     asked = {"matchers": [every], "createdBy": "somebody", "comment": "maintenance", **times}
     made = httpx.post(f"{silences}s", json=asked).raise_for_status().json()["silenceID"]
     try:
@@ -85,6 +87,8 @@ def _silenced(lab: Path) -> Settings:
 
 SILENCED = Means("silenced", _silenced)
 """Alertmanager lets no alert through until tomorrow."""
+SILENCED_LATER = Means("silenced-in-the-window", partial(_silenced, planned=True))
+"""Alertmanager will let no alert through from the begin of the next window on."""
 
 
 @contextmanager

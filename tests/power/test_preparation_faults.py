@@ -12,7 +12,7 @@ from held_lab import SHORT, held_lab, retold
 
 from acceptance.polling import poll
 from acceptance.target.loading import load_target
-from power.means import SILENCED, configured, mongo_locked, stopped
+from power.means import SILENCED, SILENCED_LATER, configured, mongo_locked, stopped
 from power.stage_run import StageRun, run_stage
 from power.survey import both_tests
 from power.table import INCONCLUSIVE, Power, RestartsNothing, assert_failed, part_of
@@ -49,6 +49,7 @@ POWER = (
     Night(told="nobody listens at", by=TO_NOBODY, survey="night"),
     Preflight((), ("test_infrastructure_answers[alertmanager]",), "nobody listens at", by=TO_NOBODY, survey="night"),
     Night(told="all silent, until", by=SILENCED, survey="night"),
+    Night(told="all silent, from", by=SILENCED_LATER, k="night"),  # a run of its own: now is told before later
     Night(told="each 3600 s", by=SELDOM, survey="night"),
     Before(("grafana-other-job",), ("test_dashboard_state_is_saved",), "panels of job butler-bot", survey="c"),
     Preflight(("grafana-html",), ("test_infrastructure_answers[grafana]",), "expected JSON", survey="a"),

@@ -80,7 +80,7 @@ def test_a_terminal_that_is_gone_ends_no_run_as_an_internal_error(tmp_path):
     interruption.waiting("rollback", 3)
     interruption.waiting("rollback", 4)
     told = "\nundo, 3 s: removing test data\nundo, 3 s: waiting for the change in progress"
-    assert os.read(reader, 1000).decode() == told, "nobody pressed a key; in a log each step stands once in 9 s"
+    assert os.read(reader, 1000).decode() == told, "nobody pressed a key; in a log each step stands once in 4 s"
     os.close(reader)
     with pytest.raises(KeyboardInterrupt, match="SIGHUP"):
         interruption._handle(signal.SIGHUP, None)

@@ -8,6 +8,7 @@ import pytest
 
 from acceptance.finding import summary
 from acceptance.observe.alerting import Alerting
+from acceptance.target.window import Interval
 from acceptance.verdict import Inconclusive
 
 JOBS = ("butler-bot", "butler-api")
@@ -19,10 +20,11 @@ def rule(name="Up", health="ok", ago=1.0, **more):
     return {"name": name, "health": health, "lastEvaluation": at, "labels": {"severity": "critical"}} | more
 
 
-def silence(*matchers, state="active"):
+def silence(*matchers, state="active", **planned):
     names = ("name", "value", "isRegex", "isEqual")
     told = [dict(zip(names, matcher, strict=True)) for matcher in matchers]
-    return {"status": {"state": state}, "endsAt": "2026-11-30T06:00:00Z", "comment": "night", "matchers": told}
+    until = {"endsAt": "2026-11-30T06:00:00Z", "comment": "night", **planned}
+    return {"status": {"state": state}, "matchers": told, **until}
 
 
 def alerting(*rules, interval=15, active=("http://alerts:9093",), counts=(0, 0), silences=(), refused=False, **more):
@@ -101,6 +103,7 @@ def test_alerts_that_nobody_takes_are_named(seen, words):
 
 
 EVERY = ("alertname", ".+", True, True)
+WINDOW = Interval(datetime(2100, 1, 2, 2, tzinfo=UTC), datetime(2100, 1, 2, 6, tzinfo=UTC))
 
 
 @pytest.mark.parametrize(
@@ -119,10 +122,28 @@ EVERY = ("alertname", ".+", True, True)
     ids=["none", "all", "expired", "one alert", "two halves", "one job", "each job", "one instance", "each instance"],
 )
 def test_silence_over_every_alert_is_named(silences, silent):
-    found = alerting(rule("Up"), rule("Slow"), silences=silences).silence_findings("http://alerts:9093", JOBS)
+    found = alerting(rule("Up"), rule("Slow"), silences=silences).silence_findings("http://alerts:9093", JOBS, WINDOW)
     assert (bool(found), "until 2026-11-30T06:00:00Z: night" in summary(found)) == (silent, silent)
+
+
+@pytest.mark.parametrize(
+    ("begin", "end", "matchers", "silent"),
+    [
+        ("01:00", "03:00", EVERY, True),
+        ("05:59", "09:00", EVERY, True),
+        ("00:00", "02:00", EVERY, False),
+        ("06:00", "09:00", EVERY, False),
+        ("01:00", "03:00", ("alertname", "Up", False, True), False),
+    ],
+    ids=["its begin", "its end", "over before it", "after it", "one alert"],
+)
+def test_silence_that_is_planned_for_the_window_is_named(begin, end, matchers, silent):
+    times = {"startsAt": f"2100-01-02T{begin}:00Z", "endsAt": f"2100-01-02T{end}:00.000Z"}
+    planned = silence(matchers, state="pending", **times)
+    found = alerting(rule("Up"), rule("Slow"), silences=[planned]).silence_findings("http://a:9093", JOBS, WINDOW)
+    assert (bool(found), f"from {times['startsAt']} until" in summary(found)) == (silent, silent)
 
 
 def test_alertmanager_that_does_not_answer_is_inconclusive():
     with pytest.raises(Inconclusive, match="silences"):
-        alerting(**{"/api/v2/silences": {"text": "no"}}).silence_findings("http://alerts:9093", JOBS)
+        alerting(**{"/api/v2/silences": {"text": "no"}}).silence_findings("http://alerts:9093", JOBS, WINDOW)

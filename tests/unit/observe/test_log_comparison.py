@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from acceptance.gates.statistics import Count, poisson_tail
+from acceptance.observe.foreign_lines import ForeignLines
 from acceptance.observe.log_comparison import Comparison, compare, compared
 from acceptance.observe.log_lines import LogLine, of_ours
 from acceptance.observe.logs import Logs
@@ -183,8 +184,8 @@ def test_another_exception_behind_the_same_first_line_is_news(log):
 
 def test_what_our_own_requests_cause_does_not_count(log):
     lines = [*OLD, json_line(1, trace_id="aa01"), json_line(2, user="ops7-user"), json_line(3, trace_id="bb")]
-    ours = of_ours("aa", "ops7")
-    assert [line.trace_id for line in compare(log(lines), NOON, at(60), ours=ours).errors] == ["bb"]
+    foreign = ForeignLines(of_ours("aa", "ops7"))
+    assert [line.trace_id for line in compare(log(lines), NOON, at(60), foreign=foreign).errors] == ["bb"]
 
 
 def test_clusters_of_lines_are_not_independent_errors():

@@ -9,7 +9,9 @@ import httpx
 import pytest
 
 from acceptance.gates.statistics import Count
+from acceptance.observe.foreign_lines import ForeignLines
 from acceptance.observe.log_entries import Raw, entries
+from acceptance.observe.log_lines import of_ours
 from acceptance.observe.loki import SUSPECT, Loki, compare_in_loki, late_in_loki
 from acceptance.target.log_format import LogFormat
 from acceptance.target.parts import Service
@@ -89,7 +91,7 @@ def test_a_service_is_compared_with_as_long_a_time_before_as_loki_covers():
         errors = [(at, "ERROR: boom") for at in (860, 870, 950, 960, 970)]
         return streams((850, "INFO: first")) if given["limit"] == "1" else streams(*errors, (980, "ERROR: ops1 ours"))
 
-    found = compare_in_loki(loki(answer), BOT, *MOMENTS, ours=lambda line: "ops1" in line.text)
+    found = compare_in_loki(loki(answer), BOT, *MOMENTS, foreign=ForeignLines(of_ours("", "ops1")))
     assert (found.before, found.after, found.seen, len(found.errors)) == (Count(2, 50.0), Count(3, 100.0), 99, 3)
     assert all(query.startswith('{service="butler-bot"}') for query in asked)
 
@@ -97,7 +99,7 @@ def test_a_service_is_compared_with_as_long_a_time_before_as_loki_covers():
 def test_levels_that_cannot_be_read_are_no_good_news():
     answer = loki(lambda *_: streams((850, '{"grade": "error"}'), (950, '{"grade": "error"}')))
     with pytest.raises(Inconclusive, match="expected lines that state their level, found 2 without one"):
-        compare_in_loki(answer, BOT, *MOMENTS, ours=lambda _: False)
+        compare_in_loki(answer, BOT, *MOMENTS, foreign=list)
 
 
 TROUBLE = (
@@ -128,7 +130,7 @@ def test_a_loki_of_another_label_and_of_several_tenants_is_asked_for_ours():
         return httpx.Response(200, json={"status": "success", "data": data})
 
     ours = Loki("http://loki", label="service_name", tenant="school", transport=httpx.MockTransport(handle))
-    compare_in_loki(ours, BOT, *MOMENTS, ours=lambda line: False)
+    compare_in_loki(ours, BOT, *MOMENTS, foreign=list)
     assert {tenant for tenant, _ in asked} == {"school"}
     assert all('{service_name="butler-bot"}' in query for _, query in asked)
 

@@ -11,6 +11,7 @@ from acceptance.events import Event
 from acceptance.finding import summary
 from acceptance.gates.measures import Gate, Trigger
 from acceptance.gates.series import Row, Samples
+from acceptance.observe.log_lines import of_ours
 from acceptance.record.deployment import Deployment, LeftEnabled, left_enabled, restarts
 from acceptance.stage import Stage
 from acceptance.stages import recheck
@@ -25,6 +26,7 @@ DOWN = Trigger("down", "Down", ("trigger.5",), "value", "down", "> 0", in_a_row=
 INCIDENT = Trigger("incident", "Incident", ("trigger.4",), "log_events", "path_traversal", "> 0", unit="events")
 ALERTS = Trigger("new-alerts", "Alerts", ("trigger.7",), "alerts", "ALERTS", "> 0")
 STAGE = Stage("21_01c", "Storage", 1, service="api", flag="F", gates=(ERRORS,), triggers=(FAILURES, DOWN, ALERTS))
+OURS = of_ours("0f", "")
 T0 = 1_800_000_000.0
 STEP = 0.2
 
@@ -103,7 +105,7 @@ class Prometheus:
 def lookback(prometheus, tmp_path, stage=STAGE, restarted=(), minutes=2.0):
     now = time.time()
     service = small_target(tmp_path).services["api"]
-    return Lookback(stage, service, now - 60 * minutes, now - 10, STEP, prometheus, restarted, "0f")
+    return Lookback(stage, service, now - 60 * minutes, now - 10, STEP, prometheus, restarted, OURS)
 
 
 def verdicts(results):
@@ -191,7 +193,7 @@ def test_incident_that_is_not_ours_is_red_afterwards(trace, verdict, tmp_path):
     target = small_target(tmp_path, API_LOGS=f"file://{file}")
     stage = Stage("21_01c", "Storage", 1, triggers=(INCIDENT,))
     now = time.time()
-    look = Lookback(stage, target.services["api"], now - 600, now - 10, STEP, Prometheus(), (), "0f")
+    look = Lookback(stage, target.services["api"], now - 600, now - 10, STEP, Prometheus(), (), OURS)
     assert verdicts(look.triggers()) == {"21_01c-incident-since": verdict}
 
 
@@ -212,7 +214,7 @@ def looking_back(tmp_path, prometheus, events=ACCEPTED):
     accepted_at = datetime.now(UTC) - timedelta(minutes=2)
     told = [Event(n, accepted_at.isoformat(), kind, data, "", "") for n, (kind, data) in enumerate(events)]
     target = small_target(tmp_path, SCRAPE_INTERVAL_SECONDS="0.2")
-    return Recheck(target, Deployment((told,)), prometheus, {"21_01c": STAGE}, str, "0f")
+    return Recheck(target, Deployment((told,)), prometheus, {"21_01c": STAGE}, str, "0f", OURS)
 
 
 def test_requests_of_our_own_come_first_and_once(tmp_path, sent):
