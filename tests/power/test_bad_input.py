@@ -45,40 +45,15 @@ def assert_told(ended: StageRun, code: int, *words: str) -> None:
     assert (ended.code, missing, "Traceback" in ended.output) == (code, [], False), f"{said(ended)}\n{ended.explain()}"
 
 
-@pytest.mark.parametrize(
-    ("name", "words"),
-    [
-        ("stagin", ("no file", "stagin.env", "targets")),
-        ("/nowhere/x.env", ("no file /nowhere/x.env", "lab")),
-        ("staging", ("copy", "staging.env.example", "fill it in")),
-    ],
-)
-def test_target_that_is_not_there(name: str, words: tuple[str, ...], tmp_path: Path) -> None:
-    ended = run_stage(name, tmp_path)
-    assert_told(ended, USAGE, *words)
+def test_target_that_is_not_there(tmp_path: Path) -> None:
+    ended = run_stage("stagin", tmp_path)
+    assert_told(ended, USAGE, "no file", "stagin.env", "targets")
     assert ended.folder is None, "nothing began"
 
 
-@pytest.mark.parametrize(
-    ("change", "words"),
-    [
-        (lambda text: text.replace("SOAK_SECONDS=15", "SOAK_SECONDS=never"), ("SOAK_SECONDS", "'never'", "seconds")),
-        (lambda text: "\udcff" + text, ("not UTF-8 at byte", "save it as UTF-8")),
-    ],
-    ids=["bad-value", "binary"],
-)
-def test_malformed_target_file(
-    change: Callable[[str], str], words: tuple[str, ...], held_target: Path, tmp_path: Path
-) -> None:
-    bad = held_target.with_name("bad.env")
-    bad.write_text(change(held_target.read_text()), errors="surrogateescape")
-    ended = run_stage(bad, tmp_path)
-    assert_told(ended, USAGE, str(bad), *words)
-
-
-def test_target_file_that_is_a_folder(tmp_path: Path) -> None:
-    (tmp_path / "folder.env").mkdir()
-    assert_told(run_stage(tmp_path / "folder.env", tmp_path), USAGE, "folder.env")
+def test_malformed_target_file(held_target: Path, tmp_path: Path) -> None:
+    bad = retold(held_target, "bad", SOAK_SECONDS="never")
+    assert_told(run_stage(bad, tmp_path), USAGE, str(bad), "SOAK_SECONDS", "'never'", "seconds")
 
 
 @pytest.mark.parametrize(

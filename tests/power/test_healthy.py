@@ -33,20 +33,20 @@ def test_stage_with_the_labs_own_soak_takes_less_than_a_minute(tmp_path: Path) -
 
 @pytest.fixture
 def unscanned(held_target: Path) -> Iterator[Path]:
-    """The lab's target where archives are not scanned, as the checklist allows."""
+    """The lab's target where archives are not scanned, as the checklist allows, and no trace ids are read."""
     env_file = load_target(held_target).env_file
     before = env_file.read_text()
     env_file.write_text(before.replace("AV_SCAN_ENABLED=true", "AV_SCAN_ENABLED=false"))
     try:
         restart(held_target)
-        yield retold(held_target, "quick", **SHORT, ATTACKS="selection")
+        yield retold(held_target, "quick", **SHORT, ATTACKS="selection", TRACE_HEADER="")
     finally:
         env_file.write_text(before)
         restart(held_target)
 
 
-def test_healthy_lab_without_a_scanner_is_green(unscanned: Path, tmp_path: Path) -> None:
-    """What is not switched on is skipped, and takes nothing from the rest."""
+def test_healthy_lab_without_a_scanner_and_trace_ids_is_green(unscanned: Path, tmp_path: Path) -> None:
+    """What is not switched on is skipped; our own attacks are told by when we made them, and by their test data."""
     ended = run_stage(unscanned, tmp_path)
     assert (ended.first_red, ended.code, ended.outcome) == ("nothing", 0, "GO"), ended.explain()
     skipped = [data["nodeid"] for data in ended.of("check.finished") if "AV_SCAN_ENABLED is off" in data["reason"]]

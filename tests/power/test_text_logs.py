@@ -41,9 +41,3 @@ def test_errors_in_a_text_log(text_lab: Path, tmp_path: Path) -> None:
     red = "test_no_new_errors_in_the_log"
     row = Power(("errors-after-restart",), (red,), "", stage="21_01a", only=("soak",), k="new_errors")
     assert_noticed(row, text_lab, tmp_path)
-
-
-def test_a_sound_service_that_reads_no_trace_header_is_accepted(held_target: Path, tmp_path: Path) -> None:
-    """Our own attacks are told by when we made them, and by their test data."""
-    ended = run_stage(retold(held_target, "headless", TRACE_HEADER="", ATTACKS="selection", **SHORT), tmp_path)
-    assert (ended.first_red, ended.code) == ("nothing", 0), ended.explain()
