@@ -1,10 +1,8 @@
 """A survey of a broken deployment: ten faults at once, all of them named, worst first, and nothing touched."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-from held_lab import SHORT, broken, held_lab, retold
+from held_lab import SHORT, broken, retold
 
 from acceptance.finding import Severity
 from acceptance.record.checks import findings_of
@@ -30,19 +28,13 @@ CHOSEN = (
 )
 
 
-@pytest.fixture
-def target_file() -> Iterator[Path]:
-    with held_lab() as lab:
-        yield lab
-
-
-def test_survey_names_all_ten_faults_worst_first(target_file: Path, tmp_path: Path) -> None:
-    env_file = load_target(target_file).env_file
-    with seeded(target_file, flags_on=True), broken(target_file, *FAULTS):
+def test_survey_names_all_ten_faults_worst_first(held_target: Path, tmp_path: Path) -> None:
+    env_file = load_target(held_target).env_file
+    with seeded(held_target, flags_on=True), broken(held_target, *FAULTS):
         before = env_file.read_bytes()
         survey = ("--mode=survey", f"-k{CHOSEN}")
         ended = run_stage(
-            retold(target_file, "quick", **SHORT), tmp_path, *survey, stage="stage_21_01c or post_deployment"
+            retold(held_target, "quick", **SHORT), tmp_path, *survey, stage="stage_21_01c or post_deployment"
         )
         assert env_file.read_bytes() == before
     assert (ended.code, ended.outcome) == (1, "SURVEY"), ended.explain()
