@@ -201,17 +201,19 @@ class ErrorMiddleware:
             await JSONResponse({"detail": "internal error"}, 500)(scope, receive, send)
 
 
-def _metrics_route(fault: Callable[[str], bool]) -> Route:
+def _metrics_route(fault: Callable[[str], bool], env: Mapping[str, str]) -> Route:
     """Make `/metrics`: Prometheus text of the process, includes process_start_time_seconds."""
     announce(fault)
     idle, scrapes = exposition(), itertools.count(1)
     # From its start on: else there would be no difference to see.
     noisy, chatty = fault("errors-after-restart"), fault("lines-after-restart")
+    # Of a kind of its own for each path: what the hour before has seen is not new.
+    error = "_".join(["seeded_error", *(name.lower() for name in sorted(env) if env[name] == "true")])
 
     async def metrics(__: Request) -> Response:
         if noisy and fault("errors-after-restart"):
             for _ in range(ERRORS_A_SCRAPE):
-                log("seeded_error", "ERROR")
+                log(error, "ERROR")
         for number in range(LINES_A_SCRAPE if chatty else 0):
             log("queue_polled", number=number)
         if fault("metrics-gone"):
@@ -261,7 +263,7 @@ def application(
     # From its start on: else there would be no difference to see.
     late = [Middleware(LateMiddleware)] if fault("late-after-restart") else []
     return Starlette(
-        routes=[*routes, health_route(health), _metrics_route(fault), config_route(env, fault)],
+        routes=[*routes, health_route(health), _metrics_route(fault, env), config_route(env, fault)],
         middleware=[
             *late,
             *_shaped(settings),
