@@ -12,7 +12,6 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, wait
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
@@ -20,7 +19,7 @@ from acceptance import process
 from acceptance.observe.exported import await_scrape, last_attempt
 from acceptance.observe.health import health_fault, healthy_answer, is_healthy
 from acceptance.observe.prometheus import Prometheus
-from acceptance.observe.started import shown_by, starts
+from acceptance.observe.started import clock, shown_by, starts
 from acceptance.polling import beside, poll
 from acceptance.probes.telegram.serving import serve
 from acceptance.redact import cut_front
@@ -150,8 +149,7 @@ class Restarter:
         if blind:
             return None
         wanted = f"{len(before.starts)} processes" if len(before.starts) > 1 else "a process"
-        newest = [datetime.fromtimestamp(max(before.starts), UTC)] if before.starts else []
-        than = "".join(f" newer than {at:%Y-%m-%d %H:%M:%S} UTC" for at in newest)
+        than = f" newer than {clock(max(before.starts), '%Y-%m-%d %H:%M:%S')}" if before.starts else ""
         claim = f"{service.name}: {shown_by(service)} shows {wanted}{than}"
         try:
             after: float | None = self._wait(lambda: self._newer(service, before.starts), claim)

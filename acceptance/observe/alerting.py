@@ -116,8 +116,10 @@ class Alerting:
         silent = [them for them in at_once if all(any(_silent(alert, each) for each in them) for alert in alerts)]
         if not silent:
             return []
-        last = max(silent[0], key=lambda each: str(each.get("endsAt")))
-        planned = f"from {last.get('startsAt')} " if last["status"]["state"] == "pending" else ""
+        ours = [each for each in silent[0] if any(_silent(alert, each) for alert in alerts)]
+        last = max(ours, key=lambda each: str(each.get("endsAt")))
+        begins = [str(each.get("startsAt")) for each in ours if each["status"]["state"] == "pending"]
+        planned = f"from {max(begins)} " if begins else ""
         told = f"all silent, {planned}until {last.get('endsAt')}: {last.get('comment') or 'no reason is given'}"
         step = "expire the silence, or see that it ends before the window"
         return [Finding("silent", "alerts", "one that somebody is told of", told, next_step=step)]

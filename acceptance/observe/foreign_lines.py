@@ -47,12 +47,14 @@ class ForeignLines:
 
 
 def _holds(spell: tuple[float, float], line: LogLine) -> bool:
-    return line.at is not None and spell[0] - _SLACK_S <= line.at.timestamp() <= spell[1] + _SLACK_S
+    times = [line.at] if line.at else [line.after, line.before]
+    return all(at and spell[0] - _SLACK_S <= at.timestamp() <= spell[1] + _SLACK_S for at in times)
 
 
 def _first_failure(lines: Iterable[LogLine]) -> list[LogLine]:
     """Give one line of each kind, those that stand by the first: what a single request leaves."""
-    in_order = sorted((line.at.timestamp(), place, line) for place, line in enumerate(lines) if line.at)
+    placed = ((line.at or line.after, place, line) for place, line in enumerate(lines))
+    in_order = sorted((at.timestamp(), place, line) for at, place, line in placed if at)
     first: dict[tuple[str, str, str], LogLine] = {}
     for at, _, line in in_order:
         if at <= in_order[0][0] + _TOGETHER_S:

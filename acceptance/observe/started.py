@@ -60,16 +60,18 @@ def restarted_since(born: float, service: Service, target: Target, prometheus: P
     now = starts(service, target, prometheus)
     if not now:
         raise Inconclusive(f"expected a running process of {service.name} by {shown_by(service)}, found none")
-    told = f"the process of {_clock(born)} to run on"
+    told = f"the process of {clock(born)} to run on"
     return [
-        Finding("restarted by itself", service.name, told, _clock(start))
-        for start in now
-        if start > born + SAME_START_S
+        Finding("restarted by itself", service.name, told, clock(start)) for start in now if start > born + SAME_START_S
     ]
 
 
-def _clock(at: float) -> str:
-    return f"{datetime.fromtimestamp(at, UTC):%H:%M:%S} UTC"
+def clock(at: float, form: str = "%H:%M:%S") -> str:
+    """Show a start time; one that no clock shows, such as a metric in milliseconds gives, as the number that it is."""
+    try:
+        return f"{datetime.fromtimestamp(at, UTC):{form}} UTC"
+    except (ValueError, OverflowError, OSError):
+        return f"{at:g} unix seconds"
 
 
 def _docker(names: str, target: Target) -> Iterator[float]:

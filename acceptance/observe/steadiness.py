@@ -77,12 +77,14 @@ def _failed(row: Row) -> Iterator[Finding]:
         yield Finding("scrapes fail", row.instance, "scrapes that succeed", found, next_step=step)
 
 
-def begun_anew(counters: Iterable[Row], restarts: int = 0) -> Iterator[Finding]:
-    """Name the counters that fell more often than their process may have restarted meanwhile."""
+def begun_anew(counters: Iterable[Row], restarts: int = 0) -> list[Finding]:
+    """Name the counters that fell more often than their process may have restarted meanwhile, each once."""
+    found = []
     for row in counters:
         fell = sum(new < old for (_, old), (_, new) in pairwise(row.points))
         if fell > restarts:
             expected = f"{row.labels['__name__']} to grow for as long as its process runs"
-            found = f"it began anew {fell} times in {len(row.points)} scrapes"
-            step = "see whether several processes answer at that address in turn"
-            yield Finding("counters begin anew", row.instance, expected, found, next_step=step)
+            told = f"it began anew {fell} times in {len(row.points)} scrapes"
+            step = "see whether its process restarted, or several answer at that address in turn"
+            found.append(Finding("counters begin anew", row.instance, expected, told, next_step=step))
+    return list(dict.fromkeys(found))  # its series, one for each of its labels' values, fall together

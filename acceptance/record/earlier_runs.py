@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -117,10 +118,8 @@ def _start(path: Path) -> RunStarted:
     """Read how a run began, even from a damaged log: so it is known that the run belongs here."""
     with path.open("rb") as lines:
         for line in lines:
-            try:
+            with suppress(ValueError, LookupError, TypeError):
                 event = json.loads(line)
-            except ValueError:
-                continue
-            if isinstance(event, dict) and event.get("kind") == RunStarted.kind:
-                return RunStarted.of(event["data"])
+                if event["kind"] == RunStarted.kind and event["data"]["target"]["name"]:
+                    return RunStarted.of(event["data"])
     return RunStarted()

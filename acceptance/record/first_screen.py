@@ -142,8 +142,9 @@ def plain(text: str) -> str:
     said = _RAW.sub("", text).rstrip(" :;,(")
     if said == text.rstrip(" :;,("):
         return said
-    step = _STEP.search(text, len(said))
-    return f"{said} (the error itself stands at the check){step[0] if step else ''}"
+    found = _STEP.search(text, len(said))
+    step = found[0] if found and not _RAW.search(found[0]) else ""
+    return f"{said} (the error itself stands at the check){step}"
 
 
 def commands(record: Record) -> list[str]:

@@ -57,9 +57,11 @@ def tally(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{count:,} {names.get(word, word.lower())}" for word, count in counts.items()) or "no checks"
 
 
-def counted(checks: Iterable[Check], stage: str = "", phase: str = "") -> str:
+def counted(checks: Iterable[Check], stage: str | None = None, phase: str | None = None) -> str:
     """Show how many checks of a stage and phase ended how; one that awaits a signature was not just skipped."""
-    found = Counter(shown_verdict(each) for each in checks if stage in ("", each.stage) and phase in ("", each.phase))
+    found = Counter(
+        shown_verdict(each) for each in checks if stage in (None, each.stage) and phase in (None, each.phase)
+    )
     return tally({word: found[word] for word in (*Verdict, "AWAITING", "WAIVED") if found[word]})
 
 

@@ -140,9 +140,13 @@ def _told_once(reason: str, cause: str) -> str:
 
 
 def _alike(checks: Iterable[Check]) -> list[list[Check]]:
-    """Group checks that follow one another with the same title and verdict."""
-    same = groupby(checks, lambda check: (check.title or check.name, formatting.shown_verdict(check)))
-    return [list(group) for _, group in same]
+    """Group checks that follow one another, by their numbers too, with the same title and verdict."""
+
+    def about(placed: tuple[int, Check]) -> tuple[str, str, int]:
+        place, check = placed
+        return check.title or check.name, formatting.shown_verdict(check), check.number - place
+
+    return [[check for _, check in group] for _, group in groupby(enumerate(checks), about)]
 
 
 def _as_text(value: object) -> str:

@@ -38,8 +38,8 @@ class OldProcess:
 class OneOfTwo:
     """A Prometheus that sees two instances, of which a restart reaches one, or of which one does not come back."""
 
-    def __init__(self, *after):
-        self.looks = [[7.0, 8.0], list(after)]
+    def __init__(self, *after, unit=1.0):
+        self.looks = [[each * unit for each in look] for look in ([7.0, 8.0], after)]
 
     def process_starts(self, job, at=None):
         return self.looks.pop(0) if len(self.looks) > 1 else self.looks[0]
@@ -145,9 +145,10 @@ def test_restart_of_one_instance_of_two_is_none(healthy, after):
     assert failed.type is MutationFailed  # and not that nothing was restarted
 
 
-def test_restart_of_both_instances_is_one(healthy):
-    done = Restarter(healthy, OneOfTwo(9.0, 10.0)).restart("api")
-    assert [(one.started_before, one.started_after, one.proved) for one in done] == [(8.0, 9.0, True)]
+@pytest.mark.parametrize("unit", [1.0, 1e12], ids=["seconds", "later-than-any-clock"])
+def test_restart_of_both_instances_is_one(healthy, unit):
+    done = Restarter(healthy, OneOfTwo(9.0, 10.0, unit=unit)).restart("api")
+    assert [(one.started_before, one.started_after, one.proved) for one in done] == [(8 * unit, 9 * unit, True)]
 
 
 def test_rollback_needs_no_prometheus_and_a_change_does(healthy):

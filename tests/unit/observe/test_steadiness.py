@@ -43,7 +43,7 @@ def found(up, *counters):
     ],
 )
 def test_what_is_not_seen_steadily_is_named(up, counter, told):
-    named = found(up, ("butler_messages_total", counter))
+    named = found(up, *[("butler_messages_total", counter)] * 2)  # of two kinds of messages
     assert (told in summary(named), len(named)) == (True, bool(told))
 
 

@@ -57,11 +57,13 @@ def test_rehearsal_is_no_part(reports):
     assert len(deployment_of(reports / OWN).runs) == 2
 
 
-@pytest.mark.parametrize("harm", ["changed", "torn"])
+@pytest.mark.parametrize("harm", ["changed", "torn", "no-events"])
 def test_run_that_cannot_be_believed_is_named_and_not_read(reports, harm):
     log = reports / EARLIER / "events.jsonl"
     if harm == "changed":
         log.write_text(log.read_text().replace('"verdict": "PASS"', '"verdict": "FAIL"', 1))
+    elif harm == "no-events":
+        log.write_text('[]\n{"kind": "run.started"}\n' + log.read_text())
     else:
         (reports / EARLIER / "MANIFEST.sha256").unlink()
     found = deployment_of(reports / OWN)

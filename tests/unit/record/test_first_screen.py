@@ -35,6 +35,7 @@ def test_causes_are_told_and_what_follows_from_them_is_not(record, reasons, caus
     [
         ("Disk: assert 8 > 9", "Disk"),
         ("Upload: httpx.ConnectError: [Errno 111] refused", "Upload"),
+        ("Soak; httpx.ConnectError: refused", "Soak"),
         ("Soak: HTTPConnectionPool(host='::1', port=9): (a; b)", "Soak"),
         ("Soak: HTTPConnectionPool(host='::1', port=9): (a); check that it runs", "Soak; check that it runs"),
     ],
@@ -78,6 +79,7 @@ def test_a_rollback_that_failed_twice_is_told_once_with_what_was_found_and_only_
 def test_who_awaits_a_person_was_not_skipped_and_what_could_not_be_seen_is_named(record):
     waits = replace(record.checks[0], verdict=Verdict.SKIPPED, reason="AWAITING a signature")
     assert formatting.counted([record.checks[0], waits], waits.stage, waits.phase) == "1 passed, 1 awaiting"
+    assert formatting.counted([record.checks[0], replace(waits, phase="")], waits.stage, "") == "1 awaiting"
     no_data = [replace(line, state=State.INCONCLUSIVE) for line in record.lines if line.chapter == "trigger"]
     assert covered(no_data[:1], ["trigger"]) == "0 of 1 lines checked, 1 could not be seen (trigger.1)"
     assert covered(no_data, ["trigger"]).endswith("7 could not be seen (trigger.1, trigger.2, trigger.3, …)")

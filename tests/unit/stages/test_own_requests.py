@@ -1,5 +1,6 @@
 """What earlier runs of the suite left in a log is ours too for who looks back; what users left is not."""
 
+from dataclasses import replace
 from datetime import timedelta
 from types import SimpleNamespace
 
@@ -33,6 +34,11 @@ def server(seconds):
     return error(seconds, "server", message="Exception in ASGI application")
 
 
+def between(begin, end):
+    """The same where the web server writes no time: its neighbours show when it was."""
+    return replace(server(10), at=None, after=server(begin).at, before=server(end).at)
+
+
 @pytest.fixture
 def leave_out(tmp_path):
     """Makes a record of an earlier run, one request of which broke HTTP 10 s after its start."""
@@ -62,12 +68,13 @@ OF_USERS = {
     "a-moment-later": ([server(10), error(12, "server", message="cannot write")], 1),
     "of-a-kind-that-comes-at-other-times": ([server(10), server(50)], 2),
     "at-another-time": ([server(30)], 1),
+    "perhaps-at-another-time": ([between(10, 30)], 1),
 }
 
 
 @pytest.mark.parametrize("trace_header", ["traceparent", ""], ids=["traced", "no-trace-ids"])
 def test_what_earlier_runs_provoked_is_left_out(trace_header, leave_out):
-    lines = PROVOKED if trace_header else [server(10), error(10), *PROVOKED[4:]]
+    lines = PROVOKED if trace_header else [between(9, 11), error(10), *PROVOKED[4:]]
     found = compared("api", lines, CHANGE, CHANGE, NOW, foreign=leave_out(trace_header))
     assert (found.errors, found.judged().verdict) == ((), Verdict.PASS)
 
