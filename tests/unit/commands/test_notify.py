@@ -268,6 +268,23 @@ def test_the_command_sends_both_and_leaves_the_record_alone(folder):
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
 
 
+def test_text_is_sent_once_unless_it_is_told_to(folder):
+    with webhook(200, 200) as (url, bodies):
+        first, second, third = (notify(folder, *args, OPS_WEBHOOK_URL=url) for args in ((), (), ("--again",)))
+    assert ([first.returncode, second.returncode, third.returncode], len(bodies)) == ([0, 0, 0], 2)
+    assert "SENT BEFORE: the post" in second.stderr
+    assert "--again" in second.stderr
+
+
+def test_lost_receipt_is_told_and_keeps_no_other_text_from_being_sent(folder):
+    (folder.parent / "receipts.jsonl").mkdir()
+    with webhook(200) as (url, bodies), smtp(box := Mailbox()) as host:
+        mail = {"SMTP_URL": f"smtp://{host}", "MAIL_TO": "lead@example.com", "MAIL_FROM": "ops@example.com"}
+        done = notify(folder, OPS_WEBHOOK_URL=url, **mail)
+    assert (done.returncode, len(bodies), len(box.messages)) == (1, 1, 1)
+    assert done.stderr.count("do not send it again") == 2
+
+
 def test_the_command_says_what_was_not_sent(folder):
     with webhook(500) as (url, _):
         done = notify(folder, OPS_WEBHOOK_URL=url)
