@@ -53,9 +53,9 @@ def append(log: Path, entry: str) -> None:
     Raises:
         OSError: The file is not there, or cannot be written.
     """
-    before = log.read_text(encoding="utf-8")
-    gap = "\n" if before.endswith("\n") else "\n\n"
-    if not before or before.endswith("\n\n"):
+    before = log.read_bytes()
+    gap = "\n" if before.endswith(b"\n") else "\n\n"
+    if not before or before.endswith(b"\n\n"):
         gap = ""
     with log.open("a", encoding="utf-8") as file:
         file.write(gap + entry)

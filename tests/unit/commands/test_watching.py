@@ -36,6 +36,8 @@ def test_a_run_in_progress_shows_its_checks_its_soak_and_that_nothing_new_came(t
     assert "nothing new" not in text
     assert "Run finished" not in text
     assert "nothing new for 60 s" in shown(folder, time.time() + 60)[0]
+    (folder / board.STATUS).write_text("")
+    assert "soak 21_01c" not in shown(folder)[0], "torn by a power loss"
     board.write(folder, STATUS | {"elapsed": 1200.0})
     assert "soak 21_01c" not in shown(folder)[0], "it is over, and another stage may be under way"
 
@@ -65,3 +67,9 @@ def test_the_command_shows_a_run_once_and_changes_nothing(tmp_path, folder, code
     done = script("watch.py", str(tmp_path / folder), "--once")
     assert done.returncode == code, done.stderr
     assert {each: each.read_bytes() for each in (tmp_path / "run").iterdir()} == before
+
+
+def test_log_that_was_changed_is_told_in_one_line(tmp_path):
+    (samples.interrupted(tmp_path / "run") / "events.jsonl").write_text("{}\n")
+    done = script("watch.py", tmp_path, "--once")
+    assert (done.returncode, "name another run" in done.stderr, "Traceback" in done.stderr) == (2, True, False)

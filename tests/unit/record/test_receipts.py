@@ -72,9 +72,9 @@ def test_title_names_a_stage_in_any_usual_form(title, record, tmp_path):
 def test_log_command_appends_the_entry(reports, tmp_path):
     log = tmp_path / "log.md"
     assert script("record.py", "log", reports / OWN, "--append", log).returncode == 2
-    log.write_text("# Log\n")
+    log.write_bytes(b"# Log of M\xfcller\n")  # as an editor of Windows writes it
     assert script("record.py", "log", reports / OWN, "--append", log).returncode == 0
-    assert "CHG-2025-11-042" in log.read_text()
+    assert "CHG-2025-11-042" in log.read_text(errors="replace")
 
 
 def keep(reports, record, text, what="post"):
