@@ -125,6 +125,13 @@ def test_a_server_that_hangs_is_left_and_not_asked_twice():
     assert time.monotonic() - begun < 3
 
 
+@pytest.mark.parametrize("url", ["https://hooks.example.com/s3cret\x7f", "https://a..b/s3cret", "https://xn--a/s3cret"])
+def test_an_address_that_cannot_be_called_is_told_without_the_secret(url):
+    with pytest.raises(Inconclusive, match=r"webhook at .* correct its variable") as told:
+        send_post(url, "x")
+    assert "s3cret" not in str(told.value)
+
+
 def test_nobody_there_is_tried_again_and_told():
     with silent() as port:
         pass

@@ -9,6 +9,8 @@ from record_scripts import script
 from rich.console import Console
 
 from acceptance.commands.watching import newest, view
+from acceptance.events import EventLog
+from acceptance.kinds import RunRefused
 from acceptance.stages import board
 
 STATUS = {
@@ -45,6 +47,11 @@ def test_a_run_in_progress_shows_its_checks_its_soak_and_that_nothing_new_came(t
 def test_a_run_that_is_over_says_outcome_and_next_step(tmp_path):
     text, over = shown(samples.go(tmp_path / "run"))
     assert (over, "GO  DEPLOYMENT" in text, "next: go on with the next stage" in text) == (True, True, True)
+
+
+def test_a_run_that_was_refused_is_over(tmp_path):
+    RunRefused(reason="refused: the lock").tell(EventLog(tmp_path / "events.jsonl"))
+    assert shown(tmp_path)[1] is True
 
 
 def test_a_run_whose_rollback_failed_says_so_with_its_commands(tmp_path):

@@ -69,6 +69,12 @@ def test_title_names_a_stage_in_any_usual_form(title, record, tmp_path):
     assert wrong(deployment_log(record).replace("Stage 21_01c\n", f"{title}\n", 1), record, tmp_path) == []
 
 
+def test_terminal_that_lacks_a_character_gets_the_rest(reports, monkeypatch):
+    monkeypatch.setenv("PYTHONIOENCODING", "latin-1")
+    done = script("record.py", "log", reports / OWN, "--text", "post")
+    assert (done.returncode, "? Epic 21" in done.stdout) == (0, True), done.stderr
+
+
 def test_log_command_appends_the_entry(reports, tmp_path):
     log = tmp_path / "log.md"
     assert script("record.py", "log", reports / OWN, "--append", log).returncode == 2
