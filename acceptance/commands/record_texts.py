@@ -56,9 +56,9 @@ def log(options: Namespace) -> int:
     if options.append is not None:
         file = Path(options.append or str(record.facts.target.get("deployment_log") or ""))
         if options.text != "log" or not file.is_file():
-            raise Inconclusive(f"nothing was appended: expected --text log and a deployment log, found {file}")
-        append(file, text)
-        print(f"APPENDED: {file}", file=sys.stderr)
+            step = "name it with --append FILE, or set DEPLOYMENT_LOG"
+            raise Inconclusive(f"nothing was appended: expected --text log and a deployment log, found {file}; {step}")
+        print("APPENDED" if append(file, text) else "THERE ALREADY", f": {file}", sep="", file=sys.stderr)
     return 0
 
 
