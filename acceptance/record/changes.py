@@ -53,7 +53,7 @@ def audit(root: Path) -> Iterator[Audited]:
     if not root.is_dir():
         raise FileNotFoundError(f"{root}: expected the folder of the records, found none")
     for folder in folders(root):
-        if is_run(folder) or is_closed(folder):
+        if not folder.is_symlink() and (is_run(folder) or is_closed(folder)):
             yield _audited(folder, folder.relative_to(root).as_posix())
 
 

@@ -82,10 +82,8 @@ def read_runs(root: Path) -> tuple[list[Run], list[Unreadable]]:
     runs, broken = [], []
     for folder in folders(root):
         name = folder.relative_to(root).as_posix()
-        if not is_run(folder):
-            why = "this user may not read it" if is_closed(folder) else "no record of a run is in it"
-            why = f"a rollback drill, see its {DRILL}" if is_drill(folder) else why
-            broken.append(Unreadable(name, why, record=False))
+        if folder.is_symlink() or not is_run(folder):
+            broken.append(Unreadable(name, _why(folder), record=False))
             continue
         try:
             runs.append(_read(folder, name))
@@ -95,14 +93,23 @@ def read_runs(root: Path) -> tuple[list[Run], list[Unreadable]]:
     return sorted(runs, key=lambda run: (run.started_at, run.folder)), broken
 
 
+def _why(folder: Path) -> str:
+    """Say what a folder is that tells of no run."""
+    if folder.is_symlink():
+        return f"a link, which is not followed: ask for {folder.resolve()} itself"
+    if is_closed(folder):
+        return "this user may not read it"
+    return f"a rollback drill, see its {DRILL}" if is_drill(folder) else "no record of a run is in it"
+
+
 class Unsealed(ValueError):
     """A folder without a record that fits its manifest."""
 
 
 def folders(root: Path) -> Iterator[Path]:
-    """Give the runs' folders at any depth, and the uppermost of those in which there is none."""
-    for folder in sorted(path for path in root.iterdir() if path.is_dir() and not path.is_symlink()):
-        inside = [] if is_closed(folder) or is_run(folder) else list(folders(folder))
+    """Give the runs' folders at any depth, the uppermost of those in which there is none, and links, not followed."""
+    for folder in sorted(path for path in root.iterdir() if path.is_dir()):
+        inside = [] if folder.is_symlink() or is_closed(folder) or is_run(folder) else list(folders(folder))
         yield from inside if any(map(is_run, inside)) else [folder]
 
 

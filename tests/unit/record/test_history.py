@@ -231,6 +231,7 @@ def test_what_is_no_record_is_named_and_a_drill_of_production_alarms(environment
     drill.mkdir()
     (drill / "events.jsonl").touch()
     (drill / "rollback_drill.json").write_text(json.dumps({"environment": environment}))
+    (tmp_path / "b").symlink_to(drill)
     listed = Path.iterdir
 
     def iterdir(path):
@@ -241,7 +242,8 @@ def test_what_is_no_record_is_named_and_a_drill_of_production_alarms(environment
     monkeypatch.setattr(Path, "iterdir", iterdir)  # root may read everything
     monkeypatch.setattr(os, "access", lambda path, _: path != closed)
     found = {each.folder: each for each in read_runs(tmp_path)[1]}
-    assert [each.record for each in found.values()] == [alarm, False]
+    assert [each.record for each in found.values()] == [alarm, False, False]
+    assert f"ask for {drill} itself" in found["b"].why
     assert found["lost+found"].why == "this user may not read it"
     assert [each.folder for each in audit(tmp_path)] == [*([drill.name] if alarm else []), "lost+found"]
 
