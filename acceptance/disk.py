@@ -62,8 +62,11 @@ def sha256_of(path: Path) -> str:
 def replace_text(path: Path, text: str) -> None:
     """Replace a file in one step: a reader sees the old or the new one, never a half."""
     scratch = path.with_name(f".{path.name}.{os.getpid()}")
-    scratch.write_text(text, encoding="utf-8")
-    scratch.replace(path)
+    try:
+        scratch.write_text(text, encoding="utf-8")
+        scratch.replace(path)
+    finally:
+        scratch.unlink(missing_ok=True)  # a disk that is full leaves a part of it, which a manifest would list
 
 
 def sync_folder(folder: Path) -> None:

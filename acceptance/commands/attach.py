@@ -79,9 +79,14 @@ def attach(folder: Path, attachment: Attachment, target: Target, by: str) -> Att
         variables = {f"RECORD_{name.upper()}": value for name, value in facts.items()}
         code, output = run(shlex.join(words), target.source.absolute().parent, target.evidence_timeout_s, variables)
         receipt = re.search(target.attach.receipt, output) if code == 0 else None
-        RecordAttached(exit_code=code, receipt=receipt[0] if receipt else "", output=output).tell(log)
+        said = hidden.text(output)[-300:]
+        try:
+            RecordAttached(exit_code=code, receipt=receipt[0] if receipt else "", output=output).tell(log)
+        except OSError as error:
+            told = f"exit code {code}, {said!r}, which could not be written down ({error})"
+            raise Inconclusive(f"expected the receipt in {log.path}, found {told}; look at the ticket") from error
     last = attempts(folder)[-1]
     if not last.attached:
         wanted = f"exit code 0 and an answer with {target.attach.receipt}"
-        raise Inconclusive(f"expected {wanted} (ATTACH_RECEIPT), found exit code {code}: {hidden.text(output)[-300:]}")
+        raise Inconclusive(f"expected {wanted} (ATTACH_RECEIPT), found exit code {code}: {said}")
     return last

@@ -54,6 +54,17 @@ class Night:
         return f"{self.outcome or 'NO RECORD'}{bad}, exit {self.exit_code}"
 
 
+def absolute(target: str) -> str:
+    """Name a target file as the run finds it, which has another current folder; a name in targets/ stays."""
+    path = Path(target).expanduser()
+    return str(path.resolve()) if ("/" in target or path.suffix == ".env") and path.is_file() else target
+
+
+def name_of(target: str) -> str:
+    """Give the target's name, which the files of its nights have in theirs."""
+    return Path(target).name.removesuffix(".env")
+
+
 def run_to_its_end(command: Sequence[str], folder: Path) -> int:
     """Run a command, pass the ending signals on to it, and give its exit code.
 
@@ -95,13 +106,18 @@ def remember(state: Path, night: Night) -> None:
 
 
 def expired(runs: Sequence[Run], keep_days: int, now: datetime) -> list[Run]:
-    """Name the rehearsals that are older than `keep_days`; deployments and the last GO of each target stay.
+    """Name the rehearsals that are older than `keep_days`, but those that somebody may still ask for.
+
+    Those are deployments, runs with a ticket, failed rollbacks, and the last run and the last GO of each target.
 
     Args:
         runs: All that could be read, oldest first. A folder that could not be read is not ours to remove.
         keep_days: How long a rehearsal is kept.
         now: The present, aware.
     """
+    last = {run.target: run.folder for run in runs}
     last_go = {run.target: run.folder for run in runs if run.outcome is Outcome.GO}
     old = [run for run in runs if (at := parse(run.started_at)) and at < now - timedelta(days=keep_days)]
-    return [run for run in old if run.mode != "deploy" and run.folder != last_go.get(run.target)]
+    asked_for = [run for run in old if run.mode == "deploy" or run.ticket or run.rollback_failed]
+    kept = {*last.values(), *last_go.values(), *(run.folder for run in asked_for)}
+    return [run for run in old if run.folder not in kept]

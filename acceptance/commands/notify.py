@@ -190,6 +190,9 @@ def _persistent(act: Callable[[], str], where: str, pause_s: float) -> str:
     )
     try:
         return tries(act)
+    except (httpx.InvalidURL, UnicodeError) as error:
+        told = f"expected an address, found one that cannot be called ({type(error).__name__})"
+        raise Inconclusive(f"{where}: {told}; not delivered; correct its variable") from None
     except _TryAgain as error:
         raise Inconclusive(f"{where}: not delivered in {ATTEMPTS} attempts, last: {error}") from None
 

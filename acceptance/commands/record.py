@@ -139,6 +139,7 @@ def _parser(reports: Path) -> argparse.ArgumentParser:
     told.add_argument("--this-run", action="store_true", help="tell of this run alone")
     sent = command("notify", notify)
     sent.add_argument("--dry-run", action="store_true", help="show what would be sent and where; send nothing")
+    sent.add_argument("--again", action="store_true", help="send it also where this very text was sent")
     sent.add_argument("--only", choices=("post", "email"), help="one of the two, such as after the other arrived")
     to_ticket = command("attach", attach)
     to_ticket.add_argument(

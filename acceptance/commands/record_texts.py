@@ -6,6 +6,7 @@ import os
 import sys
 from argparse import Namespace
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from acceptance.commands import attach as attaching
@@ -17,7 +18,7 @@ from acceptance.record import messages
 from acceptance.record.earlier_runs import load_whole
 from acceptance.record.log_entry import append
 from acceptance.record.publish import load
-from acceptance.record.receipts import keep_receipt
+from acceptance.record.receipts import keep_receipt, sent_before
 from acceptance.record.verify import verify
 from acceptance.target.loading import find_target, load_target
 from acceptance.verdict import Inconclusive
@@ -55,9 +56,9 @@ def log(options: Namespace) -> int:
     if options.append is not None:
         file = Path(options.append or str(record.facts.target.get("deployment_log") or ""))
         if options.text != "log" or not file.is_file():
-            raise Inconclusive(f"nothing was appended: expected --text log and a deployment log, found {file}")
-        append(file, text)
-        print(f"APPENDED: {file}", file=sys.stderr)
+            step = "name it with --append FILE, or set DEPLOYMENT_LOG"
+            raise Inconclusive(f"nothing was appended: expected --text log and a deployment log, found {file}; {step}")
+        print("APPENDED" if append(file, text) else "THERE ALREADY", f": {file}", sep="", file=sys.stderr)
     return 0
 
 
@@ -65,6 +66,7 @@ def notify(options: Namespace) -> int:
     """Send the post and the e-mail of a deployment, where they are configured; its records are verified first.
 
     A run never sends by itself: what it says of a deployment is read by its operator before others read it.
+    A text is sent once; `--again` sends it once more.
     """
     to = channels(os.environ)
     make_sure(options.folder, "nothing was sent")
@@ -82,11 +84,15 @@ def notify(options: Namespace) -> int:
     if not any(address for address, _, _ in chosen.values()):
         raise Inconclusive("nothing to send to: set OPS_WEBHOOK_URL, or SMTP_URL, MAIL_TO and MAIL_FROM")
     by, reports = who(os.environ), options.folder.resolve().parent
-    return max(
-        _send(name, act, lambda to, name=name, text=text: keep_receipt(reports, record, name, to, text, by))  # type: ignore[misc]
-        for name, (address, text, act) in chosen.items()
-        if address
-    )
+    before = {name: sent_before(reports, name, text) for name, (_, text, _) in chosen.items()}
+    codes = [0]
+    for name, (address, text, act) in chosen.items():
+        if address and (sent := before[name]) and not options.again:
+            print(f"SENT BEFORE: {sent}; to send it once more give --again", file=sys.stderr)
+        elif address:
+            keep = partial(keep_receipt, reports, record, name, text=text, by=by)
+            codes.append(_send(name, act, keep))
+    return max(codes)
 
 
 def attach(options: Namespace) -> int:
@@ -134,9 +140,14 @@ def make_sure(folder: Path, otherwise: str) -> None:
 def _send(name: str, act: Callable[[], str], keep: Callable[[str], None]) -> int:
     try:
         to = act()
-        print(f"SENT: {name}: {to}")
-        keep(to)
     except Inconclusive as error:
         print(f"NOT SENT: {name}: {error}", file=sys.stderr)
         return 1
+    try:
+        keep(to)  # before it is said: a terminal that is gone must not cost the receipt
+    except OSError as error:
+        told = f"its receipt could not be kept ({error}); do not send it again, sign it off"
+        print(f"SENT: {name}: {to}; {told}", file=sys.stderr)
+        return 1
+    print(f"SENT: {name}: {to}")
     return 0

@@ -31,7 +31,7 @@ def newest(reports: Path) -> Path | None:
 def view(folder: Path, now: float) -> tuple[RenderableType, bool]:
     """Give what is shown of a run, and whether it is over."""
     events = list(read_events(folder / EVENTS))
-    over = any(event.kind == "run.finished" for event in events)
+    over = any(event.kind in ("run.finished", "run.refused") for event in events)
     record = build(events) if over else so_far(events)
     facts = record.facts
     moments = [each for each in record.timeline if over or each.kind != "run.finished"]

@@ -13,13 +13,11 @@ from acceptance.finding import Finding
 from acceptance.preparation.staging import STAGING
 from acceptance.record.formatting import parse
 from acceptance.record.history import read_runs
+from acceptance.record.publish import DRILL
 from acceptance.verdict import Inconclusive
 
 OLDEST = timedelta(days=30)
 """What staging proved longer ago is of another release."""
-
-ACCOUNT = "rollback_drill.json"
-"""Name of a drill's account in the folder of its run, as `scripts/ops/rollback_drill.py` writes it."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +38,7 @@ class Drilled:
 
 def last_drills(reports: Path) -> dict[str, Drilled]:
     """Give the newest drill of each stage; an account that cannot be read is none."""
-    found = (_drilled(path) for path in reports.glob(f"*/{ACCOUNT}"))
+    found = (_drilled(path) for path in reports.glob(f"*/{DRILL}"))
     return {each.stage: each for each in sorted(filter(None, found), key=lambda each: each.at)}
 
 

@@ -12,7 +12,7 @@ from acceptance.finding import Finding, Severity
 from acceptance.kinds import MessageSent
 from acceptance.record.attachments import attempts
 from acceptance.record.exceptions import exceptions
-from acceptance.record.history import folders, is_run
+from acceptance.record.history import folders, is_closed, is_run
 from acceptance.record.publish import MANIFEST, load
 from acceptance.record.receipts import RECEIPTS
 from acceptance.record.schema import Record
@@ -52,7 +52,9 @@ def audit(root: Path) -> Iterator[Audited]:
     """
     if not root.is_dir():
         raise FileNotFoundError(f"{root}: expected the folder of the records, found none")
-    yield from (_audited(folder, folder.relative_to(root).as_posix()) for folder in folders(root) if is_run(folder))
+    for folder in folders(root):
+        if not folder.is_symlink() and (is_run(folder) or is_closed(folder)):
+            yield _audited(folder, folder.relative_to(root).as_posix())
 
 
 def _audited(folder: Path, name: str) -> Audited:

@@ -103,6 +103,7 @@ def _earlier(folder: Path, start: RunStarted, mode: str = "", *, any_ticket: boo
     """Find the folders, in one mode or all, oldest first: a run's name is its target's, then the time of its start."""
     if not (start.ticket or any_ticket):
         return
+    folder = folder.resolve()  # from within it, it is named `.`, which has no neighbours
     for path in sorted(folder.parent.glob(f"{start.target['name']}-*/{EVENTS}")):
         other = _start(path) if path.parent.name < folder.name else RunStarted()
         same = _key(other)[any_ticket:] == _key(start)[any_ticket:]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,7 +19,7 @@ from acceptance.checklist import State
 from acceptance.events import EVENTS
 from acceptance.outcome import REFUSED
 from acceptance.record import first_screen
-from acceptance.record.publish import JSON, MANIFEST, PAGE, SCHEMA_ID
+from acceptance.record.publish import DRILL, JSON, MANIFEST, PAGE, SCHEMA_ID
 from acceptance.record.schema import Rollback, last_tries
 from acceptance.verdict import Outcome, Verdict
 
@@ -81,8 +82,8 @@ def read_runs(root: Path) -> tuple[list[Run], list[Unreadable]]:
     runs, broken = [], []
     for folder in folders(root):
         name = folder.relative_to(root).as_posix()
-        if not is_run(folder):
-            broken.append(Unreadable(name, "no record of a run is in it", record=False))
+        if folder.is_symlink() or not is_run(folder):
+            broken.append(Unreadable(name, _why(folder), record=False))
             continue
         try:
             runs.append(_read(folder, name))
@@ -92,21 +93,48 @@ def read_runs(root: Path) -> tuple[list[Run], list[Unreadable]]:
     return sorted(runs, key=lambda run: (run.started_at, run.folder)), broken
 
 
+def _why(folder: Path) -> str:
+    """Say what a folder is that tells of no run."""
+    if folder.is_symlink():
+        return f"a link, which is not followed: ask for {folder.resolve()} itself"
+    if is_closed(folder):
+        return "this user may not read it"
+    return f"a rollback drill, see its {DRILL}" if is_drill(folder) else "no record of a run is in it"
+
+
 class Unsealed(ValueError):
     """A folder without a record that fits its manifest."""
 
 
 def folders(root: Path) -> Iterator[Path]:
-    """Give the runs' folders at any depth, and the uppermost of those in which there is none."""
-    for folder in sorted(path for path in root.iterdir() if path.is_dir() and not path.is_symlink()):
-        inside = [] if is_run(folder) else list(folders(folder))
+    """Give the runs' folders at any depth, the uppermost of those in which there is none, and links, not followed."""
+    for folder in sorted(path for path in root.iterdir() if path.is_dir()):
+        inside = [] if folder.is_symlink() or is_closed(folder) or is_run(folder) else list(folders(folder))
         yield from inside if any(map(is_run, inside)) else [folder]
 
 
 def is_run(folder: Path) -> bool:
     """Tell whether a folder is a run's: by what is in it, or by a name as runs have it."""
-    there = any((folder / name).exists() for name in (EVENTS, JSON, MANIFEST))
-    return there or re.search(r"-\d{8}T\d{6}Z-\w+$", folder.name) is not None
+    if is_drill(folder):
+        return False
+    if re.search(r"-\d{8}T\d{6}Z-\w+$", folder.name):
+        return True
+    return not is_closed(folder) and any((folder / name).exists() for name in (EVENTS, JSON, MANIFEST))
+
+
+def is_drill(folder: Path) -> bool:
+    """Tell whether a folder is a rollback drill's; one that changed production is to be explained like a run."""
+    try:
+        account = json.loads((folder / DRILL).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    sealed = (folder / MANIFEST).exists()
+    return isinstance(account, dict) and account.get("environment") not in (None, "production") and not sealed
+
+
+def is_closed(folder: Path) -> bool:
+    """Tell whether this user may not look into a folder, such as a disk's `lost+found`."""
+    return not os.access(folder, os.R_OK | os.X_OK)
 
 
 def _reason(reasons: Sequence[str]) -> str:

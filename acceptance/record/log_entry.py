@@ -47,18 +47,21 @@ def findings(entry: str, began: str, record: Record, where: Path) -> list[Findin
     return list(wrong())
 
 
-def append(log: Path, entry: str) -> None:
-    """Append an entry to the deployment log, after an empty line.
+def append(log: Path, entry: str) -> bool:
+    """Append an entry to the deployment log, after an empty line; gives false where it is there already.
 
     Raises:
         OSError: The file is not there, or cannot be written.
     """
-    before = log.read_text(encoding="utf-8")
-    gap = "\n" if before.endswith("\n") else "\n\n"
-    if not before or before.endswith("\n\n"):
+    before = log.read_bytes()
+    if entry.encode() in before:
+        return False
+    gap = "\n" if before.endswith(b"\n") else "\n\n"
+    if not before or before.endswith(b"\n\n"):
         gap = ""
     with log.open("a", encoding="utf-8") as file:
         file.write(gap + entry)
+    return True
 
 
 def _lines(entry: str) -> dict[str, str]:

@@ -30,6 +30,8 @@ SIGNATURE = "MANIFEST.sha256.sig"
 """Signs the manifest, so it is written after it and not listed in it."""
 ATTACHED = "attached.jsonl"
 """Tells when the page was attached to its ticket: after the manifest, too."""
+DRILL = "rollback_drill.json"
+"""A rollback drill's account: its folder has a log and no record, for a drill is no run of the checks."""
 LATER = frozenset({"delay", "overran", "state_found"})
 """Fields that `record.json` of older versions of the suite does not have."""
 SCHEMA_ID = "butler-acceptance/record/1"

@@ -55,12 +55,24 @@ def receipt_of(reports: Path, deployment: Deployment, what: str) -> Receipt | No
     Raises:
         TamperedLog: The receipts were changed after they were written.
     """
+    return _last(reports, what, _belongs_to(deployment))
+
+
+def sent_before(reports: Path, what: str, text: str) -> Receipt | None:
+    """Give the last receipt of this very text; None where there is none.
+
+    Raises:
+        TamperedLog: The receipts were changed after they were written.
+    """
+    return _last(reports, what, lambda sent: sent.text == text)
+
+
+def _last(reports: Path, what: str, fits: Callable[[MessageSent], bool]) -> Receipt | None:
     path = reports / RECEIPTS
-    belongs = _belongs_to(deployment)
     found = [
         Receipt(event.at, sent)
         for event in (read_events(path) if path.is_file() else ())
-        if (sent := MessageSent.read(event)) and sent.what == what and belongs(sent)
+        if (sent := MessageSent.read(event)) and sent.what == what and fits(sent)
     ]
     return found[-1] if found else None
 

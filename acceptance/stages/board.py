@@ -75,7 +75,7 @@ def read(folder: Path) -> dict[str, Any] | None:
     """Read the status of a run; None where no soak is under way."""
     try:
         found: dict[str, Any] = json.loads((folder / STATUS).read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    except (FileNotFoundError, ValueError):  # a power loss leaves it empty
         return None
     return found
 

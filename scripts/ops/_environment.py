@@ -1,6 +1,7 @@
 """Find the environment that a command of this folder needs: the one that runs it, or the checkout's `.venv`."""
 
 import importlib.util
+import io
 import os
 import sys
 from pathlib import Path
@@ -9,6 +10,9 @@ _ROOT = Path(__file__).resolve().parents[2]
 _PYTHON = _ROOT / ".venv" / "bin" / "python"
 
 sys.path.insert(0, str(_ROOT))
+for stream in (sys.stdout, sys.stderr):  # a terminal of Latin-1 gets `?` for what it lacks, and no traceback
+    if isinstance(stream, io.TextIOWrapper):
+        stream.reconfigure(errors="replace")
 if importlib.util.find_spec("tenacity") is None:
     if not _PYTHON.exists() or Path(sys.prefix) == _PYTHON.parents[1]:
         sys.exit(

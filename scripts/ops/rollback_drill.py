@@ -11,6 +11,8 @@ import _environment  # noqa: F401 - first: it finds the packages
 from acceptance.commands import cli
 from acceptance.commands.hold_target import holding
 from acceptance.commands.rollback_drill import drill
+from acceptance.finding import Finding
+from acceptance.record.publish import DRILL
 from acceptance.stage import StageError, load_stage
 from acceptance.target.model import Target
 from acceptance.verdict import Refused
@@ -41,13 +43,18 @@ def _act(target: Target, args: argparse.Namespace) -> cli.Answer:
     with holding(target, args.reports, args.outside_window) as (run, conductor):
         done = drill(target, stage, conductor, run, record_metrics=args.record_metrics)
     facts = {"run": run.id, "at": run.started.isoformat(), "operator": run.operator, "environment": args.environment}
-    account = run.folder / "rollback_drill.json"
-    account.write_text(json.dumps(facts | done.as_json(), indent=1, default=str) + "\n")
+    account = run.folder / DRILL
+    findings = list(done.findings)
+    try:
+        account.write_text(json.dumps(facts | done.as_json(), indent=1, default=str) + "\n")
+    except OSError as error:  # a refusal would say that nothing was changed
+        step = "make room, or correct --reports, and repeat the drill"
+        findings.append(Finding("no account", str(account), "the account of the drill", str(error), next_step=step))
     line = (
         f"{stage.id} on {target.name}: rolled back in {done.rollback_s or 0:.1f} s, allowed "
         f"{stage.rollback_minutes:g} min; {done.flag} is false, a new process is healthy; documented in {account}"
     )
-    return cli.Answer(done.findings, line, facts | done.as_json() | {"account_file": account})
+    return cli.Answer(findings, line, facts | done.as_json() | {"account_file": account})
 
 
 if __name__ == "__main__":

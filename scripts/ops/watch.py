@@ -4,7 +4,7 @@
     scripts/ops/watch.py [FOLDER] [--once]
 
 FOLDER is a run's folder, or one that holds runs (default: reports/); then it is the run that wrote last. Ends with the
-run. Exit code: 0, or 2 where there is no run.
+run. Exit code: 0, or 2 where there is no run that can be read.
 """
 
 import argparse
@@ -15,6 +15,7 @@ import _environment  # noqa: F401 - first: it finds the packages
 from rich.console import Console
 
 from acceptance.commands.watching import follow, newest
+from acceptance.events import TamperedLog
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -30,6 +31,9 @@ def main(arguments: list[str] | None = None) -> int:
         follow(run, Console(), once=options.once)
     except KeyboardInterrupt:
         return 0
+    except (TamperedLog, FileNotFoundError) as error:
+        print(f"{run}: expected the event log of a run, found {error}; name another run", file=sys.stderr)
+        return 2
     return 0
 
 

@@ -172,6 +172,12 @@ def test_attempt_that_nobody_ended_may_have_arrived(attach, folder, tracker):
     assert "nobody wrote down how it ended" in done.stderr
 
 
+def test_receipt_that_the_disk_does_not_take_is_told_with_what_came_of_the_attempt(attach, folder):
+    done = attach("sh -c 'cd run && rm attached.jsonl && mkdir attached.jsonl && echo taken'")
+    assert (done.returncode, "exit code 0, 'taken" in done.stderr) == (1, True)
+    assert "look at the ticket" in done.stderr
+
+
 def test_without_a_command_it_prints_what_to_attach(attach, folder):
     done = attach("")
     assert done.returncode == 2

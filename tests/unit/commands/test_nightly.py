@@ -10,8 +10,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from record_scripts import script
 
-from acceptance.commands.nightly import Night, expired, last_night, night_of, remember
+from acceptance.commands.nightly import Night, absolute, expired, last_night, name_of, night_of, remember
 from acceptance.record.history import Run
 from acceptance.verdict import Outcome, Verdict
 
@@ -67,12 +68,30 @@ def test_state_survives_and_a_broken_one_counts_as_none(tmp_path):
         (replace(RUN, outcome=Outcome.NO_GO), True),
         (RUN, False),
         (replace(RUN, outcome=Outcome.NO_GO, mode="deploy"), False),
+        (replace(RUN, outcome=Outcome.NO_GO, ticket="CHG-1"), False),
+        (replace(RUN, outcome=Outcome.NO_GO, rollback_failed=True), False),
         (replace(RUN, outcome=Outcome.NO_GO, started_at="2026-01-20T01:30:00+00:00"), False),
     ],
-    ids=["old rehearsal", "last GO", "deployment", "young"],
+    ids=["old rehearsal", "last GO", "deployment", "of a change", "failed rollback", "young"],
 )
 def test_old_rehearsals_go_and_nothing_else(run, goes):
-    assert expired([run], 30, datetime(2026, 2, 1, 12, tzinfo=UTC)) == ([run] if goes else [])
+    last = replace(RUN, folder="z", outcome=Outcome.NO_GO)
+    assert expired([run, last], 30, datetime(2026, 2, 1, 12, tzinfo=UTC)) == ([run] if goes else [])
+
+
+@pytest.mark.parametrize("target", ["./mine.env", "mine.env"])
+def test_target_file_is_found_from_the_current_folder(target, tmp_path, monkeypatch):
+    (tmp_path / "mine.env").touch()
+    (tmp_path / "staging").touch()
+    monkeypatch.chdir(tmp_path)
+    assert (absolute(target), absolute("staging")) == (f"{tmp_path}/mine.env", "staging")
+    assert [*map(name_of, (target, "eu.west", "staging"))] == ["mine", "eu.west", "staging"]
+
+
+def test_folder_that_cannot_be_used_is_a_refusal_and_no_verdict(tmp_path):
+    (tmp_path / "reports").touch()
+    done = script("nightly.py", "--reports", tmp_path / "reports")
+    assert (done.returncode, "nothing was run" in done.stderr) == (13, True), done.stderr
 
 
 def commands():
@@ -117,7 +136,7 @@ def test_command_of_a_ready_file_keeps_the_exit_code(file, line, checkout):
     said = done.stdout + done.stderr + "".join(log.read_text() for log in checkout.glob("reports/nightly.log"))
     wanted = (0, False, False) if line.startswith("make") else (4, True, file == "cron")
     assert (done.returncode, "NO RECORD, exit 4" in said, "webhook at 127.0.0.1" in said) == wanted, said
-    assert (checkout / "reports" / "index.html").exists() is (wanted == (4, True, False))
+    assert (checkout / "reports" / "index.html").exists() is (wanted[0] == 4), "also where the post was not taken"
 
 
 ENDS_BY_ITSELF = """

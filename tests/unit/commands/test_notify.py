@@ -125,6 +125,13 @@ def test_a_server_that_hangs_is_left_and_not_asked_twice():
     assert time.monotonic() - begun < 3
 
 
+@pytest.mark.parametrize("url", ["https://hooks.example.com/s3cret\x7f", "https://a..b/s3cret", "https://xn--a/s3cret"])
+def test_an_address_that_cannot_be_called_is_told_without_the_secret(url):
+    with pytest.raises(Inconclusive, match=r"webhook at .* correct its variable") as told:
+        send_post(url, "x")
+    assert "s3cret" not in str(told.value)
+
+
 def test_nobody_there_is_tried_again_and_told():
     with silent() as port:
         pass
@@ -266,6 +273,23 @@ def test_the_command_sends_both_and_leaves_the_record_alone(folder):
     assert bodies[0]["text"].startswith("❌ Epic 21 Stage 21_01c Deployment NO-GO")
     assert b"Subject: Epic 21 Stage 21_01c Deployment Summary: NO-GO" in box.messages[0].content
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
+def test_text_is_sent_once_unless_it_is_told_to(folder):
+    with webhook(200, 200) as (url, bodies):
+        first, second, third = (notify(folder, *args, OPS_WEBHOOK_URL=url) for args in ((), (), ("--again",)))
+    assert ([first.returncode, second.returncode, third.returncode], len(bodies)) == ([0, 0, 0], 2)
+    assert "SENT BEFORE: the post" in second.stderr
+    assert "--again" in second.stderr
+
+
+def test_lost_receipt_is_told_and_keeps_no_other_text_from_being_sent(folder):
+    (folder.parent / "receipts.jsonl").mkdir()
+    with webhook(200) as (url, bodies), smtp(box := Mailbox()) as host:
+        mail = {"SMTP_URL": f"smtp://{host}", "MAIL_TO": "lead@example.com", "MAIL_FROM": "ops@example.com"}
+        done = notify(folder, OPS_WEBHOOK_URL=url, **mail)
+    assert (done.returncode, len(bodies), len(box.messages)) == (1, 1, 1)
+    assert done.stderr.count("do not send it again") == 2
 
 
 def test_the_command_says_what_was_not_sent(folder):

@@ -9,6 +9,8 @@ from record_scripts import script
 from rich.console import Console
 
 from acceptance.commands.watching import newest, view
+from acceptance.events import EventLog
+from acceptance.kinds import RunRefused
 from acceptance.stages import board
 
 STATUS = {
@@ -36,6 +38,8 @@ def test_a_run_in_progress_shows_its_checks_its_soak_and_that_nothing_new_came(t
     assert "nothing new" not in text
     assert "Run finished" not in text
     assert "nothing new for 60 s" in shown(folder, time.time() + 60)[0]
+    (folder / board.STATUS).write_text("")
+    assert "soak 21_01c" not in shown(folder)[0], "torn by a power loss"
     board.write(folder, STATUS | {"elapsed": 1200.0})
     assert "soak 21_01c" not in shown(folder)[0], "it is over, and another stage may be under way"
 
@@ -43,6 +47,11 @@ def test_a_run_in_progress_shows_its_checks_its_soak_and_that_nothing_new_came(t
 def test_a_run_that_is_over_says_outcome_and_next_step(tmp_path):
     text, over = shown(samples.go(tmp_path / "run"))
     assert (over, "GO  DEPLOYMENT" in text, "next: go on with the next stage" in text) == (True, True, True)
+
+
+def test_a_run_that_was_refused_is_over(tmp_path):
+    RunRefused(reason="refused: the lock").tell(EventLog(tmp_path / "events.jsonl"))
+    assert shown(tmp_path)[1] is True
 
 
 def test_a_run_whose_rollback_failed_says_so_with_its_commands(tmp_path):
@@ -65,3 +74,9 @@ def test_the_command_shows_a_run_once_and_changes_nothing(tmp_path, folder, code
     done = script("watch.py", str(tmp_path / folder), "--once")
     assert done.returncode == code, done.stderr
     assert {each: each.read_bytes() for each in (tmp_path / "run").iterdir()} == before
+
+
+def test_log_that_was_changed_is_told_in_one_line(tmp_path):
+    (samples.interrupted(tmp_path / "run") / "events.jsonl").write_text("{}\n")
+    done = script("watch.py", tmp_path, "--once")
+    assert (done.returncode, "name another run" in done.stderr, "Traceback" in done.stderr) == (2, True, False)

@@ -1,12 +1,17 @@
 """What staging has proved counts by its own records, of the last 30 days."""
 
+import importlib
 import json
+from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 
 import pytest
 import record_samples as samples
+from record_scripts import SCRIPTS
 
 from acceptance.checklist import State
+from acceptance.commands.rollback_drill import Drill
 from acceptance.preparation.drills import drill_findings, last_drills, passed_in_staging
 from acceptance.record.publish import publish
 from acceptance.verdict import Inconclusive
@@ -69,6 +74,20 @@ def test_account_that_cannot_be_read_is_none(account):
     reports = account("21_01a", 3)
     (reports / "staging-21_01a-3" / "rollback_drill.json").write_text("{")
     assert last_drills(reports) == {}
+
+
+def test_account_that_the_disk_does_not_take_is_no_refusal(tmp_path, monkeypatch):
+    """A refusal would say that nothing was changed."""
+    monkeypatch.syspath_prepend(str(SCRIPTS))
+    command = importlib.import_module("rollback_drill")
+    run = SimpleNamespace(folder=tmp_path / "gone", id="r", started=NOW, operator="me")
+    done = Drill("21_01c", "FLAG", 3.0, 2.9, 600, "as before", [], {})
+    monkeypatch.setattr(command, "holding", lambda *_: nullcontext((run, None)))
+    monkeypatch.setattr(command, "drill", lambda *_, **__: done)
+    target = SimpleNamespace(kind="staging", name="staging")
+    words = {"environment": "staging", "stage": "21_01c", "reports": tmp_path, "outside_window": ""}
+    [found] = command._act(target, SimpleNamespace(record_metrics=False, **words)).findings
+    assert "repeat the drill" in str(found)
 
 
 @pytest.mark.parametrize(("days", "state"), [(1, State.PASS), (31, None)])

@@ -1,6 +1,7 @@
 """Which records are of the same deployment, and which of those are believed."""
 
 import shutil
+from pathlib import Path
 
 import pytest
 import record_samples as samples
@@ -24,8 +25,10 @@ def reports(tmp_path):
     return tmp_path
 
 
-def test_earlier_runs_with_the_ticket_are_read_in_their_order(reports):
-    found = deployment_of(reports / OWN)
+@pytest.mark.parametrize("folder", [OWN, "."])
+def test_earlier_runs_with_the_ticket_are_read_in_their_order(folder, reports, monkeypatch):
+    monkeypatch.chdir(reports / OWN if folder == "." else reports)
+    found = deployment_of(Path(folder))
     ends = [event.data["outcome"] for log in found.runs for event in log if event.kind == "run.finished"]
     assert (ends, len(found.runs), found.unread) == (["GO", "NO-GO"], 3, ())
 

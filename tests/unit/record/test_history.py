@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from record_writer import CHECKS, nodeid, run
 
 from acceptance.events import EventLog
 from acceptance.kinds import RunRefused
+from acceptance.record.changes import audit
 from acceptance.record.history import read_runs
 from acceptance.record.history_page import history, spark
 from acceptance.record.publish import manifest, publish
@@ -220,6 +222,30 @@ def test_folders_of_folders_are_looked_into(reports):
     runs, broken = read_runs(reports)
     assert (runs[0].folder, len(runs), broken) == ("2025/night 1", 4, [])
     assert 'href="2025/night%201/record.html"' in history(runs, broken)
+
+
+@pytest.mark.parametrize(("environment", "alarm"), [("staging", False), ("production", True)])
+def test_what_is_no_record_is_named_and_a_drill_of_production_alarms(environment, alarm, tmp_path, monkeypatch):
+    closed, drill = tmp_path / "lost+found", tmp_path / "a-20251129T020411Z-7c1e"
+    closed.mkdir()
+    drill.mkdir()
+    (drill / "events.jsonl").touch()
+    (drill / "rollback_drill.json").write_text(json.dumps({"environment": environment}))
+    (tmp_path / "b").symlink_to(drill)
+    listed = Path.iterdir
+
+    def iterdir(path):
+        if path == closed:
+            raise PermissionError(path)
+        return listed(path)
+
+    monkeypatch.setattr(Path, "iterdir", iterdir)  # root may read everything
+    monkeypatch.setattr(os, "access", lambda path, _: path != closed)
+    found = {each.folder: each for each in read_runs(tmp_path)[1]}
+    assert [each.record for each in found.values()] == [alarm, False, False]
+    assert f"ask for {drill} itself" in found["b"].why
+    assert found["lost+found"].why == "this user may not read it"
+    assert [each.folder for each in audit(tmp_path)] == [*([drill.name] if alarm else []), "lost+found"]
 
 
 class Scripts(HTMLParser):

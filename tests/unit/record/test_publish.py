@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import random
+import resource
 import shutil
 import subprocess
 from importlib.resources import files
@@ -211,3 +212,14 @@ def test_scripts_answer_with_their_exit_codes(copy, tmp_path):
     rendered = script("record.py", "render", copy)
     assert (rendered.returncode, rendered.stdout) == (0, f"NO-GO: {copy / 'record.html'}\n")
     assert script("record.py", "verify", copy).returncode == 0
+
+
+def test_disk_that_is_full_leaves_no_part_of_a_file_that_a_manifest_would_list(copy):
+    limits, before = resource.getrlimit(resource.RLIMIT_FSIZE), (copy / "MANIFEST.sha256").read_text()
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, limits[1]))
+    try:
+        with pytest.raises(OSError, match="too large"):
+            render(copy)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert manifest(copy) == before

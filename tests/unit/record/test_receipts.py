@@ -69,12 +69,19 @@ def test_title_names_a_stage_in_any_usual_form(title, record, tmp_path):
     assert wrong(deployment_log(record).replace("Stage 21_01c\n", f"{title}\n", 1), record, tmp_path) == []
 
 
+def test_terminal_that_lacks_a_character_gets_the_rest(reports, monkeypatch):
+    monkeypatch.setenv("PYTHONIOENCODING", "latin-1")
+    done = script("record.py", "log", reports / OWN, "--text", "post")
+    assert (done.returncode, "? Epic 21" in done.stdout) == (0, True), done.stderr
+
+
 def test_log_command_appends_the_entry(reports, tmp_path):
     log = tmp_path / "log.md"
     assert script("record.py", "log", reports / OWN, "--append", log).returncode == 2
-    log.write_text("# Log\n")
-    assert script("record.py", "log", reports / OWN, "--append", log).returncode == 0
-    assert "CHG-2025-11-042" in log.read_text()
+    log.write_bytes(b"# Log of M\xfcller\n")  # as an editor of Windows writes it
+    first, second = (script("record.py", "log", reports / OWN, "--append", log) for _ in range(2))
+    assert ([first.returncode, second.returncode], "THERE ALREADY" in second.stderr) == ([0, 0], True)
+    assert log.read_text(errors="replace").count("## ") == 1
 
 
 def keep(reports, record, text, what="post"):
