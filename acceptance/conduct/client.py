@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import select
 import signal
 import threading
 import time
@@ -14,7 +13,7 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
 
-from acceptance.conduct.connection import FROZEN_S, Line, WatchdogGone
+from acceptance.conduct.connection import FROZEN_S, Line, WatchdogGone, hung_up
 from acceptance.conduct.recovery import recover_run
 from acceptance.conduct.run import Run
 from acceptance.conduct.services import Restarted
@@ -143,10 +142,8 @@ class RemoteConductor:
 
     def _watch(self) -> None:
         """Wait until the watchdog closes the connection."""
-        watching = select.poll()
         try:
-            watching.register(self._line.fileno(), select.POLLRDHUP)
-            watching.poll()
+            hung_up(self._line.fileno())
         except (OSError, ValueError):
             return
         if not self._said_goodbye:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import select
 import socket as sockets
 import struct
 from contextlib import suppress
@@ -87,3 +88,10 @@ def peer(connection: Connection) -> int:
     with sockets.socket(fileno=os.dup(connection.fileno())) as end:
         pid, _, _ = struct.unpack("3i", end.getsockopt(sockets.SOL_SOCKET, sockets.SO_PEERCRED, 12))
     return int(pid)
+
+
+def hung_up(fileno: int, patience_ms: int | None = None) -> bool:
+    """Wait until the other end of a connection is closed; gives whether it is. Without a patience, wait for ever."""
+    watching = select.poll()
+    watching.register(fileno, select.POLLRDHUP)
+    return bool(watching.poll(patience_ms))

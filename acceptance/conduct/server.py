@@ -15,7 +15,7 @@ from typing import Any
 
 from acceptance.conduct.best_effort_log import BestEffort
 from acceptance.conduct.conductor import Conductor
-from acceptance.conduct.connection import peer
+from acceptance.conduct.connection import hung_up, peer
 from acceptance.kinds import Interrupted, Log, Note
 from acceptance.polling import poll
 from acceptance.stage import Stage
@@ -114,7 +114,8 @@ class Watchdog:
         told = {os.getpid()}
         for connection in list(self._connections):
             with suppress(OSError):
-                if (pid := peer(connection)) not in told:
+                # The lease may be seen to end before this one is: who closed both has not stayed.
+                if not hung_up(connection.fileno(), 0) and (pid := peer(connection)) not in told:
                     told.add(pid)
                     os.kill(pid, signal.SIGTERM)
 

@@ -7,7 +7,7 @@ import sys
 import threading
 import time
 from contextlib import suppress
-from multiprocessing.connection import Client, Listener
+from multiprocessing.connection import Client, Listener, Pipe
 from types import SimpleNamespace
 
 import pytest
@@ -170,6 +170,18 @@ def test_worker_that_dies_in_a_stage_has_it_rolled_back_at_once(served):
     assert done == ["flag True", "rollback: the process that made its checks ended in the middle of it"]
     assert not served.watchdog.over.is_set()
     lease.finish("over")
+
+
+def test_process_that_has_closed_its_connections_is_not_ended(served, monkeypatch):
+    """The end of the lease may be seen first: a process that goes on to other work was killed then."""
+    killed = []
+    monkeypatch.setattr("os.kill", lambda *told: killed.append(told))
+    monkeypatch.setattr("os.getpid", lambda: -1)  # the watchdog is another process
+    ours, theirs = Pipe()
+    theirs.close()
+    served.watchdog._connections.add(ours)
+    served.watchdog._send_away()
+    assert killed == []
 
 
 def test_worker_is_sent_away_before_the_test_data_is_removed(served):
