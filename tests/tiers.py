@@ -28,6 +28,8 @@ WORK = ROOT / ".tiers"
 LEDGER = WORK / "ledger.jsonl"
 MOST_ONCE_MORE = 12
 """Tests that are run once more by themselves; more failures than these are no matter of luck."""
+TEST_S, STALLED_S = 900, 960
+"""No test may take longer than the first; a step in which none ends for the second waits for a worker that died."""
 SECONDS_BETWEEN_LINES = 0.5 if sys.stderr.isatty() else 20.0
 
 
@@ -142,7 +144,7 @@ def run_all(plan: dict[Step, list[str]], tree: str, expected: dict[str, float]) 
                 over = [one for one in running if one.process.poll() is not None]
                 ended = read_on(ledger)
                 for one in running:
-                    one.ended |= {entry.test: entry for entry in ended if entry.test in one.tests}
+                    one.heard({entry.test: entry for entry in ended if entry.test in one.tests})
                 progress.set_description(", ".join(map(str, running)) + " ", refresh=False)
                 progress.set_postfix_str(remaining(progress), refresh=False)
                 progress.update(sum(expected.get(entry.test, 0.0) for entry in ended))
@@ -184,11 +186,12 @@ class Running:
     """Tests of a step that are under way; their log stays in the work folder."""
 
     def __init__(self, step: Step, tests: list[str], tree: str) -> None:
-        self.step, self.tests, self.begin = step, set(tests), time.monotonic()
+        self.step, self.tests = step, set(tests)
+        self.begin = self.last = time.monotonic()
         self.ended: dict[str, Entry] = {}
         self.log, selection = WORK / f"{step.name}.log", WORK / f"{step.name}.txt"
         selection.write_text("\n".join(tests) + "\n")
-        options = ["-q", "-ra", "--timeout=900", "-ptests.ledger", f"--ledger={LEDGER}", f"--tree={tree}"]
+        options = ["-q", "-ra", f"--timeout={TEST_S}", "-ptests.ledger", f"--ledger={LEDGER}", f"--tree={tree}"]
         with self.log.open("w") as output:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "pytest", "-pno:cacheprovider", *options, *step.options, f"@{selection}"],
@@ -203,6 +206,13 @@ class Running:
 
     def __str__(self) -> str:
         return f"{self.step.name} {len(self.ended)}/{len(self.tests)}"
+
+    def heard(self, ended: dict[str, Entry]) -> None:
+        """Note tests that have ended; where none does any more, end the step."""
+        self.ended |= ended
+        self.last = time.monotonic() if ended else self.last
+        if time.monotonic() > self.last + STALLED_S:
+            self.end()
 
     def end(self) -> None:
         """End it as Ctrl-C does, and by force where that takes minutes."""
