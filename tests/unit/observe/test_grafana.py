@@ -61,10 +61,19 @@ def test_password_travels_as_basic_auth_and_not_in_the_url():
     assert "secret" not in str(seen[0].url)
 
 
-@pytest.mark.parametrize("answer", [LOGIN, httpx.Response(401, json={}), httpx.Response(200, json={"message": "?"})])
+@pytest.mark.parametrize(
+    "answer",
+    [LOGIN, httpx.Response(401, json={}), *(httpx.Response(200, json=each) for each in ({"message": "?"}, []))],
+)
 def test_dashboard_that_cannot_be_read_is_inconclusive(answer):
-    with pytest.raises(Inconclusive, match="GRAFANA_"):
+    with pytest.raises(Inconclusive, match=": (200|401).*GRAFANA_"):
         grafana(lambda _: answer).dashboard("slo", 1)
+
+
+@pytest.mark.parametrize("panels", [[None], [{"targets": [None]}]])
+def test_panels_of_another_form_are_inconclusive(panels):
+    with pytest.raises(Inconclusive, match="a model of another form"):
+        grafana(lambda _: httpx.Response(200, json={"dashboard": {"panels": panels}})).dashboard("slo", 1)
 
 
 def test_panels_within_rows_count_and_those_of_other_sources_do_not():
