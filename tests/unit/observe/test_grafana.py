@@ -66,7 +66,7 @@ def test_password_travels_as_basic_auth_and_not_in_the_url():
     [LOGIN, httpx.Response(401, json={}), *(httpx.Response(200, json=each) for each in ({"message": "?"}, []))],
 )
 def test_dashboard_that_cannot_be_read_is_inconclusive(answer):
-    with pytest.raises(Inconclusive, match=": (200|401).*GRAFANA_"):
+    with pytest.raises(Inconclusive, match=r": (200|401).*GRAFANA_"):
         grafana(lambda _: answer).dashboard("slo", 1)
 
 

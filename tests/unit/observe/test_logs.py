@@ -152,6 +152,7 @@ def test_a_line_of_syslog_is_of_the_last_such_day(logs, ago):
         (40, "pino", "WARNING"),
         (4, "pino", "WARNING"),
         (60, "pino", "CRITICAL"),
+        (17, "python", ""),
     ],
 )
 def test_levels_in_figures_mean_what_the_target_file_says(logs, level, numbers, meant):
