@@ -13,6 +13,7 @@ import subprocess
 import threading
 import zlib
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import islice
@@ -179,7 +180,8 @@ def _of_file(line: str) -> Raw:
         return Raw(line)
     try:
         found = json.loads(line)
-        return Raw(str(found["log"]), datetime.fromisoformat(found["time"]))
+        at = datetime.fromisoformat(found["time"])
+        return Raw(str(found["log"]), at) if at.tzinfo else Raw(line)  # a service's own form has no zone
     except (ValueError, KeyError, TypeError):
         return Raw(line)
 
@@ -201,7 +203,11 @@ def _of_docker(line: bytes) -> Raw:
 
 
 def _stamped(text: bytes) -> datetime | None:
-    return datetime.fromisoformat(text.decode()) if _STAMP.fullmatch(text + b" ") else None
+    if not _STAMP.fullmatch(text + b" "):
+        return None
+    with suppress(ValueError):  # a user's text may hold the 30th of February
+        return datetime.fromisoformat(text.decode())
+    return None
 
 
 def _place(raw: Raw) -> float:
@@ -219,7 +225,7 @@ def _of_journal(lines: Iterable[bytes]) -> list[Raw]:
             # What is no printable UTF-8, such as a colour, comes as numbers.
             text = bytes(message) if isinstance(message, list) else str(message).encode()
             at = datetime.fromtimestamp(int(entry["__REALTIME_TIMESTAMP"]) / 1e6, UTC)
-        except (ValueError, KeyError, TypeError, AttributeError):
+        except (ValueError, KeyError, TypeError, AttributeError, OverflowError):
             found.append(Raw(line.decode(errors="replace")))
             continue
         level = level_of(entry.get("PRIORITY", ""))

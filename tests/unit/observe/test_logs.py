@@ -206,6 +206,11 @@ def test_trouble_by_another_clock_is_not_of_the_time_that_it_states(logs):
         logs(line("one", 1) + line("two", -59, level="ERROR")).since(NOON)
 
 
+def test_a_service_may_write_in_the_fields_of_docker_and_name_no_zone(logs):
+    (found,) = logs('{"log": "x", "time": "2026-11-28T12:00:00", "level": "ERROR"}\n').since(NOON)
+    assert (found.at, found.is_error) == (NOON, True)
+
+
 def test_the_hour_that_comes_twice_dates_nothing(logs):
     text = "2026-10-25 01:59:00,1 INFO a\n2026-10-25 02:30:00,1 ERROR boom\n2026-10-25 03:01:00,1 INFO b\n"
     with pytest.raises(Inconclusive, match="to have a time, found 1 without one"):
@@ -378,7 +383,7 @@ def test_source_out_of_reach_is_inconclusive(source, told):
 
 JOURNAL = {"__REALTIME_TIMESTAMP": "1795867200000000", "PRIORITY": "6", "_PID": "825", "MESSAGE": "ERROR - boom"}
 ASKED = "-u api --all -o json --output-fields MESSAGE,PRIORITY,_PID,_STREAM_ID,_LINE_BREAK"
-DATED = "2026-11-28T12:00:00.000000000Z ERROR - boom"
+DATED = "2026-11-28T12:00:00.000000000Z ERROR - 2026-02-30T12:00:00.123456789Z boom"
 
 
 @pytest.mark.parametrize(
