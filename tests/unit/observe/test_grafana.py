@@ -270,7 +270,7 @@ def test_young_target_is_seen_since_its_first_scrape():
     [
         (["up", 'errors{job="butler-worker"}'], ""),
         (['sum by (job) (errors{job="butler-worker"})', 'up{a="b", job = "butler-bot"}'], ""),
-        (['up{job=~"butler-.+"}'], ""),
+        (['up{job=~"butler\\\\-.+"}'], ""),
         (['up{job!="butler-worker"}'], ""),
         (
             ['up{job="butler-worker"}', 'rate(x{le="1",job=~"butler-api|nobody"}[5m])'],
@@ -290,3 +290,6 @@ def test_dashboard_that_asks_for_another_job_is_named(tmp_path, expressions, fou
 
 def test_no_dashboard_asks_for_no_other_job(tmp_path):
     assert job_findings(None, small_target(tmp_path)) == []
+    strange = Dashboard("SLO", (PanelQuery("p", 'up{job=~"a(?i)b"}', ""),))
+    with pytest.raises(Inconclusive, match="see whether it chooses butler-bot"):
+        job_findings(strange, small_target(tmp_path))
