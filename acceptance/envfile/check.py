@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from acceptance.envfile.obstacles import obstacles
+from acceptance.envfile.obstacles import obstacles, regular_bytes
 from acceptance.envfile.readers import is_continued, open_quote, readings
 from acceptance.envfile.text import BOM, Statement, naming, statements
 from acceptance.finding import Finding, Severity
@@ -21,7 +21,7 @@ def diagnose(path: Path, keys: Iterable[str]) -> list[Finding]:
     """Return everything to correct or to know before one of these flags is changed; refusals first."""
     try:
         real = path.resolve(strict=True)
-        content = real.read_bytes()
+        content = regular_bytes(real)
     except FileNotFoundError:
         return [_file(path, "a file", "none", "correct ENV_FILE in the target file, or create the file")]
     except (OSError, RuntimeError) as error:
@@ -40,6 +40,9 @@ def _of_file(path: Path, real: Path, content: bytes) -> Iterator[Finding]:
         yield _file(path, "a file that can be replaced as it is", found, remedy)
     if path.is_symlink():
         yield _file(path, "a regular file", "a symbolic link", f"the real file {real} is changed, the link stays", _LOW)
+    if b"\0" in content:
+        found, remedy = "zero bytes, as in UTF-16", "save it as UTF-8; a shell and a service read it in different ways"
+        yield _file(path, "text", found, remedy)
     if content and not content.endswith((b"\n", b"\r")):
         yield _file(path, "a newline at its end", "none", "`>>` would glue the next key to the last line; add it", _LOW)
     try:

@@ -23,7 +23,7 @@ from acceptance.envfile.change import Change, EnvFileConflict, EnvFileError, Res
 from acceptance.envfile.check import MISSING, diagnose
 from acceptance.envfile.flock import flocked
 from acceptance.envfile.held import Held
-from acceptance.envfile.obstacles import obstacles
+from acceptance.envfile.obstacles import obstacles, regular_bytes
 from acceptance.envfile.planning import plan_append, plan_set
 from acceptance.envfile.text import BOM
 from acceptance.finding import Finding, Severity
@@ -207,7 +207,7 @@ class EnvFile:
 
     def _text(self, real: Path) -> str:
         try:
-            return decode(real.read_bytes())
+            return decode(regular_bytes(real))
         except OSError as error:
             raise EnvFileError(
                 f"{self.path}: cannot be read: {error.strerror}; make it a file that this user may read"

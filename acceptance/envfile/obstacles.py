@@ -19,6 +19,17 @@ _FIXED = {0x10: "immutable", 0x20: "append-only"}
 _MOUNTS = Path("/proc/self/mountinfo")
 
 
+def regular_bytes(real: Path) -> bytes:
+    """Read a file; nothing else, for a pipe would be waited for and be empty for its true reader.
+
+    Raises:
+        OSError: It cannot be read, or is no regular file.
+    """
+    if not real.is_dir() and not real.is_file():
+        raise OSError(errno.EINVAL, "it is a pipe, a socket or a device, and no regular file", str(real))
+    return real.read_bytes()
+
+
 def obstacles(real: Path) -> Iterator[tuple[str, str]]:
     """Give each reason why `real` cannot be replaced in one step with all that it has, and what to do about it."""
     folder, found = real.parent, real.stat()

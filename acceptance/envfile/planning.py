@@ -85,6 +85,8 @@ def _require_plain(path: str, key: str, value: str) -> None:
 
 def _require_readable(path: str, text: str, *keys: str) -> None:
     """Refuse a file with an unreadable line that names a key: another reader may read it, and that line may win."""
+    if "\0" in text:
+        raise EnvFileError(f"{path}: it holds zero bytes, as in UTF-16; nothing was changed; save it as UTF-8")
     if odd := naming(text, *keys):
         raise EnvFileError(
             f"{path}: line {odd[0].line} names {', '.join(keys)} and cannot be read as KEY=value; nothing was changed; "

@@ -175,7 +175,7 @@ def no_data(measure: Measure, samples: Samples) -> str:
         return "the service was not scraped in the window; is Prometheus up and its target healthy?"
     if samples.reported < 0.8 * samples.expected:  # guard: gaps-in-a-window
         return f"expected {samples.expected} scrapes in the window, found {samples.reported}"
-    if fault := samples.fault():
+    if fault := samples.fault() or ("" if measure.kind == "value" else samples.below_nought()):
         return fault
     if measure.total and not samples.total:
         return f"no series for {measure.shown_total}; expected one once the flag is on"

@@ -37,9 +37,10 @@ def share_evidence(counts: Iterable[Count], share: float) -> Iterator[float]:
 def mean_evidence(means: Iterable[float], limit: float) -> Iterator[float]:
     """Give, after each mean, the logarithm of the evidence that the values exceed `limit` on average.
 
-    They are never negative; nothing more is assumed of how they are spread: one very long one is no proof of a mean.
+    They are never negative, and one that is counts as nought. Nothing more is assumed of how they are spread: one very
+    long one is no proof of a mean.
     """
-    return _mixture([math.log1p(stake * (mean / limit - 1)) for stake in STAKES] for mean in means)
+    return _mixture([math.log1p(stake * (max(mean, 0.0) / limit - 1)) for stake in STAKES] for mean in means)
 
 
 def _mixture(steps: Iterable[Sequence[float]]) -> Iterator[float]:

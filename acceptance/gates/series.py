@@ -94,6 +94,11 @@ class Samples:
                 return f"{len(bad)} samples are no number ({bad[0]}) in {shown(row.labels)}"
         return self._process_fault() or self._vanished()
 
+    def below_nought(self) -> str:
+        """Name a counter that is negative, and so is none."""
+        rows = (row for row in (*self.query, *self.total) if any(at > self.start and n < 0 for at, n in row.points))
+        return next((f"{shown(row.labels)} is negative: it is no counter" for row in rows), "")
+
     def _vanished(self) -> str:
         """Name a series that ended although its process goes on and is scraped: renamed, relabelled or dropped."""
         good = {one.instance: max((at for at, up in one.points if up == 1), default=0.0) for one in self.up}

@@ -8,10 +8,10 @@ from __future__ import annotations
 import math
 import re
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import httpx
@@ -21,6 +21,8 @@ from acceptance.finding import Finding
 from acceptance.target.model import Target
 from acceptance.target.window import Interval
 from acceptance.verdict import Inconclusive
+
+Read = TypeVar("Read")
 
 LATE_S = 300
 """A rule that was last evaluated so long ago, and three of its intervals, is not evaluated any more."""
@@ -67,7 +69,7 @@ class Alerting:
             found.append(_not_evaluated("every alert", f"one each {watched_s:g} s at least", f"each {often:g} s"))
         for rule, interval_s in rules:
             about, age = f"alert {rule['name']}", now - _unix(rule.get("lastEvaluation"), now)
-            if rule["health"] == "err":
+            if rule.get("health") == "err":
                 found.append(_not_evaluated(about, "it to be evaluated", rule.get("lastError") or rule["health"]))
             elif age > max(LATE_S, 3 * interval_s):
                 found.append(_not_evaluated(about, f"each {interval_s:g} s", f"{age:.0f} s ago for the last time"))
@@ -79,9 +81,10 @@ class Alerting:
         Raises:
             Inconclusive: Prometheus does not say.
         """
-        active = [str(each["url"]) for each in self._data("alertmanagers")["activeAlertmanagers"]]
+        active = self._data("alertmanagers", lambda data: [str(each["url"]) for each in data["activeAlertmanagers"]])
         refusing = [url for url in active if self._refuses(url)]
-        counts = {kind: float(value) for kind, value in _COUNT.findall(self._get("/metrics").text)}
+        counted = _COUNT.findall(self._get("/metrics").text)
+        counts = self._read("its metrics", lambda: {kind: float(value) for kind, value in counted})
         sent, failed = counts.get("sent", 0.0), counts.get("errors", 0.0)
         told = ""
         if len(refusing) == len(active):
@@ -109,7 +112,7 @@ class Alerting:
         at_once = [[each for each in silences if each["status"]["state"] == "active"]]
         at_once += [[each for each in silences if _holds(each, moment)] for moment in sorted(later) if moment < end]
         alerts = [
-            {self.job_label: job, **rule.get("labels", {}), "alertname": rule["name"]}
+            {self.job_label: job, **(rule.get("labels") or {}), "alertname": rule["name"]}
             for rule, _ in self._rules()
             for job in jobs
         ]
@@ -126,11 +129,7 @@ class Alerting:
 
     def _rules(self) -> list[tuple[dict[str, Any], float]]:
         """Give each alerting rule, and how often it is evaluated, in seconds."""
-        groups = self._data("rules", type="alert")["groups"]
-        try:
-            rules = [(rule, float(group.get("interval", 0))) for group in groups for rule in group["rules"]]
-        except (KeyError, TypeError, ValueError) as error:
-            raise self._odd("its alerting rules", error) from error
+        rules = self._data("rules", _with_intervals, type="alert")
         if not rules:
             told = "has no alerting rule: that none fires says nothing; load the rules"
             raise Inconclusive(f"Prometheus at {_place(self.prometheus_url)} {told}")
@@ -140,7 +139,7 @@ class Alerting:
         try:
             with deadline.client(self.timeout_s, transport=self.transport) as client:
                 answer = client.get(f"{alertmanager_url.rstrip('/')}/api/v2/silences").raise_for_status().json()
-            return [each for each in answer if isinstance(each["status"]["state"], str)]
+            return [each for each in answer if isinstance(each["status"]["state"], str) and iter(each["matchers"])]
         except (httpx.HTTPError, ValueError, LookupError, TypeError) as error:
             told = f"did not give its silences ({type(error).__name__}); check ALERTMANAGER_URL of the target file"
             raise Inconclusive(f"Alertmanager at {_place(alertmanager_url)} {told}") from error
@@ -158,11 +157,15 @@ class Alerting:
             return False
         return False
 
-    def _data(self, what: str, **parameters: str) -> Any:
+    def _data(self, what: str, reads: Callable[[Any], Read], **parameters: str) -> Read:
+        answer = self._get(f"/api/v1/{what}", **parameters)
+        return self._read(f"its {what}", lambda: reads(answer.json()["data"]))
+
+    def _read(self, what: str, reads: Callable[[], Read]) -> Read:
         try:
-            return self._get(f"/api/v1/{what}", **parameters).json()["data"]
-        except (ValueError, KeyError, TypeError) as error:
-            raise self._odd(f"its {what}", error) from error
+            return reads()
+        except (ValueError, LookupError, TypeError, AttributeError) as error:
+            raise self._odd(what, error) from error
 
     def _get(self, path: str, **parameters: str) -> httpx.Response:
         try:
@@ -174,6 +177,11 @@ class Alerting:
     def _odd(self, what: str, error: Exception) -> Inconclusive:
         told = f"did not give {what} ({type(error).__name__}); check that it runs and PROMETHEUS_URL of the target file"
         return Inconclusive(f"Prometheus at {_place(self.prometheus_url)} {told}")
+
+
+def _with_intervals(data: Any) -> list[tuple[dict[str, Any], float]]:
+    rules = [(rule, float(group.get("interval", 0))) for group in data["groups"] for rule in group["rules"]]
+    return [(rule, interval_s) for rule, interval_s in rules if rule["name"]]
 
 
 def _not_evaluated(subject: str, expected: str, found: str) -> Finding:
@@ -193,7 +201,11 @@ def _silent(alert: Mapping[str, str], silence: Mapping[str, Any]) -> bool:
 def _matches(alert: Mapping[str, str], matcher: Mapping[str, Any]) -> bool:
     """Tell whether a matcher fits an alert; a label that only a firing alert has counts as `?`."""
     value, pattern = alert.get(str(matcher["name"]), "?"), str(matcher["value"])
-    equal = bool(re.fullmatch(pattern, value)) if matcher.get("isRegex") else pattern == value
+    try:
+        equal = bool(re.fullmatch(pattern, value)) if matcher.get("isRegex") else pattern == value
+    except re.error as error:
+        told = f"expected silences that can be read, found the pattern {pattern!r} ({error}) of label {matcher['name']}"
+        raise Inconclusive(f"{told}; see in Alertmanager whether it silences an alert of ours") from error
     return equal is bool(matcher.get("isEqual", True))
 
 

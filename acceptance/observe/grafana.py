@@ -105,7 +105,7 @@ class Grafana:
             status, body = self._ask("GET", "/api/health")
         except Inconclusive as error:
             return [Finding("not well", "Grafana", "an answer", str(error))]
-        if status == httpx.codes.OK and body.get("database") == "ok":
+        if status == httpx.codes.OK and isinstance(body, dict) and body.get("database") == "ok":
             return []
         expected = f'200 {{"database": "ok"}} of {self.url}/api/health'
         return [Finding("not well", "Grafana", expected, f"{status} {body}")]
@@ -120,15 +120,18 @@ class Grafana:
         status, body = self._ask("GET", f"/api/dashboards/uid/{uid}")
         if status == httpx.codes.NOT_FOUND:
             return None
-        model = body.get("dashboard")
+        model = body.get("dashboard") if isinstance(body, dict) else None
         if status != httpx.codes.OK or not isinstance(model, dict):  # guard: json-of-another-form
             raise self._odd(f"dashboard {uid}", f"{status} {cut(str(body), 200)}")
-        variables = variables_of(model, interval_s)
-        queries = tuple(
-            PanelQuery(str(panel.get("title") or panel.get("id")), filled(expression, variables), source)
-            for panel in _panels(model)
-            for expression, source in self._targets(panel)
-        )
+        try:
+            variables = variables_of(model, interval_s)
+            queries = tuple(
+                PanelQuery(str(panel.get("title") or panel.get("id")), filled(expression, variables), source)
+                for panel in _panels(model)
+                for expression, source in self._targets(panel)
+            )
+        except (ValueError, LookupError, TypeError, AttributeError) as error:
+            raise self._odd(f"dashboard {uid}", f"a model of another form ({error})") from error
         return Dashboard(str(model.get("title")), queries)
 
     def titles(self) -> list[str]:
@@ -156,7 +159,10 @@ class Grafana:
             raise self._odd("/api/ds/query", f"{status} {cut(str(body), 200)}")
         if error := result.get("error"):
             return Shown((), str(error))
-        return Shown(tuple(filter(None, map(_series, result.get("frames") or ()))))
+        try:
+            return Shown(tuple(filter(None, map(_series, result.get("frames") or ()))))
+        except (ValueError, LookupError, TypeError, AttributeError) as error:
+            raise self._odd("/api/ds/query", f"frames of another form ({error})") from error
 
     def _targets(self, panel: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         """Give expression and data source of a panel's PromQL queries; those of other sources are not ours."""

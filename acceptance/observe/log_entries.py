@@ -82,15 +82,16 @@ def _blocks(raws: Iterable[Raw], form: LogFormat) -> Iterator[list[_Line]]:
 
 def _parted(raw: Raw) -> Iterator[Raw]:
     """Split a line that several processes wrote at once: an object, and what follows before the line's end."""
-    text = raw.text.rstrip()
+    text, begin = raw.text.rstrip(), 0
     if text.startswith("{") and ("}{" in text or not text.endswith("}")):
         with suppress(ValueError, RecursionError):
-            _, end = _DECODER.raw_decode(text)
-            if end < len(text):
-                yield replace(raw, text=text[:end])
-                yield from _parted(replace(raw, text=text[end:]))
-                return
-    yield raw
+            while text.startswith("{", begin):
+                _, end = _DECODER.raw_decode(text, begin)
+                if end == len(text):
+                    break
+                yield replace(raw, text=text[begin:end])
+                begin = end
+    yield replace(raw, text=text[begin:]) if begin else raw
 
 
 def _read(raw: Raw, form: LogFormat) -> _Line:

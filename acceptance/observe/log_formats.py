@@ -25,8 +25,12 @@ _EPOCH = re.compile(r"\d{10}(?:\d{3}){0,3}(?:\.\d+)?")
 _FRACTION = re.compile(r":\d\d[.,]\d")
 _SPACED_ZONE = re.compile(r"(?<=\d) (?=[+-]\d\d:?\d\d$|Z$)")
 _TIME = re.compile("|".join([_ISO, *(pattern for pattern, _ in _FORMS)]))
-_LEVEL = re.compile(r"\b(?:[A-Z]{3,9}|err|error|warn|warning|info|debug|crit|critical|fatal|panic|emerg|alert)\b")
-_FIRST_WORD = re.compile(r"\W?([A-Za-z]{3,9})\W")
+_LEVEL = re.compile(
+    r"\b(?!TRACE[ -]?ID\b)[A-Z]{3,9}\b(?!=)|(?<![\w./])(?<![A-Za-z]-)"
+    r"(?:err|error|warn|warning|info|debug|crit|critical|fatal|panic|emerg|alert)(?![\w/=]|[.-]\w)"
+)
+"""A word in small letters that is part of a name, such as `uvicorn.error` or `/api/info`, is no level."""
+_FIRST_WORD = re.compile(r"\W?([A-Za-z]{3,9})[^\w/]")
 _HEAD = 60
 """Within so many characters a text line says when it was written and how bad it is."""
 _RICH = re.compile(r"(?:\[(?P<time>[^\]]{8,40})\]| {8,40}) *(?P<level>[A-Z]{4,8}) +(?P<message>\S.*)")
@@ -51,8 +55,8 @@ _OTHER = {
 _MESSAGE = ("message", "msg", "log", "text", "MESSAGE", "event")
 EPOCH_SECONDS = 1e11
 """A number above is one of milliseconds, or of a finer unit."""
-_FIRST_YEAR = 2001
-"""A time before is none: a clock that was never set, a zero value, or the seconds since a start."""
+_YEARS = range(2001, 2200)
+"""A time outside is none: a clock that was never set, a zero value, the seconds since a start, "for ever"."""
 
 
 class Head(NamedTuple):
@@ -133,9 +137,12 @@ def head_of(text: str, form: LogFormat) -> Head | None:
 
 
 def moment_of(stated: object, zone: tzinfo | None) -> tuple[datetime | None, timedelta]:
-    """Read a time, aware, and how much later the true one may be; None without a time or a known zone."""
+    """Read a time, aware, and how much later the true one may be; None without a time or a known zone.
+
+    None too in the hour that comes twice at the end of summer time: which of the two it is, the line does not say.
+    """
     at, exact = _moment_of(stated, zone)
-    return (at if at and at.year >= _FIRST_YEAR else None), exact
+    return (at if at and at.year in _YEARS else None), exact
 
 
 def _moment_of(stated: object, zone: tzinfo | None) -> tuple[datetime | None, timedelta]:
@@ -147,6 +154,8 @@ def _moment_of(stated: object, zone: tzinfo | None) -> tuple[datetime | None, ti
     at = _read(text)
     if at and not at.tzinfo:
         at = at.replace(tzinfo=zone) if zone else None
+        if at and at.utcoffset() != at.replace(fold=1).utcoffset():  # guard: hour-that-comes-twice
+            at = None
     return at, timedelta(0) if _FRACTION.search(text) else timedelta(seconds=1)
 
 

@@ -76,6 +76,8 @@ def _level_of(word: str, numbers: str) -> str:
     number = int(figures[1])
     if number < len(_SYSLOG):
         return _SYSLOG[number]
+    if number % 5:  # of another scale, such as OpenTelemetry's 17 for an error
+        return ""
     return next(level for least, level in _STEPS[numbers].items() if number >= least)
 
 

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
 import heapq
 import json
+import lzma
 import os
 import re
 import subprocess
 import threading
 import zlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
@@ -38,6 +42,19 @@ _ROTATES_S = 0.5
 """So long, in seconds, a log may be away that is renamed and begun anew."""
 _PIECES_WITHIN = timedelta(seconds=1)
 """So much later than the first piece of a long line its last may be read."""
+
+
+def _unreadable(path: Path) -> Any:
+    raise OSError(f"{path.name} was packed in a way that is not read here; unpack it")
+
+
+_PACKED: Mapping[str, Callable[[Path], Any]] = {
+    ".gz": gzip.open,
+    ".bz2": bz2.open,
+    ".xz": lzma.open,
+    **dict.fromkeys((".zst", ".lz4", ".zip", ".Z"), _unreadable),
+}
+"""How what a log was rotated to is opened, by the end of its name."""
 
 
 @dataclass(frozen=True)
@@ -120,7 +137,7 @@ def _of_files(path: Path, since: datetime, tail: int) -> Written:
     )
     try:
         return again(_at_once, path, since, tail)
-    except (OSError, EOFError, zlib.error) as error:
+    except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:
         raise Inconclusive(f"{path}: the log cannot be read ({error}); check the *_LOGS key") from error
 
 
@@ -137,16 +154,18 @@ def _rotated(path: Path, since: datetime) -> list[Path]:
     """Give the files that a log was rotated to since, the oldest first: by number or by date, compressed or not."""
     number, end = r"[.-]\d[\dT:._-]*", re.escape(path.suffix)
     dated = r"[._-]\d{4}-?\d\d-?\d\d[\dT:._-]*"  # another number may be that of an instance
-    name = re.compile(rf"(?:{re.escape(path.name)}{number}|{re.escape(path.stem)}{dated}{end})(?:\.gz)?")
+    packed = "|".join(map(re.escape, _PACKED))
+    name = re.compile(rf"(?:{re.escape(path.name)}{number}|{re.escape(path.stem)}{dated}{end})(?:{packed})?")
     there = {each for each in path.parent.iterdir() if name.fullmatch(each.name)}
-    being_packed = {each.with_name(f"{each.name}.gz") for each in there}
+    being_packed = {each.with_name(f"{each.name}{kind}") for each in there for kind in _PACKED}
     found = [(each.stat().st_mtime, each) for each in there - being_packed]
     return [each for at, each in sorted(found) if at >= since.timestamp()]
 
 
 def _lines(path: Path) -> list[str]:
-    with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as stream:
-        return stream.read().decode(errors="replace").split("\n")
+    with _PACKED[path.suffix](path) if path.suffix in _PACKED else path.open("rb") as stream:
+        content: bytes = stream.read()
+    return content.decode(errors="replace").split("\n")
 
 
 def _end_of(path: Path, tail: int) -> list[str]:
@@ -161,7 +180,8 @@ def _of_file(line: str) -> Raw:
         return Raw(line)
     try:
         found = json.loads(line)
-        return Raw(str(found["log"]), datetime.fromisoformat(found["time"]))
+        at = datetime.fromisoformat(found["time"])
+        return Raw(str(found["log"]), at) if at.tzinfo else Raw(line)  # a service's own form has no zone
     except (ValueError, KeyError, TypeError):
         return Raw(line)
 
@@ -183,7 +203,11 @@ def _of_docker(line: bytes) -> Raw:
 
 
 def _stamped(text: bytes) -> datetime | None:
-    return datetime.fromisoformat(text.decode()) if _STAMP.fullmatch(text + b" ") else None
+    if not _STAMP.fullmatch(text + b" "):
+        return None
+    with suppress(ValueError):  # a user's text may hold the 30th of February
+        return datetime.fromisoformat(text.decode())
+    return None
 
 
 def _place(raw: Raw) -> float:
@@ -201,7 +225,7 @@ def _of_journal(lines: Iterable[bytes]) -> list[Raw]:
             # What is no printable UTF-8, such as a colour, comes as numbers.
             text = bytes(message) if isinstance(message, list) else str(message).encode()
             at = datetime.fromtimestamp(int(entry["__REALTIME_TIMESTAMP"]) / 1e6, UTC)
-        except (ValueError, KeyError, TypeError, AttributeError):
+        except (ValueError, KeyError, TypeError, AttributeError, OverflowError):
             found.append(Raw(line.decode(errors="replace")))
             continue
         level = level_of(entry.get("PRIORITY", ""))

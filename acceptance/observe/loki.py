@@ -10,10 +10,10 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 
@@ -28,6 +28,8 @@ from acceptance.redact import cut
 from acceptance.target.log_format import LogFormat
 from acceptance.target.parts import Service
 from acceptance.verdict import Inconclusive
+
+Answer = TypeVar("Answer")
 
 SUSPECT = (
     '|~ "(?i)err|crit|fatal|panic|emerg|alert|severe|traceback|exception|warn|segmentation|out of memory|fail|unhandled'
@@ -68,8 +70,9 @@ class Loki:
         Raises:
             Inconclusive: Loki does not answer as it should; also from the other methods.
         """
-        found = self._ask(f"label/{label}/values", start=_nanos(start), end=_nanos(end))
-        return set(map(str, found or ()))
+        what = f"label/{label}/values"
+        found = self._ask(what, start=_nanos(start), end=_nanos(end))
+        return self._read(what, lambda: set(map(str, found or ())))
 
     def count(self, query: str, start: float, end: float) -> int:
         """Count the lines that a log query selects in (start, end], to the second.
@@ -80,7 +83,7 @@ class Loki:
         found = self._ask("query", query=f"sum(count_over_time({query} [{seconds}s]))", time=_nanos(end))
         if not isinstance(found, dict) or found.get("resultType") != "vector":  # guard: lokis-own-word-for-success
             raise self._odd("query", f"expected a vector, found {cut(str(found), 200)}")
-        return round(sum(float(row["value"][1]) for row in found["result"]))
+        return self._read("query", lambda: round(sum(float(row["value"][1]) for row in found["result"])))
 
     def lines(self, query: str, start: float, end: float, form: LogFormat | None = None) -> list[LogLine]:
         """Give all entries that a log query selects in [start, end), however many pages they take.
@@ -88,31 +91,44 @@ class Loki:
         Raises:
             Inconclusive: There are more of them than can be read.
         """
-        raws: list[Raw] = []
+        held: list[tuple[int, str]] = []
+        since = _nanos(start)
         for _ in range(_MOST_PAGES):
-            page = self._page(query, start, end, _PAGE)
-            raws += [Raw(text, datetime.fromtimestamp(at, UTC)) for at, text in page]
+            page = self._page(query, since, _nanos(end), _PAGE)
             if len(page) < _PAGE:
-                return entries(raws, form or LogFormat())
-            start = page[-1][0] + 1e-6
+                return entries(_raws([*held, *page]), form or LogFormat())
+            last = page[-1][0]
+            held += [each for each in page if each[0] < last]  # of that moment there may be more than the page holds
+            if page[0][0] == last:  # guard: more-lines-of-a-moment-than-a-page
+                raise self._odd("query_range", f"{_PAGE} lines or more of one moment of {query}")
+            since = str(last)
         raise self._odd("query_range", f"more than {_MOST_PAGES * _PAGE} lines of {query}")
 
     def first(self, query: str, start: float, end: float, form: LogFormat) -> list[LogLine]:
         """Give the first entries that a log query selects."""
-        page = self._page(query, start, end, _PAGE)
-        return entries([Raw(text, datetime.fromtimestamp(at, UTC)) for at, text in page], form)
+        return entries(_raws(self._page(query, _nanos(start), _nanos(end), _PAGE)), form)
 
     def begins(self, query: str, start: float, end: float) -> datetime | None:
         """Give the time of the first line that a query selects; None when there is none."""
-        found = self._page(query, start, end, 1)
-        return datetime.fromtimestamp(found[0][0], UTC) if found else None
+        return next((raw.at for raw in _raws(self._page(query, _nanos(start), _nanos(end), 1))), None)
 
-    def _page(self, query: str, start: float, end: float, limit: int) -> list[tuple[float, str]]:
-        span = {"start": _nanos(start), "end": _nanos(end), "limit": str(limit), "direction": "forward"}
+    def _page(self, query: str, start: str, end: str, limit: int) -> list[tuple[int, str]]:
+        """Give the first lines in time; those of one moment in the order in which Loki has them."""
+        span = {"start": start, "end": end, "limit": str(limit), "direction": "forward"}
         found = self._ask("query_range", query=query, **span)
         if not isinstance(found, dict) or found.get("resultType") != "streams":
             raise self._odd("query_range", f"expected streams, found {cut(str(found), 200)}")
-        return sorted((int(at) / 1e9, text) for stream in found["result"] for at, text in stream["values"])
+        # Behind the text there may be what Loki calls structured metadata.
+        rows = self._read("query_range", lambda: [row for stream in found["result"] for row in stream["values"]])
+        return self._read(
+            "query_range", lambda: sorted([(int(at), str(text)) for at, text, *_ in rows], key=lambda each: each[0])
+        )
+
+    def _read(self, path: str, reads: Callable[[], Answer]) -> Answer:
+        try:
+            return reads()
+        except (ValueError, LookupError, TypeError) as error:
+            raise self._odd(path, f"an answer of another form: {type(error).__name__}: {error}") from error
 
     def _ask(self, path: str, **params: str) -> Any:
         try:
@@ -171,6 +187,10 @@ def compare_in_loki(loki: Loki, service: Service, change: datetime, now: datetim
     lines = loki.lines(f"{selector} {SUSPECT}", start, end, service.log_format)
     found = compared(source, lines, begin, change, now, foreign=foreign)
     return replace(found, seen=loki.count(selector, middle, end))
+
+
+def _raws(page: Iterable[tuple[int, str]]) -> list[Raw]:
+    return [Raw(text, datetime.fromtimestamp(at / 1e9, UTC)) for at, text in page]
 
 
 def _nanos(moment: float) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from bson.errors import BSONError
 from pymongo import MongoClient, ReadPreference
 from pymongo.database import Database
 from pymongo.errors import PyMongoError
@@ -48,12 +49,13 @@ def as_it_is(target: Target) -> Iterator[Database[dict[str, Any]]]:
         target.mongo.url,
         serverSelectionTimeoutMS=round(target.http_timeout_s * 1000),
         event_listeners=[_Writes()],
+        datetime_conversion="DATETIME_AUTO",  # a time such as the largest of Java is none of Python's
         uuidRepresentation="standard",
     )
     try:
         # Another member, as the address may prefer, does not hold yet what was stored just now.
         yield client.get_database(target.mongo.database, read_preference=ReadPreference.PRIMARY)
-    except PyMongoError as error:
+    except (PyMongoError, BSONError) as error:
         raise Inconclusive(
             f"MongoDB did not answer ({type(error).__name__}); check MONGODB_URL of {target.source.name}, "
             "that the server runs and that its user may read the database"

@@ -19,6 +19,7 @@ from acceptance.gates.series import Series
 from acceptance.observe.grafana import Dashboard, Grafana, PanelQuery, Shown
 from acceptance.observe.prometheus import Prometheus
 from acceptance.target.model import Target
+from acceptance.verdict import Inconclusive
 
 LOST_SCRAPES = 5
 """So many scrapes in a row that gave no metrics are a gap; a planned restart costs one or two."""
@@ -81,7 +82,11 @@ def coverage(series: Iterable[Series]) -> Coverage | None:
 
 
 def job_findings(dashboard: Dashboard | None, target: Target) -> list[Finding]:
-    """Say that no panel of the SLO dashboard, which is the bot's, asks for the bot's job."""
+    """Say that no panel of the SLO dashboard, which is the bot's, asks for the bot's job.
+
+    Raises:
+        Inconclusive: A pattern cannot be read here.
+    """
     if dashboard is None or "bot" not in target.services:
         return []
     job, matcher = target.services["bot"].job, re.compile(_MATCHER % target.metrics.labels.get("job", "job"))
@@ -94,8 +99,12 @@ def job_findings(dashboard: Dashboard | None, target: Target) -> list[Finding]:
 
 
 def _chooses(matcher: tuple[str, str], job: str) -> bool:
-    sign, value = matcher
-    same = value == job if sign in ("=", "!=") else bool(re.fullmatch(value, job))
+    sign, value = matcher[0], re.sub(r"\\(.)", r"\1", matcher[1])  # PromQL writes a backslash as two
+    try:
+        same = value == job if sign in ("=", "!=") else bool(re.fullmatch(value, job))
+    except re.error as error:
+        told = f"expected a job that can be read in the dashboard's panels, found {value!r} ({error})"
+        raise Inconclusive(f"{told}; see whether it chooses {job}") from error
     return same is (sign in ("=", "=~"))
 
 

@@ -182,20 +182,25 @@ class Prometheus:
         scraped = {_instance(one.labels): one.value for one in self.instant(f"timestamp(up{{{own}}})")}
         query = self.own(f'{{__name__=~"{prefix}.*", {own}}}[5m]')
         rows = self._ask(query, lambda: self._client.custom_query(query))
-        return {
-            self._labels(row)["__name__"]
-            for row in rows
-            if float(row["values"][-1][0]) >= scraped.get(_instance(row["metric"]), float("inf"))
-            and not (used and _unused(row))
-        }
+
+        def named() -> set[str]:
+            return {
+                self._labels(row)["__name__"]
+                for row in rows
+                if float(row["values"][-1][0]) >= scraped.get(_instance(row["metric"]), float("inf"))
+                and not (used and _unused(row))
+            }
+
+        return self._ask(query, named)
 
     def announces(self, job: str, prefix: str) -> bool:
         """Tell whether the job exports metrics with this prefix, or announces them and has counted nothing yet."""
         if self.names(job, prefix):
             return True
         label = self._metrics.labels.get("job", "job")
-        rows = self._ask(f"metadata of {job}", lambda: self._client.get_target_metadata({label: job}))
-        return any(row["metric"].startswith(self.own(prefix)) for row in rows)
+        what = f"metadata of {job}"
+        rows = self._ask(what, lambda: self._client.get_target_metadata({label: job}))
+        return self._ask(what, lambda: any(row["metric"].startswith(self.own(prefix)) for row in rows))
 
     def down_targets(self, jobs: Iterable[str] = ()) -> list[str]:
         """Name the active targets that are not up. Source: checklist item 21_00.checklist.5.
@@ -206,13 +211,13 @@ class Prometheus:
         Raises:
             Inconclusive: None is down, and there are no targets at all, or none of one of these jobs.
         """
-        targets = self._ask("targets", lambda: self._client.get_targets(state="active")["activeTargets"])
+        targets = self._active()
         if not targets:
             raise Inconclusive(f"{self.url} has no active targets: expected the Butler services among them")
         down = [
-            f"{self._job(target)} at {target['scrapeUrl']}: {target['lastError'] or target['health']}"
+            f"{self._job(target)} at {target.get('scrapeUrl', '?')}: {target.get('lastError') or target.get('health')}"
             for target in targets
-            if target["health"] != "up"
+            if target.get("health") != "up"
         ]
         if not down and (missing := sorted({*jobs} - {self._job(target) for target in targets})):
             raise Inconclusive(
@@ -230,8 +235,11 @@ class Prometheus:
         return {target["scrapeUrl"] for target in self._targets(job) if "scrapeUrl" in target}
 
     def _targets(self, job: str) -> list[Any]:
-        targets = self._ask("targets", lambda: self._client.get_targets(state="active")["activeTargets"])
-        return [target for target in targets if self._job(target) == job]
+        return [target for target in self._active() if self._job(target) == job]
+
+    def _active(self) -> list[Any]:
+        asked = self._ask("targets", lambda: self._client.get_targets(state="active")["activeTargets"])
+        return self._ask("targets", lambda: [target for target in asked or () if target["labels"].items()])
 
     def _job(self, target: Mapping[str, Any]) -> str:
         """Give a target's job, by the label that tells the services apart in this deployment."""
@@ -239,7 +247,9 @@ class Prometheus:
 
     def firing_alerts(self, at: float | None = None) -> set[str]:
         """Name the alerts that fire (now by default), as `name{labels}`. Source: post.validation.2, trigger.7."""
-        return {_alert(sample.labels) for sample in self.instant('ALERTS{alertstate="firing"}', at)}
+        query = 'ALERTS{alertstate="firing"}'
+        firing = self.instant(query, at)
+        return self._ask(query, lambda: {_alert(sample.labels) for sample in firing})
 
     def _labels(self, row: Mapping[str, Any]) -> dict[str, str]:
         return self._metrics.told(row["metric"])
@@ -259,7 +269,7 @@ class Prometheus:
         try:
             return call()
         # guard: prometheus-that-answers-with-an-error
-        except (*broken, ValueError, LookupError, TypeError) as error:
+        except (*broken, ValueError, LookupError, TypeError, AttributeError) as error:
             remedy = "check that it runs and that PROMETHEUS_URL of the target file is right"
             if "CERTIFICATE_VERIFY_FAILED" in str(error):
                 remedy = "have its CA trusted by REQUESTS_CA_BUNDLE and SSL_CERT_FILE of the environment"

@@ -13,6 +13,7 @@ from typing import Any
 from uuid import UUID
 
 from bson import ObjectId
+from bson.errors import BSONError
 from pymongo import MongoClient
 from pymongo.collection import Collection
 from pymongo.cursor import Cursor
@@ -109,7 +110,7 @@ class Documents:
         """
         try:
             yield
-        except PyMongoError as error:  # guard: mongodb-that-is-away
+        except (PyMongoError, BSONError) as error:  # guard: mongodb-that-is-away
             raise Inconclusive(
                 f"MongoDB did not answer for {self.name} ({type(error).__name__}); check MONGODB_URL of the target file"
             ) from error

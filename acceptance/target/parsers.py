@@ -265,7 +265,7 @@ def zone(text: str) -> str:
     """Return a time zone."""
     try:
         zone_of(text)
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, KeyError) as error:
         raise Malformed("a time zone such as UTC, Europe/Berlin or +01:00") from error
     return text
 

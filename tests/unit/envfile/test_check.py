@@ -47,6 +47,7 @@ def test_a_plain_file_gives_no_finding(env):
         ("{k}=maybe-or-maybe-not-now\n", REFUSE, "line 1: {k}: expected true or false, found 'maybe-or-maybe-not-n'"),
         ("{k}=\n", REFUSE, "line 1: {k}: expected true or false, found nothing"),
         ("{k}\n", REFUSE, "line 1: {k}: .*found no '='"),
+        ("A=1\0\n{k}=false\n", REFUSE, "expected text, found zero bytes"),
         ('A=1\n{k}="false\n', REFUSE, "line 2: {k}: .*cannot be read"),
         ("{k}=false\r\n", REFUSE, "line 1: {k}: .*carriage return"),
         ("\ufeff{k}=false\n", REFUSE, "line 1: {k}: .*byte order mark"),
@@ -93,6 +94,9 @@ def test_neither_set_nor_append_goes_past_a_line_that_another_reader_takes(env, 
     env.path.write_text(f"{KEY}=false\n{line}\n")
     with pytest.raises(EnvFileError, match="line 2 names"):
         env.set(KEY, "true")
+    env.path.write_text("A=1\n", encoding="utf-16")
+    with pytest.raises(EnvFileError, match="zero bytes, as in UTF-16; nothing was changed"):
+        env.append({KEY: "false"}, "flags")
 
 
 def test_diagnosis_never_shows_values_of_other_keys(env):
@@ -100,11 +104,16 @@ def test_diagnosis_never_shows_values_of_other_keys(env):
     assert len(diagnosis(env, f'X_TOKEN="{CANARY}\nexport {KEY}=maybe\r\n{KEY}=1\nY={CANARY}\n{CANARY}')) >= 4
 
 
-def test_a_missing_file_a_folder_and_a_dangling_link(env, tmp_path):
+@pytest.mark.timeout(5)
+def test_a_missing_file_a_folder_a_pipe_and_a_dangling_link(env, tmp_path):
     assert "correct ENV_FILE" in str(*env.refusals([KEY]))
     env.path.symlink_to(tmp_path / "nowhere")
     assert "expected a file, found none" in str(*env.refusals([KEY]))
     assert "found Is a directory" in str(*EnvFile(tmp_path).refusals([KEY]))
+    os.mkfifo(tmp_path / "nowhere")
+    assert "no regular file" in str(*env.refusals([KEY]))
+    with pytest.raises(EnvFileError, match="no regular file"):
+        env.read()
 
 
 def test_the_real_file_of_a_link_is_named(env, tmp_path):

@@ -131,6 +131,7 @@ NO_DATA = {
     "gap in the window": (samples([], end=10, up=[row((1, 1), (2, 1))]), "expected 10 scrapes in the window, found 2"),
     "down for a while": (samples([], end=9, up=[row(*((at, at > 3) for at in range(10)))]), "expected 9 scrapes"),
     "a sample is no number": (samples([(0, 3), (1, NAN), (2, math.inf)]), "2 samples are no number (nan)"),
+    "a gauge that is no counter": (samples([(0, 0), (1, -1), (2, -2)]), "{} is negative: it is no counter"),
     "a sample of the total is infinite": (samples([], total=[(0, 0), (1, math.inf)]), "no number (inf)"),
     "one process is scraped twice": (
         samples([], started=[*START, row((1, 100.0), (2, 100.0), instance="b")]),

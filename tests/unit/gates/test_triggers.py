@@ -74,6 +74,7 @@ def test_one_very_long_operation_does_not_prove_an_average():
     assert fired(average, once, few).verdict is Verdict.PASS
     always = fired(average, [(at, 2 * at / 15) for at, _ in ALL], few)
     assert (always.verdict, always.value) == (Verdict.FAIL, pytest.approx(2))
+    assert fired(average, [(at, -5 * at) for at, _ in ALL], few).reason == "{} is negative: it is no counter"
     assert always.reason == "at 00:01:00 UTC found 2 s on average of 4; fires at > 0.5"
 
 

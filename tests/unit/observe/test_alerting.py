@@ -75,8 +75,8 @@ def test_one_rule_that_is_seldom_evaluated_may_be_of_others():
 
 @pytest.mark.parametrize(
     "answer",
-    [{"json": {"data": {"groups": []}}}, {"json": {"data": {"groups": [{}]}}}, {"text": "no"}],
-    ids=["no rules", "no groups", "no JSON"],
+    [{"json": {"data": each}} for each in ({"groups": []}, {"groups": [{}]}, {}, None)] + [{"text": "no"}],
+    ids=["no rules", "no groups", "nothing", "null", "no JSON"],
 )
 def test_no_rules_are_inconclusive(answer):
     with pytest.raises(Inconclusive, match="prometheus:9090") as told:
@@ -100,6 +100,19 @@ def test_no_rules_are_inconclusive(answer):
 def test_alerts_that_nobody_takes_are_named(seen, words):
     found = seen.delivery_findings()
     assert (bool(found), words in summary(found)) == (bool(words), True)
+
+
+@pytest.mark.parametrize("active", [None, [{}]])
+def test_alertmanagers_in_another_form_are_inconclusive(active):
+    seen = alerting(**{"/api/v1/alertmanagers": {"json": {"data": {"activeAlertmanagers": active}}}})
+    with pytest.raises(Inconclusive, match="did not give its alertmanagers"):
+        seen.delivery_findings()
+
+
+def test_silence_whose_pattern_cannot_be_read_is_inconclusive():
+    seen = alerting(silences=[silence(("job", r"\pL+", True, True))])
+    with pytest.raises(Inconclusive, match="see in Alertmanager"):
+        seen.silence_findings("http://alerts:9093", JOBS, WINDOW)
 
 
 EVERY = ("alertname", ".+", True, True)

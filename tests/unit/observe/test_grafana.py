@@ -61,10 +61,19 @@ def test_password_travels_as_basic_auth_and_not_in_the_url():
     assert "secret" not in str(seen[0].url)
 
 
-@pytest.mark.parametrize("answer", [LOGIN, httpx.Response(401, json={}), httpx.Response(200, json={"message": "?"})])
+@pytest.mark.parametrize(
+    "answer",
+    [LOGIN, httpx.Response(401, json={}), *(httpx.Response(200, json=each) for each in ({"message": "?"}, []))],
+)
 def test_dashboard_that_cannot_be_read_is_inconclusive(answer):
-    with pytest.raises(Inconclusive, match="GRAFANA_"):
+    with pytest.raises(Inconclusive, match=r": (200|401).*GRAFANA_"):
         grafana(lambda _: answer).dashboard("slo", 1)
+
+
+@pytest.mark.parametrize("panels", [[None], [{"targets": [None]}]])
+def test_panels_of_another_form_are_inconclusive(panels):
+    with pytest.raises(Inconclusive, match="a model of another form"):
+        grafana(lambda _: httpx.Response(200, json={"dashboard": {"panels": panels}})).dashboard("slo", 1)
 
 
 def test_panels_within_rows_count_and_those_of_other_sources_do_not():
@@ -261,7 +270,7 @@ def test_young_target_is_seen_since_its_first_scrape():
     [
         (["up", 'errors{job="butler-worker"}'], ""),
         (['sum by (job) (errors{job="butler-worker"})', 'up{a="b", job = "butler-bot"}'], ""),
-        (['up{job=~"butler-.+"}'], ""),
+        (['up{job=~"butler\\\\-.+"}'], ""),
         (['up{job!="butler-worker"}'], ""),
         (
             ['up{job="butler-worker"}', 'rate(x{le="1",job=~"butler-api|nobody"}[5m])'],
@@ -281,3 +290,6 @@ def test_dashboard_that_asks_for_another_job_is_named(tmp_path, expressions, fou
 
 def test_no_dashboard_asks_for_no_other_job(tmp_path):
     assert job_findings(None, small_target(tmp_path)) == []
+    strange = Dashboard("SLO", (PanelQuery("p", 'up{job=~"a(?i)b"}', ""),))
+    with pytest.raises(Inconclusive, match="see whether it chooses butler-bot"):
+        job_findings(strange, small_target(tmp_path))

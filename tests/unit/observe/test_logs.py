@@ -1,7 +1,9 @@
 """Logs: one notion of a line, a level and an error, whatever writes them; what is not seen is not "no errors"."""
 
+import bz2
 import gzip
 import json
+import lzma
 import os
 from datetime import UTC, datetime, timedelta
 from threading import Timer
@@ -43,6 +45,7 @@ def test_lines_that_several_processes_wrote_into_one_are_told_apart(logs):
     ).since(NOON)
     assert [each.event for each in found if each.event] == ["one", "two", "three"]
     assert found[0].fields["text"] == 'a "}{" b'
+    assert len(logs(first * 2000).since(NOON)) == 2000
 
 
 def test_lines_since_a_moment(logs):
@@ -110,6 +113,10 @@ def test_the_time_of_a_text_line_is_no_field_of_it(logs, line, form):
         ("2026-11-28 12:30:00.123 | CRITICAL | app:run:12 - boom", {"kind": "text"}),
         ("[2026-11-28 12:30:00 +0000] [12] [ERROR] boom", {"kind": "text"}),
         ("28.11.2026 12:30:00 ERROR boom", {"kind": "text"}),
+        ("2026-11-28 12:30:00,123 [TRACE-ID=1] ERROR boom", {"kind": "text"}),
+        ("2026-11-28 12:30:00,123 DEBUG=0 /api/info bot.info ERROR boom", {"kind": "text"}),
+        ("[2026-11-28 12:30:00] production.ERROR: boom", {"kind": "text"}),
+        ("[2026-11-28 12:30:00,123: ERROR/MainProcess] boom", {"kind": "text"}),
         ("2026/11/28 12:30:00 [crit] 7#7: boom", {"kind": "text"}),
         ("2026-11-28 13:30:00,123 - bot - ERROR - boom", {"kind": "text", "zone": "Europe/Berlin"}),
         ("[11/28/26 12:30:00] ERROR    boom                app.py:12", {"kind": "rich"}),
@@ -145,6 +152,7 @@ def test_a_line_of_syslog_is_of_the_last_such_day(logs, ago):
         (40, "pino", "WARNING"),
         (4, "pino", "WARNING"),
         (60, "pino", "CRITICAL"),
+        (17, "python", ""),
     ],
 )
 def test_levels_in_figures_mean_what_the_target_file_says(logs, level, numbers, meant):
@@ -153,7 +161,7 @@ def test_levels_in_figures_mean_what_the_target_file_says(logs, level, numbers, 
 
 
 def test_an_information_that_speaks_of_an_error_is_none(logs):
-    told = line("e", message="ERROR rate is 0") + "2026-11-28 12:00:00,001 - bot - INFO - no error, FATAL or panic\n"
+    told = line("e", message="ERROR rate is 0") + "2026-11-28 12:00:00,001 - uvicorn.error - INFO - no FATAL or panic\n"
     assert [entry.is_error for entry in logs(told, kind="text").since(NOON)] == [False, False]
 
 
@@ -170,6 +178,7 @@ def test_a_line_without_a_level_that_reports_no_error_is_none(logs):
         "Killed",
         "thread 'main' panicked at src/main.rs:2:5:",
         "MemoryError",
+        "Trace/breakpoint trap (core dumped)",
         "TypeError [ERR_INVALID_ARG_TYPE]: no path",
         "[UnhandledPromiseRejection: no reason] {",
         "E1128 12:00:05",
@@ -182,7 +191,8 @@ def test_a_crash_belongs_to_no_entry_before_it(logs, crash):
 
 
 @pytest.mark.parametrize(
-    "when", [0, -5, 12.5, 10**400, float("inf"), float("nan"), "0001-01-01T00:00:00Z", "1970-01-01T00:00:12Z", "soon"]
+    "when",
+    [0, -5, 12.5, 10**400, float("inf"), float("nan"), *(f"{y}-01-01T00:00:12Z" for y in ("0001", 1970, 9999)), "soon"],
 )
 @pytest.mark.timeout(5)
 def test_a_clock_that_was_never_set_dates_nothing(logs, when):
@@ -194,6 +204,17 @@ def test_trouble_by_another_clock_is_not_of_the_time_that_it_states(logs):
     """The second logger of a service writes local time where the first writes UTC."""
     with pytest.raises(Inconclusive, match="to have a time, found 1 without one"):
         logs(line("one", 1) + line("two", -59, level="ERROR")).since(NOON)
+
+
+def test_a_service_may_write_in_the_fields_of_docker_and_name_no_zone(logs):
+    (found,) = logs('{"log": "x", "time": "2026-11-28T12:00:00", "level": "ERROR"}\n').since(NOON)
+    assert (found.at, found.is_error) == (NOON, True)
+
+
+def test_the_hour_that_comes_twice_dates_nothing(logs):
+    text = "2026-10-25 01:59:00,1 INFO a\n2026-10-25 02:30:00,1 ERROR boom\n2026-10-25 03:01:00,1 INFO b\n"
+    with pytest.raises(Inconclusive, match="to have a time, found 1 without one"):
+        logs(text, kind="text", zone="Europe/Berlin").since(datetime(2026, 10, 25, 1, 20, tzinfo=UTC))
 
 
 TRACE = 'Traceback (most recent call last):\n  File "x.py", line 1\nKeyError: 1\n'
@@ -308,6 +329,8 @@ def test_each_instance_of_a_service_has_its_log(logs, tmp_path):
         ("api.log.2026-11-28", bytes),
         ("api-20261128.log", bytes),
         ("api.log.1.gz", gzip.compress),
+        ("api.log.1.bz2", bz2.compress),
+        ("api.log.1.xz", lzma.compress),
         ("api.log.20261128-120000.gz", gzip.compress),
     ],
 )
@@ -337,9 +360,10 @@ def test_a_log_that_is_away_while_it_is_rotated_is_waited_for(logs, tmp_path):
     again.join()
 
 
-def test_a_rotated_log_that_is_half_written_is_inconclusive(logs, tmp_path):
+@pytest.mark.parametrize("kind", ["gz", "xz", "zst"])
+def test_a_rotated_log_that_is_half_written_or_strange_is_inconclusive(logs, tmp_path, kind):
     log = logs(line("after", 1))
-    (tmp_path / "api.log.1.gz").write_bytes(gzip.compress(line("at").encode())[:30])
+    (tmp_path / f"api.log.1.{kind}").write_bytes(gzip.compress(line("at").encode())[:30])
     with pytest.raises(Inconclusive, match="cannot be read"):
         log.since(NOON)
 
@@ -359,7 +383,7 @@ def test_source_out_of_reach_is_inconclusive(source, told):
 
 JOURNAL = {"__REALTIME_TIMESTAMP": "1795867200000000", "PRIORITY": "6", "_PID": "825", "MESSAGE": "ERROR - boom"}
 ASKED = "-u api --all -o json --output-fields MESSAGE,PRIORITY,_PID,_STREAM_ID,_LINE_BREAK"
-DATED = "2026-11-28T12:00:00.000000000Z ERROR - boom"
+DATED = "2026-11-28T12:00:00.000000000Z ERROR - 2026-02-30T12:00:00.123456789Z boom"
 
 
 @pytest.mark.parametrize(

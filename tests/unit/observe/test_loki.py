@@ -56,13 +56,17 @@ def streams(*lines):
 
 
 def test_lines_are_those_of_any_log_and_take_as_many_pages_as_there_are(monkeypatch):
-    monkeypatch.setattr("acceptance.observe.loki._PAGE", 2)
-    held = [(1, "INFO: fine"), (2, "Traceback (most recent call last):"), (2.5, "  File"), (3, "KeyError: 1"), (4, "x")]
+    monkeypatch.setattr("acceptance.observe.loki._PAGE", 3)
+    trace = "Traceback (most recent call last):", "  File", "KeyError: 1"  # of one moment, on two pages
+    held = [(1, "INFO: fine"), *((2, text) for text in trace), (4, "x")]
 
     def answer(_, given):
         start = int(given["start"]) / 1e9
         return streams(*[each for each in held if each[0] >= start][: int(given["limit"])])
 
+    with pytest.raises(Inconclusive, match="3 lines or more of one moment"):
+        loki(answer).lines("{}", 0, 10)
+    monkeypatch.setattr("acceptance.observe.loki._PAGE", 4)
     found = loki(answer).lines("{}", 0, 10)
     assert [(line.at.timestamp(), line.is_error, line.exception) for line in found] == [
         (1, False, ""),
@@ -72,9 +76,23 @@ def test_lines_are_those_of_any_log_and_take_as_many_pages_as_there_are(monkeypa
 
 
 def test_more_lines_than_can_be_read_are_inconclusive(monkeypatch):
-    monkeypatch.setattr("acceptance.observe.loki._PAGE", 1)
-    with pytest.raises(Inconclusive, match="more than 100 lines"):
-        loki(lambda _, given: streams((int(given["start"]) / 1e9, "x"))).lines("{}", 0, 10)
+    monkeypatch.setattr("acceptance.observe.loki._PAGE", 2)
+    with pytest.raises(Inconclusive, match="more than 200 lines"):
+        loki(lambda _, given: streams(*((int(given["start"]) / 1e9 + at, "x") for at in (0, 1)))).lines("{}", 0, 10)
+
+
+@pytest.mark.parametrize("values", [None, [["soon", "x"]], [["1"]], [[None, "x"]]])
+def test_lines_of_another_form_are_inconclusive(values):
+    answer = loki(lambda *_: {"resultType": "streams", "result": [{"stream": {}, "values": values}]})
+    with pytest.raises(Inconclusive, match="an answer of another form"):
+        answer.lines("{}", 0, 10)
+
+
+def test_a_line_with_metadata_is_a_line():
+    (found,) = loki(
+        lambda *_: {"resultType": "streams", "result": [{"values": [["7", "ERROR: x", {"structuredMetadata": {}}]]}]}
+    ).lines("{}", 0, 10)
+    assert found.is_error
 
 
 MOMENTS = (datetime.fromtimestamp(900, UTC), datetime.fromtimestamp(1000, UTC))

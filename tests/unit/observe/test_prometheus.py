@@ -36,6 +36,7 @@ BAD = {
     "only histograms": (answer([{"metric": {"a": "b"}, "histograms": [[1, {}]]}]), "native histograms"),
     "null value": (answer([{"metric": {}, "values": [[1, None]]}]), "did not answer"),
     "no value": (answer([{"metric": {}}]), "did not answer"),
+    "null labels": (answer([{"metric": None, "values": [[1, "2"]]}]), "did not answer"),
     "503 with a body": (FULL, "HTTP 503: 'queue is full'"),
     "a list": ((200, "application/json", b"[]"), "HTTP 200: '\\[\\]'"),
 }

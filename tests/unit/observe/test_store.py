@@ -5,6 +5,7 @@ from uuid import UUID
 
 import pytest
 from bson import ObjectId
+from bson.errors import InvalidBSON
 from pymongo.errors import ServerSelectionTimeoutError
 
 from acceptance.observe.collections import unknown_fields
@@ -104,9 +105,10 @@ def test_an_id_that_is_the_documents_own_is_told_by_both_names():
     assert (found["task_id"], found["_id"]) == (7, 7)
 
 
-def test_trouble_names_the_deployments_own_collection_and_no_address():
-    store = Store(Server(ServerSelectionTimeoutError("mongodb://u:pw@h")), NAMES)
-    with pytest.raises(Inconclusive, match=r"did not answer for assistance\.jobs \(ServerSelection") as told:
+@pytest.mark.parametrize("trouble", [ServerSelectionTimeoutError, InvalidBSON])
+def test_trouble_names_the_deployments_own_collection_and_no_address(trouble):
+    store = Store(Server(trouble("mongodb://u:pw@h")), NAMES)
+    with pytest.raises(Inconclusive, match=rf"did not answer for assistance\.jobs \({trouble.__name__}") as told:
         store["long_tasks"].find_one({})
     assert "pw" not in str(told.value)
 

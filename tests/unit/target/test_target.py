@@ -189,6 +189,7 @@ def test_public_tells_the_rest_by_dotted_name(load):
         ("API_LOGS=butler-api", "expected docker://CONTAINER"),
         ("API_LOGS=file://log", "expected an absolute path"),
         ("API_LOGS=loki://butler-api", "one for each instance of the service; not Loki, whose lines"),
+        ("LOG_ZONE=UTC+1", "expected a time zone such as UTC"),
         ("SOAK_STUDENTS=*", "expected names with a space between them"),
         ("SOAK_STUDENTS=", "expected names with a space between them"),
         ("RESTART_API=", "expected a command line"),
