@@ -14,6 +14,7 @@ from acceptance.baseline.readings import Baseline, Calls, Readings
 from acceptance.disk import free_bytes
 from acceptance.gates.measures import Measure
 from acceptance.gates.series import Row, Samples, Series, gained, histograms
+from acceptance.observe.exported import slow_scrape_s
 from acceptance.observe.prometheus import Prometheus
 from acceptance.polling import poll
 from acceptance.probes.traffic import Probe, drive
@@ -110,7 +111,8 @@ def measure(
     Raises:
         Inconclusive: As for `collect`.
     """
-    start = time.time()
+    # From a scrape on that is over: one that is answered late would hold our first requests as if they came before.
+    start = time.time() - slow_scrape_s(target.scrape_interval_s)
     probes = drive(target, seconds, new_id=new_id, trace_prefix=trace_prefix, least=least)
     _await_scrapes(target, prometheus, time.time())
     now = time.time()

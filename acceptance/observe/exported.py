@@ -10,6 +10,17 @@ from acceptance.observe.prometheus import Prometheus
 from acceptance.polling import poll
 from acceptance.verdict import Inconclusive
 
+_SLOW_SCRAPE_S = 2.0
+
+
+def slow_scrape_s(step: float) -> float:
+    """Give how many seconds after its time stamp a scrape may still be answered: what is counted by then is in it.
+
+    Args:
+        step: Seconds between scrapes; the next one waits for it.
+    """
+    return min(step, _SLOW_SCRAPE_S)
+
 
 def await_scrape(prometheus: Prometheus, job: str, patience_s: float) -> None:
     """Wait until every target of a job was scraped with success, by scrapes that began after this call.

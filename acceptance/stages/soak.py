@@ -19,6 +19,7 @@ from acceptance.finding import Finding
 from acceptance.gates.judging import judge, traffic_fault
 from acceptance.gates.measures import Gate, GateResult
 from acceptance.gates.series import increase
+from acceptance.observe.exported import slow_scrape_s
 from acceptance.observe.prometheus import Prometheus
 from acceptance.polling import beside
 from acceptance.stage import Stage
@@ -86,7 +87,9 @@ def soak(
     """
     observer = Observer.now(prometheus, step)
     _pause(2 * step)  # what came before, our own security probes among it, must be in the scrape that we start from
-    start, begin = time.time(), time.monotonic()
+    start, kept = time.time(), time.monotonic()
+    _pause(slow_scrape_s(step))  # and that scrape must be over, or it would hold our first requests too
+    begin = time.monotonic()
 
     def judged(gate: Gate) -> GateResult:
         return judge(gate, prometheus.samples(gate, job, start, time.time(), step))
@@ -109,7 +112,7 @@ def soak(
             show(_NEARLY)  # not over yet, and not silent either
             _pause(min(1.0, rest))
     end = time.time()
-    _require_kept_time(end - start - (time.monotonic() - begin), step)
+    _require_kept_time(end - start - (time.monotonic() - kept), step)
     results = _judged(stage, prometheus, job, (start, end, step), answers.count([]))
     if lost := observer.lost():
         raise Inconclusive(lost, unsettled(results.values(), lost))

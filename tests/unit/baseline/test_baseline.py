@@ -5,12 +5,14 @@ import math
 import os
 import random
 import re
+import time
 from contextlib import nullcontext
 from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
 
+from acceptance.baseline import collecting
 from acceptance.baseline.collecting import FAMILIES, collect
 from acceptance.baseline.comparing import CPU, LATENCY, MEMORY
 from acceptance.baseline.files import FILE, compare, figures, gaps, load, save, uncounted, wants_more
@@ -33,6 +35,16 @@ from acceptance.verdict import Inconclusive, Refused, Verdict
 
 BOUNDS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
 SECONDS, STEP = 240, 15
+
+
+def test_a_baseline_begins_with_a_scrape_that_is_over(monkeypatch):
+    """One that is answered late has an earlier time, and would hold our first requests as if they came before."""
+    seen = {}
+    monkeypatch.setattr(collecting, "drive", lambda *_, **__: seen.update(sent=time.time()))
+    monkeypatch.setattr(collecting, "_await_scrapes", lambda *_: None)
+    monkeypatch.setattr(collecting, "collect", lambda _, __, seconds, end, **___: seen.update(start=end - seconds))
+    collecting.measure(SimpleNamespace(scrape_interval_s=15), None, 1, new_id=str, trace_prefix="")
+    assert 1.9 < seen["sent"] - seen["start"] < 15
 
 
 def stretch(dice, *, latency=0.15, errors=0.01, cpu=0.4, memory=300.0, requests=400, seconds=SECONDS):

@@ -102,6 +102,26 @@ def test_counters_that_disagree_with_our_own_traffic_are_not_believed(counted, v
     )
 
 
+def test_scrape_that_is_answered_late_holds_none_of_our_requests():
+    """It has the time of its begin: what it counted a moment later looked as if it came before the soak."""
+    sent, late_s, server = [], 0.008, Prometheus()
+    asked = server.samples
+
+    def samples(measure, *args):
+        found = asked(measure, *args)
+        first = sum(at <= found.start + late_s for at in sent)
+        return (
+            found
+            if measure.query != "mine"
+            else replace(found, query=[Row({}, [(found.start, first), (found.end, len(sent))])])
+        )
+
+    server.samples = samples
+    stage = replace(STAGE, traffic_counter="mine")
+    result = run(traffic=lambda: sent.append(time.time()) or [], prometheus=server, stage=stage).results["errors"]
+    assert result.verdict == "PASS", result.reason
+
+
 def test_trigger_ends_the_soak_and_it_is_not_a_pass():
     with pytest.raises(Inconclusive, match="early: a trigger fired"):
         run(seconds=60, stopped=lambda: "a trigger fired")
