@@ -173,6 +173,7 @@ POWER = (
         "one process scraped as",
         INCONCLUSIVE,
         by=Means("twice", scraped_twice),
+        shows='process_start_time_seconds{instance=~"localhost:.*"}',
     ),
     Soak(
         ("test_gate_holds[write-errors]",),
