@@ -237,7 +237,7 @@ def compared(
         raise Inconclusive(without_time(source, change, unsure))
     after = [line for line in lines if line.since(change)]
     before = [line for line in lines if not line.since(change)]
-    theirs = foreign(lines)
+    theirs = foreign([line for line in lines if line.is_warning or line.since(change)])  # the rest is not counted
     bad_after = [line for line in theirs if line.is_warning and line.since(change)]
     bad_before = [line for line in theirs if line.is_warning and not line.since(change)]
     seconds = max(0.0, (change - begin).total_seconds()), max(1.0, (now - max(begin, change)).total_seconds())

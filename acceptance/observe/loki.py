@@ -119,10 +119,11 @@ class Loki:
         if not isinstance(found, dict) or found.get("resultType") != "streams":
             raise self._odd("query_range", f"expected streams, found {cut(str(found), 200)}")
         # Behind the text there may be what Loki calls structured metadata.
-        rows = self._read("query_range", lambda: [row for stream in found["result"] for row in stream["values"]])
-        return self._read(
-            "query_range", lambda: sorted([(int(at), str(text)) for at, text, *_ in rows], key=lambda each: each[0])
+        rows = self._read(
+            "query_range",
+            lambda: [(int(at), str(text)) for stream in found["result"] for at, text, *_ in stream["values"]],
         )
+        return sorted(rows, key=lambda row: row[0])
 
     def _read(self, path: str, reads: Callable[[], Answer]) -> Answer:
         try:
