@@ -1,4 +1,7 @@
-"""A lab that a test holds, started as a user starts it, and target files with shorter times for it."""
+"""A lab that a test holds, started as a user starts it, and target files with shorter times for it.
+
+`LAB_SHAPE=other pytest tests/power` holds labs of another shape: whatever is noticed in the one is to be noticed there.
+"""
 
 import os
 import subprocess
@@ -6,39 +9,41 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from unittest.mock import patch
 
 from acceptance.conduct.provider import start_provider
 from lab.faults import switch
+from lab.shape import VARIABLE
 
 ROOT = Path(__file__).resolve().parents[1]
 SHORT = {"SOAK_SECONDS": "6", "TRAFFIC_PER_MINUTE": "600", "RESTART_TIMEOUT_SECONDS": "8"}
 """A whole run of a stage in half a minute. Lab only: what a check waits for is the same, only for less long."""
+QUICK = SHORT | {"SOAK_SECONDS": "20"}
+"""The same for a lab of another shape: enough traffic for its slower scrapes."""
+if VARIABLE in os.environ:
+    SHORT = QUICK
 
 
 @contextmanager
-def held_lab(*faults: str, home: Path | None = None, dialog: str = "http") -> Iterator[Path]:
+def held_lab(*faults: str, home: Path | None = None, dialog: str = "http", shape: str = "") -> Iterator[Path]:
     """Run a lab with these faults and give its target file; afterwards nothing of it is left."""
     options = [f"--dialog={dialog}", *([f"--home={home}"] if home else [])]
     command = " ".join(["python -m lab serve", *options, *(f"--fault={name}" for name in faults)])
-    with tempfile.TemporaryDirectory(prefix="held-lab-") as folder:
-        provider = start_provider(command, ROOT, Path(folder) / "lab.log")
-        try:
-            yield provider.target_file
-        finally:
-            provider.end()
-
-
-@contextmanager
-def lab_of_another_shape() -> Iterator[Path]:
-    """Run a lab of another shape and give its target file; meanwhile this process trusts its Prometheus' own CA."""
     with ExitStack() as stack:
-        with patch.dict(os.environ, LAB_SHAPE="other"):  # while it starts, so that no other lab has this shape
-            target = stack.enter_context(held_lab())
-        own = str(target.parent / "infra" / "prometheus" / "ca.pem")
-        stack.enter_context(patch.dict(os.environ, SSL_CERT_FILE=own, REQUESTS_CA_BUNDLE=own))
-        yield target
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="held-lab-"))
+        with patch.dict(os.environ, {VARIABLE: shape} if shape else {}):  # so that no other lab has this shape
+            provider = start_provider(command, ROOT, Path(folder) / "lab.log")
+        stack.callback(provider.end)
+        own = provider.target_file.parent / "infra" / "prometheus" / "ca.pem"
+        if own.exists():  # this process trusts its Prometheus' own CA meanwhile, as every run against it must
+            trusted = {"SSL_CERT_FILE": str(own), "REQUESTS_CA_BUNDLE": str(own)}
+            stack.enter_context(patch.dict(os.environ, trusted))
+        yield provider.target_file
+
+
+lab_of_another_shape = partial(held_lab, shape="other")
 
 
 def retold(target_file: Path, name: str, **settings: str) -> Path:
