@@ -14,7 +14,7 @@ from acceptance.baseline.readings import Baseline, Calls, Readings
 from acceptance.disk import free_bytes
 from acceptance.gates.measures import Measure
 from acceptance.gates.series import Row, Samples, Series, gained, histograms
-from acceptance.observe.exported import slow_scrape_s
+from acceptance.observe.exported import last_good_scrape, slow_scrape_s
 from acceptance.observe.prometheus import Prometheus
 from acceptance.polling import poll
 from acceptance.probes.traffic import Probe, drive
@@ -114,19 +114,20 @@ def measure(
     # From a scrape on that is over: one that is answered late would hold our first requests as if they came before.
     start = time.time() - slow_scrape_s(target.scrape_interval_s)
     probes = drive(target, seconds, new_id=new_id, trace_prefix=trace_prefix, least=least)
-    _await_scrapes(target, prometheus, time.time())
+    _await_scrapes(target, prometheus, prometheus.clock())
     now = time.time()
     return collect(target, prometheus, now - start, end=now, probes=probes)
 
 
 def _await_scrapes(target: Target, prometheus: Prometheus, since: float) -> None:
-    """Wait until every service was scraped after `since`, so that its last requests are counted; or give up."""
-    query = " or ".join(f'timestamp(up{{job="{service.job}"}})' for service in target.services.values())
+    """Wait until every service was scraped with success after `since`, so that its last requests are counted.
 
-    def oldest() -> float:
-        return min((sample.value for sample in prometheus.instant(query)), default=0.0)
-
-    poll(oldest, lambda at: at > since, target.scrape_patience_s)
+    Gives up after the target's patience: what was not counted by then is told by the numbers themselves.
+    """
+    jobs = [service.job for service in target.services.values()]
+    poll(
+        lambda: min(last_good_scrape(prometheus, job) for job in jobs), lambda at: at > since, target.scrape_patience_s
+    )
 
 
 class _Window:

@@ -34,7 +34,7 @@ def await_scrape(prometheus: Prometheus, job: str, patience_s: float) -> None:
         Inconclusive: A target was not scraped in time, there is none, or Prometheus is out of reach.
     """
     now = prometheus.clock()
-    seen = poll(lambda: _last_scrape(prometheus, job), lambda at: at > now, patience_s)
+    seen = poll(lambda: last_good_scrape(prometheus, job), lambda at: at > now, patience_s)
     if not seen:
         raise Inconclusive(
             f"expected Prometheus to scrape every target of job {job}, found one down, or none; look at them"
@@ -78,8 +78,12 @@ def last_attempt(prometheus: Prometheus, job: str, at: float | None = None) -> f
     return min((sample.value for sample in prometheus.instant(f'timestamp(up{{job="{job}"}})', at)), default=0.0)
 
 
-def _last_scrape(prometheus: Prometheus, job: str) -> float:
-    """Give the oldest last scrape among the job's targets, in unix seconds; 0 where there is none or one is down."""
+def last_good_scrape(prometheus: Prometheus, job: str) -> float:
+    """Give the oldest last scrape among the job's targets, in unix seconds; 0 where there is none or one is down.
+
+    Raises:
+        Inconclusive: Prometheus is out of reach.
+    """
     up = f'up{{job="{job}"}}'
     found = prometheus.instant(f"timestamp({up}) * {up}")  # of «up == 1» it would be the query's own time
     return min((sample.value for sample in found), default=0.0)

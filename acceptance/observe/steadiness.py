@@ -6,7 +6,7 @@ then. Scrapes that fail now and then leave holes. Neither shows in what is asked
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import dropwhile, pairwise
 
 from acceptance.finding import Finding
@@ -19,6 +19,8 @@ COUNTERS = ("process_cpu_seconds_total", "butler_messages_total", "butler_messag
 """What grows in any service for as long as its process runs."""
 SCRAPES, MOST = 8, 40
 """So many scrapes are waited for, and so many of the last ones are looked at."""
+IN_DOUBT = 3 * SCRAPES
+"""So many, where too many failed: a machine is busy for some seconds after restarts, and then it is not."""
 CHANCE = 1
 """One failed scrape is chance."""
 RESTARTS = 1
@@ -48,11 +50,13 @@ def unsteady(prometheus: Prometheus, job: str, since: float, step: float) -> lis
         return [row for row in prometheus.raw(selector, begin, end) if row.points[-1][0] > end - 3 * step]
 
     rows = poll(look, lambda seen: _scrapes(seen) >= SCRAPES, 2 * SCRAPES * step)
+    if _failed(rows):
+        rows = poll(look, lambda seen: not _failed(seen) or _scrapes(seen) >= IN_DOUBT, IN_DOUBT * step)
     if (scrapes := _scrapes(rows)) < SCRAPES:
         told = f"expected {SCRAPES} scrapes of each process of job {job} since it is up, found {scrapes}"
         raise Inconclusive(f"{told}; see why Prometheus does not scrape it")
     counters = [row for row in rows if not _is_up(row)]
-    return [*(each for row in rows if _is_up(row) for each in _failed(row)), *begun_anew(counters, RESTARTS)]
+    return [*_failed(rows), *begun_anew(counters, RESTARTS)]
 
 
 def _is_up(row: Row) -> bool:
@@ -68,13 +72,16 @@ def _since_up(row: Row) -> list[float]:
     return list(dropwhile(lambda value: not value, (value for _, value in row.points)))
 
 
-def _failed(row: Row) -> Iterator[Finding]:
-    scrapes = _since_up(row)
-    failed = scrapes.count(0)
-    if failed > max(CHANCE, SHARE * len(scrapes)):
-        found = f"{failed} of {len(scrapes)} that failed since it is up"
-        step = "see how long its metrics take to answer"
-        yield Finding("scrapes fail", row.instance, "scrapes that succeed", found, next_step=step)
+def _failed(rows: Iterable[Row]) -> list[Finding]:
+    found = []
+    for row in filter(_is_up, rows):
+        scrapes = _since_up(row)
+        failed = scrapes.count(0)
+        if failed > max(CHANCE, SHARE * len(scrapes)):
+            told = f"{failed} of {len(scrapes)} that failed since it is up"
+            step = "see how long its metrics take to answer"
+            found.append(Finding("scrapes fail", row.instance, "scrapes that succeed", told, next_step=step))
+    return found
 
 
 def begun_anew(counters: Iterable[Row], restarts: int = 0) -> list[Finding]:

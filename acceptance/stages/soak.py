@@ -19,8 +19,8 @@ from acceptance.finding import Finding
 from acceptance.gates.judging import judge, traffic_fault
 from acceptance.gates.measures import Gate, GateResult
 from acceptance.gates.series import increase
-from acceptance.observe.exported import slow_scrape_s
-from acceptance.observe.prometheus import Prometheus
+from acceptance.observe.exported import last_good_scrape, slow_scrape_s
+from acceptance.observe.prometheus import LOST_SCRAPES, Prometheus
 from acceptance.polling import beside
 from acceptance.stage import Stage
 from acceptance.stages.progress import GateEvaluations, SoakProgress, Tell
@@ -107,10 +107,13 @@ def soak(
     evaluations = GateEvaluations(stage.gates, judged, step)
     with evaluations.running() if tell else nullcontext():
         answers = _under_traffic(traffic, begin, seconds, per_minute, go_on)
-        until = time.monotonic() + 2 * step  # the last requests are in the next scrape
-        while (rest := until - time.monotonic()) > 0:
+        sent, over = prometheus.clock(), time.monotonic()
+        # The last requests are in the next scrape, or where that one fails, in the next good one.
+        while (waited := time.monotonic() - over) < 2 * step or (
+            waited < LOST_SCRAPES * step and last_good_scrape(prometheus, job) <= sent
+        ):
             show(_NEARLY)  # not over yet, and not silent either
-            _pause(min(1.0, rest))
+            _pause(min(1.0, step))
     end = time.time()
     _require_kept_time(end - start - (time.monotonic() - kept), step)
     results = _judged(stage, prometheus, job, (start, end, step), answers.count([]))

@@ -41,10 +41,17 @@ def test_a_baseline_begins_with_a_scrape_that_is_over(monkeypatch):
     """One that is answered late has an earlier time, and would hold our first requests as if they came before."""
     seen = {}
     monkeypatch.setattr(collecting, "drive", lambda *_, **__: seen.update(sent=time.time()))
-    monkeypatch.setattr(collecting, "_await_scrapes", lambda *_: None)
     monkeypatch.setattr(collecting, "collect", lambda _, __, seconds, end, **___: seen.update(start=end - seconds))
-    collecting.measure(SimpleNamespace(scrape_interval_s=15), None, 1, new_id=str, trace_prefix="")
+    # Its end is a good scrape that began after the last request: here the third look at one of two services.
+    scrapes = {"bot": [9.0, 9.0, 9.0], "api": [0.0, 0.0, 9.0]}
+    server = SimpleNamespace(
+        clock=lambda: 5.0, instant=lambda query: [SimpleNamespace(value=scrapes[query.split('"')[1]].pop(0))]
+    )
+    services = {job: SimpleNamespace(job=job) for job in scrapes}
+    target = SimpleNamespace(scrape_interval_s=15, scrape_patience_s=9, services=services)
+    collecting.measure(target, server, 1, new_id=str, trace_prefix="")
     assert 1.9 < seen["sent"] - seen["start"] < 15
+    assert scrapes == {"bot": [], "api": []}
 
 
 def stretch(dice, *, latency=0.15, errors=0.01, cpu=0.4, memory=300.0, requests=400, seconds=SECONDS):

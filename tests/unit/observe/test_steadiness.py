@@ -47,6 +47,16 @@ def test_what_is_not_seen_steadily_is_named(up, counter, told):
     assert (told in summary(named), len(named)) == (True, bool(told))
 
 
+@pytest.mark.parametrize(("later", "told"), [([1] * 16, ""), ([1, 1, 0] * 6, "8 of 26 that failed")])
+def test_scrapes_that_fail_while_a_machine_starts_are_looked_at_again(later, told):
+    before = [1, 0, 0, 1, 1, 1, 1, 1]
+    looks = [Server(("up", before)), Server(("up", before + later))]
+    server = Server()
+    server.raw = lambda *asked: looks.pop(0).raw(*asked) if len(looks) > 1 else looks[0].raw(*asked)
+    named = unsteady(server, "bot", -20.0, 0.01)
+    assert (told in summary(named), len(named)) == (True, bool(told))
+
+
 @pytest.mark.parametrize("up", [[], [1] * 7, [0] * 20], ids=["none", "too few", "never up"])
 def test_too_few_scrapes_say_nothing(up):
     with pytest.raises(Inconclusive, match="expected 8 scrapes"):
