@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[1]
 SHORT = {"SOAK_SECONDS": "6", "TRAFFIC_PER_MINUTE": "600", "RESTART_TIMEOUT_SECONDS": "8"}
 """A whole run of a stage in half a minute. Lab only: what a check waits for is the same, only for less long."""
 QUICK = SHORT | {"SOAK_SECONDS": "20"}
-"""The same for a lab of another shape: enough traffic for its slower scrapes."""
+"""The same with more traffic in the soak: for slower scrapes, or a busy machine."""
 if VARIABLE in os.environ:
     SHORT = QUICK
 
