@@ -75,7 +75,7 @@ def sentence(record: Record) -> str:
 def _surveyed(record: Record) -> str:
     if record.counts.get(Verdict.FAIL):
         return "What was found, worst first."
-    return "Nothing that a survey may ask failed."
+    return "Nothing failed that can be asked without a switch."
 
 
 def _failed(record: Record) -> str:
@@ -194,7 +194,7 @@ def _after(record: Record) -> str:
         case Outcome.SURVEY if record.counts.get(Verdict.INCONCLUSIVE):
             return "nothing failed; see under Why what had no data, and what only a rehearsal can show: rehearse"
         case Outcome.SURVEY:
-            return "nothing wrong was found in what a survey may ask: rehearse"
+            return "nothing failed that can be asked without a switch: rehearse"
         case Outcome.NO_GO if deploy:
             done = "attach the record (scripts/ops/record.py attach), write the incident entry"
             return f"do not go on; {done}, find the cause"
