@@ -9,6 +9,7 @@ import os
 import pwd
 import shutil
 from pathlib import Path
+from tempfile import TemporaryFile
 
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
@@ -63,10 +64,28 @@ def replace_text(path: Path, text: str) -> None:
     """Replace a file in one step: a reader sees the old or the new one, never a half."""
     scratch = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        scratch.write_text(text, encoding="utf-8")
+        scratch.write_text(text, encoding="utf-8", errors="surrogateescape")  # a name may be no UTF-8
         scratch.replace(path)
     finally:
         scratch.unlink(missing_ok=True)  # a disk that is full leaves a part of it, which a manifest would list
+
+
+def require_writable(path: Path, otherwise: str) -> None:
+    """Refuse what would end in a file that cannot be written: one that is there, or a new one in its folder.
+
+    Raises:
+        Inconclusive: It cannot be; `otherwise` says what was not done.
+    """
+    try:
+        if path.exists():
+            os.close(os.open(path, os.O_RDWR))
+        else:
+            TemporaryFile(dir=path.parent).close()
+    except OSError as error:
+        where, told = path if path.exists() else path.parent, f"found {error.strerror}; {otherwise}"
+        raise Inconclusive(
+            f"{where}: expected it can be written, {told}; correct its rights, or work on a copy of the folder"
+        ) from error
 
 
 def sync_folder(folder: Path) -> None:

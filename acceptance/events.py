@@ -99,7 +99,7 @@ def read_events(path: Path) -> Iterator[Event]:
         try:
             body = json.loads(line)
             found = body.pop("hash")
-        except (ValueError, LookupError, TypeError, AttributeError) as error:
+        except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
             raise TamperedLog(f"{path}, line {number + 1}: not an event ({error})") from error
         if body.get("prev") != prev or _digest(body) != found:
             raise TamperedLog(

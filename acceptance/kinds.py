@@ -71,9 +71,13 @@ class Kind:
 
 @dataclass(frozen=True, kw_only=True)
 class RunFacts:
-    """What was run, where, by whom, in which mode, and on what grounds outside its window."""
+    """What was run, where, by whom, in which mode, and on what grounds outside its window.
+
+    `follows`: the target's last run when this one began, as far as its record was beside this one's.
+    """
 
     run_id: str = ""
+    follows: str = ""
     suite_version: str = ""
     commit: str = ""
     target: Mapping[str, Any] = field(default_factory=dict)

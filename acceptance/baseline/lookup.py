@@ -8,6 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from acceptance.baseline.files import FILE, Baseline, load
+from acceptance.record.earlier_runs import begun
 from acceptance.verdict import Inconclusive
 
 
@@ -22,17 +23,18 @@ def baseline_of(target: str, folder: Path, given: Path | None) -> Baseline:
     Raises:
         Inconclusive: There is none, it cannot be read, or it is another target's.
     """
-    found = load(given or newest_baseline(folder, target))
+    path = given or newest_baseline(folder, target)
+    found = load(path)
     if found.target != target:
         raise Inconclusive(
-            f"--baseline {given}: expected a baseline of target {target}, found one of {found.target}; "
-            "name that of this deployment, or leave the option out"
+            f"{path}: expected a baseline of target {target}, found one of {found.target}; "
+            "name that of this deployment with --baseline, or leave the option out"
         )
     return found
 
 
 def newest_baseline(folder: Path, target: str) -> Path:
-    """Find the baseline of this run, else the newest of the same target among the records beside it.
+    """Find the baseline of this run, else that of the target's last run with one among the records beside it.
 
     Args:
         folder: The run's own folder; the records of other runs are its neighbours.
@@ -43,10 +45,9 @@ def newest_baseline(folder: Path, target: str) -> Path:
     """
     if (own := folder / FILE).is_file():
         return own
-    found = sorted(folder.parent.glob(f"{target}-*/{FILE}"), key=lambda path: path.stat().st_mtime, reverse=True)
-    for path in found:
-        if load(path).target == target:
-            return path
+    for run in reversed(begun(folder.resolve().parent)):
+        if run.start.target.get("name") == target and (run.folder / FILE).is_file():
+            return run.folder / FILE
     raise Inconclusive(
         f"expected the baseline of {target} ({FILE}) in a record below {folder.parent}, found none; "
         "run stage 21_00 before the deployment, and keep its record in the same folder"

@@ -51,16 +51,19 @@ def attachment_of(folder: Path, record: Record) -> Attachment:
     return Attachment(str(page), sha256_of(page), record.outcome, facts.ticket, facts.run_id, name, str(sealed))
 
 
-def already(folder: Path, attachment: Attachment) -> list[Attempt]:
-    """Give the attempts to attach this very page. One that failed is among them: it may have arrived."""
-    return [each for each in attempts(folder) if each.begun.digest == attachment.digest]
-
-
-def attach(folder: Path, attachment: Attachment, target: Target, by: str) -> Attempt:
+def attach(folder: Path, attachment: Attachment, target: Target, by: str, *, again: bool) -> Attempt:
     """Run the target's command; log before it that it begins, and after it how it ended.
 
+    Args:
+        folder: The run's folder.
+        attachment: What the ticket gets.
+        target: Its command and what a receipt is.
+        by: Who attaches it.
+        again: Attach it also where this very page was, or may have been, attached.
+
     Raises:
-        Inconclusive: Another attempt is under way, or it gave no receipt; the ticket may have the page.
+        Inconclusive: Another attempt is under way, one was made before, or this one gave no receipt; the ticket may
+            have the page.
     """
     facts = asdict(attachment)
     words = [
@@ -74,6 +77,9 @@ def attach(folder: Path, attachment: Attachment, target: Target, by: str) -> Att
             fcntl.flock(alone, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise Inconclusive(f"{folder}: somebody else attaches it now; wait and look at the ticket") from None
+        before = [str(each) for each in attempts(folder) if each.begun.digest == attachment.digest]
+        if before and not again:
+            raise Inconclusive("; ".join([*before, "look at the ticket; to attach it once more give --again"]))
         # guard: an-attempt-is-written-down-first
         RecordAttaching(ticket=attachment.ticket, digest=attachment.digest, by=by).tell(log)
         variables = {f"RECORD_{name.upper()}": value for name, value in facts.items()}

@@ -10,6 +10,9 @@ The word in front of each line, and the exit code:
 - INTERRUPTED, 130: a signal ended it; what it had changed is undone.
 - ROLLBACK FAILED, 12, as of a test run: what the command had changed is not all undone; the lines say how to
   finish by hand.
+
+Where nobody reads the output any more, as in `COMMAND | head`, a PASS ends with 141, as a shell says it; other codes
+stand.
 """
 
 from __future__ import annotations
@@ -17,13 +20,13 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from acceptance.commands.interruption import interruptible, report_signals_only
+from acceptance.commands.output import say, to_its_end
 from acceptance.finding import Finding, counts, ranked
 from acceptance.redact import Redactor
 from acceptance.target.file import TargetError
@@ -82,7 +85,7 @@ def main(
     arguments(parser)
     args = parser.parse_args(argv)
     with interruptible():
-        return _ended(act, args)
+        return to_its_end(lambda: _ended(act, args))
 
 
 def _ended(act: Callable[[Target, argparse.Namespace], Answer], args: argparse.Namespace) -> int:
@@ -142,7 +145,7 @@ def chosen_target(name: str | None) -> Target:
 
 def _say(as_json: bool, verdict: str, lines: Sequence[str], facts: Mapping[str, Any], hide: Redactor) -> None:
     if as_json:
-        print(json.dumps(hide.data({"verdict": verdict, "lines": list(lines), "facts": dict(facts)}), default=str))
+        say(json.dumps(hide.data({"verdict": verdict, "lines": list(lines), "facts": dict(facts)}), default=str))
     else:
         for line in lines:
-            print(hide.text(f"{verdict}: {line}"), file=sys.stdout if verdict == Verdict.PASS else sys.stderr)
+            say(hide.text(f"{verdict}: {line}"), error=verdict != Verdict.PASS)

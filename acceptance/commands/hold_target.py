@@ -6,6 +6,7 @@ breach by a run that watches the target, and removes the test data also after SI
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -28,6 +29,7 @@ from acceptance.probes.clients import Clients
 from acceptance.probes.http.exchange import Exchange
 from acceptance.probes.storage.directory import copies_of
 from acceptance.probes.storage.uploads import Upload, Uploader
+from acceptance.run_folder import hold
 from acceptance.target.model import Target
 from acceptance.verdict import Inconclusive, Refused
 
@@ -56,8 +58,9 @@ def holding(
     run = new_run(
         target, reports or private, private, mode="rehearse", operator="", ticket="", outside_window=outside_window
     )
+    held = hold(run.folder)
     try:
-        watchdog = start_watchdog(run, private)
+        watchdog = start_watchdog(run, private, [held])
         conductor = RemoteConductor(run, waiting=partial(_waiting, run.events))
         try:
             yield run, conductor
@@ -69,6 +72,7 @@ def holding(
                 conductor.close()
                 watchdog.wait()
     finally:
+        os.close(held)
         shutil.rmtree(private, ignore_errors=True)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -105,19 +105,21 @@ def remember(state: Path, night: Night) -> None:
     state.write_text(json.dumps(asdict(night), indent=1) + "\n", encoding="utf-8")
 
 
-def expired(runs: Sequence[Run], keep_days: int, now: datetime) -> list[Run]:
+def expired(runs: Sequence[Run], keep_days: int, now: datetime, told: Collection[str]) -> list[Run]:
     """Name the rehearsals that are older than `keep_days`, but those that somebody may still ask for.
 
-    Those are deployments, runs with a ticket, failed rollbacks, and the last run and the last GO of each target.
+    Those are deployments, runs with a ticket, failed rollbacks, runs of which a text was sent, and the last run and the
+    last GO of each target.
 
     Args:
         runs: All that could be read, oldest first. A folder that could not be read is not ours to remove.
         keep_days: How long a rehearsal is kept.
         now: The present, aware.
+        told: Ids of the runs of which a text was sent.
     """
     last = {run.target: run.folder for run in runs}
     last_go = {run.target: run.folder for run in runs if run.outcome is Outcome.GO}
     old = [run for run in runs if (at := parse(run.started_at)) and at < now - timedelta(days=keep_days)]
-    asked_for = [run for run in old if run.mode == "deploy" or run.ticket or run.rollback_failed]
+    asked_for = [run for run in old if run.mode == "deploy" or run.ticket or run.rollback_failed or run.run_id in told]
     kept = {*last.values(), *last_go.values(), *(run.folder for run in asked_for)}
     return [run for run in old if run.folder not in kept]

@@ -11,13 +11,14 @@ What was already delivered is not sent again: only what surely did not arrive is
 
 from __future__ import annotations
 
+import re
 import smtplib
 import ssl
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from email.message import EmailMessage
-from email.utils import formatdate, make_msgid
+from email.utils import formatdate, make_msgid, parseaddr
 from urllib.parse import SplitResult, unquote, urlsplit
 
 import httpx
@@ -60,6 +61,8 @@ def channels(environment: Mapping[str, str]) -> Channels:
         raise Inconclusive("SMTP_URL: expected smtp://HOST:PORT or smtps://HOST:PORT, found something else; correct it")
     if smtp and not (recipients and sender):
         raise Inconclusive("SMTP_URL is set: expected MAIL_TO and MAIL_FROM too, found one of them empty")
+    if not all(map(_is_address, (*recipients, sender) if smtp else ())):
+        raise Inconclusive("MAIL_TO, MAIL_FROM: expected NAME@HOST or WORDS <NAME@HOST>, found another; correct it")
     return Channels(webhook, smtp, sender, recipients)
 
 
@@ -144,6 +147,11 @@ def _given(server: smtplib.SMTP, message: EmailMessage, host: str) -> dict[str, 
     """Hand a message over; returns the refused recipients. If the connection breaks, it may have arrived."""
     try:
         return server.send_message(message)
+    except smtplib.SMTPNotSupportedError:
+        words = (
+            "an address has letters that this server does not take (no SMTPUTF8); not delivered; use another address"
+        )
+        raise Inconclusive(f"SMTP at {host}: {words}") from None
     except smtplib.SMTPRecipientsRefused as error:
         raise Inconclusive(f"SMTP at {host}: every recipient was refused: {_refusals(error.recipients)}") from None
     except smtplib.SMTPResponseException:
@@ -203,6 +211,11 @@ def _fits(url: str, schemes: tuple[str, ...]) -> bool:
         return found.scheme in schemes and bool(found.hostname) and found.port != 0
     except ValueError:
         return False
+
+
+def _is_address(text: str) -> bool:
+    """Tell whether somebody is named: smtplib makes `<>` of what it cannot read, and mails that to nobody."""
+    return text.isprintable() and bool(re.fullmatch(r"[^\s@<>]+(@[^\s@<>]+)?", parseaddr(text)[1]))
 
 
 def _refusals(recipients: Mapping[str, tuple[int, bytes]]) -> str:

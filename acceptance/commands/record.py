@@ -1,7 +1,7 @@
 """Verify, render, sign, tell and send a run's record, and render an index over many.
 
 Exit codes are the same for all: 0 done; 1 it was changed after the run, or a part could not be done; 2 wrong usage, no
-record there, or nothing configured.
+record there, or nothing configured; 141 nobody reads the output any more.
 """
 
 from __future__ import annotations
@@ -14,9 +14,11 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+from acceptance.commands.output import to_its_end
 from acceptance.commands.record_texts import TEXTS, Changed, attach, log, make_sure, notify
-from acceptance.disk import replace_text
+from acceptance.disk import replace_text, require_writable
 from acceptance.events import TamperedLog
+from acceptance.finding import summary
 from acceptance.record import changes_page
 from acceptance.record.attachments import attempts
 from acceptance.record.changes import audit, missing
@@ -27,7 +29,8 @@ from acceptance.record.publish import SIGNATURE, load
 from acceptance.record.publish import render as render_page
 from acceptance.record.signing import sign as sign_folder
 from acceptance.record.signing import signer
-from acceptance.record.verify import NoRecord, verify
+from acceptance.record.verify import NoRecord, not_from_the_log, verify
+from acceptance.run_folder import at_work
 from acceptance.target.file import TargetError
 from acceptance.verdict import Inconclusive
 
@@ -35,8 +38,14 @@ from acceptance.verdict import Inconclusive
 def run(arguments: Sequence[str] | None, reports: Path) -> int:
     """Do what the command line says, and give the exit code."""
     options = _parser(reports).parse_args(arguments)
+    return to_its_end(lambda: _done(options))
+
+
+def _done(options: Namespace) -> int:
     try:
         return int(options.act(options))
+    except BrokenPipeError:
+        raise
     except (Changed, TamperedLog, Unread) as error:
         print(f"CHANGED: {error}", file=sys.stderr)
         return 1
@@ -65,6 +74,10 @@ def verify_record(options: Namespace) -> int:
 
 def render(options: Namespace) -> int:
     """Render the page from the event log alone, after a run that was killed before it could."""
+    if since := at_work(options.folder):
+        raise Inconclusive(f"{options.folder}: in progress since {since}; nothing was rendered: it does so at its end")
+    if found := not_from_the_log(options.folder):
+        raise Changed(f"{options.folder}: nothing was rendered, for that would seal what was changed: {summary(found)}")
     outcome, page = load(options.folder).outcome, render_page(options.folder)
     print(json.dumps({"outcome": outcome, "page": str(page)}) if options.json else f"{outcome}: {page}")
     return 0
@@ -79,7 +92,7 @@ def sign(options: Namespace) -> int:
 
 def history(options: Namespace) -> int:
     """Render the index over all records of a folder: outcomes, gates over time, checks that flip, time to rollback."""
-    page = options.folder / "index.html"
+    page = _page(options.folder, "index.html")
     runs, unreadable = read_runs(options.folder)
     replace_text(page, history_page(runs, unreadable))
     told = {
@@ -101,17 +114,25 @@ def index(options: Namespace) -> int:
 
     Renders DIR/changes.html. Exit code 1 when a record is not as its run left it, or is missing.
     """
-    seen = []
+    page, seen = _page(options.folder, "changes.html"), []
     for each in audit(options.folder):
         seen.append(each)
         print("\n".join(changes_page.text(each)), flush=True)
     absent = missing(options.folder, seen)
-    page = options.folder / "changes.html"
     replace_text(page, changes_page.page(seen, absent, datetime.now(UTC).isoformat(timespec="seconds")))
     print("".join(f"MISSING: {each}\n" for each in absent), end="")
     exceptional, unbelieved = sum(bool(each.exceptions) for each in seen), sum(bool(each.faults) for each in seen)
-    print(f"{len(seen)} runs, {exceptional} with exceptions, {unbelieved} not believed: {page}")
+    counted = sum(not each.aside for each in seen)
+    print(f"{counted} runs, {exceptional} with exceptions, {unbelieved} not believed: {page}")
     return 1 if unbelieved or absent else 0
+
+
+def _page(folder: Path, name: str) -> Path:
+    """Name the page to render over a folder of records, which must be there and take it."""
+    if not folder.is_dir():
+        raise FileNotFoundError(f"{folder}: expected the folder of the records, found none")
+    require_writable(folder / f".{name}", "nothing was read")
+    return folder / name
 
 
 def _parser(reports: Path) -> argparse.ArgumentParser:

@@ -12,13 +12,14 @@ from pathlib import Path
 from acceptance.commands import attach as attaching
 from acceptance.commands.cli import TARGETS
 from acceptance.commands.notify import channels, send_mail, send_post
+from acceptance.disk import require_writable
 from acceptance.finding import summary
 from acceptance.people import who
 from acceptance.record import messages
 from acceptance.record.earlier_runs import load_whole
 from acceptance.record.log_entry import append
-from acceptance.record.publish import load
-from acceptance.record.receipts import keep_receipt, sent_before
+from acceptance.record.publish import ATTACHED, load
+from acceptance.record.receipts import RECEIPTS, keep_receipt, sent_before
 from acceptance.record.verify import verify
 from acceptance.target.loading import find_target, load_target
 from acceptance.verdict import Inconclusive
@@ -34,8 +35,9 @@ def log(options: Namespace) -> int:
     """Print a text: log entry, #ops-shared post, summary e-mail, a run's rollback incident or delay notice.
 
     They tell of the run and of the earlier ones with its ticket; an incident and a delay are the run's own. `--append`
-    puts the entry into the deployment log of the run's target.
+    puts the entry into the deployment log of the run's target. All of these records are verified first.
     """
+    make_sure(options.folder, "nothing was told")
     record = (load if options.this_run or options.text in ("incident", "delay") else load_whole)(options.folder)
     email = messages.summary_email(record)
     text = {
@@ -84,6 +86,7 @@ def notify(options: Namespace) -> int:
     if not any(address for address, _, _ in chosen.values()):
         raise Inconclusive("nothing to send to: set OPS_WEBHOOK_URL, or SMTP_URL, MAIL_TO and MAIL_FROM")
     by, reports = who(os.environ), options.folder.resolve().parent
+    require_writable(reports / RECEIPTS, "nothing was sent")
     before = {name: sent_before(reports, name, text) for name, (_, text, _) in chosen.items()}
     codes = [0]
     for name, (address, text, act) in chosen.items():
@@ -114,16 +117,13 @@ def attach(options: Namespace) -> int:
         )
     if target.attach.command is None:
         raise Inconclusive(f"nothing was attached: {target.source} has no ATTACH_COMMAND; attach these files by hand")
-    if before := attaching.already(options.folder, attachment):
-        print("\n".join(map(str, before)), file=sys.stderr)
-    if before and not options.again:
-        print("NOT ATTACHED: look at the ticket; to attach it once more give --again", file=sys.stderr)
-        return 1
+    require_writable(options.folder / ATTACHED, "nothing was attached")
     try:
-        print(f"ATTACHED: {attaching.attach(options.folder, attachment, target, who(os.environ))}")
+        done = attaching.attach(options.folder, attachment, target, who(os.environ), again=options.again)
     except Inconclusive as error:
         print(f"NOT ATTACHED: {error}", file=sys.stderr)
         return 1
+    print(f"ATTACHED: {done}")
     return 0
 
 

@@ -13,6 +13,7 @@ from acceptance.events import EVENTS, read_events
 from acceptance.record.build import build, so_far
 from acceptance.record.first_screen import commands, kind, next_step, word
 from acceptance.record.formatting import clock, host_of, tally
+from acceptance.run_folder import at_work
 from acceptance.stages.board import STATUS, board, is_over, read
 
 EVERY_S = 1.0
@@ -22,10 +23,10 @@ LATEST = 6
 
 
 def newest(reports: Path) -> Path | None:
-    """Find the run below a folder that wrote last."""
+    """Find the run below a folder that is at work, else that wrote last: a record that is copied is written anew."""
     found = [reports, *reports.glob("*/")]
     logs = [log for folder in found if (log := folder / EVENTS).is_file()]
-    return max(logs, key=lambda log: log.stat().st_mtime).parent if logs else None
+    return max(logs, key=lambda log: (at_work(log.parent) != "", log.stat().st_mtime)).parent if logs else None
 
 
 def view(folder: Path, now: float) -> tuple[RenderableType, bool]:

@@ -12,7 +12,7 @@ from acceptance.finding import Finding, Severity
 from acceptance.kinds import MessageSent
 from acceptance.record.attachments import attempts
 from acceptance.record.exceptions import exceptions
-from acceptance.record.history import folders, is_closed, is_run
+from acceptance.record.history import folders, in_progress, is_closed, is_run, why_none
 from acceptance.record.publish import MANIFEST, load
 from acceptance.record.receipts import RECEIPTS
 from acceptance.record.schema import Record
@@ -24,6 +24,7 @@ class Audited:
     """One run; `record` is None where it is not as its run left it, and `faults` say why.
 
     Attributes:
+        aside: Why it is neither believed nor not: a run in progress, a copy, a link, a folder that is no run's.
         seal: Digest of its manifest, which names its exact content.
         attached: When it was attached to its ticket, and the receipt; empty where nothing says so.
     """
@@ -34,6 +35,7 @@ class Audited:
     exceptions: tuple[Finding, ...] = ()
     seal: str = ""
     attached: str = ""
+    aside: str = ""
 
     @property
     def change(self) -> tuple[str, str, str]:
@@ -45,22 +47,24 @@ class Audited:
 
 
 def audit(root: Path) -> Iterator[Audited]:
-    """Verify and read every run below a folder, at any depth, one by one.
-
-    Raises:
-        FileNotFoundError: There is no such folder.
-    """
-    if not root.is_dir():
-        raise FileNotFoundError(f"{root}: expected the folder of the records, found none")
+    """Verify and read every run below a folder, at any depth, one by one, and name every folder that is none."""
+    seen: dict[str, str] = {}
     for folder in folders(root):
-        if not folder.is_symlink() and (is_run(folder) or is_closed(folder)):
-            yield _audited(folder, folder.relative_to(root).as_posix())
+        name = folder.relative_to(root).as_posix()
+        if folder.is_symlink() or not (is_run(folder) or is_closed(folder)):
+            yield Audited(name, None, aside=why_none(folder))
+            continue
+        found = _audited(folder, name)
+        first = seen.setdefault(found.record.last_hash, name) if found.record else name
+        yield found if first == name else Audited(name, None, aside=f"a copy of {first}")
 
 
 def _audited(folder: Path, name: str) -> Audited:
     try:
         faults = tuple(verify(folder))
     except (NoRecord, OSError, ValueError) as error:
+        if in_progress(folder):
+            return Audited(name, None, aside=why_none(folder))
         return Audited(name, None, (Finding("not sealed", name, "a sealed record", str(error), Severity.HIGH),))
     if faults:  # guard: what-was-changed-is-not-believed
         return Audited(name, None, faults, seal=sha256_of(folder / MANIFEST))
@@ -79,10 +83,10 @@ def missing(root: Path, seen: Sequence[Audited]) -> list[Finding]:
     for log in sorted(root.rglob(RECEIPTS)):
         try:
             told = {each.run_id for each in MessageSent.all(read_events(log))}
-        except TamperedLog as error:
+        except (TamperedLog, OSError) as error:
             found.append(Finding("changed", RECEIPTS, "a whole chain", str(error)))
             continue
-        gone = sorted(run for run in told - known if not any(name.endswith(run) for name in unread))
+        gone = sorted(run for run in told - known - {""} if not any(name.endswith(run) for name in unread))
         sent = f"none, though {RECEIPTS} holds what was sent of it"
         found += [Finding("record missing", f"run {run}", "its record", sent, Severity.CRITICAL) for run in gone]
     return found

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,8 +18,10 @@ from acceptance.checklist import State
 from acceptance.events import EVENTS
 from acceptance.outcome import REFUSED
 from acceptance.record import first_screen
+from acceptance.record.order import Place, in_order
 from acceptance.record.publish import DRILL, JSON, MANIFEST, PAGE, SCHEMA_ID
 from acceptance.record.schema import Rollback, last_tries
+from acceptance.run_folder import NAME, at_work
 from acceptance.verdict import Outcome, Verdict
 
 
@@ -54,6 +55,8 @@ class Run:
     deployed: str = ""
     refused: bool = False
     rollback_failed: bool = False
+    run_id: str = ""
+    follows: str = ""
 
     @property
     def word(self) -> str:
@@ -82,23 +85,25 @@ def read_runs(root: Path) -> tuple[list[Run], list[Unreadable]]:
     runs, broken = [], []
     for folder in folders(root):
         name = folder.relative_to(root).as_posix()
-        if folder.is_symlink() or not is_run(folder):
-            broken.append(Unreadable(name, _why(folder), record=False))
+        if folder.is_symlink() or not is_run(folder) or in_progress(folder):
+            broken.append(Unreadable(name, why_none(folder), record=False))
             continue
         try:
             runs.append(_read(folder, name))
         except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             told = str(error) if isinstance(error, Unsealed) else f"{JSON}: {type(error).__name__}: {error}"
             broken.append(Unreadable(name, told))
-    return sorted(runs, key=lambda run: (run.started_at, run.folder)), broken
+    return in_order(runs, lambda run: Place(run.started_at, run.folder, run.run_id, run.follows)), broken
 
 
-def _why(folder: Path) -> str:
+def why_none(folder: Path) -> str:
     """Say what a folder is that tells of no run."""
     if folder.is_symlink():
         return f"a link, which is not followed: ask for {folder.resolve()} itself"
     if is_closed(folder):
         return "this user may not read it"
+    if since := in_progress(folder):
+        return f"in progress since {since}"
     return f"a rollback drill, see its {DRILL}" if is_drill(folder) else "no record of a run is in it"
 
 
@@ -117,9 +122,14 @@ def is_run(folder: Path) -> bool:
     """Tell whether a folder is a run's: by what is in it, or by a name as runs have it."""
     if is_drill(folder):
         return False
-    if re.search(r"-\d{8}T\d{6}Z-\w+$", folder.name):
+    if NAME.fullmatch(folder.name):
         return True
     return not is_closed(folder) and any((folder / name).exists() for name in (EVENTS, JSON, MANIFEST))
+
+
+def in_progress(folder: Path) -> str:
+    """Say since when a run is at work in its folder, which it has not sealed yet; empty where none is."""
+    return "" if os.path.exists(folder / MANIFEST) else at_work(folder)  # noqa: PTH110 - false also where it is closed
 
 
 def is_drill(folder: Path) -> bool:
@@ -149,7 +159,7 @@ def _read(folder: Path, name: str) -> Run:
     text = (folder / JSON).read_bytes()
     if not (folder / MANIFEST).is_file():
         raise Unsealed(f"no {MANIFEST}: the run could not finish its record; see scripts/ops/record.py render")
-    if f"{hashlib.sha256(text).hexdigest()}  {JSON}" not in (folder / MANIFEST).read_text(encoding="utf-8"):
+    if f"{hashlib.sha256(text).hexdigest()}  {JSON}" not in (folder / MANIFEST).read_text("utf-8", "surrogateescape"):
         raise Unsealed(f"{JSON} is not the one of {MANIFEST}: changed after the run; see scripts/ops/record.py verify")
     raw = json.loads(text)
     if raw.get("schema") != SCHEMA_ID:
@@ -177,4 +187,6 @@ def _read(folder: Path, name: str) -> Run:
         deployed=first_screen.commit_of(facts["code"]),
         rollback_failed=bool(raw["rollback_failure"]) or any(each.ok is False for each in tries),
         refused=not facts["run_id"] and any(reason.startswith(REFUSED) for reason in raw["reasons"]),
+        run_id=str(facts["run_id"]),
+        follows=str(facts.get("follows", "")),
     )

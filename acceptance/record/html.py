@@ -7,6 +7,7 @@ for a run that was killed before pytest-html could write.
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -16,6 +17,7 @@ from importlib.util import cache_from_source
 from itertools import groupby
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from jinja2 import Environment, FileSystemBytecodeCache, PackageLoader, StrictUndefined
 from jinja2.bccache import Bucket
@@ -129,9 +131,15 @@ def environment() -> Environment:
         as_text=_as_text,
         told_once=_told_once,
         alike=_alike,
+        urlencode=_urlencode,
     )
     environment.globals.update(formatting=formatting, screen=first_screen, PIECES=PIECES)
     return environment
+
+
+def _urlencode(name: str) -> str:
+    """Encode a folder's name for a link, as its bytes: it may be no UTF-8."""
+    return quote(os.fsencode(name))
 
 
 def _told_once(reason: str, cause: str) -> str:

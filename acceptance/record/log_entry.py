@@ -9,16 +9,27 @@ from pathlib import Path
 from acceptance.finding import Finding
 from acceptance.record.receipts import rolled_back
 from acceptance.record.schema import Record
+from acceptance.verdict import Inconclusive
 
 LINES = ("Date", "Duration", "Issues", "Rollbacks", "Deployed by", "Validated by")
 """What an entry of the checklist's form says, each in a line of its own."""
 
 
-def entry_of(log: str, record: Record) -> str:
-    """Give the last entry that names the deployment's ticket, or its run where it has none; empty without one."""
+def entry_of(log: Path, record: Record) -> str:
+    """Give the last entry that names the deployment's ticket, or its run where it has none; empty without one.
+
+    Raises:
+        Inconclusive: The file cannot be read.
+    """
+    try:
+        text = log.read_text(encoding="utf-8", errors="replace")  # an editor of Windows may have written other entries
+    except OSError as error:
+        raise Inconclusive(f"{log}: expected the deployment log, found {error}; correct DEPLOYMENT_LOG") from error
     name = record.facts.ticket or record.facts.run_id
-    entries = re.split(r"^(?=## )", log, flags=re.MULTILINE)
-    return next((each for each in reversed(entries) if name and re.search(rf"{re.escape(name)}(?![\w-])", each)), "")
+    entries = re.split(r"^(?=## )", text, flags=re.MULTILINE)
+    return next(
+        (each for each in reversed(entries) if name and re.search(rf"(?<![\w-]){re.escape(name)}(?![\w-])", each)), ""
+    )
 
 
 def findings(entry: str, began: str, record: Record, where: Path) -> list[Finding]:

@@ -56,6 +56,8 @@ def panel(record: Record, page: Path, exit_code: int, width: int, state_now: Sta
     """
     words, mark = _headline(record, exit_code)
     yield Row(words, mark, title=True)
+    if words.startswith("GO"):
+        yield from _wrapped("checklist", covered(record.lines, [stage.id for stage in record.stages]), width, mark)
     failed = [done for done in record.tries if done.ok is False]
     if record.facts.run_id or exit_code not in (ExitCode.REFUSED, ExitCode.RECOVERY_NEEDED):  # that is said above it
         yield from _reasons(record, mark, width, alarm=bool(failed))
@@ -93,8 +95,7 @@ def _headline(record: Record, exit_code: int) -> tuple[str, Mark]:
         return f"NO-GO: a rollback failed (exit {exit_code})", "bad"
     words, mark = _WORDS[record.outcome]
     if record.outcome is Outcome.GO:
-        rehearsal = "" if record.facts.mode == "deploy" else ", as a rehearsal"
-        words = f"GO{rehearsal}: {covered(record.lines, [stage.id for stage in record.stages])}"
+        words = "GO" if record.facts.mode == "deploy" else "GO, as a rehearsal"
     return f"{words} (exit {exit_code})", mark
 
 

@@ -25,6 +25,8 @@ JUNIT = "junit.xml"
 IN_TOTO = "intoto.json"
 DELAY = "delay.txt"
 """The notice to send, of a run whose window was not enough."""
+RENDERED = frozenset({PAGE, JSON, CTRF, JUNIT, IN_TOTO, DELAY})
+"""What rendering writes anew from the log."""
 MANIFEST = "MANIFEST.sha256"
 SIGNATURE = "MANIFEST.sha256.sig"
 """Signs the manifest, so it is written after it and not listed in it."""
@@ -32,7 +34,7 @@ ATTACHED = "attached.jsonl"
 """Tells when the page was attached to its ticket: after the manifest, too."""
 DRILL = "rollback_drill.json"
 """A rollback drill's account: its folder has a log and no record, for a drill is no run of the checks."""
-LATER = frozenset({"delay", "overran", "state_found"})
+LATER = frozenset({"delay", "follows", "overran", "state_found"})
 """Fields that `record.json` of older versions of the suite does not have."""
 SCHEMA_ID = "butler-acceptance/record/1"
 

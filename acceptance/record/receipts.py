@@ -49,6 +49,15 @@ def keep_receipt(reports: Path, record: Record, what: str, to: str, text: str, b
     ).tell(EventLog(reports / RECEIPTS))
 
 
+def told_of(root: Path) -> set[str]:
+    """Give the ids of all runs of which a text was sent, by the receipts at any depth below a folder.
+
+    Raises:
+        TamperedLog: Receipts were changed after they were written.
+    """
+    return {sent.run_id for log in root.rglob(RECEIPTS) for sent in MessageSent.all(read_events(log))}
+
+
 def receipt_of(reports: Path, deployment: Deployment, what: str) -> Receipt | None:
     """Give the last receipt of one sort for a deployment; None where there is none.
 

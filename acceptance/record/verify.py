@@ -13,7 +13,8 @@ from pathlib import Path
 from acceptance.events import EVENTS, TamperedLog
 from acceptance.finding import Finding
 from acceptance.record import attachments
-from acceptance.record.publish import DELAY, JSON, MANIFEST, as_of, derived, load, manifest
+from acceptance.record.publish import DELAY, JSON, MANIFEST, RENDERED, as_of, derived, load, manifest
+from acceptance.run_folder import at_work
 
 
 class NoRecord(Exception):
@@ -28,11 +29,23 @@ def verify(folder: Path) -> list[Finding]:
     """
     sealed = folder / MANIFEST
     if not sealed.is_file():
+        if since := at_work(folder):
+            raise NoRecord(
+                f"{folder}: expected a run that is over, found it in progress since {since}; wait for its end"
+            )
         raise NoRecord(
             f"{folder}: expected a run's folder with {MANIFEST}, found none; make it with scripts/ops/record.py render"
         )
-    given = sealed.read_bytes().decode("utf-8", errors="replace")
+    given = sealed.read_bytes().decode("utf-8", errors="surrogateescape")
     return [*_differences(given, manifest(folder)), *_record(folder), *attachments.findings(folder)]
+
+
+def not_from_the_log(folder: Path) -> list[Finding]:
+    """Name what changed in a sealed folder and rendering it again would not correct, but seal."""
+    if not (folder / MANIFEST).is_file():
+        return []
+    given = (folder / MANIFEST).read_bytes().decode("utf-8", errors="surrogateescape")
+    return [each for each in _differences(given, manifest(folder)) if each.subject not in RENDERED]
 
 
 def _differences(given: str, real: str) -> list[Finding]:

@@ -1,7 +1,7 @@
 """Tell the log lines that the suite's own requests caused, in this run and in the earlier ones on its target.
 
-A stage that looks back finds there what an earlier run provoked a few minutes before. Of a run whose record is not at
-hand, or not intact, nothing is known, and its lines count as anybody's.
+A stage that looks back finds there what an earlier run provoked a few minutes before. Of a run whose log is not here or
+not whole nothing is known, and its lines count as anybody's; so do those that a killed run had no time to tell of.
 """
 
 from __future__ import annotations

@@ -14,6 +14,7 @@ from pathlib import Path
 import _environment  # noqa: F401 - first: it finds the packages
 
 from acceptance.commands.coverage import Kind, Row, collect, matrix, unknown
+from acceptance.commands.output import to_its_end
 from acceptance.verdict import Inconclusive
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -54,4 +55,4 @@ def _lines(row: Row) -> list[str]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(to_its_end(main))

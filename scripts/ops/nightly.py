@@ -30,10 +30,13 @@ from acceptance.commands.nightly import (
     run_to_its_end,
 )
 from acceptance.commands.notify import channels, send_post
+from acceptance.commands.output import say, to_its_end
 from acceptance.disk import replace_text
+from acceptance.events import TamperedLog
 from acceptance.record.history import Run, read_runs
 from acceptance.record.history_page import history
 from acceptance.record.publish import JUNIT
+from acceptance.record.receipts import told_of
 from acceptance.verdict import ExitCode, Inconclusive
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -67,14 +70,14 @@ def main(arguments: list[str] | None = None) -> int:
     for step in _afterwards(options, night_of(code, before, runs), runs):
         try:
             step()
-        except (OSError, Inconclusive) as error:  # a post that nobody takes ends no other step
+        except (OSError, Inconclusive, TamperedLog) as error:  # a post that nobody takes ends no other step
             failed = _failed(code, error)
     return code or failed
 
 
 def _failed(code: int, error: Exception) -> int:
     """Say what failed after the run, and give the exit code of that."""
-    print(f"ERROR: the run ended with {code}; after it: {error}", file=sys.stderr)
+    say(f"ERROR: the run ended with {code}; after it: {error}", error=True)
     return FAILED_AFTERWARDS
 
 
@@ -83,7 +86,9 @@ def _afterwards(options: argparse.Namespace, night: Night, runs: list[Run]) -> I
     name = name_of(options.target)
     yield lambda: _tell(options.reports / f"nightly-{name}.json", name, night)
     yield lambda: _show(options.reports / night.folder / JUNIT, options.reports / f"nightly-{name}.xml", night)
-    for run in expired(runs, options.keep_days, datetime.now(UTC)):
+    old: list[Run] = []
+    yield lambda: old.extend(expired(runs, options.keep_days, datetime.now(UTC), told_of(options.reports)))
+    for run in old:
         yield partial(_remove, options.reports / run.folder, f"a rehearsal older than {options.keep_days} days")
     yield lambda: replace_text(options.reports / "index.html", history(*read_runs(options.reports)))
 
@@ -92,7 +97,7 @@ def _tell(state: Path, name: str, night: Night) -> None:
     """Post how the night ended, where that is news."""
     if not night.same_as(was := last_night(state)):
         text = night.post(name, was)
-        print(text)
+        say(text)
         if address := channels(os.environ).webhook:
             send_post(address, text)
     remember(state, night)
@@ -100,7 +105,7 @@ def _tell(state: Path, name: str, night: Night) -> None:
 
 def _remove(folder: Path, why: str) -> None:
     shutil.rmtree(folder)
-    print(f"removed: {folder.name}, {why}")
+    say(f"removed: {folder.name}, {why}")
 
 
 def _show(found: Path, results: Path, night: Night) -> None:
@@ -111,4 +116,4 @@ def _show(found: Path, results: Path, night: Night) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(to_its_end(main))

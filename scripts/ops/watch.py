@@ -14,8 +14,15 @@ from pathlib import Path
 import _environment  # noqa: F401 - first: it finds the packages
 from rich.console import Console
 
+from acceptance.commands.output import to_its_end
 from acceptance.commands.watching import follow, newest
 from acceptance.events import TamperedLog
+
+
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        """Leave it to `to_its_end`: rich would end with 1."""
+        raise BrokenPipeError
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -28,7 +35,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"{options.folder}: expected a run's folder with events.jsonl, found none; name it", file=sys.stderr)
         return 2
     try:
-        follow(run, Console(), once=options.once)
+        follow(run, _Console(), once=options.once)
     except KeyboardInterrupt:
         return 0
     except (TamperedLog, FileNotFoundError) as error:
@@ -38,4 +45,4 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(to_its_end(main))

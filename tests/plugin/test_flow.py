@@ -6,6 +6,8 @@ import signal
 import pytest
 
 from acceptance.polling import poll
+from acceptance.record.verify import verify
+from acceptance.run_folder import at_work
 
 GOOD = "def test_good(flag_on): assert flag_on.restarted.proved\n"
 BAD = "def test_bad(flag_on): assert 'seen' == 'expected', '5 % of %%32'\n"
@@ -102,6 +104,23 @@ def test_sigterm_rolls_back_and_is_recorded(project):
     done = project.finish(interrupted(project, signal.SIGTERM))
     assert (done.code, done.outcome) == (2, "INTERRUPTED"), done.output
     assert "SIGTERM" in done.of("run.finished")[0]["reasons"][0]
+
+
+def test_output_that_nobody_reads_any_more_ends_the_run_as_a_signal_does(project):
+    waits = "\n    pathlib.Path('waiting').touch()\n    while os.path.exists('waiting'): time.sleep(0.1)\n"
+    process = project.stage("21_01c", flag_on=f"def test_waits(flag_on):{waits}{LATER}").start()
+    assert poll((project.folder / "waiting").exists, bool, 120), "the check was not begun"
+    [folder] = (project.folder / "out").iterdir()
+    assert at_work(folder), "others are told that it is in progress"
+    process.stdout.close()
+    process.stdout = None
+    (project.folder / "waiting").unlink()
+    done = project.finish(process)
+    assert (done.code, done.outcome, done.kinds().count("rollback.finished")) == (2, "INTERRUPTED", 1)
+    assert "SIGPIPE" in done.of("run.finished")[0]["reasons"][0]
+    assert (at_work(folder), verify(folder)) == ("", [])
+    again = project.run("-k", "later")
+    assert again.of("run.started")[0]["follows"] == done.of("run.started")[0]["run_id"]
 
 
 def test_sigkill_leaves_the_undo_to_the_watchdog(project):

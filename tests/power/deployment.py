@@ -1,5 +1,7 @@
 """A whole deployment of a healthy lab, as it is made in a window: each stage a run of its own."""
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from held_lab import QUICK, held_lab, lab_of_another_shape, retold
@@ -7,7 +9,7 @@ from held_lab import QUICK, held_lab, lab_of_another_shape, retold
 from power.stage_run import run_stage
 
 STAGES = ("pre_deployment", "21_00", "21_01a", "21_01b", "21_01c", "21_01d", "post_deployment", "post_24h")
-SHAPES = {"lab": held_lab, "other": lab_of_another_shape}
+SHAPES: dict[str, Callable[[], AbstractContextManager[Path]]] = {"lab": held_lab, "other": lab_of_another_shape}
 """A shape's name -> what starts a lab of it."""
 
 

@@ -28,8 +28,10 @@ from acceptance.baseline.readings import (
     probe_means,
 )
 from acceptance.baseline.rules import judge_errors, judge_levels, judge_p95, judge_tail
+from acceptance.events import EventLog
 from acceptance.gates.series import Row, Samples
 from acceptance.gates.statistics import Count
+from acceptance.kinds import RunStarted
 from acceptance.probes.traffic import Probe
 from acceptance.verdict import Inconclusive, Refused, Verdict
 
@@ -362,19 +364,21 @@ def test_levels_are_no_worse_below_what_nobody_notices():
 
 @pytest.fixture
 def records(tmp_path):
-    """A run's folder beside the records of two earlier runs and of another target's, which hold baselines."""
-    for seed, (name, target) in enumerate((("here-0", "here"), ("here-1", "here"), ("here-too-1", "here-too"))):
+    """A run's folder beside the records of two earlier runs and of another target's, whose baseline is broken."""
+    for seed, (name, target) in enumerate((("here-1", "here"), ("here-0", "here"), ("here-too-1", "here-too"))):
         file = tmp_path / "reports" / name / FILE
         file.parent.mkdir(parents=True)
+        RunStarted(run_id=name, target={"name": target}).tell(EventLog(file.with_name("events.jsonl")))
         save(replace(stretch(random.Random(seed), errors=0.0), target=target), file)
-        os.utime(file, (seed, seed))
+        os.utime(file, 2 * ((0, -1, 9)[seed],))  # as a copy has them
+    file.write_text("{")
     return tmp_path / "reports" / "here-2"
 
 
 def test_given_baseline_is_taken_instead_of_the_newest_record(records, tmp_path):
     save(stretch(random.Random(2), errors=0.0), tmp_path / "given.json")
     assert baseline_of("here", records, tmp_path / "given.json") == load(tmp_path / "given.json")
-    assert baseline_of("here", records, None) == load(records.parent / "here-1" / FILE)
+    assert baseline_of("here", records, None) == load(records.parent / "here-0" / FILE)
 
 
 def test_baseline_of_another_target_is_not_compared_with(records, tmp_path):

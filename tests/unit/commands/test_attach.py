@@ -10,6 +10,7 @@ import pytest
 import record_samples as samples
 from served import served
 
+from acceptance.commands import attach as attaching
 from acceptance.commands import record
 from acceptance.disk import sha256_of
 from acceptance.events import EventLog
@@ -163,10 +164,17 @@ def test_what_gave_no_receipt_is_not_attached_and_may_have_arrived(system, attac
     assert (again.returncode, "the ticket may have it" in again.stderr) == (1, True), again.stderr
 
 
-def test_attempt_that_nobody_ended_may_have_arrived(attach, folder, tracker):
-    RecordAttaching(ticket=TICKET, digest=sha256_of(folder / "record.html"), by="me").tell(
-        EventLog(folder / "attached.jsonl")
-    )
+@pytest.mark.parametrize("meanwhile", [False, True])
+def test_attempt_that_nobody_ended_may_have_arrived(meanwhile, attach, folder, tracker, monkeypatch):
+    begun = RecordAttaching(ticket=TICKET, digest=sha256_of(folder / "record.html"), by="me")
+
+    def begin(*_):
+        begun.tell(EventLog(folder / "attached.jsonl"))
+
+    if meanwhile:
+        monkeypatch.setattr(attaching, "fcntl", SimpleNamespace(flock=begin, LOCK_EX=0, LOCK_NB=0))
+    else:
+        begin()
     done = attach(jira(tracker))
     assert (done.returncode, tracker.got) == (1, [])
     assert "nobody wrote down how it ended" in done.stderr

@@ -70,13 +70,14 @@ def test_state_survives_and_a_broken_one_counts_as_none(tmp_path):
         (replace(RUN, outcome=Outcome.NO_GO, mode="deploy"), False),
         (replace(RUN, outcome=Outcome.NO_GO, ticket="CHG-1"), False),
         (replace(RUN, outcome=Outcome.NO_GO, rollback_failed=True), False),
+        (replace(RUN, outcome=Outcome.NO_GO, run_id="told"), False),
         (replace(RUN, outcome=Outcome.NO_GO, started_at="2026-01-20T01:30:00+00:00"), False),
     ],
-    ids=["old rehearsal", "last GO", "deployment", "of a change", "failed rollback", "young"],
+    ids=["old rehearsal", "last GO", "deployment", "of a change", "failed rollback", "told of", "young"],
 )
 def test_old_rehearsals_go_and_nothing_else(run, goes):
     last = replace(RUN, folder="z", outcome=Outcome.NO_GO)
-    assert expired([run, last], 30, datetime(2026, 2, 1, 12, tzinfo=UTC)) == ([run] if goes else [])
+    assert expired([run, last], 30, datetime(2026, 2, 1, 12, tzinfo=UTC), {"told"}) == ([run] if goes else [])
 
 
 @pytest.mark.parametrize("target", ["./mine.env", "mine.env"])

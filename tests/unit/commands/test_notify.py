@@ -9,7 +9,7 @@ import ssl
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from email.message import EmailMessage
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -163,6 +163,14 @@ def test_a_recipient_that_was_refused_is_named():
         send_mail(f"smtp://{host}", message("a@example.com, b@example.com"))
 
 
+@pytest.mark.parametrize("able", [True, False])
+def test_an_address_of_other_letters_is_mailed_to_where_the_server_takes_it(able):
+    refused = pytest.raises(Inconclusive, match=r"no SMTPUTF8.*; not delivered")
+    with smtp(box := Mailbox(), enable_SMTPUTF8=able) as host, nullcontext() if able else refused:
+        send_mail(f"smtp://{host}", message("\u043b\u0438\u0434@example.com"))
+    assert len(box.messages) == able
+
+
 def test_a_mail_server_that_hangs_is_left():
     begun = time.monotonic()
     with silent() as port, pytest.raises(Inconclusive, match=f"not delivered in {ATTEMPTS} attempts"):
@@ -237,6 +245,8 @@ def test_a_certificate_that_nobody_vouches_for_gets_no_mail(tls):
         ({"SMTP_URL": "mail.example.com:SECRET"}, "SMTP_URL: expected smtp"),
         ({"SMTP_URL": "smtp://mail.example.com:SECRET"}, "SMTP_URL: expected smtp"),
         ({"SMTP_URL": "smtp://u:SECRET@mail.example.com"}, "expected MAIL_TO and MAIL_FROM too"),
+        ({"SMTP_URL": "smtp://m", "MAIL_FROM": "a@x", "MAIL_TO": "b@x, SECRET@b@x"}, "expected NAME@HOST"),
+        ({"SMTP_URL": "smtp://m", "MAIL_FROM": "a@x", "MAIL_TO": "SECRET\n@x"}, "expected NAME@HOST"),
     ],
 )
 def test_a_faulty_setting_is_named_without_its_value(environment, said):
@@ -283,13 +293,20 @@ def test_text_is_sent_once_unless_it_is_told_to(folder):
     assert "--again" in second.stderr
 
 
-def test_lost_receipt_is_told_and_keeps_no_other_text_from_being_sent(folder):
-    (folder.parent / "receipts.jsonl").mkdir()
-    with webhook(200) as (url, bodies), smtp(box := Mailbox()) as host:
+def test_lost_receipt_is_told_and_one_that_cannot_be_kept_sends_nothing(folder):
+    receipts = folder.parent / "receipts.jsonl"
+
+    class LosesThem(Mailbox):
+        async def handle_DATA(self, server, session, envelope):  # noqa: N802
+            receipts.unlink()
+            receipts.mkdir()
+            return await super().handle_DATA(server, session, envelope)
+
+    with webhook(200) as (url, bodies), smtp(box := LosesThem()) as host:
         mail = {"SMTP_URL": f"smtp://{host}", "MAIL_TO": "lead@example.com", "MAIL_FROM": "ops@example.com"}
-        done = notify(folder, OPS_WEBHOOK_URL=url, **mail)
-    assert (done.returncode, len(bodies), len(box.messages)) == (1, 1, 1)
-    assert done.stderr.count("do not send it again") == 2
+        done, again = (notify(folder, "--again", OPS_WEBHOOK_URL=url, **mail) for _ in range(2))
+    assert (done.returncode, again.returncode, len(bodies), len(box.messages)) == (1, 2, 1, 1)
+    assert (done.stderr.count("do not send it again"), "nothing was sent" in again.stderr) == (1, True)
 
 
 def test_the_command_says_what_was_not_sent(folder):

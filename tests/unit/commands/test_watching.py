@@ -1,6 +1,7 @@
 """A run in progress as a second terminal sees it."""
 
 import io
+import os
 import time
 
 import pytest
@@ -11,6 +12,7 @@ from rich.console import Console
 from acceptance.commands.watching import newest, view
 from acceptance.events import EventLog
 from acceptance.kinds import RunRefused
+from acceptance.run_folder import hold
 from acceptance.stages import board
 
 STATUS = {
@@ -61,9 +63,11 @@ def test_a_run_whose_rollback_failed_says_so_with_its_commands(tmp_path):
 
 
 def test_the_run_that_wrote_last_is_watched(tmp_path):
-    samples.go(tmp_path / "a")
-    last = samples.no_go(tmp_path / "b")
+    first, last = samples.go(tmp_path / "a"), samples.no_go(tmp_path / "b")
     assert newest(tmp_path) == last
+    held = hold(first)
+    assert newest(tmp_path) == first, "a copy is written anew, and is no run"
+    os.close(held)
     assert newest(tmp_path / "none") is None
 
 

@@ -1,5 +1,6 @@
 """The auditor's index: every run with its exceptions, from verified records alone; what is not believed comes first."""
 
+import os
 import shutil
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from acceptance.record.changes import audit, missing
 from acceptance.record.changes_page import by_change, page
 from acceptance.record.exceptions import exceptions
 from acceptance.record.publish import load, manifest, publish
+from acceptance.run_folder import hold
 
 MADE = "2025-12-01T00:00:00+00:00"
 
@@ -126,6 +128,35 @@ def test_record_that_was_removed_is_missed_where_a_text_of_it_was_sent(reports, 
     assert [each.subject for each in missing(reports, seen)] == ["run gone-1"]
     assert record.run(["index", str(reports)], reports) == 1
     assert "MISSING: run gone-1" in capsys.readouterr().out
+
+
+def test_run_in_progress_is_believed_neither_way(reports, capsys):
+    folder = samples.interrupted(reports / "prod-20251129T020411Z-7c1e")
+    held = hold(folder)
+    try:
+        codes = [record.run([name, str(reports)], reports) for name in ("index", "history")]
+        refused = [record.run([name, str(folder)], reports) for name in ("verify", "render", "log")]
+    finally:
+        os.close(held)
+    said = capsys.readouterr()
+    assert (codes, refused) == ([0, 0], [2, 2, 2])
+    assert f"NOT COUNTED  {folder.name}: in progress since 2025-11-29 02:04:11 UTC\n" in said.out
+    assert said.err.count("in progress since 2025-11-29 02:04:11 UTC") == 4
+    assert all(f"{folder.name}</code> (in progress" in page.read_text() for page in reports.glob("*.html"))
+    assert record.run(["index", str(reports)], reports) == 1, "it was killed"
+
+
+def test_every_folder_is_accounted_for_and_a_copy_counts_once(reports, capsys):
+    shutil.copytree(reports / "go", reports / "go of Ops")
+    (reports / "latest").symlink_to(reports / "go")
+    (reports / "notes").mkdir()
+    assert record.run(["index", str(reports)], reports) == 0
+    said = capsys.readouterr().out
+    assert [line.split("  ")[1].partition(":")[0] for line in said.splitlines() if line.startswith("NOT C")] == [
+        "go of Ops", "latest", "notes"
+    ]  # fmt: skip
+    assert "a copy of go\n" in said
+    assert "\n4 runs, " in said
 
 
 def test_index_is_made_of_whole_records_at_any_depth(reports, capsys):

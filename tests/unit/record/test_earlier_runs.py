@@ -8,7 +8,9 @@ import record_samples as samples
 from record_scripts import script
 from record_writer import TARGET, run
 
-from acceptance.record.earlier_runs import Unread, deployment_of, load_whole
+from acceptance.kinds import RunStarted
+from acceptance.record.earlier_runs import Unread, deployment_of, load_whole, run_before
+from acceptance.record.order import Place, in_order
 from acceptance.record.publish import publish
 from acceptance.verdict import Outcome
 
@@ -22,6 +24,7 @@ def reports(tmp_path):
         publish(make(tmp_path / name))
     with run(tmp_path / OWN, checks=[], run_id=OWN[8:]):
         pass
+    publish(tmp_path / OWN)
     return tmp_path
 
 
@@ -35,6 +38,41 @@ def test_earlier_runs_with_the_ticket_are_read_in_their_order(folder, reports, m
 
 def test_later_runs_are_no_part(reports):
     assert len(deployment_of(reports / EARLIER).runs) == 1
+
+
+def test_run_that_began_before_is_earlier_whatever_the_clock_says(reports):
+    """The clock was turned back after the stage was rolled back."""
+    assert run_before(reports, TARGET) == OWN[8:]
+    with run(reports / "staging-20251129T010000Z-0002", checks=[], run_id="back", follows=OWN[8:]):
+        pass
+    found = deployment_of(reports / "staging-20251129T010000Z-0002")
+    assert [RunStarted.first(log).run_id[-4:] for log in found.runs] == ["7c1e", "7c1e", "0001", "back"]
+    assert run_before(reports, TARGET) == "back"
+    assert run_before(reports, TARGET | {"name": "staging-2"}) == ""
+
+
+@pytest.mark.parametrize(
+    ("runs", "order"),
+    [
+        ("a1 b2 c3", "abc"),
+        ("a3 b2a c1b", "abc"),
+        ("a9 b2a c5", "cab"),
+        ("b2gone a1", "ab"),
+        ("a2b b1a c3", "cba"),
+        ("a1 a1 b0a", "aba"),
+    ],
+    ids=["by-the-clock", "turned-back", "turned-back-once", "removed", "in-a-circle", "a-copy"],
+)
+def test_each_run_stands_after_the_one_that_it_found(runs, order):
+    places = [Place(each[1], each[0], each[0], each[2:]) for each in runs.split()]
+    assert "".join(each.name for each in in_order(places, lambda each: each)) == order
+
+
+def test_folder_that_was_copied_is_one_run(reports):
+    for name in (OWN, "staging-20251129T030000Z-9999"):
+        shutil.copytree(reports / name, reports / f"{name} (copy)")
+    (reports / "latest").symlink_to(reports / OWN)
+    assert len(deployment_of(reports / OWN).runs) == 3
 
 
 @pytest.mark.parametrize(
@@ -60,11 +98,14 @@ def test_rehearsal_is_no_part(reports):
     assert len(deployment_of(reports / OWN).runs) == 2
 
 
-@pytest.mark.parametrize("harm", ["changed", "torn", "no-events"])
+@pytest.mark.parametrize("harm", ["changed", "torn", "no-events", "closed"])
 def test_run_that_cannot_be_believed_is_named_and_not_read(reports, harm):
     log = reports / EARLIER / "events.jsonl"
     if harm == "changed":
         log.write_text(log.read_text().replace('"verdict": "PASS"', '"verdict": "FAIL"', 1))
+    elif harm == "closed":  # as a log that this user may not read
+        log.unlink()
+        log.mkdir()
     elif harm == "no-events":
         log.write_text('[]\n{"kind": "run.started"}\n' + log.read_text())
     else:

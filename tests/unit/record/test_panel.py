@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import record_samples as samples
 
+from acceptance.checklist import State
 from acceptance.record.panel import panel
 from acceptance.record.publish import load
 from acceptance.record.schema import Facts
@@ -54,6 +55,12 @@ def test_lines_fit_whatever_a_reason_holds(records):
     rows = shown(replace(records["no_go"], reasons=(long, long)))
     assert max(len(row.text) for row in rows if str(PAGE) not in row.text) <= 80
     assert len(rows) < 24
+    good = replace(records["go"], facts=replace(records["go"].facts, mode="rehearse"))
+    states = (State.AWAITING, State.WAIVED, State.NOT_RUN, State.INCONCLUSIVE)
+    lines = tuple(replace(each, chapter="21_01c", state=state) for each, state in zip(good.lines, states, strict=False))
+    rows = shown(replace(good, lines=(*good.lines, *lines)), 0)
+    assert max(len(row.text) + 4 * row.title for row in rows if str(PAGE) not in row.text) <= 80
+    assert "1 await a person" in text(rows)
 
 
 def test_failed_rollback_comes_last_with_state_and_exact_commands(records):

@@ -88,10 +88,11 @@ def test_a_window_that_was_not_enough_leaves_its_notice_and_the_new_date_by_itse
     [
         (lambda record: record.pop("delay"), ""),
         (lambda record: record["rollbacks"][0].pop("state_found"), ""),
+        (lambda record: record["facts"].pop("follows"), ""),
         (lambda record: record["facts"].pop("host"), "the suite that made it (1234567)"),
         (lambda record: record.update(outcome="GO"), "the suite that made it (1234567)"),
     ],
-    ids=["a field of later", "one within a list", "a field of always", "another outcome"],
+    ids=["a field of later", "one within a list", "one of the facts", "a field of always", "another outcome"],
 )
 def test_a_record_of_an_older_version_is_intact_or_told_as_that(tmp_path, edit, said):
     with run(tmp_path, checks=[], commit="1234567") as writer:
@@ -193,6 +194,16 @@ def test_a_changed_log_draws_nothing(copy):
     log.write_text(log.read_text().replace("M. Olsen", "N. Obody"))
     with pytest.raises(TamperedLog):
         render(copy)
+
+
+@pytest.mark.parametrize("harm", ["cut short", "another file"])
+def test_what_was_changed_is_not_sealed_by_rendering_it_again(harm, copy):
+    if harm == "cut short":  # by who uploaded it: the chain of what is left is whole
+        (copy / "events.jsonl").write_bytes((copy / "events.jsonl").read_bytes()[:9000])
+    else:
+        (copy / "baseline.json").write_text("{}")
+    done = script("record.py", "render", copy)
+    assert (done.returncode, "nothing was rendered" in done.stderr, verify(copy) != []) == (1, True, True)
 
 
 def test_publishing_twice_changes_nothing(copy):

@@ -15,6 +15,7 @@ from acceptance.record.documents import before_the_documents
 from acceptance.record.earlier_runs import deployment_of
 from acceptance.record.messages import deployment_log, ops_post
 from acceptance.record.publish import load, publish
+from acceptance.verdict import Inconclusive
 
 NO_GO, OWN = "staging-20251129T020411Z-7c1e", "staging-20251129T060000Z-0001"
 BEGAN = "2025-11-29T02:04"
@@ -26,6 +27,7 @@ def reports(tmp_path):
     publish(samples.no_go(tmp_path / NO_GO))
     with run(tmp_path / OWN, checks=[], run_id=OWN[8:]):
         pass
+    publish(tmp_path / OWN)
     return tmp_path
 
 
@@ -40,11 +42,15 @@ def wrong(entry, record, tmp_path):
 
 def test_entry_is_found_by_its_ticket_and_good_as_we_write_it(record, tmp_path):
     log = tmp_path / "log.md"
-    log.write_text("# Log\n\n## Deployment: 2025-11-01 Stage 21_00\n\n- **Outcome**: GO, ticket CHG-2025-11-0421\n")
-    assert log_entry.entry_of(log.read_text(), record) == ""
+    log.write_bytes(
+        b"# M\xfcller\n\n## Deployment: 2025-11-01\n\n- **Outcome**: GO, ticket CHG-2025-11-0421, X-CHG-2025-11-042\n"
+    )
+    assert log_entry.entry_of(log, record) == ""
     log_entry.append(log, deployment_log(record))
-    entry = log_entry.entry_of(log.read_text(), record)
+    entry = log_entry.entry_of(log, record)
     assert (entry, wrong(entry, record, tmp_path)) == (deployment_log(record), [])
+    with pytest.raises(Inconclusive, match="expected the deployment log"):
+        log_entry.entry_of(tmp_path, record)
 
 
 @pytest.mark.parametrize(
@@ -82,6 +88,9 @@ def test_log_command_appends_the_entry(reports, tmp_path):
     first, second = (script("record.py", "log", reports / OWN, "--append", log) for _ in range(2))
     assert ([first.returncode, second.returncode], "THERE ALREADY" in second.stderr) == ([0, 0], True)
     assert log.read_text(errors="replace").count("## ") == 1
+    (reports / OWN / "record.html").write_text("GO")
+    changed = script("record.py", "log", reports / OWN, "--append", tmp_path / "log.md")
+    assert (changed.returncode, changed.stdout, "nothing was told" in changed.stderr) == (1, "", True)
 
 
 def keep(reports, record, text, what="post"):

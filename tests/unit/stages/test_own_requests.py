@@ -43,14 +43,17 @@ def between(begin, end):
 def leave_out(tmp_path):
     """Makes a record of an earlier run, one request of which broke HTTP 10 s after its start."""
 
-    def of(trace_header="traceparent", service="butler-api", intact=True, **facts):
+    def of(trace_header="traceparent", service="butler-api", harm="", **facts):
         folder = tmp_path / "staging-20251129T020411Z-7c1e"
         with run(folder, checks=[], prefix=EARLIER, ticket="", mode="rehearse", **facts) as writer:
             writer.say("http.broken", pause=9.8, service="butler-api", seconds=1.0)
-            samples.end_run(writer, "GO", 0, "all passed")
-        publish(folder)
-        if not intact:
-            (folder / "MANIFEST.sha256").unlink()
+            if harm != "killed":
+                samples.end_run(writer, "GO", 0, "all passed")
+        if harm != "killed":
+            publish(folder)
+        if harm == "cut":  # by who copied it
+            log = folder / "events.jsonl"
+            log.write_bytes(b"".join(log.read_bytes().splitlines(keepends=True)[:-1]))
         own = tmp_path / "staging-20251129T060000Z-0001"
         with run(own, checks=[]):
             pass
@@ -72,10 +75,11 @@ OF_USERS = {
 }
 
 
+@pytest.mark.parametrize("harm", ["", "killed"])
 @pytest.mark.parametrize("trace_header", ["traceparent", ""], ids=["traced", "no-trace-ids"])
-def test_what_earlier_runs_provoked_is_left_out(trace_header, leave_out):
+def test_what_earlier_runs_provoked_is_left_out(trace_header, harm, leave_out):
     lines = PROVOKED if trace_header else [between(9, 11), error(10), *PROVOKED[4:]]
-    found = compared("api", lines, CHANGE, CHANGE, NOW, foreign=leave_out(trace_header))
+    found = compared("api", lines, CHANGE, CHANGE, NOW, foreign=leave_out(trace_header, harm=harm))
     assert (found.errors, found.judged().verdict) == ((), Verdict.PASS)
 
 
@@ -87,8 +91,8 @@ def test_error_of_a_user_in_the_same_time_is_seen(lines, seen, leave_out):
 
 @pytest.mark.parametrize(
     "facts",
-    [{"intact": False}, {"target": TARGET | {"env_file": "/elsewhere/.env.infra"}}, {"service": "butler-bot"}],
-    ids=["not-intact", "another-target", "another-service"],
+    [{"harm": "cut"}, {"target": TARGET | {"env_file": "/elsewhere/.env.infra"}}, {"service": "butler-bot"}],
+    ids=["cut", "another-target", "another-service"],
 )
 def test_what_no_record_tells_of_counts_as_anybodys(facts, leave_out):
     left = leave_out(**facts)([of_run(EARLIER, 10), server(10)])
