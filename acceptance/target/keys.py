@@ -91,6 +91,7 @@ _WINDOW = (
 )
 _HEALTH = (
     "Where the service tells its health: /PATH, /PATH STATUS or /PATH STATUS TEXT (a text that the body must hold). "
+    "Without a TEXT, a body that says `down`, `unhealthy` or the like, or is a page of HTML, is no health. "
     "A redirect is followed to the same path with or without a final slash, or to https, and to no other page."
 )
 _STARTED = (

@@ -31,6 +31,10 @@ PAGES = {
     "/round/": (307, "/round"),
     "/ready": (204, ""),
     "/health": (200, '{"status":"DOWN"}'),
+    "/sick": (200, '{"healthy": false, "checks": {}}'),
+    "/text": (200, "unhealthy\n"),
+    "/page": (200, "<!DOCTYPE html><title>Down for maintenance</title>"),
+    "/well": (200, '{"status": "UP", "checks": {"tracing": {"status": "DOWN"}}, "error": null}'),
 }
 
 
@@ -61,7 +65,13 @@ def pages():
         ("/guarded", "302, which leads to /login?next=/guarded"),
         ("/elsewhere", "307, which leads to http://localhost:1/elsewhere"),
         ("/round", "307, which leads to /round"),
-        ("/health", ""),
+        ("/health", "200 with 'DOWN' in its body"),
+        ("/sick", "200 with False in its body"),
+        ("/text", "200 with 'unhealthy"),
+        ("/page", "200 with a page"),
+        ("/well", ""),
+        ('/health 200 {"status":"DOWN"}', ""),
+        ("/page 200 maintenance", ""),
         ('/health 200 {"status":"UP"}', '200 without \'{"status":"UP"}\''),
     ],
 )
