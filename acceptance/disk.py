@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import grp
 import hashlib
@@ -14,6 +15,8 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_f
 
 from acceptance.verdict import Inconclusive
 
+GONE = (errno.ENOENT, errno.ESTALE)
+"""Of a file that was removed while we looked: here, or on a file server by another host."""
 _POLL_S = 0.02
 
 
