@@ -17,6 +17,7 @@ from acceptance.observe.logs import Logs
 from acceptance.polling import poll
 from acceptance.probes.http.client import brief
 from acceptance.probes.http.exchange import SERVER_VERSION, Exchange, leaks
+from acceptance.probes.storage.refused_documents import TIDYING_S
 from acceptance.probes.storage.snapshot import Tree, attribute, diff
 from acceptance.probes.storage.uploads import Upload, Uploader
 from acceptance.redact import cut
@@ -74,7 +75,7 @@ class Refusal:
         if sent_at_most is not None and answer.sent_bytes > sent_at_most:
             early = f"the answer before {sent_at_most:,} bytes are sent, for REFUSES_BY_LENGTH is true"
             found.append(say("read whole", expected=early, found=f"{answer.sent_bytes:,}", severity=Severity.MEDIUM))
-        for leak in leaks(answer.body, form=self.form):
+        for leak in leaks(answer.body, form=self.form, addressed=answer.addressed):
             if self.by_service or not leak.startswith(SERVER_VERSION):  # a proxy may name itself
                 told = f"the refusal tells {leak}: {cut(answer.body, 400)!r}"
                 found.append(say("leaked", expected="no internals", found=told, severity=Severity.MEDIUM))
@@ -149,8 +150,13 @@ def try_upload(
     before = before or Tree.of([root])
     answer = uploader.send_raw(upload, content_length=content_length, chunked=chunked)
     # The answer to a form that is cut short may be that to what came after it, before the form itself is kept.
-    after = Tree.of([root]) if content_length is None else Tree.settled([root])
-    kept = _its_own(upload, before, after)
+    scan = Tree.of if content_length is None else Tree.settled
+
+    def look() -> tuple[Tree, list[Path]]:
+        now = scan([root])
+        return now, _its_own(upload, before, now)
+
+    after, kept = poll(look, lambda seen: not seen[1], TIDYING_S)
     token = _bytes(upload.student_id).decode(errors="replace")
     wanted = event if event and logs.tells(event) else None
     events = events_of(logs, start, lambda line: line.trace_id == answer.trace_id or line.mentions(token), wanted)
