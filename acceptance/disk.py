@@ -75,12 +75,17 @@ def replace_text(path: Path, text: str) -> None:
 def sync_folder(folder: Path) -> None:
     """Bring a folder's entries to the disk, so that a new or replaced name outlasts a power loss.
 
+    A file system that syncs no folder, as some over a network do, is left to itself.
+
     Raises:
         OSError: It is not there, is no folder, or cannot be synced.
     """
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.EOPNOTSUPP):
+            raise
     finally:
         os.close(descriptor)
 
