@@ -6,10 +6,12 @@ Source: checklist 21_01c.security.1 and .3; the contract's "A status code is not
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+
+import httpx
 
 from acceptance.finding import Finding, Severity
 from acceptance.observe.log_lines import LogLine
@@ -44,6 +46,7 @@ class Refusal:
         by_service: Whether the service itself refused it: a request that breaks HTTP, or is too large for a proxy in
             front of it, may not come that far.
         after: The storage once the answer was there; it will do as the next upload's `before`.
+        chunked: Whether it told no length: a server, or a proxy before it, may take no such upload at all (411).
     """
 
     what: str
@@ -54,6 +57,7 @@ class Refusal:
     form: Iterable[bytes] = ()
     by_service: bool = True
     after: Tree | None = None
+    chunked: bool = False
 
     def findings(self, event: str | None, status: int | None = None, sent_at_most: int | None = None) -> list[Finding]:
         """Name everything that is wrong; an empty list is a proper refusal.
@@ -63,6 +67,8 @@ class Refusal:
             status: The exact status, by default one of those that the contract names for a bad upload.
             sent_at_most: Bytes that may be sent until the answer comes; None for a service that may wait for all.
         """
+        if self.chunked and self.exchange.status == httpx.codes.LENGTH_REQUIRED:  # whatever its size
+            return replace(self, by_service=False, chunked=False).findings(None, httpx.codes.LENGTH_REQUIRED)
         answer, found = self.exchange, []
         say = partial(Finding, subject=self.what)
         if self.kept:
@@ -162,7 +168,7 @@ def try_upload(
     events = events_of(logs, start, lambda line: line.trace_id == answer.trace_id or line.mentions(token), wanted)
     sound = by_service and content_length is None
     what = upload.archive.description
-    return Refusal(what, answer, tuple(kept), events, bool(wanted), upload.form(), sound, after)
+    return Refusal(what, answer, tuple(kept), events, bool(wanted), upload.form(), sound, after, chunked)
 
 
 def events_of(logs: Logs, start: datetime, is_its: Callable[[LogLine], bool], wanted: str | None) -> tuple[str, ...]:

@@ -342,7 +342,7 @@ def test_a_file_system_that_syncs_no_folder_will_do(env, monkeypatch):
     fsync = os.fsync
 
     def files_only(fd):
-        if stat.S_ISDIR(os.stat(fd).st_mode):
+        if stat.S_ISDIR(os.fstat(fd).st_mode):
             raise OSError(22, "Invalid argument")
         fsync(fd)
 

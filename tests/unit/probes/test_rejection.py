@@ -65,6 +65,21 @@ def test_what_a_proxy_refuses_has_its_form_and_no_event(status, kept, told, kind
     assert [finding.kind for finding in seen.findings(None, status=413)] == kinds
 
 
+@pytest.mark.parametrize(
+    ("status", "chunked", "kinds"), [(411, True, []), (411, False, ["wrong status"]), (400, True, ["wrong status"])]
+)
+def test_an_upload_without_a_length_may_be_none_that_is_taken(status, chunked, kinds):
+    seen = replace(refusal(status, (), ("size_limit",), '{"detail": "no"}'), chunked=chunked)
+    assert [finding.kind for finding in seen.findings("size_limit", status=413)] == kinds
+    if not kinds:
+        page = replace(seen, events=(), exchange=replace(seen.exchange, body="<html>nginx/1.22.1</html>"))
+        kept = replace(page, kept=(Path("/store/a.zip"),))
+        assert [[each.kind for each in one.findings("size_limit", status=413)] for one in (page, kept)] == [
+            [],
+            ["accepted"],
+        ]
+
+
 @pytest.mark.parametrize(("limit", "passes"), [("''", True), ("119", False)])
 def test_a_proxy_passes_on_what_it_may(limit, passes, tmp_path):
     storage = small_target(tmp_path, PROXY_MAX_BODY_BYTES=limit).storage
