@@ -49,7 +49,7 @@ from acceptance.target.parsers import (
     word_or_nothing,
     zone,
 )
-from acceptance.target.service_parsers import health, new_path_proof, renamings, start_proof
+from acceptance.target.service_parsers import health, new_path_proof, renamings, service_url, start_proof
 from acceptance.target.window import Window
 
 
@@ -202,7 +202,7 @@ def _http_names(upper: str) -> dict[str, Key]:
 def _service(upper: str, name: str, port: int, restart: str) -> dict[str, Key]:
     return {
         f"{upper}_NAME": Key(word, name),
-        f"{upper}_URL": Key(http_url, f"http://127.0.0.1:{port}"),
+        f"{upper}_URL": Key(service_url, f"http://127.0.0.1:{port}"),
         f"{upper}_JOB": Key(word, f"{{{upper}_NAME}}"),
         f"{upper}_HEALTH": Key(health, "/health", about=_HEALTH),
         f"{upper}_STARTED": Key(start_proof, "metric", about=_STARTED),
