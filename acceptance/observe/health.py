@@ -14,7 +14,8 @@ from acceptance.target.parts import Service
 
 _TOLD_IN = ("status", "state", "health", "healthy", "ok")
 _UNWELL = re.compile(
-    r"critical|down|errors?|fail(?:ed|ing|ure)?|false|not[ _]ok|offline|out_of_service|un(?:available|healthy)"
+    r"critical|down|errors?|fail(?:ed|ing|ure)?|false|maintenance|not[ _](?:ok|ready)|offline|out_of_service|starting"
+    r"|un(?:available|healthy)"
 )
 _PAGE = re.compile(r"\s*<(?:!doctype|html)\b", re.IGNORECASE)
 _NAME_IT = "name a TEXT of it after its path and status in the target file"

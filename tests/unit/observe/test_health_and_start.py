@@ -33,7 +33,7 @@ PAGES = {
     "/ready": (204, ""),
     "/health": (200, '{"status":"DOWN"}'),
     "/sick": (200, '{"healthy": false, "checks": {}}'),
-    "/text": (200, "unhealthy\n"),
+    "/text": (200, "not ready\n"),
     "/page": (200, "<!DOCTYPE html><title>Down for maintenance</title>"),
     "/well": (200, '{"status": "UP", "checks": {"tracing": {"status": "DOWN"}}, "error": null}'),
 }
@@ -68,7 +68,7 @@ def pages():
         ("/round", "307, which leads to /round"),
         ("/health", "200 with 'DOWN' in its body"),
         ("/sick", "200 with False in its body"),
-        ("/text", "200 with 'unhealthy"),
+        ("/text", "200 with 'not ready"),
         ("/page", "200 with a page"),
         ("/well", ""),
         ('/health 200 {"status":"DOWN"}', ""),
