@@ -89,7 +89,7 @@ def test_what_depends_on_a_changed_key_follows_it(load):
 def test_every_value_is_the_files(load):
     target = load(
         NEEDED + "ALLOW_MUTATIONS=TRUE\nexport API_URL='https://api.example.com:8004/base/' # c\nSOAK_SECONDS=1.5\n"
-        "STORAGE_MODE=0770\nWATCH_DIRS=/var/butler:/b\nCLAMD=\nTRACE_HEADER=\nSTUDENT_IDS=numeric\nBOT_LOGS=file:///l/b.log\n"
+        "STORAGE_MODE=2770\nWATCH_DIRS=/var/butler:/b\nCLAMD=\nTRACE_HEADER=\nSTUDENT_IDS=numeric\nBOT_LOGS=file:///l/b.log\n"
         "API_LOGS=journald://butler-api.service\nSOAK_STUDENTS='a b*'\nCHANNEL=news\nCODE_DIR=/code\n"
         'RESTART_API="make -C sub restart"\n'
     )
@@ -99,7 +99,7 @@ def test_every_value_is_the_files(load):
     logs = [target.services[key].logs for key in ("bot", "api")]
     assert logs == ["file:///l/b.log", "journald://butler-api.service"]
     assert (target.known.soak_students, target.known.channel, target.code_dir) == (("a", "b*"), "news", Path("/code"))
-    assert (target.soak_seconds, target.storage.mode) == (1.5, 0o770)
+    assert (target.soak_seconds, target.storage.mode) == (1.5, 0o2770)
     assert target.storage.watch_dirs == (Path("/var/butler"), Path("/b"))
     assert (target.clamd, target.trace_header, target.student_ids) == (None, "", "numeric")
 
@@ -174,7 +174,8 @@ def test_public_tells_the_rest_by_dotted_name(load):
         ("SOAK_SECONDS=nan", "expected a number of seconds above 0"),
         ("SOAK_SECONDS=inf", "expected a number of seconds above 0"),
         ("HTTP_TIMEOUT_SECONDS=0", "expected a number of seconds above 0"),
-        ("STORAGE_MODE=850", "expected three octal digits, such as 750"),
+        ("STORAGE_MODE=850", "expected three octal digits, such as 750, or four, such as 2750"),
+        ("STORAGE_MODE=02750", "expected three octal digits"),
         ("STORAGE_MODE=rwxr-x---", "expected three octal digits"),
         ("STORAGE_OWNER=butler", "expected USER:GROUP"),
         ("STORAGE_ROOT=var/archives", "expected an absolute path"),
