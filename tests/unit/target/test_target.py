@@ -136,13 +136,13 @@ def test_the_environment_never_overrides_the_file(load, monkeypatch, password):
 
 
 def test_no_secret_in_any_repr_or_in_public(load):
-    target = load(NEEDED + "PROMETHEUS_URL=http://u:canary-prom@p:9090\nAPI_URL=http://u:canary-api@a\n")
+    target = load(NEEDED + "PROMETHEUS_URL=http://u:canary-prom@p:9090\nLOKI_URL=http://u:canary-loki@a\n")
     shown = [target, target.grafana, target.mongo, *target.services.values(), target.public()]
     assert "canary" not in repr(shown) + str(shown)
     assert target.public()["prometheus_url"] == "http://[redacted]@p:9090"
     assert target.public()["mongo.url"] == "mongodb://[redacted]@127.0.0.1:27018/butler?authSource=admin"
     assert target.public()["grafana.password"] == "[redacted]"
-    assert sorted(target.secrets()) == ["canary-api", "canary-grafana", "canary-mongo", "canary-prom"]
+    assert sorted(target.secrets()) == ["canary-grafana", "canary-loki", "canary-mongo", "canary-prom"]
 
 
 def test_public_tells_the_rest_by_dotted_name(load):
