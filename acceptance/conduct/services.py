@@ -144,7 +144,7 @@ class Restarter:
         self._wait(
             lambda: is_healthy(service, timeout),
             f"{service.name}: {healthy_answer(service)}",
-            lambda: f"it did not come true, found {health_fault(service, timeout) or 'it, too late'}",
+            lambda: f"found {health_fault(service, timeout) or 'it, too late'}",
         )
         if blind:
             return None
@@ -152,7 +152,9 @@ class Restarter:
         than = f" newer than {clock(max(before.starts), '%Y-%m-%d %H:%M:%S')}" if before.starts else ""
         claim = f"{service.name}: {shown_by(service)} shows {wanted}{than}"
         try:
-            after: float | None = self._wait(lambda: self._newer(service, before.starts), claim)
+            after: float | None = self._wait(
+                lambda: self._newer(service, before.starts), claim, lambda: f"found {self._shown(service)}"
+            )
         except MutationFailed as error:
             if before.scraped is not None and self._has_no_data(service, before.scraped):
                 return None  # the service answers, and another restart would show no more
@@ -191,9 +193,15 @@ class Restarter:
         after = self._started(service)
         return min(after) if are_newer(after, before) else None
 
-    def _wait(
-        self, condition: Callable[[], Any], claim: str, found: Callable[[], str] = lambda: "it did not come true"
-    ) -> Any:
+    def _shown(self, service: Service) -> str:
+        """Say which processes are seen now, or why none is."""
+        try:
+            seen = starts(service, self._target, self._prometheus)
+        except Inconclusive as error:
+            return f"no answer: {error}"
+        return ", ".join(clock(each, "%Y-%m-%d %H:%M:%S") for each in seen) or "none"
+
+    def _wait(self, condition: Callable[[], Any], claim: str, found: Callable[[], str]) -> Any:
         patience = self._target.restart_timeout_s
         seen = poll(condition, bool, patience, every=0.2)
         if not seen:

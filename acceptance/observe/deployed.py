@@ -22,6 +22,8 @@ from acceptance.verdict import Inconclusive
 
 COMMIT = re.compile(r"[0-9a-f]{7,64}")
 """What names a commit; words such as `unknown` and `latest` do not."""
+ASKED = 8
+"""So often a service is asked by HTTP: each call may reach another of its processes."""
 PATIENCE_S = 30
 """Longest time, in seconds, of git and of a command that names a commit: a remote is asked."""
 
@@ -119,13 +121,13 @@ def running_commits(target: Target, service: Service, prometheus: Prometheus) ->
     if kind == "metric":
         found = [sample.labels.get(key, "") for sample in prometheus.instant(f'{where}{{job="{service.job}"}}')]
     elif kind == "http":
-        found = [_answered(service, where, key, target.http_timeout_s)]
+        found = [_answered(service, where, key, target.http_timeout_s) for _ in range(ASKED)]
     else:
         found = list(_ran(shlex.split(rest.replace("{NAME}", service.name)), target.infra_dir))
     commits = {text for text in found if COMMIT.fullmatch(text)}
     if not commits:
         raise Inconclusive(f"{service.name}: expected a commit by {target.running_commit}, found {found}")
-    if kind == "metric":  # a process beside it that does not say is of another release
+    if kind != "command":  # a process beside it that does not say is of another release
         commits |= {f"no commit ({text!r})" for text in found if not COMMIT.fullmatch(text)}
     return tuple(sorted(commits))
 

@@ -16,6 +16,7 @@ from datetime import UTC, datetime, timedelta
 
 from bson import ObjectId
 
+from acceptance.disk import GONE
 from acceptance.observe.exported import await_scrape
 from acceptance.observe.logs import Logs
 from acceptance.observe.mongo import database
@@ -127,9 +128,15 @@ class NewPath:
 
     def _on_disk(self, since: datetime, _: bool) -> Sequence[str]:
         found = glob.glob(self._rest, recursive=True)  # noqa: PTH207 - a whole pattern, not one below a folder
+        return [path for path in found if self._written(path) >= since.timestamp()]
+
+    def _written(self, path: str) -> float:
+        """Give when a file was written, unix seconds; 0 for one that is gone again, such as one that is received."""
         try:
-            return [path for path in found if os.lstat(path).st_mtime >= since.timestamp()]
+            return os.lstat(path).st_mtime
         except OSError as error:
+            if error.errno in GONE:
+                return 0.0
             raise Inconclusive(f"{self._rest}: expected to read it, found: {error}; run as a user who may") from error
 
 

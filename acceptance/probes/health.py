@@ -20,7 +20,7 @@ from acceptance.observe.mongo import database
 from acceptance.polling import poll
 from acceptance.probes.clients import Clients
 from acceptance.probes.http.client import Called, brief
-from acceptance.probes.reviews.pipeline import component_findings
+from acceptance.probes.reviews.pipeline import component_findings, unknown_task
 from acceptance.redact import cut
 from acceptance.target.model import ServiceKey, Target
 from acceptance.verdict import Inconclusive
@@ -69,7 +69,7 @@ def _dialog(clients: Clients) -> list[Finding]:
 
 
 def _reviews(clients: Clients) -> list[Finding]:
-    answer = clients.caller("api").get(f"/api/v1/reviews/{NOBODY}").exchange
+    answer = unknown_task(clients.caller("api"), NOBODY).exchange
     good = answer.status == httpx.codes.NOT_FOUND and answer.detail
     expected = '404 {"detail": ...} of a review that does not exist'
     return [] if good else [_wrong("review API", expected, brief(answer))]

@@ -19,6 +19,7 @@ from acceptance.probes.homework.worker import LIST_PATH
 from acceptance.probes.homework.worker import REVIEWS_PATH as HOMEWORK_REVIEWS
 from acceptance.probes.http.client import Called, Caller
 from acceptance.probes.http.exchange import Exchange, leaks
+from acceptance.probes.reviews.pipeline import unknown_task
 from acceptance.probes.storage.uploads import REVIEWS_PATH, Upload, Uploader
 
 Ask = Callable[[Caller, str], Called]
@@ -56,7 +57,7 @@ ODD: Mapping[str, Mapping[str, Ask]] = {
         ),
     },
     "api": {
-        "an unknown task": lambda api, user: api.get(f"{REVIEWS_PATH}/rev_{user}"),
+        "an unknown task": lambda api, user: unknown_task(api, f"rev_{user}"),
         "all tasks": lambda api, _: api.get(REVIEWS_PATH),
         "a task of no name": lambda api, _: api.get(f"{REVIEWS_PATH}/%20"),
     },
@@ -113,7 +114,8 @@ def odd_uploads(uploader: Uploader, user: str) -> Answers:
 
 
 def _answer(exchange: Exchange, user: str) -> Answer:
-    return Answer(exchange.status, headers_of(exchange), tuple(leaks(exchange.body, sent=[user])))
+    told = leaks(exchange.body, sent=[user], addressed=exchange.addressed)
+    return Answer(exchange.status, headers_of(exchange), tuple(told))
 
 
 def odd_findings(now: Answers, before: Answers | None = None) -> list[Finding]:

@@ -148,10 +148,10 @@ def conversations(user: User) -> Iterator[Finding]:
         if session in judged:
             yield from judged[session]
             continue
-        turn = user.clients.butler.say(owner, RECALL, context["session_id"])
+        turn = user.clients.butler.say(owner, RECALL, session)
         stored = contexts.context_after(user.mongo, turn)
         more = Conversation((turn,), (stored,))
-        if wrong := turn.findings() or replace(turn, session_id=more.session_id).other_session(context["session_id"]):
+        if wrong := turn.findings() or replace(turn, session_id=more.session_id).other_session(session):
             yield from wrong
             continue
         said = list(contexts.texts(context.get("data")))[-2:]
@@ -223,7 +223,7 @@ def tasks(user: User) -> Iterator[Finding]:
         subject, student = f"task {task['task_id']}, stored before", (task.get("metadata") or {}).get("student_id")
         if called.exchange.status != httpx.codes.OK:
             yield Finding("cannot be read", subject, "200", brief(called.exchange), Severity.CRITICAL)
-        elif student not in (None, called.get("student_id")):
+        elif student is not None and str(student) != str(called.get("student_id")):
             yield Finding("cannot be read", subject, f"student {student!r}", repr(called.get("student_id")))
         elif task.get("status") == "succeeded" and task.get("result") and _untold(user, called):
             yield Finding("cannot be read", subject, "the result that is stored of it", "none")

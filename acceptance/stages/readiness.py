@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 from acceptance.envfile.file import EnvFile
 from acceptance.evidence import Evidence
@@ -154,7 +156,16 @@ def _reads(target: Target) -> list[Finding]:
 def _answers(service: Service, target: Target) -> list[Finding]:
     fault = health_fault(service, target.http_timeout_s)
     step = f"correct the address or {service.key.upper()}_HEALTH, or start {service.name}"
+    if named := _proxy_before(service.url):
+        step += f"; our calls go by the proxy that {named} of this environment names: name its host in NO_PROXY"
     return [Finding("not healthy", "", healthy_answer(service), fault, next_step=step)] if fault else []
+
+
+def _proxy_before(url: str) -> str:
+    """Name the variable by which a call goes to a proxy; empty where it goes straight."""
+    parts, proxies = urlsplit(url), getproxies()
+    schemes = [each for each in (parts.scheme, "all") if proxies.get(each)]
+    return f"{schemes[0].upper()}_PROXY" if schemes and not proxy_bypass(parts.netloc) else ""
 
 
 def _tells(service: Service, target: Target, stage: Stage, seen: list[Evidence]) -> list[Finding]:

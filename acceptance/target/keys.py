@@ -49,7 +49,7 @@ from acceptance.target.parsers import (
     word_or_nothing,
     zone,
 )
-from acceptance.target.service_parsers import health, new_path_proof, renamings, start_proof
+from acceptance.target.service_parsers import health, new_path_proof, renamings, service_url, start_proof
 from acceptance.target.window import Window
 
 
@@ -91,6 +91,7 @@ _WINDOW = (
 )
 _HEALTH = (
     "Where the service tells its health: /PATH, /PATH STATUS or /PATH STATUS TEXT (a text that the body must hold). "
+    "Without a TEXT, a body that says `down`, `unhealthy` or the like, or is a page of HTML, is no health. "
     "A redirect is followed to the same path with or without a final slash, or to https, and to no other page."
 )
 _STARTED = (
@@ -201,7 +202,7 @@ def _http_names(upper: str) -> dict[str, Key]:
 def _service(upper: str, name: str, port: int, restart: str) -> dict[str, Key]:
     return {
         f"{upper}_NAME": Key(word, name),
-        f"{upper}_URL": Key(http_url, f"http://127.0.0.1:{port}"),
+        f"{upper}_URL": Key(service_url, f"http://127.0.0.1:{port}"),
         f"{upper}_JOB": Key(word, f"{{{upper}_NAME}}"),
         f"{upper}_HEALTH": Key(health, "/health", about=_HEALTH),
         f"{upper}_STARTED": Key(start_proof, "metric", about=_STARTED),

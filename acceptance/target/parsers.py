@@ -131,9 +131,9 @@ def hours(text: str) -> float:
 
 
 def mode(text: str) -> int:
-    """Return permission bits given in octal, such as 750."""
-    if not re.fullmatch(r"0?[0-7]{3}", text):
-        raise Malformed("three octal digits, such as 750")
+    """Return permission bits given in octal, such as 750, or 2750 where what is made in a folder gets its group."""
+    if not re.fullmatch(r"[0-7]{3,4}", text):
+        raise Malformed("three octal digits, such as 750, or four, such as 2750")
     return int(text, 8)
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from urllib.parse import urlsplit
 
-from acceptance.target.parsers import Malformed, Parser, command
+from acceptance.target.parsers import Malformed, Parser, command, http_url
 from acceptance.target.parts import Health
 
 
@@ -14,6 +15,14 @@ def health(text: str) -> Health:
     if not found:
         raise Malformed("/PATH, /PATH STATUS or /PATH STATUS TEXT, such as /health, or /ready 200 UP")
     return Health(found[1], int(found[2] or 200), found[3] or "")
+
+
+def service_url(text: str) -> str:
+    """Return the base of a service's address: a login in it would be sent with a stranger's calls too."""
+    url = http_url(text)
+    if "@" in urlsplit(url).netloc:
+        raise Malformed("a URL without a login in it; what lets our calls in is SERVICE_LOGIN, such as `Basic BASE64`")
+    return url
 
 
 def renamings(form: str, *, may_lack: bool = False, kinds: bool = False) -> Parser:

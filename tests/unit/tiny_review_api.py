@@ -41,6 +41,7 @@ class TinyApi:
     fault: str = SOUND
     url: str = ""
     traces: list[str] = field(default_factory=list)
+    attacked: bool = False
 
     def review(self, body: bytes, boundary: bytes) -> tuple[int, dict[str, str]]:
         guarded, form = _read_twice(body, boundary, self.fault)
@@ -48,6 +49,9 @@ class TinyApi:
         attack = not (_ID.fullmatch(student) and _ID.fullmatch(assignment))
         if self.fault == "refuses-all":
             return 422, {"detail": "no"}
+        if self.fault == "bans" and (attack or self.attacked):
+            self.attacked = True
+            return 403, {"detail": "no"}
         try:
             self._guard(guarded, attack)
         except RefusedError:

@@ -113,16 +113,17 @@ def as_another(door: Door, others: Door | None) -> list[Finding]:
     return list(_at(door, [("another student's login", others.login)]))
 
 
-def told_by(tell: Callable[[str], object], name: str) -> list[str]:
+def told_by(tell: Callable[[str], object], name: object) -> list[str]:
     """Give the names, besides its own, by which a thing is told: its beginning, and patterns that a search may take.
 
     Args:
         tell: Asks for a thing by a name; gives the name of what is told, if anything is.
-        name: The thing's own.
+        name: The thing's own, text or a number.
     """
-    cut = name[:-1]
+    own = str(name)
+    cut = own[:-1]
     others = {"its beginning": cut, "a pattern of SQL": f"{cut}%", "a wildcard": f"{cut}*", "an expression": f"{cut}."}
-    return [kind for kind, other in others.items() if tell(quote(other, safe="")) == name]
+    return [kind for kind, other in others.items() if str(tell(quote(other, safe=""))) == own]
 
 
 def _at(door: Door, strangers: Iterable[tuple[str, Mapping[str, str]]]) -> Iterator[Finding]:
@@ -135,7 +136,7 @@ def _at(door: Door, strangers: Iterable[tuple[str, Mapping[str, str]]]) -> Itera
             raise Inconclusive(f"{subject}: expected an answer, found {answer.status or answer.error}")
         if _is_let_in(answer):
             yield _served(door, subject, f"{answer.status}")
-        elif answer.status not in door.refused:
+        elif answer.status not in door.refused and not _is_sent_away(answer):
             yield Finding("odd refusal", subject, _words(door), f"{answer.status}", Severity.MEDIUM)
 
 
@@ -160,6 +161,11 @@ def _is_let_in(answer: Exchange) -> bool:
     if "text/html" in answer.headers.get("content-type", ""):  # guard: login-page-lets-nobody-in
         return False
     return answer.status is not None and 200 <= answer.status < 300
+
+
+def _is_sent_away(answer: Exchange) -> bool:
+    """Tell whether a gateway sends a caller elsewhere, such as to a login: the owner's own call was served as it is."""
+    return answer.status in {301, 302, 303, 307, 308} and "location" in answer.headers
 
 
 def _words(door: Door) -> str:

@@ -1,7 +1,7 @@
-"""Send good uploads before the attacks: without them a refusal proves nothing.
+"""Send good uploads before the attacks, and after them: without them a refusal proves nothing.
 
-A service that refuses everything, or a wrong address, would pass every attack; and only what was seen to
-arrive on disk are noticed when they are overwritten.
+A service that refuses everything, or a wrong address, would pass every attack, and so would what turns an attacker away
+from the first one on; and only what was seen to arrive on disk are noticed when they are overwritten.
 """
 
 from __future__ import annotations
@@ -105,6 +105,11 @@ def upload_controls(uploader: Uploader, roots: StorageRoots, students: Students,
         )
     files = tuple(path for paths in found.of.values() for path in paths)
     return Controls(nonces, files, victim, f"{run_prefix}-victim")
+
+
+def again(student: str, run_prefix: str) -> Upload:
+    """Make the good upload that is sent after the attacks by the student in whose name they were made."""
+    return _upload(student, f"{run_prefix}-again")
 
 
 def _upload(student: str, assignment: str) -> Upload:

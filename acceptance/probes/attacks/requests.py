@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from acceptance.polling import poll
 from acceptance.probes.archives.archives import new_nonce
 from acceptance.probes.attacks import escape_targets
 from acceptance.probes.attacks.building import BOUNDARY, uploads
@@ -19,6 +20,8 @@ from acceptance.probes.http.multipart import Multipart
 from acceptance.probes.storage.uploads import Upload, Uploader
 from acceptance.target.naming import HttpNames
 
+RECOVERS_S = 10.0
+"""So long a service may be busy with the attacks before it takes a good upload."""
 _UP = "/".join([".."] * 16)
 
 
@@ -93,8 +96,10 @@ def prepare(
     return attacks
 
 
-def send_all(attacks: Sequence[Attack], uploader: Uploader, concurrency: int, deadline_s: float) -> list[Exchange]:
-    """Send all, so many at a time; what is not sent before the deadline has no trace id.
+def send_all(
+    attacks: Sequence[Attack], uploader: Uploader, concurrency: int, deadline_s: float, last: Upload
+) -> list[Exchange]:
+    """Send all, so many at a time, and then `last`; what is not sent before the deadline has no trace id.
 
     Bombs go first: a service works on one for seconds, in which the other workers send the rest.
     """
@@ -114,4 +119,8 @@ def send_all(attacks: Sequence[Attack], uploader: Uploader, concurrency: int, de
     with ThreadPoolExecutor(concurrency, "attack") as pool:
         first = sorted(attacks, key=lambda attack: attack.case.field != "bomb")
         answers = {attack.tag: pool.submit(one, attack) for attack in first}
-        return [answers[attack.tag].result() for attack in attacks]
+        done = [answers[attack.tag].result() for attack in attacks]
+    return [
+        *done,
+        poll(lambda: uploader.send(last), lambda answer: (answer.status or 500) < 500, RECOVERS_S, every=0.5),
+    ]

@@ -12,6 +12,10 @@ from acceptance.finding import Finding, Severity, ranked
 from acceptance.probes.attacks.corpus import Case
 from acceptance.probes.http.exchange import Exchange
 from acceptance.probes.storage.snapshot import edges
+from acceptance.redact import cut
+
+BUSY = 429
+"""A limit that was reached by then was not there for the attacks: those say it of themselves."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +101,7 @@ class CaseResult:
             found = f"the answer holds internals: {_some(self.leaks)}"
             yield self.finding("leaked", Severity.MEDIUM, "no internals", found)
         if exchange.refused and exchange.detail is None:
-            yield self.finding("no detail", Severity.LOW, 'the body {"detail": ...}', "another")
+            yield self.finding("no detail", Severity.LOW, 'the body {"detail": ...}', repr(cut(exchange.body, 100)))
 
 
 @dataclass(frozen=True)
@@ -110,6 +114,7 @@ class Results(Mapping[str, CaseResult]):
         nonces: The nonce of each upload of the run, good ones included, and to whom it belongs.
         created: Every path that the run is known to have brought about.
         run_prefix: What the names of the run's making have in common.
+        afterwards: The good upload after the attacks, by the same student.
     """
 
     cases: Mapping[str, CaseResult]
@@ -117,6 +122,7 @@ class Results(Mapping[str, CaseResult]):
     nonces: Mapping[bytes, str] = field(default_factory=dict, repr=False)
     created: tuple[Path, ...] = ()
     run_prefix: str = ""
+    afterwards: Exchange | None = None
 
     def __getitem__(self, case_id: str) -> CaseResult:
         return self.cases[case_id]
@@ -138,6 +144,12 @@ class Results(Mapping[str, CaseResult]):
     @property
     def no_data(self) -> list[str]:
         """The cases on which nothing can be said; a pass with any of these is inconclusive."""
+        last = self.afterwards
+        if last and not last.accepted and last.status != BUSY:  # guard: who-is-turned-away-for-all-proves-nothing
+            why = (
+                "a good upload of the same student after the attacks was not taken either, so no refusal says anything"
+            )
+            return [f"{name}: {why}. {last.explain()}" for name in self]
         return [result.no_data for result in self.values() if result.no_data is not None]
 
 

@@ -1,7 +1,7 @@
 """Run the corpus of attacks against a deployment and say what each of them did (checklist 21_01c.security.2).
 
 The order gives the proof: good uploads of the same shape are accepted first (else a refusal says nothing),
-then the folders are looked at, all cases sent, and the folders looked at again.
+then the folders are looked at, all cases sent and one good upload more, and the folders looked at again.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 from acceptance.polling import poll
 from acceptance.probes.archives.archives import new_nonce
 from acceptance.probes.attacks import escape_targets
-from acceptance.probes.attacks.control_uploads import StorageRoots, Students, upload_controls
+from acceptance.probes.attacks.control_uploads import StorageRoots, Students, again, upload_controls
 from acceptance.probes.attacks.corpus import Case
 from acceptance.probes.attacks.requests import Attack, prepare, send_all, tag_of
 from acceptance.probes.attacks.results import CaseResult, Results
@@ -66,8 +66,10 @@ def run(
         attacks = prepare(cases, roots, students, run_prefix, canary, controls, uploader.names)
         places = {place for attack in attacks for place in attack.places}
         announce(escape_targets.free(places, (roots.root, *roots.watch_dirs)))  # guard: escape-places-are-journalled
-        exchanges, changes = _attack(attacks, uploader, roots, run_prefix, concurrency, deadline_s)
-        owners = {attack.nonce: attack.case.id for attack in attacks}
+        last = again(students.attacker, run_prefix)
+        send = partial(send_all, attacks, uploader, concurrency, deadline_s, last)
+        (*exchanges, afterwards), changes = _attack(attacks, send, roots, run_prefix)
+        owners = {attack.nonce: attack.case.id for attack in attacks} | {last.archive.nonce: students.attacker}
         found = attribute(changes, owners, {attack.tag.encode(): attack.case.id for attack in attacks}).with_parents()
         refused = [attack.case.id for attack, exchange in zip(attacks, exchanges, strict=True) if exchange.refused]
         _await_tidying(path for case in refused for path in found.of.get(case, ()) if roots.holds(path))
@@ -83,18 +85,18 @@ def run(
     stray = (*(path for path in unknown if not roots.holds(path)), *(broken & set(unknown)))
     ours = tuple(path for paths in found.of.values() for path in paths if path not in changes.changed)
     nonces = {**controls.nonces, **owners, nonce: "canary"}
-    return Results(results, stray, nonces, (canary, *controls.files, *ours), run_prefix)
+    return Results(results, stray, nonces, (canary, *controls.files, *ours), run_prefix, afterwards)
 
 
 def _attack(
-    attacks: Sequence[Attack], uploader: Uploader, roots: StorageRoots, prefix: str, concurrency: int, deadline_s: float
+    attacks: Sequence[Attack], send: Callable[[], list[Exchange]], roots: StorageRoots, prefix: str
 ) -> tuple[list[Exchange], Changes]:
     """Send all attacks between two snapshots; give the answers and what is different."""
     folders = (roots.root, roots.canary_dir, *roots.watch_dirs)
     places = {place for attack in attacks for place in attack.places}
     mark = tag_of(prefix, 0)[:-4]
     before, sites = Tree.of(folders), escape_targets.look(places | escape_targets.marked(places, mark))
-    exchanges = send_all(attacks, uploader, concurrency, deadline_s)
+    exchanges = send()
     changes = diff(before, Tree.settled(folders))
     return exchanges, _with_unwatched(changes, before, places, sites, roots, mark)
 
@@ -138,5 +140,13 @@ def _result(
         written_outside=tuple(path for path in paths if not roots.holds(path)),
         written_inside=tuple(path for path in paths if roots.holds(path) and is_wrong(path)),
         victim_intact=not blamed,
-        leaks=tuple(leaks(exchange.body, sent=attack.echoes(), form=attack.form(), private=[str(roots.root)])),
+        leaks=tuple(
+            leaks(
+                exchange.body,
+                sent=attack.echoes(),
+                form=attack.form(),
+                private=[str(roots.root)],
+                addressed=exchange.addressed,
+            )
+        ),
     )

@@ -136,9 +136,10 @@ class Butler:
         return [] if knows else [Finding("does not work", "dialog gateway", expected, brief(answer))]
 
     def _turn(self, user_id: str, message: str, called: Called) -> Turn:
-        session_id, mode = (
-            None if self.caller.names.lacks(name) else _text(called.get(name)) for name in ("session_id", "mode")
-        )
+        told = called.get("session_id")
+        named = str(told) if isinstance(told, int) and not isinstance(told, bool) else _text(told)
+        session_id = None if self.caller.names.lacks("session_id") else named
+        mode = None if self.caller.names.lacks("mode") else _text(called.get("mode"))
         return Turn(user_id, message, called.exchange, session_id, _text(called.get("reply")), mode)
 
 

@@ -189,7 +189,7 @@ def _requested(before: Check, called: Called, after: Check) -> Requested:
 
 
 def _is_commit(row: Any, student_id: str) -> bool:
-    if not isinstance(row, dict) or row.get("student") != student_id:
+    if not isinstance(row, dict) or str(row.get("student")) != student_id:
         return False
     return bool(_HASH.fullmatch(str(row.get("hash")))) and bool(row.get("date"))
 

@@ -6,8 +6,9 @@ import ast
 import contextlib
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from urllib.parse import urlsplit
 
 from acceptance.redact import cut
 from acceptance.target.naming import at
@@ -96,6 +97,11 @@ class Exchange:
         """The contract's `detail` of a refusal, `None` when the body is not `{"detail": ...}`."""
         return at(_decoded(self.body), self.detail_at) if self.detail_at else self.body
 
+    @property
+    def addressed(self) -> tuple[str, str]:
+        """Where the request was sent: address and path. A refusal may repeat them, as problem+json does."""
+        return self.url, urlsplit(self.url).path
+
     def as_json(self) -> dict[str, object]:
         """Give the facts for the record, where a long body is cut."""
         return asdict(self) | {"body": cut(self.body, SHOWN)}
@@ -110,7 +116,14 @@ class Exchange:
         return f"{did}\nanswered {self.status} {self.reason}".rstrip() + f"{leads}: {body!r}"
 
 
-def leaks(body: str, *, sent: Iterable[str] = (), form: Iterable[bytes] = (), private: Sequence[str] = ()) -> list[str]:
+def leaks(
+    body: str,
+    *,
+    sent: Iterable[str] = (),
+    form: Iterable[bytes] = (),
+    private: Sequence[str] = (),
+    addressed: Collection[str] = (),
+) -> list[str]:
     """Name the internals found in a refusal's body.
 
     The target contract wants `{"detail": "..."}` with no stack trace, path, address or secret.
@@ -120,12 +133,13 @@ def leaks(body: str, *, sent: Iterable[str] = (), form: Iterable[bytes] = (), pr
         sent: Texts which the request itself held; an echo of them is no leak.
         form: The request's body in pieces, such as an archive; an echo of any part of it is none either.
         private: Texts which may never appear, such as the storage root or a secret.
+        addressed: Where the request was sent: a text that is all of that is no leak, and one that goes on may be.
 
     Returns:
         One `kind: what was found` for each kind; empty when the body is clean.
     """
     decoded = _decoded(body)  # undoes JSON's escapes, so that an echo compares equal
-    texts = [body] if decoded is None else list(_strings(decoded))
+    texts = [body] if decoded is None else [text for text in _strings(decoded) if text not in addressed]
     echoes = sorted(filter(None, sent), key=len, reverse=True)
     if not _told("\n".join(_without(text, echoes) for text in texts), private):
         return []

@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 
 from acceptance.effects import Effect, about_to
 from acceptance.probes.http.exchange import BODY_LIMIT
+from acceptance.probes.http.multipart import CHUNK
 
 PATIENCE_S = 2.0
 """Seconds that a server is given to refuse an announced length before the body ends short of it."""
@@ -94,6 +95,7 @@ class _DeadlineSocket:
     def __init__(self, sock: socket.socket, deadline: float) -> None:
         self._sock = sock
         self._deadline = deadline
+        self._early = b""
 
     def _arm(self) -> socket.socket:
         left = self._deadline - time.monotonic()
@@ -104,16 +106,27 @@ class _DeadlineSocket:
 
     def send_or_answer(self, data: bytes | memoryview) -> int:
         """Send some of the data; return 0 when the server began to answer (or closed) instead of reading on."""
-        sock = self._arm()
-        if isinstance(sock, ssl.SSLSocket):  # a session ticket makes it readable without an answer
-            return sock.send(data)
-        left = max(0.0, self._deadline - time.monotonic())
-        readable, writable, _ = select.select([sock], [sock], [], left)
-        if readable:
-            return 0
-        if not writable:
-            raise DeadlineError
-        return sock.send(data)
+        while True:
+            sock = self._arm()
+            left = max(0.0, self._deadline - time.monotonic())
+            readable, writable, _ = select.select([sock], [sock], [], left)
+            if readable and (not isinstance(sock, ssl.SSLSocket) or self._begins(sock)):
+                return 0
+            if writable:
+                return sock.send(data)
+            if not readable:
+                raise DeadlineError
+
+    def _begins(self, sock: ssl.SSLSocket) -> bool:
+        """Tell whether an answer begins, or the server closed; a session ticket makes it readable without either."""
+        sock.settimeout(0)
+        try:
+            self._early = sock.recv(CHUNK)
+        except ssl.SSLWantReadError:
+            return False
+        finally:
+            self._arm()
+        return True
 
     def give_up_sending(self, patience_s: float) -> None:
         """End a body that is shorter than announced, as a client that died; first let the server answer.
@@ -121,7 +134,7 @@ class _DeadlineSocket:
         An answer to the announced length alone would be lost if the end of the stream came with it.
         """
         sock = self._arm()
-        left = min(patience_s, max(0.0, self._deadline - time.monotonic()))
+        left = 0.0 if self._early else min(patience_s, max(0.0, self._deadline - time.monotonic()))
         if not select.select([sock], [], [], left)[0] and not isinstance(sock, ssl.SSLSocket):
             sock.shutdown(socket.SHUT_WR)
 
@@ -132,6 +145,9 @@ class _DeadlineSocket:
         return io.BufferedReader(_Reading(self))
 
     def recv_into(self, buffer: Any) -> int:
+        if early := self._early[: len(buffer)]:
+            buffer[: len(early)], self._early = early, self._early[len(early) :]
+            return len(early)
         return self._arm().recv_into(buffer)
 
     def close(self) -> None:
@@ -188,6 +204,11 @@ def _send_body(sock: _DeadlineSocket, body: Iterable[bytes], reply: Reply, *, ch
 
 def _read(connection: http.client.HTTPConnection, reply: Reply) -> None:
     answer = connection.getresponse()
+    while (
+        100 <= answer.status < 200
+    ):  # a word on the way, such as 103 of a proxy, which http.client takes for the answer
+        vars(answer)["headers"] = None
+        answer.begin()
     reply.status, reply.reason = answer.status, answer.reason
     reply.headers = {name.lower(): value for name, value in answer.getheaders()}
     try:

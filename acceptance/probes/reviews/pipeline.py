@@ -18,7 +18,7 @@ from acceptance.observe.logs import Logs
 from acceptance.observe.prometheus import Prometheus
 from acceptance.observe.store import Store
 from acceptance.polling import poll
-from acceptance.probes.http.client import Caller, brief
+from acceptance.probes.http.client import Called, Caller, brief
 from acceptance.probes.reviews.result import EFFECTS, ENDED, Review, Submitted
 from acceptance.probes.reviews.works import CLEAN_LOG, LOG, NO_LOG, ODD_LOG, PROJECT, RAW_LOG, submission
 from acceptance.probes.seen import CLOCKS_DIFFER
@@ -27,6 +27,9 @@ from acceptance.probes.storage.uploads import REVIEWS_PATH, Uploader
 DURATIONS = "review_submission_duration_seconds_count"
 COMPONENTS_PATH = "/health/components"
 COMPONENTS = ("RateLimiter", "LogAnalysisPipeline", "ReportPublisher")
+NO_TASKS = ("00000000-0000-4000-8000-000000000000", "0" * 24, "2147483647")
+"""Ids of no task, as they look where they are UUIDs, ObjectIds or numbers."""
+MALFORMED = (400, 422)
 EARLY_LOOKS_S = 3.0
 """So long it is looked whether a review that has succeeded is published."""
 
@@ -193,6 +196,20 @@ class Reviews:
 def counted(prometheus: Prometheus, job: str) -> int:
     """Count the reviews that the decomposed use case says it did; 0 where it exports nothing."""
     return round(sum(sample.value for sample in prometheus.instant(f'{DURATIONS}{{job="{job}"}}')))
+
+
+def unknown_task(api: Caller, name: str) -> Called:
+    """Ask for a task that is not there; where the API takes ids of another form alone, once more in that form.
+
+    Args:
+        api: The review API.
+        name: An id of no task, as the contract has them.
+    """
+    for each in (name, *NO_TASKS):
+        called = api.get(f"{REVIEWS_PATH}/{each}")
+        if called.exchange.status not in MALFORMED:
+            break
+    return called
 
 
 def component_findings(worker: Caller) -> list[Finding]:

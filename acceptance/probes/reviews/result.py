@@ -188,7 +188,7 @@ class Review:
         ended = {"finished_at": moment(told.get("finished_at")), "result": told.get("result")}
         lacking = [name for name, value in ended.items() if value is None and name not in self.untellable]
         expected = {"task_id": self.submitted.task_id, "status": "succeeded"}
-        if not lacking and {name: told.get(name) for name in expected} == expected:
+        if not lacking and {name: str(told.get(name)) for name in expected} == expected:
             return []
         wanted = " and ".join([str(expected), *lacking])
         return [Finding("not told", self.submitted.task_id, f"the API to tell {wanted}", cut(str(told), 200))]

@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from acceptance.disk import owner_name, sha256_of
+from acceptance.disk import GONE, owner_name, sha256_of
 from acceptance.finding import Finding
 from acceptance.probes.archives.archives import Archive
 from acceptance.target.parts import Storage
@@ -53,12 +53,27 @@ def copies_of(archive: Archive, root: Path, without: Collection[Path] = ()) -> l
     """Find the files below `root` that are this archive, byte for byte; folders of `without` are left out.
 
     Raises:
-        Inconclusive: `root` cannot be listed.
+        Inconclusive: `root` cannot be listed, or a file of that size not be read.
     """
     if not os.access(root, os.R_OK | os.X_OK):
         raise Inconclusive(f"{root} cannot be listed by this user; run as the storage's owner or as root")
     same_size = (path for path, size in _files(root, without) if size == archive.size)
-    return sorted(path for path in same_size if sha256_of(path) == archive.sha256)
+    return sorted(path for path in same_size if _digest(path) == archive.sha256)
+
+
+def _digest(path: Path) -> str:
+    """Digest a file; what was moved since it was listed, as a service does with one that it receives, has none.
+
+    Raises:
+        Inconclusive: It is there and cannot be read.
+    """
+    try:
+        return sha256_of(path)
+    except OSError as error:
+        if error.errno in GONE:
+            return ""
+        told = f"{path}: expected to read it, found: {error.strerror}"
+        raise Inconclusive(f"{told}; run as the storage's owner or as root") from error
 
 
 def _files(root: Path, without: Collection[Path]) -> Iterator[tuple[Path, int]]:

@@ -6,10 +6,12 @@ Source: checklist 21_01c.security.1 and .3; the contract's "A status code is not
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+
+import httpx
 
 from acceptance.finding import Finding, Severity
 from acceptance.observe.log_lines import LogLine
@@ -17,6 +19,7 @@ from acceptance.observe.logs import Logs
 from acceptance.polling import poll
 from acceptance.probes.http.client import brief
 from acceptance.probes.http.exchange import SERVER_VERSION, Exchange, leaks
+from acceptance.probes.storage.refused_documents import TIDYING_S
 from acceptance.probes.storage.snapshot import Tree, attribute, diff
 from acceptance.probes.storage.uploads import Upload, Uploader
 from acceptance.redact import cut
@@ -43,6 +46,7 @@ class Refusal:
         by_service: Whether the service itself refused it: a request that breaks HTTP, or is too large for a proxy in
             front of it, may not come that far.
         after: The storage once the answer was there; it will do as the next upload's `before`.
+        chunked: Whether it told no length: a server, or a proxy before it, may take no such upload at all (411).
     """
 
     what: str
@@ -53,6 +57,7 @@ class Refusal:
     form: Iterable[bytes] = ()
     by_service: bool = True
     after: Tree | None = None
+    chunked: bool = False
 
     def findings(self, event: str | None, status: int | None = None, sent_at_most: int | None = None) -> list[Finding]:
         """Name everything that is wrong; an empty list is a proper refusal.
@@ -62,6 +67,8 @@ class Refusal:
             status: The exact status, by default one of those that the contract names for a bad upload.
             sent_at_most: Bytes that may be sent until the answer comes; None for a service that may wait for all.
         """
+        if self.chunked and self.exchange.status == httpx.codes.LENGTH_REQUIRED:  # whatever its size
+            return replace(self, by_service=False, chunked=False).findings(None, httpx.codes.LENGTH_REQUIRED)
         answer, found = self.exchange, []
         say = partial(Finding, subject=self.what)
         if self.kept:
@@ -74,7 +81,7 @@ class Refusal:
         if sent_at_most is not None and answer.sent_bytes > sent_at_most:
             early = f"the answer before {sent_at_most:,} bytes are sent, for REFUSES_BY_LENGTH is true"
             found.append(say("read whole", expected=early, found=f"{answer.sent_bytes:,}", severity=Severity.MEDIUM))
-        for leak in leaks(answer.body, form=self.form):
+        for leak in leaks(answer.body, form=self.form, addressed=answer.addressed):
             if self.by_service or not leak.startswith(SERVER_VERSION):  # a proxy may name itself
                 told = f"the refusal tells {leak}: {cut(answer.body, 400)!r}"
                 found.append(say("leaked", expected="no internals", found=told, severity=Severity.MEDIUM))
@@ -149,14 +156,19 @@ def try_upload(
     before = before or Tree.of([root])
     answer = uploader.send_raw(upload, content_length=content_length, chunked=chunked)
     # The answer to a form that is cut short may be that to what came after it, before the form itself is kept.
-    after = Tree.of([root]) if content_length is None else Tree.settled([root])
-    kept = _its_own(upload, before, after)
+    scan = Tree.of if content_length is None else Tree.settled
+
+    def look() -> tuple[Tree, list[Path]]:
+        now = scan([root])
+        return now, _its_own(upload, before, now)
+
+    after, kept = poll(look, lambda seen: not seen[1], TIDYING_S)
     token = _bytes(upload.student_id).decode(errors="replace")
     wanted = event if event and logs.tells(event) else None
     events = events_of(logs, start, lambda line: line.trace_id == answer.trace_id or line.mentions(token), wanted)
     sound = by_service and content_length is None
     what = upload.archive.description
-    return Refusal(what, answer, tuple(kept), events, bool(wanted), upload.form(), sound, after)
+    return Refusal(what, answer, tuple(kept), events, bool(wanted), upload.form(), sound, after, chunked)
 
 
 def events_of(logs: Logs, start: datetime, is_its: Callable[[LogLine], bool], wanted: str | None) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
+from acceptance.disk import GONE
 from acceptance.polling import poll
 from acceptance.verdict import Inconclusive
 
@@ -155,10 +156,8 @@ def edges(path: Path) -> bytes:
             head = file.read(_EDGE)
             file.seek(max(len(head), found.st_size - _EDGE))
             return head + file.read(_EDGE)
-    except FileNotFoundError:
-        return b""
     except OSError as problem:
-        if problem.errno == errno.ENAMETOOLONG:
+        if problem.errno in (*GONE, errno.ENAMETOOLONG):
             return b""
         raise _blind(path, problem) from problem
 
@@ -195,18 +194,16 @@ def _walk(tops: set[Path]) -> Iterator[tuple[str, Stat]]:
         try:
             with os.scandir(folder) as listing:
                 children = list(listing)
-        except FileNotFoundError as problem:
-            if folder in named:
-                raise _blind(folder, problem) from problem
-            continue  # removed while we looked: gone is what it is
         except OSError as problem:
+            if problem.errno in GONE and folder not in named:
+                continue  # removed while we looked: gone is what it is
             raise _blind(folder, problem) from problem
         for child in children:
             try:
                 found = child.stat(follow_symlinks=False)
-            except FileNotFoundError:
-                continue
             except OSError as problem:
+                if problem.errno in GONE:
+                    continue
                 if problem.errno != errno.ENAMETOOLONG:
                     raise _blind(folder, problem) from problem
                 yield child.path, Stat(0, 0, 0, child.inode(), 0)  # it is there, and no path leads to it

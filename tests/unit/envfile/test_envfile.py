@@ -337,6 +337,20 @@ def test_a_full_disk_leaves_the_file_as_it_was(env, tmp_path, monkeypatch):
     assert sorted(p.name for p in tmp_path.iterdir()) == [".env.infra", ".env.infra.lock"]
 
 
+def test_a_file_system_that_syncs_no_folder_will_do(env, monkeypatch):
+    """As 9p and older CIFS: the file was replaced, and told as it was."""
+    fsync = os.fsync
+
+    def files_only(fd):
+        if stat.S_ISDIR(os.fstat(fd).st_mode):
+            raise OSError(22, "Invalid argument")
+        fsync(fd)
+
+    monkeypatch.setattr(os, "fsync", files_only)
+    write(env, f"{KEY}=false\n")
+    assert (env.set(KEY, "true").value, env.flag(KEY)) == ("true", True)
+
+
 @pytest.mark.parametrize(("room", "wanted"), [(99, False), (0, True)], ids=["no new file fits", "no byte fits"])
 def test_a_restore_on_a_full_disk_is_written_in_place_or_not_at_all(env, monkeypatch, room, wanted):
     """A flag that stays on, as no room is left for a second file, is worse than a write that is not atomic."""

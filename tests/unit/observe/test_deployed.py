@@ -1,16 +1,17 @@
 """Which Butler runs: the checkout, its main branch, and what the services say of themselves."""
 
+import itertools
+import json
 from types import SimpleNamespace
 
 import pytest
+from dependencies.faulty import server
 
 from acceptance.finding import summary
 from acceptance.observe.deployed import deployed
 from acceptance.observe.prometheus import Sample
 from acceptance.verdict import Inconclusive
 from lab.code import _git, make
-
-API = SimpleNamespace(name="butler-api", job="butler-api", url="http://127.0.0.1:9", headers={})
 
 
 @pytest.fixture
@@ -19,12 +20,13 @@ def deployment(tmp_path):
     checkout = make(tmp_path)
     commit = (checkout / ".git/refs/heads/main").read_text().strip()
 
-    def ask(*says, by="metric:info:commit", code_dir=checkout, env_file=tmp_path / ".env", log=tmp_path / "log.md"):
+    def ask(*says, by="metric:info:commit", code_dir=checkout, env_file=tmp_path / ".env", log=tmp_path / "log.md",
+            url="http://127.0.0.1:9"):  # fmt: skip
         metrics = SimpleNamespace(instant=lambda query: [Sample({"commit": each}, 1, 0) for each in says])
         target = SimpleNamespace(code_dir=code_dir, main_branch="origin/main", running_commit=by, infra_dir=tmp_path,
                                  source=tmp_path / "x.env", env_file=env_file, deployment_log=log,
                                  http_timeout_s=0.2)  # fmt: skip
-        return deployed(target, [API], metrics)
+        return deployed(target, [SimpleNamespace(name="butler-api", job="butler-api", url=url, headers={})], metrics)
 
     return SimpleNamespace(ask=ask, commit=commit, checkout=checkout, folder=tmp_path)
 
@@ -40,6 +42,14 @@ def test_old_code_in_one_of_two_processes_is_told(deployment, other, told):
     found = deployment.ask(deployment.commit, other).findings()
     assert "butler-api: expected the commit of CODE_DIR" in summary(found)
     assert told in summary(found)
+
+
+def test_old_code_behind_the_same_address_is_told(deployment):
+    """A proxy sends each call to another process: one that was asked once says nothing of the others."""
+    said = itertools.cycle([deployment.commit, "0" * 40, "unknown"])
+    with server(lambda _: (200, "application/json", json.dumps({"commit": next(said)}).encode())) as url:
+        found = summary(deployment.ask(by="http:/health:commit", url=url).findings())
+    assert ("0" * 40 in found, "no commit ('unknown')" in found) == (True, True)
 
 
 def test_checkout_behind_its_main_branch_is_told(deployment):

@@ -17,6 +17,7 @@ from acceptance.observe.started import shown_by, starts
 from acceptance.polling import poll
 from acceptance.probes.clients import Clients
 from acceptance.probes.health import PARTS
+from acceptance.stages.readiness import _answers
 from acceptance.target.file import TargetError
 from acceptance.verdict import Inconclusive
 
@@ -31,6 +32,10 @@ PAGES = {
     "/round/": (307, "/round"),
     "/ready": (204, ""),
     "/health": (200, '{"status":"DOWN"}'),
+    "/sick": (200, '{"healthy": false, "checks": {}}'),
+    "/text": (200, "not ready\n"),
+    "/page": (200, "<!DOCTYPE html><title>Down for maintenance</title>"),
+    "/well": (200, '{"status": "UP", "checks": {"tracing": {"status": "DOWN"}}, "error": null}'),
 }
 
 
@@ -61,7 +66,13 @@ def pages():
         ("/guarded", "302, which leads to /login?next=/guarded"),
         ("/elsewhere", "307, which leads to http://localhost:1/elsewhere"),
         ("/round", "307, which leads to /round"),
-        ("/health", ""),
+        ("/health", "200 with 'DOWN' in its body"),
+        ("/sick", "200 with False in its body"),
+        ("/text", "200 with 'not ready"),
+        ("/page", "200 with a page"),
+        ("/well", ""),
+        ('/health 200 {"status":"DOWN"}', ""),
+        ("/page 200 maintenance", ""),
         ('/health 200 {"status":"UP"}', '200 without \'{"status":"UP"}\''),
     ],
 )
@@ -69,6 +80,19 @@ def test_health_is_what_the_target_file_says(tmp_path, declared, fault):
     with pages() as url:
         found = health_fault(small_target(tmp_path, API_URL=url, API_HEALTH=f"'{declared}'").services["api"], 1)
     assert found.startswith(fault) if fault else found == ""
+
+
+@pytest.mark.parametrize(
+    ("variable", "straight", "named"),
+    [("HTTP_PROXY", "", True), ("all_proxy", "", True), ("HTTP_PROXY", "127.0.0.1", False), ("HTTPS_PROXY", "", False)],
+)
+def test_a_proxy_of_our_own_environment_is_named(tmp_path, monkeypatch, variable, straight, named):
+    """Else its answer looks like the service's, whose address is right."""
+    monkeypatch.setenv(variable, "http://ann:secret@127.0.0.1:1")
+    monkeypatch.setenv("NO_PROXY", straight)
+    target = small_target(tmp_path)
+    [found] = _answers(target.services["api"], target)
+    assert (f"{variable.upper()} of this environment" in found.next_step, "secret" in str(found)) == (named, False)
 
 
 def started(tmp_path, proof):
@@ -142,7 +166,13 @@ def test_what_tells_no_time_is_no_data(tmp_path, monkeypatch, line):
 
 @pytest.mark.parametrize(
     "key, value",
-    [("API_STARTED", "docker"), ("API_STARTED", "metric:used"), ("API_STARTED", "process:("), ("API_HEALTH", "up")],
+    [
+        ("API_STARTED", "docker"),
+        ("API_STARTED", "metric:used"),
+        ("API_STARTED", "process:("),
+        ("API_HEALTH", "up"),
+        ("API_URL", "http://ann:secret@127.0.0.1"),
+    ],
 )
 def test_other_forms_are_refused(tmp_path, key, value):
     with pytest.raises(TargetError, match=key):

@@ -1,5 +1,6 @@
 """What shows that a new path is at work: a metric, a log line, a document or a file, of the process that runs now."""
 
+import glob
 import os
 import time
 from contextlib import nullcontext
@@ -116,6 +117,13 @@ def test_a_log_that_cannot_be_read_is_not_one_without_a_line(path, tmp_path):
     (tmp_path / "api.log").unlink()
     with pytest.raises(Inconclusive):
         shown.seen()
+
+
+def test_a_file_that_is_gone_again_is_no_sign_and_hides_none(path, tmp_path, monkeypatch):
+    shown = path(f"path:{tmp_path}/*.zip", AFTER)
+    found = glob.glob
+    monkeypatch.setattr(glob, "glob", lambda *_, **__: [f"{tmp_path}/received.zip", *found(f"{tmp_path}/*.zip")])
+    assert shown.seen() == {f"{tmp_path}/new-0.zip"}
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,10 @@
 """A certificate of a private CA is trusted by two variables of the environment, and by nothing less."""
 
 import json
+import socket
 import ssl
 import subprocess
+from threading import Event, Thread
 
 import pytest
 from dependencies.faulty import server
@@ -10,7 +12,7 @@ from small_target import small_target
 
 from acceptance.observe.health import health_fault
 from acceptance.observe.prometheus import Prometheus
-from acceptance.probes.archives.archives import good
+from acceptance.probes.archives.archives import good, of_exact_size
 from acceptance.probes.http import client
 from acceptance.probes.storage.uploads import Upload, Uploader
 from acceptance.verdict import Inconclusive
@@ -40,6 +42,26 @@ def trusted(request, certificate, monkeypatch):
     client._tls.cache_clear()
     yield request.param
     client._tls.cache_clear()
+
+
+@pytest.mark.parametrize("trusted", [True], indirect=True)
+def test_an_answer_before_the_end_of_an_upload_is_taken_over_tls_too(certificate, trusted):
+    """Of a proxy that knows by the length, and reads no further; its session tickets are no answer."""
+    context, answered = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), Event()
+    context.load_cert_chain(*certificate)
+
+    def refuse():
+        with context.wrap_socket(listening.accept()[0], server_side=True) as sock:
+            sock.recv(1)
+            sock.sendall(b"HTTP/1.1 413 X\r\nContent-Length: 2\r\n\r\nno")
+            answered.wait(20)
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        Thread(target=refuse, daemon=True).start()
+        url = f"https://127.0.0.1:{listening.getsockname()[1]}"
+        answer = Uploader(url, 5).send(Upload("s", "a", of_exact_size(30 << 20)))
+        answered.set()
+    assert (answer.status, answer.body, answer.sent_bytes < 20 << 20) == (413, "no", True), answer.explain()
 
 
 def test_every_client_trusts_a_private_ca_by_the_environment_alone(tmp_path, certificate, trusted):

@@ -31,7 +31,7 @@ def door(statuses, stated=None, login=OURS, refused=(401, 403)):
         status = statuses.get(name, 401)
         if status is None:
             raise httpx.ConnectError("down")
-        return httpx.Response(status)
+        return httpx.Response(status, headers={"location": "/login"} if status == 302 else {})
 
     transport = httpx.MockTransport(serve)
     return Door(
@@ -53,6 +53,8 @@ def told(found):
         ({"ours": 200}, REQUIRED, []),
         ({"ours": 200}, None, []),
         ({"ours": 201, "none": 403, "wrong": 401}, REQUIRED, []),
+        ({"ours": 200, "none": 302, "wrong": 302}, REQUIRED, []),
+        ({"ours": 200, "none": 304}, REQUIRED, [("odd refusal", "no login", "MEDIUM")]),
         ({"ours": 200, "none": 200}, REQUIRED, [("unauthorized access", "no login", "CRITICAL")]),
         ({"ours": 200, "wrong": 200}, REQUIRED, [("unauthorized access", "a wrong login", "CRITICAL")]),
         ({"ours": 200, "empty": 200}, REQUIRED, [("unauthorized access", "an empty login", "CRITICAL")]),
@@ -129,6 +131,9 @@ def test_a_thing_is_told_by_its_own_name_alone():
 
     assert told_by(by_its_beginning, "rev_2y") == ["its beginning"]
     assert told_by(lambda name: name if name in tasks else None, "rev_2y") == []
+    numbered = {"12": 12, "123": 123, "124%25": 124}
+    assert [told_by(numbered.get, number) for number in (123, 1245)] == [[], []]
+    assert told_by({"12%25": 123}.get, 123) == ["a pattern of SQL"]
 
 
 @pytest.mark.parametrize(("stated", "other"), [(None, "x"), (REQUIRED, "")])

@@ -411,6 +411,13 @@ def test_a_service_that_refuses_everything_proves_nothing(home: Path) -> None:
     assert not list((home / "canaries").iterdir())
 
 
+def test_what_turns_an_attacker_away_for_all_proves_nothing(home: Path) -> None:
+    """A firewall that knows its man after the first attack: the service behind it never sees the others."""
+    results = attack(home, "bans", (*ONE, BY_ID["zip-dotdot-once"]))
+    assert (results.findings, len(results.no_data)) == ([], 2)
+    assert "a good upload of the same student after the attacks was not taken either" in results.no_data[1]
+
+
 def test_a_service_that_stores_elsewhere_proves_nothing(home: Path) -> None:
     with pytest.raises(Inconclusive, match="check that STORAGE_ROOT is the folder"):
         attack(home, "writes-elsewhere")

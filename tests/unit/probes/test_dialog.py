@@ -84,7 +84,8 @@ def test_a_good_answer_has_no_findings_and_carries_our_trace() -> None:
         ("reply", "  ", "expected a reply"),
         ("reply", None, "expected a reply"),
         ("session_id", "", "expected a session_id"),
-        ("session_id", 7, "expected a session_id"),
+        ("session_id", 7.5, "expected a session_id"),
+        ("session_id", True, "expected a session_id"),
         ("mode", "confused", "expected a mode of"),
         ("mode", None, "expected a mode of"),
     ],
@@ -92,6 +93,11 @@ def test_a_good_answer_has_no_findings_and_carries_our_trace() -> None:
 def test_a_200_with_a_bad_content_is_found_out(field: str, value: object, wrong: str) -> None:
     answer = TinyButler(spoilt(**{field: value})).client().say("u", "Hello")
     assert wrong in summary(answer.findings())
+
+
+def test_a_session_may_be_a_number() -> None:
+    turn = TinyButler(spoilt(session_id=7)).client().say("u", "Hello")
+    assert (turn.findings(), turn.session_id) == ([], "7")
 
 
 @pytest.mark.parametrize("body", [b"", b"not json", b"[]", b'"text"'])

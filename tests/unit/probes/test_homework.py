@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -94,6 +95,7 @@ GOOD = {"hash": commit(1), "date": "2026-11-24", "student": "ann"}
 def test_a_good_list_has_no_findings_and_no_commits_is_a_good_form() -> None:
     assert listing({"commits": [GOOD]}).findings() == []
     assert listing({"commits": []}).findings() == []
+    assert replace(listing({"commits": [GOOD | {"student": 7}]}), student_id="7").findings() == []
 
 
 @pytest.mark.parametrize(

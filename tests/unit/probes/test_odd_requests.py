@@ -1,5 +1,7 @@
 """What no service can serve is refused, as the old path did."""
 
+import re
+
 import httpx
 import pytest
 
@@ -12,6 +14,18 @@ def test_each_odd_request_is_sent_and_its_status_kept(key):
     service = Caller("http://service", transport=httpx.MockTransport(lambda _: httpx.Response(422)))
     sent = odd_answers(service, key, "nobody")
     assert {name: sent[name] for name in ODD[key]} == dict.fromkeys(ODD[key], Answer(422))
+
+
+@pytest.mark.parametrize(
+    ("form", "status"),
+    [(r"rev_.*", 404), (r"[0-9a-f-]{36}", 404), (r"[0-9a-f]{24}", 404), (r"[0-9]{1,10}", 404), ("", 422)],
+)
+def test_an_unknown_task_has_an_id_as_the_deployment_has_them(form, status):
+    def serve(request):
+        return httpx.Response(404 if re.fullmatch(form, request.url.path.rpartition("/")[2]) else 422)
+
+    called = ODD["api"]["an unknown task"](Caller("http://api", transport=httpx.MockTransport(serve)), "nobody")
+    assert called.exchange.status == status
 
 
 @pytest.mark.parametrize("key", ODD)

@@ -66,6 +66,8 @@ ENDED = {"task_id": "rev_1", "status": "succeeded", "finished_at": NOW.isoformat
 )
 def test_a_review_that_its_student_cannot_ask_for_is_found_out(answer):
     assert replace(review(), answer=ENDED).findings() == []
+    numbered = replace(review(), submitted=submitted("7"), lines=None, answer=ENDED | {"task_id": 7})
+    assert numbered.findings() == []
     (found,) = replace(review(), answer=answer).findings()
     assert (found.kind, str(answer) in found.found) == ("not told", True)
 

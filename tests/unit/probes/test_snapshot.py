@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -86,6 +88,20 @@ def test_a_denied_folder_is_inconclusive_whoever_runs_this(tmp_path: Path, monke
     monkeypatch.setattr(os, "scandir", deny)
     with pytest.raises(Inconclusive, match=r"Permission denied.*run as a member of the group"):
         Tree.of([tmp_path])
+
+
+@pytest.mark.parametrize("number", [errno.ENOENT, errno.ESTALE], ids=["here", "on a file server"])
+def test_what_is_removed_while_we_look_is_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    (tmp_path / "inner").mkdir()
+    scan = os.scandir
+
+    def removed(path: str) -> Any:
+        if path.endswith("inner"):
+            raise OSError(number, "no")
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", removed)
+    assert [*Tree.of([tmp_path]).entries] == [str(tmp_path / "inner")]
 
 
 def test_too_many_entries_are_inconclusive(tmp_path: Path) -> None:

@@ -106,6 +106,18 @@ def upload(size: int = 0) -> Upload:
     return Upload("s1", "hw1", archives.of_exact_size(size) if size else archives.good())
 
 
+def test_a_word_on_the_way_is_no_answer() -> None:
+    """Proxies send 102 and 103 before the answer."""
+
+    def hint(sock: socket.socket, seen: Seen) -> None:
+        drain(sock, seen, announced(seen))
+        sock.sendall(b"HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n" + ANSWER % 422)
+
+    with serving(hint) as peer:
+        answer = Uploader(peer.url, 10).send(upload())
+    assert (answer.status, answer.detail, "link" in answer.headers) == (422, "no", False)
+
+
 def test_the_form_holds_every_field_and_a_fresh_trace() -> None:
     with serving(accept) as peer:
         first, second = Uploader(peer.url).send(upload()), Uploader(peer.url).send(upload())

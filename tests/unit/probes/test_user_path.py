@@ -31,7 +31,7 @@ class Stored:
         return self
 
     def newest(self, most):
-        return [{"task_id": "rev_1", "metadata": {"student_id": "ops-1"}, "status": "succeeded", "result": {"x": 1}}]
+        return [{"task_id": "rev_1", "metadata": {"student_id": "91"}, "status": "succeeded", "result": {"x": 1}}]
 
 
 @pytest.mark.parametrize(
@@ -43,7 +43,7 @@ def test_a_task_is_asked_for_with_the_login_of_its_student(owner, other, found):
     def answer(request):
         if owner not in ("", LOGINS[request.headers["authorization"]]):
             return httpx.Response(404, json={"detail": "no task"})
-        return httpx.Response(200, json={"student_id": "ops-1", "result": {"x": 1} if owner else None})
+        return httpx.Response(200, json={"student_id": 91, "result": {"x": 1} if owner else None})
 
     caller = Caller("http://api", headers=OURS, transport=httpx.MockTransport(answer))
     clients = SimpleNamespace(caller=lambda _: caller, target=SimpleNamespace(other_headers=other))
@@ -110,8 +110,8 @@ def test_a_folder_that_a_rollback_opens_is_told(tmp_path, opened_before, found):
 
 @pytest.mark.parametrize(("before", "after", "found"), [(3, 4, 0), (3.0, 4.0, 0), (3, 4.0, 1), (3, 3, 1)])
 def test_steps_that_were_stored_wrongly_before_are_not_held_against_a_rollback(monkeypatch, before, after, found):
-    document = {"session_id": "s", "user_id": "ann", "state": "active", "data": {"said": "Hello"}}
-    turn = Turn("ann", "Hello", Exchange("POST", "http://bot", 200, "", {}, "", 0.1, 1, "ab"), "s", "Hello!", "talk")
+    document = {"session_id": 7, "user_id": "ann", "state": "active", "data": {"said": "Hello"}}
+    turn = Turn("ann", "Hello", Exchange("POST", "http://bot", 200, "", {}, "", 0.1, 1, "ab"), "7", "Hello!", "talk")
     clients = SimpleNamespace(butler=SimpleNamespace(say=lambda *_: turn))
     user = User(clients, None, str, ("ops",))
     monkeypatch.setattr(User, "stored", lambda *_: [document | {"step_count": before}])

@@ -89,7 +89,7 @@ def test_what_depends_on_a_changed_key_follows_it(load):
 def test_every_value_is_the_files(load):
     target = load(
         NEEDED + "ALLOW_MUTATIONS=TRUE\nexport API_URL='https://api.example.com:8004/base/' # c\nSOAK_SECONDS=1.5\n"
-        "STORAGE_MODE=0770\nWATCH_DIRS=/var/butler:/b\nCLAMD=\nTRACE_HEADER=\nSTUDENT_IDS=numeric\nBOT_LOGS=file:///l/b.log\n"
+        "STORAGE_MODE=2770\nWATCH_DIRS=/var/butler:/b\nCLAMD=\nTRACE_HEADER=\nSTUDENT_IDS=numeric\nBOT_LOGS=file:///l/b.log\n"
         "API_LOGS=journald://butler-api.service\nSOAK_STUDENTS='a b*'\nCHANNEL=news\nCODE_DIR=/code\n"
         'RESTART_API="make -C sub restart"\n'
     )
@@ -99,7 +99,7 @@ def test_every_value_is_the_files(load):
     logs = [target.services[key].logs for key in ("bot", "api")]
     assert logs == ["file:///l/b.log", "journald://butler-api.service"]
     assert (target.known.soak_students, target.known.channel, target.code_dir) == (("a", "b*"), "news", Path("/code"))
-    assert (target.soak_seconds, target.storage.mode) == (1.5, 0o770)
+    assert (target.soak_seconds, target.storage.mode) == (1.5, 0o2770)
     assert target.storage.watch_dirs == (Path("/var/butler"), Path("/b"))
     assert (target.clamd, target.trace_header, target.student_ids) == (None, "", "numeric")
 
@@ -136,13 +136,13 @@ def test_the_environment_never_overrides_the_file(load, monkeypatch, password):
 
 
 def test_no_secret_in_any_repr_or_in_public(load):
-    target = load(NEEDED + "PROMETHEUS_URL=http://u:canary-prom@p:9090\nAPI_URL=http://u:canary-api@a\n")
+    target = load(NEEDED + "PROMETHEUS_URL=http://u:canary-prom@p:9090\nLOKI_URL=http://u:canary-loki@a\n")
     shown = [target, target.grafana, target.mongo, *target.services.values(), target.public()]
     assert "canary" not in repr(shown) + str(shown)
     assert target.public()["prometheus_url"] == "http://[redacted]@p:9090"
     assert target.public()["mongo.url"] == "mongodb://[redacted]@127.0.0.1:27018/butler?authSource=admin"
     assert target.public()["grafana.password"] == "[redacted]"
-    assert sorted(target.secrets()) == ["canary-api", "canary-grafana", "canary-mongo", "canary-prom"]
+    assert sorted(target.secrets()) == ["canary-grafana", "canary-loki", "canary-mongo", "canary-prom"]
 
 
 def test_public_tells_the_rest_by_dotted_name(load):
@@ -174,7 +174,8 @@ def test_public_tells_the_rest_by_dotted_name(load):
         ("SOAK_SECONDS=nan", "expected a number of seconds above 0"),
         ("SOAK_SECONDS=inf", "expected a number of seconds above 0"),
         ("HTTP_TIMEOUT_SECONDS=0", "expected a number of seconds above 0"),
-        ("STORAGE_MODE=850", "expected three octal digits, such as 750"),
+        ("STORAGE_MODE=850", "expected three octal digits, such as 750, or four, such as 2750"),
+        ("STORAGE_MODE=02750", "expected three octal digits"),
         ("STORAGE_MODE=rwxr-x---", "expected three octal digits"),
         ("STORAGE_OWNER=butler", "expected USER:GROUP"),
         ("STORAGE_ROOT=var/archives", "expected an absolute path"),
