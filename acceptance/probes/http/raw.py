@@ -204,9 +204,7 @@ def _send_body(sock: _DeadlineSocket, body: Iterable[bytes], reply: Reply, *, ch
 
 def _read(connection: http.client.HTTPConnection, reply: Reply) -> None:
     answer = connection.getresponse()
-    while (
-        100 <= answer.status < 200
-    ):  # a word on the way, such as 103 of a proxy, which http.client takes for the answer
+    while 100 <= answer.status < 200:  # a word on the way, such as a proxy's 103: http.client takes it for the answer
         vars(answer)["headers"] = None
         answer.begin()
     reply.status, reply.reason = answer.status, answer.reason
