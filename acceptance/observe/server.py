@@ -71,7 +71,7 @@ class Server:
         try:
             with deadline.client(self.timeout_s, **how) as client:
                 answer = client.request(method, self.url.rstrip("/") + path, **what)
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise self.odd(path, f"{type(error).__name__}: {error}") from error
         if answer.status_code in _NOT_LET_IN:
             raise self.odd(path, f"{_told(answer.status_code, answer.content)}, which lets nobody in as we ask")

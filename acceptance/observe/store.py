@@ -100,12 +100,8 @@ class Documents:
         """Give the fields of each unique index that holds for every document in which they are."""
         with self.asking():
             indexes = self._collection.index_information().values()
-        fields = [
-            [key for key, _ in index["key"]]
-            for index in indexes
-            if index.get("unique") and {*index.get("partialFilterExpression", ())} <= {key for key, _ in index["key"]}
-        ]
-        return [[self._ours.get(key, key) for key in each] for each in fields]
+        whole = [index for index in indexes if index.get("unique") and not _is_partial(index)]
+        return [[self._ours.get(key, key) for key, _ in index["key"]] for index in whole]
 
     def told(self, document: Document) -> Document:
         """Give a document in the contract's names and values."""
@@ -184,6 +180,13 @@ def last_written(ask: Callable[[], Any], number: int) -> list[Document]:
     found = list(ask().sort("_id", -1).limit(number))
     by_time = not found or isinstance(found[0].get("_id"), ObjectId)
     return found if by_time else list(ask().sort("$natural", -1).limit(number))
+
+
+def _is_partial(index: Mapping[str, Any]) -> bool:
+    """Tell whether an index leaves out documents that have its fields."""
+    fields, kept = {key for key, _ in index["key"]}, index.get("partialFilterExpression") or {}
+    there = (isinstance(each, Mapping) and {*each} <= {"$exists", "$type"} for each in kept.values())
+    return not ({*kept} <= fields and all(there))
 
 
 def why(error: Exception) -> str:

@@ -57,8 +57,9 @@ class Server:
         return SimpleNamespace(deleted_count=3)
 
     def index_information(self):
+        few = {"key": [("path", 1)], "unique": True, "partialFilterExpression": {"path": {"$gt": "m"}}}
         some = {"key": [("path", 1)], "unique": True, "partialFilterExpression": {"active": True}}
-        return {"a": {"key": [("studentId", 1)], "unique": True}, "b": {"key": [("type", 1)]}, "c": some}
+        return {"a": {"key": [("studentId", 1)], "unique": True}, "b": {"key": [("type", 1)]}, "c": some, "d": few}
 
 
 @pytest.mark.parametrize("ask", ["find_one", "find"])
