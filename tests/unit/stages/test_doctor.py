@@ -110,7 +110,7 @@ def test_a_silence_of_today_matters_where_the_target_may_be_changed_today(tmp_pa
         return [Finding("silent", "alerts", "", "")] * (window.start <= datetime.now(UTC))
 
     asked = SimpleNamespace(silence_findings=silent, delivery_findings=list)
-    monkeypatch.setattr(doctor_questions.Alerting, "of", lambda _: asked)
+    monkeypatch.setattr("acceptance.stages.doctor_questions.Alerting.of", lambda _: asked)
     other_day = DAYS[(datetime.now(UTC).weekday() + 3) % 7]
     target = replace(small_target(tmp_path, WINDOW=f"'{other_day} 02:00-06:00'"), kind=kind)
     assert [each.kind for each in doctor_questions._alerts(target)] == found
