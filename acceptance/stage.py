@@ -14,6 +14,7 @@ from pydantic import Field
 from acceptance.gates.measures import Gate, Measure, Threshold, Trigger
 from acceptance.stage_folders import Declared, StageError, described, listing, read, stage_of
 from acceptance.target.model import Target
+from acceptance.target.parts import RULES
 
 __all__ = ["PHASES", "Stage", "StageError", "load_stage", "load_stages", "phase_of", "place_of", "stage_of"]
 
@@ -42,7 +43,9 @@ class Stage(Declared):
         """Give the stage with its queries filled in for a target; itself where its one service is not there."""
         if self.service not in target.services:
             return self
-        return self.at(target.service(self.service).job, target.metrics.query)
+        filled = self.at(target.service(self.service).job, target.metrics.query)
+        has_rules = RULES not in target.absent  # that no alert fires says nothing then
+        return replace(filled, triggers=tuple(each for each in filled.triggers if has_rules or each.kind != "alerts"))
 
     def at(self, job: str, own: Callable[[str], str] = str) -> Stage:
         """Give the stage with its queries filled in for a service's Prometheus job.

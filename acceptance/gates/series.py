@@ -92,7 +92,7 @@ class Samples:
         for row in (*self.query, *self.total):
             if bad := [value for at, value in row.points if at > self.start and not math.isfinite(value)]:
                 return f"{len(bad)} samples are no number ({bad[0]}) in {shown(row.labels)}"
-        return self._process_fault() or self._vanished()
+        return self._process_fault() or self._scraped_fault() or self._vanished()
 
     def below_nought(self) -> str:
         """Name a counter that is negative, and so is none."""
@@ -101,10 +101,10 @@ class Samples:
 
     def _vanished(self) -> str:
         """Name a series that ended although its process goes on and is scraped: renamed, relabelled or dropped."""
-        good = {one.instance: max((at for at, up in one.points if up == 1), default=0.0) for one in self.up}
+        good = {one: max((at for at, up in points if up == 1), default=0.0) for one, points in joined(self.up).items()}
         for row in (*self.query, *self.total):
             last = row.points[-1][0] if row.points else 0.0
-            times, starts = _starts(row.instance, self.started)
+            times, starts = self.starts.get(row.instance, ((), ()))
             place = bisect_right(times, last)
             goes_on = place > 0 and starts[-1] <= starts[place - 1] + SAME_START_S
             # guard: series-that-ended
@@ -121,13 +121,37 @@ class Samples:
         Nothing is worked out where the process says when it started.
         """
         known, found = {one.instance for one in self.started}, dict[str, set[float]]()
-        good = {one.instance: [at for at, up in one.points if up == 1] for one in self.up}
+        good = {one: [at for at, up in points if up == 1] for one, points in joined(self.up).items()}
         for row in (each for each in (*self.query, *self.total) if each.instance not in known):
             for earlier, later in pairwise(point for point in row.points if math.isfinite(point[1])):
                 if later[1] < earlier[1]:
                     first = min((at for at in good.get(row.instance, ()) if at > earlier[0]), default=later[0])
                     found.setdefault(row.instance, set()).add(min(first, later[0]))
         return {instance: sorted(times) for instance, times in found.items()}
+
+    @cached_property
+    def starts(self) -> Mapping[str, tuple[Sequence[float], Sequence[float]]]:
+        """Of each instance, when it was scraped, and when its process had started by each scrape."""
+        return {
+            instance: ([at for at, _ in points], [value for _, value in points])
+            for instance, points in joined(self.started).items()
+        }
+
+    def _scraped_fault(self) -> str:
+        """Say that what is counted is not that of one process for each instance that is scraped."""
+        seen: dict[str, Row] = {}
+        for row in sorted((row for row in self.up if row.points), key=lambda row: row.points[0][0]):
+            before = seen.get(row.instance)
+            # One after the other they may be two: the name of a pod changes with a restart.
+            # guard: scrapes-that-are-there-twice
+            if before and max(row.points[0][0], self.start) < before.points[-1][0]:
+                return f"a target is there twice, as {shown(before.labels)} and {shown(row.labels)}: all would count so"
+            seen[row.instance] = row
+        for row in (*self.query, *self.total):
+            # guard: series-of-no-target
+            if row.instance not in seen and row.points and row.points[-1][0] > self.start:
+                return f"{shown(row.labels)} is of no target that is scraped for this job: was it pushed?"
+        return ""
 
     def _process_fault(self) -> str:
         for row in self.started:
@@ -141,7 +165,7 @@ class Samples:
 
 def gains(row: Row, samples: Samples) -> Iterator[tuple[float, float]]:
     """Give what a counter gained at each of its samples within the window."""
-    (times, starts), restarts = _starts(row.instance, samples.started), samples.restarts.get(row.instance, ())
+    (times, starts), restarts = samples.starts.get(row.instance, ((), ())), samples.restarts.get(row.instance, ())
     last, seen, process = 0.0, -math.inf, None
     for at, value in row.points:
         if not math.isfinite(value):
@@ -158,10 +182,12 @@ def gains(row: Row, samples: Samples) -> Iterator[tuple[float, float]]:
         last, seen, process = value, at, now
 
 
-def _starts(instance: str, started: Sequence[Row]) -> tuple[Sequence[float], Sequence[float]]:
-    """Give when an instance was scraped, and when its process had started by each scrape."""
-    points = next((one.points for one in started if one.instance == instance), ())
-    return [at for at, _ in points], [value for _, value in points]
+def joined(rows: Sequence[Row]) -> Mapping[str, Series]:
+    """Give the samples of each instance, whose other labels may change with a restart."""
+    found: dict[str, list[tuple[float, float]]] = {}
+    for row in rows:
+        found.setdefault(row.instance, []).extend(row.points)
+    return {instance: sorted(points) for instance, points in found.items()}
 
 
 def gained(rows: Sequence[Row], samples: Samples) -> dict[float, float]:

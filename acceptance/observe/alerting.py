@@ -9,7 +9,7 @@ import math
 import re
 import time
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -18,7 +18,10 @@ import httpx
 
 from acceptance import deadline
 from acceptance.finding import Finding
+from acceptance.observe.prometheus import server_of
+from acceptance.observe.server import TENANT, Server, place
 from acceptance.target.model import Target
+from acceptance.target.parts import RULES, absent
 from acceptance.target.window import Interval
 from acceptance.verdict import Inconclusive
 
@@ -28,29 +31,27 @@ LATE_S = 300
 """A rule that was last evaluated so long ago, and three of its intervals, is not evaluated any more."""
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
-_COUNT = re.compile(r"(?m)^prometheus_notifications_(sent|errors)_total(?:{.*})? (\S+)$")
+_COUNT = re.compile(r'(?m)^prometheus_notifications_(sent|errors)_total(?:{.*?alertmanager="([^"]*)".*})? (\S+)')
 
 
 @dataclass(frozen=True)
 class Alerting:
-    """Prometheus and Alertmanager, by their addresses.
+    """The alerts of one Prometheus, and their way to Alertmanager.
 
     Attributes:
-        prometheus_url: Of Prometheus; may hold a login.
-        timeout_s: Of one question.
+        prometheus: Whom to ask.
         job_label: By which the alerts tell the services apart.
-        transport: Stands in for the network in tests.
+        has_rules: Whether it tells its rules; else the target file says that it does not.
     """
 
-    prometheus_url: str = field(repr=False)
-    timeout_s: float
+    prometheus: Server
     job_label: str = "job"
-    transport: Any = field(default=None, repr=False)
+    has_rules: bool = True
 
     @classmethod
     def of(cls, target: Target) -> Alerting:
         """Make it for a target's Prometheus."""
-        return cls(target.prometheus_url, target.http_timeout_s, target.metrics.labels.get("job", "job"))
+        return cls(server_of(target), target.metrics.labels.get("job", "job"), RULES not in target.absent)
 
     def rule_findings(self, watched_s: float) -> list[Finding]:
         """Name the alerting rules that are not evaluated, or say that all are evaluated too seldom to fire in a soak.
@@ -61,6 +62,7 @@ class Alerting:
             watched_s: How long a stage is watched, in seconds.
 
         Raises:
+            NotApplicable: The target file says that it does not tell its rules.
             Inconclusive: Prometheus does not answer, or has no alerting rule.
         """
         now, found, rules = time.time(), list[Finding](), self._rules()
@@ -83,34 +85,40 @@ class Alerting:
         """
         active = self._data("alertmanagers", lambda data: [str(each["url"]) for each in data["activeAlertmanagers"]])
         refusing = [url for url in active if self._refuses(url)]
-        counted = _COUNT.findall(self._get("/metrics").text)
-        counts = self._read("its metrics", lambda: {kind: float(value) for kind, value in counted})
-        sent, failed = counts.get("sent", 0.0), counts.get("errors", 0.0)
         told = ""
         if len(refusing) == len(active):
-            told = f"nobody listens at {', '.join(map(_place, active))}" if active else "none in its configuration"
-        elif len(active) == 1 and 0 < sent <= failed:
-            told = f"none of {sent:g} alerts was taken by {_place(active[0])}"
+            told = f"nobody listens at {', '.join(map(place, active))}" if active else "none in its configuration"
+        elif (lost := self._lost()) and all(url in lost for url in active):
+            told = " and ".join(f"none of {lost[url]:g} alerts was taken by {place(url)}" for url in active)
         step = "correct `alerting` in the configuration of Prometheus, for nobody is told of an alert"
         expected = "an Alertmanager that takes those of Prometheus"
         return [Finding("not delivered", "alerts", expected, told, next_step=step)] if told else []
 
+    def _lost(self) -> dict[str, float]:
+        """Give how many alerts were sent, by the Alertmanager that took none; one of before may be among them."""
+        found = _COUNT.findall(self.prometheus.ask("/metrics").text)
+        if not found:
+            raise self.prometheus.odd("/metrics", "no prometheus_notifications_sent_total, by which it counts alerts")
+        counts = self.prometheus.read("/metrics", lambda: {(kind, url): float(count) for kind, url, count in found})
+        refused = {url: count for (kind, url), count in counts.items() if kind == "errors"}
+        return {url: n for (kind, url), n in counts.items() if kind == "sent" and 0 < n <= refused.get(url, 0)}
+
     def silence_findings(self, alertmanager_url: str, jobs: Collection[str], window: Interval) -> list[Finding]:
-        """Say that every alert of these jobs is silenced, now or at a moment of the window; some are no finding.
+        """Say that every alert of these jobs is silenced at a moment of the window; some are no finding.
 
         Args:
             alertmanager_url: Whom to ask.
             jobs: Of the services.
-            window: The maintenance window in hand, or the next one: a silence may be planned for just that time.
+            window: What is left of the maintenance window in hand, or the next one, which a silence may be planned for.
 
         Raises:
+            NotApplicable: The target file says that Prometheus does not tell its rules.
             Inconclusive: Prometheus or Alertmanager does not answer.
         """
         silences, now = self._silences(alertmanager_url), time.time()
         begin, end = max(window.start.timestamp(), now), window.end.timestamp()
-        later = {max(begin, _unix(each.get("startsAt"), now)) for each in silences}
-        at_once = [[each for each in silences if each["status"]["state"] == "active"]]
-        at_once += [[each for each in silences if _holds(each, moment)] for moment in sorted(later) if moment < end]
+        begins = {max(begin, _unix(each.get("startsAt"), now)) for each in silences}
+        at_once = [[each for each in silences if _holds(each, moment)] for moment in sorted(begins) if moment < end]
         alerts = [
             {self.job_label: job, **(rule.get("labels") or {}), "alertname": rule["name"]}
             for rule, _ in self._rules()
@@ -121,35 +129,39 @@ class Alerting:
             return []
         ours = [each for each in silent[0] if any(_silent(alert, each) for alert in alerts)]
         last = max(ours, key=lambda each: str(each.get("endsAt")))
-        begins = [str(each.get("startsAt")) for each in ours if each["status"]["state"] == "pending"]
-        planned = f"from {max(begins)} " if begins else ""
+        pending = [str(each.get("startsAt")) for each in ours if each["status"]["state"] == "pending"]
+        planned = f"from {max(pending)} " if pending else ""
         told = f"all silent, {planned}until {last.get('endsAt')}: {last.get('comment') or 'no reason is given'}"
         step = "expire the silence, or see that it ends before the window"
         return [Finding("silent", "alerts", "one that somebody is told of", told, next_step=step)]
 
     def _rules(self) -> list[tuple[dict[str, Any], float]]:
         """Give each alerting rule, and how often it is evaluated, in seconds."""
-        rules = self._data("rules", _with_intervals, type="alert")
+        if not self.has_rules:
+            raise absent(RULES)
+        rules = self._data("rules", _with_intervals, RULES, type="alert")
         if not rules:
             told = "has no alerting rule: that none fires says nothing; load the rules"
-            raise Inconclusive(f"Prometheus at {_place(self.prometheus_url)} {told}")
+            raise Inconclusive(f"Prometheus at {place(self.prometheus.url)} {told}")
         return rules
 
     def _silences(self, alertmanager_url: str) -> list[dict[str, Any]]:
-        try:
-            with deadline.client(self.timeout_s, transport=self.transport) as client:
-                answer = client.get(f"{alertmanager_url.rstrip('/')}/api/v2/silences").raise_for_status().json()
-            return [each for each in answer if isinstance(each["status"]["state"], str) and iter(each["matchers"])]
-        except (httpx.HTTPError, ValueError, LookupError, TypeError) as error:
-            told = f"did not give its silences ({type(error).__name__}); check ALERTMANAGER_URL of the target file"
-            raise Inconclusive(f"Alertmanager at {_place(alertmanager_url)} {told}") from error
+        path, keys = "/api/v2/silences", "ALERTMANAGER_URL (PROMETHEUS_TENANT)"
+        tenant = {name: value for name, value in self.prometheus.headers.items() if name == TENANT}
+        server = replace(self.prometheus, name="Alertmanager", url=alertmanager_url, keys=keys, headers=tenant)
+        _, answer = server.json(path)
+        return server.read(
+            path,
+            lambda: [each for each in answer if isinstance(each["status"]["state"], str) and iter(each["matchers"])],
+        )
 
     def _refuses(self, url: str) -> bool:
         """Tell whether surely nobody listens; a loopback address can be tried only on Prometheus' own host."""
-        if urlsplit(url).hostname in LOOPBACK and urlsplit(self.prometheus_url).hostname not in LOOPBACK:
+        if urlsplit(url).hostname in LOOPBACK and urlsplit(self.prometheus.url).hostname not in LOOPBACK:
             return False
         try:
-            with deadline.client(self.timeout_s, transport=self.transport, verify=False) as client:
+            its = self.prometheus
+            with deadline.client(its.timeout_s, transport=its.transport, verify=False) as client:
                 client.get(url)
         except httpx.ConnectError as error:
             return "refused" in str(error).lower()
@@ -157,31 +169,15 @@ class Alerting:
             return False
         return False
 
-    def _data(self, what: str, reads: Callable[[Any], Read], **parameters: str) -> Read:
-        answer = self._get(f"/api/v1/{what}", **parameters)
-        return self._read(f"its {what}", lambda: reads(answer.json()["data"]))
-
-    def _read(self, what: str, reads: Callable[[], Read]) -> Read:
-        try:
-            return reads()
-        except (ValueError, LookupError, TypeError, AttributeError) as error:
-            raise self._odd(what, error) from error
-
-    def _get(self, path: str, **parameters: str) -> httpx.Response:
-        try:
-            with deadline.client(self.timeout_s, transport=self.transport) as client:
-                return client.get(f"{self.prometheus_url.rstrip('/')}{path}", params=parameters)
-        except httpx.HTTPError as error:
-            raise self._odd(path, error) from error
-
-    def _odd(self, what: str, error: Exception) -> Inconclusive:
-        told = f"did not give {what} ({type(error).__name__}); check that it runs and PROMETHEUS_URL of the target file"
-        return Inconclusive(f"Prometheus at {_place(self.prometheus_url)} {told}")
+    def _data(self, what: str, reads: Callable[[Any], Read], absent: str = "alertmanager", **parameters: str) -> Read:
+        path, its = f"/api/v1/{what}", self.prometheus
+        return its.read(path, lambda: reads(its.data(path, absent, **parameters)))
 
 
 def _with_intervals(data: Any) -> list[tuple[dict[str, Any], float]]:
     rules = [(rule, float(group.get("interval", 0))) for group in data["groups"] for rule in group["rules"]]
-    return [(rule, interval_s) for rule, interval_s in rules if rule["name"]]
+    # A server may not know the parameter, and give its recording rules too.
+    return [(rule, every_s) for rule, every_s in rules if rule["name"] and rule.get("type", "alerting") == "alerting"]
 
 
 def _not_evaluated(subject: str, expected: str, found: str) -> Finding:
@@ -216,12 +212,6 @@ def _unix(moment: Any, default: float) -> float:
     except (ValueError, OverflowError):
         return default
     return read if read > 0 else default
-
-
-def _place(url: str) -> str:
-    """Give an address without the login in it."""
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.hostname}:{parts.port}" if parts.port else f"{parts.scheme}://{parts.hostname}"
 
 
 def own_alerts(alerts: set[str], target: Target) -> list[str]:

@@ -9,18 +9,21 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import httpx
 
-from acceptance import deadline
 from acceptance.finding import Finding
 from acceptance.gates.series import Series
+from acceptance.observe.server import Server, place
 from acceptance.redact import cut
 from acceptance.target.model import Target
 from acceptance.verdict import Inconclusive
 
 ALL = "$__all"
+_PROMETHEUS = "prometheus"
+"""Is in the kind of each data source that takes PromQL, also of a managed one."""
 _USE = re.compile(r"\$(?:\{(\w+)(?::\w+)?\}|(\w+))|\[\[(\w+)\]\]")
 
 
@@ -99,10 +102,21 @@ class Grafana:
     timeout_s: float = 10.0
     transport: Any = field(default=None, repr=False)
 
+    @classmethod
+    def of(cls, target: Target) -> Grafana:
+        """Give a target's own."""
+        its = target.having("grafana").grafana
+        return cls(its.url, its.user, its.password, target.http_timeout_s)
+
+    @cached_property
+    def _server(self) -> Server:
+        keys, login = "the GRAFANA_* keys (GRAFANA_USER is api_key for a token)", (self.user, self.password)
+        return Server("Grafana", self.url, keys, self.timeout_s, login=login, transport=self.transport)
+
     def health_findings(self) -> list[Finding]:
         """Name what is wrong with its health: no answer, another's answer, or a database that is not ok."""
         try:
-            status, body = self._ask("GET", "/api/health")
+            status, body = self._server.json("/api/health")
         except Inconclusive as error:
             return [Finding("not well", "Grafana", "an answer", str(error))]
         if status == httpx.codes.OK and isinstance(body, dict) and body.get("database") == "ok":
@@ -110,33 +124,44 @@ class Grafana:
         expected = f'200 {{"database": "ok"}} of {self.url}/api/health'
         return [Finding("not well", "Grafana", expected, f"{status} {body}")]
 
+    def document(self, uid: str) -> dict[str, Any] | None:
+        """Fetch a dashboard as Grafana gives it; None when Grafana says that there is none with this uid."""
+        path = f"/api/dashboards/uid/{uid}"
+        status, body = self._server.json(path)
+        if status == httpx.codes.NOT_FOUND:
+            return None
+        model = body.get("dashboard") if isinstance(body, dict) else None
+        # One of the newest form (v2) has elements, and no panels.
+        # guard: json-of-another-form
+        if status != httpx.codes.OK or not isinstance(model, dict) or not {"panels", "rows"} & model.keys():
+            found = f"no dashboard with panels but HTTP {status}: {cut(str(body), 200)}"
+            raise self._server.odd(path, found)
+        return dict(body)
+
     def dashboard(self, uid: str, interval_s: float) -> Dashboard | None:
-        """Read a dashboard; None when Grafana says that there is none with this uid.
+        """Read a dashboard; None as for `document`.
 
         Args:
             uid: Its uid.
             interval_s: Put for Grafana's own interval variables.
         """
-        status, body = self._ask("GET", f"/api/dashboards/uid/{uid}")
-        if status == httpx.codes.NOT_FOUND:
+        document = self.document(uid)
+        if document is None:
             return None
-        model = body.get("dashboard") if isinstance(body, dict) else None
-        if status != httpx.codes.OK or not isinstance(model, dict):  # guard: json-of-another-form
-            raise self._odd(f"dashboard {uid}", f"{status} {cut(str(body), 200)}")
-        try:
-            variables = variables_of(model, interval_s)
-            queries = tuple(
-                PanelQuery(str(panel.get("title") or panel.get("id")), filled(expression, variables), source)
-                for panel in _panels(model)
-                for expression, source in self._targets(panel)
-            )
-        except (ValueError, LookupError, TypeError, AttributeError) as error:
-            raise self._odd(f"dashboard {uid}", f"a model of another form ({error})") from error
-        return Dashboard(str(model.get("title")), queries)
+        return self._server.read(f"dashboard {uid}", lambda: self._of(document["dashboard"], interval_s))
+
+    def _of(self, model: Mapping[str, Any], interval_s: float) -> Dashboard:
+        variables = variables_of(model, interval_s)
+        queries = (
+            PanelQuery(str(panel.get("title") or panel.get("id")), filled(expression, variables), source)
+            for panel in map(self._from_library, _panels(model))
+            for expression, source in self._targets(panel, variables)
+        )
+        return Dashboard(str(model.get("title")), tuple(queries))
 
     def titles(self) -> list[str]:
         """Name the dashboards that there are, as `uid (title)`."""
-        _, body = self._ask("GET", "/api/search", params={"type": "dash-db"})
+        _, body = self._server.json("/api/search", params={"type": "dash-db"})
         return [f"{hit.get('uid')} ({hit.get('title')})" for hit in body] if isinstance(body, list) else []
 
     def shown(self, query: PanelQuery, start: float, end: float, step: float) -> Shown:
@@ -151,63 +176,58 @@ class Grafana:
             "maxDataPoints": max(100, round((end - start) / step) + 1),
         }
         span = {"from": str(round(start * 1000)), "to": str(round(end * 1000))}
-        status, body = self._ask("POST", "/api/ds/query", json={**span, "queries": [asked]})
+        path = "/api/ds/query"
+        status, body = self._server.json(path, "POST", json={**span, "queries": [asked]})
         result = (body.get("results") or {}).get("A") if isinstance(body, dict) else None
         if not isinstance(result, dict):
             if status in (httpx.codes.BAD_REQUEST, httpx.codes.NOT_FOUND):
                 return Shown((), f"{status} {body.get('message') if isinstance(body, dict) else body}")
-            raise self._odd("/api/ds/query", f"{status} {cut(str(body), 200)}")
+            raise self._server.odd(path, f"HTTP {status}: {cut(str(body), 200)}")
         if error := result.get("error"):
             return Shown((), str(error))
-        try:
-            return Shown(tuple(filter(None, map(_series, result.get("frames") or ()))))
-        except (ValueError, LookupError, TypeError, AttributeError) as error:
-            raise self._odd("/api/ds/query", f"frames of another form ({error})") from error
+        return self._server.read(path, lambda: Shown(tuple(filter(None, map(_series, result.get("frames") or ())))))
 
-    def _targets(self, panel: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    def _from_library(self, panel: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Give a panel itself, or what the library holds of one that is only named."""
+        its = panel.get("libraryPanel")
+        if not its or panel.get("targets"):
+            return panel
+        path = f"/api/library-elements/{its['uid']}"
+        return {**self._server.json(path)[1]["result"]["model"], "title": panel.get("title") or its.get("name")}
+
+    def _targets(self, panel: Mapping[str, Any], variables: Mapping[str, str]) -> Iterator[tuple[str, str]]:
         """Give expression and data source of a panel's PromQL queries; those of other sources are not ours."""
         for target in panel.get("targets") or ():
-            source = target.get("datasource") or panel.get("datasource")
-            kind = source.get("type", "prometheus") if isinstance(source, dict) else "prometheus"
-            if target.get("expr") and kind == "prometheus" and not target.get("hide"):
-                uid = source.get("uid", "") if isinstance(source, dict) else ""
-                yield target["expr"], uid if uid and "$" not in uid else self._default_source()
+            if target.get("expr") and not target.get("hide"):
+                kind, uid = self._source(target.get("datasource") or panel.get("datasource"), variables)
+                if _PROMETHEUS in kind:
+                    yield target["expr"], uid
 
-    def _default_source(self) -> str:
-        _, body = self._ask("GET", "/api/datasources")
-        sources = [each for each in body if each.get("type") == "prometheus"] if isinstance(body, list) else []
-        for each in sorted(sources, key=lambda each: not each.get("isDefault")):
-            return str(each["uid"])
-        raise self._odd("/api/datasources", "no Prometheus among its data sources")
+    def _source(self, named: Any, variables: Mapping[str, str]) -> tuple[str, str]:
+        """Give the kind and the uid of a data source: old dashboards have its name, and some a variable."""
+        its = named if isinstance(named, dict) else {"uid": named}
+        kind, uid = its.get("type") or "", filled(str(its.get("uid") or ""), variables)
+        if kind and (_PROMETHEUS not in kind or (uid and uid == its.get("uid"))):
+            return kind, uid
+        known = [(str(each["type"]), str(each["uid"]), str(each.get("name"))) for each in self._sources]
+        found = [each for each in known if uid and uid in each[1:]] or (known[:1] if not named else [])
+        if not found and not (found := [each for each in known if _PROMETHEUS in each[0]]):
+            raise self._server.odd("/api/datasources", "no Prometheus among its data sources")
+        return found[0][:2]
 
-    def _ask(self, method: str, path: str, **what: Any) -> tuple[int, Any]:
-        try:
-            login = (self.user, self.password)
-            with deadline.client(self.timeout_s, transport=self.transport, auth=login) as client:
-                answer = client.request(method, self.url.rstrip("/") + path, **what)
-            body = answer.json()
-        except httpx.HTTPError as error:
-            raise self._odd(path, f"{type(error).__name__}: {error}") from error
-        except ValueError:  # guard: grafana-that-answers-with-html
-            kind = answer.headers.get("content-type", "no type")
-            found = f"{answer.status_code} with {kind} instead of JSON: {cut(answer.text, 80)!r}"
-            raise self._odd(path, found) from None
-        if answer.status_code in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
-            raise self._odd(path, f"{answer.status_code}: GRAFANA_USER and GRAFANA_PASSWORD are not taken")
-        return answer.status_code, body
-
-    def _odd(self, path: str, found: str) -> Inconclusive:
-        return Inconclusive(
-            f"Grafana at {self.url} did not answer «{path}»: {found}; "
-            "check that it runs and the GRAFANA_* keys of the target file"
-        )
+    @cached_property
+    def _sources(self) -> list[dict[str, Any]]:
+        """Its data sources, the default one first."""
+        _, body = self._server.json("/api/datasources")
+        return sorted(body, key=lambda each: not each.get("isDefault"))
 
 
 def _panels(model: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    """Give all panels, also those within rows."""
-    for panel in model.get("panels") or ():
-        yield panel
-        yield from panel.get("panels") or ()
+    """Give all panels, also those within rows; before Grafana 5 the rows were beside them."""
+    for row in (model, *(model.get("rows") or ())):
+        for panel in row.get("panels") or ():
+            yield panel
+            yield from panel.get("panels") or ()
 
 
 def _series(frame: Mapping[str, Any]) -> Series:
@@ -228,17 +248,9 @@ def slo_dashboard(target: Target) -> dict[str, Any]:
     Raises:
         Inconclusive: Grafana does not give it; the message has no password in it.
     """
-    url = f"{target.having('grafana').grafana.url}/api/dashboards/uid/{target.grafana.dashboard_uid}"
-    try:
-        login = (target.grafana.user, target.grafana.password)
-        with deadline.client(target.http_timeout_s, auth=login) as client:
-            answer = client.get(url)
-        found: dict[str, Any] = answer.raise_for_status().json()
-        if not found["dashboard"].get("panels"):
-            raise Inconclusive(f"{url}: expected a dashboard with panels, found none")
-    except (httpx.HTTPError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise Inconclusive(
-            f"{url}: expected the dashboard's JSON, found {type(error).__name__}: {error}; "
-            "check GRAFANA_URL, GRAFANA_PASSWORD and GRAFANA_DASHBOARD_UID of the target file"
-        ) from error
+    uid = target.grafana.dashboard_uid
+    found = Grafana.of(target).document(uid)
+    if not found or not (found["dashboard"].get("panels") or found["dashboard"].get("rows")):
+        expected, keys = f"a dashboard with panels by the uid {uid}", "GRAFANA_DASHBOARD_UID of the target file"
+        raise Inconclusive(f"Grafana at {place(target.grafana.url)}: expected {expected}, found none; check {keys}")
     return found

@@ -11,27 +11,22 @@ import json
 import math
 import re
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any
 
-import httpx
-
-from acceptance import deadline
 from acceptance.observe.foreign_lines import Foreign
 from acceptance.observe.log_comparison import Comparison, compared, require_levels
 from acceptance.observe.log_entries import Raw, entries
 from acceptance.observe.log_lines import LogLine
 from acceptance.observe.logs import Logs
 from acceptance.observe.our_lines import CLOCKS
+from acceptance.observe.server import TENANT, Server
 from acceptance.polling import poll
 from acceptance.redact import cut
 from acceptance.target.log_format import LogFormat
 from acceptance.target.parts import Service
-from acceptance.verdict import Inconclusive
-
-Answer = TypeVar("Answer")
 
 SUSPECT = (
     '|~ "(?i)err|crit|fatal|ftl|panic|emerg|alert|severe|traceback|exception|wa?rn|segmentation|out of memory|fail'
@@ -62,6 +57,19 @@ class Loki:
     tenant: str = ""
     transport: Any = field(default=None, repr=False)
 
+    @property
+    def _server(self) -> Server:
+        headers = {TENANT: self.tenant} if self.tenant else {}
+        keys = "LOKI_URL (LOKI_TENANT)"
+        return Server("Loki", self.url, keys, self.timeout_s, headers=headers, transport=self.transport)
+
+    def _ask(self, path: str, kind: str, **parameters: str) -> Any:
+        """Give the result of a query, which must be of a kind that Loki names itself."""
+        found = self._server.data(f"/loki/api/v1/{path}", **parameters)
+        if not isinstance(found, dict) or found.get("resultType") != kind:  # guard: lokis-own-word-for-success
+            raise self._server.odd(path, f"expected {kind}, found {cut(str(found), 200)}")
+        return found.get("result")
+
     def selector(self, name: str) -> str:
         """Select the streams of a service."""
         return f"{{{self.label}={json.dumps(name)}}}"
@@ -73,8 +81,8 @@ class Loki:
             Inconclusive: Loki does not answer as it should; also from the other methods.
         """
         what = f"label/{label}/values"
-        found = self._ask(what, start=_nanos(start), end=_nanos(end))
-        return self._read(what, lambda: set(map(str, found or ())))
+        found = self._server.data(f"/loki/api/v1/{what}", start=_nanos(start), end=_nanos(end))
+        return self._server.read(what, lambda: set(map(str, found or ())))
 
     def count(self, query: str, start: float, end: float) -> int:
         """Count the lines that a log query selects in (start, end], to the second.
@@ -82,10 +90,9 @@ class Loki:
         A count of nought also comes of a selector that matches no stream: see `label_values` first.
         """
         seconds = max(1, math.ceil(end - start))
-        found = self._ask("query", query=f"sum(count_over_time({query} [{seconds}s]))", time=_nanos(end))
-        if not isinstance(found, dict) or found.get("resultType") != "vector":  # guard: lokis-own-word-for-success
-            raise self._odd("query", f"expected a vector, found {cut(str(found), 200)}")
-        return self._read("query", lambda: round(sum(float(row["value"][1]) for row in found["result"])))
+        query = f"sum(count_over_time({query} [{seconds}s]))"
+        found = self._ask("query", "vector", query=query, time=_nanos(end))
+        return self._server.read("query", lambda: round(sum(float(row["value"][1]) for row in found)))
 
     def lines(self, query: str, start: float, end: float, form: LogFormat | None = None) -> list[LogLine]:
         """Give all entries that a log query selects in [start, end), however many pages they take.
@@ -102,9 +109,9 @@ class Loki:
             last = page[-1][0]
             held += [each for each in page if each[0] < last]  # of that moment there may be more than the page holds
             if page[0][0] == last:  # guard: more-lines-of-a-moment-than-a-page
-                raise self._odd("query_range", f"{_PAGE} lines or more of one moment of {query}")
+                raise self._server.odd("query_range", f"{_PAGE} lines or more of one moment of {query}")
             since = str(last)
-        raise self._odd("query_range", f"more than {_MOST_PAGES * _PAGE} lines of {query}")
+        raise self._server.odd("query_range", f"more than {_MOST_PAGES * _PAGE} lines of {query}")
 
     def first(self, query: str, start: float, end: float, form: LogFormat) -> list[LogLine]:
         """Give the first entries that a log query selects."""
@@ -117,45 +124,15 @@ class Loki:
     def _page(self, query: str, start: str, end: str, limit: int) -> list[tuple[int, str]]:
         """Give the first lines in time; those of one moment in the order in which Loki has them."""
         span = {"start": start, "end": end, "limit": str(limit), "direction": "forward"}
-        found = self._ask("query_range", query=query, **span)
-        if not isinstance(found, dict) or found.get("resultType") != "streams":
-            raise self._odd("query_range", f"expected streams, found {cut(str(found), 200)}")
+        found = self._ask("query_range", "streams", query=query, **span)
         # Behind the text there may be what Loki calls structured metadata.
-        rows = self._read(
-            "query_range",
-            lambda: [(int(at), str(text)) for stream in found["result"] for at, text, *_ in stream["values"]],
+        rows = self._server.read(
+            "query_range", lambda: [(int(at), str(text)) for stream in found for at, text, *_ in stream["values"]]
         )
         rows.sort(key=lambda row: row[0])
         if rows and not int(start) <= rows[0][0] <= rows[-1][0] <= int(end):  # of some that speak as Loki does
-            raise self._odd("query_range", "lines of another time than was asked for")
+            raise self._server.odd("query_range", "lines of another time than was asked for")
         return rows
-
-    def _read(self, path: str, reads: Callable[[], Answer]) -> Answer:
-        try:
-            return reads()
-        except (ValueError, LookupError, TypeError) as error:
-            raise self._odd(path, f"an answer of another form: {type(error).__name__}: {error}") from error
-
-    def _ask(self, path: str, **params: str) -> Any:
-        try:
-            headers = {"X-Scope-OrgID": self.tenant} if self.tenant else {}
-            with deadline.client(self.timeout_s, transport=self.transport, headers=headers) as client:
-                answer = client.get(f"{self.url.rstrip('/')}/loki/api/v1/{path}", params=params)
-            body = answer.json() if answer.status_code == httpx.codes.OK else None
-        except httpx.HTTPError as error:
-            raise self._odd(path, f"{type(error).__name__}: {error}") from error
-        except ValueError:
-            body = None
-        if not isinstance(body, dict) or body.get("status") != "success":  # guard: loki-that-answers-500
-            raise self._odd(path, f"{answer.status_code} {cut(answer.text.strip(), 200)!r}")
-        if said := body.get("warnings"):
-            raise self._odd(path, f"an answer that may lack something: {cut(str(said), 200)}")
-        return body.get("data")
-
-    def _odd(self, path: str, found: str) -> Inconclusive:
-        return Inconclusive(
-            f"Loki at {self.url} did not answer «{path}»: {found}; check that it runs and LOKI_URL of the target file"
-        )
 
 
 def suspect(form: LogFormat) -> str:

@@ -13,7 +13,7 @@ from pymongo.errors import PyMongoError
 from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStartedEvent, CommandSucceededEvent
 
 from acceptance.effects import Effect, seen
-from acceptance.observe.store import Store
+from acceptance.observe.store import Store, why
 from acceptance.target.model import Target
 from acceptance.verdict import Inconclusive
 
@@ -45,19 +45,24 @@ def database(target: Target) -> Iterator[Store]:
 @contextmanager
 def as_it_is(target: Target) -> Iterator[Database[dict[str, Any]]]:
     """Connect to the target's database under its own names, for a backup; see `database`."""
+    address = target.mongo.url.lower()
+    uuids: dict[str, Any] = {} if "uuidrepresentation=" in address else {"uuidRepresentation": "standard"}
     client: MongoClient[dict[str, Any]] = MongoClient(
         target.mongo.url,
         serverSelectionTimeoutMS=round(target.http_timeout_s * 1000),
         event_listeners=[_Writes()],
         datetime_conversion="DATETIME_AUTO",  # a time such as the largest of Java is none of Python's
-        uuidRepresentation="standard",
+        **uuids,
     )
     try:
         # Another member, as the address may prefer, does not hold yet what was stored just now.
+        if "directconnection=true" in address and not client.is_primary:  # guard: member-that-lags
+            told = "is a secondary: what it holds comes late; name the primary, or leave directConnection out"
+            raise Inconclusive(f"MongoDB at MONGODB_URL of {target.source.name} {told}")
         yield client.get_database(target.mongo.database, read_preference=ReadPreference.PRIMARY)
     except (PyMongoError, BSONError) as error:
         raise Inconclusive(
-            f"MongoDB did not answer ({type(error).__name__}); check MONGODB_URL of {target.source.name}, "
+            f"MongoDB did not answer ({why(error)}); check MONGODB_URL of {target.source.name}, "
             "that the server runs and that its user may read the database"
         ) from error
     finally:

@@ -13,21 +13,26 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from bson import ObjectId
 
 from acceptance.disk import GONE
 from acceptance.observe.exported import await_scrape
 from acceptance.observe.logs import Logs
+from acceptance.observe.moments import placed
 from acceptance.observe.mongo import database
 from acceptance.observe.prometheus import Prometheus
 from acceptance.observe.started import shown_by, starts
+from acceptance.observe.store import NEWEST
 from acceptance.polling import poll
 from acceptance.stage_folders import Declared, flagged
 from acceptance.target.model import Service, Target
 from acceptance.verdict import Inconclusive
 
 _NEWEST = 200
+TIMES = ("created_at", "uploaded_at")
+"""The fields of a document that tell when it was written."""
 _LOG = timedelta(hours=1)
 """How far back a log is read: each request leaves a line, and a process may run for months."""
 
@@ -118,13 +123,13 @@ class NewPath:
     def _stored(self, since: datetime, surely: bool) -> Sequence[str]:
         second = (math.ceil if surely else math.floor)(since.timestamp())
         by_id = {"_id": {"$gte": ObjectId.from_datetime(datetime.fromtimestamp(second, UTC))}}
-        by_time = [{name: {"$gte": since}} for name in ("created_at", "uploaded_at")]
+        by_time = [{name: {"$gte": since}} for name in TIMES]
         with database(self.target) as mongo:
             collection = mongo[self._rest]
-            return [
-                f"{collection.name} {document['_id']}"
-                for document in collection.find({"$or": [by_id, *by_time]}).newest(_NEWEST)
-            ]
+            found = list(collection.find({"$or": [by_id, *by_time]}).newest(_NEWEST))
+            if not found:
+                found = [each for each in collection.find().newest(NEWEST) if _by_text(each, since, collection.name)]
+            return [f"{collection.name} {document['_id']}" for document in found]
 
     def _on_disk(self, since: datetime, _: bool) -> Sequence[str]:
         found = glob.glob(self._rest, recursive=True)  # noqa: PTH207 - a whole pattern, not one below a folder
@@ -138,6 +143,20 @@ class NewPath:
             if error.errno in GONE:
                 return 0.0
             raise Inconclusive(f"{self._rest}: expected to read it, found: {error}; run as a user who may") from error
+
+
+def _by_text(document: Mapping[str, Any], since: datetime, where: str) -> bool:
+    """Tell whether a document was written since a moment, where no question of MongoDB shows it: its times are text.
+
+    Raises:
+        Inconclusive: It tells its time in no way.
+    """
+    stored = [document[name] for name in TIMES if document.get(name) is not None]
+    times = [at for at in map(placed, stored) if at]
+    if not times and not isinstance(document["_id"], ObjectId):
+        expected = f"{' or '.join(TIMES)} with a zone in the documents of {where}, or an ObjectId"
+        raise Inconclusive(f"expected {expected}, found {stored or 'none'}; set another FLAG_*_SHOWN_BY")
+    return any(at >= since for at in times)
 
 
 _SEEN: Mapping[str, Callable[[NewPath, datetime, bool], Sequence[str]]] = {

@@ -9,19 +9,23 @@ from __future__ import annotations
 
 import io
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
+from itertools import pairwise
+from statistics import median
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import httpx
 
 from acceptance import deadline
 from acceptance.gates.measures import Measure
-from acceptance.gates.series import Row, Samples, Series
+from acceptance.gates.series import Row, Samples, Series, shown
+from acceptance.observe.server import TENANT, NotOffered, Odd, Server, whole
 from acceptance.target.model import Target
 from acceptance.target.naming import MetricNames
+from acceptance.target.parts import STATUS
 from acceptance.verdict import Inconclusive
 
 if TYPE_CHECKING:
@@ -46,6 +50,7 @@ AT_ONCE = 32
 """Queries that are asked side by side: triggers and gates."""
 LOST_SCRAPES = 5
 """Scrapes that may be lost before a window."""
+KEYS = "PROMETHEUS_URL (PROMETHEUS_LOGIN, PROMETHEUS_TENANT)"
 _BLOCK = 65536
 
 
@@ -55,15 +60,26 @@ class Prometheus:
     Every method raises `Inconclusive` when the server is out of reach, slow, or answers with an error.
     """
 
-    def __init__(self, url: str, timeout_s: float = 10, metrics: MetricNames | None = None) -> None:
+    def __init__(
+        self,
+        url: str,
+        timeout_s: float = 10,
+        metrics: MetricNames | None = None,
+        headers: Mapping[str, str] | None = None,
+        *,
+        tells_start: bool = True,
+    ) -> None:
         self.url = url.rstrip("/")
+        self._server = Server("Prometheus", self.url, KEYS, timeout_s, headers or {})
         self._timeout_s = timeout_s
         self._metrics = metrics or MetricNames()
+        self._tells_start = tells_start
 
     @classmethod
     def of(cls, target: Target) -> Prometheus:
         """Give a target's own, which is asked in the contract's names and answers in them."""
-        return cls(target.prometheus_url, target.http_timeout_s, target.metrics)
+        server, tells_start = server_of(target), STATUS not in target.absent
+        return cls(server.url, server.timeout_s, target.metrics, server.headers, tells_start=tells_start)
 
     @cached_property
     def _session(self) -> Session:
@@ -71,6 +87,7 @@ class Prometheus:
         from requests import Session
 
         session = Session()
+        session.headers.update(self._server.headers)
         session.stream = True  # a body is read by the first of these, under its deadline
         session.hooks["response"] += [_read, _be_whole]
         return session
@@ -91,7 +108,7 @@ class Prometheus:
     @property
     def literal(self) -> Prometheus:
         """Give itself for queries that stand in the deployment's names already, such as a dashboard's."""
-        return Prometheus(self.url, self._timeout_s)
+        return Prometheus(self.url, self._timeout_s, headers=self._server.headers)
 
     def own(self, query: str) -> str:
         """Give a query in the deployment's own names, as it is asked."""
@@ -152,18 +169,30 @@ class Prometheus:
         query = f'process_start_time_seconds{{job="{job}"}} and on (instance) up{{job="{job}"}} == 1'
         return self.instant(query, at)
 
+    def seen_twice(self, job: str) -> list[str]:
+        """Name the scrapes of one instance that are there several times at once, as of a pair or a federation."""
+        found = self.instant(f'up{{job="{job}"}} == 1')
+        times = Counter(_instance(sample.labels) for sample in found)
+        return sorted(shown(sample.labels) for sample in found if times[_instance(sample.labels)] > 1)
+
     def is_up(self, job: str) -> bool:
         """Tell whether any target of the job is up."""
         return bool(self.instant(f'up{{job="{job}"}} == 1'))
 
     def clock(self) -> float:
-        """Give the server's own time in unix seconds, exact to the millisecond."""
-        return self._ask("time()", lambda: float(self._client.custom_query("time()")[1]))
+        """Give the server's own time in unix seconds, exact to the millisecond; of VictoriaMetrics it is a vector."""
+        found = self._ask("time()", lambda: self._client.custom_query("time()"))
+        return self._ask("time()", lambda: float((found if len(found) == 2 else found[0]["value"])[1]))
 
-    def started(self) -> datetime:
-        """Give when the server started, as it says itself: that needs no scrape of its own. The client has no call."""
-        what = "status/runtimeinfo"
-        answer = self._ask(what, lambda: self._session.get(f"{self.url}/api/v1/{what}", timeout=self._timeout_s).json())
+    def started(self) -> datetime | None:
+        """Give when the server started, as it says itself; None where the target file says that it does not.
+
+        That needs no scrape of its own. The client has no call.
+        """
+        if not self._tells_start:
+            return None
+        what, url = "status/runtimeinfo", f"{self.url}/api/v1/status/runtimeinfo"
+        answer = self._ask(what, lambda: self._session.get(url, timeout=self._timeout_s).json(), STATUS)
         return self._ask(what, lambda: datetime.fromisoformat(answer["data"]["startTime"]).astimezone(UTC))
 
     def names(self, job: str, prefix: str, *, used: bool = False) -> set[str]:
@@ -184,11 +213,11 @@ class Prometheus:
         rows = self._ask(query, lambda: self._client.custom_query(query))
 
         def named() -> set[str]:
+            newest = [(row["metric"], (row.get("values") or row["histograms"])[-1]) for row in rows]
             return {
-                self._labels(row)["__name__"]
-                for row in rows
-                if float(row["values"][-1][0]) >= scraped.get(_instance(row["metric"]), float("inf"))
-                and not (used and _unused(row))
+                self._metrics.told(labels)["__name__"]
+                for labels, (at, value) in newest
+                if float(at) >= scraped.get(_instance(labels), float("inf")) and not (used and _unused(labels, value))
             }
 
         return self._ask(query, named)
@@ -227,8 +256,15 @@ class Prometheus:
         return down
 
     def scrape_intervals(self, job: str) -> set[str]:
-        """Give how often the job's targets are scraped, as Prometheus' own configuration says, such as `1m0s`."""
-        return {target["scrapeInterval"] for target in self._targets(job) if "scrapeInterval" in target}
+        """Give how often the job's targets are scraped, such as `1m0s`: by its configuration, else by its samples."""
+        said = {target["scrapeInterval"] for target in self._targets(job) if "scrapeInterval" in target}
+        return said or set(self._seen_intervals(job))
+
+    def _seen_intervals(self, job: str) -> Iterator[str]:
+        now = self.clock()
+        for row in self.raw(f'up{{job="{job}"}}', now - LOOKBACK_S, now):
+            if steps := [later - earlier for (earlier, _), (later, _) in pairwise(row.points)]:
+                yield f"{median(steps):.2f}s"
 
     def addresses(self, job: str) -> set[str]:
         """Give where the job's metrics are scraped."""
@@ -238,7 +274,11 @@ class Prometheus:
         return [target for target in self._active() if self._job(target) == job]
 
     def _active(self) -> list[Any]:
-        asked = self._ask("targets", lambda: self._client.get_targets(state="active")["activeTargets"])
+        try:
+            asked = self._ask("targets", lambda: self._client.get_targets(state="active")["activeTargets"])
+        except NotOffered:  # a managed one: what is scraped shows by its samples, or not at all
+            rows = self._ask("up", lambda: self._client.custom_query("up"))
+            asked = self._ask("up", lambda: list(map(_target, rows)))
         return self._ask("targets", lambda: [target for target in asked or () if target["labels"].items()])
 
     def _job(self, target: Mapping[str, Any]) -> str:
@@ -260,20 +300,26 @@ class Prometheus:
         unit = self._metrics.unit(name) if name.endswith("_sum") else 1.0
         return [(at, value * unit) for at, value in _points(row)]
 
-    def _ask(self, what: str, call: Callable[[], Answer]) -> Answer:
+    def _ask(self, what: str, call: Callable[[], Answer], part: str = "") -> Answer:
         from prometheus_api_client.exceptions import PrometheusApiClientException
         from requests import RequestException
         from urllib3.exceptions import HTTPError
 
-        broken = (PrometheusApiClientException, RequestException, HTTPError, httpx.ReadTimeout)
-        try:
-            return call()
-        # guard: prometheus-that-answers-with-an-error
-        except (*broken, ValueError, LookupError, TypeError, AttributeError) as error:
-            remedy = "check that it runs and that PROMETHEUS_URL of the target file is right"
-            if "CERTIFICATE_VERIFY_FAILED" in str(error):
-                remedy = "have its CA trusted by REQUESTS_CA_BUNDLE and SSL_CERT_FILE of the environment"
-            raise Inconclusive(f"Prometheus at {self.url} did not answer «{what}»: {error}; {remedy}") from error
+        def asked() -> Answer:
+            try:
+                return call()
+            # guard: prometheus-that-does-not-answer
+            except (PrometheusApiClientException, RequestException, HTTPError, httpx.ReadTimeout) as error:
+                raise Odd(str(error)) from error
+
+        return self._server.read(what, asked, part)
+
+
+def server_of(target: Target) -> Server:
+    """Give a target's Prometheus, with what lets our questions in."""
+    named = {"Authorization": target.prometheus_login, TENANT: target.prometheus_tenant}
+    headers = {name: value for name, value in named.items() if value}
+    return Server("Prometheus", target.prometheus_url, KEYS, target.http_timeout_s, headers)
 
 
 def _read(response: Response, **sent: Any) -> None:
@@ -286,35 +332,32 @@ def _be_whole(response: Response, **_: Any) -> None:
     """Refuse an answer that says that it failed or is incomplete.
 
     Raises:
-        ValueError: With what the answer says.
+        Odd: With what the answer says.
     """
-    try:
-        body = response.json()
-    except ValueError:
-        body = None
-    facts = body if isinstance(body, dict) else {}
-    if response.status_code != 200 or facts.get("status") != "success":
-        raise ValueError(f"HTTP {response.status_code}: {facts.get('error') or response.text[:200]!r}")
-    # Prometheus 2.4x to 2.5x puts its notes on the query's wording among the warnings; 3 keeps them apart.
-    warnings = [each for each in facts.get("warnings") or [] if not str(each).startswith("PromQL info: ")]
-    said = [*warnings, *(["the answer is partial"] if facts.get("isPartial") else [])]
-    if said:
-        raise ValueError(f"the answer may lack something: {'; '.join(map(str, said))}")
+    whole(response.status_code, response.content)
 
 
 def _points(row: Mapping[str, Any]) -> list[tuple[float, float]]:
     """Read the samples of one row; a sample may be no number, but never missing.
 
     Raises:
-        ValueError: It is missing, or the row holds native histograms.
+        Odd: The row holds native histograms.
+        LookupError: It is missing.
     """
     if "histogram" in row or "histograms" in row:
-        raise ValueError(f"{row['metric']} holds native histograms, which this suite does not read; export buckets too")
+        raise Odd(f"{row['metric']} holds native histograms, which this suite does not read; export buckets too")
     return [(float(at), float(value)) for at, value in row.get("values") or [row["value"]]]
 
 
-def _unused(row: Mapping[str, Any]) -> bool:
-    return float(row["values"][-1][1]) == 0 or str(row["metric"]["__name__"]).endswith("_created")
+def _unused(labels: Mapping[str, str], value: Any) -> bool:
+    count = value["count"] if isinstance(value, Mapping) else value  # of a native histogram
+    return float(count) == 0 or labels["__name__"].endswith("_created")
+
+
+def _target(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Give a sample of `up` in the form of a target."""
+    health = "up" if float(row["value"][1]) == 1 else "down"
+    return {"labels": row["metric"], "scrapeUrl": _instance(row["metric"]), "health": health}
 
 
 def _instance(labels: Mapping[str, str]) -> str:

@@ -12,13 +12,14 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
-from bson import ObjectId
+from bson import Binary, Decimal128, ObjectId
+from bson.binary import OLD_UUID_SUBTYPE, UuidRepresentation
 from bson.errors import BSONError
 from pymongo import MongoClient
 from pymongo.collection import Collection
 from pymongo.cursor import Cursor
 from pymongo.database import Database
-from pymongo.errors import PyMongoError
+from pymongo.errors import OperationFailure, PyMongoError
 
 from acceptance.target.naming import DocumentNames, contract_value
 from acceptance.verdict import Inconclusive
@@ -27,23 +28,27 @@ Document = dict[str, Any]
 NEWEST = 50
 """So many documents of a collection are looked through: it may be large, and what is asked for was just written."""
 _INT = re.compile(r"[0-9]{1,18}")  # a longer one does not fit into MongoDB's numbers
+_OLD_UUIDS = (UuidRepresentation.PYTHON_LEGACY, UuidRepresentation.JAVA_LEGACY, UuidRepresentation.CSHARP_LEGACY)
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
 class Found:
     """The documents that a question found, in the contract's names."""
 
-    def __init__(self, cursor: Cursor[Document], within: Documents) -> None:
-        self._cursor, self._within = cursor, within
+    def __init__(self, ask: Callable[[], Cursor[Document] | list[Document]], within: Documents, hidden: str) -> None:
+        self._ask, self._within, self._hidden = ask, within, hidden
 
     def __iter__(self) -> Iterator[Document]:
         with self._within.asking():
-            for document in self._cursor:
-                yield self._within.told(document)
+            for document in self._ask():
+                told = self._within.told(document)
+                yield {name: value for name, value in told.items() if name != self._hidden}
 
     def newest(self, number: int) -> Found:
-        """Take the last written ones, the newest first: the id holds the time of writing."""
-        return Found(self._cursor.sort("_id", -1).limit(number), self._within)
+        """Take the last written ones, the newest first."""
+        with self._within.asking():
+            found = last_written(self._ask, number)
+        return Found(lambda: found, self._within, self._hidden)
 
 
 class Documents:
@@ -62,7 +67,8 @@ class Documents:
 
     def find(self, wanted: Mapping[str, Any] | None = None, shown: Mapping[str, Any] | None = None) -> Found:
         """Find the documents that match a filter."""
-        return Found(self._collection.find(self._wanted(wanted or {}), self._shown(shown)), self)
+        theirs, hidden = self._wanted(wanted or {}), "_id" if self._shown(shown) else ""
+        return Found(lambda: self._collection.find(theirs), self, hidden)
 
     def find_one(self, wanted: Mapping[str, Any], shown: Mapping[str, Any] | None = None) -> Document | None:
         """Find one document that matches a filter."""
@@ -91,15 +97,16 @@ class Documents:
             return self._collection.delete_many(self._wanted(wanted)).deleted_count
 
     def unique(self) -> list[list[str]]:
-        """Give the fields of each unique index."""
+        """Give the fields of each unique index that holds for every document in which they are."""
         with self.asking():
             indexes = self._collection.index_information().values()
-        return [[self._ours.get(key, key) for key, _ in index["key"]] for index in indexes if index.get("unique")]
+        whole = [index for index in indexes if index.get("unique") and not _is_partial(index)]
+        return [[self._ours.get(key, key) for key, _ in index["key"]] for index in whole]
 
     def told(self, document: Document) -> Document:
         """Give a document in the contract's names and values."""
         own = {"_id": document["_id"]} if "_id" in document else {}
-        return {**revalued(renamed(document, self._ours), partial(contract_value, self._values)), **own}
+        return {**revalued(renamed(plain(document), self._ours), partial(contract_value, self._values)), **own}
 
     @contextmanager
     def asking(self) -> Iterator[None]:
@@ -112,7 +119,7 @@ class Documents:
             yield
         except (PyMongoError, BSONError) as error:  # guard: mongodb-that-is-away
             raise Inconclusive(
-                f"MongoDB did not answer for {self.name} ({type(error).__name__}); check MONGODB_URL of the target file"
+                f"MongoDB did not answer for {self.name} ({why(error)}); check MONGODB_URL of the target file"
             ) from error
 
     def _wanted(self, wanted: Mapping[str, Any]) -> Document:
@@ -153,7 +160,7 @@ class Store:
         """
         with self["dialog_contexts"].asking():
             collections = [self._database[name] for name in self._collections()]
-            newest = {each.full_name: each.find().sort("_id", -1).limit(NEWEST) for each in collections}
+            newest = {each.full_name: last_written(each.find, NEWEST) for each in collections}
             return [name for name, documents in newest.items() if any(text in str(each) for each in documents)]
 
     def _collections(self) -> list[str]:
@@ -168,10 +175,51 @@ class Store:
         self._database.command("ping")
 
 
+def last_written(ask: Callable[[], Any], number: int) -> list[Document]:
+    """Take the last written documents, the newest first: an ObjectId holds its time, else by the order of writing."""
+    found = list(ask().sort("_id", -1).limit(number))
+    by_time = not found or isinstance(found[0].get("_id"), ObjectId)
+    return found if by_time else list(ask().sort("$natural", -1).limit(number))
+
+
+def _is_partial(index: Mapping[str, Any]) -> bool:
+    """Tell whether an index leaves out documents that have its fields."""
+    fields, kept = {key for key, _ in index["key"]}, index.get("partialFilterExpression") or {}
+    there = (isinstance(each, Mapping) and {*each} <= {"$exists", "$type"} for each in kept.values())
+    return not ({*kept} <= fields and all(there))
+
+
+def why(error: Exception) -> str:
+    """Say what kind of error MongoDB gave, without its text: that may hold a password."""
+    code = (error.details or {}).get("codeName", error.code) if isinstance(error, OperationFailure) else None
+    return f"{type(error).__name__} {code or ''}".rstrip()
+
+
+def plain(value: Any) -> Any:
+    """Give a stored value, at any depth, as Python has it.
+
+    Raises:
+        Inconclusive: It is a UUID of the old kind, whose bytes have an order that the address must name.
+    """
+    if isinstance(value, Mapping):
+        return {key: plain(member) for key, member in value.items()}
+    if isinstance(value, list):
+        return list(map(plain, value))
+    if isinstance(value, Binary) and value.subtype == OLD_UUID_SUBTYPE:
+        told = "UUIDs are stored in an old order of their bytes, which may be one of three"
+        raise Inconclusive(f"{told}; add uuidRepresentation=javaLegacy (or csharpLegacy, pythonLegacy) to MONGODB_URL")
+    number = float(value.to_decimal()) if isinstance(value, Decimal128) else value
+    return int(number) if isinstance(number, float) and number.is_integer() else number
+
+
 def spellings(text: str) -> list[Any]:
     """Give what may be stored of an id: text, or also a number, an ObjectId or a UUID where it looks like one."""
-    forms = ((_INT.fullmatch, int), (ObjectId.is_valid, ObjectId), (_UUID.fullmatch, UUID))
-    return [text, *(make(text) for looks_so, make in forms if looks_so(text))]
+    forms: tuple[tuple[Callable[[str], object], Callable[[str], list[Any]]], ...] = (
+        (_INT.fullmatch, lambda each: [int(each)]),
+        (ObjectId.is_valid, lambda each: [ObjectId(each)]),
+        (_UUID.fullmatch, lambda each: [UUID(each), *(Binary.from_uuid(UUID(each), old) for old in _OLD_UUIDS)]),
+    )
+    return [text, *(form for looks_so, make in forms if looks_so(text) for form in make(text))]
 
 
 def however_stored(wanted: Mapping[str, Any]) -> Document:

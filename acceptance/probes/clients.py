@@ -54,8 +54,7 @@ class Clients:
     @cached_property
     def grafana(self) -> Grafana:
         """Give the target's Grafana."""
-        its = self.target.having("grafana").grafana
-        return Grafana(its.url, its.user, its.password, self.target.http_timeout_s)
+        return Grafana.of(self.target)
 
     @cached_property
     def uploader(self) -> Uploader:

@@ -113,8 +113,6 @@ def _unaware(target: Target) -> list[Finding]:
 
 
 def _prometheus(clients: Clients) -> list[Finding]:
-    if found := _answers("Prometheus", lambda its: its.prometheus_url, "/-/ready")(clients):
-        return found
     jobs = [service.job for service in clients.target.services.values()]
     try:
         down = poll(

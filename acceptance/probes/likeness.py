@@ -16,7 +16,8 @@ from itertools import combinations, pairwise, permutations
 from typing import Any
 
 from acceptance.finding import Finding
-from acceptance.probes.seen import Pair, Seen, moment
+from acceptance.observe.moments import moment
+from acceptance.probes.seen import Pair, Seen
 from acceptance.redact import cut
 
 LOG = "log"

@@ -2,51 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
 from functools import cached_property
 from typing import Any
+
+from acceptance.observe.moments import moment
 
 CLOCKS_DIFFER = timedelta(minutes=2)
 """How far another host's clock may be off."""
 
 Pair = tuple[str, str]
-
-
-_NUMBER = re.compile(r"\d{10,}(\.\d+)?")
-EPOCH = 1e9, 4e9
-"""Between these lie the seconds since 1970 of any time that we meet (2001 to 2096)."""
-
-
-def moment(value: object) -> datetime | None:
-    """Read a stored or answered time, aware; None for anything else.
-
-    It is a time, ISO text, an HTTP date as Flask writes it, MongoDB's own JSON (`$date`), or a number, perhaps as text,
-    of seconds since 1970 or of a finer unit. MongoDB gives UTC without a zone.
-    """
-    if isinstance(value, Mapping):
-        return moment(value["$date"]) if set(value) == {"$date"} else None
-    if isinstance(value, str):
-        value = _time_in(value)
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        finer = next((unit for unit in (1, 1e3, 1e6, 1e9) if EPOCH[0] < value / unit < EPOCH[1]), None)
-        return datetime.fromtimestamp(value / finer, UTC) if finer else None
-    if not isinstance(value, datetime):
-        return None
-    return value if value.tzinfo else value.replace(tzinfo=UTC)
-
-
-def _time_in(text: str) -> float | datetime | None:
-    if _NUMBER.fullmatch(text):
-        return float(text)
-    for read in (datetime.fromisoformat, parsedate_to_datetime) if len(text) >= len("2025-11-15T02:00") else ():
-        with suppress(ValueError):
-            return read(text)
-    return None
 
 
 @dataclass(frozen=True)

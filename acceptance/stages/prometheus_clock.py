@@ -23,12 +23,12 @@ class Observer:
 
     Attributes:
         step: The scrape interval in seconds.
-        started: When the server says that it started.
+        started: When the server says that it started; None where the target file says that it does not.
     """
 
     prometheus: Prometheus
     step: float
-    started: datetime
+    started: datetime | None
 
     @classmethod
     def now(cls, prometheus: Prometheus, step: float) -> Observer:
@@ -47,7 +47,8 @@ class Observer:
         Raises:
             Inconclusive: It does not answer.
         """
-        if (again := self.prometheus.started()) != self.started:  # guard: prometheus-that-restarted
+        again = self.prometheus.started()
+        if again and again != self.started:  # guard: prometheus-that-restarted
             return (
                 f"Prometheus at {self.prometheus.url} was restarted at {again:%Y-%m-%d %H:%M:%S} UTC, in the soak; "
                 "what it missed cannot be known; soak again"
@@ -73,7 +74,8 @@ def clock_fault(prometheus: Prometheus, step: float) -> str:
     which = f"{ahead:.1f} s ahead of" if ahead > 0 else f"{behind:.1f} s behind"
     return (
         f"the clock of Prometheus at {prometheus.url} is {which} ours, at most {most:g} s can be allowed: it would "
-        "show another time than the soak's; see that both keep time (chronyc tracking, timedatectl) and begin again"
+        "show another time than the soak's; see that both keep time (chronyc tracking, timedatectl), and that it gives "
+        "its newest samples (VictoriaMetrics: -search.latencyOffset), and begin again"
     )
 
 

@@ -28,6 +28,7 @@ from acceptance.stage import Stage
 from acceptance.stages.log_probe import probe
 from acceptance.stages.prometheus_clock import Observer
 from acceptance.target.model import Service, Target
+from acceptance.target.parts import RULES
 from acceptance.verdict import Inconclusive, Refused
 
 Question = Callable[[], list[Finding]]
@@ -136,7 +137,7 @@ def questions(target: Target, stage: Stage, seen: list[Evidence]) -> dict[str, Q
         "MONGODB_URL": partial(_reads, target),
         "PROMETHEUS_URL": partial(_can_be_believed, target),
     }
-    if any(trigger.kind == "alerts" for trigger in stage.triggers):
+    if any(trigger.kind == "alerts" for trigger in stage.triggers) and RULES not in target.absent:
         asked["PROMETHEUS_URL, alert rules"] = partial(_has_rules, target, stage)
     for service in target.services.values():
         if stage.service in (service.key, "all"):
@@ -229,7 +230,10 @@ def shared_metrics(service: Service, target: Target, prometheus: Prometheus) -> 
 
 
 def scraped_twice(service: Service, prometheus: Prometheus) -> list[Finding]:
-    """Name a process that Prometheus scrapes at several addresses: whatever is counted there would count twice."""
+    """Name a process that is scraped at several addresses, or whose scrapes are there twice: all would count twice."""
+    if twice := prometheus.seen_twice(service.job):
+        expected, step = f"each instance of {service.name} scraped once", "ask one of the pair, or what joins them"
+        return [Finding("scraped twice", "", expected, " and ".join(twice), next_step=step)]
     if not (same := prometheus.of_one_process(service.job)):
         return []
     expected, step = f"each process of {service.name} scraped once", "leave one in the configuration of Prometheus"

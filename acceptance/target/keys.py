@@ -151,9 +151,10 @@ _WRITERS = (
 _ABSENT = (
     "Parts that this deployment has not, with a space between them: bot, worker, api, grafana, loki, alertmanager, "
     "hw-checker; or bot-resources, worker-resources, api-resources where Prometheus has no process_cpu_seconds_total "
-    "and process_resident_memory_bytes of that job, as with several worker processes of prometheus_client. What asks "
-    "for one is NOT APPLICABLE, which stands on the first page of the record, and nothing of it "
-    "need be filled in."
+    "and process_resident_memory_bytes of that job, as with several worker processes of prometheus_client; or "
+    "prometheus-status where it does not tell when it started (a restart of it then shows as a gap only), and "
+    "alert-rules where it does not tell its rules, as one that is managed or compatible. What asks for one is NOT "
+    "APPLICABLE, which stands on the first page of the record, and nothing of it need be filled in."
 )
 _DIALOG = (
     "How users reach the bot: http (the dialog gateway at BOT_URL), or telegram: the suite serves the Bot API at "
@@ -172,6 +173,10 @@ _TELEGRAM: dict[str, Key] = {
 _METRICS = (
     "What the deployment calls metrics, by the contract's names or the beginning of them, such as "
     "review_archive_storage_=intake_archives_; gates, triggers and the baseline ask for those."
+)
+_PROMETHEUS = (
+    "What lets our questions in at PROMETHEUS_URL in the header Authorization, such as `Bearer TOKEN`; and the tenant "
+    "whose metrics are asked for (X-Scope-OrgID, also of ALERTMANAGER_URL), where Mimir or Thanos has several."
 )
 _CONFIG = "The configuration of Prometheus, of which pre_deployment keeps a copy beside that of the env file."
 _COLLECTIONS = "What it calls its collections, by the contract's, such as review_archives=archives."
@@ -244,6 +249,8 @@ KEYS: dict[str, Key] = {
     "ABSENT": Key(absent_parts, "", about=_ABSENT),
     "RESTART_ALL": Key(command, "make day-12-restart-all"),
     "PROMETHEUS_URL": Key(http_url, "http://127.0.0.1:9090"),
+    "PROMETHEUS_LOGIN": Key(anything, "", secret=True, about=_PROMETHEUS),
+    "PROMETHEUS_TENANT": Key(word_or_nothing, "", about=_PROMETHEUS),
     "PROMETHEUS_CONFIG": Key(path, "{INFRA_DIR}/prometheus/prometheus.yml", about=_CONFIG),
     "METRIC_NAMES": Key(renamings(r"[a-zA-Z_:][\w:]*"), "", about=_METRICS),
     "METRIC_LABELS": Key(renamings(r"[a-zA-Z_]\w*"), "", about="What it calls labels, such as status=outcome."),

@@ -99,6 +99,8 @@ def _target(path: Path, s: Settings) -> Target:
         telegram=_telegram(s),
         restart_all=s["RESTART_ALL"],
         prometheus_url=s["PROMETHEUS_URL"],
+        prometheus_login=s["PROMETHEUS_LOGIN"],
+        prometheus_tenant=s["PROMETHEUS_TENANT"],
         prometheus_config=s["PROMETHEUS_CONFIG"],
         metrics=MetricNames(s["METRIC_NAMES"], s["METRIC_LABELS"], s["METRIC_VALUES"]),
         alertmanager_url=s["ALERTMANAGER_URL"],

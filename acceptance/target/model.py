@@ -91,6 +91,8 @@ class Target(Public):
     telegram: Telegram | None
     restart_all: str
     prometheus_url: str
+    prometheus_login: str = field(repr=False)
+    prometheus_tenant: str
     prometheus_config: Path
     metrics: MetricNames
     alertmanager_url: str

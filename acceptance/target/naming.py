@@ -154,7 +154,8 @@ class MetricNames(Public):
         """Give the labels of a series in the contract's names."""
         back = {theirs: name for name, theirs in self.labels.items()}
         said = {(key.partition(":")[0], theirs): key.partition(":")[2] for key, theirs in self.values.items()}
-        contract = {back.get(name, name): value for name, value in labels.items()}
+        # Beside the label that means it here there may be one of the contract's name, which means something else.
+        contract = {back.get(name, name): labels[name] for name in sorted(labels, key=back.__contains__)}
         found = {name: said.get((name, value), value) for name, value in contract.items()}
         if "__name__" in found:
             unit = self.unit(found["__name__"])

@@ -288,7 +288,7 @@ def scanner(text: str) -> str | None:
 
 PARTS = (
     *("bot", "worker", "api", "grafana", "loki", "alertmanager", "hw-checker"),
-    *("bot-resources", "worker-resources", "api-resources"),
+    *("bot-resources", "worker-resources", "api-resources", "prometheus-status", "alert-rules"),
 )
 """Parts that a deployment may lack; without MongoDB and Prometheus nothing can be told of any."""
 

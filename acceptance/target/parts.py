@@ -13,6 +13,10 @@ from acceptance.target.shown import Public
 from acceptance.verdict import NotApplicable
 
 ServiceKey = Literal["bot", "worker", "api"]
+STATUS = "prometheus-status"
+"""The part whose absence says that Prometheus does not tell when it started."""
+RULES = "alert-rules"
+"""The part whose absence says that Prometheus does not tell its rules."""
 
 
 def absent(part: str) -> NotApplicable:

@@ -16,6 +16,7 @@ from acceptance.probes.dialog.gateway import of_channel
 from acceptance.probes.health import PARTS
 from acceptance.record.deployment import Spell
 from acceptance.target.model import ServiceKey
+from acceptance.target.parts import RULES
 from acceptance.verdict import Inconclusive, Verdict
 from fixtures.given import (
     Clients,
@@ -61,9 +62,11 @@ def test_no_new_alert_fires(
     deployed: list[str],
     provoked: set[str],
     stage_work: StageWork,
+    target: Target,
     evidence: EvidenceBox,
 ) -> None:
     """Check Prometheus alerts (no new firing alerts): none but those that fired when the deployment began."""
+    target.having(RULES)
     before = prometheus.firing_alerts(at=datetime.fromisoformat(deployment.began).timestamp())
     firing = poll(
         prometheus.firing_alerts,

@@ -7,13 +7,13 @@ import pytest
 
 from acceptance.disk import sha256_of
 from acceptance.finding import summary
+from acceptance.observe.moments import moment
 from acceptance.observe.store import Document
 from acceptance.probes.archives.archives import good
 from acceptance.probes.http.exchange import Exchange
 from acceptance.probes.odd_requests import odd_findings
 from acceptance.probes.reviews.changed import changed, guessable
 from acceptance.probes.reviews.result import Review
-from acceptance.probes.seen import moment
 from acceptance.probes.storage.directory import copies_of
 from acceptance.probes.storage.kept_archives import KeptArchives
 from acceptance.probes.storage.oracle import Submission, findings_of_all

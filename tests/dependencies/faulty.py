@@ -87,7 +87,7 @@ def prometheus(ahead: float = 0.0, starts: Callable[[], int] = lambda: 0, up: in
         now, data = time.time() + ahead, dict[str, object]()
         if "runtimeinfo" in path:
             data = {"startTime": f"{2001 + starts()}-01-01T00:00:00.123456789Z"}
-        elif "query=time" in path:
+        elif "query=time%28" in path:
             data = {"resultType": "scalar", "result": [now, str(now)]}
         elif "%5B" in path:  # raw samples
             points = [[now - age / 100, "1"] for age in range(200, -1, -1)]
@@ -96,7 +96,8 @@ def prometheus(ahead: float = 0.0, starts: Callable[[], int] = lambda: 0, up: in
         elif "query_range" in path:
             data = {"resultType": "matrix", "result": [{"metric": {}, "values": [[now - 0.1, "1"], [now, "1"]]}]}
         else:
-            data = {"resultType": "vector", "result": [{"metric": {}, "value": [now, str(up)]}]}
+            value = now if "query=timestamp" in path else up
+            data = {"resultType": "vector", "result": [{"metric": {}, "value": [now, str(value)]}]}
         return 200, "application/json", json.dumps({"status": "success", "data": data}).encode()
 
     return answer

@@ -191,9 +191,9 @@ ASKED = {
         "post_deployment",
         "validation",
         {"LOKI_URL": FAULTY},
-        "did not answer «label/service/values»: 500",
+        "did not answer «/loki/api/v1/label/service/values»: HTTP 500",
     ),
-    "post-grafana-html": ("post_deployment", "validation", {"GRAFANA_URL": NOT_JSON}, "text/html instead of JSON"),
+    "post-grafana-html": ("post_deployment", "validation", {"GRAFANA_URL": NOT_JSON}, " instead of JSON"),
 }
 """Stage, phase, what answers wrongly, and what the first red says."""
 

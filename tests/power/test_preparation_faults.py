@@ -34,10 +34,14 @@ ALERT = 'ALERTS{alertname="LabFaultAlert",alertstate="firing"}'
 POWER = (
     Before(("flags-stuck-on",), ("test_services_run_with_the_flags_off",), "although off", k="run_with", restarts=True),
     Before(("metrics-gone",), ("test_monitoring_baseline_is_captured",), "found it down", survey="a"),
-    Before(("grafana-dashboard-missing",), ("test_dashboard_state_is_saved",), "404", code=INCONCLUSIVE, survey="b"),
     Before(
-        ("grafana-html",), ("test_dashboard_state_is_saved",), "the dashboard's JSON", code=INCONCLUSIVE, survey="a"
+        ("grafana-dashboard-missing",),
+        ("test_dashboard_state_is_saved",),
+        "found none; check",
+        code=INCONCLUSIVE,
+        survey="b",
     ),
+    Before(("grafana-html",), ("test_dashboard_state_is_saved",), "instead of JSON", code=INCONCLUSIVE, survey="a"),
     Power(
         ("grafana-html",),
         ("test_what_the_night_needs_is_there",),

@@ -13,6 +13,7 @@ from acceptance.observe.grafana import Grafana
 from acceptance.observe.health import health_fault
 from acceptance.observe.loki import Loki
 from acceptance.observe.prometheus import Prometheus
+from acceptance.observe.server import Server
 from acceptance.probes.http.client import Caller
 from acceptance.target.parts import Service
 from acceptance.verdict import Inconclusive
@@ -56,7 +57,7 @@ async def awaited(caller):
 ASK = {
     "query": lambda url: Prometheus(url, PATIENCE_S).instant("up"),
     "start of Prometheus": lambda url: Prometheus(url, PATIENCE_S).started(),
-    "rules": lambda url: Alerting(url, PATIENCE_S).rule_findings(60),
+    "rules": lambda url: Alerting(Server("Prometheus", url, "KEY", PATIENCE_S)).rule_findings(60),
     "Loki": lambda url: Loki(url, PATIENCE_S).label_values("service", 0, 1),
     "Grafana": lambda url: Grafana(url, "a", "b", PATIENCE_S).health_findings()[0],
     "call of a user": lambda url: Caller(url, PATIENCE_S).get("/x").exchange.explain(),

@@ -16,8 +16,8 @@ import httpx
 
 from acceptance.envfile.file import EnvFile
 from acceptance.finding import Finding
+from acceptance.observe.moments import moment
 from acceptance.probes.http.client import Called, Caller, brief
-from acceptance.probes.seen import moment
 from acceptance.target.model import Target
 from acceptance.verdict import Inconclusive
 

@@ -15,12 +15,12 @@ from typing import Any
 import httpx
 
 from acceptance.finding import Finding
+from acceptance.observe.moments import moment
 from acceptance.observe.prometheus import Prometheus
 from acceptance.polling import poll
 from acceptance.probes.homework.hw_checker import Check, HwChecker
 from acceptance.probes.http.client import Called, Caller, brief
 from acceptance.probes.http.exchange import Exchange
-from acceptance.probes.seen import moment
 from acceptance.redact import cut
 
 LIST_PATH = "/homework/list"

@@ -15,10 +15,11 @@ import httpx
 
 from acceptance.finding import Finding, Severity
 from acceptance.observe.log_lines import LogLine
+from acceptance.observe.moments import moment
 from acceptance.probes.http.client import brief
 from acceptance.probes.http.exchange import Exchange
 from acceptance.probes.reviews.works import WORKS
-from acceptance.probes.seen import CLOCKS_DIFFER, Seen, moment
+from acceptance.probes.seen import CLOCKS_DIFFER, Seen
 from acceptance.redact import cut
 
 ENDED = ("succeeded", "failed")

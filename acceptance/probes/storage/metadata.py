@@ -15,8 +15,8 @@ from bson import ObjectId
 
 from acceptance.disk import sha256_of
 from acceptance.finding import Finding, Severity
+from acceptance.observe.moments import moment
 from acceptance.observe.store import Store
-from acceptance.probes.seen import moment
 from acceptance.verdict import Inconclusive
 
 Document = Mapping[str, Any]
@@ -33,8 +33,11 @@ def newest(mongo: Store, assignment_id: str, student_id: str | None = None) -> D
 
 def recent(mongo: Store, since: datetime) -> Iterator[Document]:
     """Give the documents written or uploaded at or after an aware moment."""
-    by_id = {"_id": {"$gte": ObjectId.from_datetime(since)}}
-    yield from mongo["review_archives"].find({"$or": [{"uploaded_at": {"$gte": since}}, by_id]})
+    by_id, by_text = {"_id": {"$gte": ObjectId.from_datetime(since)}}, {"uploaded_at": {"$type": "string"}}
+    for document in mongo["review_archives"].find({"$or": [{"uploaded_at": {"$gte": since}}, by_id, by_text]}):
+        at = moment(document.get("uploaded_at"))
+        if not isinstance(document.get("uploaded_at"), str) or at is None or at >= since:
+            yield document
 
 
 def checksum_findings(document: Document, root: Path) -> list[Finding]:

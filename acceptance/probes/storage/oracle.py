@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from acceptance.finding import Finding, Severity
+from acceptance.observe.moments import moment
 from acceptance.observe.store import Store, spellings
 from acceptance.probes.archives.archives import Archive
 from acceptance.probes.http.client import Called, brief
-from acceptance.probes.seen import CLOCKS_DIFFER, moment
+from acceptance.probes.seen import CLOCKS_DIFFER
 from acceptance.probes.storage.directory import copies_of
 from acceptance.probes.storage.metadata import checksum_findings, metadata_findings
 from acceptance.probes.storage.uploads import Upload, file_part

@@ -23,9 +23,12 @@ def samples(
     up: Sequence[Row] | None = None,
     started: Any = (),
 ) -> Samples:
-    """Samples of one instance, scraped every second, unless rows are given."""
+    """Samples of one instance, scraped every second, unless rows are given; each instance of these is scraped."""
     scrapes = [(start + at, 1.0) for at in range(int(end - start) + 1)]
-    return Samples(start, end, step, _rows(query), _rows(total), [row(*scrapes)] if up is None else up, started)
+    its = up[-1].instance if up else ""
+    rows, of = _rows(query, its), _rows(total, its)
+    scraped = [row(*scrapes, instance=name) for name in dict.fromkeys(each.instance for each in (*rows, *of))]
+    return Samples(start, end, step, rows, of, scraped or [row(*scrapes)] if up is None else up, started)
 
 
 def buckets(**series: Sequence[Point]) -> list[Row]:
@@ -34,5 +37,9 @@ def buckets(**series: Sequence[Point]) -> list[Row]:
     return [row(*points, le=le) for le, points in named.items()]
 
 
-def _rows(given: Any) -> Sequence[Row]:
-    return given if not given or isinstance(given[0], Row) else [row(*given)]
+def _rows(given: Any, instance: str) -> Sequence[Row]:
+    return (
+        given
+        if not given or isinstance(given[0], Row)
+        else [row(*given, **({"instance": instance} if instance else {}))]
+    )

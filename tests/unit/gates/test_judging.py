@@ -89,6 +89,18 @@ def test_series_that_ends_with_its_process_is_missed_by_nobody():
     assert judge(gate(), held).verdict is Verdict.PASS
 
 
+@pytest.mark.parametrize(("errors", "verdict"), [(0, "PASS"), (3, "FAIL")])
+def test_a_label_that_changes_with_a_restart_is_that_of_one_instance(errors, verdict):
+    """A pod has another name after it."""
+    old, new = {"instance": "a", "pod": "x"}, {"instance": "a", "pod": "y"}
+    up = [row(*((at, 1) for at in range(4)), **old), row(*((at, 1) for at in range(4, 11)), **new)]
+    started = [row((0, -50.0), (3, -50.0), **old), row((4, 3.5), (10, 3.5), **new)]
+    total = [row((0, 0), (3, 20), **old), row((4, 5), (10, 60), **new)]
+    held = samples([row((0, 0), (3, 0), **old), row((10, errors), **new)], total, end=10, up=up, started=started)
+    result = judge(gate(), held)
+    assert (result.verdict, result.value, result.samples) == (verdict, errors, 80)
+
+
 @pytest.mark.parametrize(("last", "missed"), [(-1, False), (0, False), (1, True), (7, True), (8, False)])
 def test_series_that_ends_before_its_process_does_is_missed(last, missed):
     held = samples([row((-2, 0), (last, 0))], [(0, 0), (10, 9)], end=10, started=[row((-3, -50.0), (10, -49.95))])
@@ -140,6 +152,15 @@ NO_DATA = {
     "the errors are counted under another name": (
         samples([row((0, 0), (3, 0))], [row((0, 0), (10, 90))], end=10, started=[row((0, -50.0), (10, -50.0))]),
         "ended at 3, although its process is scraped",
+    ),
+    "a pair of servers": (
+        samples([], up=[row((0, 1), (1, 1), (2, 1), instance="a", replica=each) for each in "01"]),
+        'a target is there twice, as {instance="a",replica="0"} and {instance="a",replica="1"}',
+    ),
+    "two targets without a name": (samples([], up=[row((0, 1), (1, 1), (2, 1), pod=each) for each in "ab"]), "twice"),
+    "a counter that is pushed": (
+        samples([row((1, 5), (2, 5), instance="job")], up=[row((0, 1), (1, 1), (2, 1), instance="a")]),
+        'instance="job"} is of no target that is scraped',
     ),
     "two processes answer in turn": (
         samples([], started=[row((0, 100.0), (1, 200.0), (2, 100.0), instance="a")]),

@@ -1,6 +1,7 @@
 """Alerting: that no alert fires says something only where one is evaluated, delivered and not silent."""
 
 import time
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import httpx
@@ -8,8 +9,9 @@ import pytest
 
 from acceptance.finding import summary
 from acceptance.observe.alerting import Alerting
+from acceptance.observe.server import Server
 from acceptance.target.window import Interval
-from acceptance.verdict import Inconclusive
+from acceptance.verdict import Inconclusive, NotApplicable
 
 JOBS = ("butler-bot", "butler-api")
 WATCHED_S = 600
@@ -23,7 +25,7 @@ def rule(name="Up", health="ok", ago=1.0, **more):
 def silence(*matchers, state="active", **planned):
     names = ("name", "value", "isRegex", "isEqual")
     told = [dict(zip(names, matcher, strict=True)) for matcher in matchers]
-    until = {"endsAt": "2026-11-30T06:00:00Z", "comment": "night", **planned}
+    until = {"endsAt": "2100-01-02T05:00:00Z", "comment": "night", **planned}
     return {"status": {"state": state}, "matchers": told, **until}
 
 
@@ -31,12 +33,12 @@ def alerting(*rules, interval=15, active=("http://alerts:9093",), counts=(0, 0),
     groups = [{"interval": interval, "rules": list(rules or (rule(),))}]
     alertmanagers = {"activeAlertmanagers": [{"url": f"{each}/api/v2/alerts"} for each in active]}
     sent, errors = (
-        f'prometheus_notifications_{kind}_total{{alertmanager="x"}} {count}\n'
+        f'prometheus_notifications_{kind}_total{{alertmanager="{active[0] if active else ""}/api/v2/alerts"}} {count}\n'
         for kind, count in zip(("sent", "errors"), counts, strict=True)
     )
     answers = {
-        "/api/v1/rules": {"json": {"data": {"groups": groups}}},
-        "/api/v1/alertmanagers": {"json": {"data": alertmanagers}},
+        "/api/v1/rules": {"json": {"status": "success", "data": {"groups": groups}}},
+        "/api/v1/alertmanagers": {"json": {"status": "success", "data": alertmanagers}},
         "/metrics": {"text": f"# HELP x\n{sent}{errors}"},
         "/api/v2/silences": {"json": list(silences)},
         "/api/v2/alerts": {"json": []},
@@ -45,9 +47,11 @@ def alerting(*rules, interval=15, active=("http://alerts:9093",), counts=(0, 0),
     def answer(request):
         if refused and request.url.path == "/api/v2/alerts":
             raise httpx.ConnectError("[Errno 111] Connection refused")
-        return httpx.Response(200, **({**answers, **more}[request.url.path]))
+        return httpx.Response(**({"status_code": 200} | {**answers, **more}[request.url.path]))
 
-    return Alerting("http://me:secret@prometheus:9090", 1, transport=httpx.MockTransport(answer))
+    return Alerting(
+        Server("Prometheus", "http://me:secret@prometheus:9090", "KEY", transport=httpx.MockTransport(answer))
+    )
 
 
 @pytest.mark.parametrize(
@@ -69,14 +73,19 @@ def test_rule_that_is_not_evaluated_is_named(interval, told, words):
 
 def test_one_rule_that_is_seldom_evaluated_may_be_of_others():
     groups = [{"interval": each, "rules": [rule(f"Every{each}")]} for each in (15, 3600)]
-    seen = alerting(**{"/api/v1/rules": {"json": {"data": {"groups": groups}}}})
+    seen = alerting(**{"/api/v1/rules": {"json": {"status": "success", "data": {"groups": groups}}}})
     assert seen.rule_findings(WATCHED_S) == []
+
+
+GROUPS = {"groups": [{"interval": 15, "rules": [rule()]}]}
+RECORDING = {"groups": [{"interval": 15, "rules": [rule(type="recording")]}]}
 
 
 @pytest.mark.parametrize(
     "answer",
-    [{"json": {"data": each}} for each in ({"groups": []}, {"groups": [{}]}, {}, None)] + [{"text": "no"}],
-    ids=["no rules", "no groups", "nothing", "null", "no JSON"],
+    [{"json": {"status": "success", "data": each}} for each in ({"groups": []}, RECORDING, {"groups": [{}]}, {}, None)]
+    + [{"json": {"status": "success", "data": GROUPS, "warnings": ["a store is away"]}}, {"text": "no"}],
+    ids=["no rules", "others", "no groups", "nothing", "null", "partial", "no JSON"],
 )
 def test_no_rules_are_inconclusive(answer):
     with pytest.raises(Inconclusive, match="prometheus:9090") as told:
@@ -102,10 +111,37 @@ def test_alerts_that_nobody_takes_are_named(seen, words):
     assert (bool(found), words in summary(found)) == (bool(words), True)
 
 
+def test_rules_that_prometheus_does_not_tell_are_not_applicable_where_that_is_declared():
+    asked = replace(alerting(), has_rules=False)
+    with pytest.raises(NotApplicable, match="alert-rules is declared absent"):
+        asked.rule_findings(WATCHED_S)
+    managed = alerting(**{"/api/v1/rules": {"status_code": 404}})
+    with pytest.raises(Inconclusive, match="ABSENT=alert-rules"):
+        managed.rule_findings(WATCHED_S)
+
+
+@pytest.mark.parametrize("metrics", [{"html": "<html>Log in</html>"}, {"status_code": 404}])
+def test_alerts_of_which_nobody_knows_whether_they_were_taken_are_inconclusive(metrics):
+    with pytest.raises(Inconclusive, match="«/metrics»"):
+        alerting(**{"/metrics": metrics}).delivery_findings()
+
+
+def test_an_alertmanager_of_before_excuses_nothing():
+    counts = {"sent": {"http://alerts:9093": 7, "http://old": 3}, "errors": {"http://alerts:9093": 7, "http://old": 0}}
+    told = "\n".join(
+        f'prometheus_notifications_{kind}_total{{alertmanager="{url}/api/v2/alerts"}} {number}'
+        for kind, numbers in counts.items()
+        for url, number in numbers.items()
+    )
+    assert "none of 7 alerts" in summary(alerting(**{"/metrics": {"text": told}}).delivery_findings())
+
+
 @pytest.mark.parametrize("active", [None, [{}]])
 def test_alertmanagers_in_another_form_are_inconclusive(active):
-    seen = alerting(**{"/api/v1/alertmanagers": {"json": {"data": {"activeAlertmanagers": active}}}})
-    with pytest.raises(Inconclusive, match="did not give its alertmanagers"):
+    seen = alerting(
+        **{"/api/v1/alertmanagers": {"json": {"status": "success", "data": {"activeAlertmanagers": active}}}}
+    )
+    with pytest.raises(Inconclusive, match="did not answer «/api/v1/alertmanagers»: another form"):
         seen.delivery_findings()
 
 
@@ -125,6 +161,7 @@ WINDOW = Interval(datetime(2100, 1, 2, 2, tzinfo=UTC), datetime(2100, 1, 2, 6, t
         ([], False),
         ([silence(EVERY)], True),
         ([silence(EVERY, state="expired")], False),
+        ([silence(EVERY, endsAt="2100-01-02T02:00:00Z")], False),
         ([silence(("alertname", "Up", False, True))], False),
         ([silence(("alertname", "Up", False, True)), silence(("alertname", "Up", False, False))], True),
         ([silence(("job", "butler-bot", False, True))], False),
@@ -132,11 +169,22 @@ WINDOW = Interval(datetime(2100, 1, 2, 2, tzinfo=UTC), datetime(2100, 1, 2, 6, t
         ([silence(EVERY, ("instance", "10.0.0.1", False, True))], False),
         ([silence(("instance", ".+", True, True))], True),
     ],
-    ids=["none", "all", "expired", "one alert", "two halves", "one job", "each job", "one instance", "each instance"],
+    ids=[
+        "none",
+        "all",
+        "expired",
+        "over before the window",
+        "one alert",
+        "two halves",
+        "one job",
+        "each job",
+        "one instance",
+        "each instance",
+    ],
 )
 def test_silence_over_every_alert_is_named(silences, silent):
     found = alerting(rule("Up"), rule("Slow"), silences=silences).silence_findings("http://alerts:9093", JOBS, WINDOW)
-    assert (bool(found), "until 2026-11-30T06:00:00Z: night" in summary(found)) == (silent, silent)
+    assert (bool(found), "until 2100-01-02T05:00:00Z: night" in summary(found)) == (silent, silent)
 
 
 @pytest.mark.parametrize(

@@ -39,7 +39,7 @@ def answering(*frames, status=200, **result):
         (httpx.Response(200, json={"database": "ok", "version": "11.6.0"}), []),
         (httpx.Response(503, json={"database": "failing"}), ["database", "503"]),
         (httpx.Response(200, json={"status": "ok"}), ["database"]),
-        (LOGIN, ["text/html", "instead of JSON"]),
+        (LOGIN, ["<!DOCTYPE html>", "instead of JSON"]),
     ],
     ids=["good", "failing", "another service", "login page"],
 )
@@ -63,16 +63,19 @@ def test_password_travels_as_basic_auth_and_not_in_the_url():
 
 @pytest.mark.parametrize(
     "answer",
-    [LOGIN, httpx.Response(401, json={}), *(httpx.Response(200, json=each) for each in ({"message": "?"}, []))],
+    [
+        *(LOGIN, httpx.Response(401, json={})),
+        *(httpx.Response(200, json=each) for each in ({"message": "?"}, [], {"dashboard": {"elements": {}}})),
+    ],
 )
 def test_dashboard_that_cannot_be_read_is_inconclusive(answer):
-    with pytest.raises(Inconclusive, match=r": (200|401).*GRAFANA_"):
+    with pytest.raises(Inconclusive, match=r"HTTP (200|401).*GRAFANA_"):
         grafana(lambda _: answer).dashboard("slo", 1)
 
 
 @pytest.mark.parametrize("panels", [[None], [{"targets": [None]}]])
 def test_panels_of_another_form_are_inconclusive(panels):
-    with pytest.raises(Inconclusive, match="a model of another form"):
+    with pytest.raises(Inconclusive, match="another form"):
         grafana(lambda _: httpx.Response(200, json={"dashboard": {"panels": panels}})).dashboard("slo", 1)
 
 
@@ -85,17 +88,29 @@ def test_panels_within_rows_count_and_those_of_other_sources_do_not():
             {"title": "r", "panels": [{"title": "b", "datasource": "${DS}", "targets": [{"expr": "y[$__interval]"}]}]},
             {"title": "logs", "targets": [{"expr": "{a=1}", "datasource": {"type": "loki", "uid": "l"}}]},
             {"title": "text"},
+            {"title": "m", "targets": [{"expr": "v", "datasource": {"type": "grafana-amazonprometheus", "uid": "a"}}]},
+            {"libraryPanel": {"uid": "lib", "name": "shared"}},
         ],
+        # As Grafana 4 wrote them.
+        "rows": [{"panels": [{"id": each, "datasource": each, "targets": [{"expr": "w"}]} for each in ("Logs", "P0")]}],
     }
 
     def answer(request):
         if request.url.path == "/api/datasources":
-            sources = [{"uid": "p0", "type": "prometheus"}, {"uid": "p9", "type": "prometheus", "isDefault": True}]
+            sources = [
+                {"uid": "p0", "name": "P0", "type": "prometheus"},
+                {"uid": "l0", "name": "Logs", "type": "loki"},
+                {"uid": "p9", "type": "prometheus", "isDefault": True},
+            ]
             return httpx.Response(200, json=sources)
+        if request.url.path == "/api/library-elements/lib":
+            held = {"datasource": prom, "targets": [{"expr": "z"}]}
+            return httpx.Response(200, json={"result": {"model": held}})
         return httpx.Response(200, json={"dashboard": model})
 
     found = grafana(answer).dashboard("slo", 15)
-    assert found.queries == (PanelQuery("a", "up", "p1"), PanelQuery("b", "y[15s]", "p9"))
+    named = [("a", "up", "p1"), ("b", "y[15s]", "p9"), ("m", "v", "a"), ("shared", "z", "p1"), ("P0", "w", "p0")]
+    assert found.queries == tuple(PanelQuery(*each) for each in named)
 
 
 def test_variables_are_filled_in():

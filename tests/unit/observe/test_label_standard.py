@@ -47,6 +47,10 @@ def test_metrics_by_the_standard_have_no_findings(monkeypatch):
     [
         (GOOD[1:], "operations ['get'] counted"),
         ([], "operations ['get', 'save'] counted"),
+        (
+            [*GOOD[1:], sample("operations_created", 1.8e9, operation="get", status="success")],
+            "operations ['get'] counted",
+        ),
         ([*GOOD, sample("operations_total", operation="get", status="ok")], "a status of ['error', 'success']"),
         ([*GOOD, sample("operations_total", operation="run1-user", status="success")], "never an id"),
         ([*GOOD, *(sample("x_total", operation=f"{n}") for n in range(30))], "never an id"),

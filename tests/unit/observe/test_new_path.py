@@ -43,8 +43,8 @@ class Collection:
     def __getitem__(self, _):
         return self
 
-    def find(self, wanted, _=None):
-        least = wanted["$or"][0]["_id"]["$gte"]
+    def find(self, wanted):
+        least = wanted["$or"][0]["_id"]["$gte"] if wanted else ObjectId(bytes(12))
         self.found = [{"_id": each} for each in self.ids if each >= least]
         return self
 
@@ -97,6 +97,21 @@ def test_what_may_be_of_the_process_before_is_no_sign_of_this_one(path, tmp_path
     """The process's start is known to the second only."""
     at_once = path(shown_by.format(tmp_path), STARTED + 0.5)
     assert (at_once.seen(), len(at_once.seen(surely=False))) == (set(), 1)
+
+
+@pytest.mark.parametrize(("zone", "found"), [("+00:00", 1), ("", None)])
+def test_a_time_that_is_stored_as_text_is_read_where_it_has_a_zone(path, monkeypatch, zone, found):
+    shown = path("document:archives")
+    texts = [f"{datetime.fromtimestamp(at, UTC).replace(tzinfo=None).isoformat()}{zone}" for at in (BEFORE, AFTER)]
+    held = [{"_id": at, "created_at": at} for at in texts]
+
+    def find(self, wanted):
+        self.found = [] if wanted else held
+        return self
+
+    monkeypatch.setattr(Collection, "find", find)
+    with pytest.raises(Inconclusive, match="with a zone") if found is None else nullcontext():
+        assert shown.seen() == {f"butler.archives {texts[1]}"}
 
 
 def test_a_line_without_a_fraction_of_its_second_may_be_of_the_process_before(path, tmp_path):

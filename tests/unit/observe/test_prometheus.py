@@ -1,6 +1,8 @@
 """What Prometheus says beside its rows, and rows that are none: never an empty or a partial result."""
 
 import json
+import time
+from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
 
@@ -8,9 +10,11 @@ import pytest
 from dependencies.faulty import server, vector
 from small_target import small_target
 
+from acceptance.observe.alerting import Alerting
 from acceptance.observe.prometheus import Prometheus
 from acceptance.preparation.flagcheck import new_paths_at_work
 from acceptance.stage import Stage
+from acceptance.stages.prometheus_clock import Observer
 from acceptance.stages.readiness import in_seconds, interval_findings, scraped_twice, shared_metrics
 from acceptance.target.naming import MetricNames
 from acceptance.verdict import Inconclusive
@@ -19,6 +23,10 @@ from acceptance.verdict import Inconclusive
 def answer(rows=(), code=200, **beside):
     body = {"status": "success", "data": {"resultType": "matrix", "result": list(rows)}} | beside
     return code, "application/json", json.dumps(body).encode()
+
+
+def instant(*rows):
+    return answer([{"metric": labels, "value": [1, value]} for labels, value in rows])
 
 
 FULL = answer(code=503, status="error", error="queue is full")
@@ -107,10 +115,52 @@ def test_job_that_is_not_scraped_at_all_is_not_up():
 
 
 def test_services_of_one_job_are_told_apart_by_another_label():
-    body = {"activeTargets": [{"labels": {"job": "all", "app": "bot"}, "scrapeUrl": "http://bot", "health": "up"}]}
+    # In the order of Prometheus, which is that of the alphabet.
+    body = {"activeTargets": [{"labels": {"app": "bot", "job": "all"}, "scrapeUrl": "http://bot", "health": "up"}]}
     with server(lambda _: answer(data=body)) as url:
         prometheus = Prometheus(url, 2, MetricNames(labels={"job": "app"}))
         assert (prometheus.down_targets(["bot"]), prometheus.addresses("bot")) == ([], {"http://bot"})
+
+
+@pytest.mark.parametrize(("up", "down"), [("11", 0), ("10", 1), ("1", None)])
+def test_where_targets_are_not_told_their_samples_are_asked(up, down):
+    """A managed Prometheus answers queries alone."""
+    rows = instant(*(({"job": job, "instance": job}, value) for job, value in zip("ab", up, strict=False)))
+    with server(lambda path: answer(code=404) if "targets" in path else rows) as url:
+        ask = partial(Prometheus(url, 2).down_targets, "ab")
+        if down is None:
+            with pytest.raises(Inconclusive, match="scrapes no target of job b"):
+                ask()
+        else:
+            assert ask() == ["b at b: down"][:down]
+
+
+@pytest.mark.parametrize(("absent", "found"), [("", "ABSENT=prometheus-status"), ("prometheus-status", None)])
+def test_a_server_need_not_tell_its_start_where_that_is_declared(absent, found, tmp_path):
+    """VictoriaMetrics answers `time()` with a vector, and has no such call."""
+    now = instant(({}, str(time.time())))
+    with server(lambda path: answer(code=400) if "runtimeinfo" in path else now) as url:
+        target = small_target(tmp_path, PROMETHEUS_URL=url, ABSENT=absent)
+        with nullcontext() if found is None else pytest.raises(Inconclusive, match=found):
+            assert Observer.now(Prometheus.of(target), 15).lost() == ""
+
+
+def test_a_login_and_a_tenant_are_sent_with_each_question(tmp_path):
+    named = {"PROMETHEUS_LOGIN": "'Bearer abcdefgh'", "PROMETHEUS_TENANT": "school"}
+    with server(lambda _: answer(code=401, error="no org id")) as url:
+        target = small_target(tmp_path, PROMETHEUS_URL=url, **named)
+        sent = Prometheus.of(target)._session.headers, Alerting.of(target).prometheus.headers
+        with pytest.raises(Inconclusive, match=r"no org id.*PROMETHEUS_TENANT"):
+            Prometheus.of(target).instant("up")
+    assert [(each["Authorization"], each["X-Scope-OrgID"]) for each in sent] == [("Bearer abcdefgh", "school")] * 2
+    assert {"Bearer abcdefgh", "abcdefgh"} <= {*target.secrets()}
+
+
+def test_a_native_histogram_has_a_name():
+    rows = [{"metric": {"__name__": f"new_{each}"}, "histograms": [[9, {"count": each}]]} for each in "03"]
+    with server(lambda path: instant(({}, "9")) if "timestamp" in path else answer(rows)) as url:
+        asked = Prometheus(url, 2)
+        assert (asked.names("api", "new_"), asked.names("api", "new_", used=True)) == ({"new_0", "new_3"}, {"new_3"})
 
 
 @pytest.mark.parametrize(("prefix", "told"), [("butler_", True), ("other_", False)])
@@ -133,6 +183,20 @@ def test_scrape_interval_is_that_of_prometheus(configured, faults, tmp_path):
         target = replace(small_target(tmp_path), prometheus_url=url)
         found = interval_findings(target, Stage("21_01c", "t", 1, service="api"))
     assert [configured in str(each) for each in found] == [True] * faults, found
+
+
+@pytest.mark.parametrize(("every", "faults"), [(15, 0), (60, 1)])
+def test_an_interval_that_no_configuration_tells_is_seen(every, faults, tmp_path):
+    points = [[every * number, "1"] for number in range(5)]
+
+    def respond(path):
+        if "targets" in path:
+            return answer(data={"activeTargets": [{"labels": {"job": "butler-api"}}]})
+        return instant(({}, "300")) if "time%28" in path else answer([{"metric": {}, "values": points}])
+
+    with server(respond) as url:
+        found = interval_findings(small_target(tmp_path, PROMETHEUS_URL=url), Stage("21_01c", "t", 1, service="api"))
+    assert len(found) == faults, found
 
 
 @pytest.mark.parametrize(("other", "number"), [("http://worker/metrics", 0), ("http://api/metrics", 1)])
@@ -164,6 +228,13 @@ def test_a_process_that_is_scraped_twice_is_told(starts, scraped, told, tmp_path
     with server(lambda path: active if "targets" in path else (200, "application/json", rows)) as url:
         found = scraped_twice(small_target(tmp_path).services["api"], Prometheus(url, 2))
     assert [each.found.removeprefix("one process scraped as ") for each in found] == told
+
+
+def test_an_instance_that_is_there_twice_is_told(tmp_path):
+    rows = instant(*(({"instance": "a", "replica": each}, "1") for each in "01"))
+    with server(lambda _: rows) as url:
+        (found,) = scraped_twice(small_target(tmp_path).services["api"], Prometheus(url, 2))
+    assert found.found == '{instance="a",replica="0"} and {instance="a",replica="1"}'
 
 
 @pytest.mark.parametrize(("text", "seconds"), [("1m0s", 60), ("500ms", 0.5), ("1h2m3s", 3723)])

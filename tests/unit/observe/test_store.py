@@ -1,13 +1,17 @@
 """Documents are asked for, written and given back in the contract's names, whatever the deployment calls them."""
 
+from contextlib import nullcontext
 from types import SimpleNamespace
 from uuid import UUID
 
 import pytest
-from bson import ObjectId
+from bson import Binary, Decimal128, ObjectId
+from bson.binary import CSHARP_LEGACY, JAVA_LEGACY, PYTHON_LEGACY
 from bson.errors import InvalidBSON
-from pymongo.errors import ServerSelectionTimeoutError
+from pymongo.errors import OperationFailure, ServerSelectionTimeoutError
+from small_target import small_target
 
+from acceptance.observe import mongo
 from acceptance.observe.collections import unknown_fields
 from acceptance.observe.store import Store, spellings
 from acceptance.target.naming import DocumentNames
@@ -18,6 +22,8 @@ NAMES = DocumentNames(
     {"student_id": "studentId", "review_archives:kind": "type", "finished_at": "end"},
     {"kind:new": "fresh"},
 )
+UUID_OF_OURS = UUID("0b7d8b1e-6f5a-4a43-9c87-1f2a3b4c5d6e")
+OLD_UUIDS = [Binary.from_uuid(UUID_OF_OURS, order) for order in (PYTHON_LEGACY, JAVA_LEGACY, CSHARP_LEGACY)]
 STORED = {"_id": 7, "studentId": "9", "type": "fresh", "metadata": {"studentId": "9"}}
 CONTRACT = {"_id": 7, "student_id": "9", "kind": "new", "metadata": {"student_id": "9"}}
 
@@ -51,7 +57,9 @@ class Server:
         return SimpleNamespace(deleted_count=3)
 
     def index_information(self):
-        return {"a": {"key": [("studentId", 1)], "unique": True}, "b": {"key": [("type", 1)]}}
+        few = {"key": [("path", 1)], "unique": True, "partialFilterExpression": {"path": {"$gt": "m"}}}
+        some = {"key": [("path", 1)], "unique": True, "partialFilterExpression": {"active": True}}
+        return {"a": {"key": [("studentId", 1)], "unique": True}, "b": {"key": [("type", 1)]}, "c": some, "d": few}
 
 
 @pytest.mark.parametrize("ask", ["find_one", "find"])
@@ -87,7 +95,7 @@ def test_a_deployment_with_the_contracts_names_is_asked_as_it_is():
     ("text", "others"),
     [
         ("65f000000000000000000001", [ObjectId("65f000000000000000000001")]),
-        ("0b7d8b1e-6f5a-4a43-9c87-1f2a3b4c5d6e", [UUID("0b7d8b1e-6f5a-4a43-9c87-1f2a3b4c5d6e")]),
+        ("0b7d8b1e-6f5a-4a43-9c87-1f2a3b4c5d6e", [UUID_OF_OURS, *OLD_UUIDS]),
         ("42", [42]),
         ("1" * 21, []),
         ("rev_1", []),
@@ -105,12 +113,50 @@ def test_an_id_that_is_the_documents_own_is_told_by_both_names():
     assert (found["task_id"], found["_id"]) == (7, 7)
 
 
-@pytest.mark.parametrize("trouble", [ServerSelectionTimeoutError, InvalidBSON])
-def test_trouble_names_the_deployments_own_collection_and_no_address(trouble):
-    store = Store(Server(trouble("mongodb://u:pw@h")), NAMES)
-    with pytest.raises(Inconclusive, match=rf"did not answer for assistance\.jobs \({trouble.__name__}") as told:
+@pytest.mark.parametrize(
+    ("trouble", "code"),
+    [
+        (ServerSelectionTimeoutError("mongodb://u:pw@h"), r"ServerSelectionTimeoutError\)"),
+        (InvalidBSON("pw"), r"InvalidBSON\)"),
+        (OperationFailure("pw", 13, {"codeName": "Unauthorized"}), r"OperationFailure Unauthorized\)"),
+    ],
+)
+def test_trouble_names_the_deployments_own_collection_and_no_address(trouble, code):
+    store = Store(Server(trouble), NAMES)
+    with pytest.raises(Inconclusive, match=rf"did not answer for assistance\.jobs \({code}") as told:
         store["long_tasks"].find_one({})
     assert "pw" not in str(told.value)
+
+
+def test_numbers_are_plain_and_a_uuid_whose_order_nobody_knows_is_inconclusive():
+    server = Server()
+    server.find_one = lambda *_: {"_id": 7, "sizes": [Decimal128("12"), 3.0, 0.5]}
+    document = Store(server, NAMES)["long_tasks"].find_one({})
+    assert [(each, type(each)) for each in document["sizes"]] == [(12, int), (3, int), (0.5, float)]
+    server.find_one = lambda *_: {"_id": 7, "task_id": OLD_UUIDS[1]}
+    with pytest.raises(Inconclusive, match="uuidRepresentation=javaLegacy"):
+        Store(server, NAMES)["long_tasks"].find_one({})
+
+
+@pytest.mark.parametrize(
+    ("more", "primary", "given"),
+    [("", None, "standard"), ("&uuidRepresentation=javaLegacy", True, None), ("", False, None)],
+)
+def test_a_member_that_lags_is_inconclusive_and_the_address_names_the_order_of_uuids(
+    tmp_path, monkeypatch, more, primary, given
+):
+    seen = {}
+
+    def client(_, **options):
+        seen.update(options)
+        return SimpleNamespace(is_primary=primary, get_database=lambda *_, **__: None, close=lambda: None)
+
+    monkeypatch.setattr(mongo, "MongoClient", client)
+    direct = "" if primary is None else "directConnection=true"
+    target = small_target(tmp_path, MONGODB_URL=f"mongodb://h/?{direct}{more}")
+    told = pytest.raises(Inconclusive, match="is a secondary") if primary is False else nullcontext()
+    with told, mongo.as_it_is(target):
+        assert seen.get("uuidRepresentation") == given
 
 
 def test_a_field_that_no_document_has_is_called_otherwise():
@@ -144,7 +190,7 @@ class Collections(dict):
 
 
 class Written:
-    """One collection, the newest document first."""
+    """One collection, the newest document first; none has an id by which that shows."""
 
     def __init__(self, name, documents):
         self.full_name, self.documents = f"assistance.{name}", documents
@@ -152,11 +198,12 @@ class Written:
     def find(self):
         return self
 
-    def sort(self, *_):
+    def sort(self, key, _):
+        self.sorted = self.documents if key == "$natural" else [*reversed(self.documents)]
         return self
 
     def limit(self, number):
-        return self.documents[:number]
+        return self.sorted[:number]
 
 
 def test_a_copy_in_another_collection_is_found():

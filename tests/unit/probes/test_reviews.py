@@ -15,6 +15,7 @@ import pytest
 from acceptance.finding import Finding, summary
 from acceptance.gates.measures import Gate
 from acceptance.observe.log_lines import LogLine
+from acceptance.observe.moments import moment
 from acceptance.probes.http.client import Called, Caller
 from acceptance.probes.http.exchange import Exchange
 from acceptance.probes.reviews.changed import changed, guessable, overtaken, redone, refused_now, told_early, unread
@@ -23,7 +24,6 @@ from acceptance.probes.reviews.pipeline import Reviews, component_findings
 from acceptance.probes.reviews.result import EFFECTS, Review, Submitted
 from acceptance.probes.reviews.traffic import ReviewTraffic, end_to_end
 from acceptance.probes.reviews.works import CLEAN_LOG, FOLDER, LOG, NO_LOG, RAW_LOG, WORKS, submission
-from acceptance.probes.seen import moment
 from acceptance.target.naming import HttpNames
 from acceptance.verdict import NotApplicable, Verdict
 

@@ -5,6 +5,7 @@ import json
 import threading
 import time
 from dataclasses import replace
+from datetime import UTC, datetime
 from types import SimpleNamespace
 
 import pytest
@@ -15,6 +16,7 @@ from acceptance.conduct.lock import Owner, TargetLock
 from acceptance.finding import Finding
 from acceptance.gates.measures import Gate
 from acceptance.stages import doctor, doctor_questions
+from acceptance.target.window import DAYS
 from acceptance.verdict import Inconclusive, NotApplicable
 
 
@@ -100,6 +102,18 @@ def test_two_dialog_contexts_may_not_have_one_session(monkeypatch, index, kinds)
     connected = contextlib.nullcontext({"dialog_contexts": collection})
     monkeypatch.setattr(doctor_questions, "database", lambda _: connected)
     assert [each.kind for each in doctor_questions._unique_index(None)] == kinds
+
+
+@pytest.mark.parametrize(("kind", "found"), [("production", []), ("staging", ["silent"])])
+def test_a_silence_of_today_matters_where_the_target_may_be_changed_today(tmp_path, monkeypatch, kind, found):
+    def silent(_, __, window):
+        return [Finding("silent", "alerts", "", "")] * (window.start <= datetime.now(UTC))
+
+    asked = SimpleNamespace(silence_findings=silent, delivery_findings=list)
+    monkeypatch.setattr("acceptance.stages.doctor_questions.Alerting.of", lambda _: asked)
+    other_day = DAYS[(datetime.now(UTC).weekday() + 3) % 7]
+    target = replace(small_target(tmp_path, WINDOW=f"'{other_day} 02:00-06:00'"), kind=kind)
+    assert [each.kind for each in doctor_questions._alerts(target)] == found
 
 
 @pytest.mark.parametrize(
