@@ -70,7 +70,7 @@ def test_archive_over_a_slow_line_is_the_same_with_a_silence_in_its_middle(monke
     monkeypatch.setattr(time, "sleep", lambda seconds: silent.append((64 * 1024 < len(sent) < 150_000, seconds)))
     for chunk in archives.slowly(whole, 3.0).chunks():
         sent += chunk
-    assert (sent, silent) == (whole.read(), [(True, 3.0)])
+    assert (bytes(sent), silent) == (whole.read(), [(True, 3.0)])
 
 
 @pytest.mark.parametrize("size", [0, 100, 2**32])
