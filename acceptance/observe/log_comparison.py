@@ -21,6 +21,7 @@ from acceptance.gates.statistics import Count, increase_p, least_seen, poisson_t
 from acceptance.observe.foreign_lines import Foreign
 from acceptance.observe.log_lines import LogLine
 from acceptance.observe.logs import Excerpt, Logs, begins_late, without_time
+from acceptance.target.log_format import NUMBERS
 from acceptance.verdict import Inconclusive, Verdict
 
 INCREASE = Gate("error-increase", "No more errors in the log than before", (), "value", "errors", ">= 0.001", unit="p")
@@ -231,10 +232,17 @@ def compared(
         foreign: Leaves out the lines of our own requests.
 
     Raises:
-        Inconclusive: A line that looks like trouble has no time, and may be of either side of the change.
+        Inconclusive: A line that looks like trouble has no time, and may be of either side of the change; or a level
+            is a number, and it is not known whether it is an error.
     """
     if unsure := [line for line in lines if line.since(change) is None and line.is_warning]:
         raise Inconclusive(without_time(source, change, unsure))
+    if figure := next((line for line in lines if line.figure and not line.level), None):  # guard: level-of-two-schemes
+        raise Inconclusive(
+            f"{source}: expected levels in words, or in numbers of a named scheme, found {figure.figure}, of which is "
+            f"not known whether it is an error: {figure.text[:160]!r}; name the scheme in *_LOG_FIELDS, "
+            f"numbers={'|'.join(NUMBERS)}"
+        )
     after = [line for line in lines if line.since(change)]
     before = [line for line in lines if not line.since(change)]
     theirs = foreign([line for line in lines if line.is_warning or line.since(change)])  # the rest is not counted

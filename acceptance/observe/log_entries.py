@@ -7,6 +7,7 @@ without a time of its own lies between its neighbours, and says nothing of any o
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -14,11 +15,30 @@ from datetime import datetime, timedelta
 from itertools import chain
 from typing import Any, NamedTuple
 
-from acceptance.observe.log_formats import Head, fields_of, has_time, head_of, line_of_fields, line_of_text
-from acceptance.observe.log_lines import TRACEBACK, LogLine, plain, reads_like_trouble
+from acceptance.observe.log_formats import (
+    Head,
+    fields_of,
+    has_time,
+    head_of,
+    level_in,
+    line_of_fields,
+    line_of_text,
+    moment_of,
+    own_time_in,
+)
+from acceptance.observe.log_lines import TRACEBACK, WARNINGS, LogLine, level_of, plain, reads_like_trouble
 from acceptance.target.log_format import LogFormat
 
-_CHAINED = ("During handling of the above exception", "The above exception was the direct cause")
+_CHAINED = ("During handling of the above exception", "The above exception was the direct cause", "Caused by: ")
+_RAISED = re.compile(r"(?:[\w$]+\.)+[\w$]*(?:Error|Exception)\b")
+"""How a trace begins in Java and .NET, behind the line that was logged."""
+_CRI = re.compile(r"(?P<time>\d{4}-\d\d-\d\dT\S+) (?P<stream>stdout|stderr) (?P<tag>[FP]) ?(?P<log>.*)")
+_MAY_WRAP = re.compile(r'"stream"\s*:|"(?:message|log|msg|MESSAGE)"\s*:\s*"\s*\{')
+_DOCKER = {"stream", "time", "attrs"}
+_DOCKER_PIECE = 16 << 10
+"""Docker parts a line into pieces of so many bytes, of which only the last has a line end."""
+_PRIORITY = re.compile(r"<(\d{1,3})>(?:1 )?(?=\S)")
+"""What syslog and systemd read a line's level from, as the remainder of 8."""
 _GROUP = "+ Exception Group Traceback"
 _MOST_LINES = 400
 _GOES_BACK = timedelta(minutes=10)
@@ -68,7 +88,7 @@ def entries(raws: Iterable[Raw], form: LogFormat, ended: datetime | None = None)
 
 def _blocks(raws: Iterable[Raw], form: LogFormat) -> Iterator[list[_Line]]:
     block: list[_Line] = []
-    for raw in chain.from_iterable(map(_parted, raws)):
+    for raw in chain.from_iterable(map(_parted, _unwrapped(raws, form))):
         line = _read(raw, form)
         if block and len(block) < _MOST_LINES and _continues(block, line, form):
             block.append(line)
@@ -78,6 +98,55 @@ def _blocks(raws: Iterable[Raw], form: LogFormat) -> Iterator[list[_Line]]:
             block = [line]
     if block:
         yield block
+
+
+def _unwrapped(raws: Iterable[Raw], form: LogFormat) -> Iterator[Raw]:
+    """Give what a container wrote for the line that its runtime or a collector made of it, with that line's time.
+
+    A long line comes in pieces, perhaps with those of the other output between them.
+    """
+    pieces: dict[str, Raw] = {}
+    for raw in raws:
+        if not (found := _wrapped(raw.text.rstrip("\n"), form)):
+            yield raw
+            continue
+        before = pieces.pop(found.stream, Raw("", raw.at or found.at, raw.level))
+        line = replace(before, text=before.text + found.text)
+        if found.whole:
+            yield replace(line, text=line.text.rstrip("\r\n"))
+        else:
+            pieces[found.stream] = line
+    yield from pieces.values()
+
+
+class _Wrapped(NamedTuple):
+    text: str
+    at: datetime | None
+    stream: str = ""
+    whole: bool = True
+
+
+def _wrapped(text: str, form: LogFormat) -> _Wrapped | None:
+    """Read a line that wraps another one; one that states a level itself is read as it stands."""
+    if found := _CRI.fullmatch(text):
+        at = moment_of(found["time"], None)[0]
+        return _Wrapped(found["log"], at, found["stream"], found["tag"] == "F") if at else None
+    if not text.startswith("{") or not _MAY_WRAP.search(text):
+        return None
+    fields = fields_of(text, "json") or {}
+    names = ("log", "message", "MESSAGE", "msg")
+    name = next((name for name in names if isinstance(fields.get(name), str)), "")
+    if not name or any(level_in(fields, form)):
+        return None
+    inner, at, stream = fields.pop(name), own_time_in(fields, form), fields.get("stream")
+    if stream not in ("stdout", "stderr"):
+        more = fields_of(inner.strip(), "json") or {}
+        return _Wrapped(json.dumps(fields | more, ensure_ascii=False), None) if any(level_in(more, form)) else None
+    if not at:
+        return None
+    by_docker = fields.keys() <= _DOCKER and len(inner.encode()) >= _DOCKER_PIECE
+    piece = not inner.endswith("\n") if by_docker else "P" in (fields.get("_p"), fields.get("logtag"))
+    return _Wrapped(inner, at, stream, not piece)
 
 
 def _parted(raw: Raw) -> Iterator[Raw]:
@@ -96,6 +165,8 @@ def _parted(raw: Raw) -> Iterator[Raw]:
 
 def _read(raw: Raw, form: LogFormat) -> _Line:
     text = plain(raw.text)
+    if prefix := _PRIORITY.match(text):
+        raw, text = replace(raw, level=level_of(int(prefix[1]) % 8, "syslog")), text[prefix.end() :]
     fields = fields_of(text, form.kind)
     if (
         fields is None
@@ -104,7 +175,8 @@ def _read(raw: Raw, form: LogFormat) -> _Line:
         and has_time(inner, form)
     ):
         fields = inner  # an object that is set in, and not a part of one over several lines
-    return _Line(raw, text, fields, head_of(text, form) if fields is None else None)
+    head = head_of(text, form) if fields is None else None
+    return _Line(raw, text, fields, head or (Head(None, timedelta(0), "", {}) if prefix and fields is None else None))
 
 
 def _continues(block: list[_Line], line: _Line, form: LogFormat) -> bool:
@@ -122,6 +194,8 @@ def _continues(block: list[_Line], line: _Line, form: LogFormat) -> bool:
         return last.startswith(_CHAINED) or not last or logged not in ("", "INFO", "DEBUG")
     if any(each.text.lstrip().startswith(TRACEBACK) for each in block):
         return last[:1] in (" ", "\t") or last.startswith(TRACEBACK)
+    if _RAISED.match(text):
+        return first.head is not None and first.head.level in WARNINGS
     return form.kind in ("text", "rich") and not reads_like_trouble(text) and first.head is not None
 
 

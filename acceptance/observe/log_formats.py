@@ -4,33 +4,41 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta, tzinfo
 from textwrap import dedent
 from typing import Any, NamedTuple
 
-from acceptance.observe.log_lines import TRACEBACK, LogLine, level_of
+from acceptance.observe.log_lines import TRACEBACK, WARNINGS, LogLine, level_of, read_level, without_request
 from acceptance.target.log_format import FIELDS, LogFormat, zone_of
 
-_ISO = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?: ?(?:Z|[+-]\d\d:?\d\d))?"
-_SYSLOG = "%b %d %H:%M:%S"
+_CLOCK = r"\d\d:\d\d:\d\d(?:[.,]\d{1,9})?"
+_ISO = rf"\d{{4}}-\d\d-\d\d[T ]{_CLOCK}(?: ?(?:Z|[+-]\d\d:?\d\d))?"
+_WORD = "[A-Z][a-z]{2}"
+_ACCESS = rf"\d\d/{_WORD}/\d{{4}}:{_CLOCK} [+-]\d{{4}}"
 _FORMS = (
-    (r"\d\d/\d\d/\d\d \d\d:\d\d:\d\d", "%m/%d/%y %H:%M:%S"),
-    (r"\d{4}/\d\d/\d\d \d\d:\d\d:\d\d", "%Y/%m/%d %H:%M:%S"),
-    (r"\d\d\.\d\d\.\d{4} \d\d:\d\d:\d\d", "%d.%m.%Y %H:%M:%S"),
-    (r"[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d", _SYSLOG),
-    (r"\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4}", "%d/%b/%Y:%H:%M:%S %z"),
+    (rf"\d\d/\d\d/\d\d {_CLOCK}", "%m/%d/%y %H:%M:%S"),
+    (rf"\d{{4}}/\d\d/\d\d {_CLOCK}", "%Y/%m/%d %H:%M:%S"),
+    (rf"\d\d\.\d\d\.\d{{4}} {_CLOCK}", "%d.%m.%Y %H:%M:%S"),
+    (rf"\d\d {_WORD} \d{{4}} {_CLOCK}", "%d %b %Y %H:%M:%S"),
+    (rf"{_WORD} {_WORD} [ \d]\d {_CLOCK} \d{{4}}", "%a %b %d %H:%M:%S %Y"),
+    (rf"{_WORD} [ \d]\d {_CLOCK}", "%b %d %H:%M:%S"),
+    (rf"\d{{8}} {_CLOCK}", "%Y%m%d %H:%M:%S"),
+    (rf"\d{{4}} {_CLOCK}", "%m%d %H:%M:%S"),
+    (_ACCESS, "%d/%b/%Y:%H:%M:%S %z"),
 )
 _EPOCH = re.compile(r"\d{10}(?:\d{3}){0,3}(?:\.\d+)?")
-_FRACTION = re.compile(r":\d\d[.,]\d")
+_FRACTION = re.compile(r"(?<=:\d\d)[.,](\d+)")
 _SPACED_ZONE = re.compile(r"(?<=\d) (?=[+-]\d\d:?\d\d$|Z$)")
-_TIME = re.compile("|".join([_ISO, *(pattern for pattern, _ in _FORMS)]))
+_TIMES = "|".join([_ISO, *(pattern for pattern, _ in _FORMS), _CLOCK])
+_START = re.compile(rf"(?:(?P<letter>[A-Z])(?:, \[)?|.{{0,2}}?)(?P<time>{_TIMES})|\S+ \S+ \S+ \[(?P<access>{_ACCESS})")
+"""How a text line with a time begins: by it, by a letter for its level, or, in a web server's log, by who asked."""
 _LEVEL = re.compile(
     r"\b(?!TRACE[ -]?ID\b)[A-Z]{3,9}\b(?!=)|(?<![\w./])(?<![A-Za-z]-)"
-    r"(?:err|error|warn|warning|info|debug|crit|critical|fatal|panic|emerg|alert)(?![\w/=]|[.-]\w)"
+    r"(?:err|error|warn|warning|info|notice|debug|crit|critical|fatal|panic|emerg|alert)(?![\w/=]|[.-]\w)"
 )
 """A word in small letters that is part of a name, such as `uvicorn.error` or `/api/info`, is no level."""
-_FIRST_WORD = re.compile(r"\W?([A-Za-z]{3,9})[^\w/]")
+_FIRST_WORD = re.compile(r"\W?([A-Za-z]{3,9})([^\w/])")
 _HEAD = 60
 """Within so many characters a text line says when it was written and how bad it is."""
 _RICH = re.compile(r"(?:\[(?P<time>[^\]]{8,40})\]| {8,40}) *(?P<level>[A-Z]{4,8}) +(?P<message>\S.*)")
@@ -38,21 +46,13 @@ _RICH_SOURCE = re.compile(r" {2,}\S+:\d+$")
 _LOGFMT = re.compile(r'([\w.@-]+)=("(?:[^"\\]|\\.)*"|\S*)')
 _OTHER = {
     "time": ("time", "ts", "@timestamp", "asctime", "datetime", "date", "t"),
-    "level": (
-        "severity",
-        "levelname",
-        "severitytext",
-        "lvl",
-        "loglevel",
-        "log.level",
-        "levelno",
-        "levelvalue",
-        "priority",
-    ),
+    "level": ("severity", "levelname", "severitytext", "lvl", "loglevel", "log.level", "l"),
     "event": (),
     "trace": ("traceId", "trace.id"),
+    "message": ("msg", "log", "text", "MESSAGE", "event", "shortmessage", "messagetemplate", "mt", "m", "body"),
 }
-_MESSAGE = ("message", "msg", "log", "text", "MESSAGE", "event")
+_SCHEMES = {"levelno": "python", "levelvalue": "logback", "priority": "syslog", "severitynumber": "otel"}
+"""Fields whose name says what the level in them means, though it is a number."""
 EPOCH_SECONDS = 1e11
 """A number above is one of milliseconds, or of a finer unit."""
 _YEARS = range(2001, 2200)
@@ -66,6 +66,7 @@ class Head(NamedTuple):
     exact: timedelta
     level: str
     groups: Mapping[str, str]
+    figure: str = ""
 
 
 def fields_of(text: str, kind: str) -> dict[str, Any] | None:
@@ -84,11 +85,24 @@ def fields_of(text: str, kind: str) -> dict[str, Any] | None:
 
 def line_of_fields(fields: dict[str, Any], text: str, form: LogFormat) -> LogLine:
     """Make a log line from an object's fields."""
-    at, exact = moment_of(_named(fields, "time", form), zone_of(form.zone))
-    level = level_of(_named(fields, "level", form), form.fields["numbers"])
-    message = next((fields[name] for name in _MESSAGE if fields.get(name)), "")
-    event, trace = (str(_named(fields, name, form)) for name in ("event", "trace"))
-    return LogLine(at, form.event_of(event), level, trace, {**fields, "message": message}, text, exact=exact)
+    stated, message, event, trace = (_named(fields, name, form) for name in ("time", "message", "event", "trace"))
+    at, exact = moment_of(stated, zone_of(form.zone))
+    level, figure = level_in(fields, form)
+    said = {**fields, "message": message}
+    return LogLine(at, form.event_of(str(event)), level, str(trace), said, text, exact=exact, figure=figure)
+
+
+def level_in(fields: Mapping[str, Any], form: LogFormat) -> tuple[str, str]:
+    """Give an object's level, and what it states where that is a number of no scheme, or of several."""
+    level = figure = ""
+    for name, value in _stated(fields, "level", form):
+        meant, unsure = read_level(value, _SCHEMES.get(name, form.fields["numbers"]))
+        if meant and not unsure:
+            return meant, ""
+        level, figure = level or meant, figure or ("" if name in _SCHEMES else unsure)
+    if not figure and "@t" in fields and "@l" not in fields:  # Serilog leaves Information out
+        level = "INFO"
+    return level, figure
 
 
 def line_of_text(head: Head | None, text: str, *, wrapped: bool = False) -> LogLine:
@@ -107,9 +121,8 @@ def line_of_text(head: Head | None, text: str, *, wrapped: bool = False) -> LogL
     # The time stands in `at`: as a text it is in no known form, and Rich leaves a repeated one out.
     fields = {name: value for name, value in groups.items() if name != "time"}
     fields |= {"message": "\n".join(filter(None, [message, more]))}
-    return LogLine(
-        head.at, groups.get("event", ""), head.level, groups.get("trace", ""), fields, text, exact=head.exact
-    )
+    event, trace = groups.get("event", ""), groups.get("trace", "")
+    return LogLine(head.at, event, head.level, trace, fields, text, exact=head.exact, figure=head.figure)
 
 
 def head_of(text: str, form: LogFormat) -> Head | None:
@@ -121,19 +134,23 @@ def head_of(text: str, form: LogFormat) -> Head | None:
     declared = form.pattern or (_RICH if form.kind == "rich" else None)
     if declared and (found := re.match(declared, text)):
         groups = {name: value for name, value in found.groupdict().items() if value}
-        if level := level_of(groups["level"], form.fields["numbers"]):
+        level, figure = read_level(groups["level"], form.fields["numbers"])
+        if level or figure:
             if "message" in groups:
                 groups["message"] = _RICH_SOURCE.sub("", groups["message"])
-            return Head(*moment_of(groups.get("time", ""), zone), level, groups)
-    if (stated := _TIME.search(text, 0, _HEAD)) and stated.start() <= 2:
-        at, exact = moment_of(stated[0], zone)
-        for word in _LEVEL.finditer(text, stated.end(), stated.end() + _HEAD):
-            if level := level_of(word[0]):
-                return Head(at, exact, level, {"message": text[word.end() :].lstrip(" -:|])")})
-        return Head(at, exact, "", {"message": text[stated.end() :].lstrip(" -:|])")})
+            return Head(*moment_of(groups.get("time", ""), zone), level, groups, figure)
+    if stated := _START.match(text):
+        at, exact = moment_of(stated["time"] or stated["access"], zone)
+        level, end = level_of(stated["letter"] or ""), stated.end()
+        if not level:
+            words = _LEVEL.finditer(without_request(text), end, end + _HEAD)
+            level, end = next(((said, word.end()) for word in words if (said := level_of(word[0]))), ("", end))
+        return Head(at, exact, level, {"message": text[end:].lstrip(" -:|])")})
     first = _FIRST_WORD.match(text)
     level = level_of(first[1]) if first else ""
-    return Head(None, timedelta(0), level, {}) if level else None
+    # In a sentence a word such as "trace" is no level that would make what follows harmless.
+    set_off = first and (first[1].isupper() or first[2] in ":]")
+    return Head(None, timedelta(0), level, {}) if level in WARNINGS or (level and set_off) else None
 
 
 def moment_of(stated: object, zone: tzinfo | None) -> tuple[datetime | None, timedelta]:
@@ -167,17 +184,21 @@ def _read(text: str) -> datetime | None:
             pass
     for pattern, form in _FORMS:
         if re.fullmatch(pattern, text):
+            fraction = _FRACTION.search(text)
             try:
-                return _of_syslog(text) if form is _SYSLOG else datetime.strptime(text, form)  # noqa: DTZ007 - see caller
+                at = _of_form(_FRACTION.sub("", text), form)
             except ValueError:
                 return None
+            return at + timedelta(seconds=float(f"0.{fraction[1]}")) if fraction else at
     return None
 
 
-def _of_syslog(text: str) -> datetime:
-    """Read a time that names no year: the latest such one that is at most a day ahead, for zones differ."""
-    latest = datetime.now() + timedelta(days=1)  # noqa: DTZ005 - the caller knows the zone
-    at = datetime.strptime(f"{latest.year} {text}", f"%Y {_SYSLOG}")  # noqa: DTZ007
+def _of_form(text: str, form: str) -> datetime:
+    """Read a time; of one that names no year the latest such one that is at most a day ahead, for zones differ."""
+    if "%y" in form.lower():
+        return datetime.strptime(text, form)  # noqa: DTZ007 - the caller knows the zone
+    latest = datetime.now() + timedelta(days=1)  # noqa: DTZ005
+    at = datetime.strptime(f"{latest.year} {text}", f"%Y {form}")  # noqa: DTZ007
     return at if at <= latest else at.replace(year=latest.year - 1)
 
 
@@ -189,25 +210,33 @@ def _of_epoch(value: float) -> datetime | None:
         return None
 
 
-def _named(fields: Mapping[str, Any], name: str, form: LogFormat) -> Any:
-    """Give the value of a field by what the target file calls it, or by one of its usual names."""
-    for each in (form.fields[name], *_OTHER[name]):
-        if fields.get(each) not in (None, ""):
-            return fields[each]
+def _stated(fields: Mapping[str, Any], name: str, form: LogFormat) -> Iterator[tuple[str, Any]]:
+    """Give the values of a field by what the target file calls it, and by each of its usual names."""
+    for each in (form.fields.get(name, name), *_OTHER[name]):
         outer, _, inner = each.partition(".")
-        if inner and isinstance(fields.get(outer), Mapping) and inner in fields[outer]:
-            return fields[outer][inner]
-    if name in ("time", "level"):  # Level, level_name, LogLevel
+        within = fields.get(outer) if inner else None
+        value = within[inner] if isinstance(within, Mapping) and inner in within else fields.get(each)
+        if value not in (None, ""):
+            yield each, value
+    if name in ("time", "level", "message"):  # Level, level_name, LogLevel, @mt
         found = {re.sub("[_@]", "", str(key)).lower(): value for key, value in fields.items()}
-        return next(
-            (found[each] for each in _OTHER[name] + (name, FIELDS[name]) if found.get(each) not in (None, "")), ""
-        )
-    return ""
+        for each in (*_OTHER[name], name, *(_SCHEMES if name == "level" else (FIELDS.get(name, ""),))):
+            if found.get(each) not in (None, ""):
+                yield each, found[each]
+
+
+def _named(fields: Mapping[str, Any], name: str, form: LogFormat) -> Any:
+    return next((value for _, value in _stated(fields, name, form)), "")
 
 
 def has_time(fields: Mapping[str, Any], form: LogFormat) -> bool:
     """Tell whether an object has a time, as one has that is an entry and not a part of one."""
     return bool(_named(fields, "time", form))
+
+
+def own_time_in(fields: Mapping[str, Any], form: LogFormat) -> datetime | None:
+    """Give an object's time where that names its zone."""
+    return moment_of(_named(fields, "time", form), None)[0]
 
 
 def _unquoted(value: str) -> str:

@@ -9,19 +9,20 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
+from acceptance.target.log_format import NUMBERS
+
 _WORDS = {
-    "CRITICAL": "crit critical fatal panic dpanic emerg emergency alert c f",
-    "ERROR": "err error severe exception failure e",
-    "WARNING": "warn warning w",
-    "INFO": "info information informational notice success i n",
-    "DEBUG": "debug trace verbose config fine finer finest d v t",
+    "CRITICAL": "crit critical fatal ftl panic dpanic emerg emergency alert c f",
+    "ERROR": "err error severe exception fail failure e",
+    "WARNING": "warn warning wrn w",
+    "INFO": "info inf information informational notice success i n",
+    "DEBUG": "debug dbg dbug trace trce verbose vrb fine finer finest d v t",
 }
 _LEVELS = {word: level for level, words in _WORDS.items() for word in words.split()}
-_STEPS: Mapping[str, Mapping[int, str]] = {
-    "python": {50: "CRITICAL", 40: "ERROR", 30: "WARNING", 20: "INFO", 8: "DEBUG"},
-    "pino": {60: "CRITICAL", 50: "ERROR", 40: "WARNING", 30: "INFO", 8: "DEBUG"},
-}
-_SYSLOG = ("CRITICAL", "CRITICAL", "CRITICAL", "ERROR", "WARNING", "INFO", "INFO", "DEBUG")
+_UNNAMED = ("python", "pino", "syslog", "dotnet", "logback")
+"""Whose numbers stand in a field that is called level; OpenTelemetry's has a name of its own."""
+_STEP = re.compile(r"[+-]\d+$")
+"""How Go's slog writes a level between two others."""
 
 ERRORS = ("ERROR", "CRITICAL")
 WARNINGS = ("WARNING", *ERRORS)
@@ -32,12 +33,14 @@ _TROUBLE = re.compile(
     r"|\bOut of memory\b|^\W*(?:error|fatal|panic|critical)\b|[\[:](?:err(or)?|fatal|panic|crit(ical)?|emerg|alert)\]"
     r"|\b(?:level|severity|lvl)\W{1,4}(?:error|err|fatal|panic|crit|critical)\b"
     r"|^[\w.]*(?:Error|Exception)(?: \[\w+\])?: |^\W?(?:Unhandled|Uncaught|Exception in thread |\w+Error$)"
-    r"|\bpanicked at\b|\bcore dumped\b|^(?:Killed|Aborted|Bus error|Illegal instruction)\b|^[EF]\d{4,8} \d\d:\d\d",
+    r"|^\W*(?:\w+ ){1,2}[Ee]rror: |\bpanicked at\b|\bcore dumped\b"
+    r"|^(?:Killed|Aborted|Bus error|Illegal instruction)\b|^[EF]\d{4,8} \d\d:\d\d",
     re.MULTILINE,
 )
 """What is trouble in a line that states no level, also in one that follows another entry."""
+_REQUEST = re.compile(r'"[A-Z]+ [^" ]* HTTP/\d')
 _WORDS_OF_TROUBLE = re.compile(
-    r"\b[\w.]*(?:Error|Exception)\b|^\W*(?:error|fatal|panic|critical)\b|\b[Uu]n(?:handled|caught)\b"
+    r"(?:Error|Exception)\b|^\W*(?:error|fatal|panic|critical)\b|\b[Uu]n(?:handled|caught)\b"
     r"|\b[Ff]ailed to\b|^\W*[Ff]ailed\b"
 )
 """What reads like trouble in an entry with a time and no level; users' texts that follow an entry may hold it too."""
@@ -57,33 +60,41 @@ def plain(text: str) -> str:
     return (_ANSI.sub("", text) if "\x1b" in text else text).rstrip("\r\n").lstrip("\0\ufeff\x1e")
 
 
-def level_of(value: object, numbers: str = "python") -> str:
-    """Give the level that a word or a number means: CRITICAL, ERROR, WARNING, INFO, DEBUG, or none.
+def level_of(value: object, numbers: str = "") -> str:
+    """Give the level that a word or a number means: CRITICAL, ERROR, WARNING, INFO, DEBUG, or none."""
+    return read_level(value, numbers)[0]
+
+
+def read_level(value: object, numbers: str = "") -> tuple[str, str]:
+    """Give the level that a word or a number means, and the number where no scheme has it, or several.
 
     Args:
-        value: As the line has it; 0 to 7 are those of syslog.
-        numbers: What other numbers mean, `python` or `pino`.
+        value: As the line has it.
+        numbers: The scheme of its numbers, one of `NUMBERS`; without, a number says what all that have it agree on.
     """
-    return _level_of(str(value), numbers)
+    return _read_level(str(value), numbers)
 
 
 @lru_cache(1024)
-def _level_of(word: str, numbers: str) -> str:
+def _read_level(word: str, numbers: str) -> tuple[str, str]:
     text = plain(word).strip().strip("[]<>:").lower()
-    figures = re.fullmatch(r"(\d{1,3})(?:000|\.0)?", text)  # Logback's are a thousand times as large
-    if not figures:
-        return _LEVELS.get(text, "")
-    number = int(figures[1])
-    if number < len(_SYSLOG):
-        return _SYSLOG[number]
-    if number % 5:  # of another scale, such as OpenTelemetry's 17 for an error
-        return ""
-    return next(level for least, level in _STEPS[numbers].items() if number >= least)
+    if not (figure := re.fullmatch(r"(-?\d{1,9})(?:\.0)?", text)):
+        return _LEVELS.get(_STEP.sub("", text), ""), ""
+    schemes = [NUMBERS[numbers]] if numbers else [NUMBERS[each] for each in _UNNAMED]
+    steps = (((int(figure[1]) - first) / step, letters) for first, step, letters in schemes)
+    found = [_LEVELS[letters[int(at)].lower()] for at, letters in steps if at in range(len(letters))]
+    agreed = len({(level in WARNINGS, level in ERRORS) for level in found}) == 1
+    return found[0] if agreed else "", "" if len(found) == 1 else word
 
 
 def reads_like_trouble(text: str) -> bool:
     """Tell whether a text without a level tells of an error."""
-    return bool(_TROUBLE.search(text))
+    return bool(_TROUBLE.search(without_request(text)))
+
+
+def without_request(text: str) -> str:
+    """Blank what a web server says that it was asked for: its words are a user's."""
+    return _REQUEST.sub(lambda found: " " * len(found[0]), text) if " HTTP/" in text else text
 
 
 @dataclass(frozen=True)
@@ -100,6 +111,7 @@ class LogLine:
         after: It was not written before this, as its neighbours show; None where nothing shows it.
         before: It was not written after this.
         exact: How far behind `at` the true time may be: a second where the time has no fraction.
+        figure: Its level where that is a number of several schemes, and the target file does not say which, or of none.
     """
 
     at: datetime | None
@@ -111,6 +123,7 @@ class LogLine:
     after: datetime | None = field(default=None, compare=False)
     before: datetime | None = field(default=None, compare=False)
     exact: timedelta = timedelta(0)
+    figure: str = ""
 
     @property
     def is_error(self) -> bool:

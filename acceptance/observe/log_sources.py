@@ -7,6 +7,7 @@ import gzip
 import heapq
 import json
 import lzma
+import math
 import os
 import re
 import subprocess
@@ -19,7 +20,6 @@ from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
@@ -38,6 +38,8 @@ _OLDEST = 200
 """Lines at the start of a log within which one has a time."""
 
 _STAMP = re.compile(rb"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}(?:Z|[+-]\d\d:\d\d)) ")
+_DATED = r"[._-]?\d{4}-?\d\d-?\d\d[\dT:._-]*"
+"""How a rotated log's name ends; another number may be that of an instance."""
 _ROTATES_S = 0.5
 """So long, in seconds, a log may be away that is renamed and begun anew."""
 _PIECES_WITHIN = timedelta(seconds=1)
@@ -84,18 +86,18 @@ def written(source: str, start: datetime, timeout_s: float, tail: int = 0) -> Wr
     Raises:
         Inconclusive: The source cannot be read.
     """
-    parts = urlsplit(source)
+    scheme, _, place = source.partition("://")
     since = (start - CONTEXT).astimezone(UTC)
-    if parts.scheme == "file":
-        return _of_files(Path(parts.path), since, tail)
-    if parts.scheme == "docker":
+    if scheme == "file":
+        return _of_files(Path(place), since, tail)
+    if scheme == "docker":
         stamp = since.strftime("%Y-%m-%dT%H:%M:%SZ")
-        argv = ["docker", "logs", "--timestamps", "--since", stamp, parts.netloc]
+        argv = ["docker", "logs", "--timestamps", "--since", stamp, place]
         # Read apart: printed into one, a line of one breaks into a long line of the other.
         streams = (map(_of_docker, filter(None, printed.split(b"\n"))) for printed in _output(argv, timeout_s))
         return Written(list(heapq.merge(*streams, key=_place)), whole=False)
-    if parts.scheme == "journald":
-        argv = [*_journal(parts.netloc), "--since", since.strftime("%Y-%m-%d %H:%M:%S UTC")]
+    if scheme == "journald":
+        argv = [*_journal(place), "--since", since.strftime("%Y-%m-%d %H:%M:%S UTC")]
         entries, told = _output(argv, timeout_s)
         if told and not entries:  # such as a hint that this account may not see it
             raise _no_log(argv, told)
@@ -104,18 +106,15 @@ def written(source: str, start: datetime, timeout_s: float, tail: int = 0) -> Wr
 
 
 def oldest(source: str, timeout_s: float) -> list[Raw]:
-    """Give the first lines that a log holds.
+    """Give the first lines that the log of a container or a unit holds.
 
     Raises:
         Inconclusive: The source cannot be read.
     """
-    parts = urlsplit(source)
-    if parts.scheme == "docker":
-        return [_of_docker(line) for line in _first_of(["docker", "logs", "--timestamps", parts.netloc], timeout_s)]
-    if parts.scheme == "journald":
-        return _of_journal(_first_of(_journal(parts.netloc), timeout_s))
-    with Path(parts.path).open(encoding="utf-8", errors="replace") as stream:
-        return [_of_file(line) for line in islice(stream, _OLDEST)]
+    scheme, _, place = source.partition("://")
+    if scheme == "docker":
+        return [_of_docker(line) for line in _first_of(["docker", "logs", "--timestamps", place], timeout_s)]
+    return _of_journal(_first_of(_journal(place), timeout_s))
 
 
 _FIELDS = ("MESSAGE", "PRIORITY", "_PID", "_STREAM_ID", "_LINE_BREAK")
@@ -142,24 +141,30 @@ def _of_files(path: Path, since: datetime, tail: int) -> Written:
 
 
 def _at_once(path: Path, since: datetime, tail: int) -> Written:
-    status = path.stat()
+    newest = _parts(path, since)[-1]
+    status = newest.stat()
     if tail and status.st_size > tail:
-        return Written([_of_file(line) for line in _end_of(path, tail)], whole=False)
-    lines = [_of_file(line) for line in _lines(path)]
-    lines = [*(_of_file(line) for before in _rotated(path, since) for line in _lines(before)), *lines]
-    return Written(lines, datetime.fromtimestamp(status.st_mtime, UTC))
+        return Written(list(map(Raw, _end_of(newest, tail))), whole=False)
+    last = _lines(newest)  # before the others: to one of them it may be rotated meanwhile
+    before = (line for each in _parts(path, since) if each != newest for line in _lines(each))
+    return Written(list(map(Raw, [*before, *last])), datetime.fromtimestamp(status.st_mtime, UTC))
 
 
-def _rotated(path: Path, since: datetime) -> list[Path]:
-    """Give the files that a log was rotated to since, the oldest first: by number or by date, compressed or not."""
-    number, end = r"[.-]\d[\dT:._-]*", re.escape(path.suffix)
-    dated = r"[._-]\d{4}-?\d\d-?\d\d[\dT:._-]*"  # another number may be that of an instance
-    packed = "|".join(map(re.escape, _PACKED))
-    name = re.compile(rf"(?:{re.escape(path.name)}{number}|{re.escape(path.stem)}{dated}{end})(?:{packed})?")
-    there = {each for each in path.parent.iterdir() if name.fullmatch(each.name)}
+def _parts(path: Path, since: datetime) -> list[Path]:
+    """Give a log and what was rotated since, the oldest first: by number or by date, compressed or not.
+
+    A log that has a date in its name itself goes on under the next one.
+    """
+    path = path.resolve(strict=True)  # a name without a date may be a link to the one of today
+    stem = re.sub(f"{_DATED}$", "", path.stem)
+    number, end, packed = r"[.-]\d[\dT:._-]*", re.escape(path.suffix), "|".join(map(re.escape, _PACKED))
+    name = re.compile(rf"(?:{re.escape(path.name)}{number}|{re.escape(stem)}{_DATED}{end})(?:{packed})?")
+    there = {each for each in path.parent.iterdir() if name.fullmatch(each.name)} - {path}
     being_packed = {each.with_name(f"{each.name}{kind}") for each in there for kind in _PACKED}
-    found = [(each.stat().st_mtime, each) for each in there - being_packed]
-    return [each for at, each in sorted(found) if at >= since.timestamp()]
+    times = {each: each.stat().st_mtime for each in there - being_packed}
+    times = {each: at for each, at in times.items() if at >= since.timestamp()}
+    times[path] = path.stat().st_mtime if stem != path.stem else math.inf
+    return sorted(times, key=times.__getitem__)
 
 
 def _lines(path: Path) -> list[str]:
@@ -172,18 +177,6 @@ def _end_of(path: Path, tail: int) -> list[str]:
     with path.open("rb") as stream:
         stream.seek(-tail, os.SEEK_END)
         return stream.read().decode(errors="replace").split("\n")[1:]  # the first may be half a line
-
-
-def _of_file(line: str) -> Raw:
-    """Read a line of a file, also of Docker's own (`json-file`), which wraps what the container wrote."""
-    if not line.startswith('{"log":'):
-        return Raw(line)
-    try:
-        found = json.loads(line)
-        at = datetime.fromisoformat(found["time"])
-        return Raw(str(found["log"]), at) if at.tzinfo else Raw(line)  # a service's own form has no zone
-    except (ValueError, KeyError, TypeError):
-        return Raw(line)
 
 
 def _of_docker(line: bytes) -> Raw:
@@ -228,7 +221,7 @@ def _of_journal(lines: Iterable[bytes]) -> list[Raw]:
         except (ValueError, KeyError, TypeError, AttributeError, OverflowError):
             found.append(Raw(line.decode(errors="replace")))
             continue
-        level = level_of(entry.get("PRIORITY", ""))
+        level = level_of(entry.get("PRIORITY", ""), "syslog")
         if level == "INFO" and entry.get("_PID") != "1":  # what every unit's output gets; systemd means it
             level = ""
         stream = str(entry.get("_STREAM_ID", ""))

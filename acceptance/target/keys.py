@@ -77,7 +77,7 @@ _EVENTS = (
 _LOGS: dict[str, Key] = {
     "LOG_FORMAT": Key(one_of("json", "logfmt", "text", "rich"), "json"),
     "LOG_PATTERN": Key(log_pattern, ""),
-    "LOG_FIELDS": Key(log_fields, "time=timestamp level=level event=event trace=trace_id numbers=python"),
+    "LOG_FIELDS": Key(log_fields, "time=timestamp level=level event=event trace=trace_id numbers="),
     "LOG_ZONE": Key(zone, "UTC"),
     "LOG_SHOWS": Key(log_shows, "requests events"),
     "LOG_EVENTS": Key(renamings(r"[\w.:-]+", may_lack=True), "", about=_EVENTS),

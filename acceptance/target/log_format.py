@@ -18,8 +18,18 @@ FIELDS: Mapping[str, str] = {
     "level": "level",
     "event": "event",
     "trace": "trace_id",
-    "numbers": "python",
+    "numbers": "",
 }
+_PYTHON = "DDDIIWWEEC"
+NUMBERS: Mapping[str, tuple[int, int, str]] = {
+    "syslog": (0, 1, "CCCEWIID"),
+    "dotnet": (0, 1, "DDIWECI"),
+    "python": (5, 5, _PYTHON),
+    "pino": (5, 5, "DD" + _PYTHON),
+    "logback": (5000, 5000, _PYTHON),
+    "otel": (1, 1, "DDDDDDDDIIIIWWWWEEEECCCC"),
+}
+"""What levels in figures mean, by scheme: the first figure, the step to the next, and each level's first letter."""
 SHOWS = ("requests", "events")
 
 
@@ -33,7 +43,7 @@ class LogFormat(Public):
         pattern: Regular expression of a text line with the groups `time` and `level`, and perhaps `message`, `event`
             and `trace`; empty for the usual forms.
         fields: What the fields are called: time, level, event, trace. `numbers` says what a level in figures means:
-            `python` (40 is an error) or `pino` (50 is one).
+            one of `NUMBERS`, or empty where they are words.
         zone: The time zone of times that name none, such as `UTC`, `Europe/Berlin` or `+01:00`.
         events: What it calls events, by the contract's names; empty for one that it does not log.
         shows: What the service logs: `requests` (each request leaves a line), `events` (lines name their event).

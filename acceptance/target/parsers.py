@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
-from acceptance.target.log_format import FIELDS, SHOWS, log_sources, zone_of
+from acceptance.target.log_format import FIELDS, NUMBERS, SHOWS, log_sources, zone_of
 
 
 class Malformed(ValueError):
@@ -244,11 +244,14 @@ def log_pattern(text: str) -> str:
 def log_fields(text: str) -> dict[str, str]:
     """Return what the fields of a log are called, those left out by the contract."""
     pairs = dict(pair.partition("=")[::2] for pair in text.split())
-    needed = all(pairs.get(name, "?") for name in FIELDS if name not in ("event", "trace"))
-    if set(pairs) - set(FIELDS) or not needed or pairs.get("numbers", "python") not in ("python", "pino"):
+    if (
+        set(pairs) - set(FIELDS)
+        or not all(pairs.get(name, "?") for name in ("time", "level"))
+        or (pairs.get("numbers", "") not in ("", *NUMBERS))
+    ):
         raise Malformed(
-            "pairs such as time=ts level=log.level event=event.action trace=trace_id numbers=python (or pino), where "
-            "a.b is the field b of the object a, and `trace=` or `event=` one that is not there"
+            f"pairs such as time=ts level=log.level event=event.action trace=trace_id numbers={'|'.join(NUMBERS)}, "
+            "where a.b is the field b of the object a, and `trace=` or `event=` one that is not there"
         )
     return {**FIELDS, **pairs}
 

@@ -149,7 +149,8 @@ def test_services_write_to_loki(loki: Loki, target: Target, since: float, run: R
     if late := late_in_loki(loki, target.services.values(), run.started, LOKI_PATIENCE_S):
         raise Inconclusive(
             f"expected what {late} logged since {run.started:%H:%M:%S} UTC in Loki within {LOKI_PATIENCE_S} s, found "
-            "nothing of it: what it does not hold yet is not judged; see what ships the logs"
+            "nothing of it, or not the newest warning or error: what it does not hold yet is not judged; see what "
+            "ships the logs"
         )
 
 

@@ -118,6 +118,7 @@ def test_a_log_that_begins_at_the_change_is_no_clean_time_before(log):
         (OLD, "found none; is this still the log"),
         ([text_line(-600), *(text_line(second) for second in range(1, 60))], "lines with a time in the declared"),
         ([re.sub('"level"', '"grade"', each) for each in (*OLD, json_line(5, "oops"))], "lines that state their level"),
+        ([*OLD, json_line(5, 40)], "numbers of a named scheme, found 40"),
         ([*OLD, "ERROR - no time", "Segmentation fault", json_line(99, "INFO")], "to have a time, found 2 without one"),
     ],
     ids=[
@@ -125,6 +126,7 @@ def test_a_log_that_begins_at_the_change_is_no_clean_time_before(log):
         "stopped before the change",
         "text where JSON is declared",
         "levels that cannot be read",
+        "levels of two schemes",
         "errors without a time",
     ],
 )

@@ -12,7 +12,7 @@ import pytest
 
 from acceptance.observe.logs import Logs
 from acceptance.target.log_format import FIELDS, LogFormat
-from acceptance.target.parsers import log_source
+from acceptance.target.parsers import log_fields, log_source
 from acceptance.verdict import Inconclusive
 
 NOON = datetime(2026, 11, 28, 12, tzinfo=UTC)
@@ -62,7 +62,9 @@ def test_only_the_events_asked_for(logs):
     [
         '"timestamp": "2026-11-28T13:30:00+01:00", "level": "ERROR"',
         '"timestamp": "2026-11-28T12:30:00Z", "level": 50',
-        '"timestamp": "2026-11-28T12:30:00Z", "level": 40',
+        '"timestamp": "2026-11-28T12:30:00Z", "levelno": 40',
+        '"@t": "2026-11-28T12:30:00.1234567Z", "@mt": "boom", "@l": "Error"',
+        '"Timestamp": "2026-11-28T12:30:00Z", "SeverityNumber": 17',
         '"timestamp": "2026-11-28T12:30:00Z", "severity": "ERROR"',
         '"asctime": "2026-11-28 12:30:00,000", "levelname": "ERROR"',
         '"time": 1795869000000, "level": "err"',
@@ -75,7 +77,7 @@ def test_only_the_events_asked_for(logs):
         '"Timestamp": "2026-11-28T12:30:00Z", "Level": "Error"',
         '"timestamp": null, "ts": 1795869000, "SeverityText": "ERROR"',
         '"@timestamp": "2026-11-28T12:30:00Z", "level_value": 40000',
-        '"timestamp": "2026-11-28T12:30:00Z", "level": 40.0, "message": "a\tb"',
+        '"timestamp": "2026-11-28T12:30:00Z", "levelno": 40.0, "message": "a\tb"',
         '"timestamp": "2026-11-28T12:30:00Z", "level": "exception"',
         '"timestamp": "2026-11-28T12:30:00Z", "exc_info": "OSError: 28"',
         '"timestamp": "2026-11-28T12:30:00Z", "error": "no space left"',
@@ -116,6 +118,17 @@ def test_the_time_of_a_text_line_is_no_field_of_it(logs, line, form):
         ("2026-11-28 12:30:00,123 [TRACE-ID=1] ERROR boom", {"kind": "text"}),
         ("2026-11-28 12:30:00,123 DEBUG=0 /api/info bot.info ERROR boom", {"kind": "text"}),
         ("[2026-11-28 12:30:00] production.ERROR: boom", {"kind": "text"}),
+        ("E1128 12:30:00.123456       1 controller.go:114] boom", {"kind": "text"}),
+        ("E, [2026-11-28T12:30:00.123456 #7] ERROR -- : boom", {"kind": "text"}),
+        ("[Sat Nov 28 12:30:00.123456 2026] [core:error] [pid 7] boom", {"kind": "text"}),
+        ("<131>1 2026-11-28T12:30:00.123Z host api 7 - - boom", {"kind": "text"}),
+        ('2026-11-28T12:30:00.123456789Z stderr F {"level": "error", "msg": "boom"}', {}),
+        (
+            '{"ts": "2026-11-28T12:30:00Z", "stream": "stderr", "log": "{\\"lvl\\":\\"err\\", \\"msg\\":\\"boom\\"}"}',
+            {},
+        ),
+        ('{"@timestamp": "2026-11-28T12:30:00Z", "message": "{\\"level\\": \\"error\\", \\"msg\\": \\"boom\\"}"}', {}),
+        ('{"time": "2026-11-28T12:30:00Z", "stream": "stdout", "log": "fail: Api[0] boom\\n"}', {}),
         ("[2026-11-28 12:30:00,123: ERROR/MainProcess] boom", {"kind": "text"}),
         ("2026/11/28 12:30:00 [crit] 7#7: boom", {"kind": "text"}),
         ("2026-11-28 13:30:00,123 - bot - ERROR - boom", {"kind": "text", "zone": "Europe/Berlin"}),
@@ -150,23 +163,39 @@ def test_a_line_of_syslog_is_of_the_last_such_day(logs, ago):
         (30, "python", "WARNING"),
         (30, "pino", "INFO"),
         (40, "pino", "WARNING"),
-        (4, "pino", "WARNING"),
         (60, "pino", "CRITICAL"),
         (17, "python", ""),
+        ("WARN+1", "", "WARNING"),
+        (3, "dotnet", "WARNING"),
+        (4, "dotnet", "ERROR"),
+        (5, "dotnet", "CRITICAL"),
+        (3, "syslog", "ERROR"),
+        (40000, "", "ERROR"),
+        (50, "", "CRITICAL"),  # what is an error by each scheme that has it
+        (40, "", ""),
+        (4, "", ""),
     ],
 )
 def test_levels_in_figures_mean_what_the_target_file_says(logs, level, numbers, meant):
-    (found,) = logs(line("e", level=level), fields={**FIELDS, "numbers": numbers}).since(NOON)
+    (found,) = logs(line("e", level=level), fields=log_fields(f"numbers={numbers}")).since(NOON)
     assert found.level == meant
 
 
 def test_an_information_that_speaks_of_an_error_is_none(logs):
-    told = line("e", message="ERROR rate is 0") + "2026-11-28 12:00:00,001 - uvicorn.error - INFO - no FATAL or panic\n"
-    assert [entry.is_error for entry in logs(told, kind="text").since(NOON)] == [False, False]
+    told = line("e", message="ERROR rate is 0") + (
+        "2026-11-28 12:00:00,001 - uvicorn.error - INFO - no FATAL or panic\n"
+        '{"@t": "2026-11-28T12:00:01Z", "@mt": "ERROR rate is {Rate}"}\n'
+        "W1128 12:00:02.123456 1 reflector.go:1] watch ended with: error: FATAL\n"
+        '10.0.0.1 - alice [28/Nov/2026:12:00:03 +0000] "GET /ERROR HTTP/1.1" 500 12\n'
+        '{"time": "2026-11-28T12:00:04Z", "stream": "stderr", "log": "12:00:04.123 [main] INFO x - ERROR page\\n"}\n'
+        "<4>the ERROR rate is 0\n"
+    )
+    assert [entry.is_error for entry in logs(told, kind="text").since(NOON)] == [False] * 7
 
 
+@pytest.mark.timeout(5)
 def test_a_line_without_a_level_that_reports_no_error_is_none(logs):
-    told = line("e", level="", error=None, err="<nil>") + line(
+    told = line("e", level="", error=None, err="<nil>", message="a." * 30_000) + line(
         "e", level="", message='"GET /reviews?status=failed" 200'
     )
     assert not any(entry.is_error for entry in logs(told).since(NOON))
@@ -176,6 +205,9 @@ def test_a_line_without_a_level_that_reports_no_error_is_none(logs):
     "crash",
     [
         "Killed",
+        "Config ERROR: bad key",
+        "Config error: bad key",
+        "Trace export FATAL, no space",
         "thread 'main' panicked at src/main.rs:2:5:",
         "MemoryError",
         "Trace/breakpoint trap (core dumped)",
@@ -236,12 +268,34 @@ CHAIN = TRACE + "\nDuring handling of the above exception, another one:\n\n" + T
         (json.dumps(json.loads(line("a")), indent=1) + "\n" + line("b"), {}, ["", ""]),
         (line("a")[:30] + "\n" + line("a")[30:] + line("b"), {}, ["", ""]),
         (
+            "2026-11-28 12:00:00,1 ERROR a\njava.lang.AnyException: b\n\tat c\nCaused by: java.io.IOException: d\n",
+            {"kind": "text"},
+            [""],
+        ),
+        (
+            '2026-11-28T12:00:00Z stderr P {"level": "err\n2026-11-28T12:00:00Z stdout F {"level": "info"}\n'
+            '2026-11-28T12:00:00Z stderr F or"}\n',
+            {},
+            ["", ""],
+        ),
+        (
             "[11/28/26 12:00:00] ERROR    a long\n" + " " * 29 + "message\n" + " " * 20 + "INFO     b\n",
             {"kind": "rich"},
             ["", ""],
         ),
     ],
-    ids=["crash", "chained", "logged", "in a field", "in an object", "indented JSON", "split JSON", "wrapped by Rich"],
+    ids=[
+        "crash",
+        "chained",
+        "logged",
+        "in a field",
+        "in an object",
+        "indented JSON",
+        "split JSON",
+        "Java",
+        "CRI",
+        "wrapped by Rich",
+    ],
 )
 def test_what_belongs_together_is_one_entry(logs, text, form, exceptions):
     found = logs(text, **form).since(NOON)
@@ -343,6 +397,17 @@ def test_a_log_that_was_rotated_is_read_with_those_before(logs, tmp_path, name, 
     (tmp_path / "api.log.pos").write_text("17")
     (tmp_path / "api-2.log").write_text(line("of another instance"))
     assert events(log.since(NOON)) == ["at", "after"]
+
+
+def test_a_log_with_a_date_in_its_name_goes_on_under_other_dates(tmp_path):
+    for day, event in enumerate(("old", "before", "after", "next"), start=26):
+        file = tmp_path / f"a#b?c-2026-11-{day}.log"
+        file.write_text(line(event, day - 28))
+        os.utime(file, ((NOON + timedelta(minutes=5 * (day - 28))).timestamp(),) * 2)
+    (tmp_path / "today.log").symlink_to(file)
+    for name in ("a#b?c-2026-11-28.log", "today.log"):
+        read = Logs(log_source(f"file://{tmp_path}/{name}")).read(NOON - timedelta(minutes=3))
+        assert events(read.lines) == ["before", "after", "next"]
 
 
 def test_a_log_whose_beginning_is_gone_says_nothing_of_that_time(logs):

@@ -2,7 +2,8 @@
 
 import json
 import re
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
 import httpx
@@ -12,8 +13,9 @@ from acceptance.gates.statistics import Count
 from acceptance.observe.foreign_lines import ForeignLines
 from acceptance.observe.log_entries import Raw, entries
 from acceptance.observe.log_lines import of_ours
-from acceptance.observe.loki import SUSPECT, Loki, compare_in_loki, late_in_loki
+from acceptance.observe.loki import Loki, compare_in_loki, late_in_loki, suspect
 from acceptance.target.log_format import LogFormat
+from acceptance.target.parsers import log_fields
 from acceptance.target.parts import Service
 from acceptance.verdict import Inconclusive
 
@@ -67,6 +69,8 @@ def test_lines_are_those_of_any_log_and_take_as_many_pages_as_there_are(monkeypa
     with pytest.raises(Inconclusive, match="3 lines or more of one moment"):
         loki(answer).lines("{}", 0, 10)
     monkeypatch.setattr("acceptance.observe.loki._PAGE", 4)
+    with pytest.raises(Inconclusive, match="lines of another time than was asked for"):
+        loki(lambda *_: streams(*held)).lines("{}", 2, 10)
     found = loki(answer).lines("{}", 0, 10)
     assert [(line.at.timestamp(), line.is_error, line.exception) for line in found] == [
         (1, False, ""),
@@ -78,7 +82,7 @@ def test_lines_are_those_of_any_log_and_take_as_many_pages_as_there_are(monkeypa
 def test_more_lines_than_can_be_read_are_inconclusive(monkeypatch):
     monkeypatch.setattr("acceptance.observe.loki._PAGE", 2)
     with pytest.raises(Inconclusive, match="more than 200 lines"):
-        loki(lambda _, given: streams(*((int(given["start"]) / 1e9 + at, "x") for at in (0, 1)))).lines("{}", 0, 10)
+        loki(lambda _, given: streams(*((int(given["start"]) / 1e9 + at, "x") for at in (0, 1)))).lines("{}", 0, 999)
 
 
 @pytest.mark.parametrize("values", [None, [["soon", "x"]], [["1"]], [[None, "x"]]])
@@ -124,7 +128,9 @@ TROUBLE = (
     "KeyError: 1",
     "ERRO[0005] x",
     "Killed",
-    '{"level": 3, "a": 1}',
+    '{"SeverityNumber": 17}',
+    "<3>boom",
+    '{"level": "E"}',
     '{"PRIORITY": "3"}',
     '{"level": 50.0}',
     "E1128 12:00:05 x",
@@ -135,8 +141,18 @@ TROUBLE = (
     "text", [*TROUBLE, '{"level_value": 40000}', "Aborted (core dumped)", "2026-11-28 12:00:05 Failed to save"]
 )
 def test_what_is_an_error_is_asked_for(text):
-    (line,) = entries([Raw(text, datetime.fromtimestamp(900, UTC))], LogFormat())
-    assert (line.is_error, bool(re.search(json.loads(SUSPECT.removeprefix("|~ ")), text))) == (True, True)
+    assert selected(text, LogFormat())
+
+
+def test_an_error_in_figures_of_a_field_with_its_own_name_is_asked_for():
+    form = LogFormat(fields=log_fields("level=log.how-bad numbers=dotnet"))
+    assert selected('{"log": {"how-bad": 4}}', form)
+    assert suspect(replace(form, kind="text", pattern=r"(?P<time>\S+) (?P<level>\d)")) == ""
+
+
+def selected(text, form):
+    (line,) = entries([Raw(text, datetime.fromtimestamp(900, UTC))], form)
+    return line.is_error and re.search(json.loads(suspect(form).removeprefix("|~ ")), text)
 
 
 def test_a_loki_of_another_label_and_of_several_tenants_is_asked_for_ours():
@@ -190,18 +206,29 @@ def test_unreachable_loki_is_inconclusive():
 
 
 @pytest.mark.parametrize(
-    ("wrote", "counts", "late"),
-    [(["line"], [0], ["butler-bot"]), (["line"], [0, 0, 1], []), ([], [0], [])],
-    ids=["never", "a little later", "nothing written"],
+    ("wrote", "ages", "late"),
+    [
+        ([True], [None], ["butler-bot"]),
+        ([True], [20], ["butler-bot"]),
+        ([False], [20], []),
+        ([True], [None, 20, 1], []),
+        ([], [None], []),
+    ],
+    ids=["never", "not the newest", "only good ones missing", "a little later", "nothing written"],
 )
-def test_service_whose_lines_do_not_come_is_named(monkeypatch, wrote, counts, late):
-    logs = SimpleNamespace(of=lambda _, **__: SimpleNamespace(since=lambda _, **__: wrote))
+def test_service_whose_lines_do_not_come_is_named(monkeypatch, wrote, ages, late):
+    now = datetime.now(UTC)
+    lines = [SimpleNamespace(at=now, is_warning=bad) for bad in wrote]
+    logs = SimpleNamespace(of=lambda _, **__: SimpleNamespace(since=lambda _, **__: lines))
     monkeypatch.setattr("acceptance.observe.loki.Logs", logs)
-    monkeypatch.setattr("acceptance.observe.loki.poll", lambda ask, good, *_, **__: _polled(ask, good, len(counts)))
-    left = list(counts)
-    since = datetime.now(UTC)
-    found = late_in_loki(loki(lambda *_: vector(left.pop(0) if left[1:] else left[0])), [BOT], since, 30)
-    assert found == late
+    monkeypatch.setattr("acceptance.observe.loki.poll", lambda ask, good, *_, **__: _polled(ask, good, len(ages)))
+    left = list(ages)
+
+    def answer(_, given):
+        age = left.pop(0)  # of the newest line that it holds
+        return vector(int(age is not None and age < int(re.search(r"\[(\d+)s\]", given["query"])[1])))
+
+    assert late_in_loki(loki(answer), [BOT], now - timedelta(seconds=60), 30) == late
 
 
 def _polled(ask, good, times):

@@ -64,8 +64,20 @@ def probed(tmp_path, monkeypatch):
         (as_text, 2, {"LOG_FORMAT": "text"}, "set API_LOG_ZONE"),
         (as_json, -1, {}, "s away: "),
         (lambda path, _, ahead: as_json(path, "f" * 32, ahead), 0, {}, "expected the trace id that we sent"),
+        (lambda *of: as_json(*of).replace('"INFO"', "30"), 0, {}, "numbers=syslog|dotnet|python|pino"),
     ],
-    ids=["JSON", "text", "zone", "no header", "no requests", "another form", "another zone", "clock", "not read"],
+    ids=[
+        "JSON",
+        "text",
+        "zone",
+        "no header",
+        "no requests",
+        "another form",
+        "another zone",
+        "clock",
+        "not read",
+        "figures",
+    ],
 )
 def test_what_keeps_a_log_from_being_believed_is_said(probed, write, ahead, keys, said):
     wrong = probed(write, ahead * HOUR, **keys)
