@@ -133,6 +133,7 @@ STORAGE_FAULTS: tuple[Fault, ...] = tuple(
             "rollout.3",
         ),
         ("many-members-refused", "an archive of more than 100 files is refused", "rollout.3"),
+        ("silent-clients-cut-off", "a client may be silent for a second, not for thirty", "rollout.3"),
         ("same-file-shared", "who sends the file that another sent is answered with that one's task", "rollout.3"),
         ("task-ids-in-a-row", "a task's id is the time of its upload", "rollout.3"),
         ("answers-cacheable", "a review's state may be kept by any cache for an hour", "rollout.3"),
@@ -163,6 +164,11 @@ STORAGE_FAULTS: tuple[Fault, ...] = tuple(
             "restart-does-nothing",
             "the make targets succeed without restarting anything",
             "deploy.2 rollout.2 21_00.checklist.4 21_01a.deploy.3 21_01b.deploy.2 21_01d.deploy.2",
+        ),
+        (
+            "restart-takes-others-along",
+            "the make target of one service restarts all of them",
+            "monitor.1 21_01a.monitor.1 21_01b.monitor.1 21_01d.monitor.1",
         ),
         (
             "old-code",

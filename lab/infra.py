@@ -70,7 +70,7 @@ def makefile(home: Path, config: Path) -> str:
     """Write the Makefile's text: each target restarts its processes and fails if one does not come back."""
     # A lab's own paths need no quoting (layout.check_home); the interpreter's may.
     control = f"{shlex.quote(sys.executable)} -m supervisor.supervisorctl -c {config}"
-    fault = home / "faults" / "restart-does-nothing"
+    fault, more = home / "faults" / "restart-does-nothing", home / "faults" / "restart-takes-others-along"
     shape = current()
     lines = [f"SUPERVISORCTL := {_in_make(control)}"]
     for name, services in RESTARTS.items():
@@ -79,7 +79,8 @@ def makefile(home: Path, config: Path) -> str:
         copy = [] if shape.plain else [f"\t@test -e {fault} || cp .env.infra {home}/run/container.env"]
         group, _, program = services.partition(":")
         every = " ".join(f"'{group}:{each}'" for each in shape.instances(program))
-        restart = f"\t@test -e {fault} || $(SUPERVISORCTL) restart {every}"
+        along = f"$$(test -e {more} && echo '{group}:*' || echo {every})"
+        restart = f"\t@test -e {fault} || $(SUPERVISORCTL) restart {along}"
         lines += ["", f".PHONY: {target}", f"{target}:", *copy, restart]
         lines += [] if shape.plain else ["", f".PHONY: re{target}", f"re{target}:", restart]
     return "\n".join(lines) + "\n"

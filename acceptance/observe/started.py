@@ -51,7 +51,9 @@ def shown_by(service: Service) -> str:
     return f"«{service.started}»"
 
 
-def restarted_since(born: float, service: Service, target: Target, prometheus: Prometheus) -> list[Finding]:
+def restarted_since(
+    born: float, service: Service, target: Target, prometheus: Prometheus, kind: str = "restarted by itself"
+) -> list[Finding]:
     """Name the processes of a service that are newer than the one that it had at a time (its start, unix seconds).
 
     Raises:
@@ -61,9 +63,7 @@ def restarted_since(born: float, service: Service, target: Target, prometheus: P
     if not now:
         raise Inconclusive(f"expected a running process of {service.name} by {shown_by(service)}, found none")
     told = f"the process of {clock(born)} to run on"
-    return [
-        Finding("restarted by itself", service.name, told, clock(start)) for start in now if start > born + SAME_START_S
-    ]
+    return [Finding(kind, service.name, told, clock(start)) for start in now if start > born + SAME_START_S]
 
 
 def clock(at: float, form: str = "%H:%M:%S") -> str:

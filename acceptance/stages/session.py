@@ -38,7 +38,7 @@ from acceptance.stages.progress import Tell
 from acceptance.stages.soak import SoakReport, Traffic, soak
 from acceptance.stages.watch import Watch, WatchInputs
 from acceptance.stages.watch_state import WatchState
-from acceptance.target.model import Service, Target
+from acceptance.target.model import Service, ServiceKey, Target
 from acceptance.verdict import Inconclusive, Refused, Untouched, Verdict, verdict_of
 
 
@@ -54,6 +54,7 @@ class StageWork:
         user_triggers: What only our own traffic finds, as it stood last.
         begun: When the first check of the stage asked for it.
         _process_start: When the service's process with the flag on began, unix seconds; 0 until then.
+        _others_start: When the newest process of each other service began that this flag is not to restart.
         _logged_before: What the service had logged before the flag was switched on.
     """
 
@@ -72,6 +73,7 @@ class StageWork:
     _soaked: SoakReport | None = None
     begun: datetime = field(default_factory=lambda: datetime.now(UTC))
     _process_start: float = 0.0
+    _others_start: dict[ServiceKey, float] = field(default_factory=dict)
     _logged_before: tuple[LogLine, ...] = ()
 
     def __post_init__(self) -> None:
@@ -128,6 +130,7 @@ class StageWork:
         if first_on:
             with suppress(Inconclusive):  # the log is asked for again, and must answer then
                 self._logged_before = self.logs.read(self.begun).lines
+            self._others_start = dict(self._left_alone())
         state = self.conductor.set_flag(self.stage, value)
         if value and not self._process_start:
             self._process_start = max(starts(self.service, self.target, self.prometheus), default=0.0)
@@ -173,8 +176,18 @@ class StageWork:
             )
         return self._soaked
 
-    def restarted_itself(self) -> list[Finding]:
-        """Name the processes that restarted by themselves since the flag was switched on.
+    def _left_alone(self) -> Iterator[tuple[ServiceKey, float]]:
+        """Give the other services that the flag's restart command is not to restart, and when each began."""
+        own = self.service
+        for other in self.target.services.values():
+            if other.restart == own.restart or (other.job, other.started) == (own.job, own.started):
+                continue  # one command for both, or one process
+            with suppress(Inconclusive):
+                if seen := starts(other, self.target, self.prometheus):
+                    yield other.key, max(seen)
+
+    def restarted_unasked(self) -> list[Finding]:
+        """Name the processes that began anew since the flag was switched on: of its service, and of the others.
 
         Raises:
             Inconclusive: No process is seen now.
@@ -182,7 +195,11 @@ class StageWork:
         """
         if self.run.mode == "survey":
             raise Untouched("a survey switches nothing on, so nothing is known of a process since then")
-        return restarted_since(self._process_start, self.service, self.target, self.prometheus)
+        seen = (self.target, self.prometheus)
+        found = restarted_since(self._process_start, self.service, *seen)
+        for key, start in self._others_start.items():
+            found += restarted_since(start, self.target.services[key], *seen, "restarted too")
+        return found
 
     def log_compared(self, flag: FlagState) -> Comparison:
         """Compare the service's log since its flag was about to be switched on with the time before.

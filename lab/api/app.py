@@ -22,10 +22,11 @@ from lab.api.metrics import ERRORS
 from lab.api.records import Records, answer
 from lab.api.refusal import Refusal, too_big
 from lab.api.saving import Saving
-from lab.api.upload import Upload, receive
+from lab.api.upload import IDLE_SECONDS, Upload, receive
 from lab.service import Settings, application, log
 from lab.shape import current
 
+IMPATIENT_SECONDS = 1.0
 _FORM_OVERHEAD = 1 << 20  # bytes of a form that are no file
 
 
@@ -99,7 +100,8 @@ class ReviewApi:
         if declared.isdigit() and int(declared) > most and not self._broken("limit-missing"):
             raise too_big("request is too large", 413)
         content_type = request.headers.get("content-type", "")
-        await receive(upload, request.stream(), content_type, self._context.incoming, intake.guards)
+        idle = IMPATIENT_SECONDS if self._broken("silent-clients-cut-off") else IDLE_SECONDS
+        await receive(upload, request.stream(), content_type, self._context.incoming, intake.guards, idle)
         await intake.judge(upload)
         task = await self._saving.save(upload)
         if intake.late:

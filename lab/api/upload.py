@@ -122,7 +122,14 @@ class _Form:
         self.upload.fields[self._field] = value
 
 
-async def receive(upload: Upload, body: AsyncIterator[bytes], content_type: str, folder: Path, guards: Guards) -> None:
+async def receive(
+    upload: Upload,
+    body: AsyncIterator[bytes],
+    content_type: str,
+    folder: Path,
+    guards: Guards,
+    idle_s: float = IDLE_SECONDS,
+) -> None:
     """Read the request's body into `upload`; on any way out the caller discards it.
 
     Raises:
@@ -131,13 +138,13 @@ async def receive(upload: Upload, body: AsyncIterator[bytes], content_type: str,
     form = _Form(upload, folder, guards)
     parser = _parser(content_type, form)
     try:
-        async with asyncio.timeout(IDLE_SECONDS) as idle:
+        async with asyncio.timeout(idle_s) as idle:
             async for piece in body:
                 parser.write(piece)
                 for file in list(upload.files.values()):
                     if len(file.buffer) >= _FLUSH or (file.ended and not file.closed):
                         await asyncio.to_thread(file.flush)
-                idle.reschedule(asyncio.get_running_loop().time() + IDLE_SECONDS)
+                idle.reschedule(asyncio.get_running_loop().time() + idle_s)
     except MultipartParseError:
         raise Refusal(400, "malformed multipart body") from None
     except TimeoutError:

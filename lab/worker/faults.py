@@ -268,6 +268,12 @@ USE_CASE_FAULTS = (
         ("21_01d.rollout.3",),
     ),
     Fault(
+        "review-errors-of-one-word",
+        "21_01d",
+        "new path: of a log the lines with ERROR alone count as errors",
+        ("21_01d.rollout.3",),
+    ),
+    Fault(
         "review-analyses-mixed",
         "21_01d",
         "new path: of reviews at the same time each gets the newest one's log analysis",

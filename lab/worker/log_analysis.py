@@ -10,14 +10,16 @@ from lab.zips import BAD_DATA
 
 MAX_BYTES = 64 * 1024 * 1024  # read of an archive, unpacked; the rest is left unread and said so
 _ERROR = re.compile(r"\b(ERROR|CRITICAL|FATAL|Traceback)\b")
+ONE_WORD = re.compile(r"\bERROR\b")  # of the fault that knows no other
 _WARNING = re.compile(r"\bWARN(ING)?\b")
 
 
-def analyse(archive: Path | None) -> dict[str, Any]:
+def analyse(archive: Path | None, errors: re.Pattern[str] = _ERROR) -> dict[str, Any]:
     """Read the logs.
 
     Args:
         archive: a zip of text files, or None when the student sent none.
+        errors: what a line that tells of an error holds.
 
     Returns:
         `{"status", "files", "lines", "errors", "warnings"}`; status is `analysed`, `cut` (only the first 64 MiB
@@ -33,7 +35,7 @@ def analyse(archive: Path | None) -> dict[str, Any]:
                 if member.is_dir():
                     continue
                 with logs.open(member) as raw:
-                    left = _count(raw.read(left), counts, left)
+                    left = _count(raw.read(left), counts, left, errors)
                 if left <= 0:
                     return {**counts, "status": "cut"}
     except (*BAD_DATA, OSError, RuntimeError, NotImplementedError):
@@ -41,11 +43,11 @@ def analyse(archive: Path | None) -> dict[str, Any]:
     return counts
 
 
-def _count(data: bytes, counts: dict[str, Any], left: int) -> int:
+def _count(data: bytes, counts: dict[str, Any], left: int, errors: re.Pattern[str]) -> int:
     """Add one file's lines to the counts; gives how many bytes may still be read."""
     counts["files"] += 1
     for line in io.StringIO(data.decode(errors="replace")):
         counts["lines"] += 1
-        counts["errors"] += bool(_ERROR.search(line))
+        counts["errors"] += bool(errors.search(line))
         counts["warnings"] += bool(_WARNING.search(line))
     return left - len(data)

@@ -9,7 +9,7 @@ from typing import Any
 from pymongo.asynchronous.database import AsyncDatabase
 
 from lab.service import log
-from lab.worker.log_analysis import analyse
+from lab.worker.log_analysis import ONE_WORD, analyse
 from lab.worker.tasks import Task
 
 CUT_SECONDS = 2.0  # that a review takes more, so that a restart cuts one off
@@ -24,11 +24,12 @@ class Reports:
         self._reviews = database["homework_reviews"]
         self._archives = database["review_archives"]
 
-    async def analyse_logs(self, task: Task) -> dict[str, Any]:
+    async def analyse_logs(self, task: Task, one_word: bool = False) -> dict[str, Any]:
         """Analyse the logs that came with the task."""
         if self._fault("review-cut-off-lost"):  # else it may have ended by then
             await asyncio.sleep(CUT_SECONDS)
-        analysis = await asyncio.to_thread(analyse, await self._logs_of(task))
+        how = [ONE_WORD] if one_word else []
+        analysis = await asyncio.to_thread(analyse, await self._logs_of(task), *how)
         if self._fault("review-log-not-read"):
             analysis |= {"files": 1, "lines": 1, "errors": 0, "warnings": 0}
         log("log_analysis_complete", **about(task), **{f"log_{key}": value for key, value in analysis.items()})

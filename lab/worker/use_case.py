@@ -49,7 +49,7 @@ class LogAnalysisPipeline:
         """Give the analysis of the task's logs."""
         if self._fault("review-no-log-analysis"):
             return None
-        analysis = await self._reports.analyse_logs(task)
+        analysis = await self._reports.analyse_logs(task, self._fault("review-errors-of-one-word"))
         if self._fault("review-counts-wrongly"):
             analysis["errors"] -= 1
         if self._fault("review-long-log-cut"):

@@ -22,7 +22,7 @@ from acceptance.observe.collections import of_prefix
 from acceptance.observe.exported import await_scrape
 from acceptance.observe.store import Document
 from acceptance.polling import poll
-from acceptance.probes.archives.archives import Archive, good
+from acceptance.probes.archives.archives import Archive, good, of_exact_size, slowly
 from acceptance.probes.attacks.access import HIDDEN, Door, told_by
 from acceptance.probes.attacks.attacks import Attacks, attack
 from acceptance.probes.attacks.corpus import cases_to_send
@@ -68,6 +68,9 @@ TASK = Found[dict[str, Any]]("task")
 OTHER_NAMES = Found[str]("other names")
 LEFT_OUTSIDE = Found[Path]("left outside")
 REVIEWS = Found[Review]("reviews")
+SLOW_LINE = Found[Called]("slow line")
+SLOW_SIZE, SILENT_S = 256 << 10, 3.0
+"""Bytes of an upload over a slow line, and seconds of silence in it: less than any server should need to give up."""
 
 NOT_STORED = HardFault("not-stored", "An accepted archive is not on disk", ["trigger.3"], limit=0)
 ARCHIVE_LOST = HardFault("archive-lost", "An archive stored before is gone or changed", ["trigger.3"], limit=0)
@@ -163,6 +166,14 @@ def several(reviews: Reviews, clients: Clients, new_id: NewId, new_number: NewId
 def submitted(flag_on: object, uploader: Uploader, new_id: NewId) -> Answered:
     """One submission with all the files that a student may send, and its answer."""
     submission = Submission.of(new_id("Files"), "hw02", good(), good(), good())
+    return submission, uploader.read(uploader.send(submission.upload()))
+
+
+@pytest.fixture(scope="module")
+def slow_line(uploader: Uploader, new_id: NewId) -> Answered:
+    """A submission whose client falls silent half-way through, and its answer by the path that is at work."""
+    archive = slowly(of_exact_size(SLOW_SIZE), SILENT_S)
+    submission = Submission.of_one(new_id("Slow"), "hw02", archive)
     return submission, uploader.read(uploader.send(submission.upload()))
 
 

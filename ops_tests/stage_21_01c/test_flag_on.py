@@ -3,6 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
+import httpx
 import pytest
 
 from acceptance.disk import sha256_of
@@ -10,6 +11,7 @@ from acceptance.finding import summary
 from acceptance.observe.moments import moment
 from acceptance.observe.store import Document
 from acceptance.probes.archives.archives import good
+from acceptance.probes.http.client import brief
 from acceptance.probes.http.exchange import Exchange
 from acceptance.probes.odd_requests import odd_findings
 from acceptance.probes.reviews.changed import changed, guessable
@@ -18,9 +20,10 @@ from acceptance.probes.storage.directory import copies_of
 from acceptance.probes.storage.kept_archives import KeptArchives
 from acceptance.probes.storage.oracle import Submission, findings_of_all
 from acceptance.probes.storage.uploads import REVIEWS_PATH, Upload
+from acceptance.verdict import NotApplicable
 from fixtures.given import ODD_REQUESTS, Answers, Before, Clients, FlagState, NewId, StageWork, Storage, Store, Uploader
 
-from .conftest import LEFT_OUTSIDE, OTHER_NAMES, REVIEWS, TASK, Answered, OtherNames
+from .conftest import LEFT_OUTSIDE, OTHER_NAMES, REVIEWS, SLOW_LINE, TASK, Answered, OtherNames
 
 pytestmark = [pytest.mark.smoke, pytest.mark.usefixtures("flag_on")]
 
@@ -183,6 +186,19 @@ def test_uploads_at_once_are_not_mixed_up(at_once: list[Answered], mongo: Store,
         *findings_of_all([(sent, str(answer.get("task_id"))) for sent, answer in at_once], mongo, storage.root),
     ]
     assert found == [], summary(found)
+
+
+@pytest.mark.checklist("21_01c.rollout.3")
+def test_upload_over_a_slow_line_is_taken(slow_line: Answered, before: Before, storage: Storage, mongo: Store) -> None:
+    """Smoke test with flag on: what a client sends that is silent for some seconds is taken as with the flag off."""
+    submission, answer = slow_line
+    if (old := before.of(SLOW_LINE)[0].exchange).status != httpx.codes.CREATED:
+        raise NotApplicable(f"such a client is not served here: {brief(old)}")
+    found = submission.answer_findings(answer, httpx.codes.CREATED, datetime.now(UTC)) or [
+        *submission.file_findings(storage.root),
+        *findings_of_all([(submission, str(answer.get("task_id")))], mongo, storage.root),
+    ]
+    assert found == [], f"{summary(found)}, as with the flag off"
 
 
 @pytest.mark.checklist("21_01c.rollout.3")

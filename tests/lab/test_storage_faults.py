@@ -3,6 +3,7 @@
 import contextlib
 import hashlib
 import tarfile
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -481,6 +482,16 @@ def test_an_archive_of_many_files_is_refused(broken: WholeLab) -> None:
     assert told == [201, 422]
 
 
+@breaks("silent-clients-cut-off")
+def test_a_client_that_is_silent_for_a_second_is_cut_off(broken: WholeLab) -> None:
+    def body() -> Iterator[bytes]:
+        yield b"--%s\r\n" % BOUNDARY
+        time.sleep(1.3)
+        yield b"x"
+
+    assert broken.post(body()).status_code == 408
+
+
 @breaks("same-file-shared")
 def test_who_sends_the_same_file_gets_the_first_ones_task(broken: WholeLab) -> None:
     content = archive()
@@ -550,6 +561,11 @@ def test_a_restart_restarts_nothing(broken: WholeLab) -> None:
     before = broken.metric("process_start_time_seconds")
     assert broken.make().returncode == 0
     assert broken.metric("process_start_time_seconds") == before
+
+
+@breaks("restart-takes-others-along")
+def test_a_restart_restarts_the_others_too(broken: WholeLab) -> None:
+    assert "butler-bot: started" in broken.make().stdout
 
 
 @breaks("old-code")

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from rig import SECRETS, Rig, sample, until
+from whole_lab import archive
 
 from lab.worker import use_case as use_case_module
 from lab.worker.log_analysis import analyse
@@ -319,6 +320,14 @@ def test_fault_review_without_log_analysis(new_worker):
         assert new_worker.finished(task_id)["status"] == "succeeded"
     assert new_worker.review(task_id)["log_analysis"] is None
     assert "log_analysis_complete" not in [line["event"] for line in new_worker.events(task_id)]
+
+
+def test_fault_review_errors_of_one_word(new_worker, tmp_path):
+    (tmp_path / "logs.zip").write_bytes(archive(("a.log", b"ERROR a\nCRITICAL b\nTraceback c\n")))
+    with new_worker.rig.broken("review-errors-of-one-word"):
+        task_id = new_worker.queue(archives={"logs": str(tmp_path / "logs.zip")})
+        assert new_worker.finished(task_id)["status"] == "succeeded"
+    assert new_worker.review(task_id)["log_analysis"]["errors"] == 1
 
 
 def test_fault_review_not_published(new_worker):

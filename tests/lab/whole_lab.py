@@ -95,7 +95,7 @@ class WholeLab:
         fields = {key: value for key, value in (fields | given).items() if value is not None}
         return self.post(form(fields, files))
 
-    def post(self, body: bytes, **headers: str) -> httpx.Response:
+    def post(self, body: bytes | Iterator[bytes], **headers: str) -> httpx.Response:
         """Post a multipart body as it is."""
         kind = f"multipart/form-data; boundary={BOUNDARY.decode()}"
         return self.http.post(self.reviews, content=body, headers={"content-type": kind, **headers})

@@ -224,6 +224,7 @@ POWER = (
     Soak(("dialog-history-cut",), ("test_history_is_maintained",), "Hello", survey="c"),
     table.Later(("dialog-answers-late",), stage="21_01a", survey="over-soak"),
     table.RestartsItself(stage="21_01a", survey="over-soak"),
+    Soak(("restart-takes-others-along",), ("test_service_ran_through",), "restarted too", survey="over-soak"),
     # Nobody looked: no data is never good.
     Soak((), ("test_user_facing_validation",), "not verified", INCONCLUSIVE, survey="b"),
     Exit((), ("test_flag_is_enabled",), "not verified", INCONCLUSIVE, survey="b"),

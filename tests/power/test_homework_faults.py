@@ -147,6 +147,7 @@ POWER = (
     Soak((), ("test_gate_holds[latency-p95]",), "to judge by, found ", INCONCLUSIVE, FEW, survey="b"),
     table.Later(("homework-answers-late",), stage="21_01b", survey="over-soak"),
     table.RestartsItself(stage="21_01b", survey="over-soak"),
+    Soak(("restart-takes-others-along",), ("test_service_ran_through",), "restarted too", survey="over-soak"),
     Soak((), ("test_latency_is_at_most_twice_the_baseline",), "timed requests", INCONCLUSIVE, survey="b"),
     Exit(
         ("homework-errors-seldom",),

@@ -97,6 +97,7 @@ POWER = (
         ),
         settings=IMPATIENT,  # what was dropped has no report, which is waited for
     ),
+    AsBefore(("review-errors-of-one-word",), besides=("'errors': 3,",), survey="over"),
     AsBefore(("reviews-replace-each-other",), besides=("analysed otherwise",), survey="over"),
     AsBefore(
         ("review-newest-first", "review-tells-places", "review-published-later"),
@@ -182,6 +183,7 @@ POWER = (
     ),
     Soak((), ("test_reviews_take_at_most_twice_the_baseline",), "timed requests", INCONCLUSIVE, survey="few"),
     table.RestartsItself(stage="21_01d", survey="over-soak"),
+    Soak(("restart-takes-others-along",), ("test_service_ran_through",), "restarted too", survey="over-soak"),
     # Too little for a trigger, too much for the stage.
     Soak(
         ("review-errors-seldom",),

@@ -269,6 +269,7 @@ POWER = (
     ),
     table.Later(("writes-late",), stage="21_01c", survey="over-soak"),
     table.RestartsItself(stage="21_01c", survey="over-soak"),
+    Soak(("restart-takes-others-along",), ("test_service_ran_through",), "restarted too", survey="over-soak"),
     Soak(
         ("metadata-seldom", "wrong-size-seldom"),
         ("test_every_upload_of_the_soak_is_recorded",),
@@ -278,6 +279,14 @@ POWER = (
         survey="over-soak",
     ),
     On(("owners-mixed",), ("test_uploads_at_once_are_not_mixed_up",), "one document for each of", survey="over-b"),
+    Power(
+        ("silent-clients-cut-off",),
+        ("test_upload_over_a_slow_line_is_taken",),
+        "408",
+        only=("flag_off", "flag_on"),
+        k="each_file_lands or slow_line",
+        survey="over-a",
+    ),
     On(("same-file-shared",), ("test_same_file_of_two_students_is_each_ones_own",), "shared task", survey="over-a"),
     On(("same-student-mixed",), ("test_uploads_at_once_are_not_mixed_up",), "shared task", survey="b"),
     Off(("health-lies", "disk-gone"), ("test_work_is_reviewed",), "201 with a task_id", survey="full-off"),

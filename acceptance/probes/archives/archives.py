@@ -11,6 +11,7 @@ import io
 import random
 import secrets
 import struct
+import time
 import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator
@@ -138,6 +139,20 @@ def of_exact_size(size: int, nonce: bytes | None = None) -> Archive:
         digest.update(piece)
     sha256 = digest.hexdigest()
     return Archive(f"exactly-{size}", size, sha256, chunks, f"a valid zip of {size} bytes", nonce, sha256)
+
+
+def slowly(archive: Archive, pause_s: float) -> Archive:
+    """Send an archive with so many seconds of silence in its middle, as from a train; it must have several chunks."""
+
+    def chunks() -> Iterator[bytes]:
+        sent = 0
+        for chunk in archive.chunks():
+            if sent < archive.size // 2 <= sent + len(chunk):
+                time.sleep(pause_s)
+            sent += len(chunk)
+            yield chunk
+
+    return replace(archive, chunks=chunks, description=f"{archive.description}, over a slow line")
 
 
 def truncated(nonce: bytes | None = None, *, honest: bool = True) -> Archive:

@@ -14,12 +14,22 @@ LEFT_OPEN = (RAW_LOG, PROJECT)
 """What the old path makes of these is left open, also whether it takes them."""
 FOLDER = ("logs/", b"")
 """As a zip of a folder begins; in two works, so that one who reads no further says the same of both."""
+CRASH = b"""12:00:05 CRITICAL out of memory
+12:00:05 FATAL giving up
+12:00:05 WARN once more
+12:00:05 error in small letters
+Traceback (most recent call last):
+  File "main.py", line 3, in <module>
+ValueError: 1 / 0
+"""
+"""What is an error though the word is another: each rule by which a path counts has a line of its own."""
 WORKS: Mapping[str, Sequence[tuple[str, bytes]]] = {
     LOG: [("test.log", b"12:00:00 INFO the tests begin\n12:00:01 WARNING slow disk\n12:00:02 ERROR test_sum failed\n")],
     ODD_LOG: [
         ("run/1.log", "12:00:00 INFO старт 🏮\r\n12:00:01 ERROR ошибка\r\n".encode()),
         ("run/отчёт №2.log", "12:00:02 WARNING медленно\n12:00:03 ERROR сбой\n12:00:04 ERROR сбой".encode("cp1251")),
         ("run/empty.log", b""),
+        ("crash.log", CRASH),
         ("long.log", b"12:00:05 INFO " + b"x" * 70_000 + b"\n12:00:06 WARNING the end\n"),
     ],
     CLEAN_LOG: [FOLDER, ("test.log", b"12:00:00 INFO the tests begin\n12:00:09 INFO all tests passed\n")],

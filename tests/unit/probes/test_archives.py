@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import time
 import tracemalloc
 import zipfile
 import zlib
@@ -61,6 +62,15 @@ def test_exact_size_of_the_real_limit_needs_no_memory() -> None:
     tracemalloc.stop()
     assert size == 100 * MIB + 1
     assert peak < MIB
+
+
+def test_archive_over_a_slow_line_is_the_same_with_a_silence_in_its_middle(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole, sent, silent = archives.of_exact_size(300_000), bytearray(), list[tuple[bool, float]]()
+    # More than one chunk of a form went before: else all of it would be sent after the silence.
+    monkeypatch.setattr(time, "sleep", lambda seconds: silent.append((64 * 1024 < len(sent) < 150_000, seconds)))
+    for chunk in archives.slowly(whole, 3.0).chunks():
+        sent += chunk
+    assert (bytes(sent), silent) == (whole.read(), [(True, 3.0)])
 
 
 @pytest.mark.parametrize("size", [0, 100, 2**32])

@@ -9,7 +9,9 @@ from acceptance.events import EventLog
 from acceptance.gates.figures import TriggerState
 from acceptance.gates.measures import GateResult, Trigger
 from acceptance.kinds import RollbackStarted
+from acceptance.observe import started
 from acceptance.stage import Stage
+from acceptance.stages import session
 from acceptance.stages.session import StageWork
 from acceptance.stages.user_triggers import HardFault
 from acceptance.stages.watch_state import WatchState
@@ -61,3 +63,17 @@ def test_a_person_at_the_terminal_sees_the_triggers_of_our_own_traffic_too():
     HardFault("not-stored", "Not stored", (), 2).check(work, 0, [])
     assert [each.id for each in work.triggers] == ["a", "not-stored"]
     assert work.watched == WatchState(1.0, 9.0, 1.0, 4, work.triggers)
+
+
+def test_other_services_that_a_restart_took_along_are_told(monkeypatch, tmp_path):
+    """The API has the bot's own command, so that a restart of both is what was asked for."""
+    target = small_target(tmp_path, RESTART_BOT="make both", RESTART_API="make both")
+    began, run = dict.fromkeys(target.services, 100.0), SimpleNamespace(mode="deploy")
+    for module in (session, started):
+        monkeypatch.setattr(module, "starts", lambda service, *_, **__: [began[service.key]])
+    work = StageWork(Stage("21_01a", "t", 1, service="bot"), target, run, None, None, end=print)
+    work._process_start, work._others_start = 200.0, dict(work._left_alone())
+    began.update(dict.fromkeys(began, 200.0))
+    found = [(each.kind, each.subject) for each in work.restarted_unasked()]
+    work._others_start = {"worker": 200.0}
+    assert (found, work.restarted_unasked()) == ([("restarted too", "butler-worker")], [])
