@@ -69,7 +69,7 @@ OTHER_NAMES = Found[str]("other names")
 LEFT_OUTSIDE = Found[Path]("left outside")
 REVIEWS = Found[Review]("reviews")
 SLOW_LINE = Found[Called]("slow line")
-SLOW_SIZE, SILENT_S = 256 << 10, 3.0
+SLOW_SIZE, SILENT_S = 256 << 10, 2.0
 """Bytes of an upload over a slow line, and seconds of silence in it: less than any server should need to give up."""
 
 NOT_STORED = HardFault("not-stored", "An accepted archive is not on disk", ["trigger.3"], limit=0)
