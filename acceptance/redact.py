@@ -88,16 +88,11 @@ def named_secrets(env: Mapping[str, str]) -> dict[str, str]:
     return {value: key for value, key in found.items() if value.lower() not in _NOT_SECRET}
 
 
-def secrets_of(env: Mapping[str, str]) -> list[str]:
-    """Give the values of `named_secrets`, in order."""
-    return list(named_secrets(env))
-
-
 class Redactor:
     """Replaces secrets by `[redacted]`, which tells nothing of their length.
 
     Args:
-        secrets: Known values; see `secrets_of`. Empty ones are ignored. One of fewer than four
+        secrets: Known values; see `named_secrets`. Empty ones are ignored. One of fewer than four
             characters is replaced only where it stands alone as a word.
     """
 

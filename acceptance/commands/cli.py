@@ -30,7 +30,7 @@ from acceptance.commands.output import say, to_its_end
 from acceptance.finding import Finding, counts, ranked
 from acceptance.redact import Redactor
 from acceptance.target.file import TargetError
-from acceptance.target.loading import find_target, is_provided, load_target
+from acceptance.target.loading import find_target, load_target
 from acceptance.target.model import Target
 from acceptance.target.redaction import redactor
 from acceptance.verdict import DataLeft, ExitCode, Inconclusive, MutationFailed, Refused, RollbackFailed, Verdict
@@ -134,13 +134,13 @@ def chosen_target(name: str | None) -> Target:
     """
     if not name:
         raise TargetError("no target: name one with --target or OPS_TARGET, such as staging")
-    path = find_target(name, TARGETS)
-    if is_provided(path):
+    target = load_target(find_target(name, TARGETS))
+    if target.provider is not None:
         raise TargetError(
-            f"{path} exists only while something provides it: start «python -m lab serve» in another terminal "
+            f"{target.source} exists only while something provides it: start «python -m lab serve» in another terminal "
             "and set OPS_TARGET to the file that it names"
         )
-    return load_target(path)
+    return target
 
 
 def _say(as_json: bool, verdict: str, lines: Sequence[str], facts: Mapping[str, Any], hide: Redactor) -> None:

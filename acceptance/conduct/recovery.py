@@ -17,7 +17,6 @@ from acceptance.conduct.manual_recovery import by_hand_commands
 from acceptance.conduct.run import Run
 from acceptance.conduct.services import Restarter
 from acceptance.conduct.undo import recover
-from acceptance.conduct.unexpected import differences
 from acceptance.envfile.file import EnvFile
 from acceptance.events import EventLog, read_events
 from acceptance.finding import Finding
@@ -43,15 +42,6 @@ def open_changes(target: Target) -> list[Entry]:
     """
     with _held_journal(target, "listing") as journal:
         return journal.pending()
-
-
-def unexpected(target: Target) -> list[Finding]:
-    """Name what is not as expected although no change is open; see `acceptance.conduct.unexpected`.
-
-    Raises:
-        RecoveryNeeded: The journal cannot be read.
-    """
-    return differences(target, Journal(target.journal_file, "look"))
 
 
 def recover_target(
