@@ -122,7 +122,7 @@ class Redactor:
     def _fact(self, key: str, fact: Any) -> Any:
         if key == "by_hand":
             return fact
-        return _SHAPES.data(fact) if key in STRUCTURAL else self.data({key: fact})[key]
+        return SHAPES.data(fact) if key in STRUCTURAL else self.data({key: fact})[key]
 
     def data(self, obj: Any) -> Any:
         """Return a copy of a JSON-able value without any secret; all that a secret name holds is hidden."""
@@ -138,7 +138,8 @@ class Redactor:
         return obj
 
 
-_SHAPES = Redactor([])
+SHAPES = Redactor([])
+"""Knows no value that is secret, only the shapes of some."""
 
 
 def cut(text: str, most: int) -> str:

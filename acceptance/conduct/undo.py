@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -138,7 +138,7 @@ def restart(restarter: Restarter, events: Log, service: str, *, need_proof: bool
     ServiceRestarting(service=service).tell(events)
     done = restarter.restart(service, need_proof=need_proof)
     for one in done:
-        ServiceRestarted(**one.as_json()).tell(events)
+        ServiceRestarted(**asdict(one)).tell(events)
     return done
 
 

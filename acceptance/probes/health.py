@@ -19,6 +19,7 @@ from acceptance.observe.health import health_fault, healthy_answer, is_healthy
 from acceptance.observe.mongo import database
 from acceptance.polling import poll
 from acceptance.probes.clients import Clients
+from acceptance.probes.homework.worker import LIST_PATH
 from acceptance.probes.http.client import Called, brief
 from acceptance.probes.reviews.pipeline import component_findings, unknown_task
 from acceptance.redact import cut
@@ -73,7 +74,7 @@ def _reviews(clients: Clients) -> list[Finding]:
 
 def _homework(clients: Clients) -> list[Finding]:
     student = clients.target.known.student
-    answer = clients.caller("worker").get("/homework/list", student_id=student, days=7)
+    answer = clients.caller("worker").get(LIST_PATH, student_id=student, days=7)
     good = answer.exchange.status == httpx.codes.OK and isinstance(answer.get("commits"), list)
     return [] if good else [_wrong("homework list", '200 {"commits": [...]}', brief(answer.exchange))]
 
