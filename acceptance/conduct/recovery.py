@@ -97,7 +97,7 @@ def _recover(target: Target, run: Run) -> None:
         recover_target(target, run.id, events)
     except LockHeld as held:
         pending = [entry for entry in Journal(target.journal_file, run.id).pending() if entry.run == run.id]
-        if any(entry.undo["kind"] != "data" for entry in pending):
+        if not all(entry.is_data for entry in pending):
             raise
         left = f"{pending[0].what} is left to them: {held}" if pending else ""
     found = EnvFile(target.env_file).read()
@@ -119,7 +119,7 @@ def leave_data(target: Target, prefix: str) -> None:
     """
     with _held_journal(target, prefix) as journal:
         journal.open()
-        journal.intend(f"test data of {prefix}", {"kind": "data", "prefix": prefix})
+        journal.intend_data(prefix)
         journal.close()
 
 
@@ -128,7 +128,7 @@ def by_hand(target: Target, entry: Entry) -> list[str]:
     if entry.undo["kind"] == "flag":
         flags, service = entry.undo["change"]["keys"], entry.undo["service"]
         return [*by_hand_commands(target, service, flags[0]), commands.recover(target.source)]
-    if entry.undo["kind"] == "data":
+    if entry.is_data:
         return [commands.recover(target.source) + "  # again, and once MongoDB answers"]
     return [commands.restart(target, entry.undo["service"])]
 
