@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from typing import Any
@@ -90,12 +91,17 @@ def ranked(findings: Iterable[Finding]) -> list[Finding]:
 def as_evidence(findings: Iterable[Finding]) -> list[Evidence]:
     """Give findings as evidence: the counts by kind with all of them, worst first; then what was seen, once each."""
     found = ranked(findings)
-    data = {"counts": counts(found), "findings": [each.as_json() for each in found]}
     seen: list[Evidence] = []
     for piece in (piece for each in found for piece in each.evidence):
         if piece not in seen:
             seen.append(piece)
-    return [Evidence("findings", f"{len(found)} finding{'' if len(found) == 1 else 's'}, worst first", data), *seen]
+    title = f"{len(found)} finding{'' if len(found) == 1 else 's'}, worst first"
+    return [Evidence("findings", title, as_facts(found)), *seen]
+
+
+def as_facts(findings: Sequence[Finding]) -> dict[str, Any]:
+    """Give findings as data: their counts by kind, and all of them, worst first."""
+    return {"counts": counts(findings), "findings": [each.as_json() for each in ranked(findings)]}
 
 
 def about(subject: str, findings: Iterable[Finding], next_step: str = "") -> list[Finding]:
@@ -112,10 +118,12 @@ def about(subject: str, findings: Iterable[Finding], next_step: str = "") -> lis
 
 def counts(findings: Iterable[Finding]) -> dict[str, int]:
     """Count findings by kind, worst kind first."""
-    told: dict[str, int] = {}
-    for each in ranked(findings):
-        told[each.kind] = told.get(each.kind, 0) + 1
-    return told
+    return dict(Counter(each.kind for each in ranked(findings)))
+
+
+def by_kind(findings: Iterable[Finding]) -> str:
+    """Say how many findings there are of each kind, worst kind first."""
+    return ", ".join(f"{number} {kind}" for kind, number in counts(findings).items())
 
 
 def summary(findings: Iterable[Finding], shown: int = 5) -> str:
@@ -123,5 +131,4 @@ def summary(findings: Iterable[Finding], shown: int = 5) -> str:
     found = ranked(findings)
     if not found:
         return "nothing found"
-    head = ", ".join(f"{number} {kind}" for kind, number in counts(found).items())
-    return f"{head}: " + "; ".join(map(str, found[:shown])) + ("; ..." if len(found) > shown else "")
+    return f"{by_kind(found)}: " + "; ".join(map(str, found[:shown])) + ("; ..." if len(found) > shown else "")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from functools import cache
-from typing import Any, ClassVar, Protocol, Self, get_args, get_origin, get_type_hints
+from typing import Any, ClassVar, Protocol, Self, dataclass_transform, get_args, get_origin, get_type_hints
 
 
 class Log(Protocol):
@@ -31,11 +31,15 @@ class Told(Protocol):
         """Give its fields."""
 
 
+@dataclass_transform(frozen_default=True, kw_only_default=True)
 @dataclass(frozen=True, kw_only=True)
 class Kind:
-    """A kind of event; `kind` is its dotted name in the log."""
+    """A kind of event, which makes it a frozen dataclass; `kind` is its dotted name in the log."""
 
     kind: ClassVar[str] = ""
+
+    def __init_subclass__(cls) -> None:
+        dataclass(frozen=True, kw_only=True)(cls)
 
     @classmethod
     def read(cls, event: Told) -> Self | None:
@@ -95,7 +99,6 @@ class RunFacts:
     window: Mapping[str, Any] | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class RunStarted(RunFacts, Kind):
     """A run began; `prefix` is what its test data begins with, and what its trace ids are made from."""
 
@@ -103,7 +106,6 @@ class RunStarted(RunFacts, Kind):
     prefix: str = ""
 
 
-@dataclass(frozen=True, kw_only=True)
 class RunRefused(Kind):
     """A run was refused before it began; it has no run id, and changed nothing."""
 
@@ -117,7 +119,6 @@ class RunRefused(Kind):
     outside_window: str | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class CodeSeen(Kind):
     """Which Butler it was before or after the run; see `acceptance.observe.deployed.Code`."""
 
@@ -130,7 +131,6 @@ class CodeSeen(Kind):
     unknown: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, kw_only=True)
 class ChecksExpected(Kind):
     """The checks that a run must answer."""
 
@@ -138,7 +138,6 @@ class ChecksExpected(Kind):
     checks: tuple[Mapping[str, Any], ...] = ()
 
 
-@dataclass(frozen=True, kw_only=True)
 class StageStarted(Kind):
     """A stage began."""
 
@@ -150,7 +149,6 @@ class StageStarted(Kind):
     planned_minutes: float | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class StageFinished(Kind):
     """A stage ended.
 
@@ -167,7 +165,6 @@ class StageFinished(Kind):
     triggers: tuple[Mapping[str, Any], ...] = ()
 
 
-@dataclass(frozen=True, kw_only=True)
 class StageAccepted(Kind):
     """A stage's exit gate accepted it."""
 
@@ -175,7 +172,6 @@ class StageAccepted(Kind):
     stage: str = ""
 
 
-@dataclass(frozen=True, kw_only=True)
 class FlagChanging(Kind):
     """A flag is about to be changed; without a `flag.changed` after it, the change counts as made."""
 
@@ -185,7 +181,6 @@ class FlagChanging(Kind):
     value: str = ""
 
 
-@dataclass(frozen=True, kw_only=True)
 class FlagChanged(Kind):
     """A flag was changed, and its service restarted."""
 
@@ -197,7 +192,6 @@ class FlagChanged(Kind):
     file: str = ""
 
 
-@dataclass(frozen=True, kw_only=True)
 class FlagRestored(Kind):
     """A flag was restored because a rehearsal was over; no rollback."""
 
@@ -208,7 +202,6 @@ class FlagRestored(Kind):
     seconds: float | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class ServiceRestarting(Kind):
     """A service is about to be restarted."""
 
@@ -216,7 +209,6 @@ class ServiceRestarting(Kind):
     service: str = ""
 
 
-@dataclass(frozen=True, kw_only=True)
 class ServiceRestarted(Kind):
     """A service was restarted; starts are those of its process, in unix seconds."""
 
@@ -230,7 +222,6 @@ class ServiceRestarted(Kind):
     seconds: float | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class HttpBroken(Kind):
     """A request that breaks HTTP on purpose is over: what the server logs of it may have no trace id and no name."""
 
@@ -239,7 +230,6 @@ class HttpBroken(Kind):
     seconds: float = 0.0
 
 
-@dataclass(frozen=True, kw_only=True)
 class TriggerFired(Kind):
     """A rollback trigger fired; INCONCLUSIVE where its watch went blind."""
 
@@ -253,7 +243,6 @@ class TriggerFired(Kind):
     verdict: str = "FAIL"
 
 
-@dataclass(frozen=True, kw_only=True)
 class RollbackStarted(Kind):
     """A stage is being rolled back."""
 
@@ -262,7 +251,6 @@ class RollbackStarted(Kind):
     reason: str = ""
 
 
-@dataclass(frozen=True, kw_only=True)
 class RollbackFinished(Kind):
     """A rollback ended; a second one replaces the first.
 
@@ -279,7 +267,6 @@ class RollbackFinished(Kind):
     flags: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, kw_only=True)
 class RecoveryUndone(Kind):
     """What an earlier run, or this one's watchdog that is gone, had left was undone.
 
@@ -293,7 +280,6 @@ class RecoveryUndone(Kind):
     flags: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, kw_only=True)
 class CheckFinished(Kind):
     """A check ended: its verdict, what it claimed and saw, and its evidence."""
 
@@ -311,7 +297,6 @@ class CheckFinished(Kind):
     evidence: tuple[Mapping[str, Any], ...] = ()
 
 
-@dataclass(frozen=True, kw_only=True)
 class SignoffGiven(Kind):
     """A person confirmed an item; `by`: the login that entered it."""
 
@@ -324,7 +309,6 @@ class SignoffGiven(Kind):
     by: str = ""
 
 
-@dataclass(frozen=True, kw_only=True)
 class WaiverUsed(Kind):
     """An item was let pass without proof; a bare date in `expires` is the last good day."""
 
@@ -335,7 +319,6 @@ class WaiverUsed(Kind):
     expires: str = ""
 
 
-@dataclass(frozen=True, kw_only=True)
 class MessageSent(Kind):
     """A text of a deployment was delivered; `what` is `post` or `email`, `by` who sent it. Kept beside the records."""
 
@@ -349,7 +332,6 @@ class MessageSent(Kind):
     by: str = ""
 
 
-@dataclass(frozen=True, kw_only=True)
 class RecordAttaching(Kind):
     """A record's page is about to be attached to a ticket by the target's command. Kept beside the record's log."""
 
@@ -359,7 +341,6 @@ class RecordAttaching(Kind):
     by: str = ""
 
 
-@dataclass(frozen=True, kw_only=True)
 class RecordAttached(Kind):
     """The command that attaches ended; `receipt`: what the ticket system answered, empty where it took nothing."""
 
@@ -369,7 +350,6 @@ class RecordAttached(Kind):
     output: str = ""
 
 
-@dataclass(frozen=True, kw_only=True)
 class Interrupted(Kind):
     """A run was ended by a signal."""
 
@@ -378,7 +358,6 @@ class Interrupted(Kind):
     at: str = ""
 
 
-@dataclass(frozen=True, kw_only=True)
 class Note(Kind):
     """A sentence for the reader."""
 
@@ -386,7 +365,6 @@ class Note(Kind):
     text: str = ""
 
 
-@dataclass(frozen=True, kw_only=True)
 class RunFinished(Kind):
     """A run ended: what it claims, and what that follows from."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from acceptance.verdict import Outcome
@@ -35,10 +35,6 @@ class Ending:
     interrupted_by: str = ""
     rollback_failure: str = ""
     data_left: str = ""
-
-    def as_json(self) -> dict[str, Any]:
-        """Give its part of the event `run.finished`."""
-        return asdict(self)
 
 
 @dataclass(frozen=True)

@@ -88,16 +88,11 @@ def named_secrets(env: Mapping[str, str]) -> dict[str, str]:
     return {value: key for value, key in found.items() if value.lower() not in _NOT_SECRET}
 
 
-def secrets_of(env: Mapping[str, str]) -> list[str]:
-    """Give the values of `named_secrets`, in order."""
-    return list(named_secrets(env))
-
-
 class Redactor:
     """Replaces secrets by `[redacted]`, which tells nothing of their length.
 
     Args:
-        secrets: Known values; see `secrets_of`. Empty ones are ignored. One of fewer than four
+        secrets: Known values; see `named_secrets`. Empty ones are ignored. One of fewer than four
             characters is replaced only where it stands alone as a word.
     """
 
@@ -127,7 +122,7 @@ class Redactor:
     def _fact(self, key: str, fact: Any) -> Any:
         if key == "by_hand":
             return fact
-        return _SHAPES.data(fact) if key in STRUCTURAL else self.data({key: fact})[key]
+        return SHAPES.data(fact) if key in STRUCTURAL else self.data({key: fact})[key]
 
     def data(self, obj: Any) -> Any:
         """Return a copy of a JSON-able value without any secret; all that a secret name holds is hidden."""
@@ -143,7 +138,8 @@ class Redactor:
         return obj
 
 
-_SHAPES = Redactor([])
+SHAPES = Redactor([])
+"""Knows no value that is secret, only the shapes of some."""
 
 
 def cut(text: str, most: int) -> str:

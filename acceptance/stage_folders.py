@@ -167,7 +167,7 @@ def described(kind: type[Described], folder: Path, raw: Mapping[str, Any]) -> De
     try:
         found: Described = _reader(kind).validate_json(json.dumps(raw, default=str), strict=True)  # type: ignore[arg-type]
     except ValidationError as error:
-        raise StageError(listing(folder, (_told(kind, each, raw) for each in error.errors()))) from error
+        raise StageError(listing(folder, (_told(kind, each) for each in error.errors()))) from error
     return found
 
 
@@ -187,7 +187,7 @@ def stage_of(folder: Path) -> str:
     return folder.name.removeprefix("stage_")
 
 
-def _told(kind: type[Any], error: ErrorDetails, raw: Mapping[str, Any]) -> str:
+def _told(kind: type[Any], error: ErrorDetails) -> str:
     where, key = error["loc"][:-1], error["loc"][-1]
     place = "".join(f"[[{part}]] " if isinstance(part, str) else f"no {part + 1} " for part in where)
     if error["type"] == "missing":

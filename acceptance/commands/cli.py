@@ -27,10 +27,10 @@ from typing import Any
 
 from acceptance.commands.interruption import interruptible, report_signals_only
 from acceptance.commands.output import say, to_its_end
-from acceptance.finding import Finding, counts, ranked
+from acceptance.finding import Finding, as_facts, by_kind, ranked
 from acceptance.redact import Redactor
 from acceptance.target.file import TargetError
-from acceptance.target.loading import find_target, is_provided, load_target
+from acceptance.target.loading import find_target, load_target
 from acceptance.target.model import Target
 from acceptance.target.redaction import redactor
 from acceptance.verdict import DataLeft, ExitCode, Inconclusive, MutationFailed, Refused, RollbackFailed, Verdict
@@ -104,26 +104,13 @@ def _ended(act: Callable[[Target, argparse.Namespace], Answer], args: argparse.N
         word, code = next((word, code) for kind, word, code in _SAID if isinstance(error, kind))
         _say(args.json, word, [str(error)], {}, hide)
         return code
-    verdict = Verdict.FAIL if answer.findings else Verdict.PASS
-    _say(
-        args.json,
-        verdict,
-        [*lines_of(answer.findings), *answer.notes] if answer.findings else [answer.line],
-        {**answer.facts, **facts_of(answer.findings)},
-        hide,
-    )
-    return 1 if answer.findings else 0
-
-
-def lines_of(findings: Sequence[Finding]) -> list[str]:
-    """Give one line for each finding, worst first; above several, a line with their counts by kind."""
-    head = [", ".join(f"{number} {kind}" for kind, number in counts(findings).items())] if len(findings) > 1 else []
-    return [*head, *map(str, ranked(findings))]
-
-
-def facts_of(findings: Sequence[Finding]) -> dict[str, Any]:
-    """Give the findings for `--json`, worst first."""
-    return {"counts": counts(findings), "findings": [each.as_json() for each in ranked(findings)]} if findings else {}
+    found = answer.findings
+    if not found:
+        _say(args.json, Verdict.PASS, [answer.line], answer.facts, hide)
+        return 0
+    lines = [*([by_kind(found)] if len(found) > 1 else []), *map(str, ranked(found)), *answer.notes]
+    _say(args.json, Verdict.FAIL, lines, {**answer.facts, **as_facts(found)}, hide)
+    return 1
 
 
 def chosen_target(name: str | None) -> Target:
@@ -134,13 +121,13 @@ def chosen_target(name: str | None) -> Target:
     """
     if not name:
         raise TargetError("no target: name one with --target or OPS_TARGET, such as staging")
-    path = find_target(name, TARGETS)
-    if is_provided(path):
+    target = load_target(find_target(name, TARGETS))
+    if target.provider is not None:
         raise TargetError(
-            f"{path} exists only while something provides it: start «python -m lab serve» in another terminal "
+            f"{target.source} exists only while something provides it: start «python -m lab serve» in another terminal "
             "and set OPS_TARGET to the file that it names"
         )
-    return load_target(path)
+    return target
 
 
 def _say(as_json: bool, verdict: str, lines: Sequence[str], facts: Mapping[str, Any], hide: Redactor) -> None:

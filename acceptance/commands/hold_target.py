@@ -26,7 +26,7 @@ from acceptance.observe.logs import Logs
 from acceptance.observe.store import Store
 from acceptance.probes.archives.archives import good
 from acceptance.probes.clients import Clients
-from acceptance.probes.http.exchange import Exchange
+from acceptance.probes.http.client import brief
 from acceptance.probes.storage.directory import copies_of
 from acceptance.probes.storage.uploads import Upload, Uploader
 from acceptance.run_folder import hold
@@ -114,7 +114,7 @@ class CommandSession:
         if answer.status != 201 or not copies_of(archive, root):
             raise Inconclusive(
                 "expected a good upload to be accepted first, else a refusal proves nothing; found "
-                f"{len(copies_of(archive, root))} copies of it below {root} and {_flat(answer)}; "
+                f"{len(copies_of(archive, root))} copies of it below {root} and {brief(answer)}; "
                 f"check API_URL and STORAGE_ROOT in {self.target.source}, and the service"
             )
 
@@ -140,7 +140,3 @@ def command_session(target: Target) -> Iterator[CommandSession]:
             yield CommandSession(
                 target, run.prefix, new_ids(run.prefix), clients.uploader, clients.logs("api"), mongo, announce
             )
-
-
-def _flat(answer: Exchange) -> str:
-    return answer.explain().replace("\n", " ")

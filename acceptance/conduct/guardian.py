@@ -45,13 +45,6 @@ from acceptance.target.model import Target
 from acceptance.target.redaction import redactor
 from acceptance.verdict import DataLeft, Refused, RollbackFailed
 
-__all__ = ["Watchdog", "held_target", "main", "may_start"]
-
-
-def may_start(run: Run, target: Target, stage: Stage) -> str | None:
-    """Say why a stage may not start now, or None: the window holds for production without a stated reason."""
-    return late(target, stage, run.outside_window, datetime.now(UTC))
-
 
 def may_accept(run: Run, target: Target, stage: Stage) -> str | None:
     """Say why a stage may not be accepted now, or None: production needs the stage's own sign-offs before that."""
@@ -102,7 +95,7 @@ def main(argv: list[str] | None = None) -> int:
                 events,
                 restarter,
                 run.mode,
-                may_start=lambda stage: may_start(run, target, stage),
+                may_start=lambda stage: late(target, stage, run.outside_window, datetime.now(UTC)),
                 may_accept=lambda stage: may_accept(run, target, stage),
                 in_time=lambda stage, minutes: still_in_time(target, stage, minutes, run.outside_window),
                 lost=lock.lost,

@@ -72,9 +72,8 @@ class Intents:
     def data(self, prefix: str, escapes: Escapes | None = None) -> int:
         """Journal test data with this prefix; undone by removing it and what attacks left. Returns its number."""
         self.allow("write test data")
-        undo = {"kind": "data", "prefix": prefix}
-        also = {"places": list(map(str, escapes.places)), "since": escapes.since} if escapes else {}
-        return self._journal.intend(f"test data of {prefix}{' left by attacks' if escapes else ''}", undo | also)
+        left = {"places": list(map(str, escapes.places)), "since": escapes.since} if escapes else None
+        return self._journal.intend_data(prefix, left)
 
     def settle(self, number: int, how: str, left_enabled: Sequence[str] = ()) -> None:
         """Note that an intent needs no undo any more, and which flags stay on by choice.

@@ -47,6 +47,11 @@ class Entry:
     left_enabled: tuple[str, ...] = ()
     version: int = VERSION
 
+    @property
+    def is_data(self) -> bool:
+        """Whether it is test data; all else changes the target, by a flag or a restart."""
+        return bool(self.undo.get("kind") == "data")
+
 
 class Journal:
     """The journal file of one target, held open by one run (the caller holds the target's lock)."""
@@ -65,7 +70,7 @@ class Journal:
             RecoveryNeeded: An earlier run left intents that nobody settled.
         """
         pending = self.adopt()
-        if left := _changes(pending):  # guard: no-new-run-over-an-open-journal
+        if left := [entry for entry in pending if not entry.is_data]:  # guard: no-new-run-over-an-open-journal
             raise RecoveryNeeded(
                 f"{self.path}: run {left[0].run} ended without undoing {len(left)} change(s), "
                 f"the last being «{left[0].what}»; recover it first, with recover.py and the same --target"
@@ -89,6 +94,11 @@ class Journal:
         self._append("intend", id=number, what=what, undo=undo)
         return number
 
+    def intend_data(self, prefix: str, left: Mapping[str, Any] | None = None) -> int:
+        """Note test data with this prefix, as `intend`, or what attacks with it may have left."""
+        what = f"test data of {prefix}{' left by attacks' if left else ''}"
+        return self.intend(what, {"kind": "data", "prefix": prefix, **(left or {})})
+
     def settle(self, number: int, how: str, left_enabled: Iterable[str] = ()) -> None:
         """Note that an intent needs no undo any more: it was undone, or these flags stay on by choice."""
         self._append("settle", id=number, what=how, left_enabled=tuple(left_enabled))
@@ -99,7 +109,7 @@ class Journal:
         Raises:
             RecoveryNeeded: Intents are pending.
         """
-        if left := _changes(self.pending()):  # guard: no-closing-over-an-open-intent
+        if left := [entry for entry in self.pending() if not entry.is_data]:  # guard: no-closing-over-an-open-intent
             raise RecoveryNeeded(f"{self.path}: cannot be closed, «{left[0].what}» is not undone; run recover.py")
         self._append("close")
 
@@ -193,11 +203,6 @@ class Journal:
             os.fsync(descriptor)  # guard: journal-synced-before-the-mutation
         finally:
             os.close(descriptor)
-
-
-def _changes(entries: Iterable[Entry]) -> list[Entry]:
-    """Give the intents of flags and restarts, without test data."""
-    return [entry for entry in entries if entry.undo.get("kind") != "data"]
 
 
 def _decode(line: bytes) -> Entry | None:

@@ -134,10 +134,6 @@ class TargetLock:
     def __exit__(self, *_: object) -> None:
         self.release()
 
-    def holder(self) -> Owner | None:
-        """Return who holds the target, or did when it died; None when nobody says so."""
-        return _holder(self.file)
-
     def lost(self) -> str | None:
         """Say why the lock is no longer held, or None; ask before each mutation."""
         try:
@@ -147,7 +143,8 @@ class TargetLock:
         return None if same else f"{self.file} was replaced by another file"
 
 
-def _holder(file: Path) -> Owner | None:
+def holder_by(file: Path) -> Owner | None:
+    """Return who holds a target, or did when it died, by the file of its lock; None when nobody says so."""
     try:
         return Owner.from_json(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -155,7 +152,7 @@ def _holder(file: Path) -> Owner | None:
 
 
 def _who_holds(file: Path) -> str:
-    holder = _holder(file)
+    holder = holder_by(file)
     if holder is None:
         return f"target in use: {file} is locked, by whom is not said; see it with: fuser {quote(str(file))}"
     end_it = f"on {holder.host}: kill -TERM {holder.pid} (it then rolls back)"
@@ -171,7 +168,7 @@ def in_use(folder: Path, run_id: str) -> str:
         with (folder / "target.lock").open("rb") as file:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
-        holder = _holder(folder / "target.lock")
+        holder = holder_by(folder / "target.lock")
         return "" if holder and holder.run_id == run_id else _who_holds(folder / "target.lock")
     except OSError:  # no lock is there, or none can be had: a run says why
         return ""

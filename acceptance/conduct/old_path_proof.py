@@ -93,7 +93,7 @@ class OldPathProof:
     def _wrong_archives(self) -> dict[str, Finding]:
         clients = Clients(self.target, trace_prefix(self.prefix))
         with clients.database() as mongo:
-            return user_path.wrong_archives(user_path.User(clients, mongo, new_ids(self.prefix), self.before))
+            return dict(user_path.wrong_archives(user_path.User(clients, mongo, new_ids(self.prefix), self.before)))
 
     def _switched_off(self, change: Change) -> Iterator[Declared]:
         if (change.previous or "false").lower() == "true":

@@ -17,7 +17,6 @@ from acceptance.conduct.manual_recovery import by_hand_commands
 from acceptance.conduct.run import Run
 from acceptance.conduct.services import Restarter
 from acceptance.conduct.undo import recover
-from acceptance.conduct.unexpected import differences
 from acceptance.envfile.file import EnvFile
 from acceptance.events import EventLog, read_events
 from acceptance.finding import Finding
@@ -43,15 +42,6 @@ def open_changes(target: Target) -> list[Entry]:
     """
     with _held_journal(target, "listing") as journal:
         return journal.pending()
-
-
-def unexpected(target: Target) -> list[Finding]:
-    """Name what is not as expected although no change is open; see `acceptance.conduct.unexpected`.
-
-    Raises:
-        RecoveryNeeded: The journal cannot be read.
-    """
-    return differences(target, Journal(target.journal_file, "look"))
 
 
 def recover_target(
@@ -107,7 +97,7 @@ def _recover(target: Target, run: Run) -> None:
         recover_target(target, run.id, events)
     except LockHeld as held:
         pending = [entry for entry in Journal(target.journal_file, run.id).pending() if entry.run == run.id]
-        if any(entry.undo["kind"] != "data" for entry in pending):
+        if not all(entry.is_data for entry in pending):
             raise
         left = f"{pending[0].what} is left to them: {held}" if pending else ""
     found = EnvFile(target.env_file).read()
@@ -129,7 +119,7 @@ def leave_data(target: Target, prefix: str) -> None:
     """
     with _held_journal(target, prefix) as journal:
         journal.open()
-        journal.intend(f"test data of {prefix}", {"kind": "data", "prefix": prefix})
+        journal.intend_data(prefix)
         journal.close()
 
 
@@ -138,7 +128,7 @@ def by_hand(target: Target, entry: Entry) -> list[str]:
     if entry.undo["kind"] == "flag":
         flags, service = entry.undo["change"]["keys"], entry.undo["service"]
         return [*by_hand_commands(target, service, flags[0]), commands.recover(target.source)]
-    if entry.undo["kind"] == "data":
+    if entry.is_data:
         return [commands.recover(target.source) + "  # again, and once MongoDB answers"]
     return [commands.restart(target, entry.undo["service"])]
 

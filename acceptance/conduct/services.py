@@ -11,7 +11,7 @@ import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, wait
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -53,10 +53,6 @@ class Restarted:
         """Whether a newer process was seen."""
         return self.started_after is not None and self.started_after > (self.started_before or 0)
 
-    def as_json(self) -> dict[str, Any]:
-        """Give the facts for the event log."""
-        return asdict(self)
-
 
 @dataclass(frozen=True)
 class _Before:
@@ -90,7 +86,7 @@ class Restarter:
         serve(self._target)  # a bot that cannot reach us as it starts may end
         asked = self._ask(services, need_proof=need_proof)
         begin, since = time.monotonic(), math.inf if key == "all" else time.time()
-        exit_code, output = run_command(command, self._target)
+        exit_code, output = process.run(command, self._target.infra_dir, self._target.restart_timeout_s)
         if exit_code:  # guard: exit-code-of-the-restart-command
             said = f": {cut_front(output, 400)}" if output.strip() else ", and said nothing"
             raise MutationFailed(f"«{command}» in {self._target.infra_dir} ended with {exit_code}, expected 0{said}")
@@ -219,8 +215,3 @@ def are_newer(after: Sequence[float], before: Sequence[float]) -> bool:
         before: Likewise; empty when none was seen.
     """
     return len(after) >= max(1, len(before)) and min(after) > max(before, default=0)
-
-
-def run_command(command: str, target: Target) -> tuple[int, str]:
-    """Run one of the target's commands in its infra folder; gives its exit code and its output's end."""
-    return process.run(command, target.infra_dir, target.restart_timeout_s)

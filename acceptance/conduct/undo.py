@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -92,7 +92,7 @@ class Undo:
         undo = entry.undo
         if undo["kind"] == "flag":
             return self.flag("of an earlier run", undo["service"], self._here(Change.from_dict(undo["change"]))).account
-        if undo["kind"] == "data":
+        if entry.is_data:
             places = tuple(map(Path, undo.get("places", ())))
             purged = purge(self._target, undo["prefix"], Escapes(places, undo["since"]) if places else None)
             return f"removed {purged.documents} documents and {purged.files} files of {undo['prefix']}"
@@ -138,7 +138,7 @@ def restart(restarter: Restarter, events: Log, service: str, *, need_proof: bool
     ServiceRestarting(service=service).tell(events)
     done = restarter.restart(service, need_proof=need_proof)
     for one in done:
-        ServiceRestarted(**one.as_json()).tell(events)
+        ServiceRestarted(**asdict(one)).tell(events)
     return done
 
 
@@ -164,8 +164,8 @@ def recover(
     accounts, failures, only_data = [], [], True
     told = BestEffort(events)
     prefix, left = new_prefix(target.student_ids), journal.adopt()
-    own = partial(journal.intend, f"test data of {prefix}", {"kind": "data", "prefix": prefix})
-    before = [entry.undo["prefix"] for entry in left if _is_data(entry)]
+    own = partial(journal.intend_data, prefix)
+    before = [entry.undo["prefix"] for entry in left if entry.is_data]
     undo = Undo(target, told, restarter, OldPathProof(target, prefix, own, before, tell))
     for entry in _data_last(left, journal):
         try:
@@ -173,7 +173,7 @@ def recover(
         # guard: one-entry-does-not-keep-others-open
         except Exception as error:  # whatever it is, the rest is to be undone all the same
             failures.append(f"«{entry.what}» of run {entry.run} could not be undone: {error}")
-            only_data = only_data and _is_data(entry)
+            only_data = only_data and entry.is_data
             continue
         try:
             journal.settle(entry.id, f"undone: {account}")  # guard: undone-only-once
@@ -189,8 +189,8 @@ def recover(
 
 def _data_last(left: Sequence[Entry], journal: Journal) -> Iterator[Entry]:
     """Give the flags and restarts first, then the test data: proving the old path makes some more."""
-    yield from (entry for entry in left if not _is_data(entry))
-    yield from filter(_is_data, journal.pending())
+    yield from (entry for entry in left if not entry.is_data)
+    yield from (entry for entry in journal.pending() if entry.is_data)
 
 
 def _flags(entry: Entry) -> dict[str, str]:
@@ -199,10 +199,6 @@ def _flags(entry: Entry) -> dict[str, str]:
         return {}
     change = Change.from_dict(entry.undo["change"])
     return dict.fromkeys(change.keys, change.previous or "false")
-
-
-def _is_data(entry: Entry) -> bool:
-    return bool(entry.undo["kind"] == "data")
 
 
 def _require_still_back(env: EnvFile, change: Change) -> None:

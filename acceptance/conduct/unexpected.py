@@ -21,13 +21,13 @@ from acceptance.target.model import Target
 from acceptance.verdict import Inconclusive
 
 
-def differences(target: Target, journal: Journal) -> list[Finding]:
+def unexpected(target: Target) -> list[Finding]:
     """Name the flags and services that are not as the journal expects; those of low severity are notes only.
 
     Raises:
         RecoveryNeeded: The journal cannot be read.
     """
-    stay = journal.left_enabled()
+    stay = Journal(target.journal_file, "look").left_enabled()
     try:
         found = EnvFile(target.env_file).read()
     except EnvFileError as error:

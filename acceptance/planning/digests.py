@@ -18,12 +18,9 @@ def digests(project: Path) -> dict[str, str]:
     folders = [project / CHECKS, *(suite / name for name in _SUITE)]
     found = {path.relative_to(project).as_posix(): _of([path]) for path in sorted((project / CHECKS).glob("*/*.toml"))}
     found["checklist"] = _of([suite / "acceptance" / "data" / "checklist_items.tsv"])
-    found["suite"] = _of(path for folder in folders for path in sorted(folder.rglob("*")) if _counts(path))
+    paths = [path for folder in folders for path in sorted(folder.rglob("*")) if path.is_file()]
+    found["suite"] = _of(path for path in paths if "__pycache__" not in path.parts)
     return found
-
-
-def _counts(path: Path) -> bool:
-    return path.is_file() and "__pycache__" not in path.parts
 
 
 def _of(paths: Iterable[Path]) -> str:

@@ -19,6 +19,7 @@ from acceptance.observe.health import health_fault, healthy_answer, is_healthy
 from acceptance.observe.mongo import database
 from acceptance.polling import poll
 from acceptance.probes.clients import Clients
+from acceptance.probes.homework.worker import LIST_PATH
 from acceptance.probes.http.client import Called, brief
 from acceptance.probes.reviews.pipeline import component_findings, unknown_task
 from acceptance.redact import cut
@@ -64,10 +65,6 @@ def _health(key: ServiceKey) -> Probe:
     return probe
 
 
-def _dialog(clients: Clients) -> list[Finding]:
-    return clients.butler.unserved(clients.target.known.student)
-
-
 def _reviews(clients: Clients) -> list[Finding]:
     answer = unknown_task(clients.caller("api"), NOBODY).exchange
     good = answer.status == httpx.codes.NOT_FOUND and answer.detail
@@ -77,13 +74,9 @@ def _reviews(clients: Clients) -> list[Finding]:
 
 def _homework(clients: Clients) -> list[Finding]:
     student = clients.target.known.student
-    answer = clients.caller("worker").get("/homework/list", student_id=student, days=7)
+    answer = clients.caller("worker").get(LIST_PATH, student_id=student, days=7)
     good = answer.exchange.status == httpx.codes.OK and isinstance(answer.get("commits"), list)
     return [] if good else [_wrong("homework list", '200 {"commits": [...]}', brief(answer.exchange))]
-
-
-def _components(clients: Clients) -> list[Finding]:
-    return component_findings(clients.caller("worker"))
 
 
 def _mongodb(clients: Clients) -> list[Finding]:
@@ -150,10 +143,10 @@ PARTS: Mapping[str, Probe] = {
     "bot-health": _health("bot"),
     "worker-health": _health("worker"),
     "api-health": _health("api"),
-    "dialog-gateway": _dialog,
+    "dialog-gateway": lambda clients: clients.butler.unserved(clients.target.known.student),
     "review-api": _reviews,
     "homework-list": _homework,
-    "review-components": _components,
+    "review-components": lambda clients: component_findings(clients.caller("worker")),
     "mongodb": _mongodb,
     **INFRASTRUCTURE,
 }

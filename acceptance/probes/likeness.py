@@ -138,10 +138,8 @@ class OldPath:
                 yield "other words", f"{path} of {sorted(words)}", str(sorted(strange)[:3])
             elif path in self.turns and (turned := set(_turns(now, path)) - self.turns[path]):
                 first, second = sorted(turned)[0]
-                yield "other order", f"{path} in turn, {self._turn(path)}", f"{second} after {first}"
-
-    def _turn(self, path: str) -> str:
-        return ", ".join(f"{second} after {first}" for first, second in sorted(self.turns[path]))
+                told = ", ".join(f"{later} after {earlier}" for earlier, later in sorted(self.turns[path]))
+                yield "other order", f"{path} in turn, {told}", f"{second} after {first}"
 
     def _untimely(self, now: Seen) -> Iterator[tuple[str, str, str]]:
         for path in self.times:

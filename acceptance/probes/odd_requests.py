@@ -150,9 +150,6 @@ def _unlike(name: str, old: Answer, now: Answer) -> Iterator[Finding]:
     """Compare what a browser makes of an answer, and what a stranger learns from it."""
     for header, was, found in other_headers(old.headers, now.headers):
         yield Finding("other header", f"{name}: {header}", f"{was}, as by the old path", found, Severity.HIGH)
-    if told := [each for each in now.internals if each.partition(":")[0] not in _kinds(old)]:
+    known = {each.partition(":")[0] for each in old.internals}
+    if told := [each for each in now.internals if each.partition(":")[0] not in known]:
         yield Finding("internals told", name, "no internals in a refusal", "; ".join(told), Severity.HIGH)
-
-
-def _kinds(answer: Answer) -> set[str]:
-    return {each.partition(":")[0] for each in answer.internals}

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from acceptance.probes.archives.archives import good
 from acceptance.probes.clients import Clients
-from acceptance.probes.http.client import Called
+from acceptance.probes.homework.worker import LIST_PATH
 from acceptance.probes.storage.uploads import Upload
 from acceptance.target.model import ServiceKey, Target
 
@@ -55,7 +55,10 @@ def senders(target: Target, new_id: Callable[[str], str], trace_prefix: str) -> 
         return turn.exchange.elapsed_s, _line("; ".join(map(str, turn.findings())))
 
     def homework() -> tuple[float, str]:
-        return _judged(clients.caller("worker").get("/homework/list", student_id=new_id("baseline"), days=7), "commits")
+        called = clients.caller("worker").get(LIST_PATH, student_id=new_id("baseline"), days=7)
+        good = called.exchange.status == 200 and called.get("commits") is not None
+        fault = "" if good else f"expected 200 with commits, found {called.exchange.explain()}"
+        return called.exchange.elapsed_s, _line(fault)
 
     def upload() -> tuple[float, str]:
         answer = clients.uploader.send(Upload(new_id("baseline"), "hw00", good()))
@@ -63,13 +66,6 @@ def senders(target: Target, new_id: Callable[[str], str], trace_prefix: str) -> 
 
     sends: dict[ServiceKey, Send] = {"bot": message, "worker": homework, "api": upload}
     return {service.name: sends[key] for key, service in target.services.items()}
-
-
-def _judged(called: Called, *names: str) -> tuple[float, str]:
-    """Judge a JSON answer by its status and by the fields that it must have."""
-    good = called.exchange.status == 200 and all(called.get(name) is not None for name in names)
-    fault = "" if good else f"expected 200 with {', '.join(names)}, found {called.exchange.explain()}"
-    return called.exchange.elapsed_s, _line(fault)
 
 
 def _line(text: str) -> str:

@@ -247,15 +247,11 @@ def work(user: User) -> Iterator[Finding]:
     """Ask for the tasks of before, and read the archives that the new path stored: the new code may be back one day."""
     yield from tasks(user)
     if user.wrong_already is not None:
-        yield from (found for path, found in _wrong_archives(user) if path not in user.wrong_already)
+        yield from (found for path, found in wrong_archives(user) if path not in user.wrong_already)
 
 
-def wrong_archives(user: User) -> dict[str, Finding]:
-    """Give, by path, what is wrong with stored archives now."""
-    return dict(_wrong_archives(user))
-
-
-def _wrong_archives(user: User) -> Iterator[tuple[str, Finding]]:
+def wrong_archives(user: User) -> Iterator[tuple[str, Finding]]:
+    """Give, with its path, what is wrong with stored archives now."""
     storage = user.clients.target.storage
     yield from ((str(storage.root), found) for found in as_prepared(storage))
     for document in user.stored("review_archives", "student_id"):
@@ -263,14 +259,9 @@ def _wrong_archives(user: User) -> Iterator[tuple[str, Finding]]:
             yield str(document.get("path")), found
 
 
-def nothing(_: User) -> Iterator[Finding]:
-    """Ask for nothing: what the HW checker holds is in each list."""
-    yield from ()
-
-
 REQUESTS: Mapping[str, tuple[Callable[[User], list[Finding]], Callable[[User], Iterator[Finding]]]] = {
     "message": (message, conversations),
-    "homework": (homework, nothing),
+    "homework": (homework, lambda _: iter(())),  # what the HW checker holds is in each list
     "upload": (upload, work),
     "review": (review, tasks),
 }

@@ -107,7 +107,7 @@ def _undecided(stage: Stage, accepted: Collection[str]) -> bool:
 def conclude(events: Iterable[Event], ending: Ending) -> Closing:
     """Derive how a run ends, before its last event is written."""
     log = list(events)
-    record = build([*log, _end(log, ending.as_json())])
+    record = build([*log, _end(log, asdict(ending))])
     return Closing(record.outcome, record.reasons, record.facts.exit_code or 0)
 
 
@@ -197,7 +197,7 @@ def so_far(events: Iterable[Event]) -> Record:
     log = list(events)
     done = {each.nodeid for each in CheckFinished.all(log)}
     only_done = (expecting(event, lambda check: check.get("nodeid") in done) for event in log)
-    return build([*only_done, _end(log, Ending().as_json())])
+    return build([*only_done, _end(log, asdict(Ending()))])
 
 
 def _end(log: Sequence[Event], data: Mapping[str, Any]) -> Event:

@@ -51,7 +51,8 @@ def findings(entry: str, began: str, record: Record, where: Path) -> list[Findin
         yield from (lacks(f"a line **{name}** with a value", "none") for name in LINES if not said.get(name))
         if began[:10] not in title + said.get("Date", ""):
             yield lacks(f"the day on which it began, {began[:10]}", said.get("Date") or title)
-        yield from (lacks(f"stage {stage}", title) for stage in _stages(record) if not _names(title, stage))
+        begun = [stage.id for stage in record.stages if stage.flag and stage.started_at]
+        yield from (lacks(f"stage {stage}", title) for stage in begun if not _names(title, stage))
         undone = [stage for stage in rolled_back(record) if stage not in said.get("Rollbacks", "")]
         yield from (lacks(f"rollback of stage {stage}", said.get("Rollbacks") or "no such line") for stage in undone)
 
@@ -77,10 +78,6 @@ def append(log: Path, entry: str) -> bool:
 
 def _lines(entry: str) -> dict[str, str]:
     return {name: value.strip() for name, value in re.findall(r"^- \*\*([^*]+)\*\*: *(.*)$", entry, re.MULTILINE)}
-
-
-def _stages(record: Record) -> list[str]:
-    return [stage.id for stage in record.stages if stage.flag and stage.started_at]
 
 
 def _names(title: str, stage: str) -> bool:

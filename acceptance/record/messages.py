@@ -14,6 +14,7 @@ from string import ascii_lowercase
 from acceptance.checklist import State
 from acceptance.record import formatting
 from acceptance.record.delays import delay_of
+from acceptance.record.documents import MISSING
 from acceptance.record.formatting import parse
 from acceptance.record.schema import Record, Rollback, Stage
 from acceptance.record.timeline import on
@@ -39,12 +40,9 @@ def claims(record: Record) -> list[str]:
 def stages_name(record: Record) -> str:
     """Name the stages as the checklist does: `Stage 21_01a-d` where their letters follow on, else one by one."""
     names = [stage.id for stage in record.stages if stage.id[:1].isdigit()]
-    told = [_run(base, [name.removeprefix(base) for name in group]) for base, group in groupby(names, _base)]
+    by_number = groupby(names, lambda name: name.rstrip(ascii_lowercase))
+    told = [_run(base, [name.removeprefix(base) for name in group]) for base, group in by_number]
     return f"Stage {', '.join(told)}" if told else "without a stage"
-
-
-def _base(stage_id: str) -> str:
-    return stage_id.rstrip(ascii_lowercase)
 
 
 def _run(base: str, letters: list[str]) -> str:
@@ -92,7 +90,7 @@ def deployment_log(record: Record) -> str:
             f"- **Issues**: {_issues(record)}",
             f"- **Rollbacks**: {'; '.join(_rollback(each) for each in record.rolled_back) or 'None'}",
             f"- **Deployed by**: {facts.operator or 'unknown'}",
-            f"- **Validated by**: {_validators(record)}",
+            f"- **Validated by**: {', '.join(dict.fromkeys(each.name for each in record.sign_offs)) or 'nobody yet'}",
             "",
         ]
     )
@@ -235,14 +233,10 @@ def _rollback(each: Rollback) -> str:
 
 def _issues(record: Record) -> str:
     found = [] if record.outcome is Outcome.GO else list(record.reasons)
-    if record.awaiting and not any(reason.startswith("sign-offs missing") for reason in found):
-        found.append(f"sign-offs missing: {', '.join(line.id for line in record.awaiting)}")
+    if record.awaiting and not any(reason.startswith(MISSING) for reason in found):
+        found.append(f"{MISSING}: {', '.join(line.id for line in record.awaiting)}")
     found += [f"{waiver.item} waived by {waiver.approver}: {waiver.reason}" for waiver in record.waivers]
     return "; ".join(found) or "None"
-
-
-def _validators(record: Record) -> str:
-    return ", ".join(dict.fromkeys(each.name for each in record.sign_offs)) or "nobody yet"
 
 
 def _in_window(record: Record) -> str:

@@ -68,7 +68,8 @@ def panel(record: Record, page: Path, exit_code: int, width: int, state_now: Sta
         if moment.kind == "recovery.undone" and f"run {record.facts.run_id} " not in moment.text:
             yield from _wrapped("undone first", moment.text, width, "warn")
     if not failed:  # else the alarm says how the flag stands, looked at now
-        yield from _wrapped("flags now", _flags(record), width)
+        flags = ", ".join(f"{flag}={value}" for flag, value in record.flags.items())
+        yield from _wrapped("flags now", flags or "none was changed", width)
     if record.awaiting:
         yield from _wrapped("sign-offs", f"{len(record.awaiting)} AWAITING: {_awaited(record)}", width, "warn")
     if delay := delay_of(record):
@@ -129,10 +130,6 @@ def _told(done: Rollback) -> str:
         return f"{done.stage}: begun, its end is not known ({done.reason})"
     took = "" if done.seconds is None else f", {done.seconds:.1f} s"
     return f"{done.stage}{took}: {done.account}"
-
-
-def _flags(record: Record) -> str:
-    return ", ".join(f"{flag}={value}" for flag, value in record.flags.items()) or "none was changed"
 
 
 def _awaited(record: Record) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 from acceptance.finding import Finding, Severity, rank
 from acceptance.outcome import EXPLAINED, INTERRUPTED, NOTHING_RAN, REFUSED, Closing, Ending
 from acceptance.record.checks import findings_of
+from acceptance.record.documents import MISSING
 from acceptance.record.formatting import counted
 from acceptance.record.schema import Check, Facts, Rollback
 from acceptance.record.timeline import on
@@ -190,7 +191,7 @@ def _gaps(grounds: Grounds) -> list[str]:
     if grounds.facts.mode != "survey":
         reasons += [f"stage {stage} was not accepted" for stage in grounds.unaccepted]
     if grounds.awaiting and grounds.facts.target_kind == "production" and grounds.facts.mode == "deploy":
-        reasons.append(f"sign-offs missing: {grounds.awaiting}; a production GO needs them all")
+        reasons.append(f"{MISSING}: {grounds.awaiting}; a production GO needs them all")
     return [*reasons, *_unexplained(grounds), *grounds.trouble]
 
 

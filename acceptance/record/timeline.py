@@ -69,9 +69,9 @@ def _rolled_back(data: kinds.RollbackFinished) -> tuple[str, str]:
     return f"Rollback {'finished' if data.ok else 'FAILED'}: {data.account}", "good" if data.ok else "bad"
 
 
-def _cause(text: str, reason: str) -> str:
-    """Add a reason, unless it is a trigger: that stands on the line before."""
-    return text if reason.startswith("trigger ") else f"{text}: {reason}"
+def _rolling_back(data: kinds.RollbackStarted) -> tuple[str, str]:
+    """Give the reason, unless it is a trigger: that stands on the line before."""
+    return "Rollback started" + ("" if data.reason.startswith("trigger ") else f": {data.reason}"), "warn"
 
 
 def _stage_finished(data: kinds.StageFinished) -> tuple[str, str]:
@@ -99,7 +99,7 @@ _WORDS: dict[str, Callable[[Any], tuple[str, str]]] = {
     "trigger.fired": _fired,
     "stage.accepted": lambda d: (f"Stage {d.stage} accepted by its exit gate", "good"),
     "flag.restored": lambda d: (f"{d.flag} restored after the rehearsal, in {_seconds(d.seconds)}", "good"),
-    "rollback.started": lambda d: (_cause("Rollback started", d.reason), "warn"),
+    "rollback.started": _rolling_back,
     "rollback.finished": _rolled_back,
     "recovery.undone": lambda d: (f"Left over from run {d.run} and undone: {d.what}", "warn"),
     "signoff.given": lambda d: (f"{d.item} signed off by {d.name}", "good"),

@@ -138,7 +138,7 @@ def questions(target: Target, stage: Stage, seen: list[Evidence]) -> dict[str, Q
         "PROMETHEUS_URL": partial(_can_be_believed, target),
     }
     if any(trigger.kind == "alerts" for trigger in stage.triggers) and RULES not in target.absent:
-        asked["PROMETHEUS_URL, alert rules"] = partial(_has_rules, target, stage)
+        asked["PROMETHEUS_URL, alert rules"] = lambda: Alerting.of(target).rule_findings(60 * stage.soak_minutes)
     for service in target.services.values():
         if stage.service in (service.key, "all"):
             key = service.key.upper()
@@ -189,10 +189,6 @@ def _tells(service: Service, target: Target, stage: Stage, seen: list[Evidence])
 def _can_be_believed(target: Target) -> list[Finding]:
     Observer.now(Prometheus.of(target), target.scrape_interval_s)
     return []
-
-
-def _has_rules(target: Target, stage: Stage) -> list[Finding]:
-    return Alerting.of(target).rule_findings(60 * stage.soak_minutes)
 
 
 def _scrapes(service: Service, target: Target) -> list[Finding]:

@@ -11,13 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from acceptance.envfile.text import Statement, statements
-from acceptance.redact import HIDDEN, Redactor
+from acceptance.redact import HIDDEN, SHAPES
 from acceptance.target.keys import all_keys
 from acceptance.target.parsers import Malformed
 from acceptance.verdict import Refused
 
 Settings = Mapping[str, Any]
-_SHAPES = Redactor([])
 
 
 class TargetError(Refused):
@@ -95,7 +94,7 @@ def _parse(name: str, statement: Statement | None, texts: dict[str, str], *, pro
     try:
         value = key.parse(text)
     except Malformed as error:
-        found = HIDDEN if key.secret else f"{_SHAPES.text(text)[:80]!r}"
+        found = HIDDEN if key.secret else f"{SHAPES.text(text)[:80]!r}"
         return Fault(
             name, statement.line if statement else None, f"is malformed: found {found}; expected {error}; correct it"
         )

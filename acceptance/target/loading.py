@@ -43,16 +43,6 @@ def load_target(path: Path) -> Target:
     return _target(path, settings)
 
 
-def is_provided(source: Target | Path) -> bool:
-    """Tell whether a target, or the file of one, is started by its own `TARGET_PROVIDER`.
-
-    Raises:
-        TargetError: The file has faults.
-    """
-    target = load_target(source) if isinstance(source, Path) else source
-    return target.provider is not None
-
-
 def find_target(name_or_path: str | Path, folder: Path) -> Path:
     """Return the target file for a name (`staging` is `folder/staging.env`) or a path to one.
 

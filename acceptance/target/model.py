@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, cast
 
-from acceptance.redact import secrets_of
+from acceptance.redact import named_secrets
 from acceptance.target.naming import HttpNames, MetricNames
 from acceptance.target.parts import (
     Attach,
@@ -67,7 +67,7 @@ class Target(Public):
         http_timeout_s: Time-out of one HTTP request, in seconds.
         hw_checker_header: The header of its key, perhaps with a scheme.
         hw_checker_names: What the HW checker calls its routes and fields.
-        provider: Command that starts the target and names its real target file; see `is_provided`.
+        provider: Command that starts the target and names its real target file; None for any other target.
     """
 
     name: str
@@ -164,4 +164,4 @@ class Target(Public):
         """Return the secret values that this target holds, for a `Redactor`."""
         urls = {key: value for key, value in flat("", self, hide=False) if "://" in value}
         plain = [text for text in hidden(self) if "://" not in text]
-        return [*secrets_of(urls), *plain, *(text.split()[-1] for text in plain if " " in text)]
+        return [*named_secrets(urls), *plain, *(text.split()[-1] for text in plain if " " in text)]

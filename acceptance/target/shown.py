@@ -6,9 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any
 
-from acceptance.redact import HIDDEN, Redactor
-
-_SHAPES = Redactor([])
+from acceptance.redact import HIDDEN, SHAPES
 
 
 class Public:
@@ -16,7 +14,7 @@ class Public:
 
     def __repr__(self) -> str:
         shown = (f"{f.name}={getattr(self, f.name)!r}" for f in fields(self) if f.repr)  # type: ignore[arg-type]
-        return _SHAPES.text(f"{type(self).__name__}({', '.join(shown)})")
+        return SHAPES.text(f"{type(self).__name__}({', '.join(shown)})")
 
 
 def hidden(value: Any) -> Iterator[str]:
@@ -54,7 +52,7 @@ def _plain(name: str, value: Any, *, hide: bool) -> str:
         text = f"{value:o}"
     else:
         text = "" if value is None else str(value)
-    return _SHAPES.text(text) if hide else text
+    return SHAPES.text(text) if hide else text
 
 
 def _veiled(secret: str) -> str:

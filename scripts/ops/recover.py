@@ -17,7 +17,8 @@ from acceptance.commands.interruption import report_signals_only, reporting
 from acceptance.conduct.lock import LockHeld, LockUnusable
 from acceptance.conduct.manual_recovery import state_found
 from acceptance.conduct.progress import Progress
-from acceptance.conduct.recovery import by_hand, open_changes, recover_target, unexpected
+from acceptance.conduct.recovery import by_hand, open_changes, recover_target
+from acceptance.conduct.unexpected import unexpected
 from acceptance.finding import Finding, Severity, ranked
 from acceptance.target import by_hand as commands
 from acceptance.target.model import Target

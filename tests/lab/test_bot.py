@@ -3,7 +3,8 @@
 import asyncio
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from datetime import timedelta
 from typing import Any
 
 import httpx
@@ -12,6 +13,7 @@ from rig import Rig, sample, until
 
 FLAG = "USE_NEW_DIALOG_CONTEXT_REPO"
 BOT = "butler-bot"
+SLOW = timedelta(seconds=0.15)
 
 
 class Bot:
@@ -186,9 +188,46 @@ def test_a_turns_log_line_has_the_callers_trace(bot):
     assert [line["event"] for line in bot.rig.events(BOT) if line["trace_id"] == trace] == ["dialog_turn"]
 
 
-def test_fault_error_reply(new_bot):
-    with new_bot.rig.broken("dialog-error-reply"):
-        assert "error" in new_bot.say("Hello")["reply"]
+def told(bot: Bot, *texts: str) -> list[int]:
+    return [bot.post({"user_id": "u", "message": text}).status_code for text in texts]
+
+
+def begun(bot: Bot) -> str:
+    return bot.say("I like tea")["session_id"]
+
+
+def kept_connection(bot: Bot) -> list[int]:
+    with httpx.Client() as client:
+        return [client.post(bot.url, json={"user_id": "ann", "message": "Hello"}).status_code for _ in range(2)]
+
+
+SHOWN: dict[str, tuple[Callable[[Bot], Any], Any]] = {
+    "dialog-error-reply": (lambda bot: "error" in bot.say("Hello")["reply"], True),
+    "dialog-kept-connection-fails": (kept_connection, [200, 503]),
+    "dialog-new-session-each-turn": (
+        lambda bot: bot.say("and cake", (first := begun(bot)))["session_id"] == first,
+        False,
+    ),
+    "dialog-not-stored": (lambda bot: bot.stored(begun(bot)), None),
+    "dialog-copy-elsewhere": (lambda bot: bot.rig.db.dialog_contexts_v2.count_documents({"session_id": begun(bot)}), 1),
+    "dialog-errors-seldom": (lambda bot: sorted(told(bot, *["Hello"] * 25)), [200] * 24 + [503]),
+    "dialog-greeting-fails": (lambda bot: told(bot, "Hello", "I like tea"), [503, 200]),
+    "dialog-greeting-error-reply": (
+        lambda bot: ["error" in bot.say(text)["reply"] for text in ("Hello", "I like tea")],
+        [True, False],
+    ),
+    "dialog-slow-seldom": (
+        lambda bot: any(bot.post({"user_id": "u", "message": "Hello"}).elapsed > SLOW for _ in range(5)),
+        True,
+    ),
+}
+
+
+@pytest.mark.parametrize("fault", SHOWN)
+def test_fault_shows(new_bot, fault):
+    look, found = SHOWN[fault]
+    with new_bot.rig.broken(fault):
+        assert look(new_bot) == found
 
 
 def test_fault_loses_history(new_bot):
@@ -196,29 +235,6 @@ def test_fault_loses_history(new_bot):
         session = new_bot.say("I like tea")["session_id"]
         assert "tea" not in new_bot.say("What did I say before?", session)["reply"]
         assert len(new_bot.stored(session)["data"]["history"]) == 2
-
-
-def test_fault_kept_connection_fails(new_bot):
-    said = {"user_id": "ann", "message": "Hello"}
-    with new_bot.rig.broken("dialog-kept-connection-fails"), httpx.Client() as client:
-        assert [client.post(new_bot.url, json=said).status_code for _ in range(2)] == [200, 503]
-
-
-def test_fault_new_session_each_turn(new_bot):
-    with new_bot.rig.broken("dialog-new-session-each-turn"):
-        session = new_bot.say("I like tea")["session_id"]
-        assert new_bot.say("and cake", session)["session_id"] != session
-
-
-def test_fault_not_stored(new_bot):
-    with new_bot.rig.broken("dialog-not-stored"):
-        assert new_bot.stored(new_bot.say("I like tea")["session_id"]) is None
-
-
-def test_fault_copy_elsewhere(new_bot):
-    with new_bot.rig.broken("dialog-copy-elsewhere"):
-        session = new_bot.say("I like tea")["session_id"]
-    assert new_bot.rig.db.dialog_contexts_v2.find_one({"session_id": session})
 
 
 def test_fault_slow(new_bot):
@@ -239,30 +255,6 @@ def test_fault_errors(new_bot):
     metrics = new_bot.rig.metrics(BOT)
     assert sample(metrics, 'dialog_context_repository_operations_total{error_type="storage_error"')
     assert sample(metrics, 'butler_errors_total{error_type="RepositoryError",handler="dialog"}')
-
-
-def test_fault_errors_seldom(new_bot):
-    with new_bot.rig.broken("dialog-errors-seldom"):
-        answers = [new_bot.post({"user_id": "u", "message": "Hello"}).status_code for _ in range(25)]
-    assert sorted(answers) == [200] * 24 + [503]
-
-
-def test_fault_slow_seldom(new_bot):
-    with new_bot.rig.broken("dialog-slow-seldom"):
-        times = [new_bot.post({"user_id": "u", "message": "Hello"}).elapsed.total_seconds() for _ in range(5)]
-    assert max(times) > 0.15
-
-
-def test_fault_greeting_fails(new_bot):
-    with new_bot.rig.broken("dialog-greeting-fails"):
-        answers = [new_bot.post({"user_id": "u", "message": text}).status_code for text in ("Hello", "I like tea")]
-    assert answers == [503, 200]
-
-
-def test_fault_greeting_error_reply(new_bot):
-    with new_bot.rig.broken("dialog-greeting-error-reply"):
-        replies = [new_bot.say(text)["reply"] for text in ("Hello", "I like tea")]
-    assert ["error" in reply for reply in replies] == [True, False]
 
 
 def test_fault_history_cut(new_bot):

@@ -155,11 +155,8 @@ def test_a_folder_in_use_is_refused_and_left_alone(tmp_path: Path) -> None:
     assert [file.name for file in tmp_path.iterdir()] == ["mine.txt"]
 
 
-def test_a_home_whose_path_is_too_long_is_refused(tmp_path: Path) -> None:
+def test_a_home_whose_path_is_too_long_and_an_unknown_fault_are_refused(home: Path, tmp_path: Path) -> None:
     assert "expected a home of at most 75" in refused("--home", str(tmp_path / ("x" * 80)))
-
-
-def test_an_unknown_fault_is_refused(home: Path) -> None:
     assert "unknown fault 'nonsense'" in refused("--home", str(home), "--fault", "nonsense")
     assert not (home).exists()
 

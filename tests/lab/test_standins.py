@@ -115,11 +115,8 @@ def lines(rig: Rig, query: str, **params: Any) -> list[str]:
     return [line for stream in data["result"] for _, line in stream["values"]]
 
 
-def test_loki_is_ready(rig):
+def test_loki_is_ready_and_labels_as_promtail_does(rig):
     assert rig.http.get(rig.url("loki", "/ready")).text == "ready\n"
-
-
-def test_loki_labels_as_promtail_does(rig):
     assert loki(rig, "labels").json()["data"] == ["compose_project", "container_name", "service"]
     assert {"api", "butler-bot", "mongo"} <= set(loki(rig, "label/service/values").json()["data"])
     assert "data" not in loki(rig, "label/stream/values").json()
@@ -303,10 +300,7 @@ def test_grafana_finds_the_dashboard_by_search_and_uid(rig):
     assert grafana(rig, "/api/search", query="other").json() == []
     assert grafana(rig, "/api/dashboards/uid/slo-butler-bot").json()["dashboard"]["title"] == "SLO - Butler Bot"
     assert grafana(rig, "/api/dashboards/uid/butler-slo").json()["message"] == "Dashboard not found"
-
-
-def test_grafana_no_longer_has_the_checklists_path(rig):
-    assert grafana(rig, "/api/dashboards/db/butler-slo").status_code == 404
+    assert grafana(rig, "/api/dashboards/db/butler-slo").status_code == 404, "the checklist's path, which is gone"
 
 
 def test_every_panel_of_the_dashboard_is_a_query_that_works(rig):

@@ -10,7 +10,7 @@ from acceptance.effects import Effect, UndeclaredError, about_to, declared
 from acceptance.observe.mongo import _Writes
 from acceptance.probes.http.client import Caller
 from acceptance.probes.http.raw import request
-from acceptance.probes.storage.canary import Canaries
+from acceptance.probes.storage import canary
 
 LOOKS = frozenset()
 
@@ -24,7 +24,7 @@ def upload(*_):
 
 
 def plant(folder):
-    Canaries.plant([folder], "canary", b"x")
+    canary.plant(folder / "canary", b"x")
 
 
 @pytest.mark.parametrize("act", [post, upload, plant])

@@ -13,53 +13,49 @@ from acceptance.probes.archives.rawzip import FILE_MODE, FOLDER_MODE, LINK_MODE,
 def zip_file(payload: bytes, nonce: bytes, tag: str) -> bytes:
     """Make a zip with one member of the hostile name; a folder when the name ends with a slash."""
     mode, data = (FOLDER_MODE, b"") if payload.endswith(b"/") else (FILE_MODE, nonce)
-    return rawzip.stored_zip((b"nonce.txt", nonce, FILE_MODE), (payload, data, mode))
+    return rawzip.stored_zip(nonce, (payload, data, mode))
 
 
 def zip_hidden(payload: bytes, nonce: bytes, tag: str) -> bytes:
     """Make a zip with a harmless member first and last, the hostile one hidden between two hundred."""
     filler = [(b"src/module_%03d.py" % n, b"pass\n", FILE_MODE) for n in range(200)]
-    hostile = (payload, nonce, FILE_MODE)
-    return rawzip.stored_zip((b"nonce.txt", nonce, FILE_MODE), *filler[:150], hostile, *filler[150:])
+    return rawzip.stored_zip(nonce, *filler[:150], (payload, nonce, FILE_MODE), *filler[150:])
 
 
 def zip_symlink(payload: bytes, nonce: bytes, tag: str) -> bytes:
     """Make a zip with a symbolic link and a file to be written below it."""
     name, target = linked(payload)
-    file = (name + b"/" + below(tag), nonce, FILE_MODE)
-    return rawzip.stored_zip((b"nonce.txt", nonce, FILE_MODE), (name, target, LINK_MODE), file)
+    return rawzip.stored_zip(nonce, (name, target, LINK_MODE), (name + b"/" + below(tag), nonce, FILE_MODE))
 
 
 def zip_overwrite(payload: bytes, nonce: bytes, tag: str) -> bytes:
     """Make a zip with a symbolic link and then a file of the same name, to be written where the link points."""
     name, target = linked(payload)
-    link, file = (name, target, LINK_MODE), (name, nonce, FILE_MODE)
-    return rawzip.stored_zip((b"nonce.txt", nonce, FILE_MODE), link, file)
+    return rawzip.stored_zip(nonce, (name, target, LINK_MODE), (name, nonce, FILE_MODE))
 
 
 def zip_nested(payload: bytes, nonce: bytes, tag: str) -> bytes:
     """Make a zip in a zip; the inner one has the hostile member."""
-    inner = zip_file(payload, nonce, tag)
-    return rawzip.stored_zip((b"nonce.txt", nonce, FILE_MODE), (b"submission.zip", inner, FILE_MODE))
+    return rawzip.stored_zip(nonce, (b"submission.zip", zip_file(payload, nonce, tag), FILE_MODE))
 
 
 def zip_link_alone(payload: bytes, nonce: bytes, tag: str) -> bytes:
     """Make a zip with a symbolic link, through which a later upload is to be written."""
     name, target = linked(payload)
-    return rawzip.stored_zip((b"nonce.txt", nonce, FILE_MODE), (name, target, LINK_MODE))
+    return rawzip.stored_zip(nonce, (name, target, LINK_MODE))
 
 
 def zip_below_link(payload: bytes, nonce: bytes, tag: str) -> bytes:
     """Make a zip that is harmless by itself: a file in the folder that an earlier upload's link stands for."""
     name, _ = linked(payload)
-    return rawzip.stored_zip((b"nonce.txt", nonce, FILE_MODE), (name + b"/" + below(tag), nonce, FILE_MODE))
+    return rawzip.stored_zip(nonce, (name + b"/" + below(tag), nonce, FILE_MODE))
 
 
 def zip_case(payload: bytes, nonce: bytes, tag: str) -> bytes:
     """Make a zip with a link in capitals and a file below the same name in small letters."""
     name, target = linked(payload)
     link, file = (name.upper(), target, LINK_MODE), (name.lower() + b"/" + below(tag), nonce, FILE_MODE)
-    return rawzip.stored_zip((b"nonce.txt", nonce, FILE_MODE), link, file)
+    return rawzip.stored_zip(nonce, link, file)
 
 
 def zip_chain(payload: bytes, nonce: bytes, tag: str) -> bytes:
@@ -67,23 +63,23 @@ def zip_chain(payload: bytes, nonce: bytes, tag: str) -> bytes:
     name, target = linked(payload)
     folders, links = beyond_path_max(name, target)
     members = [(each + b"/", b"", FOLDER_MODE) for each in folders] + [(*link, LINK_MODE) for link in links]
-    return rawzip.stored_zip((b"nonce.txt", nonce, FILE_MODE), *members, (name + b"/" + below(tag), nonce, FILE_MODE))
+    return rawzip.stored_zip(nonce, *members, (name + b"/" + below(tag), nonce, FILE_MODE))
 
 
 def zip_special(payload: bytes, nonce: bytes, tag: str) -> bytes:
     """Make a zip with a member of another kind or with further rights: the target is its mode, octal."""
     name, mode = linked(payload)
-    return rawzip.stored_zip((b"nonce.txt", nonce, FILE_MODE), (name, nonce, int(mode, 8)))
+    return rawzip.stored_zip(nonce, (name, nonce, int(mode, 8)))
 
 
 def zip_method(payload: bytes, nonce: bytes, tag: str) -> bytes:
     """Make a zip with a member that is compressed by the method of that number, and is nothing of the kind."""
     name, method = linked(payload)
     entry = Entry(name, len(nonce), len(nonce), 0, int(method))
-    return rawzip.assemble([(Entry.stored(b"nonce.txt", nonce), nonce), (entry, nonce)])
+    return rawzip.assemble(rawzip.marked(nonce, (entry, nonce)))
 
 
 def zip_encrypted(payload: bytes, nonce: bytes, tag: str) -> bytes:
     """Make a zip with a member that is marked as encrypted."""
     entry = Entry(payload, 12 + len(nonce), len(nonce), 0, flags=1)
-    return rawzip.assemble([(Entry.stored(b"nonce.txt", nonce), nonce), (entry, bytes(12) + nonce)])
+    return rawzip.assemble(rawzip.marked(nonce, (entry, bytes(12) + nonce)))

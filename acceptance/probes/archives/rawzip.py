@@ -90,9 +90,14 @@ def assemble(members: Sequence[tuple[Entry, bytes]], start: int = 0) -> bytes:
     return body + directory + end(len(records), len(directory), start + len(body))
 
 
-def stored_zip(*members: tuple[bytes, bytes, int]) -> bytes:
-    """Write a zip of uncompressed members `(name, data, mode)`."""
-    return assemble([(Entry.stored(name, data, mode), data) for name, data, mode in members])
+def marked(nonce: bytes, *members: tuple[Entry, bytes]) -> list[tuple[Entry, bytes]]:
+    """Give the members of an upload, first the one that holds its nonce uncompressed."""
+    return [(Entry.stored(b"nonce.txt", nonce), nonce), *members]
+
+
+def stored_zip(nonce: bytes, *members: tuple[bytes, bytes, int]) -> bytes:
+    """Write an upload with uncompressed members `(name, data, mode)`."""
+    return assemble(marked(nonce, *((Entry.stored(name, data, mode), data) for name, data, mode in members)))
 
 
 def _is_utf8(name: bytes) -> bool:

@@ -36,7 +36,7 @@ def _member(name: bytes, size: int, claimed: int | None = None) -> tuple[Entry, 
 
 
 def _with_nonce(nonce: bytes, *members: tuple[Entry, bytes]) -> bytes:
-    return rawzip.assemble([(Entry.stored(b"nonce.txt", nonce), nonce), *members])
+    return rawzip.assemble(rawzip.marked(nonce, *members))
 
 
 def _ratio(nonce: bytes) -> bytes:
@@ -53,9 +53,9 @@ def _many_members(nonce: bytes) -> bytes:
 
 def _overlapping(nonce: bytes) -> bytes:
     entry, packed = _member(b"shared.bin", 64 * MIB)
-    body = Entry.stored(b"nonce.txt", nonce).local() + nonce
-    directory = Entry.stored(b"nonce.txt", nonce).central(0) + 250 * entry.central(len(body))
-    body += entry.local() + packed
+    first, records = rawzip.laid_out(rawzip.marked(nonce))
+    body = first + entry.local() + packed
+    directory = records[0] + 250 * entry.central(len(first))
     return body + directory + rawzip.end(251, len(directory), len(body))
 
 
@@ -70,7 +70,7 @@ def _nested(nonce: bytes) -> bytes:
 
 def _nested_stored(nonce: bytes) -> bytes:
     inner = rawzip.assemble([_member(b"zeros.bin", 768 * MIB)])
-    return rawzip.stored_zip((b"nonce.txt", nonce, FILE_MODE), (b"inner.zip", inner, FILE_MODE))
+    return rawzip.stored_zip(nonce, (b"inner.zip", inner, FILE_MODE))
 
 
 def _lying_size(nonce: bytes) -> bytes:

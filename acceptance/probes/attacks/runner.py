@@ -19,7 +19,7 @@ from acceptance.probes.attacks.corpus import Case
 from acceptance.probes.attacks.requests import Attack, prepare, send_all, tag_of
 from acceptance.probes.attacks.results import CaseResult, Results
 from acceptance.probes.http.exchange import Exchange, leaks
-from acceptance.probes.storage.canary import Canaries
+from acceptance.probes.storage.canary import plant
 from acceptance.probes.storage.leftovers import is_left, is_unsafe
 from acceptance.probes.storage.snapshot import Attribution, Changes, Stat, Tree, attribute, diff
 from acceptance.probes.storage.uploads import Uploader
@@ -57,10 +57,10 @@ def run(
             be read.
     """
     announce([roots.canary_dir])
-    nonce = new_nonce()
-    canaries = Canaries.plant([roots.canary_dir], f"canary-{run_prefix}.txt", nonce)
+    nonce, name = new_nonce(), f"canary-{run_prefix}.txt"
+    plant(roots.canary_dir / name, nonce)
     roots = roots.resolved()
-    canary = roots.canary_dir / f"canary-{run_prefix}.txt"
+    canary = roots.canary_dir / name
     try:
         controls = upload_controls(uploader, roots, students, run_prefix)
         attacks = prepare(cases, roots, students, run_prefix, canary, controls, uploader.names)
@@ -75,7 +75,7 @@ def run(
         _await_tidying(path for case in refused for path in found.of.get(case, ()) if roots.holds(path))
         broken = controls.broken()
     except Inconclusive:
-        canaries.remove()
+        canary.unlink(missing_ok=True)
         raise
     results = {
         attack.case.id: _result(attack, exchange, found, roots, broken)

@@ -56,10 +56,10 @@ class Called:
     payload: Any
 
     @classmethod
-    def of(cls, exchange: Exchange, names: HttpNames) -> Called:
-        """Decode the answer of an exchange whose body was not cut."""
+    def of(cls, exchange: Exchange, names: HttpNames, body: str | bytes) -> Called:
+        """Decode the whole body of an exchange's answer."""
         try:
-            return cls(exchange, names.received(json.loads(exchange.body)))
+            return cls(exchange, names.received(json.loads(body)))
         except ValueError:
             return cls(exchange, None)
 
@@ -185,10 +185,7 @@ def _answered(answer: httpx.Response, started: float, trace_id: str, names: Http
         trace_id=trace_id,
         detail_at=names.fields.get("detail", "detail"),
     )
-    try:
-        return Called(exchange, names.received(answer.json()))
-    except ValueError:
-        return Called(exchange, None)
+    return Called.of(exchange, names, answer.content)
 
 
 @cache

@@ -56,8 +56,8 @@ class ReviewTraffic:
         Raises:
             Inconclusive: MongoDB or the log is out of reach.
         """
-        over = self.reviews.ended(self._pending)
-        ready = [each for each in self._pending if not each.task_id or each.task_id in over or self._late(each)]
+        over, late = self.reviews.ended(self._pending), self.patience_s
+        ready = [each for each in self._pending if not each.task_id or each.task_id in over or _age(each) >= late]
         self._pending = [each for each in self._pending if each not in ready]
         found = [self.reviews.follow(each, 0.0, self.settle_s) for each in ready]
         self.done += found
@@ -66,15 +66,10 @@ class ReviewTraffic:
     def finish(self) -> list[Review]:
         """Wait for what is still under way; gives all that was sent."""
         while self._pending:
-            poll(lambda: self.reviews.ended(self._pending), bool, min(self.patience_s, self._time_left()))
+            left_s = max(0.0, self.patience_s - max(map(_age, self._pending)))
+            poll(lambda: self.reviews.ended(self._pending), bool, min(self.patience_s, left_s))
             self.harvest()
         return self.done
-
-    def _late(self, submitted: Submitted) -> bool:
-        return _age(submitted) >= self.patience_s
-
-    def _time_left(self) -> float:
-        return max(0.0, self.patience_s - max(map(_age, self._pending)))
 
 
 def end_to_end(gate: Gate, reviews: Sequence[Review]) -> GateResult:

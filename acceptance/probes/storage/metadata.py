@@ -95,8 +95,5 @@ def _file_of(document: Document, root: Path) -> Path | Finding:
 
 
 def _wrong(document: Document, kind: str, expected: str, found: str, severity: Severity = Severity.HIGH) -> Finding:
-    return Finding(kind, _name(document), expected, found, severity)
-
-
-def _name(document: Document) -> str:
-    return f"{document.get('task_id')} {document.get('kind')} of {document.get('student_id')}"
+    name = f"{document.get('task_id')} {document.get('kind')} of {document.get('student_id')}"
+    return Finding(kind, name, expected, found, severity)

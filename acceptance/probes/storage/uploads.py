@@ -120,7 +120,7 @@ class Uploader:
 
     def read(self, exchange: Exchange) -> Called:
         """Decode an answer, in the contract's names."""
-        return Called.of(exchange, self.names)
+        return Called.of(exchange, self.names, exchange.body)
 
     def send_raw(
         self,

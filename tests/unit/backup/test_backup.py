@@ -127,55 +127,30 @@ def test_restoring_leaves_the_real_database_alone(made, target, db):
     assert db["long_tasks"].count_documents({}) == 4
 
 
-def cut(made):
-    path = made.documents / "dialog_contexts.bson"
-    os.truncate(path, path.stat().st_size - 5)
-
-
-def change_a_document(made):
-    path = made.documents / "dialog_contexts.bson"
-    path.write_bytes(path.read_bytes().replace(b"s699\x00", b"s6x9\x00"))
-
-
-def lose_a_document(made):
-    path = made.documents / "long_tasks.bson"
-    content = path.read_bytes()
-    path.write_bytes(content[int.from_bytes(content[:4], "little") :])
-
-
-def double_a_document(made):
-    path = made.documents / "long_tasks.bson"
-    content = path.read_bytes()
-    path.write_bytes(content[: int.from_bytes(content[:4], "little")] + content)
-
-
-def remove_a_collection(made):
-    (made.documents / "long_tasks.bson").unlink()
-
-
-def cut_the_indexes(made):
-    file = made.documents / "dialog_contexts.metadata.json"
-    os.truncate(file, file.stat().st_size // 2)
-
-
-def empty_a_collection(made):
-    os.truncate(made.documents / "dialog_contexts.bson", 0)
+def first_of(content):
+    return content[: int.from_bytes(content[:4], "little")]
 
 
 DAMAGE = {
-    cut: "expected whole BSON documents",
-    change_a_document: "expected the 700 documents of the source, found others",
-    lose_a_document: "expected 3 documents, found 2",
-    double_a_document: "expected 3 documents, found 4",
-    remove_a_collection: "No such file",
-    empty_a_collection: "expected 700 documents, found 0",
-    cut_the_indexes: "expected mongodump's metadata",
+    "cut": ("dialog_contexts.bson", lambda all_: all_[:-5], "expected whole BSON documents"),
+    "changed": (
+        "dialog_contexts.bson",
+        lambda all_: all_.replace(b"s699\x00", b"s6x9\x00"),
+        "expected the 700 documents of the source, found others",
+    ),
+    "one lost": ("long_tasks.bson", lambda all_: all_.removeprefix(first_of(all_)), "expected 3 documents, found 2"),
+    "one twice": ("long_tasks.bson", lambda all_: first_of(all_) + all_, "expected 3 documents, found 4"),
+    "emptied": ("dialog_contexts.bson", lambda _: b"", "expected 700 documents, found 0"),
+    "indexes cut": ("dialog_contexts.metadata.json", lambda all_: all_[:50], "expected mongodump's metadata"),
+    "removed": ("long_tasks.bson", None, "No such file"),
 }
 
 
-@pytest.mark.parametrize(("damage", "said"), DAMAGE.items(), ids=[each.__name__ for each in DAMAGE])
-def test_a_damaged_backup_is_found_by_reading_and_by_restoring(damage, said, made, target, db):
-    damage(made)
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_a_damaged_backup_is_found_by_reading_and_by_restoring(damage, made, target, db):
+    name, changed, said = DAMAGE[damage]
+    file = made.documents / name
+    file.write_bytes(changed(file.read_bytes())) if changed else file.unlink()
     assert said in summary(backup_findings(made))
     assert restore_findings(target, made, PREFIX) != []
     assert not any(name.startswith(PREFIX) for name in databases(db)), "the scratch database was left"

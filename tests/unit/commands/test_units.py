@@ -2,6 +2,7 @@
 
 from argparse import ArgumentTypeError
 from datetime import timedelta
+from itertools import product
 
 import pytest
 
@@ -21,13 +22,11 @@ def test_durations(text: str, value: int) -> None:
     assert duration(text) == timedelta(seconds=value)
 
 
-@pytest.mark.parametrize("text", ["", "MB", "0MB", "-1MB", "1XB", "1M B", "1e3", "١MB", "nan"])
-def test_no_size(text: str) -> None:
-    with pytest.raises(ArgumentTypeError, match="expected a size above 0"):
-        size(text)
+NO_SIZES = ["", "MB", "0MB", "-1MB", "1XB", "1M B", "1e3", "١MB", "nan"]
+NO_DURATIONS = ["", "1", "0h", "-1h", "h", "1w", "99999999999d"]
 
 
-@pytest.mark.parametrize("text", ["", "1", "0h", "-1h", "h", "1w", "99999999999d"])
-def test_no_duration(text: str) -> None:
-    with pytest.raises(ArgumentTypeError, match="expected a duration above 0"):
-        duration(text)
+@pytest.mark.parametrize(("read", "text"), [*product([size], NO_SIZES), *product([duration], NO_DURATIONS)])
+def test_neither_size_nor_duration(read, text: str) -> None:
+    with pytest.raises(ArgumentTypeError, match=f"expected a {read.__name__} above 0"):
+        read(text)

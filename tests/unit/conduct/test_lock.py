@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from acceptance.conduct.lock import LockHeld, LockUnusable, Owner, TargetLock, make_shared
+from acceptance.conduct.lock import LockHeld, LockUnusable, Owner, TargetLock, holder_by, make_shared
 from acceptance.target.loading import journal_beside
 
 SINCE = datetime(2025, 11, 15, 2, 5, tzinfo=UTC)
@@ -72,18 +72,18 @@ def test_sigkill_releases_at_once(lock):
     with holding(lock) as process:
         process.send_signal(signal.SIGKILL)
         process.wait(timeout=10)
-        assert lock.holder().run_id == "run-a"
+        assert holder_by(lock.file).run_id == "run-a"
         with lock:
-            assert lock.holder() == owner()
+            assert holder_by(lock.file) == owner()
 
 
 def test_leaving_releases_and_names_nobody(lock, tmp_path):
     with lock, pytest.raises(LockHeld, match="run-b"):
         TargetLock(lock.file.parent, owner("run-c"), tmp_path / ".env").acquire()
-    assert lock.holder() is None
+    assert holder_by(lock.file) is None
     lock.release()
     with lock:
-        assert lock.holder() == owner()
+        assert holder_by(lock.file) == owner()
 
 
 def test_children_do_not_keep_the_lock(lock):
@@ -112,7 +112,7 @@ def test_what_a_dead_holder_wrote_does_not_stand_in_the_way(lock, text):
     lock.file.parent.mkdir()
     lock.file.write_text(text)
     with lock:
-        assert lock.holder() == owner()
+        assert holder_by(lock.file) == owner()
         os.truncate(lock.file, 0)
         with pytest.raises(LockHeld, match=r"by whom is not said; see it with: fuser .*target\.lock"):
             TargetLock(lock.file.parent, owner(), lock.file).acquire()

@@ -12,7 +12,8 @@ import pytest
 from dependencies.faulty import server
 from small_target import small_target
 
-from acceptance.conduct.services import Restarter, run_command
+from acceptance import process
+from acceptance.conduct.services import Restarter
 from acceptance.observe.prometheus import Sample
 from acceptance.polling import poll
 from acceptance.verdict import Inconclusive, MutationFailed, NothingRestarted
@@ -57,17 +58,17 @@ def alive(pid):
 
 
 def test_command_gives_code_and_output(target):
-    assert run_command("sh -c 'echo out; echo err >&2; exit 3'", target) == (3, "out\nerr\n")
+    assert process.run("sh -c 'echo out; echo err >&2; exit 3'", target.infra_dir, 1) == (3, "out\nerr\n")
 
 
 def test_command_that_cannot_run_is_127(target):
-    assert run_command("no-such-command-here", target)[0] == 127
-    assert run_command("'unbalanced", target)[0] == 127
+    assert process.run("no-such-command-here", target.infra_dir, 1)[0] == 127
+    assert process.run("'unbalanced", target.infra_dir, 1)[0] == 127
 
 
 def test_command_that_does_not_end_is_killed_with_all_that_it_started(target, tmp_path):
     begin = time.monotonic()
-    code, said = run_command("sh -c 'sleep 60 & echo $! > child; wait'", target)
+    code, said = process.run("sh -c 'sleep 60 & echo $! > child; wait'", target.infra_dir, 1)
     assert (code, time.monotonic() - begin < 10) == (124, True), said
     child = int((tmp_path / "child").read_text())
     assert not poll(lambda: alive(child), lambda there: not there, 5)
@@ -83,7 +84,7 @@ def test_command_that_may_not_be_killed_is_told_and_not_waited_for(target, monke
 
     with monkeypatch.context() as patch:
         patch.setattr("os.killpg", forbidden)
-        code, said = run_command("sh -c 'echo name a host; exec sleep 60'", target)
+        code, said = process.run("sh -c 'echo name a host; exec sleep 60'", target.infra_dir, 1)
     os.kill(pids[0], 9)
     told = "could not be killed (not permitted), so it may still be at work" in said, "name a host" in said
     assert (code, told) == (124, (True, True)), said
@@ -104,7 +105,7 @@ def test_command_that_asks_at_the_terminal_gets_no_answer_and_does_not_wait(targ
 
 
 def test_command_that_leaves_a_daemon_behind_is_not_waited_for(target, tmp_path):
-    code, said = run_command("sh -c 'sleep 30 & echo $! > child; echo started'", target)
+    code, said = process.run("sh -c 'sleep 30 & echo $! > child; echo started'", target.infra_dir, 1)
     os.kill(int((tmp_path / "child").read_text()), 9)
     assert (code, said) == (0, "started\n")
 

@@ -46,6 +46,11 @@ def write(env: EnvFile, content: str | bytes) -> bytes:
     return content
 
 
+def switched(env, before=f"{KEY}=false\n"):
+    write(env, before)
+    return env.set(KEY, "true")
+
+
 # --- reading
 
 
@@ -112,26 +117,19 @@ def test_set_changes_the_value_and_nothing_else(env, before, after):
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "value", "told"),
     [
-        ("A=1\n", f"{KEY} is absent"),
-        (f"A=1\n{KEY}\n{KEY}\n", f"{KEY} has no '=' on line 2"),
-        (f'{KEY}="false\nA=1\n', f"line 1 names {KEY} and cannot be read"),
-        (f"A=1\n{KEY}: a\n- {KEY}\n", f"line 2 names {KEY} and cannot be read"),
-        (f"# {KEY}=false\n", f"{KEY} is absent"),
+        ("A=1\n", "true", f"{KEY} is absent"),
+        (f"A=1\n{KEY}\n{KEY}\n", "true", f"{KEY} has no '=' on line 2"),
+        (f'{KEY}="false\nA=1\n', "true", f"line 1 names {KEY} and cannot be read"),
+        (f"A=1\n{KEY}: a\n- {KEY}\n", "true", f"line 2 names {KEY} and cannot be read"),
+        (f"# {KEY}=false\n", "true", f"{KEY} is absent"),
+        *((f"{KEY}=false\n", no, "nothing was changed") for no in ("", "a b", "a'b", "$x", "a#b", "a\nB=1")),
     ],
 )
-def test_set_refuses_what_is_not_plainly_there(env, content, told):
+def test_set_refuses_what_is_not_plainly_there_and_values_that_need_quoting(env, content, value, told):
     original = write(env, content)
     with pytest.raises(EnvFileError, match=told):
-        env.set(KEY, "true")
-    assert env.path.read_bytes() == original
-
-
-@pytest.mark.parametrize("value", ["", "a b", "a'b", "$x", "a#b", "a\nB=1"])
-def test_set_refuses_values_that_need_quoting(env, value):
-    original = write(env, f"{KEY}=false\n")
-    with pytest.raises(EnvFileError, match="nothing was changed"):
         env.set(KEY, value)
     assert env.path.read_bytes() == original
 
@@ -251,8 +249,7 @@ def test_a_line_that_others_append_before_the_rename_is_kept(env):
 
 @pytest.mark.parametrize("times", [4, 5], ids=["four times", "each of five times"])
 def test_a_restore_takes_in_what_others_append_before_the_rename(env, monkeypatch, times):
-    write(env, f"{KEY}=false\n")
-    change = env.set(KEY, "true")
+    change = switched(env)
     appended = []
 
     def others_first(path, content, before_rename):
@@ -354,8 +351,7 @@ def test_a_file_system_that_syncs_no_folder_will_do(env, monkeypatch):
 @pytest.mark.parametrize(("room", "wanted"), [(99, False), (0, True)], ids=["no new file fits", "no byte fits"])
 def test_a_restore_on_a_full_disk_is_written_in_place_or_not_at_all(env, monkeypatch, room, wanted):
     """A flag that stays on, as no room is left for a second file, is worse than a write that is not atomic."""
-    write(env, f"A=1\n{KEY}=false\n")
-    change = env.set(KEY, "true")
+    change = switched(env, f"A=1\n{KEY}=false\n")
     full = OSError(28, "No space left on device")
     pwrite, longest = os.pwrite, len(env.path.read_bytes()) + room
     monkeypatch.setattr(acceptance.envfile.atomic, "_write", Mock(side_effect=full))
@@ -366,8 +362,7 @@ def test_a_restore_on_a_full_disk_is_written_in_place_or_not_at_all(env, monkeyp
 
 
 def test_a_restore_that_chattr_forbids_names_it(env):
-    write(env, f"{KEY}=false\n")
-    change = env.set(KEY, "true")
+    change = switched(env)
     if subprocess.run(["chattr", "+i", env.path], capture_output=True, check=False).returncode:
         pytest.skip("not possible here")
     try:
@@ -379,8 +374,7 @@ def test_a_restore_that_chattr_forbids_names_it(env):
 
 def test_what_a_killed_writer_left_is_cleared_away(env, tmp_path):
     """By the next write, and by a restore that finds nothing to do: the half-written copy holds secrets."""
-    write(env, f"{KEY}=false\n")
-    change = env.set(KEY, "true")
+    change = switched(env)
     for outcome in ("exact", "already"):
         (tmp_path / ".env.infra.acceptance.tmp").write_text("half a f")
         assert env.restore(change).outcome == outcome
@@ -518,8 +512,7 @@ def test_change_tells_what_was_and_holds_no_other_line(env):
 
 
 def test_other_lines_changed_meanwhile_are_kept(env):
-    write(env, f"A=1\n{KEY}=false # c\n")
-    change = env.set(KEY, "true")
+    change = switched(env, f"A=1\n{KEY}=false # c\n")
     write(env, f"NEW=1\nA=2\n\n{KEY}=true # c\nB=3")
     note = f"{KEY} is back at false; other lines were changed by others and are kept"
     assert env.restore(change) == Restored("merged", note)
@@ -536,8 +529,7 @@ def test_other_lines_changed_meanwhile_are_kept(env):
     ],
 )
 def test_a_key_changed_by_somebody_else_is_a_conflict(env, now, says):
-    write(env, f"{KEY}=false\n")
-    change = env.set(KEY, "true")
+    change = switched(env)
     theirs = write(env, now.format(k=KEY))
     with pytest.raises(EnvFileConflict, match=f"this run wrote {KEY}: true; now {says.format(k=KEY)}"):
         env.restore(change)
@@ -566,8 +558,7 @@ def test_a_key_changed_by_somebody_else_is_a_conflict(env, now, says):
     ],
 )
 def test_a_rollback_by_hand_is_no_conflict(env, now, outcome, then, told):
-    write(env, f"A=1\n{KEY}=false\n")
-    change = env.set(KEY, "true")
+    change = switched(env, f"A=1\n{KEY}=false\n")
     write(env, now.format(k=KEY))
     restored = env.restore(change)
     assert (restored.outcome, restored.note[-len(told) :]) == (outcome, told)
@@ -576,8 +567,7 @@ def test_a_rollback_by_hand_is_no_conflict(env, now, outcome, then, told):
 
 
 def test_one_of_two_lines_changed_by_hand_leaves_no_line_on(env):
-    write(env, f"{KEY}=false\n{KEY}=false\n")
-    change = env.set(KEY, "true")
+    change = switched(env, f"{KEY}=false\n{KEY}=false\n")
     write(env, f"{KEY}=true\n{KEY}=false\n")
     assert env.restore(change).outcome == "merged"
     assert env.path.read_text() == f"{KEY}=false\n{KEY}=false\n"
@@ -590,8 +580,7 @@ def test_one_of_two_lines_changed_by_hand_leaves_no_line_on(env):
 
 
 def test_a_change_of_another_file_is_refused(env, tmp_path):
-    write(env, f"{KEY}=false\n")
-    change = env.set(KEY, "true")
+    change = switched(env)
     with pytest.raises(EnvFileError, match="restore it there"):
         EnvFile(tmp_path / "other").restore(change)
 

@@ -86,13 +86,12 @@ def test_a_proxy_passes_on_what_it_may(limit, passes, tmp_path):
     assert (storage.passes_proxy(119), storage.passes_proxy(120)) == (True, passes)
 
 
-@pytest.mark.parametrize(("most", "kinds"), [(None, []), (9, []), (8, ["read whole"])])
-def test_a_refusal_may_have_to_come_before_all_is_sent(most, kinds):
-    assert [finding.kind for finding in refusal(422).findings("checksum_failed", None, most)] == kinds
-
-
-def test_one_status_can_be_asked_for():
-    assert [finding.kind for finding in refusal(400).findings("checksum_failed", status=422)] == ["wrong status"]
+@pytest.mark.parametrize(
+    ("found", "status", "most", "kinds"),
+    [(422, None, None, []), (422, None, 9, []), (422, None, 8, ["read whole"]), (400, 422, None, ["wrong status"])],
+)
+def test_a_refusal_may_have_to_be_of_one_status_and_to_come_before_all_is_sent(found, status, most, kinds):
+    assert [finding.kind for finding in refusal(found).findings("checksum_failed", status, most)] == kinds
 
 
 @pytest.mark.parametrize(

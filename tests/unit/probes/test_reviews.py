@@ -302,7 +302,7 @@ class Uploader:
         return exchange(body=json.dumps({"task_id": f"rev_{self.sent}"}))
 
     def read(self, answer):
-        return Called.of(answer, HttpNames())
+        return Called.of(answer, HttpNames(), answer.body)
 
 
 def reviews(**collections):

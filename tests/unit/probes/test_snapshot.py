@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import threading
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 import pytest
 
 from acceptance.probes.archives.archives import good, new_nonce
-from acceptance.probes.storage.canary import Canaries
+from acceptance.probes.storage.canary import digest_of, plant
 from acceptance.probes.storage.snapshot import Changes, Tree, attribute, diff
 from acceptance.verdict import Inconclusive
 
@@ -162,18 +163,13 @@ def test_a_changed_file_that_cannot_be_read_is_inconclusive(tmp_path: Path, monk
         attribute(Changes(appeared=(tmp_path / "f",)), {b"n": "case"})
 
 
-def test_canaries_notice_change_removal_and_replacement(tmp_path: Path) -> None:
-    folders = [tmp_path / name for name in ("kept", "changed", "removed", "replaced")]
-    canaries = Canaries.plant(folders, "canary", b"sings")
-    assert canaries.broken() == []
-    (tmp_path / "changed/canary").write_bytes(b"other")
-    (tmp_path / "removed/canary").unlink()
-    (tmp_path / "replaced/canary").unlink()
-    (tmp_path / "replaced/canary").mkdir()
-    assert canaries.broken() == [folder / "canary" for folder in folders[1:]]
+def test_a_file_that_is_gone_or_a_folder_now_has_no_digest(tmp_path: Path) -> None:
+    plant(tmp_path / "new/canary", b"sings")
+    assert digest_of(tmp_path / "new/canary") == hashlib.sha256(b"sings").hexdigest()
+    assert (digest_of(tmp_path / "gone"), digest_of(tmp_path), digest_of(tmp_path / "new/canary/x")) == (None,) * 3
 
 
 def test_a_canary_that_cannot_be_planted_is_inconclusive(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(Inconclusive, match="expected to plant a canary"):
-        Canaries.plant([tmp_path / "file"], "canary", b"x")
+        plant(tmp_path / "file/canary", b"x")

@@ -103,7 +103,7 @@ def test_a_folder_that_a_rollback_opens_is_told(tmp_path, opened_before, found):
     user = User(SimpleNamespace(target=SimpleNamespace(storage=prepared(tmp_path))), Stored(), str)
     user.clients.caller = None
     tmp_path.chmod(0o777 if opened_before else 0o750)
-    already = wrong_archives(user)
+    already = dict(wrong_archives(user))
     tmp_path.chmod(0o777)
     assert [each.kind for each in work(replace(user, wrong_already=already))] == found
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from acceptance.probes.attacks.corpus import cases_to_send, load_cases
 from acceptance.target.file import TargetError, read_settings
 from acceptance.target.keys import KEYS, all_keys
-from acceptance.target.loading import find_target, is_provided, load_target
+from acceptance.target.loading import find_target, load_target
 from acceptance.target.model import Target
 
 PROJECT = Path(__file__).parents[3]
@@ -318,14 +318,8 @@ def test_a_provided_target_needs_only_name_and_kind(tmp_path):
     path = tmp_path / "lab.env"
     path.write_text('TARGET_NAME=lab\nTARGET_KIND=lab\nTARGET_PROVIDER="python -m lab serve"\n')
     target = load_target(path)
-    assert is_provided(path)
-    assert is_provided(target)
     assert target.provider == "python -m lab serve"
     assert target.allow_mutations is False
-
-
-def test_an_ordinary_target_is_not_provided(load):
-    assert not is_provided(load(NEEDED))
 
 
 def test_a_provided_target_must_not_allow_mutations_itself(faults):
