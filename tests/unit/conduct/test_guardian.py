@@ -192,13 +192,13 @@ def test_worker_is_sent_away_before_the_test_data_is_removed(served):
     )
     worker = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
     assert worker.stdout.readline() == b"here\n"
-    poll(lambda: len(served.watchdog._connections), lambda number: number == 2, 5)
+    assert poll(lambda: len(served.watchdog._connections), lambda number: number == 2, 30) == 2
     finish = served.conductor.finish
     served.conductor.finish = lambda reason: served.conductor.done.append(worker.poll()) or finish(reason)
     lease.close()
     assert served.watchdog.over.wait(5)
     served.watchdog.leave()
-    assert worker.wait(5) == -signal.SIGTERM
+    assert worker.wait(30) == -signal.SIGTERM
     assert served.conductor.done[0] == "flags back"
     assert "finish" in served.conductor.done
 

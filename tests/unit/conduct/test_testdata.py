@@ -212,7 +212,7 @@ def test_what_a_slow_service_keeps_after_the_kill_is_removed_and_the_request_nam
         if not (sender := os.fork()):
             call.post("/api/v1/reviews", {"student_id": PREFIX})
             os._exit(0)
-        poll(lambda: list(target.journal_dir.iterdir()), bool, 5)
+        assert poll(Requests(target.journal_dir, trace_prefix(PREFIX)).under_way, bool, 5)  # noted to its end
         os.kill(sender, signal.SIGKILL)
         os.waitpid(sender, 0)
         with pytest.raises(OSError, match=r"found 1 broken off .* \(POST http://127.0.0.1:\d+/api/v1/reviews, begun"):
