@@ -28,6 +28,8 @@ CHECKS = "ops_tests"
 _TIMEOUT_S = 120.0
 _OF_THE_RUN = ("PYTEST_ADDOPTS", "PYTEST_PLUGINS")
 _ARGUMENTS = ("--collect-only", "-qq", "--continue-on-collection-errors", "-c", os.devnull, "-p", "fixtures.collected")
+_AS_THE_RUN = ("-o", "enable_assertion_pass_hook=true")
+"""What it compiles first the run uses: without that hook no check would say what it expected and found."""
 _WITHOUT = ("-p", "no:cacheprovider", "-p", "no:warnings")
 
 
@@ -65,7 +67,7 @@ class Collecting:
         self._found = Path(self._scratch.name) / "collected.json"
         kept = {name: value for name, value in os.environ.items() if name not in _OF_THE_RUN}
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "pytest", *_ARGUMENTS, *_WITHOUT, f"--rootdir={project}", CHECKS],
+            [sys.executable, "-m", "pytest", *_ARGUMENTS, *_AS_THE_RUN, *_WITHOUT, f"--rootdir={project}", CHECKS],
             cwd=project,
             env=kept | {OUTPUT: str(self._found), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
             stdin=subprocess.DEVNULL,

@@ -22,6 +22,15 @@ def everything():
     return found
 
 
+def test_what_the_collection_compiles_keeps_what_each_check_claims(monkeypatch, tmp_path):
+    """In a fresh checkout the run may use it: its record then told of no check what it expected and found."""
+    monkeypatch.setenv("PYTHONPYCACHEPREFIX", str(tmp_path))
+    monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
+    collect(ROOT)
+    [compiled] = tmp_path.rglob("stage_21_01c/test_preflight.*pytest*.pyc")
+    assert b"_call_assertion_pass" in compiled.read_bytes()
+
+
 def test_no_check_of_any_stage_can_be_left_out(everything):
     """Over all checks: one that the run has not selected is marked, and the run ends otherwise than GO."""
     found = list(rows(everything))
