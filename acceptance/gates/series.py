@@ -101,16 +101,20 @@ class Samples:
 
     def _vanished(self) -> str:
         """Name a series that ended although its process goes on and is scraped: renamed, relabelled or dropped."""
-        good = {one: max((at for at, up in points if up == 1), default=0.0) for one, points in joined(self.up).items()}
         for row in (*self.query, *self.total):
             last = row.points[-1][0] if row.points else 0.0
             times, starts = self.starts.get(row.instance, ((), ()))
             place = bisect_right(times, last)
             goes_on = place > 0 and starts[-1] <= starts[place - 1] + SAME_START_S
             # guard: series-that-ended
-            if goes_on and self.start < last < good.get(row.instance, 0.0) - 2 * self.step:
+            if goes_on and self.start < last < max(self.scraped.get(row.instance, ()), default=0.0) - 2 * self.step:
                 return f"{shown(row.labels)} ended at {last:.0f}, although its process is scraped: renamed or dropped?"
         return ""
+
+    @cached_property
+    def scraped(self) -> Mapping[str, Sequence[float]]:
+        """Of each instance, when it was scraped with success, ascending."""
+        return {one: [at for at, up in points if up == 1] for one, points in joined(self.up).items()}
 
     @cached_property
     def restarts(self) -> Mapping[str, Sequence[float]]:
@@ -121,11 +125,10 @@ class Samples:
         Nothing is worked out where the process says when it started.
         """
         known, found = {one.instance for one in self.started}, dict[str, set[float]]()
-        good = {one: [at for at, up in points if up == 1] for one, points in joined(self.up).items()}
         for row in (each for each in (*self.query, *self.total) if each.instance not in known):
             for earlier, later in pairwise(point for point in row.points if math.isfinite(point[1])):
                 if later[1] < earlier[1]:
-                    first = min((at for at in good.get(row.instance, ()) if at > earlier[0]), default=later[0])
+                    first = min((at for at in self.scraped.get(row.instance, ()) if at > earlier[0]), default=later[0])
                     found.setdefault(row.instance, set()).add(min(first, later[0]))
         return {instance: sorted(times) for instance, times in found.items()}
 
