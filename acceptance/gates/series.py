@@ -1,8 +1,9 @@
 """Count what counters gained, from raw samples, by one rule. Pure.
 
 Each series gains on its own, then the gains are added: a sum over instances hides a restart of one behind the other and
-shows a failed scrape of one as a fall and a rise. A counter that first shows within the window began at 0. A fall, or a
-new start of the process, begins at 0 again. Samples that are not finite are left out, and told as a fault.
+shows a failed scrape of one as a fall and a rise. A counter that first shows within the window began at 0. A fall, a
+good scrape without it, or a new start of the process, begins at 0 again. Samples that are not finite are left out, and
+told as a fault.
 """
 
 from __future__ import annotations
@@ -120,15 +121,18 @@ class Samples:
     def restarts(self) -> Mapping[str, Sequence[float]]:
         """Of each instance, when any of its counters shows that its process is another, and all of them began at 0.
 
-        A counter that fell was of the old process when it was last seen; what one is asked for the first time it does
-        not export before. So the first good scrape after that is the new one's, however late the counter came back.
-        Nothing is worked out where the process says when it started.
+        It fell, or a good scrape did not find it and a later one did. What a process is asked for the first time it
+        does not export before; so the first good scrape after the old one's last sample is the new one's, however late
+        the counter came back. Nothing is worked out where the process says when it started.
         """
         known, found = {one.instance for one in self.started}, dict[str, set[float]]()
         for row in (each for each in (*self.query, *self.total) if each.instance not in known):
-            for earlier, later in pairwise(point for point in row.points if math.isfinite(point[1])):
-                if later[1] < earlier[1]:
-                    first = min((at for at in self.scraped.get(row.instance, ()) if at > earlier[0]), default=later[0])
+            scraped = self.scraped.get(row.instance, ())
+            numbers = {at: number for number, at in enumerate(scraped)}
+            for earlier, later in pairwise(row.points):
+                absent = earlier[0] in numbers and numbers.get(later[0], 0) > numbers[earlier[0]] + 1
+                if later[1] < earlier[1] or absent:
+                    first = min((at for at in scraped if at > earlier[0]), default=later[0])
                     found.setdefault(row.instance, set()).add(min(first, later[0]))
         return {instance: sorted(times) for instance, times in found.items()}
 

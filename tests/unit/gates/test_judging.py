@@ -32,15 +32,15 @@ def b(*points):
     return row(*points, instance="b")
 
 
+ALL_70 = a((0, 70), (1, 70), (2, 70))
 ERRORS = {
     "the first error that a series ever shows": ([(2, 1)], "FAIL", 1),  # rate() gives 0: a single sample, at 1
     "none": ([], "PASS", 0),
     "before the window": ([(0, 7), (1, 7), (2, 7)], "PASS", 0),
-    "of the second instance": ([a((0, 3), (2, 3)), b((0, 0), (2, 50))], "FAIL", 50),
-    "none of two": ([a((0, 70), (2, 70)), b((0, 5), (2, 5))], "PASS", 0),
-    "of one instance, after its restart": ([a((0, 70), (2, 70)), b((0, 5), (1, 0), (2, 5))], "FAIL", 5),
-    "a failed scrape of one instance is no error": ([a((0, 70), (1, 70), (2, 70)), b((0, 5), (2, 5))], "PASS", 0),
-    "a restart of one behind the other": ([a((0, 70), (2, 70)), b((0, 60), (1, 0), (2, 10))], "FAIL", 10),
+    "of the second instance": ([a((0, 3), (1, 3), (2, 3)), b((0, 0), (1, 0), (2, 50))], "FAIL", 50),
+    "none of two": ([ALL_70, b((0, 5), (1, 5), (2, 5))], "PASS", 0),
+    "of one instance, after its restart": ([ALL_70, b((0, 5), (1, 0), (2, 5))], "FAIL", 5),
+    "a restart of one behind the other": ([ALL_70, b((0, 60), (1, 0), (2, 10))], "FAIL", 10),
     "a sample before the window is no number": ([(-1, 7), (0, NAN), (1, 7), (2, 8)], "FAIL", 1),
 }
 
@@ -70,6 +70,14 @@ def test_counter_that_fell_shows_that_all_of_its_process_began_again():
     errors, total = ([row((0, 1), (1, 1), (2, 1), instance="a")], [row((0, 90), (1, 95), (2, 5), instance="a")])
     held = samples(errors, total)
     assert (increase(errors, held), held.restarts) == (1, {"a": [2]})
+
+
+@pytest.mark.parametrize(("found", "gain"), [(1, 6), (0, 1)], ids=["not exported", "failed"])
+def test_good_scrape_that_did_not_find_a_counter_was_of_a_new_process(found, gain):
+    """It is exported from its first event on, and may be where the old one's was when it is seen again."""
+    errors, total = [a((0, 5), (2, 6))], [a((0, 90), (1, 90), (2, 96))]
+    held = samples(errors, total, up=[a((0, 1), (1, found), (2, 1))])
+    assert (increase(errors, held), held.restarts) == (gain, {"a": [1]} if found else {})
 
 
 def test_a_counter_that_comes_back_late_shows_no_second_restart():
@@ -226,7 +234,7 @@ def test_worst_instance_is_judged_by_its_newest_value():
 def test_one_bound_is_one_bucket_however_it_is_spelt():
     """Prometheus 3 writes `1.0` where the one before it wrote `1`: the counter goes on."""
     rows = [row((0, 500), le="1"), row((1, 510), (2, 520), le="1.0"), row((0, 500), (1, 510), (2, 520), le="+Inf")]
-    result = judge(gate("quantile", "< 1"), samples(rows, [(0, 500), (2, 520)]))
+    result = judge(gate("quantile", "< 1"), samples(rows, [(0, 500), (1, 510), (2, 520)]))
     assert (result.verdict, result.value, result.samples) == (Verdict.PASS, 1.0, 20)
     no_rows = judge(gate("quantile", "< 1"), samples([]))
     assert (no_rows.verdict, no_rows.reason) == (Verdict.INCONCLUSIVE, "no series for query")
