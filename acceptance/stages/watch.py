@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from functools import partial
 
 from acceptance.gates.figures import TriggerState
+from acceptance.gates.judging import no_data
 from acceptance.gates.measures import GateResult, Measure, Trigger
 from acceptance.gates.series import Row, Samples
 from acceptance.gates.triggers import evaluate
@@ -28,6 +29,7 @@ from acceptance.stages.watch_state import WatchState
 from acceptance.verdict import Refused, Verdict
 
 NO_ANSWER = "; no answer since"
+TOO_FEW_AFTER = "; after our own probes: "
 
 
 @dataclass(frozen=True)
@@ -187,7 +189,15 @@ class Watch(threading.Thread):
         # One request may still be in flight, and its count shows with the next scrape only.
         undisturbed_since = self._own.undisturbed_since(trigger.synthetic_events) + 2 * self._inputs.step
         result = evaluate(trigger, samples, own, undisturbed_since)
-        self._note(result, samples.end - samples.newest if samples.up else 0.0)
+        age = samples.end - samples.newest if samples.up else 0.0
+        told = self._triggers.get(trigger.id)
+        stood = told and (told.verdict, result.verdict) == (Verdict.PASS, Verdict.INCONCLUSIVE)
+        if told and stood and not no_data(trigger, samples):
+            # There are data; only too few came after our own probes, with which a stage often ends.
+            reason = told.reason.partition(TOO_FEW_AFTER)[0] + TOO_FEW_AFTER + result.reason
+            self._triggers[trigger.id] = replace(told, age_s=round(age, 1), reason=reason)
+        else:
+            self._note(result, age)
         return result
 
     def _note(self, result: GateResult, age: float) -> None:

@@ -202,9 +202,9 @@ def student_upload(
         submission = Submission.of_one(new_id("Soak"), "hw02", archive)
         answer = uploader.send(submission.upload())
         refused = 0 if answer.status == httpx.codes.CREATED else refused + 1
-        if refused:
-            found = [Finding("not accepted", archive.description, "201", brief(answer))]
-            NOT_ACCEPTED.check(stage_work, refused, found)
+        found = [Finding("not accepted", archive.description, "201", brief(answer))] if refused else []
+        NOT_ACCEPTED.check(stage_work, refused, found)
+        if found:
             return found
         soak_times.append(answer.elapsed_s)
         told = uploader.read(answer)

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -283,6 +284,21 @@ def test_a_trigger_without_an_answer_any_more_says_so_and_how_old_its_data_are(w
             running.evaluate(now)
     [told] = running.state.triggers
     assert (told.evaluations, told.age_s, told.reason.count("; no answer since")) == (1, 21.0, 1)
+
+
+def test_a_trigger_that_did_not_fire_before_our_own_probes_is_not_without_data_after_them(watch, prometheus, own):
+    """The exit gate uploads what must be refused: each GO said of data corruption that nothing was known of it."""
+    running = watch(replace(OTHERS, synthetic_events="checksum_failed"))
+    running._since, prometheus.failures = 1009.99, 0
+    running.evaluate(1010.0)
+    own.begin("checksum_failed")
+    for seen in (Verdict.PASS, Verdict.PASS, Verdict.INCONCLUSIVE):
+        if seen is Verdict.INCONCLUSIVE:
+            prometheus.newest = lambda _: 0.0  # and now it is scraped no more
+        running.evaluate(1010.0)
+        [told] = running.state.triggers
+        noted = told.reason.count("; after our own probes: expected at least")
+        assert (told.verdict, told.evaluations, noted) == (seen, 1, seen is Verdict.PASS)
 
 
 def test_error_rate_of_another_service_is_watched_too(watch):
