@@ -33,7 +33,7 @@ _RAW = re.compile(
 )
 """What Python says; a reader of the first screen needs the place where it stands, not the words."""
 
-_STEP = re.compile(r"; [a-z][^;()<>{}]*$")
+_STEP = re.compile(r"; [a-z](?:[^;()<>{}]|\([A-Z_, ]+\))*$")
 """How a message of ours ends: in what to do next."""
 
 

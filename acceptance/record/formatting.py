@@ -223,8 +223,10 @@ def duration(seconds: float | None) -> str:
     return f"{minutes} min" if minutes < 60 else f"{minutes // 60}h {minutes % 60:02}min"
 
 
-def against_plan(seconds: float | None, planned_minutes: float | None) -> str:
-    """Show a duration beside its plan: `22 min of 45 min planned`."""
+def against_plan(seconds: float | None, planned_minutes: float | None, facts: Facts) -> str:
+    """Show a duration beside its plan: `22 min of 45 min planned`; a survey and a shortened soak keep none."""
+    if facts.mode == "survey" or facts.target.get("soak_seconds"):
+        return duration(seconds)
     if not planned_minutes:
         return f"{duration(seconds)} (no plan given)"
     over = (seconds or 0) / 60 - planned_minutes

@@ -204,7 +204,7 @@ def delay(record: Record) -> str:
         f"- {formatting.flag_words(record)}",
         *([f"- Rescheduled: stage {', '.join(found.stages)} for {found.when}"] if late else []),
         *(
-            f"- Stage {stage.id}: took {formatting.against_plan(stage.seconds, stage.planned_minutes)}"
+            f"- Stage {stage.id}: took {formatting.against_plan(stage.seconds, stage.planned_minutes, record.facts)}"
             for stage in record.stages
             if stage.id in found.overran
         ),

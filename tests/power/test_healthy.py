@@ -17,6 +17,8 @@ def test_healthy_lab_is_green(held_target: Path, tmp_path: Path) -> None:
     ended = run_stage(quick, tmp_path)
     assert (ended.first_red, ended.code, ended.outcome) == ("nothing", 0, "GO"), ended.explain()
     assert left_over(quick) == []
+    stood = {each["id"]: each["verdict"] for each in ended.of("stage.finished")[0]["triggers"] if not each["other"]}
+    assert ({*stood.values()}, "not-accepted" in stood) == ({"PASS"}, True), stood
 
 
 def test_stage_with_the_labs_own_soak_takes_less_than_a_minute(tmp_path: Path) -> None:

@@ -38,6 +38,7 @@ def test_causes_are_told_and_what_follows_from_them_is_not(record, reasons, caus
         ("Soak; httpx.ConnectError: refused", "Soak"),
         ("Soak: HTTPConnectionPool(host='::1', port=9): (a; b)", "Soak"),
         ("Soak: HTTPConnectionPool(host='::1', port=9): (a); check that it runs", "Soak; check that it runs"),
+        ("Soak: KeyError: (a); check URL (LOGIN, TENANT) of it", "Soak; check URL (LOGIN, TENANT) of it"),
     ],
 )
 def test_what_python_says_of_an_error_is_left_to_the_check_and_the_next_step_is_not(said, plain):

@@ -100,6 +100,17 @@ def test_a_rehearsal_whose_rollback_failed_does_not_say_that_flags_are_restored(
     assert ("flags are restored" in said, "<title>ROLLBACK FAILED · " in said) == (False, True)
 
 
+def test_the_word_of_a_stage_holds_no_exception_and_a_survey_no_plan(tmp_path):
+    record = load(samples.go(tmp_path / "run"))
+    raw = [replace(each, reason="Soak: HTTPConnectionPool(a); check that it runs") for each in record.stages]
+    said = page(replace(record, stages=raw, facts=replace(record.facts, mode="survey")))
+    assert ("HTTPConnectionPool" in said, "check that it runs.</strong>" in said, "min planned" in said) == (
+        False,
+        True,
+        False,
+    )
+
+
 def test_a_stage_that_was_cut_off_is_not_called_not_run(pages):
     strip = pages["interrupted"].partition('<ol class="strip">')[2].partition("<ul>")[0]
     assert ("INTERRUPTED" in strip, "NOT RUN" in strip) == (True, False)
