@@ -72,13 +72,17 @@ class Plan:
         yield "summary"
         yield from self._row("refused", "; ".join(self.refusals) or "no")
         yield from self._row("effect", f"{count(self.changes, 'flag change')}, {count(self.restarts, 'restart')}")
-        planned = sum(stage.planned_minutes for stage in of_it)
-        yield from self._row("time", f"{planned:g} min planned, of them {soak:.3g} min soak")
+        planned = sum(self._minutes(stage, soaks=stage.id in soaks) for stage in of_it)
+        yield from self._row("time", f"{planned:.3g} min planned, of them {soak:.3g} min soak")
         if self.target.provider:
-            own = "env file, folders, addresses and soak are the checklist's; the target that is started has its own"
+            own = "env file, folders and addresses are the checklist's; the target that is started has its own"
             yield from self._row("defaults", own)
         yield from self._row("checks", f"{len(self.checks)}, of which {len(looks)} only look")
         yield from self._row("test data", f"by {count(len(writes), 'check')}, removed at the end" if writes else "none")
+
+    def _minutes(self, stage: Stage, *, soaks: bool) -> float:
+        """Give the minutes that a stage takes by its plan, with a soak as long as this target's."""
+        return stage.planned_minutes - soaks * (stage.soak_minutes - stage.soak_s(self.target) / 60)
 
     def _beginning(self) -> Iterator[str]:
         target = self.target
@@ -98,7 +102,7 @@ class Plan:
 
     def _stage(self, stage: Stage, checks: Sequence[Selected], start: datetime) -> Iterator[str]:
         soaks = any("soaked" in check.fixtures for check in checks)
-        minutes = f"{stage.planned_minutes:g} min planned"
+        minutes = f"{self._minutes(stage, soaks=soaks):.3g} min planned"
         minutes += f", soak {stage.soak_s(self.target) / 60:.3g} min" if soaks else ""
         yield f"stage {stage.id}: {stage.title}: {count(len(checks), 'check')}, {minutes}"
         if stage.service not in ("", "all", *self.target.services):

@@ -185,6 +185,11 @@ def test_a_fault_is_switched_at_run_time(lab: WholeLab) -> None:
     assert "unknown fault 'nonsense'" in wrong.stderr
 
 
+def test_a_plan_tells_of_the_lab_as_it_is(lab: WholeLab) -> None:
+    told = {*dotenv_values(ROOT / "targets" / "lab.env").items()} - {("TARGET_PROVIDER", "python -m lab serve")}
+    assert told - {*lab.target.items()} == set()
+
+
 def test_ports_are_the_ones_in_the_target_file(lab: WholeLab) -> None:
     ports = json.loads((lab.home / "ports.json").read_text())
     assert lab.target["API_URL"] == f"http://127.0.0.1:{ports['butler-api']}"

@@ -155,12 +155,13 @@ def test_lines_fit_the_terminal_where_words_allow(target):
 
 def test_a_plan_begins_with_its_summary(target):
     checks = [check("preflight"), check("flag_off", "flag_off"), check("flag_on", "flag_on", "writes_data")]
+    target = replace(target, soak_seconds=15)
     plan = Plan(target, {STAGE.id: STAGE}, [*checks, check("soak", "flag_on", "soaked")], "rehearse", "", SATURDAY)
     assert [line.split(maxsplit=1) for line in list(plan.lines())[1:7]] == [
         ["summary"],
         ["refused", "no"],
         ["effect", "2 flag changes, 2 restarts"],
-        ["time", "45 min planned, of them 20 min soak"],
+        ["time", "25.2 min planned, of them 0.25 min soak"],
         ["checks", "4, of which 1 only look"],
         ["test", "data   by 1 check, removed at the end"],
     ]
