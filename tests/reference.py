@@ -2,7 +2,7 @@
 
 `docs/target-file.md` comes from the keys of a target file and the comments of the example; `docs/options.md` from the
 options, markers and exit codes; `docs/contract.md` from `tests/contract.toml`; `acceptance/data/events.schema.json`
-from the kinds of events.
+from the kinds of events; `acceptance/data/record.schema.json` from the types of a record.
 `tests/unit/test_reference.py` fails while a page is not what this writes.
 """
 
@@ -15,16 +15,21 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from pydantic import TypeAdapter
 
 from acceptance.kinds import KINDS
+from acceptance.record.delays import Delay
+from acceptance.record.publish import LATER, SCHEMA_ID
+from acceptance.record.schema import Record
 from acceptance.target.keys import KEYS, SHOWN_BY
 from acceptance.verdict import ExitCode
 from tests import contract
 
 ROOT = Path(__file__).resolve().parents[1]
 EXAMPLE = ROOT / "targets" / "production.env.example"
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
 EXIT_CODES = {
     0: "GO",
     1: "NO-GO: a check failed or a trigger fired; the stage was rolled back",
@@ -122,12 +127,9 @@ def event_schema() -> str:
     """Write the JSON Schema of a line of the event log, one line for each kind of event."""
     kinds = {name: TypeAdapter(kind).json_schema() | {"additionalProperties": False} for name, kind in KINDS.items()}
     for shape in kinds.values():
-        shape["properties"] = {
-            name: {key: value for key, value in its.items() if key not in ("title", "default")}
-            for name, its in shape["properties"].items()
-        }
+        shape["properties"] = _fields(shape)
     whole = {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$schema": DIALECT,
         "title": "Event of a run's log",
         "type": "object",
         "required": ["seq", "at", "kind", "data", "prev", "hash"],
@@ -135,6 +137,43 @@ def event_schema() -> str:
     }
     rows = ",\n".join(json.dumps({name: shape})[1:-1] for name, shape in kinds.items())
     return json.dumps(whole)[:-1] + ',\n"$defs": {\n' + rows + "\n}}\n"
+
+
+def record_schema() -> str:
+    """Write the JSON Schema of `record.json`: the types of `acceptance/record/schema.py`, and what is added to them."""
+    whole, delay = (TypeAdapter(each).json_schema(mode="serialization") for each in (Record, Delay))
+    whole["properties"] |= {
+        "schema": {"const": SCHEMA_ID},
+        "awaiting": {"type": "array", "items": {"type": "string"}},
+        "delay": {"anyOf": [{"$ref": "#/$defs/Delay"}, {"type": "null"}]},
+    }
+    whole["$defs"]["Delay"] = delay
+    return json.dumps({"$schema": DIALECT, "$id": "urn:butler-acceptance:record:1", **_closed(whole)}, indent=1) + "\n"
+
+
+def _closed(schema: Any) -> Any:
+    """Say of each object in a schema that it has all of its fields, but those of later versions, and no other."""
+    if isinstance(schema, list):
+        return [_closed(each) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    schema = {key: _closed(each) for key, each in schema.items()}
+    if "properties" in schema:
+        fields = _fields(schema)
+        schema |= {
+            "properties": fields,
+            "additionalProperties": False,
+            "required": [each for each in fields if each not in LATER],
+        }
+    return schema
+
+
+def _fields(schema: dict[str, Any]) -> dict[str, Any]:
+    """Give the fields of a type without their titles, which are their names, and without defaults."""
+    return {
+        name: {key: value for key, value in its.items() if key not in ("title", "default")}
+        for name, its in schema["properties"].items()
+    }
 
 
 def _comments() -> Iterator[tuple[str, str]]:
@@ -165,6 +204,7 @@ PAGES = {
     ROOT / "docs" / "contract.md": contract.page,
     ROOT / "docs" / "options.md": lambda: options(suite_options()),
     ROOT / "acceptance" / "data" / "events.schema.json": event_schema,
+    ROOT / "acceptance" / "data" / "record.schema.json": record_schema,
 }
 
 if __name__ == "__main__":

@@ -55,7 +55,7 @@ def load(folder: Path) -> Record:
 
 
 def as_json(record: Record) -> dict[str, Any]:
-    """Give the record as plain JSON: the shape of `acceptance/data/record.schema.json`."""
+    """Give the record as plain JSON; `acceptance/data/record.schema.json` is made from its types."""
     derived = {"awaiting": [line.id for line in record.awaiting], "delay": _plain(delay_of(record))}
     return {"schema": SCHEMA_ID, **_plain(record), **derived}
 

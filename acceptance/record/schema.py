@@ -4,15 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import PositiveInt, TypeAdapter, WithJsonSchema
 
 from acceptance.checklist import State
+from acceptance.evidence import Evidence
+from acceptance.finding import Severity
 from acceptance.gates.figures import GateFigures, TriggerState
 from acceptance.kinds import RunFacts
 from acceptance.outcome import REFUSED
 from acceptance.verdict import Outcome, Verdict
 
 Counts = Mapping[str, int]
+Piece = Annotated[Mapping[str, Any], WithJsonSchema(TypeAdapter(Evidence).json_schema())]
+"""One piece of evidence, as the event log has it."""
+SeverityName = Annotated[str, WithJsonSchema({"enum": list(Severity.__members__)})]
 
 
 @dataclass(frozen=True)
@@ -41,7 +48,7 @@ class Check:
     `number` is its place in the run, from 1, and its anchor on the page. Evidence is as the event log has it.
     """
 
-    number: int
+    number: PositiveInt
     nodeid: str
     stage: str
     phase: str
@@ -53,7 +60,7 @@ class Check:
     worker: str = ""
     at: str = ""
     claims: tuple[Claim, ...] = ()
-    evidence: tuple[Mapping[str, Any], ...] = ()
+    evidence: tuple[Piece, ...] = ()
 
     @property
     def name(self) -> str:
@@ -74,7 +81,7 @@ class FindingKind:
     """All findings of one kind, worst first; `checks` holds the numbers of the checks that found them."""
 
     kind: str
-    severity: str
+    severity: SeverityName
     count: int
     checks: tuple[int, ...]
     subjects: tuple[str, ...]
@@ -206,7 +213,10 @@ class Facts(RunFacts):
 
 @dataclass(frozen=True)
 class Record:
-    """The whole record of one run.
+    """The whole record of one run: what its event log gives.
+
+    Times are UTC, RFC 3339; durations are seconds unless the name says minutes; check numbers point into `checks`,
+    from 1.
 
     Attributes:
         outcome: The run's outcome: what the run claimed, or worse when its events contradict the claim.

@@ -12,9 +12,9 @@ import argparse
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 
 import _environment  # noqa: F401 - first: it finds the packages
@@ -61,36 +61,44 @@ def main(arguments: list[str] | None = None) -> int:
     target = absolute(options.target)
     command = [sys.executable, "-m", "pytest", "--target", target, f"--reports={options.reports.resolve()}"]
     code = run_to_its_end([*command, *options.arguments], ROOT)
-    try:
+    afterwards = Afterwards(code)
+    with afterwards.step():
         runs, _ = read_runs(options.reports)
-    except OSError as error:
-        failed = _failed(code, error)
-        return code or failed
-    failed = 0
-    for step in _afterwards(options, night_of(code, before, runs), runs):
+        _follow_up(afterwards, options, night_of(code, before, runs), runs)
+    return code or (FAILED_AFTERWARDS if afterwards.failed else 0)
+
+
+class Afterwards:
+    """What follows the run: of its steps none is left out because another fails."""
+
+    def __init__(self, code: int) -> None:
+        self.failed = False
+        self._code = code
+
+    @contextmanager
+    def step(self) -> Iterator[None]:
+        """Say what fails in one step, such as a post that nobody takes, and go on."""
         try:
-            step()
-        except (OSError, Inconclusive, TamperedLog) as error:  # a post that nobody takes ends no other step
-            failed = _failed(code, error)
-    return code or failed
+            yield
+        except (OSError, Inconclusive, TamperedLog) as error:
+            say(f"ERROR: the run ended with {self._code}; after it: {error}", error=True)
+            self.failed = True
 
 
-def _failed(code: int, error: Exception) -> int:
-    """Say what failed after the run, and give the exit code of that."""
-    say(f"ERROR: the run ended with {code}; after it: {error}", error=True)
-    return FAILED_AFTERWARDS
-
-
-def _afterwards(options: argparse.Namespace, night: Night, runs: list[Run]) -> Iterator[Callable[[], object]]:
-    """Give what follows the run, in its order."""
+def _follow_up(afterwards: Afterwards, options: argparse.Namespace, night: Night, runs: list[Run]) -> None:
+    """Tell, show, tidy up and render."""
     name = name_of(options.target)
-    yield lambda: _tell(options.reports / f"nightly-{name}.json", name, night)
-    yield lambda: _show(options.reports / night.folder / JUNIT, options.reports / f"nightly-{name}.xml", night)
-    old: list[Run] = []
-    yield lambda: old.extend(expired(runs, options.keep_days, datetime.now(UTC), told_of(options.reports)))
-    for run in old:
-        yield partial(_remove, options.reports / run.folder, f"a rehearsal older than {options.keep_days} days")
-    yield lambda: replace_text(options.reports / "index.html", history(*read_runs(options.reports)))
+    with afterwards.step():
+        _tell(options.reports / f"nightly-{name}.json", name, night)
+    with afterwards.step():
+        _show(options.reports / night.folder / JUNIT, options.reports / f"nightly-{name}.xml", night)
+    with afterwards.step():
+        for run in expired(runs, options.keep_days, datetime.now(UTC), told_of(options.reports)):
+            with afterwards.step():
+                shutil.rmtree(options.reports / run.folder)
+                say(f"removed: {Path(run.folder).name}, a rehearsal older than {options.keep_days} days")
+    with afterwards.step():
+        replace_text(options.reports / "index.html", history(*read_runs(options.reports)))
 
 
 def _tell(state: Path, name: str, night: Night) -> None:
@@ -101,11 +109,6 @@ def _tell(state: Path, name: str, night: Night) -> None:
         if address := channels(os.environ).webhook:
             send_post(address, text)
     remember(state, night)
-
-
-def _remove(folder: Path, why: str) -> None:
-    shutil.rmtree(folder)
-    say(f"removed: {folder.name}, {why}")
 
 
 def _show(found: Path, results: Path, night: Night) -> None:

@@ -6,10 +6,10 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
-from served import served
+from served import answering
 
 Answer = Callable[[str], tuple[int, str, bytes]]
 
@@ -18,26 +18,11 @@ Answer = Callable[[str], tuple[int, str, bytes]]
 def server(answer: Answer, context: ssl.SSLContext | None = None) -> Iterator[str]:
     """Serve ``answer(path) -> (status, content type, body)``; gives the address."""
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            status, kind, body = answer(self.path)
-            self.send_response(status)
-            self.send_header("Content-Type", kind)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
+    def told(asked: Any) -> tuple[int, bytes, dict[str, str]]:
+        status, kind, body = answer(asked.path)
+        return status, body, {"Content-Type": kind}
 
-        def do_POST(self) -> None:
-            self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            self.do_GET()
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    if context:
-        http.socket = context.wrap_socket(http.socket, server_side=True, do_handshake_on_connect=False)
-    with served(http) as url:
+    with answering(told, context) as url:
         yield url.replace("http", "https" if context else "http", 1)
 
 

@@ -16,11 +16,10 @@ import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from email.utils import collapse_rfc2231_value
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-from served import served
+from served import answering
 
 SOUND = "sound"
 _ID = re.compile(rb"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
@@ -200,26 +199,17 @@ def tiny_review_api(root: Path, fault: str = SOUND) -> Iterator[TinyApi]:
     """Serve on a free port until the block ends."""
     api = TinyApi(root, fault)
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            api.traces.append(self.headers["traceparent"].split("-")[1])
-            try:
-                boundary = re.search(r'boundary="?([^";]+)', self.headers["Content-Type"])
-                assert boundary
-                status, answer = api.review(body, boundary[1].encode())
-            except KeyError:
-                status, answer = 422, {"detail": "a field is missing"}
-            except (OSError, ValueError, RuntimeError):
-                status, answer = 500, {"detail": "internal error"}
-            raw = json.dumps(answer).encode()
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(raw)))
-            self.end_headers()
-            self.wfile.write(raw)
+    def answer(asked: Any) -> tuple[int, str, dict[str, str]]:
+        api.traces.append(asked.headers["traceparent"].split("-")[1])
+        try:
+            boundary = re.search(r'boundary="?([^";]+)', asked.headers["Content-Type"])
+            assert boundary
+            status, told = api.review(asked.body, boundary[1].encode())
+        except KeyError:
+            status, told = 422, {"detail": "a field is missing"}
+        except (OSError, ValueError, RuntimeError):
+            status, told = 500, {"detail": "internal error"}
+        return status, json.dumps(told), {}
 
-        def log_message(self, *_: Any) -> None:
-            pass
-
-    with served(ThreadingHTTPServer(("127.0.0.1", 0), Handler)) as api.url:
+    with answering(answer) as api.url:
         yield api

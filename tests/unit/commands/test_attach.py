@@ -2,13 +2,12 @@
 
 import re
 import shutil
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 import record_samples as samples
-from served import served
+from served import answering
 
 from acceptance.commands import attach as attaching
 from acceptance.commands import record
@@ -36,45 +35,23 @@ ANSWERS = {
 }
 
 
-class Trackers(ThreadingHTTPServer):
-    """The four ticket systems, and what they got."""
-
-    url, asks_for_login = "", False
-
-    def __init__(self):
-        super().__init__(("127.0.0.1", 0), Tracker)
-        self.got = []
-
-
-class Tracker(BaseHTTPRequestHandler):
-    """Answers as the four ticket systems do, to who logs in; keeps what it got."""
-
-    server: Trackers
-
-    def answer(self):
-        body = self.rfile.read(int(self.headers["Content-Length"] or 0))
-        known = [text for (verb, path), text in ANSWERS.items() if verb == self.command and self.path.startswith(path)]
-        secret = self.headers["Authorization"] or self.headers["PRIVATE-TOKEN"]
-        status, text = (200, known[0]) if known and secret else (404 if secret else 401, '{"message": "no"}')
-        if self.server.asks_for_login:
-            status, text = 302, "<html>log in</html>"
-        self.server.got.append((self.command, self.path, body))
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(text)))
-        self.end_headers()
-        self.wfile.write(text.encode())
-
-    do_GET = do_POST = do_PUT = answer  # noqa: N815 - the server's own names
-
-    def log_message(self, *_):
-        pass
-
-
 @pytest.fixture
 def tracker():
-    server = Trackers()
-    with served(server) as server.url:
-        yield server
+    """Be the four ticket systems, as each answers to who logs in; keeps what it got."""
+    own = SimpleNamespace(asks_for_login=False, got=[])
+
+    def answer(asked):
+        known = [
+            text for (verb, path), text in ANSWERS.items() if verb == asked.command and asked.path.startswith(path)
+        ]
+        secret = asked.headers["Authorization"] or asked.headers["PRIVATE-TOKEN"]
+        own.got.append((asked.command, asked.path, asked.body))
+        if own.asks_for_login:
+            return 302, "<html>log in</html>", {}
+        return (200, known[0], {}) if known and secret else (404 if secret else 401, '{"message": "no"}', {})
+
+    with answering(answer) as own.url:
+        yield own
 
 
 @pytest.fixture(scope="module")

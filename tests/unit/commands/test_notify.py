@@ -11,14 +11,13 @@ import sys
 import time
 from contextlib import contextmanager, nullcontext
 from email.message import EmailMessage
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 import record_samples as samples
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult
-from served import served
+from served import answering
 
 from acceptance.commands.notify import ATTEMPTS, channels, send_mail, send_post
 from acceptance.record.publish import publish
@@ -32,17 +31,11 @@ def webhook(*statuses):
     """An HTTP server that answers with these statuses in turn, the last one for ever; gives url and bodies."""
     bodies, left = [], list(statuses)
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self):
-            bodies.append(json.loads(self.rfile.read(int(self.headers["content-length"]))))
-            self.send_response(left.pop(0) if len(left) > 1 else left[0])
-            self.send_header("content-length", "0")
-            self.end_headers()
+    def answer(asked):
+        bodies.append(json.loads(asked.body))
+        return left.pop(0) if len(left) > 1 else left[0], "", {}
 
-        def log_message(self, *args):
-            pass
-
-    with served(ThreadingHTTPServer(("127.0.0.1", 0), Handler)) as url:
+    with answering(answer) as url:
         yield f"{url}/services/T0/SECRET", bodies
 
 

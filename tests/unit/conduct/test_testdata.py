@@ -5,11 +5,10 @@ import os
 import signal
 import time
 from contextlib import contextmanager, suppress
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 import time_machine
-from served import served
+from served import answering
 from small_target import PREFIX, small_target
 
 import acceptance.conduct.testdata
@@ -184,28 +183,16 @@ def test_what_comes_after_the_first_look_is_removed_too(target, asked, monkeypat
     assert not late.exists()
 
 
-@contextmanager
-def slow_service(path, pause):
-    """A service that keeps what it was sent, and answers, a while after the request."""
-
-    class Slow(BaseHTTPRequestHandler):
-        def do_POST(self):
-            time.sleep(pause)
-            path.touch()
-            with suppress(OSError):
-                self.send_response(201)
-
-        def log_message(self, *_):
-            pass
-
-    with served(ThreadingHTTPServer(("127.0.0.1", 0), Slow)) as url:
-        yield url
-
-
 def test_what_a_slow_service_keeps_after_the_kill_is_removed_and_the_request_named(tmp_path, asked):
     """The sender is killed while the service pauses for longer than any calm."""
     late = tmp_path / "store" / f"{PREFIX}-late.zip"
-    with slow_service(late, pause=1.4) as url:
+
+    def kept_late(_):
+        time.sleep(1.4)
+        late.touch()
+        return 201, "", {}
+
+    with answering(kept_late) as url:
         target = small_target(tmp_path, API_URL=url)  # a request may take 1 s to connect and 1 s to be answered
         target.journal_dir.mkdir()
         call = Clients(target, trace_prefix(PREFIX)).caller("api")

@@ -5,11 +5,10 @@ import os
 import re
 import shutil
 import subprocess
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from dotenv import dotenv_values
-from served import served
+from served import answering
 
 from acceptance.envfile.file import EnvFile, EnvFileError
 from acceptance.envfile.readers import ABSENT, REFUSED, compose, docker_run, open_quote, readings, shell, systemd
@@ -223,29 +222,13 @@ def docker():
 
     created = []
 
-    class Daemon(BaseHTTPRequestHandler):
-        def do_GET(self):
-            self.answer(b"{}")
+    def daemon(asked):
+        if post := asked.command == "POST":
+            created.append(json.loads(asked.body)["Env"])
+        body = '{"Id":"x","Warnings":[]}' if post else "" if asked.command == "HEAD" else "{}"
+        return 201 if post else 200, body, {"Api-Version": "1.44", "Content-Type": "application/json"}
 
-        def do_HEAD(self):
-            self.answer(b"")
-
-        def do_POST(self):
-            created.append(json.loads(self.rfile.read(int(self.headers["Content-Length"])))["Env"])
-            self.answer(b'{"Id":"x","Warnings":[]}')
-
-        def answer(self, body):
-            self.send_response(201 if self.command == "POST" else 200)
-            self.send_header("Api-Version", "1.44")
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_):
-            pass
-
-    with served(ThreadingHTTPServer(("127.0.0.1", 0), Daemon)) as url:
+    with answering(daemon) as url:
         surroundings = {**os.environ, "DOCKER_HOST": url.replace("http", "tcp")}
 
         def create(path):

@@ -4,12 +4,10 @@ import os
 import re
 import subprocess
 import sys
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from served import served
+from served import answering
 from small_target import small_target
 
 from acceptance.observe.health import health_fault
@@ -39,22 +37,12 @@ PAGES = {
 }
 
 
-@contextmanager
 def pages():
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self):
-            status, said = PAGES[self.path.partition("?")[0]]
-            self.send_response(status)
-            self.send_header(*(("Location", said) if 300 <= status < 400 else ("X-Is", "body")))
-            self.end_headers()
-            if status == 200:
-                self.wfile.write(said.encode())
+    def page(asked):
+        status, said = PAGES[asked.path.partition("?")[0]]
+        return status, said if status == 200 else "", {"Location": said} if 300 <= status < 400 else {}
 
-        def log_message(self, *_):
-            pass
-
-    with served(ThreadingHTTPServer(("127.0.0.1", 0), Handler)) as url:
-        yield url
+    return answering(page)
 
 
 @pytest.mark.parametrize(

@@ -5,12 +5,11 @@ import os
 import sys
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
-from served import served
+from served import answering
 
 from acceptance.finding import summary
 from acceptance.observe.alerting import own_alerts
@@ -45,24 +44,13 @@ def target(tmp_path):
 @pytest.fixture
 def site():
     """A web server that gives one answer to everything; gives its address."""
-    answer: dict[str, Any] = {"status": 200, "body": ""}
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self):
-            self.send_response(answer["status"])
-            self.end_headers()
-            self.wfile.write(answer["body"].encode())
-
-        def log_message(self, *_):
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    answer: Any = [200, "", {}]
 
     def say(body, status=200):
-        answer.update(status=status, body=body)
+        answer[:2] = status, body
         return url
 
-    with served(server) as url:
+    with answering(lambda _: answer) as url:
         yield say
 
 

@@ -7,13 +7,12 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from itertools import count
 from typing import Any
 
 import httpx
 import pytest
-from served import served
+from served import answering, served
 from small_target import small_target
 
 from acceptance.finding import summary
@@ -385,20 +384,8 @@ def test_one_process_serves_for_all_of_ours(target: Any) -> None:
     assert here not in serving._served
 
 
-class Foreign(BaseHTTPRequestHandler):
-    """Answers as a framework does where there is no such page."""
-
-    def do_GET(self) -> None:
-        self.send_response(404)
-        self.end_headers()
-        self.wfile.write(b'{"detail": "Not Found"}')
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
-
-
 def test_an_address_that_another_program_has_is_told(target: Any) -> None:
-    with served(HTTPServer(target.telegram.address, Foreign)):
+    with answering(lambda _: (404, '{"detail": "Not Found"}', {}), at=target.telegram.address):
         with pytest.raises(Inconclusive, match=r"TELEGRAM_LISTEN 127\.0\.0\.1:"):
             Clients(target).butler  # noqa: B018
         serving.serve(target)

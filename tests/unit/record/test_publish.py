@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import random
 import resource
@@ -18,10 +17,8 @@ from record_scripts import script
 from record_writer import STAGE, TARGET, run
 
 from acceptance.events import EventLog, TamperedLog, read_events
-from acceptance.record import schema
-from acceptance.record.delays import Delay
 from acceptance.record.panel import panel
-from acceptance.record.publish import LATER, load, manifest, publish, render, to_text
+from acceptance.record.publish import load, manifest, publish, render, to_text
 from acceptance.record.verify import NoRecord, verify
 
 SCHEMA = json.loads(files("acceptance").joinpath("data/record.schema.json").read_text())
@@ -48,20 +45,6 @@ def test_record_and_log_fit_their_published_schemas(tmp_path, name):
     jsonschema.Draft202012Validator(SCHEMA).validate(json.loads((folder / "record.json").read_text()))
     for event in read_events(folder / "events.jsonl"):
         jsonschema.Draft202012Validator(EVENTS["$defs"][event.kind]).validate(event.data)
-
-
-def test_schema_names_the_fields_of_each_type():
-    types = {name: each for name, each in vars(schema).items() if dataclasses.is_dataclass(each)}
-    fields = {name: {field.name for field in dataclasses.fields(each)} for name, each in types.items()}
-    fields["Delay"] = {field.name for field in dataclasses.fields(Delay)}
-    whole = fields.pop("Record") | {"schema", "awaiting", "delay"}
-    del fields["RunFacts"], fields["GateFigures"]  # they are parts of `Facts` and `Gate`
-    shapes = {name: SCHEMA["$defs"][name] for name in fields}
-    assert {name: set(shape["properties"]) for name, shape in shapes.items()} == fields
-    assert {name: set(shape["required"]) for name, shape in shapes.items()} == {
-        name: each - LATER for name, each in fields.items()
-    }
-    assert (set(SCHEMA["properties"]), set(SCHEMA["required"])) == (whole, whole - LATER)
 
 
 def test_a_window_that_was_not_enough_leaves_its_notice_and_the_new_date_by_itself(tmp_path):

@@ -1,10 +1,9 @@
 """What a target file declares and nobody would miss before the night: each is found to be untrue."""
 
 import json
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-from served import served
+from served import answering
 from small_target import small_target
 
 from acceptance.probes.storage.snapshot import Tree
@@ -17,18 +16,12 @@ def worker():
     """Serve as worker and HW checker with one known student; calls need a login where one is given."""
 
     def serve(login=""):
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self):
-                let_in = not login or "/homework" not in self.path or self.headers.get("Authorization") == login
-                rows = [{}] if "ann" in self.path else []
-                self.send_response(200 if let_in else 401)
-                self.end_headers()
-                self.wfile.write(json.dumps({"commits": rows, "checks": []}).encode())
+        def answer(asked):
+            let_in = not login or "/homework" not in asked.path or asked.headers.get("Authorization") == login
+            rows = [{}] if "ann" in asked.path else []
+            return 200 if let_in else 401, json.dumps({"commits": rows, "checks": []}), {}
 
-            def log_message(self, *_):
-                pass
-
-        return served(ThreadingHTTPServer(("127.0.0.1", 0), Handler))
+        return answering(answer)
 
     return serve
 

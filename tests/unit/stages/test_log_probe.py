@@ -2,10 +2,9 @@
 
 import json
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
-from served import served
+from served import answering
 from small_target import small_target
 
 from acceptance.finding import summary
@@ -33,19 +32,13 @@ def probed(tmp_path, monkeypatch):
         log = tmp_path / "api.log"
         log.touch()
 
-        class Service(BaseHTTPRequestHandler):
-            def do_GET(self):
-                trace = (
-                    self.headers.get("traceparent", "--").split("-")[1] if keys.get("TRACE_HEADER") != "" else "f" * 32
-                )
-                with log.open("a") as stream:
-                    stream.write(write(self.path, trace, ahead) + "\n")
-                self.send_error(status)
+        def answer(asked):
+            trace = asked.headers.get("traceparent", "--").split("-")[1] if keys.get("TRACE_HEADER") != "" else "f" * 32
+            with log.open("a") as stream:
+                stream.write(write(asked.path, trace, ahead) + "\n")
+            return status, "", {}
 
-            def log_message(self, *_):
-                pass
-
-        with served(HTTPServer(("127.0.0.1", 0), Service)) as url:
+        with answering(answer) as url:
             target = small_target(tmp_path, API_LOGS=f"file://{log}", API_URL=url, **keys)
             return probe(target.services["api"], target).findings(target.trace_header)
 
