@@ -24,6 +24,7 @@ from acceptance.conduct.server import Watchdog
 from acceptance.conduct.watchdog_start import start_watchdog
 from acceptance.events import EventLog, read_events
 from acceptance.polling import poll
+from acceptance.process import is_stopped
 from acceptance.verdict import DataLeft, Refused, RollbackFailed
 
 
@@ -398,6 +399,7 @@ def test_watchdog_that_hangs_is_ended_and_undone_by_the_goodbye_of_its_run(start
     monkeypatch.setattr("acceptance.conduct.client.FROZEN_S", 0.5)
     link = RemoteConductor(run, on_loss=lambda: None)
     process.send_signal(signal.SIGSTOP)
+    assert poll(lambda: is_stopped(process.pid), bool, 10)  # until then a thread of it may still answer
     assert link.finish("SIGTERM") == ()
     assert (process.wait(5), journal_of(target).is_closed()) == (-signal.SIGKILL, True)
 
