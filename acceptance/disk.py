@@ -9,6 +9,7 @@ import hashlib
 import os
 import pwd
 import shutil
+from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryFile
 
@@ -19,6 +20,8 @@ from acceptance.verdict import Inconclusive
 GONE = (errno.ENOENT, errno.ESTALE)
 """Of a file that was removed while we looked: here, or on a file server by another host."""
 _POLL_S = 0.02
+SHARED = 0o660
+"""Mode of what the accounts that change a target write in common, whatever the umask."""
 
 
 def lock(descriptor: int, timeout_s: float) -> None:
@@ -34,6 +37,17 @@ def lock(descriptor: int, timeout_s: float) -> None:
         reraise=True,
     )
     trying(fcntl.flock, descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def share(descriptor: int, like: Path) -> None:
+    """Let a file's owner and group be those of another one, as far as we may, for both to read and write.
+
+    A folder that was there before need not pass its group on to what is made in it.
+    """
+    with suppress(OSError):  # made by another account, who did this
+        os.fchmod(descriptor, SHARED)
+        of = like.stat()
+        os.fchown(descriptor, of.st_uid if os.geteuid() == 0 else -1, of.st_gid)
 
 
 def owner_name(found: os.stat_result) -> str:

@@ -17,9 +17,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from acceptance.conduct.lock import SHARED
-from acceptance.disk import sync_folder
-from acceptance.people import login_name
+from acceptance.conduct.lock import LOCK
+from acceptance.disk import SHARED, share, sync_folder, user_name
 from acceptance.verdict import RecoveryNeeded
 
 VERSION = 2
@@ -181,8 +180,8 @@ class Journal:
             return b""
         except OSError as error:  # guard: journal-that-cannot-be-read-is-no-empty-one
             raise RecoveryNeeded(
-                f"{self.path}: expected a file that {login_name()} may read, found {error.strerror}; what to undo is "
-                "not known; do this as a user who may, or by sudo"
+                f"{self.path}: expected a file that {user_name(os.geteuid())} may read, found {error.strerror}; what "
+                "to undo is not known; do this as a user who may, or by sudo"
             ) from error
 
     def _append(self, op: Op, path: Path | None = None, **facts: Any) -> None:
@@ -194,7 +193,7 @@ class Journal:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, SHARED)
         try:
             if fresh:
-                os.fchmod(descriptor, SHARED)
+                share(descriptor, path.with_name(LOCK))
             os.lseek(descriptor, _whole_length(descriptor), os.SEEK_SET)  # guard: torn-tail-written-over
             # guard: half-a-journal-line-is-a-full-disk
             if os.write(descriptor, line) < len(line):  # a short write is how a disk says that it is full

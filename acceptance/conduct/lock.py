@@ -19,6 +19,7 @@ from pathlib import Path
 from shlex import quote
 from typing import Self
 
+from acceptance.disk import SHARED, owner_name, share, user_name
 from acceptance.envfile.flock import flocked
 from acceptance.people import login_name
 from acceptance.process import is_stopped
@@ -26,8 +27,8 @@ from acceptance.target.loading import journal_beside
 from acceptance.verdict import Refused
 
 _PATIENCE_S = 0.5  # what a process that was forked at the wrong moment needs to let go of an inherited lock
-SHARED = 0o660
-"""Mode of the lock and the journal: for the env file's group too, whatever the umask."""
+LOCK = "target.lock"
+"""Its group is the env file's, also in a folder of another group; that of what lies beside it is the lock's."""
 
 
 class LockHeld(Refused):
@@ -81,7 +82,7 @@ class TargetLock:
     """
 
     def __init__(self, folder: Path, owner: Owner, env_file: Path) -> None:
-        self.file = folder / "target.lock"
+        self.file = folder / LOCK
         self._beside = journal_beside(env_file) / self.file.name
         self._owner = owner
         self._env_file = env_file
@@ -108,8 +109,7 @@ class TargetLock:
         try:
             make_shared(file.parent, self._env_file)
             fd = stack.enter_context(flocked(file, timeout_s=_PATIENCE_S, mode=SHARED))
-            with suppress(PermissionError):  # made by another user, who did this
-                os.fchmod(fd, SHARED)
+            share(fd, self._env_file)
             os.ftruncate(fd, 0)
             os.pwrite(fd, self._owner.to_json().encode(), 0)
         except BlockingIOError:
@@ -155,21 +155,22 @@ def _who_holds(file: Path) -> str:
     holder = holder_by(file)
     if holder is None:
         return f"target in use: {file} is locked, by whom is not said; see it with: fuser {quote(str(file))}"
-    end_it = f"on {holder.host}: kill -TERM {holder.pid} (it then rolls back)"
-    wait = "wait until it ends"
+    wait, end_it = "wait until it ends", f"kill -TERM {holder.pid}"
     if holder.host == socket.gethostname() and is_stopped(holder.pid):
-        wait = f"it is stopped and takes no other signal: let it go on with kill -CONT {holder.pid}"
-    return f"target in use: {holder}; {file} is locked; {wait}, or end it {end_it}"
+        go_on = f"kill -CONT {holder.pid}"
+        wait, end_it = f"it is stopped: let it go on with {go_on}", f"{end_it}; {go_on}"
+    end_it = f"end it on {holder.host} with {end_it} (it first undoes what is open)"
+    return f"target in use: {holder}; {file} is locked; {wait}, or {end_it}"
 
 
 def in_use(folder: Path, run_id: str) -> str:
     """Say who else than a run is at work on a target now, or nothing; it is only asked, and let go of at once."""
     try:
-        with (folder / "target.lock").open("rb") as file:
+        with (folder / LOCK).open("rb") as file:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
-        holder = holder_by(folder / "target.lock")
-        return "" if holder and holder.run_id == run_id else _who_holds(folder / "target.lock")
+        holder = holder_by(folder / LOCK)
+        return "" if holder and holder.run_id == run_id else _who_holds(folder / LOCK)
     except OSError:  # no lock is there, or none can be had: a run says why
         return ""
     return ""
@@ -191,11 +192,23 @@ def make_shared(folder: Path, env_file: Path) -> None:
 
 
 def _unusable(folder: Path, error: OSError) -> str:
+    where = Path(error.filename or folder)
     if error.errno in (errno.ENOLCK, errno.EOPNOTSUPP):
         remedy = "its file system knows no locks; set JOURNAL_DIR to a folder on one that does"
-    else:
+    elif error.errno in (errno.EACCES, errno.EPERM):
         remedy = (
             "be in the env file's group, or use sudo, so that this user may write to it; or correct JOURNAL_DIR in "
             "the target file, for everybody who deploys"
         )
-    return f"no lock can be had in {folder}: {error.strerror or error}; nothing was changed; {remedy}"
+    else:
+        remedy = "see what is there, or correct JOURNAL_DIR in the target file, for everybody who deploys"
+    found = f"{where}: {error.strerror or error}{_whose(where)}"
+    return f"no lock can be had in {folder}: {found}; nothing was changed; {remedy}"
+
+
+def _whose(path: Path) -> str:
+    """Say whose a file is that was refused, and who asked, as far as that can be seen."""
+    with suppress(OSError):
+        found = path.lstat()
+        return f" ({owner_name(found)}, mode {found.st_mode & 0o7777:o}; this is {user_name(os.geteuid())})"
+    return ""

@@ -208,6 +208,8 @@ def _require_still_back(env: EnvFile, change: Change) -> None:
             f"{change.path}: {change.keys[0]} was restored, and after the restart it is {change.value} again: the "
             "restart command, or somebody else, writes this file"
         )
+    if found := [str(each) for each in map(env.overruled, change.keys) if each]:  # guard: no-other-line-wins-for-it
+        raise MutationFailed("; ".join(found))
 
 
 def _stubbornly(errors: tuple[type[Exception], ...], act: Callable[..., Any], *args: Any, **options: Any) -> Any:

@@ -7,6 +7,7 @@ that is left to ask.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from acceptance.conduct.journal import Journal
 from acceptance.conduct.manual_recovery import by_hand_commands
@@ -28,18 +29,26 @@ def unexpected(target: Target) -> list[Finding]:
         RecoveryNeeded: The journal cannot be read.
     """
     stay = Journal(target.journal_file, "look").left_enabled()
+    env = EnvFile(target.env_file)
     try:
-        found = EnvFile(target.env_file).read()
+        found, overruled = env.read(), {flag: env.overruled(flag) for flag in target.flags.values()}
     except EnvFileError as error:
         return [Finding("env file", str(target.env_file), "a readable env file", str(error))]
     on = {stage for stage, flag in target.flags.items() if found.get(flag, "false").lower() != "false"}
-    flags = (_flag(target, stage, found.get(flag, "absent"), flag in stay) for stage, flag in target.flags.items())
+    flags = (
+        _flag(target, stage, found.get(flag, "absent"), flag in stay, overruled[flag])
+        for stage, flag in target.flags.items()
+    )
     return [finding for finding in flags if finding] + list(_services(target, on))
 
 
-def _flag(target: Target, stage: str, value: str, stays: bool) -> Finding | None:
+def _flag(target: Target, stage: str, value: str, stays: bool, overruled: Finding | None) -> Finding | None:
     flag = target.flags[stage]
     where = f"{flag} in {target.env_file}"
+    reader = next(one.service for one in flagged() if one.id == stage)
+    commands = "; ".join(by_hand_commands(target, reader, flag)[:2])
+    if overruled and not stays:
+        return replace(overruled, next_step=f"{overruled.next_step}, and restart: {commands}")
     if value.lower() in ("false", "absent"):
         note = "nothing to undo: the old path is at work; its stage may be started again"
         return (
@@ -47,8 +56,6 @@ def _flag(target: Target, stage: str, value: str, stays: bool) -> Finding | None
         )
     if stays:
         return None
-    reader = next(one.service for one in flagged() if one.id == stage)
-    commands = "; ".join(by_hand_commands(target, reader, flag)[:2])
     step = f"leave it if somebody enabled it on purpose, else: {commands}"
     return Finding("flag", where, "false: the journal knows of no stage that left it enabled", value, next_step=step)
 

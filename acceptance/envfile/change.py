@@ -131,10 +131,9 @@ def _values_back(change: Change, text: str) -> tuple[str, Restored]:
     kept = f"; line {_lines(foreign)}, set to {original} by others, is kept" if foreign else ""
     if not ours:
         return text, Restored("already", f"{_names(change)} was changed to {original} by others")
-    if len(ours) == len(change.after):
-        edits = [(s, old) for s, (_, old) in zip(ours, change.before, strict=True)]
-    else:
-        edits = [(s, s.with_value(original)) for s in ours]
+    exact = [s.text for s in ours] == [line for _, line in change.after]
+    lines = [old for _, old in change.before] if exact else [s.with_value(original) for s in ours]
+    edits = list(zip(ours, lines, strict=True))
     note = f"{_names(change)} is back at {original}; other lines were changed by others and are kept{kept}"
     return replaced(text, [*edits]), Restored("merged", note)
 
@@ -154,7 +153,11 @@ def _appended_removed(change: Change, text: str) -> tuple[str, Restored]:
 
 
 def _split(change: Change, current: list[Statement]) -> tuple[list[Statement], list[Statement]]:
-    """Separate the lines that are as this run wrote them from those of others."""
+    """Separate the lines that are as this run wrote them from those of others.
+
+    A value of ours in another spelling, such as in quotes, is ours too: a program that writes the file anew has chosen
+    nothing.
+    """
     expected = [line for _, line in change.after if statements(line)[0].key is not None]
     ours, foreign = [], []
     for statement in current:
@@ -163,6 +166,9 @@ def _split(change: Change, current: list[Statement]) -> tuple[list[Statement], l
             ours.append(statement)
         else:
             foreign.append(statement)
+    if change.kind == "set":
+        spelt = [s for s in foreign if (s.value or "").lower() == change.value.lower()][: len(expected)]
+        ours, foreign = sorted([*ours, *spelt], key=lambda s: s.start), [s for s in foreign if s not in spelt]
     return ours, foreign
 
 

@@ -7,7 +7,6 @@ reader that takes the first and one that takes the last agree, and keeps all els
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
@@ -18,6 +17,7 @@ from shlex import quote
 from dotenv import dotenv_values
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt
 
+from acceptance.disk import share
 from acceptance.envfile.atomic import WouldChange, overwrite_bytes, replace_bytes, scratch_of
 from acceptance.envfile.change import Change, EnvFileConflict, EnvFileError, Restored, decode, encode, undone
 from acceptance.envfile.check import MISSING, diagnose
@@ -25,7 +25,7 @@ from acceptance.envfile.flock import flocked
 from acceptance.envfile.held import Held
 from acceptance.envfile.obstacles import obstacles, regular_bytes
 from acceptance.envfile.planning import plan_append, plan_set
-from acceptance.envfile.text import BOM
+from acceptance.envfile.text import BOM, overruling
 from acceptance.finding import Finding, Severity
 
 __all__ = ["Change", "EnvFile", "EnvFileConflict", "EnvFileError", "Restored"]
@@ -188,6 +188,18 @@ class EnvFile:
         remedy = "somebody else, or the restart command itself, wrote the file; find out who before you start again"
         return Finding("flag changed by others", f"{self.path}: {key}", wanted, found[:200], next_step=remedy)
 
+    def overruled(self, key: str) -> Finding | None:
+        """Return a finding when a line that is not `KEY=value` names the key, and wins for a program that reads it.
+
+        Raises:
+            EnvFileError: The file cannot be read.
+        """
+        if not (found := overruling(self._text(self._real()), key)):
+            return None
+        line, remedy = found[-1].line, f"see who wrote it; remove it, or add the line {key}=false behind it"
+        told = "a line that Compose or a shell may take, and that does not say false"
+        return Finding("flag line", f"{self.path}: line {line}: {key}", f"{key}=false", told, next_step=remedy)
+
     def refusals(self, keys: Iterable[str], *, may_be_missing: bool = False) -> list[Finding]:
         """Return what keeps these flags from being changed."""
         found = [each for each in self.diagnose(keys) if each.severity >= Severity.HIGH]
@@ -220,7 +232,7 @@ class EnvFile:
         with ExitStack() as stack:
             try:
                 fd = stack.enter_context(flocked(lock, self._lock_timeout_s))
-                _share(fd, real.stat())  # guard: whoever-may-change-the-file-may-lock-it
+                share(fd, real)  # guard: whoever-may-change-the-file-may-lock-it
                 scratch_of(real).unlink(missing_ok=True)  # what a killed writer left
             except BlockingIOError:
                 raise EnvFileError(
@@ -268,10 +280,3 @@ class EnvFile:
             f"{self.path}: cannot be replaced: {error.strerror or error} ({error.filename or real.parent}); it is as "
             f"it was; {'; '.join(remedies)}"
         )
-
-
-def _share(fd: int, of: os.stat_result) -> None:
-    """Give the lock to the file's group, and to its owner where root made it, whatever the umask."""
-    with suppress(PermissionError):  # made by another account, who did this
-        os.fchown(fd, of.st_uid if os.geteuid() == 0 else -1, of.st_gid)
-        os.fchmod(fd, 0o660)

@@ -114,6 +114,13 @@ def naming(text: str, *keys: str) -> list[Statement]:
     ]
 
 
+def overruling(text: str, key: str) -> list[Statement]:
+    """Return the lines behind the key's last plain one that name it and do not say false: they win for others."""
+    last = max((s.start for s in occurrences(text, key)), default=-1)
+    false = re.compile(rf"(?<!\w){re.escape(key)}['\"]?\s*[:=]\s*['\"]?false\b", re.IGNORECASE)
+    return [s for s in naming(text, key) if s.start > last and not false.search(s.text)]
+
+
 def replaced(text: str, edits: list[tuple[Statement, str | None]]) -> str:
     """Return `text` with the text of some statements replaced, or with None removed with its line end."""
     for statement, new in sorted(edits, key=lambda edit: -edit[0].start):

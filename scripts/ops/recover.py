@@ -75,8 +75,10 @@ def _undone(target: Target, args: argparse.Namespace) -> cli.Answer:
     """Do it, and give the commands by hand for what is open afterwards."""
     try:
         return _act(target, args)
-    except (LockHeld, LockUnusable, DataLeft):
+    except (LockHeld, DataLeft):
         raise
+    except LockUnusable as error:  # guard: who-cannot-lock-is-told-how-flags-stand
+        raise LockUnusable(f"{error}\n{_found_now(target)}") from error
     except RecoveryNeeded as error:
         found = Finding("not undone", target.name, "every change undone", str(error), Severity.CRITICAL)
         return cli.Answer([found], "", notes=_by_hand(target))
@@ -86,8 +88,12 @@ def _by_hand(target: Target) -> list[str]:
     try:
         left = open_changes(target)
     except RecoveryNeeded:  # the journal itself cannot be read: its own message says what to do
-        return ["found now:\n  " + "\n  ".join(state_found(target).said)]
+        return [_found_now(target)]
     return [f"by hand, for «{entry.what}»:\n  " + "\n  ".join(by_hand(target, entry)) for entry in left]
+
+
+def _found_now(target: Target) -> str:
+    return "found now:\n  " + "\n  ".join(state_found(target).said)
 
 
 if __name__ == "__main__":

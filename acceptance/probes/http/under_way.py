@@ -16,10 +16,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from acceptance.disk import SHARED, share
 from acceptance.polling import poll
 from acceptance.verdict import Inconclusive
-
-_MODE = 0o660
 
 
 @dataclass(frozen=True)
@@ -63,8 +62,8 @@ class Requests:
         begun = f"{what}, begun {datetime.fromtimestamp(now, UTC):%H:%M:%S} UTC"
         told = {"what": begun, "until": now + longest_s, "longest_s": longest_s}
         try:
-            with os.fdopen(os.open(note, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _MODE), "w") as file:
-                os.fchmod(file.fileno(), _MODE)  # guard: note-that-the-next-account-can-read
+            with os.fdopen(os.open(note, os.O_WRONLY | os.O_CREAT | os.O_EXCL, SHARED), "w") as file:
+                share(file.fileno(), self.folder / "target.lock")  # guard: note-that-the-next-account-can-read
                 file.write(json.dumps(told))  # guard: noted-before-it-is-sent
         except OSError as error:
             why = f"expected to note a request in {self.folder} before it is sent, found {error}; it was not sent"

@@ -120,15 +120,6 @@ def test_flags_that_stay_on_are_remembered_over_runs_until_one_changes_them(path
     assert journal.left_enabled() == {"B"}
 
 
-def test_journal_may_be_written_by_the_group_whatever_the_umask(path):
-    before = os.umask(0o077)
-    try:
-        Journal(path, "run-1").open()
-    finally:
-        os.umask(before)
-    assert path.stat().st_mode & 0o777 == 0o660
-
-
 def test_journal_of_a_newer_version_is_refused(journal, path, monkeypatch):
     monkeypatch.setattr("acceptance.conduct.journal.VERSION", 3)
     assert journal.pending() == []

@@ -9,7 +9,9 @@ from datetime import UTC, datetime
 
 import pytest
 
+from acceptance.conduct.journal import Journal
 from acceptance.conduct.lock import LockHeld, LockUnusable, Owner, TargetLock, holder_by, make_shared
+from acceptance.probes.http.under_way import Requests
 from acceptance.target.loading import journal_beside
 
 SINCE = datetime(2025, 11, 15, 2, 5, tzinfo=UTC)
@@ -61,9 +63,8 @@ def test_holder_that_is_stopped_is_told_as_that(lock, monkeypatch):
     with holding(lock) as process:
         process.send_signal(signal.SIGSTOP)
         os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WNOWAIT)
-        with pytest.raises(
-            LockHeld, match=rf"takes no other signal: let it go on with kill -CONT {process.pid}, or end"
-        ):
+        told = f"go on with kill -CONT {process.pid}, or end it on here with kill -TERM {process.pid}; kill -CONT"
+        with pytest.raises(LockHeld, match=f"it is stopped: let it {told}"):
             lock.acquire()
 
 
@@ -135,18 +136,24 @@ def test_a_folder_that_is_none_is_told(tmp_path):
         TargetLock(tmp_path / "file", owner(), tmp_path / "file").acquire()
 
 
-def test_folder_and_lock_are_for_the_env_files_group_whatever_the_umask(tmp_path):
+@pytest.mark.parametrize("there", [False, True])
+def test_folder_and_files_are_for_the_env_files_group_whatever_the_umask(tmp_path, there):
     env_file = tmp_path / ".env"
     env_file.touch()
     if os.geteuid() == 0:
         os.chown(env_file, 12345, 23456)
     before = os.umask(0o077)
+    folder, team = tmp_path / "shared", env_file.stat().st_gid
+    if there:  # an administrator made it, and it passes no group on
+        folder.mkdir()
     try:
-        with TargetLock(tmp_path / "shared", owner(), env_file) as lock:
-            found = [(path.stat().st_mode & 0o7777, path.stat().st_gid) for path in (lock.file.parent, lock.file)]
+        with TargetLock(folder, owner(), env_file), Requests(folder, "ab").noted("POST /x", 1):
+            Journal(folder / "undo.journal", "run-a").open()
+            found = {path.name[:4]: (path.stat().st_mode & 0o7777, path.stat().st_gid) for path in folder.iterdir()}
     finally:
         os.umask(before)
-    assert found == [(0o2770, env_file.stat().st_gid), (0o660, env_file.stat().st_gid)]
+    assert found == dict.fromkeys(("targ", "undo", "requ"), (0o660, team))
+    assert there or (folder.stat().st_mode & 0o7777, folder.stat().st_gid) == (0o2770, team)
 
 
 def test_a_folder_that_is_there_is_left_as_it_is(tmp_path):

@@ -234,13 +234,6 @@ def test_what_attacks_left_is_found_after_a_crash(target, asked, tmp_path):
     assert sorted(path.name for path in store.iterdir()) == ["log.txt"]
 
 
-def test_a_request_of_one_account_is_known_to_the_next_whatever_the_umask(tmp_path):
-    before = os.umask(0o077)
-    with Requests(tmp_path, "ab").noted("POST /x", 1):
-        os.umask(before)
-        assert [note.stat().st_mode & 0o777 for note in tmp_path.iterdir()] == [0o660]
-
-
 def test_a_clock_that_goes_back_holds_a_clean_up_up_no_longer_than_the_request(tmp_path):
     """As after a power loss: the machine comes up an hour behind, and a note is of the time to come."""
     requests = Requests(tmp_path, "ab")

@@ -548,6 +548,12 @@ def test_a_key_changed_by_somebody_else_is_a_conflict(env, now, says):
         ),
         ("A=1\n{k}=false # by hand\n", "already", "A=1\n{k}=false # by hand\n", "changed to false by others"),
         ("A=2\n{k}=false\n", "already", "A=2\n{k}=false\n", "is as before; other lines were changed by others"),
+        (
+            'A=2\nexport {k}="TRUE"\n',
+            "merged",
+            'A=2\nexport {k}="false"\n',
+            "is back at false; other lines were changed by others and are kept",
+        ),
         ("A=2\n{k}=False\n", "already", "A=2\n{k}=False\n", "changed to false by others"),
         (
             "A=2\n{k}=true\nexport {k}=FALSE\n",
