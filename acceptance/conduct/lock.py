@@ -207,8 +207,9 @@ def _unusable(folder: Path, error: OSError) -> str:
 
 
 def _whose(path: Path) -> str:
-    """Say whose a file is that was refused, and who asked, as far as that can be seen."""
-    with suppress(OSError):
-        found = path.lstat()
-        return f" ({owner_name(found)}, mode {found.st_mode & 0o7777:o}; this is {user_name(os.geteuid())})"
+    """Say whose a file is that was refused, or its folder, and who asked."""
+    for each in (path, *path.parents):
+        with suppress(OSError):
+            found = each.lstat()
+            return f" ({each.name}: {owner_name(found)}, {found.st_mode & 0o7777:o}; this is {user_name(os.geteuid())})"
     return ""
