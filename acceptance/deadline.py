@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
+
+from acceptance.verdict import Refused
+
+Made = TypeVar("Made")
 
 TIMES = 3
 """So many time-outs an answer may take from its headers to its last byte."""
@@ -15,7 +19,7 @@ TIMES = 3
 
 def client(timeout_s: float, **options: Any) -> httpx.Client:
     """Make a client whose answers are whole in time, or a `httpx.ReadTimeout`; `timeout_s` is that of each part."""
-    return httpx.Client(timeout=timeout_s, event_hooks={"response": [_hold]}, **options)
+    return _made(httpx.Client, timeout=timeout_s, event_hooks={"response": [_hold]}, **options)
 
 
 def async_client(timeout_s: float, **options: Any) -> httpx.AsyncClient:
@@ -24,7 +28,17 @@ def async_client(timeout_s: float, **options: Any) -> httpx.AsyncClient:
     async def hold(answer: httpx.Response) -> None:
         _hold(answer)
 
-    return httpx.AsyncClient(timeout=timeout_s, event_hooks={"response": [hold]}, **options)
+    return _made(httpx.AsyncClient, timeout=timeout_s, event_hooks={"response": [hold]}, **options)
+
+
+def _made(kind: Callable[..., Made], **options: Any) -> Made:
+    try:
+        return kind(**options)
+    except ImportError as error:
+        raise Refused(
+            f"expected no SOCKS proxy, found one in ALL_PROXY or another *_PROXY of this environment ({error}); "
+            "unset it, name an HTTP proxy, or install socksio"
+        ) from error
 
 
 def in_time(parts: Iterable[bytes], timeout_s: float) -> Iterator[bytes]:

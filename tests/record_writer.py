@@ -246,7 +246,7 @@ def run(folder: Path, checks: list[tuple[str, str, list[str], str]] | None = Non
     path.unlink(missing_ok=True)
     writer = Writer(EventLog(path))
     about = {
-        "run_id": "20251129T020411Z-7c1e",
+        "run_id": name[8:] if (name := folder.name).startswith("staging-") else "20251129T020411Z-7c1e",
         "suite_version": "0.1.0",
         "commit": "9f2c4e1a7b60",
         "target": TARGET,

@@ -14,10 +14,14 @@ from acceptance.preparation.staging import STAGING
 from acceptance.record.formatting import parse
 from acceptance.record.history import read_runs
 from acceptance.record.publish import DRILL
+from acceptance.run_folder import NAME
 from acceptance.verdict import Inconclusive
 
 OLDEST = timedelta(days=30)
 """What staging proved longer ago is of another release."""
+
+
+AGAIN = "repeat that drill (scripts/ops/rollback_drill.py), and move the torn account away"
 
 
 @dataclass(frozen=True)
@@ -37,9 +41,24 @@ class Drilled:
 
 
 def last_drills(reports: Path) -> dict[str, Drilled]:
-    """Give the newest drill of each stage; an account that cannot be read is none."""
-    found = (_drilled(path) for path in reports.glob(f"*/{DRILL}"))
-    return {each.stage: each for each in sorted(filter(None, found), key=lambda each: each.at)}
+    """Give the newest drill of each stage in staging.
+
+    Raises:
+        Inconclusive: An account that is newer than one of them cannot be read: the drill that it is of may be the last.
+    """
+    found, torn = [], []
+    for path in reports.glob(f"*/{DRILL}"):
+        try:
+            found += [drill] if (drill := _drilled(path)) else []
+        except (OSError, ValueError, LookupError, TypeError) as error:
+            name = NAME.fullmatch(path.parent.name)
+            torn += [] if name and name[1] != STAGING else [(_written(path), f"{path}: {error}")]
+    last = {each.stage: each for each in sorted(found, key=lambda each: each.at)}
+    if late := [told for at, told in torn if any(at > each.at for each in last.values())]:
+        raise Inconclusive(
+            f"expected to read each rollback drill's account, found one that is torn: {late[0]}; {AGAIN}"
+        )
+    return last
 
 
 def drill_findings(drills: Mapping[str, Drilled], stages: Iterable[str], now: datetime) -> list[Finding]:
@@ -81,13 +100,19 @@ def age(passed: timedelta) -> str:
 
 
 def _drilled(path: Path) -> Drilled | None:
-    try:
-        raw = json.loads(path.read_text(encoding="utf-8"))
-        at, seconds = datetime.fromisoformat(raw["at"]), raw["rollback_s"]
-        if raw["environment"] != STAGING or at.tzinfo is None:
-            return None
-        limit = raw["allowed_s"]
-        late = [f"took {seconds:.1f} s, allowed {limit:g} s"] if seconds is not None and seconds > limit else []
-        return Drilled(raw["stage"], at.astimezone(UTC), seconds, (*map(str, raw["findings"]), *late), path.parent.name)
-    except (OSError, ValueError, KeyError, TypeError):
+    raw = json.loads(path.read_text(encoding="utf-8"))
+    at, seconds = datetime.fromisoformat(raw["at"]), raw["rollback_s"]
+    if raw["environment"] != STAGING:
         return None
+    if at.tzinfo is None:
+        raise ValueError(f"{raw['at']} names no zone")
+    limit = raw["allowed_s"]
+    late = [f"took {seconds:.1f} s, allowed {limit:g} s"] if seconds is not None and seconds > limit else []
+    return Drilled(raw["stage"], at.astimezone(UTC), seconds, (*map(str, raw["findings"]), *late), path.parent.name)
+
+
+def _written(path: Path) -> datetime:
+    try:
+        return datetime.fromtimestamp(path.stat().st_mtime, UTC)
+    except OSError:
+        return datetime.max.replace(tzinfo=UTC)

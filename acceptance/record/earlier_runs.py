@@ -43,7 +43,7 @@ def deployment_of(folder: Path) -> Deployment:
     """
     own = tuple(read_events(folder / EVENTS))
     start = RunStarted.first(own)
-    runs, unread = _read(each for each in _earlier(folder, start, "deploy") if start.mode == "deploy")
+    runs, unread = _read((each for each in _earlier(folder, start, "deploy") if start.mode == "deploy"), own)
     return Deployment((*(each for each in runs if each != own), own), tuple(unread))
 
 
@@ -85,9 +85,9 @@ def _whole(folder: Path) -> tuple[Event, ...]:
     return ()
 
 
-def _read(folders: Iterable[Path]) -> tuple[list[tuple[Event, ...]], list[str]]:
-    """Read the runs that are intact, and name the others."""
-    runs, unread = [], []
+def _read(folders: Iterable[Path], own: tuple[Event, ...] = ()) -> tuple[list[tuple[Event, ...]], list[str]]:
+    """Read the runs that are intact, and name the others; of two logs of one run nobody knows which it was."""
+    runs, unread, of_run = [], [], {RunStarted.first(own).run_id: own}
     for neighbour in folders:
         try:
             faults = [str(each) for each in verify(neighbour)]
@@ -97,6 +97,10 @@ def _read(folders: Iterable[Path]) -> tuple[list[tuple[Event, ...]], list[str]]:
             unread.append(f"{neighbour.name}: {'; '.join(faults)}")
         else:
             log = tuple(read_events(neighbour / EVENTS))
+            run = RunStarted.first(log).run_id
+            if run and of_run.setdefault(run, log) != log:
+                unread.append(f"{neighbour.name}: its log is not the one that another folder has of the run {run}")
+                continue
             runs += [log] if log not in runs else []  # a folder that was copied is one run
     return runs, unread
 

@@ -1,6 +1,7 @@
 """An answer that trickles for ever is one that does not come, whoever asked: no answer, or no data, in time."""
 
 import asyncio
+import sys
 import time
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -16,7 +17,7 @@ from acceptance.observe.prometheus import Prometheus
 from acceptance.observe.server import Server
 from acceptance.probes.http.client import Caller
 from acceptance.target.parts import Service
-from acceptance.verdict import Inconclusive
+from acceptance.verdict import Inconclusive, Refused
 
 PATIENCE_S = 0.1
 LONGEST_S = 5.0
@@ -64,6 +65,13 @@ ASK = {
     "call among others": lambda url: asyncio.run(awaited(Caller(url, PATIENCE_S))).exchange.explain(),
     "health": lambda url: health_fault(Service("api", "butler-api", url, "", "", ""), PATIENCE_S),
 }
+
+
+def test_a_socks_proxy_without_its_library_is_refused(monkeypatch):
+    monkeypatch.setenv("ALL_PROXY", "socks5://127.0.0.1:1")
+    monkeypatch.setitem(sys.modules, "socksio", None)
+    with pytest.raises(Refused, match="expected no SOCKS proxy"):
+        Caller("http://127.0.0.1:1", PATIENCE_S).get("/x")
 
 
 @pytest.mark.parametrize("ask", ASK.values(), ids=ASK)

@@ -15,12 +15,13 @@ from bson import ObjectId
 
 from acceptance.disk import sha256_of
 from acceptance.finding import Finding, Severity
-from acceptance.observe.moments import moment
+from acceptance.observe.moments import moment, placed
 from acceptance.observe.store import Store
 from acceptance.verdict import Inconclusive
 
 Document = Mapping[str, Any]
 _CLOCKS_S = 60
+_ANY_ZONE = timedelta(hours=14)
 _APART = timedelta(minutes=10)  # less than any time zone's offset, more than the longest upload takes
 
 
@@ -35,8 +36,9 @@ def recent(mongo: Store, since: datetime) -> Iterator[Document]:
     """Give the documents written or uploaded at or after an aware moment."""
     by_id, by_text = {"_id": {"$gte": ObjectId.from_datetime(since)}}, {"uploaded_at": {"$type": "string"}}
     for document in mongo["review_archives"].find({"$or": [{"uploaded_at": {"$gte": since}}, by_id, by_text]}):
-        at = moment(document.get("uploaded_at"))
-        if not isinstance(document.get("uploaded_at"), str) or at is None or at >= since:
+        uploaded = document.get("uploaded_at")
+        at, sure = moment(uploaded), placed(uploaded)  # a text without a zone may be of any
+        if not isinstance(uploaded, str) or at is None or at >= since - (timedelta(0) if sure else _ANY_ZONE):
             yield document
 
 

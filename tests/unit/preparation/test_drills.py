@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import os
 from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
@@ -70,10 +71,17 @@ def test_stage_without_a_new_drill_in_staging_is_inconclusive(other, account):
         judged(reports)
 
 
-def test_account_that_cannot_be_read_is_none(account):
-    reports = account("21_01a", 3)
-    (reports / "staging-21_01a-3" / "rollback_drill.json").write_text("{")
-    assert last_drills(reports) == {}
+@pytest.mark.parametrize(
+    ("text", "age", "counts"), [("{", 2, True), ("{", 4, False), ('{"environment": "staging"}', 2, True)]
+)
+def test_account_that_cannot_be_read_is_none_unless_it_may_be_of_the_last_drill(account, text, age, counts):
+    account("21_01a", age)
+    reports, when = account("21_01a", 3), (NOW - timedelta(days=age)).timestamp()
+    torn = reports / f"staging-21_01a-{age}" / "rollback_drill.json"
+    torn.write_text(text)
+    os.utime(torn, (when, when))
+    with pytest.raises(Inconclusive, match="torn") if counts else nullcontext():
+        assert list(last_drills(reports)) == ["21_01a"]
 
 
 def test_account_that_the_disk_does_not_take_is_no_refusal(tmp_path, monkeypatch):

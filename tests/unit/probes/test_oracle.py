@@ -10,6 +10,7 @@ import pytest
 from acceptance.probes.archives.archives import good
 from acceptance.probes.http.client import Called
 from acceptance.probes.http.exchange import Exchange
+from acceptance.probes.storage.metadata import recent
 from acceptance.probes.storage.oracle import Submission, findings_of_all
 
 NOW = datetime.now(UTC)
@@ -149,3 +150,10 @@ def test_documents_of_a_student_belong_to_one_of_the_submissions(documents, tmp_
     assert findings_of_all(sent, Archives([*documents, *its]), tmp_path) == []
     unclaimed = findings_of_all(sent[:1], Archives([*documents, *its]), tmp_path)
     assert [each.kind for each in unclaimed] == ["wrong documents"] * 3
+
+
+def test_an_upload_whose_time_names_no_zone_may_be_recent():
+    times = [f"2025-11-{time}" for time in ("29T01:30:00", "28T01:30:00", "29T01:30:00Z")]
+    documents = [{"uploaded_at": each} for each in times]
+    mongo = {"review_archives": SimpleNamespace(find=lambda _: documents)}
+    assert list(recent(mongo, datetime(2025, 11, 29, 2, tzinfo=UTC))) == documents[:1]

@@ -46,7 +46,7 @@ def test_run_that_began_before_is_earlier_whatever_the_clock_says(reports):
     with run(reports / "staging-20251129T010000Z-0002", checks=[], run_id="back", follows=OWN[8:]):
         pass
     found = deployment_of(reports / "staging-20251129T010000Z-0002")
-    assert [RunStarted.first(log).run_id[-4:] for log in found.runs] == ["7c1e", "7c1e", "0001", "back"]
+    assert [RunStarted.first(log).run_id[-4:] for log in found.runs] == ["7c1e", "9999", "0001", "back"]
     assert run_before(reports, TARGET) == "back"
     assert run_before(reports, TARGET | {"name": "staging-2"}) == ""
 
@@ -73,6 +73,13 @@ def test_folder_that_was_copied_is_one_run(reports):
         shutil.copytree(reports / name, reports / f"{name} (copy)")
     (reports / "latest").symlink_to(reports / OWN)
     assert len(deployment_of(reports / OWN).runs) == 3
+
+
+def test_two_logs_of_one_run_are_told(reports):
+    with run(reports / "z", checks=[], run_id=EARLIER[8:]):
+        pass
+    (told,) = deployment_of(reports / "z").unread
+    assert told == f"{EARLIER}: its log is not the one that another folder has of the run {EARLIER[8:]}"
 
 
 @pytest.mark.parametrize(
