@@ -98,6 +98,7 @@ def test_a_rehearsal_whose_rollback_failed_does_not_say_that_flags_are_restored(
     record = load(samples.rollback_failed(tmp_path / "run"))
     said = page(replace(record, facts=replace(record.facts, mode="rehearse")))
     assert ("flags are restored" in said, "<title>ROLLBACK FAILED · " in said) == (False, True)
+    assert ("off again" in said, "last seen off" in said) == (False, True)
 
 
 def test_the_word_of_a_stage_holds_no_exception_and_a_survey_no_plan(tmp_path):
