@@ -16,12 +16,13 @@ prove: $(VENV)/ready ## our own tests, all of them or STEPS of them; what passed
 	$(TIERS) all $(STEPS)
 
 $(VENV)/ready: pyproject.toml
-	@echo "set-up, 1 of 3: a Python environment in $(VENV)"
-	@$(PYTHON) -m venv $(VENV)
-	@echo "set-up, 2 of 3: its packages; about a minute, its last 20 seconds without a word"
-	@$(VENV)/bin/python -m pip install --disable-pip-version-check --progress-bar off --editable '.[dev]'
-	@echo "set-up, 3 of 3: Prometheus, Alertmanager and ClamAV for the lab, where the machine has none"
-	@$(VENV)/bin/python -m lab fetch
+	@(while sleep 4 && kill -0 $$$$; do printf .; done) 2>/dev/null & trap "kill $$!" EXIT; set -e; \
+	echo "set-up, 1 of 3: a Python environment in $(VENV)"; \
+	$(PYTHON) -m venv $(VENV); \
+	echo "set-up, 2 of 3: its packages; about a minute"; \
+	$(VENV)/bin/python -m pip install --disable-pip-version-check --progress-bar off --editable '.[dev]'; \
+	echo "set-up, 3 of 3: Prometheus, Alertmanager and ClamAV for the lab, where the machine has none"; \
+	$(VENV)/bin/python -m lab fetch
 	touch $@
 
 clean: ## remove what set-up made, and what was noted of earlier tests

@@ -53,7 +53,8 @@ def end_stage(writer: Writer, verdict: str, reason: str = "", kept: bool = False
 
 def end_run(writer: Writer, outcome: str, exit_code: int, reason: str) -> None:
     """Say how the run ended."""
-    writer.say("run.finished", pause=1, outcome=outcome, reasons=[reason], exit_code=exit_code)
+    own, pytests = exit_code, min(exit_code, 1)
+    writer.say("run.finished", pause=1, outcome=outcome, reasons=[reason], exit_code=own, pytest_status=pytests)
 
 
 def go(folder: Path) -> Path:

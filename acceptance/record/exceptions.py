@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from acceptance.finding import Finding, Severity
 from acceptance.outcome import REFUSED
 from acceptance.record import formatting
+from acceptance.record.first_screen import plain
 from acceptance.record.formatting import parse
 from acceptance.record.schema import Record
 
@@ -29,7 +30,7 @@ def _undone(record: Record) -> Iterator[Finding]:
             state = each.account or "it did not end"
             yield Finding("rollback failed", f"stage {each.stage}", "the old behaviour", state, Severity.CRITICAL)
         elif not each.routine:
-            yield Finding("rolled back", f"stage {each.stage}", "it accepted", each.reason, Severity.HIGH)
+            yield Finding("rolled back", f"stage {each.stage}", "it accepted", plain(each.reason), Severity.HIGH)
     if record.rollback_failure and not any(each.ok is not True for each in tries):
         told = record.rollback_failure.splitlines()[0]
         yield Finding("rollback failed", "the run", "every change undone", told, Severity.CRITICAL)

@@ -103,7 +103,7 @@ def flag_state(stage: Stage, record: Record) -> str:
     if stage.flag not in record.flags:
         return "not changed"
     if not on(record.flags[stage.flag]):
-        return "off again"
+        return "last seen off" if record.rollback_failed else "off again"
     return "STILL ON" if stage.flag in still_on(record) else "left enabled"
 
 

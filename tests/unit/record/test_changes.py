@@ -71,6 +71,9 @@ def test_each_sort_of_exception_is_told_with_its_words(reports, tmp_path):
     assert told["rollback_failed"][0].startswith("rollback failed: stage 21_01c")
     left = found_in(tmp_path / "on", SWITCH, mode="rehearse")
     assert "expected it off" in left["flag on"]
+    begun = ("rollback.started", {"stage": "21_01c", "reason": "Soak: HTTPConnectionPool(a); see that it runs"})
+    back = found_in(tmp_path / "back", begun, ("rollback.finished", {"stage": "21_01c", "ok": True}), mode="rehearse")
+    assert back["rolled back"].endswith("found Soak (the error itself stands at the check); see that it runs")
 
 
 def test_missing_sign_offs_of_a_deployment_are_told_by_line(made, tmp_path):

@@ -98,6 +98,7 @@ def test_a_rehearsal_whose_rollback_failed_does_not_say_that_flags_are_restored(
     record = load(samples.rollback_failed(tmp_path / "run"))
     said = page(replace(record, facts=replace(record.facts, mode="rehearse")))
     assert ("flags are restored" in said, "<title>ROLLBACK FAILED · " in said) == (False, True)
+    assert ("off again" in said, "last seen off" in said) == (False, True)
 
 
 def test_the_word_of_a_stage_holds_no_exception_and_a_survey_no_plan(tmp_path):
@@ -153,7 +154,8 @@ def test_paper_names_each_check_that_passed_and_those_of_one_title_together(tmp_
 def test_a_rollbacks_account_is_told_to_its_end(tmp_path):
     record = load(samples.no_go(tmp_path / "no_go"))
     account = f"{'restored; ' * 40}whether the API left the new path is not known"
-    assert account in page(replace(record, rollbacks=(replace(record.rollbacks[0], account=account),)))
+    said = page(replace(record, rollbacks=(replace(record.rollbacks[0], account=account),)))
+    assert (account in said, "not all of it verified" in said, "all of it" in page(record)) == (True, True, False)
 
 
 def test_every_line_of_the_checklist_is_there_in_order(pages, tmp_path):
