@@ -15,6 +15,7 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,8 +29,9 @@ CHECKS = "ops_tests"
 _TIMEOUT_S = 120.0
 _OF_THE_RUN = ("PYTEST_ADDOPTS", "PYTEST_PLUGINS")
 _ARGUMENTS = ("--collect-only", "-qq", "--continue-on-collection-errors", "-c", os.devnull, "-p", "fixtures.collected")
-_AS_THE_RUN = ("-o", "enable_assertion_pass_hook=true")
-"""What it compiles first the run uses: without that hook no check would say what it expected and found."""
+_TELLING = ("-o", "enable_assertion_pass_hook=true")
+"""With this hook each check tells what it expected and found. Whatever pytest compiles without it, later runs use."""
+_COMPILED_TELLING = b"_call_assertion_pass"
 _WITHOUT = ("-p", "no:cacheprovider", "-p", "no:warnings")
 
 
@@ -62,12 +64,13 @@ class Collecting:
     """A collection in progress, beside the run's own; it takes about two seconds."""
 
     def __init__(self, project: Path) -> None:
+        _forget_silent(project / CHECKS)
         self._project = project
         self._scratch = tempfile.TemporaryDirectory(prefix="butler-collection-")
         self._found = Path(self._scratch.name) / "collected.json"
         kept = {name: value for name, value in os.environ.items() if name not in _OF_THE_RUN}
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "pytest", *_ARGUMENTS, *_AS_THE_RUN, *_WITHOUT, f"--rootdir={project}", CHECKS],
+            [sys.executable, "-m", "pytest", *_ARGUMENTS, *_TELLING, *_WITHOUT, f"--rootdir={project}", CHECKS],
             cwd=project,
             env=kept | {OUTPUT: str(self._found), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
             stdin=subprocess.DEVNULL,
@@ -98,6 +101,14 @@ class Collecting:
         self._process.kill()
         self._process.wait()
         self._scratch.cleanup()
+
+
+def _forget_silent(checks: Path) -> None:
+    """Remove what pytest compiled of the checks without the hook, as by another ini file: nothing would be told."""
+    for compiled in checks.rglob("*-pytest-*.pyc"):
+        with suppress(OSError):
+            if _COMPILED_TELLING not in compiled.read_bytes():  # guard: checks-compiled-to-tell
+                compiled.unlink()
 
 
 def collect(project: Path) -> Collection:

@@ -70,7 +70,7 @@ def asked_of(target: Target, stages: list[Stage], run_id: str) -> Iterator[tuple
     with_service = [stage for stage in stages if stage.service == "all" or stage.service in target.services]
     yield from _of_parts(target)
     for stage in with_service:
-        yield from questions(target, stage, []).items()
+        yield from questions(target, stage, lambda _: None).items()
         yield from _of_measures(target, stage, prometheus)
     yield (
         "SCRAPE_INTERVAL_SECONDS",

@@ -20,7 +20,16 @@ from acceptance.kinds import StageFinished, StageStarted
 from acceptance.planning.collection import stage_named
 from acceptance.stage import Stage
 from acceptance.stages.session import StageWork
-from acceptance.verdict import SILENT, NotApplicable, Refused, RollbackFailed, Verdict, bad_or_blind, worst
+from acceptance.verdict import (
+    SILENT,
+    Inconclusive,
+    NotApplicable,
+    Refused,
+    RollbackFailed,
+    Verdict,
+    bad_or_blind,
+    worst,
+)
 
 _BAD = (Verdict.FAIL, Verdict.INCONCLUSIVE)
 
@@ -153,6 +162,17 @@ class Flow:
     def weigh(self, *items: str) -> list[Finding]:
         """Name the items that a check found bad so far; see `weighed`."""
         return weighed({item: self.seen(item) for item in items}, "in this run")
+
+    def accept(self, stage_id: str, besides: Sequence[str] = ()) -> list[str]:
+        """Accept a stage of which nothing is `unmet`; give the items that were verified.
+
+        Raises:
+            Inconclusive: Something is.
+        """
+        if unmet := self.unmet(stage_id, besides):
+            raise Inconclusive("the stage cannot be accepted: " + "; ".join(unmet))
+        self._conductor.accept(stage_id)
+        return [item for item, seen in self._stages[stage_id].answered.items() if Verdict.PASS in seen]
 
     def unmet(self, stage_id: str, besides: Sequence[str] = ()) -> list[str]:
         """Name what keeps a stage from being accepted: checks of it that did not run, unanswered items, bad ones.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
@@ -32,16 +32,18 @@ from acceptance.target.parts import RULES
 from acceptance.verdict import Inconclusive, Refused
 
 Question = Callable[[], list[Finding]]
+Keep = Callable[[Evidence], None]
 
 _SENTENCE = re.compile(r"expected (?P<expected>.+?), found:? (?P<found>.+?)(?:; (?P<step>.+))?$", re.S)
 
 
-def make_sure(target: Target, stage: Stage) -> list[Evidence]:
-    """Refuse a stage that cannot be switched, watched and undone; gives what was found of our requests in the logs.
+def make_sure(target: Target, stage: Stage, keep: Keep = lambda _: None) -> list[str]:
+    """Refuse a stage that cannot be switched, watched and undone; gives the keys of the target file that answered.
 
     Args:
         target: The deployment.
         stage: A stage with a service.
+        keep: Takes what was found of our own requests in the logs.
 
     Raises:
         Refused: The env file cannot be switched as it is, or the scrape interval is not that of Prometheus.
@@ -49,13 +51,13 @@ def make_sure(target: Target, stage: Stage) -> list[Evidence]:
     """
     refused = env_findings(target, target.flags[stage.id]) if stage.flagged else []
     refused += interval_findings(target, stage)
-    seen: list[Evidence] = []
-    blind = list(unanswered(target, stage, seen))
+    asked = questions(target, stage, keep)
+    blind = list(unanswered(target, asked))
     if refused:
         raise Refused("; ".join(map(str, [*refused, *blind])))
     if blind:
-        raise Inconclusive("; ".join(map(str, blind)), seen)
-    return seen
+        raise Inconclusive("; ".join(map(str, blind)))
+    return list(asked)
 
 
 def env_findings(target: Target, flag: str) -> list[Finding]:
@@ -101,15 +103,9 @@ def in_seconds(duration: str) -> float:
     return sum(float(number) * unit_s[unit] for number, unit in re.findall(r"([\d.]+)(ms|s|m|h|d)", duration))
 
 
-def unanswered(target: Target, stage: Stage, seen: list[Evidence]) -> Iterator[Finding]:
-    """Name what does not answer and the stage needs to see by, each with the key of the target file to look at.
-
-    Args:
-        target: The deployment.
-        stage: A stage with a service.
-        seen: Takes what was found of our own requests in the logs.
-    """
-    for key, ask in questions(target, stage, seen).items():
+def unanswered(target: Target, asked: Mapping[str, Question]) -> Iterator[Finding]:
+    """Name what does not answer and the stage needs to see by, each with the key of the target file to look at."""
+    for key, ask in asked.items():
         subject = f"{target.source}: {key}"
         try:
             yield from about(subject, ask())
@@ -131,7 +127,7 @@ def parsed(subject: str, sentence: str) -> Finding:
     return Finding("not known", subject, parts["expected"], parts["found"], next_step=parts["step"] or "")
 
 
-def questions(target: Target, stage: Stage, seen: list[Evidence]) -> dict[str, Question]:
+def questions(target: Target, stage: Stage, keep: Keep) -> dict[str, Question]:
     """Give the questions whether a stage can be watched, by key of the target file; each answers with findings."""
     asked: dict[str, Question] = {
         "MONGODB_URL": partial(_reads, target),
@@ -143,7 +139,7 @@ def questions(target: Target, stage: Stage, seen: list[Evidence]) -> dict[str, Q
         if stage.service in (service.key, "all"):
             key = service.key.upper()
             asked[f"{key}_URL"] = partial(_answers, service, target)
-            asked[f"{key}_LOGS"] = partial(_tells, service, target, stage, seen)
+            asked[f"{key}_LOGS"] = partial(_tells, service, target, stage, keep)
             asked[f"PROMETHEUS_URL, {key}_JOB, {key}_STARTED"] = partial(_scrapes, service, target)
     return asked
 
@@ -169,7 +165,7 @@ def _proxy_before(url: str) -> str:
     return f"{schemes[0].upper()}_PROXY" if schemes and not proxy_bypass(parts.netloc) else ""
 
 
-def _tells(service: Service, target: Target, stage: Stage, seen: list[Evidence]) -> list[Finding]:
+def _tells(service: Service, target: Target, stage: Stage, keep: Keep) -> list[Finding]:
     logs = Logs.of(service)
     by_events = any(trigger.kind == "log_events" for trigger in stage.triggers)
     if by_events and logs.names_events and not any(line.event for line in logs.newest()):
@@ -180,7 +176,7 @@ def _tells(service: Service, target: Target, stage: Stage, seen: list[Evidence])
         return [Finding("no events", "", expected, "none", next_step=step)]
     if "requests" in service.log_format.shows:
         probed = probe(service, target)
-        seen.append(probed.evidence())
+        keep(probed.evidence())
         return probed.findings(target.trace_header)
     logs.since(datetime.now(UTC))
     return []

@@ -155,6 +155,7 @@ def test_services_write_to_loki(loki: Loki, target: Target, since: float, run: R
             "nothing of it, or not the newest warning or error: what it does not hold yet is not judged; see what "
             "ships the logs"
         )
+    assert names <= present
 
 
 @pytest.mark.checklist("post.validation.4")

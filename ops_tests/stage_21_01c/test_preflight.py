@@ -18,14 +18,15 @@ from fixtures.given import Ask, EvidenceBox, Run, StageWork, Storage, Target
 @pytest.mark.checklist("21_01c.deploy.2", "21_01c.rollout.2")
 def test_stage_can_be_switched_and_watched(target: Target, stage_work: StageWork, evidence: EvidenceBox) -> None:
     """Deploy and enable feature flag: the env file can be switched, and what the stage sees by answers."""
-    for seen in make_sure(target, stage_work.stage):
-        evidence.add(seen)
+    answered = make_sure(target, stage_work.stage, evidence.add)
+    assert "PROMETHEUS_URL" in answered
 
 
 @pytest.mark.checklist("trigger.4")
 def test_target_file_says_who_may_call(target: Target) -> None:
     """Security incident (unauthorized access): what the security phase holds the services to is known beforehand."""
-    require_statement(target.services, target.other_login)
+    stated = require_statement(target.services, target.other_login)
+    assert stated, "expected what the target file says of each service, found no service"
 
 
 @pytest.mark.checklist("21_01c.preflight.1")

@@ -9,5 +9,5 @@ from fixtures.given import EvidenceBox, StageWork, Target
 @pytest.mark.checklist("21_01d.deploy.2", "21_01d.rollout.2")
 def test_stage_can_be_switched_and_watched(target: Target, stage_work: StageWork, evidence: EvidenceBox) -> None:
     """Deploy and enable feature flag: the env file can be switched, and what the stage sees by answers."""
-    for seen in make_sure(target, stage_work.stage):
-        evidence.add(seen)
+    answered = make_sure(target, stage_work.stage, evidence.add)
+    assert "PROMETHEUS_URL" in answered

@@ -20,7 +20,7 @@ from acceptance.probes.archives import archives
 from acceptance.probes.http.client import Caller
 from acceptance.probes.storage.uploads import Upload, Uploader
 from acceptance.stage import Stage
-from acceptance.stages.readiness import unanswered
+from acceptance.stages.readiness import questions, unanswered
 from acceptance.stages.soak import soak
 from acceptance.verdict import Inconclusive, Verdict
 from dependencies.faulty import expired_tls, matrix, prometheus, server, vector
@@ -188,7 +188,8 @@ def test_prometheus_with_another_time_is_no_witness(ahead, target):
     with server(prometheus(ahead)) as url, bounded():
         with pytest.raises(Inconclusive, match=rf"2(39|40)\.\d s {which} ours, at most 1 s"):
             soaked(url, traffic=pytest.fail)
-        spots = list(unanswered(target(PROMETHEUS_URL=url), Stage("21_01c", "Storage", 50), []))
+        asked = target(PROMETHEUS_URL=url)
+        spots = list(unanswered(asked, questions(asked, Stage("21_01c", "Storage", 50), print)))
     clock = [spot for spot in spots if f"the clock of Prometheus at {url}" in str(spot)]
     assert ["PROMETHEUS_URL" in spot.subject for spot in clock] == [True], spots
 

@@ -96,9 +96,10 @@ def test_what_is_no_pass_is_a_failure(project, body, plugin):
     assert (done.code, done.verdicts()) == (1, {"test_bad": "FAIL"}), done.output
 
 
-def test_assertions_that_python_may_leave_out_are_refused(project):
+@pytest.mark.parametrize("option", ["--assert=plain", "-oenable_assertion_pass_hook=false"])
+def test_assertions_that_python_may_leave_out_are_refused(project, option):
     project.stage("21_01c", preflight="def test_bad(): assert False\n")
-    done = project.finish(project.start("--assert=plain", PYTHONOPTIMIZE="1"))
+    done = project.finish(project.start(option, PYTHONOPTIMIZE="1"))
     assert (done.code, done.events, "under `python -O` no check claims anything" in done.output) == (4, [], True)
 
 

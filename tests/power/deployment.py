@@ -24,4 +24,6 @@ def first_not_go(shape: str, reports: Path) -> str:
             )
             if (ended.first_red, ended.code, ended.outcome) != ("nothing", 0, "GO"):
                 return f"{stage}: {ended.outcome}, first {ended.first_red}: {ended.explain()}"
+            if ended.untold:
+                return f"{stage}: passed checks that do not say what they expected and observed: {ended.untold}"
     return ""

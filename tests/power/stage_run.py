@@ -84,9 +84,19 @@ class StageRun:
         seen = {item: {data["verdict"] for data in checks if item in data["items"]} for item in items}
         return [item for item, verdicts in seen.items() if verdicts == {"PASS"}]
 
+    @property
+    def untold(self) -> list[str]:
+        """Name the checks that passed and do not tell in a few lines what they expected and observed."""
+        return [bare(data) for data in self.of("check.finished") if data["verdict"] == "PASS" and not _told(data)]
+
     def explain(self) -> str:
         """Give the end of the output, for an assertion message."""
         return f"exit code {self.code} after {self.seconds:.1f} s\n{self.output[-6000:]}"
+
+
+def _told(data: Mapping[str, Any]) -> bool:
+    lines = [line for claim in data["claims"] for line in claim.values()]
+    return 2 <= len(lines) <= 16 and all(line and "\n" not in line for line in lines)
 
 
 def bare(said: Mapping[str, Any]) -> str:

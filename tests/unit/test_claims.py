@@ -1,12 +1,22 @@
 """Each passed check shows what it claimed and saw, and each failed one its findings."""
 
+import ast
 import json
 import subprocess
 import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 CONFTEST = """
 import json
+import pytest
 from fixtures.evidence import Claims
+
+@pytest.fixture
+def free():
+    measured = 12
+    assert measured, "an assertion of a helper, or of a library that pytest rewrites, is no claim of the check"
+    return measured
 
 def pytest_configure(config):
     config.pluginmanager.register(Claims())
@@ -21,8 +31,8 @@ from acceptance.finding import Finding, Severity, summary
 
 WRONG = Finding("written outside", "case 7", "no file", "/x", Severity.CRITICAL, evidence=(Evidence("http", "case 7"),))
 
-def test_good():
-    free, found = 12, []
+def test_good(free):
+    found = []
     assert free > 10, "told only when it fails"
     assert found == [], summary(found)
 
@@ -50,3 +60,21 @@ def test_claims_and_findings_travel_with_the_report(tmp_path):
     assert (found["kind"], found["data"]["counts"]) == ("findings", {"written outside": 1})
     assert (seen["kind"], seen["title"]) == ("http", "case 7")
     assert "1 written outside: case 7: expected no file, found /x" in done.stdout
+
+
+def silent(statements: Sequence[ast.stmt], within: bool = False) -> Iterator[ast.stmt]:
+    """Give the returns without an assertion before them, and the last statement where the way to it has none."""
+    for before, each in zip([None, *statements], statements, strict=False):
+        if isinstance(each, ast.Return) and not isinstance(before, ast.Assert):
+            yield each
+        yield from silent([inner for inner in ast.iter_child_nodes(each) if isinstance(inner, ast.stmt)], within=True)
+    if not within and not any(isinstance(each, ast.Assert) for each in statements):
+        yield statements[-1]
+
+
+def test_no_check_can_pass_without_a_claim() -> None:
+    files = sorted((Path(__file__).parents[2] / "ops_tests").glob("*/test_*.py"))
+    made = [(file, node) for file in files for node in ast.parse(file.read_text()).body]
+    checks = [(file, node) for file, node in made if isinstance(node, ast.FunctionDef) and node.name[:5] == "test_"]
+    found = [f"{file}:{each.lineno}: {check.name}" for file, check in checks for each in silent(check.body)]
+    assert (len(checks) > 200, found) == (True, []), "expected an assertion on each way through a check"

@@ -67,8 +67,8 @@ def strangers(login: Mapping[str, str]) -> Iterator[tuple[str, Mapping[str, str]
         )
 
 
-def require_statement(services: Mapping[ServiceKey, Service], other: str) -> None:
-    """Refuse a target file that does not say who may call each service, before any flag is switched.
+def require_statement(services: Mapping[ServiceKey, Service], other: str) -> dict[str, str]:
+    """Give what the target file says of who may call each service; one that does not say it is refused beforehand.
 
     Raises:
         Inconclusive: It does not say whether a login is needed, or has no login of another student where one is.
@@ -78,6 +78,7 @@ def require_statement(services: Mapping[ServiceKey, Service], other: str) -> Non
     stated = services["api"].authentication
     if stated and stated.required and not stated.shared and not other:
         raise Inconclusive(_NO_OTHER)
+    return {key: str(service.authentication) for key, service in services.items()}
 
 
 def let_in(doors: Sequence[Door]) -> list[Finding]:

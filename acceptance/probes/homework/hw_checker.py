@@ -15,7 +15,7 @@ from typing import Any
 import httpx
 
 from acceptance.envfile.file import EnvFile
-from acceptance.finding import Finding
+from acceptance.finding import Finding, summary
 from acceptance.observe.moments import moment
 from acceptance.probes.http.client import Called, Caller, brief
 from acceptance.target.model import Target
@@ -87,24 +87,28 @@ class HwChecker:
         good = answer.exchange.status == httpx.codes.OK and answer.get("status") == "ok"
         return [] if good else [Finding("not healthy", "HW checker", '200 {"status":"ok"}', brief(answer.exchange))]
 
-    def outage(self, within_s: float) -> list[Finding]:
-        """Say why it cannot be depended on: it is not healthy, gives no data, or is too slow.
+    def dependable(self, within_s: float) -> float:
+        """See that it can be depended on; gives how many seconds its checks took.
 
         Args:
             within_s: Longest good answer; one spike is borne.
+
+        Raises:
+            Inconclusive: It is not healthy, gives no data, or is too slow.
         """
-        if found := self.health_findings():
-            return found
-        for _ in range(_LOOKS):
+        found = self.health_findings()
+        for _ in range(0 if found else _LOOKS):
             started = time.monotonic()
             try:
                 self.checks(days=1)
             except Inconclusive as error:
-                return [Finding("out of reach", "HW checker", "its checks", str(error))]
+                found = [Finding("out of reach", "HW checker", "its checks", str(error))]
+                break
             if (took := time.monotonic() - started) < within_s:
-                return []
-        late = f"{took:.1f} s in the last of {_LOOKS} looks"
-        return [Finding("too slow", "HW checker", f"its checks within {within_s:g} s", late)]
+                return took
+            late = f"{took:.1f} s in the last of {_LOOKS} looks"
+            found = [Finding("too slow", "HW checker", f"its checks within {within_s:g} s", late)]
+        raise Inconclusive(RESCHEDULE + summary(found))
 
     def checks(self, days: int) -> list[Check]:
         """Give the checks of the last `days` days, of all students.

@@ -1,5 +1,7 @@
 """Leave out any one check of any stage, by any way, and the run is no GO: over all checks of the suite."""
 
+import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -22,13 +24,17 @@ def everything():
     return found
 
 
-def test_what_the_collection_compiles_keeps_what_each_check_claims(monkeypatch, tmp_path):
-    """In a fresh checkout the run may use it: its record then told of no check what it expected and found."""
-    monkeypatch.setenv("PYTHONPYCACHEPREFIX", str(tmp_path))
+def test_what_stays_compiled_keeps_what_each_check_claims(monkeypatch, tmp_path):
+    """The run uses it: after a run by another ini file its record told of no check what it expected and found."""
     monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
-    collect(ROOT)
-    [compiled] = tmp_path.rglob("stage_21_01c/test_preflight.*pytest*.pyc")
-    assert b"_call_assertion_pass" in compiled.read_bytes()
+    (folder := tmp_path / CHECKS / "stage_x").mkdir(parents=True)
+    (folder / "test_preflight.py").write_text("def test_good(): assert 1 < 2\n")
+    command = [sys.executable, "-m", "pytest", "-c", os.devnull, "--rootdir", str(tmp_path), str(folder)]
+    subprocess.run(command, cwd=tmp_path, capture_output=True, check=True)
+    [compiled] = tmp_path.rglob("*-pytest-*.pyc")
+    for telling in False, True:
+        assert (b"_call_assertion_pass" in compiled.read_bytes()) is telling
+        collect(tmp_path)
 
 
 def test_no_check_of_any_stage_can_be_left_out(everything):

@@ -206,14 +206,15 @@ def test_the_key_is_read_from_the_env_file(tmp_path: Path) -> None:
 
 
 def test_a_good_checker_can_be_depended_on() -> None:
-    assert TinyChecker(("ann", 1)).checker.outage(within_s=2) == []
+    assert 0 < TinyChecker(("ann", 1)).checker.dependable(within_s=2) < 2
 
 
 @pytest.mark.parametrize("health", [{"status": "degraded"}, {}, None, ["ok"]], ids=str)
 def test_a_checker_that_is_not_healthy_cannot(health: Any) -> None:
     tiny = TinyChecker(("ann", 1))
     tiny.health = health
-    assert 'expected 200 {"status":"ok"}' in str(tiny.checker.outage(within_s=2)[0])
+    with pytest.raises(Inconclusive, match=r'expected 200 \{"status":"ok"\}'):
+        tiny.checker.dependable(within_s=2)
 
 
 def test_a_checker_whose_data_fail_or_are_late_cannot_either() -> None:
@@ -221,8 +222,9 @@ def test_a_checker_whose_data_fail_or_are_late_cannot_either() -> None:
         return httpx.Response(200, json={"status": "ok"}) if request.url.path == "/health" else httpx.Response(500)
 
     checker = HwChecker(Caller("http://checker", transport=httpx.MockTransport(healthy_only)))
-    assert "answered 500" in str(checker.outage(within_s=2)[0])
-    assert "in the last of 2 looks" in str(TinyChecker(("ann", 1)).checker.outage(within_s=0)[0])
+    for asked, within_s, why in (checker, 2, "answered 500"), (TinyChecker(("ann", 1)).checker, 0, "last of 2 looks"):
+        with pytest.raises(Inconclusive, match=why):
+            asked.dependable(within_s=within_s)
 
 
 def only(tiny: TinyChecker) -> Check:
