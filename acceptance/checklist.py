@@ -116,6 +116,9 @@ What the checklist calls a manual test is a probe's where one can do it. `tests/
 this set to the markers of the checks.
 """
 
+OWN_RECORDS = frozenset({"pre.technical.2", "21_01c.preflight.2", "acceptance.8"})
+"""Of these, what our own records answer; a person is asked where there are none."""
+
 GENERATED = _answered_by("document")
 """Items that the suite answers with a document of its own: `acceptance.record.messages`."""
 

@@ -6,12 +6,12 @@ free of it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from acceptance.checklist import GENERATED, Item, load_items
+from acceptance.checklist import GENERATED, OWN_RECORDS, Item, load_items
 from acceptance.planning import collection
 from acceptance.verdict import Inconclusive
 
@@ -75,6 +75,13 @@ def matrix(checks: Iterable[Check], items: Iterable[Item] | None = None) -> tupl
     naming = _by_item(checks)
     rows = load_items() if items is None else items
     return tuple(Row(each, _kind(each.id, naming.get(each.id, [])), tuple(naming.get(each.id, []))) for each in rows)
+
+
+def left_to_a_person(rows: Iterable[Row], by_command: Collection[str]) -> list[str]:
+    """Name the items that neither a command nor our own records answer; a line is answered with its sub-line."""
+    answered = {*by_command, *OWN_RECORDS}
+    asked = (row for row in rows if row.kind is Kind.SIGN_OFF)
+    return [row.item.id for row in asked if not any(answered & {*check.items} for check in row.checks)]
 
 
 def _by_item(checks: Iterable[Check]) -> dict[str, list[Check]]:

@@ -13,8 +13,10 @@ from pathlib import Path
 
 import _environment  # noqa: F401 - first: it finds the packages
 
-from acceptance.commands.coverage import Kind, Row, collect, matrix, unknown
+from acceptance.commands.coverage import Kind, Row, collect, left_to_a_person, matrix, unknown
 from acceptance.commands.output import to_its_end
+from acceptance.target.file import TargetError
+from acceptance.target.loading import find_target, load_target
 from acceptance.verdict import Inconclusive
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -26,10 +28,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--missing", action="store_true", help="only what is missing or wrong")
     parser.add_argument("--json", action="store_true", help="for machines")
+    parser.add_argument("--target", help="a target file: which items its commands leave to a person")
     options = parser.parse_args(arguments)
     try:
         checks = collect(PROJECT)
-    except Inconclusive as error:
+        target = load_target(find_target(options.target, PROJECT / "targets")) if options.target else None
+    except (Inconclusive, TargetError) as error:
         print(f"ERROR: {error}", file=sys.stderr)
         return 2
     rows, strange = matrix(checks), unknown(checks)
@@ -45,6 +49,10 @@ def main(arguments: list[str] | None = None) -> int:
     for item_id, names in strange.items():
         print(f"{item_id:22} UNKNOWN    {', '.join(names)}")
     print(f"{len(rows)} items: {', '.join(f'{counts[kind]} {kind}' for kind in Kind)}; {len(strange)} unknown named")
+    if target:
+        left = left_to_a_person(rows, target.evidence)
+        others = "the others are answered by its commands or our own records"
+        print(f"{target.source}: {len(left)} items are left to a person: {', '.join(left) or 'none'}; {others}")
     return int(wrong)
 
 
