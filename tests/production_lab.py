@@ -3,11 +3,20 @@
 from small_project import ROOT, Finished, Project
 
 GOOD = "def test_good(flag_on): assert flag_on.restarted.proved\n"
-FROZEN = """
-import os, time_machine, datetime
+CLOCK = """
+import datetime, os, pathlib, threading, time, time_machine
+def travel(to):
+    time_machine.travel(to, tick=True).start()
+def watch(path):
+    while not path.exists():
+        time.sleep(0.05)
+    travel(datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(hours=1))
 if now := os.environ.get("TESTED_NOW"):
-    time_machine.travel(datetime.datetime.fromisoformat(now), tick=True).start()
+    travel(datetime.datetime.fromisoformat(now))
+if jump := os.environ.get("CLOCK_JUMPS_AT"):
+    threading.Thread(target=watch, args=[pathlib.Path(jump)], daemon=True).start()
 """
+"""The `sitecustomize` of such processes; once the file of `CLOCK_JUMPS_AT` is there, each is an hour ahead."""
 
 
 def production(project: Project, **settings: str) -> Project:
@@ -22,11 +31,15 @@ def production(project: Project, **settings: str) -> Project:
 
 
 def run_at(project: Project, now: str, *args: str, zone: str = "UTC") -> Finished:
-    """Run the project with the clock of its processes, the watchdog's too, starting at ``now``."""
-    (project.folder / "clock").mkdir(exist_ok=True)
-    (project.folder / "clock" / "sitecustomize.py").write_text(FROZEN)
-    path = f"{project.folder / 'clock'}:{ROOT}"
-    return project.finish(project.start(*args, PYTHONPATH=path, TESTED_NOW=now, TZ=zone))
+    """Run the project with the clock of its processes, the watchdog's too, starting at ``now``.
+
+    It goes on an hour once a check makes the file ``clock/jump`` of the project's folder.
+    """
+    clock = project.folder / "clock"
+    clock.mkdir(exist_ok=True)
+    (clock / "sitecustomize.py").write_text(CLOCK)
+    times = {"TESTED_NOW": now, "CLOCK_JUMPS_AT": str(clock / "jump"), "TZ": zone}
+    return project.finish(project.start(*args, PYTHONPATH=f"{clock}:{ROOT}", **times))
 
 
 def planned(project: Project, stage_id: str, minutes: float) -> None:

@@ -110,8 +110,9 @@ class TargetLock:
             make_shared(file.parent, self._env_file)
             fd = stack.enter_context(flocked(file, timeout_s=_PATIENCE_S, mode=SHARED))
             share(fd, self._env_file)
-            os.ftruncate(fd, 0)
-            os.pwrite(fd, self._owner.to_json().encode(), 0)
+            with suppress(OSError):  # guard: full-disk-forbids-no-lock
+                os.ftruncate(fd, 0)
+                os.pwrite(fd, self._owner.to_json().encode(), 0)
         except BlockingIOError:
             raise LockHeld(_who_holds(file)) from None  # guard: lock-on-one-host
         except OSError as error:

@@ -66,8 +66,12 @@ def recover_target(
     restarter = Restarter(target, Prometheus.of(target))
     with _held_journal(target, run_id) as journal:
         accounts = recover(target, journal, events, restarter, tell)
-        if not journal.is_closed():
-            journal.close()
+        try:
+            if not journal.is_closed():
+                journal.close()
+        except OSError as error:  # guard: recovery-that-cannot-be-noted-is-no-refusal
+            noted = f"{journal.path}: nothing is open, but that could not be noted: {error}"
+            raise DataLeft("\n".join([noted, *(f"undone: {each}" for each in accounts)])) from error
         return accounts
 
 

@@ -4,6 +4,7 @@
 import argparse
 import sys
 from dataclasses import asdict
+from fnmatch import fnmatchcase
 from typing import Any
 
 import _environment  # noqa: F401 - first: it finds the packages
@@ -16,10 +17,11 @@ from acceptance.probes.flag_path import path_findings
 from acceptance.probes.homework.traffic import reviewable
 from acceptance.probes.homework.worker import DAYS
 from acceptance.target.model import Target
+from acceptance.verdict import Refused
 
 EPILOG = (
     "The student must be known to the HW checker. With --request-review its newest commit is checked again, which "
-    "cannot be undone: choose a test student of your own, such as test_user."
+    "cannot be undone: choose a test student of your own, such as test_user, that the target file names."
 )
 
 
@@ -29,7 +31,21 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--request-review", action="store_true", help="also have the newest commit reviewed")
 
 
+def _require_ours(target: Target, student: str) -> None:
+    """Refuse to have the commit of somebody reviewed again whom the target file does not name for that."""
+    if not target.allow_mutations:
+        raise Refused(f"{target.source}: expected ALLOW_MUTATIONS=true, since a review stays; nothing was asked for")
+    known = target.known
+    if not any(fnmatchcase(student, name) for name in (known.student, known.student_flag_on, *known.soak_students)):
+        raise Refused(
+            f"{student}: expected a student that HOMEWORK_STUDENT or SOAK_STUDENTS of {target.source} names, since "
+            "a review cannot be undone; nothing was asked for; add it there if its commits are nobody's"
+        )
+
+
 def _act(target: Target, args: argparse.Namespace) -> cli.Answer:
+    if args.request_review:
+        _require_ours(target, args.student_id)
     clients = Clients(target)
     homework, checker = clients.homework, clients.checker
     checks = checker.checks(DAYS + 1)

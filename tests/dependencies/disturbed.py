@@ -17,6 +17,7 @@ import httpx
 import pytest
 from held_lab import control
 from power.stage_run import StageRun, ended, pytest_process
+from production_lab import CLOCK
 
 from acceptance.observe.mongo import database
 from acceptance.observe.prometheus import Prometheus
@@ -140,19 +141,6 @@ def front(url: str, ahead: float = 0, late: Callable[[], float] = lambda: 0) -> 
         return got.status_code, got.headers["Content-Type"], body
 
     return answer
-
-
-CLOCK = """
-import os, pathlib, threading, time
-import time_machine, datetime
-if jump := os.environ.get("CLOCK_JUMPS_AT"):
-    def watch(path=pathlib.Path(jump)):
-        while not path.exists():
-            time.sleep(0.05)
-        late = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(hours=1)
-        time_machine.travel(late, tick=True).start()
-    threading.Thread(target=watch, daemon=True).start()
-"""
 
 
 def settable_clock(folder: Path) -> dict[str, str]:

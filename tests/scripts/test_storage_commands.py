@@ -23,6 +23,7 @@ from acceptance.target.loading import load_target
 from acceptance.target.model import Target
 
 UPLOAD = "test_review_upload.py --student-id test_user --assignment-id"
+REVIEW = "test_homework_flow.py --student-id {} --request-review"
 CHECKSUM = "check_archive_checksum.py --assignment"
 METADATA = "check_archive_metadata.py --assignment"
 ATTACKS = ("test_corrupted_archive.py", "test_path_traversal.py", "test_oversized_archive.py --size 150MB")
@@ -213,7 +214,10 @@ def test_escapes_of_a_command_that_was_killed_with_its_watchdog_are_swept_by_rec
     assert (escaped(), left_of_tests(target)) == ([], [])
 
 
-@pytest.mark.parametrize("command", [*ATTACKS, f"{UPLOAD} hw02", "rollback_drill.py --stage 21_01c --environment lab"])
+@pytest.mark.parametrize(
+    "command",
+    [*ATTACKS, f"{UPLOAD} hw02", REVIEW.format("test_user"), "rollback_drill.py --stage 21_01c --environment lab"],
+)
 def test_refuses_where_mutations_are_not_allowed(command: str, held_target: Path, target: Target) -> None:
     closed = retold(held_target, "closed", ALLOW_MUTATIONS="false")
     journal = target.journal_file
@@ -260,6 +264,7 @@ def test_attack_waits_for_a_run_that_holds_the_target(target: Target, tmp_path: 
         ("test_oversized_archive.py --size much", "such as 150MB"),
         ("validate_archive_checksums.py --recent 1", "such as 30m, 1h or 2d"),
         ("test_review_upload.py --student-id test_user", "--assignment-id"),
+        (REVIEW.format("ivanov"), "expected a student that HOMEWORK_STUDENT or SOAK_STUDENTS"),
     ],
 )
 def test_wrong_use_is_told(line: str, told: str, held_target: Path) -> None:

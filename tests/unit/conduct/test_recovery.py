@@ -1,5 +1,6 @@
 """``scripts/ops/recover.py``: what is open is listed or undone, and what cannot be is told with its commands."""
 
+import errno
 import json
 import os
 import runpy
@@ -251,6 +252,18 @@ def test_path_that_cannot_be_seen_hides_no_other(recover, monkeypatch):
     monkeypatch.setattr(Prometheus, "names", names)
     code, said = recover()
     assert (code, "butler-api: expected no sign of the new path" in said) == (1, True), said
+
+
+@pytest.mark.parametrize("lost", ["settle", "close"])
+def test_full_disk_refuses_no_recovery(recover, crashed, target, monkeypatch, lost):
+    """Neither who holds the lock can be written, nor what is undone: the flag goes off, and is told as off."""
+    append, full = Journal._append, OSError(errno.ENOSPC, "No space left")
+    monkeypatch.setattr(os, "pwrite", MagicMock(side_effect=full))
+    here = {lost: MagicMock(side_effect=full)}
+    monkeypatch.setattr(Journal, "_append", lambda self, op, *to, **what: here.get(op, append)(self, op, *to, **what))
+    code, said = recover()
+    assert (code, target.env_file.read_text()) == (10, BEFORE), said
+    assert ("could not be noted" in said, "undone: USE_NEW" in said) == (True, True), said
 
 
 def test_unknown_target_is_a_usage_error(recover):
