@@ -152,7 +152,8 @@ def _answered(service: Service, path: str, key: str, timeout_s: float) -> str:
 
 
 def _git(code: Path, *words: str) -> tuple[str, ...]:
-    return _ran(["git", "-C", str(code), *words], Path.cwd())
+    # `git status` would write what it learned into the checkout's index, and hold its lock from whoever deploys.
+    return _ran(["git", "--no-optional-locks", "-C", str(code), *words], Path.cwd())
 
 
 def _ran(command: Sequence[str], folder: Path) -> tuple[str, ...]:

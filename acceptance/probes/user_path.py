@@ -22,7 +22,7 @@ from acceptance.probes.clients import Clients
 from acceptance.probes.dialog import contexts
 from acceptance.probes.dialog.conversation import Conversation, converse
 from acceptance.probes.dialog.gateway import RECALL, Turn, keep, new_word, words_in
-from acceptance.probes.homework.worker import DAYS
+from acceptance.probes.homework.hw_checker import DAYS
 from acceptance.probes.http.client import Called, brief
 from acceptance.probes.reviews.result import Review
 from acceptance.probes.storage.directory import as_prepared, copies_of

@@ -17,7 +17,7 @@ from acceptance.polling import poll
 from acceptance.probes.attacks.control_uploads import StorageRoots
 from acceptance.probes.clients import Clients
 from acceptance.probes.health import PARTS
-from acceptance.probes.homework.worker import DAYS
+from acceptance.probes.homework.hw_checker import DAYS
 from acceptance.probes.storage.snapshot import Tree, diff
 from acceptance.target.keys import evidence_key
 from acceptance.target.model import Target

@@ -4,8 +4,8 @@ import pytest
 
 from acceptance.evidence import Evidence
 from acceptance.finding import summary
+from acceptance.probes.homework.hw_checker import DAYS
 from acceptance.probes.homework.traffic import reviewable
-from acceptance.probes.homework.worker import DAYS
 from acceptance.probes.http.client import brief
 from acceptance.stages.soak import SoakReport
 from acceptance.verdict import Verdict

@@ -6,9 +6,10 @@ import pytest
 
 from acceptance.evidence import Evidence
 from acceptance.finding import summary
+from acceptance.probes.homework.hw_checker import DAYS
 from acceptance.probes.homework.lists import Lists
 from acceptance.probes.homework.traffic import reviewable
-from acceptance.probes.homework.worker import DAYS, Listing, Requested
+from acceptance.probes.homework.worker import Listing, Requested
 from acceptance.probes.odd_requests import odd_findings
 from acceptance.probes.traffic import Probe
 from fixtures.given import Answers, Before, EvidenceBox, Homework, HwChecker, StageWork, Target

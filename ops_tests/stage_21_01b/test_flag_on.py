@@ -10,9 +10,10 @@ from acceptance.finding import summary
 from acceptance.polling import poll
 from acceptance.probes.answers import other_form
 from acceptance.probes.flag_path import answered
+from acceptance.probes.homework.hw_checker import DAYS
 from acceptance.probes.homework.lists import Lists
 from acceptance.probes.homework.traffic import reviewable
-from acceptance.probes.homework.worker import DAYS, REQUESTS, Listing, Requested, failures, served
+from acceptance.probes.homework.worker import REQUESTS, Listing, Requested, failures, served
 from acceptance.probes.odd_requests import NOT_FOUND, odd_findings
 from acceptance.verdict import NotApplicable
 from fixtures.given import (

@@ -14,8 +14,8 @@ from acceptance.envfile.file import EnvFile
 from acceptance.observe.new_path import new_path
 from acceptance.probes.clients import Clients
 from acceptance.probes.flag_path import path_findings
+from acceptance.probes.homework.hw_checker import DAYS
 from acceptance.probes.homework.traffic import reviewable
-from acceptance.probes.homework.worker import DAYS
 from acceptance.target.model import Target
 from acceptance.verdict import Refused
 

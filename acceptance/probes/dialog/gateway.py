@@ -80,7 +80,8 @@ class Turn:
         elif words := error_in(self.reply):
             found.append(self.wrong("bad answer", "an answer", f"an error text ({words!r}): {self.reply!r}"))
         if self.mode is not None and self.mode.lower() not in MODES:
-            found.append(self.wrong("bad answer", f"a mode of {sorted(MODES)}", repr(self.mode)))
+            expected = f"a mode of {sorted(MODES)}, or one that BOT_VALUES names"
+            found.append(self.wrong("bad answer", expected, repr(self.mode)))
         return found
 
     def other_session(self, session_id: str) -> list[Finding]:

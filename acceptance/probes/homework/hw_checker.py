@@ -33,6 +33,8 @@ FIELDS = ("job_id", "student_id", "commit_hash", "enqueued_at", "status")
 BUSY = ("queued", "running")
 _LOOKS = 2
 """How often it is asked at most before it counts as too slow."""
+DAYS = 30
+"""How far back lists go: a test student does not submit every week."""
 PAGE = 100
 PAGES = 50
 """Most pages that are read, so that a checker which miscounts cannot hold us."""
@@ -129,7 +131,7 @@ class HwChecker:
         raise Inconclusive(f"the HW checker knows more than {PAGE * PAGES} checks of {days} days; ask for fewer days")
 
     def now(self, check: Check) -> Check:
-        """Give the newest check of the same commit if it was queued since yesterday, else the same check again.
+        """Give the newest check of the same commit, or the same check again where none is found.
 
         Raises:
             HwCheckerDown, Inconclusive: As for `checks`.
@@ -137,7 +139,7 @@ class HwChecker:
         return max(self._again(check), key=lambda each: each.enqueued_at, default=check)
 
     def times(self, check: Check) -> int:
-        """Count how often the same commit was queued since a check of it, of yesterday at most.
+        """Count how often the same commit was queued since a check of it.
 
         Raises:
             HwCheckerDown, Inconclusive: As for `checks`.
@@ -145,8 +147,11 @@ class HwChecker:
         return sum(each.enqueued_at > check.enqueued_at for each in self._again(check))
 
     def _again(self, check: Check) -> list[Check]:
-        commit = (check.student_id, check.commit_hash)
-        return [each for each in self.checks(days=1) if (each.student_id, each.commit_hash) == commit]
+        """Give the checks of the same commit: one checker lists them by the day of queueing, another of submission."""
+        commit, found = (check.student_id, check.commit_hash), list[Check]()
+        for days in (1, DAYS + 1):
+            found = found or [one for one in self.checks(days) if (one.student_id, one.commit_hash) == commit]
+        return found
 
 
 def _rows(answer: Called) -> Iterator[Check]:

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
 from acceptance.finding import Finding
-from acceptance.probes.homework.hw_checker import Check, HwChecker
-from acceptance.probes.homework.worker import DAYS, FORMS, Homework, Listing
+from acceptance.probes.homework.hw_checker import DAYS, Check, HwChecker
+from acceptance.probes.homework.worker import FORMS, Homework, Listing
 from acceptance.redact import cut
 from acceptance.verdict import Inconclusive
 

@@ -10,8 +10,8 @@ from fnmatch import fnmatchcase
 import httpx
 
 from acceptance.finding import Finding
-from acceptance.probes.homework.hw_checker import Check, HwChecker
-from acceptance.probes.homework.worker import DAYS, Homework, Listing
+from acceptance.probes.homework.hw_checker import DAYS, Check, HwChecker
+from acceptance.probes.homework.worker import Homework, Listing
 from acceptance.verdict import Inconclusive
 
 MOST_STUDENTS = 50

@@ -18,15 +18,13 @@ from acceptance.finding import Finding
 from acceptance.observe.moments import moment
 from acceptance.observe.prometheus import Prometheus
 from acceptance.polling import poll
-from acceptance.probes.homework.hw_checker import Check, HwChecker
+from acceptance.probes.homework.hw_checker import DAYS, Check, HwChecker
 from acceptance.probes.http.client import Called, Caller, brief
 from acceptance.probes.http.exchange import Exchange
 from acceptance.redact import cut
 
 LIST_PATH = "/homework/list"
 REVIEWS_PATH = "/homework/reviews"
-DAYS = 30
-"""How far back lists go: a test student does not submit every week."""
 
 _Checked = Sequence[tuple[str, datetime]]
 FORMS: Mapping[str, Callable[[_Checked], _Checked]] = {

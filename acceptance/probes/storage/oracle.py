@@ -91,7 +91,8 @@ class Submission:
             if called.get(name) not in spellings(value)
         ]
         if called.get("status") not in STATES:
-            found.append(self._wrong("bad answer", f"a status of {STATES}", repr(called.get("status"))))
+            wanted = f"a status of {STATES}, or one that API_VALUES names"
+            found.append(self._wrong("bad answer", wanted, repr(called.get("status"))))
         if not called.get("task_id"):
             found.append(self._wrong("bad answer", "a task_id", repr(called.get("task_id"))))
         return [*found, *self._time_findings(called.get("created_at"), now)]

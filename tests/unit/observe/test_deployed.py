@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import os
 from types import SimpleNamespace
 
 import pytest
@@ -34,7 +35,11 @@ def deployment(tmp_path):
 def test_running_commit_of_the_main_branch_is_good(deployment):
     assert deployment.ask(deployment.commit).findings() == []
     assert deployment.ask(deployment.commit[:7]).findings() == []
+    index = deployment.checkout / ".git/index"
+    written = index.stat().st_mtime_ns
+    os.utime(next(deployment.checkout.glob("**/*.py")))  # what git would write into the index, though nothing changed
     assert deployment.ask(by=f"command:echo {deployment.commit}").findings() == []
+    assert index.stat().st_mtime_ns == written
 
 
 @pytest.mark.parametrize(("other", "told"), [("0" * 40, "0" * 40), ("", "no commit ('')"), ("unknown", "'unknown'")])

@@ -86,7 +86,7 @@ def test_a_good_answer_has_no_findings_and_carries_our_trace() -> None:
         ("session_id", "", "expected a session_id"),
         ("session_id", 7.5, "expected a session_id"),
         ("session_id", True, "expected a session_id"),
-        ("mode", "confused", "expected a mode of"),
+        ("mode", "confused", "or one that BOT_VALUES names, found 'confused'"),
         ("mode", None, "expected a mode of"),
     ],
 )

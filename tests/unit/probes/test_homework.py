@@ -43,12 +43,14 @@ class TinyChecker:
                 "student_id": student,
                 "commit_hash": commit(number),
                 "enqueued_at": (NOW - timedelta(days=age)).isoformat(),
+                "submitted_at": (NOW - timedelta(days=age)).isoformat(),
                 "status": status,
             }
             for number, (student, age) in enumerate(commits, 1)
         ]
         self.asked: list[str] = []
         self.forwards = forwards
+        self.listed_by = "enqueued_at"
         self.spoil: Callable[[list[Any]], list[Any]] = lambda rows: rows
         self.health: Any = {"status": "ok"}
         self.checker = HwChecker(
@@ -63,7 +65,7 @@ class TinyChecker:
             return httpx.Response(401, json={"detail": "Invalid or missing API key"})
         query = request.url.params
         start, first = query["start_date"], int(query["offset"])
-        found = [job for job in self.jobs if start <= job["enqueued_at"] < query["end_date"]]
+        found = [job for job in self.jobs if start <= job[self.listed_by] < query["end_date"]]
         return httpx.Response(200, json={"checks": found[first : first + int(query["limit"])]})
 
     def _worker(self, request: httpx.Request) -> httpx.Response:
@@ -231,9 +233,10 @@ def only(tiny: TinyChecker) -> Check:
     return reviewable(tiny.checker.checks(30), *(job["student_id"] for job in tiny.jobs))[0]
 
 
-@pytest.mark.parametrize("age", [0.01, 12])
-def test_a_review_counts_when_the_checker_queued_the_commit_again(age: float) -> None:
+@pytest.mark.parametrize(("age", "by"), [(0.01, "enqueued_at"), (12, "enqueued_at"), (12, "submitted_at")])
+def test_a_review_counts_when_the_checker_queued_the_commit_again(age: float, by: str) -> None:
     tiny = TinyChecker(("test_user", age))
+    tiny.listed_by = by
     done = tiny.homework.request_review(tiny.checker, only(tiny), patience_s=5)
     assert (done.findings(), done.submitted, done.review_id) == ([], True, "job1")
     assert tiny.checker.times(done.before) == 1
