@@ -67,6 +67,7 @@ class Clients:
             timeout_s=max(UPLOAD_S, self.target.http_timeout_s),
             trace_header=self.target.trace_header,
             trace_prefix=self.trace_prefix,
+            taken=self.target.storage.upload_status,
             requests=Requests(self.target.journal_dir, self.trace_prefix),
         )
 

@@ -124,6 +124,10 @@ _VALUES = (
     "What it calls values of labels, by LABEL:VALUE of the contract, such as status:success=ok status:error=failed."
 )
 _VALUE_FORM = r"(\w+:)?[\w.-]+"
+_UPLOAD_STATUS = (
+    "With which status an upload that was taken is answered, with the flag off and on alike: 201, 200 or 202. In the "
+    "record stands the contract's 201 for it, with what was answered beside it."
+)
 _BY_LENGTH = (
     "Whether an upload whose declared length is far over the limit is refused before it is sent: true, or false where "
     "the service reads it whole first, which a sound one may."
@@ -278,6 +282,7 @@ KEYS: dict[str, Key] = {
     "WATCH_DIRS": Key(paths, "{STORAGE_ROOT}/.."),
     "KNOWN_WRITERS": Key(file_patterns, "", about=_WRITERS),
     "MAX_UPLOAD_BYTES": Key(count, str(100 * 2**20)),
+    "UPLOAD_STATUS": Key(one_of("200", "201", "202"), "201", about=_UPLOAD_STATUS),
     "REFUSES_BY_LENGTH": Key(boolean, "false", about=_BY_LENGTH),
     "PROXY_MAX_BODY_BYTES": Key(optional(count), "", about=_PROXY_MOST),
     "ATTACKS": Key(optional(attacks), ""),

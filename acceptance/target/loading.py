@@ -115,6 +115,7 @@ def _target(path: Path, s: Settings) -> Target:
             max_upload_bytes=s["MAX_UPLOAD_BYTES"],
             min_free_bytes=s["MIN_FREE_BYTES"],
             writers=s["KNOWN_WRITERS"],
+            upload_status=int(s["UPLOAD_STATUS"]),
             refuses_by_length=s["REFUSES_BY_LENGTH"],
             proxy_max_body_bytes=s["PROXY_MAX_BODY_BYTES"] or None,
             attacks=s["ATTACKS"] or ("selection" if s["TARGET_KIND"] == "production" else "all"),

@@ -107,6 +107,7 @@ class Storage(Public):
         writers: Patterns of files in those folders that the services write by themselves, such as a log.
         max_upload_bytes: The largest archive that is accepted.
         min_free_bytes: Free space that must remain.
+        upload_status: How an upload that was taken is answered, in place of the contract's 201.
         refuses_by_length: Whether an upload is refused by the length that it declares, before it is sent.
         proxy_max_body_bytes: The largest body that a proxy in front passes on; None without such a proxy.
         attacks: Which of the corpus are sent: `all`, a `selection` (one harmless case of each kind), or named kinds.
@@ -121,6 +122,7 @@ class Storage(Public):
     min_free_bytes: int
     writers: tuple[Path, ...] = ()
     attacks: str = "all"
+    upload_status: int = 201
     refuses_by_length: bool = False
     proxy_max_body_bytes: int | None = None
 

@@ -78,6 +78,11 @@ def accept(sock: socket.socket, seen: Seen) -> None:
     sock.sendall(ANSWER % 201)
 
 
+def put_off(sock: socket.socket, seen: Seen) -> None:
+    drain(sock, seen, announced(seen))
+    sock.sendall(ANSWER % 202)
+
+
 def refuse_and_close(sock: socket.socket, seen: Seen) -> None:
     drain(sock, seen, 1)
     sock.sendall(ANSWER % 413)
@@ -116,6 +121,15 @@ def test_a_word_on_the_way_is_no_answer() -> None:
     with serving(hint) as peer:
         answer = Uploader(peer.url, 10).send(upload())
     assert (answer.status, answer.detail, "link" in answer.headers) == (422, "no", False)
+
+
+@pytest.mark.parametrize(("behave", "taken", "found"), [(put_off, 202, 201), (accept, 202, 202), (put_off, 201, 202)])
+def test_an_upload_is_taken_by_the_status_that_the_target_file_says(
+    behave: Callable[[socket.socket, Seen], object], taken: int, found: int
+) -> None:
+    with serving(behave) as peer:
+        answer = Uploader(peer.url, taken=taken).send(upload())
+    assert (answer.status, "UPLOAD_STATUS is 202" in answer.explain()) == (found, taken == 202)
 
 
 def test_the_form_holds_every_field_and_a_fresh_trace() -> None:
