@@ -1,4 +1,4 @@
-"""Fetch the lines of a service's log from a file, Docker or journald."""
+"""Fetch the lines of a service's log from a file, Docker, journald or a command."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import lzma
 import math
 import os
 import re
+import shlex
 import subprocess
 import threading
 import zlib
@@ -42,6 +43,8 @@ _DATED = r"[._-]?\d{4}-?\d\d-?\d\d[\dT:._-]*"
 """How a rotated log's name ends; another number may be that of an instance."""
 _ROTATES_S = 0.5
 """So long, in seconds, a log may be away that is renamed and begun anew."""
+_SINCE = "{since}"
+"""What stands in a command for the time from which on it is to print the log."""
 _PIECES_WITHIN = timedelta(seconds=1)
 """So much later than the first piece of a long line its last may be read."""
 
@@ -80,13 +83,13 @@ def written(source: str, start: datetime, timeout_s: float, tail: int = 0) -> Wr
     Args:
         source: Where it lies.
         start: The moment.
-        timeout_s: Longest time for Docker and journald.
+        timeout_s: Longest time for Docker, journald and a command.
         tail: Read no more of a file than so many bytes at its end; 0 for all of it.
 
     Raises:
         Inconclusive: The source cannot be read.
     """
-    scheme, _, place = source.partition("://")
+    scheme, place = _parted(source)
     since = (start - CONTEXT).astimezone(UTC)
     if scheme == "file":
         return _of_files(Path(place), since, tail)
@@ -102,19 +105,37 @@ def written(source: str, start: datetime, timeout_s: float, tail: int = 0) -> Wr
         if told and not entries:  # such as a hint that this account may not see it
             raise _no_log(argv, told)
         return Written(_of_journal(entries.split(b"\n")), whole=False)
-    raise Inconclusive(f"{source}: expected file://, docker:// or journald://; correct the target file")
+    if scheme == "command":
+        argv = _asking(place, since)
+        printed, told = _output(argv, timeout_s)
+        if told:  # errors of the service may be among it, or lines that are missing
+            raise _no_log(argv, told, "on its standard error (add 2>&1 in a shell, or silence it): ")
+        return Written(list(map(Raw, printed.decode(errors="replace").split("\n"))), whole=_SINCE not in place)
+    raise Inconclusive(f"{source}: expected file://, docker://, journald:// or command:; correct the target file")
 
 
 def oldest(source: str, timeout_s: float) -> list[Raw]:
-    """Give the first lines that the log of a container or a unit holds.
+    """Give the first lines that the log of a container or a unit holds, or that a command prints.
 
     Raises:
         Inconclusive: The source cannot be read.
     """
-    scheme, _, place = source.partition("://")
+    scheme, place = _parted(source)
+    if scheme == "command":
+        lines = _first_of(_asking(place, datetime.fromtimestamp(0, UTC)), timeout_s)
+        return [Raw(line.decode(errors="replace")) for line in lines]
     if scheme == "docker":
         return [_of_docker(line) for line in _first_of(["docker", "logs", "--timestamps", place], timeout_s)]
     return _of_journal(_first_of(_journal(place), timeout_s))
+
+
+def _parted(source: str) -> tuple[str, str]:
+    scheme, _, rest = source.partition(":")
+    return scheme, rest.removeprefix("//")
+
+
+def _asking(words: str, since: datetime) -> list[str]:
+    return [word.replace(_SINCE, f"{since:%Y-%m-%dT%H:%M:%SZ}") for word in shlex.split(words)]
 
 
 _FIELDS = ("MESSAGE", "PRIORITY", "_PID", "_STREAM_ID", "_LINE_BREAK")

@@ -88,9 +88,9 @@ class Logs:
     """The log of one service.
 
     Attributes:
-        source: `file:///path`, `docker://container` or `journald://unit`, from the target file; one for each instance.
+        source: `file:///path`, `docker://container`, `journald://unit` or `command:words`, one for each instance.
         form: How its lines are written.
-        timeout_s: Longest time that Docker or journald may take.
+        timeout_s: Longest time that Docker, journald or a command may take.
     """
 
     source: str

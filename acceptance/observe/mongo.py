@@ -47,13 +47,16 @@ def as_it_is(target: Target) -> Iterator[Database[dict[str, Any]]]:
     """Connect to the target's database under its own names, for a backup; see `database`."""
     address = target.mongo.url.lower()
     uuids: dict[str, Any] = {} if "uuidrepresentation=" in address else {"uuidRepresentation": "standard"}
-    client: MongoClient[dict[str, Any]] = MongoClient(
-        target.mongo.url,
-        serverSelectionTimeoutMS=round(target.http_timeout_s * 1000),
-        event_listeners=[_Writes()],
-        datetime_conversion="DATETIME_AUTO",  # a time such as the largest of Java is none of Python's
-        **uuids,
-    )
+    try:
+        client: MongoClient[dict[str, Any]] = MongoClient(
+            target.mongo.url,
+            serverSelectionTimeoutMS=round(target.http_timeout_s * 1000),
+            event_listeners=[_Writes()],
+            datetime_conversion="DATETIME_AUTO",  # a time such as the largest of Java is none of Python's
+            **uuids,
+        )
+    except (PyMongoError, OSError, ValueError) as error:  # a name of no host, a file that is not there
+        raise _unreachable(target, error) from error
     try:
         # Another member, as the address may prefer, does not hold yet what was stored just now.
         if "directconnection=true" in address and not client.is_primary:  # guard: member-that-lags
@@ -61,9 +64,13 @@ def as_it_is(target: Target) -> Iterator[Database[dict[str, Any]]]:
             raise Inconclusive(f"MongoDB at MONGODB_URL of {target.source.name} {told}")
         yield client.get_database(target.mongo.database, read_preference=ReadPreference.PRIMARY)
     except (PyMongoError, BSONError) as error:
-        raise Inconclusive(
-            f"MongoDB did not answer ({why(error)}); check MONGODB_URL of {target.source.name}, "
-            "that the server runs and that its user may read the database"
-        ) from error
+        raise _unreachable(target, error) from error
     finally:
         client.close()
+
+
+def _unreachable(target: Target, error: Exception) -> Inconclusive:
+    return Inconclusive(
+        f"MongoDB did not answer ({why(error)}); check MONGODB_URL of {target.source.name}, "
+        "that the server runs and that its user may read the database"
+    )

@@ -5,9 +5,10 @@ Each of these is otherwise found out in the window, by the stage that first need
 
 from __future__ import annotations
 
+import json
 import shlex
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,13 +20,17 @@ from acceptance.probes.clients import Clients
 from acceptance.probes.health import PARTS
 from acceptance.probes.homework.hw_checker import DAYS
 from acceptance.probes.storage.snapshot import Tree, diff
+from acceptance.process import answer
+from acceptance.stage_folders import flagged
 from acceptance.target.keys import evidence_key
+from acceptance.target.log_format import log_sources
 from acceptance.target.model import Target
-from acceptance.target.parts import ServiceKey
+from acceptance.target.parts import Service, ServiceKey
 
 SETTLED_S = 3.0
 """So long the watched folders are looked at while the other questions are asked."""
 
+_CONTAINERS = {"docker", "docker-compose", "podman", "podman-compose"}
 _BEHIND_LOGIN: Mapping[ServiceKey, str] = {"bot": "dialog-gateway", "worker": "homework-list", "api": "review-api"}
 
 
@@ -117,3 +122,29 @@ def no_program(commands: Mapping[str, str], folder: Path) -> list[Finding]:
         for key, word in first.items()
         if not shutil.which(word) and not (folder / word).is_file()
     ]
+
+
+def kept_environments(target: Target) -> Iterator[Finding]:
+    """Name the restarts that keep the environment with which a container was made, where the service's flag is in it.
+
+    Raises:
+        Inconclusive: Docker does not tell.
+    """
+    for service in target.services.values():
+        words = [Path(word).name for word in shlex.split(service.restart)]
+        if not _CONTAINERS & set(words) or "restart" not in words:
+            continue
+        flags = [target.flags[stage.id] for stage in flagged() if stage.service == service.key]
+        for name in sorted(_containers(service)):
+            asked = ["docker", "inspect", "--type", "container", "--format", "{{json .Config.Env}}", name]
+            held = json.loads(answer(asked, target.infra_dir, target.http_timeout_s)) or ()
+            for flag in {pair.partition("=")[0] for pair in held} & set(flags):
+                expected, step = "a restart that reads the env file anew", "use docker compose up -d --force-recreate"
+                found = f"«{service.restart}», which keeps {flag} as {name} was made with it"
+                yield Finding("keeps the environment", "", expected, found, next_step=f"{step} (docs/restart.md)")
+
+
+def _containers(service: Service) -> set[str]:
+    """Name the containers of a service, by what proves its start and by its log."""
+    places = [service.started, *log_sources(service.logs)]
+    return {each for place in places if place[:7] == "docker:" for each in place[7:].removeprefix("//").split()}

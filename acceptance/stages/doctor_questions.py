@@ -30,7 +30,14 @@ from acceptance.probes.health import PARTS
 from acceptance.probes.storage.antivirus import Antivirus
 from acceptance.probes.storage.directory import as_prepared, look_at
 from acceptance.stage import Stage
-from acceptance.stages.declared import known_students, logins, no_program, programs, written_by_itself
+from acceptance.stages.declared import (
+    kept_environments,
+    known_students,
+    logins,
+    no_program,
+    programs,
+    written_by_itself,
+)
 from acceptance.stages.readiness import interval_findings, questions
 from acceptance.target import by_hand
 from acceptance.target.model import Target
@@ -243,4 +250,4 @@ def _commands(target: Target) -> list[Finding]:
     if not target.infra_dir.is_dir():
         return [Finding("no folder", "INFRA_DIR", "the folder of the restart commands", f"none at {target.infra_dir}")]
     commands = {f"RESTART_{service.key.upper()}": service.restart for service in target.services.values()}
-    return no_program(commands | {"RESTART_ALL": target.restart_all}, target.infra_dir)
+    return [*no_program(commands | {"RESTART_ALL": target.restart_all}, target.infra_dir), *kept_environments(target)]

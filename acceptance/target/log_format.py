@@ -66,8 +66,8 @@ class LogFormat(Public):
 
 
 def log_sources(text: str) -> list[str]:
-    """Part the places of a service's log, one for each instance; a path may hold spaces."""
-    return re.split(r"\s+(?=[a-z]+://)", text.strip()) if text.strip() else []
+    """Part the places of a service's log, one for each instance; a path or a command may hold spaces."""
+    return re.split(r"\s+(?=(?:file|docker|journald|loki)://|command:)", text.strip()) if text.strip() else []
 
 
 @cache

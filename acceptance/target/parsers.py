@@ -207,8 +207,11 @@ def log_source(text: str) -> str:
 
 
 def _log_place(text: str) -> str:
-    expected = "docker://CONTAINER, journald://UNIT or file:///ABSOLUTE/PATH, one for each instance of the service"
+    kinds = "docker://CONTAINER, journald://UNIT, file:///ABSOLUTE/PATH or command:WORDS"
+    expected = f"{kinds}, one for each instance of the service"
     scheme, _, rest = text.partition("://")
+    if text.startswith("command:"):
+        return f"command:{command(text.removeprefix('command:'))}"
     if scheme == "file":
         return f"file://{path(rest)}"
     if scheme == "loki":

@@ -57,7 +57,7 @@ class Service(Public):
         name: Its name in logs and containers, such as `butler-api`.
         url: Base of its HTTP calls, without a final slash.
         job: Value of the Prometheus label `job`.
-        logs: Where its log is read: `docker://NAME`, `journald://UNIT` or `file:///PATH`.
+        logs: Where its log is read: `docker://NAME`, `journald://UNIT`, `file:///PATH` or `command:WORDS`.
         restart: Shell-like command that restarts it, run in the infra folder.
         log_format: How it writes its log.
         health: Where it tells its health, and how.

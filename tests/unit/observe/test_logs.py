@@ -439,6 +439,8 @@ def test_a_rotated_log_that_is_half_written_or_strange_is_inconclusive(logs, tmp
         ("file:///nowhere/api.log", "cannot be read"),
         ("docker://no-such-container", "docker"),
         ("syslog://x", "expected file"),
+        ("command:sh -c 'echo ERROR >&2'", "standard error"),
+        ("command:false {since}", "ended with 1"),
     ],
 )
 def test_source_out_of_reach_is_inconclusive(source, told):
@@ -448,6 +450,8 @@ def test_source_out_of_reach_is_inconclusive(source, told):
 
 JOURNAL = {"__REALTIME_TIMESTAMP": "1795867200000000", "PRIORITY": "6", "_PID": "825", "MESSAGE": "ERROR - boom"}
 ASKED = "-u api --all -o json --output-fields MESSAGE,PRIORITY,_PID,_STREAM_ID,_LINE_BREAK"
+LINE = '{"timestamp": "2026-11-28T12:00:00Z", "level": "ERROR", "message": "boom"}'
+POD = "logs -l app=api --tail=-1"
 DATED = "2026-11-28T12:00:00.000000000Z ERROR - 2026-02-30T12:00:00.123456789Z boom"
 
 
@@ -456,10 +460,16 @@ DATED = "2026-11-28T12:00:00.000000000Z ERROR - 2026-02-30T12:00:00.123456789Z b
     [
         # As Butler: stderr.
         ("docker", "docker://api", f"echo '{DATED}' >&2", "logs --timestamps --since 2026-11-28T11:58:00Z api"),
+        (
+            "kubectl",
+            f"command:kubectl {POD} --since-time={{since}}",
+            f"echo '{LINE}'",
+            f"{POD} --since-time=2026-11-28T11:58:00Z",
+        ),
         ("journalctl", "journald://api", f"echo '{json.dumps(JOURNAL)}'", f"{ASKED} --since 2026-11-28 11:58:00 UTC"),
     ],
 )
-def test_docker_and_journald_date_each_line(tmp_path, monkeypatch, command, source, output, asked):
+def test_lines_are_asked_for_and_dated(tmp_path, monkeypatch, command, source, output, asked):
     program = tmp_path / command
     program.write_text(f'#!/bin/sh\necho "$*" >>{tmp_path}/asked\n{output}\n')
     program.chmod(0o755)

@@ -159,6 +159,13 @@ def test_a_member_that_lags_is_inconclusive_and_the_address_names_the_order_of_u
         assert seen.get("uuidRepresentation") == given
 
 
+@pytest.mark.parametrize("url", ["butler:p@ss@h/x", "h/x?tls=true&tlsCAFile=/nowhere/ca.pem"])
+def test_an_address_that_pymongo_refuses_is_inconclusive(tmp_path, url):
+    target = small_target(tmp_path, MONGODB_URL=f"mongodb://{url}")
+    with pytest.raises(Inconclusive, match="did not answer"), mongo.database(target):
+        pass
+
+
 def test_a_field_that_no_document_has_is_called_otherwise():
     class Newest(Server):
         def find(self, *_):

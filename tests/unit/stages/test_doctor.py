@@ -15,7 +15,7 @@ from small_target import STAGE, small_target
 from acceptance.conduct.lock import Owner, TargetLock
 from acceptance.finding import Finding
 from acceptance.gates.measures import Gate
-from acceptance.stages import doctor, doctor_questions
+from acceptance.stages import declared, doctor, doctor_questions
 from acceptance.target.window import DAYS
 from acceptance.verdict import Inconclusive, NotApplicable
 
@@ -116,6 +116,15 @@ def test_a_silence_of_today_matters_where_the_target_may_be_changed_today(tmp_pa
     assert [each.kind for each in doctor_questions._alerts(target)] == found
 
 
+def kept(target):
+    """What the doctor says where the container's environment has the flags, and nothing where it has none."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(declared, "answer", lambda *_: '["PATH=/bin"]')
+        assert list(declared.kept_environments(target)) == []
+        patch.setattr(declared, "answer", lambda asked, *_: f'["USE_NEW_STORAGE_ADAPTER=false", "{asked[-1]}=1"]')
+        return doctor_questions._commands(target)
+
+
 @pytest.mark.parametrize(
     ("settings", "ask", "key"),
     [
@@ -141,6 +150,7 @@ def test_a_silence_of_today_matters_where_the_target_may_be_changed_today(tmp_pa
         ({"STORAGE_MODE": "751"}, doctor_questions._storage, "751"),
         ({"INFRA_DIR": "/nowhere"}, doctor_questions._commands, "/nowhere"),
         ({"RESTART_API": "no-such-program api"}, doctor_questions._commands, "no-such-program"),
+        ({"RESTART_API": "'docker compose restart api'"}, kept, "keeps USE_NEW_STORAGE_ADAPTER as butler-api was"),
         ({"JOURNAL_DIR": "/etc/hostname/x"}, doctor_questions._journal, "/etc/hostname"),
     ],
 )

@@ -90,14 +90,15 @@ def test_every_value_is_the_files(load):
     target = load(
         NEEDED + "ALLOW_MUTATIONS=TRUE\nexport API_URL='https://api.example.com:8004/base/' # c\nSOAK_SECONDS=1.5\n"
         "STORAGE_MODE=2770\nWATCH_DIRS=/var/butler:/b\nCLAMD=\nTRACE_HEADER=\nSTUDENT_IDS=numeric\nBOT_LOGS=file:///l/b.log\n"
+        "WORKER_LOGS='command:ssh b cat x command:cat y'\n"
         "API_LOGS=journald://butler-api.service\nSOAK_STUDENTS='a b*'\nCHANNEL=news\nCODE_DIR=/code\n"
         'RESTART_API="make -C sub restart"\n'
     )
     assert target.allow_mutations is True
     assert target.services["api"].url == "https://api.example.com:8004/base"
     assert target.services["api"].restart == "make -C sub restart"
-    logs = [target.services[key].logs for key in ("bot", "api")]
-    assert logs == ["file:///l/b.log", "journald://butler-api.service"]
+    logs = [target.services[key].logs for key in ("bot", "api", "worker")]
+    assert logs == ["file:///l/b.log", "journald://butler-api.service", "command:ssh b cat x command:cat y"]
     assert (target.known.soak_students, target.known.channel, target.code_dir) == (("a", "b*"), "news", Path("/code"))
     assert (target.soak_seconds, target.storage.mode) == (1.5, 0o2770)
     assert target.storage.watch_dirs == (Path("/var/butler"), Path("/b"))
