@@ -14,13 +14,13 @@ from subprocess import DEVNULL
 import bson
 import pytest
 from pymongo import MongoClient
+from small_target import small_target
 
 from acceptance.backup import making as backups
 from acceptance.backup.bsondump import Content, content_of, dump, read
 from acceptance.backup.making import BackupFailed, back_up, load, retention
 from acceptance.backup.restoring import backup_findings, restore_findings
 from acceptance.finding import summary
-from acceptance.target.loading import load_target
 from acceptance.verdict import Inconclusive
 
 NOW = datetime(2026, 11, 20, 18, 30, 5, tzinfo=UTC)
@@ -56,15 +56,11 @@ def server(tmp_path_factory):
 def target(tmp_path, server):
     infra = tmp_path / "infra"
     (infra / "prometheus").mkdir(parents=True)
-    (infra / ".env.infra").write_text(SECRET)
-    (infra / ".env.infra").chmod(0o640)
     (infra / "prometheus" / "prometheus.yml").write_text("global: {}\n")
-    file = tmp_path / "here.env"
-    file.write_text(
-        f"TARGET_NAME=here\nTARGET_KIND=staging\nINFRA_DIR={infra}\nBACKUP_DIR={tmp_path}/backup\n"
-        f"MONGODB_URL={server}\nGRAFANA_PASSWORD=x\nHTTP_TIMEOUT_SECONDS=3\n"
-    )
-    return load_target(file)
+    keys = {"BACKUP_DIR": tmp_path / "backup", "MONGODB_URL": server, "HTTP_TIMEOUT_SECONDS": "3"}
+    made = small_target(infra, SECRET, **keys)
+    made.env_file.chmod(0o640)
+    return made
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
-from small_target import BEFORE, FLAG, STAGE, Restarter, small_target
+from small_target import BEFORE, FLAG, STAGE
 
 from acceptance.conduct.conductor import Conductor
 from acceptance.conduct.journal import Journal
@@ -16,26 +16,8 @@ from acceptance.verdict import Inconclusive, MutationFailed, RecoveryNeeded, Ref
 
 
 @pytest.fixture
-def target(tmp_path):
-    return small_target(tmp_path)
-
-
-@pytest.fixture
-def restarter():
-    return Restarter()
-
-
-@pytest.fixture
 def events(tmp_path):
     return EventLog(tmp_path / "events.jsonl")
-
-
-@pytest.fixture
-def journal(tmp_path):
-    (tmp_path / "journal").mkdir()
-    opened = Journal(tmp_path / "journal" / "undo.journal", "run-1")
-    opened.open()
-    return opened
 
 
 @pytest.fixture

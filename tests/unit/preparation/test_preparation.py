@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from served import answering
+from small_target import small_target
 
 from acceptance.finding import summary
 from acceptance.observe.alerting import own_alerts
@@ -20,7 +21,6 @@ from acceptance.preparation.staging import Staging, staging_runs
 from acceptance.probes.clients import Clients
 from acceptance.probes.health import PARTS, mongo_findings
 from acceptance.record.history import Unreadable
-from acceptance.target.loading import load_target
 from acceptance.verdict import Inconclusive, Outcome, Verdict
 
 NOW = datetime(2026, 11, 20, 18, 0, tzinfo=UTC)
@@ -32,13 +32,7 @@ FALSE = (
 
 @pytest.fixture
 def target(tmp_path):
-    (tmp_path / ".env.infra").write_text(FALSE)
-    file = tmp_path / "here.env"
-    file.write_text(
-        f"TARGET_NAME=here\nTARGET_KIND=staging\nINFRA_DIR={tmp_path}\nMONGODB_URL=mongodb://u:pw-1234@127.0.0.1:1/\n"
-        "GRAFANA_PASSWORD=grafana-pw\nHTTP_TIMEOUT_SECONDS=1\n"
-    )
-    return load_target(file)
+    return small_target(tmp_path, FALSE, MONGODB_URL="mongodb://u:pw-1234@127.0.0.1:1/")
 
 
 @pytest.fixture
