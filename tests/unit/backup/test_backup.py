@@ -94,18 +94,10 @@ def test_a_backup_is_whole_private_and_in_mongodumps_layout(made, target):
         "long_tasks": 3,
     }
     files = {str(path.relative_to(made.folder)): path.stat().st_mode & 0o777 for path in made.folder.rglob("*.*")}
-    assert files == dict.fromkeys(
-        (
-            "butler/dialog_contexts.bson",
-            "butler/dialog_contexts.metadata.json",
-            "butler/long_tasks.bson",
-            "butler/long_tasks.metadata.json",
-            ".env.infra.backup.20261120",
-            "prometheus.yml.backup.20261120",
-            "manifest.json",
-        ),
-        0o600,
-    )
+    kinds = ("bson", "metadata.json")
+    dumped = {f"butler/{name}.{kind}" for name in ("dialog_contexts", "long_tasks") for kind in kinds}
+    others = {".env.infra.backup.20261120", "prometheus.yml.backup.20261120", "manifest.json"}
+    assert files == dict.fromkeys(dumped | others, 0o600)
     assert made.folder.stat().st_mode & 0o777 == 0o700
     assert (made.folder / ".env.infra.backup.20261120").read_text() == SECRET
 
@@ -307,16 +299,8 @@ def test_a_mongodump_that_fails_makes_no_backup_and_tells_no_address(mongodump, 
 @pytest.fixture
 def kept(tmp_path):
     """A folder with backups of several ages, and what is not ours."""
-    names = (
-        "epic21-pre-deploy-20261101",
-        "epic21-pre-deploy-20261112-020000",
-        "epic21-pre-deploy-20261113",
-        "epic21-pre-deploy-20261113-183006",
-        "epic21-pre-deploy-20261399",
-        "epic21-pre-deploy-20261101.partial",
-        "epic21-pre-deploy-20261101-mine",
-        "other-20261101",
-    )
+    ours = "20261101 20261112-020000 20261113 20261113-183006 20261399 20261101.partial 20261101-mine"
+    names = (*(f"epic21-pre-deploy-{each}" for each in ours.split()), "other-20261101")
     for name in names:
         (tmp_path / name).mkdir()
         (tmp_path / name / "manifest.json").touch()

@@ -38,13 +38,8 @@ class TinyChecker:
 
     def __init__(self, *commits: tuple[str, float], forwards: bool = True, status: str = "passed") -> None:
         self.jobs = [
-            {
-                "job_id": f"job{number}",
-                "student_id": student,
-                "commit_hash": commit(number),
-                "enqueued_at": (NOW - timedelta(days=age)).isoformat(),
-                "status": status,
-            }
+            {"job_id": f"job{number}", "student_id": student, "commit_hash": commit(number), "status": status}
+            | {"enqueued_at": (NOW - timedelta(days=age)).isoformat()}
             for number, (student, age) in enumerate(commits, 1)
         ]
         self.asked: list[str] = []

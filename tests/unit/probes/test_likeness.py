@@ -15,16 +15,9 @@ SAID = [{"role": role, "text": f"{role} {turn}"} for turn in range(3) for role i
 
 def seen(number=1, *, repeated=(), **report):
     after = NOW + timedelta(seconds=number)
-    stored = {
-        "student": f"Student-{number}",
-        "text": f"text {number}",
-        "kind": "code_review",
-        "created_at": NOW.replace(tzinfo=None),
-        "published_at": after.isoformat(),
-        "result": {"text": f"text {number}"},
-        "said": SAID,
-        "score": number,
-    }
+    times = {"created_at": NOW.replace(tzinfo=None), "published_at": after.isoformat()}
+    stored = {"student": f"Student-{number}", "text": f"text {number}", "kind": "code_review", **times}
+    stored |= {"result": {"text": f"text {number}"}, "said": SAID, "score": number}
     parts = {"sent": {"student_id": f"Student-{number}"}, "report": stored | report, "answer": None}
     return Seen(parts, NOW, NOW + timedelta(minutes=1), frozenset(repeated))
 

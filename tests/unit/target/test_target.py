@@ -249,12 +249,8 @@ def test_missing_keys_say_how_to_give_them(faults):
 
 def test_all_faults_are_told_at_once_in_the_order_of_the_file(faults):
     found = faults("NOPE=1\nTARGET_KIND=x\nSTORAGE_ROOT=a\n" + NEEDED.replace("TARGET_KIND=lab\n", "") + "CLAMD=x")
-    assert [fault.split(" is ")[0] for fault in found] == [
-        "NOPE (line 1)",
-        "TARGET_KIND (line 2)",
-        "STORAGE_ROOT (line 3)",
-        "CLAMD (line 7)",
-    ]
+    keys = ["NOPE (line 1)", "TARGET_KIND (line 2)", "STORAGE_ROOT (line 3)", "CLAMD (line 7)"]
+    assert [fault.split(" is ")[0] for fault in found] == keys
 
 
 def test_production_does_not_scale_its_soak(faults, load):
