@@ -181,11 +181,8 @@ def _read_by(constant: ast.Assign, tree: ast.Module) -> set[int]:
 def statement_lines(source: str, line: int) -> set[int]:
     """Give the lines of the innermost statement around a line; of one with a body, those above it."""
     kinds = (ast.stmt, ast.excepthandler)
-    around = [
-        node
-        for node in ast.walk(ast.parse(source))
-        if isinstance(node, kinds) and node.lineno <= line <= (node.end_lineno or 0)
-    ]
+    every = (node for node in ast.walk(ast.parse(source)) if isinstance(node, kinds))
+    around = [node for node in every if node.lineno <= line <= (node.end_lineno or 0)]
     if not around:
         return {line}
     inner = max(around, key=lambda node: (node.lineno, -(node.end_lineno or 0)))

@@ -89,10 +89,8 @@ def databases(db):
 
 def test_a_backup_is_whole_private_and_in_mongodumps_layout(made, target):
     assert made.folder == target.backup_dir / "epic21-pre-deploy-20261120-183005"
-    assert {name: found.documents for name, found in made.collections.items()} == {
-        "dialog_contexts": 700,
-        "long_tasks": 3,
-    }
+    documents = {name: found.documents for name, found in made.collections.items()}
+    assert documents == {"dialog_contexts": 700, "long_tasks": 3}
     files = {str(path.relative_to(made.folder)): path.stat().st_mode & 0o777 for path in made.folder.rglob("*.*")}
     kinds = ("bson", "metadata.json")
     dumped = {f"butler/{name}.{kind}" for name in ("dialog_contexts", "long_tasks") for kind in kinds}
@@ -330,10 +328,8 @@ def test_the_newest_and_the_newest_that_was_finished_stay_however_old(kept):
     (kept / "epic21-pre-deploy-20261113").rename(kept / "epic21-pre-deploy-20261113-100000")
     much_later = NOW.replace(year=2027)
     done = retention(kept, 7, much_later, dry_run=False)
-    assert [path.name for path in done.kept] == [
-        "epic21-pre-deploy-20261113-100000",
-        "epic21-pre-deploy-20261113-183006",
-    ]
+    left = [path.name.removeprefix("epic21-pre-deploy-") for path in done.kept]
+    assert left == ["20261113-100000", "20261113-183006"]
     assert done.spared == done.kept, "they are known to be too old all the same"
 
 

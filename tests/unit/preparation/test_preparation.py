@@ -189,10 +189,8 @@ def test_a_go_since_which_nobody_looked_is_no_48_hours_without_an_issue(monkeypa
 
 def test_a_later_run_of_staging_whose_record_cannot_be_read_may_have_ended_badly(monkeypatch, tmp_path):
     def judged(folder, besides=""):
-        seen = (
-            [record("r", 0, Outcome.GO, 50), record("r", 1, Outcome.GO, 1)],
-            [Unreadable(f"2026/{folder}", "no record.json")],
-        )
+        runs = [record("r", 0, Outcome.GO, 50), record("r", 1, Outcome.GO, 1)]
+        seen = runs, [Unreadable(f"2026/{folder}", "no record.json")]
         monkeypatch.setattr("acceptance.preparation.staging.read_runs", lambda _: seen)
         return staging_runs(tmp_path, besides=besides).findings(NOW)
 

@@ -240,10 +240,8 @@ def test_an_unreadable_line_is_told_without_its_text(faults, line):
 def test_missing_keys_say_how_to_give_them(faults):
     found = faults("")
     assert [fault.split()[0] for fault in found] == ["TARGET_NAME", "TARGET_KIND", "GRAFANA_PASSWORD", "MONGODB_URL"]
-    assert found[1] == (
-        "TARGET_KIND (not in the file) is missing: expected one of lab, staging, production; "
-        "add the line TARGET_KIND=VALUE"
-    )
+    missing = "TARGET_KIND (not in the file) is missing: expected one of lab, staging, production; "
+    assert found[1] == missing + "add the line TARGET_KIND=VALUE"
     assert found[3].endswith("add the line MONGODB_URL=VALUE, or set it in the environment")
 
 
