@@ -122,12 +122,8 @@ def test_a_log_that_begins_at_the_change_is_no_clean_time_before(log):
         ([*OLD, "ERROR - no time", "Segmentation fault", json_line(99, "INFO")], "to have a time, found 2 without one"),
     ],
     ids=[
-        "rotated away",
-        "stopped before the change",
-        "text where JSON is declared",
-        "levels that cannot be read",
-        "levels of two schemes",
-        "errors without a time",
+        *("rotated away", "stopped before the change", "text where JSON is declared", "levels that cannot be read"),
+        *("levels of two schemes", "errors without a time"),
     ],
 )
 def test_what_is_not_covered_cannot_be_compared(log, lines, said):

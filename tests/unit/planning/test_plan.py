@@ -15,19 +15,9 @@ from acceptance.stage import Stage
 FLAG = "USE_NEW_STORAGE_ADAPTER"
 GATE = Gate("errors", "No errors", (), "count", 'sum(errors{job="$job"})', "== 0")
 TRIGGER = Trigger("down", "Down", (), "value", 'up{job="$job"} == bool 0', "> 0")
-STAGE = Stage(
-    "21_01c",
-    "Storage",
-    50,
-    service="api",
-    flag=FLAG,
-    metrics="review_archive_storage_",
-    planned_minutes=45,
-    soak_minutes=20,
-    rollback_minutes=20,
-    gates=(GATE,),
-    triggers=(TRIGGER,),
-)
+TIMES = {"planned_minutes": 45, "soak_minutes": 20, "rollback_minutes": 20}
+JUDGED = {"metrics": "review_archive_storage_", "gates": (GATE,), "triggers": (TRIGGER,)}
+STAGE = Stage("21_01c", "Storage", 50, service="api", flag=FLAG, **TIMES, **JUDGED)
 LATER = replace(STAGE, id="21_01d", title="Use case", service="worker", planned_minutes=180, gates=(), triggers=())
 SATURDAY = datetime(2026, 11, 28, 2, 0, tzinfo=UTC)
 

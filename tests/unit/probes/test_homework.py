@@ -65,11 +65,8 @@ class TinyChecker:
         if request.method == "GET":
             student = request.url.params["student_id"]
             self.asked.append(f"list {student}")
-            rows = [
-                {"hash": job["commit_hash"], "date": job["enqueued_at"], "student": student}
-                for job in self.jobs
-                if job["student_id"] == student
-            ]
+            own = [job for job in self.jobs if job["student_id"] == student]
+            rows = [{"hash": job["commit_hash"], "date": job["enqueued_at"], "student": student} for job in own]
             return httpx.Response(200, json={"commits": self.spoil(rows)})
         wanted = json.loads(request.content)["commit_hash"]
         self.asked.append(f"review {int(wanted, 16)}")
