@@ -58,11 +58,8 @@ class Line:
 def lines() -> list[Line]:
     """Read the table."""
     table = tomllib.loads(TABLE.read_text(encoding="utf-8"))
-    return [
-        Line(part, says, by if isinstance(by, dict) else {"": by})
-        for part, its in table.items()
-        for says, by in its.items()
-    ]
+    lines = [(part, says, by) for part, its in table.items() for says, by in its.items()]
+    return [Line(part, says, by if isinstance(by, dict) else {"": by}) for part, says, by in lines]
 
 
 def known() -> set[str]:

@@ -19,6 +19,7 @@ from record_writer import (
     gate,
     http,
     nodeid,
+    restart,
     run,
     sign,
     switch,
@@ -48,7 +49,8 @@ def roll_back(writer: Writer, account: str, seconds: float, **more: Any) -> None
 
 def end_stage(writer: Writer, verdict: str, reason: str = "", kept: bool = False, **more: Any) -> None:
     """Say how the stage ended."""
-    writer.say("stage.finished", pause=1, stage="21_01c", verdict=verdict, reason=reason, kept=kept, **more)
+    told = {"stage": "21_01c", "verdict": verdict, "reason": reason, "kept": kept} | more
+    writer.say("stage.finished", pause=1, **told)
 
 
 def end_run(writer: Writer, outcome: str, exit_code: int, reason: str) -> None:
@@ -76,52 +78,32 @@ def no_go(folder: Path) -> Path:
         through(writer, "preflight", "deploy", "flag_off", "flag_on", "security")
         writer.now += timedelta(minutes=6, seconds=20)
         reason = "14 of 412 storage operations failed (3.4 %), 3 of the last 3 looks above the threshold"
-        writer.say(
-            "trigger.fired",
-            stage="21_01c",
-            trigger="write_failures",
-            items=["trigger.1"],
-            value=0.034,
-            threshold="> 0.02",
-            reason=reason,
-        )
+        fired: dict[str, Any] = {
+            "trigger": "write_failures",
+            "items": ["trigger.1"],
+            "value": 0.034,
+            "threshold": "> 0.02",
+        }
+        writer.say("trigger.fired", stage="21_01c", **fired, reason=reason)
         writer.say("rollback.started", pause=0.1, stage="21_01c", reason=f"trigger write_failures: {reason}")
-        phase, name, items, title = next(check for check in CHECKS if "write_errors" in check[1])
-        evidence = gate(
-            "write_errors",
-            writer.now,
-            level=14,
-            verdict="FAIL",
-            reason="14 failed operations since the flag went on, threshold == 0",
-        )
+        check = next(check for check in CHECKS if "write_errors" in check[1])
+        why = "14 failed operations since the flag went on, threshold == 0"
+        evidence = gate("write_errors", writer.now, level=14, verdict="FAIL", reason=why)
         evidence["data"]["series"] = evidence["data"]["series"][164:]
-        writer.check(
-            phase,
-            name,
-            items,
-            title,
-            "FAIL",
-            "expected no failed storage operation, found 14 since 02:06:20 "
-            f"({evidence['data']['query']}); rolled back, see the API's log for disk_full",
-            [evidence, http("save_new", 500), *evidence_of("soak", "log", writer.now)],
-        )
+        found = "expected no failed storage operation, found 14 since 02:06:20 "
+        found += f"({evidence['data']['query']}); rolled back, see the API's log for disk_full"
+        writer.check(*check, "FAIL", found, [evidence, http("save_new", 500), *evidence_of("soak", "log", writer.now)])
         switch(writer, "true", "false")
         undone = f"{FLAG} is false again, butler-api restarted in 7.4 s, an upload landed in the old place"
         roll_back(writer, undone, 11.2, pause=2)
-        passed = {nodeid(*each[:2]) for each in CHECKS if each[0] in ("soak", "exit_gate")} - {nodeid(phase, name)}
+        passed = {nodeid(*each[:2]) for each in CHECKS if each[0] in ("soak", "exit_gate")} - {nodeid(*check[:2])}
         for check in CHECKS:
             if nodeid(*check[:2]) in passed:
                 writer.check(*check, "NOT RUN", "stage 21_01c ended at test_gate[write_errors]", [])
-        end_stage(
-            writer,
-            "FAIL",
-            "trigger write_failures fired; rolled back",
-            evaluations=25,
-            triggers=triggers(write_failures="FAIL"),
-        )
-        end_run(
-            writer, "NO-GO", 1, "stage 21_01c: trigger write_failures fired (3.4 % of writes failed, threshold 2 %)"
-        )
+        told: dict[str, Any] = {"evaluations": 25, "triggers": triggers(write_failures="FAIL")}
+        end_stage(writer, "FAIL", "trigger write_failures fired; rolled back", **told)
+        why = "stage 21_01c: trigger write_failures fired (3.4 % of writes failed, threshold 2 %)"
+        end_run(writer, "NO-GO", 1, why)
     return folder
 
 
@@ -131,20 +113,14 @@ def inconclusive(folder: Path) -> Path:
         writer.say("stage.started", pause=1, **STAGE)
         through(writer, "preflight", "deploy", "flag_off", "flag_on", "security")
         writer.now += timedelta(minutes=20)
-        writer.say(
-            "waiver.used",
-            item="21_01c.preflight.3",
-            reason="AV scan is not enabled on this host",
-            approver="EP21 Tech Lead",
-            expires="2025-12-31",
-        )
+        why: dict[str, Any] = {"reason": "AV scan is not enabled on this host", "approver": "EP21 Tech Lead"}
+        writer.say("waiver.used", item="21_01c.preflight.3", expires="2025-12-31", **why)
         for check in CHECKS:
             if check[0] == "soak" and "[" in check[1]:
                 name = check[1].partition("[")[2].rstrip("]")
                 reason = "no samples: Prometheus did not answer for 14 of 20 minutes"
-                writer.check(
-                    *check, "INCONCLUSIVE", reason, [gate(name, writer.now, verdict="INCONCLUSIVE", reason=reason)]
-                )
+                seen = gate(name, writer.now, verdict="INCONCLUSIVE", reason=reason)
+                writer.check(*check, "INCONCLUSIVE", reason, [seen])
         writer.say("rollback.started", pause=1, stage="21_01c", reason="the soak had no data")
         switch(writer, "true", "false")
         roll_back(writer, "flag off, service restarted", 9)
@@ -169,32 +145,16 @@ def rollback_failed(folder: Path) -> Path:
     with run(folder, target_kind="production") as writer:
         writer.say("stage.started", pause=1, **STAGE)
         through(writer, "preflight", "deploy", "flag_off", "flag_on")
-        writer.say(
-            "rollback.started", pause=1, stage="21_01c", reason="test_corrupted_archive_is_refused[tampered] failed"
-        )
+        why = "test_corrupted_archive_is_refused[tampered] failed"
+        writer.say("rollback.started", pause=1, stage="21_01c", reason=why)
         check = next(check for check in CHECKS if check[0] == "security")
         writer.check(*check, "FAIL", "expected 400 or 422, found 201: the tampered file was accepted")
         writer.say("flag.changing", stage="21_01c", flag=FLAG, value="false")
         change_flag(writer, "21_01c", FLAG, "true", "false", pause=1)
-        writer.say("service.restarting", service="api")
-        writer.say(
-            "service.restarted",
-            pause=60,
-            service="butler-api",
-            started_before=1,
-            started_after=1,
-            seconds=60,
-            command="make day-12-restart-api",
-            exit_code=2,
-        )
-        roll_back(
-            writer,
-            "the flag is false, but butler-api did not come back (make: exit code 2)",
-            62,
-            ok=False,
-            by_hand=["cd ~/work/infra && make day-12-restart-api", "curl -s http://127.0.0.1:8000/health"],
-            pause=1,
-        )
+        restart(writer, 60, started_before=1, started_after=1, exit_code=2)
+        account = "the flag is false, but butler-api did not come back (make: exit code 2)"
+        by_hand = ["cd ~/work/infra && make day-12-restart-api", "curl -s http://127.0.0.1:8000/health"]
+        roll_back(writer, account, 62, ok=False, by_hand=by_hand)
         end_stage(writer, "FAIL", "rollback failed")
         end_run(writer, "NO-GO", 12, "stage 21_01c failed and its rollback failed")
     return folder
@@ -212,6 +172,12 @@ STAGES = {
 }
 
 
+REASONS = {
+    "FAIL": "the HW checker answered 503 to 9 of 10 requests, threshold 10 %",
+    "NOT RUN": "stage 21_01b ended before it",
+}
+
+
 def whole(folder: Path) -> Path:
     """All stages in production; 21_01b fails and is rolled back, the others stand: a partial failure."""
     stage_of = {chapter: stage for stage, (chapter, *_) in STAGES.items()}
@@ -226,61 +192,32 @@ def whole(folder: Path) -> Path:
         writer.say("checks.expected", checks=plan)
         for stage, (_, title, risk, minutes) in STAGES.items():
             flag = f"USE_FLAG_OF_{stage.upper()}" if stage.startswith("21_01") else ""
-            writer.say(
-                "stage.started", pause=9, stage=stage, title=title, risk=risk, flag=flag, planned_minutes=minutes
-            )
+            about = {"stage": stage, "title": title, "risk": risk, "flag": flag, "planned_minutes": minutes}
+            writer.say("stage.started", pause=9, **about)
             bad = False
             if flag:
                 change_flag(writer, stage, flag, "false", "true", pause=4)
             for each in (each for each in plan if each["stage"] == stage):
                 verdict = "NOT RUN" if bad else "FAIL" if each["items"] == ["21_01b.monitor.2"] else "PASS"
                 bad = bad or verdict == "FAIL"
-                signs = item_needs_hand(each["items"][0])
+                signs = each["items"][0] in SIGN_OFFS
                 if signs and stage == "post_deployment":
                     verdict = "INCONCLUSIVE"
-                reason = {
-                    "FAIL": "the HW checker answered 503 to 9 of 10 requests, threshold 10 %",
-                    "NOT RUN": "stage 21_01b ended before it",
-                }.get(verdict, "")
+                reason = REASONS.get(verdict, "")
                 if signs and verdict == "PASS":
                     sign(writer, each["items"][0])
-                writer.say(
-                    "check.finished",
-                    pause=minutes * 60 / 12 + 1,
-                    **each,
-                    verdict=verdict,
-                    reason=reason,
-                    seconds=minutes * 5,
-                    worker="",
-                    evidence=[],
-                )
+                told = {"verdict": verdict, "reason": reason, "seconds": minutes * 5, "worker": "", "evidence": []}
+                writer.say("check.finished", pause=minutes * 60 / 12 + 1, **each, **told)
                 if verdict == "FAIL":
                     writer.say("rollback.started", stage=stage, reason=reason)
-                    writer.say(
-                        "rollback.finished",
-                        pause=14,
-                        stage=stage,
-                        ok=True,
-                        account=f"{flag} is false again, butler-worker restarted",
-                        seconds=14.0,
-                        by_hand=[],
-                    )
+                    account = f"{flag} is false again, butler-worker restarted"
+                    roll_back(writer, account, 14.0, pause=14, stage=stage)
             if flag and not bad:
                 writer.say("stage.accepted", stage=stage)
-            writer.say(
-                "stage.finished",
-                pause=1,
-                stage=stage,
-                verdict="FAIL" if bad else "PASS",
-                reason="",
-                kept=bool(flag) and not bad,
-            )
+            kept = bool(flag) and not bad
+            end_stage(writer, "FAIL" if bad else "PASS", kept=kept, stage=stage)
         end_run(writer, "NO-GO", 1, "stage 21_01b failed and was rolled back; 21_01a, 21_01c and 21_01d stand")
     return folder
-
-
-def item_needs_hand(item_id: str) -> bool:
-    return item_id in SIGN_OFFS
 
 
 def large(folder: Path, count: int = 5000) -> Path:
@@ -297,23 +234,10 @@ def large(folder: Path, count: int = 5000) -> Path:
     events = []
     for n, (phase, name, items, title) in enumerate(checks):
         verdict = "FAIL" if n % 250 == 7 else "PASS"
-        events.append(
-            (
-                "check.finished",
-                {
-                    "nodeid": nodeid(phase, name),
-                    "stage": "21_01c",
-                    "phase": phase,
-                    "items": items,
-                    "title": title,
-                    "verdict": verdict,
-                    "reason": "expected nothing outside, found ../x" if verdict == "FAIL" else "",
-                    "seconds": 0.05,
-                    "worker": f"gw{n % 4}",
-                    "evidence": [http(name)],
-                },
-            )
-        )
+        reason = "expected nothing outside, found ../x" if verdict == "FAIL" else ""
+        what = {"nodeid": nodeid(phase, name), "stage": "21_01c", "phase": phase, "items": items, "title": title}
+        how = {"verdict": verdict, "reason": reason, "seconds": 0.05, "worker": f"gw{n % 4}", "evidence": [http(name)]}
+        events.append(("check.finished", what | how))
     events.append(("stage.finished", {"stage": "21_01c", "verdict": "FAIL", "reason": "", "kept": False}))
     events.append(("run.finished", {"outcome": "NO-GO", "reasons": ["20 traversal cases got through"], "exit_code": 1}))
     chain(path, lines, events)

@@ -33,70 +33,45 @@ TARGET = {
     "env_file": "~/work/infra/.env.infra",
     "storage_root": "/var/butler/review_archives",
 }
-CHECKS: list[tuple[str, str, list[str], str]] = [
-    ("preflight", "test_storage_directory_is_prepared", ["21_01c.preflight.1"], "Storage: owner butler, mode 750"),
-    (
-        "preflight",
-        "test_checksum_validation_was_tested_in_staging",
-        ["21_01c.preflight.2"],
-        "Checksum validation tested in staging",
-    ),
-    ("preflight", "test_av_hook", ["21_01c.preflight.3"], "AV scan hook answers, when it is enabled"),
-    ("deploy", "test_deployed_commit", ["21_01c.deploy.2"], "The deployed commit is the planned one"),
-    ("flag_off", "test_upload_lands_in_old_place", ["21_01c.rollout.1"], "Flag off: an upload lands in the old place"),
-    (
-        "flag_on",
-        "test_flag_is_on_and_process_restarted",
-        ["21_01c.rollout.2", "acceptance.2"],
-        "Flag on: the process restarted and new metrics appeared",
-    ),
-    (
-        "flag_on",
-        "test_upload_is_saved_with_its_checksum",
-        ["21_01c.rollout.3"],
-        "Flag on: file saved, SHA-256 recorded, metadata persisted",
-    ),
-    *(
-        (
-            "security",
-            f"test_corrupted_archive_is_refused[{case}]",
-            ["21_01c.security.1"],
-            "A corrupted archive is refused and logged",
-        )
-        for case in ("tampered", "truncated", "bit-flip-start", "bit-flip-middle", "bit-flip-end", "wrong-digest")
-    ),
-    *(
-        (
-            "security",
-            f"test_path_traversal_is_blocked[{part}-{case}]",
-            ["21_01c.security.2"],
-            "Nothing appears outside the storage root",
-        )
+Check = tuple[str, str, list[str], str]
+"""Phase, name, items and title."""
+CASES = {
+    "test_corrupted_archive_is_refused": [
+        *("tampered", "truncated", "bit-flip-start", "bit-flip-middle", "bit-flip-end", "wrong-digest")
+    ],
+    "test_path_traversal_is_blocked": [
+        f"{part}-{case}"
         for part in ("student_id", "assignment_id", "new_zip", "member")
         for case in ("dotdot", "absolute", "percent-encoded", "overlong-utf8", "nul", "windows-drive")
-    ),
-    (
-        "security",
-        "test_oversized_upload_is_refused[limit+1]",
-        ["21_01c.security.3"],
-        "Over the limit: 413, at the limit: accepted",
-    ),
-    (
-        "security",
-        "test_oversized_upload_is_refused[150MB]",
-        ["21_01c.security.3"],
-        "Over the limit: 413, at the limit: accepted",
-    ),
-    ("soak", "test_gate[write_errors]", ["21_01c.monitor.1"], "No failed storage operation over the soak"),
-    ("soak", "test_gate[write_p95]", ["21_01c.monitor.1"], "Write latency p95 under 2 s over the soak"),
-    ("soak", "test_gate[checksum_failures]", ["21_01c.monitor.1"], "No checksum failure but our own over the soak"),
-    ("soak", "test_log_holds_only_expected_security_events", ["21_01c.monitor.2"], "No unexpected security events"),
-    ("soak", "test_free_disk_space", ["21_01c.monitor.3"], "More than 10 GB free"),
-    ("exit_gate", "test_no_file_write_errors", ["21_01c.exit.1"], "No file write errors"),
-    ("exit_gate", "test_checksum_validation_works", ["21_01c.exit.2"], "Checksum validation working"),
-    ("exit_gate", "test_security_tests_passed", ["21_01c.exit.3", "acceptance.5"], "Security tests pass"),
-    ("exit_gate", "test_disk_usage_is_normal", ["21_01c.exit.4"], "Disk usage normal"),
-    ("exit_gate", "test_stage_is_accepted", ["21_01c.exit.5"], "Everything that the stage depends on ran and passed"),
+    ],
+    "test_oversized_upload_is_refused": ["limit+1", "150MB"],
+}
+TITLES = """
+preflight | test_storage_directory_is_prepared | 21_01c.preflight.1 | Storage: owner butler, mode 750
+preflight | test_checksum_validation_was_tested_in_staging | 21_01c.preflight.2 | Checksum validation tested in staging
+preflight | test_av_hook | 21_01c.preflight.3 | AV scan hook answers, when it is enabled
+deploy | test_deployed_commit | 21_01c.deploy.2 | The deployed commit is the planned one
+flag_off | test_upload_lands_in_old_place | 21_01c.rollout.1 | Flag off: an upload lands in the old place
+flag_on | test_flag_is_on_and_process_restarted | 21_01c.rollout.2 acceptance.2 | Flag on: the process restarted and new metrics appeared
+flag_on | test_upload_is_saved_with_its_checksum | 21_01c.rollout.3 | Flag on: file saved, SHA-256 recorded, metadata persisted
+security | test_corrupted_archive_is_refused | 21_01c.security.1 | A corrupted archive is refused and logged
+security | test_path_traversal_is_blocked | 21_01c.security.2 | Nothing appears outside the storage root
+security | test_oversized_upload_is_refused | 21_01c.security.3 | Over the limit: 413, at the limit: accepted
+soak | test_gate[write_errors] | 21_01c.monitor.1 | No failed storage operation over the soak
+soak | test_gate[write_p95] | 21_01c.monitor.1 | Write latency p95 under 2 s over the soak
+soak | test_gate[checksum_failures] | 21_01c.monitor.1 | No checksum failure but our own over the soak
+soak | test_log_holds_only_expected_security_events | 21_01c.monitor.2 | No unexpected security events
+soak | test_free_disk_space | 21_01c.monitor.3 | More than 10 GB free
+exit_gate | test_no_file_write_errors | 21_01c.exit.1 | No file write errors
+exit_gate | test_checksum_validation_works | 21_01c.exit.2 | Checksum validation working
+exit_gate | test_security_tests_passed | 21_01c.exit.3 acceptance.5 | Security tests pass
+exit_gate | test_disk_usage_is_normal | 21_01c.exit.4 | Disk usage normal
+exit_gate | test_stage_is_accepted | 21_01c.exit.5 | Everything that the stage depends on ran and passed
+"""  # noqa: E501
+CHECKS: list[Check] = [
+    (phase, f"{name}[{case}]" if case else name, items.split(), title)
+    for phase, name, items, title in (line.split(" | ") for line in TITLES.strip().splitlines())
+    for case in CASES.get(name, [""])
 ]
 SECONDS = {"preflight": 1.2, "deploy": 2, "flag_off": 4, "flag_on": 6, "security": 0.8, "soak": 0.2, "exit_gate": 0.1}
 
@@ -128,20 +103,10 @@ class Writer:
     ) -> None:
         """Write one finished check."""
         seconds = SECONDS.get(phase, 0.1)
-        self.say(
-            "check.finished",
-            pause=seconds,
-            nodeid=nodeid(phase, name),
-            stage=place.get("stage", "21_01c"),
-            phase=phase,
-            items=items,
-            title=title,
-            verdict=verdict,
-            reason=reason,
-            seconds=seconds,
-            worker="gw0",
-            evidence=evidence if evidence is not None else evidence_of(phase, name, self.now),
-        )
+        seen = evidence_of(phase, name, self.now) if evidence is None else evidence
+        what = {"nodeid": nodeid(phase, name), "stage": "21_01c", "phase": phase, "items": items, "title": title}
+        how = {"verdict": verdict, "reason": reason, "seconds": seconds, "worker": "gw0", "evidence": seen}
+        self.say("check.finished", pause=seconds, **what | place, **how)
 
 
 def nodeid(phase: str, name: str, stage: str = "stage_21_01c") -> str:
@@ -155,50 +120,27 @@ def evidence_of(phase: str, name: str, now: datetime) -> list[dict[str, Any]]:
     if phase in ("security", "flag_off", "flag_on"):
         return [http(name)]
     if phase == "soak":
-        return [
-            {
-                "kind": "log",
-                "title": "butler-api since the flag went on",
-                "data": {
-                    "source": "docker://butler-api",
-                    "since": now.isoformat(),
-                    "matched": 30,
-                    "lines": ['{"level":"WARNING","event":"path_traversal","trace_id":"4bf92f","message":"refused"}']
-                    * 4,
-                },
-            }
-        ]
-    return [
-        {
-            "kind": "command",
-            "title": "stat of the storage folder",
-            "data": {
-                "argv": ["stat", "-c", "%U:%G %a", "/var/butler/review_archives"],
-                "exit_code": 0,
-                "stdout": "butler:butler 750\n",
-                "stderr": "",
-                "seconds": 0.01,
-            },
-        }
-    ]
+        line = '{"level":"WARNING","event":"path_traversal","trace_id":"4bf92f","message":"refused"}'
+        since = {"source": "docker://butler-api", "since": now.isoformat(), "matched": 30}
+        return [piece("log", "butler-api since the flag went on", **since, lines=[line] * 4)]
+    argv = ["stat", "-c", "%U:%G %a", "/var/butler/review_archives"]
+    answer = {"exit_code": 0, "stdout": "butler:butler 750\n", "stderr": "", "seconds": 0.01}
+    return [piece("command", "stat of the storage folder", argv=argv, **answer)]
+
+
+def piece(kind: str, title: str, **data: Any) -> dict[str, Any]:
+    """One piece of evidence."""
+    return {"kind": kind, "title": title, "data": data}
 
 
 def http(name: str, status: int = 400) -> dict[str, Any]:
     digest = hashlib.sha256(name.encode()).hexdigest()
-    return {
-        "kind": "http",
-        "title": "Upload of a review archive",
-        "data": {
-            "method": "POST",
-            "url": "http://127.0.0.1:8000/api/v1/reviews",
-            "request_headers": {"content-type": "multipart/form-data", "authorization": "[redacted]"},
-            "request": {"student_id": "<img src=x onerror=x(1)>", "new_zip": f"{name}.zip", "new_zip_sha256": digest},
-            "status": status,
-            "response_headers": {"content-type": "application/json", "x-trace-id": digest[:16]},
-            "response": '{"detail":"invalid identifier"}',
-            "seconds": 0.031,
-        },
-    }
+    sent = {"student_id": "<img src=x onerror=x(1)>", "new_zip": f"{name}.zip", "new_zip_sha256": digest}
+    headers = {"content-type": "multipart/form-data", "authorization": "[redacted]"}
+    asked = {"method": "POST", "url": "http://127.0.0.1:8000/api/v1/reviews", "request_headers": headers}
+    answer = {"status": status, "response": '{"detail":"invalid identifier"}', "seconds": 0.031}
+    answer |= {"response_headers": {"content-type": "application/json", "x-trace-id": digest[:16]}}
+    return piece("http", "Upload of a review archive", **asked, request=sent, **answer)
 
 
 GATES: dict[str, tuple[str, str, str, float]] = {
@@ -219,27 +161,23 @@ def gate(
         [begin + at, round(peak * (at / 1200 if level is not None else 1) + normal * math.sin(at / 40) / 4, 4)]
         for at in range(0, 1201, step)
     ]
-    return {
-        "kind": "gate",
-        "title": name.replace("_", " "),
-        "data": {
-            "id": name,
-            "query": query,
-            "threshold": threshold,
-            "unit": unit,
-            "value": None if verdict == "INCONCLUSIVE" else peak,
-            "verdict": verdict,
-            "reason": reason or f"{peak:g} {unit} over 20 min, 2,400 operations seen",
-            "samples": 0 if verdict == "INCONCLUSIVE" else len(series),
-            "window": {"start": begin, "end": end},
-            "baseline": 0.19 if name == "write_p95" else 0,
-            "series": [] if verdict == "INCONCLUSIVE" else series,
-        },
+    blind = verdict == "INCONCLUSIVE"
+    judged: dict[str, Any] = {
+        "id": name,
+        "query": query,
+        "threshold": threshold,
+        "unit": unit,
+        "value": None if blind else peak,
     }
+    judged |= {"verdict": verdict, "reason": reason or f"{peak:g} {unit} over 20 min, 2,400 operations seen"}
+    judged |= {"window": {"start": begin, "end": end}, "baseline": 0.19 if name == "write_p95" else 0}
+    return piece(
+        "gate", name.replace("_", " "), **judged, samples=0 if blind else len(series), series=[] if blind else series
+    )
 
 
 @contextmanager
-def run(folder: Path, checks: list[tuple[str, str, list[str], str]] | None = None, **facts: Any) -> Iterator[Writer]:
+def run(folder: Path, checks: list[Check] | None = None, **facts: Any) -> Iterator[Writer]:
     """Start a run in ``folder``: the opening events, up to the start of the stage."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "events.jsonl"
@@ -281,18 +219,15 @@ def switch(writer: Writer, before: str, after: str) -> None:
     """Change the flag and restart the service."""
     writer.say("flag.changing", pause=0.5, stage="21_01c", flag=FLAG, value=after)
     change_flag(writer, "21_01c", FLAG, before, after, pause=0.1)
-    writer.say("service.restarting", service="api")
     stamp = writer.now.timestamp()
-    writer.say(
-        "service.restarted",
-        pause=7.4,
-        service="butler-api",
-        started_before=stamp - 86400,
-        started_after=stamp + 3,
-        seconds=7.4,
-        command="make day-12-restart-api",
-        exit_code=0,
-    )
+    restart(writer, 7.4, started_before=stamp - 86400, started_after=stamp + 3, exit_code=0)
+
+
+def restart(writer: Writer, seconds: float, **more: Any) -> None:
+    """Restart the service."""
+    writer.say("service.restarting", service="api")
+    took = {"service": "butler-api", "seconds": seconds, "command": "make day-12-restart-api"}
+    writer.say("service.restarted", pause=seconds, **took, **more)
 
 
 def through(writer: Writer, *phases: str) -> None:

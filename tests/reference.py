@@ -29,6 +29,7 @@ from tests import contract
 
 ROOT = Path(__file__).resolve().parents[1]
 EXAMPLE = ROOT / "targets" / "production.env.example"
+SHORT = 60
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 EXIT_CODES = {
     0: "GO",
@@ -148,7 +149,7 @@ def record_schema() -> str:
         "delay": {"anyOf": [{"$ref": "#/$defs/Delay"}, {"type": "null"}]},
     }
     whole["$defs"]["Delay"] = delay
-    return json.dumps({"$schema": DIALECT, "$id": "urn:butler-acceptance:record:1", **_closed(whole)}, indent=1) + "\n"
+    return _laid_out({"$schema": DIALECT, "$id": "urn:butler-acceptance:record:1", **_closed(whole)}) + "\n"
 
 
 def _closed(schema: Any) -> Any:
@@ -166,6 +167,19 @@ def _closed(schema: Any) -> Any:
             "required": [each for each in fields if each not in LATER],
         }
     return schema
+
+
+def _laid_out(value: Any, indent: str = "\n") -> str:
+    """Write JSON for people to read: what is short stands on one line."""
+    flat = json.dumps(value)
+    if len(flat) <= SHORT or not isinstance(value, dict | list):
+        return flat
+    inner = f"{indent} "
+    if isinstance(value, list):
+        rows = [_laid_out(each, inner) for each in value]
+    else:
+        rows = [f"{json.dumps(name)}: {_laid_out(each, inner)}" for name, each in value.items()]
+    return flat[0] + inner + f",{inner}".join(rows) + indent + flat[-1]
 
 
 def _fields(schema: dict[str, Any]) -> dict[str, Any]:

@@ -1,6 +1,5 @@
-"""Write and read the baseline file, and compare it with what is there after the deployment.
+"""Write and read the baseline file, and say what it lacks.
 
-`collect` looks at what Prometheus holds, `measure` sends some traffic first, `compare` judges.
 Source: checklist items pre.technical.5, 21_00.checklist.2, 21_00.exit.3, post24.monitoring.1-5.
 """
 
@@ -16,30 +15,12 @@ from statistics import median
 from typing import Any
 
 from acceptance.baseline import readings as of
-from acceptance.baseline.collecting import collect, measure
-from acceptance.baseline.comparing import compare, wants_more
 from acceptance.baseline.readings import Baseline, Calls, Readings
-from acceptance.baseline.rules import Comparison
 from acceptance.finding import Finding
 from acceptance.gates.series import Series
 from acceptance.gates.statistics import nearest_rank
 from acceptance.probes.traffic import Probe
 from acceptance.verdict import Inconclusive, Refused
-
-__all__ = [
-    "FILE",
-    "Baseline",
-    "Comparison",
-    "collect",
-    "compare",
-    "figures",
-    "gaps",
-    "load",
-    "measure",
-    "save",
-    "uncounted",
-    "wants_more",
-]
 
 FILE = "baseline.json"
 """Name of the baseline in a run's folder."""

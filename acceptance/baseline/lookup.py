@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from acceptance.baseline.files import FILE, Baseline, load
+from acceptance.baseline.files import FILE, load
+from acceptance.baseline.readings import Baseline
 from acceptance.record.earlier_runs import begun
 from acceptance.verdict import Inconclusive
 

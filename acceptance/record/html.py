@@ -115,24 +115,10 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(
-        sign=formatting.sign,
-        clock=formatting.clock,
-        duration=formatting.duration,
-        tally=formatting.tally,
-        pretty=formatting.pretty,
-        stop=formatting.stop,
-        code=formatting.code,
-        shorten=formatting.shorten,
-        short=formatting.short,
-        brief=formatting.brief,
-        begin=formatting.begin,
-        number=chart.number,
-        as_text=_as_text,
-        told_once=_told_once,
-        alike=_alike,
-        urlencode=_urlencode,
-    )
+    words = (formatting.sign, formatting.clock, formatting.duration, formatting.tally, formatting.pretty)
+    more = (formatting.stop, formatting.code, formatting.shorten, formatting.short, formatting.brief, formatting.begin)
+    own = (chart.number, _as_text, _told_once, _alike, _urlencode)
+    environment.filters.update({each.__name__.removeprefix("_"): each for each in (*words, *more, *own)})
     environment.globals.update(formatting=formatting, screen=first_screen, PIECES=PIECES)
     return environment
 

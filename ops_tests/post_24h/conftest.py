@@ -7,9 +7,11 @@ from functools import partial
 
 import pytest
 
-from acceptance.baseline import files as baseline
-from acceptance.baseline.files import Baseline, Comparison
+from acceptance.baseline.collecting import collect, measure
+from acceptance.baseline.comparing import compare, wants_more
 from acceptance.baseline.lookup import baseline_of
+from acceptance.baseline.readings import Baseline
+from acceptance.baseline.rules import Comparison
 from acceptance.evidence import Evidence
 from acceptance.finding import Finding
 from acceptance.verdict import Verdict, bad_or_blind
@@ -39,13 +41,13 @@ def comparisons(before: Baseline, target: Target, prometheus: Prometheus, new_id
     """The baseline against a stretch now, as long or as long as it takes to say anything, under the same traffic."""
     seconds = before.end - before.start
     if not any(readings.probes for readings in before.services.values()):
-        return baseline.compare(before, baseline.collect(target, prometheus, seconds))
+        return compare(before, collect(target, prometheus, seconds))
     seconds = max(seconds, 60 * REQUESTS / target.traffic_per_minute)
-    send = partial(baseline.measure, target, prometheus, new_id=new_id, trace_prefix=run.trace_prefix)
+    send = partial(measure, target, prometheus, new_id=new_id, trace_prefix=run.trace_prefix)
     found: list[Comparison] = []
     for length in LENGTHS:
         now = send(length * seconds, least=length * REQUESTS)  # also where each of them takes its time
-        if not baseline.wants_more(found := baseline.compare(before, now, len(LENGTHS))):
+        if not wants_more(found := compare(before, now, len(LENGTHS))):
             break
     return found
 

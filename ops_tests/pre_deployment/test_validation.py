@@ -8,7 +8,8 @@ import pytest
 
 from acceptance.backup.making import Backup
 from acceptance.backup.restoring import backup_findings, restore_findings
-from acceptance.baseline.files import collect, figures, gaps, save
+from acceptance.baseline.collecting import collect
+from acceptance.baseline.files import figures, gaps, save
 from acceptance.evidence import Evidence
 from acceptance.finding import summary
 from acceptance.observe.grafana import slo_dashboard

@@ -8,7 +8,9 @@ from functools import partial
 
 import pytest
 
-from acceptance.baseline.files import FILE, Baseline, measure, save
+from acceptance.baseline.collecting import measure
+from acceptance.baseline.files import FILE, save
+from acceptance.baseline.readings import Baseline
 from acceptance.baseline.response_times import REQUESTS
 from acceptance.probes.dialog.contexts import context_after
 from acceptance.probes.dialog.conversation import Conversation, converse

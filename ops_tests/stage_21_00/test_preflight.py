@@ -2,7 +2,8 @@
 
 import pytest
 
-from acceptance.baseline.files import Baseline, figures, gaps, uncounted
+from acceptance.baseline.files import figures, gaps, uncounted
+from acceptance.baseline.readings import Baseline
 from acceptance.evidence import Evidence
 from acceptance.finding import summary
 from acceptance.preparation.flagcheck import flag_findings, flag_states

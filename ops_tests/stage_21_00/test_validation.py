@@ -4,7 +4,7 @@ from functools import partial
 
 import pytest
 
-from acceptance.baseline.files import Baseline
+from acceptance.baseline.readings import Baseline
 from acceptance.baseline.response_times import slower
 from acceptance.evidence import Evidence
 from acceptance.finding import summary

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import _environment  # noqa: F401 - first: it finds the packages
 
-from acceptance.baseline.files import collect, figures, gaps, save
+from acceptance.baseline.collecting import collect
+from acceptance.baseline.files import figures, gaps, save
 from acceptance.commands import cli
 from acceptance.probes.clients import Clients
 from acceptance.target.model import Target

@@ -10,7 +10,10 @@ from pathlib import Path
 
 import _environment  # noqa: F401 - first: it finds the packages
 
-from acceptance.baseline.files import Baseline, collect, compare, load
+from acceptance.baseline.collecting import collect
+from acceptance.baseline.comparing import compare
+from acceptance.baseline.files import load
+from acceptance.baseline.readings import Baseline
 from acceptance.commands import cli
 from acceptance.observe.prometheus import Prometheus
 from acceptance.target.model import Target

@@ -6,6 +6,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,18 +31,11 @@ def expired_tls(folder: Path) -> tuple[Path, ssl.SSLContext]:
     """A context with a certificate of our own that ended years ago."""
     key, request, certificate = folder / "key.pem", folder / "request.pem", folder / "certificate.pem"
     subject = ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"]
-    subprocess.run(
-        ["openssl", "req", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", request, *subject],
-        check=True,
-        capture_output=True,
-    )
+    openssl = partial(subprocess.run, check=True, capture_output=True)
+    openssl(["openssl", "req", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", request, *subject])
     (folder / "extensions").write_text("subjectAltName=IP:127.0.0.1\n")
-    extensions = ["-extfile", str(folder / "extensions")]
-    subprocess.run(
-        ["openssl", "x509", "-req", "-in", request, "-signkey", key, "-out", certificate, "-days", "-1", *extensions],
-        check=True,
-        capture_output=True,
-    )
+    ends = ["-days", "-1", "-extfile", str(folder / "extensions")]
+    openssl(["openssl", "x509", "-req", "-in", request, "-signkey", key, "-out", certificate, *ends])
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
     return certificate, context

@@ -10,7 +10,7 @@ import tokenize
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from functools import cache
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,34 +23,16 @@ HOOKS = ("fault", "broken(", "rolled_back(", "was_on(", "seeded")
 HOOK_FILES = ("faults.py", "seeded.py", "lingering.py")
 """Files that hold nothing but hooks."""
 LEFT_OUT = (
-    "RemoveDecorator",
-    "VariableReplacer",
-    "VariableInserter",
-    "ExceptionReplacer",
-    "_Is",
-    "_RShift",
-    "_LShift",
-    "_Pow",
-    "_FloorDiv",
-    "_Bit",
-    "_Mod",
+    *("RemoveDecorator", "VariableReplacer", "VariableInserter", "ExceptionReplacer"),
+    *("_Is", "_RShift", "_LShift", "_Pow", "_FloorDiv", "_Bit", "_Mod"),
 )
 """Operators that only change what nobody runs (decorators) or that are the same as another one."""
 HOMEWORK = ("homework.py", "checker.py", "routes.py")
 TELEGRAM = ("telegram.py",)
 #: The suite's code that judges a deployment, changes it, undoes that, or says what came of it.
 DECIDES = (
-    "gates/*.py",
-    "envfile/*.py",
-    "baseline/*.py",
-    "record/build.py",
-    "record/reconcile.py",
-    "conduct/journal.py",
-    "conduct/undo.py",
-    "conduct/rollback.py",
-    "outcome.py",
-    "verdict.py",
-    "redact.py",
+    *("gates/*.py", "envfile/*.py", "baseline/*.py", "record/build.py", "record/reconcile.py"),
+    *("conduct/journal.py", "conduct/undo.py", "conduct/rollback.py", "outcome.py", "verdict.py", "redact.py"),
 )
 
 
@@ -173,15 +155,9 @@ def hook_lines(source: str) -> set[int]:
     plain = (lines[number - 1] for number in hooks)
     given = {name for line in plain if "flag(" not in line and "not self" not in line for name in _GIVEN.findall(line)}
     hooks |= {n for n, line in enumerate(lines, 1) if (found := _CONDITION.match(line)) and found[1] in given}
-    blocks = [
-        *(
-            each
-            for node in ast.walk(tree)
-            if isinstance(node, ast.If) and node.test.lineno in hooks
-            for each in node.body
-        ),
-        *(node for node in ast.walk(tree) if isinstance(node, _FUNCTIONS) and "seeded fault" in _first_line(node)),
-    ]
+    below = [node.body for node in ast.walk(tree) if isinstance(node, ast.If) and node.test.lineno in hooks]
+    serve = [node for node in ast.walk(tree) if isinstance(node, _FUNCTIONS) and "seeded fault" in _first_line(node)]
+    blocks: list[ast.stmt] = [*chain.from_iterable(below), *serve]
     hooks |= {number for each in blocks for number in range(each.lineno, (each.end_lineno or 0) + 1)}
     return hooks | {node.lineno for node in tree.body if isinstance(node, ast.Assign) and _read_by(node, tree) <= hooks}
 
@@ -205,11 +181,8 @@ def _read_by(constant: ast.Assign, tree: ast.Module) -> set[int]:
 def statement_lines(source: str, line: int) -> set[int]:
     """Give the lines of the innermost statement around a line; of one with a body, those above it."""
     kinds = (ast.stmt, ast.excepthandler)
-    around = [
-        node
-        for node in ast.walk(ast.parse(source))
-        if isinstance(node, kinds) and node.lineno <= line <= (node.end_lineno or 0)
-    ]
+    every = (node for node in ast.walk(ast.parse(source)) if isinstance(node, kinds))
+    around = [node for node in every if node.lineno <= line <= (node.end_lineno or 0)]
     if not around:
         return {line}
     inner = max(around, key=lambda node: (node.lineno, -(node.end_lineno or 0)))

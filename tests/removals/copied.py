@@ -7,6 +7,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 from removals.removed import Rotten, marks, without
@@ -96,15 +97,8 @@ class Copied:
         """
         # What this process was told as a test run is not the copy's business.
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "OPS_"))}
-        return subprocess.run(
-            [sys.executable, "-m", "pytest", "-q", "-pno:cacheprovider", *options],
-            cwd=self.root,
-            env=kept | {"PYTHONPATH": str(self.root), "PYTHONDONTWRITEBYTECODE": "1"},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-            check=False,
-            timeout=limit_s,
-        )
+        env = kept | {"PYTHONPATH": str(self.root), "PYTHONDONTWRITEBYTECODE": "1"}
+        command = [sys.executable, "-m", "pytest", "-q", "-pno:cacheprovider", *options]
+        to: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+        to |= {"text": True, "errors": "replace", "timeout": limit_s}
+        return subprocess.run(command, cwd=self.root, env=env, check=False, **to)

@@ -6,8 +6,32 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from small_target import Restarter, small_target
+
+from acceptance.conduct.journal import Journal
+from acceptance.target.model import Target
 
 sys.path.append(str(Path(__file__).resolve().parents[2] / "scripts" / "ops"))  # as for a command that is run from there
+
+
+@pytest.fixture
+def target(tmp_path: Path) -> Target:
+    """A target of the test's own folder."""
+    return small_target(tmp_path)
+
+
+@pytest.fixture
+def journal(target: Target) -> Journal:
+    """The open journal of the target."""
+    opened = Journal(target.journal_file, "run-1")
+    opened.open()
+    return opened
+
+
+@pytest.fixture
+def restarter() -> Restarter:
+    """Who restarts its services, for show."""
+    return Restarter()
 
 
 @pytest.fixture

@@ -11,12 +11,9 @@ from fixtures.stages import STAGES, pytest_ignore_collect, require_known_markers
 
 def config(expression, *stage_ids):
     stages = {each: SimpleNamespace(marker=f"stage_{each}") for each in stage_ids or ["21_01c"]}
-    return SimpleNamespace(
-        rootpath=Path("/suite"),
-        getini=lambda _: ["smoke: a user is served", "checklist(*items): what it answers"],
-        getoption=lambda _: expression,
-        stash={STAGES: stages},
-    )
+    asked = SimpleNamespace(rootpath=Path("/suite"), getoption=lambda _: expression, stash={STAGES: stages})
+    asked.getini = lambda _: ["smoke: a user is served", "checklist(*items): what it answers"]
+    return asked
 
 
 @pytest.mark.parametrize(

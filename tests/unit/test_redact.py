@@ -146,23 +146,14 @@ def test_data_is_walked_and_copied():
 
 def test_data_under_a_secret_name_is_hidden():
     data = {"Password": "a b", "pin_token": 12, "token_set": True, "secret": "", "secrets": [{"x": 1}, ("z", 0, None)]}
-    assert SHAPES.data(data) == {
-        "Password": HIDDEN,
-        "pin_token": HIDDEN,
-        "token_set": True,
-        "secret": "",
-        "secrets": [{"x": HIDDEN}, (HIDDEN, HIDDEN, None)],
-    }
+    shown = {"token_set": True, "secret": "", "secrets": [{"x": HIDDEN}, (HIDDEN, HIDDEN, None)]}
+    assert SHAPES.data(data) == shown | {"Password": HIDDEN, "pin_token": HIDDEN}
 
 
 def test_json_stays_json():
     record = json.dumps({"url": "http://a:b@h/x", "api_key": 'k"1', "nested": [{"password": "p,q"}], "n": 1})
-    assert json.loads(SHAPES.text(record)) == {
-        "url": f"http://{HIDDEN}@h/x",
-        "api_key": HIDDEN,
-        "nested": [{"password": HIDDEN}],
-        "n": 1,
-    }
+    hidden = {"url": f"http://{HIDDEN}@h/x", "api_key": HIDDEN, "nested": [{"password": HIDDEN}]}
+    assert json.loads(SHAPES.text(record)) == hidden | {"n": 1}
 
 
 NAMES = ["DB_PASS", "PG_PWD", "JWT_KEY", "BASIC_AUTH", "HASH_SALT", "SLACK_WEBHOOK", "webhook_url", "AccountKey"]

@@ -14,13 +14,13 @@ from subprocess import DEVNULL
 import bson
 import pytest
 from pymongo import MongoClient
+from small_target import small_target
 
 from acceptance.backup import making as backups
 from acceptance.backup.bsondump import Content, content_of, dump, read
 from acceptance.backup.making import BackupFailed, back_up, load, retention
 from acceptance.backup.restoring import backup_findings, restore_findings
 from acceptance.finding import summary
-from acceptance.target.loading import load_target
 from acceptance.verdict import Inconclusive
 
 NOW = datetime(2026, 11, 20, 18, 30, 5, tzinfo=UTC)
@@ -56,15 +56,11 @@ def server(tmp_path_factory):
 def target(tmp_path, server):
     infra = tmp_path / "infra"
     (infra / "prometheus").mkdir(parents=True)
-    (infra / ".env.infra").write_text(SECRET)
-    (infra / ".env.infra").chmod(0o640)
     (infra / "prometheus" / "prometheus.yml").write_text("global: {}\n")
-    file = tmp_path / "here.env"
-    file.write_text(
-        f"TARGET_NAME=here\nTARGET_KIND=staging\nINFRA_DIR={infra}\nBACKUP_DIR={tmp_path}/backup\n"
-        f"MONGODB_URL={server}\nGRAFANA_PASSWORD=x\nHTTP_TIMEOUT_SECONDS=3\n"
-    )
-    return load_target(file)
+    keys = {"BACKUP_DIR": tmp_path / "backup", "MONGODB_URL": server, "HTTP_TIMEOUT_SECONDS": "3"}
+    made = small_target(infra, SECRET, **keys)
+    made.env_file.chmod(0o640)
+    return made
 
 
 @pytest.fixture
@@ -93,23 +89,13 @@ def databases(db):
 
 def test_a_backup_is_whole_private_and_in_mongodumps_layout(made, target):
     assert made.folder == target.backup_dir / "epic21-pre-deploy-20261120-183005"
-    assert {name: found.documents for name, found in made.collections.items()} == {
-        "dialog_contexts": 700,
-        "long_tasks": 3,
-    }
+    documents = {name: found.documents for name, found in made.collections.items()}
+    assert documents == {"dialog_contexts": 700, "long_tasks": 3}
     files = {str(path.relative_to(made.folder)): path.stat().st_mode & 0o777 for path in made.folder.rglob("*.*")}
-    assert files == dict.fromkeys(
-        (
-            "butler/dialog_contexts.bson",
-            "butler/dialog_contexts.metadata.json",
-            "butler/long_tasks.bson",
-            "butler/long_tasks.metadata.json",
-            ".env.infra.backup.20261120",
-            "prometheus.yml.backup.20261120",
-            "manifest.json",
-        ),
-        0o600,
-    )
+    kinds = ("bson", "metadata.json")
+    dumped = {f"butler/{name}.{kind}" for name in ("dialog_contexts", "long_tasks") for kind in kinds}
+    others = {".env.infra.backup.20261120", "prometheus.yml.backup.20261120", "manifest.json"}
+    assert files == dict.fromkeys(dumped | others, 0o600)
     assert made.folder.stat().st_mode & 0o777 == 0o700
     assert (made.folder / ".env.infra.backup.20261120").read_text() == SECRET
 
@@ -311,16 +297,8 @@ def test_a_mongodump_that_fails_makes_no_backup_and_tells_no_address(mongodump, 
 @pytest.fixture
 def kept(tmp_path):
     """A folder with backups of several ages, and what is not ours."""
-    names = (
-        "epic21-pre-deploy-20261101",
-        "epic21-pre-deploy-20261112-020000",
-        "epic21-pre-deploy-20261113",
-        "epic21-pre-deploy-20261113-183006",
-        "epic21-pre-deploy-20261399",
-        "epic21-pre-deploy-20261101.partial",
-        "epic21-pre-deploy-20261101-mine",
-        "other-20261101",
-    )
+    ours = "20261101 20261112-020000 20261113 20261113-183006 20261399 20261101.partial 20261101-mine"
+    names = (*(f"epic21-pre-deploy-{each}" for each in ours.split()), "other-20261101")
     for name in names:
         (tmp_path / name).mkdir()
         (tmp_path / name / "manifest.json").touch()
@@ -350,10 +328,8 @@ def test_the_newest_and_the_newest_that_was_finished_stay_however_old(kept):
     (kept / "epic21-pre-deploy-20261113").rename(kept / "epic21-pre-deploy-20261113-100000")
     much_later = NOW.replace(year=2027)
     done = retention(kept, 7, much_later, dry_run=False)
-    assert [path.name for path in done.kept] == [
-        "epic21-pre-deploy-20261113-100000",
-        "epic21-pre-deploy-20261113-183006",
-    ]
+    left = [path.name.removeprefix("epic21-pre-deploy-") for path in done.kept]
+    assert left == ["20261113-100000", "20261113-183006"]
     assert done.spared == done.kept, "they are known to be too old all the same"
 
 

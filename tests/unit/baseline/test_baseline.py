@@ -14,8 +14,8 @@ import pytest
 
 from acceptance.baseline import collecting
 from acceptance.baseline.collecting import FAMILIES, collect
-from acceptance.baseline.comparing import CPU, LATENCY, MEMORY
-from acceptance.baseline.files import FILE, compare, figures, gaps, load, save, uncounted, wants_more
+from acceptance.baseline.comparing import CPU, LATENCY, MEMORY, compare, wants_more
+from acceptance.baseline.files import FILE, figures, gaps, load, save, uncounted
 from acceptance.baseline.lookup import baseline_of
 from acceptance.baseline.readings import (
     Baseline,

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from small_target import small_target
 from test_baseline import stretch
 
 from acceptance.baseline.files import save
@@ -25,19 +26,14 @@ FLAGS = (
 @pytest.fixture
 def command(tmp_path, capsys):
     """Runs a script against a target whose env file can be written; gives exit code and output."""
-    env_file = tmp_path / ".env.infra"
-    target = tmp_path / "here.env"
-    target.write_text(
-        f"TARGET_NAME=here\nTARGET_KIND=staging\nINFRA_DIR={tmp_path}\nMONGODB_URL=mongodb://u:pw-1234@127.0.0.1:1/\n"
-        "GRAFANA_PASSWORD=x\nPROMETHEUS_URL=http://127.0.0.1:1\n"
-    )
+    target = small_target(tmp_path, MONGODB_URL="mongodb://u:pw-1234@127.0.0.1:1/")
 
     def run(script, *arguments, env=FLAGS):
-        env_file.unlink(missing_ok=True)
+        target.env_file.unlink(missing_ok=True)
         if env is not None:
-            env_file.write_bytes(env.encode())
+            target.env_file.write_bytes(env.encode())
         found = runpy.run_path(str(ROOT / "scripts" / "ops" / script))
-        line = ["--target", str(target), *map(str, arguments)]
+        line = ["--target", str(target.source), *map(str, arguments)]
         try:
             code = cli.main(found["__doc__"], found["_act"], found["_arguments"], line)
         except SystemExit as error:

@@ -3,15 +3,14 @@
 import json
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
+from small_target import small_target
 
 from acceptance.conduct.admission import Selected, late, overrun, refusal, still_in_time
 from acceptance.effects import Effect
 from acceptance.stage import Stage
-from acceptance.target.loading import load_target
 
 STAGE = Stage("21_01c", "Storage", 50, service="api", flag="F", planned_minutes=45, rollback_minutes=20)
 OTHER = Stage("21_01d", "Use case", 60, service="worker", flag="F", planned_minutes=180, rollback_minutes=15)
@@ -26,10 +25,7 @@ LONG = replace(SWITCHES, nodeid="ops_tests/stage_21_01d/test_flag_on.py::test_x"
 
 @pytest.fixture(scope="module")
 def production(tmp_path_factory):
-    file = tmp_path_factory.mktemp("target") / "production.env"
-    lines = ("TARGET_NAME=production", "TARGET_KIND=production", "ALLOW_MUTATIONS=true")
-    file.write_text("\n".join([*lines, "MONGODB_URL=mongodb://127.0.0.1/", "GRAFANA_PASSWORD=x1x2x3x4", ""]))
-    return load_target(Path(file))
+    return small_target(tmp_path_factory.mktemp("target"), TARGET_NAME="production", TARGET_KIND="production")
 
 
 def at(text, zone=UTC):

@@ -39,11 +39,6 @@ class Prometheus:
 
 
 @pytest.fixture
-def target(tmp_path):
-    return small_target(tmp_path)
-
-
-@pytest.fixture
 def prometheus(monkeypatch, target):
     """The target's Prometheus; what is to end is waited for a moment, not a target's scrapes."""
     made = Prometheus()

@@ -204,14 +204,10 @@ def test_no_thread_that_cannot_be_begun_keeps_a_flag_on(world, monkeypatch):
 
 def test_lost_lock_forbids_every_change(world):
     world.lost = "the holder file names another run"
-    acts = [
-        lambda: world.conductor.set_flag(STAGE, True),
-        lambda: world.conductor.restart(STAGE, "api"),
-        lambda: world.conductor.expect_data(PREFIX),
-    ]
-    for act in acts:
+    acts = {"set_flag": (STAGE, True), "restart": (STAGE, "api"), "expect_data": (PREFIX,)}
+    for act, given in acts.items():
         with pytest.raises(Refused, match=r"lock is lost.*another run"):
-            act()
+            getattr(world.conductor, act)(*given)
     assert (world.flags_on(), world.restarter.restarts, world.journal.pending()) == ([], [], [])
 
 

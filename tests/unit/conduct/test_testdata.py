@@ -70,11 +70,6 @@ def asked(monkeypatch):
     return queries
 
 
-@pytest.fixture
-def target(tmp_path):
-    return small_target(tmp_path)
-
-
 def test_only_what_carries_the_prefix_is_removed(target, asked):
     store = target.storage.root
     (store / f"{PREFIX}-one" / "deep").mkdir(parents=True)
@@ -209,7 +204,7 @@ def test_what_a_slow_service_keeps_after_the_kill_is_removed_and_the_request_nam
         assert (purge(target, PREFIX), list(target.journal_dir.iterdir())) == (Purged(0, 1), [])
 
 
-def test_what_attacks_left_is_found_after_a_crash(target, asked, tmp_path):
+def test_what_attacks_left_is_found_after_a_crash(target, journal, asked, tmp_path):
     """By name beside the places where they lead, by content at these places and below the storage; nobody else's."""
     outside, store = tmp_path / "outside", target.storage.root
     outside.mkdir()
@@ -218,8 +213,6 @@ def test_what_attacks_left_is_found_after_a_crash(target, asked, tmp_path):
     wanted = [outside / "theirs.zip", odd / "for" / "x.zip", outside / "new.zip", outside / "empty.zip", store / "a"]
     places = free(wanted, [store])
     assert not {outside / "theirs.zip", outside, store / "a"} & set(places)
-    journal = Journal(target.journal_file, "run-1")
-    journal.open()
     servers = time.time() + 60  # by our clock: that of a file server may be behind
     Intents(target, journal, lambda: None).data(PREFIX, Escapes(tuple(places), servers))
     (odd / "for").mkdir(parents=True)

@@ -1,7 +1,7 @@
 """Stage 21_00 adds missing flags as false: only those, and a rehearsal or a crash takes them out again."""
 
 import pytest
-from small_target import Restarter, small_target
+from small_target import small_target
 
 from acceptance.conduct.conductor import Conductor
 from acceptance.conduct.journal import Journal
@@ -18,18 +18,6 @@ BEFORE = "MONGO_PASSWORD=x\n# ours\nUSE_DECOMPOSED_USE_CASE=false"  # without an
 @pytest.fixture
 def target(tmp_path):
     return small_target(tmp_path, BEFORE)
-
-
-@pytest.fixture
-def journal(target):
-    opened = Journal(target.journal_file, "run-1")
-    opened.open()
-    return opened
-
-
-@pytest.fixture
-def restarter():
-    return Restarter()
 
 
 @pytest.fixture

@@ -34,13 +34,12 @@ def test_evidence_is_the_mean_over_alternatives_and_beginnings():
 def _by_hand(alternatives):
     """Half of the weight is on the first beginning, half of the rest on the 60 after it."""
     weights = [0.5, *(0.5 * (60 / (n + 60) - 60 / (n + 61)) for n in range(3))]
-    return [
-        math.log(
-            sum(weights[begin] * math.prod(each[begin : end + 1]) for each in alternatives for begin in range(end + 1))
-            / len(alternatives)
-        )
-        for end in range(4)
-    ]
+
+    def mixed(end):
+        spans = ((each, begin) for each in alternatives for begin in range(end + 1))
+        return sum(weights[begin] * math.prod(each[begin : end + 1]) for each, begin in spans) / len(alternatives)
+
+    return [math.log(mixed(end)) for end in range(4)]
 
 
 def test_a_good_release_is_called_bad_at_any_time_no_more_often_than_guaranteed():

@@ -170,16 +170,8 @@ WINDOW = Interval(datetime(2100, 1, 2, 2, tzinfo=UTC), datetime(2100, 1, 2, 6, t
         ([silence(("instance", ".+", True, True))], True),
     ],
     ids=[
-        "none",
-        "all",
-        "expired",
-        "over before the window",
-        "one alert",
-        "two halves",
-        "one job",
-        "each job",
-        "one instance",
-        "each instance",
+        *("none", "all", "expired", "over before the window", "one alert", "two halves", "one job", "each job"),
+        *("one instance", "each instance"),
     ],
 )
 def test_silence_over_every_alert_is_named(silences, silent):

@@ -122,12 +122,8 @@ def test_a_log_that_begins_at_the_change_is_no_clean_time_before(log):
         ([*OLD, "ERROR - no time", "Segmentation fault", json_line(99, "INFO")], "to have a time, found 2 without one"),
     ],
     ids=[
-        "rotated away",
-        "stopped before the change",
-        "text where JSON is declared",
-        "levels that cannot be read",
-        "levels of two schemes",
-        "errors without a time",
+        *("rotated away", "stopped before the change", "text where JSON is declared", "levels that cannot be read"),
+        *("levels of two schemes", "errors without a time"),
     ],
 )
 def test_what_is_not_covered_cannot_be_compared(log, lines, said):
@@ -174,12 +170,8 @@ def test_another_exception_behind_the_same_first_line_is_news(log):
     def crash(second, error):
         return [text_line(second, message="Turn failed"), "Traceback (most recent call last):", '  File "x"', error]
 
-    lines = [
-        *crash(-600, "KeyError: 'a'"),
-        *crash(5, "KeyError: 'b'"),
-        *crash(6, "OSError: disk"),
-        text_line(9, "INFO"),
-    ]
+    crashes = (-600, "KeyError: 'a'"), (5, "KeyError: 'b'"), (6, "OSError: disk")
+    lines = [*(line for each in crashes for line in crash(*each)), text_line(9, "INFO")]
     (new,) = compare(log(lines, kind="text"), NOON, at(60)).new_kinds()
     assert (new.kind, new.subject) == ("new error", "OSError")
 

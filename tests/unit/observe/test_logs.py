@@ -285,16 +285,8 @@ CHAIN = TRACE + "\nDuring handling of the above exception, another one:\n\n" + T
         ),
     ],
     ids=[
-        "crash",
-        "chained",
-        "logged",
-        "in a field",
-        "in an object",
-        "indented JSON",
-        "split JSON",
-        "Java",
-        "CRI",
-        "wrapped by Rich",
+        *("crash", "chained", "logged", "in a field", "in an object", "indented JSON", "split JSON", "Java"),
+        *("CRI", "wrapped by Rich"),
     ],
 )
 def test_what_belongs_together_is_one_entry(logs, text, form, exceptions):

@@ -62,14 +62,8 @@ def path(tmp_path, monkeypatch):
     def make(shown_by, *times, started=(STARTED,), exported=()):
         log = tmp_path / "api.log"
         stamp = "{:%Y-%m-%d %H:%M:%S,%f} INFO {}\n"
-        log.write_text(
-            "".join(
-                stamp.format(datetime.fromtimestamp(at, UTC), text)
-                for at, text in sorted(
-                    [(STARTED - 200, "begin"), (NOW - 10, "served"), *((at, "kept by the adapter") for at in times)]
-                )
-            )
-        )
+        told = [(STARTED - 200, "begin"), (NOW - 10, "served"), *((at, "kept by the adapter") for at in times)]
+        log.write_text("".join(stamp.format(datetime.fromtimestamp(at, UTC), text) for at, text in sorted(told)))
         for number, at in enumerate(times):
             (tmp_path / f"new-{number}.zip").touch()
             os.utime(tmp_path / f"new-{number}.zip", (at, at))

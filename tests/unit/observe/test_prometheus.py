@@ -74,12 +74,9 @@ def test_milliseconds_are_read_as_seconds():
     rows = [row("bucket", le="100"), row("bucket", le="+Inf"), row("sum"), row("count")]
     with server(lambda _: answer(rows)) as url:
         found = Prometheus(url, 2, MetricNames({"wait_seconds": "wait_ms"})).raw("wait_seconds_bucket", 0, 10)
-    assert [(each.labels["__name__"], each.labels.get("le"), each.points[0][1]) for each in found] == [
-        ("wait_seconds_bucket", "0.1", 250),
-        ("wait_seconds_bucket", "inf", 250),
-        ("wait_seconds_sum", None, 0.25),
-        ("wait_seconds_count", None, 250),
-    ]
+    told = [(each.labels["__name__"], each.labels.get("le"), each.points[0][1]) for each in found]
+    assert told[:2] == [("wait_seconds_bucket", "0.1", 250), ("wait_seconds_bucket", "inf", 250)]
+    assert told[2:] == [("wait_seconds_sum", None, 0.25), ("wait_seconds_count", None, 250)]
 
 
 def test_a_counter_that_a_client_library_exports_unused_is_no_sign_of_use():
@@ -96,10 +93,8 @@ def test_a_counter_that_a_client_library_exports_unused_is_no_sign_of_use():
 def test_a_dashboards_query_is_asked_as_it_stands():
     """It is in the deployment's names already; one of them may be the contract's name of something else."""
     asked = Prometheus("http://127.0.0.1:1", 2, MetricNames({"a_": "b_"}, {"status": "outcome"}))
-    assert (asked.own('a_x{status="e"}'), asked.literal.own('a_x{status="e"}')) == (
-        'b_x{outcome="e"}',
-        'a_x{status="e"}',
-    )
+    assert asked.own('a_x{status="e"}') == 'b_x{outcome="e"}'
+    assert asked.literal.own('a_x{status="e"}') == 'a_x{status="e"}'
 
 
 def targets(*jobs, interval="15s"):

@@ -7,29 +7,17 @@ import pytest
 from small_target import small_target
 
 from acceptance.conduct.admission import Selected
-from acceptance.conduct.journal import Journal
 from acceptance.effects import Effect
 from acceptance.gates.measures import Gate, Trigger
 from acceptance.planning.plan import Plan
 from acceptance.stage import Stage
-from acceptance.target.loading import load_target
 
 FLAG = "USE_NEW_STORAGE_ADAPTER"
 GATE = Gate("errors", "No errors", (), "count", 'sum(errors{job="$job"})', "== 0")
 TRIGGER = Trigger("down", "Down", (), "value", 'up{job="$job"} == bool 0', "> 0")
-STAGE = Stage(
-    "21_01c",
-    "Storage",
-    50,
-    service="api",
-    flag=FLAG,
-    metrics="review_archive_storage_",
-    planned_minutes=45,
-    soak_minutes=20,
-    rollback_minutes=20,
-    gates=(GATE,),
-    triggers=(TRIGGER,),
-)
+TIMES = {"planned_minutes": 45, "soak_minutes": 20, "rollback_minutes": 20}
+JUDGED = {"metrics": "review_archive_storage_", "gates": (GATE,), "triggers": (TRIGGER,)}
+STAGE = Stage("21_01c", "Storage", 50, service="api", flag=FLAG, **TIMES, **JUDGED)
 LATER = replace(STAGE, id="21_01d", title="Use case", service="worker", planned_minutes=180, gates=(), triggers=())
 SATURDAY = datetime(2026, 11, 28, 2, 0, tzinfo=UTC)
 
@@ -49,14 +37,8 @@ def check(phase, *fixtures, stage="21_01c"):
 
 @pytest.fixture
 def target(tmp_path):
-    env = tmp_path / ".env.infra"
-    env.write_text(f"{FLAG}=false\nUSE_DECOMPOSED_USE_CASE=false\n")
-    file = tmp_path / "production.env"
-    file.write_text(
-        f"TARGET_NAME=production\nTARGET_KIND=production\nALLOW_MUTATIONS=true\nINFRA_DIR={tmp_path}\n"
-        f"MONGODB_URL=mongodb://127.0.0.1/\nGRAFANA_PASSWORD=x1x2x3x4\n"
-    )
-    return load_target(file)
+    flags = f"{FLAG}=false\nUSE_DECOMPOSED_USE_CASE=false\n"
+    return small_target(tmp_path, flags, TARGET_NAME="production", TARGET_KIND="production")
 
 
 def plan(target, *checks, mode="rehearse", reason="", now=SATURDAY, width=200):
@@ -111,18 +93,14 @@ def test_outside_the_window_the_run_would_be_refused(target):
     assert "the next window is Sat 2026-11-28" in refusals[0]
 
 
-def test_what_an_earlier_run_left_is_undone_first(target):
-    journal = Journal(target.journal_file, "r1")
-    journal.open()
+def test_what_an_earlier_run_left_is_undone_first(target, journal):
     journal.intend(f"{FLAG} false -> true", {"kind": "flag"})
     lines, _ = plan(target, check("preflight"))
-    assert f"recovery    undo «{FLAG} false -> true» that run r1 left, before anything else" in lines
+    assert f"recovery    undo «{FLAG} false -> true» that run run-1 left, before anything else" in lines
 
 
-def test_a_provided_target_is_not_looked_for(target):
+def test_a_provided_target_is_not_looked_for(target, journal):
     """Its env file is not there yet: that is no fault, and what a run left beside that of the default is another's."""
-    journal = Journal(target.journal_file, "r1")
-    journal.open()
     journal.intend(f"{FLAG} false -> true", {"kind": "flag"})
     lines, refusals = plan(replace(target, provider="python -m lab serve", kind="lab"), check("flag_on", "flag_on"))
     assert any(line.startswith("command     python -m lab serve") for line in lines)

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from served import answering
+from small_target import small_target
 
 from acceptance.finding import summary
 from acceptance.observe.alerting import own_alerts
@@ -20,7 +21,6 @@ from acceptance.preparation.staging import Staging, staging_runs
 from acceptance.probes.clients import Clients
 from acceptance.probes.health import PARTS, mongo_findings
 from acceptance.record.history import Unreadable
-from acceptance.target.loading import load_target
 from acceptance.verdict import Inconclusive, Outcome, Verdict
 
 NOW = datetime(2026, 11, 20, 18, 0, tzinfo=UTC)
@@ -32,13 +32,7 @@ FALSE = (
 
 @pytest.fixture
 def target(tmp_path):
-    (tmp_path / ".env.infra").write_text(FALSE)
-    file = tmp_path / "here.env"
-    file.write_text(
-        f"TARGET_NAME=here\nTARGET_KIND=staging\nINFRA_DIR={tmp_path}\nMONGODB_URL=mongodb://u:pw-1234@127.0.0.1:1/\n"
-        "GRAFANA_PASSWORD=grafana-pw\nHTTP_TIMEOUT_SECONDS=1\n"
-    )
-    return load_target(file)
+    return small_target(tmp_path, FALSE, MONGODB_URL="mongodb://u:pw-1234@127.0.0.1:1/")
 
 
 @pytest.fixture
@@ -195,10 +189,8 @@ def test_a_go_since_which_nobody_looked_is_no_48_hours_without_an_issue(monkeypa
 
 def test_a_later_run_of_staging_whose_record_cannot_be_read_may_have_ended_badly(monkeypatch, tmp_path):
     def judged(folder, besides=""):
-        seen = (
-            [record("r", 0, Outcome.GO, 50), record("r", 1, Outcome.GO, 1)],
-            [Unreadable(f"2026/{folder}", "no record.json")],
-        )
+        runs = [record("r", 0, Outcome.GO, 50), record("r", 1, Outcome.GO, 1)]
+        seen = runs, [Unreadable(f"2026/{folder}", "no record.json")]
         monkeypatch.setattr("acceptance.preparation.staging.read_runs", lambda _: seen)
         return staging_runs(tmp_path, besides=besides).findings(NOW)
 

@@ -164,10 +164,8 @@ def test_a_session_that_changes_and_a_history_that_is_lost_are_found_out() -> No
         TinyButler(lambda answer: {**answer, "session_id": next(names)}).client(), "u", ["Hello", keep("w"), RECALL]
     )
     assert [str(each).partition(":")[0] for each in talk.other_session()] == ["turn 2", "turn 3"]
-    assert [str(each).rpartition(": ")[2] for each in talk.other_session()] == [
-        "expected session 'a', found 'b'",
-        "expected session 'a', found 'c'",
-    ]
+    told = [str(each).rpartition(": ")[2] for each in talk.other_session()]
+    assert told == [f"expected session 'a', found '{other}'" for other in "bc"]
     assert "expected 'lantern-x', said before" in summary(talk.turns[-1].forgot("lantern-x"))
 
 

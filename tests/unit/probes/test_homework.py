@@ -38,14 +38,8 @@ class TinyChecker:
 
     def __init__(self, *commits: tuple[str, float], forwards: bool = True, status: str = "passed") -> None:
         self.jobs = [
-            {
-                "job_id": f"job{number}",
-                "student_id": student,
-                "commit_hash": commit(number),
-                "enqueued_at": (NOW - timedelta(days=age)).isoformat(),
-                "submitted_at": (NOW - timedelta(days=age)).isoformat(),
-                "status": status,
-            }
+            {"job_id": f"job{number}", "student_id": student, "commit_hash": commit(number), "status": status}
+            | dict.fromkeys(("enqueued_at", "submitted_at"), (NOW - timedelta(days=age)).isoformat())
             for number, (student, age) in enumerate(commits, 1)
         ]
         self.asked: list[str] = []
@@ -72,11 +66,8 @@ class TinyChecker:
         if request.method == "GET":
             student = request.url.params["student_id"]
             self.asked.append(f"list {student}")
-            rows = [
-                {"hash": job["commit_hash"], "date": job["enqueued_at"], "student": student}
-                for job in self.jobs
-                if job["student_id"] == student
-            ]
+            own = [job for job in self.jobs if job["student_id"] == student]
+            rows = [{"hash": job["commit_hash"], "date": job["enqueued_at"], "student": student} for job in own]
             return httpx.Response(200, json={"commits": self.spoil(rows)})
         wanted = json.loads(request.content)["commit_hash"]
         self.asked.append(f"review {int(wanted, 16)}")

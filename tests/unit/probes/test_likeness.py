@@ -15,16 +15,9 @@ SAID = [{"role": role, "text": f"{role} {turn}"} for turn in range(3) for role i
 
 def seen(number=1, *, repeated=(), **report):
     after = NOW + timedelta(seconds=number)
-    stored = {
-        "student": f"Student-{number}",
-        "text": f"text {number}",
-        "kind": "code_review",
-        "created_at": NOW.replace(tzinfo=None),
-        "published_at": after.isoformat(),
-        "result": {"text": f"text {number}"},
-        "said": SAID,
-        "score": number,
-    }
+    times = {"created_at": NOW.replace(tzinfo=None), "published_at": after.isoformat()}
+    stored = {"student": f"Student-{number}", "text": f"text {number}", "kind": "code_review", **times}
+    stored |= {"result": {"text": f"text {number}"}, "said": SAID, "score": number}
     parts = {"sent": {"student_id": f"Student-{number}"}, "report": stored | report, "answer": None}
     return Seen(parts, NOW, NOW + timedelta(minutes=1), frozenset(repeated))
 
@@ -86,11 +79,8 @@ def test_nothing_is_learned_from_what_does_not_hold_for_each():
 def timed(number, published, *, logged=0, copied=0):
     """A report whose times are of one clock, their copies, and the time of its log line; all in seconds after."""
     at = [(NOW + timedelta(seconds=number + more)).isoformat() for more in (0, published, logged, copied)]
-    parts = {
-        "report": {"created_at": at[0], "published_at": at[1]},
-        "log": {"report_published": {"timestamp": at[2]}},
-        "answer": {"created_at": at[3]},
-    }
+    parts = {"report": {"created_at": at[0], "published_at": at[1]}, "answer": {"created_at": at[3]}}
+    parts["log"] = {"report_published": {"timestamp": at[2]}}
     return Seen(parts, NOW, NOW + timedelta(minutes=1))
 
 

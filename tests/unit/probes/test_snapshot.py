@@ -130,11 +130,8 @@ def test_empty_files_folders_and_links_are_attributed_by_name(tmp_path: Path) ->
     os.mkfifo(tmp_path / "pipe")
     names = {b"run-c000%d" % number: f"case-{number}" for number in (1, 2, 3)}
     found = attribute(diff(Tree({}), Tree.of([tmp_path])), {}, names)
-    assert found.of == {
-        "case-1": [tmp_path / "run-c0001"],
-        "case-2": [tmp_path / "run-c0002.zip"],
-        "case-3": [tmp_path / "link"],
-    }
+    own = {"case-1": "run-c0001", "case-2": "run-c0002.zip", "case-3": "link"}
+    assert found.of == {case: [tmp_path / name] for case, name in own.items()}
     assert found.unattributed == (tmp_path / "pipe",)
 
 

@@ -212,14 +212,9 @@ def test_too_many_messages_are_answered_429(endpoint: Endpoint) -> None:
 
 
 def test_what_every_bot_begins_with_is_answered(url: str) -> None:
-    assert ask(url, "getMe").json()["result"] | {"username": ""} == {
-        "id": 4711,
-        "is_bot": True,
-        "first_name": "Butler",
-        "username": "",
-        "can_join_groups": False,
-        "supports_inline_queries": False,
-    }
+    told = {"id": 4711, "is_bot": True, "first_name": "Butler", "username": ""}
+    told |= {"can_join_groups": False, "supports_inline_queries": False}
+    assert ask(url, "getMe").json()["result"] | {"username": ""} == told
     for method in ("deleteWebhook", "setMyCommands", "answerCallbackQuery", "sendChatAction", "SENDCHATACTION"):
         assert ask(url, method).json() == {"ok": True, "result": True}
 
@@ -461,10 +456,5 @@ def test_numbers_that_begin_with_the_prefix_are_ours_too() -> None:
     def ours(number: int) -> bool:
         return any(each["user_id"]["$gte"] <= number < each["user_id"]["$lt"] for each in spans)
 
-    assert [ours(number) for number in (91234567891, 91234567890000001, 91234567881, 9123456789, 19123456789)] == [
-        True,
-        True,
-        False,
-        False,
-        False,
-    ]
+    assert [ours(number) for number in (91234567891, 91234567890000001)] == [True] * 2
+    assert [ours(number) for number in (91234567881, 9123456789, 19123456789)] == [False] * 3

@@ -347,10 +347,8 @@ def test_what_a_run_undid_as_its_watchdog_was_gone_is_off_and_a_rollback(folded,
         ("recovery.undone", undone), ("run.finished", {"outcome": "INTERRUPTED", "interrupted_by": "SIGTERM"}),
     )  # fmt: skip
     why = "r" if begun else "the watchdog was gone"
-    assert (record.flags, [(each.ok, each.account, each.reason) for each in record.rollbacks]) == (
-        {"F": "false"},
-        [(True, "restored", why)],
-    )
+    assert record.flags == {"F": "false"}
+    assert [(each.ok, each.account, each.reason) for each in record.rollbacks] == [(True, "restored", why)]
     assert [reason for reason in record.reasons if "still true" in reason or "did not end" in reason] == []
 
 
@@ -431,10 +429,8 @@ def test_restarts_belong_to_the_stage_spoken_of_last(folded):
     restart = ("service.restarted", {"service": "butler-api", "started_before": 1, "started_after": 1, "exit_code": 0})
     record = folded(STARTED, expected(NODE), ("stage.started", {"stage": "21_01c"}), restart)
     moment = record.stages[0].timeline[-1]
-    assert (moment.mark, moment.text) == (
-        "bad",
-        "butler-api: restart command ended well, but the process is the old one",
-    )
+    told = "butler-api: restart command ended well, but the process is the old one"
+    assert (moment.mark, moment.text) == ("bad", told)
 
 
 @pytest.mark.parametrize(
@@ -455,11 +451,8 @@ def test_the_samples_fold_to_what_they_are(tmp_path, name, outcome, counts):
 
 def test_security_results_are_grouped_by_kind(tmp_path):
     groups = load(samples.go(tmp_path / "go")).stages[0].security
-    assert [(group.kind, dict(group.counts)) for group in groups] == [
-        ("corrupted archive is refused", {"PASS": 6}),
-        ("path traversal is blocked", {"PASS": 24}),
-        ("oversized upload is refused", {"PASS": 2}),
-    ]
+    passed = {"corrupted archive is refused": 6, "path traversal is blocked": 24, "oversized upload is refused": 2}
+    assert [(group.kind, dict(group.counts)) for group in groups] == [(kind, {"PASS": n}) for kind, n in passed.items()]
 
 
 def signed(item, name, **more):

@@ -114,12 +114,8 @@ def test_delay_is_told_with_the_next_date_and_only_where_there_is_one(records):
     window = {"start": "2025-11-29T02:00:00+00:00", "end": "2025-11-29T02:20:00+00:00"}
     over = replace(record, facts=replace(record.facts, window=window))
     assert messages.delay(over) == ""  # staging has no window that holds
-    over = replace(
-        over,
-        facts=replace(
-            over.facts, target_kind="production", target={"window.day": "5", "window.opens": "02:00:00+00:00"}
-        ),
-    )
+    target = {"window.day": "5", "window.opens": "02:00:00+00:00"}
+    over = replace(over, facts=replace(over.facts, target_kind="production", target=target))
     assert "; the run ended 5 min after it" in messages.delay(over)
     why = "window: it is Sat 05:50, 45 min planned do not fit"
     late = [replace(stage, verdict=Verdict.NOT_RUN, reason=why) for stage in record.stages]

@@ -76,10 +76,8 @@ def test_restart_lasts_until_the_service_is_back_however_often_it_is_tried(tmp_p
     begin = lambda key: ("service.restarting", {"service": key})  # noqa: E731
     end = lambda name: ("service.restarted", {"service": name})  # noqa: E731
     events = [begin("worker"), end("butler-worker"), begin("api"), begin("api"), end("butler-api"), begin("all")]
-    assert restarts(log(*events, end("butler-bot"), end("butler-api"), begin("api")), api) == [
-        (T0 + 2, T0 + 4),
-        (T0 + 5, T0 + 7),
-    ]
+    events = log(*events, end("butler-bot"), end("butler-api"), begin("api"))
+    assert restarts(events, api) == [(T0 + 2, T0 + 4), (T0 + 5, T0 + 7)]
 
 
 class Prometheus:

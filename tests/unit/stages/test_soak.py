@@ -114,11 +114,8 @@ def test_scrape_that_is_answered_late_holds_none_of_our_requests():
     def samples(measure, *args):
         found = asked(measure, *args)
         first = sum(at <= found.start + late_s for at in sent)
-        return (
-            found
-            if measure.query != "mine"
-            else replace(found, query=[Row({}, [(found.start, first), (found.end, len(sent))])])
-        )
+        rows = [Row({}, [(found.start, first), (found.end, len(sent))])]
+        return replace(found, query=rows) if measure.query == "mine" else found
 
     server.samples = samples
     stage = replace(STAGE, traffic_counter="mine")

@@ -241,21 +241,15 @@ def test_an_unreadable_line_is_told_without_its_text(faults, line):
 def test_missing_keys_say_how_to_give_them(faults):
     found = faults("")
     assert [fault.split()[0] for fault in found] == ["TARGET_NAME", "TARGET_KIND", "GRAFANA_PASSWORD", "MONGODB_URL"]
-    assert found[1] == (
-        "TARGET_KIND (not in the file) is missing: expected one of lab, staging, production; "
-        "add the line TARGET_KIND=VALUE"
-    )
+    missing = "TARGET_KIND (not in the file) is missing: expected one of lab, staging, production; "
+    assert found[1] == missing + "add the line TARGET_KIND=VALUE"
     assert found[3].endswith("add the line MONGODB_URL=VALUE, or set it in the environment")
 
 
 def test_all_faults_are_told_at_once_in_the_order_of_the_file(faults):
     found = faults("NOPE=1\nTARGET_KIND=x\nSTORAGE_ROOT=a\n" + NEEDED.replace("TARGET_KIND=lab\n", "") + "CLAMD=x")
-    assert [fault.split(" is ")[0] for fault in found] == [
-        "NOPE (line 1)",
-        "TARGET_KIND (line 2)",
-        "STORAGE_ROOT (line 3)",
-        "CLAMD (line 7)",
-    ]
+    keys = ["NOPE (line 1)", "TARGET_KIND (line 2)", "STORAGE_ROOT (line 3)", "CLAMD (line 7)"]
+    assert [fault.split(" is ")[0] for fault in found] == keys
 
 
 def test_production_does_not_scale_its_soak(faults, load):
