@@ -8,10 +8,10 @@ from acceptance.target.loading import load_target
 
 INCONCLUSIVE = 10
 CHANGES = {"flag.changing", "flags.added", "service.restarting"}
-READY = {"pre_deployment": "test_what_the_night_needs_is_there", "21_00": "test_services_can_be_restarted_and_watched"}
+READY = {"21_00": "test_services_can_be_restarted_and_watched"}
 
 
-@pytest.mark.parametrize("stage", ["pre_deployment", "21_00", "21_01a", "21_01b", "21_01c", "21_01d"])
+@pytest.mark.parametrize("stage", ["21_00", "21_01a", "21_01b", "21_01c", "21_01d"])
 def test_stage_without_its_database_is_refused_before_anything_is_changed(stage, lab, tmp_path):
     before = load_target(lab).env_file.read_bytes()
     deaf = retold(lab, "deaf", MONGODB_URL="mongodb://127.0.0.1:9/", HTTP_TIMEOUT_SECONDS="2")
