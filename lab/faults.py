@@ -76,6 +76,11 @@ STORAGE_FAULTS: tuple[Fault, ...] = tuple(
         ("odd-archives-crash", "an archive that is encrypted or compressed otherwise is a 500", "security.2"),
         ("case-folded", "identifiers that differ by case only share a place", "security.2"),
         (
+            "newest-three-kept",
+            "of a student's archives for an assignment the newest three alone are kept",
+            "security.2",
+        ),
+        (
             "answer-400-after-write",
             "a traversing student_id is answered 400 after its archive was written outside",
             "security.2",

@@ -231,6 +231,12 @@ USE_CASE_FAULTS = (
         ("21_01d.rollout.3",),
     ),
     Fault(
+        "review-analysis-remembered",
+        "21_01d",
+        "new path: a student's second submission for an assignment is told the log analysis of the first",
+        ("21_01d.rollout.3",),
+    ),
+    Fault(
         "reviews-done-again",
         "21_01d",
         "new path: a process that starts does all reviews of before again",

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from acceptance.finding import summary
+from acceptance.observe.still_stored import all_stored
 from acceptance.probes.archives.archives import good
 from acceptance.probes.odd_requests import odd_findings
 from acceptance.probes.reviews.result import Review
@@ -14,7 +15,7 @@ from acceptance.probes.storage.kept_archives import KeptArchives
 from acceptance.probes.storage.oracle import Submission
 from acceptance.probes.storage.uploads import REVIEWS_PATH, Upload
 from acceptance.probes.traffic import Probe
-from fixtures.given import Answers, Before, Clients, NewId, StageWork, Storage, Store, Uploader
+from fixtures.given import STORED, Answers, Before, Clients, NewId, StageWork, Storage, Store, Uploader
 
 from .conftest import LEFT_OUTSIDE, OTHER_NAMES, REVIEWS, SLOW_LINE, TASK, Answered, OtherNames
 
@@ -80,6 +81,7 @@ def test_each_file_lands_in_the_old_place(
     found = submission.file_findings(storage.legacy_root)
     assert found == [], f"{summary(found)}\n{answer.exchange.explain()}"
     before.keep(LEFT_OUTSIDE, *submission.left_outside(storage))
+    before.keep(STORED, all_stored(mongo))
     archives = mongo["review_archives"]
     documents = archives.count_documents({"student_id": submission.student_id})
     assert documents == 0, f"expected none in {archives.name}, which the old path does not write, found {documents}"

@@ -9,6 +9,7 @@ import pytest
 from acceptance.disk import sha256_of
 from acceptance.finding import summary
 from acceptance.observe.moments import moment
+from acceptance.observe.still_stored import lost_documents
 from acceptance.observe.store import Document
 from acceptance.probes.archives.archives import good
 from acceptance.probes.http.client import brief
@@ -21,7 +22,19 @@ from acceptance.probes.storage.kept_archives import KeptArchives
 from acceptance.probes.storage.oracle import Submission, findings_of_all
 from acceptance.probes.storage.uploads import REVIEWS_PATH, Upload
 from acceptance.verdict import NotApplicable
-from fixtures.given import ODD_REQUESTS, Answers, Before, Clients, FlagState, NewId, StageWork, Storage, Store, Uploader
+from fixtures.given import (
+    ODD_REQUESTS,
+    STORED,
+    Answers,
+    Before,
+    Clients,
+    FlagState,
+    NewId,
+    StageWork,
+    Storage,
+    Store,
+    Uploader,
+)
 
 from .conftest import LEFT_OUTSIDE, OTHER_NAMES, REVIEWS, SLOW_LINE, TASK, Answered, OtherNames
 
@@ -154,13 +167,15 @@ def test_documents_say_all_that_was_sent(submitted: Answered, mongo: Store, stor
 
 
 @pytest.mark.checklist("21_01c.rollout.3")
-def test_task_of_the_old_path_is_still_known(clients: Clients, before: Before) -> None:
-    """Smoke test with flag on: a task that was made with the flag off is answered as it was then."""
+def test_task_of_the_old_path_is_still_known(clients: Clients, before: Before, mongo: Store) -> None:
+    """Smoke test with flag on: a task that was made with the flag off is answered as it was then; no other is lost."""
+    lost = lost_documents(mongo, before.of(STORED)[0])
     task = before.of(TASK)[0]
     later = clients.caller("api").get(f"{REVIEWS_PATH}/{task['task_id']}")
     same = ("task_id", "student_id", "assignment_id", "created_at")
     found = {name: later.get(name) for name in same}
-    assert found == {name: task.get(name) for name in same}, later.exchange.explain()
+    kept = {name: task.get(name) for name in same}
+    assert (found, lost) == (kept, []), summary(lost) or later.exchange.explain()
 
 
 @pytest.mark.checklist("21_01c.rollout.3")

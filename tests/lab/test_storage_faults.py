@@ -117,6 +117,12 @@ def test_two_students_share_a_place(broken: WholeLab, fault: str) -> None:
     assert is_another(document)
 
 
+@breaks("newest-three-kept")
+def test_earlier_archives_of_a_work_are_gone(broken: WholeLab, fault: str) -> None:
+    works = [recorded(broken, student_id="again") for _ in range(4)]
+    assert [Path(each["path"]).exists() for each in works] == [False, True, True, True]
+
+
 @breaks("checksum-not-enforced")
 def test_a_failed_checksum_is_counted_and_accepted(broken: WholeLab) -> None:
     name = "review_archive_storage_checksum_failures_total"

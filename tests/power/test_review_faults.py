@@ -99,6 +99,7 @@ POWER = (
     ),
     AsBefore(("review-errors-of-one-word",), besides=("'errors': 3,",), survey="over"),
     AsBefore(("reviews-replace-each-other",), besides=("analysed otherwise",), survey="over"),
+    AsBefore(("review-analysis-remembered",), besides=("analysed otherwise",)),
     AsBefore(
         ("review-newest-first", "review-tells-places", "review-published-later"),
         besides=(

@@ -245,6 +245,9 @@ POWER = (
     Security(
         ("overwrite-other-student",), ("test_another_archive_is_not_overwritten[same-again]",), "found 0", survey="b"
     ),
+    Security(
+        ("newest-three-kept",), ("test_another_archive_is_not_overwritten[same-again]",), "found 0 and 0, 0", survey="c"
+    ),
     # Of two guards each is enough: neither an end that is missing nor a digest that differs may be believed.
     Security(
         ("cut-form-accepted", "checksum-not-verified"),
