@@ -58,7 +58,9 @@ def test_requests_are_answered_and_timed(times_off: Sequence[Probe]) -> None:
 
 
 @pytest.mark.checklist("21_01c.rollout.1")
-def test_task_can_be_asked_for(submitted: Answered, clients: Clients, other_names: OtherNames, before: Before) -> None:
+def test_task_can_be_asked_for(
+    submitted: Answered, clients: Clients, other_names: OtherNames, before: Before, mongo: Store
+) -> None:
     """Validate with flag off: a submission, and its task under its id, are answered with what was sent."""
     submission, answer = submitted
     later, now = clients.caller("api").get(f"{REVIEWS_PATH}/{answer.get('task_id')}"), datetime.now(UTC)
@@ -66,6 +68,7 @@ def test_task_can_be_asked_for(submitted: Answered, clients: Clients, other_name
     assert (found, later.get("task_id")) == ([], answer.get("task_id")), summary(found) or later.exchange.explain()
     before.keep(TASK, later.payload)
     before.keep(OTHER_NAMES, *other_names(answer.get("task_id")))
+    before.keep(STORED, all_stored(mongo))
 
 
 @pytest.mark.checklist("21_01c.rollout.1")
@@ -81,7 +84,6 @@ def test_each_file_lands_in_the_old_place(
     found = submission.file_findings(storage.legacy_root)
     assert found == [], f"{summary(found)}\n{answer.exchange.explain()}"
     before.keep(LEFT_OUTSIDE, *submission.left_outside(storage))
-    before.keep(STORED, all_stored(mongo))
     archives = mongo["review_archives"]
     documents = archives.count_documents({"student_id": submission.student_id})
     assert documents == 0, f"expected none in {archives.name}, which the old path does not write, found {documents}"
