@@ -51,6 +51,8 @@ class LogAnalysisPipeline:
         if self._fault("review-no-log-analysis"):
             return None
         analysis = await self._reports.analyse_logs(task, self._fault("review-errors-of-one-word"))
+        if self._fault("review-logs-removed"):
+            await self._reports.remove_logs(task)
         if self._fault("review-analysis-remembered"):
             analysis = self._told.setdefault((task.student_id, task.assignment_id), analysis)
         if self._fault("review-counts-wrongly"):

@@ -99,7 +99,9 @@ POWER = (
     ),
     AsBefore(("review-errors-of-one-word",), besides=("'errors': 3,",), survey="over"),
     AsBefore(("reviews-replace-each-other",), besides=("analysed otherwise",), survey="over"),
-    AsBefore(("review-analysis-remembered",), besides=("analysed otherwise",)),
+    AsBefore(
+        ("review-analysis-remembered", "review-logs-removed"), besides=("analysed otherwise", "there after its review")
+    ),
     AsBefore(
         ("review-newest-first", "review-tells-places", "review-published-later"),
         besides=(
