@@ -183,7 +183,8 @@ def _of_an_earlier_version(butler: Butler, mongo: Store, user: str) -> tuple[boo
     changed = {**stored, "user_id": int(user), FIELD: user}
     mongo[COLLECTION].replace_one({"session_id": stored["session_id"]}, changed)
     told = butler.say(user, RECALL, said.session_id or None)
-    return not told.findings(), (context_after(mongo, told) or {}).get(FIELD) == user
+    context_after(mongo, told)
+    return not told.findings(), (context_for(mongo, said) or {}).get(FIELD) == user
 
 
 def _named_apart(butler: Butler, mongo: Store, user: str) -> int:
