@@ -283,7 +283,9 @@ def test_refused_uploads_are_not_recorded(
     """Test checksum rejection: nothing is stored of what was refused, nor after the answer, and no review is queued."""
     refuse(archives.text_named_zip(), event=None)  # at least one, also when run alone
     found = refused_uploads.findings(mongo, storage.root)
-    assert (len(refused_uploads.uploads) > 0, found) == (True, []), summary(found) or "expected a refusal, found none"
+    assert (len(refused_uploads.uploads) > 0, found) == (True, []), (
+        summary(found) if found else "expected a refusal, found none"
+    )
 
 
 @pytest.mark.checklist("trigger.4")
