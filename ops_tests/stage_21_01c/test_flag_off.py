@@ -17,7 +17,7 @@ from acceptance.probes.storage.uploads import REVIEWS_PATH, Upload
 from acceptance.probes.traffic import Probe
 from fixtures.given import STORED, Answers, Before, Clients, NewId, StageWork, Storage, Store, Uploader
 
-from .conftest import LEFT_OUTSIDE, OTHER_NAMES, REVIEWS, SLOW_LINE, TASK, Answered, OtherNames
+from .conftest import LEFT_OUTSIDE, OTHER_NAMES, REVIEWS, SLOW_LINE, TASK, Answered, OtherNames, SlowLine
 
 pytestmark = [pytest.mark.smoke, pytest.mark.usefixtures("flag_off")]
 
@@ -75,13 +75,13 @@ def test_task_can_be_asked_for(
 
 @pytest.mark.checklist("21_01c.rollout.1")
 def test_each_file_lands_in_the_old_place(
-    submitted: Answered, slow_line: Answered, storage: Storage, mongo: Store, before: Before
+    submitted: Answered, slow_line: SlowLine, storage: Storage, mongo: Store, before: Before
 ) -> None:
     """Validate with flag off: each file of a submission is stored once, and no document of the new adapter is made.
 
     How a client is served that falls silent for some seconds is noted: it must be served so again.
     """
-    before.keep(SLOW_LINE, slow_line[1])
+    before.keep(SLOW_LINE, slow_line)
     submission, answer = submitted
     found = submission.file_findings(storage.legacy_root)
     assert found == [], f"{summary(found)}\n{answer.exchange.explain()}"

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -473,6 +474,22 @@ def test_a_client_that_is_silent_for_a_second_is_cut_off(broken: WholeLab) -> No
         yield b"x"
 
     assert broken.post(body()).status_code == 408
+
+
+@breaks("uploads-one-at-a-time")
+def test_an_upload_waits_for_a_slow_one(broken: WholeLab) -> None:
+    waited = list[bool]()
+
+    def body() -> Iterator[bytes]:
+        yield b"--%s\r\n" % BOUNDARY
+        other.start()
+        other.join(0.5)
+        waited.append(other.is_alive())
+
+    other = Thread(target=broken.upload)
+    broken.post(body())
+    other.join()
+    assert waited == [True]
 
 
 @breaks("same-file-shared")

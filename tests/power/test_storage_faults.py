@@ -290,6 +290,13 @@ POWER = (
         k="each_file_lands or slow_line",
         survey="over-a",
     ),
+    Power(
+        ("uploads-one-at-a-time",),
+        ("test_upload_over_a_slow_line_is_taken",),
+        "an upload beside it answered",
+        only=("flag_off", "flag_on"),
+        k="each_file_lands or slow_line",
+    ),
     On(("same-file-shared",), ("test_same_file_of_two_students_is_each_ones_own",), "shared task", survey="over-a"),
     On(("same-student-mixed",), ("test_uploads_at_once_are_not_mixed_up",), "shared task", survey="b"),
     Off(("health-lies", "disk-gone"), ("test_work_is_reviewed",), "201 with a task_id", survey="full-off"),
