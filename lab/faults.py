@@ -76,6 +76,11 @@ STORAGE_FAULTS: tuple[Fault, ...] = tuple(
         ("odd-archives-crash", "an archive that is encrypted or compressed otherwise is a 500", "security.2"),
         ("case-folded", "identifiers that differ by case only share a place", "security.2"),
         (
+            "newest-three-kept",
+            "of a student's archives for an assignment the newest three alone are kept",
+            "security.2",
+        ),
+        (
             "answer-400-after-write",
             "a traversing student_id is answered 400 after its archive was written outside",
             "security.2",
@@ -133,6 +138,7 @@ STORAGE_FAULTS: tuple[Fault, ...] = tuple(
             "rollout.3",
         ),
         ("many-members-refused", "an archive of more than 100 files is refused", "rollout.3"),
+        ("uploads-one-at-a-time", "an upload waits until the one before it is answered, however slow", "rollout.3"),
         ("silent-clients-cut-off", "a client may be silent for a second, not for thirty", "rollout.3"),
         ("same-file-shared", "who sends the file that another sent is answered with that one's task", "rollout.3"),
         ("task-ids-in-a-row", "a task's id is the time of its upload", "rollout.3"),

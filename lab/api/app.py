@@ -36,7 +36,7 @@ class ReviewApi:
     def __init__(self, context: Context, records: Records) -> None:
         self._context, self._records, self._broken = context, records, context.broken
         self._saving = Saving(context, records)
-        self._started = datetime.now(UTC)
+        self._started, self._one = datetime.now(UTC), asyncio.Lock()
         self._told: dict[str, dict[str, object]] = {}
         self._uploads_fail, self._tasks_lost = map(
             context.rolled_back, ("rollback-breaks-uploads", "rollback-loses-tasks")
@@ -50,7 +50,8 @@ class ReviewApi:
         if self._broken("writes-outside"):
             await asyncio.to_thread(seeded.scribble, self._context.settings.home)
         try:
-            told = answer(await self._create(request, upload))
+            async with self._one if self._broken("uploads-one-at-a-time") else contextlib.nullcontext():
+                told = answer(await self._create(request, upload))
             named = {"student_id": "nobody"} if self._context.was_broken("old-path-other-student") else {}
             return JSONResponse(told | named, 201)
         except ClientDisconnect:

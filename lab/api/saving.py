@@ -79,6 +79,10 @@ class Saving:
             self._under_way.pop(student, None)
         if self._broken("same-file-shared"):
             self._by_digest[digest] = task
+        if self._broken("newest-three-kept"):
+            works = sorted(places["new"].parents[1].iterdir(), key=lambda folder: folder.stat().st_mtime_ns)
+            for old in works[:-3]:
+                shutil.rmtree(old)
         self._tell(upload, task_id, places)
         return task
 

@@ -69,6 +69,10 @@ class DirectContexts:
         """Give the contexts of another collection."""
         return DirectContexts(self._collection.database[name])
 
+    async def forget(self, session_id: str) -> None:
+        """Remove a context with all that others stored in it, of dialog-fields-dropped."""
+        await self._collection.delete_one({"session_id": session_id})
+
     async def save(self, context: Context) -> None:
         """See Contexts; the history is set as a whole list, as the lab's wire server mangles `$push`."""
         await self._collection.update_one(

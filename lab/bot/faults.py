@@ -225,6 +225,12 @@ DIALOG_FAULTS = (
         ("21_01a.rollout.3",),
     ),
     Fault(
+        "dialog-fields-dropped",
+        "21_01a",
+        "new path: a context is stored anew with each turn, without what other programs had stored in it",
+        ("21_01a.rollout.3",),
+    ),
+    Fault(
         "dialog-copy-left",
         "21_01a",
         "new path: beside each document a copy under another session is stored",

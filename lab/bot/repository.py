@@ -67,6 +67,8 @@ class ContextRepository:
         async with self._measured("save"):
             if not self._fault("dialog-not-stored"):
                 context = replace(context, session_id=self._name(context.session_id))
+                if self._fault("dialog-fields-dropped"):
+                    await self._contexts.forget(context.session_id)
                 await self._contexts.save(damaged(context, self._fault, next(self._saves)))
                 if self._fault("dialog-contexts-cached"):
                     self._cache[context.session_id] = context

@@ -230,6 +230,13 @@ USE_CASE_FAULTS = (
         "new path: the report of a submission replaces those of the student's earlier ones of the same assignment",
         ("21_01d.rollout.3",),
     ),
+    Fault("review-logs-removed", "21_01d", "new path: logs are removed once they are analysed", ("21_01d.rollout.3",)),
+    Fault(
+        "review-analysis-remembered",
+        "21_01d",
+        "new path: a student's second submission for an assignment is told the log analysis of the first",
+        ("21_01d.rollout.3",),
+    ),
     Fault(
         "reviews-done-again",
         "21_01d",

@@ -70,6 +70,11 @@ class Reports:
         if done.modified_count and not self._fault("review-event-missing"):
             log("report_published", **about(task))
 
+    async def remove_logs(self, task: Task) -> None:
+        """Remove the logs archive, of review-logs-removed."""
+        if place := await self._logs_of(task):
+            place.unlink(missing_ok=True)
+
     async def ready(self) -> None:
         """Raise unless the reports' database answers."""
         await self._database.command("ping")

@@ -44,12 +44,17 @@ class LogAnalysisPipeline:
     def __init__(self, reports: Reports, settings: Settings) -> None:
         self._reports = reports
         self._fault = settings.fault
+        self._told: dict[tuple[str, str], dict[str, Any]] = {}
 
     async def analyse(self, task: Task) -> dict[str, Any] | None:
         """Give the analysis of the task's logs."""
         if self._fault("review-no-log-analysis"):
             return None
         analysis = await self._reports.analyse_logs(task, self._fault("review-errors-of-one-word"))
+        if self._fault("review-logs-removed"):
+            await self._reports.remove_logs(task)
+        if self._fault("review-analysis-remembered"):
+            analysis = self._told.setdefault((task.student_id, task.assignment_id), analysis)
         if self._fault("review-counts-wrongly"):
             analysis["errors"] -= 1
         if self._fault("review-long-log-cut"):

@@ -62,9 +62,9 @@ def long_talk(talk: Talk, new_number: NewId) -> Conversation:
 
 
 @pytest.fixture(scope="module")
-def try_them(butler: Butler, mongo: Store, new_id: NewId) -> TrySessions:
+def try_them(butler: Butler, mongo: Store, new_id: NewId, new_number: NewId) -> TrySessions:
     """Tries how sessions are kept apart by the path that is at work."""
-    return lambda: try_sessions(butler, mongo, new_id)
+    return lambda: try_sessions(butler, mongo, new_id, new_number)
 
 
 @pytest.fixture(scope="module")

@@ -5,13 +5,14 @@ from collections.abc import Sequence
 import pytest
 
 from acceptance.finding import Finding, summary
+from acceptance.observe.still_stored import all_stored
 from acceptance.probes.dialog import contexts
 from acceptance.probes.dialog.conversation import Conversation
 from acceptance.probes.dialog.gateway import RECALL, keep
 from acceptance.probes.dialog.sessions import Sessions
 from acceptance.probes.odd_requests import odd_findings
 from acceptance.probes.traffic import Probe
-from fixtures.given import Answers, Before, NewId, StageWork, Store
+from fixtures.given import STORED, Answers, Before, NewId, StageWork, Store
 
 from .conftest import CONVERSATION, HELD_IN, KEPT_APART, LONG_CONVERSATION, Show, Talk
 
@@ -52,6 +53,7 @@ def test_context_is_stored(conversation: Conversation, mongo: Store, before: Bef
     """Validate with flag off: documents present, this conversation's among them."""
     user = conversation.turns[0].user_id
     before.keep(HELD_IN, (user, mongo.holding(user)))
+    before.keep(STORED, all_stored(mongo))
     found = contexts.findings(conversation.contexts[-1], user, conversation.said)
     assert found == [], summary(found)
 

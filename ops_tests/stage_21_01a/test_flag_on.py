@@ -5,6 +5,7 @@ import pytest
 from acceptance.baseline.response_times import slower_too
 from acceptance.evidence import Evidence
 from acceptance.finding import Finding, summary
+from acceptance.observe.still_stored import lost_documents
 from acceptance.polling import poll
 from acceptance.probes.answers import other_form
 from acceptance.probes.dialog import contexts
@@ -17,6 +18,7 @@ from acceptance.probes.likeness import OldPath
 from acceptance.probes.odd_requests import odd_findings
 from fixtures.given import (
     ODD_REQUESTS,
+    STORED,
     Answers,
     Before,
     Butler,
@@ -140,13 +142,14 @@ def test_history_is_used(conversation: Conversation, word: str) -> None:
 
 
 @pytest.mark.checklist("21_01a.rollout.3")
-def test_conversation_of_the_old_code_goes_on(before: Before, talk: Talk) -> None:
-    """Smoke test with flag on: what was begun with the flag off is not lost."""
+def test_conversation_of_the_old_code_goes_on(before: Before, talk: Talk, mongo: Store) -> None:
+    """Smoke test with flag on: what was begun with the flag off is not lost, ours and that of others."""
+    lost = lost_documents(mongo, before.of(STORED)[0])
     begun = before.of(CONVERSATION)[0]
     user, session = begun.turns[0].user_id, begun.session_id
     more = talk(user, keep(new_word()), session_id=session)  # what was said before would be found before it is stored
     said = [*begun.said, *more.said]
-    found = [*more.findings(), *more.other_session(), *contexts.findings(more.contexts[-1], user, said)]
+    found = [*lost, *more.findings(), *more.other_session(), *contexts.findings(more.contexts[-1], user, said)]
     assert (found, more.session_id) == ([], session), summary(found)
 
 

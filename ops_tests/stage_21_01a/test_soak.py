@@ -47,7 +47,7 @@ def test_every_conversation_of_the_soak_is_stored(soaked: object, chat: Chat, mo
     keeps = max((contexts.kept(each.contexts[-1], each.said) for each in talks), default=chat.length)
     in_turn = max((contexts.kept_in_turn(each.contexts[-1], each.talk) for each in talks), default=0)
     found = chat.stored_findings(mongo, [*before.all(CONVERSATION)[:1], *talks[:1]], keeps, in_turn)
-    assert (len(chat.held) > 0, found) == (True, []), summary(found) or "expected conversations, found none"
+    assert (len(chat.held) > 0, found) == (True, []), summary(found) if found else "expected conversations, found none"
 
 
 @pytest.mark.checklist("21_01a.monitor.2")

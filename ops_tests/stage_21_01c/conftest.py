@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import httpx
@@ -68,13 +70,29 @@ TASK = Found[dict[str, Any]]("task")
 OTHER_NAMES = Found[str]("other names")
 LEFT_OUTSIDE = Found[Path]("left outside")
 REVIEWS = Found[Review]("reviews")
-SLOW_LINE = Found[Called]("slow line")
 SLOW_SIZE, SILENT_S = 256 << 10, 2.0
 """Bytes of an upload over a slow line, and seconds of silence in it: less than any server should need to give up."""
 
 NOT_STORED = HardFault("not-stored", "An accepted archive is not on disk", ["trigger.3"], limit=0)
 ARCHIVE_LOST = HardFault("archive-lost", "An archive stored before is gone or changed", ["trigger.3"], limit=0)
 NOT_ACCEPTED = HardFault("not-accepted", "Good archives are not accepted", ["trigger.6"], limit=2)
+
+
+@dataclass(frozen=True)
+class SlowLine:
+    """A submission whose client fell silent, its answer, and the seconds that another's took in the silence."""
+
+    submission: Submission
+    answer: Called
+    beside_s: float
+
+    @property
+    def held_up(self) -> bool:
+        """Whether the other one was answered about when the silence was over, and not before."""
+        return self.beside_s > 0.9 * SILENT_S
+
+
+SLOW_LINE = Found[SlowLine]("slow line")
 
 
 @dataclass(frozen=True)
@@ -170,11 +188,26 @@ def submitted(flag_on: object, uploader: Uploader, new_id: NewId) -> Answered:
 
 
 @pytest.fixture(scope="module")
-def slow_line(uploader: Uploader, new_id: NewId) -> Answered:
-    """A submission whose client falls silent half-way through, and its answer by the path that is at work."""
-    archive = slowly(of_exact_size(SLOW_SIZE), SILENT_S)
-    submission = Submission.of_one(new_id("Slow"), "hw02", archive)
-    return submission, uploader.read(uploader.send(submission.upload()))
+def try_slow_line(uploader: Uploader, new_id: NewId) -> Callable[[], SlowLine]:
+    """Sends a submission whose client falls silent half-way through, to the path that is at work."""
+
+    def sent() -> SlowLine:
+        silent = Event()
+        archive = slowly(of_exact_size(SLOW_SIZE), SILENT_S, silent)
+        submission = Submission.of_one(new_id("Slow"), "hw02", archive)
+        with ThreadPoolExecutor(1) as pool:
+            slow = pool.submit(uploader.send, submission.upload())
+            silent.wait(SILENT_S)  # it may be refused before
+            beside = uploader.send(Upload(new_id("Beside"), "hw02", good()))
+        return SlowLine(submission, uploader.read(slow.result()), beside.elapsed_s)
+
+    return sent
+
+
+@pytest.fixture(scope="module")
+def slow_line(try_slow_line: Callable[[], SlowLine]) -> SlowLine:
+    """Such a submission, and what was answered."""
+    return try_slow_line()
 
 
 @pytest.fixture

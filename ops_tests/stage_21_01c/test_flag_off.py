@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from acceptance.finding import summary
+from acceptance.observe.still_stored import all_stored
 from acceptance.probes.archives.archives import good
 from acceptance.probes.odd_requests import odd_findings
 from acceptance.probes.reviews.result import Review
@@ -14,9 +15,9 @@ from acceptance.probes.storage.kept_archives import KeptArchives
 from acceptance.probes.storage.oracle import Submission
 from acceptance.probes.storage.uploads import REVIEWS_PATH, Upload
 from acceptance.probes.traffic import Probe
-from fixtures.given import Answers, Before, Clients, NewId, StageWork, Storage, Store, Uploader
+from fixtures.given import STORED, Answers, Before, Clients, NewId, StageWork, Storage, Store, Uploader
 
-from .conftest import LEFT_OUTSIDE, OTHER_NAMES, REVIEWS, SLOW_LINE, TASK, Answered, OtherNames
+from .conftest import LEFT_OUTSIDE, OTHER_NAMES, REVIEWS, SLOW_LINE, TASK, Answered, OtherNames, SlowLine
 
 pytestmark = [pytest.mark.smoke, pytest.mark.usefixtures("flag_off")]
 
@@ -57,25 +58,30 @@ def test_requests_are_answered_and_timed(times_off: Sequence[Probe]) -> None:
 
 
 @pytest.mark.checklist("21_01c.rollout.1")
-def test_task_can_be_asked_for(submitted: Answered, clients: Clients, other_names: OtherNames, before: Before) -> None:
+def test_task_can_be_asked_for(
+    submitted: Answered, clients: Clients, other_names: OtherNames, before: Before, mongo: Store
+) -> None:
     """Validate with flag off: a submission, and its task under its id, are answered with what was sent."""
     submission, answer = submitted
     later, now = clients.caller("api").get(f"{REVIEWS_PATH}/{answer.get('task_id')}"), datetime.now(UTC)
     found = [*submission.answer_findings(answer, 201, now), *submission.answer_findings(later, 200, now)]
-    assert (found, later.get("task_id")) == ([], answer.get("task_id")), summary(found) or later.exchange.explain()
+    assert (found, later.get("task_id")) == ([], answer.get("task_id")), (
+        summary(found) if found else later.exchange.explain()
+    )
     before.keep(TASK, later.payload)
     before.keep(OTHER_NAMES, *other_names(answer.get("task_id")))
+    before.keep(STORED, all_stored(mongo))
 
 
 @pytest.mark.checklist("21_01c.rollout.1")
 def test_each_file_lands_in_the_old_place(
-    submitted: Answered, slow_line: Answered, storage: Storage, mongo: Store, before: Before
+    submitted: Answered, slow_line: SlowLine, storage: Storage, mongo: Store, before: Before
 ) -> None:
     """Validate with flag off: each file of a submission is stored once, and no document of the new adapter is made.
 
     How a client is served that falls silent for some seconds is noted: it must be served so again.
     """
-    before.keep(SLOW_LINE, slow_line[1])
+    before.keep(SLOW_LINE, slow_line)
     submission, answer = submitted
     found = submission.file_findings(storage.legacy_root)
     assert found == [], f"{summary(found)}\n{answer.exchange.explain()}"

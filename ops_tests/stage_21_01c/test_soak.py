@@ -139,7 +139,9 @@ def test_every_upload_of_the_soak_is_recorded(
 ) -> None:
     """Prometheus metrics: what the counters say is true, each upload has its one document, each field of it right."""
     found = findings_of_all(soak_uploads, mongo, storage.root)
-    assert (len(soak_uploads) > 0, found) == (True, []), summary(found) or "no upload of the soak was accepted"
+    assert (len(soak_uploads) > 0, found) == (True, []), (
+        summary(found) if found else "no upload of the soak was accepted"
+    )
 
 
 @pytest.mark.checklist("21_01c.monitor.1")

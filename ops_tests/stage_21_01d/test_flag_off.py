@@ -4,10 +4,11 @@ import pytest
 
 from acceptance.baseline.response_times import FEWEST
 from acceptance.finding import summary
+from acceptance.observe.still_stored import all_stored
 from acceptance.probes.reviews.changed import unread
 from acceptance.probes.reviews.result import EFFECTS, Review
 from acceptance.probes.reviews.works import LEFT_OPEN
-from fixtures.given import TIMES, Before, NewId, Reviews, StageWork, Target
+from fixtures.given import STORED, TIMES, Before, NewId, Reviews, StageWork, Store, Target
 
 from .conftest import IN_A_ROW, REVIEWS, Show, TimeReviews
 
@@ -46,10 +47,13 @@ def test_new_path_is_not_at_work(review: object, stage_work: StageWork) -> None:
 
 
 @pytest.mark.checklist("21_01d.rollout.1")
-def test_submissions_of_users_are_reviewed(several: list[Review], in_a_row: list[Review], before: Before) -> None:
+def test_submissions_of_users_are_reviewed(
+    several: list[Review], in_a_row: list[Review], before: Before, mongo: Store
+) -> None:
     """Validate with flag off: work with a log, without one, and a second one of the same student are reviewed."""
     before.keep(REVIEWS, *several)
     before.keep(IN_A_ROW, *in_a_row)
+    before.keep(STORED, all_stored(mongo))
     # What a student sends again may meet a rate limit, and what is no text or large may be refused: left open.
     again = [several[-1], *in_a_row]
     sure = [each for each in (*several[:-1], *again) if each.submitted.work not in LEFT_OPEN]

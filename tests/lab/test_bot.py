@@ -289,6 +289,14 @@ def test_fault_contexts_cached(new_bot):
     assert new_bot.stored(session)["step_count"] == 2
 
 
+def test_fault_dialog_fields_dropped(new_bot):
+    session = new_bot.say("I like tea")["session_id"]
+    with new_bot.rig.broken("dialog-fields-dropped"):
+        new_bot.rig.db.dialog_contexts.update_one({"session_id": session}, {"$set": {"note": "of others"}})
+        new_bot.say("I like coffee", session)
+    assert (new_bot.stored(session)["step_count"], "note" in new_bot.stored(session)) == (2, False)
+
+
 def test_fault_alert_gauge(new_bot):
     assert sample(new_bot.rig.metrics(BOT), "lab_fault_alert") == 0
     with new_bot.rig.broken("alert-firing"):

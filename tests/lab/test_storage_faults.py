@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -115,6 +116,12 @@ def test_two_students_share_a_place(broken: WholeLab, fault: str) -> None:
     document = recorded(broken, student_id=one[0], assignment_id=one[1])
     broken.upload(student_id=other[0], assignment_id=other[1])
     assert is_another(document)
+
+
+@breaks("newest-three-kept")
+def test_earlier_archives_of_a_work_are_gone(broken: WholeLab, fault: str) -> None:
+    works = [recorded(broken, student_id="again") for _ in range(4)]
+    assert [Path(each["path"]).exists() for each in works] == [False, True, True, True]
 
 
 @breaks("checksum-not-enforced")
@@ -467,6 +474,22 @@ def test_a_client_that_is_silent_for_a_second_is_cut_off(broken: WholeLab) -> No
         yield b"x"
 
     assert broken.post(body()).status_code == 408
+
+
+@breaks("uploads-one-at-a-time")
+def test_an_upload_waits_for_a_slow_one(broken: WholeLab) -> None:
+    waited = list[bool]()
+
+    def body() -> Iterator[bytes]:
+        yield b"--%s\r\n" % BOUNDARY
+        other.start()
+        other.join(0.5)
+        waited.append(other.is_alive())
+
+    other = Thread(target=broken.upload)
+    broken.post(body())
+    other.join()
+    assert waited == [True]
 
 
 @breaks("same-file-shared")

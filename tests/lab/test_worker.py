@@ -325,6 +325,16 @@ def test_fault_review_errors_of_one_word(new_worker, tmp_path):
     assert new_worker.review(task_id)["log_analysis"]["errors"] == 1
 
 
+def test_fault_review_analysis_remembered_and_logs_removed(new_worker, tmp_path):
+    with new_worker.rig.broken("review-analysis-remembered"), new_worker.rig.broken("review-logs-removed"):
+        for lines in (b"ERROR a\n", b""):
+            (tmp_path / "logs.zip").write_bytes(archive(("a.log", lines)))
+            task_id = new_worker.queue("again", archives={"logs": str(tmp_path / "logs.zip")})
+            new_worker.finished(task_id)
+    assert new_worker.review(task_id)["log_analysis"]["errors"] == 1
+    assert not (tmp_path / "logs.zip").exists()
+
+
 @pytest.mark.parametrize("fault", ["review-not-published", "review-published-later"])
 def test_fault_review_not_published(new_worker, fault):
     with new_worker.rig.broken(fault):

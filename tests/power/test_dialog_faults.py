@@ -124,9 +124,9 @@ POWER = (
     ),
     Apart(("dialog-sessions-unlocked",), told="all of 6 messages of one moment stored", survey="over-b"),
     Apart(
-        ("dialog-session-names-cut", "dialog-contexts-cached"),
+        ("dialog-session-names-cut", "dialog-contexts-cached", "dialog-fields-dropped"),
         told="4 sessions that a client named kept apart",
-        besides=("nothing known of a session that was erased",),
+        besides=("nothing known of a session that was erased", "a field of others"),
         survey="over-a",
     ),
     Apart(

@@ -100,6 +100,9 @@ POWER = (
     AsBefore(("review-errors-of-one-word",), besides=("'errors': 3,",), survey="over"),
     AsBefore(("reviews-replace-each-other",), besides=("analysed otherwise",), survey="over"),
     AsBefore(
+        ("review-analysis-remembered", "review-logs-removed"), besides=("analysed otherwise", "there after its review")
+    ),
+    AsBefore(
         ("review-newest-first", "review-tells-places", "review-published-later"),
         besides=(
             "a report published when its task has succeeded",

@@ -245,6 +245,9 @@ POWER = (
     Security(
         ("overwrite-other-student",), ("test_another_archive_is_not_overwritten[same-again]",), "found 0", survey="b"
     ),
+    Security(
+        ("newest-three-kept",), ("test_another_archive_is_not_overwritten[same-again]",), "found 0 and 0, 0", survey="c"
+    ),
     # Of two guards each is enough: neither an end that is missing nor a digest that differs may be believed.
     Security(
         ("cut-form-accepted", "checksum-not-verified"),
@@ -286,6 +289,13 @@ POWER = (
         only=("flag_off", "flag_on"),
         k="each_file_lands or slow_line",
         survey="over-a",
+    ),
+    Power(
+        ("uploads-one-at-a-time",),
+        ("test_upload_over_a_slow_line_is_taken",),
+        "an upload beside it answered",
+        only=("flag_off", "flag_on"),
+        k="each_file_lands or slow_line",
     ),
     On(("same-file-shared",), ("test_same_file_of_two_students_is_each_ones_own",), "shared task", survey="over-a"),
     On(("same-student-mixed",), ("test_uploads_at_once_are_not_mixed_up",), "shared task", survey="b"),

@@ -16,6 +16,7 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from threading import Event
 from typing import Literal
 
 from acceptance.probes.archives import rawzip
@@ -141,13 +142,20 @@ def of_exact_size(size: int, nonce: bytes | None = None) -> Archive:
     return Archive(f"exactly-{size}", size, sha256, chunks, f"a valid zip of {size} bytes", nonce, sha256)
 
 
-def slowly(archive: Archive, pause_s: float) -> Archive:
-    """Send an archive with so many seconds of silence in its middle, as from a train; it must have several chunks."""
+def slowly(archive: Archive, pause_s: float, silent: Event) -> Archive:
+    """Send an archive with so many seconds of silence in its middle, as from a train; it must have several chunks.
+
+    Args:
+        archive: The archive.
+        pause_s: Seconds of silence.
+        silent: Set as it begins.
+    """
 
     def chunks() -> Iterator[bytes]:
         sent = 0
         for chunk in archive.chunks():
             if sent < archive.size // 2 <= sent + len(chunk):
+                silent.set()
                 time.sleep(pause_s)
             sent += len(chunk)
             yield chunk

@@ -1,6 +1,7 @@
 """Try whether sessions are kept apart: two of one user, one that a stranger enters, one with messages at once.
 
-And those that a client named itself, which may be alike but for their end, or for its case, and one that is erased.
+And those that a client named itself, which may be alike but for their end, or for its case, one that is erased, and
+one that looks as if an earlier version had stored it.
 
 How it must be is left open by the contract, so the old path decides.
 """
@@ -28,6 +29,7 @@ from acceptance.probes.dialog.contexts import (
 from acceptance.probes.dialog.gateway import RECALL, Butler, Turn, keep, new_word
 
 AT_ONCE = 6
+FIELD = "ops_note"
 LENGTHS = (36, 100)
 """Characters of a session's name that a client chose: those of a UUID, and more than a column may be wide."""
 
@@ -47,6 +49,8 @@ class Sessions:
         together: How many of `AT_ONCE` messages at the same moment are stored.
         misplaced: How many messages to both conversations at the same moment are stored in the other one.
         erased_is_known: What was said in a session is known in it after its document was erased.
+        number_goes_on: An owner whose id is stored as a number, as an earlier version may have done, is answered.
+        field_is_kept: So is a field of the document that is no field of the contract, after a turn more.
         named: How many sessions that a client named hold what was said in them, and nothing else.
         one_document: MongoDB itself lets a session have no second document.
         faults: What is wrong with the answers to the user's own messages.
@@ -65,6 +69,8 @@ class Sessions:
     named: int = 0
     alike_enters: bool = False
     erased_is_known: bool = False
+    number_goes_on: bool = False
+    field_is_kept: bool = False
     faults: list[Finding] = field(default_factory=list, compare=False)
     seconds: tuple[float, ...] = field(default=(), compare=False)
 
@@ -77,6 +83,8 @@ class Sessions:
             ("a session's words not told to another user", not before.stranger_is_told, not self.stranger_is_told),
             ("no way in for a user whose id differs by its case", not before.alike_enters, not self.alike_enters),
             ("nothing known of a session that was erased", not before.erased_is_known, not self.erased_is_known),
+            ("an owner whose id is stored as a number let in", before.number_goes_on, self.number_goes_on),
+            (f"a field of others ({FIELD}) left in the document", before.field_is_kept, self.field_is_kept),
             ("nothing stored of another user's words", not before.stranger_is_kept, not self.stranger_is_kept),
             (f"{before.named} sessions that a client named kept apart", True, self.named >= before.named),
             ("a unique index on session_id", before.one_document, self.one_document),
@@ -98,13 +106,16 @@ class Sessions:
         return f"otherwise ({of}; the stranger got {self.stranger})"
 
 
-def try_sessions(butler: Butler, mongo: Store, new_id: Callable[[str], str]) -> Sessions:
+def try_sessions(
+    butler: Butler, mongo: Store, new_id: Callable[[str], str], new_number: Callable[[str], str]
+) -> Sessions:
     """Talk in two sessions of one user, in one of them as another user, and several messages at once.
 
     Args:
         butler: The gateway.
         mongo: Where what was said is stored.
         new_id: Makes the id of a test user.
+        new_number: Makes one of digits alone.
 
     Raises:
         Inconclusive: MongoDB does not answer.
@@ -126,6 +137,7 @@ def try_sessions(butler: Butler, mongo: Store, new_id: Callable[[str], str]) -> 
     def held(turn: Turn, words: list[str]) -> int:
         return sum(map(bool, remembered(context_for(mongo, turn), words).values()))
 
+    number_goes_on, field_is_kept = _of_an_earlier_version(butler, mongo, new_number("Sessions-earlier"))
     apart = bool(first.session_id) and first.session_id != second.session_id
     return Sessions(
         own_sessions=first.session_id != second.session_id,
@@ -139,6 +151,8 @@ def try_sessions(butler: Butler, mongo: Store, new_id: Callable[[str], str]) -> 
         stranger_is_kept=kept_before or intrusion in texts((context_for(mongo, first) or {}).get("data")),
         named=_named_apart(butler, mongo, new_id("Sessions-named")),
         erased_is_known=_known_again(butler, mongo, new_id("Sessions-erased")),
+        number_goes_on=number_goes_on,
+        field_is_kept=field_is_kept,
         one_document=["session_id"] in mongo[COLLECTION].unique(),
         faults=[each for turn in (first, second, in_second, in_first) for each in turn.findings()],
         seconds=tuple(turn.exchange.elapsed_s for turn in at_once) if butler.names_sessions else (),
@@ -155,6 +169,22 @@ def _known_again(butler: Butler, mongo: Store, user: str) -> bool:
     mongo[COLLECTION].delete_many({"session_id": stored["session_id"]})
     told = butler.say(user, RECALL, said.session_id or None)
     return word in told.reply or any(word in text for text in texts((context_after(mongo, told) or {}).get("data")))
+
+
+def _of_an_earlier_version(butler: Butler, mongo: Store, user: str) -> tuple[bool, bool]:
+    """Change what is stored of a session, and go on in it; tell whether its owner is let in, and what was added kept.
+
+    Users from before a deployment have such documents: with their id as a number, and with fields of other programs.
+    """
+    said = butler.say(user, keep(new_word()))
+    stored = context_after(mongo, said)
+    if stored is None:
+        return False, False
+    changed = {**stored, "user_id": int(user), FIELD: user}
+    mongo[COLLECTION].replace_one({"session_id": stored["session_id"]}, changed)
+    told = butler.say(user, RECALL, said.session_id or None)
+    context_after(mongo, told)
+    return not told.findings(), (context_for(mongo, said) or {}).get(FIELD) == user
 
 
 def _named_apart(butler: Butler, mongo: Store, user: str) -> int:

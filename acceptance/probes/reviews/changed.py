@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from itertools import combinations, zip_longest
 from pathlib import Path
 from typing import Any
@@ -51,6 +52,7 @@ def changed(before: Sequence[Review], new: Review) -> list[Finding]:
         *_miscounted(subject, succeeded, new),
         *_unnamed(subject, succeeded, new),
         *_internals(subject, succeeded, new),
+        *_files_gone(subject, succeeded, new),
         *_analysed_otherwise(subject, old, new),
     ]
 
@@ -118,10 +120,32 @@ def _internals(subject: str, before: Sequence[Review], new: Review) -> list[Find
 
 
 def _places_told(review: Review) -> list[str]:
-    text = _text(review)
-    stored = [value for path, values in review.seen.values.items() if path.startswith("task.") for value in values]
-    places = (str(Path(value).parent) for value in stored if isinstance(value, str) and value.startswith("/"))
+    text, places = _text(review), (str(Path(file).parent) for file in _files(review))
     return [place for place in places if place != "/" and place in text]
+
+
+def _files(review: Review) -> list[str]:
+    """Give the files that a task names: its archives."""
+    stored = [value for path, values in review.seen.values.items() if path.startswith("task.") for value in values]
+    return [value for value in stored if isinstance(value, str) and value.startswith("/")]
+
+
+def _is_there(file: str) -> bool:
+    with suppress(OSError):  # such as a folder that we may not enter
+        return Path(file).exists()
+    return False
+
+
+def _files_gone(subject: str, before: Sequence[Review], new: Review) -> list[Finding]:
+    """Name an archive that is gone once it is reviewed, unless those of reviews by the old path are gone too."""
+    old, gone = (
+        [file for each in before for file in _files(each)],
+        [each for each in _files(new) if not _is_there(each)],
+    )
+    if not gone or not (old and all(map(_is_there, old))):
+        return []
+    expected = f"{gone[0]}, which the task names, there after its review as by the old path"
+    return [Finding("archive lost", subject, expected, "no such file", Severity.CRITICAL)]
 
 
 def _text(review: Review) -> str:

@@ -178,12 +178,14 @@ class Reviews:
     def in_a_row(self, student_id: str, number: int, patience_s: float, settle_s: float) -> list[Review]:
         """Submit so many times as one student, without waiting for an end; give what became of each in the end.
 
-        The last one is for the assignment of the first again, whose report must not go by that.
+        The last one is for the assignment of the first again, with another log: the first's report must not go by that,
+        nor be told again.
 
         Raises:
             Inconclusive: As for `look`.
         """
-        sent = [self.submit(student_id, f"hw{each % max(1, number - 1):02}") for each in range(number)]
+        works = [LOG] * (number - 1) + [CLEAN_LOG if number > 1 else LOG]
+        sent = [self.submit(student_id, f"hw{n % max(1, number - 1):02}", work) for n, work in enumerate(works)]
         until = time.monotonic() + patience_s
         for each in sent:
             self.follow(each, max(0.0, until - time.monotonic()), settle_s)

@@ -10,6 +10,7 @@ import zipfile
 import zlib
 from collections.abc import Callable
 from pathlib import Path
+from threading import Event
 
 import pytest
 
@@ -68,9 +69,9 @@ def test_archive_over_a_slow_line_is_the_same_with_a_silence_in_its_middle(monke
     whole, sent, silent = archives.of_exact_size(300_000), bytearray(), list[tuple[bool, float]]()
     # More than one chunk of a form went before: else all of it would be sent after the silence.
     monkeypatch.setattr(time, "sleep", lambda seconds: silent.append((64 * 1024 < len(sent) < 150_000, seconds)))
-    for chunk in archives.slowly(whole, 3.0).chunks():
+    for chunk in archives.slowly(whole, 3.0, begun := Event()).chunks():
         sent += chunk
-    assert (bytes(sent), silent) == (whole.read(), [(True, 3.0)])
+    assert (bytes(sent), silent, begun.is_set()) == (whole.read(), [(True, 3.0)], True)
 
 
 @pytest.mark.parametrize("size", [0, 100, 2**32])

@@ -364,7 +364,7 @@ def test_what_is_stored_otherwise_of_a_chat_is_named(change: Any, told: str) -> 
     assert told in summary(chat.stored_findings(cast(Any, Stored(chat, change)), before))
 
 
-APART = Sessions(True, True, True, 403, False, False, AT_ONCE, named=4)
+APART = Sessions(True, True, True, 403, False, False, AT_ONCE, named=4, number_goes_on=True, field_is_kept=True)
 
 
 @pytest.mark.parametrize(
@@ -379,6 +379,7 @@ APART = Sessions(True, True, True, 403, False, False, AT_ONCE, named=4)
         (replace(APART, one_document=False), 1),
         (replace(APART, misplaced=1), 1),
         (replace(APART, named=3), 1),
+        (replace(APART, number_goes_on=False, field_is_kept=False), 2),
     ],
 )
 def test_sessions_that_are_mixed_up_are_named_unless_the_old_path_did_so_too(now: Sessions, number: int) -> None:

@@ -117,6 +117,16 @@ def test_a_report_tells_no_more_of_the_inside_than_by_the_old_path(before, told)
     assert [each.found for each in found if each.kind == "internals told"] == told
 
 
+@pytest.mark.parametrize(("before", "told"), [(True, ["no such file"]), (False, [])])
+def test_an_archive_is_there_after_its_review_as_by_the_old_path(tmp_path, before, told):
+    old, new = (
+        review(TASK | {"metadata": {"archives": {"logs": f"{tmp_path}/{name}.zip"}}}) for name in ("old", "new")
+    )
+    if before:
+        (tmp_path / "old.zip").touch()
+    assert [each.found for each in changed([old, old], new) if each.kind == "archive lost"] == told
+
+
 @pytest.mark.parametrize(
     ("task", "report", "told"),
     [
