@@ -12,7 +12,7 @@ from rich.text import Text
 from acceptance.events import EVENTS, read_events
 from acceptance.record.build import build, so_far
 from acceptance.record.first_screen import commands, kind, next_step, word
-from acceptance.record.formatting import clock, host_of, tally
+from acceptance.record.formatting import clock, counted, host_of
 from acceptance.run_folder import at_work
 from acceptance.stages.board import STATUS, board, is_over, read
 
@@ -39,7 +39,7 @@ def view(folder: Path, now: float) -> tuple[RenderableType, bool]:
     said = word(record) if over else "RUNNING"
     lines: list[RenderableType] = [
         Text(f"{said}  {kind(record)} on {host_of(facts)}, {facts.ticket or 'no ticket'}, run {facts.run_id}", "bold"),
-        Text(f"checks so far: {tally(record.counts)}"),
+        Text(f"checks so far: {counted(record.checks)}"),
         *(Text(f"  {clock(each.at, facts.started_at)} {each.text}", "dim") for each in moments[-LATEST:]),
     ]
     if over:

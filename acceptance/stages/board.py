@@ -138,6 +138,8 @@ def board(told: Mapping[str, Any]) -> RenderableType:
     watch = told["watch"]
     age = "no watch" if not watch else f"data {watch['age_s']:.0f} s old, {watch['evaluations']} evaluations"
     lines: list[RenderableType] = [_head(told)]
+    if over := _over(told):
+        lines.append(Text(over, style="bold yellow"))
     if watch and watch["blind"]:
         lines.append(Text(f"{watch['told']}: the stage is rolled back at the limit", style="bold red"))
     else:
@@ -158,8 +160,6 @@ def _head(told: Mapping[str, Any]) -> Table:
         f"{share:.0%}",
         f"ends {ends:%H:%M:%S} UTC",
     )
-    if over := _over(told):
-        head.add_row("", Text(over, style="bold yellow"))
     return head
 
 
