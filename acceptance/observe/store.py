@@ -103,6 +103,11 @@ class Documents:
         whole = [index for index in indexes if index.get("unique") and not _is_partial(index)]
         return [[self._ours.get(key, key) for key, _ in index["key"]] for index in whole]
 
+    def expires(self) -> bool:
+        """Tell whether an index removes documents as they grow old."""
+        with self.asking():
+            return any("expireAfterSeconds" in index for index in self._collection.index_information().values())
+
     def told(self, document: Document) -> Document:
         """Give a document in the contract's names and values."""
         own = {"_id": document["_id"]} if "_id" in document else {}

@@ -58,8 +58,9 @@ LONG_DIGITS = "9" * 21
 EXACT_DIGITS = 17
 """So many digits a number of JSON or JavaScript does not keep: it is rounded, and names another student."""
 LONG = "1" * 20
-SENT_AGAIN = 5
 """What two ids may have in common before they differ: a column or a name that is cut makes one of both."""
+SENT_AGAIN = 5
+"""So often a student sends for the same assignment again: an adapter may keep the newest few alone."""
 REQUIRED = ("student_id", "assignment_id", "new_commit", "new_zip")
 
 
@@ -183,10 +184,7 @@ def test_attacks_are_blocked(attacks: Attacks, evidence: EvidenceBox) -> None:
 def test_another_archive_is_not_overwritten(
     theirs: tuple[str, str], ours: tuple[str, str], joint: str, uploader: Uploader, storage: Storage, new_id: NewId
 ) -> None:
-    """Test path traversal blocking: ids that collide, joined or without their case, overwrite and drop nothing.
-
-    One who sends for the same assignment again does so some more times: an adapter may keep the newest few alone.
-    """
+    """Test path traversal blocking: ids that collide, joined or without their case, overwrite and drop nothing."""
     student, first = new_id("collide"), archives.good()
     later = [archives.good() for _ in range(SENT_AGAIN if theirs == ours else 1)]
     taken = uploader.send(Upload(student + theirs[0].replace("_", joint), theirs[1], first))

@@ -7,41 +7,49 @@ import pytest
 from acceptance.observe.still_stored import all_stored, lost_documents
 
 
-class Mongo(dict):
-    """Collections whose documents have numbers as ids."""
+class Mongo:
+    """Collections of which one has documents, with numbers as ids."""
 
-    def __missing__(self, name):
-        stored = self.get("dialog_contexts", []) if name == "dialog_contexts" else []
-        return self.documents(stored)
+    def __init__(self, ids, *, expire=False):
+        self.ids, self.expire = ids, expire
 
     def __getitem__(self, name):
-        return self.__missing__(name)
+        ids = self.ids if name == "dialog_contexts" else []
 
-    def documents(self, ids):
-        def count(wanted):
-            return len(ids) if not wanted else len({*ids} & {*wanted["_id"]["$in"]})
+        def find(wanted, _):
+            found = [{"_id": each} for each in ids if not wanted or each in wanted["_id"]["$in"]]
+            return Newest(found)
 
-        found = SimpleNamespace(newest=lambda number: [{"_id": each} for each in sorted(ids)[-number:]])
-        return SimpleNamespace(name="butler.some", count_documents=count, find=lambda: found)
+        return SimpleNamespace(
+            name="butler.some", find=find, count_documents=lambda _: len(ids), expires=lambda: self.expire
+        )
+
+
+class Newest(list):
+    def newest(self, number):
+        return self[::-1][:number]
 
 
 @pytest.mark.parametrize(
-    ("now", "told"),
+    ("now", "expire", "told"),
     [
-        (range(100), ""),
-        (range(2, 100), ""),
-        (range(4, 300), ""),
-        (range(20, 300), "expected the 100 newest documents of before, found 80"),
-        ([], "expected the 100 newest documents of before, found 0"),
+        (range(100), False, ""),
+        (range(2, 100), False, ""),
+        (range(4, 300), False, ""),
+        (range(20, 300), False, "expected the 100 newest documents of before, found 80"),
+        ([], False, "expected the 100 newest documents of before, found 0"),
+        (range(20, 300), True, ""),
+        ([*range(60, 70), *range(80, 300)], True, "expected the 40 newest documents of before, found 30"),
+        ([], True, "expected the 100 newest documents of before, found 0"),
     ],
 )
-def test_documents_that_are_gone_are_told(now, told):
-    before = all_stored(Mongo(dialog_contexts=list(range(100))))
-    assert told in " ".join(map(str, lost_documents(Mongo(dialog_contexts=list(now)), before)))
-    assert bool(lost_documents(Mongo(dialog_contexts=list(now)), before)) == bool(told)
+def test_documents_that_are_gone_are_told_and_those_that_grew_old_are_not(now, expire, told):
+    before = all_stored(Mongo(range(100)))
+    lost = lost_documents(Mongo(now, expire=expire), before)
+    assert (bool(lost), told in " ".join(map(str, lost))) == (bool(told), True)
 
 
 def test_older_ones_than_are_looked_for_are_counted():
-    before = all_stored(Mongo(dialog_contexts=list(range(9000))))
-    [found] = lost_documents(Mongo(dialog_contexts=list(range(8000, 9000))), before)
+    before = all_stored(Mongo(range(9000)))
+    [found] = lost_documents(Mongo(range(8000, 9000)), before)
     assert "expected the 9000 documents of before, found 1000" in str(found)
