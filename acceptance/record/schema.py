@@ -251,8 +251,9 @@ class Record:
 
     @property
     def awaiting(self) -> tuple[Line, ...]:
-        """The items whose sign-off is missing."""
-        return tuple(line for line in self.lines if line.state is State.AWAITING)
+        """The items whose sign-off is missing; a survey asks for none, for it accepts nothing."""
+        lines = () if self.facts.mode == "survey" else self.lines
+        return tuple(line for line in lines if line.state is State.AWAITING)
 
     @property
     def refused(self) -> bool:
