@@ -67,7 +67,7 @@ class Documents:
 
     def find(self, wanted: Mapping[str, Any] | None = None, shown: Mapping[str, Any] | None = None) -> Found:
         """Find the documents that match a filter."""
-        theirs, hidden = self._wanted(wanted or {}), "_id" if self._shown(shown) else ""
+        theirs, hidden = self._wanted(wanted or {}), "_id" if self._shown(shown) == {"_id": False} else ""
         return Found(lambda: self._collection.find(theirs), self, hidden)
 
     def find_one(self, wanted: Mapping[str, Any], shown: Mapping[str, Any] | None = None) -> Document | None:

@@ -69,6 +69,8 @@ def test_a_question_and_its_answer_are_translated(ask):
         {"$or": [{"student_id": {"$in": ["9"]}}, {"metadata.student_id": "9"}], "kind": {"$in": ["new", "logs"]}}
     )
     assert (found if ask == "find_one" else next(iter(found))) == CONTRACT
+    told = {id: next(iter(Store(server, NAMES)["review_archives"].find({}, {"_id": id}))) for id in (True, False)}
+    assert ["_id" in told[id] for id in (True, False)] == [True, False]
     either = [{"studentId": {"$in": ["9", 9]}}, {"metadata.studentId": {"$in": ["9", 9]}}]
     wanted = {"$or": either, "type": {"$in": ["fresh", "logs"]}}
     assert (server.full_name, server.asked[0]) == ("assistance.archives", wanted)
