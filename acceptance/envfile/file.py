@@ -17,6 +17,7 @@ from shlex import quote
 from dotenv import dotenv_values
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt
 
+from acceptance import tally
 from acceptance.disk import share
 from acceptance.envfile.atomic import WouldChange, overwrite_bytes, replace_bytes, scratch_of
 from acceptance.envfile.change import Change, EnvFileConflict, EnvFileError, Restored, decode, encode, undone
@@ -58,6 +59,7 @@ class EnvFile:
             EnvFileError: The file cannot be read.
         """
         text = self._text(self._real()).removeprefix(BOM)
+        tally.count("env file")
         read = dotenv_values(stream=StringIO(text, newline=""), interpolate=False)
         return {key: value for key, value in read.items() if value is not None}
 

@@ -8,7 +8,7 @@ from contextlib import suppress
 
 import httpx
 
-from acceptance import deadline
+from acceptance import deadline, tally
 from acceptance.redact import cut
 from acceptance.target.parts import Service
 
@@ -68,6 +68,7 @@ def healthy_answer(service: Service) -> str:
 def _ask(url: str, timeout_s: float) -> httpx.Response:
     with deadline.client(timeout_s) as client:
         answer = client.get(url)
+        tally.count(f"HTTP {answer.status_code}")
         following = answer.next_request
         if following is None or not _same_page(httpx.URL(url), following.url):
             return answer

@@ -24,6 +24,7 @@ from typing import Any
 
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
+from acceptance import tally
 from acceptance.observe.log_entries import Raw
 from acceptance.observe.log_lines import level_of
 from acceptance.redact import cut_front
@@ -89,6 +90,7 @@ def written(source: str, start: datetime, timeout_s: float, tail: int = 0) -> Wr
     Raises:
         Inconclusive: The source cannot be read.
     """
+    tally.count("log")
     scheme, place = _parted(source)
     since = (start - CONTEXT).astimezone(UTC)
     if scheme == "file":

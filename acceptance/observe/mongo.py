@@ -12,6 +12,7 @@ from pymongo.database import Database
 from pymongo.errors import PyMongoError
 from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStartedEvent, CommandSucceededEvent
 
+from acceptance import tally
 from acceptance.effects import Effect, seen
 from acceptance.observe.store import Store, why
 from acceptance.target.model import Target
@@ -23,14 +24,16 @@ WRITES = frozenset(
 """The commands of MongoDB that change what is stored."""
 
 
-class _Writes(CommandListener):
+class _Commands(CommandListener):
     """Notes each command that writes; a check that did not declare it fails, for a listener cannot refuse."""
 
     def started(self, event: CommandStartedEvent) -> None:
         if event.command_name in WRITES:
             seen(Effect.DATA, f"MongoDB's {event.command_name} in {event.database_name}")
 
-    def succeeded(self, event: CommandSucceededEvent) -> None: ...
+    def succeeded(self, event: CommandSucceededEvent) -> None:
+        if event.command_name != "endSessions":
+            tally.count(f"MongoDB {event.command_name}")
 
     def failed(self, event: CommandFailedEvent) -> None: ...
 
@@ -51,7 +54,7 @@ def as_it_is(target: Target) -> Iterator[Database[dict[str, Any]]]:
         client: MongoClient[dict[str, Any]] = MongoClient(
             target.mongo.url,
             serverSelectionTimeoutMS=round(target.http_timeout_s * 1000),
-            event_listeners=[_Writes()],
+            event_listeners=[_Commands()],
             datetime_conversion="DATETIME_AUTO",  # a time such as the largest of Java is none of Python's
             **uuids,
         )

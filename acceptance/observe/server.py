@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from acceptance import deadline
+from acceptance import deadline, tally
 from acceptance.redact import cut
 from acceptance.verdict import Inconclusive
 
@@ -98,6 +98,7 @@ class Server:
         Raises:
             NotOffered: The server says that there is none.
         """
+        tally.count(self.name)
         try:
             return reads()
         except _NotOffered as error:

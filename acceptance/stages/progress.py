@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
+from acceptance import tally
 from acceptance.gates.measures import Gate, GateResult
 from acceptance.stages.watch_state import WatchState
 from acceptance.verdict import Inconclusive
@@ -59,6 +60,7 @@ class GateEvaluations:
             self._over.set()
 
     def _run(self) -> None:
+        tally.watches()
         while not self._over.wait(self.every_s):
             with suppress(Inconclusive):  # shown only; the watch and the judgement say what could not be seen
                 self.latest = tuple(self.judged(gate) for gate in self.gates)

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 
+from acceptance import tally
 from acceptance.gates.figures import TriggerState
 from acceptance.gates.judging import no_data
 from acceptance.gates.measures import GateResult, Measure, Trigger
@@ -131,6 +132,7 @@ class Watch(threading.Thread):
 
     def run(self) -> None:
         """Evaluate once every scrape interval until stopped or until a trigger fires."""
+        tally.watches()
         while not self._over.wait(self._inputs.step):
             fired, before, why = None, self.evaluations, "Prometheus answers, but holds no newer sample"
             try:

@@ -87,8 +87,8 @@ def test_dashboard_state_is_saved(target: Target, grafana: Grafana, run: Run, ev
 
 @pytest.mark.checklist("pre.technical.7")
 def test_security_scan_is_clean(target: Target, signoff: Ask) -> None:
-    """Security scan clean: bandit finds nothing of medium severity or above; without the code somebody confirms it."""
-    if not can_scan(target.code_dir):
+    """Security scan clean: bandit finds nothing of medium severity or above; else a command or a person says so."""
+    if "pre.technical.7" in target.evidence or not can_scan(target.code_dir):
         assert signoff("pre.technical.7").name
         return
     found = vulnerabilities(target.code_dir)

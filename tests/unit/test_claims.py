@@ -10,11 +10,13 @@ from pathlib import Path
 CONFTEST = """
 import json
 import pytest
+from acceptance.tally import count
 from fixtures.evidence import Claims
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def free():
     measured = 12
+    count("HTTP 201")
     assert measured, "an assertion of a helper, or of a library that pytest rewrites, is no claim of the check"
     return measured
 
@@ -26,6 +28,7 @@ def pytest_runtest_logreport(report):
         print("PROPERTIES", json.dumps([report.nodeid.rpartition("::")[2], report.user_properties]))
 """
 CHECKS = """
+from acceptance.tally import count
 from acceptance.evidence import Evidence
 from acceptance.finding import Finding, Severity, summary
 
@@ -33,8 +36,13 @@ WRONG = Finding("written outside", "case 7", "no file", "/x", Severity.CRITICAL,
 
 def test_good(free):
     found = []
+    count("Prometheus")
     assert free > 10, "told only when it fails"
     assert found == [], summary(found)
+
+def test_also_good(free):
+    found = []
+    assert found == []
 
 def test_bad():
     found = [WRONG]
@@ -52,9 +60,10 @@ def test_claims_and_findings_travel_with_the_report(tmp_path):
     done = subprocess.run([*command, "ops_tests"], cwd=tmp_path, capture_output=True, text=True, check=False)
     lines = [line.partition("PROPERTIES ")[2] for line in done.stdout.splitlines() if "PROPERTIES " in line]
     told = {name: [(key, json.loads(it)) for key, it in properties] for name, properties in map(json.loads, lines)}
-    claims = [("free > 10", "12 > 10"), ("nothing wrong", "nothing wrong")]
+    claims = [("free > 10", "12 > 10"), ("nothing wrong", "nothing wrong in 1 × HTTP 201, 1 × Prometheus")]
     good = [("claim", {"expected": expected, "observed": observed}) for expected, observed in claims]
     assert told["test_good"] == good, done.stdout
+    assert told["test_also_good"][0][1]["observed"] == "nothing wrong in 1 × HTTP 201", done.stdout
     (_, found), (_, seen) = told["test_bad"]
     assert (found["kind"], found["data"]["counts"]) == ("findings", {"written outside": 1})
     assert (seen["kind"], seen["title"]) == ("http", "case 7")

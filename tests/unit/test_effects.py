@@ -7,7 +7,7 @@ import pytest
 from pymongo import monitoring
 
 from acceptance.effects import Effect, UndeclaredError, about_to, declared
-from acceptance.observe.mongo import _Writes
+from acceptance.observe.mongo import _Commands
 from acceptance.probes.http.client import Caller
 from acceptance.probes.http.raw import request
 from acceptance.probes.storage import canary
@@ -65,5 +65,5 @@ def test_a_refusal_that_was_swallowed_in_a_thread_fails_the_check():
 def test_a_write_to_mongodb_fails_the_check(command, undeclared):
     event = monitoring.CommandStartedEvent({command: "c"}, "butler", 1, ("h", 1), 1)
     with declared("test_x", LOOKS) as mine:
-        _Writes().started(event)
+        _Commands().started(event)
     assert len(mine.undeclared) == undeclared

@@ -14,7 +14,7 @@ from typing import Any
 
 import httpx
 
-from acceptance import deadline
+from acceptance import deadline, tally
 from acceptance.effects import Effect, about_to
 from acceptance.probes.http.exchange import BODY_LIMIT, Exchange
 from acceptance.probes.http.under_way import Requests
@@ -161,6 +161,7 @@ class Caller:
     def _failed(self, error: httpx.HTTPError, method: str, path: str, started: float, trace_id: str) -> Called:
         took = time.monotonic() - started
         why = f"{type(error).__name__}: {error}".rstrip(": ")
+        tally.count("HTTP without an answer")
         return Called(Exchange(method, self._url(path), None, "", {}, "", took, 0, trace_id, why), None)
 
     def _url(self, path: str) -> str:
@@ -173,6 +174,7 @@ def brief(exchange: Exchange) -> str:
 
 
 def _answered(answer: httpx.Response, started: float, trace_id: str, names: HttpNames) -> Called:
+    tally.count(f"HTTP {answer.status_code}")
     exchange = Exchange(
         method=answer.request.method,
         url=str(answer.url),

@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from acceptance import tally
 from acceptance.disk import GONE, owner_name, sha256_of
 from acceptance.finding import Finding
 from acceptance.probes.archives.archives import Archive
@@ -30,6 +31,7 @@ class Folder:
 
 def look_at(path: Path) -> Folder | None:
     """Describe a folder; None when there is none, or something else is there."""
+    tally.count("folder")
     try:
         found = path.stat()
     except FileNotFoundError:

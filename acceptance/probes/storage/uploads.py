@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from acceptance import tally
 from acceptance.probes.archives.archives import Archive, good
 from acceptance.probes.http import raw
 from acceptance.probes.http.client import Called, trace
@@ -155,6 +156,7 @@ class Uploader:
             reply = raw.request(
                 "POST", self.url, headers, form, deadline=deadline, chunked=chunked, patience_s=patience_s
             )
+        tally.count(f"HTTP {reply.status or 'without an answer'}")
         status, reason = reply.status, reply.reason
         if self.taken != CREATED and status in (self.taken, CREATED):  # the contract's, which says another thing here
             status = CREATED if status == self.taken else self.taken

@@ -82,6 +82,28 @@ def test_silence_is_never_a_pass(command, hours, told, ask):
         ask(command, hours, EVIDENCE_TIMEOUT_SECONDS="0.3" if "sleep" in command else "20").findings()
 
 
+@pytest.mark.parametrize(
+    ("cases", "hours", "told"),
+    [
+        ("<testcase/><testcase><skipped/></testcase>", "1", "1 of 2 tests passed, 0 failed"),
+        ("<testcase/><testcase><error/></testcase>", "1", "expected exit code 0, found 1"),
+        ("<testcase><skipped/></testcase>", "1", "found 1: tests.xml: 0 of 1 tests passed"),
+        ("<testcase/>", "0.5", "expected a time of the last 0.5 h, found one 0.8 h old"),
+        ("<", "1", "gave no answer"),
+    ],
+)
+def test_junit_file_is_read_by_its_recipe(cases, hours, told, ask, tmp_path):
+    at = hours_ago(0.8, "%Y-%m-%dT%H:%M:%S.123+00:00")
+    written = f'<testsuites><testsuite timestamp="{at}">{cases}</testsuite></testsuites>'
+    (tmp_path / "tests.xml").write_text(written)
+    said = ask(f"{sys.executable} {DOCS.parent / 'examples' / 'evidence' / 'junit.py'} tests.xml", hours)
+    try:
+        found = " ".join(map(str, said.findings())) or said.output
+    except Inconclusive as error:
+        found = str(error)
+    assert told in found
+
+
 def test_item_without_a_command_is_a_persons(tmp_path):
     assert answer(small_target(tmp_path), ITEM) is None
 

@@ -6,13 +6,14 @@ import sys
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from served import answering
 from small_target import small_target
 
-from acceptance.finding import summary
+from acceptance.finding import Finding, summary
 from acceptance.observe.alerting import own_alerts
 from acceptance.observe.grafana import slo_dashboard
 from acceptance.preparation.codescan import can_scan, vulnerabilities
@@ -22,6 +23,7 @@ from acceptance.probes.clients import Clients
 from acceptance.probes.health import PARTS, mongo_findings
 from acceptance.record.history import Unreadable
 from acceptance.verdict import Inconclusive, Outcome, Verdict
+from ops_tests.pre_deployment import test_validation as validation
 
 NOW = datetime(2026, 11, 20, 18, 0, tzinfo=UTC)
 FALSE = (
@@ -268,6 +270,17 @@ def test_the_code_scan_names_what_is_of_medium_severity_and_above(scanner):
     assert (can_scan(scanner), vulnerabilities(scanner)) == (True, [])
     source.write_text("import subprocess\nsubprocess.call(input(), shell=True)\n")
     assert "B602 HIGH" in str(vulnerabilities(scanner)[0])
+
+
+def test_a_command_that_compares_with_the_last_accepted_run_takes_the_scans_place(tmp_path, monkeypatch):
+    monkeypatch.setattr(validation, "can_scan", lambda _: True)
+    monkeypatch.setattr(validation, "vulnerabilities", lambda _: [Finding("old", "a.py", "nothing", "B602 HIGH")])
+    target: Any = SimpleNamespace(code_dir=tmp_path, evidence={})
+    signed: Any = SimpleNamespace(name="nothing new")
+    with pytest.raises(AssertionError, match="B602 HIGH"):
+        validation.test_security_scan_is_clean(target, lambda _: signed)
+    target.evidence = {"pre.technical.7": "bandit -b"}
+    validation.test_security_scan_is_clean(target, lambda _: signed)
 
 
 def test_a_scan_that_read_nothing_or_not_all_is_inconclusive(scanner):
