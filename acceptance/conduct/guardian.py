@@ -33,6 +33,7 @@ from acceptance.conduct.run import Run
 from acceptance.conduct.server import Watchdog
 from acceptance.conduct.services import Restarter
 from acceptance.conduct.undo import recover
+from acceptance.conduct.unexpected import unexpected_flags
 from acceptance.envfile.file import EnvFile
 from acceptance.events import EventLog, read_events
 from acceptance.kinds import Note, RunFinished
@@ -66,7 +67,8 @@ def held_target(run: Run, target: Target) -> Iterator[tuple[EventLog, Journal, R
     Raises:
         Refused: Somebody else holds the target, or what a crashed run left cannot be undone.
     """
-    EnvFile(target.env_file).read()  # refuses a target whose flags nobody can read
+    env = EnvFile(target.env_file)
+    env.read()  # refuses a target whose flags nobody can read
     events = EventLog(run.events, redactor(target))
     restarter = Restarter(target, Prometheus.of(target))
     owner = Owner(sockets.gethostname(), os.getpid(), run.operator, run.id, run.started)
@@ -77,6 +79,9 @@ def held_target(run: Run, target: Target) -> Iterator[tuple[EventLog, Journal, R
         except DataLeft as left:  # flags and services are in order: no reason not to begin
             Note(text=f"test data of an earlier run is left: {left}").tell(events)
         journal.open()
+        # guard: flag-that-no-journal-knows-of-is-noted
+        for found in unexpected_flags(target, env.read(), journal.left_enabled()):
+            Note(text=str(found)).tell(events)
         yield events, journal, restarter, lock
 
 

@@ -6,7 +6,7 @@ that is left to ask.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 
 from acceptance.conduct.journal import Journal
@@ -29,17 +29,28 @@ def unexpected(target: Target) -> list[Finding]:
         RecoveryNeeded: The journal cannot be read.
     """
     stay = Journal(target.journal_file, "look").left_enabled()
-    env = EnvFile(target.env_file)
     try:
-        found, overruled = env.read(), {flag: env.overruled(flag) for flag in target.flags.values()}
+        found = EnvFile(target.env_file).read()
+        flags = unexpected_flags(target, found, stay)
     except EnvFileError as error:
         return [Finding("env file", str(target.env_file), "a readable env file", str(error))]
     on = {stage for stage, flag in target.flags.items() if found.get(flag, "false").lower() != "false"}
+    return flags + list(_services(target, on))
+
+
+def unexpected_flags(target: Target, found: Mapping[str, str], stay: Collection[str]) -> list[Finding]:
+    """Name the flags that are not as expected, in an env file that holds this, where these stay on by choice.
+
+    Raises:
+        EnvFileError: The env file cannot be read.
+    """
+    env = EnvFile(target.env_file)
+    overruled = {flag: env.overruled(flag) for flag in target.flags.values()}
     flags = (
         _flag(target, stage, found.get(flag, "absent"), flag in stay, overruled[flag])
         for stage, flag in target.flags.items()
     )
-    return [finding for finding in flags if finding] + list(_services(target, on))
+    return [finding for finding in flags if finding]
 
 
 def _flag(target: Target, stage: str, value: str, stays: bool, overruled: Finding | None) -> Finding | None:

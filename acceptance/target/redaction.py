@@ -9,6 +9,7 @@ from contextlib import suppress
 from acceptance.envfile.file import EnvFile
 from acceptance.finding import Finding, Severity
 from acceptance.redact import HIDDEN, SHORT, Redactor, named_secrets
+from acceptance.target import by_hand
 from acceptance.target.model import Target
 from acceptance.verdict import Refused
 
@@ -67,7 +68,8 @@ def _is_weak(secret: str, target: Target) -> bool:
 
 def _shown(target: Target, *, commands: bool) -> Iterator[str]:
     """Give what every reader sees of a target; a command's words only where a secret is no accident in them."""
-    yield from [_COMMON, *target.flags, *target.flags.values()]
+    yield from [_COMMON, *target.flags, by_hand.recover(target.source)]
+    yield from (by_hand.switch_off(target, flag) for flag in target.flags.values())
     for name, text in target.public().items():
         if HIDDEN not in text and (commands or not name.endswith(_COMMANDS)):
             yield text

@@ -61,7 +61,7 @@ def test_stage_that_outlasts_the_window_is_not_accepted_and_its_delay_is_told(pr
     wait = "    pathlib.Path('clock/jump').touch(); time.sleep(1)  # each process looks by itself\n"
     accepts = f"def test_accepted(flag_on, stage_work):\n{wait}    stage_work.conductor.accept('21_01c')\n"
     production(project).stage("21_01c", flag_on=GOOD, exit_gate=accepts)
-    done = run_at(project, "2026-11-28T05:10:00+00:00", "--mode=deploy")
+    done = run_at(project, "2026-11-28T05:10:00+00:00")
     assert (done.outcome, done.verdicts()["test_accepted"]) == ("INCONCLUSIVE", "INCONCLUSIVE"), done.output
     assert ("runs late: it is Sat" in done.output, project.flags()) == (True, []), done.output
     [notice] = project.folder.glob("out/*/delay.txt")

@@ -12,7 +12,7 @@ from types import SimpleNamespace
 
 import pytest
 from dependencies.faulty import server
-from small_target import PREFIX, STAGE, small_target
+from small_target import FLAG, PREFIX, STAGE, small_target
 
 from acceptance.commands.hold_target import holding
 from acceptance.commands.rollback_drill import lease_renewed
@@ -457,11 +457,15 @@ def test_what_a_crashed_run_left_is_undone_before_the_next_begins(tmp_path):
         crashed = journal_of(target, "run-1")
         crashed.open()
         crashed.intend("restart api", {"kind": "restart", "service": "api"})
-        process = start_watchdog(run_of(target, tmp_path), tmp_path)
+        target.env_file.write_text(f"{FLAG}=true\n")
+        run = run_of(target, tmp_path)
+        process = start_watchdog(run, tmp_path)
         assert (tmp_path / "restarted").exists()
         process.stdin.close()
         assert process.wait(20) == 0
     assert journal_of(target).is_closed()
+    noted = [event.data["text"] for event in read_events(run.events) if event.kind == "note"]
+    assert [f"{FLAG} in {target.env_file}: expected false: the journal knows" in each for each in noted] == [True]
 
 
 def test_command_does_not_hold_a_target_that_may_not_be_changed(tmp_path):

@@ -8,6 +8,7 @@ from small_target import BEFORE, FLAG, small_target
 from acceptance.commands import cli
 from acceptance.conduct.manual_recovery import by_hand_commands
 from acceptance.finding import Finding
+from acceptance.target.by_hand import recover
 from acceptance.target.redaction import redactor, weak_secrets
 
 STRONG = "q7Fz-unbroken-0815"
@@ -23,13 +24,16 @@ def test_secrets_of_target_file_env_file_and_environment_are_hidden(tmp_path, mo
     assert set(hide.text(f"{STRONG} grafana-pw of-the-environment").split()) == {"[redacted]"}
 
 
-@pytest.mark.parametrize("weak", ["butler", "21", "production", "api", "restart", "here", "store", "{folder}"])
+@pytest.mark.parametrize(
+    "weak", ["butler", "21", "production", "api", "restart", "here", "store", "{folder}", "printf", "recover"]
+)
 def test_a_weak_secret_spoils_no_name_path_or_command_and_is_told(tmp_path, weak):
     """It is a part of a service's name, a stage, a path or a make target; beside its own name it is hidden still."""
     weak = weak.format(folder=tmp_path.name)
     target = with_secrets(tmp_path, PG_PASS=weak, OTHER_TOKEN=STRONG)
     hide = redactor(target)
-    told = [*by_hand_commands(target, "api", FLAG), "stage 21_01c of butler-api in production", str(target.source)]
+    commands = [*by_hand_commands(target, "api", FLAG), recover(target.source)]
+    told = [*commands, "stage 21_01c of butler-api in production", str(target.source)]
     assert [hide.text(each) for each in told] == told
     assert hide.text(f"PG_PASS={weak} {STRONG}") == "PG_PASS=[redacted] [redacted]"
     [finding] = weak_secrets(target)
