@@ -15,7 +15,6 @@ import threading
 import traceback
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -293,7 +292,7 @@ class _Server(uvicorn.Server):
         super().handle_exit(sig, frame)
 
 
-def _shared(port: int) -> list[socket.socket] | None:
+def take_shared(app: ASGIApp, port: int) -> list[socket.socket] | None:
     """Take a port that another instance takes too, and serve this one's own metrics; None for the only instance."""
     instance = os.environ.get("LAB_INSTANCE", "")
     if instance not in {each for program in current().twice for each in current().instances(program)}:
@@ -303,29 +302,15 @@ def _shared(port: int) -> list[socket.socket] | None:
     shared.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     shared.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     shared.bind(("127.0.0.1", port))
-    metrics = ThreadingHTTPServer(("127.0.0.1", ports[instance]), _Metrics)
-    threading.Thread(target=metrics.serve_forever, daemon=True).start()
+    own = uvicorn.Config(app, host="127.0.0.1", port=ports[instance], access_log=False, log_config=None, lifespan="off")
+    threading.Thread(target=uvicorn.Server(own).run, daemon=True).start()
     return [shared]
-
-
-class _Metrics(BaseHTTPRequestHandler):
-    """Serves one instance's own metrics, whatever the path."""
-
-    def do_GET(self) -> None:
-        """Answer a scrape."""
-        self.send_response(200)
-        self.send_header("content-type", CONTENT_TYPE_LATEST)
-        self.end_headers()
-        self.wfile.write(exposition().encode())
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
 
 
 def run(app: ASGIApp, port: int) -> None:
     """Serve on 127.0.0.1 until SIGTERM; requests under way get two seconds to end."""
     logging.basicConfig(level=logging.WARNING, handlers=[JsonHandler()])
-    sockets = _shared(port)
+    sockets = take_shared(app, port)
     config = uvicorn.Config(
         app, host="127.0.0.1", port=port, access_log=False, log_config=None, timeout_graceful_shutdown=2
     )

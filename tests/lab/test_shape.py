@@ -1,14 +1,18 @@
 """A service of another shape: the same service, in other words."""
 
+import asyncio
+import json
 from pathlib import Path
 
+import httpx
 import pytest
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
-from lab.service import Settings, application
+from lab.ports import claim
+from lab.service import Settings, application, take_shared
 from lab.shape import OTHER
 
 
@@ -52,3 +56,14 @@ def test_metrics_have_other_names_and_no_start(service: TestClient) -> None:
         OTHER.told('butler_messages_total{job="a",status="error"} 1')
         == 'helper_messages_total{job="a",outcome="failed"} 1'
     )
+
+
+def test_metrics_of_each_instance_show_the_faults(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"LAB_SHAPE": "other", "LAB_HOME": str(tmp_path), "LAB_INSTANCE": "butler-api-1"}.items():
+        monkeypatch.setenv(name, value)
+    held, ports = claim()
+    (tmp_path / "ports.json").write_text(json.dumps(ports))
+    app = application([], lambda: asyncio.sleep(0), fault={"metrics-gone"}.__contains__)
+    sockets = take_shared(app, ports["butler-api"]) or []
+    with held, sockets[0], httpx.Client(transport=httpx.HTTPTransport(retries=5)) as prometheus:
+        assert prometheus.get(f"http://127.0.0.1:{ports['butler-api-1']}/metrics").status_code == 503
