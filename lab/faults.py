@@ -19,12 +19,14 @@ class Fault:
         stage: the checklist's stage that must notice, such as `21_01c`.
         breaks: what goes wrong, in one line.
         turns_red: the checklist items that must not stay green, such as `21_01c.security.1`.
+        needs: what alone shows it, which not every deployment has: `log events` or `trace ids`; empty for nothing such.
     """
 
     name: str
     stage: str
     breaks: str
     turns_red: tuple[str, ...]
+    needs: str = ""
 
 
 def _items(text: str) -> tuple[str, ...]:
@@ -35,8 +37,8 @@ def _items(text: str) -> tuple[str, ...]:
 
 # Those of the new adapter act on the new path only: with the flag off, the service is as sound as it was.
 STORAGE_FAULTS: tuple[Fault, ...] = tuple(
-    Fault(name, "21_01c", breaks, _items(items))
-    for name, breaks, items in (
+    Fault(name, "21_01c", breaks, _items(items), *needs)
+    for name, breaks, items, *needs in (
         (
             "checksum-not-verified",
             "the declared digest and the archive's own CRCs are not looked at",
@@ -122,10 +124,11 @@ STORAGE_FAULTS: tuple[Fault, ...] = tuple(
                 f"log-{name}",
                 f"every service: where a flag is on, {breaks}",
                 "monitor.2 21_01a.monitor.2 21_01b.monitor.1 21_01d.monitor.1",
+                *needs,
             )
-            for name, breaks in (
+            for name, breaks, *needs in (
                 ("times-of-another-zone", "the log's times are three hours later"),
-                ("one-trace-id", "all log lines have the same trace id"),
+                ("one-trace-id", "all log lines have the same trace id", "trace ids"),
                 ("lines-twice", "each log line is written twice"),
             )
         ),
@@ -182,7 +185,7 @@ STORAGE_FAULTS: tuple[Fault, ...] = tuple(
             "deploy.2 21_00.checklist.4 21_01a.deploy.2 21_01b.deploy.2 21_01d.deploy.2",
         ),
         ("service-does-not-come-back", "with the flag on, the process ends at its start", "rollout.2"),
-        ("event-missing", "refusals are not logged", "security.2 security.1 security.3"),
+        ("event-missing", "refusals are not logged", "security.2 security.1 security.3", "log events"),
         (
             "overwrite-other-student",
             "identifiers that collide when joined share a place: 1_2 + 3 and 1 + 2_3",

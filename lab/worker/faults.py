@@ -191,6 +191,7 @@ USE_CASE_FAULTS = (
         "21_01d",
         "both paths: publication is stored, and not logged",
         ("21_01d.rollout.1", "21_01d.rollout.3"),
+        "log events",
     ),
     Fault(
         "review-begins-late",
@@ -255,6 +256,7 @@ USE_CASE_FAULTS = (
         "21_01d",
         "new path: of the queued reviews the newest one is taken first",
         ("21_01d.rollout.3",),
+        "log events",
     ),
     Fault(
         "review-limit-low",

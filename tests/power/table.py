@@ -1,20 +1,24 @@
 """One row of a stage's table: a seeded fault, how the stage is run with it, and what must be red then."""
 
+import re
 import shlex
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
 import httpx
+import pytest
 from held_lab import SHORT, broken, retold
 
+from acceptance.observe.new_path import new_path
 from acceptance.observe.prometheus import Prometheus
 from acceptance.polling import poll
 from acceptance.stage_folders import declared
 from acceptance.target.loading import load_target
+from acceptance.target.model import Target
 from lab.faults import catalogue
 from power.noticed import Noticed, note
 from power.stage_run import StageRun, folder_of, left_over, run_stage
@@ -23,6 +27,8 @@ CATALOGUE = {fault.name: fault for fault in catalogue()}
 INCONCLUSIVE = (10,)
 ROLLBACK_FAILED = 12
 SHOWS_WITHIN_S = 20
+NEW_PATH = "{new path}"
+"""In what a row is to be told: what shows the new path of its stage."""
 ALERTS_GONE_WITHIN_S = 90
 """The lab's alerts look back over a minute at most."""
 
@@ -31,11 +37,12 @@ ALERTS_GONE_WITHIN_S = 90
 class Means:
     """What breaks a target where no seeded fault does: ``keep(target_file)`` keeps it broken.
 
-    What ``keep`` gives are settings of the target file for the run, often none.
+    What ``keep`` gives are settings of the target file for the run, often none; ``needs`` is as in the catalogue.
     """
 
     name: str
     keep: Callable[[Path], AbstractContextManager[Mapping[str, str]]]
+    needs: str = ""
 
 
 @dataclass(frozen=True)
@@ -84,6 +91,22 @@ class Power:
         where = [self.stage, *self.only, self.k]
         broken_by = [*self.faults, *([self.by.name] if self.by else []), *self.arguments_too]
         return "-".join([*filter(None, where), "+".join(broken_by or self.settings)]).replace(" ", "_")
+
+    def on(self, target: Target) -> "Power":
+        """Give the row with the words and the PromQL of a deployment."""
+        say = partial(in_words_of, target, stage=self.stage)
+        return replace(
+            self, told=say(self.told), besides=tuple(map(say, self.besides)), shows=target.metrics.query(self.shows)
+        )
+
+    def lacks(self, target: Target) -> str:
+        """Name what alone shows this row's faults and this deployment has not; empty where it has all."""
+        has = {
+            "log events": all("events" in each.log_format.shows for each in target.services.values()),
+            "trace ids": bool(target.trace_header),
+        }
+        needs = [*(CATALOGUE[name].needs for name in self.faults), *([self.by.needs] if self.by else [])]
+        return ", ".join(each for each in needs if each and not has[each])
 
     @property
     def arguments(self) -> list[str]:
@@ -193,6 +216,20 @@ Unwatched = partial(
 """A job that Prometheus does not scrape; wants ``stage``, and as ``settings`` the key that names it."""
 
 
+def in_words_of(target: Target, text: str, *, stage: str = "21_01c") -> str:
+    """Give a text with a deployment's names of services, routes, metrics and collections, and of what shows a flag."""
+    if NEW_PATH in text:
+        return text.replace(NEW_PATH, str(new_path(target, stage, Prometheus(target.prometheus_url))))
+    names = {f"butler-{key}": service.name for key, service in target.services.items()}
+    for each in (
+        target.metrics.names,
+        target.mongo.names.collections,
+        *(s.names.routes for s in target.services.values()),
+    ):
+        names |= each
+    return re.sub("|".join(sorted(names, key=len, reverse=True)), lambda found: names[found[0]], text)
+
+
 def part_of(stage: str, *phases: str, k: str = "") -> list[str]:
     """Give pytest's arguments for some phases of a stage, none for all, and its ``-k``."""
     return [*(f"ops_tests/{folder_of(stage)}/test_{phase}.py" for phase in phases), *([f"-k{k}"] if k else [])]
@@ -255,7 +292,10 @@ def seeded(target_file: Path, *rows: Power, flags_on: bool = False) -> Iterator[
 
 def assert_noticed(power: Power, held_target: Path, reports: Path) -> None:
     """Run the row's stage with its fault: the right check is the first red, for the right reason, and nothing stays."""
-    before = left_over(held_target)
+    target = load_target(held_target)
+    if lacks := power.lacks(target):
+        pytest.skip(f"nothing shows it here: {lacks}")
+    power, before = power.on(target), left_over(held_target)
     await_no_alerts(held_target)
     with seeded(held_target, power) as given:
         quick = retold(held_target, "quick", **SHORT | {**power.settings, **given})

@@ -65,7 +65,7 @@ POWER = (
         restarts=True,
         survey="stuck",
     ),
-    Off(("flags-stuck-on",), ("test_new_path_is_not_at_work",), "dialog_context_repo", restarts=True, survey="stuck"),
+    Off(("flags-stuck-on",), ("test_new_path_is_not_at_work",), table.NEW_PATH, restarts=True, survey="stuck"),
     On(("bot-does-not-come-back",), ("test_flag_change_restarted_the_bot",), "expected"),
     On(("dialog-error-reply",), ("test_butler_answers",), "found an error text", survey="a"),
     On(("dialog-loses-history",), ("test_context_is_stored",), "after what was said before it", survey="a"),

@@ -30,9 +30,7 @@ POWER = (
     table.Unwatched(stage="21_01b", settings={"WORKER_JOB": "nobody"}, survey="before"),
     table.RestartsNothing(red=("test_worker_runs_the_deployed_code",), stage="21_01b"),
     Off(("homework-of-others",), ("test_commits_are_listed",), "student 'test_user' of each commit", survey="off"),
-    Off(
-        ("flags-stuck-on",), ("test_new_path_is_not_at_work",), "homework_review_service", restarts=True, survey="stuck"
-    ),
+    Off(("flags-stuck-on",), ("test_new_path_is_not_at_work",), table.NEW_PATH, restarts=True, survey="stuck"),
     Off(
         ("flags-stuck-on", "homework-empty-list"),
         ("test_list_is_what_the_hw_checker_knows",),

@@ -23,52 +23,52 @@ def other_lab() -> Iterator[Path]:
         yield target
 
 
-ALONE = {
-    "21_00-validation-disk-gone": "",
-    "21_01a-soak-dialog-errors": "",
-    "21_01b-soak-homework-errors": "",
-    "21_01c-flag-ignored": "expected a document in archives of database assistance",
-    "21_01d-soak-review-no-log-analysis": "",
-}
+ALONE = (
+    "21_00-validation-disk-gone",
+    "21_01a-soak-dialog-errors",
+    "21_01b-soak-homework-errors",
+    "21_01c-flag-ignored",
+    "21_01d-soak-review-no-log-analysis",
+)
 SURVEYS = {
-    "flags off": {
-        "pre_deployment-preflight-grafana-html": "",
-        "21_01a-flag_off-flags-stuck-on": "assistant_context_store_",
-        "21_01d-flag_off-flags-stuck-on": "'Decomposed review' in the log of reviewer",
-        "21_01d-flag_off-flags-stuck-on+review-no-log-analysis": "",
-    },
-    "flags on": {
-        "21_01a-flag_on-dialog-not-stored": "",
-        "21_01b-flag_on-homework-empty-list": "",
-        "21_01c-flag_on-wrong-checksum-recorded": "",
-        "21_01c-security-attack-writes-outside": "",
-        "21_01d-flag_on-review-not-published": "",
-    },
-    "flags ignored": {
-        "21_01a-flag_on-dialog-flag-ignored": "in assistant_context_store_operations_total of assistant",
-        "21_01b-flag_on-at_work-homework-flag-ignored": "metrics reviewer_homework_* of job reviewer",
-        "21_01d-flag_on-at_work-use-case-flag-ignored": "'Decomposed review' in the log of reviewer",
-    },
+    "flags off": (
+        "pre_deployment-preflight-grafana-html",
+        "21_01a-flag_off-flags-stuck-on",
+        "21_01d-flag_off-flags-stuck-on",
+        "21_01d-flag_off-flags-stuck-on+review-no-log-analysis",
+    ),
+    "flags on": (
+        "21_01a-flag_on-dialog-not-stored",
+        "21_01b-flag_on-homework-empty-list",
+        "21_01c-flag_on-wrong-checksum-recorded",
+        "21_01c-security-attack-writes-outside",
+        "21_01d-flag_on-review-not-published",
+    ),
+    "flags ignored": (
+        "21_01a-flag_on-dialog-flag-ignored",
+        "21_01b-flag_on-at_work-homework-flag-ignored",
+        "21_01d-flag_on-at_work-use-case-flag-ignored",
+    ),
 }
-"""Rows of the stages' own tables, a few of each, by their names there -> what the reason says here, if otherwise."""
+"""Rows of the stages' own tables, a few of each, by their names there; `LAB_SHAPE=other` has the others as well."""
 TABLES = ("preparation", "dialog", "homework", "storage", "review")
 ROWS = {str(row): row for name in TABLES for row in importlib.import_module(f"power.test_{name}_faults").POWER}
 
 
-def here(name: str, told: str) -> Power:
-    """Give a row as it is in this shape."""
+def here(name: str) -> Power:
+    """Give a row with a soak that is long enough for this shape's scrapes."""
     row = ROWS[name]
-    return replace(row, told=told or row.told, settings=QUICK | row.settings)
+    return replace(row, settings=QUICK | row.settings)
 
 
-@pytest.mark.parametrize(("name", "told"), ALONE.items(), ids=ALONE)
-def test_fault_is_caught_in_another_shape(name: str, told: str, other_lab: Path, tmp_path: Path) -> None:
-    assert_noticed(here(name, told), other_lab, tmp_path)
+@pytest.mark.parametrize("name", ALONE)
+def test_fault_is_caught_in_another_shape(name: str, other_lab: Path, tmp_path: Path) -> None:
+    assert_noticed(here(name), other_lab, tmp_path)
 
 
 @pytest.mark.parametrize("chosen", SURVEYS.values(), ids=SURVEYS)
-def test_survey_tells_every_fault_in_another_shape(chosen: dict[str, str], other_lab: Path, tmp_path: Path) -> None:
-    assert_all_told([here(*each) for each in chosen.items()], other_lab, tmp_path)
+def test_survey_tells_every_fault_in_another_shape(chosen: tuple[str, ...], other_lab: Path, tmp_path: Path) -> None:
+    assert_all_told(list(map(here, chosen)), other_lab, tmp_path)
 
 
 def test_attack_is_caught_in_another_shape(other_lab: Path, tmp_path: Path) -> None:

@@ -40,7 +40,7 @@ POWER = (
         survey="off",
     ),
     Off(("review-event-missing",), ("test_effect_shows[report-published]",), "expected the log event", survey="off"),
-    Off(("flags-stuck-on",), ("test_new_path_is_not_at_work",), "review_submission_", restarts=True, survey="stuck"),
+    Off(("flags-stuck-on",), ("test_new_path_is_not_at_work",), table.NEW_PATH, restarts=True, survey="stuck"),
     Off(
         ("flags-stuck-on", "rate-limit-always"),
         ("test_effect_shows[rate-limit-checked]",),
@@ -103,10 +103,14 @@ POWER = (
         ("review-analysis-remembered", "review-logs-removed"), besides=("analysed otherwise", "there after its review")
     ),
     AsBefore(
-        ("review-newest-first", "review-tells-places", "review-published-later"),
+        ("review-newest-first",),
+        besides=("begun in the order in which they were sent, as by the old path",),
+        survey="over",
+    ),
+    AsBefore(
+        ("review-tells-places", "review-published-later"),
         besides=(
             "a report published when its task has succeeded",
-            "begun in the order in which they were sent, as by the old path",
             "a report that does not tell where its archives lie, as by the old path",
         ),
         survey="over",

@@ -15,6 +15,7 @@ from held_lab import SHORT, broken, retold
 
 from acceptance.probes.archives import archives
 from acceptance.probes.archives.archives import eicar_zip
+from acceptance.probes.clients import Clients
 from acceptance.probes.storage.uploads import Upload, Uploader
 from acceptance.record.publish import load
 from acceptance.target.loading import load_target
@@ -28,6 +29,8 @@ from power.table import INCONCLUSIVE, Power
 TAMPERED = "test_tampered_archive_is_refused[tampered-start]"
 ATTACKS = "test_attacks_are_blocked"
 COLLIDING = "test_another_archive_is_not_overwritten[ids-equal-when-joined]"
+STUDENT = "471100815"
+"""Somebody else's id, which every deployment takes."""
 FULL_DISK = {"MIN_FREE_BYTES": str(10**17)}
 FEW = {"TRAFFIC_PER_MINUTE": "60", "SOAK_SECONDS": "1"}
 """Too few uploads to say anything of."""
@@ -61,7 +64,7 @@ def storage_open_to_all(target_file: Path) -> Iterator[dict[str, str]]:
 def another_user(target_file: Path, act: Callable[[Uploader, threading.Event], None]) -> Iterator[dict[str, str]]:
     """Let somebody else use the service during the run."""
     over = threading.Event()
-    other = threading.Thread(target=act, args=(Uploader(load_target(target_file).services["api"].url), over))
+    other = threading.Thread(target=act, args=(Clients(load_target(target_file)).uploader, over))
     other.start()
     try:
         yield {}
@@ -75,7 +78,7 @@ def foreign_viruses(target_file: Path) -> AbstractContextManager[dict[str, str]]
 
     def send(uploader: Uploader, over: threading.Event) -> None:
         while not over.wait(0.5):
-            uploader.send(Upload("a-student", "hw", eicar_zip()))
+            uploader.send(Upload(STUDENT, "hw", eicar_zip()))
 
     return another_user(target_file, send)
 
@@ -89,7 +92,7 @@ def wrong_digests(target_file: Path) -> AbstractContextManager[dict[str, str]]:
         while not over.wait(0.1):
             if len(list(root.rglob("*.zip"))) > before + 20:
                 for _ in range(3):
-                    uploader.send(Upload("a-student", "hw", archives.good(), declared_sha256="0" * 64))
+                    uploader.send(Upload(STUDENT, "hw", archives.good(), declared_sha256="0" * 64))
                 return
 
     return another_user(target_file, send)
@@ -129,7 +132,7 @@ POWER = (
     # Nothing was switched, but the restart that was begun is still owed: the run says so, and the next one pays.
     table.RestartsNothing(red=("test_service_runs_the_deployed_code",), stage="21_01c"),
     Off(("health-lies", "disk-gone"), ("test_requests_are_answered_and_timed",), "failed", survey="full-off"),
-    Off(("flags-stuck-on",), ("test_new_path_is_not_at_work",), "review_archive_storage_", restarts=True),
+    Off(("flags-stuck-on",), ("test_new_path_is_not_at_work",), table.NEW_PATH, restarts=True),
     On(("errors-not-raised",), ("test_file_is_saved", "trigger permission-errors"), "found"),
     On(("metadata-not-written",), ("test_checksum_is_recorded",), "no document for", survey="a"),
     On(("wrong-checksum-recorded",), ("test_checksum_is_recorded",), "expected", survey="b"),
@@ -386,7 +389,7 @@ POWER = (
         (),
         ("test_no_unexpected_security_events",),
         "av_scan_reject",
-        by=table.Means("foreign-viruses", foreign_viruses),
+        by=table.Means("foreign-viruses", foreign_viruses, "log events"),
         survey="soak",
     ),
     Soak(

@@ -8,7 +8,8 @@ from held_lab import control, held_lab, retold
 from acceptance.events import read_events
 from acceptance.polling import poll
 from acceptance.probes.archives.archives import good
-from acceptance.probes.storage.uploads import Upload, Uploader
+from acceptance.probes.clients import Clients
+from acceptance.probes.storage.uploads import Upload
 from acceptance.target.loading import load_target
 from lab.faults import switch
 from power.stage_run import left_over, pytest_process
@@ -25,12 +26,12 @@ def fault(name):
     return lambda target: switch(target.env_file.parents[1], name, True)
 
 
-def foreign_upload(student="a-student", times=1, **how):
+def foreign_upload(student="471100815", times=1, **how):
     """Uploads that are not the suite's: they carry trace ids of their own."""
 
     def send(target):
         for _ in range(times):
-            Uploader(target.services["api"].url).send(Upload(student, "hw", good(), **how))
+            Clients(target).uploader.send(Upload(student, "hw", good(), **how))
 
     return send
 
@@ -55,6 +56,8 @@ SETTINGS = {"trigger.5": {"TRAFFIC_PER_MINUTE": "20"}}
 @pytest.mark.parametrize(("item", "stage", "provoke"), [(item, *case) for item, case in CASES.items()], ids=CASES)
 def test_trigger_rolls_the_stage_back(item, stage, provoke, target_file, tmp_path):
     target = load_target(target_file)
+    if item == "trigger.4" and "events" not in target.services["api"].log_format.shows:
+        pytest.skip("nothing shows it here: log events")
     process = soak(stage, retold(target_file, "case", **SETTINGS.get(item, {})), tmp_path)
     try:
         switched = poll(lambda: any(tmp_path.glob("*/events.jsonl")) and "flag.changed" in kinds(tmp_path), bool, 60)
