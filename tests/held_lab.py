@@ -4,6 +4,7 @@
 """
 
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -61,7 +62,14 @@ def control_command(target_file: Path, *words: str) -> list[str]:
 
 
 def control(target_file: Path, *words: str) -> str:
-    """Have supervisord do so; gives what it says."""
+    """Have supervisord do so, with each instance of a program; gives what it says."""
+    programs = re.findall(r"(?m)^\[program:(\S+)\]", (target_file.parent / "supervisord.conf").read_text())
+    words = tuple(
+        each
+        for word in words
+        for group, _, name in [word.partition(":")]
+        for each in [f"{group}:{one}" for one in programs if name and one.rstrip("-12") == name] or [word]
+    )
     done = subprocess.run(control_command(target_file, *words), check=True, stdout=subprocess.PIPE, text=True)
     return done.stdout.strip()
 

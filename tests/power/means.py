@@ -42,7 +42,9 @@ def stopped(*parts: str) -> Means:
 @contextmanager
 def mongo_locked(lab: Path) -> Iterator[None]:
     """MongoDB answers pings and reads, and keeps nothing: somebody else's lock is on its file."""
-    held = sqlite3.connect(lab.parent / "var" / "mongo" / "db" / "butler.db", isolation_level=None)
+    held = sqlite3.connect(
+        lab.parent / "var" / "mongo" / "db" / f"{load_target(lab).mongo.database}.db", isolation_level=None
+    )
     held.execute("BEGIN IMMEDIATE")
     try:
         yield

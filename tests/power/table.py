@@ -37,12 +37,11 @@ ALERTS_GONE_WITHIN_S = 90
 class Means:
     """What breaks a target where no seeded fault does: ``keep(target_file)`` keeps it broken.
 
-    What ``keep`` gives are settings of the target file for the run, often none; ``needs`` is as in the catalogue.
+    What ``keep`` gives are settings of the target file for the run, often none.
     """
 
     name: str
     keep: Callable[[Path], AbstractContextManager[Mapping[str, str]]]
-    needs: str = ""
 
 
 @dataclass(frozen=True)
@@ -67,6 +66,7 @@ class Power:
         arguments_too: Further arguments of the run, such as ``--ticket=X``.
         survey: Rows of a table with the same name here have faults that do not disturb each other: one survey, in which
             no red check ends anything, must tell all of them. None for a run of its own.
+        needs: As a fault's in the catalogue, where there is none, or it needs more here.
     """
 
     faults: tuple[str, ...]
@@ -85,6 +85,7 @@ class Power:
     besides: tuple[str, ...] = ()
     arguments_too: tuple[str, ...] = ()
     survey: str = ""
+    needs: str = ""
 
     def __str__(self) -> str:
         """Name the row, for a test's id."""
@@ -95,17 +96,17 @@ class Power:
     def on(self, target: Target) -> "Power":
         """Give the row with the words and the PromQL of a deployment."""
         say = partial(in_words_of, target, stage=self.stage)
-        return replace(
-            self, told=say(self.told), besides=tuple(map(say, self.besides)), shows=target.metrics.query(self.shows)
-        )
+        return replace(self, told=say(self.told), besides=tuple(map(say, self.besides)), shows=say(self.shows))
 
     def lacks(self, target: Target) -> str:
         """Name what alone shows this row's faults and this deployment has not; empty where it has all."""
         has = {
             "log events": all("events" in each.log_format.shows for each in target.services.values()),
             "trace ids": bool(target.trace_header),
+            "services without a login": not any(each.login for each in target.services.values()),
+            "a start metric": all(each.started == "metric" for each in target.services.values()),
         }
-        needs = [*(CATALOGUE[name].needs for name in self.faults), *([self.by.needs] if self.by else [])]
+        needs = [self.needs, *(CATALOGUE[name].needs for name in self.faults)]
         return ", ".join(each for each in needs if each and not has[each])
 
     @property
@@ -221,13 +222,14 @@ def in_words_of(target: Target, text: str, *, stage: str = "21_01c") -> str:
     if NEW_PATH in text:
         return text.replace(NEW_PATH, str(new_path(target, stage, Prometheus(target.prometheus_url))))
     names = {f"butler-{key}": service.name for key, service in target.services.items()}
+    names["butler."] = f"{target.mongo.database}."
     for each in (
         target.metrics.names,
         target.mongo.names.collections,
         *(s.names.routes for s in target.services.values()),
     ):
         names |= each
-    return re.sub("|".join(sorted(names, key=len, reverse=True)), lambda found: names[found[0]], text)
+    return re.sub("|".join(map(re.escape, sorted(names, key=len, reverse=True))), lambda found: names[found[0]], text)
 
 
 def part_of(stage: str, *phases: str, k: str = "") -> list[str]:

@@ -13,6 +13,7 @@ from held_lab import SHORT, retold
 from acceptance.target.loading import load_target
 from acceptance.target.model import Target
 from power.stage_run import StageRun, left_over, run_stage
+from power.table import in_words_of
 
 USAGE, INCONCLUSIVE, REFUSED = 4, 10, 13
 FLAG = "USE_NEW_STORAGE_ADAPTER"
@@ -61,7 +62,7 @@ def test_malformed_target_file(held_target: Path, tmp_path: Path) -> None:
     [
         ({"PROMETHEUS_URL": NOBODY}, INCONCLUSIVE, ("PROMETHEUS_URL", NOBODY)),
         ({"API_JOB": "nobody"}, INCONCLUSIVE, ("API_JOB", "a process of job nobody that is up, found none")),
-        ({"SCRAPE_INTERVAL_SECONDS": "0.25"}, REFUSED, ("SCRAPE_INTERVAL_SECONDS", "for job butler-api, 1s")),
+        ({"SCRAPE_INTERVAL_SECONDS": "0.25"}, REFUSED, ("SCRAPE_INTERVAL_SECONDS", "for job butler-api, {scrapes:g}s")),
         (
             {"API_URL": NOBODY, "API_LOGS": "file:///nowhere/api.log", "MONGODB_URL": "mongodb://127.0.0.1:9/"},
             INCONCLUSIVE,
@@ -83,8 +84,8 @@ def test_what_the_target_file_names_is_not_there(
 ) -> None:
     before = env_file.read_bytes()
     wrong = retold(held_target, "wrong", **SHORT | {"HTTP_TIMEOUT_SECONDS": "2"} | settings)
-    ended = run_stage(wrong, tmp_path)
-    assert_told(ended, code, *words)
+    ended, target = run_stage(wrong, tmp_path), load_target(held_target)
+    assert_told(ended, code, *(in_words_of(target, each).format(scrapes=target.scrape_interval_s) for each in words))
     assert ("service.restarting" in [event.kind for event in ended.events], left_over(held_target)) == (False, [])
     assert env_file.read_bytes() == before
 

@@ -389,7 +389,8 @@ POWER = (
         (),
         ("test_no_unexpected_security_events",),
         "av_scan_reject",
-        by=table.Means("foreign-viruses", foreign_viruses, "log events"),
+        by=table.Means("foreign-viruses", foreign_viruses),
+        needs="log events",
         survey="soak",
     ),
     Soak(

@@ -18,7 +18,7 @@ def text_lab() -> Iterator[Path]:
     with ExitStack() as stack:
         with pytest.MonkeyPatch.context() as patch:  # while it starts, so that no other lab logs text
             patch.setenv("LAB_LOG_FORMAT", "text")
-            target = stack.enter_context(held_lab())
+            target = stack.enter_context(held_lab(shape="checklist"))
         yield target
 
 
