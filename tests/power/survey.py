@@ -16,7 +16,7 @@ from held_lab import SHORT, retold
 
 from acceptance.target.loading import load_target
 from power.noticed import Noticed, note
-from power.stage_run import StageRun, folder_of, left_over, run_stage
+from power.stage_run import StageRun, folder_of, holds, left_over, run_stage
 from power.table import INCONCLUSIVE, Power, assert_noticed, await_no_alerts, part_of, seeded
 
 Rows = tuple[Power, ...]
@@ -86,4 +86,4 @@ def untold(row: Power, ended: StageRun) -> list[str]:
     right = {"INCONCLUSIVE" if code in INCONCLUSIVE else "FAIL" for code in row.code}
     wrong = [f"{name}: {found[name]}" for name in row.also if found[name][0] not in ("FAIL", "INCONCLUSIVE")]
     wrong += [] if verdict in right else [f"{row.told}, found {verdict} {reason}"]
-    return wrong + own.unsaid(row.red[0], [words for words in (row.told, *row.besides) if words not in reason])
+    return wrong + own.unsaid(row.red[0], [words for words in (row.told, *row.besides) if not holds(reason, words)])
