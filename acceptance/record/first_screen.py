@@ -29,7 +29,8 @@ _LONG = 40
 """A cause of fewer characters, such as `expected 200, found 500`, is no sign that two checks tell of one thing."""
 
 _RAW = re.compile(
-    r"(?<!Internal Server )[\w.]*(?:Error|Exception|ConnectionPool|Traceback)\b\s*[:(].*|\bassert .*|<[\w.]+ object at .*",
+    r"(?<!Internal Server )[\w.]*(?:Error|Exception|ConnectionPool|Traceback)\b\s*[:(].*"
+    r"|\bassert .*|<[\w.]+ object at .*",
     re.S,
 )
 """What Python says; a reader of the first screen needs the place where it stands, not the words."""
