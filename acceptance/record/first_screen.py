@@ -29,7 +29,9 @@ _LONG = 40
 """A cause of fewer characters, such as `expected 200, found 500`, is no sign that two checks tell of one thing."""
 
 _RAW = re.compile(
-    r"[\w.]*(?:Error|Exception|ConnectionPool|Traceback)\b\s*[:(].*|\bassert .*|<[\w.]+ object at .*", re.S
+    r"(?<!Internal Server )[\w.]*(?:Error|Exception|ConnectionPool|Traceback)\b\s*[:(].*"
+    r"|\bassert .*|<[\w.]+ object at .*",
+    re.S,
 )
 """What Python says; a reader of the first screen needs the place where it stands, not the words."""
 
@@ -114,7 +116,9 @@ def causes(record: Record) -> list[str]:
         return [reason for reason in record.reasons if reason.startswith(REFUSED)]
     own = [reason for reason in record.reasons if not _TALLY.match(reason) and ": cut short: " not in reason]
     in_banner = FAILED if record.rollback_failed else ()
-    return _once([plain(reason) for reason in own or record.reasons if not reason.startswith(in_banner)])
+    told = [reason for reason in own or record.reasons if not reason.startswith(in_banner)]
+    tried = [each.account.rpartition("then failed: ")[2] for each in record.tries if each.ok is False]
+    return _once([plain(reason) for reason in told or tried])
 
 
 def _once(reasons: Sequence[str]) -> list[str]:

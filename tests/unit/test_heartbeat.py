@@ -11,7 +11,7 @@ from acceptance.commands.interruption import SIGNALS
 from acceptance.polling import poll
 from acceptance.stages.board import STATUS
 from acceptance.stages.progress import SoakProgress
-from fixtures.heartbeat import Heartbeat
+from fixtures.heartbeat import Heartbeat, pytest_configure
 from fixtures.interruption import Interruption
 from fixtures.run import LIVE
 from fixtures.terminal import soak_teller
@@ -113,3 +113,22 @@ def test_a_folder_that_cannot_be_written_does_not_end_a_soak(tmp_path):
     tell = soak_teller(SimpleNamespace(stash={LIVE: live}, pluginmanager=plugins))
     tell(SoakProgress("21_01c", 1.0, 2.0))
     assert not (tmp_path / "gone").exists()
+
+
+@pytest.mark.parametrize(
+    ("verbose", "at_terminal", "told"),
+    [(0, False, 30.0), (0, True, 4.0), (-1, True, 4.0), (-2, True, 0), (-1, False, 0)],
+)
+def test_who_waits_at_a_terminal_is_told_under_q_too(monkeypatch, verbose, at_terminal, told):
+    made = []
+    monkeypatch.setattr("fixtures.heartbeat.screen_of", lambda _: 1)
+    monkeypatch.setattr("fixtures.heartbeat.stages", lambda _: {})
+    monkeypatch.setattr("fixtures.heartbeat.is_worker", lambda _: False)
+    plugins = SimpleNamespace(
+        getplugin=lambda _: SimpleNamespace(isatty=lambda: at_terminal), register=lambda made_, _: made.append(made_)
+    )
+    live = SimpleNamespace(run=SimpleNamespace(folder=None, events=None))
+    pytest_configure(
+        SimpleNamespace(stash={LIVE: live}, pluginmanager=plugins, option=SimpleNamespace(verbose=verbose))
+    )
+    assert sum(each._every_s for each in made) == told

@@ -46,6 +46,13 @@ def test_what_python_says_of_an_error_is_left_to_the_check_and_the_next_step_is_
     assert first_screen.plain(said) == f"{where} (the error itself stands at the check){step and '; ' + step}"
 
 
+def test_what_a_restore_met_is_its_cause_where_no_check_failed(tmp_path):
+    record = load(samples.rollback_failed(tmp_path / "run"))
+    said = "expected 201, found 500 Internal Server Error: {}; see its log"
+    tries = [replace(each, account=f"restarted; then failed: {said}") for each in record.rollbacks]
+    assert first_screen.causes(replace(record, reasons=("ROLLBACK FAILED: x",), rollbacks=tuple(tries))) == [said]
+
+
 def test_a_sentence_of_ours_stays_whole():
     said = "the error rate: expected < 5 %, found 7 % (ErrorRate of 12); look at the log."
     assert first_screen.plain(said) == said
