@@ -84,16 +84,13 @@ class Rig:
         folder.mkdir(exist_ok=True)
         (folder / "prometheus.yml").write_text(monitoring.prometheus(self.ports))
         (folder / "alert_rules.yml").write_text(monitoring.RULES)
+        options: dict[str, object] = {
+            "config.file": folder / "prometheus.yml",
+            "storage.tsdb.path": self.home / "db" / "prometheus",
+        }
+        options["web.listen-address"] = f"127.0.0.1:{self.ports['prometheus']}"
         binary = (binaries.find() or binaries.fetch()).prometheus
-        self._start(
-            "prometheus",
-            [
-                str(binary),
-                f"--config.file={folder / 'prometheus.yml'}",
-                f"--storage.tsdb.path={self.home / 'db' / 'prometheus'}",
-                f"--web.listen-address=127.0.0.1:{self.ports['prometheus']}",
-            ],
-        )
+        self._start("prometheus", [str(binary), *(f"--{name}={value}" for name, value in options.items())])
         until(lambda: self._alive("prometheus") and _listens(self.ports["prometheus"]), "prometheus listens")
 
     def stop(self, service: str, how: signal.Signals = signal.SIGTERM) -> None:
@@ -132,14 +129,10 @@ class Rig:
             self.stop(service, signal.SIGKILL)
 
     def _start(self, name: str, command: list[str]) -> None:
-        with (self.home / "logs" / f"{name}.log").open("ab") as output:
+        environment = {**os.environ, "LAB_HOME": str(self.home)}
+        with (self.home / "logs" / f"{name}.log").open("ab") as to:
             self._running[name] = subprocess.Popen(
-                command,
-                cwd=ROOT,
-                env={**os.environ, "LAB_HOME": str(self.home)},
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
+                command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=to, stderr=to
             )
 
     def _alive(self, service: str) -> bool:

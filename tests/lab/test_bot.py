@@ -69,15 +69,10 @@ def test_a_conversation_is_remembered_and_stored(bot):
     assert second["session_id"] == first["session_id"]
     assert "I like tea" in second["reply"]
     document = bot.stored(first["session_id"])
-    assert {key: document[key] for key in ("user_id", "state", "step_count")} == {
-        "user_id": "ann",
-        "state": "active",
-        "step_count": 2,
-    }
-    assert [entry["text"] for entry in document["data"]["history"] if entry["role"] == "user"] == [
-        "I like tea",
-        "What did I say before?",
-    ]
+    stored = {"user_id": "ann", "state": "active", "step_count": 2}
+    assert {key: document[key] for key in stored} == stored
+    said = [entry["text"] for entry in document["data"]["history"] if entry["role"] == "user"]
+    assert said == ["I like tea", "What did I say before?"]
 
 
 @pytest.mark.parametrize("text", ["naïve 🫖 \"quoted\" 'x' \\ back", "$set a.b: {'$ne': 1}", "line\nbreak\tтекст"])

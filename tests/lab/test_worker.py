@@ -46,16 +46,9 @@ class Worker:
 
     def queue(self, student: str | None = None, **metadata: Any) -> str:
         task_id = f"rev_{uuid.uuid4().hex}"
-        self.rig.db.long_tasks.insert_one(
-            {
-                "task_id": task_id,
-                "task_type": "code_review",
-                "status": "queued",
-                "user_id": student or task_id,
-                "created_at": datetime.now(UTC),
-                "metadata": {"assignment_id": "hw03", "trace_id": task_id[4:], **metadata},
-            }
-        )
+        task = {"task_id": task_id, "task_type": "code_review", "status": "queued", "user_id": student or task_id}
+        more = {"assignment_id": "hw03", "trace_id": task_id[4:], **metadata}
+        self.rig.db.long_tasks.insert_one(task | {"created_at": datetime.now(UTC), "metadata": more})
         return task_id
 
     def task(self, task_id: str) -> Any:
@@ -205,13 +198,8 @@ def test_logs_are_found_and_analysed(worker, tmp_path, recorded):
     else:
         task_id = worker.queue(archives={"logs": str(archive)})
     worker.finished(task_id)
-    assert worker.review(task_id)["log_analysis"] == {
-        "status": "analysed",
-        "files": 2,
-        "lines": 4,
-        "errors": 2,
-        "warnings": 1,
-    }
+    found = {"status": "analysed", "files": 2, "lines": 4, "errors": 2, "warnings": 1}
+    assert worker.review(task_id)["log_analysis"] == found
 
 
 def test_the_rate_limit_fails_a_task_with_its_name(worker):
