@@ -434,3 +434,4 @@ def test_record_of_a_vulnerable_service_holds_every_attack(held_target: Path, tm
     assert (outside in record.reasons[0], outside in check.reason, outside in told) == (True, True, True)
     page = (ended.folder / "record.html").read_text()
     assert [each for each in worst.subjects if each not in page] == []
+    assert "missing archive" not in page  # what we removed behind the attacks is no archive that was lost
