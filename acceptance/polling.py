@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextvars import copy_context
 from typing import TypeVar
 
 from tenacity import RetryCallState, Retrying, retry_if_result, stop_after_delay, wait_fixed
@@ -28,10 +29,11 @@ def beside(call: Callable[[], Seen]) -> Future[Seen]:
     Where no thread is to be had, that error is its answer: what goes on beside a rollback does not keep it up.
     """
     answer: Future[Seen] = Future()
+    context = copy_context()  # what a watch asks by it is a watch's
 
     def work() -> None:
         try:
-            answer.set_result(call())
+            answer.set_result(context.run(call))
         except BaseException as error:
             answer.set_exception(error)
 

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
+from contextvars import ContextVar
 
 _counted: Counter[str] = Counter()
 _one_at_a_time = threading.Lock()
-_of_thread = threading.local()
+_beside_the_checks: ContextVar[bool] = ContextVar("beside the checks", default=False)
 
 
 def count(what: str) -> None:
     """Count one answer, such as `HTTP 201`, whichever thread has it: a check's traffic has several."""
-    if not getattr(_of_thread, "watches", False):
+    if not _beside_the_checks.get():
         with _one_at_a_time:
             _counted[what] += 1
 
@@ -24,5 +25,5 @@ def counted() -> Counter[str]:
 
 
 def watches() -> None:
-    """Leave out from now on what this thread asks: it goes on beside the checks, and is none of theirs."""
-    _of_thread.watches = True
+    """Leave out from now on what this thread asks, and what it has asked: it goes on beside the checks."""
+    _beside_the_checks.set(True)

@@ -7,6 +7,9 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from acceptance import tally
+from acceptance.polling import beside
+
 CONFTEST = """
 import json
 import pytest
@@ -86,3 +89,15 @@ def test_no_check_can_pass_without_a_claim() -> None:
     checks = [(file, node) for file, node in made if isinstance(node, ast.FunctionDef) and node.name[:5] == "test_"]
     found = [f"{file}:{each.lineno}: {check.name}" for file, check in checks for each in silent(check.body)]
     assert (len(checks) > 200, found) == (True, []), "expected an assertion on each way through a check"
+
+
+def test_what_is_asked_beside_the_checks_is_none_of_theirs() -> None:
+    def watch() -> None:
+        tally.watches()
+        tally.count("Prometheus")
+        beside(lambda: tally.count("log")).result()
+
+    before = tally.counted()
+    beside(watch).result()
+    beside(lambda: tally.count("HTTP 201")).result()
+    assert tally.counted() - before == {"HTTP 201": 1}
