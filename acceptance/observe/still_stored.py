@@ -26,10 +26,12 @@ class Stored:
     Attributes:
         count: Its documents.
         ids: Those of the newest ones, the newest first.
+        expire: They go by themselves as they grow old; an index that makes them do so later is no excuse.
     """
 
     count: int
     ids: tuple[Any, ...]
+    expire: bool
 
 
 def all_stored(mongo: Store) -> Mapping[str, Stored]:
@@ -38,11 +40,12 @@ def all_stored(mongo: Store) -> Mapping[str, Stored]:
     Raises:
         Inconclusive: MongoDB does not answer.
     """
-    return {name: Stored(mongo[name].count_documents({}), _newest(mongo[name])) for name in FIELDS}
+    return {name: _stored(mongo[name]) for name in FIELDS}
 
 
-def _newest(documents: Documents) -> tuple[Any, ...]:
-    return tuple(each["_id"] for each in documents.find({}, {"_id": True}).newest(LOOKED_AT))
+def _stored(documents: Documents) -> Stored:
+    newest = documents.find({}, {"_id": True}).newest(LOOKED_AT)
+    return Stored(documents.count_documents({}), tuple(each["_id"] for each in newest), documents.expires())
 
 
 def lost_documents(mongo: Store, before: Mapping[str, Stored]) -> list[Finding]:
@@ -62,7 +65,7 @@ def _lost(mongo: Store, name: str, before: Stored) -> list[Finding]:
     documents = mongo[name]
     there = [each["_id"] for each in documents.find({"_id": {"$in": list(before.ids)}}, {"_id": True})]
     newest, fewer = before.ids, before.count - documents.count_documents({})
-    if max(len(newest) - len(there), fewer) > 0 and documents.expires():  # the oldest go by themselves; not so all
+    if before.expire:  # the oldest go by themselves; not so all
         kept = [place for place, each in enumerate(newest) if each in there]
         newest, fewer = newest[: kept[-1] + 1] if kept else newest, 0
     pairs = ((len(newest) - len(there), len(newest), "newest documents"), (fewer, before.count, "documents"))

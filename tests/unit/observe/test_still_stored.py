@@ -44,8 +44,8 @@ class Newest(list):
     ],
 )
 def test_documents_that_are_gone_are_told_and_those_that_grew_old_are_not(now, expire, told):
-    before = all_stored(Mongo(range(100)))
-    lost = lost_documents(Mongo(now, expire=expire), before)
+    before = all_stored(Mongo(range(100), expire=expire))
+    lost = lost_documents(Mongo(now, expire=True), before)
     assert (bool(lost), told in " ".join(map(str, lost))) == (bool(told), True)
 
 
