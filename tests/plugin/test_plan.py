@@ -71,15 +71,9 @@ class Trap:
         }
 
     def pytest(self, *args):
-        return subprocess.run(
-            [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", f"--target={self.file}", *args],
-            cwd=ROOT,
-            env=os.environ | {"COLUMNS": "80"},
-            capture_output=True,
-            text=True,
-            timeout=300,
-            check=False,
-        )
+        command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", f"--target={self.file}", *args]
+        env = os.environ | {"COLUMNS": "80"}
+        return subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=300, check=False)
 
     def plan(self, *args):
         return self.pytest(f"--reports={self.folder.parent / 'out'}", "--plan", *args)

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from held_lab import ROOT
 
@@ -23,15 +24,10 @@ def start(line: str, target: Path | str | None) -> subprocess.Popen[str]:
     """Start a command line such as ``check_archive_checksum.py --assignment hw02``."""
     name, *arguments = line.split()
     plain = {key: value for key, value in os.environ.items() if key != "OPS_TARGET"}
-    return subprocess.Popen(
-        [sys.executable, str(ROOT / "scripts" / "ops" / name), *arguments],
-        cwd=ROOT,
-        env=plain | ({"OPS_TARGET": str(target)} if target else {}),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
+    command = [sys.executable, str(ROOT / "scripts" / "ops" / name), *arguments]
+    env = plain | ({"OPS_TARGET": str(target)} if target else {})
+    to: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    return subprocess.Popen(command, cwd=ROOT, env=env, text=True, **to)
 
 
 def run(line: str, target: Path | str | None) -> tuple[int, str]:
