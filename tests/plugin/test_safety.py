@@ -57,6 +57,17 @@ def test_refused_under_xdist_too(project):
     assert nothing_was_changed(project, done, before)
 
 
+def test_stage_that_outlasts_the_window_is_not_accepted_and_its_delay_is_told(project):
+    wait = "    pathlib.Path('clock/jump').touch(); time.sleep(1)  # each process looks by itself\n"
+    accepts = f"def test_accepted(flag_on, stage_work):\n{wait}    stage_work.conductor.accept('21_01c')\n"
+    production(project).stage("21_01c", flag_on=GOOD, exit_gate=accepts)
+    done = run_at(project, "2026-11-28T05:10:00+00:00")
+    assert (done.outcome, done.verdicts()["test_accepted"]) == ("INCONCLUSIVE", "INCONCLUSIVE"), done.output
+    assert ("runs late: it is Sat" in done.output, project.flags()) == (True, []), done.output
+    [notice] = project.folder.glob("out/*/delay.txt")
+    assert "Rescheduled: stage 21_01c for Sat 2026-12-05 02:00 UTC" in notice.read_text()
+
+
 def test_the_watchdog_refuses_by_itself(project):
     """The second net: were the run's own question removed, the process that makes the changes asks again."""
     production(project).stage("21_01c", flag_on=GOOD)
