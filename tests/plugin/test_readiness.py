@@ -20,3 +20,13 @@ def test_stage_without_its_database_is_refused_before_anything_is_changed(stage,
     assert told == (INCONCLUSIVE, READY.get(stage, "test_stage_can_be_switched_and_watched"), True), ended.explain()
     assert (CHANGES & {event.kind for event in ended.events}, left_over(lab)) == (set(), [])
     assert load_target(lab).env_file.read_bytes() == before
+
+
+def test_friday_without_its_database_is_no_failed_rollback_and_the_next_run_begins(lab, tmp_path):
+    deaf = retold(lab, "deaf", MONGODB_URL="mongodb://127.0.0.1:9/", HTTP_TIMEOUT_SECONDS="2")
+    for name in ("first", "next"):
+        ended = run_stage(deaf, tmp_path / name, stage="pre_deployment")
+        said = [words in ended.output for words in ("MongoDB did not answer", "LEFT TO THE NEXT START", "ROLLBACK")]
+        assert (ended.code in (1, INCONCLUSIVE), said) == (True, [True, True, False]), ended.explain()
+    run_stage(lab, tmp_path / "paid", "-k", "ticket_is_named", stage="pre_deployment")
+    assert left_over(lab) == []
