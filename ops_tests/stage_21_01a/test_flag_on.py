@@ -66,8 +66,8 @@ def test_contexts_are_saved_via_the_repository(
     patience = stage_work.target.scrape_patience_s
     saved = poll(lambda: contexts.saves(prometheus, job), lambda count: count >= turns, patience)
     assert saved >= turns, (
-        f"{'some messages take the old path' if saved else 'the flag has no effect'}: expected {turns} saves by the "
-        f"repository, found {saved:g} in {prometheus.own(contexts.OPERATIONS)} of {job}; "
+        f"{'some messages take the old path, or are counted otherwise' if saved else 'the flag has no effect'}: "
+        f"expected {turns} saves by the repository, found {saved:g} in {prometheus.own(contexts.OPERATIONS)} of {job}; "
         f"{answered(conversation.findings())}"
     )
 
