@@ -8,7 +8,7 @@ from functools import partial
 import pytest
 
 from acceptance.baseline.collecting import collect, measure
-from acceptance.baseline.comparing import compare, wants_more
+from acceptance.baseline.comparing import compare, may_pass, wants_more
 from acceptance.baseline.lookup import baseline_of
 from acceptance.baseline.readings import Baseline
 from acceptance.baseline.rules import Comparison
@@ -23,7 +23,11 @@ REQUESTS = 65
 """Of each service; without 59 good ones, errors above 5 % cannot be excluded (acceptance/baseline/rules.py)."""
 
 LENGTHS = (1, 3, 8)
-"""Times that stretch: one slow request among so few proves nothing, and happens to a sound service too."""
+"""Times that stretch: one slow request among so few proves nothing, and happens to a sound service too.
+
+Nor does a stretch of a minute in which the machine had other work: what is slow in one of twenty requests of a stretch
+three times as long is so for users too.
+"""
 
 EVERYTHING, ANYTHING_ELSE = "everything", "anything else"
 GROUPS = {"errors": ("errors",), "latency": ("latency",), "resources": ("CPU", "memory", "disk")}
@@ -47,7 +51,8 @@ def comparisons(before: Baseline, target: Target, prometheus: Prometheus, new_id
     found: list[Comparison] = []
     for length in LENGTHS:
         now = send(length * seconds, least=length * REQUESTS)  # also where each of them takes its time
-        if not wants_more(found := compare(before, now, len(LENGTHS))):
+        found = compare(before, now, len(LENGTHS))
+        if not (wants_more(found) or (length == LENGTHS[0] and may_pass(found))):
             break
     return found
 

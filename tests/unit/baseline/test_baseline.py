@@ -14,7 +14,7 @@ import pytest
 
 from acceptance.baseline import collecting
 from acceptance.baseline.collecting import FAMILIES, collect
-from acceptance.baseline.comparing import CPU, LATENCY, MEMORY, compare, wants_more
+from acceptance.baseline.comparing import CPU, LATENCY, MEMORY, compare, may_pass, wants_more
 from acceptance.baseline.files import FILE, figures, gaps, load, save, uncounted
 from acceptance.baseline.lookup import baseline_of
 from acceptance.baseline.readings import (
@@ -457,3 +457,18 @@ def test_a_longer_stretch_does_not_help_where_nothing_was_seen_or_something_is_w
     unclear = judge_tail("bot", "p95", [0.02] * 65, [0.02] * 64 + [0.5], LATENCY, 0.01)
     assert not wants_more([nothing])
     assert not wants_more([unclear, replace(nothing, verdict=Verdict.FAIL)])
+
+
+@pytest.mark.parametrize(
+    ("worse", "again"),
+    [
+        (["p95 latency of x", "CPU"], True),
+        (["p95 latency of x", "errors of x"], False),
+        (["memory"], False),
+        ([], False),
+    ],
+)
+def test_what_a_busy_minute_makes_worse_is_looked_at_once_more(worse, again):
+    good = judge_errors("bot", "errors", Count(0, 90), Count(0, 90), 0.01)
+    found = [good, *(replace(good, measure=each, verdict=Verdict.FAIL) for each in worse)]
+    assert may_pass(found) == again
