@@ -14,15 +14,25 @@ LEFT_OPEN = (RAW_LOG, PROJECT)
 """What the old path makes of these is left open, also whether it takes them."""
 FOLDER = ("logs/", b"")
 """As a zip of a folder begins; in two works, so that one who reads no further says the same of both."""
-CRASH = b"""12:00:05 CRITICAL out of memory
-12:00:05 FATAL giving up
-12:00:05 WARN once more
-12:00:05 error in small letters
-Traceback (most recent call last):
-  File "main.py", line 3, in <module>
-ValueError: 1 / 0
+CRASH = b"".join(
+    line * 2**power
+    for lines in (
+        (
+            b"12:00:05 CRITICAL out of memory\n",
+            b"12:00:05 FATAL giving up\n",
+            b"12:00:05 error in small letters\n",
+            b'Traceback (most recent call last):\n  File "main.py", line 3, in <module>\n',
+            b"ValueError: 1 / 0\n",
+        ),
+        (b"12:00:05 WARN once more\n", b"12:00:05 warning in small letters\n"),
+    )
+    for power, line in enumerate(lines)
+)
+"""What is an error, or a warning, though the word is another.
+
+Each rule by which a path counts has lines of its own, and so many that two rules that changed do not make up for each
+other.
 """
-"""What is an error though the word is another: each rule by which a path counts has a line of its own."""
 WORKS: Mapping[str, Sequence[tuple[str, bytes]]] = {
     LOG: [("test.log", b"12:00:00 INFO the tests begin\n12:00:01 WARNING slow disk\n12:00:02 ERROR test_sum failed\n")],
     ODD_LOG: [

@@ -23,7 +23,7 @@ from acceptance.probes.reviews.over_restart import OverRestart, lost_now
 from acceptance.probes.reviews.pipeline import Reviews, component_findings
 from acceptance.probes.reviews.result import EFFECTS, Review, Submitted
 from acceptance.probes.reviews.traffic import ReviewTraffic, end_to_end
-from acceptance.probes.reviews.works import CLEAN_LOG, FOLDER, LOG, NO_LOG, RAW_LOG, WORKS, submission
+from acceptance.probes.reviews.works import CLEAN_LOG, CRASH, FOLDER, LOG, NO_LOG, RAW_LOG, WORKS, submission
 from acceptance.target.naming import HttpNames
 from acceptance.verdict import NotApplicable, Verdict
 
@@ -178,6 +178,11 @@ def test_what_a_limit_refuses_now_is_counted():
     assert refused_now([review(), review()]) == []
     (found,) = refused_now([review(), review(allowed=False)])
     assert (found.expected, found.found) == ("2 submissions in a row taken, as by the old path", "1 refused")
+
+
+def test_rules_that_changed_do_not_make_up_for_each_other():
+    rules = (b"CRITICAL", b"FATAL", b"error in", b"Traceback", b"ValueError")
+    assert [CRASH.count(rule) for rule in rules] == [1, 2, 4, 8, 16]
 
 
 def test_a_task_of_another_type_is_told():
