@@ -57,7 +57,7 @@ LONG_DIGITS = "9" * 21
 """What no 64 bits hold: the real service wrote the file, and answered 500."""
 EXACT_DIGITS = 17
 """So many digits a number of JSON or JavaScript does not keep: it is rounded, and names another student."""
-LONG = "1" * 20
+LONG = "1" * 24
 """What two ids may have in common before they differ: a column or a name that is cut makes one of both."""
 SENT_AGAIN = 5
 """So often a student sends for the same assignment again: an adapter may keep the newest few alone."""
