@@ -90,7 +90,10 @@ def new_run(
 def surroundings(project: Path) -> dict[str, Any]:
     """Give what the record says of the machine and of the suite: host, python, commit."""
     git = subprocess.run(
-        ["git", "-C", str(project), "describe", "--always", "--dirty"], capture_output=True, text=True, check=False
+        ["git", "--no-optional-locks", "-C", str(project), "describe", "--always", "--dirty"],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     return {
         "suite_version": _suite_version(),
