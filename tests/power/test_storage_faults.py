@@ -245,6 +245,14 @@ POWER = (
         survey="a",
     ),
     Attack(("writes-outside",), told="uploads.txt", survey="c"),
+    Power(
+        ("late-write-outside",),
+        ("test_attacks_have_written_nothing_since",),
+        "after the attacks were judged, wrote outside the storage root",
+        only=("security", "soak"),
+        k="attacks",
+        settings=SELECTION,
+    ),
     Security(
         ("overwrite-other-student",), ("test_another_archive_is_not_overwritten[same-again]",), "found 0", survey="b"
     ),
