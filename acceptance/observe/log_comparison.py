@@ -189,7 +189,7 @@ def compare(
         change: The moment before anything was changed, aware.
         now: The end, aware.
         foreign: Leaves out the lines of our own requests, which do not count.
-        back: When the service was seen to be back after it; what it did from then on must stand in the log.
+        back: When the service was back after it; what it did from then on must stand in the log.
 
     Raises:
         Inconclusive: The log cannot be read, does not cover the time since the change, or holds lines that cannot be

@@ -19,7 +19,7 @@ from pathlib import Path
 from lab.api.incoming import IncomingFile
 from lab.api.upload import Upload
 
-QUIET_S = 4.0
+LATER_S = 4.0
 _HELD = 1 << 20
 _LOCAL = re.compile(rb"PK\x03\x04.{14}(.{4}).{4}(..)..", re.DOTALL)
 """The header before a zip's member: its packed size, and the length of its name."""
@@ -80,7 +80,7 @@ class Quarantine:
 
     def put(self, home: Path) -> None:
         """Write all that is held, if nothing was refused for a while."""
-        if time.monotonic() > self._latest + QUIET_S:
+        if time.monotonic() > self._latest + LATER_S:
             for number, content in enumerate(self._held):
                 (home / "outside" / f"held-{number}").write_bytes(content)
             self._held.clear()
