@@ -16,11 +16,11 @@ _WORDS = {
     "ERROR": "err error severe exception fail failure e",
     "WARNING": "warn warning wrn w",
     "INFO": "info inf information informational notice success i n",
-    "DEBUG": "debug dbg dbug trace trce verbose vrb fine finer finest silly http d v t",
+    "DEBUG": "debug dbg dbug trace trce verbose vrb fine finer finest silly d v t",
 }
 _LEVELS = {word: level for level, words in _WORDS.items() for word in words.split()}
-_NO_LEVEL = ("notset", "unknown", "default", "none", "null", "nil", "true", "false", "all", "any", "off", "log")
-"""Words that say themselves that they are no level."""
+_NO_LEVEL = ("http", "notset", "unknown", "default", "none", "null", "nil", "true", "false", "all", "any", "off", "log")
+"""Words that say themselves that they are no level; winston's `http` is one, and in a text no word for harmless."""
 _WORD = re.compile(r"[^\W\d][\w-]{1,30}")
 _UNNAMED = ("python", "pino", "syslog", "dotnet", "logback")
 """Whose numbers stand in a field that is called level; OpenTelemetry's has a name of its own."""
