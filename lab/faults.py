@@ -209,6 +209,11 @@ STORAGE_FAULTS: tuple[Fault, ...] = tuple(
         ("wrong-size-recorded", "the document holds another size than the stored file's", "rollout.3"),
         ("digest-not-required", "an upload without a digest is accepted where one is required", "security.1 exit.2"),
         ("cut-form-accepted", "a form that ends before its end is taken as it is", "security.3"),
+        (
+            "late-write-outside",
+            "what is refused is put outside the storage root with a good upload that comes seconds later",
+            "security.2",
+        ),
         ("writes-outside", "every upload adds a line to a file outside the storage root", "security.2"),
         (
             "archive-not-kept",

@@ -31,6 +31,8 @@ class Cleanup:
         self._restarts: dict[int, str] = {}
         self._added: tuple[int, Change] | None = None
         self._data: dict[int, tuple[str, Escapes | None]] = {}
+        self.left_outside: list[Path] = []
+        """What attacks had left outside the storage, and is removed."""
 
     def restarting(self, service: str) -> int:
         """Journal a restart that is about to be made; returns the intent's number, for `restarted`."""
@@ -102,5 +104,6 @@ class Cleanup:
             later = f"the next run removes it, or: {by_hand.recover(self._target.source)}"
             return f"test data of {prefix} is not removed: {error}; {later}"
         del self._data[number]
-        self._intents.settle_if_possible(number, f"removed {purged.documents} documents, {purged.files} files")
+        self.left_outside += purged.outside
+        self._intents.settle_if_possible(number, str(purged))
         return ""

@@ -17,6 +17,7 @@ from acceptance.conduct.best_effort_log import BestEffort
 from acceptance.conduct.cleanup import Cleanup
 from acceptance.conduct.intents import Intents
 from acceptance.conduct.journal import Journal
+from acceptance.conduct.manual_recovery import by_hand_commands
 from acceptance.conduct.old_path_proof import OldPathProof
 from acceptance.conduct.rollback import StageUndo
 from acceptance.conduct.services import Restarted, Restarter
@@ -25,10 +26,13 @@ from acceptance.conduct.undo import Undo, restart
 from acceptance.envfile.file import Change, EnvFile
 from acceptance.events import EventLog
 from acceptance.finding import summary
-from acceptance.kinds import FlagChanged, FlagChanging, Note, StageAccepted
+from acceptance.kinds import FlagChanged, FlagChanging, Note, StageAccepted, TriggerFired
 from acceptance.stage import Stage
 from acceptance.target.model import Target
 from acceptance.verdict import DataLeft, Inconclusive, MutationFailed, Refused, RollbackFailed, Untouched
+
+SECURITY_INCIDENT = "trigger.4"
+"""The checklist's line for what is written where it should not be."""
 
 
 class Conductor:
@@ -63,7 +67,7 @@ class Conductor:
         self._in_time = in_time
         self._may_accept = may_accept
         self._stages: dict[str, StageState] = {}
-        told = BestEffort(events)  # for the undo, which no full disk may stop
+        self._told = told = BestEffort(events)  # for the undo, which no full disk may stop
         proof = OldPathProof(target, prefix, lambda: self.expect_data(prefix), (prefix,))
         undo = Undo(target, told, restarter, proof)
         self._intents = Intents(target, journal, lost)
@@ -187,6 +191,7 @@ class Conductor:
         """
         failures = [*self.roll_back_all(reason), *self._cleanup.undo_changes()]
         left = self._cleanup.remove_data()
+        self._tell_late_writes()  # guard: what-attacks-wrote-after-acceptance-is-told
         failures += self._stage_undo.switched_by_others()  # guard: flag-that-others-switched-on-again-is-told
         self._intents.settle_the_rest()
         if failures:
@@ -195,6 +200,23 @@ class Conductor:
         if left:
             raise DataLeft("\n".join(left))
         return tuple(stage_id for stage_id, state in self._stages.items() if state.accepted and not state.rollback)
+
+    def _tell_late_writes(self) -> None:
+        """Fire an accepted stage's trigger for what attacks were found to have written when it was accepted."""
+        late = ", ".join(map(str, self._cleanup.left_outside))
+        for state in self._stages.values() if late else ():
+            fires = [each for each in state.stage.triggers if SECURITY_INCIDENT in each.items]
+            if not (fires and state.accepted) or state.rollback:
+                continue
+            flag = self._target.flags[state.stage.id]
+            commands = "; ".join(by_hand_commands(self._target, state.stage.service, flag))
+            TriggerFired(
+                stage=state.stage.id,
+                trigger=fires[0].id,
+                items=fires[0].items,
+                reason=f"expected nothing of the attacks outside the storage root, found when the run ended, after the "
+                f"stage was accepted: {late} (removed); where {flag} is on, roll it back by hand, now: {commands}",
+            ).tell(self._told)
 
     def _require_touch(self, what: str) -> None:
         if self._mode == "survey":  # guard: a-survey-touches-nothing

@@ -22,7 +22,7 @@ from acceptance.observe.collections import OWNED, digits_of, of_prefix, owned_by
 from acceptance.observe.mongo import database
 from acceptance.observe.store import Store
 from acceptance.polling import poll
-from acceptance.probes.attacks.escape_targets import Escapes
+from acceptance.probes.attacks.escape_targets import Escapes, of_attack
 from acceptance.probes.http.under_way import Noted, Requests
 from acceptance.probes.storage.snapshot import outermost
 from acceptance.target.model import Target
@@ -53,10 +53,16 @@ def new_ids(prefix: str, first: int = 1) -> Callable[[str], str]:
 
 @dataclass(frozen=True)
 class Purged:
-    """How many documents and files were removed."""
+    """How many documents and files were removed, and which of them attacks had left outside the storage."""
 
     documents: int
     files: int
+    outside: tuple[Path, ...] = ()
+
+    def __str__(self) -> str:
+        """Say it in words."""
+        named = f", of which attacks left outside the storage: {', '.join(map(str, self.outside))}"
+        return f"removed {self.documents} documents and {self.files} files{named if self.outside else ''}"
 
 
 def purge(target: Target, prefix: str, escapes: Escapes | None = None) -> Purged:
@@ -91,7 +97,8 @@ def purge(target: Target, prefix: str, escapes: Escapes | None = None) -> Purged
     if unknown:
         raise OSError(_not_known(unknown))
     requests.forget()
-    return Purged(sum(each.documents for each in passes), sum(each.files for each in passes))
+    outside = dict.fromkeys(path for each in passes for path in each.outside)
+    return Purged(sum(each.documents for each in passes), sum(each.files for each in passes), tuple(outside))
 
 
 def _not_known(unknown: Sequence[Noted]) -> str:
@@ -106,7 +113,7 @@ def _pass(target: Target, prefix: str, escapes: Escapes | None) -> Purged:
     failures: list[OSError] = []
     with suppress(Inconclusive), database(target) as mongo:  # one that is away is told below
         failures += _end_tasks(mongo, prefix)
-    files = _remove_files(target, prefix, escapes, failures)
+    files, outside = _remove_files(target, prefix, escapes, failures)
     with database(target) as mongo:
         scratch = f"{prefix}_restore"  # of a restore that was killed; asked for first, see acceptance.backup.restoring
         if scratch in mongo.client.list_database_names():
@@ -116,7 +123,7 @@ def _pass(target: Target, prefix: str, escapes: Escapes | None) -> Purged:
         )
     if failures:
         raise failures[0] if len(failures) == 1 else OSError("; ".join(map(str, failures)))
-    return Purged(documents, files)
+    return Purged(documents, files, outside)
 
 
 def _end_tasks(mongo: Store, prefix: str) -> list[OSError]:
@@ -133,7 +140,10 @@ def _end_tasks(mongo: Store, prefix: str) -> list[OSError]:
     return [OSError(still)] if left else []
 
 
-def _remove_files(target: Target, prefix: str, escapes: Escapes | None, failures: list[OSError]) -> int:
+def _remove_files(
+    target: Target, prefix: str, escapes: Escapes | None, failures: list[OSError]
+) -> tuple[int, tuple[Path, ...]]:
+    """Remove the files; gives how many, and what attacks made outside the storage."""
     named = (target.storage.root, target.storage.legacy_root, *target.storage.watch_dirs)
     roots = outermost({Path(os.path.realpath(folder)) for folder in named})  # so that nothing is counted twice
     prefixes = {prefix, digits_of(prefix)}
@@ -142,14 +152,16 @@ def _remove_files(target: Target, prefix: str, escapes: Escapes | None, failures
         found += escapes.left([root for root in roots if root.is_dir()], prefix) if escapes else []
     except Inconclusive as error:  # a folder that cannot be read is not an empty one
         failures.append(OSError(str(error)))
-    count = 0
+    storage = [Path(os.path.realpath(root)) for root in (target.storage.root, target.storage.legacy_root)]
+    beside = [path for path in dict.fromkeys(found) if not any(root in path.parents for root in storage)]
+    count, outside = 0, tuple(path for path in beside if of_attack(path, prefix))
     for path in dict.fromkeys(found):  # one may be found in both ways
         try:
             ours = any(each in path.name for each in prefixes)
             count += _remove(path) if ours or not path.is_dir() else _remove_empty(path)
         except OSError as error:  # the rest is to go all the same
             failures.append(error)
-    return count
+    return count, outside
 
 
 def _carrying(prefixes: Iterable[str], root: Path, failures: list[OSError]) -> list[Path]:

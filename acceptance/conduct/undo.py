@@ -95,7 +95,7 @@ class Undo:
         if entry.is_data:
             places = tuple(map(Path, undo.get("places", ())))
             purged = purge(self._target, undo["prefix"], Escapes(places, undo["since"]) if places else None)
-            return f"removed {purged.documents} documents and {purged.files} files of {undo['prefix']}"
+            return f"{undo['prefix']}: {purged}"
         return self.service(undo["service"])
 
     def _here(self, change: Change) -> Change:

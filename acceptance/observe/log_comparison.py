@@ -30,8 +30,8 @@ LOOKBACK = timedelta(hours=1)
 """How long before a change counts as before; less where the log begins later."""
 TIMES = 2.0
 """What was seen must exclude this many times the rate of before."""
-RESTART = timedelta(seconds=60)
-"""How long after a change the log of a re-created container may begin."""
+RESTART, FIRST_LINE = timedelta(seconds=60), timedelta(seconds=15)
+"""How long after a change the log of a re-created container may begin, and how long after the service is back."""
 AGAIN = 3
 """So many errors of a new kind are no chance."""
 LOUD, STRETCH = 10.0, 0.25
@@ -179,7 +179,9 @@ class Comparison:
         return replace(self, new=tuple(line for line in errors if times[line.kind] >= AGAIN)).new_kinds()
 
 
-def compare(logs: Logs, change: datetime, now: datetime, *, foreign: Foreign = list) -> Comparison:
+def compare(
+    logs: Logs, change: datetime, now: datetime, *, foreign: Foreign = list, back: datetime | None = None
+) -> Comparison:
     """Compare a service's log since a change with the time before it.
 
     Args:
@@ -187,13 +189,15 @@ def compare(logs: Logs, change: datetime, now: datetime, *, foreign: Foreign = l
         change: The moment before anything was changed, aware.
         now: The end, aware.
         foreign: Leaves out the lines of our own requests, which do not count.
+        back: When the service was back after it; what it did from then on must stand in the log.
 
     Raises:
         Inconclusive: The log cannot be read, does not cover the time since the change, or holds lines that cannot be
             placed in time.
     """
     excerpt = logs.read(change - LOOKBACK).sure()
-    if excerpt.begin and excerpt.begin > change + RESTART:
+    latest = back + FIRST_LINE if back else change + RESTART
+    if excerpt.begin and excerpt.begin > latest:  # guard: log-without-the-time-since-the-restart
         raise Inconclusive(begins_late(logs.source, change, excerpt.begin))
     if "requests" in logs.form.shows and not (excerpt.newest and excerpt.newest >= change):
         raise Inconclusive(
@@ -218,6 +222,13 @@ def require_levels(source: str, lines: Sequence[LogLine]) -> None:
         )
 
 
+def say_level(figure: str) -> str:
+    """Say what declares a level that no table has."""
+    if not figure[:1].isalpha():
+        return f"name the scheme, numbers={'|'.join(NUMBERS)},"
+    return f"say what it means, such as level:error={figure} or level:info={figure},"
+
+
 def compared(
     source: str, lines: Sequence[LogLine], begin: datetime, change: datetime, now: datetime, *, foreign: Foreign = list
 ) -> Comparison:
@@ -237,11 +248,11 @@ def compared(
     """
     if unsure := [line for line in lines if line.since(change) is None and line.is_warning]:
         raise Inconclusive(without_time(source, change, unsure))
-    if figure := next((line for line in lines if line.figure and not line.level), None):  # guard: level-of-two-schemes
+    unknown = (line for line in lines if line.figure and not line.level and line.since(change) is not False)
+    if line := next(unknown, None):  # guard: level-of-two-schemes
         raise Inconclusive(
-            f"{source}: expected levels in words, or in numbers of a named scheme, found {figure.figure}, of which is "
-            f"not known whether it is an error: {figure.text[:160]!r}; name the scheme in *_LOG_FIELDS, "
-            f"numbers={'|'.join(NUMBERS)}"
+            f"{source}: expected levels in known words, or in numbers of a named scheme, found {line.figure}, of which "
+            f"is not known whether it is an error: {line.text[:160]!r}; {say_level(line.figure)} in *_LOG_FIELDS"
         )
     after = [line for line in lines if line.since(change)]
     before = [line for line in lines if not line.since(change)]

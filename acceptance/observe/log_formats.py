@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from textwrap import dedent
 from typing import Any, NamedTuple
 
-from acceptance.observe.log_lines import TRACEBACK, WARNINGS, LogLine, level_of, read_level, without_request
+from acceptance.observe.log_lines import TRACEBACK, WARNINGS, LogLine, level_of, plain, read_level, without_request
 from acceptance.target.log_format import FIELDS, LogFormat, zone_of
 
 _CLOCK = r"\d\d:\d\d:\d\d(?:[.,]\d{1,9})?"
@@ -96,13 +96,20 @@ def level_in(fields: Mapping[str, Any], form: LogFormat) -> tuple[str, str]:
     """Give an object's level, and what it states where that is a number of no scheme, or of several."""
     level = figure = ""
     for name, value in _stated(fields, "level", form):
-        meant, unsure = read_level(value, _SCHEMES.get(name, form.fields["numbers"]))
+        meant, unsure = _level_of(value, form, _SCHEMES.get(name, ""))
+        unsure = "" if name == "l" and unsure.isalpha() else unsure  # it may be a language
         if meant and not unsure:
             return meant, ""
         level, figure = level or meant, figure or ("" if name in _SCHEMES else unsure)
     if not figure and "@t" in fields and "@l" not in fields:  # Serilog leaves Information out
         level = "INFO"
     return level, figure
+
+
+def _level_of(value: object, form: LogFormat, scheme: str = "") -> tuple[str, str]:
+    """Read a level in the target file's own words, else in the usual ones."""
+    own = form.words.get(plain(str(value)).strip().lower(), "") if form.words else ""
+    return (own, "") if own else read_level(value, scheme or form.fields["numbers"])
 
 
 def line_of_text(head: Head | None, text: str, *, wrapped: bool = False) -> LogLine:
@@ -134,8 +141,11 @@ def head_of(text: str, form: LogFormat) -> Head | None:
     declared = form.pattern or (_RICH if form.kind == "rich" else None)
     if declared and (found := re.match(declared, text)):
         groups = {name: value for name, value in found.groupdict().items() if value}
-        level, figure = read_level(groups["level"], form.fields["numbers"])
-        if level or figure:
+        level, figure = _level_of(groups["level"], form)
+        # What goes on with a word in its place has no time in its place too.
+        if level or (
+            figure and (not figure[:1].isalpha() or (form.pattern and moment_of(groups.get("time"), zone)[0]))
+        ):
             if "message" in groups:
                 groups["message"] = _RICH_SOURCE.sub("", groups["message"])
             return Head(*moment_of(groups.get("time", ""), zone), level, groups, figure)
@@ -144,7 +154,9 @@ def head_of(text: str, form: LogFormat) -> Head | None:
         level, end = level_of(stated["letter"] or ""), stated.end()
         if not level:
             words = _LEVEL.finditer(without_request(text), end, end + _HEAD)
-            level, end = next(((said, word.end()) for word in words if (said := level_of(word[0]))), ("", end))
+            level, end = next(
+                ((said, word.end()) for word in words if (said := _level_of(word[0], form)[0])), ("", end)
+            )
         return Head(at, exact, level, {"message": text[end:].lstrip(" -:|])")})
     first = _FIRST_WORD.match(text)
     level = level_of(first[1]) if first else ""

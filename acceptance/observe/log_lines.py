@@ -16,9 +16,12 @@ _WORDS = {
     "ERROR": "err error severe exception fail failure e",
     "WARNING": "warn warning wrn w",
     "INFO": "info inf information informational notice success i n",
-    "DEBUG": "debug dbg dbug trace trce verbose vrb fine finer finest d v t",
+    "DEBUG": "debug dbg dbug trace trce verbose vrb fine finer finest silly d v t",
 }
 _LEVELS = {word: level for level, words in _WORDS.items() for word in words.split()}
+_NO_LEVEL = ("http", "notset", "unknown", "default", "none", "null", "nil", "true", "false", "all", "any", "off", "log")
+"""Words that say themselves that they are no level; winston's `http` is one, and in a text no word for harmless."""
+_WORD = re.compile(r"[^\W\d][\w-]{1,30}")
 _UNNAMED = ("python", "pino", "syslog", "dotnet", "logback")
 """Whose numbers stand in a field that is called level; OpenTelemetry's has a name of its own."""
 _STEP = re.compile(r"[+-]\d+$")
@@ -52,6 +55,13 @@ _LOST = re.compile(r"Suppressed \d+ messages from \S|imuxsock lost \d+ messages|
 """How journald and rsyslog say that they dropped lines."""
 _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07]*\x07)")
 _EXCEPTION = re.compile(r"^([A-Za-z_][\w.]*?)(?::\s|$)")
+_RAISED = re.compile(
+    r'(?:^(?:Caused by: |Exception in thread "[^"\n]*" |Unhandled exception\. )?|---> )'
+    r"((?:[\w$]+\.)*[\w$]*(?:Error|Exception))(?=[:\s]|$)",
+    re.MULTILINE,
+)
+_FRAME = re.compile(r"^\s+at \S", re.MULTILINE)
+"""How Java, .NET and JavaScript name an exception, and where it was raised."""
 _VARIES = re.compile(r"\b(?=\w*\d)[\w-]+|\d+")
 
 
@@ -66,7 +76,7 @@ def level_of(value: object, numbers: str = "") -> str:
 
 
 def read_level(value: object, numbers: str = "") -> tuple[str, str]:
-    """Give the level that a word or a number means, and the number where no scheme has it, or several.
+    """Give the level that a word or a number means, and itself where no table has it, or several do.
 
     Args:
         value: As the line has it.
@@ -79,7 +89,9 @@ def read_level(value: object, numbers: str = "") -> tuple[str, str]:
 def _read_level(word: str, numbers: str) -> tuple[str, str]:
     text = plain(word).strip().strip("[]<>:").lower()
     if not (figure := re.fullmatch(r"(-?\d{1,9})(?:\.0)?", text)):
-        return _LEVELS.get(_STEP.sub("", text), ""), ""
+        level = _LEVELS.get(_STEP.sub("", text), "")
+        unknown = not level and text not in _NO_LEVEL and _WORD.fullmatch(text)
+        return level, word if unknown else ""
     schemes = [NUMBERS[numbers]] if numbers else [NUMBERS[each] for each in _UNNAMED]
     steps = (((int(figure[1]) - first) / step, letters) for first, step, letters in schemes)
     found = [_LEVELS[letters[int(at)].lower()] for at, letters in steps if at in range(len(letters))]
@@ -111,7 +123,8 @@ class LogLine:
         after: It was not written before this, as its neighbours show; None where nothing shows it.
         before: It was not written after this.
         exact: How far behind `at` the true time may be: a second where the time has no fraction.
-        figure: Its level where that is a number of several schemes, and the target file does not say which, or of none.
+        figure: Its level where that is a word that no table has, or a number of several schemes or of none, and the
+            target file does not say what it means.
     """
 
     at: datetime | None
@@ -149,17 +162,17 @@ class LogLine:
 
     @property
     def exception(self) -> str:
-        """The type of the exception that it tells of; empty where it tells of none."""
+        """The type of the exception that it tells of, with its first cause's; empty where it tells of none."""
         if stated := next((self.fields[name] for name in _TYPES if self.fields.get(name)), ""):
             return str(stated)
         objects = (self.fields.get(name) for name in _TOLD)
         if stated := next((each["type"] for each in objects if isinstance(each, Mapping) and each.get("type")), ""):
             return str(stated)
-        told = "\n".join(
-            [self.text, *(str(self.fields.get(name) or "") for name in ("traceback", "exc_info", "stack"))]
-        )
+        text = "" if self.text.startswith("{") else self.text  # there its line ends are escaped
+        told = "\n".join([text, self.message, *(str(self.fields.get(name) or "") for name in (*_TOLD, "@x"))])
         if TRACEBACK not in told:
-            return ""
+            raised = _RAISED.findall(told) if _FRAME.search(told) else []
+            return " < ".join(dict.fromkeys((raised[0], raised[-1]))) if raised else ""
         outer = [line for line in told.splitlines() if line.strip() and not line.startswith((" ", "\t", "{"))]
         found = _EXCEPTION.match(outer[-1]) if outer else None
         return found[1] if found else ""

@@ -21,6 +21,8 @@ from acceptance.observe.alerting import Alerting
 from acceptance.observe.collections import unknown_fields
 from acceptance.observe.deployed import deployed
 from acceptance.observe.grafana import slo_dashboard
+from acceptance.observe.log_comparison import say_level
+from acceptance.observe.logs import Logs
 from acceptance.observe.mongo import database
 from acceptance.observe.prometheus import Prometheus
 from acceptance.preparation.flagcheck import flag_findings, new_paths_at_work
@@ -104,6 +106,7 @@ def asked_of(target: Target, stages: list[Stage], run_id: str) -> Iterator[tuple
     yield "*_AUTHENTICATION", partial(logins, target)
     yield "EVIDENCE_*, ATTACH_COMMAND", partial(programs, target)
     yield "INFRA_DIR, RESTART_*", partial(_commands, target)
+    yield "*_LOG_FIELDS", partial(_unknown_levels, target)
 
 
 def _of_parts(target: Target) -> Iterator[tuple[str, Question]]:
@@ -185,6 +188,15 @@ def _said_who_may_call(target: Target) -> list[Finding]:
     target.service("api")  # stage 21_01c asks, of the API
     require_statement(target.services, target.other_login)
     return []
+
+
+def _unknown_levels(target: Target) -> Iterator[Finding]:
+    """Name a level in each log's newest lines that no table has: whether it is an error, nobody knows."""
+    for service in target.services.values():
+        unknown = (line for line in Logs.of(service).newest() if line.figure and not line.level)
+        if line := next(unknown, None):
+            step, found = f"{say_level(line.figure)} in {service.key.upper()}_LOG_FIELDS", line.text[:160]
+            yield Finding("unknown level", service.logs, "levels that are known", f"{found!r}", next_step=step)
 
 
 def _unique_index(target: Target) -> list[Finding]:

@@ -13,12 +13,12 @@ from datetime import UTC, datetime, timedelta
 
 from acceptance.evidence import Evidence
 from acceptance.finding import Finding
+from acceptance.observe.log_comparison import say_level
 from acceptance.observe.log_lines import LogLine
 from acceptance.observe.logs import Logs
 from acceptance.observe.our_lines import CLOCKS
 from acceptance.polling import poll
 from acceptance.probes.http.client import Caller
-from acceptance.target.log_format import NUMBERS
 from acceptance.target.model import Service, Target
 
 _PATIENCE_S = 7.0
@@ -89,8 +89,8 @@ class Probed:
             )
             return [Finding("no time", "", expected, f"none: {line.text[:160]!r}", next_step=step)]
         if line.figure:
-            expected = "a level in words, or in numbers of a named scheme, in the line of our request"
-            step = f"name the scheme, numbers={'|'.join(NUMBERS)}, in {key}_LOG_FIELDS"
+            expected = "a level in a known word, or in numbers of a named scheme, in the line of our request"
+            step = f"{say_level(line.figure)} in {key}_LOG_FIELDS"
             return [Finding("level of any scheme", "", expected, f"{line.figure}: {line.text[:160]!r}", next_step=step)]
         if abs(self.ahead) > CLOCKS:
             expected = f"our request of {self.sent:%H:%M:%S} UTC at most {CLOCKS.seconds} s from its time"

@@ -210,7 +210,8 @@ class StageWork:
             Inconclusive: It cannot be read, or does not cover that time.
         """
         earlier = OwnRequests(self.target, self.run, this_run=False).leave_out(self.service)
-        return compare(self.logs, datetime.fromtimestamp(flag.intended, UTC), datetime.now(UTC), foreign=earlier)
+        change, back = (datetime.fromtimestamp(each, UTC) for each in (flag.intended, flag.since))
+        return compare(self.logs, change, datetime.now(UTC), foreign=earlier, back=back)
 
     def log_findings(self, flag: FlagState) -> list[Finding]:
         """Name what is wrong with the service's log since its flag was switched on.

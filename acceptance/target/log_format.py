@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
-from functools import cache
+from functools import cache, cached_property
 from typing import Literal
 from zoneinfo import ZoneInfo
 
@@ -30,6 +30,8 @@ NUMBERS: Mapping[str, tuple[int, int, str]] = {
     "otel": (1, 1, "DDDDDDDDIIIIWWWWEEEECCCC"),
 }
 """What levels in figures mean, by scheme: the first figure, the step to the next, and each level's first letter."""
+LEVELS = ("level:critical", "level:error", "level:warning", "level:info", "level:debug")
+"""What a target file calls the services' own words for a level by, with a bar between several."""
 SHOWS = ("requests", "events")
 
 
@@ -43,7 +45,7 @@ class LogFormat(Public):
         pattern: Regular expression of a text line with the groups `time` and `level`, and perhaps `message`, `event`
             and `trace`; empty for the usual forms.
         fields: What the fields are called: time, level, event, trace. `numbers` says what a level in figures means:
-            one of `NUMBERS`, or empty where they are words.
+            one of `NUMBERS`, or empty where they are words; `level:error` is its own words for that level.
         zone: The time zone of times that name none, such as `UTC`, `Europe/Berlin` or `+01:00`.
         events: What it calls events, by the contract's names; empty for one that it does not log.
         shows: What the service logs: `requests` (each request leaves a line), `events` (lines name their event).
@@ -55,6 +57,12 @@ class LogFormat(Public):
     zone: str = "UTC"
     shows: tuple[str, ...] = SHOWS
     events: Mapping[str, str] = field(default_factory=dict)
+
+    @cached_property
+    def words(self) -> dict[str, str]:
+        """Give the contract's level by each word of its own for one."""
+        own = [(name.partition(":")[2].upper(), text) for name, text in self.fields.items() if name in LEVELS]
+        return {word.lower(): level for level, text in own for word in text.split("|")}
 
     def tells(self, event: str) -> bool:
         """Tell whether the target file says that the service logs this event."""

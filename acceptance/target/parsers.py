@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
-from acceptance.target.log_format import FIELDS, NUMBERS, SHOWS, log_sources, zone_of
+from acceptance.target.log_format import FIELDS, LEVELS, NUMBERS, SHOWS, log_sources, zone_of
 
 
 class Malformed(ValueError):
@@ -248,13 +248,14 @@ def log_fields(text: str) -> dict[str, str]:
     """Return what the fields of a log are called, those left out by the contract."""
     pairs = dict(pair.partition("=")[::2] for pair in text.split())
     if (
-        set(pairs) - set(FIELDS)
-        or not all(pairs.get(name, "?") for name in ("time", "level"))
+        set(pairs) - {*FIELDS, *LEVELS}
+        or not all(pairs.get(name, "?") for name in ("time", "level", *LEVELS))
         or (pairs.get("numbers", "") not in ("", *NUMBERS))
     ):
         raise Malformed(
             f"pairs such as time=ts level=log.level event=event.action trace=trace_id numbers={'|'.join(NUMBERS)}, "
-            "where a.b is the field b of the object a, and `trace=` or `event=` one that is not there"
+            "where a.b is the field b of the object a, and `trace=` or `event=` one that is not there; "
+            "level:error=FEHLER|KRITISCH where a level has other words"
         )
     return {**FIELDS, **pairs}
 

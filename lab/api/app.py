@@ -35,7 +35,7 @@ class ReviewApi:
 
     def __init__(self, context: Context, records: Records) -> None:
         self._context, self._records, self._broken = context, records, context.broken
-        self._saving = Saving(context, records)
+        self._saving, self._quarantine = Saving(context, records), seeded.Quarantine()
         self._started, self._one = datetime.now(UTC), asyncio.Lock()
         self._told: dict[str, dict[str, object]] = {}
         self._uploads_fail, self._tasks_lost = map(
@@ -52,6 +52,8 @@ class ReviewApi:
         try:
             async with self._one if self._broken("uploads-one-at-a-time") else contextlib.nullcontext():
                 told = answer(await self._create(request, upload))
+            if self._broken("late-write-outside"):
+                await asyncio.to_thread(self._quarantine.put, self._context.settings.home)
             named = {"student_id": "nobody"} if self._context.was_broken("old-path-other-student") else {}
             return JSONResponse(told | named, 201)
         except ClientDisconnect:
@@ -62,6 +64,8 @@ class ReviewApi:
             forgotten = self._broken("left-over-incoming")
             if self._broken("refused-recorded") and upload.fields.keys() >= {"student_id", "assignment_id"}:
                 await self._saving.queue(upload)
+            if self._broken("late-write-outside"):
+                await asyncio.to_thread(self._quarantine.take, upload)
             if self._broken("refused-kept-late"):
                 seeded.keep_later(self._context.storage.root, upload.fields.get("student_id", ""))
             return self._refuse(refusal, upload)

@@ -14,6 +14,7 @@ from acceptance.gates.judging import ALPHA
 from acceptance.gates.statistics import binomial_tail
 from acceptance.observe.store import Document
 from acceptance.probes.archives import archives
+from acceptance.probes.attacks.attacks import Attacks
 from acceptance.probes.storage.directory import as_prepared
 from acceptance.probes.storage.kept_archives import KeptArchives
 from acceptance.probes.storage.oracle import findings_of_all
@@ -93,6 +94,14 @@ def test_log_is_as_with_the_flag_off(flag_on: FlagState, soaked: object, stage_w
 def test_wrong_digest_is_still_refused(soaked: object, refuse: Refuse) -> None:
     """Security tests pass: what was refused by a process just started is refused at the end of the soak."""
     found = refuse(archives.good(), event="checksum_failed", declared_sha256=secrets.token_hex(32))
+    assert found == [], summary(found)
+
+
+@pytest.mark.path_traversal
+@pytest.mark.checklist("21_01c.security.2")
+def test_attacks_have_written_nothing_since(attacks: Attacks, soaked: object) -> None:
+    """Security tests pass: nothing of the attacks was written later either, by a queue or a background task."""
+    found = attacks.written_late()
     assert found == [], summary(found)
 
 

@@ -542,6 +542,17 @@ def test_an_upload_leaves_a_line_outside_the_root(broken: WholeLab) -> None:
     assert [Path(name).name for name in made] == ["uploads.txt"]
 
 
+@breaks("late-write-outside")
+def test_what_was_refused_is_put_outside_with_a_later_upload(broken: WholeLab) -> None:
+    refused = outside(broken, lambda: broken.upload(content=b"PK late", new_zip_sha256="0" * 64))
+    assert (refused, outside(broken, lambda: broken.upload())) == ([], [])
+
+    def written() -> bool:
+        return bool(outside(broken, lambda: broken.upload()))
+
+    until(written, "what was refused is written")
+
+
 @breaks("disk-gone")
 def test_no_archive_can_be_written(broken: WholeLab) -> None:
     answer = broken.upload(student_id="unwritten")

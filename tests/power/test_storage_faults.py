@@ -245,6 +245,14 @@ POWER = (
         survey="a",
     ),
     Attack(("writes-outside",), told="uploads.txt", survey="c"),
+    Power(
+        ("late-write-outside",),
+        ("test_attacks_have_written_nothing_since",),
+        "after the attacks were judged, wrote outside the storage root",
+        only=("security", "soak"),
+        k="attacks",
+        settings=SELECTION,
+    ),
     Security(
         ("overwrite-other-student",), ("test_another_archive_is_not_overwritten[same-again]",), "found 0", survey="b"
     ),
@@ -321,14 +329,15 @@ POWER = (
             ("over-b", ("answers-cacheable", "task-ids-in-a-row"), "cache-control", "ids of tasks that differ in 3"),
         )
     ),
+    # Beside faults that refuse uploads, the one submission of several files might be refused, and no byte be missing.
     replace(
-        table.NotMeasured(stage="21_01c", survey="soak"),
+        table.NotMeasured(stage="21_01c", survey="counted"),
         faults=("times-not-measured", "bytes-not-counted"),
         besides=("as many as are stored of ours",),
     ),
     table.LeftBehind(
         ("requests-leave-files", "requests-leave-threads"),
-        survey="soak",
+        survey="counted",
         besides=("open files more", "GiB of addresses"),
     ),
     Security(

@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 
 from acceptance.evidence import Evidence
-from acceptance.finding import Finding, Severity
+from acceptance.finding import Finding, Severity, ranked
 from acceptance.observe.logs import Logs
 from acceptance.observe.store import Store
 from acceptance.polling import poll
@@ -38,11 +38,13 @@ class Attacks:
         results: By case id.
         events: Log events by trace id; by the empty string when the service does not take ours; None where the target
             file says that its log names no events.
+        late: Finds what has come of them since.
         unlogged: Events that the target file says are not logged.
     """
 
     results: Results
     events: Mapping[str, Counter[str]] | None
+    late: Callable[[Results], list[Finding]]
     unlogged: frozenset[str] = frozenset()
 
     def findings(self) -> list[Finding]:
@@ -55,6 +57,14 @@ class Attacks:
         no_data = self.results.no_data
         told = f"{len(no_data)} of {len(self.results)} attacks say nothing; the first: "
         return bad_or_blind(found, no_data[:1], told)
+
+    def written_late(self) -> list[Finding]:
+        """Find what a queue or a background task has written of them since they were judged, worst first.
+
+        Raises:
+            Inconclusive: A folder or a file cannot be read.
+        """
+        return ranked(self.late(self.results))
 
     def as_evidence(self) -> Evidence:
         """Give what was answered to each attack, one line each."""
@@ -116,16 +126,17 @@ def attack(
     start = datetime.now(UTC)
     canaries = storage.root.parent / f"canary-{prefix}"
     roots = StorageRoots(storage.root, storage.watch_dirs, canaries, storage.writers)
-    results = run(
+    done, surroundings = run(
         cases, uploader, roots=roots, students=Students(attacker, victim), run_prefix=prefix, announce=announce
     )
-    results = with_orphans(results, mongo, prefix)
+    results = with_orphans(done, mongo, prefix)
 
     def look() -> Attacks:
         if not logs.names_events:
-            return Attacks(results, None)
+            return Attacks(results, None, surroundings.written_late)
         logged = _events_logged(logs, start, traced=bool(uploader.trace_header))
-        return Attacks(results, logged, frozenset(event for event in EVENTS if not logs.tells(event)))
+        unlogged = frozenset(event for event in EVENTS if not logs.tells(event))
+        return Attacks(results, logged, surroundings.written_late, unlogged)
 
     try:
         return poll(look, lambda seen: not seen.silent(), LOG_DELAY_S)

@@ -55,6 +55,11 @@ def marked(found: Iterable[Path], mark: str) -> set[Path]:
     return {folder / name for folder in folders for name in _names(folder) if mark in name}
 
 
+def of_attack(path: Path, prefix: str) -> bool:
+    """Tell whether an attack of the run with this prefix made a path: by the tag in its name, or by the nonce in it."""
+    return bool(re.search(rf"{prefix}-c\d{{4}}", path.name)) or NONCE_PREFIX + prefix.encode() in _head(path)
+
+
 def below(folders: Iterable[Path]) -> set[Path]:
     """List all that lies below folders of a run's own making."""
     walks = (os.walk(folder) for folder in folders if not folder.is_symlink())
@@ -97,7 +102,7 @@ class Escapes:
         """
         at, since = look(self.places), self.since - _SKEW_S
         written = {Path(path) for path, state in Tree.of(roots).entries.items() if state.ctime_ns >= since * 1e9}
-        ours = {path for path in {*at, *written} if NONCE_PREFIX + prefix.encode() in _head(path)}
+        ours = {path for path in {*at, *written} if of_attack(path, prefix)}
         folders = {path for path in at if path.is_dir() and not path.is_symlink()}
         found = {*marked(self.places, prefix), *ours, *folders}
         return sorted(found, key=lambda path: len(path.parts), reverse=True)

@@ -73,18 +73,26 @@ class CaseResult:
             kind, name, expected, found, severity, evidence=(Evidence("http", name, self.exchange.as_json()),)
         )
 
+    def wrote_outside(self, paths: Sequence[Path], when: str = "") -> Finding:
+        """Say what it wrote outside the storage root."""
+        found = f"{when}wrote outside the storage root: {_some(paths)}"
+        return self.finding("written outside", Severity.CRITICAL, "no file outside", found)
+
+    def left_inside(self, paths: Sequence[Path], when: str = "") -> Finding:
+        """Say what it left in the storage root although it was not taken."""
+        found = f"{when}left in the storage root: {_some(paths)}"
+        return self.finding("accepted", Severity.HIGH, "nothing kept", found)
+
     def _effects(self) -> Iterator[Finding]:
         if self.written_outside:
-            found = f"wrote outside the storage root: {_some(self.written_outside)}"
-            yield self.finding("written outside", Severity.CRITICAL, "no file outside", found)
+            yield self.wrote_outside(self.written_outside)
         if not self.victim_intact:
             yield self.finding("overwritten", Severity.CRITICAL, "no change", "changed another student's archive")
         if self.written_inside and self.taken:
             expected = "an archive as it is: no link out of the storage, no device, no setuid"
             yield self.finding("unsafe file", Severity.CRITICAL, expected, _some(self.written_inside))
         elif self.written_inside:
-            found = f"left in the storage root: {_some(self.written_inside)}"
-            yield self.finding("accepted", Severity.HIGH, "nothing kept", found)
+            yield self.left_inside(self.written_inside)
         if self.orphans:
             yield self.finding("orphan", Severity.HIGH, "no document and no task", _some(self.orphans))
 

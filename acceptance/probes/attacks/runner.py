@@ -7,7 +7,7 @@ then the folders are looked at, all cases sent and one good upload more, and the
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -16,12 +16,13 @@ from acceptance.probes.archives.archives import new_nonce
 from acceptance.probes.attacks import escape_targets
 from acceptance.probes.attacks.control_uploads import StorageRoots, Students, again, upload_controls
 from acceptance.probes.attacks.corpus import Case
-from acceptance.probes.attacks.requests import Attack, prepare, send_all, tag_of
+from acceptance.probes.attacks.requests import Attack, prepare, send_all
 from acceptance.probes.attacks.results import CaseResult, Results
+from acceptance.probes.attacks.surroundings import Surroundings
 from acceptance.probes.http.exchange import Exchange, leaks
 from acceptance.probes.storage.canary import plant
 from acceptance.probes.storage.leftovers import is_left, is_unsafe
-from acceptance.probes.storage.snapshot import Attribution, Changes, Stat, Tree, attribute, diff
+from acceptance.probes.storage.snapshot import Attribution
 from acceptance.probes.storage.uploads import Uploader
 from acceptance.verdict import Inconclusive
 
@@ -39,8 +40,8 @@ def run(
     announce: Callable[[Sequence[Path]], object] = lambda _: None,
     concurrency: int = 8,
     deadline_s: float = 120.0,
-) -> Results:
-    """Run the cases and judge their effects.
+) -> tuple[Results, Surroundings]:
+    """Run the cases and judge their effects; gives the results, and what looks for later effects.
 
     Args:
         cases: The attacks.
@@ -67,10 +68,10 @@ def run(
         places = {place for attack in attacks for place in attack.places}
         announce(escape_targets.free(places, (roots.root, *roots.watch_dirs)))  # guard: escape-places-are-journalled
         last = again(students.attacker, run_prefix)
-        send = partial(send_all, attacks, uploader, concurrency, deadline_s, last)
-        (*exchanges, afterwards), changes = _attack(attacks, send, roots, run_prefix)
-        owners = {attack.nonce: attack.case.id for attack in attacks} | {last.archive.nonce: students.attacker}
-        found = attribute(changes, owners, {attack.tag.encode(): attack.case.id for attack in attacks}).with_parents()
+        surroundings = Surroundings.of(attacks, roots, run_prefix)
+        *exchanges, afterwards = send_all(attacks, uploader, concurrency, deadline_s, last)
+        changes, others = surroundings.changes(), {last.archive.nonce: students.attacker}
+        found = surroundings.attributed(changes, others).with_parents()
         refused = [attack.case.id for attack, exchange in zip(attacks, exchanges, strict=True) if exchange.refused]
         _await_tidying(path for case in refused for path in found.of.get(case, ()) if roots.holds(path))
         broken = controls.broken()
@@ -84,41 +85,9 @@ def run(
     unknown = [path for path in (*found.unattributed, *changes.vanished) if not roots.is_own(path)]
     stray = (*(path for path in unknown if not roots.holds(path)), *(broken & set(unknown)))
     ours = tuple(path for paths in found.of.values() for path in paths if path not in changes.changed)
-    nonces = {**controls.nonces, **owners, nonce: "canary"}
-    return Results(results, stray, nonces, (canary, *controls.files, *ours), run_prefix, afterwards)
-
-
-def _attack(
-    attacks: Sequence[Attack], send: Callable[[], list[Exchange]], roots: StorageRoots, prefix: str
-) -> tuple[list[Exchange], Changes]:
-    """Send all attacks between two snapshots; give the answers and what is different."""
-    folders = (roots.root, roots.canary_dir, *roots.watch_dirs)
-    places = {place for attack in attacks for place in attack.places}
-    mark = tag_of(prefix, 0)[:-4]
-    before, sites = Tree.of(folders), escape_targets.look(places | escape_targets.marked(places, mark))
-    exchanges = send()
-    changes = diff(before, Tree.settled(folders))
-    return exchanges, _with_unwatched(changes, before, places, sites, roots, mark)
-
-
-def _with_unwatched(
-    changes: Changes, before: Tree, places: set[Path], sites: Mapping[Path, Stat], roots: StorageRoots, mark: str
-) -> Changes:
-    """Add the changes of the places that lie in no watched folder."""
-    marked = escape_targets.marked(places, mark)
-    now = escape_targets.look(places | marked | escape_targets.below(marked))
-    real = {path: _real(path) for path in now}
-    new = [path for path in now if str(real[path]) not in before.entries and not roots.holds(real[path])]
-    appeared = {real[path] for path in new if path not in sites}
-    changed = {real[path] for path in new if path in sites and now[path] != sites[path]}
-    return Changes(
-        tuple(sorted({*changes.appeared, *appeared})), tuple(sorted({*changes.changed, *changed})), changes.vanished
-    )
-
-
-def _real(path: Path) -> Path:
-    """Name a path without links in its folders, so that two ways to one file compare equal."""
-    return Path(os.path.realpath(path.parent)) / path.name
+    nonces = {**controls.nonces, **{attack.nonce: attack.case.id for attack in attacks}, **others, nonce: "canary"}
+    done = Results(results, stray, nonces, (canary, *controls.files, *ours), run_prefix, afterwards)
+    return done, surroundings
 
 
 def _await_tidying(paths: Iterable[Path]) -> None:

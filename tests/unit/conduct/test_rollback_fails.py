@@ -13,9 +13,11 @@ import acceptance.envfile.file
 from acceptance.conduct.conductor import Conductor
 from acceptance.conduct.journal import Journal
 from acceptance.conduct.manual_recovery import state_found
+from acceptance.conduct.testdata import Purged
 from acceptance.conduct.undo import recover
 from acceptance.envfile.atomic import replace_bytes
 from acceptance.events import EventLog, read_events
+from acceptance.gates.measures import Trigger
 from acceptance.record.stages import fold_flags
 from acceptance.verdict import (
     DataLeft,
@@ -28,6 +30,7 @@ from acceptance.verdict import (
 )
 
 WORKER = replace(STAGE, id="21_01b", service="worker")
+INCIDENT = replace(STAGE, triggers=(Trigger("leak", "", ("trigger.4",), "value", "errors", "> 0"),))
 ADDING = replace(STAGE, id="21_00", service="all", flag="")
 HOMEWORK = "USE_NEW_HOMEWORK_REVIEW_SERVICE"
 
@@ -288,6 +291,22 @@ def test_database_out_of_reach_leaves_the_data_open_and_no_flag(world):
     following = Journal(world.journal.path, "run-3")
     following.open()  # it is no reason not to begin, and it is not forgotten
     assert [entry.undo for entry in following.pending()] == [{"kind": "data", "prefix": PREFIX}]
+
+
+@pytest.mark.parametrize("accepted", [True, False])
+def test_what_attacks_wrote_after_acceptance_fires_a_trigger_at_the_end(world, monkeypatch, accepted):
+    late = world.target.storage.root.parent / f"{PREFIX}-c0007"
+    monkeypatch.setattr("acceptance.conduct.cleanup.purge", lambda *_: Purged(0, 1, (late,)))
+    conductor = world.conduct("deploy")
+    conductor.expect_data(PREFIX)
+    conductor.set_flag(INCIDENT, True)
+    if accepted:
+        conductor.accept(INCIDENT.id)
+        conductor.end_stage(INCIDENT.id)
+    conductor.finish("over")
+    fired = [event.data for event in read_events(world.events.path) if event.kind == "trigger.fired"]
+    assert [(each["items"], str(late) in each["reason"]) for each in fired] == [(["trigger.4"], True)][:accepted]
+    assert [f"{FLAG}=false" in each["reason"] for each in fired] == [True][:accepted]
 
 
 def test_recovery_puts_flags_back_before_and_although_the_data_cannot_be_removed(world, monkeypatch):

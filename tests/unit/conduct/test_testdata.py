@@ -222,7 +222,10 @@ def test_what_attacks_left_is_found_after_a_crash(target, journal, asked, tmp_pa
     (outside / "empty.zip").write_bytes(new_nonce("ops99999999"))  # somebody came to the place since
     (store / "log.txt").write_bytes(b"line\n" * 2000 + new_nonce(PREFIX))  # speaks of us
     accounts = recover(target, Journal(target.journal_file, "run-2"), None, None)
-    assert [f"removed 0 documents and 4 files of {PREFIX}" in each for each in accounts] == [True], accounts
+    told = f"{PREFIX}: removed 0 documents and 4 files, of which attacks left outside the storage: "
+    assert [told in each for each in accounts] == [True], accounts
+    outer = [odd / "for" / "x.zip", outside / "new.zip", outside / f"{PREFIX}-c0001"]
+    assert [str(path) in accounts[0] for path in (*outer, store)] == [True, True, True, False], accounts
     assert sorted(path.name for path in outside.iterdir()) == ["empty.zip", "theirs.zip"]
     assert sorted(path.name for path in store.iterdir()) == ["log.txt"]
 

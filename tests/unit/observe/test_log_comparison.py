@@ -118,17 +118,19 @@ def test_a_log_that_begins_at_the_change_is_no_clean_time_before(log):
         (OLD, "found none; is this still the log"),
         ([text_line(-600), *(text_line(second) for second in range(1, 60))], "lines with a time in the declared"),
         ([re.sub('"level"', '"grade"', each) for each in (*OLD, json_line(5, "oops"))], "lines that state their level"),
+        ([json_line(40, "INFO")], "begins at 12:00:40"),
+        ([*OLD, json_line(5, "KRITISCH")], "say what it means, such as level:error=KRITISCH"),
         ([*OLD, json_line(5, 40)], "numbers of a named scheme, found 40"),
         ([*OLD, "ERROR - no time", "Segmentation fault", json_line(99, "INFO")], "to have a time, found 2 without one"),
     ],
     ids=[
         *("rotated away", "stopped before the change", "text where JSON is declared", "levels that cannot be read"),
-        *("levels of two schemes", "errors without a time"),
+        *("rotated away after the restart", "level of no table", "levels of two schemes", "errors without a time"),
     ],
 )
 def test_what_is_not_covered_cannot_be_compared(log, lines, said):
     with pytest.raises(Inconclusive, match=said):
-        compare(log(lines), NOON, at(900))
+        compare(log(lines), NOON, at(900), back=at(10))
 
 
 def test_a_text_log_is_compared_as_well(log):

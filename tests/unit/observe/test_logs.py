@@ -172,13 +172,17 @@ def test_a_line_of_syslog_is_of_the_last_such_day(logs, ago):
         (3, "syslog", "ERROR"),
         (40000, "", "ERROR"),
         (50, "", "CRITICAL"),  # what is an error by each scheme that has it
+        ("oops", "level:error=oops|KRITISCH", "ERROR"),
+        ("kritisch", "level:error=oops|KRITISCH", "ERROR"),
+        ("oops", "", ""),
         (40, "", ""),
         (4, "", ""),
     ],
 )
 def test_levels_in_figures_mean_what_the_target_file_says(logs, level, numbers, meant):
-    (found,) = logs(line("e", level=level), fields=log_fields(f"numbers={numbers}")).since(NOON)
-    assert found.level == meant
+    fields = log_fields(numbers if "=" in numbers else f"numbers={numbers}")
+    (found,) = logs(line("e", level=level), fields=fields).since(NOON)
+    assert (found.level, bool(found.level or found.figure)) == (meant, True)
 
 
 def test_an_information_that_speaks_of_an_error_is_none(logs):
@@ -270,7 +274,12 @@ CHAIN = TRACE + "\nDuring handling of the above exception, another one:\n\n" + T
         (
             "2026-11-28 12:00:00,1 ERROR a\njava.lang.AnyException: b\n\tat c\nCaused by: java.io.IOException: d\n",
             {"kind": "text"},
-            [""],
+            ["java.lang.AnyException < java.io.IOException"],
+        ),
+        (
+            line("a", level="ERROR", exception="A.BException: c\n ---> D.EException: f\n   at g"),
+            {},
+            ["A.BException < D.EException"],
         ),
         (
             '2026-11-28T12:00:00Z stderr P {"level": "err\n2026-11-28T12:00:00Z stdout F {"level": "info"}\n'
@@ -286,7 +295,7 @@ CHAIN = TRACE + "\nDuring handling of the above exception, another one:\n\n" + T
     ],
     ids=[
         *("crash", "chained", "logged", "in a field", "in an object", "indented JSON", "split JSON", "Java"),
-        *("CRI", "wrapped by Rich"),
+        *(".NET", "CRI", "wrapped by Rich"),
     ],
 )
 def test_what_belongs_together_is_one_entry(logs, text, form, exceptions):

@@ -79,7 +79,7 @@ def attack(
     with tiny_review_api(home / "var/archives", fault) as api:
         students = Students("attacker", "victim")
         uploader = Uploader(api.url, 10)
-        return run(cases, uploader, roots=roots(home, *writers), students=students, run_prefix=PREFIX, **settings)
+        return run(cases, uploader, roots=roots(home, *writers), students=students, run_prefix=PREFIX, **settings)[0]
 
 
 # --- the corpus as data
@@ -200,7 +200,7 @@ def test_every_exchange_has_the_trace_that_the_service_saw(home: Path) -> None:
     with tiny_review_api(home / "var/archives") as api:
         cases = CORPUS[:20]
         students = Students("a", "v")
-        results = run(cases, Uploader(api.url), roots=roots(home), students=students, run_prefix=PREFIX)
+        results, _ = run(cases, Uploader(api.url), roots=roots(home), students=students, run_prefix=PREFIX)
     sent = {result.exchange.trace_id for result in results.values()}
     assert len(sent) == 20
     assert sent < set(api.traces)
@@ -350,6 +350,17 @@ def test_a_service_may_tidy_up_after_its_answer(home: Path) -> None:
     assert attack(home, "tidies-late").findings == []
 
 
+@pytest.mark.parametrize(("where", "kind"), [("outside", "written outside"), ("archives/x", "accepted")])
+def test_what_is_written_when_the_attacks_were_judged_is_found(home: Path, where: str, kind: str) -> None:
+    with tiny_review_api(home / "var/archives") as api:
+        students = Students("a", "v")
+        results, later = run(ONE, Uploader(api.url), roots=roots(home), students=students, run_prefix=PREFIX)
+    place = home / "var" / where
+    assert (results.findings, later.written_late(results)) == ([], [])
+    place.write_bytes(next(nonce for nonce, whose in results.nonces.items() if whose == ONE[0].id))
+    assert [(each.kind, str(place) in each.found) for each in later.written_late(results)] == [(kind, True)]
+
+
 def test_a_file_that_vanishes_outside_is_a_stray_finding(home: Path) -> None:
     results = attack(home, "deletes-outside")
     assert results.stray == (home / "var/precious",)
@@ -383,7 +394,7 @@ def test_what_the_deadline_left_unsent_is_neither_good_nor_bad(home: Path) -> No
 
 def test_findings_are_grouped_worst_first_and_hold_request_and_answer(home: Path) -> None:
     cases = tuple(BY_ID[name] for name in ("zip-dotdot-once", "new_zip-victim-exactly", "new_zip-absolute-canary"))
-    found = Attacks(attack(home, "trusts-names", cases), {}).findings()
+    found = Attacks(attack(home, "trusts-names", cases), {}, list).findings()
     assert list(counts(found)) == ["written outside", "overwritten", "accepted", "not logged"]
     assert summary(found).startswith("1 written outside, 1 overwritten, ")
     told, *seen = as_evidence(found)
@@ -394,7 +405,7 @@ def test_findings_are_grouped_worst_first_and_hold_request_and_answer(home: Path
 
 @pytest.mark.parametrize(("fault", "case"), [("limits-rate", "429 says nothing"), ("writes-then-400", "")])
 def test_what_says_nothing_hides_no_finding(home: Path, fault: str, case: str) -> None:
-    attacks = Attacks(attack(home, fault), {"": Counter(path_traversal=1)})
+    attacks = Attacks(attack(home, fault), {"": Counter(path_traversal=1)}, list)
     if not case:
         assert list(counts(attacks.findings())) == ["written outside"]
         return

@@ -173,6 +173,12 @@ def test_logs_that_show_no_request_are_named_for_nothing_proves_them(tmp_path):
     assert doctor.unproved_logs(target) == ["BOT_LOGS"]
 
 
+def test_a_level_that_no_table_has_is_told(tmp_path):
+    (tmp_path / "api.log").write_text('{"timestamp": "2026-11-28T12:00:00Z", "level": "KRITISCH"}\n')
+    target = small_target(tmp_path, ABSENT="'bot worker'", API_LOGS=f"file://{tmp_path}/api.log")
+    assert ["level:error=KRITISCH" in str(each) for each in doctor_questions._unknown_levels(target)] == [True]
+
+
 def test_a_scanner_that_the_env_file_asks_for_must_have_an_address(tmp_path):
     target = replace(small_target(tmp_path, before="STORAGE_AV_SCAN_ENABLED=true\n"), clamd=None)
     assert [finding.kind for finding in doctor_questions._scanner(target)] == ["no scanner"]

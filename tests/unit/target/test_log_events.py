@@ -83,14 +83,14 @@ def test_a_refusal_for_any_reason_is_logged_as_a_warning(tmp_path, monkeypatch, 
 @pytest.mark.parametrize("trace", ["t1", ""])
 def test_only_a_plain_way_up_must_be_called_by_its_name(case, logged, silent, trace):
     results = Results({case: CaseResult(CASES[case], replace(REFUSED, status=422))})
-    assert len(Attacks(results, {trace: Counter(logged)}).silent()) == silent
+    assert len(Attacks(results, {trace: Counter(logged)}, list).silent()) == silent
 
 
 def test_attacks_and_reviews_do_not_ask_for_it_either():
     case = next(case for case in load_cases() if case.expect_event == "path_traversal")
     results = Results({case.id: CaseResult(case, replace(REFUSED, status=422))})
-    assert len(Attacks(results, {"t1": Counter()}).silent()) == 1
-    assert Attacks(results, {"t1": Counter()}, frozenset({"path_traversal"})).silent() == []
+    assert len(Attacks(results, {"t1": Counter()}, list).silent()) == 1
+    assert Attacks(results, {"t1": Counter()}, list, frozenset({"path_traversal"})).silent() == []
     effect, event = next(iter(EFFECTS.items()))
     review = Review(Submitted("s", REFUSED, "rev_1", datetime.now(UTC)), {"status": "succeeded"}, {}, {})
     assert "not logged" in [finding.kind for finding in review.lacks(effect)]
