@@ -17,6 +17,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from importlib.util import cache_from_source
 from pathlib import Path
 from typing import Any
 
@@ -105,10 +106,11 @@ class Collecting:
 
 def _forget_silent(checks: Path) -> None:
     """Remove what pytest compiled of the checks without the hook, as by another ini file: nothing would be told."""
-    for compiled in checks.rglob("*-pytest-*.pyc"):
-        with suppress(OSError):
-            if _COMPILED_TELLING not in compiled.read_bytes():  # guard: checks-compiled-to-tell
-                compiled.unlink()
+    for source in checks.rglob("*.py"):
+        for compiled in Path(cache_from_source(str(source))).parent.glob(f"{source.stem}.*-pytest-*.pyc"):
+            with suppress(OSError):
+                if _COMPILED_TELLING not in compiled.read_bytes():  # guard: checks-compiled-to-tell
+                    compiled.unlink()
 
 
 def collect(project: Path) -> Collection:

@@ -88,7 +88,7 @@ def test_silence_is_never_a_pass(command, hours, told, ask):
         ("<testcase/><testcase><skipped/></testcase>", "1", "1 of 2 tests passed, 0 failed"),
         ("<testcase/><testcase><error/></testcase>", "1", "expected exit code 0, found 1"),
         ("<testcase><skipped/></testcase>", "1", "found 1: tests.xml: 0 of 1 tests passed"),
-        ("<testcase/>", "0.5", "expected a time of the last 0.5 h, found one 0.8 h old"),
+        ("<testcase/>", "0.5", "expected a time of the last 0.5 h, found one 0."),
         ("<", "1", "gave no answer"),
     ],
 )

@@ -24,14 +24,17 @@ def everything():
     return found
 
 
-def test_what_stays_compiled_keeps_what_each_check_claims(monkeypatch, tmp_path):
+@pytest.mark.parametrize("elsewhere", ["", "elsewhere"], ids=["beside", "elsewhere"])
+def test_what_stays_compiled_keeps_what_each_check_claims(elsewhere, monkeypatch, tmp_path):
     """The run uses it: after a run by another ini file its record told of no check what it expected and found."""
     monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
+    monkeypatch.setenv("PYTHONPYCACHEPREFIX", prefix := str(tmp_path / elsewhere) if elsewhere else "")
+    monkeypatch.setattr(sys, "pycache_prefix", prefix or None)
     (folder := tmp_path / CHECKS / "stage_x").mkdir(parents=True)
     (folder / "test_preflight.py").write_text("def test_good(): assert 1 < 2\n")
     command = [sys.executable, "-m", "pytest", "-c", os.devnull, "--rootdir", str(tmp_path), str(folder)]
     subprocess.run(command, cwd=tmp_path, capture_output=True, check=True)
-    [compiled] = tmp_path.rglob("*-pytest-*.pyc")
+    [compiled] = tmp_path.rglob("test_preflight*-pytest-*.pyc")
     for telling in False, True:
         assert (b"_call_assertion_pass" in compiled.read_bytes()) is telling
         collect(tmp_path)
