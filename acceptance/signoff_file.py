@@ -31,14 +31,22 @@ from typing import Any
 from acceptance.checklist import UnknownItem, item
 from acceptance.people import is_name, owner_of, same_person
 from acceptance.signoff import SignOff, SignOffs, Waiver, objection
-from acceptance.verdict import Refused
+from acceptance.ssh_signature import signed_by
+from acceptance.verdict import Inconclusive, Refused
 
+NAMESPACE = "butler-acceptance-sign-off"
 OLDEST = timedelta(days=30)
 """An older signature is of another deployment."""
 
 
 def load_sign_offs(
-    path: Path | None, operator: str, ticket: str = "", now: datetime | None = None, *, needs_ticket: bool = False
+    path: Path | None,
+    operator: str,
+    ticket: str = "",
+    now: datetime | None = None,
+    *,
+    needs_ticket: bool = False,
+    signers: Path | None = None,
 ) -> SignOffs:
     """Read a sign-off file; no file is no sign-offs.
 
@@ -48,9 +56,10 @@ def load_sign_offs(
         ticket: The run's change ticket; a file for another one is refused.
         now: The present, aware; a signature of the future is none.
         needs_ticket: Whether the file must name its ticket: in a production deployment.
+        signers: Whose SSH key must have signed the file, as its allowed signers; None where it needs no signature.
 
     Raises:
-        Refused: The file is missing, not TOML, for another ticket, or an entry is wrong; every one is named.
+        Refused: The file is missing, not TOML, not signed, for another ticket, or an entry is wrong; each is named.
     """
     if path is None:
         return SignOffs({}, {})
@@ -74,7 +83,20 @@ def load_sign_offs(
     if faults:
         raise Refused(f"{path}: " + "; ".join(faults))
     file = f"{path.name} of {owner_of(path)}"
+    if signers:  # guard: sign-offs-that-somebody-else-wrote
+        file += f", signed by {_signer(path, signers)}"
     return SignOffs({each.item: each for each in given}, {each.item: each for each in waivers}, file)
+
+
+def _signer(path: Path, signers: Path) -> str:
+    signature = path.with_name(f"{path.name}.sig")
+    if not signature.is_file():
+        how = f"ssh-keygen -Y sign -n {NAMESPACE} -f KEY {path}"
+        raise Refused(f"{path}: expected its signature beside it, {signature.name}, found none; sign it: {how}")
+    try:
+        return signed_by(path, signature, signers, NAMESPACE)
+    except (ValueError, Inconclusive) as error:
+        raise Refused(f"{path}: expected a signature that counts, found none: {error}") from error
 
 
 def _repeated(entries: Iterable[SignOff | Waiver], done: str) -> list[str]:

@@ -124,6 +124,10 @@ _VALUES = (
     "What it calls values of labels, by LABEL:VALUE of the contract, such as status:success=ok status:error=failed."
 )
 _VALUE_FORM = r"(\w+:)?[\w.-]+"
+_SIGNERS = (
+    "Allowed signers, as in ssh-keygen(1). Where it is named, a file of sign-offs counts with its signature beside it "
+    "alone, FILE.sig, by `ssh-keygen -Y sign -n butler-acceptance-sign-off -f KEY FILE`."
+)
 _UPLOAD_STATUS = (
     "With which status an upload that was taken is answered, with the flag off and on alike: 201, 200 or 202. In the "
     "record stands the contract's 201 for it, with what was answered beside it."
@@ -235,6 +239,7 @@ KEYS: dict[str, Key] = {
     "DEPLOYMENT_LOG": Key(path, "{CODE_DIR}/docs/specs/epic_21/architect/deployment_log.md"),
     "ATTACH_COMMAND": Key(optional(command), "", about=_ATTACH),
     "ATTACH_RECEIPT": Key(pattern, r'"(id|sys_id|url)"\s*:\s*"?[\w./:-]+', about=_RECEIPT),
+    "SIGN_OFF_SIGNERS": Key(optional(path), "", about=_SIGNERS),
     "MAIN_BRANCH": Key(branch, "origin/main"),
     "RUNNING_COMMIT": Key(optional(commit_source), ""),
     "ENV_FILE": Key(path, "{INFRA_DIR}/.env.infra"),

@@ -79,6 +79,7 @@ def _target(path: Path, s: Settings) -> Target:
         other_login=s["OTHER_LOGIN"],
         deployment_log=s["DEPLOYMENT_LOG"],
         attach=Attach(s["ATTACH_COMMAND"], s["ATTACH_RECEIPT"]),
+        sign_off_signers=s["SIGN_OFF_SIGNERS"],
         evidence=_commands(s),
         evidence_timeout_s=s["EVIDENCE_TIMEOUT_SECONDS"],
         main_branch=s["MAIN_BRANCH"],

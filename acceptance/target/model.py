@@ -48,6 +48,7 @@ class Target(Public):
         other_login: The login of another student, at the API.
         deployment_log: The file that each deployment gets an entry in (post.documentation.1).
         attach: How a record is attached to its change ticket.
+        sign_off_signers: Who may have signed a file of sign-offs; None where it needs no signature.
         main_branch: Remote and branch whose newest commit is to be deployed (21_01*.deploy.2).
         running_commit: Where a running service says of which commit it is; None where it does not.
         services: By short name: bot, worker, api.
@@ -81,6 +82,7 @@ class Target(Public):
     other_login: str = field(repr=False)
     deployment_log: Path
     attach: Attach
+    sign_off_signers: Path | None
     evidence: Mapping[str, EvidenceCommand]
     evidence_timeout_s: float
     main_branch: str

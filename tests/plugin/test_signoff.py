@@ -154,6 +154,13 @@ def test_the_operator_accepts_nothing_and_is_told_before_anything_is_changed(pro
     assert "M. Olsen runs this deployment and cannot accept it" in done.output
 
 
+def test_file_without_a_signature_is_refused_where_the_target_file_names_signers(project):
+    file = project.lab.with_name("signers.env")
+    file.write_text(f"{project.lab.read_text()}\nSIGN_OFF_SIGNERS=/nowhere/leads\n")
+    done = project.stage("21_01c", preflight=ASKS).run(f"--target={file}", *signs(project, signed()))
+    assert (done.code, done.events, "expected its signature beside it" in done.output) == (4, [], True), done.output
+
+
 def test_asking_without_a_terminal_is_refused(project):
     done = project.stage("21_01c", preflight=ASKS).run("--ask")
     assert (done.code, "--ask needs a terminal" in done.output) == (4, True), done.output

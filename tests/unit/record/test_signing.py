@@ -12,7 +12,8 @@ from record_scripts import script
 from acceptance.record.publish import manifest, publish
 from acceptance.record.signing import sign, signer
 from acceptance.record.verify import verify
-from acceptance.verdict import Inconclusive
+from acceptance.signoff_file import load_sign_offs
+from acceptance.verdict import Inconclusive, Refused
 
 
 def new_key(folder: Path, name: str) -> Path:
@@ -21,9 +22,9 @@ def new_key(folder: Path, name: str) -> Path:
     return path
 
 
-def allow(file: Path, principal: str, key: Path) -> Path:
+def allow(file: Path, principal: str, key: Path, purpose: str = "record") -> Path:
     kind, blob, _ = key.with_suffix(".pub").read_text().split()
-    file.write_text(f'{principal} namespaces="butler-acceptance-record" {kind} {blob}\n')
+    file.write_text(f'{principal} namespaces="butler-acceptance-{purpose}" {kind} {blob}\n')
     return file
 
 
@@ -92,3 +93,27 @@ def test_the_commands_sign_and_demand_a_signature(folder, key, allowed):
     assert script("record.py", "sign", folder, "--key", key).returncode == 1
     (folder / "MANIFEST.sha256").write_text(manifest(folder))
     assert script("record.py", "verify", folder, "--allowed-signers", allowed).returncode == 1
+
+
+@pytest.mark.parametrize(
+    ("purpose", "more", "told"),
+    [
+        ("sign-off", "", ""),
+        ("sign-off", "# more", "does not fit signs.toml"),
+        ("record", "", "not permitted for use in signature namespace"),
+        ("", "", "expected its signature beside it, signs.toml.sig"),
+    ],
+    ids=["signed", "changed", "for another purpose", "not signed"],
+)
+def test_sign_offs_count_with_a_signature_that_fits(purpose, more, told, key, tmp_path):
+    signers = allow(tmp_path / "leads", "lead@example.com", key, purpose)
+    (file := tmp_path / "signs.toml").write_text('ticket = "CHG-1"\n')
+    if purpose:
+        command = ["ssh-keygen", "-q", "-Y", "sign", "-n", "butler-acceptance-sign-off", "-f", key, file]
+        subprocess.run(command, check=True, capture_output=True)
+    file.write_text(file.read_text() + more)
+    try:
+        said = load_sign_offs(file, "M. Olsen", "CHG-1", signers=signers).file
+    except Refused as error:
+        said = str(error)
+    assert (told or ", signed by lead@example.com") in said
