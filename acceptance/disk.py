@@ -22,6 +22,8 @@ GONE = (errno.ENOENT, errno.ESTALE)
 _POLL_S = 0.02
 SHARED = 0o660
 """Mode of what the accounts that change a target write in common, whatever the umask."""
+LOCK = "target.lock"
+"""Its group is the env file's, also in a folder of another group; that of what lies beside it is the lock's."""
 
 
 def lock(descriptor: int, timeout_s: float) -> None:

@@ -17,8 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from acceptance.conduct.lock import LOCK
-from acceptance.disk import SHARED, share, sync_folder, user_name
+from acceptance.disk import LOCK, SHARED, share, sync_folder, user_name
 from acceptance.verdict import RecoveryNeeded
 
 VERSION = 2

@@ -19,7 +19,7 @@ from pathlib import Path
 from shlex import quote
 from typing import Self
 
-from acceptance.disk import SHARED, owner_name, share, user_name
+from acceptance.disk import LOCK, SHARED, owner_name, share, user_name
 from acceptance.envfile.flock import flocked
 from acceptance.people import login_name
 from acceptance.process import is_stopped
@@ -27,8 +27,6 @@ from acceptance.target.loading import journal_beside
 from acceptance.verdict import Refused
 
 _PATIENCE_S = 0.5  # what a process that was forked at the wrong moment needs to let go of an inherited lock
-LOCK = "target.lock"
-"""Its group is the env file's, also in a folder of another group; that of what lies beside it is the lock's."""
 
 
 class LockHeld(Refused):

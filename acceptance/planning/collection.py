@@ -32,7 +32,8 @@ _OF_THE_RUN = ("PYTEST_ADDOPTS", "PYTEST_PLUGINS")
 _ARGUMENTS = ("--collect-only", "-qq", "--continue-on-collection-errors", "-c", os.devnull, "-p", "fixtures.collected")
 _TELLING = ("-o", "enable_assertion_pass_hook=true")
 """With this hook each check tells what it expected and found. Whatever pytest compiles without it, later runs use."""
-_COMPILED_TELLING = b"_call_assertion_pass"
+_ASSERTS, _TELLS = b"_format_explanation", b"_call_assertion_pass"
+"""In what pytest compiled of a file that asserts something, and of one that also tells it."""
 _WITHOUT = ("-p", "no:cacheprovider", "-p", "no:warnings")
 
 
@@ -109,7 +110,8 @@ def _forget_silent(checks: Path) -> None:
     for source in checks.rglob("*.py"):
         for compiled in Path(cache_from_source(str(source))).parent.glob(f"{source.stem}.*-pytest-*.pyc"):
             with suppress(OSError):
-                if _COMPILED_TELLING not in compiled.read_bytes():  # guard: checks-compiled-to-tell
+                held = compiled.read_bytes()
+                if _ASSERTS in held and _TELLS not in held:  # guard: checks-compiled-to-tell
                     compiled.unlink()
 
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from acceptance.disk import SHARED, share
+from acceptance.disk import LOCK, SHARED, share
 from acceptance.polling import poll
 from acceptance.verdict import Inconclusive
 
@@ -63,7 +63,7 @@ class Requests:
         told = {"what": begun, "until": now + longest_s, "longest_s": longest_s}
         try:
             with os.fdopen(os.open(note, os.O_WRONLY | os.O_CREAT | os.O_EXCL, SHARED), "w") as file:
-                share(file.fileno(), self.folder / "target.lock")  # guard: note-that-the-next-account-can-read
+                share(file.fileno(), self.folder / LOCK)  # guard: note-that-the-next-account-can-read
                 file.write(json.dumps(told))  # guard: noted-before-it-is-sent
         except OSError as error:
             why = f"expected to note a request in {self.folder} before it is sent, found {error}; it was not sent"

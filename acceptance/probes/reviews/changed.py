@@ -138,10 +138,8 @@ def _is_there(file: str) -> bool:
 
 def _files_gone(subject: str, before: Sequence[Review], new: Review) -> list[Finding]:
     """Name an archive that is gone once it is reviewed, unless those of reviews by the old path are gone too."""
-    old, gone = (
-        [file for each in before for file in _files(each)],
-        [each for each in _files(new) if not _is_there(each)],
-    )
+    old = [file for each in before for file in _files(each)]
+    gone = [each for each in _files(new) if not _is_there(each)]
     if not gone or not (old and all(map(_is_there, old))):
         return []
     expected = f"{gone[0]}, which the task names, there after its review as by the old path"

@@ -32,12 +32,16 @@ def test_what_stays_compiled_keeps_what_each_check_claims(elsewhere, monkeypatch
     monkeypatch.setattr(sys, "pycache_prefix", prefix or None)
     (folder := tmp_path / CHECKS / "stage_x").mkdir(parents=True)
     (folder / "test_preflight.py").write_text("def test_good(): assert 1 < 2\n")
+    (folder / "conftest.py").write_text("asserts = 'nothing'\n")
     command = [sys.executable, "-m", "pytest", "-c", os.devnull, "--rootdir", str(tmp_path), str(folder)]
     subprocess.run(command, cwd=tmp_path, capture_output=True, check=True)
     [compiled] = tmp_path.rglob("test_preflight*-pytest-*.pyc")
+    [kept] = tmp_path.rglob("conftest*-pytest-*.pyc")
+    begun = kept.stat().st_mtime_ns
     for telling in False, True:
         assert (b"_call_assertion_pass" in compiled.read_bytes()) is telling
         collect(tmp_path)
+    assert kept.stat().st_mtime_ns == begun, "compiled again, although it asserts nothing"
 
 
 def test_no_check_of_any_stage_can_be_left_out(everything):
