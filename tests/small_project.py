@@ -70,6 +70,8 @@ class Project:
 
     def __init__(self, folder: Path, lab: Path) -> None:
         self.folder, self.lab = folder, lab
+        self.before: Sequence[str] = ()
+        """Words before each command, such as those that act as another account."""
         self.target = load_target(lab)
         [plugins] = re.findall(r"pytest_plugins = \(.*?\)", (ROOT / "conftest.py").read_text(), re.DOTALL)
         (folder / "conftest.py").write_text(plugins)
@@ -94,7 +96,7 @@ class Project:
         options = [f"--target={self.lab}", f"--reports={self.folder / 'out'}", "-pno:hypothesispytest"]
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "OPS_"))}
         return {
-            "args": [sys.executable, "-m", "pytest", *options, *args],
+            "args": [*self.before, sys.executable, "-m", "pytest", *options, *args],
             "cwd": self.folder,
             "env": kept | {"PYTHONPATH": str(ROOT)} | environment,
         }

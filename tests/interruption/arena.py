@@ -15,9 +15,10 @@ from pathlib import Path
 from small_project import ROOT, Project
 
 from acceptance.polling import poll
+from interruption.accounts import ANN, BEN, TEAM, acting_as, give_to_team
 from interruption.aftermath import MARK, faults_left, journal_fault, processes
 from interruption.checks import LEASE_S, stage_of
-from interruption.matrix import Kill
+from interruption.matrix import COLLEAGUE, Kill
 from interruption.screen import unrecorded, untold
 from interruption.small_disk import filled, small_disk_under
 
@@ -67,6 +68,8 @@ class Arena:
 
     def _kill(self, kill: Kill, disk: Path | None) -> Result:
         project, mark = self._project()
+        if kill.whom == COLLEAGUE:
+            self._hand_to_ann(project)
         env_before = project.target.env_file.read_bytes()
         process = project.start(*ARGS[kill.xdist], **{MARK: mark})
         if kill.since == "flag":
@@ -90,8 +93,11 @@ class Arena:
             if disk and project.flags():
                 faults.append(f"the flag is on while the disk is full:\n{output[-1500:]}")
         _send(signal.SIGCONT, _victims("watchdog", process.pid, mark) if "SIGSTOP" in kill.signal else [])
-        left = self._recovered(kill, mark) if kill.whom == "recovery" else []
-        left += faults_left(project.target, mark, env_before)
+        if kill.whom == "recovery":
+            faults += self._recovered(kill, mark)
+        elif kill.whom == COLLEAGUE:
+            faults += self._recovered_by_ben(mark)
+        left = faults_left(project.target, mark, env_before)
         if journal_fault(project.target):
             left = self._next_start(env_before)  # controller and watchdog are both gone: the journal's turn
         if faults := faults + left:
@@ -114,14 +120,22 @@ class Arena:
         time.sleep(kill.moment * RECOVERY_S)  # the moment is the point, not a condition
         first.kill()
         first.communicate()
-        second = self._recovery(mark)
-        said = second.communicate(timeout=ENDS_WITHIN_S)[0]
-        return (
-            [] if (second.returncode, "PASS: " in said) == (0, True) else [f"recover.py: {second.returncode}, {said}"]
-        )
+        return _unsaid(self._recovery(mark))
 
-    def _recovery(self, mark: str) -> subprocess.Popen[str]:
-        command = [sys.executable, str(ROOT / "scripts" / "ops" / "recover.py"), f"--target={self._lab}"]
+    def _hand_to_ann(self, project: Project) -> None:
+        """Let the lab be a team's, and a project one account's of it."""
+        shutil.rmtree(project.target.journal_dir, ignore_errors=True)  # it was root's; let her make lock and journal
+        give_to_team(self._lab.parent)
+        give_to_team(self._folder)
+        os.chown(project.target.env_file, ANN, TEAM)  # who is not its owner may undo a change, and make none
+        project.before = acting_as(ANN, self._folder / "ann")
+
+    def _recovered_by_ben(self, mark: str) -> list[str]:
+        give_to_team(self._folder)  # where his home is
+        return _unsaid(self._recovery(mark, *acting_as(BEN, self._folder / "ben")))
+
+    def _recovery(self, mark: str, *before: str) -> subprocess.Popen[str]:
+        command = [*before, sys.executable, str(ROOT / "scripts" / "ops" / "recover.py"), f"--target={self._lab}"]
         environment = os.environ | {"PYTHONPATH": str(ROOT), MARK: mark}
         return subprocess.Popen(
             command,
@@ -137,6 +151,13 @@ class Arena:
         folder = self._folder / f"run-{number}"
         folder.mkdir()
         return stage_of(Project(folder, self._lab)), f"{os.getpid()}-{self._folder.name}-{number}"
+
+
+def _unsaid(recovery: subprocess.Popen[str]) -> list[str]:
+    """Say what is wrong with the end of a recovery that must have put all in order."""
+    said = recovery.communicate(timeout=ENDS_WITHIN_S)[0]
+    good = (recovery.returncode, "PASS: " in said) == (0, True)
+    return [] if good else [f"recover.py: {recovery.returncode}, {said}"]
 
 
 def _strike(kill: Kill, process: subprocess.Popen[str], mark: str) -> bool:
@@ -158,7 +179,7 @@ def _strike(kill: Kill, process: subprocess.Popen[str], mark: str) -> bool:
         VICTIM_WITHIN_S,
     )
     hit = _send(_first(kill), sorted(found)[:1])
-    if whom != kill.whom:  # both
+    if whom != kill.whom:  # both, and the recovery's turn
         _send(_first(kill), controller)
     return hit
 

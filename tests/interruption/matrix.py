@@ -13,12 +13,15 @@ from dataclasses import dataclass
 
 SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP", "SIGKILL")
 BOTH = ("plain", "xdist")
+COLLEAGUE = "both; another account recovers"
+"""An operator's run loses its controller and its watchdog, and a colleague of the same team recovers."""
 Cell = tuple[str, str, str]
 CELLS: list[Cell] = [
     *itertools.product(SIGNALS, ["plain"], ["controller", "watchdog"]),
     *itertools.product(SIGNALS, ["xdist"], ["controller", "worker", "watchdog"]),
     *itertools.product(["SIGINT+SIGINT", "SIGTERM+SIGKILL"], BOTH, ["controller"]),
     *itertools.product(["SIGKILL"], BOTH, ["both", "recovery"]),
+    *itertools.product(["SIGKILL"], BOTH, [COLLEAGUE]),
     *itertools.product(["hang-up"], BOTH, ["controller"]),
     ("full disk", "plain", "env file"),
     *itertools.product(["SIGSTOP+SIGCONT", "SIGSTOP+SIGKILL"], BOTH, ["controller"]),
@@ -39,7 +42,9 @@ class Kill:
     since: str = "start"
 
     def __str__(self) -> str:
-        return f"{self.signal}-{self.xdist}-{self.whom}-{self.since}-{self.moment:.3f}".replace(" ", "_")
+        return f"{self.signal}-{self.xdist}-{self.whom}-{self.since}-{self.moment:.3f}".replace("; ", "_").replace(
+            " ", "_"
+        )
 
 
 @dataclass
