@@ -128,6 +128,9 @@ BY_COMMAND = tuple(
 )
 """Items that a command may answer in a person's place; of two of them a person is asked where a check cannot see."""
 
+OWN_SUITES = ("21_00.checklist.3", "post.validation.1")
+"""Items that name a suite of Butler's own: a command may run it beside our checks, never in place of one."""
+
 
 def item(item_id: str) -> Item:
     """Give one item.

@@ -12,16 +12,19 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from acceptance.checklist import OWN_SUITES
 from acceptance.evidence import Evidence
 from acceptance.finding import Finding
 from acceptance.people import owner_of
 from acceptance.process import CANNOT_RUN, DID_NOT_END, run
 from acceptance.target.keys import evidence_key
 from acceptance.target.model import Target
-from acceptance.verdict import Inconclusive
+from acceptance.verdict import Inconclusive, NotApplicable
 
 _TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)? ?(?:Z|[+-]\d\d:?\d\d)")
 _PAGE = re.compile(r"\s*<(?:!doctype|html)\b", re.IGNORECASE)
+_NONE_PASSED = re.compile(r"(?!.*\b\d+ passed)[= ]*\d+ (?:skipped|deselected|xfailed|warning)\b.* in [\d.]+s\b")
+"""How pytest ends with exit code 0 where nothing passed: `5 skipped in 0.12s`."""
 _NOT_EXECUTABLE = 126
 _AHEAD = timedelta(minutes=5)
 """How far another machine's clock may be before ours."""
@@ -72,7 +75,8 @@ class Answer:
         """
         if blind := self._says_nothing():
             key = evidence_key(self.item)
-            raise Inconclusive(f"{self.item}: «{self.command}» {blind}; correct {key} or let a person sign")
+            other = "" if self.item in OWN_SUITES else " or let a person sign"
+            raise Inconclusive(f"{self.item}: «{self.command}» {blind}; correct {key}{other}")
         if self.exit_code == 0:
             return []
         last = self.output.strip().splitlines()[-1][:300]
@@ -85,6 +89,8 @@ class Answer:
             return f"printed {said or 'nothing'}"
         if self.exit_code == 0 and _PAGE.match(self.output):  # guard: login-page-is-no-evidence
             return "printed a page, such as a login's; let it fail for one (curl -f)"
+        if self.exit_code == 0 and _NONE_PASSED.match(said.splitlines()[-1]):
+            return f"ran no test to its end: {said.splitlines()[-1]}"
         return self._too_old() if self.exit_code == 0 and self.max_age_hours else ""
 
     def _too_old(self) -> str:
@@ -111,6 +117,17 @@ def answer(target: Target, item: str) -> Answer | None:
     code, output = run(asked.command, folder, target.evidence_timeout_s)
     seconds = time.monotonic() - began
     return Answer(item, asked.command, asked.max_age_hours, folder, _owner(target.source), code, output, seconds, at)
+
+
+def own_suite(target: Target, item: str) -> Answer:
+    """Run Butler's own suite for an item, by the target file's command.
+
+    Raises:
+        NotApplicable: The target file names none: the item rests on our own checks of it.
+    """
+    if said := answer(target, item):
+        return said
+    raise NotApplicable(f"{evidence_key(item)} names no command for Butler's own suite: our own checks answer {item}")
 
 
 def folder_of(target: Target) -> Path:

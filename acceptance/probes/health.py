@@ -79,13 +79,22 @@ def _homework(clients: Clients) -> list[Finding]:
     return [] if good else [_wrong("homework list", '200 {"commits": [...]}', brief(answer.exchange))]
 
 
+def collection_findings(clients: Clients) -> list[Finding]:
+    """Look in MongoDB for a collection that each Butler has.
+
+    Raises:
+        Inconclusive: It does not answer; whether it is away or the address is wrong, this does not tell.
+    """
+    with clients.database() as mongo:
+        there, expected = mongo.there(), mongo["long_tasks"].name
+    return [] if expected in there else [_wrong("MongoDB", expected, str(there or "nothing"))]
+
+
 def _mongodb(clients: Clients) -> list[Finding]:
     try:
-        with clients.database() as mongo:
-            there, expected = mongo.there(), mongo["long_tasks"].name
+        return collection_findings(clients)
     except Inconclusive as error:
         return [_wrong("MongoDB", "its collections", str(error)), *_unaware(clients.target)]
-    return [] if expected in there else [_wrong("MongoDB", expected, str(there or "nothing"))]
 
 
 def _unaware(target: Target) -> list[Finding]:

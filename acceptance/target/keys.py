@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 
-from acceptance.checklist import BY_COMMAND
+from acceptance.checklist import BY_COMMAND, OWN_SUITES
 from acceptance.stage_folders import flagged
 from acceptance.target.parsers import (
     Parser,
@@ -329,7 +329,7 @@ def _flags() -> Iterator[tuple[str, Key]]:
 
 
 def _evidence() -> Iterator[tuple[str, Key]]:
-    for item_id in BY_COMMAND:
+    for item_id in (*BY_COMMAND, *OWN_SUITES):
         yield evidence_key(item_id), Key(optional(command), "")
         yield f"{evidence_key(item_id)}_MAX_HOURS", Key(optional(hours), "")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from difflib import get_close_matches
 from pathlib import Path
 
-from acceptance.checklist import BY_COMMAND
+from acceptance.checklist import BY_COMMAND, OWN_SUITES
 from acceptance.finding import Severity
 from acceptance.stage_folders import flagged
 from acceptance.target.file import Settings, TargetError, read_settings
@@ -150,7 +150,7 @@ def _telegram(s: Settings) -> Telegram | None:
 
 
 def _commands(s: Settings) -> dict[str, EvidenceCommand]:
-    keys = {item_id: evidence_key(item_id) for item_id in BY_COMMAND}
+    keys = {item_id: evidence_key(item_id) for item_id in (*BY_COMMAND, *OWN_SUITES)}
     return {
         item_id: EvidenceCommand(s[key], s[f"{key}_MAX_HOURS"]) for item_id, key in keys.items() if s[key] is not None
     }

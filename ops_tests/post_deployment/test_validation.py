@@ -8,6 +8,7 @@ import pytest
 from acceptance.evidence import Evidence
 from acceptance.finding import summary
 from acceptance.observe.alerting import Alerting
+from acceptance.observe.evidence_command import own_suite
 from acceptance.observe.grafana import Dashboard
 from acceptance.observe.loki import compare_in_loki, late_in_loki
 from acceptance.observe.panels import job_findings, look_at, scrape_gaps
@@ -45,6 +46,15 @@ REVIEW_PATIENCE_S = 90  # three times the SLO: a slow review must be told from o
 def test_smoke(part: str, clients: Clients) -> None:
     """Run full smoke test suite: the part answers, and with something that it only knows if it works."""
     found = PARTS[part](clients)
+    assert found == [], summary(found)
+
+
+@pytest.mark.checklist("post.validation.1")
+def test_butlers_own_smoke_suite_passes(target: Target, evidence: EvidenceBox) -> None:
+    """Run full smoke test suite: Butler's own too, where the target file has a command for it."""
+    said = own_suite(target, "post.validation.1")
+    evidence.add(said.evidence())
+    found = said.findings()
     assert found == [], summary(found)
 
 

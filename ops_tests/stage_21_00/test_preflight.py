@@ -6,6 +6,7 @@ from acceptance.baseline.files import figures, gaps, uncounted
 from acceptance.baseline.readings import Baseline
 from acceptance.evidence import Evidence
 from acceptance.finding import summary
+from acceptance.observe.evidence_command import own_suite
 from acceptance.preparation.flagcheck import flag_findings, flag_states
 from acceptance.probes.health import INFRASTRUCTURE, PARTS, mongo_findings
 from acceptance.stages.readiness import make_sure
@@ -52,6 +53,15 @@ def test_mongodb_keeps_a_document(target: Target, new_id: NewId) -> None:
 def test_service_is_healthy(key: ServiceKey, clients: Clients) -> None:
     """Test infrastructure validated: each service says that it is well."""
     found = PARTS[f"{key}-health"](clients)
+    assert found == [], summary(found)
+
+
+@pytest.mark.checklist("21_00.checklist.3")
+def test_butlers_own_infrastructure_suite_passes(target: Target, evidence: EvidenceBox) -> None:
+    """Test infrastructure validated: by Butler's own suite too, where the target file has a command for it."""
+    said = own_suite(target, "21_00.checklist.3")
+    evidence.add(said.evidence())
+    found = said.findings()
     assert found == [], summary(found)
 
 

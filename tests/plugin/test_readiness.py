@@ -27,6 +27,6 @@ def test_friday_without_its_database_is_no_failed_rollback_and_the_next_run_begi
     for name in ("first", "next"):
         ended = run_stage(deaf, tmp_path / name, stage="pre_deployment")
         said = [words in ended.output for words in ("MongoDB did not answer", "LEFT TO THE NEXT START", "ROLLBACK")]
-        assert (ended.code in (1, INCONCLUSIVE), said) == (True, [True, True, False]), ended.explain()
+        assert (ended.code, said) == (INCONCLUSIVE, [True, True, False]), ended.explain()
     run_stage(lab, tmp_path / "paid", "-k", "ticket_is_named", stage="pre_deployment")
     assert left_over(lab) == []

@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 from small_target import small_target
 
-from acceptance.observe.evidence_command import answer
+from acceptance.checklist import OWN_SUITES
+from acceptance.observe.evidence_command import answer, own_suite
 from acceptance.target.file import TargetError
-from acceptance.verdict import Inconclusive
+from acceptance.target.keys import evidence_key
+from acceptance.verdict import Inconclusive, NotApplicable
 
 ROOT = Path(__file__).parents[3]
 DOCS = ROOT / "docs" / "evidence.md"
@@ -39,17 +41,18 @@ def hours_ago(hours, form="%Y-%m-%dT%H:%M:%SZ"):
     ("command", "hours"),
     [
         ("echo green", ""),
+        ("echo '4 passed, 3 skipped, 1 warning in 0.02s'", ""),
         (f"echo green at {hours_ago(3)}", "4"),
         (f"echo {hours_ago(3, '%Y-%m-%d %H:%M:%S +0000')} and {hours_ago(99)}", "4"),
     ],
-    ids=["no date", "its date", "the newest of its dates"],
+    ids=["no date", "a suite", "its date", "the newest of its dates"],
 )
 def test_good_answer_is_evidence_with_its_origin(command, hours, ask, tmp_path):
     said = ask(command, hours)
     assert said.findings() == []
     data = said.evidence().data
     assert (data["exit_code"], data["folder"], data["argv"]) == (0, str(tmp_path), command)
-    assert data["stdout"].strip() == command.removeprefix("echo ")
+    assert data["stdout"].strip() == command.removeprefix("echo ").strip("'")
     assert f"{tmp_path.owner()} in here.env of " in said.evidence().title
 
 
@@ -74,8 +77,10 @@ def test_another_exit_code_is_a_no_in_the_commands_words(ask):
         ("echo green 2026-19-45T99:00Z", "4", "found none in what it printed"),
         (f"echo green {hours_ago(5)}", "4", "found one 5."),
         (f"echo green {hours_ago(-5)}", "4", "found one -"),
+        ("printf 'sss\n=== 3 skipped, 1 warning in 0.02s ==='", "", "ran no test to its end"),
+        ("printf 'sss\n3 skipped in 0.02s'", "", "ran no test to its end"),
     ],
-    ids=range(13),  # a name that holds the time is another one at the next collection
+    ids=range(15),  # a name that holds the time is another one at the next collection
 )
 def test_silence_is_never_a_pass(command, hours, told, ask):
     with pytest.raises(Inconclusive, match=re.escape(told)):
@@ -106,6 +111,18 @@ def test_junit_file_is_read_by_its_recipe(cases, hours, told, ask, tmp_path):
 
 def test_item_without_a_command_is_a_persons(tmp_path):
     assert answer(small_target(tmp_path), ITEM) is None
+
+
+@pytest.mark.parametrize("item", OWN_SUITES)
+def test_butlers_own_suite_is_run_where_the_target_file_has_a_command_for_it(item, tmp_path):
+    with pytest.raises(NotApplicable, match=f"{evidence_key(item)} names no command"):
+        own_suite(small_target(tmp_path), item)
+    told = "bash -c 'echo 1 failed, 11 passed in 3.2s; exit 1'"
+    [found] = own_suite(small_target(tmp_path, **{evidence_key(item): f'"{told}"'}), item).findings()
+    assert found.found == "1: 1 failed, 11 passed in 3.2s"
+    silent = own_suite(small_target(tmp_path, **{evidence_key(item): "true"}), item)
+    with pytest.raises(Inconclusive, match=f"correct {evidence_key(item)}$"):  # nobody can sign in its place
+        silent.findings()
 
 
 @pytest.mark.parametrize(
