@@ -20,6 +20,9 @@ from acceptance.disk import LOCK, SHARED, share
 from acceptance.polling import poll
 from acceptance.verdict import Inconclusive
 
+UNREAD_S = 60.0
+"""For so long a request is waited for whose note cannot be read; then it is named."""
+
 
 @dataclass(frozen=True)
 class Noted:
@@ -96,9 +99,14 @@ class Requests:
 
 
 def _read(file: Path) -> Noted | None:
-    """Read a note; one that is cut short was never followed by its request."""
+    """Read a note; one that is cut short was never followed by its request.
+
+    One that we may not read may be of a request that still lasts: nobody knows until when.
+    """
     try:
         told = json.loads(file.read_text())
-    except (OSError, ValueError):
+    except (FileNotFoundError, ValueError):
         return None
+    except OSError as error:
+        return Noted(file, f"{file}: {error.strerror}", float("inf"), UNREAD_S)
     return Noted(file, str(told["what"]), float(told["until"]), float(told.get("longest_s", "inf")))

@@ -230,6 +230,15 @@ def test_what_attacks_left_is_found_after_a_crash(target, journal, asked, tmp_pa
     assert sorted(path.name for path in store.iterdir()) == ["log.txt"]
 
 
+def test_a_note_that_cannot_be_read_is_a_request_that_nobody_knows_the_end_of(tmp_path, monkeypatch):
+    monkeypatch.setattr("acceptance.probes.http.under_way.UNREAD_S", 0.1)
+    (tmp_path / "request.ab.0").mkdir()  # not even root reads a folder as a file
+    (tmp_path / "request.ab.1").write_text("")  # cut short: its request was never sent
+    requests = Requests(tmp_path, "ab")
+    [left] = requests.await_ends(requests.under_way())
+    assert left.what == f"{tmp_path}/request.ab.0: Is a directory"
+
+
 def test_a_clock_that_goes_back_holds_a_clean_up_up_no_longer_than_the_request(tmp_path):
     """As after a power loss: the machine comes up an hour behind, and a note is of the time to come."""
     requests = Requests(tmp_path, "ab")
