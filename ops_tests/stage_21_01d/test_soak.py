@@ -14,6 +14,8 @@ from fixtures.given import TIMES, Before, Caller, EvidenceBox, FlagState, StageW
 from .conftest import REVIEWS, TimeReviews
 
 pytestmark = pytest.mark.soak
+UNNOTICED_S = 0.5
+"""What is shorter counts as this: a review is done behind the student's back, and has 30 s (21_01d.exit.3)."""
 
 
 @pytest.mark.checklist("21_01d.monitor.1", "21_01d.exit.3")
@@ -54,7 +56,7 @@ def test_components_are_healthy(soaked: object, worker: Caller) -> None:
 @pytest.mark.checklist("21_01d.monitor.1", "trigger.2")
 def test_reviews_take_at_most_twice_the_baseline(soaked: object, time_reviews: TimeReviews, before: Before) -> None:
     """Latency >2x baseline: reviews under way at once take at most twice as long as with the flag off."""
-    found = slower("reviews", before.all(TIMES), time_reviews(), time_reviews)
+    found = slower("reviews", before.all(TIMES), time_reviews(), time_reviews, UNNOTICED_S)
     assert found == [], summary(found)
 
 
