@@ -162,7 +162,8 @@ def try_upload(
         now = scan([root])
         return now, _its_own(upload, before, now)
 
-    after, kept = poll(look, lambda seen: not seen[1], TIDYING_S)
+    taken = answer.status == httpx.codes.CREATED  # what was taken is kept, and nothing of it is to be tidied away
+    after, kept = poll(look, lambda seen: taken or not seen[1], TIDYING_S)
     token = _bytes(upload.student_id).decode(errors="replace")
     wanted = event if event and logs.tells(event) else None
     events = events_of(logs, start, lambda line: line.trace_id == answer.trace_id or line.mentions(token), wanted)
