@@ -151,6 +151,12 @@ TOLD = {
 MONGODB = "test_mongodb_keeps_a_document"
 RED = {f"{stage}::{check}" for stage, _, check in FLAGS} | {f"pre_deployment::{check}" for check in TOLD}
 RED |= {f"21_00::{MONGODB}"}
+OWN_SUITES = {
+    "21_00": ("EVIDENCE_21_00_checklist_3", "test_butlers_own_infrastructure_suite_passes"),
+    "post_deployment": ("EVIDENCE_post_validation_1", "test_butlers_own_smoke_suite_passes"),
+}
+"""Stage -> the key of the command that runs Butler's own suite, and the check that asks it."""
+RED |= {f"{stage}::{check}" for stage, (_, check) in OWN_SUITES.items()}
 
 BANDIT = """\
 import json, pathlib, sys
@@ -197,6 +203,14 @@ def test_mongodb_that_keeps_nothing(target_file: Path, tmp_path: Path) -> None:
             assert poll(judged, bool, 60), run.output
         ended = run.finish()
     assert "expected to write and read a document in 2 s" in ended.failed.get(MONGODB, ""), ended.explain()
+
+
+@pytest.mark.parametrize("stage", OWN_SUITES)
+def test_butlers_own_suite_that_fails(stage: str, target_file: Path, tmp_path: Path) -> None:
+    key, check = OWN_SUITES[stage]
+    failing = {key: "\"bash -c 'echo 1 failed, 11 passed in 3.2s; exit 1'\""}
+    ended = run_stage(retold(target_file, "quick", **SHORT, **failing), tmp_path, f"-k{check}", stage=stage)
+    assert_failed(ended, {check: "1 failed, 11 passed"})
 
 
 def before(target_file: Path, reports: Path, k: str, *args: str, **environment: str) -> StageRun:
