@@ -20,6 +20,7 @@ from acceptance import deadline
 from acceptance.finding import Finding
 from acceptance.observe.prometheus import server_of
 from acceptance.observe.server import TENANT, Server, place
+from acceptance.polling import poll
 from acceptance.target.model import Target
 from acceptance.target.parts import RULES, absent
 from acceptance.target.window import Interval
@@ -29,6 +30,8 @@ Read = TypeVar("Read")
 
 LATE_S = 300
 """A rule that was last evaluated so long ago, and three of its intervals, is not evaluated any more."""
+DISCOVERY_S = 6.0
+"""For so long Prometheus may know no Alertmanager after its configuration was read anew: it looks each 5 s."""
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _COUNT = re.compile(r'(?m)^prometheus_notifications_(sent|errors)_total(?:{.*?alertmanager="([^"]*)".*})? (\S+)')
@@ -83,7 +86,13 @@ class Alerting:
         Raises:
             Inconclusive: Prometheus does not say.
         """
-        active = self._data("alertmanagers", lambda data: [str(each["url"]) for each in data["activeAlertmanagers"]])
+        active = poll(
+            lambda: self._data(
+                "alertmanagers", lambda data: [str(each["url"]) for each in data["activeAlertmanagers"]]
+            ),
+            bool,
+            DISCOVERY_S,
+        )
         refusing = [url for url in active if self._refuses(url)]
         told = ""
         if len(refusing) == len(active):
