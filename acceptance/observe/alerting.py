@@ -80,19 +80,17 @@ class Alerting:
                 found.append(_not_evaluated(about, f"each {interval_s:g} s", f"{age:.0f} s ago for the last time"))
         return found
 
+    def _active(self) -> list[str]:
+        """Name the Alertmanagers that Prometheus knows now."""
+        return self._data("alertmanagers", lambda data: [str(each["url"]) for each in data["activeAlertmanagers"]])
+
     def delivery_findings(self) -> list[Finding]:
         """Say why a firing alert does not reach Alertmanager: there is none, or it never took one.
 
         Raises:
             Inconclusive: Prometheus does not say.
         """
-        active = poll(
-            lambda: self._data(
-                "alertmanagers", lambda data: [str(each["url"]) for each in data["activeAlertmanagers"]]
-            ),
-            bool,
-            DISCOVERY_S,
-        )
+        active = poll(self._active, bool, DISCOVERY_S)
         refusing = [url for url in active if self._refuses(url)]
         told = ""
         if len(refusing) == len(active):

@@ -51,7 +51,9 @@ def give_to_team(folder: Path) -> None:
 
 def _shown(folder: Path) -> Iterator[str]:
     """Give the commands that put this folder, and what Python needs, into each closed folder above them."""
-    tops = {path: top for path in (Path(sys.base_prefix), Path(sys.prefix), ROOT, folder) if (top := _closed(path))}
+    tops = {
+        path: top for path in (Path(sys.base_prefix), Path(sys.prefix), ROOT, folder) if (top := closed_above(path))
+    }
     kept = {path: number for number, path in enumerate(tops, start=3)}  # held open while they are covered
     yield from (f"exec {number}< {shlex.quote(str(path))}" for path, number in kept.items())
     yield from (f"mount -t tmpfs -o mode=0755 none {shlex.quote(str(top))}" for top in {*tops.values()})
@@ -60,6 +62,6 @@ def _shown(folder: Path) -> Iterator[str]:
         yield f"mkdir -p {place} && mount --no-canonicalize --bind /proc/$$/fd/{number} {place} && exec {number}<&-"
 
 
-def _closed(path: Path) -> Path | None:
+def closed_above(path: Path) -> Path | None:
     """Find the topmost folder above a path that others may not enter."""
     return next((each for each in reversed(path.parents) if not each.stat().st_mode & 0o001), None)

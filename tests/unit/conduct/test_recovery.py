@@ -13,6 +13,7 @@ from pathlib import Path
 from unittest.mock import MagicMock
 
 import pytest
+from interruption.accounts import closed_above
 from small_target import BEFORE, FLAG, PREFIX, STAGE, Restarter, small_target
 
 import acceptance.conduct.old_path_proof
@@ -34,7 +35,7 @@ from acceptance.verdict import Inconclusive
 
 TEAM = 65534
 SCRIPT = Path(__file__).resolve().parents[3] / "scripts" / "ops" / "recover.py"
-CAN_ACT = os.geteuid() == 0 and all(folder.stat().st_mode & 0o001 for folder in SCRIPT.parents)
+CAN_ACT = os.geteuid() == 0 and not closed_above(SCRIPT)
 
 
 @pytest.fixture

@@ -111,6 +111,13 @@ def test_alerts_that_nobody_takes_are_named(seen, words):
     assert (bool(found), words in summary(found)) == (bool(words), True)
 
 
+def test_an_alertmanager_that_prometheus_is_about_to_find_is_no_fault(monkeypatch):
+    """As after its configuration was read anew."""
+    known = iter([[], ["http://alerts:9093/api/v2/alerts"]])
+    monkeypatch.setattr(Alerting, "_active", lambda _: next(known))
+    assert alerting().delivery_findings() == []
+
+
 def test_rules_that_prometheus_does_not_tell_are_not_applicable_where_that_is_declared():
     asked = replace(alerting(), has_rules=False)
     with pytest.raises(NotApplicable, match="alert-rules is declared absent"):
