@@ -15,7 +15,7 @@ from typing import Any
 
 from acceptance.conduct.best_effort_log import BestEffort
 from acceptance.conduct.conductor import Conductor
-from acceptance.conduct.connection import hung_up, peer
+from acceptance.conduct.connection import hear, hung_up, peer, say
 from acceptance.kinds import Interrupted, Log, Note
 from acceptance.polling import poll
 from acceptance.stage import Stage
@@ -140,9 +140,9 @@ class Watchdog:
                     self._conductor.rollback(stage_id, "the process that made its checks ended in the middle of it")
 
     def _answer(self, connection: Connection) -> None:
-        number, call, args = connection.recv()
+        number, call, args = hear(connection)
         if call == "renew":  # without waiting for a change in progress
-            connection.send((number, True, self._renew(*args)))
+            say(connection, (number, True, self._renew(*args)))
             return
         with self._one_at_a_time:
             try:
@@ -150,9 +150,9 @@ class Watchdog:
             except Exception as error:
                 answer = (number, False, error)
         try:
-            connection.send(answer)
+            say(connection, answer)
         except (TypeError, AttributeError, ValueError, PickleError):  # an error that does not travel
-            connection.send((number, False, RuntimeError(f"{type(answer[2]).__name__}: {answer[2]}")))
+            say(connection, (number, False, RuntimeError(f"{type(answer[2]).__name__}: {answer[2]}")))
 
     def _do(self, connection: Connection, call: str, args: tuple[Any, ...]) -> Any:
         if call not in CALLS or self._said_goodbye or (self.over.is_set() and call != "finish"):

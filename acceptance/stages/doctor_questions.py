@@ -162,7 +162,10 @@ def _alerts(target: Target) -> list[Finding]:
 
 def _new_paths(target: Target, prometheus: Prometheus) -> list[Finding]:
     seen = new_paths_at_work(target, prometheus)
-    step = "restart, or set FLAG_*_SHOWN_BY, such as metric:used where the old path exports these too, as 0"
+    step = (
+        "restart, or set FLAG_*_SHOWN_BY, such as metric:used where the old path exports these too, as 0; metrics in a "
+        "folder that outlives the process (several workers of a Python service) are to be emptied at each start"
+    )
     return [
         Finding("flag at work", flag, "no sign of the new path", ", ".join(sorted(names)), next_step=step)
         for flag, names in seen.items()
