@@ -20,6 +20,7 @@ class Step:
         sample: How many of them, chosen by the commit, are in the quick tier; None for all.
         always: What the quick tier runs besides.
         beside: Whether it may run beside another such step; where times matter, it may not.
+        longest: Seconds that one test may take.
     """
 
     name: str
@@ -29,6 +30,7 @@ class Step:
     sample: int | None = None
     always: tuple[str, ...] = field(default=())
     beside: bool = False
+    longest: int = 300
 
 
 LINT = {
@@ -81,5 +83,6 @@ STEPS = (
             f"{POWER}/test_healthy.py::test_healthy_lab_is_green",
             f"{POWER}/test_storage_faults.py::test_fault_turns_its_check_red[21_01c-checksum-not-verified]",
         ),
+        longest=900,  # a whole deployment, in company
     ),
 )

@@ -28,8 +28,8 @@ WORK = ROOT / ".tiers"
 LEDGER = WORK / "ledger.jsonl"
 MOST_ONCE_MORE = 12
 """Tests that are run once more by themselves; more failures than these are no matter of luck."""
-TEST_S, STALLED_S = 900, 960
-"""No test may take longer than the first; a step in which none ends for the second waits for a worker that died."""
+STALLED_S = 60
+"""So long after a step's longest test a step in which none ends waits for a worker that died."""
 SECONDS_BETWEEN_LINES = 0.5 if sys.stderr.isatty() else 20.0
 
 
@@ -191,7 +191,7 @@ class Running:
         self.ended: dict[str, Entry] = {}
         self.log, selection = WORK / f"{step.name}.log", WORK / f"{step.name}.txt"
         selection.write_text("\n".join(tests) + "\n")
-        options = ["-q", "-ra", f"--timeout={TEST_S}", "-ptests.ledger", f"--ledger={LEDGER}", f"--tree={tree}"]
+        options = ["-q", "-ra", f"--timeout={step.longest}", "-ptests.ledger", f"--ledger={LEDGER}", f"--tree={tree}"]
         with self.log.open("w") as output:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "pytest", "-pno:cacheprovider", *options, *step.options, f"@{selection}"],
@@ -211,7 +211,7 @@ class Running:
         """Note tests that have ended; where none does any more, end the step."""
         self.ended |= ended
         self.last = time.monotonic() if ended else self.last
-        if time.monotonic() > self.last + STALLED_S:
+        if time.monotonic() > self.last + self.step.longest + STALLED_S:
             self.end()
 
     def end(self) -> None:
