@@ -22,6 +22,7 @@ from acceptance.observe.exported import await_scrape
 from acceptance.observe.logs import Logs
 from acceptance.observe.moments import placed
 from acceptance.observe.mongo import database
+from acceptance.observe.our_lines import CLOCKS
 from acceptance.observe.prometheus import Prometheus
 from acceptance.observe.started import shown_by, starts
 from acceptance.observe.store import NEWEST
@@ -118,7 +119,8 @@ class NewPath:
         since = max(since, datetime.now(UTC) - _LOG)
         lines = [line for line in Logs.of(self.service).since(since) if line.mentions(self._rest)]
         numbered = enumerate(lines, start=1)  # two requests in one second are two lines
-        return [f"{n}: {line.brief()}" for n, line in numbered if not surely or (line.at and line.at >= since)]
+        told = [(f"{n}: {line.brief()}", line) for n, line in numbered]
+        return self._by_now([(text, line.at) for text, line in told if not surely or (line.at and line.at >= since)])
 
     def _stored(self, since: datetime, surely: bool) -> Sequence[str]:
         second = (math.ceil if surely else math.floor)(since.timestamp())
@@ -129,11 +131,23 @@ class NewPath:
             found = list(collection.find({"$or": [by_id, *by_time]}).newest(_NEWEST))
             if not found:
                 found = [each for each in collection.find().newest(NEWEST) if _by_text(each, since, collection.name)]
-            return [f"{collection.name} {document['_id']}" for document in found]
+            return self._by_now([(f"{collection.name} {document['_id']}", _latest(document)) for document in found])
 
     def _on_disk(self, since: datetime, _: bool) -> Sequence[str]:
         found = glob.glob(self._rest, recursive=True)  # noqa: PTH207 - a whole pattern, not one below a folder
-        return [path for path in found if self._written(path) >= since.timestamp()]
+        dated = [(path, datetime.fromtimestamp(self._written(path), UTC)) for path in found]
+        return self._by_now([(path, at) for path, at in dated if at >= since])
+
+    def _by_now(self, dated: Sequence[tuple[str, datetime | None]]) -> Sequence[str]:
+        """Give what was found; of a time that is still to come nobody knows which process it was."""
+        now = datetime.now(UTC)
+        if ahead := [(what, at) for what, at in dated if at and at > now + CLOCKS]:
+            what, at = ahead[-1]
+            raise Inconclusive(
+                f"{self}: expected times before now ({now:%H:%M:%S} UTC), found {len(ahead)} that are still to come, "
+                f"which may be of the process before: {what} ({at:%Y-%m-%d %H:%M:%S} UTC); see that host's clock and zone"
+            )
+        return [what for what, _ in dated]
 
     def _written(self, path: str) -> float:
         """Give when a file was written, unix seconds; 0 for one that is gone again, such as one that is received."""
@@ -143,6 +157,13 @@ class NewPath:
             if error.errno in GONE:
                 return 0.0
             raise Inconclusive(f"{self._rest}: expected to read it, found: {error}; run as a user who may") from error
+
+
+def _latest(document: Mapping[str, Any]) -> datetime | None:
+    """Give the latest time that a document tells of itself."""
+    own = document["_id"].generation_time if isinstance(document["_id"], ObjectId) else None
+    times = [own, *(placed(document[name]) for name in TIMES if document.get(name) is not None)]
+    return max(filter(None, times), default=None)
 
 
 def _by_text(document: Mapping[str, Any], since: datetime, where: str) -> bool:

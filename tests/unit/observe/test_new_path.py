@@ -93,6 +93,13 @@ def test_what_may_be_of_the_process_before_is_no_sign_of_this_one(path, tmp_path
     assert (at_once.seen(), len(at_once.seen(surely=False))) == (set(), 1)
 
 
+@pytest.mark.parametrize("shown_by", KINDS)
+def test_what_is_of_a_time_to_come_may_be_of_the_process_before(path, tmp_path, shown_by):
+    """A log of another zone made a good rollback a failed one."""
+    with pytest.raises(Inconclusive, match="found 1 that are still to come, which may be of the process before"):
+        path(shown_by.format(tmp_path), BEFORE, NOW + 3 * 3600).seen()
+
+
 @pytest.mark.parametrize(("zone", "found"), [("+00:00", 1), ("", None)])
 def test_a_time_that_is_stored_as_text_is_read_where_it_has_a_zone(path, monkeypatch, zone, found):
     shown = path("document:archives")
