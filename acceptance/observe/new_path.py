@@ -145,7 +145,7 @@ class NewPath:
             what, at = ahead[-1]
             raise Inconclusive(
                 f"{self}: expected times before now ({now:%H:%M:%S} UTC), found {len(ahead)} that are still to come, "
-                f"which may be of the process before: {what} ({at:%Y-%m-%d %H:%M:%S} UTC); see that host's clock and zone"
+                f"which may be of the process before: {what} ({at:%Y-%m-%d %H:%M:%S} UTC); see its clock and zone"
             )
         return [what for what, _ in dated]
 
