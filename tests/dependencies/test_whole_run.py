@@ -1,13 +1,14 @@
 """A whole run while what it depends on fails: it ends in time, not with GO, says why, and nothing is left switched."""
 
 import resource
+import shlex
 import subprocess
 import sys
 from datetime import datetime
 from urllib.parse import urlsplit
 
 import pytest
-from held_lab import ROOT, SHORT, broken, control, held_lab, retold
+from held_lab import ROOT, SHORT, broken, control, control_command, held_lab, retold
 from interruption.aftermath import MARK, leftovers, processes
 from power.stage_run import left_over, run_stage
 
@@ -94,6 +95,22 @@ def test_prometheus_is_slow_when_a_trigger_fires(lab, short, tmp_path):
     fired = next(event.at for event in done.events if event.kind == "trigger.fired")
     back = done.of("service.restarted")[-1]["started_after"]
     assert back - datetime.fromisoformat(fired).timestamp() < 1.5 * SLOW_S, done.explain()
+
+
+def test_prometheus_is_gone_when_the_flag_goes_back(lab, short, tmp_path):
+    """One restart, and what only Prometheus shows is not known: it was a restart after another of a sound service."""
+    armed, restarts, script = tmp_path / "armed", tmp_path / "restarts", tmp_path / "restart.sh"
+    stop = shlex.join(control_command(lab, "stop", "infra:prometheus"))
+    script.write_text(f"echo >> {restarts}\n[ ! -e {armed} ] || {stop}\nmake day-12-restart-api\n")
+    target = retold(short, "gone", RESTART_API=f"'sh {script}'", SOAK_SECONDS="60")
+    with restored(lab, "infra:prometheus"), running(target, tmp_path, SOAK) as run:
+        run.soaking()
+        armed.touch()
+        with broken(lab, "alert-firing"):
+            done = run.finish()
+    assert (done.code, was_undone(done), left_over(target)) == (NO_GO, True, []), done.explain()
+    assert len(restarts.read_text()) == 2, done.explain()  # for the flag, and back
+    assert "left the new path is not known" in done.of("rollback.finished")[0]["account"]
 
 
 def test_database_restarts_in_the_soak(lab, short, tmp_path):
