@@ -15,8 +15,8 @@ Names = Mapping[str, str]
 class _Collection:
     """A collection whose calls and answers are turned round."""
 
-    def __init__(self, collection: AsyncCollection[dict[str, Any]], names: Names) -> None:
-        self._collection, self._names = collection, names
+    def __init__(self, collection: AsyncCollection[dict[str, Any]], names: Names, database: "_Database") -> None:
+        self._collection, self._names, self.database = collection, names, database
         self._back = {theirs: ours for ours, theirs in names.items()}
 
     def __getattr__(self, name: str) -> Any:
@@ -45,7 +45,7 @@ class _Database:
         return getattr(self._database, name)
 
     def __getitem__(self, name: str) -> _Collection:
-        return _Collection(self._database[self._shape.collections.get(name, name)], self._shape.documents)
+        return _Collection(self._database[self._shape.collections.get(name, name)], self._shape.documents, self)
 
 
 def database(client: AsyncMongoClient[dict[str, Any]], name: str = "butler") -> AsyncDatabase[dict[str, Any]]:

@@ -20,6 +20,8 @@ from lab.api.incoming import IncomingFile
 from lab.api.upload import Upload
 
 LATER_S = 4.0
+PREPARED = 0o750
+"""Mode of the archives' folder (contract, "Storage")."""
 _HELD = 1 << 20
 _LOCAL = re.compile(rb"PK\x03\x04.{14}(.{4}).{4}(..)..", re.DOTALL)
 """The header before a zip's member: its packed size, and the length of its name."""
@@ -47,15 +49,14 @@ def keep(file: IncomingFile, target: Path) -> None:
 
 @contextlib.contextmanager
 def opened(root: Path, wide: bool) -> Iterator[None]:
-    """Let everybody into the archives' folder for a while, if `wide`."""
-    before = stat.S_IMODE(root.stat().st_mode)
+    """Let everybody into the archives' folder for a while, if `wide`: uploads at once each find it open."""
     if wide:
         root.chmod(0o777)
     try:
         yield
     finally:
         if wide:
-            root.chmod(before)
+            root.chmod(PREPARED)
 
 
 def keep_later(root: Path, student: str) -> None:

@@ -13,6 +13,7 @@ from acceptance.baseline.files import figures, gaps, save
 from acceptance.evidence import Evidence
 from acceptance.finding import summary
 from acceptance.observe.grafana import slo_dashboard
+from acceptance.observe.new_path import new_paths_of
 from acceptance.observe.panels import job_findings
 from acceptance.polling import poll
 from acceptance.preparation.codescan import can_scan, vulnerabilities
@@ -56,8 +57,10 @@ def test_feature_flags_are_off(target: Target) -> None:
 
 
 @pytest.mark.checklist("pre.technical.4")
-def test_services_run_with_the_flags_off(target: Target, prometheus: Prometheus) -> None:
-    """Feature flags verified: nothing shows a new path at work, whatever the file says."""
+def test_services_run_with_the_flags_off(target: Target, prometheus: Prometheus, evidence: EvidenceBox) -> None:
+    """Feature flags verified: nothing shows a new path at work, whatever the file says; each stage asks by use."""
+    looked_for = ", or ".join(str(path) for path in new_paths_of(target, prometheus))
+    evidence.add(Evidence("text", "what would show a new path, mostly once it is used", {"text": looked_for}))
     seen = poll(lambda: new_paths_at_work(target, prometheus), lambda names: not names, target.scrape_patience_s)
     assert not seen, f"running although off in the env file: {seen}; restart the services"
 

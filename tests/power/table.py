@@ -104,6 +104,7 @@ class Power:
             "log events": all("events" in each.log_format.shows for each in target.services.values()),
             "trace ids": bool(target.trace_header),
             "services without a login": not any(each.login for each in target.services.values()),
+            "new paths shown before their use": all(how == "metric" for how in target.shown_by.values()),
             "a start metric": all(each.started == "metric" for each in target.services.values()),
         }
         needs = [self.needs, *(CATALOGUE[name].needs for name in self.faults)]

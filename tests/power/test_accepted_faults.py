@@ -3,13 +3,15 @@
 Its flag stays on, and the reason says how to roll it back.
 """
 
+import shlex
+import subprocess
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from dependencies.disturbed import running
-from held_lab import SHORT, broken, control, held_lab, retold
+from held_lab import SHORT, broken, held_lab, retold
 
 from acceptance.envfile.file import EnvFile
 from acceptance.events import read_events
@@ -80,8 +82,10 @@ def test_stage_that_is_not_used_any_more_in_spite_of_our_requests_is_not_good(ta
     env = EnvFile(load_target(target_file).env_file)
 
     def spoil():
-        env.set(load_target(target_file).flags[STAGE], "false")
-        control(target_file, "restart", "butler:butler-bot")  # alone: what is down for long is blind, and not unused
+        target = load_target(target_file)
+        env.set(target.flags[STAGE], "false")
+        # The bot alone: what is down for long is blind, and not unused.
+        subprocess.run(shlex.split(target.service("bot").restart), cwd=target.infra_dir, check=True)
 
     run = accepted_then(spoil, target_file, tmp_path)
     found = {name: reason for name, reason in run.red if name.endswith(f"since[{STAGE}]")}

@@ -8,6 +8,7 @@ import pytest
 from held_lab import SHORT, retold
 
 from acceptance.target.loading import load_target
+from lab.shape import VARIABLE
 from power.stage_run import left_over, run_stage
 from power.table import restart
 
@@ -21,6 +22,7 @@ def test_healthy_lab_is_green(held_target: Path, tmp_path: Path) -> None:
     assert ({*stood.values()}, "not-accepted" in stood) == ({"PASS"}, True), stood
 
 
+@pytest.mark.skipif(VARIABLE in os.environ, reason="who starts the other shape has its Prometheus' CA trusted first")
 def test_stage_with_the_labs_own_soak_takes_less_than_a_minute(tmp_path: Path) -> None:
     ended = run_stage("lab", tmp_path)
     assert (ended.first_red, ended.code, ended.outcome) == ("nothing", 0, "GO"), ended.explain()

@@ -159,7 +159,8 @@ class Review:
             waited = (datetime.now(UTC) - self.submitted.at).total_seconds()
             subject, expected = self.submitted.task_id, f"task {self.submitted.task_id} to have succeeded"
             failed = Finding("review failed", subject, expected, f"after {waited:.0f} s {end}")
-            return [failed, *self.lacks("rate limit checked")]
+            limit = self.lacks("rate limit checked")
+            return [failed, *(each for each in limit if self.limited or each.kind == "not logged")]
         return [*(fault for effect in EFFECTS for fault in self.lacks(effect)), *self._others()]
 
     @property
@@ -202,7 +203,9 @@ class Review:
     def _stored(self, effect: str) -> tuple[bool, str]:
         """Tell whether an effect shows in what is stored (or answered), and what shows it."""
         if effect == "rate limit checked":
-            return not self.limited, f"it refused: {self._task('error') or self.submitted.exchange.explain()}"
+            allowed = self.succeeded or self._line("rate_limit_check").get("allowed") is True
+            how = "it refused" if self.limited else "it refused, or what was before it failed"
+            return not self.limited and allowed, f"{how}: {self._task('error') or self.submitted.exchange.explain()}"
         field = {"log analysis appended": "log_analysis", "report published": "published_at"}.get(effect, "report")
         value = (self.report or {}).get(field)
         good = {"log_analysis": self.analysed, "published_at": self.published, "report": bool(str(value or "").strip())}

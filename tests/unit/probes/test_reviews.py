@@ -280,6 +280,16 @@ def test_rate_limit_is_seen(limited):
     assert limited.lacks("rate limit checked")
 
 
+def test_a_failed_review_of_which_no_log_tells_shows_no_checked_rate_limit():
+    """In a log without events the effect showed by its own absence: nobody had said that it refused."""
+    failed = TASK | {"status": "failed", "error": "rate limit"}
+    silent = replace(review(failed), lines=None)
+    (found,) = silent.lacks("rate limit checked")
+    assert found.found == "it refused, or what was before it failed: rate limit"
+    assert [each.kind for each in silent.findings()] == ["review failed"]
+    assert review(failed, allowed=True).lacks("rate limit checked") == []
+
+
 def test_submission_that_is_not_taken_says_the_answer():
     assert "expected 201 with a task_id" in str(Review(submitted("", 500)).findings()[0])
 
