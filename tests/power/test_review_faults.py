@@ -172,7 +172,11 @@ POWER = (
         "found",
         settings=IMPATIENT | {"SOAK_SECONDS": "20"},  # a trigger ends it as soon as there were enough reviews
     ),
-    Soak(("rate-limit-always",), ("trigger rate-limit", "trigger unexpected-429"), "rate limit"),
+    Soak(
+        ("rate-limit-always",),
+        ("trigger rate-limit", "trigger unexpected-429", "trigger bad-reviews"),  # the last where no log tells why
+        "rate limit",
+    ),
     Soak(("review-no-log-analysis",), ("trigger no-log-analysis",), "log analysis appended"),
     Soak(("review-not-published",), ("trigger not-published",), "report published"),
     Soak(("component-unhealthy",), ("test_components_are_healthy",), "LogAnalysisPipeline", survey="soak"),
