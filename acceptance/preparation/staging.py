@@ -59,7 +59,7 @@ class Staging:
             raise Inconclusive(
                 f"expected every stage accepted in staging after its whole soak, found no record of {self.unaccepted}"
             )
-        if self.newest is None or now - self.newest > WITHOUT_RESTART:
+        if self.newest is None or abs(now - self.newest) > WITHOUT_RESTART:
             raise Inconclusive(
                 f"expected a staging run within the last 48 hours, found the last one at {self.newest}, so that nobody "
                 "has looked since; run the suite on staging"

@@ -183,8 +183,10 @@ def test_staging_is_good_after_48_hours_without_a_run_that_was_no_go(monkeypatch
     assert faults == said or said in str(faults[0])
 
 
-def test_a_go_since_which_nobody_looked_is_no_48_hours_without_an_issue(monkeypatch, tmp_path):
-    monkeypatch.setattr("acceptance.preparation.staging.read_runs", lambda _: ([record("r", 0, Outcome.GO, 49)], []))
+@pytest.mark.parametrize("later", [[], [-8760]], ids=["none since", "one of a clock that was a year ahead"])
+def test_a_go_since_which_nobody_looked_is_no_48_hours_without_an_issue(monkeypatch, tmp_path, later):
+    runs = [record("r", number, Outcome.GO, hours) for number, hours in enumerate([49, *later])]
+    monkeypatch.setattr("acceptance.preparation.staging.read_runs", lambda _: (runs, []))
     with pytest.raises(Inconclusive, match="nobody has looked since"):
         staging_runs(tmp_path).findings(NOW)
 
