@@ -129,7 +129,7 @@ STORAGE_FAULTS: tuple[Fault, ...] = tuple(
             for name, breaks, *needs in (
                 ("times-of-another-zone", "the log's times are three hours later"),
                 ("one-trace-id", "all log lines have the same trace id", "trace ids"),
-                ("lines-twice", "each log line is written twice"),
+                ("lines-twice", "each log line is written twice", "trace ids"),
             )
         ),
         ("long-ids-cut", "students whose ids begin with the same 32 characters share a place", "security.2"),

@@ -9,12 +9,12 @@ from __future__ import annotations
 import re
 
 from acceptance.conduct.recovery import leave_data
-from acceptance.conduct.testdata import new_prefix
+from acceptance.conduct.testdata import ID_DIGITS, new_prefix
 from acceptance.target import by_hand
 from acceptance.target.model import Target
 from acceptance.verdict import Refused
 
-_OURS = re.compile(r"ops[0-9a-f]{8}-|9\d{16}")
+_OURS = re.compile(rf"ops[0-9a-f]{{8}}-|9\d{{{9 + ID_DIGITS}}}$")
 
 
 def own_user(target: Target, name: str) -> str:
@@ -31,7 +31,7 @@ def own_user(target: Target, name: str) -> str:
         return name
     prefix = new_prefix(target.student_ids)
     leave_data(target, prefix)
-    return f"{prefix}{name[:7]:0>7}" if target.student_ids == "numeric" else f"{prefix}-{name}"
+    return f"{prefix}{name[:ID_DIGITS]:0>{ID_DIGITS}}" if target.student_ids == "numeric" else f"{prefix}-{name}"
 
 
 def until_removed(target: Target) -> str:

@@ -129,7 +129,7 @@ class OldPathProof:
         return f"{service.name} serves a user on the old path ({stage.request}), with what was stored before"
 
     def _findings(self, stage: Declared, wrong: Collection[str] | None) -> list[Finding]:
-        first = 10**6 + secrets.randbelow(10**6)  # of numbers that no check of the run has come to
+        first = 80_000 + secrets.randbelow(19_000)  # of numbers that no check of the run has come to
         clients = Clients(self.target, trace_prefix(self.prefix))
         with clients.database() as mongo:
             mongo.ping()  # first: without the database no answer says anything of the service
@@ -141,7 +141,7 @@ class OldPathProof:
     def _left(self, path: NewPath) -> frozenset[str]:
         """Give the signs of the new path that outlive its process, such as documents; a metric does not."""
         try:
-            return frozenset() if path.by_metric else frozenset(path.seen(surely=False))
+            return frozenset() if path.by_metric else frozenset(path.seen(surely=False, ahead=True))
         except Exception:  # told when it is asked again
             return frozenset()
 
@@ -166,7 +166,7 @@ class OldPathProof:
     def _seen(self, path: NewPath, used: bool, before: frozenset[str]) -> set[str]:
         """Look for signs of the new path; an absent metric counts only after a scrape that began after the use."""
         if not path.by_metric:
-            return path.seen() | (path.seen(surely=False) - before)
+            return (path.seen(surely=False, ahead=True) - before) or path.seen()
         patience = self.target.scrape_patience_s
         prometheus, job, prefix = path.prometheus, path.service.job, path.stage.metrics
         names = still_exported(prometheus, job, prefix, patience, used=path.used)

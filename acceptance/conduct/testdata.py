@@ -35,6 +35,10 @@ RUNNING_S = 45.0
 """Seconds that a review of ours which runs is given to end; the SLO of one is 30 s."""
 
 
+ID_DIGITS = 5
+"""Digits of the number that ends an id of ours."""
+
+
 def new_prefix(style: Literal["text", "numeric"] = "text") -> str:
     """Make a run's prefix for test ids: `ops` and 8 hex digits, or 9 and 9 digits where ids must be numeric."""
     return f"9{secrets.randbelow(10**9):09d}" if style == "numeric" else f"ops{secrets.token_hex(4)}"
@@ -46,8 +50,12 @@ def trace_prefix(prefix: str) -> str:
 
 
 def new_ids(prefix: str, first: int = 1) -> Callable[[str], str]:
-    """Return a function that makes a new test user's id from a word, or of digits alone for a numeric prefix."""
-    numbers = itertools.count(first)
+    """Return a function that makes a new test user's id from a word, or of digits alone for a numeric prefix.
+
+    No id begins another one, which would be taken for it where a text is searched. One of digits alone has 15 of them:
+    a service that reads it as a floating-point number, as JavaScript does, keeps all of those.
+    """
+    numbers = (f"{number:0{ID_DIGITS}d}" for number in itertools.count(first))
     return lambda word: f"{prefix}{next(numbers)}" if prefix.isdigit() else f"{prefix}-{word}-{next(numbers)}"
 
 

@@ -34,6 +34,8 @@ from acceptance.verdict import Inconclusive
 _NEWEST = 200
 TIMES = ("created_at", "uploaded_at")
 """The fields of a document that tell when it was written."""
+Dated = tuple[str, datetime | None]
+"""What shows it, and its time, where it has one."""
 _LOG = timedelta(hours=1)
 """How far back a log is read: each request leaves a line, and a process may run for months."""
 
@@ -70,11 +72,12 @@ class NewPath:
         }
         return what[self._kind]
 
-    def seen(self, *, surely: bool = True) -> set[str]:
+    def seen(self, *, surely: bool = True, ahead: bool = False) -> set[str]:
         """Give what shows it now; empty where the processes that run now have left nothing.
 
         Args:
             surely: Whether to leave out what may be of the processes before.
+            ahead: Whether to give what is of a time still to come, too.
 
         Raises:
             Inconclusive: What shows it cannot be read.
@@ -87,7 +90,8 @@ class NewPath:
             raise Inconclusive(f"{shown_by(self.service)} shows no process of {self.service.name}; see whether it runs")
         start = min(running)
         whole = surely and start == int(start)
-        return set(_SEEN[self._kind](self, datetime.fromtimestamp(start + whole, UTC), surely))
+        dated = _SEEN[self._kind](self, datetime.fromtimestamp(start + whole, UTC), surely)
+        return {what for what, _ in (dated if ahead else self._by_now(dated))}
 
     def appears(self) -> set[str]:
         """Give what shows the new path after our requests; waits as long as a metric may take.
@@ -115,14 +119,14 @@ class NewPath:
     def _rest(self) -> str:
         return self.target.shown_by[self.stage.id].partition(":")[2]
 
-    def _logged(self, since: datetime, surely: bool) -> Sequence[str]:
+    def _logged(self, since: datetime, surely: bool) -> Sequence[Dated]:
         since = max(since, datetime.now(UTC) - _LOG)
         lines = [line for line in Logs.of(self.service).since(since) if line.mentions(self._rest)]
         numbered = enumerate(lines, start=1)  # two requests in one second are two lines
         told = [(f"{n}: {line.brief()}", line) for n, line in numbered]
-        return self._by_now([(text, line.at) for text, line in told if not surely or (line.at and line.at >= since)])
+        return [(text, line.at) for text, line in told if not surely or (line.at and line.at >= since)]
 
-    def _stored(self, since: datetime, surely: bool) -> Sequence[str]:
+    def _stored(self, since: datetime, surely: bool) -> Sequence[Dated]:
         second = (math.ceil if surely else math.floor)(since.timestamp())
         by_id = {"_id": {"$gte": ObjectId.from_datetime(datetime.fromtimestamp(second, UTC))}}
         by_time = [{name: {"$gte": since}} for name in TIMES]
@@ -131,14 +135,14 @@ class NewPath:
             found = list(collection.find({"$or": [by_id, *by_time]}).newest(_NEWEST))
             if not found:
                 found = [each for each in collection.find().newest(NEWEST) if _by_text(each, since, collection.name)]
-            return self._by_now([(f"{collection.name} {document['_id']}", _latest(document)) for document in found])
+            return [(f"{collection.name} {document['_id']}", _latest(document)) for document in found]
 
-    def _on_disk(self, since: datetime, _: bool) -> Sequence[str]:
+    def _on_disk(self, since: datetime, _: bool) -> Sequence[Dated]:
         found = glob.glob(self._rest, recursive=True)  # noqa: PTH207 - a whole pattern, not one below a folder
         dated = [(path, datetime.fromtimestamp(self._written(path), UTC)) for path in found]
-        return self._by_now([(path, at) for path, at in dated if at >= since])
+        return [(path, at) for path, at in dated if at >= since]
 
-    def _by_now(self, dated: Sequence[tuple[str, datetime | None]]) -> Sequence[str]:
+    def _by_now(self, dated: Sequence[Dated]) -> Sequence[Dated]:
         """Give what was found; of a time that is still to come nobody knows which process it was."""
         now = datetime.now(UTC)
         if ahead := [(what, at) for what, at in dated if at and at > now + CLOCKS]:
@@ -147,7 +151,7 @@ class NewPath:
                 f"{self}: expected times before now ({now:%H:%M:%S} UTC), found {len(ahead)} that are still to come, "
                 f"which may be of the process before: {what} ({at:%Y-%m-%d %H:%M:%S} UTC); see its clock and zone"
             )
-        return [what for what, _ in dated]
+        return dated
 
     def _written(self, path: str) -> float:
         """Give when a file was written, unix seconds; 0 for one that is gone again, such as one that is received."""
@@ -180,7 +184,7 @@ def _by_text(document: Mapping[str, Any], since: datetime, where: str) -> bool:
     return any(at >= since for at in times)
 
 
-_SEEN: Mapping[str, Callable[[NewPath, datetime, bool], Sequence[str]]] = {
+_SEEN: Mapping[str, Callable[[NewPath, datetime, bool], Sequence[Dated]]] = {
     "log": NewPath._logged,
     "document": NewPath._stored,
     "path": NewPath._on_disk,

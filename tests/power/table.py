@@ -105,6 +105,8 @@ class Power:
             "trace ids": bool(target.trace_header),
             "services without a login": not any(each.login for each in target.services.values()),
             "new paths shown before their use": all(how == "metric" for how in target.shown_by.values()),
+            "a log that shows no flag": not any(how.startswith("log:") for how in target.shown_by.values()),
+            "ids of any text": target.student_ids == "text",
             "a start metric": all(each.started == "metric" for each in target.services.values()),
         }
         needs = [self.needs, *(CATALOGUE[name].needs for name in self.faults)]

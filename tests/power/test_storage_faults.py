@@ -210,7 +210,12 @@ POWER = (
         survey="g",
     ),
     Security(
-        ("overwrite-other-student",), (COLLIDING,), "found 0 and", not_shown=frozenset({"21_01c.rollout.3"}), survey="b"
+        ("overwrite-other-student",),
+        (COLLIDING,),
+        "found 0 and",
+        not_shown=frozenset({"21_01c.rollout.3"}),
+        needs="ids of any text",
+        survey="b",
     ),
     Security(("limit-off-by-one",), ("test_archive_up_to_the_limit_is_accepted[exactly]",), "answered 413", survey="b"),
     Security(
@@ -388,7 +393,13 @@ POWER = (
         for field in ("old_zip", "logs_zip")
     ),
     # Three after many good ones: too few for the trigger, too many for the gate.
-    Soak((), ("test_gate_holds[checksum-failures]",), "found 3 of", by=table.Means("wrong-digests", wrong_digests)),
+    Soak(
+        (),
+        ("test_gate_holds[checksum-failures]",),
+        "found 3 of",
+        by=table.Means("wrong-digests", wrong_digests),
+        settings={"SOAK_SECONDS": "6"},
+    ),
     # Slow ones are the trigger's, which has the same bound; few ones are no proof of quick ones.
     Soak(
         (), ("test_gate_holds[write-latency-p95]",), "to judge by, found ", INCONCLUSIVE, FEW | FULL_DISK, survey="left"

@@ -248,12 +248,16 @@ def test_flag_that_was_never_on_needs_no_user(rolled_back, used):
     assert used.order == []
 
 
+@pytest.mark.parametrize("zone", [timedelta(), timedelta(hours=3)], ids=["", "in a log of another zone"])
 @pytest.mark.parametrize("line", ["kept by the adapter", "kept as ever"])
-def test_a_log_line_of_the_new_path_after_the_rollback_is_a_failed_one(rolled_back, used, target, monkeypatch, line):
+def test_a_log_line_of_the_new_path_after_the_rollback_is_a_failed_one(
+    rolled_back, used, target, monkeypatch, line, zone
+):
     """Others' lines from before the restart are there too; the process's start is known to the second only."""
     log = target.env_file.with_name("api.log")
-    write = lambda at, text: log.open("a").write(f"{at:%Y-%m-%d %H:%M:%S,%f} INFO {text}\n")  # noqa: E731
+    write = lambda at, text: log.open("a").write(f"{at + zone:%Y-%m-%d %H:%M:%S,%f} INFO {text}\n")  # noqa: E731
     now = datetime.now(UTC)
+    write(now - zone - timedelta(hours=2), "the log begins")
     write(now - timedelta(milliseconds=1), "kept by the adapter")
     shown = {"FLAG_STORAGE_SHOWN_BY": "'log:by the adapter'", "API_LOGS": f"file://{log}", "LOG_FORMAT": "text"}
     vars(target).update(vars(small_target(target.env_file.parent, **shown)))
@@ -263,4 +267,8 @@ def test_a_log_line_of_the_new_path_after_the_rollback_is_a_failed_one(rolled_ba
         pytest.raises(RollbackFailed, match=r"found .* INFO kept by the adapter for") if "ad" in line else nullcontext()
     )
     with expected:
-        assert "butler-api shows nothing of the new path (a line with 'by the" in rolled_back().account
+        account = rolled_back().account
+        seen = (
+            "left the new path is not known: a line with 'by the" if zone else "shows nothing of the new path (a line"
+        )
+        assert f"butler-api {seen}" in account

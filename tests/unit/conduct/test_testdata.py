@@ -14,7 +14,7 @@ from small_target import PREFIX, small_target
 import acceptance.conduct.testdata
 from acceptance.conduct.intents import Intents
 from acceptance.conduct.journal import Journal
-from acceptance.conduct.testdata import Purged, new_prefix, purge, trace_prefix
+from acceptance.conduct.testdata import Purged, new_ids, new_prefix, purge, trace_prefix
 from acceptance.conduct.undo import recover
 from acceptance.observe.collections import OWNED, digits_of
 from acceptance.polling import poll
@@ -248,3 +248,12 @@ def test_a_clock_that_goes_back_holds_a_clean_up_up_no_longer_than_the_request(t
     begin = time.monotonic()
     left = requests.await_ends(requests.under_way())
     assert (["POST /x" in each.what for each in left], time.monotonic() - begin < 5) == ([True], True)
+
+
+@pytest.mark.parametrize("style", ["text", "numeric"])
+def test_no_id_begins_another_one(style):
+    """A copy of the twelfth user's conversation was taken for one of the first's, whom the old path had served."""
+    new_id = new_ids(new_prefix(style))
+    ids = [new_id("Hello") for _ in range(120)]
+    assert [(one, other) for one in ids for other in ids if other != one and one in other] == []
+    assert style == "text" or {len(each) for each in ids} == {15}  # no more than JavaScript and Telegram keep
