@@ -68,9 +68,9 @@ def at_once(uploader: Uploader, new_id: NewId) -> list[Answered]:
 
 @pytest.fixture
 def same_file(uploader: Uploader, new_id: NewId) -> list[Answered]:
-    """Submissions of two students who send the same file, and their answers."""
+    """Submissions of students who send the same file, and their answers: of up to four processes one is asked twice."""
     archive = good()
-    submissions = [Submission.of_one(new_id(f"Same-{n}"), "hw02", archive) for n in range(2)]
+    submissions = [Submission.of_one(new_id(f"Same-{n}"), "hw02", archive) for n in range(5)]
     return [(each, uploader.read(uploader.send(each.upload()))) for each in submissions]
 
 

@@ -14,6 +14,10 @@ from acceptance.probes.dialog.contexts import COLLECTION, Context
 from acceptance.probes.dialog.conversation import Conversation, seen_of
 from acceptance.probes.dialog.gateway import RECALL, Butler, Turn, keep, new_word
 from acceptance.probes.likeness import OldPath
+from acceptance.redact import cut_front
+
+MOST_SHOWN = 400
+"""Characters of a conversation that a finding shows, its end."""
 
 
 @dataclass
@@ -54,7 +58,8 @@ class _Seat:
             found.append(Finding("wrongly stored", self.user, expected, str(stored[0].get("step_count"))))
         if (gone := contexts.lost(stored[0], self.talk[max(0, len(self.talk) - keeps_in_turn) :])) is not None:
             expected = f"{gone!r} in data, as it was said, after what was said and answered before it"
-            found.append(Finding("wrongly stored", self.user, expected, str([*contexts.texts(stored[0].get("data"))])))
+            held = cut_front(str([*contexts.texts(stored[0].get("data"))]), MOST_SHOWN)  # else one hides what follows
+            found.append(Finding("wrongly stored", self.user, expected, held))
         # Where no answer names the session, as in Telegram, it is the stored one.
         session = stored[0].get("session_id") if self.session is None else self.session
         return [*found, *old.unlike(self.user, seen_of(self.user, session, stored[0], self.began))]
