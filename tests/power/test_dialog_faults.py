@@ -145,12 +145,7 @@ POWER = (
             survey=survey,
         )
         for survey, faults, told, *besides in (
-            (
-                "",
-                ("dialog-steps-seldom-twice", "dialog-order-seldom"),
-                "as the old path counts",
-                "butler after user, as by the old path",
-            ),
+            ("", ("dialog-steps-seldom-twice", "dialog-order-seldom"), "as the old path counts", " other order"),
             ("over-soak", ("dialog-copy-left",), "one document in dialog_contexts"),
         )
     ),
