@@ -30,6 +30,8 @@ COMPONENTS = ("RateLimiter", "LogAnalysisPipeline", "ReportPublisher")
 NO_TASKS = ("00000000-0000-4000-8000-000000000000", "0" * 24, "2147483647")
 """Ids of no task, as they look where they are UUIDs, ObjectIds or numbers."""
 MALFORMED = (400, 422)
+LOOKS = 4
+"""How often users ask for a review of theirs at once."""
 EARLY_LOOKS_S = 3.0
 """So long it is looked whether a review that has succeeded is published."""
 
@@ -154,7 +156,9 @@ class Reviews:
             for make, work in ((new_number, NO_LOG), (new_id, ODD_LOG), (new_id, RAW_LOG), (new_id, PROJECT))
         ]
         sent = [self.submit(student, "hw03"), *others]
-        for each in sent:  # users look at once too, and what they are told then must not be what they are told for ever
+        # Users look at once too, again and again, so that each of several processes is asked; what they are told then
+        # must not be what they are told for ever.
+        for each in sent * LOOKS:
             api.get(f"{REVIEWS_PATH}/{each.task_id}")
         until = time.monotonic() + patience_s
         done = [self.follow(each, max(0.0, until - time.monotonic()), settle_s) for each in sent]
