@@ -39,27 +39,12 @@ LINT = {
     "mypy": ["mypy"],
     "lint-imports": ["lint-imports"],
 }
-PLUGIN = "tests/plugin"
 POWER = "tests/power"
 REMOVALS = "tests/removals/test_guards.py"
 STEPS = (
     Step("unit", ("tests/unit", "tests/mutants"), ("-n2", "--dist=loadfile"), 0.2, beside=True),
-    Step(
-        "plugin",
-        (PLUGIN,),
-        ("-n4",),
-        4.0,
-        sample=80,  # each is a run of its own, five seconds of a core; `make prove` has them all
-        always=(
-            f"{PLUGIN}/test_flow.py::test_first_failure_rolls_back_once_and_the_rest_is_not_run",
-            f"{PLUGIN}/test_flow.py::test_ctrl_c_rolls_back_and_is_recorded",
-            f"{PLUGIN}/test_flow.py::test_sigkill_leaves_the_undo_to_the_watchdog",
-            f"{PLUGIN}/test_flow.py::test_xdist_keeps_a_stage_on_one_worker",
-            f"{PLUGIN}/test_completeness.py::test_whole_stage_is_accepted",
-            f"{PLUGIN}/test_safety.py::test_the_watchdog_refuses_by_itself",
-        ),
-        beside=True,
-    ),
+    # Each is a run of its own, five seconds of a core; `make prove` has them all.
+    Step("plugin", ("tests/plugin",), ("-n4",), 4.0, sample=86, beside=True),
     Step("scripts", ("tests/scripts",), ("-n2",), 4.0, sample=4, beside=True),
     Step("lab", ("tests/lab",), ("-n2", "--dist=loadfile"), 1.0, sample=0, beside=True),
     Step(

@@ -20,10 +20,7 @@ from acceptance.target.loading import load_target
 from lab.shape import VARIABLE
 from power.table import INCONCLUSIVE, Means, Power, assert_noticed
 
-pytestmark = pytest.mark.skipif(
-    VARIABLE in os.environ,
-    reason="what is put between Prometheus and a service knows the checklist's jobs and addresses",
-)
+pytestmark = pytest.mark.skipif(VARIABLE in os.environ, reason="its means know the checklist's jobs and addresses")
 Settings = Iterator[dict[str, str]]
 API, BOT = "butler-api", "butler-bot"
 PROMETHEUS = "infra:prometheus"
