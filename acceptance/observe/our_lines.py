@@ -20,7 +20,7 @@ FIELDS = ("task_id", "student_id", "storage_path", "checksum")
 """What a line tells where it applies (target contract, "Logs")."""
 CLOCKS = timedelta(seconds=2)
 """How far the clock of a log may differ from ours: a change is told from what came before it by time."""
-BACK_S = 0.5
+BACK_S = 0.2
 """A process that was ended may be at work again so soon; that it was restarted is seen later, by a scrape."""
 
 

@@ -179,7 +179,7 @@ POWER = (
     Security(("event-missing",), (TAMPERED,), "expected a warning or an error", survey="b"),
     Security(("leaks-internals",), (TAMPERED,), "the refusal tells", survey="d"),
     Security(("refusal-without-detail",), (TAMPERED,), 'the body {"detail": ...}', survey="f"),
-    Security(("long-ids-rounded",), ("test_long_id_is_taken_or_refused",), "1111', found", survey="f"),
+    Security(("long-ids-rounded",), ("test_long_id_is_taken_or_refused",), "11', found", survey="f"),
     Security(("long-id-half-kept",), ("test_long_id_is_taken_or_refused",), "kept in the storage", survey="b"),
     Security(
         ("broken-off-left",),

@@ -89,7 +89,9 @@ def test_a_log_that_begins_anew_with_the_restart_is_held_to_what_stood_there_bef
 def test_work_is_begun_again_sooner_than_the_restart_is_seen():
     """A healthy 21_01d was rolled back: the process was back at once, and a busy Prometheus told of it 3 s later."""
     begin = NOW.timestamp()
-    cut, straight, twice = ([NOW + timedelta(seconds=each) for each in at] for at in ((0.1, 1), (-1.5, -0.8), (1, 1.1)))
+    cut, straight, twice = (
+        [NOW + timedelta(seconds=each) for each in at] for at in ((0.1, 0.4), (-1.5, -0.8), (1, 1.1))
+    )
     told = [each for n, at in enumerate((cut, straight, twice)) for time in at for each in lines(*ours(n), at=time)]
     (again,) = OurLines.of_stage("log", told, NOW, NOW, OURS, [(begin, begin + 3)]).cut
     assert again == told[0].trace_id
