@@ -20,7 +20,7 @@ from bson import ObjectId
 from acceptance.disk import GONE
 from acceptance.observe.exported import await_scrape
 from acceptance.observe.logs import Logs
-from acceptance.observe.moments import placed
+from acceptance.observe.moments import EPOCH, placed
 from acceptance.observe.mongo import database
 from acceptance.observe.our_lines import CLOCKS
 from acceptance.observe.prometheus import Prometheus
@@ -139,8 +139,11 @@ class NewPath:
 
     def _on_disk(self, since: datetime, _: bool) -> Sequence[Dated]:
         found = glob.glob(self._rest, recursive=True)  # noqa: PTH207 - a whole pattern, not one below a folder
-        dated = [(path, datetime.fromtimestamp(self._written(path), UTC)) for path in found]
-        return [(path, at) for path, at in dated if at >= since]
+        written = [(path, self._written(path)) for path in found]
+        # No datetime is as late as a file may say that it is.
+        return [
+            (path, datetime.fromtimestamp(min(at, EPOCH[1]), UTC)) for path, at in written if at >= since.timestamp()
+        ]
 
     def _by_now(self, dated: Sequence[Dated]) -> Sequence[Dated]:
         """Give what was found; of a time that is still to come nobody knows which process it was."""

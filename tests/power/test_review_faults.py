@@ -138,7 +138,13 @@ POWER = (
         ("log-times-of-another-zone",), told="away", stage="21_01d", needs="a log that shows no flag", survey="over-log"
     ),  # else what stays in it says of the next rows' new path: of a time still to come
     On(("component-unhealthy",), ("test_components_are_healthy_before_the_soak",), "LogAnalysisPipeline", survey="a"),
-    On(("rate-limit-always",), ("test_review_is_done",), "failed: rate limit", survey="limit"),
+    On(
+        ("rate-limit-always",),
+        ("test_review_is_done",),
+        "found it refused: rate limit",
+        needs="log events",
+        survey="limit",
+    ),
     On(("rate-limit-always",), ("test_component_executed[rate-limit-checked]",), "it refused", survey="limit"),
     On(
         ("review-no-log-analysis",),
@@ -174,11 +180,7 @@ POWER = (
         "found",
         settings=IMPATIENT | {"SOAK_SECONDS": "20"},  # a trigger ends it as soon as there were enough reviews
     ),
-    Soak(
-        ("rate-limit-always",),
-        ("trigger rate-limit", "trigger unexpected-429", "trigger bad-reviews"),  # the last where no log tells why
-        "rate limit",
-    ),
+    Soak(("rate-limit-always",), ("trigger rate-limit", "trigger unexpected-429"), "rate limit", needs="log events"),
     Soak(("review-no-log-analysis",), ("trigger no-log-analysis",), "log analysis appended"),
     Soak(("review-not-published",), ("trigger not-published",), "report published"),
     Soak(("component-unhealthy",), ("test_components_are_healthy",), "LogAnalysisPipeline", survey="soak"),
